@@ -1,0 +1,1 @@
+"""One file per way of writing an answer; each offers an `Engine`."""

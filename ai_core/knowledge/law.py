@@ -1,0 +1,135 @@
+"""The things the law is made of, as the rest of ai_core sees them.
+
+Dates follow the Légifrance convention: in force from `in_force_since` (included) until
+`in_force_until` (excluded; None while no end is known).
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """Where a passage comes from."""
+
+    ARTICLE = "article"
+    FICHE = "fiche"
+    AGREEMENT = "agreement"
+
+
+@dataclass(frozen=True, slots=True)
+class Article:
+    """One version of one article of the Code du travail.
+
+    `number` is not unique ("Annexe I" occurs more than once); `id` (LEGIARTI…) is.
+    """
+
+    id: str
+    cid: str
+    number: str
+    section_path: tuple[str, ...]
+    text: str
+    html: str | None
+    nota: str | None
+    in_force_since: date
+    in_force_until: date | None
+    url: str
+
+    def in_force(self, day: date) -> bool:
+        """Tell whether this version is the law on `day`."""
+        return self.in_force_since <= day and (
+            self.in_force_until is None or day < self.in_force_until
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FicheSection:
+    """One section of a Ministry of Labour fiche, in plain language.
+
+    `cited` holds the cids of the articles the section refers to.
+    """
+
+    id: str
+    fiche_title: str
+    section_title: str
+    text: str
+    url: str
+    updated: date | None
+    cited: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """A national collective agreement, known by its IDCC (four digits)."""
+
+    id: str
+    idcc: str
+    title: str
+    short_title: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A piece of a source, ready to be quoted: `text` is word for word.
+
+    `number` is the article's number (for a fiche: empty; for an agreement: IDCC and article).
+    `section_path` is the path of titles above the text. `updated` is the fiche's own date.
+    """
+
+    kind: Kind
+    id: str
+    number: str
+    title: str
+    section_path: tuple[str, ...]
+    text: str
+    url: str
+    score: float
+    in_force_since: date | None = None
+    in_force_until: date | None = None
+    updated: date | None = None
+
+
+class Scope(StrEnum):
+    """Is the question one this assistant answers?"""
+
+    LABOUR_LAW = "labour_law"
+    NEIGHBOUR = "neighbour"
+    OUTSIDE = "outside"
+    UNCLEAR = "unclear"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search brought back.
+
+    `missing` lists references the question names exactly which no article in force bears.
+    `other_code` lists references to another code (they are never resolved to ours).
+    `neighbour` names the neighbouring law when `scope` is NEIGHBOUR (an entry of texts/).
+    """
+
+    passages: tuple[Passage, ...]
+    scope: Scope
+    exact: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    other_code: tuple[str, ...] = ()
+    agreement: Agreement | None = None
+    neighbour: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusStatus:
+    """What the service knows about the law it serves from.
+
+    `version` identifies the content (a hash); `law_date` is the date of the law as its publisher
+    states it. `last_failure` says why the latest update was refused, until one succeeds.
+    """
+
+    version: str
+    law_date: date
+    imported_at: str
+    articles: int
+    fiches: int
+    agreements: int
+    semantic: bool
+    last_failure: str | None = None

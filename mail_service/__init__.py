@@ -1,0 +1,1 @@
+"""mail_service: answers the support mailbox, a client of ai_core."""

@@ -1,0 +1,1 @@
+"""telegram_service: the bot, a client of ai_core."""
