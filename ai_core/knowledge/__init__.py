@@ -1,1 +1,1 @@
-"""The law: fetched, stored, found and cited. law.py names its things; library.py is the way in."""
+"""The law: fetched, stored, found and cited. library.py is the way in."""

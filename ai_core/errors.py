@@ -1,0 +1,78 @@
+"""What can go wrong in here; see shared.errors for the tree.
+
+NotFound         ├── UnknownModel · UnknownArticle · UnknownAgreement
+BadInput         ├── ContextOverflow (400) · IdempotencyMismatch
+NotAllowed       ├── AddressNotAllowed
+Conflict         ├── StillAnswering
+TooMany          ├── OverQuota
+Unavailable      ├── CorpusMissing · KeysUnreadable · QueueFull
+"""
+
+from shared.errors import BadInput, Conflict, NotAllowed, NotFound, TooMany, Unavailable
+
+
+class UnknownModel(NotFound):
+    """The registry has no model by that name."""
+
+    code = "unknown_model"
+
+
+class UnknownArticle(NotFound):
+    """No article in force on that day bears that number."""
+
+    code = "unknown_article"
+
+
+class UnknownAgreement(NotFound):
+    """No collective agreement we hold bears that IDCC."""
+
+    code = "unknown_agreement"
+
+
+class ContextOverflow(BadInput):
+    """The prompt is longer than the model can read."""
+
+    status = 400
+    code = "context_overflow"
+
+
+class IdempotencyMismatch(BadInput):
+    """The idempotency key was used for another request."""
+
+    code = "idempotency_mismatch"
+
+
+class AddressNotAllowed(NotAllowed):
+    """The key may not be used from this address."""
+
+    code = "address_not_allowed"
+
+
+class StillAnswering(Conflict):
+    """The request with this idempotency key is still being answered."""
+
+    code = "still_answering"
+
+
+class OverQuota(TooMany):
+    """The key has used what it may use for now."""
+
+    code = "over_quota"
+
+
+class CorpusMissing(Unavailable):
+    """The law is not imported yet."""
+
+    code = "corpus_missing"
+
+
+class KeysUnreadable(Unavailable):
+    """The keys could not be read and no copy of them is in memory."""
+
+    code = "keys_unreadable"
+
+
+class QueueFull(Unavailable):
+    """More is waiting than can be answered in time."""
+
+    code = "queue_full"

@@ -1,0 +1,104 @@
+"""The errors we raise on purpose.
+
+AppError                   500  internal_error      a fault of ours
+├── BadInput               422  invalid_request     the caller can fix it
+│   ├── MalformedBody      400  malformed_body      not JSON, not UTF-8
+│   └── TooLarge           413  too_large           more bytes or characters than we take
+├── NotAuthenticated       401  not_authenticated   we do not know who asks
+├── NotAllowed             403  not_allowed         the caller may not do that
+├── NotFound               404  not_found           nothing by that name
+├── Conflict               409  conflict            the same thing is already under way
+├── TooMany                429  too_many_requests   come back later
+└── Unavailable            503  unavailable         something we depend on is down
+
+A service subclasses these in its own `errors.py`, each with its own `code`. The sentence a caller
+reads for a code lives in `texts/errors.toml`, in French and English; `str(error)` is for operators.
+"""
+
+from typing import ClassVar
+
+
+class AppError(Exception):
+    """Something went wrong and we know its name.
+
+    `facts` fill the placeholders of the caller's sentence, so they hold nothing secret or personal.
+    """
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal_error"
+    retryable: ClassVar[bool] = False
+
+    def __init__(
+        self, detail: str = "", *, retry_after_s: float | None = None, **facts: str | int
+    ) -> None:
+        super().__init__(detail)
+        self.retry_after_s = retry_after_s
+        self.facts = facts
+
+    def __str__(self) -> str:
+        return super().__str__() or (type(self).__doc__ or self.code).strip().partition("\n")[0]
+
+
+class BadInput(AppError):
+    """The request cannot be understood."""
+
+    status = 422
+    code = "invalid_request"
+
+
+class MalformedBody(BadInput):
+    """The body is not the JSON it should be."""
+
+    status = 400
+    code = "malformed_body"
+
+
+class TooLarge(BadInput):
+    """The body or a text in it is larger than we take."""
+
+    status = 413
+    code = "too_large"
+
+
+class NotAuthenticated(AppError):
+    """We do not know who asks."""
+
+    status = 401
+    code = "not_authenticated"
+
+
+class NotAllowed(AppError):
+    """This caller may not do that."""
+
+    status = 403
+    code = "not_allowed"
+
+
+class NotFound(AppError):
+    """There is nothing by that name."""
+
+    status = 404
+    code = "not_found"
+
+
+class Conflict(AppError):
+    """The same thing is already under way."""
+
+    status = 409
+    code = "conflict"
+
+
+class TooMany(AppError):
+    """Come back later."""
+
+    status = 429
+    code = "too_many_requests"
+    retryable = True
+
+
+class Unavailable(AppError):
+    """Something we depend on is down; retrying may help."""
+
+    status = 503
+    code = "unavailable"
+    retryable = True
