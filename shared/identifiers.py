@@ -2,7 +2,8 @@
 
 A family of rules, one or two per kind; `shared.privacy` is what the services call. A number is
 taken on its check digits or on its usual grouping, never on its length alone: article numbers,
-IDCC, pourvois, amounts, dates and durations are not personal data.
+IDCC, pourvois, amounts, dates and durations are not personal data. It is one long table, so that
+the order in which rules take their share of a text can be read in one place.
 """
 
 import ipaddress
