@@ -3,9 +3,8 @@
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
 
-Language = Literal["fr", "en"]
+from shared.languages import Language
 
 
 class Texts:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from ai_core.law import Passage
-from shared.texts import Language
+from shared.languages import Language
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""What runs the services; local/ is for one machine without containers."""

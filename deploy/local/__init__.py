@@ -1,0 +1,1 @@
+"""What `./neo run` starts and watches. Not for production."""

@@ -1,0 +1,66 @@
+"""A child process that logs to a file, stops when asked and never outlives its parent."""
+
+import ctypes
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+STOP_GRACE_S = 30.0
+PR_SET_PDEATHSIG = 1
+
+
+def die_with_parent() -> None:
+    """Ask the kernel to end this process when its parent ends (prctl(2), Linux only)."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+class Program:
+    """One command, run in `directory` with `environment` added to ours.
+
+    It has a session of its own, so that Ctrl-C reaches the supervisor alone, which stops the
+    programs in order.
+    """
+
+    def __init__(
+        self, name: str, command: Sequence[str | Path], log: Path, environment: Mapping[str, str]
+    ) -> None:
+        self.name = name
+        self.log = log
+        self._command = command
+        self._environment = environment
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it."""
+        with self.log.open("ab") as lines:
+            self._process = subprocess.Popen(
+                self._command,
+                env={**os.environ, **self._environment},
+                stdin=subprocess.DEVNULL,
+                stdout=lines,
+                stderr=lines,
+                start_new_session=True,
+                preexec_fn=die_with_parent,
+            )
+
+    @property
+    def status(self) -> int | None:
+        """Return its exit status, or None while it runs (or before it was started)."""
+        return self._process.poll() if self._process else None
+
+    def stop(self) -> None:
+        """Ask it to stop, and insist after a grace period."""
+        if self._process is None or self._process.poll() is not None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_GRACE_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def last_words(self) -> str:
+        """Return the end of its log."""
+        return self.log.read_bytes()[-2_000:].decode(errors="replace")

@@ -1,0 +1,62 @@
+"""One JSON line per event, on standard output, with the ids of the request it belongs to.
+
+Values pass through `privacy.redact_event`: a log line never carries a person's data. What that
+does not catch (names, addresses) must not be logged in the first place: log ids and counts.
+"""
+
+import logging
+import sys
+from typing import TextIO
+
+import orjson
+import structlog
+from structlog.types import EventDict, Processor, WrappedLogger
+
+from shared.privacy import redact_event
+
+
+def _json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
+    return orjson.dumps(event, default=str).decode()
+
+
+def _service(name: str) -> Processor:
+    def add(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        event["service"] = name
+        return event
+
+    return add
+
+
+def set_up_logs(service: str, level: str = "info", stream: TextIO = sys.stdout) -> None:
+    """Send structlog's and the standard library's records to `stream` as JSON lines."""
+    before: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _service(service),
+    ]
+    after: list[Processor] = [
+        structlog.processors.format_exc_info,
+        redact_event,
+    ]
+    number = logging.getLevelNamesMapping()[level.upper()]
+    structlog.configure(
+        processors=[*before, *after, _json],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.PrintLoggerFactory(stream),
+    )
+    lines = logging.StreamHandler(stream)
+    lines.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=before,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *after,
+                _json,
+            ],
+        )
+    )
+    logging.root.handlers = [lines]
+    logging.root.setLevel(number)
+    for noisy in ("uvicorn.access", "httpx2", "httpcore2"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
