@@ -5,10 +5,19 @@ BadInput         ├── ContextOverflow (400) · IdempotencyMismatch
 NotAllowed       ├── AddressNotAllowed
 Conflict         ├── StillAnswering
 TooMany          ├── OverQuota
-Unavailable      ├── CorpusMissing · KeysUnreadable · QueueFull
+Unavailable      ├── CorpusMissing · SourceUnreachable · KeysUnreadable · QueueFull
+AppError         ├── CorpusRefused
 """
 
-from shared.errors import BadInput, Conflict, NotAllowed, NotFound, TooMany, Unavailable
+from shared.errors import (
+    AppError,
+    BadInput,
+    Conflict,
+    NotAllowed,
+    NotFound,
+    TooMany,
+    Unavailable,
+)
 
 
 class UnknownModel(NotFound):
@@ -64,6 +73,18 @@ class CorpusMissing(Unavailable):
     """The law is not imported yet."""
 
     code = "corpus_missing"
+
+
+class SourceUnreachable(Unavailable):
+    """The publisher's package could not be fetched."""
+
+    code = "source_unreachable"
+
+
+class CorpusRefused(AppError):
+    """The new corpus is damaged, older or suspiciously small; the one in service stays."""
+
+    code = "corpus_refused"
 
 
 class KeysUnreadable(Unavailable):

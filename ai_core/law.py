@@ -75,6 +75,8 @@ class Passage:
 
     `number` is the article's number (for a fiche: empty; for an agreement: IDCC and article).
     `section_path` is the path of titles above the text. `updated` is the fiche's own date.
+    `id` is the source's (LEGIARTI…, KALIARTI…, a fiche section's): a long source gives several
+    passages, told apart by `start`, the offset of `text` in the source's whole text.
     """
 
     kind: Kind
@@ -88,6 +90,7 @@ class Passage:
     in_force_since: date | None = None
     in_force_until: date | None = None
     updated: date | None = None
+    start: int = 0
 
 
 class Scope(StrEnum):
