@@ -3,7 +3,7 @@
 NotFound         ├── UnknownModel · UnknownArticle · UnknownAgreement
 BadInput         ├── ContextOverflow (400) · IdempotencyMismatch
 NotAllowed       ├── AddressNotAllowed
-Conflict         ├── StillAnswering
+Conflict         ├── StillAnswering · UpdateUnderWay
 TooMany          ├── OverQuota
 Unavailable      ├── CorpusMissing · SourceUnreachable · KeysUnreadable · QueueFull
 AppError         ├── CorpusRefused
@@ -61,6 +61,12 @@ class StillAnswering(Conflict):
     """The request with this idempotency key is still being answered."""
 
     code = "still_answering"
+
+
+class UpdateUnderWay(Conflict):
+    """Another update of the corpus is running."""
+
+    code = "update_under_way"
 
 
 class OverQuota(TooMany):

@@ -44,12 +44,14 @@ _EPOCH = date(1970, 1, 1)
 _BOILERPLATE = re.compile(
     r"""(?: services?\ en\ ligne | textes?\ de\ référence | à\ lire\b.* | lire\ (?:en|aussi)\b.*
     | (?:pour\ )?en\ savoir\ plus\b.* | pour\ aller\ plus\ loin\b.* | qui\ contacter\b.*
-    | sources?\ réglementaires? | modèles?\ de\ documents? | articles?\ associés?
-    | (?:documents?|dépliant)(?:\ à\ télécharger|\ utiles?)? | formulaires? | téléchargements?(?:\ .*)? | dernières\ actualités
-    | ressources?(?:\ (?:utiles|documentaires)\b.*)? | glossaire\b.* | liens?\ utiles? | (?:les\ )?contacts?(?:\ utiles?)?
-    | voir\ aussi | sur\ le\ même\ (?:sujet|thème) )[\s:.?!]*""",
+    | sources?\ réglementaires? | modèles?\ de\ documents? | articles?\ associés? | formulaires?
+    | (?:documents?|dépliant)(?:\ à\ télécharger|\ utiles?)? | téléchargements?(?:\ .*)?
+    | dernières\ actualités | ressources?(?:\ (?:utiles|documentaires)\b.*)? | glossaire\b.*
+    | liens?\ utiles? | (?:les\ )?contacts?(?:\ utiles?)? | voir\ aussi
+    | sur\ le\ même\ (?:sujet|thème) )[\s:.?!]*""",
     re.VERBOSE | re.IGNORECASE,
 )
+"""Titles of fiche sections that hold links and addresses, not rules."""
 
 Node = Mapping[str, Any]
 Report = Callable[[str], None]
@@ -124,10 +126,9 @@ def _write(sources: Sources, writer: store.StoreWriter, now: datetime, report: R
         "version": version_of(sources),
         "law_date": law_date.isoformat(),
         "imported_at": now.isoformat(timespec="seconds"),
-        "articles": counts.articles,
     }
-    facts |= {name: getattr(counts, name) for name in Counts.__slots__}
-    writer.add(store.INSERT_FACT, [(name, str(value)) for name, value in facts.items()])
+    facts |= {name: str(getattr(counts, name)) for name in Counts.__slots__}
+    writer.add(store.INSERT_FACT, list(facts.items()))
     writer.commit()
     return counts
 
@@ -154,6 +155,8 @@ def _write_code(archive: Archive, writer: store.StoreWriter, tally: _Tally) -> d
         row = tally.articles
         text = laid_out(article["texte"], article["texteHtml"])
         number = " ".join(article["num"].split())
+        if not (text and number):
+            raise CorpusRefused(f"{article['id']} has no text or no number")
         until = _day(article["dateFin"])
         writer.add(
             store.INSERT_ARTICLE,

@@ -1,0 +1,81 @@
+"""`corpus update` and `corpus status`, for operators."""
+
+import argparse
+import sqlite3
+import sys
+from pathlib import Path
+from typing import TextIO
+
+from ai_core.knowledge.corpus import Corpus
+from ai_core.knowledge.shelf import Shelf
+from ai_core.knowledge.update import Prepare, update_corpus
+from shared.clock import Clock
+from shared.errors import AppError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command's arguments."""
+    actions = parser.add_subparsers(dest="action", required=True)
+    update = actions.add_parser("update", help="fetch and import the law, then put it in service")
+    update.add_argument(
+        "--from",
+        dest="folder",
+        type=Path,
+        metavar="DIR",
+        help="a folder with the three npm archives, or their JSON files unpacked",
+    )
+    update.add_argument(
+        "--force", action="store_true", help="accept a corpus older or smaller than the current one"
+    )
+    actions.add_parser("status", help="say which law is in service and how the last update went")
+
+
+def run(
+    arguments: argparse.Namespace,
+    data_dir: Path,
+    clock: Clock,
+    prepare: Prepare = lambda directory: None,
+) -> int:
+    """Run the command; returns 0 when a corpus is in service and nothing failed, else 1."""
+    shelf = Shelf(data_dir)
+    if arguments.action == "status":
+        return _status(shelf)
+    try:
+        update = update_corpus(
+            shelf,
+            clock,
+            folder=arguments.folder,
+            force=arguments.force,
+            prepare=prepare,
+            report=lambda part: _say(f"importing: {part}"),
+        )
+    except (AppError, OSError, sqlite3.Error) as error:
+        kept = shelf.current()
+        _say(f"update failed: {error}", sys.stderr)
+        _say(f"still in service: {kept}" if kept else "no corpus is in service", sys.stderr)
+        return 1
+    counts = update.counts
+    _say(f"{update.outcome}: version {update.version}, law of {update.law_date}")
+    _say(
+        f"{counts.articles} articles, {counts.fiches} fiches ({counts.fiche_sections} sections), "
+        f"{counts.agreements} agreements ({counts.agreement_articles} articles)"
+    )
+    return 0
+
+
+def _status(shelf: Shelf) -> int:
+    version, last = shelf.current(), shelf.last_update()
+    if version is None:
+        _say("no corpus is in service; run: corpus update")
+    else:
+        corpus = Corpus(shelf.place(version))
+        _say(f"version {version}, law of {corpus.law_date}, imported {corpus.imported_at}")
+        _say(f"{corpus.counts.articles} articles, {corpus.counts.fiches} fiches")
+    if last:
+        reason = f": {last.reason}" if last.reason else ""
+        _say(f"last update {last.outcome} on {last.finished_at}{reason}")
+    return 0 if version and not (last and last.reason) else 1
+
+
+def _say(line: str, stream: TextIO | None = None) -> None:
+    print(line, file=stream, flush=True)
