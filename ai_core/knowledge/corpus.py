@@ -144,6 +144,10 @@ class Corpus:
         """Return the articles in force on `day` from one to another, in the order of the code."""
         return self._articles(store.ARTICLES_BETWEEN, day, first=first.id, last=last.id)
 
+    def section_from(self, first: Article, day: date) -> tuple[Article, ...]:
+        """Return an article and those after it in the same section, in force on `day`."""
+        return self._articles(store.ARTICLES_OF_SECTION_FROM, day, first=first.id)
+
     def fiche_sections(self) -> Iterator[FicheSection]:
         """Walk the sections of the ministry's fiches."""
         for row in self._walk(store.FICHE_SECTIONS, self.counts.fiche_sections):

@@ -22,6 +22,7 @@ CREATE TABLE article (
     html TEXT, nota TEXT, since TEXT NOT NULL, until TEXT
 );
 CREATE INDEX article_by_cid ON article (cid);
+CREATE INDEX article_by_section ON article (section);
 CREATE INDEX article_by_spelling ON article (spelling);
 CREATE TABLE fiche_section (
     row INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, fiche_title TEXT NOT NULL,
@@ -67,6 +68,11 @@ _BETWEEN = (
     "AND (SELECT row FROM article WHERE id = :last) "
 )
 ARTICLES_BETWEEN = _ARTICLE + _BETWEEN + _IN_FORCE + "ORDER BY article.row"
+_SECTION_FROM = (
+    "WHERE article.row >= (SELECT row FROM article WHERE id = :first) "
+    "AND section = (SELECT section FROM article WHERE id = :first) "
+)
+ARTICLES_OF_SECTION_FROM = _ARTICLE + _SECTION_FROM + _IN_FORCE + "ORDER BY article.row"
 IN_FORCE_COUNT = (
     "SELECT count(*) FROM article WHERE since <= :day AND (until IS NULL OR until > :day)"
 )
