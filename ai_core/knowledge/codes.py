@@ -19,9 +19,9 @@ _OUR_NAME = r"""(?:nouveau\s+|présent\s+)?code\s+d[eu]\s+(?:le\s+)?travail
     (?!\s+(?:maritime|d['e]\s*(?:outre|la\s+(?:nouvelle|polyn)|nouvelle|polyn)))
     | code\s+trav(?:ail|\.)?(?!\w)"""
 _OUR_INITIALS = r"(?:c\.?\s?d\.?\s?t\.?n? | c\.?\s?trav\.? | c\.?\s?t\.?)(?!\w)"
-_OTHER_NAME = r"""code\s+(?:d[eu]s?\b|d'|g[ée]n[ée]ral|civil|p[ée]nal|rural|mon[ée]taire
-    |[ée]lectoral|forestier|minier|disciplinaire|europ[ée]en)
-    | constitution\b | convention\s+europ[ée]enne"""
+_OTHER_NAME = r"""code\s+(?:d[eu]s?\b|d'|la\b|g[ée]n[ée]ral|civil|p[ée]nal|rural|mon[ée]taire
+    |[ée]lectoral|forestier|minier|disciplinaire|p[ée]nitentiaire|europ[ée]en)
+    | livre\s+des\s+proc[ée]dures\s+fiscales | constitution\b | convention\s+europ[ée]enne"""
 _OTHER_INITIALS = r"""(?:c\.?\s?s\.?\s?s|c\.?\s?p\.?\s?c|c\.?\s?p\.?\s?p|c\.?\s?g\.?\s?i|cgct|cgfp
     |cgppp|crpm|crpa|casf|cja|cpce|ceseda|cch|cmf|coj|cpi|lpf|rgpd|tfue|tue|cedh
     |c\.\s?(?:civ|com|p[ée]n|s[ée]c\.?\s?soc|rur|cons(?:om)?|[ée]duc|ass(?:ur)?|sant[ée]\s?publ
@@ -30,6 +30,9 @@ _OTHER_INITIALS = r"""(?:c\.?\s?s\.?\s?s|c\.?\s?p\.?\s?c|c\.?\s?p\.?\s?p|c\.?\s?
 # sécurisation professionnelle" of our own code.
 _SANTE_PUBLIQUE = r"c\.?\s?s\.?\s?p\b\.?"
 
+_SAME = r"(?:même|dit|ledit|susdit)\s+code|dudit\s+code"
+_PRESENT = r"présent\s+code"
+
 _SUBDIVISION = r"""(?:[\s,(]*(?:
         (?:(?:premier|deuxi[èe]me|second|troisi[èe]me|dernier|\d+(?:er|e|[èe]me)?)\s+(?:et\s+)?)*
         (?:alin[ée]as?|al\.?|paragraphes?|phrases?|§)\s*\d*
@@ -37,8 +40,8 @@ _SUBDIVISION = r"""(?:[\s,(]*(?:
 _LINK = r"[\s,;:(\[*_-]*(?:(?:du|de|des|au|dans)\s+|de\s+l'|d')?(?:la\s+|le\s+|l'|les\s+)?"
 _FLAGS = re.VERBOSE | re.IGNORECASE
 _AFTER = re.compile(
-    rf"""{_SUBDIVISION}{_LINK}(?:(?P<ours>{_OUR_NAME}|{_OUR_INITIALS})
-    | {_OTHER_NAME} | {_OTHER_INITIALS} | {_SANTE_PUBLIQUE})""",
+    rf"""{_SUBDIVISION}{_LINK}(?:(?P<ours>{_OUR_NAME}|{_OUR_INITIALS}|{_PRESENT})
+    | (?P<same>{_SAME}) | {_OTHER_NAME} | {_OTHER_INITIALS} | {_SANTE_PUBLIQUE})""",
     _FLAGS,
 )
 _NAME = re.compile(rf"(?<!\w)(?:(?P<ours>{_OUR_NAME})|{_OTHER_NAME})", _FLAGS)
@@ -57,8 +60,11 @@ def _which(found: re.Match[str]) -> Code:
 
 
 def code_after(text: str, stop: int) -> Code | None:
-    """Return the code named right after `stop`."""
+    """Return the code named right after `stop`; "the same code" is the last one named."""
     found = _AFTER.match(text, stop)
+    if found and found["same"]:
+        names = list(_NAME.finditer(text, 0, stop))
+        return _which(names[-1]) if names else None
     return _which(found) if found else None
 
 

@@ -4,8 +4,8 @@ Pure functions over text: whether an article of that number exists is `resolving
 `codes` tells which code a reference belongs to. A reference keeps its span, so that the same
 search serves questions (what is asked for) and answers (what is claimed).
 
-Not covered: numbers written in words, lists that leave out what repeats ("L1234-1, 5 et 9"),
-articles of texts that are not a code (laws, decrees, agreements).
+Not covered: numbers written in words, articles of texts that are not a code (laws, decrees,
+agreements).
 """
 
 import re
@@ -23,7 +23,7 @@ _ARTICLE = r"(?:articles?|aritcles?|articels?|artciles?|artilces?|atricles?|artc
 _FLAGS = re.VERBOSE | re.IGNORECASE
 _LETTERED = re.compile(
     r"""(?:(?<!\w)|(?<=\bart)|(?<=\barticle)|(?<=\barticles))
-    (?P<letter>[LRD])(?P<mark>[\s.,:;*°'/-]{0,4}) (?P<base>\d{1,4})(?!\d)
+    (?P<letter>[LRD])(?P<mark>[\s.,:;*°'/-]{0,4}) (?P<base>(?!19|20)\d{1,4}|\d{2})(?!\d)
     (?P<rest>(?:\s{0,2}[-_]{1,2}\s{0,2}\d{1,3}(?!\d) | [./]\d{1,3}(?!\d)
         | \s{1,2}\d{1,3}(?![\d°%€])){0,3})(?![-_./]\d)
     (?P<suffix>\s?(?-i:[A-E])(?![\w'.]|\s*(?:l'|art\w*)?[\s.]*[LRD]?[\s.*]*\d)
@@ -54,13 +54,19 @@ _UNIT_AFTER = re.compile(
 _FOLLOWING_AFTER = re.compile(r"[\s,]*(?:et|&)\s*(?:suiv(?:ante?s?)?|ss?|sqq)\b\.?", _FLAGS)
 _BETWEEN_RANGE = re.compile(
     rf"""[\s,]*(?:jusqu'?\s*(?:à|a|aux?)|à|a|aux?|->|→|⇒|…|\.\.\.?)\s*
-    (?:l'\s?|les\s+)?(?:{_ARTICLE}\.?\s*)?(?:n\s?°\s*)?""",
+    (?:l'\s?|les\s+)?(?:{_ARTICLE}\.?\s*)?(?:n\s?°\s*)?-?""",
     _FLAGS,
 )
 _BETWEEN_LIST = re.compile(
-    rf"""[\s,;/+&*_)(\[\]-]*(?:(?:et|ou|puis|ainsi\s+que|and|or|avec|vs|de|que)\s*)*[\s,*_(\[]*
-    (?:(?:à|de)\s+)?(?:l'\s?|les\s+|des\s+|du\s+|aux?\s+|celui\s+d\w+\s+)?
-    (?:{_ARTICLE}\.?\s*)?(?:n\s?°\s*)?[*_(\[]*""",
+    rf"""(?:[\s,;/+&*_()\[\]-] | \d{{1,2}}\s?°
+    | (?:et|ou|puis|ainsi|que|and|or|avec|vs|les?|la|des?|du|à|aux?|celui|ceux|[IVX]+|{_ARTICLE}\.?
+        |alin[ée]as?|premier|second|deuxi[èe]me|troisi[èe]me|avant|dernier|n°)(?!\w) | l'
+    ){{1,40}}""",
+    _FLAGS,
+)
+_SHORT = re.compile(
+    r"""\s*(?:,|(?<=[\s])(?:et|ou|à|a)(?=[\s]))\s*-?(?P<digits>\d{1,3})
+    (?=\s*(?:[?!.;)\]]|,\s|$|(?:et|ou|à|du\s+code)\s))""",
     _FLAGS,
 )
 _DASHES = re.compile(r"[‐-―−﹘﹣－⁃]")
@@ -148,7 +154,25 @@ def _mentions(clean: str) -> list[_Mention]:
         if all(found.end() <= start or stop <= found.start() for start, stop in taken)
         and (mention := _bare(clean, found))
     ]
-    return sorted((*lettered, *bare), key=lambda mention: mention.start)
+    whole = sorted((*lettered, *bare), key=lambda mention: mention.start)
+    return [found for mention in whole for found in (mention, *_shortened(clean, mention))]
+
+
+def _shortened(clean: str, mention: _Mention) -> list[_Mention]:
+    """Read what follows a number and leaves out its beginning: "L1153-1 à 3", "L3163-1 et 2"."""
+    found: list[_Mention] = []
+    stop = mention.stop
+    while short := _SHORT.match(clean, stop):
+        start, stop = short.start("digits"), short.end()
+        readings = tuple(
+            tuple(f"{number.rpartition('-')[0]}-{short['digits']}" for number in reading)
+            for reading in mention.readings[:1]
+            if "-" in reading[0]
+        )
+        if not readings:
+            break
+        found.append(_Mention(start, stop, readings, mention.letter, False, True))
+    return found
 
 
 def _joint(blank: str) -> str:
@@ -249,7 +273,7 @@ def _understood(clean: str, group: list[_Mention]) -> list[Reference]:
         ranged = found and _BETWEEN_RANGE.fullmatch(clean, previous_stop, mention.start)
         if ranged and not found[-1].last:
             found[-1] = replace(found[-1], stop=mention.stop, last=readings, following=False)
-        elif mention.complete or after is Code.TRAVAIL:
+        elif mention.complete or sure or after is Code.TRAVAIL:
             following = end > mention.stop
             other = code is Code.OTHER
             found.append(Reference(mention.start, end, readings, (), following, sure, other))
