@@ -31,8 +31,8 @@ _IDCC = re.compile(
       (?!\s+(?:euro|salarie))""",
     re.VERBOSE,
 )
-_FILLER = r"""(?:\s+(?:comme|en|tant|que|applicable|dite?|pour|au|sein|dans|chez|un|une|a|aux?|de|du
-    |d|la|le|l|les?|mon|ma|notre|entreprise|societe|boite|magasin|etablissement|secteur|branche
+_FILLER = r"""(?:\s+(?:comme|en|tant|que|applicable|dite?|pour|au|sein|dans|chez|un|une|a|aux?|des?
+    |du|d|la|le|l|les?|mon|ma|notre|entreprise|societe|boite|magasin|etablissement|secteur|branche
     |domaine|metier|personnel|salariee?|employee?|ouvrier|ouvriere|cadre|etam|technicien
     |technicienne|apprentie?|agent|cabinet|activite|est|celle|celui))*\s*$"""
 _FIELD = re.compile(
@@ -42,7 +42,7 @@ _FIELD = re.compile(
     re.VERBOSE,
 )
 _PERSON = re.compile(rf"(?:\bsuis|\bj\s+etai|{_CONVENTION}){_FILLER}", re.VERBOSE)
-_TITLE_BEFORE = re.compile(rf"{_COLLECTIVE}\s+(?:(?:de|du|d|la|le|l)\s+)*")
+_TITLE_BEFORE = re.compile(rf"{_COLLECTIVE}\s+(?:(?:des?|du|d|la|les?|l)\s+)*")
 _EMPTY_WORDS = frozenset(
     [
         *("a", "au", "aux", "d", "de", "des", "du", "en", "et", "l", "la", "le", "les", "ou"),
@@ -68,6 +68,7 @@ class _Alias:
     idcc: str
     pattern: re.Pattern[str]
     reach: Reach
+    parts: int
 
     def counts(self, plain: str, leading: str, found: re.Match[str]) -> bool:
         """Tell whether the alias found there names an agreement."""
@@ -90,10 +91,10 @@ def _stem(word: str) -> str:
     return word[:-1] if len(word) > 4 and word[-1] in "sx" else word
 
 
-def _pattern(alias: str) -> re.Pattern[str]:
+def _alias(idcc: str, name: str, reach: Reach) -> _Alias:
     gap = rf"(?: \S+){{0,{_GAP_WORDS}}} "
-    parts = (re.escape(_plain(part)) for part in alias.split("…"))
-    return re.compile(rf"(?<!\S){gap.join(parts)}(?!\S)")
+    parts = [re.escape(_plain(part)) for part in name.split("…")]
+    return _Alias(idcc, re.compile(rf"(?<!\S){gap.join(parts)}(?!\S)"), reach, len(parts))
 
 
 def _aliases(agreements: Iterable[Agreement]) -> Iterator[_Alias]:
@@ -104,10 +105,10 @@ def _aliases(agreements: Iterable[Agreement]) -> Iterator[_Alias]:
     for agreement in agreements:
         for title in (agreement.title, agreement.short_title):
             if len(_plain(title).split()) >= _TITLE_WORDS:
-                yield _Alias(agreement.idcc, _pattern(title), Reach.NAMES)
+                yield _alias(agreement.idcc, title, Reach.NAMES)
         for reach, names in tables.get(agreement.idcc, {}).items():
             for name in names:
-                yield _Alias(agreement.idcc, _pattern(name), Reach(reach))
+                yield _alias(agreement.idcc, name, Reach(reach))
 
 
 class AgreementFinder:
@@ -138,14 +139,14 @@ class AgreementFinder:
         return self._by_idcc[idcc] if idcc else None
 
     def _by_alias(self, plain: str, leading: str) -> str | None:
-        """Return the agreement with the longest alias that may count here."""
+        """Return the agreement of the alias that says most: in several parts, else the longest."""
         found = [
-            (match.end() - match.start(), alias.reach is Reach.NAMES, alias.idcc)
+            (alias.parts, match.end() - match.start(), alias.reach is Reach.NAMES, alias.idcc)
             for alias in self._aliases
             for match in alias.pattern.finditer(plain)
             if alias.counts(plain, leading, match)
         ]
-        return max(found)[2] if found else None
+        return max(found)[-1] if found else None
 
     def _by_title(self, plain: str) -> str | None:
         """Return the agreement whose title holds most of the words after "convention"."""

@@ -23,7 +23,7 @@ _ARTICLE = r"(?:articles?|aritcles?|articels?|artciles?|artilces?|atricles?|artc
 _FLAGS = re.VERBOSE | re.IGNORECASE
 _LETTERED = re.compile(
     r"""(?:(?<!\w)|(?<=\bart)|(?<=\barticle)|(?<=\barticles))
-    (?P<letter>[LRD])(?P<mark>[\s.,:;*°'/-]{0,4}) (?P<base>(?!19|20)\d{1,4}|\d{2})(?!\d)
+    (?P<letter>[LRD])(?P<mark>[\s.,:;*°'/-]{0,4}) (?P<base>(?!(?:19|20)\d\d)\d{1,4})(?!\d)
     (?P<rest>(?:\s{0,2}[-_]{1,2}\s{0,2}\d{1,3}(?!\d) | [./]\d{1,3}(?!\d)
         | \s{1,2}\d{1,3}(?![\d°%€])){0,3})(?![-_./]\d)
     (?P<suffix>\s?(?-i:[A-E])(?![\w'.]|\s*(?:l'|art\w*)?[\s.]*[LRD]?[\s.*]*\d)
@@ -31,7 +31,7 @@ _LETTERED = re.compile(
     _FLAGS,
 )
 _BARE = re.compile(
-    r"(?<![\w.,/+-])(?P<base>\d{3,4})(?P<rest>(?:\s?[-_]\s?\d{1,3}(?!\d)){1,3})(?![\w€%/]|[-.,]\d)",
+    r"(?<![\w.,/+-])(?P<base>(?!(?:19|20)\d\d)\d{3,4})(?P<rest>(?:\s?[-_]\s?\d{1,3}(?!\d)){1,3})(?![\w€%/]|[-.,]\d)",
     _FLAGS,
 )
 _STEP = re.compile(r"(\s*[-_./]+\s*|\s+)(\d+)")
