@@ -69,6 +69,7 @@ class _Alias:
     pattern: re.Pattern[str]
     reach: Reach
     parts: int
+    first_word: str
 
     def counts(self, plain: str, leading: str, found: re.Match[str]) -> bool:
         """Tell whether the alias found there names an agreement."""
@@ -93,8 +94,9 @@ def _stem(word: str) -> str:
 
 def _alias(idcc: str, name: str, reach: Reach) -> _Alias:
     gap = rf"(?: \S+){{0,{_GAP_WORDS}}} "
-    parts = [re.escape(_plain(part)) for part in name.split("…")]
-    return _Alias(idcc, re.compile(rf"(?<!\S){gap.join(parts)}(?!\S)"), reach, len(parts))
+    parts = [_plain(part) for part in name.split("…")]
+    pattern = re.compile(rf"(?<!\S){gap.join(map(re.escape, parts))}(?!\S)")
+    return _Alias(idcc, pattern, reach, len(parts), parts[0].partition(" ")[0])
 
 
 def _aliases(agreements: Iterable[Agreement]) -> Iterator[_Alias]:
@@ -140,9 +142,11 @@ class AgreementFinder:
 
     def _by_alias(self, plain: str, leading: str) -> str | None:
         """Return the agreement of the alias that says most: in several parts, else the longest."""
+        words = set(plain.split())
         found = [
             (alias.parts, match.end() - match.start(), alias.reach is Reach.NAMES, alias.idcc)
             for alias in self._aliases
+            if alias.first_word in words
             for match in alias.pattern.finditer(plain)
             if alias.counts(plain, leading, match)
         ]

@@ -54,6 +54,9 @@ _SENTENCE_END = re.compile(r"[!?\n]|\.\s+(?=[A-ZÉÈÀ])")
 REACH_CHARS = 40
 """How far before a reference a code's name still speaks for it."""
 
+SAME_CODE_CHARS = 1_000
+"""How far back "the same code" is looked for."""
+
 
 def _which(found: re.Match[str]) -> Code:
     return Code.TRAVAIL if found["ours"] else Code.OTHER
@@ -63,7 +66,7 @@ def code_after(text: str, stop: int) -> Code | None:
     """Return the code named right after `stop`; "the same code" is the last one named."""
     found = _AFTER.match(text, stop)
     if found and found["same"]:
-        names = list(_NAME.finditer(text, 0, stop))
+        names = list(_NAME.finditer(text, max(0, stop - SAME_CODE_CHARS), stop))
         return _which(names[-1]) if names else None
     return _which(found) if found else None
 

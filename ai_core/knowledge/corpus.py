@@ -8,10 +8,12 @@ then of the fiches; a search index built from `passages` gives rows back to `pas
 """
 
 import json
+import sqlite3
 from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
+from ai_core.errors import CorpusRefused
 from ai_core.knowledge import store
 from ai_core.knowledge.importing import Counts
 from ai_core.knowledge.references import canonical
@@ -98,21 +100,27 @@ def _fiche_passage(row: Row) -> tuple[int, Passage]:
 class Corpus:
     """One version of the corpus, in the folder `directory`, where indexes of it may lie beside it.
 
-    Safe to share between threads. Raises `sqlite3.Error` when the file is missing or damaged.
+    Safe to share between threads. Raises CorpusRefused when the file is missing or damaged.
     """
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self._store = Store(directory / store.FILE_NAME)
-        facts: dict[str, str] = dict(self._store.rows(store.FACTS))
-        self.version: str = facts["version"]
-        self.law_date: date = date.fromisoformat(facts["law_date"])
-        self.imported_at: str = facts["imported_at"]
-        self.counts = Counts(**{name: int(facts[name]) for name in Counts.__slots__})
+        try:
+            self._store = Store(directory / store.FILE_NAME)
+            facts: dict[str, str] = dict(self._store.rows(store.FACTS))
+            self.version: str = facts["version"]
+            self.law_date: date = date.fromisoformat(facts["law_date"])
+            self.imported_at: str = facts["imported_at"]
+            self.counts = Counts(**{name: int(facts[name]) for name in Counts.__slots__})
+        except (sqlite3.Error, KeyError, ValueError) as error:
+            raise CorpusRefused(f"corpus {directory.name} cannot be read: {error}") from error
 
     def intact(self) -> bool:
-        """Tell whether the file is well formed; reads all of it."""
-        return self._store.intact()
+        """Tell whether the whole file is well formed; reads all of it."""
+        try:
+            return self._store.intact()
+        except sqlite3.DatabaseError:
+            return False
 
     def close(self) -> None:
         """Close the file."""

@@ -15,7 +15,6 @@ import json
 import os
 import re
 import shutil
-import sqlite3
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -26,7 +25,7 @@ from typing import Literal
 
 import structlog
 
-from ai_core.errors import CorpusMissing, UpdateUnderWay
+from ai_core.errors import CorpusMissing, CorpusRefused, UpdateUnderWay
 from ai_core.knowledge.corpus import Corpus
 
 _log = structlog.get_logger()
@@ -56,13 +55,18 @@ class Shelf:
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Hold the shelf for an update; raises UpdateUnderWay when another one does."""
+        """Hold the shelf for an update, and clear what a killed one left.
+
+        Raises UpdateUnderWay when another update holds it.
+        """
         self.root.mkdir(parents=True, exist_ok=True)
         with (self.root / "update.lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 raise UpdateUnderWay from error
+            for left in self.root.glob(f"{_INCOMING}*"):
+                shutil.rmtree(left)
             yield
 
     def place(self, version: str) -> Path:
@@ -113,10 +117,9 @@ class Shelf:
         self._replace(self._pointer, version + "\n")
 
     def sweep(self, *kept: str | None) -> None:
-        """Delete the other versions, and what a killed update left."""
+        """Delete the other versions."""
         for path in self.root.iterdir():
-            stale = path.name.startswith(_INCOMING) or _VERSION.fullmatch(path.name)
-            if stale and path.is_dir() and path.name not in kept:
+            if path.is_dir() and _VERSION.fullmatch(path.name) and path.name not in kept:
                 shutil.rmtree(path)
 
     def record(self, update: LastUpdate) -> None:
@@ -175,5 +178,5 @@ class CurrentCorpus:
         self._mark = mark
         try:
             self._corpus = Corpus(self._shelf.place(version))
-        except (sqlite3.Error, OSError) as error:
+        except CorpusRefused as error:
             _log.error("corpus_unreadable", version=version, reason=str(error))

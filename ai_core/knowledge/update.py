@@ -106,7 +106,7 @@ def _opened(shelf: Shelf, version: str | None) -> Corpus | None:
     try:
         corpus = Corpus(shelf.place(version))
         return corpus if corpus.intact() else None
-    except (sqlite3.Error, KeyError):
+    except CorpusRefused:
         return None
 
 
