@@ -54,7 +54,7 @@ _SENTENCE_END = re.compile(r"[!?\n]|\.\s+(?=[A-ZÉÈÀ])")
 REACH_CHARS = 40
 """How far before a reference a code's name still speaks for it."""
 
-SAME_CODE_CHARS = 1_000
+SAME_CODE_CHARS = 2_000
 """How far back "the same code" is looked for."""
 
 

@@ -69,6 +69,7 @@ _SHORT = re.compile(
     (?=\s*(?:[?!.;)\]]|,\s|$|(?:et|ou|à|du\s+code)\s))""",
     _FLAGS,
 )
+_NEAR_CHARS = 40
 _DASHES = re.compile(r"[‐-―−﹘﹣－⁃]")
 _APOSTROPHES = re.compile(r"[’ʼ′´`‘]")
 
@@ -147,13 +148,10 @@ def _mentions(clean: str) -> list[_Mention]:
     lettered = [
         mention for found in _LETTERED.finditer(clean) if (mention := _lettered(clean, found))
     ]
-    taken = [(mention.start, mention.stop) for mention in lettered]
-    bare = [
-        mention
-        for found in _BARE.finditer(clean)
-        if all(found.end() <= start or stop <= found.start() for start, stop in taken)
-        and (mention := _bare(clean, found))
-    ]
+    rest = list(clean)
+    for mention in lettered:
+        rest[mention.start : mention.stop] = "\0" * (mention.stop - mention.start)
+    bare = [mention for found in _BARE.finditer("".join(rest)) if (mention := _bare(clean, found))]
     whole = sorted((*lettered, *bare), key=lambda mention: mention.start)
     return [found for mention in whole for found in (mention, *_shortened(clean, mention))]
 
@@ -173,6 +171,11 @@ def _shortened(clean: str, mention: _Mention) -> list[_Mention]:
             break
         found.append(_Mention(start, stop, readings, mention.letter, False, True))
     return found
+
+
+def _before(clean: str, start: int) -> str:
+    """Return the few words before a number, which say what it is."""
+    return clean[max(0, start - _NEAR_CHARS) : start]
 
 
 def _joint(blank: str) -> str:
@@ -209,11 +212,12 @@ def _lettered(clean: str, found: re.Match[str]) -> _Mention | None:
     letter = found["letter"].upper()
     readings = [(letter + number,) for number in numbers]
     start, stop = found.start(), found.start("rest") + read
-    word = bool(_WORD_BEFORE.search(clean[max(0, start - 24) : start]))
+    before = _before(clean, start)
+    word = bool(_WORD_BEFORE.search(before))
     if found["suffix"] and joint and read == len(found["rest"]):
         readings.insert(0, (readings[0][0] + found["suffix"].strip().upper(),))
         stop = found.end()
-    annex = _ANNEX_BEFORE.search(clean[max(0, start - 40) : start])
+    annex = _ANNEX_BEFORE.search(before)
     if annex:
         rank = f" {annex['rank']}" if annex["rank"] else ""
         readings.insert(0, (canonical(f"Annexe{rank} à l'article {readings[0][0]}"),))
@@ -223,7 +227,7 @@ def _lettered(clean: str, found: re.Match[str]) -> _Mention | None:
 
 
 def _bare(clean: str, found: re.Match[str]) -> _Mention | None:
-    before = clean[max(0, found.start() - 24) : found.start()]
+    before = _before(clean, found.start())
     word = bool(_WORD_BEFORE.search(before))
     numbers, joint, read = _numbers(found["base"], found["rest"])
     if not word and (

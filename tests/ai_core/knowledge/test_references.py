@@ -223,3 +223,15 @@ def test_an_annex_is_named_by_its_article() -> None:
 )
 def test_two_spellings_of_a_number_have_one_canonical_form(one: str, other: str) -> None:
     assert canonical(one).replace("--", "-") == canonical(other)
+
+
+@pytest.mark.parametrize(
+    ("text", "sure"),
+    [("L1234-1", True), ("article 1234-1", True), ("1234-1", False), ("l 1234 1", False)],
+)
+def test_only_what_cannot_be_something_else_is_sure(text: str, sure: bool) -> None:
+    assert [reference.sure for reference in find_references(text)] == [sure]
+
+
+def test_a_number_inside_a_reference_is_not_another_one() -> None:
+    assert names("L1234-1 1234-5, R. 4121-1-2") == ["L1234-1", "L1234-5", "R4121-1-2"]
