@@ -1,4 +1,4 @@
-"""`corpus update` and `corpus status`, for operators."""
+"""`corpus update`, `corpus index` and `corpus status`, for operators."""
 
 import argparse
 import sqlite3
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TextIO
 
 from ai_core.knowledge.corpus import Corpus
+from ai_core.knowledge.indexing import missing
 from ai_core.knowledge.shelf import Shelf
 from ai_core.knowledge.update import Prepare, update_corpus
 from shared.clock import Clock
@@ -27,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     update.add_argument(
         "--force", action="store_true", help="accept a corpus older or smaller than the current one"
     )
+    actions.add_parser("index", help="build the search indexes that the law in service lacks")
     actions.add_parser("status", help="say which law is in service and how the last update went")
 
 
@@ -40,6 +42,8 @@ def run(
     shelf = Shelf(data_dir)
     if arguments.action == "status":
         return _status(shelf)
+    if arguments.action == "index":
+        return _index(shelf)
     try:
         update = update_corpus(
             shelf,
@@ -60,6 +64,18 @@ def run(
         f"{counts.articles} articles, {counts.fiches} fiches ({counts.fiche_sections} sections), "
         f"{counts.agreements} agreements ({counts.agreement_articles} articles)"
     )
+    return 0
+
+
+def _index(shelf: Shelf) -> int:
+    version = shelf.current()
+    if version is None:
+        _say("no corpus is in service; run: corpus update", sys.stderr)
+        return 1
+    for name, build in missing(shelf.place(version)):
+        _say(f"building: {name} index")
+        build(shelf.place(version))
+    _say(f"indexes complete: version {version}")
     return 0
 
 

@@ -46,3 +46,15 @@ def test_a_refused_update_says_why_and_what_stays(
     assert "still in service" in said
     assert corpus(tmp_path, "status") == 1
     assert "last update failed on 2026-11-20" in capsys.readouterr().out
+
+
+def test_index_builds_what_the_law_in_service_lacks(
+    tmp_path: Path, archives: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert corpus(tmp_path, "index") == 1
+    Sample.read().write(archives)
+    corpus(tmp_path, "update", "--from", str(archives))
+    assert corpus(tmp_path, "index") == 0
+    assert "building: semantic index" in capsys.readouterr().out
+    assert corpus(tmp_path, "index") == 0
+    assert "building" not in capsys.readouterr().out
