@@ -21,6 +21,7 @@ from ai_core.knowledge.lexical import LexicalIndex
 from ai_core.knowledge.references import find_references
 from ai_core.knowledge.resolving import resolve
 from ai_core.knowledge.scope import Evidence, Scopes
+from ai_core.knowledge.words import without_references
 from ai_core.law import Agreement, Article, Found, Kind, Passage, Scope
 
 OPEN_AGREEMENTS = 3
@@ -73,7 +74,9 @@ class Edition:
         if named.articles or named.missing or chosen:
             scope, neighbour = Scope.LABOUR_LAW, None
         return Found(
-            passages=tuple(self._passages(question, named, chosen, limit, kind, as_of)),
+            passages=tuple(
+                self._passages(_subject(question, named), named, chosen, limit, kind, as_of)
+            ),
             scope=scope,
             exact=tuple(article.number for article in named.articles),
             missing=named.missing,
@@ -174,3 +177,10 @@ class Edition:
                 self._agreements.popitem(last=False)
         self._agreements.move_to_end(idcc)
         return self._agreements[idcc]
+
+
+def _subject(question: str, named: Named) -> str:
+    """Return what to search for: a number says nothing, the titles above the article do."""
+    if not named.articles:
+        return question
+    return " ".join((without_references(question), *named.articles[0].section_path[-3:]))

@@ -79,6 +79,11 @@ async def test_an_article_named_comes_first(library: Library) -> None:
     assert found.exact == ("L3121-27",)
 
 
+async def test_what_surrounds_an_article_named_is_about_its_subject(library: Library) -> None:
+    found = await ask(library, "Que dit l'article L3121-27 ?", kind=Kind.FICHE)
+    assert found.passages[0].title.startswith("La durée légale du travail")
+
+
 async def test_articles_named_come_in_order_and_the_rest_follows(library: Library) -> None:
     found = await ask(library, "Comparer art. l 3141-3 et L. 1237-1")
     assert numbers(found)[:2] == ["L3141-3", "L1237-1"]
