@@ -181,3 +181,30 @@ class ModelName(Body):
     """Which model to load or unload."""
 
     model: str = Field(min_length=1, max_length=128)
+
+
+class CorpusHealth(BaseModel):
+    """The law in service; `update_failing` until a refused update succeeds."""
+
+    law_date: date
+    age_days: int
+    articles: int
+    fiches: int
+    agreements: int
+    semantic: bool
+    update_failing: bool
+
+
+class SignOfLife(BaseModel):
+    """What `/live` and `/ready` answer with their 200."""
+
+    status: Literal["live", "ready"]
+
+
+class HealthReply(BaseModel):
+    """How the service is; `degraded` when a part is missing that answers can do without."""
+
+    status: Literal["ok", "degraded"]
+    corpus: CorpusHealth | None
+    redis: Literal["up", "down"]
+    models: list[str]

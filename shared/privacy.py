@@ -109,7 +109,10 @@ def _labels(found: Iterable[Span], text: str) -> dict[tuple[Kind, str], str]:
 
 # What our own code writes under these names: times, levels, names and identifiers of ours.
 SAFE_LOG_KEYS = frozenset(
-    {"timestamp", "level", "logger", "service", "version", "request_id", "trace_id", "span_id"}
+    {
+        *("timestamp", "level", "logger", "service", "version"),
+        *("request_id", "trace_id", "span_id", "method", "route"),
+    }
 )
 LONGEST_LOGGED = 8_192
 _LONGEST_IDENTIFIER = 200

@@ -8,7 +8,7 @@ piece and the client's disconnection.
 import re
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from math import ceil
 from typing import Any
@@ -42,6 +42,21 @@ class MethodNotAllowed(AppError):
     code = "method_not_allowed"
 
 
+class WrongFields(BadInput):
+    """Fields of the request are wrong; `faults` names each, never its value."""
+
+    def __init__(self, faults: Sequence[Mapping[str, Any]]) -> None:
+        super().__init__()
+        self.faults = [_fault(fault) for fault in faults]
+
+
+def wrong_body(faults: Sequence[Mapping[str, Any]]) -> BadInput:
+    """Return what to raise for pydantic's faults: MalformedBody when it is not JSON at all."""
+    if any(fault["type"] == "json_invalid" for fault in faults):
+        return MalformedBody()
+    return WrongFields(faults)
+
+
 class HttpMetrics:
     """Requests counted and timed by route, never by caller."""
 
@@ -57,6 +72,16 @@ class HttpMetrics:
             registry=registry,
         )
         self.open = Gauge("http_requests_open", "Requests being answered now.", registry=registry)
+        self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+
+    def record(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Count one request; finding the labels' children anew would cost more than counting."""
+        children = self._children.get((route, method, status))
+        if children is None:
+            counted = self.requests.labels(route, method, str(status))
+            children = self._children[route, method, status] = counted, self.seconds.labels(route)
+        children[0].inc()
+        children[1].observe(seconds)
 
 
 def header(scope: Scope, name: bytes) -> str | None:
@@ -67,13 +92,7 @@ def header(scope: Scope, name: bytes) -> str | None:
     return None
 
 
-def problem(
-    error: AppError,
-    texts: Texts,
-    language: Language,
-    request_id: str,
-    faults: list[dict[str, str]] | None = None,
-) -> Response:
+def problem(error: AppError, texts: Texts, language: Language, request_id: str) -> Response:
     """Return the RFC 9457 document for `error`, its sentence in `language`.
 
     A 429 or 503 always carries Retry-After. Nothing of an unexpected error's own text leaves.
@@ -94,8 +113,8 @@ def problem(
         "code": error.code,
         "request_id": request_id,
     }
-    if faults:
-        body["errors"] = faults
+    if isinstance(error, WrongFields):
+        body["errors"] = error.faults
     return Response(orjson.dumps(body), error.status, headers, PROBLEM)
 
 
@@ -136,6 +155,7 @@ class Edge:
                 message["headers"] = [
                     *message.get("headers", ()),
                     (b"x-request-id", request_id.encode()),
+                    *state.get("headers", ()),
                 ]
             await send(message)
 
@@ -152,13 +172,11 @@ class Edge:
     def _limited(self, scope: Scope, receive: Receive) -> Receive:
         declared = header(scope, b"content-length")
         limit = self._max_body_bytes
-        too_large = TooLarge(f"body over {limit} bytes", limit=f"{limit // 1024} KiB")
-        seen = int(declared) if declared and declared.isdecimal() else 0
-        if seen > limit:
 
-            async def refuse() -> Message:
-                raise too_large
+        async def refuse() -> Message:
+            raise TooLarge(f"body over {limit} bytes", limit=f"{limit // 1024} KiB")
 
+        if declared and declared.isdecimal() and int(declared) > limit:
             return refuse
         seen = 0
 
@@ -168,7 +186,7 @@ class Edge:
             if message["type"] == "http.request":
                 seen += len(message.get("body", b""))
                 if seen > limit:
-                    raise too_large
+                    return await refuse()
             return message
 
         return counted
@@ -187,8 +205,7 @@ class Edge:
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "unmatched")
         method = scope["method"] if scope["method"] in METHODS else "other"
-        self._metrics.requests.labels(route, method, str(status)).inc()
-        self._metrics.seconds.labels(route).observe(seconds)
+        self._metrics.record(route, method, status, seconds)
         log.info(
             "request",
             method=method,
@@ -205,11 +222,9 @@ METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"}
 def speak_errors(app: FastAPI, texts: Texts) -> None:
     """Answer every error FastAPI meets with a problem document in the caller's language."""
 
-    def respond(
-        request: Request, error: AppError, faults: list[dict[str, str]] | None = None
-    ) -> Response:
+    def respond(request: Request, error: AppError) -> Response:
         language = preferred_language(request.headers.get("accept-language"))
-        return problem(error, texts, language, request.state.request_id, faults)
+        return problem(error, texts, language, request.state.request_id)
 
     async def known(request: Request, error: Exception) -> Response:
         assert isinstance(error, AppError)  # noqa: S101 - registered for AppError only
@@ -217,10 +232,7 @@ def speak_errors(app: FastAPI, texts: Texts) -> None:
 
     async def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it only
-        faults = error.errors()
-        if any(fault["type"] == "json_invalid" for fault in faults):
-            return respond(request, MalformedBody())
-        return respond(request, BadInput(), [_fault(fault) for fault in faults])
+        return respond(request, wrong_body(error.errors()))
 
     async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for it only

@@ -1,10 +1,17 @@
-"""What every test gets: an environment without our settings, and an alarm for a blocked loop."""
+"""What every test gets: an environment without our settings, and an alarm for a blocked loop.
+
+And what a test may ask for: a real Redis, old and new.
+"""
 
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 from blockbuster import BlockBuster
+
+from deploy.local.redis_server import RedisServer, bundled_redis, system_redis
+from shared.redis_link import RedisLink
 
 PREFIXES = ("AI_CORE_", "TELEGRAM_", "MAIL_")
 PACKAGES = ["ai_core", "telegram_service", "mail_service", "shared"]
@@ -23,6 +30,43 @@ def no_blocking_calls() -> Iterator[None]:
     alarm.activate()
     yield
     alarm.deactivate()
+
+
+@pytest.fixture(
+    scope="session",
+    params=[
+        pytest.param(bundled_redis, id="redis-6.2"),
+        pytest.param(system_redis, id="redis-7", marks=pytest.mark.needs("redis-server")),
+    ],
+)
+def redis_server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RedisServer]:
+    """A running server, once per version of Redis we support."""
+    server = RedisServer(tmp_path_factory.mktemp("redis"), binary=request.param())
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+async def link(redis_server: RedisServer) -> AsyncIterator[RedisLink]:
+    """A link to an empty Redis."""
+    link = RedisLink(redis_server.url)
+    await link.open()
+    await link.call("FLUSHALL")
+    yield link
+    await link.close()
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
+    """A server of the test's own, which it may kill and freeze."""
+    server = RedisServer(tmp_path / "redis", binary=bundled_redis())
+    server.start()
+    yield server
+    server.thaw()
+    server.stop()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -50,6 +50,11 @@ class Program:
         """Return its exit status, or None while it runs (or before it was started)."""
         return self._process.poll() if self._process else None
 
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal, if it runs."""
+        if self._process and self._process.poll() is None:
+            self._process.send_signal(number)
+
     def stop(self) -> None:
         """Ask it to stop, and insist after a grace period."""
         if self._process is None or self._process.poll() is not None:

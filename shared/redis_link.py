@@ -1,0 +1,232 @@
+"""One connection to Redis that every request shares.
+
+Commands given in the same turn of the event loop leave as one write, and their replies come back
+in order: thousands of callers need neither a pool nor a wait for a free connection. The reasons
+are in docs/decisions/0011-one-shared-redis-connection.md.
+
+While Redis is lost a call fails at once with redis-py's ConnectionError, and the link looks for
+it again in the background: callers never wait twice for the same outage. Blocking commands (BLPOP,
+XREAD BLOCK), SUBSCRIBE and MULTI do not belong here: they would hold everybody else's replies.
+"""
+
+import asyncio
+import hashlib
+import ssl
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeAlias, cast
+
+import hiredis
+import structlog
+from redis.asyncio.connection import SSLConnection, parse_url
+from redis.exceptions import ConnectionError as RedisLost
+from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.exceptions import TimeoutError as RedisTimeout
+
+log = structlog.get_logger()
+
+Word: TypeAlias = str | bytes | int | float
+Reply: TypeAlias = Any
+"""bytes, int, None or a list of them: what it is depends on the command."""
+
+CONNECT_TIMEOUT_S = 2.0
+PROBE_EVERY_S = 0.25
+
+
+class Script:
+    """A Lua script, known to Redis by its SHA-1."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.sha1 = hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
+
+    @classmethod
+    def read(cls, path: Path) -> "Script":
+        """Read a .lua file."""
+        return cls(path.read_text(encoding="utf-8"))
+
+
+class RedisLink:
+    """The connection, renewed whenever it is lost.
+
+    `timeout_s` bounds each command. `found` is set while Redis answers; `epoch` counts how many
+    times it was found.
+    """
+
+    def __init__(self, url: str, *, timeout_s: float = 1.0) -> None:
+        self._address = parse_url(url)
+        self._timeout_s = timeout_s
+        self._wire: _Wire | None = None
+        self._keeper: asyncio.Task[None] | None = None
+        self._tried = asyncio.Event()
+        self.found = asyncio.Event()
+        self.epoch = 0
+
+    async def open(self) -> None:
+        """Look for Redis from now on; return after the first try, found or not."""
+        self._keeper = asyncio.create_task(self._keep(), name="redis link")
+        await self._tried.wait()
+
+    async def close(self) -> None:
+        """Hang up."""
+        if self._keeper:
+            self._keeper.cancel()
+            await asyncio.wait([self._keeper])
+
+    def call(self, *command: Word) -> asyncio.Future[Reply]:
+        """Send a command; await the result for its reply.
+
+        Raises RedisError: RedisLost at once while Redis is lost, RedisTimeout after `timeout_s`,
+        ResponseError when Redis refuses the command.
+        """
+        if self._wire is None:
+            raise RedisLost("Redis is lost")
+        return self._wire.call(command)
+
+    async def run(self, script: Script, keys: Sequence[Word], words: Sequence[Word]) -> Reply:
+        """Run a script in one round trip (two the first time Redis sees it)."""
+        try:
+            return await self.call("EVALSHA", script.sha1, len(keys), *keys, *words)
+        except NoScriptError:
+            return await self.call("EVAL", script.source, len(keys), *keys, *words)
+
+    async def _keep(self) -> None:
+        lost = False
+        while True:
+            try:
+                async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                    wire = await self._connect()
+            except (OSError, RedisError) as error:
+                if not lost:
+                    log.warning("redis lost", reason=type(error).__name__)
+                lost = True
+                self._tried.set()
+                await asyncio.sleep(PROBE_EVERY_S)
+                continue
+            if lost:
+                log.info("redis found")
+                lost = False
+            self.epoch += 1
+            self._wire = wire
+            self.found.set()
+            self._tried.set()
+            try:
+                await wire.lost.wait()
+            finally:
+                self._wire = None
+                self.found.clear()
+                await wire.hang_up(RedisLost("closed"))
+
+    async def _connect(self) -> "_Wire":
+        loop = asyncio.get_running_loop()
+        address = self._address
+        wire = _Wire(loop, self._timeout_s)
+        if "path" in address:
+            await loop.create_unix_connection(lambda: wire, str(address["path"]))
+        else:
+            secure = address.get("connection_class") is SSLConnection
+            await loop.create_connection(
+                lambda: wire,
+                str(address.get("host", "127.0.0.1")),
+                int(address.get("port", 6379)),
+                ssl=ssl.create_default_context() if secure else None,
+            )
+        try:
+            if "password" in address:
+                names = [str(address["username"])] if "username" in address else []
+                await wire.call(("AUTH", *names, str(address["password"])))
+            await wire.call(("SELECT", int(address.get("db", 0))))
+            await wire.call(("PING",))  # refused while Redis reads its data back
+        except BaseException:
+            await wire.hang_up(RedisLost("no greeting"))
+            raise
+        return wire
+
+
+class _Wire(asyncio.Protocol):
+    """One connection: commands out in batches, replies in, in order."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, timeout_s: float) -> None:
+        self._loop = loop
+        self._timeout_s = timeout_s
+        self._transport: asyncio.Transport | None = None
+        self._reader = hiredis.Reader(replyError=_refusal)
+        self._unsent: list[bytes] = []
+        self._waiting: deque[tuple[float, asyncio.Future[Reply]]] = deque()
+        self._watch: asyncio.TimerHandle | None = None
+        self.lost = asyncio.Event()
+        self._closed = asyncio.Event()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop's transports do not inherit from asyncio's.
+        self._transport = cast(asyncio.Transport, transport)
+
+    def call(self, command: tuple[Word, ...]) -> asyncio.Future[Reply]:
+        if self._transport is None or self.lost.is_set():
+            raise RedisLost("Redis is lost")
+        reply: asyncio.Future[Reply] = self._loop.create_future()
+        packed = hiredis.pack_command(command)  # type: ignore[arg-type]  # a variadic tuple is right
+        if not self._unsent:
+            self._loop.call_soon(self._flush)
+        self._unsent.append(packed)
+        until_s = self._loop.time() + self._timeout_s
+        self._waiting.append((until_s, reply))
+        if self._watch is None:
+            self._watch = self._loop.call_at(until_s, self._check)
+        return reply
+
+    def _flush(self) -> None:
+        if self._transport and not self.lost.is_set():
+            self._transport.write(b"".join(self._unsent))
+        self._unsent.clear()
+
+    def data_received(self, data: bytes) -> None:
+        self._reader.feed(data)
+        try:
+            while (reply := self._reader.gets()) is not False:
+                future = self._waiting.popleft()[1]
+                if future.done():  # its caller went away
+                    continue
+                if isinstance(reply, ResponseError):
+                    future.set_exception(reply)
+                else:
+                    future.set_result(reply)
+        except hiredis.ProtocolError as error:
+            self.lose(RedisLost(str(error)))
+
+    def _check(self) -> None:
+        """Hang up when the oldest command is overdue: the replies after it are late as well."""
+        self._watch = None
+        if not self._waiting:
+            return
+        until_s = self._waiting[0][0]
+        if until_s <= self._loop.time():
+            self.lose(RedisTimeout(f"no reply within {self._timeout_s} s"))
+        else:
+            self._watch = self._loop.call_at(until_s, self._check)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.lose(RedisLost("hung up"))
+        self._closed.set()
+
+    async def hang_up(self, reason: RedisError) -> None:
+        self.lose(reason)
+        await self._closed.wait()
+
+    def lose(self, reason: RedisError) -> None:
+        if self.lost.is_set():
+            return
+        self.lost.set()
+        if self._watch:
+            self._watch.cancel()
+        if self._transport:
+            self._transport.abort()
+        for _, future in self._waiting:
+            if not future.done():
+                future.set_exception(reason)
+        self._waiting.clear()
+
+
+def _refusal(message: str) -> ResponseError:
+    return NoScriptError(message) if message.startswith("NOSCRIPT") else ResponseError(message)
