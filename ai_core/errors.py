@@ -1,12 +1,13 @@
 """What can go wrong in here; see shared.errors for the tree.
 
 NotFound         ├── UnknownModel · UnknownArticle · UnknownAgreement
-BadInput         ├── ContextOverflow (400) · IdempotencyMismatch
-NotAllowed       ├── AddressNotAllowed
-Conflict         ├── StillAnswering · UpdateUnderWay
+                 ├── UnknownConversation · UnknownKey
+BadInput         ├── ContextOverflow (400) · IdempotencyMismatch · KnowledgeRequired
+NotAllowed       ├── AddressNotAllowed · OriginNotAllowed
+Conflict         ├── StillAnswering · ModelBuiltIn · UpdateUnderWay
 TooMany          ├── OverQuota
 Unavailable      ├── CorpusMissing · SourceUnreachable · KeysUnreadable · QueueFull
-AppError         ├── CorpusRefused
+AppError         ├── EngineFailed · CorpusRefused
 """
 
 from shared.errors import (
@@ -18,6 +19,12 @@ from shared.errors import (
     TooMany,
     Unavailable,
 )
+
+
+class EngineFailed(AppError):
+    """The model stopped in the middle of an answer."""
+
+    code = "engine_failed"
 
 
 class UnknownModel(NotFound):
@@ -38,6 +45,18 @@ class UnknownAgreement(NotFound):
     code = "unknown_agreement"
 
 
+class UnknownKey(NotFound):
+    """No API key bears that id, or it is no longer active."""
+
+    code = "unknown_key"
+
+
+class UnknownConversation(NotFound):
+    """This key has no conversation by that id, or it has ended."""
+
+    code = "unknown_conversation"
+
+
 class ContextOverflow(BadInput):
     """The prompt is longer than the model can read."""
 
@@ -51,16 +70,34 @@ class IdempotencyMismatch(BadInput):
     code = "idempotency_mismatch"
 
 
+class KnowledgeRequired(BadInput):
+    """The model only quotes the law, and was asked to answer without it."""
+
+    code = "knowledge_required"
+
+
 class AddressNotAllowed(NotAllowed):
     """The key may not be used from this address."""
 
     code = "address_not_allowed"
 
 
+class OriginNotAllowed(NotAllowed):
+    """The key may not be used from this web site."""
+
+    code = "origin_not_allowed"
+
+
 class StillAnswering(Conflict):
     """The request with this idempotency key is still being answered."""
 
     code = "still_answering"
+
+
+class ModelBuiltIn(Conflict):
+    """The model is part of the service: it is always loaded."""
+
+    code = "model_built_in"
 
 
 class UpdateUnderWay(Conflict):

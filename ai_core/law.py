@@ -136,3 +136,8 @@ class CorpusStatus:
     agreements: int
     semantic: bool
     last_failure: str | None = None
+
+    @property
+    def edition(self) -> str:
+        """Return what searches depend on: the content, and whether the embedding is learned."""
+        return f"{self.version}+semantic" if self.semantic else self.version

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import Field, RedisDsn
+from pydantic import Field, IPvAnyNetwork, RedisDsn
 from pydantic_settings import SettingsConfigDict
 
 from shared.settings import Section, StrictSettings
@@ -14,6 +14,9 @@ class ServerSettings(Section):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65_535)
     max_body_bytes: int = Field(default=1024 * 1024 - 1, gt=0)
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(
+        default=(), description="Whose X-Forwarded-For is believed; an address or a network each."
+    )
 
 
 class RedisSettings(Section):
@@ -28,6 +31,19 @@ class ModelSettings(Section):
     default: str = "extractive"
 
 
+class ConversationSettings(Section):
+    """How long a conversation is kept after its last turn, and how much of it."""
+
+    silence_s: int = Field(default=24 * 3600, gt=0)
+    turns_kept: int = Field(default=20, ge=2)
+
+
+class PageSettings(Section):
+    """The page at `/`: the file that holds the publishable key it works with."""
+
+    key_file: Path | None = None
+
+
 class Settings(StrictSettings):
     """ai_core, configured from the environment only."""
 
@@ -40,3 +56,5 @@ class Settings(StrictSettings):
     server: ServerSettings = ServerSettings()
     redis: RedisSettings = RedisSettings()
     models: ModelSettings = ModelSettings()
+    conversations: ConversationSettings = ConversationSettings()
+    page: PageSettings = PageSettings()

@@ -21,13 +21,15 @@ class Prompt:
     """All an engine may know: the turns, and the passages they rest on, best first.
 
     A language model reads `turns`, in which the passages are already written out; the extractive
-    engine quotes `passages` to answer `question`.
+    engine quotes `passages` to answer `question`, and quotes whole the articles whose numbers the
+    question names (`named`).
     """
 
     turns: tuple[Turn, ...]
     question: str
     passages: tuple[Passage, ...]
     language: Language
+    named: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

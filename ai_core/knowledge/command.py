@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TextIO
 
 from ai_core.knowledge.corpus import Corpus
-from ai_core.knowledge.indexing import missing
+from ai_core.knowledge.indexing import build_lexical, missing
 from ai_core.knowledge.shelf import Shelf
-from ai_core.knowledge.update import Prepare, update_corpus
+from ai_core.knowledge.update import update_corpus
 from shared.clock import Clock
 from shared.errors import AppError
 
@@ -17,7 +17,7 @@ from shared.errors import AppError
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command's arguments."""
     actions = parser.add_subparsers(dest="action", required=True)
-    update = actions.add_parser("update", help="fetch and import the law, then put it in service")
+    update = actions.add_parser("update", help="fetch the law, put it in service, index it")
     update.add_argument(
         "--from",
         dest="folder",
@@ -32,42 +32,43 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions.add_parser("status", help="say which law is in service and how the last update went")
 
 
-def run(
-    arguments: argparse.Namespace,
-    data_dir: Path,
-    clock: Clock,
-    prepare: Prepare = lambda directory: None,
-) -> int:
+def run(arguments: argparse.Namespace, data_dir: Path, clock: Clock) -> int:
     """Run the command; returns 0 when a corpus is in service and nothing failed, else 1."""
     shelf = Shelf(data_dir)
     if arguments.action == "status":
         return _status(shelf)
-    if arguments.action == "index":
-        return _index(shelf)
+    if arguments.action == "update" and not _update(shelf, clock, arguments):
+        return 1
+    return _index(shelf)
+
+
+def _update(shelf: Shelf, clock: Clock, arguments: argparse.Namespace) -> bool:
+    """Put a corpus in service, searchable by words at once; tell whether that went well."""
     try:
         update = update_corpus(
             shelf,
             clock,
             folder=arguments.folder,
             force=arguments.force,
-            prepare=prepare,
+            prepare=build_lexical,
             report=lambda part: _say(f"importing: {part}"),
         )
     except (AppError, OSError, sqlite3.Error) as error:
         kept = shelf.current()
         _say(f"update failed: {error}", sys.stderr)
         _say(f"still in service: {kept}" if kept else "no corpus is in service", sys.stderr)
-        return 1
+        return False
     counts = update.counts
     _say(f"{update.outcome}: version {update.version}, law of {update.law_date}")
     _say(
         f"{counts.articles} articles, {counts.fiches} fiches ({counts.fiche_sections} sections), "
         f"{counts.agreements} agreements ({counts.agreement_articles} articles)"
     )
-    return 0
+    return True
 
 
 def _index(shelf: Shelf) -> int:
+    """Build what the version in service lacks; a running service picks it up."""
     version = shelf.current()
     if version is None:
         _say("no corpus is in service; run: corpus update", sys.stderr)

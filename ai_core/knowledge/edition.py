@@ -102,7 +102,7 @@ class Edition:
             return self._finder.find(question)
         found = self.corpus.agreement(idcc.zfill(4))
         if found is None:
-            raise UnknownAgreement(f"no agreement with IDCC {idcc}")
+            raise UnknownAgreement(f"no agreement with IDCC {idcc}", idcc=idcc)
         return found
 
     def _passages(

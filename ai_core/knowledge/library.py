@@ -20,8 +20,9 @@ from ai_core.knowledge.shelf import Shelf
 from ai_core.knowledge.update import corpus_status
 from ai_core.law import Article, CorpusStatus, FicheSection, Found, Kind
 
-MOST_WAITING = 256
-"""Questions that may wait for the thread: one takes about 5 ms, so the last waits a second."""
+MOST_WAITING = 32
+"""Questions that may wait: one takes about 5 ms to search and as much to answer, so that under any
+number of callers the last one let in still has its answer within a second."""
 
 _log = structlog.get_logger()
 
@@ -72,7 +73,7 @@ class Library:
             found = edition.corpus.by_number(number, as_of)
             article = found[0] if found else edition.corpus.article(number.upper())
             if article is None:
-                raise UnknownArticle(f"no article {number} on {as_of}")
+                raise UnknownArticle(f"no article {number} on {as_of}", number=number)
             return article
 
         return await self._ask(read)

@@ -1,0 +1,72 @@
+"""`python -m ai_core [serve | keys … | corpus …]`."""
+
+import argparse
+import sys
+
+import uvicorn
+
+from ai_core import keys_command
+from ai_core.app import create_app
+from ai_core.knowledge import command as corpus_command
+from ai_core.settings import Settings
+from shared.clock import SystemClock
+from shared.errors import AppError
+from shared.logs import set_up_logs
+from shared.settings import WrongSettings, read_settings
+
+GRACE_S = 20
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command; return its exit status."""
+    parser = argparse.ArgumentParser(prog="python -m ai_core", description=__doc__)
+    commands = parser.add_subparsers(dest="command")
+    commands.add_parser("serve", help="answer over HTTP (the default)")
+    keys_command.add_arguments(commands.add_parser("keys", help="API keys"))
+    corpus_command.add_arguments(commands.add_parser("corpus", help="the law in service"))
+    chosen = parser.parse_args(arguments)
+    try:
+        return run(chosen, read_settings(Settings))
+    except WrongSettings as error:
+        sys.stderr.write(f"ai_core: {error}\n")
+        return 2
+    except AppError as error:
+        sys.stderr.write(f"ai_core: {error}\n")
+        return 1
+
+
+def run(chosen: argparse.Namespace, settings: Settings) -> int:
+    """Do what was chosen; return the exit status."""
+    if chosen.command == "keys":
+        keys_command.run(chosen, str(settings.redis.url))
+        return 0
+    if chosen.command == "corpus":
+        return corpus_command.run(chosen, settings.data_dir, SystemClock())
+    return serve(settings)
+
+
+def serve(settings: Settings) -> int:
+    """Answer until told to stop; requests under way get `GRACE_S` to finish."""
+    set_up_logs("ai_core", settings.log_level)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            create_app(settings),
+            host=settings.server.host,
+            port=settings.server.port,
+            loop="uvloop",
+            http="httptools",
+            ws="none",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=bool(settings.server.trusted_proxies),
+            forwarded_allow_ips=[str(proxy) for proxy in settings.server.trusted_proxies],
+            timeout_graceful_shutdown=GRACE_S,
+        )
+    )
+    server.run()
+    return 0 if server.started else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

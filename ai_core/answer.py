@@ -1,0 +1,258 @@
+"""A question in, an answer out: the one thing this service is for.
+
+The story: the question, made safe → the cache → a courtesy, or the passages → a refusal, or the
+prompt → the engine → the citations, checked → the closing lines → the reply. `reply` tells it
+whole, `stream` piece by piece.
+"""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+from ai_core.abstention import Abstentions
+from ai_core.cache import AnswerCache, complete, strip
+from ai_core.clarification import Rule, clarify
+from ai_core.conversations import Conversations
+from ai_core.engines.base import Turn
+from ai_core.inquiry import Inquiry
+from ai_core.knowledge.citations import CitationFilter
+from ai_core.law import Found, Scope
+from ai_core.law_source import LawSource
+from ai_core.metrics import AnswerMetrics
+from ai_core.prompts import Prompts, subject_of
+from ai_core.wording import Closing, Wording
+from shared.ai_api import Abstention, Citation, GenerateReply
+from shared.clock import Clock
+
+PASSAGES = 16
+UNGROUNDED = Found(passages=(), scope=Scope.UNCLEAR)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer ready to send: `body` is the JSON of a GenerateReply or ChatReply.
+
+    `facts` is what a log line may say of it: never its text.
+    """
+
+    body: bytes
+    tokens: int
+    facts: dict[str, str | int | bool | None]
+
+
+@dataclass(slots=True)
+class Draft:
+    """An answer while it is written."""
+
+    text: list[str] = field(default_factory=list)
+    tokens: int = 0
+    citations: list[Citation] = field(default_factory=list)
+    abstained: Abstention | None = None
+    clarification: str | None = None
+    end: str = "answered"
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What answers rest on, and what they are worded with."""
+
+    library: LawSource
+    prompts: Prompts
+    abstentions: Abstentions
+    clarifications: tuple[Rule, ...]
+    wording: Wording
+
+
+class Answerer:
+    """Writes answers."""
+
+    def __init__(
+        self,
+        sources: Sources,
+        cache: AnswerCache,
+        conversations: Conversations,
+        metrics: AnswerMetrics,
+        clock: Clock,
+    ) -> None:
+        self._library = sources.library
+        self._prompts = sources.prompts
+        self._abstentions = sources.abstentions
+        self._clarifications = sources.clarifications
+        self._wording = sources.wording
+        self._cache = cache
+        self._conversations = conversations
+        self._metrics = metrics
+        self._clock = clock
+
+    async def reply(self, inquiry: Inquiry, cached: bytes | None = None) -> Reply:
+        """Answer whole; `cached` is the body kept for this question, if there is one."""
+        if cached is not None and not inquiry.conversation:
+            body = self._complete(inquiry, cached, cached=True)
+            return Reply(body, 0, {"model": inquiry.engine.name, "cached": True})
+        body = cached if cached is not None else await self._body(inquiry)
+        reply = GenerateReply.model_validate_json(
+            self._complete(inquiry, body, cached=cached is not None, named=False)
+        )
+        await self._remember(inquiry, reply.response)
+        done = self._complete(inquiry, body, cached=reply.cached)
+        return Reply(done, 0 if reply.cached else reply.tokens_used, log_facts(reply))
+
+    async def stream(
+        self, inquiry: Inquiry, cached: bytes | None = None
+    ) -> AsyncGenerator[str | GenerateReply]:
+        """Answer piece by piece; the last thing is the whole reply.
+
+        An engine that only quotes is quicker than its reader: its answer is written whole, once
+        for all who ask the same at the same time, then given out.
+        """
+        if cached is not None or inquiry.engine.quotes:
+            body = cached if cached is not None else await self._body(inquiry)
+            complete_body = self._complete(inquiry, body, cached=cached is not None, named=False)
+            reply = GenerateReply.model_validate_json(complete_body)
+            for line in reply.response.splitlines(keepends=True):
+                yield line
+        else:
+            async with aclosing(self._write(inquiry)) as pieces:
+                async for piece in pieces:
+                    if isinstance(piece, GenerateReply):
+                        reply = piece
+                    else:
+                        yield piece
+            if inquiry.cache_key:
+                await self._cache.put(inquiry.cache_key, strip(reply))
+        await self._remember(inquiry, reply.response)
+        yield reply
+
+    async def _body(self, inquiry: Inquiry) -> bytes:
+        async def write() -> bytes:
+            async with aclosing(self._write(inquiry)) as pieces:
+                replies = [piece async for piece in pieces if isinstance(piece, GenerateReply)]
+            return strip(replies[-1])
+
+        if inquiry.cache_key is None:
+            return await write()
+        return await self._cache.once(inquiry.cache_key, write)
+
+    async def _write(self, inquiry: Inquiry) -> AsyncGenerator[str | GenerateReply]:
+        """Tell the story; yields the pieces of the answer, then the reply."""
+        draft = Draft()
+        model = inquiry.engine.name
+        with self._metrics.open.labels(model).track_inprogress():
+            async with aclosing(self._pieces(inquiry, draft)) as pieces:
+                async for piece in pieces:
+                    if not piece:
+                        continue
+                    if not draft.text:
+                        waited_s = self._clock.elapsed_s() - inquiry.started_s
+                        self._metrics.first_token.labels(model).observe(waited_s)
+                    draft.text.append(piece)
+                    yield piece
+        yield self._reply(inquiry, draft)
+
+    async def _pieces(self, inquiry: Inquiry, draft: Draft) -> AsyncGenerator[str]:
+        question, language = inquiry.question, inquiry.question.language
+        if courtesy := self._wording.courtesy(question.text, language):
+            draft.end = "courtesy"
+            yield courtesy
+            return
+        found = await self._found(inquiry)
+        refusal = self._abstentions.judge(found, language) if question.grounded else None
+        if refusal is None:
+            async with aclosing(self._checked(inquiry, found, draft)) as pieces:
+                async for piece in pieces:
+                    yield piece
+            if question.grounded and inquiry.engine.quotes and not draft.citations:
+                refusal = self._abstentions.nothing_found(language)
+        if refusal:
+            draft.abstained, draft.end = refusal.abstained, refusal.abstained.reason
+            yield refusal.sentence
+            return
+        yield f"\n\n{self._closing(inquiry, found, draft)}"
+
+    async def _found(self, inquiry: Inquiry) -> Found:
+        question = inquiry.question
+        if not question.grounded:
+            return UNGROUNDED
+        with self._metrics.search.time():
+            return await self._library.search(
+                subject_of(question),
+                limit=PASSAGES,
+                agreement=question.agreement,
+                as_of=inquiry.day,
+            )
+
+    async def _checked(self, inquiry: Inquiry, found: Found, draft: Draft) -> AsyncGenerator[str]:
+        """Let the engine write, and let through what holds."""
+        engine, question = inquiry.engine, inquiry.question
+        prompt = self._prompts.assemble(question, found, engine)
+        unverified = self._wording.unverified(question.language)
+        check = CitationFilter(prompt.passages, inquiry.day, unverified)
+        if not engine.quotes:
+            draft.tokens = sum(engine.count_tokens(turn.content) for turn in prompt.turns)
+        async with aclosing(engine.stream(prompt, question.sampling)) as pieces:
+            async for piece in pieces:
+                draft.tokens += piece.tokens
+                yield check.feed(piece.text)
+        yield check.finish()
+        draft.citations = check.citations()
+        self._metrics.removed.labels(engine.name).inc(check.removed)
+
+    def _closing(self, inquiry: Inquiry, found: Found, draft: Draft) -> str:
+        question = inquiry.question
+        if question.grounded and not found.exact:
+            said = [turn.content for turn in question.earlier if turn.role == "user"]
+            draft.clarification = clarify(
+                self._clarifications, subject_of(question), said, question.language
+            )
+        closing = Closing(draft.clarification, inquiry.law_date, question.as_of, found.missing)
+        return self._wording.close(closing, question.language)
+
+    def _reply(self, inquiry: Inquiry, draft: Draft) -> GenerateReply:
+        model = inquiry.engine.name
+        elapsed_s = self._clock.elapsed_s() - inquiry.started_s
+        self._metrics.whole.labels(model).observe(elapsed_s)
+        self._metrics.answers.labels(model, draft.end).inc()
+        self._metrics.tokens.labels(model).inc(draft.tokens)
+        if draft.abstained:
+            self._metrics.abstentions.labels(draft.abstained.reason).inc()
+        return GenerateReply(
+            response="".join(draft.text),
+            model=model,
+            tokens_used=draft.tokens,
+            processing_time=elapsed_s,
+            timestamp=self._clock.now(),
+            citations=draft.citations,
+            abstained=draft.abstained,
+            clarification=draft.clarification,
+            corpus_date=inquiry.law_date,
+            notice=self._wording.notice(inquiry.question.language),
+        )
+
+    def _complete(
+        self, inquiry: Inquiry, body: bytes, *, cached: bool, named: bool = True
+    ) -> bytes:
+        conversation = inquiry.conversation if named else None
+        return complete(
+            body,
+            cached=cached,
+            processing_time_s=self._clock.elapsed_s() - inquiry.started_s,
+            now=self._clock.now(),
+            conversation_id=conversation.id if conversation else None,
+        )
+
+    async def _remember(self, inquiry: Inquiry, response: str) -> None:
+        conversation = inquiry.conversation
+        if conversation:
+            turns = (Turn("user", inquiry.question.text), Turn("assistant", response))
+            await self._conversations.add(conversation.id, conversation.owner, turns)
+
+
+def log_facts(reply: GenerateReply) -> dict[str, str | int | bool | None]:
+    """Return what the request's log line says of an answer: never its text."""
+    return {
+        "model": reply.model,
+        "cached": reply.cached,
+        "citations": len(reply.citations),
+        "abstained": reply.abstained.reason if reply.abstained else None,
+        "tokens": reply.tokens_used,
+    }

@@ -1,0 +1,208 @@
+"""How ai_core is put together. Everything it owns is opened here, once, and closed in reverse."""
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator, Callable
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    suppress,
+)
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypedDict
+
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+from redis.exceptions import RedisError
+from starlette.types import ASGIApp
+
+from ai_core.abstention import Abstentions, Office, read_offices
+from ai_core.answer import Answerer, Sources
+from ai_core.cache import AnswerCache, CacheMetrics
+from ai_core.clarification import Rule, read_rules
+from ai_core.conversations import Conversations
+from ai_core.engines.base import Engine
+from ai_core.engines.extractive import ExtractiveEngine
+from ai_core.gate import Gate, GateMetrics
+from ai_core.health import Health
+from ai_core.idempotency import Idempotency
+from ai_core.inquiry import Inquiries
+from ai_core.keys import KeyRing
+from ai_core.knowledge.library import Library
+from ai_core.knowledge.shelf import Shelf
+from ai_core.law_source import LawSource
+from ai_core.limits import Limiter
+from ai_core.metrics import AnswerMetrics, CorpusMetrics
+from ai_core.pool import ModelPool
+from ai_core.prompts import Prompts
+from ai_core.registry import Registry
+from ai_core.routes import chat, generate, health, knowledge, models
+from ai_core.routes.deps import API
+from ai_core.routes.desk import Desk
+from ai_core.routes.express import Express
+from ai_core.routes.page import page_router
+from ai_core.settings import Settings
+from ai_core.wording import Wording
+from shared.clock import Clock, SystemClock
+from shared.redis_link import RedisLink
+from shared.texts import Texts
+from shared.web import Edge, HttpMetrics, speak_errors
+
+HERE = Path(__file__).parent
+SHARED_TEXTS = HERE.parent / "shared" / "texts" / "errors.toml"
+
+
+class State(TypedDict):
+    """What lives as long as the app, as routes ask for it."""
+
+    gate: Gate
+    desk: Desk
+    inquiries: Inquiries
+    library: LawSource
+    pool: ModelPool
+    conversations: Conversations
+    health: Health
+    registry: CollectorRegistry
+    clock: Clock
+
+
+Opener = Callable[[Settings, CollectorRegistry], AbstractAsyncContextManager[State]]
+
+
+def read_texts() -> Texts:
+    """Read every sentence ai_core says."""
+    return Texts.read(SHARED_TEXTS, HERE / "texts" / "errors.toml", HERE / "texts" / "answers.toml")
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Every file of words ai_core reads."""
+
+    texts: Texts
+    prompts: Prompts
+    offices: dict[str, Office]
+    clarifications: tuple[Rule, ...]
+
+    @classmethod
+    def read(cls) -> "Words":
+        """Read them all."""
+        return cls(read_texts(), Prompts.read(), read_offices(), read_rules())
+
+
+@asynccontextmanager
+async def open_state(settings: Settings, registry: CollectorRegistry) -> AsyncIterator[State]:
+    """Open everything the app needs; close it again on the way out."""
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        library = Library(Shelf(settings.data_dir))
+        stack.push_async_callback(library.close)
+        state = await assemble(settings, registry, stack, library, clock)
+        spare_the_collector()
+        yield state
+
+
+def spare_the_collector() -> None:
+    """Keep the garbage collector off what lives as long as the app, and from running often.
+
+    It stops every request while it looks at what never changes, and frees nothing there.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+
+
+async def assemble(
+    settings: Settings,
+    registry: CollectorRegistry,
+    stack: AsyncExitStack,
+    library: LawSource,
+    clock: Clock,
+    engines: tuple[Engine, ...] = (),
+) -> State:
+    """Put the parts together around a library, with `engines` beside the built-in one.
+
+    `stack` closes what is opened.
+    """
+    words = await asyncio.to_thread(Words.read)
+    texts = words.texts
+    link = RedisLink(str(settings.redis.url))
+    stack.push_async_callback(link.close)
+    await link.open()
+    ring = KeyRing(link, clock)
+    with suppress(RedisError):  # the gate reads them again with the first request
+        await ring.refresh()
+    limiter = Limiter(link)
+    renewing = asyncio.create_task(limiter.renew_leases(), name="leases of visits")
+    stack.callback(renewing.cancel)
+    gate = Gate(ring, limiter, GateMetrics(registry))
+    pool = ModelPool(Registry((ExtractiveEngine(texts), *engines), settings.models.default))
+    stack.push_async_callback(pool.close)
+    prompts = words.prompts
+    conversations = Conversations(
+        link,
+        silence_s=settings.conversations.silence_s,
+        turns_kept=settings.conversations.turns_kept,
+    )
+    cache = AnswerCache(link, CacheMetrics(registry))
+    sources = Sources(
+        library=library,
+        prompts=prompts,
+        abstentions=Abstentions(texts, words.offices),
+        clarifications=words.clarifications,
+        wording=Wording(texts),
+    )
+    answerer = Answerer(sources, cache, conversations, AnswerMetrics(registry), clock)
+    return State(
+        gate=gate,
+        desk=Desk(answerer, gate, cache, Idempotency(link), texts),
+        inquiries=Inquiries(library, pool, prompts, conversations, clock),
+        library=library,
+        pool=pool,
+        conversations=conversations,
+        health=Health(library, pool, link, ring, CorpusMetrics(registry), clock),
+        registry=registry,
+        clock=clock,
+    )
+
+
+def create_api(settings: Settings, open_state: Opener, registry: CollectorRegistry) -> FastAPI:
+    """Build the routes, and the document that describes them."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[State]:
+        async with open_state(settings, registry) as state:
+            yield state
+
+    api = FastAPI(
+        title="Code du travail Neo",
+        description="Answers about French labour law that carry their sources.",
+        version="1",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
+    for resource in (generate, chat, knowledge, models, health):
+        api.include_router(resource.router)
+    api.include_router(page_router(settings.page))
+    speak_errors(api, read_texts())
+    return api
+
+
+def create_app(settings: Settings, open_state: Opener = open_state) -> ASGIApp:
+    """Build the app; tests pass their own `open_state`."""
+    registry = CollectorRegistry()
+    api = create_api(settings, open_state, registry)
+    express = Express(api, {f"{API}/generate": generate.generate, f"{API}/chat": chat.chat})
+    return edge(express, settings, registry)
+
+
+def edge(app: ASGIApp, settings: Settings, registry: CollectorRegistry) -> Edge:
+    """Put the outermost layer around an app."""
+    return Edge(
+        app,
+        metrics=HttpMetrics(registry),
+        texts=read_texts(),
+        max_body_bytes=settings.server.max_body_bytes,
+    )

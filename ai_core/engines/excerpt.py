@@ -1,0 +1,215 @@
+"""The lines of a text that answer a question, cut out word for word.
+
+A text is cut at line ends, and long lines at sentence ends; an item of a list is never shown
+without the words that introduce the list. Ranking is BM25-like over stems: it finds the lines that
+speak of the same things, it does not understand them.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import Stemmer
+
+_LONG_LINE_CHARS = 450
+_NUMBER_BONUS = 0.35
+_LENGTH_COST = 0.2
+_USUAL_CHARS = 160
+_NEXT_LINE_SHARE = 0.75
+_READ_ON_SHARE = 0.3
+_MOST_RUNS = 2
+_HEADING_CHARS = 90
+_TEXTS_REMEMBERED = 1_024  # a few MiB; the same articles answer many questions
+_WORD = re.compile(r"[a-z0-9]+")
+_SENTENCE_END = re.compile(
+    r"(?<![\s(][A-Z]\.)(?<!\bart\.)(?<!\bal\.)(?<!\bn°)(?<=[.!?»])\s+(?=[A-ZÀ-Ý«])"
+)
+_ITEM = re.compile(r"\s*(?:[-–—•*]|\d{1,2}\s?°|\d{1,2}[.)]|[a-z]{1,2}\))\s*")
+_POINTS_ELSEWHERE = re.compile(
+    r"\W*(?:v[ée]rifier sur|voir |voir aussi|consulter? |consultez|retrouvez|t[ée]l[ée]charge[rz]"
+    r"|en savoir plus|pour en savoir plus|pour plus d.informations?|[àa] lire|acc[ée]de[rz] "
+    r"|cliquez|d[ée]couvrez|rendez-vous sur|utilise[rz] |simulateur|lire aussi)",
+    re.IGNORECASE,
+)
+_QUANTITY_ASKED = re.compile(
+    r"\b(?:combien|durees?|delais?|montants?|temps|quand|age|salaire|taux|prix|nombre"
+    r"|how (?:long|much|many)|when)\b"
+)
+_QUANTITY = re.compile(
+    r"\d|\b(?:un|une|deux|trois|quatre|cinq|six|sept|huit|neuf|dix|douze|quinze|vingt|trente)"
+    r" (?:jours?|mois|ans?|annees?|semaines?|heures?)\b"
+)
+_STOP = frozenset(Path(__file__).with_name("stop_words.txt").read_text(encoding="utf-8").split())
+_stemmer = Stemmer.Stemmer("french")
+
+
+def folded(text: str) -> str:
+    """Return `text` in lower case without accents; signs that are not ASCII are dropped."""
+    plain = text.lower().replace("œ", "oe").replace("’", "'")
+    return unicodedata.normalize("NFKD", plain).encode("ascii", "ignore").decode()
+
+
+@lru_cache(_TEXTS_REMEMBERED)
+def stems(text: str) -> frozenset[str]:
+    """Return the stems of the words that carry meaning."""
+    words = [word for word in _WORD.findall(folded(text)) if word not in _STOP]
+    return frozenset(_stemmer.stemWords(words))
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A line or a sentence of a text: the characters from `start` to `stop`.
+
+    An `item` belongs to a list, which another unit `introduces`; a unit that `continues` begins in
+    the middle of a thought. A `heading` is the title of what follows it.
+    """
+
+    start: int
+    stop: int
+    item: bool
+    introduces: bool
+    continues: bool
+    heading: bool
+
+
+def units(text: str) -> list[Unit]:
+    """Cut `text` where a reader would stop; lines that only point to another page are left out."""
+    found: list[Unit] = []
+    for line in re.finditer(r"[^\n]+", text):
+        if _POINTS_ELSEWHERE.match(line[0]):
+            continue
+        cuts = [line.start()]
+        if line.end() - line.start() > _LONG_LINE_CHARS:
+            cuts += [end.end() for end in _SENTENCE_END.finditer(text, *line.span())]
+        for start, stop in zip(cuts, [*cuts[1:], line.end()], strict=True):
+            words = text[start:stop]
+            if words.strip():
+                begin = start + len(words) - len(words.lstrip())
+                found.append(_unit(text, begin, start + len(words.rstrip()), found))
+    return found
+
+
+def _unit(text: str, start: int, stop: int, before: Sequence[Unit]) -> Unit:
+    words = text[start:stop]
+    last = before[-1] if before else None
+    begins_list = last is not None and last.introduces and words[0].islower()
+    goes_on = last is not None and last.item and text[last.stop - 1] in ";,"
+    listed = begins_list or goes_on
+    item = _ITEM.match(words) is not None or listed
+    ends = words.endswith((".", ";", ":", ",", "!", "»", ")", "]", "…"))
+    heading = not item and not listed and len(words) < _HEADING_CHARS and not ends
+    return Unit(start, stop, item, words.endswith(":"), words[0].islower() and not item, heading)
+
+
+class Wanted:
+    """What a question asks for: its stems, those that `texts` speak of at all.
+
+    All weigh the same. Rarity among a dozen passages says little: they were found because they
+    speak of the subject, so the subject would weigh least.
+    """
+
+    def __init__(self, question: str, texts: Iterable[str]) -> None:
+        self.quantity = _QUANTITY_ASKED.search(folded(question)) is not None
+        asked = stems(question)
+        self.stems = frozenset().union(*(asked & stems(text) for text in texts))
+
+    def coverage(self, text: str) -> float:
+        """Return the share (0 to 1) of what is asked that `text` speaks of."""
+        return len(self.stems & stems(text)) / max(1, len(self.stems))
+
+    def score(self, text: str) -> float:
+        """Return how well a line answers: short ones better, with a quantity when one is asked."""
+        score = self.coverage(text) / (1 - _LENGTH_COST + _LENGTH_COST * len(text) / _USUAL_CHARS)
+        if self.quantity and _QUANTITY.search(folded(text)):
+            score *= 1 + _NUMBER_BONUS
+        return score
+
+
+def excerpt(text: str, wanted: Wanted, budget_chars: int) -> tuple[str, ...]:
+    """Return the runs of `text` that answer best, in the text's order, each word for word.
+
+    A text within the budget is returned whole, but for lines that point elsewhere. A single line
+    longer than the budget is kept whole too: a quote never stops in mid sentence.
+    """
+    lines = units(text)
+    if not lines:
+        return ()
+    if _length(lines, range(len(lines))) <= budget_chars:
+        return tuple(text[first:last] for first, last in _runs(text, lines, range(len(lines))))
+    scores = [0.0 if line.heading else wanted.score(text[line.start : line.stop]) for line in lines]
+    order = sorted(range(len(lines)), key=lambda at: (-scores[at], at))
+    chosen: set[int] = set()
+    for at in order:
+        group = _within(lines, _with_its_thought(lines, at), at, budget_chars) - chosen
+        if not chosen:
+            chosen = _read_on(lines, group, scores, budget_chars)
+        elif scores[at] < _NEXT_LINE_SHARE * scores[order[0]]:
+            break
+        elif (
+            _length(lines, chosen | group) <= budget_chars
+            and len(_runs(text, lines, chosen | group)) <= _MOST_RUNS
+        ):
+            chosen |= group
+    return tuple(text[first:last] for first, last in _runs(text, lines, chosen))
+
+
+def _with_its_thought(lines: Sequence[Unit], at: int) -> set[int]:
+    """Add to a line what it cannot be read without: the opening of its list, or the list itself."""
+    group = {at}
+    first = at
+    while first > 0 and (lines[first].item or lines[first].continues):
+        first -= 1
+    if (lines[at].item and lines[first].introduces) or lines[at].continues:
+        group |= set(range(first, at))
+    if lines[at].introduces:
+        after = at + 1
+        while after < len(lines) and lines[after].item:
+            group.add(after)
+            after += 1
+    return group
+
+
+def _within(lines: Sequence[Unit], group: set[int], at: int, budget_chars: int) -> set[int]:
+    """Keep the line itself, what introduces it, then the rest of its list while there is room."""
+    kept = {at, min(group)}
+    for other in sorted(group):
+        if _length(lines, kept | {other}) <= budget_chars:
+            kept.add(other)
+    return kept
+
+
+def _read_on(
+    lines: Sequence[Unit], chosen: set[int], scores: Sequence[float], budget_chars: int
+) -> set[int]:
+    """Go on after the best line while the lines still speak of the question, or end its list."""
+    least = _READ_ON_SHARE * max(scores[at] for at in chosen)
+    at = max(chosen) + 1
+    while at < len(lines) and not lines[at].heading:
+        belongs = lines[at].item or lines[at].continues or scores[at] >= least
+        if not belongs or _length(lines, chosen | {at}) > budget_chars:
+            break
+        chosen = chosen | {at}
+        at += 1
+    # An opening that announces a list nobody sees helps no one.
+    if lines[max(chosen)].introduces and len(chosen) > 1:
+        chosen = chosen - {max(chosen)}
+    return chosen
+
+
+def _length(lines: Sequence[Unit], chosen: Iterable[int]) -> int:
+    return sum(lines[at].stop - lines[at].start for at in chosen)
+
+
+def _runs(text: str, lines: Sequence[Unit], chosen: Iterable[int]) -> list[tuple[int, int]]:
+    """Join the lines that follow one another with nothing but white space between them."""
+    runs: list[tuple[int, int]] = []
+    for at in sorted(chosen):
+        line = lines[at]
+        if runs and not text[runs[-1][1] : line.start].strip():
+            runs[-1] = (runs[-1][0], line.stop)
+        else:
+            runs.append((line.start, line.stop))
+    return runs

@@ -1,0 +1,71 @@
+"""How the parts are: the law, the models, Redis, the keys."""
+
+from ai_core.errors import CorpusMissing
+from ai_core.keys import KeyRing
+from ai_core.law import CorpusStatus
+from ai_core.law_source import LawSource
+from ai_core.metrics import CorpusMetrics
+from ai_core.pool import ModelPool
+from shared.ai_api import CorpusHealth, HealthReply
+from shared.clock import Clock
+from shared.errors import Unavailable
+from shared.redis_link import RedisLink
+
+RETRY_AFTER_S = 2.0
+
+
+class Health:
+    """Looks at the parts when asked."""
+
+    def __init__(
+        self,
+        library: LawSource,
+        pool: ModelPool,
+        link: RedisLink,
+        ring: KeyRing,
+        metrics: CorpusMetrics,
+        clock: Clock,
+    ) -> None:
+        self._library = library
+        self._pool = pool
+        self._link = link
+        self._ring = ring
+        self._metrics = metrics
+        self._clock = clock
+
+    async def require_ready(self) -> None:
+        """Raise CorpusMissing or Unavailable unless a question can be answered now.
+
+        Redis may be lost meanwhile: the keys in memory and the local limits do.
+        """
+        await self._library.status()
+        if not self._ring.readable:
+            raise Unavailable("the keys were never read", retry_after_s=RETRY_AFTER_S)
+
+    async def summary(self) -> HealthReply:
+        """Return what anybody may know, and refresh the measures of the corpus."""
+        try:
+            corpus = self._corpus(await self._library.status())
+        except CorpusMissing:
+            corpus = None
+        redis_up = self._link.found.is_set()
+        whole = redis_up and corpus is not None and not corpus.update_failing
+        return HealthReply(
+            status="ok" if whole else "degraded",
+            corpus=corpus,
+            redis="up" if redis_up else "down",
+            models=[card.id for card in self._pool.cards()],
+        )
+
+    def _corpus(self, status: CorpusStatus) -> CorpusHealth:
+        age_days = (self._clock.today() - status.law_date).days
+        self._metrics.observe(status, age_days)
+        return CorpusHealth(
+            law_date=status.law_date,
+            age_days=age_days,
+            articles=status.articles,
+            fiches=status.fiches,
+            agreements=status.agreements,
+            semantic=status.semantic,
+            update_failing=status.last_failure is not None,
+        )

@@ -1,0 +1,92 @@
+"""The busiest routes, served without FastAPI's routing and dependency solving.
+
+They are ordinary FastAPI routes, documented by it, which it could serve as well; solving their
+parameters through it costs several times what a cached answer does (decision 0015). Only
+what they use is solved here: the request, `Depends` on an async function of the request, one JSON
+body. Dependencies come first, so that a caller without a key learns nothing about bodies.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from inspect import signature
+from typing import Any, get_type_hints
+
+from fastapi.params import Depends
+from pydantic import BaseModel, ValidationError
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from shared.web import header, wrong_body
+
+Endpoint = Callable[..., Awaitable[Response]]
+Solve = Callable[[Request], Awaitable[Any]]
+
+
+class Lane:
+    """One endpoint and how its parameters are found. `path` is what the metrics name it by."""
+
+    def __init__(self, path: str, endpoint: Endpoint) -> None:
+        self.path = path
+        self._endpoint = endpoint
+        self._request: str | None = None
+        self._body: tuple[str, type[BaseModel]] | None = None
+        self._solve: list[tuple[str, Solve]] = []
+        hints = get_type_hints(endpoint, include_extras=True)
+        for name in signature(endpoint).parameters:
+            self._learn(name, hints[name])
+
+    def _learn(self, name: str, hint: Any) -> None:
+        metadata = getattr(hint, "__metadata__", ())
+        depends = [item for item in metadata if isinstance(item, Depends)]
+        if hint is Request:
+            self._request = name
+        elif depends and depends[0].dependency:
+            self._solve.append((name, depends[0].dependency))
+        elif isinstance(hint, type) and issubclass(hint, BaseModel) and self._body is None:
+            self._body = name, hint
+        else:
+            raise TypeError(f"{self.path}: the express lane cannot solve {name}")
+
+    async def answer(self, request: Request) -> Response:
+        """Solve the parameters and call the endpoint."""
+        values: dict[str, Any] = {name: await solve(request) for name, solve in self._solve}
+        if self._request:
+            values[self._request] = request
+        if self._body:
+            name, model = self._body
+            values[name] = await read(request, model)
+        return await self._endpoint(**values)
+
+
+class Express:
+    """Serves POST requests for the paths in `endpoints`; `app` serves everything else."""
+
+    def __init__(self, app: ASGIApp, endpoints: Mapping[str, Endpoint]) -> None:
+        self._app = app
+        self._lanes = {path: Lane(path, endpoint) for path, endpoint in endpoints.items()}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        lane = None
+        if scope["type"] == "http" and scope["method"] == "POST":
+            lane = self._lanes.get(scope["path"])
+        if lane is None:
+            await self._app(scope, receive, send)
+            return
+        scope["route"] = lane
+        response = await lane.answer(Request(scope, receive, send))
+        await response(scope, receive, send)
+
+
+async def read(request: Request, model: type[BaseModel]) -> BaseModel:
+    """Return the JSON body as `model`. Raises MalformedBody and WrongFields."""
+    kind = header(request.scope, b"content-type") or ""
+    if not kind.startswith("application/json"):
+        raise wrong_body([{"type": "media_type", "loc": ()}])
+    body = await request.body()
+    if not body:
+        raise wrong_body([{"type": "missing", "loc": ()}])
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        raise wrong_body(error.errors(include_url=False, include_input=False)) from None

@@ -1,0 +1,35 @@
+"""POST /api/v1/generate."""
+
+from fastapi import APIRouter, Request, Response
+
+from ai_core.routes.deps import (
+    API,
+    GATE_PROBLEMS,
+    KEY_SCHEMES,
+    DeskDep,
+    InferenceCallerDep,
+    InquiriesDep,
+    LanguageDep,
+    problems,
+)
+from shared.ai_api import GenerateReply, GenerateRequest
+
+router = APIRouter(prefix=API, tags=["answers"], dependencies=KEY_SCHEMES)
+
+
+@router.post(
+    "/generate",
+    response_model=GenerateReply,
+    responses=problems(400, 404, 409, 413, *GATE_PROBLEMS),
+)
+async def generate(
+    body: GenerateRequest,
+    request: Request,
+    caller: InferenceCallerDep,
+    desk: DeskDep,
+    inquiries: InquiriesDep,
+    language: LanguageDep,
+) -> Response:
+    """Answer one question about labour law, whole or as server-sent events."""
+    inquiry = await inquiries.read(body, language, caller.scope)
+    return await desk.send(request, caller, inquiry, stream=body.stream)

@@ -1,0 +1,135 @@
+/* What travels between the page and the API: one question, its stream of events, one article.
+
+Every failure leaves here as a Problem whose text can be shown as it is. */
+
+const SILENCE_MS = 120_000;
+const OPENING_MS = 20_000;
+
+/** Why the service did not answer; `key` names a sentence of the page when the service sent none. */
+export class Problem extends Error {
+  constructor({ detail = "", key = "", status = 0, code = "", requestId = "", retryAfterS = 0 }) {
+    super(detail || key);
+    Object.assign(this, { detail, key, status, code, requestId, retryAfterS });
+  }
+}
+
+const unreachable = () => new Problem({ key: navigator.onLine ? "unreachable" : "offline" });
+
+const fromDocument = (document, status, retryAfterS) =>
+  new Problem({
+    detail: String(document.detail ?? ""),
+    key: "unreadable",
+    status,
+    code: String(document.code ?? ""),
+    requestId: String(document.request_id ?? ""),
+    retryAfterS,
+  });
+
+async function refusal(response) {
+  const retryAfterS = Number(response.headers.get("retry-after")) || 0;
+  const type = response.headers.get("content-type") ?? "";
+  const document = { ...(type.includes("json") ? await response.json().catch(() => null) : null) };
+  document.request_id ??= response.headers.get("x-request-id") ?? "";
+  return fromDocument(document, response.status, retryAfterS);
+}
+
+async function request(address, options, key) {
+  const headers = { "Accept-Language": "fr", ...options.headers };
+  if (key) headers["X-API-Key"] = key;
+  let response;
+  try {
+    response = await fetch(address, { ...options, headers, credentials: "omit", cache: "no-store" });
+  } catch (error) {
+    if (options.signal?.aborted) throw options.signal.reason;
+    throw unreachable();
+  }
+  if (!response.ok) throw await refusal(response);
+  return response;
+}
+
+/** Yield {name, data} for each server-sent event of `response` (WHATWG HTML, 9.2.6).
+ *  Throws a Problem when the stream ends, or stays silent, before `[DONE]`. */
+async function* events(response, signal) {
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  try {
+    for (;;) {
+      const { value, done } = await heard(reader, signal);
+      if (done) throw new Problem({ key: "broken" });
+      const blocks = (rest + value).split(/\r?\n\r?\n/);
+      rest = blocks.pop();
+      for (const block of blocks) {
+        const event = parsed(block);
+        if (event.data === "[DONE]") return;
+        if (event.data) yield { name: event.name, data: JSON.parse(event.data) };
+      }
+    }
+  } finally {
+    reader.cancel().catch(() => undefined);
+  }
+}
+
+async function heard(reader, signal) {
+  let timer;
+  const silence = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Problem({ key: "broken" })), SILENCE_MS);
+  });
+  try {
+    return await Promise.race([reader.read(), silence]);
+  } catch (error) {
+    if (signal.aborted) throw signal.reason;
+    throw error instanceof Problem ? error : new Problem({ key: "broken" });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function parsed(block) {
+  let name = "message";
+  const data = [];
+  for (const line of block.split(/\r?\n/)) {
+    if (line.startsWith("event:")) name = line.slice(6).trim();
+    if (line.startsWith("data:")) data.push(line.slice(5).replace(/^ /, ""));
+  }
+  return { name, data: data.join("\n") };
+}
+
+/** Ask `question`; yield the events of the answer. `signal` stops the writing. */
+export async function* ask(question, conversationId, key, signal) {
+  const body = { messages: [{ role: "user", content: question }], stream: true };
+  if (conversationId) body.conversation_id = conversationId;
+  const response = await request(
+    "/api/v1/chat",
+    {
+      method: "POST",
+      headers: { "Content-Type": "application/json", Accept: "text/event-stream" },
+      body: JSON.stringify(body),
+      signal,
+    },
+    key,
+  );
+  for await (const event of events(response, signal)) {
+    signal.throwIfAborted();
+    if (event.name === "error") throw fromDocument(event.data, event.data.status, 0);
+    yield event;
+  }
+}
+
+async function read(address, key = "") {
+  try {
+    const response = await request(address, { signal: AbortSignal.timeout(OPENING_MS) }, key);
+    return await response.json();
+  } catch (error) {
+    throw error instanceof Problem ? error : unreachable();
+  }
+}
+
+/** Return the article of that number or id, as `GET /api/v1/articles/{number}` tells it. */
+export const readArticle = (number, key) =>
+  read(`/api/v1/articles/${encodeURIComponent(number)}`, key);
+
+/** Return what the service hands this page: a publishable key, or null. */
+export const readSettings = () => read("/page.json");
+
+/** Return how the service is, as `GET /api/v1/health` tells it to anybody. */
+export const readHealth = () => read("/api/v1/health");

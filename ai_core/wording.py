@@ -1,0 +1,95 @@
+"""The sentences the assistant says itself, around the law it quotes."""
+
+import re
+from dataclasses import dataclass
+from datetime import date
+
+from shared.languages import Language
+from shared.texts import Texts
+
+_GREETING = re.compile(
+    r"\W*(?:bonjour|bonsoir|salut|coucou|hello|hi|hey|good (?:morning|afternoon|evening))"
+    r"(?:\W+(?:à|a) tous|\W+madame|\W+monsieur|\W+there)?\W*"
+    r"(?:(?:ça va|comment (?:ça va|allez[- ]vous)|how are you)\W*)?",
+    re.IGNORECASE,
+)
+_THANKS = re.compile(
+    r"\W*(?:ok\W+|parfait\W+|super\W+|très bien\W+|great\W+)?"
+    r"(?:merci|thanks|thank you|thx)(?:\W+(?:beaucoup|bien|infiniment|a lot|so much|very much"
+    r"|pour (?:tout|votre (?:aide|réponse))|à vous|au revoir|bonne (?:journée|soirée)))*\W*",
+    re.IGNORECASE,
+)
+
+
+MONTHS = (
+    "janvier",
+    "février",
+    "mars",
+    "avril",
+    "mai",
+    "juin",
+    "juillet",
+    "août",
+    "septembre",
+    "octobre",
+    "novembre",
+    "décembre",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """What ends an answer: where it stands in time, and what it is not."""
+
+    clarification: str | None
+    law_date: date
+    as_of: date | None
+    missing: tuple[str, ...] = ()
+
+
+class Wording:
+    """Says what `texts/answers.toml` holds."""
+
+    def __init__(self, texts: Texts) -> None:
+        self._texts = texts
+
+    def courtesy(self, text: str, language: Language) -> str | None:
+        """Return the answer to a greeting or to thanks, None for anything else."""
+        if _GREETING.fullmatch(text):
+            return self._texts.say("greeting", language)
+        if _THANKS.fullmatch(text):
+            return self._texts.say("thanks", language)
+        return None
+
+    def notice(self, language: Language) -> str:
+        """Return what every answer says of itself (AI Act, article 50)."""
+        return self._texts.say("notice", language)
+
+    def unverified(self, language: Language) -> str:
+        """Return what replaces a reference that does not hold."""
+        return self._texts.say("unverified_reference", language)
+
+    def close(self, closing: Closing, language: Language) -> str:
+        """Return the last lines of an answer."""
+        lines: list[str] = []
+        if closing.missing:
+            numbers = ", ".join(closing.missing)
+            lines.append(self._texts.say("missing_references", language, numbers=numbers))
+        if closing.clarification:
+            lines.append(self._texts.say("clarification", language, question=closing.clarification))
+        published = written_day(closing.law_date, language)
+        if closing.as_of:
+            day = written_day(closing.as_of, language)
+            version = self._texts.say("as_of_date", language, day=day, published=published)
+        else:
+            version = self._texts.say("corpus_date", language, day=published)
+        lines.append(f"{version} {self.notice(language)}")
+        return "\n\n".join(lines)
+
+
+def written_day(day: date, language: Language) -> str:
+    """Return a day as it is written in a sentence."""
+    if language == "en":
+        return f"{day.day} {day:%B} {day.year}"
+    first = "1er" if day.day == 1 else str(day.day)
+    return f"{first} {MONTHS[day.month - 1]} {day.year}"

@@ -1,0 +1,193 @@
+"""ai_core as its callers meet it: the real app over a sample corpus and a real Redis."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import httpx2
+import pytest
+from asgi_lifespan import LifespanManager
+from prometheus_client import CollectorRegistry
+from starlette.types import ASGIApp
+
+from ai_core.app import State, assemble, create_app
+from ai_core.engines.base import Engine
+from ai_core.errors import UnknownArticle
+from ai_core.keys import KeyRing, Scope
+from ai_core.knowledge.corpus import Corpus
+from ai_core.knowledge.references import find_references
+from ai_core.knowledge.sample import build_sample
+from ai_core.law import Article, CorpusStatus, FicheSection, Found, Kind, Passage
+from ai_core.law import Scope as Subject
+from ai_core.settings import RedisSettings, Settings
+from deploy.local.redis_server import RedisServer, bundled_redis
+from shared.clock import StoppedClock
+from shared.redis_link import RedisLink
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+@dataclass
+class SampleLibrary:
+    """A library small enough to say what it will find: the passages that share a word.
+
+    `planted` come first whatever is asked; `found` replaces the search altogether.
+    """
+
+    corpus: Corpus
+    planted: list[Passage] = field(default_factory=list)
+    found: Found | None = None
+    asked: list[str] = field(default_factory=list)
+
+    async def search(
+        self,
+        question: str,
+        *,
+        limit: int,
+        kind: Kind | None = None,
+        agreement: str | None = None,
+        as_of: date,
+    ) -> Found:
+        self.asked.append(question)
+        if self.found:
+            return self.found
+        return await asyncio.to_thread(self._search, question, limit, kind, as_of)
+
+    def _search(self, question: str, limit: int, kind: Kind | None, day: date) -> Found:
+        names = [r for r in find_references(question) if r.sure]
+        exact = [a for r in names for a in self.corpus.by_number(r.readings[0][0], day)]
+        missing = [r.name for r in names if not self.corpus.by_number(r.readings[0][0], day)]
+        words = {word.strip("?,.'").casefold() for word in question.split() if len(word) > 4}
+
+        def shared(passage: Passage) -> int:
+            told = f"{passage.title} {passage.text}".casefold()
+            return sum(word in told for word in words)
+
+        passages = [
+            passage
+            for passage in self.corpus.passages()
+            if (not exact or passage.id in {article.id for article in exact})
+            and (exact or shared(passage))
+            and (passage.in_force_since or day) <= day < (passage.in_force_until or date.max)
+            and (kind is None or passage.kind is kind)
+        ]
+        return Found(
+            tuple([*self.planted, *sorted(passages, key=shared, reverse=True)][:limit]),
+            Subject.LABOUR_LAW,
+            exact=tuple(article.number for article in exact),
+            missing=tuple(missing),
+        )
+
+    async def article(self, number: str, as_of: date | None = None) -> Article:
+        day = as_of or NOON.date()
+        found = await asyncio.to_thread(self.corpus.by_number, number, day)
+        article = found[0] if found else await asyncio.to_thread(self.corpus.article, number)
+        if article is None:
+            raise UnknownArticle(number=number)
+        return article
+
+    async def fiches_citing(self, cid: str) -> tuple[FicheSection, ...]:
+        return await asyncio.to_thread(self.corpus.fiches_citing, cid)
+
+    async def status(self) -> CorpusStatus:
+        counts = self.corpus.counts
+        return CorpusStatus(
+            self.corpus.version,
+            self.corpus.law_date,
+            self.corpus.imported_at,
+            counts.articles,
+            counts.fiches,
+            counts.agreements,
+            semantic=False,
+        )
+
+
+@dataclass(frozen=True)
+class House:
+    """The running app, and how to reach it with a key of each scope."""
+
+    app: ASGIApp
+    client: httpx2.AsyncClient
+    state: State
+    keys: dict[Scope, str]
+
+    def bearing(self, scope: Scope = Scope.INFERENCE) -> dict[str, str]:
+        return {"X-API-Key": self.keys[scope]}
+
+
+Open = Callable[..., AbstractAsyncContextManager[House]]
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    return Corpus(build_sample(tmp_path_factory.mktemp("sample")))
+
+
+@pytest.fixture
+def library(sample: Corpus) -> SampleLibrary:
+    return SampleLibrary(sample)
+
+
+@pytest.fixture(scope="session")
+def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    server = RedisServer(tmp_path_factory.mktemp("answers"), binary=bundled_redis())
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def house_with(redis: RedisServer, library: SampleLibrary, tmp_path: Path) -> Open:
+    """Open the app with engines beside the built-in one; the first becomes the default."""
+
+    @asynccontextmanager
+    async def opened(*engines: Engine, redis: RedisServer = redis) -> AsyncIterator[House]:
+        @asynccontextmanager
+        async def open_state(
+            settings: Settings, registry: CollectorRegistry
+        ) -> AsyncIterator[State]:
+            async with AsyncExitStack() as stack:
+                clock = StoppedClock(NOON)
+                state = await assemble(settings, registry, stack, library, clock, engines)
+                states.append(state)
+                yield state
+
+        states: list[State] = []
+        values = {"redis": RedisSettings.model_validate({"url": redis.url})}
+        settings = Settings(data_dir=tmp_path, **values)  # type: ignore[arg-type]
+        if engines:
+            models = settings.models.model_copy(update={"default": engines[0].name})
+            settings = settings.model_copy(update={"models": models})
+        keys = await fresh_keys(redis)
+        app = await asyncio.to_thread(create_app, settings, open_state)
+        async with (
+            LifespanManager(app) as manager,
+            httpx2.AsyncClient(
+                transport=httpx2.ASGITransport(manager.app), base_url="http://ai_core"
+            ) as client,
+        ):
+            yield House(manager.app, client, states[0], keys)
+
+    return opened
+
+
+async def fresh_keys(redis: RedisServer) -> dict[Scope, str]:
+    """Empty Redis and make a key of each scope."""
+    link = RedisLink(redis.url)
+    await link.open()
+    try:
+        await link.call("FLUSHALL")
+        ring = KeyRing(link, StoppedClock(NOON))
+        return {scope: (await ring.create(scope.value, scope)).secret for scope in Scope}
+    finally:
+        await link.close()
+
+
+@pytest.fixture
+async def house(house_with: Open) -> AsyncIterator[House]:
+    """The app with its built-in engine alone."""
+    async with house_with() as house:
+        yield house

@@ -1,0 +1,150 @@
+"""Answers as server-sent events, from a real server where the wire matters."""
+
+import asyncio
+import contextlib
+import json
+import socket
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx2
+import pytest
+import uvicorn
+
+from ai_core.engines.scripted import ScriptedEngine
+
+QUESTION = {
+    "messages": [{"role": "user", "content": "Quelle est la durée du préavis de démission ?"}],
+    "stream": True,
+}
+
+
+def events(body: str) -> list[tuple[str, Any]]:
+    found = []
+    for block in body.strip().split("\n\n"):
+        lines = dict(line.split(": ", 1) for line in block.splitlines() if not line.startswith(":"))
+        data = lines.get("data")
+        if data:
+            value = data if data == "[DONE]" else json.loads(data)
+            found.append((lines.get("event", "message"), value))
+    return found
+
+
+async def stream(house: Any, **more: object) -> list[tuple[str, Any]]:
+    response = await house.client.post(
+        "/api/v1/chat", json=QUESTION | more, headers=house.bearing()
+    )
+    assert response.headers["content-type"].startswith("text/event-stream")
+    assert response.headers["cache-control"] == "no-store"
+    return events(response.text)
+
+
+async def test_the_pieces_then_the_citations_then_the_usage_then_done(house: Any) -> None:
+    told = await stream(house)
+
+    names = [name for name, _ in told]
+    text = "".join(value["delta"] for name, value in told[:-3])
+    citations, usage = told[-3][1], told[-2][1]
+    assert names[-3:] == ["citations", "usage", "message"]
+    assert told[-1][1] == "[DONE]"
+    assert [citation["number"] for citation in citations if citation["number"] in text]
+    assert usage["corpus_date"] == "2026-03-27"
+    assert usage["conversation_id"]
+
+
+async def test_a_stream_says_the_same_as_a_whole_reply(house: Any) -> None:
+    told = await stream(house)
+    whole = await house.client.post(
+        "/api/v1/chat", json=QUESTION | {"stream": False}, headers=house.bearing()
+    )
+
+    deltas = (value["delta"] for name, value in told if name == "message" and value != "[DONE]")
+    assert "".join(deltas) == whole.json()["response"]
+
+
+async def test_a_model_that_fails_midway_ends_with_an_error_event(house_with: Any) -> None:
+    async with house_with(ScriptedEngine("un deux trois quatre " * 9, fails_after=30)) as house:
+        told = await stream(house)
+
+    name, problem = told[-1]
+    assert name == "error"
+    assert problem["code"] == "engine_failed"
+    assert problem["request_id"]
+    assert told[0][1]["delta"]
+
+
+async def test_a_model_that_fails_at_once_is_an_ordinary_error(house_with: Any) -> None:
+    async with house_with(ScriptedEngine("jamais", fails_after=0)) as house:
+        response = await house.client.post("/api/v1/chat", json=QUESTION, headers=house.bearing())
+
+    assert (response.status_code, response.json()["code"]) == (500, "engine_failed")
+
+
+async def test_an_unknown_model_is_a_404_even_for_a_stream(house: Any) -> None:
+    response = await house.client.post(
+        "/api/v1/chat", json=QUESTION | {"model": "gpt-9"}, headers=house.bearing()
+    )
+
+    assert (response.status_code, response.json()["code"]) == (404, "unknown_model")
+
+
+async def test_a_stream_cannot_be_repeated_by_key(house: Any) -> None:
+    headers = {**house.bearing(), "Idempotency-Key": "once"}
+
+    response = await house.client.post("/api/v1/chat", json=QUESTION, headers=headers)
+
+    assert response.status_code == 422
+
+
+@contextlib.asynccontextmanager
+async def served(app: Any) -> AsyncIterator[str]:
+    """Serve an app that is already started, on a port of its own."""
+    server = uvicorn.Server(
+        uvicorn.Config(app, lifespan="off", log_config=None, access_log=False, ws="none")
+    )
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        task = asyncio.create_task(server.serve(sockets=[listening]))
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            await task
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+async def test_hanging_up_stops_the_model(house_with: Any, streamed: bool) -> None:
+    engine = ScriptedEngine("mot " * 500, pause_s=0.01)
+    body = QUESTION | {"stream": streamed}
+    async with house_with(engine) as house, served(house.app) as url:
+        async with httpx2.AsyncClient(base_url=url) as client:
+            asking = asyncio.create_task(
+                client.post("/api/v1/chat", json=body, headers=house.bearing())
+            )
+            await engine.begun.wait()
+            asking.cancel()
+            await asyncio.wait([asking])
+        async with asyncio.timeout(2):
+            await engine.given_up.wait()
+
+    assert len(engine.prompts) == 1
+
+
+async def test_pieces_arrive_while_the_model_still_writes(house_with: Any) -> None:
+    engine = ScriptedEngine("mot " * 100, pause_s=0.005)
+    async with (
+        house_with(engine) as house,
+        served(house.app) as url,
+        httpx2.AsyncClient(base_url=url) as client,
+        client.stream("POST", "/api/v1/chat", json=QUESTION, headers=house.bearing()) as told,
+    ):
+        lines = told.aiter_lines()
+        first = await anext(lines)
+        still_writing = not engine.finished
+        rest = [line async for line in lines]
+
+    assert first.startswith("data: ")
+    assert still_writing
+    assert engine.finished
+    assert "data: [DONE]" in rest[-2:]

@@ -1,0 +1,145 @@
+"""What every measurement of the gateway starts: a private Redis, servers, keys, a load."""
+
+import argparse
+import asyncio
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypedDict
+
+from ai_core.keys import KeyRing, NewKey, Scope
+from ai_core.limits import Limits
+from deploy.local.redis_server import RedisServer, free_port
+from shared.clock import SystemClock
+from shared.redis_link import RedisLink
+
+ROOMY = Limits(requests_per_minute=100_000_000, tokens_per_minute=2_000_000_000, concurrent=100_000)
+"""Limits that are worked out on every request and never reached."""
+QUESTION = "Quelle est la durée du préavis en cas de démission ?"
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+READY_TIMEOUT_S = 20.0
+
+
+class Report(TypedDict):
+    """What tests.load.generator says."""
+
+    requests: int
+    requests_per_s: float
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+    outcomes: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running app."""
+
+    port: int
+    pid: int
+
+    def cpu_s(self) -> float:
+        """Return the processor time it has used (proc(5), fields utime and stime)."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii").rpartition(")")[2]
+        user, system = fields.split()[11:13]
+        return (int(user) + int(system)) / TICKS_PER_S
+
+    def rss_mib(self) -> float:
+        """Return the memory it holds."""
+        status = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
+        found = re.search(r"VmRSS:\s+(\d+) kB", status)
+        return int(found[1]) / 1024 if found else 0.0
+
+
+@contextmanager
+def redis() -> Iterator[RedisServer]:
+    """Run a private Redis."""
+    with tempfile.TemporaryDirectory() as folder:
+        server = RedisServer(Path(folder) / "redis")
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+@contextmanager
+def serving(redis_url: str, *options: str) -> Iterator[Server]:
+    """Run the app in a process of its own, its log thrown away after being written."""
+    port = free_port()
+    command = [sys.executable, "-m", "tests.load.app", "--port", str(port), "--redis", redis_url]
+    with subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL) as process:
+        try:
+            _wait_until_open(port)
+            yield Server(port, process.pid)
+        finally:
+            process.terminate()
+
+
+def _wait_until_open(port: int) -> None:
+    give_up_s = time.monotonic() + READY_TIMEOUT_S
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            if time.monotonic() > give_up_s:
+                raise
+            time.sleep(0.05)
+        else:
+            return
+
+
+def make_key(redis_url: str, limits: Limits = ROOMY) -> NewKey:
+    """Make an inference key, and the record the peer route reads."""
+
+    async def make() -> NewKey:
+        link = RedisLink(redis_url)
+        await link.open()
+        made = await KeyRing(link, SystemClock()).create("bench", Scope.INFERENCE, limits=limits)
+        record = made.key.model_dump_json()
+        await link.call("SET", f"peer:{made.key.secrets[0].digest}", record)
+        await link.close()
+        return made
+
+    return asyncio.run(make())
+
+
+def load(server: Server, key: NewKey, body: dict[str, object], **options: object) -> Report:
+    """Put a load on a server, from another process; options are those of tests.load.generator."""
+    given: dict[str, object] = {
+        "port": server.port,
+        "key": key.secret,
+        "body": json.dumps(body),
+        **options,
+    }
+    words = [f"--{name}={value}" for name, value in given.items()]
+    command = [sys.executable, "-m", "tests.load.generator", *words]
+    told = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
+    report: Report = json.loads(told)
+    return report
+
+
+def show(title: str, figures: dict[str, object], *, as_json: bool) -> None:
+    """Print figures, for people or for programs."""
+    if as_json:
+        print(json.dumps({"bench": title} | figures))
+        return
+    print(title)
+    for name, figure in figures.items():
+        print(f"  {name.replace('_', ' '):<44} {figure}")
+
+
+def command_line(description: str) -> argparse.ArgumentParser:
+    """Return the command line every measurement has."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+    return parser

@@ -1,0 +1,149 @@
+"""A load over real connections, in a process of its own: `python -m tests.load.generator`.
+
+Each connection sends a request, reads the answer whole, sends the next one (closed loop). Written
+on asyncio.Protocol because the load shares two cores with what it measures: it must cost little.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import count, repeat
+
+import httptools
+import uvloop
+
+
+@dataclass
+class Tally:
+    """What came back."""
+
+    latencies_s: list[float] = field(default_factory=list)
+    outcomes: Counter[str] = field(default_factory=Counter)
+
+    def report(self, elapsed_s: float) -> dict[str, object]:
+        """Return the figures."""
+        ordered = sorted(self.latencies_s)
+        total = len(ordered)
+
+        def quantile_ms(part: float) -> float | None:
+            return round(ordered[min(total - 1, int(total * part))] * 1000, 2) if total else None
+
+        return {
+            "requests": total,
+            "requests_per_s": round(total / elapsed_s, 1),
+            "p50_ms": quantile_ms(0.50),
+            "p95_ms": quantile_ms(0.95),
+            "p99_ms": quantile_ms(0.99),
+            "outcomes": dict(self.outcomes),
+        }
+
+
+class Connection(asyncio.Protocol):
+    """One client. httptools calls the `on_…` methods."""
+
+    def __init__(
+        self, requests: Iterator[bytes], tally: Tally, remaining: list[int], until_s: float
+    ) -> None:
+        self._requests = requests
+        self._tally = tally
+        self._remaining = remaining
+        self._until_s = until_s
+        self._parser = httptools.HttpResponseParser(self)
+        self._sent_s = 0.0
+        self.finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin."""
+        self._transport = transport
+        self._send()
+
+    def data_received(self, data: bytes) -> None:
+        """Read."""
+        self._parser.feed_data(data)
+
+    def on_message_complete(self) -> None:
+        """Count an answer and ask again."""
+        self._tally.latencies_s.append(time.perf_counter() - self._sent_s)
+        self._tally.outcomes[str(self._parser.get_status_code())] += 1
+        self._parser = httptools.HttpResponseParser(self)
+        self._send()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Count a broken connection."""
+        if not self.finished.done():
+            self._tally.outcomes["broken"] += 1
+            self.finished.set_result(None)
+
+    def _send(self) -> None:
+        self._sent_s = time.perf_counter()
+        if self._remaining[0] <= 0 or self._sent_s > self._until_s:
+            self.finished.set_result(None)
+            self._transport.close()
+            return
+        self._remaining[0] -= 1
+        self._transport.write(next(self._requests))  # type: ignore[attr-defined]  # a write transport
+
+
+def requests_of(arguments: argparse.Namespace) -> Iterator[bytes]:
+    """Yield requests; `{number}` in the body becomes another number each time."""
+    head = (
+        f"POST {arguments.path} HTTP/1.1\r\nHost: 127.0.0.1\r\nX-API-Key: {arguments.key}\r\n"
+        "Content-Type: application/json\r\nContent-Length: "
+    )
+    if "{number}" not in arguments.body:
+        body = arguments.body.encode()
+        yield from repeat(f"{head}{len(body)}\r\n\r\n".encode() + body)
+    for number in count():
+        body = arguments.body.replace("{number}", str(number)).encode()
+        yield f"{head}{len(body)}\r\n\r\n".encode() + body
+
+
+async def put_load(arguments: argparse.Namespace) -> dict[str, object]:
+    """Ask until the requests or the seconds are used up."""
+    tally, remaining = Tally(), [arguments.requests]
+    requests = requests_of(arguments)
+    loop = asyncio.get_running_loop()
+    started_s = time.perf_counter()
+    until_s = started_s + arguments.seconds
+
+    async def client() -> None:
+        try:
+            _, connection = await loop.create_connection(
+                lambda: Connection(requests, tally, remaining, until_s),
+                "127.0.0.1",
+                arguments.port,
+            )
+        except OSError as error:
+            tally.outcomes[type(error).__name__] += 1
+            return
+        try:
+            async with asyncio.timeout(arguments.seconds + 10):
+                await connection.finished
+        except TimeoutError:
+            tally.outcomes["no answer"] += 1
+
+    await asyncio.gather(*(client() for _ in range(arguments.clients)))
+    return tally.report(time.perf_counter() - started_s)
+
+
+def main() -> int:
+    """Print the figures as one JSON object."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--path", default="/api/v1/generate")
+    parser.add_argument("--key", required=True)
+    parser.add_argument("--body", required=True)
+    parser.add_argument("--clients", type=int, default=32)
+    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--requests", type=int, default=10**9)
+    print(json.dumps(uvloop.run(put_load(parser.parse_args()))))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
