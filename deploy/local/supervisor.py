@@ -1,0 +1,265 @@
+"""Keeps the services running on one machine: what `./neo run` does after its set-up.
+
+Parts start in order and stop in reverse; one that dies is started again after a growing pause.
+Not for production: there, each service runs on its own host.
+"""
+
+import argparse
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import Protocol
+
+from deploy.local.program import Program
+from deploy.local.redis_server import RedisNotStarted, RedisServer
+
+ROOT = Path(__file__).resolve().parents[2]
+NEO = ROOT / ".neo"
+SERVICES = ("ai",)
+RESTART_PAUSES_S = (0.5, 1.0, 2.0, 5.0, 10.0)
+STEADY_S = 60.0
+"""A part that ran this long is healthy: its next restart begins with the short pause."""
+START_TIMEOUT_S = 30.0
+CORPUS_TIMEOUT_S = 280.0
+LOOK_EVERY_S = 0.2
+RATE_LIMITS = ("--requests-per-minute", "60", "--tokens-per-minute", "60000", "--concurrent", "8")
+
+
+class CannotRun(Exception):
+    """Why the services cannot run here, in one sentence."""
+
+
+class Part(Protocol):
+    """A program to keep running."""
+
+    name: str
+
+    def start(self) -> None:
+        """Start it."""
+        ...
+
+    def stop(self) -> None:
+        """Stop it; nothing when it does not run."""
+        ...
+
+    @property
+    def status(self) -> int | None:
+        """Return its exit status, or None while it runs."""
+        ...
+
+
+@dataclass
+class Watch:
+    """A part, and how often it died lately."""
+
+    part: Part
+    started_s: float
+    deaths: int = 0
+    start_at_s: float | None = None
+
+    def look(self, now_s: float) -> None:
+        """Start the part again, after a pause, when it died."""
+        if self.start_at_s is not None:
+            if now_s >= self.start_at_s:
+                self.part.start()
+                self.started_s, self.start_at_s = now_s, None
+            return
+        status = self.part.status
+        if status is None:
+            return
+        self.deaths = 0 if now_s - self.started_s > STEADY_S else self.deaths
+        pause_s = RESTART_PAUSES_S[min(self.deaths, len(RESTART_PAUSES_S) - 1)]
+        self.deaths += 1
+        self.start_at_s = now_s + pause_s
+        say(f"{self.part.name} ended with status {status}; starting it again in {pause_s} s")
+
+
+def main(arguments: list[str]) -> int:
+    """Run until SIGINT or SIGTERM; return the exit status."""
+    parser = argparse.ArgumentParser(prog="./neo run", description="Run the services here.")
+    parser.add_argument("--only", default=",".join(SERVICES), help="which: " + ", ".join(SERVICES))
+    parser.add_argument("--port", type=int, default=8000, help="of ai_core (default 8000)")
+    parser.add_argument(
+        "--rate-limits", action="store_true", help="give the inference key everyday limits"
+    )
+    options = parser.parse_args(arguments)
+    unknown = set(options.only.split(",")) - set(SERVICES)
+    if unknown:
+        parser.error(f"no service {', '.join(sorted(unknown))}")
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        with ExitStack() as stack:
+            watches = start_all(stack, options.port, rate_limits=options.rate_limits)
+            while True:
+                for watch in watches:
+                    watch.look(time.monotonic())
+                time.sleep(LOOK_EVERY_S)
+    except KeyboardInterrupt:
+        say("stopped")
+        return 0
+    except (CannotRun, RedisNotStarted) as reason:
+        say(str(reason))
+        return 1
+
+
+def start_all(stack: ExitStack, port: int, *, rate_limits: bool) -> list[Watch]:
+    """Start every part in order, make the keys, wait for the first answerable moment."""
+    if not port_is_free(port):
+        raise CannotRun(f"port {port} is in use; stop what uses it or choose another with --port")
+    NEO.mkdir(mode=0o700, exist_ok=True)
+    logs = NEO / "logs"
+    logs.mkdir(exist_ok=True)
+    redis = RedisServer(NEO / "redis", password=secret(NEO / "redis-password"))
+    environment = ai_core_environment(redis, port)
+    watches = [begin(stack, redis)]
+    made = make_keys(environment, rate_limits=rate_limits)
+    ai_core = Program("ai_core", ai_core_command("serve"), logs / "ai_core.log", environment)
+    watches.append(begin(stack, ai_core))
+    url = f"http://127.0.0.1:{port}"
+    wait(lambda: answers(f"{url}/live"), ai_core, "ai_core does not start", START_TIMEOUT_S)
+    update = begin_update(stack, logs, environment)
+    if not answers(f"{url}/ready"):
+        say(f"fetching and indexing the law (progress in {update.log}) …")
+    wait(lambda: answers(f"{url}/ready"), update, "the law is not there", CORPUS_TIMEOUT_S)
+    greet(url, made)
+    return watches
+
+
+def begin(stack: ExitStack, part: Part) -> Watch:
+    """Start `part`, to be stopped when `stack` unwinds."""
+    stack.callback(part.stop)
+    part.start()
+    say(f"{part.name} started")
+    return Watch(part, time.monotonic())
+
+
+def begin_update(stack: ExitStack, logs: Path, environment: Mapping[str, str]) -> Program:
+    """Fetch, import and index the law in the background; with the law there, index what lacks."""
+    there = (Path(environment["AI_CORE_DATA_DIR"]) / "corpus" / "current").exists()
+    command = ai_core_command("corpus", "index" if there else "update")
+    update = Program("corpus", command, logs / "corpus.log", environment)
+    stack.callback(update.stop)
+    update.start()
+    return update
+
+
+def ai_core_command(*arguments: str) -> list[str]:
+    """Return the command line of ai_core."""
+    return [sys.executable, "-m", "ai_core", *arguments]
+
+
+def ai_core_environment(redis: RedisServer, port: int) -> dict[str, str]:
+    """Return ai_core's settings, kept in a file so that `./neo keys` and the others find them."""
+    environment = {
+        "AI_CORE_DATA_DIR": str(NEO / "ai_core"),
+        "AI_CORE_REDIS__URL": redis.url,
+        "AI_CORE_SERVER__PORT": str(port),
+        "AI_CORE_PAGE__KEY_FILE": str(NEO / "keys" / "page"),
+    }
+    write_private(NEO / "environment.json", json.dumps(environment, indent=2))
+    return environment
+
+
+def make_keys(environment: Mapping[str, str], *, rate_limits: bool) -> list[str]:
+    """Make the keys that are not there yet; return the names of those made now."""
+    wanted = {
+        "admin": ("--scope", "admin"),
+        "inference": ("--scope", "inference", *(RATE_LIMITS if rate_limits else ())),
+        "page": ("--scope", "publishable"),
+    }
+    made = []
+    for name, options in wanted.items():
+        file = NEO / "keys" / name
+        if file.exists():
+            continue
+        file.parent.mkdir(mode=0o700, exist_ok=True)
+        command = ai_core_command("keys", "create", "--name", name, *options, "--write", str(file))
+        done = subprocess.run(
+            command, env={**os.environ, **environment}, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise CannotRun(f"the {name} key could not be made: {done.stderr}")
+        made.append(name)
+    return made
+
+
+def port_is_free(port: int) -> bool:
+    """Tell whether nothing listens on a loopback port."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def secret(path: Path) -> str:
+    """Return the secret kept in `path`, made now when there is none."""
+    if not path.exists():
+        write_private(path, secrets.token_hex(24))
+    return path.read_text()
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write `text` for nobody else to read (0600)."""
+    path.touch(mode=0o600)
+    path.write_text(text)
+
+
+def answers(url: str) -> bool:
+    """Tell whether a GET of `url` is a 200."""
+    try:
+        with urllib.request.urlopen(url, timeout=2) as response:  # noqa: S310 - loopback, ours
+            return bool(response.status == HTTPStatus.OK)
+    except (urllib.error.URLError, TimeoutError, ConnectionError):
+        return False
+
+
+def wait(ready: Callable[[], bool], on: Program, otherwise: str, timeout_s: float) -> None:
+    """Wait until `ready`; raises CannotRun when `on` fails first or time is up."""
+    give_up_s = time.monotonic() + timeout_s
+    while not ready():
+        if on.status or time.monotonic() > give_up_s:
+            raise CannotRun(f"{otherwise}; the end of {on.log}:\n{on.last_words()}")
+        time.sleep(LOOK_EVERY_S)
+
+
+GREETING = """
+Code du Travail Neo answers.
+  page  {url}/
+{keys}  try   curl -s {url}/api/v1/chat -H "X-API-Key: $(cat .neo/keys/inference)" \\
+          -H "Content-Type: application/json" -d '{question}'
+  stop  Ctrl-C
+"""
+QUESTION = "Quelle est la durée du préavis en cas de démission ?"
+
+
+def greet(url: str, made: list[str]) -> None:
+    """Say where everything is; show the keys made now, once."""
+    question = {"messages": [{"role": "user", "content": QUESTION}]}
+    keys = [f"  key   {name}: {(NEO / 'keys' / name).read_text().strip()}" for name in made]
+    keys.append("  keys  kept in .neo/keys, for you alone (0600)\n")
+    sys.stdout.write(
+        GREETING.format(
+            url=url, keys="\n".join(keys), question=json.dumps(question, ensure_ascii=False)
+        )
+    )
+    sys.stdout.flush()
+
+
+def say(line: str) -> None:
+    """Show progress."""
+    sys.stderr.write(f"neo: {line}\n")
+    sys.stderr.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

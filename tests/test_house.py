@@ -1,0 +1,112 @@
+"""The rules of the house that no linter knows."""
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ai_core import errors as ai_core_errors
+from shared import errors as shared_errors
+from shared.errors import AppError
+from shared.texts import Texts
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ["ai_core", "telegram_service", "mail_service", "shared", "deploy"]
+DRAWERS = re.compile(r"(^|_)(utils?|helpers?|common|misc|managers?|handlers?|base_.*)$")
+SQL = re.compile(r"\b(SELECT\s.+\sFROM|INSERT\s+INTO|DELETE\s+FROM|CREATE\s+TABLE)\b", re.DOTALL)
+HEAVY = {"torch", "transformers", "llama_cpp", "onnxruntime", "peft"}
+EDGES = {"shared/web.py", "ai_core/routes/streams.py"}
+"""Where a wide `except` may stand without raising again: the HTTP edge, streams included."""
+
+
+def sources() -> Iterator[Path]:
+    for package in PACKAGES:
+        yield from sorted((ROOT / package).rglob("*.py"))
+
+
+def tracked_files() -> list[Path]:
+    listing = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, check=True)
+    return [ROOT / name for name in listing.stdout.decode().splitlines() if (ROOT / name).exists()]
+
+
+def every_error(kind: type[AppError] = AppError) -> Iterator[type[AppError]]:
+    yield kind
+    for child in kind.__subclasses__():
+        yield from every_error(child)
+
+
+def test_no_module_is_a_junk_drawer() -> None:
+    assert not [path for path in sources() if DRAWERS.search(path.stem)]
+
+
+def test_sql_stands_only_in_store() -> None:
+    def speaks_sql(path: Path) -> bool:
+        tree = ast.parse(path.read_text())
+        strings = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
+        return any(isinstance(text, str) and SQL.search(text) for text in strings)
+
+    assert not [path for path in sources() if path.name != "store.py" and speaks_sql(path)]
+
+
+def test_a_wide_except_stands_only_at_an_edge() -> None:
+    wide = {
+        str(path.relative_to(ROOT))
+        for path in sources()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ExceptHandler)
+        and (node.type is None or ast.unparse(node.type) in {"Exception", "BaseException"})
+        and ast.unparse(node.body[-1]) != "raise"
+    }
+    assert wide <= EDGES
+
+
+def test_a_long_file_gives_its_reason() -> None:
+    silent = [
+        path
+        for path in sources()
+        if len(path.read_text().splitlines()) > 400
+        and "long" not in (ast.get_docstring(ast.parse(path.read_text())) or "").lower()
+    ]
+    assert not silent
+
+
+def test_every_error_code_has_a_sentence_in_both_languages() -> None:
+    assert ai_core_errors
+    assert shared_errors
+    texts = Texts.read(ROOT / "shared/texts/errors.toml", ROOT / "ai_core/texts/errors.toml")
+    answered = [kind for kind in every_error() if kind.__module__.split(".")[0] != "tests"]
+    codes = {kind.code for kind in answered if kind.code != "wrong_settings"}
+    assert not {code for code in codes if code not in texts}
+
+
+def test_error_codes_are_unique() -> None:
+    codes = [kind.code for kind in every_error() if "code" in vars(kind)]
+    assert len(codes) == len(set(codes))
+
+
+def test_a_service_starts_without_any_model_library() -> None:
+    program = "import sys, ai_core.__main__; print(*{name.split('.')[0] for name in sys.modules})"
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert not HEAVY & set(loaded.stdout.split())
+
+
+@pytest.mark.parametrize("prefix", ["/home/", "/root/", "/work/", "/Users/"])
+def test_nothing_in_the_repository_knows_one_machine(prefix: str) -> None:
+    somewhere = re.compile(rf"(?<![\w.]){prefix}\w")
+    knowing = [
+        path
+        for path in tracked_files()
+        if path.name not in {"LICENSE", "test_house.py"}
+        and somewhere.search(path.read_bytes().decode("utf-8", "ignore"))
+    ]
+    assert not knowing
+
+
+def test_nothing_large_is_in_the_repository() -> None:
+    assert not [path for path in tracked_files() if path.stat().st_size > 500_000]
