@@ -131,7 +131,7 @@ class Answerer:
 
         if inquiry.cache_key is None:
             return await write()
-        return await self._cache.once(inquiry.cache_key, write)
+        return await self._cache.once(inquiry.cache_key, write, published=inquiry.engine.quotes)
 
     async def _write(self, inquiry: Inquiry) -> AsyncGenerator[str | GenerateReply]:
         """Tell the story; yields the pieces of the answer, then the reply."""

@@ -128,9 +128,12 @@ class AnswerCache:
         self.saw(body)
         return body
 
-    async def put(self, key: str, body: bytes) -> None:
-        """Keep a body, unless it holds personal data or Redis is lost."""
-        if contains_personal_data(body.decode()):
+    async def put(self, key: str, body: bytes, *, published: bool = False) -> None:
+        """Keep a body, unless it holds personal data or Redis is lost.
+
+        A `published` one only quotes what is public already (a ministry's telephone number, say).
+        """
+        if not published and contains_personal_data(body.decode()):
             log.warning("answer not kept", reason="personal data")
             return
         try:
@@ -138,14 +141,16 @@ class AnswerCache:
         except RedisError as error:
             log.warning("answer not kept", reason=type(error).__name__)
 
-    async def once(self, key: str, write: Callable[[], Awaitable[bytes]]) -> bytes:
+    async def once(
+        self, key: str, write: Callable[[], Awaitable[bytes]], *, published: bool = False
+    ) -> bytes:
         """Write the answer and keep it; whoever asks for it meanwhile waits for the same one.
 
         Its failure is everybody's. It goes on while anybody still waits, whoever came first.
         """
         flight = self._writing.get(key)
         if flight is None:
-            flight = _Flight(asyncio.create_task(self._write(key, write)))
+            flight = _Flight(asyncio.create_task(self._write(key, write, published)))
             self._writing[key] = flight
         flight.waiting += 1
         try:
@@ -156,10 +161,12 @@ class AnswerCache:
                 self._writing.pop(key, None)
                 flight.task.cancel()
 
-    async def _write(self, key: str, write: Callable[[], Awaitable[bytes]]) -> bytes:
+    async def _write(
+        self, key: str, write: Callable[[], Awaitable[bytes]], published: bool
+    ) -> bytes:
         try:
             body = await write()
-            await self.put(key, body)
+            await self.put(key, body, published=published)
         finally:
             if (flight := self._writing.get(key)) and flight.task is asyncio.current_task():
                 del self._writing[key]

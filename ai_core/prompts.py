@@ -65,8 +65,11 @@ class Prompts:
     def assemble(self, question: Question, found: Found, engine: Engine) -> Prompt:
         """Write the prompt: best passages first, as many as fit; the oldest turns give way first.
 
-        Raises ContextOverflow when the question alone does not fit.
+        An engine that quotes reads passages, not turns. Raises ContextOverflow when the question
+        alone does not fit.
         """
+        if engine.quotes:
+            return self._prompt((), question, found.passages, found)
         room = engine.context_tokens - question.sampling.max_tokens
         kept = list(found.passages)
         earlier = list(question.earlier)
@@ -79,9 +82,13 @@ class Prompts:
                 kept.pop()
             else:
                 raise ContextOverflow(tokens=tokens, limit=room)
-        return Prompt(
-            turns, subject_of(question), tuple(kept), question.language, named=found.exact
-        )
+        return self._prompt(turns, question, tuple(kept), found)
+
+    @staticmethod
+    def _prompt(
+        turns: tuple[Turn, ...], question: Question, passages: tuple[Passage, ...], found: Found
+    ) -> Prompt:
+        return Prompt(turns, subject_of(question), passages, question.language, named=found.exact)
 
     def _turns(
         self, question: Question, earlier: Sequence[Turn], passages: Sequence[Passage]

@@ -5,8 +5,8 @@ RFC 9457 problem documents in the caller's language. Being pure ASGI it sees str
 piece and the client's disconnection.
 """
 
+import random
 import re
-import secrets
 import time
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -118,6 +118,11 @@ def problem(error: AppError, texts: Texts, language: Language, request_id: str) 
     return Response(orjson.dumps(body), error.status, headers, PROBLEM)
 
 
+def new_request_id() -> str:
+    """Return 32 hexadecimal digits; no secret, so not the kernel's costly randomness."""
+    return f"{random.getrandbits(128):032x}"
+
+
 class Edge:
     """The outermost layer of a service; see the module's docstring.
 
@@ -138,7 +143,7 @@ class Edge:
             return
         started_s = time.perf_counter()
         sent = header(scope, b"x-request-id")
-        request_id = sent if sent and REQUEST_ID.fullmatch(sent) else secrets.token_hex(16)
+        request_id = sent if sent and REQUEST_ID.fullmatch(sent) else new_request_id()
         trace = TRACEPARENT.fullmatch(header(scope, b"traceparent") or "")
         state = scope.setdefault("state", {})
         state["request_id"] = request_id

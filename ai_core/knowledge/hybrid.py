@@ -17,7 +17,7 @@ from ai_core.knowledge.bridge import Bridge
 from ai_core.knowledge.lexical import LexicalIndex, Scores
 from ai_core.knowledge.outline import Outline
 from ai_core.knowledge.ranking import Ranking
-from ai_core.knowledge.semantic import SemanticIndex
+from ai_core.knowledge.semantic import Nearness, SemanticIndex
 from ai_core.knowledge.style import Styles
 from ai_core.knowledge.words import Words
 
@@ -51,6 +51,7 @@ class Hybrid:
         self.semantic = SemanticIndex.open(learned) if learned.exists() else None
         self._ranking, self._styles, self.words = Ranking.read(), Styles(), Words()
         self._cited = np.minimum(np.log1p(self._fiche_bridge.citations()), _MOST_CITED)
+        self._latest: tuple[tuple[str, ...], Nearness] | None = None
         self._quotable = np.diff(self.outline.first_piece[self.outline.articles :]) > 0
 
     def articles(self, question: str, day: date, limit: int) -> list[Ranked]:
@@ -70,9 +71,16 @@ class Hybrid:
         stems = self.words(question)
         scores = _relative(self.fields["fiche"].scores(stems))
         if self.semantic:
-            scores = scores + _relative(self.semantic.nearness(stems).fiches)
+            scores = scores + _relative(self._nearness(self.semantic, stems).fiches)
         scores[~self._quotable] = 0
         return [found for found in _best(scores, limit) if scores[found.place] > 0]
+
+    def _nearness(self, index: SemanticIndex, stems: Sequence[str]) -> Nearness:
+        """Compare a question with everything, once for its articles and its fiches."""
+        asked = tuple(stems)
+        if self._latest is None or self._latest[0] != asked:
+            self._latest = (asked, index.nearness(stems))
+        return self._latest[1]
 
     def signals(self, stems: Sequence[str]) -> Scores:
         """Return the signals of every article, signals × articles, each at most about 1."""
@@ -93,7 +101,7 @@ class Hybrid:
             )
             learned = [nothing, nothing, nothing, bridge, nothing, questions]
         else:
-            near = self.semantic.nearness(stems)
+            near = self._nearness(self.semantic, stems)
             articles = _relative(near.articles)
             learned = [
                 articles,
