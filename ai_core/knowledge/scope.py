@@ -4,7 +4,9 @@ Search scores do not tell (a question about passports finds its articles too). E
 for or against by how often it occurs in questions and titles of labour law and in questions of
 other kinds (`data/other_questions.tsv`); a stem seen nowhere weighs against. Four summaries of
 that evidence go into a logistic classifier whose coefficients lie in `data/scope.toml`. Questions
-of neighbouring law share our words, so they are told by marks listed in `data/neighbours.toml`.
+of neighbouring law share our words, so they are told by marks listed in `data/neighbours.toml`. A
+word of the workplace (`data/workplace.toml`) settles the rest: a short complaint ("mon patron me
+crie dessus") holds little else that tells.
 
 Not covered: other languages, and questions that mix a labour question with another.
 """
@@ -114,27 +116,30 @@ class Scopes:
         self._threshold: float = fitted["threshold"]
         self._bias: float = fitted["bias"]
         self._weights = np.array([fitted[n] for n in ("total", "mean", "strongest", "rarest")])
-        self._neighbours = {
-            name: re.compile(r"(?<!\w)(?:" + "|".join(map(re.escape, marks)) + r")(?!\w)")
-            for name, marks in tomllib.loads((data / "neighbours.toml").read_text("utf-8")).items()
-        }
+        self._neighbours = _marks("neighbours.toml")
+        self._workplace = workplace()
 
     def of(self, question: str) -> tuple[Scope, str | None]:
         """Return the scope of a question, and which neighbouring law it is about if any."""
         stems = [stem for stem in self._words(question) if stem not in self._small_talk]
         if not any(stem in self._evidence.weights for stem in stems) and len(stems) < 3:
             return Scope.UNCLEAR, None
-        score = self.score(stems)
+        score, plain = self.score(stems), fold(question)
         if score < _PLAINLY_LABOUR:
-            plain = fold(question)
             for name, marks in self._neighbours.items():
                 if marks.search(plain):
                     return Scope.NEIGHBOUR, name
-        return (Scope.LABOUR_LAW if score >= self._threshold else Scope.OUTSIDE), None
+        inside = score >= self._threshold or self._workplace.search(plain)
+        return (Scope.LABOUR_LAW if inside else Scope.OUTSIDE), None
 
     def score(self, stems: Sequence[str]) -> float:
         """Return the classifier's score: the higher, the more it is labour law."""
         return float(self._weights @ self._evidence.summary(stems)) + self._bias
+
+
+def workplace() -> re.Pattern[str]:
+    """Return what finds a word of the workplace in a folded question."""
+    return _marks("workplace.toml")["marks"]
 
 
 def labour_questions(words: Words) -> list[list[str]]:
@@ -145,6 +150,15 @@ def labour_questions(words: Words) -> list[list[str]]:
 def other_questions(words: Words) -> list[list[str]]:
     """Return our questions about far things, in stems; those of neighbouring law left out."""
     return [words(text) for kind, text in listed("other_questions.tsv") if kind == _OUTSIDE]
+
+
+def _marks(name: str) -> dict[str, re.Pattern[str]]:
+    """Read a table of lists of marks; each pattern finds any mark of one list."""
+    table = (files("ai_core.knowledge") / "data" / name).read_text("utf-8")
+    return {
+        key: re.compile(r"(?<!\w)(?:" + "|".join(map(re.escape, marks)) + r")(?!\w)")
+        for key, marks in tomllib.loads(table).items()
+    }
 
 
 def _fiche_titles(material: Material) -> list[list[str]]:
