@@ -27,9 +27,6 @@ DATA = Path(indexing.__file__).with_name("data")
 FOLDS = 4
 CANDIDATES = 250
 REGULARISATION = 0.01
-QUESTIONS_WEIGHT = 3.0
-"""Set, not learned: a question held out has lost the questions most like it."""
-
 FALSE_REFUSALS = 0.10
 """Share of our own labour questions, many of them bare words, that may be refused."""
 
@@ -75,8 +72,7 @@ def fit_ranking(material: Material) -> dict[str, dict[str, float]]:
             lexical += _judged(Hybrid(Path(folder)), unseen)
             indexing.write_semantic(part, Path(folder))
             full += _judged(Hybrid(Path(folder)), unseen)
-    question = fit(full) | {"questions": QUESTIONS_WEIGHT}
-    return {"question": question, "question_lexical": fit(lexical)}
+    return {"question": fit(full), "question_lexical": fit(lexical)}
 
 
 def without(material: Material, questions: list[Question]) -> Material:
