@@ -121,15 +121,18 @@ class Scopes:
 
     def of(self, question: str) -> tuple[Scope, str | None]:
         """Return the scope of a question, and which neighbouring law it is about if any."""
+        plain = fold(question)
         stems = [stem for stem in self._words(question) if stem not in self._small_talk]
-        if not any(stem in self._evidence.weights for stem in stems) and len(stems) < 3:
+        marked = bool(self._workplace.search(plain))
+        known = marked or any(stem in self._evidence.weights for stem in stems)
+        if not known and len(stems) < 3:
             return Scope.UNCLEAR, None
-        score, plain = self.score(stems), fold(question)
+        score = self.score(stems)
         if score < _PLAINLY_LABOUR:
             for name, marks in self._neighbours.items():
                 if marks.search(plain):
                     return Scope.NEIGHBOUR, name
-        inside = score >= self._threshold or self._workplace.search(plain)
+        inside = marked or score >= self._threshold
         return (Scope.LABOUR_LAW if inside else Scope.OUTSIDE), None
 
     def score(self, stems: Sequence[str]) -> float:

@@ -158,6 +158,7 @@ async def test_an_agreement_can_be_given_by_its_idcc(library: Library) -> None:
         ("Que dit L1234-1 ?", Scope.LABOUR_LAW),
         ("mon chef m'a insulté devant tout le monde", Scope.LABOUR_LAW),
         ("j'ai pas été payé ce mois ci", Scope.LABOUR_LAW),
+        ("on m'a viré par sms", Scope.LABOUR_LAW),
         ("Quelle est la capitale de l'Australie ?", Scope.OUTSIDE),
         ("Mon wifi ne marche plus", Scope.OUTSIDE),
         ("Comment renouveler mon passeport à la mairie ?", Scope.OUTSIDE),
