@@ -27,7 +27,7 @@ SIGNALS = (
 )
 """The signals, in the order of the rows that `hybrid.Hybrid.signals` returns."""
 
-_HEADINGS_SHARE = {Style.QUESTION: 0.0, Style.PHRASE: 0.5, Style.TRAIL: 1.0}
+_HEADINGS_SHARE = {Style.QUESTION: 0.0, Style.PHRASE: 0.25, Style.TRAIL: 1.0}
 """How far the weights of headings replace those of questions."""
 
 
