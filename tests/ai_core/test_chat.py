@@ -26,7 +26,7 @@ async def test_a_question_gets_the_fiche_and_the_articles_quoted_and_linked(hous
     reply = await reply_to(house, NOTICE_OF_RESIGNATION)
 
     by_number = {citation["number"]: citation for citation in reply["citations"]}
-    assert "fiche « La démission" in reply["response"]
+    assert "Fiche du ministère du Travail [1] — La démission" in reply["response"]
     assert by_number["L1237-1"]["quote"].startswith("En cas de démission, le salarié doit")
     assert by_number["L1237-1"]["url"] in reply["response"]
     assert by_number["L1237-1"]["status"] == "verified"
