@@ -6,6 +6,7 @@ what they use is solved here: the request, `Depends` on an async function of the
 body. Dependencies come first, so that a caller without a key learns nothing about bodies.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from inspect import signature
 from typing import Any, get_type_hints
@@ -17,6 +18,12 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.web import header, wrong_body
+
+AT_ONCE = 64
+"""Requests looked at together; the others wait for their turn, first come first served. An answer
+takes several rounds of the event loop, each as long as all that is under way: with a thousand at
+once it took two seconds. More than `library.MOST_WAITING`, so that a refusal never waits for an
+answer; a stream, once begun, holds no turn."""
 
 Endpoint = Callable[..., Awaitable[Response]]
 Solve = Callable[[Request], Awaitable[Any]]
@@ -63,6 +70,7 @@ class Express:
 
     def __init__(self, app: ASGIApp, endpoints: Mapping[str, Endpoint]) -> None:
         self._app = app
+        self._turns = asyncio.Semaphore(AT_ONCE)
         self._lanes = {path: Lane(path, endpoint) for path, endpoint in endpoints.items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -74,7 +82,8 @@ class Express:
             await self._app(scope, receive, send)
             return
         scope["route"] = lane
-        response = await lane.answer(Request(scope, receive, send))
+        async with self._turns:
+            response = await lane.answer(Request(scope, receive, send))
         await response(scope, receive, send)
 
 

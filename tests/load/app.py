@@ -25,7 +25,7 @@ from ai_core.app import (
     create_api,
     create_app,
     edge,
-    spare_the_collector,
+    tune_the_interpreter,
 )
 from ai_core.cache import complete
 from ai_core.engines.base import Engine
@@ -159,7 +159,7 @@ def main() -> int:
                 library = Library(Shelf(arguments.data_dir))
                 stack.push_async_callback(library.close)
             state = await assemble(settings, registry, stack, library, SystemClock(), engines)
-            spare_the_collector()
+            tune_the_interpreter()
             yield state
 
     settings = settings_of(arguments)
