@@ -77,5 +77,5 @@ def test_the_help_names_every_command_and_measurement() -> None:
         [sys.executable, "neo", "help"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
     benches = {path.stem for path in (ROOT / "tests" / "bench").glob("[!_]*.py")}
-    for word in {"run", "test", "check", "bench", "keys", "corpus", "help"} | benches:
+    for word in {"run", "test", "check", "bench", "demo", "keys", "corpus", "help"} | benches:
         assert word in told

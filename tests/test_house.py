@@ -10,17 +10,25 @@ from pathlib import Path
 import pytest
 
 from ai_core import errors as ai_core_errors
+from mail_service import errors as mail_errors
 from shared import errors as shared_errors
 from shared.errors import AppError
 from shared.texts import Texts
+from telegram_service import errors as telegram_errors
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ["ai_core", "telegram_service", "mail_service", "shared", "deploy"]
 DRAWERS = re.compile(r"(^|_)(utils?|helpers?|common|misc|managers?|handlers?|base_.*)$")
 SQL = re.compile(r"\b(SELECT\s.+\sFROM|INSERT\s+INTO|DELETE\s+FROM|CREATE\s+TABLE)\b", re.DOTALL)
 HEAVY = {"torch", "transformers", "llama_cpp", "onnxruntime", "peft"}
-EDGES = {"shared/web.py", "ai_core/routes/streams.py"}
-"""Where a wide `except` may stand without raising again: the HTTP edge, streams included."""
+EDGES = {
+    "shared/web.py",
+    "ai_core/routes/streams.py",
+    "telegram_service/worker.py",
+    "mail_service/pipeline.py",
+}
+"""Where a wide `except` may stand without raising again: the HTTP edge (streams included), the
+bot's worker, and the mailbox's pipeline, where one bad mail must not stop the others."""
 
 
 def sources() -> Iterator[Path]:
@@ -77,14 +85,19 @@ def test_a_long_file_gives_its_reason() -> None:
 def test_every_error_code_has_a_sentence_in_both_languages() -> None:
     assert ai_core_errors
     assert shared_errors
-    texts = Texts.read(ROOT / "shared/texts/errors.toml", ROOT / "ai_core/texts/errors.toml")
+    assert mail_errors
+    assert telegram_errors
+    texts = Texts.read(*sorted(ROOT.glob("*/texts/errors.toml")))
     answered = [kind for kind in every_error() if kind.__module__.split(".")[0] != "tests"]
     codes = {kind.code for kind in answered if kind.code != "wrong_settings"}
     assert not {code for code in codes if code not in texts}
 
 
-def test_error_codes_are_unique() -> None:
-    codes = [kind.code for kind in every_error() if "code" in vars(kind)]
+@pytest.mark.parametrize("service", ["ai_core", "telegram_service", "mail_service"])
+def test_error_codes_of_a_service_are_unique(service: str) -> None:
+    heard = {service, "shared"}
+    kinds = [kind for kind in every_error() if kind.__module__.partition(".")[0] in heard]
+    codes = [kind.code for kind in kinds if "code" in vars(kind)]
     assert len(codes) == len(set(codes))
 
 

@@ -25,10 +25,10 @@ protected-mode yes
 daemonize no
 dir {directory}
 appendonly {durable}
-appendfsync everysec
+appendfsync {sync}
 save ""
 maxmemory {memory_mib}mb
-maxmemory-policy volatile-lru
+maxmemory-policy {policy}
 tcp-backlog 511
 """
 """volatile-lru: only what has an end (cached answers first, being idle) may leave, never a key."""
@@ -89,6 +89,8 @@ class RedisServer:
 
     `password` and `port` are chosen when not given. `durable` keeps what was acknowledged through
     a crash of the process (append-only file, synced every second: a power cut may lose one).
+    `queue` is for data that are nowhere else: synced at each write, nothing evicted, and writes
+    refused when memory is full.
     """
 
     def __init__(
@@ -100,6 +102,7 @@ class RedisServer:
         password: str | None = None,
         durable: bool = True,
         memory_mib: int = 256,
+        queue: bool = False,
     ) -> None:
         self.name = "redis"
         self.directory = directory
@@ -108,6 +111,7 @@ class RedisServer:
         self.password = password or secrets.token_hex(16)
         self._durable = durable
         self._memory_mib = memory_mib
+        self._queue = queue
         self._program = Program(
             "redis", [self.binary, directory / "redis.conf"], directory / "redis.log", {}
         )
@@ -137,6 +141,8 @@ class RedisServer:
                 directory=self.directory,
                 durable="yes" if self._durable else "no",
                 memory_mib=self._memory_mib,
+                sync="always" if self._queue else "everysec",
+                policy="noeviction" if self._queue else "volatile-lru",
             )
             + f"port {self.port}\nrequirepass {self.password}\n",
             encoding="utf-8",

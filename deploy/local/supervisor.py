@@ -7,7 +7,6 @@ Not for production: there, each service runs on its own host.
 import argparse
 import json
 import os
-import secrets
 import signal
 import socket
 import subprocess
@@ -15,19 +14,22 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import Protocol
 
+from deploy.local.postgres_server import PostgresNotStarted
+from deploy.local.private_files import secret, write_private
 from deploy.local.program import Program
 from deploy.local.redis_server import RedisNotStarted, RedisServer
+from deploy.local.services import Home, Part, mail, telegram
 
 ROOT = Path(__file__).resolve().parents[2]
 NEO = ROOT / ".neo"
-SERVICES = ("ai",)
+SERVICES = {"ai": 8000, "telegram": 8001, "mail": 8002}
+"""The services and their ports."""
 RESTART_PAUSES_S = (0.5, 1.0, 2.0, 5.0, 10.0)
 STEADY_S = 60.0
 """A part that ran this long is healthy: its next restart begins with the short pause."""
@@ -39,25 +41,6 @@ RATE_LIMITS = ("--requests-per-minute", "60", "--tokens-per-minute", "60000", "-
 
 class CannotRun(Exception):
     """Why the services cannot run here, in one sentence."""
-
-
-class Part(Protocol):
-    """A program to keep running."""
-
-    name: str
-
-    def start(self) -> None:
-        """Start it."""
-        ...
-
-    def stop(self) -> None:
-        """Stop it; nothing when it does not run."""
-        ...
-
-    @property
-    def status(self) -> int | None:
-        """Return its exit status, or None while it runs."""
-        ...
 
 
 @dataclass
@@ -89,19 +72,21 @@ class Watch:
 def main(arguments: list[str]) -> int:
     """Run until SIGINT or SIGTERM; return the exit status."""
     parser = argparse.ArgumentParser(prog="./neo run", description="Run the services here.")
-    parser.add_argument("--only", default=",".join(SERVICES), help="which: " + ", ".join(SERVICES))
+    parser.add_argument(
+        "--only", default="ai", metavar="SERVICE,…", help=f"of {', '.join(SERVICES)} (default ai)"
+    )
     parser.add_argument("--port", type=int, default=8000, help="of ai_core (default 8000)")
     parser.add_argument(
         "--rate-limits", action="store_true", help="give the inference key everyday limits"
     )
     options = parser.parse_args(arguments)
-    unknown = set(options.only.split(",")) - set(SERVICES)
-    if unknown:
-        parser.error(f"no service {', '.join(sorted(unknown))}")
+    chosen = options.only.split(",")
+    if not set(chosen) <= set(SERVICES):
+        parser.error(f"--only takes {', '.join(SERVICES)}")
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         with ExitStack() as stack:
-            watches = start_all(stack, options.port, rate_limits=options.rate_limits)
+            watches = start_all(stack, chosen, options.port, rate_limits=options.rate_limits)
             while True:
                 for watch in watches:
                     watch.look(time.monotonic())
@@ -109,32 +94,56 @@ def main(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         say("stopped")
         return 0
-    except (CannotRun, RedisNotStarted) as reason:
+    except (CannotRun, RedisNotStarted, PostgresNotStarted) as reason:
         say(str(reason))
         return 1
 
 
-def start_all(stack: ExitStack, port: int, *, rate_limits: bool) -> list[Watch]:
-    """Start every part in order, make the keys, wait for the first answerable moment."""
-    if not port_is_free(port):
-        raise CannotRun(f"port {port} is in use; stop what uses it or choose another with --port")
-    NEO.mkdir(mode=0o700, exist_ok=True)
-    logs = NEO / "logs"
-    logs.mkdir(exist_ok=True)
+def start_all(
+    stack: ExitStack, chosen: Sequence[str], port: int, *, rate_limits: bool
+) -> list[Watch]:
+    """Start every part of the services chosen, in order."""
+    (NEO / "logs").mkdir(mode=0o700, parents=True, exist_ok=True)
+    (NEO / "keys").mkdir(mode=0o700, exist_ok=True)
+    url = f"http://127.0.0.1:{port}"
+    watches = []
+    if "ai" in chosen:
+        watches += start_ai(stack, url, port, rate_limits=rate_limits)
+    key = NEO / "keys" / "inference"
+    home = Home(NEO, url, key.read_text() if key.exists() else "")
+    for name, parts in (("telegram", telegram), ("mail", mail)):
+        if name in chosen:
+            need_port(SERVICES[name])
+            watches += [begin(stack, part) for part in parts(home)]
+            address = f"http://127.0.0.1:{SERVICES[name]}"
+            say(f"{name}: {address}/health, log .neo/logs/{name}_service-*.log")
+    return watches
+
+
+def start_ai(stack: ExitStack, url: str, port: int, *, rate_limits: bool) -> list[Watch]:
+    """Start ai_core and its Redis, make the keys, wait for the first answerable moment."""
+    need_port(port)
     redis = RedisServer(NEO / "redis", password=secret(NEO / "redis-password"))
     environment = ai_core_environment(redis, port)
     watches = [begin(stack, redis)]
     made = make_keys(environment, rate_limits=rate_limits)
-    ai_core = Program("ai_core", ai_core_command("serve"), logs / "ai_core.log", environment)
+    log = NEO / "logs" / "ai_core.log"
+    ai_core = Program("ai_core", ai_core_command("serve"), log, environment)
     watches.append(begin(stack, ai_core))
-    url = f"http://127.0.0.1:{port}"
     wait(lambda: answers(f"{url}/live"), ai_core, "ai_core does not start", START_TIMEOUT_S)
-    update = begin_update(stack, logs, environment)
+    update = begin_update(stack, environment)
     if not answers(f"{url}/ready"):
         say(f"fetching and indexing the law (progress in {update.log}) …")
     wait(lambda: answers(f"{url}/ready"), update, "the law is not there", CORPUS_TIMEOUT_S)
     greet(url, made)
     return watches
+
+
+def need_port(port: int) -> None:
+    """Raise CannotRun when something listens on a loopback port already."""
+    with socket.socket() as probe:
+        if probe.connect_ex(("127.0.0.1", port)) == 0:
+            raise CannotRun(f"port {port} is in use; stop what uses it, or see ./neo run --help")
 
 
 def begin(stack: ExitStack, part: Part) -> Watch:
@@ -145,11 +154,11 @@ def begin(stack: ExitStack, part: Part) -> Watch:
     return Watch(part, time.monotonic())
 
 
-def begin_update(stack: ExitStack, logs: Path, environment: Mapping[str, str]) -> Program:
+def begin_update(stack: ExitStack, environment: Mapping[str, str]) -> Program:
     """Fetch, import and index the law in the background; with the law there, index what lacks."""
     there = (Path(environment["AI_CORE_DATA_DIR"]) / "corpus" / "current").exists()
     command = ai_core_command("corpus", "index" if there else "update")
-    update = Program("corpus", command, logs / "corpus.log", environment)
+    update = Program("corpus", command, NEO / "logs" / "corpus.log", environment)
     stack.callback(update.stop)
     update.start()
     return update
@@ -184,7 +193,6 @@ def make_keys(environment: Mapping[str, str], *, rate_limits: bool) -> list[str]
         file = NEO / "keys" / name
         if file.exists():
             continue
-        file.parent.mkdir(mode=0o700, exist_ok=True)
         command = ai_core_command("keys", "create", "--name", name, *options, "--write", str(file))
         done = subprocess.run(
             command, env={**os.environ, **environment}, capture_output=True, text=True, check=False
@@ -193,25 +201,6 @@ def make_keys(environment: Mapping[str, str], *, rate_limits: bool) -> list[str]
             raise CannotRun(f"the {name} key could not be made: {done.stderr}")
         made.append(name)
     return made
-
-
-def port_is_free(port: int) -> bool:
-    """Tell whether nothing listens on a loopback port."""
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0
-
-
-def secret(path: Path) -> str:
-    """Return the secret kept in `path`, made now when there is none."""
-    if not path.exists():
-        write_private(path, secrets.token_hex(24))
-    return path.read_text()
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write `text` for nobody else to read (0600)."""
-    path.touch(mode=0o600)
-    path.write_text(text)
 
 
 def answers(url: str) -> bool:

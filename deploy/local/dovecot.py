@@ -1,0 +1,182 @@
+"""A private Dovecot 2.3 on loopback, for tests and the demo: one mailbox per line of `users`.
+
+As root it runs as Debian's own users; otherwise as whoever starts it. Standard library only.
+Certificates are made with openssl.
+"""
+
+import getpass
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from deploy.local.postgres_server import free_port
+
+START_TIMEOUT_S = 10.0
+STOP_TIMEOUT_S = 10.0
+CONFIGURATION = """
+base_dir = {base}/run
+state_dir = {base}/state
+log_path = {base}/log
+protocols = imap
+listen = 127.0.0.1
+postmaster_address = postmaster@{domain}
+recipient_delimiter = +
+disable_plaintext_auth = no
+auth_failure_delay = 0
+ssl = yes
+ssl_cert = <{base}/cert.pem
+ssl_key = <{base}/key.pem
+mail_location = maildir:{base}/mail/%u
+mail_uid = {user}
+mail_gid = {group}
+first_valid_uid = 1
+default_internal_user = {user}
+default_internal_group = {group}
+default_login_user = {login}
+mail_max_userip_connections = 100
+passdb {{
+  driver = passwd-file
+  args = scheme=plain username_format=%u {base}/users
+}}
+userdb {{
+  driver = static
+  args = uid={user} gid={group} home={base}/mail/%u allow_all_users=yes
+}}
+namespace inbox {{
+  inbox = yes
+  mailbox Sent {{
+    auto = create
+    special_use = \\Sent
+  }}
+}}
+service imap-login {{
+  {chroot}
+  inet_listener imap {{
+    port = {imap}
+  }}
+  inet_listener imaps {{
+    port = {imaps}
+    ssl = yes
+  }}
+}}
+service anvil {{
+  {chroot}
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
+}}
+"""
+
+
+class DovecotNotStarted(Exception):
+    """There is no Dovecot on this machine, or it did not start."""
+
+
+class Dovecot:
+    """One server over `directory`, which it owns and whose parents must be open to its user."""
+
+    def __init__(self, directory: Path, address: str = "questions@neo.example") -> None:
+        self.directory = directory.resolve()
+        self.address = address
+        self.password = secrets.token_hex(8)
+        self.imap_port = free_port()
+        self.imaps_port = free_port()
+
+    @property
+    def ca(self) -> Path:
+        """Return the certificate, which signs itself."""
+        return self.directory / "cert.pem"
+
+    def start(self) -> None:
+        """Start, and return once it answers. Raises DovecotNotStarted."""
+        if shutil.which("dovecot") is None:
+            raise DovecotNotStarted(
+                "no dovecot; on Debian: apt-get install -y --no-install-recommends dovecot-imapd"
+            )
+        if not (self.directory / "dovecot.conf").exists():
+            self._prepare()
+        command = ["dovecot", "-c", str(self.directory / "dovecot.conf")]
+        with (self.directory / "start.log").open("wb") as said:  # a pipe would stay open for ever
+            done = subprocess.run(command, stdout=said, stderr=said, check=False)
+        if done.returncode:
+            raise DovecotNotStarted((self.directory / "start.log").read_text(encoding="utf-8"))
+        give_up_s = time.monotonic() + START_TIMEOUT_S
+        while not (self.directory / "run" / "master.pid").exists():
+            if time.monotonic() > give_up_s:
+                raise DovecotNotStarted("no answer")
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        """Stop the master and the processes it leaves behind."""
+        for child in self.stop_master_only():
+            if Path(f"/proc/{child}").exists():
+                os.kill(child, signal.SIGTERM)
+
+    def stop_master_only(self) -> list[int]:
+        """Stop the master, as a bad restart does; return the processes it may leave behind."""
+        try:
+            pid = int((self.directory / "run" / "master.pid").read_text(encoding="ascii"))
+        except FileNotFoundError:
+            return []
+        left_over = children_of(pid)
+        os.kill(pid, signal.SIGTERM)
+        give_up_s = time.monotonic() + STOP_TIMEOUT_S
+        while Path(f"/proc/{pid}").exists() and time.monotonic() < give_up_s:
+            time.sleep(0.02)
+        return left_over
+
+    def forget_mail(self) -> None:
+        """Delete the maildir: the next UIDVALIDITY is another one."""
+        shutil.rmtree(self.directory / "mail" / self.address, ignore_errors=True)
+
+    def _prepare(self) -> None:
+        as_root = os.geteuid() == 0
+        user = "dovecot" if as_root else getpass.getuser()
+        for name in ("run", "state", "mail"):
+            (self.directory / name).mkdir(parents=True, exist_ok=True)
+        (self.directory / "users").write_text(
+            f"{self.address}:{{plain}}{self.password}\n", encoding="ascii"
+        )
+        self._make_certificate()
+        text = CONFIGURATION.format(
+            base=self.directory,
+            domain=self.address.partition("@")[2],
+            user=user,
+            group=user,
+            login="dovenull" if as_root else user,
+            chroot="" if as_root else "chroot =",
+            imap=self.imap_port,
+            imaps=self.imaps_port,
+        )
+        (self.directory / "dovecot.conf").write_text(text, encoding="ascii")
+        if as_root:
+            shutil.chown(self.directory / "mail", user, user)
+
+    def _make_certificate(self) -> None:
+        subprocess.run(
+            [
+                *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30"),
+                *("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"),
+                *("-keyout", str(self.directory / "key.pem"), "-out", str(self.ca)),
+            ],
+            capture_output=True,
+            check=True,
+        )
+
+
+def children_of(pid: int) -> list[int]:
+    """Return the processes whose parent is `pid`."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            try:
+                words = (entry / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+            except OSError:
+                continue
+            if int(words[1]) == pid:
+                found.append(int(entry.name))
+    return found

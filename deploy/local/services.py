@@ -1,0 +1,96 @@
+"""What each service needs on one machine: its own stores, its programs, its settings."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from deploy.local.postgres_server import PostgresServer
+from deploy.local.private_files import secret, write_private
+from deploy.local.program import Program
+from deploy.local.redis_server import RedisServer
+from shared.vault import new_key_file
+
+
+class Part(Protocol):
+    """A program to keep running."""
+
+    name: str
+
+    def start(self) -> None:
+        """Start it."""
+        ...
+
+    def stop(self) -> None:
+        """Stop it; nothing when it does not run."""
+        ...
+
+    @property
+    def status(self) -> int | None:
+        """Return its exit status, or None while it runs."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where a service lives under `.neo/`, and the ai_core it asks."""
+
+    neo: Path
+    ai_url: str
+    ai_key: str
+
+    def log(self, name: str) -> Path:
+        """Return the log of a program."""
+        return self.neo / "logs" / f"{name}.log"
+
+
+def telegram(home: Home) -> list[Part]:
+    """Return the bot's stores, its webhook and a worker, in the order they start."""
+    redis, postgres, vault = _stores(home, "telegram")
+    environment = {
+        "TELEGRAM_REDIS__URL": redis.url,
+        "TELEGRAM_POSTGRES__URL": postgres.url(),
+        "TELEGRAM_STORE__KEY_FILE": str(vault),
+        "TELEGRAM_AI__URL": home.ai_url,
+        "TELEGRAM_AI__API_KEY": home.ai_key,
+    }
+    return [redis, postgres, *_programs(home, "telegram_service", environment)]
+
+
+def mail(home: Home) -> list[Part]:
+    """Return the mailbox's stores, its review page and a worker, in the order they start."""
+    redis, postgres, vault = _stores(home, "mail")
+    environment = {
+        "MAIL_REDIS__URL": redis.url,
+        "MAIL_POSTGRES__URL": postgres.url(),
+        "MAIL_VAULT__KEY_FILE": str(vault),
+        "MAIL_SERVER__API_KEY": secret(home.neo / "keys" / "mail"),
+        "MAIL_AI__URL": home.ai_url,
+        "MAIL_AI__API_KEY": home.ai_key,
+    }
+    return [redis, postgres, *_programs(home, "mail_service", environment)]
+
+
+def _stores(home: Home, name: str) -> tuple[RedisServer, PostgresServer, Path]:
+    """Return a service's own Redis and Postgres, and the file with the key of what it keeps."""
+    folder = home.neo / name
+    folder.mkdir(mode=0o700, exist_ok=True)
+    password = secret(folder / "password")
+    vault = folder / "vault"
+    if not vault.exists():
+        write_private(vault, new_key_file())
+    redis = RedisServer(folder / "redis", password=password, queue=True)
+    return redis, PostgresServer(folder / "postgres", password=password), vault
+
+
+def _programs(home: Home, package: str, environment: Mapping[str, str]) -> list[Part]:
+    return [
+        Program(
+            f"{package} {program}",
+            [sys.executable, "-m", package, program],
+            home.log(f"{package}-{program}"),
+            environment,
+        )
+        for program in ("serve", "worker")
+    ]

@@ -1,0 +1,208 @@
+"""How mail_service is put together: what is opened here is closed here, in reverse.
+
+`open_desk` opens what both programs need, `create_app` is the API and the review page, `work` the
+worker: monitors, pipeline, outbox and retention in one process.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypedDict
+
+import structlog
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry, Gauge, start_http_server
+from starlette.types import ASGIApp
+
+from mail_service.metrics import MailMetrics, ledger_rows
+from mail_service.monitor import Monitor
+from mail_service.outbox import Outbox
+from mail_service.pipeline import Box, Pipeline
+from mail_service.reading import ReadingRoom
+from mail_service.reply import Composer, Letterhead, Signer
+from mail_service.retention import Retention
+from mail_service.review import Review
+from mail_service.routes import health, mails, page, people
+from mail_service.settings import MailboxSettings, Settings
+from mail_service.spam import SpamFilter
+from mail_service.store import Store
+from mail_service.wake import Wake
+from shared.ai_client import AiClient
+from shared.clock import SystemClock
+from shared.postgres import Postgres, PostgresLost
+from shared.texts import Texts
+from shared.vault import Vault
+from shared.web import Edge, HttpMetrics, speak_errors
+
+log = structlog.get_logger()
+
+HERE = Path(__file__).parent
+SHARED_TEXTS = Path(__file__).parents[1] / "shared" / "texts"
+MIGRATE_PAUSE_S = 2.0
+
+
+@dataclass(frozen=True)
+class Office:
+    """What both programs hold open."""
+
+    store: Store
+    wake: Wake
+    composers: dict[str, Composer]
+    vault: Vault
+    clock: SystemClock
+
+
+class State(TypedDict):
+    """What lives as long as the API."""
+
+    settings: Settings
+    store: Store
+    review: Review
+    registry: CollectorRegistry
+    rows: Gauge
+
+
+@asynccontextmanager
+async def open_office(settings: Settings) -> AsyncIterator[Office]:
+    """Open the ledger, the bell and the letterheads. Raises WrongSettings for a bad key file."""
+    clock = SystemClock()
+    vault = await asyncio.to_thread(Vault.read, settings.vault.key_file)
+    composers = await asyncio.to_thread(_composers, settings, vault)
+    async with AsyncExitStack() as stack:
+        postgres = Postgres(str(settings.postgres.url))
+        await postgres.open()
+        stack.push_async_callback(postgres.close)
+        wake = await stack.enter_async_context(Wake(str(settings.redis.url)))
+        yield Office(Store(postgres, vault, clock), wake, composers, vault, clock)
+
+
+def _composers(settings: Settings, vault: Vault) -> dict[str, Composer]:
+    return {box.name: Composer(_letterhead(settings, box), vault) for box in settings.every_mailbox}
+
+
+def _letterhead(settings: Settings, box: MailboxSettings) -> Letterhead:
+    signer = None
+    if settings.dkim.key_file:
+        domain = box.address.rpartition("@")[2]
+        signer = Signer(settings.dkim.selector, domain, settings.dkim.key_file.read_bytes())
+    return Letterhead(
+        name=settings.reply.name,
+        address=box.address,
+        privacy_url=settings.reply.privacy_url,
+        text_days=settings.retention.text_days,
+        signer=signer,
+    )
+
+
+async def migrated(store: Store) -> None:
+    """Bring the schema forward, waiting for the ledger if it is down."""
+    while True:
+        try:
+            await store.migrate(HERE / "migrations")
+        except PostgresLost:
+            log.warning("waiting for the ledger")
+            await asyncio.sleep(MIGRATE_PAUSE_S)
+        else:
+            return
+
+
+@asynccontextmanager
+async def open_state(settings: Settings, registry: CollectorRegistry) -> AsyncIterator[State]:
+    """Open what the API needs; the schema is brought forward in the background."""
+    async with open_office(settings) as office:
+        migration = asyncio.create_task(migrated(office.store), name="migration")
+        try:
+            review = Review(office.store, office.composers, office.wake, office.clock)
+            yield State(
+                settings=settings,
+                store=office.store,
+                review=review,
+                registry=registry,
+                rows=ledger_rows(registry),
+            )
+        finally:
+            migration.cancel()
+            await asyncio.wait([migration])
+
+
+OpenState = Callable[[Settings, CollectorRegistry], AbstractAsyncContextManager[State]]
+
+
+def create_app(settings: Settings, open_state: OpenState = open_state) -> ASGIApp:
+    """Return the API and the review page; tests pass their own `open_state`."""
+    registry = CollectorRegistry()
+    texts = Texts.read(SHARED_TEXTS / "errors.toml", HERE / "texts" / "errors.toml")
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[State]:
+        async with open_state(settings, registry) as state:
+            yield state
+
+    app = FastAPI(title="mail_service", lifespan=lifespan, docs_url=None, redoc_url=None)
+    for part in (health, mails, people, page):
+        app.include_router(part.router)
+    speak_errors(app, texts)
+    return Edge(app, HttpMetrics(registry), texts, settings.server.max_body_bytes)
+
+
+async def work(settings: Settings, stopping: asyncio.Event) -> None:
+    """Read, answer and send mail until `stopping`."""
+    registry = CollectorRegistry()
+    metrics = MailMetrics(registry)
+    async with AsyncExitStack() as stack:
+        office = await stack.enter_async_context(open_office(settings))
+        await migrated(office.store)
+        worker = settings.worker
+        if worker.metrics_port:
+            server, _ = start_http_server(worker.metrics_port, "127.0.0.1", registry)
+            stack.callback(server.shutdown)
+        room = await stack.enter_async_context(
+            ReadingRoom(worker.readers, time_s=worker.reading_s, memory_mib=worker.reading_mib)
+        )
+        api_key = settings.ai.api_key.get_secret_value()
+        ai = await stack.enter_async_context(AiClient(settings.ai.url, api_key))
+        spam = SpamFilter(settings.spam)
+        stack.push_async_callback(spam.close)
+        boxes = {
+            box.name: Box(box.mode, office.composers[box.name]) for box in settings.every_mailbox
+        }
+        pipeline = Pipeline(
+            settings, boxes, office.store, room, ai, spam, office.wake, office.clock, metrics
+        )
+        await _run_all(settings, office, pipeline, metrics, stopping)
+
+
+async def _run_all(
+    settings: Settings,
+    office: Office,
+    pipeline: Pipeline,
+    metrics: MailMetrics,
+    stopping: asyncio.Event,
+) -> None:
+    """Run every loop; the first one that fails for a reason nobody foresaw ends them all."""
+    relays = {box.name: box.smtp for box in settings.every_mailbox if box.smtp.host}
+    outbox = Outbox(relays, office.store, office.wake, office.clock, metrics)
+    retention = Retention(settings.retention, office.store, office.clock)
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(pipeline.run()) for _ in range(settings.worker.mails)]
+        tasks += [group.create_task(outbox.run()) for _ in range(settings.worker.senders)]
+        tasks.append(group.create_task(retention.run()))
+        for box in settings.every_mailbox:
+            if not box.imap.host:
+                log.warning("no mailbox configured: waiting for one", mailbox=box.name)
+                continue
+            monitor = Monitor(
+                box,
+                office.store,
+                office.wake,
+                office.clock,
+                metrics,
+                max_bytes=settings.quotas.max_bytes,
+                audit_every_s=settings.worker.audit_every_s,
+            )
+            tasks.append(group.create_task(monitor.run()))
+        await stopping.wait()
+        for task in tasks:
+            task.cancel()

@@ -1,0 +1,76 @@
+"""The errors of mail_service.
+
+AppError
+├── NotFound           UnknownMail         404  unknown_mail        no mail by that number
+├── Conflict           NotReviewable       409  not_reviewable      nothing to decide on that mail
+├── Unavailable        MailboxLost         503  mailbox_lost        the IMAP server does not answer
+├── Unavailable        SpamFilterLost      503  spam_filter_lost    rspamd does not answer
+├── Unavailable        AiTooSlow           503  ai_too_slow         no answer in the time we give it
+├── TooMany            AllMustWait         429  all_must_wait       as many replies as we may write
+├── NotAllowed         LoginRefused        403  login_refused       the IMAP server refuses us
+├── NotAllowed         FolderRefused       403  folder_refused      the IMAP server refuses a folder
+├── BadInput           NotWritable         422  not_writable        no address to write to
+└── AppError           Unreadable          500  unreadable_mail     the reading child gave up
+"""
+
+from shared.errors import AppError, BadInput, Conflict, NotAllowed, NotFound, TooMany, Unavailable
+
+
+class UnknownMail(NotFound):
+    """There is no mail by that number."""
+
+    code = "unknown_mail"
+
+
+class NotReviewable(Conflict):
+    """The mail is not in a state in which that can be decided."""
+
+    code = "not_reviewable"
+
+
+class MailboxLost(Unavailable):
+    """The IMAP server does not answer; the connection is not used again."""
+
+    code = "mailbox_lost"
+
+
+class SpamFilterLost(Unavailable):
+    """The spam filter does not answer."""
+
+    code = "spam_filter_lost"
+
+
+class LoginRefused(NotAllowed):
+    """The IMAP server refuses our name or password."""
+
+    code = "login_refused"
+
+
+class FolderRefused(NotAllowed):
+    """The IMAP server says NO to a command: a folder is missing, full or not ours."""
+
+    code = "folder_refused"
+
+
+class AllMustWait(TooMany):
+    """We have written as many replies as we may for now."""
+
+    code = "all_must_wait"
+
+
+class Unreadable(AppError):
+    """The child process that reads mail crashed or took too long on this one."""
+
+    code = "unreadable_mail"
+
+
+class NotWritable(BadInput):
+    """The sender gave no address that can be written to."""
+
+    code = "not_writable"
+
+
+class AiTooSlow(Unavailable):
+    """ai_core gave no answer in the time we give it."""
+
+    code = "ai_too_slow"

@@ -1,0 +1,214 @@
+"""What the sender wrote this time, without the mail that is quoted below and the signature.
+
+Losing a person's words is the worse error, so a cut needs two signs: an introduction with an
+address or a time, a block of header lines, or `>` marks. Text between and below quoted passages
+is kept, as is everything when only quoted text would remain. Ideas: the line classes of
+discourse/email_reply_trimmer (MIT).
+"""
+
+import re
+
+WROTE = (
+    r"(?:wrote|writes|(?<!['’])a [ée]crit|schrieb|schreef|geschreven|ha scritto|escreveu"
+    r"|escribi[óo]|napisał\(?a?\)?|написав|написала?|писала?|пише|写道|寫道|skrev"
+    r"|kirjoitti|a scris|napsala?)"
+)
+CLOCK = r"\d{1,2}[:.h]\d{2}"
+INTRODUCTION = re.compile(
+    rf"[\s>*\-]*\S.{{0,260}}{WROTE}(?P<rest>.{{0,90}}?)\s*(?:[:：]|-{{2,}})?[\s*>]*",
+    re.IGNORECASE | re.DOTALL,
+)
+OPENING = re.compile(
+    r"[\s>*\-]*(?:(?:on|le|am|op|el|em|il|dnia|den|at|w dniu|в)\s|在|\d{1,4}[-./ ])", re.IGNORECASE
+)
+MAY_OPEN = re.compile(r".*(?:@|\d{4}|<)")
+BARE_DATE = re.compile(
+    rf"\s*\d{{4}}[-/]\d{{1,2}}[-/]\d{{1,2}}\s+(?:{CLOCK}\s+\S.{{2,80}}|\S[^<>]{{2,80}}<[^<>]+@[^<>]+>:?)\s*"
+    rf"|\s*\d{{4}}-\d{{2}}-\d{{2}} {CLOCK} GMT\S* .{{2,160}}",
+    re.DOTALL,
+)
+ORIGINAL = re.compile(
+    r"[\s>*]*(?:[-_]{2,}\s*(?:original message|message d['’]origine|message original|"
+    r"message transf[ée]r[ée]|message r[ée]exp[ée]di[ée]|forwarded message|mensaje original|"
+    r"mensagem original|messaggio originale|ursprüngliche nachricht|weitergeleitete nachricht|"
+    r"oorspronkelijk bericht|ursprungligt meddelande|исходное сообщение)\s*[-_]{2,}"
+    r"|begin forwarded message ?:|début du message (?:transféré|réexpédié) ?:)[\s*]*",
+    re.IGNORECASE,
+)
+FROM_LINE = re.compile(
+    r"[\s>*|]*(?:from|de|von|da|van|från|fra|od|от|expéditeur|发件人)\s*\*?\s?[:：]\*?\s*\S",
+    re.IGNORECASE,
+)
+HEADER_LINE = re.compile(
+    r"[\s>*|]*(?:from|reply-to|sent|date|to|cc|subject|importance|de|répondre à|envoyé|envoyé le|à|"
+    r"pour|objet|von|gesendet|datum|an|betreff|da|risposta|inviato|data|a|oggetto|enviado|fecha|"
+    r"para|asunto|assunto|van|verzonden|aan|onderwerp|från|skickat|till|ämne|fra|sendt|til|emne|"
+    r"od|wysłano|do|temat)\s*\*?\s?[:：]",
+    re.IGNORECASE,
+)
+QUOTED = re.compile(r"\s{0,3}(?:>|[A-Z]{1,3}>)")
+BARRED = re.compile(r"\s{0,3}\|")
+RULE = re.compile(r"[\s>]*[-_=~#*+–—ᐧ]+[\s-]*")
+DASHES = re.compile(r"(?:--|—|-- |_{3,})\s*")
+DEVICE = re.compile(
+    r"\W{0,3}(?:sent (?:from|via|with|by) |from my (?:i?phone|ipad|mobile|android)|get \[?outlook|"
+    r"envoyé (?:depuis|de(?:puis)?|à partir de|avec|via) (?:mon|ma|l['’]|un|le |la |outlook|yahoo|"
+    r"mail|proton|gmail|mobile|orange|sfr)|télécharge[rz] outlook|obtenir outlook|"
+    r"provenance : courrier|"
+    r"von meinem |diese nachricht wurde von|gesendet (?:mit|von)|verzonden (?:met|vanaf)|sendt fra|"
+    r"skickat från|enviado (?:desde|do|de)|inviato da|從我的|someone from mobile).{0,110}",
+    re.IGNORECASE,
+)
+SIGNATURE_LINES = 20
+INTRODUCTION_LINES = 7
+
+
+def written_now(text: str) -> str:
+    """Return the part of `text` that its sender wrote, or all of it when that would be nothing."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").replace("\xa0", " ").split("\n")
+    kept = _trim(_without_quotes(lines))
+    return "\n".join(kept or _trim(_forwarded(lines) or lines))
+
+
+def _without_quotes(lines: list[str]) -> list[str]:
+    """Drop introductions with the mail they introduce, and signatures."""
+    kept: list[str] = []
+    at = 0
+    while at < len(lines):
+        length = _introduction(lines, at)
+        if not length:
+            if DASHES.fullmatch(lines[at]) and any(line.strip() for line in kept):
+                at = _signature_end(lines, at)
+                continue
+            kept.append(lines[at])
+            at += 1
+            continue
+        at += length
+        after = _quote_end(lines, at)
+        if after is None:  # the quoted mail is not marked: it goes on to the end
+            break
+        if any(line.strip() for line in kept):  # kept for sense, if an answer follows below
+            kept += [BARRED.sub(">", line) for line in lines[at:after]]
+        at = after
+    return _without_trailing_quote(kept)
+
+
+def _without_trailing_quote(lines: list[str]) -> list[str]:
+    """Drop the quoted lines at the end; quotes a person answers to stay, for sense."""
+    kept = _trim(lines)
+    end = len(kept)
+    while end and (QUOTED.match(kept[end - 1]) or not kept[end - 1].strip()):
+        end -= 1
+    return kept[:end] if end else kept
+
+
+def _introduction(lines: list[str], at: int) -> int:
+    """Return how many lines from `at` introduce a quoted mail; 0 when they do not."""
+    line = lines[at]
+    if not line.strip():
+        return 0
+    if ORIGINAL.fullmatch(line):
+        return 1 + _header_block(lines, at + 1)
+    headers = _header_block(lines, at)
+    if headers:
+        return headers
+    return _attribution(lines, at)
+
+
+def _attribution(lines: list[str], at: int) -> int:
+    sure = OPENING.match(lines[at])
+    if not (sure or MAY_OPEN.match(lines[at]) or _opens_bracket(lines, at)):
+        return 0
+    for length in range(1, INTRODUCTION_LINES):
+        window = lines[at : at + length]
+        if not window[-1:] or not window[-1].strip():
+            break
+        joined = "\n".join(window)
+        if INTRODUCTION.fullmatch(joined) and _is_sure(joined, lines, at + length):
+            later = (n for n in range(at + 1, at + length) if OPENING.match(lines[n]))
+            nearer = any(n + _attribution(lines, n) == at + length for n in later)
+            return 0 if nearer and not sure else length
+        if length <= 2 and BARE_DATE.fullmatch(joined):
+            return length
+    return 0
+
+
+def _opens_bracket(lines: list[str], at: int) -> bool:
+    return len(lines) > at + 1 and lines[at + 1].strip().startswith("<")
+
+
+def _is_sure(introduction: str, lines: list[str], after: int) -> bool:
+    """Ask for a second sign: an address, a time of day, or `>` marks below."""
+    if not re.search(r"(?:[:：]|-{2,})[\s*>]*$", introduction) and "@" not in introduction:
+        return False
+    if "@" in introduction or re.search(CLOCK, introduction):
+        return True
+    following = next((line for line in lines[after:] if line.strip()), "")
+    return bool(QUOTED.match(following) or BARRED.match(following))
+
+
+def _header_block(lines: list[str], at: int) -> int:
+    """Return the length of a block of header lines, the first of which names a sender."""
+    start = at
+    while (
+        start < len(lines)
+        and start - at < 4
+        and (not lines[start].strip() or RULE.fullmatch(lines[start]))
+    ):
+        start += 1
+    if start >= len(lines) or not FROM_LINE.match(lines[start]):
+        return 0
+    found, end = 0, start
+    for number in range(start, min(start + 12, len(lines))):
+        if HEADER_LINE.match(lines[number]):
+            found, end = found + 1, number + 1
+        elif not lines[number].strip() and found > 2:
+            break
+    return end - at if found >= 3 else 0
+
+
+def _quote_end(lines: list[str], at: int) -> int | None:
+    """Return where the marked quote from `at` ends; None when it is not marked."""
+    first = next((n for n in range(at, len(lines)) if lines[n].strip()), None)
+    if first is None:
+        return len(lines)
+    mark = next((mark for mark in (QUOTED, BARRED) if mark.match(lines[first])), None)
+    if mark is None:
+        return None
+    end = first
+    while end < len(lines) and (mark.match(lines[end]) or not lines[end].strip()):
+        end += 1
+    return end
+
+
+def _signature_end(lines: list[str], at: int) -> int:
+    """Return where the signature that begins at `at` ends: at a quoted mail or the end."""
+    for number in range(at + 1, len(lines)):
+        if _introduction(lines, number) or QUOTED.match(lines[number]):
+            return number
+        if number - at > SIGNATURE_LINES:
+            return at + 1
+    return len(lines)
+
+
+def _forwarded(lines: list[str]) -> list[str]:
+    """Return the body of a mail that is only a forwarded one."""
+    for number in range(len(lines)):
+        length = _introduction(lines, number)
+        if length:
+            return lines[number + length :]
+    return []
+
+
+def _trim(lines: list[str]) -> list[str]:
+    """Drop empty lines at both ends, and rules and device signatures at the end."""
+    start, end = 0, len(lines)
+    while start < end and not lines[start].strip():
+        start += 1
+    while end > start and _is_tail(lines[end - 1]):
+        end -= 1
+    return lines[start:end]
+
+
+def _is_tail(line: str) -> bool:
+    return not line.strip() or bool(RULE.fullmatch(line) or DEVICE.fullmatch(line.strip()))

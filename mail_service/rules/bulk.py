@@ -1,0 +1,27 @@
+"""Mailing lists and mass mail: rules A4 and A5 (RFC 2919, RFC 2369)."""
+
+import re
+
+from mail_service.message import Mail
+from mail_service.rules.desk import Desk
+
+PRECEDENCE = re.compile(r"\b(bulk|list|junk|auto[_-]reply)\b", re.IGNORECASE)
+LIST_FIELDS = (
+    "list-id",
+    "list-post",
+    "list-unsubscribe",
+    "feedback-id",
+    "mailing-list",
+    "x-mailing-list",
+    "x-ml-name",
+    "x-ml-info",
+    "x-mlserver",
+)
+
+
+def check(mail: Mail, _desk: Desk) -> str | None:
+    """Refuse what was sent to many."""
+    precedence = mail.all("precedence") + mail.all("x-precedence")
+    if any(PRECEDENCE.search(value) for value in precedence):
+        return "A4"
+    return "A5" if any(mail.all(name) for name in LIST_FIELDS) else None

@@ -1,0 +1,238 @@
+"""Every knob of mail_service. `MAIL_IMAP__HOST=…` sets `settings.imap.host`."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, PostgresDsn, RedisDsn, SecretStr
+from pydantic_settings import SettingsConfigDict
+
+from mail_service.rules.desk import Limits
+from shared.settings import Section, StrictSettings
+
+Mode = Literal["automatic", "review", "dry_run"]
+
+PUBLIC_DOMAINS = (
+    "gmail.com outlook.com outlook.fr hotmail.com hotmail.fr live.fr yahoo.fr yahoo.com orange.fr "
+    "wanadoo.fr free.fr sfr.fr laposte.net icloud.com proton.me protonmail.com bbox.fr"
+)
+
+
+class ImapSettings(Section):
+    """The mailbox that is read; without a host the service waits for one."""
+
+    host: str = ""
+    port: int = Field(default=993, ge=1, le=65_535)
+    tls: bool = True
+    tls_ca: Path | None = Field(default=None, description="A private CA, for a server of one's own")
+    user: str = ""
+    password: SecretStr = SecretStr("")
+    folder: str = "INBOX"
+    sent_folder: str = Field(default="Sent", description="Empty: keep no copy of what is sent.")
+    poll_s: float = Field(default=30.0, gt=0, le=30)
+    timeout_s: float = Field(default=20.0, gt=0)
+
+
+class SmtpSettings(Section):
+    """The relay that takes our replies."""
+
+    host: str = ""
+    port: int = Field(default=587, ge=1, le=65_535)
+    tls: Literal["starttls", "implicit", "none"] = "starttls"
+    tls_ca: Path | None = None
+    user: str = ""
+    password: SecretStr = SecretStr("")
+    timeout_s: float = Field(default=60.0, gt=0)
+    bounce_domain: str = Field(
+        default="", description="Envelope senders are bounces+TOKEN@ here; empty: a null sender."
+    )
+
+
+class MailboxSettings(Section):
+    """One more mailbox, with its own relay and mode."""
+
+    name: str = Field(pattern=r"^[a-z0-9_-]{1,32}$")
+    address: str
+    aliases: tuple[str, ...] = ()
+    mode: Mode = "review"
+    imap: ImapSettings
+    smtp: SmtpSettings
+
+
+class AiSettings(Section):
+    """ai_core, over authenticated HTTPS."""
+
+    url: str = "http://127.0.0.1:8000"
+    api_key: SecretStr = SecretStr("")
+    model: str | None = None
+    timeout_s: float = Field(default=120.0, gt=0)
+
+
+class RedisSettings(Section):
+    """Wakes the workers of other processes; losing it loses nothing."""
+
+    url: RedisDsn = RedisDsn("redis://127.0.0.1:6379/0")
+
+
+class PostgresSettings(Section):
+    """The ledger."""
+
+    url: PostgresDsn = PostgresDsn("postgresql://127.0.0.1:5432/mail")
+
+
+class VaultSettings(Section):
+    """The key file that seals what people wrote; see shared/vault.py."""
+
+    key_file: Path = Path("/run/secrets/mail_vault")
+
+
+class ServerSettings(Section):
+    """Where the API and the review page listen."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8002, ge=1, le=65_535)
+    max_body_bytes: int = Field(default=256 * 1024, gt=0)
+    api_key: SecretStr = Field(
+        default=SecretStr(""), description="Opens the API; empty: the API answers 401 to all."
+    )
+
+
+class SenderSettings(Section):
+    """Whom to answer: addresses, or `@domain` with its subdomains."""
+
+    allowed: tuple[str, ...] = ()
+    blocked: tuple[str, ...] = ()
+
+
+class AuthenticationSettings(Section):
+    """How to know that a sender is who the From line says."""
+
+    server: str = Field(
+        default="", description="authserv-id of the server whose Authentication-Results we trust."
+    )
+    dns: bool = Field(default=False, description="Without it, verify DKIM and DMARC ourselves.")
+    required: bool = Field(default=False, description="Quarantine what is not authenticated.")
+
+
+class SpamSettings(Section):
+    """Which filter to believe."""
+
+    rspamd_url: str = ""
+    rspamd_password: SecretStr = SecretStr("")
+    header: str = Field(
+        default="", description="Score header of a trusted upstream, such as X-Spam-Score."
+    )
+    score: float = Field(default=5.0, description="From here on, a person decides.")
+
+
+class QuotaSettings(Section):
+    """How much mail is answered."""
+
+    sender_hour: int = Field(default=10, gt=0)
+    sender_day: int = Field(default=30, gt=0)
+    everyone_hour: int = Field(default=2_000, gt=0)
+    everyone_minute: int = Field(default=200, gt=0)
+    replies_per_conversation_day: int = Field(default=3, gt=0, le=3)
+    replies_per_sender_hour: int = Field(default=3, gt=0)
+    max_bytes: int = Field(default=25 * 1024 * 1024, gt=0)
+    public_domains: tuple[str, ...] = tuple(PUBLIC_DOMAINS.split())
+
+
+class DkimSettings(Section):
+    """Signs our replies when a key is given; most relays sign themselves."""
+
+    selector: str = ""
+    key_file: Path | None = None
+
+
+class ReplySettings(Section):
+    """What a reply says of us."""
+
+    name: str = "Code du Travail Neo"
+    privacy_url: str = ""
+    holding_after_s: float = Field(default=240.0, gt=0)
+
+
+class RetentionSettings(Section):
+    """How long things are kept, in days."""
+
+    text_days: int = Field(default=30, gt=0)
+    ledger_days: int = Field(default=365, gt=0)
+
+
+class WorkerSettings(Section):
+    """How much is done at once."""
+
+    mails: int = Field(default=4, gt=0, le=64)
+    senders: int = Field(default=2, gt=0, le=16)
+    readers: int = Field(default=2, gt=0, le=16)
+    reading_s: float = Field(default=10.0, gt=0)
+    reading_mib: int = Field(default=512, ge=128)
+    lease_s: float = Field(default=300.0, gt=0)
+    audit_every_s: float = Field(default=600.0, gt=0)
+    metrics_port: int = Field(
+        default=0, ge=0, le=65_535, description="Where the worker shows its metrics; 0: nowhere."
+    )
+
+
+class Settings(StrictSettings):
+    """mail_service, configured from the environment only."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="MAIL_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    log_level: str = "info"
+    address: str = "questions@localhost"
+    aliases: tuple[str, ...] = ()
+    mode: Mode = "review"
+    imap: ImapSettings = ImapSettings()
+    smtp: SmtpSettings = SmtpSettings()
+    mailboxes: tuple[MailboxSettings, ...] = ()
+    ai: AiSettings = AiSettings()
+    redis: RedisSettings = RedisSettings()
+    postgres: PostgresSettings = PostgresSettings()
+    vault: VaultSettings = VaultSettings()
+    server: ServerSettings = ServerSettings()
+    senders: SenderSettings = SenderSettings()
+    authentication: AuthenticationSettings = AuthenticationSettings()
+    spam: SpamSettings = SpamSettings()
+    quotas: QuotaSettings = QuotaSettings()
+    dkim: DkimSettings = DkimSettings()
+    reply: ReplySettings = ReplySettings()
+    retention: RetentionSettings = RetentionSettings()
+    worker: WorkerSettings = WorkerSettings()
+
+    @property
+    def every_mailbox(self) -> tuple[MailboxSettings, ...]:
+        """Return the mailboxes, the one of the plain settings first."""
+        first = MailboxSettings(
+            name="main",
+            address=self.address,
+            aliases=self.aliases,
+            mode=self.mode,
+            imap=self.imap,
+            smtp=self.smtp,
+        )
+        return (first, *self.mailboxes)
+
+    @property
+    def addresses(self) -> frozenset[str]:
+        """Return every address that is ours, in lower case."""
+        ours = [name for box in self.every_mailbox for name in (box.address, *box.aliases)]
+        return frozenset(name.lower() for name in ours)
+
+    @property
+    def limits(self) -> Limits:
+        """Return what the rules count against."""
+        quotas = self.quotas
+        return Limits(
+            max_bytes=quotas.max_bytes,
+            sender_hour=quotas.sender_hour,
+            sender_day=quotas.sender_day,
+            everyone_hour=quotas.everyone_hour,
+            everyone_minute=quotas.everyone_minute,
+            replies_per_conversation_day=quotas.replies_per_conversation_day,
+            replies_per_sender_hour=quotas.replies_per_sender_hour,
+            spam_score=self.spam.score,
+            public_domains=quotas.public_domains,
+        )

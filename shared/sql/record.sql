@@ -1,0 +1,1 @@
+INSERT INTO schema_versions (number, name) VALUES ($1, $2)

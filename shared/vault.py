@@ -1,0 +1,111 @@
+"""Encryption at rest of what people wrote, with keys from a secret file that can be rotated.
+
+The file holds one key per line, `seal KEY` (newest first: it seals, all of them open) and one
+`fingerprint KEY`, which is never rotated: fingerprints let a row be found by an address that is
+stored nowhere in clear. AES-256-GCM (NIST SP 800-38D) with a random 96-bit nonce, so one key may
+seal 2**32 texts. This does not protect against whoever can read the key file or the process.
+"""
+
+import base64
+import hashlib
+import hmac
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from shared.errors import AppError
+from shared.settings import WrongSettings
+
+KEY_BYTES = 32
+KEY_ID_BYTES = 4
+NONCE_BYTES = 12
+
+
+class CannotUnseal(AppError):
+    """A sealed text was altered, or its key is no longer in the key file."""
+
+    code = "cannot_unseal"
+
+
+class Vault:
+    """Seals and opens texts; safe to share between threads."""
+
+    def __init__(self, seal_keys: Sequence[bytes], fingerprint_key: bytes) -> None:
+        if not seal_keys or any(len(key) != KEY_BYTES for key in (*seal_keys, fingerprint_key)):
+            raise WrongSettings(f"a vault needs keys of {KEY_BYTES} bytes")
+        self._ciphers = {_key_id(key): AESGCM(key) for key in seal_keys}
+        self._newest = _key_id(seal_keys[0])
+        self._fingerprint_key = fingerprint_key
+
+    @classmethod
+    def read(cls, path: Path) -> "Vault":
+        """Read the key file. Raises WrongSettings when it is missing or not in the format."""
+        try:
+            lines = path.read_text(encoding="ascii").splitlines()
+            words = [line.split() for line in lines if line.strip() and not line.startswith("#")]
+            keys = [(use, base64.b64decode(key, validate=True)) for use, key in words]
+        except (OSError, ValueError) as error:
+            raise WrongSettings(f"{path} is not a vault key file: {error}") from None
+        seals = [key for use, key in keys if use == "seal"]
+        fingerprints = [key for use, key in keys if use == "fingerprint"]
+        if len(fingerprints) != 1 or len(seals) + 1 != len(keys):
+            raise WrongSettings(f"{path} needs `seal KEY` lines and one `fingerprint KEY` line")
+        return cls(seals, fingerprints[0])
+
+    @property
+    def newest_id(self) -> bytes:
+        """Return the first bytes of everything that the newest key sealed."""
+        return self._newest
+
+    def seal(self, clear: bytes, purpose: str) -> bytes:
+        """Encrypt `clear`; only `open` with the same `purpose` gives it back."""
+        nonce = os.urandom(NONCE_BYTES)
+        cipher = self._ciphers[self._newest]
+        return self._newest + nonce + cipher.encrypt(nonce, clear, purpose.encode())
+
+    def open(self, sealed: bytes, purpose: str) -> bytes:
+        """Decrypt what `seal` made. Raises CannotUnseal."""
+        cipher = self._ciphers.get(sealed[:KEY_ID_BYTES])
+        nonce, text = sealed[KEY_ID_BYTES:][:NONCE_BYTES], sealed[KEY_ID_BYTES + NONCE_BYTES :]
+        if cipher is None or len(nonce) < NONCE_BYTES:
+            raise CannotUnseal
+        try:
+            return cipher.decrypt(nonce, text, purpose.encode())
+        except InvalidTag:
+            raise CannotUnseal from None
+
+    def seal_text(self, clear: str, purpose: str) -> bytes:
+        """Encrypt a string; lone surrogates become question marks."""
+        return self.seal(clear.encode("utf-8", "replace"), purpose)
+
+    def open_text(self, sealed: bytes, purpose: str) -> str:
+        """Decrypt what `seal_text` made. Raises CannotUnseal."""
+        return self.open(sealed, purpose).decode()
+
+    def is_newest(self, sealed: bytes) -> bool:
+        """Tell whether the newest key sealed this; the others are to be sealed again."""
+        return sealed[:KEY_ID_BYTES] == self._newest
+
+    def fingerprint(self, text: str, purpose: str) -> bytes:
+        """Return 32 bytes that are the same for the same text, and tell nothing without the key."""
+        message = purpose.encode() + b"\0" + text.encode("utf-8", "replace")
+        return hmac.digest(self._fingerprint_key, message, "sha256")
+
+
+def new_key_file(previous: str = "") -> str:
+    """Return the content of a key file: a first one, or `previous` with a new key that seals."""
+    lines = [f"seal {_new_key()}", *previous.splitlines()]
+    if not previous:
+        lines.append(f"fingerprint {_new_key()}")
+    return "\n".join(lines) + "\n"
+
+
+def _new_key() -> str:
+    return base64.b64encode(os.urandom(KEY_BYTES)).decode()
+
+
+def _key_id(key: bytes) -> bytes:
+    return hashlib.sha256(b"key id\0" + key).digest()[:KEY_ID_BYTES]

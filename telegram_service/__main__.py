@@ -1,0 +1,96 @@
+"""`python -m telegram_service serve | worker | set-webhook | new-key`."""
+
+import argparse
+import asyncio
+import signal
+import sys
+
+import structlog
+import uvicorn
+import uvloop
+
+from shared.logs import set_up_logs
+from shared.settings import WrongSettings, read_settings
+from shared.texts import Texts
+from shared.vault import Vault, new_key_file
+from telegram_service.app import SHARED_TEXTS, TEXTS, create_app, open_parts
+from telegram_service.registration import register
+from telegram_service.sender import new_bot
+from telegram_service.settings import Settings
+from telegram_service.worker import Worker
+
+log = structlog.get_logger()
+
+
+def main(arguments: list[str]) -> int:
+    """Run one of the service's programs; return its exit status."""
+    parser = argparse.ArgumentParser(prog="python -m telegram_service")
+    parser.add_argument("program", choices=["serve", "worker", "set-webhook", "new-key"])
+    program = parser.parse_args(arguments).program
+    if program == "new-key":
+        sys.stdout.write(new_key_file())
+        return 0
+    try:
+        settings = read_settings(Settings)
+    except WrongSettings as error:
+        sys.stderr.write(f"telegram_service: {error}\n")
+        return 2
+    set_up_logs("telegram_service", settings.log_level)
+    if program == "serve":
+        serve(settings)
+    elif program == "worker":
+        uvloop.run(work(settings))
+    else:
+        asyncio.run(tell_telegram(settings))
+    return 0
+
+
+def serve(settings: Settings) -> None:
+    """Receive updates until SIGTERM."""
+    uvicorn.run(
+        create_app(settings),
+        host=settings.server.host,
+        port=settings.server.port,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=5,
+        server_header=False,
+    )
+
+
+async def work(settings: Settings) -> None:
+    """Answer updates until SIGTERM; without a token, wait for it."""
+    if not settings.bot.token.get_secret_value():
+        log.warning("no token: TELEGRAM_BOT__TOKEN is empty, waiting to be stopped")
+        await signalled()
+        return
+    vault = await asyncio.to_thread(Vault.read, settings.store.key_file)
+    async with open_parts(settings, vault) as parts:
+        worker = Worker(parts)
+        running = asyncio.create_task(worker.run(), name="worker")
+        stopping = asyncio.create_task(signalled(), name="signal")
+        await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        worker.stop()
+        await running
+
+
+async def tell_telegram(settings: Settings) -> None:
+    """Set the webhook, the commands and the description."""
+    bot = new_bot(settings.bot.token.get_secret_value(), str(settings.bot.api_url))
+    texts = Texts.read(SHARED_TEXTS / "errors.toml", TEXTS / "bot.toml")
+    async with bot:
+        await register(bot, settings, texts)
+    log.info("telegram knows", webhook=bool(settings.webhook.url))
+
+
+async def signalled() -> None:
+    """Wait for SIGTERM or SIGINT."""
+    asked = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, asked.set)
+    await asked.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,8 @@
+"""/start: who this is, that it is an AI, and what to ask."""
+
+from telegram_service.turn import Turn
+
+
+async def run(turn: Turn, _words: str) -> None:
+    """Greet."""
+    await turn.reply("start" if turn.chat.is_private else "group_hello")

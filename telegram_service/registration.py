@@ -1,0 +1,31 @@
+"""What Telegram must know about the bot: where its updates go, its commands, its description."""
+
+from telegram import Bot, BotCommand
+
+from shared.languages import Language
+from shared.texts import Texts
+from telegram_service.bot import COMMANDS
+from telegram_service.incoming import ALLOWED_UPDATES
+from telegram_service.settings import Settings
+
+LANGUAGES: tuple[Language, ...] = ("fr", "en")
+
+
+async def register(bot: Bot, settings: Settings, texts: Texts) -> None:
+    """Tell Telegram, in French for everybody and in English for who reads English.
+
+    Pending updates are never dropped. Raises telegram.error.TelegramError.
+    """
+    if settings.webhook.url:
+        await bot.set_webhook(
+            settings.webhook.url,
+            allowed_updates=ALLOWED_UPDATES,
+            secret_token=settings.webhook.secret.get_secret_value(),
+            max_connections=settings.webhook.max_connections,
+            drop_pending_updates=False,
+        )
+    for language in LANGUAGES:
+        code = None if language == "fr" else language
+        commands = [BotCommand(name, texts.say(f"command_{name}", language)) for name in COMMANDS]
+        await bot.set_my_commands(commands, language_code=code)
+        await bot.set_my_description(texts.say("description", language), language_code=code)

@@ -1,0 +1,107 @@
+"""Every knob of telegram_service. `TELEGRAM_REDIS__URL=…` sets `settings.redis.url`."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, HttpUrl, PostgresDsn, RedisDsn, SecretStr
+from pydantic_settings import SettingsConfigDict
+
+from shared.settings import Section, StrictSettings
+
+
+class ServerSettings(Section):
+    """Where the webhook listens, and how much it reads."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8001, ge=1, le=65_535)
+    max_body_bytes: int = Field(default=1024 * 1024, gt=0)
+
+
+class BotSettings(Section):
+    """The bot's account. Without a token the service runs, says so in /health, and waits."""
+
+    token: SecretStr = SecretStr("")
+    api_url: HttpUrl = HttpUrl("https://api.telegram.org")
+    mode: Literal["webhook", "polling"] = "webhook"
+    drafts: bool = Field(default=True, description="Stream by drafts in private chats.")
+    allowed_users: frozenset[int] = Field(
+        default=frozenset(), description="Who may write to the bot; empty: everybody."
+    )
+
+
+class WebhookSettings(Section):
+    """How Telegram reaches us."""
+
+    secret: SecretStr = SecretStr("")
+    url: str = Field(default="", description="Public address, ending in /telegram/webhook.")
+    max_connections: int = Field(default=40, ge=1, le=100)
+
+
+class AiSettings(Section):
+    """Where ai_core is, and how many questions may be asked at once."""
+
+    url: HttpUrl = HttpUrl("http://127.0.0.1:8000")
+    api_key: SecretStr = SecretStr("")
+    at_once: int = Field(default=8, ge=1, description="Answers a worker may be receiving at once.")
+    retry_s: float = Field(default=10.0, gt=0, description="Between tries while ai_core is down.")
+
+
+class RedisSettings(Section):
+    """Mailboxes, sessions, limits. It must not evict (noeviction) and should sync its log."""
+
+    url: RedisDsn = RedisDsn("redis://127.0.0.1:6379/0")
+
+
+class PostgresSettings(Section):
+    """Users, settings, messages, feedback, receipts."""
+
+    url: PostgresDsn = PostgresDsn("postgresql://127.0.0.1:5432/telegram")
+
+
+class WorkerSettings(Section):
+    """How much one worker does, and when another takes over."""
+
+    chats: int = Field(default=64, ge=1, description="Chats served at once.")
+    lease_s: float = Field(default=3.0, ge=0.5, description="Silence after which one is dead.")
+    drain_s: float = Field(default=25.0, gt=0, description="Time to finish after SIGTERM.")
+
+
+class LimitSettings(Section):
+    """What Telegram takes from a bot, and what we take from one person."""
+
+    bot_per_s: float = Field(default=25.0, gt=0)
+    private_per_s: float = Field(default=1.0, gt=0)
+    private_burst: int = Field(default=3, ge=1)
+    group_per_min: float = Field(default=18.0, gt=0)
+    questions_per_minute: int = Field(default=10, ge=1, description="By one person.")
+    questions_per_day: int = Field(default=200, ge=1, description="By one person.")
+    questions_per_minute_in_all: int = Field(default=600, ge=1, description="The global brake.")
+
+
+class StoreSettings(Section):
+    """What is kept, and for how long."""
+
+    key_file: Path = Field(
+        default=Path("/run/secrets/telegram_vault"), description="See shared/vault.py."
+    )
+    retention_days: int = Field(default=30, ge=1, le=365)
+    session_hours: int = Field(default=24, ge=1, description="A conversation ends after silence.")
+
+
+class Settings(StrictSettings):
+    """telegram_service, configured from the environment only."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TELEGRAM_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    log_level: str = "info"
+    server: ServerSettings = ServerSettings()
+    bot: BotSettings = BotSettings()
+    webhook: WebhookSettings = WebhookSettings()
+    ai: AiSettings = AiSettings()
+    redis: RedisSettings = RedisSettings()
+    postgres: PostgresSettings = PostgresSettings()
+    worker: WorkerSettings = WorkerSettings()
+    limits: LimitSettings = LimitSettings()
+    store: StoreSettings = StoreSettings()

@@ -1,0 +1,283 @@
+"""`./neo bench mail`: reading, quoting, silence, crashes and throughput of mail_service.
+
+Measures what its arguments give it mails for; the figures of crashes and throughput need a Dovecot.
+`--mails` is a folder of difficult mails (any files), `--pairs` one with `emails/` and `trimmed/`
+of the same names, `--bounces` one of bounces. Prints one JSON object.
+"""
+
+import argparse
+import asyncio
+import json
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import asdict
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from deploy.local.dovecot import Dovecot
+from deploy.local.postgres_server import PostgresServer
+from mail_service.charset import decode
+from mail_service.errors import Unreadable
+from mail_service.mailbox import ImapMailbox
+from mail_service.message import Mail, read_mail
+from mail_service.quoting import written_now
+from mail_service.reading import ReadingRoom
+from mail_service.rules import reasons_not_to_answer
+from mail_service.rules.desk import Desk
+from mail_service.settings import ImapSettings
+from mail_service.store import Store
+from mail_service.testing import relay
+from shared.clock import SystemClock
+from shared.postgres import Postgres
+from shared.scripted_ai import ScriptedAi
+from shared.vault import Vault
+from tests.loopback import served
+from tests.mail_service.crashes import crash_through, environment, worker
+from tests.mail_service.crashing_worker import POINTS
+from tests.mail_service.letters import US, raw_letter
+
+HUMAN_MAILS = Path(__file__).parent / "human_mails.txt"
+MIGRATIONS = Path("mail_service/migrations").resolve()
+LAG_PROBE_S = 0.005
+ONE_BY_ONE = 30
+DESK = Desk(addresses=frozenset({US}), is_our_message_id=lambda _name: False)
+ROBOT_RULES = {"ours", "bounce", "out_of_office", "automatic", "bulk", "robot"}
+
+
+def main() -> None:
+    """Measure what was asked for."""
+    parser = argparse.ArgumentParser(prog="./neo bench mail", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="the only format there is")
+    parser.add_argument("--mails", type=Path, help="folder of difficult mails")
+    parser.add_argument("--pairs", type=Path, help="folder with emails/ and trimmed/")
+    parser.add_argument("--bounces", type=Path, help="folder of bounces")
+    parser.add_argument("--kills", type=int, default=0, help="kills at each of the eight points")
+    parser.add_argument("--letters", type=int, default=0, help="letters for the throughput")
+    parser.add_argument("--ai", default="", help="address of an ai_core; else a stand-in")
+    parser.add_argument("--ai-key", default="")
+    options = parser.parse_args()
+    print(json.dumps(asyncio.run(measure(options)), indent=1))
+
+
+async def measure(options: argparse.Namespace) -> dict[str, object]:
+    """Return the figures by name."""
+    figures: dict[str, object] = {"false_silence": false_silence()}
+    if options.mails:
+        figures["reading"] = await reading(options.mails)
+    if options.pairs:
+        figures["quoting"] = quoting(options.pairs)
+    if options.bounces:
+        figures["bounces"] = bounce_recall(options.bounces)
+    if options.kills:
+        figures["crashes"] = await with_servers(lambda rig: crashes(rig, options.kills))
+    if options.letters:
+        figures["throughput"] = await with_servers(
+            lambda rig: throughput(rig, options.letters, options.ai, options.ai_key)
+        )
+    return figures
+
+
+async def reading(folder: Path) -> dict[str, object]:
+    """Read every file in the children, and watch the event loop meanwhile."""
+    files = await asyncio.to_thread(lambda: sorted(p for p in folder.rglob("*") if p.is_file()))
+    lags: list[float] = []
+    seconds: list[float] = []
+    unreadable = 0
+    async with ReadingRoom(2, time_s=10, memory_mib=512) as room:
+        await room.read(b"")
+        await room.read(b"")
+        watching = asyncio.create_task(_watch(lags))
+        for file in files:
+            raw = await asyncio.to_thread(file.read_bytes)
+            started = time.perf_counter()
+            try:
+                await room.read(raw)
+            except Unreadable:
+                unreadable += 1
+            seconds.append(time.perf_counter() - started)
+        watching.cancel()
+    return {
+        "files": len(files),
+        "unreadable": unreadable,
+        "slowest_s": round(max(seconds), 3),
+        "median_ms": round(statistics.median(seconds) * 1000, 2),
+        "loop_lag_max_ms": round(max(lags) * 1000, 1),
+    }
+
+
+async def _watch(lags: list[float]) -> None:
+    while True:
+        started = time.perf_counter()
+        await asyncio.sleep(LAG_PROBE_S)
+        lags.append(time.perf_counter() - started - LAG_PROBE_S)
+
+
+def quoting(folder: Path) -> dict[str, int]:
+    """Compare what we keep of each mail with what a person kept, white space aside."""
+    exact = whole = total = 0
+    for file in sorted((folder / "trimmed").glob("*.txt")):
+        wanted = " ".join(decode(file.read_bytes()).split())
+        raw = (folder / "emails" / file.name).read_bytes()
+        kept = " ".join(written_now(decode(raw)).split())
+        total, exact, whole = total + 1, exact + (kept == wanted), whole + (wanted in kept)
+    return {"pairs": total, "exact": exact, "whole": whole}
+
+
+def bounce_recall(folder: Path) -> dict[str, object]:
+    """Count the bounces that a rule about robots finds."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    missed = [path.name for path in files if not _is_silenced(read_mail(path.read_bytes()))]
+    found = len(files) - len(missed)
+    recall = round(found / max(1, len(files)), 4)
+    return {"bounces": len(files), "found": found, "recall": recall, "missed": missed}
+
+
+def _is_silenced(mail: Mail) -> bool:
+    return any(each.rule in ROBOT_RULES for each in reasons_not_to_answer(mail, DESK))
+
+
+def false_silence() -> dict[str, object]:
+    """Count our hand-written letters of people that any rule would silence or hold back."""
+    lines = HUMAN_MAILS.read_text(encoding="utf-8").splitlines()
+    letters = [line.split(" | ") for line in lines if line and not line.startswith("#")]
+    silenced = []
+    for number, (sender, subject, body) in enumerate(letters):
+        raw = raw_letter(body, sender=sender, subject=subject, message_id=f"<{number}@h.example>")
+        if reasons_not_to_answer(read_mail(raw), DESK):
+            silenced.append(subject)
+    return {"letters": len(letters), "silenced": silenced}
+
+
+class Rig:
+    """Private servers for one measurement."""
+
+    def __init__(self, folder: Path, dovecot: Dovecot, postgres: PostgresServer) -> None:
+        self.folder = folder
+        self.dovecot = dovecot
+        self.postgres_url = postgres.url()
+        self.imap = ImapSettings(
+            host="127.0.0.1",
+            port=dovecot.imap_port,
+            tls=False,
+            user=dovecot.address,
+            password=SecretStr(dovecot.password),
+        )
+
+
+async def with_servers(
+    work: Callable[[Rig], Awaitable[dict[str, object]]],
+) -> dict[str, object]:
+    """Run a measurement beside a Dovecot and a Postgres of its own."""
+    folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="neo-bench-mail-"))
+    await asyncio.to_thread(folder.chmod, 0o755)
+    dovecot = Dovecot(folder / "dovecot")
+    postgres = PostgresServer(folder / "postgres")
+    await asyncio.to_thread(dovecot.directory.mkdir)
+    try:
+        await asyncio.to_thread(dovecot.start)
+        await asyncio.to_thread(postgres.start)
+        return await work(Rig(folder, dovecot, postgres))
+    finally:
+        await asyncio.to_thread(postgres.stop)
+        await asyncio.to_thread(dovecot.stop)
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+
+async def _ledger(rig: Rig, stack: AsyncExitStack) -> Store:
+    postgres = Postgres(rig.postgres_url)
+    await postgres.open()
+    stack.push_async_callback(postgres.close)
+    await postgres.migrate(MIGRATIONS)
+    return Store(postgres, Vault([b"s" * 32], b"f" * 32), SystemClock())
+
+
+async def crashes(rig: Rig, kills: int) -> dict[str, object]:
+    """Kill the worker `kills` times at each point, with two letters before each kill."""
+    async with AsyncExitStack() as stack:
+        store = await _ledger(rig, stack)
+        ai_url = await stack.enter_async_context(served(ScriptedAi().app))
+        sink = await stack.enter_async_context(relay())
+        settings = environment(rig.folder, rig.imap, sink.port, rig.postgres_url, ai_url)
+        started = time.monotonic()
+        toll = await crash_through(list(POINTS) * kills, settings, rig.imap, sink, store)
+        return {**asdict(toll), "seconds": round(time.monotonic() - started)}
+
+
+async def throughput(rig: Rig, letters: int, ai: str, ai_key: str) -> dict[str, object]:
+    """Answer a backlog, then time letters that come one by one."""
+    async with AsyncExitStack() as stack:
+        store = await _ledger(rig, stack)
+        ai_url = ai or await stack.enter_async_context(served(ScriptedAi().app))
+        sink = await stack.enter_async_context(relay())
+        settings = environment(rig.folder, rig.imap, sink.port, rig.postgres_url, ai_url)
+        settings |= {"MAIL_IMAP__POLL_S": "30", "MAIL_WORKER__READERS": "2"}
+        if ai:
+            settings["MAIL_AI__API_KEY"] = ai_key
+        postman = ImapMailbox(rig.imap)
+        await postman.connect()
+        for number in range(letters):
+            await postman.append("INBOX", _letter(number))
+        started = time.monotonic()
+        process = await worker(settings)
+        taken_s = await _until(store, _mails, letters, started)
+        ended_s = await _until(store, _ended, letters, started)
+        one_by_one = [
+            await _one_more(store, postman, number)
+            for number in range(letters, letters + ONE_BY_ONE)
+        ]
+        await postman.close()
+        process.terminate()
+        await process.wait()
+        return {
+            "letters": letters,
+            "ai": "ai_core" if ai else "stand-in",
+            "taken_in_s": round(taken_s, 1),
+            "all_ended_s": round(ended_s, 1),
+            "per_hour": round(letters / ended_s * 3600),
+            "intake_p95_s": round(sorted(one_by_one)[int(len(one_by_one) * 0.95)], 2),
+            "replies": len(sink.received),
+            "counts": dict(await store.counts()),
+        }
+
+
+async def _one_more(store: Store, postman: ImapMailbox, number: int) -> float:
+    """Return the seconds from a letter's arrival to its row in the ledger."""
+    started = time.monotonic()
+    await postman.append("INBOX", _letter(number))
+    return await _until(store, _mails, number + 1, started)
+
+
+async def _until(
+    store: Store, count: Callable[[Mapping[str, int]], int], wanted: int, started: float
+) -> float:
+    for _ in range(36_000):
+        if count(await store.counts()) >= wanted:
+            break
+        await asyncio.sleep(0.05)
+    return time.monotonic() - started
+
+
+def _mails(counts: Mapping[str, int]) -> int:
+    return sum(number for name, number in counts.items() if name.startswith("mail_"))
+
+
+def _ended(counts: Mapping[str, int]) -> int:
+    ended = ("reply_sent", "reply_unknown", "reply_failed", "mail_review", "mail_quarantined")
+    return sum(counts.get(name, 0) for name in (*ended, "mail_silent", "mail_failed"))
+
+
+def _letter(number: int) -> bytes:
+    return raw_letter(
+        f"Bonjour, question {number} : quelle est la durée du préavis en cas de démission ?",
+        sender=f"personne{number}@p{number}.example",
+        message_id=f"<{number}@bench.example>",
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,25 @@
+"""The real ai_core, as its own tests build it, on loopback."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from ai_core.keys import Scope
+from shared.ai_client import AiClient
+from tests.ai_core.conftest import (  # fixtures
+    House,
+    house,
+    house_with,
+    library,
+    redis,
+    sample,
+)
+from tests.loopback import served
+
+__all__ = ["house", "house_with", "library", "redis", "sample"]
+
+
+@pytest.fixture
+async def client(house: House) -> AsyncIterator[AiClient]:
+    async with served(house.app) as url, AiClient(url, house.keys[Scope.INFERENCE]) as client:
+        yield client

@@ -1,0 +1,156 @@
+"""The API and the page, over the real ledger."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import httpx2
+import pytest
+from asgi_lifespan import LifespanManager
+from prometheus_client import CollectorRegistry
+
+from mail_service.app import State, create_app
+from mail_service.metrics import ledger_rows
+from mail_service.settings import Settings
+from mail_service.store import Store
+from shared.clock import StoppedClock
+from shared.vault import Vault
+from tests.mail_service.house import House, house, settings
+from tests.mail_service.letters import raw_letter
+
+KEY = "clef-de-relecture"
+
+
+@asynccontextmanager
+async def served(neo: House, key: str = KEY) -> AsyncIterator[httpx2.AsyncClient]:
+    @asynccontextmanager
+    async def open_state(chosen: Settings, registry: CollectorRegistry) -> AsyncIterator[State]:
+        yield State(
+            settings=chosen,
+            store=neo.store,
+            review=neo.review,
+            registry=registry,
+            rows=ledger_rows(registry),
+        )
+
+    chosen = settings("review", server={"api_key": key})
+    app = await asyncio.to_thread(create_app, chosen, open_state)
+    async with LifespanManager(app) as manager:
+        transport = httpx2.ASGITransport(app=manager.app)
+        headers = {"X-API-Key": KEY}
+        async with httpx2.AsyncClient(
+            transport=transport, base_url="http://mail", headers=headers
+        ) as client:
+            yield client
+
+
+async def test_a_reviewer_sees_approves_and_the_letter_leaves(
+    store: Store, vault: Vault, clock: StoppedClock
+) -> None:
+    async with house(store, vault, clock, settings("review")) as neo, served(neo) as client:
+        await neo.answer(raw_letter())
+        mails = (await client.get("/api/v1/mails?state=review")).json()
+        shown = (await client.get(f"/api/v1/mails/{mails[0]['id']}")).json()
+        assert shown["subject"] == "Préavis de démission"
+        assert shown["citations"][0]["number"] == "L9999-1"
+        done = await client.post(f"/api/v1/mails/{shown['id']}/approve", json={"text": "Un mois."})
+        assert done.json()["state"] == "answered"
+        await neo.send()
+        assert "Un mois." in neo.relay.received[0].text()
+        again = await client.post(f"/api/v1/mails/{shown['id']}/approve")
+        assert (again.status_code, again.json()["code"]) == (409, "not_reviewable")
+
+
+async def test_a_rejected_mail_gets_nothing(
+    store: Store, vault: Vault, clock: StoppedClock
+) -> None:
+    async with house(store, vault, clock, settings("review")) as neo, served(neo) as client:
+        await neo.answer(raw_letter())
+        await client.post("/api/v1/mails/1/reject", json={"reason": "hors sujet"})
+        await neo.send()
+        assert not neo.relay.received
+        assert (await client.get("/api/v1/mails/1")).json()["reason"] == "hors sujet"
+
+
+async def test_a_silent_mail_can_be_let_through(
+    store: Store, vault: Vault, clock: StoppedClock
+) -> None:
+    async with house(store, vault, clock) as neo, served(neo) as client:
+        await neo.answer(raw_letter(List_Id="<a.b>"))
+        assert (await client.post("/api/v1/mails/1/retry")).status_code == 200
+        await neo.work()
+        await neo.send()
+        assert len(neo.relay.received) == 1
+
+
+async def test_a_person_is_exported_then_forgotten(
+    store: Store, vault: Vault, clock: StoppedClock
+) -> None:
+    async with house(store, vault, clock) as neo, served(neo) as client:
+        await neo.answer(raw_letter())
+        person = {"address": "Camille@personne.example"}
+        exported = (await client.post("/api/v1/exports", json=person)).json()
+        assert "durée du préavis" in exported[0]["text"]
+        assert exported[0]["draft"]
+        assert (await client.post("/api/v1/erasures", json=person)).json() == {"erased": 1}
+        assert (await client.post("/api/v1/exports", json=person)).json() == []
+        assert (await client.get("/api/v1/mails/1")).json()["text"] == ""
+
+
+ROUTES = [
+    ("GET", "/api/v1/mails"),
+    ("GET", "/api/v1/mails/1"),
+    ("POST", "/api/v1/mails/1/approve"),
+    ("POST", "/api/v1/mails/1/reject"),
+    ("POST", "/api/v1/mails/1/retry"),
+    ("DELETE", "/api/v1/mails/1"),
+    ("GET", "/api/v1/stats"),
+    ("POST", "/api/v1/exports"),
+    ("POST", "/api/v1/erasures"),
+]
+
+
+@pytest.mark.parametrize(("set_key", "said"), [(KEY, "wrong"), ("", ""), (KEY, "")])
+async def test_nobody_enters_without_the_key(
+    store: Store, vault: Vault, clock: StoppedClock, set_key: str, said: str
+) -> None:
+    async with house(store, vault, clock) as neo, served(neo, set_key) as client:
+        for method, path in ROUTES:
+            answer = await client.request(method, path, headers={"X-API-Key": said})
+            assert (answer.status_code, answer.json()["code"]) == (401, "not_authenticated")
+
+
+async def test_bad_requests_are_problem_documents(
+    store: Store, vault: Vault, clock: StoppedClock
+) -> None:
+    async with house(store, vault, clock) as neo, served(neo) as client:
+        for path in ("/api/v1/mails/999", "/api/v1/mails/x", "/api/v1/mails?limit=0"):
+            answer = await client.get(path, headers={"Accept-Language": "en"})
+            assert answer.status_code in {404, 422}
+            assert answer.headers["content-type"] == "application/problem+json"
+        big = await client.post("/api/v1/mails/1/approve", content=b"x" * 400_000)
+        assert big.status_code == 413
+
+
+async def test_health_says_how_the_work_goes(
+    store: Store, vault: Vault, clock: StoppedClock
+) -> None:
+    async with house(store, vault, clock) as neo, served(neo) as client:
+        await neo.receive(raw_letter())
+        clock.set(clock.now() + timedelta(minutes=6))
+        health = (await client.get("/health")).json()
+        assert (health["status"], health["mailboxes"]) == ("late", {"main": "waiting"})
+        assert (await client.get("/live")).status_code == 200
+        assert (await client.get("/ready")).status_code == 200
+        assert 'mail_ledger_rows{state="mail_received"} 1.0' in (await client.get("/metrics")).text
+
+
+async def test_the_page_runs_only_its_own_script(
+    store: Store, vault: Vault, clock: StoppedClock
+) -> None:
+    async with house(store, vault, clock) as neo, served(neo) as client:
+        page = await client.get("/")
+        assert "script-src 'self'" in page.headers["content-security-policy"]
+        assert 'lang="fr"' in page.text
+        assert (await client.get("/review.js")).status_code == 200

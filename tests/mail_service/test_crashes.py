@@ -1,0 +1,28 @@
+"""kill -9 at eight points of a letter's way: nothing lost, nothing sent twice."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from mail_service.settings import ImapSettings
+from mail_service.store import Store
+from mail_service.testing import relay
+from shared.scripted_ai import ScriptedAi
+from tests.loopback import served
+from tests.mail_service.crashes import crash_through, environment
+from tests.mail_service.crashing_worker import POINTS
+
+
+@pytest.mark.needs("dovecot")
+async def test_no_letter_is_lost_or_sent_twice_by_crashes(
+    imap: ImapSettings, store: Store, database_url: str, tmp_path: Path
+) -> None:
+    async with served(ScriptedAi().app) as ai_url, relay() as sink:
+        settings = await asyncio.to_thread(
+            environment, tmp_path, imap, sink.port, database_url, ai_url
+        )
+        toll = await crash_through(list(POINTS), settings, imap, sink, store, per_crash=1)
+    assert toll.kills == len(POINTS)
+    assert (toll.lost, toll.twice, toll.twice_with_another_id) == (0, 0, 0)
+    assert toll.doubtful <= 1

@@ -1,0 +1,44 @@
+"""The bell, over a real Redis and without one."""
+
+import asyncio
+import subprocess
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from deploy.local.postgres_server import free_port
+from mail_service.wake import Wake
+
+
+@pytest.fixture
+async def redis_url(tmp_path: Path) -> AsyncIterator[str]:
+    port = free_port()
+    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
+    server = await asyncio.create_subprocess_exec(
+        *command, "--dir", str(tmp_path), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    yield f"redis://127.0.0.1:{port}/0"
+    server.terminate()
+    await server.wait()
+
+
+@pytest.mark.needs("redis-server")
+async def test_one_process_wakes_another_through_redis(redis_url: str) -> None:
+    async with Wake(redis_url) as rings, Wake(redis_url) as sleeps:
+        for _ in range(50):  # the server starts, both connect
+            await rings.ring()
+            started = time.monotonic()
+            await sleeps.wait(0.2)
+            if time.monotonic() - started < 0.15:
+                break
+        assert time.monotonic() - started < 0.15
+
+
+async def test_without_redis_a_process_still_wakes_itself() -> None:
+    async with Wake(f"redis://127.0.0.1:{free_port()}/0") as wake:
+        await wake.ring()
+        started = time.monotonic()
+        await wake.wait(5)
+        assert time.monotonic() - started < 1

@@ -1,0 +1,83 @@
+"""Postgres, on a real server."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from deploy.local.postgres_server import PostgresServer, free_port
+from shared.postgres import Postgres, PostgresLost, WrongMigrations
+
+FIRST = "CREATE TABLE turns (id integer PRIMARY KEY)"
+SECOND = "ALTER TABLE turns ADD COLUMN body text"
+
+
+def folder_of(tmp_path: Path, *statements: str) -> Path:
+    folder = tmp_path / "migrations"
+    folder.mkdir(exist_ok=True)
+    for number, statement in enumerate(statements, start=1):
+        (folder / f"{number:04}_step.sql").write_text(statement)
+    return folder
+
+
+async def opened(url: str) -> Postgres:
+    postgres = Postgres(url, timeout_s=5)
+    await postgres.open()
+    return postgres
+
+
+async def test_migrations_go_forward_once(database_url: str, tmp_path: Path) -> None:
+    postgres = await opened(database_url)
+    assert await postgres.migrate(folder_of(tmp_path, FIRST)) == ["0001_step"]
+    assert await postgres.migrate(folder_of(tmp_path, FIRST, SECOND)) == ["0002_step"]
+    assert await postgres.migrate(folder_of(tmp_path, FIRST, SECOND)) == []
+    await postgres.close()
+
+
+async def test_processes_that_start_together_migrate_once(
+    database_url: str, tmp_path: Path
+) -> None:
+    folder = folder_of(tmp_path, FIRST, SECOND)
+    together = [await opened(database_url) for _ in range(4)]
+    done = await asyncio.gather(*(one.migrate(folder) for one in together))
+    assert sorted(name for names in done for name in names) == ["0001_step", "0002_step"]
+    for one in together:
+        await one.close()
+
+
+async def test_a_failed_migration_leaves_nothing_behind(database_url: str, tmp_path: Path) -> None:
+    postgres = await opened(database_url)
+    with pytest.raises(Exception, match="syntax error"):
+        await postgres.migrate(folder_of(tmp_path, FIRST, "ALTER TABLE nonsense nonsense"))
+    assert await postgres.migrate(folder_of(tmp_path, FIRST, SECOND)) == ["0001_step", "0002_step"]
+    await postgres.close()
+
+
+async def test_a_gap_between_migrations_is_refused(database_url: str, tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, FIRST)
+    (folder / "0003_step.sql").write_text(SECOND)
+    postgres = await opened(database_url)
+    with pytest.raises(WrongMigrations):
+        await postgres.migrate(folder)
+    await postgres.close()
+
+
+async def test_a_statement_without_a_server_is_postgres_lost() -> None:
+    postgres = await opened(f"postgresql://neo:x@127.0.0.1:{free_port()}/none")
+    with pytest.raises(PostgresLost):
+        await postgres.fetch("SELECT 1")
+    await postgres.close()
+
+
+async def test_the_pool_recovers_when_the_server_was_killed(tmp_path: Path) -> None:
+    server = PostgresServer(tmp_path / "postgres", safe=False)
+    await asyncio.to_thread(server.start)
+    postgres = await opened(server.url())
+    await postgres.migrate(folder_of(tmp_path, FIRST))
+    await asyncio.to_thread(server.kill)
+    with pytest.raises(PostgresLost):
+        await postgres.fetch("SELECT 1")
+    await asyncio.to_thread(server.start)
+    assert len(await postgres.fetch("TABLE turns")) == 0
+    await postgres.close()
+    await asyncio.to_thread(server.stop)

@@ -1,0 +1,65 @@
+"""Real Redis and Postgres for the tests of telegram_service, and the whole service on them."""
+
+import itertools
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from deploy.local.postgres_server import PostgresServer
+from deploy.local.redis_server import RedisServer
+from shared.logs import set_up_logs
+from shared.vault import new_key_file
+from tests.telegram_service.rig import Rig, running
+
+NUMBERS = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    server = RedisServer(tmp_path_factory.mktemp("redis"), queue=True)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    server = PostgresServer(tmp_path_factory.mktemp("postgres"), safe=False)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def redis_url(redis_server: RedisServer) -> str:
+    with redis.Redis.from_url(redis_server.url) as client:
+        client.flushall()
+    return redis_server.url
+
+
+@pytest.fixture
+def database_url(postgres_server: PostgresServer) -> Iterator[str]:
+    name = f"telegram_{next(NUMBERS)}"
+    postgres_server.create_database(name)
+    yield postgres_server.url(name)
+    postgres_server.drop_database(name)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_logs() -> None:
+    set_up_logs("telegram_service", "warning")
+
+
+@pytest.fixture(scope="session")
+def key_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("vault") / "key"
+    path.write_text(new_key_file())
+    return path
+
+
+@pytest.fixture
+async def rig(redis_url: str, database_url: str, key_file: Path) -> AsyncIterator[Rig]:
+    async with running(redis_url, database_url, key_file) as rig:
+        yield rig

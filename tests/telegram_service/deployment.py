@@ -1,0 +1,219 @@
+"""telegram_service as it is deployed, in processes that can be killed, beside an emulator here.
+
+The emulator and the scripted ai_core live in the caller's event loop; the ingest and the workers
+are real processes.
+"""
+
+import asyncio
+import collections
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from deploy.local.redis_server import free_port
+from shared.redis_link import RedisLink
+from shared.scripted_ai import ScriptedAi
+from telegram_service.emulator.account import Account
+from telegram_service.emulator.api import BotApi
+from telegram_service.keyspace import Keyspace
+from telegram_service.numbers import Counter, Numbers
+from tests.loopback import served
+from tests.telegram_service.rig import SECRET, TOKEN
+
+ROOT = Path(__file__).resolve().parents[2]
+START_S = 20.0
+QUESTION = re.compile(r"« (?:[A-Z] : )?(q-?\d+-\d+) »")
+PLACEHOLDER = "🤖 Je cherche"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the people in the chats have seen."""
+
+    asked: int
+    answered: int
+    lost: int
+    duplicates: int
+    disordered: int
+    orphans: int
+
+
+@dataclass
+class Deployment:
+    """The processes, and what plays Telegram and ai_core."""
+
+    account: Account
+    api: BotApi
+    ai: ScriptedAi
+    environment: Mapping[str, str]
+    url: str
+    redis: RedisLink
+    logs: Path
+    workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    others: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    started: int = 0
+    asked: list[tuple[int, str]] = field(default_factory=list)
+
+    def start(self, program: str, **more: str) -> subprocess.Popen[bytes]:
+        """Start a program of the service."""
+        self.started += 1
+        log = (self.logs / f"{program}-{self.started}.log").open("ab")
+        with log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "telegram_service", program],
+                cwd=ROOT,
+                env={**os.environ, **self.environment, **more},
+                stdout=log,
+                stderr=log,
+            )
+        (self.workers if program == "worker" else self.others).append(process)
+        return process
+
+    async def kill(self, process: subprocess.Popen[bytes]) -> None:
+        """Kill a worker, as a crash would."""
+        process.send_signal(signal.SIGKILL)
+        await asyncio.to_thread(process.wait)
+        self.workers.remove(process)
+
+    async def stop(self, process: subprocess.Popen[bytes]) -> float:
+        """Ask a worker to end; return how many seconds it took."""
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        await asyncio.to_thread(process.wait, 60)
+        self.workers.remove(process)
+        return time.monotonic() - began
+
+    def ask(self, chat: int, number: int, **more: Any) -> None:
+        """Ask a question that its answer will quote."""
+        text = f"q{chat}-{number}"
+        said = text if chat > 0 else f"@CodeDuTravailNeoBot {text}"
+        self.account.say(chat, said, person=abs(chat), **more)
+        self.asked.append((chat, text))
+
+    async def numbers(self) -> Numbers:
+        """Return the service's own counts."""
+        return await Counter(Keyspace(self.redis)).read()
+
+    async def settled(self, patience_s: float) -> float:
+        """Wait until nothing waits anywhere; return how long that took."""
+        began = time.monotonic()
+        while time.monotonic() - began < patience_s:
+            await asyncio.sleep(0.05)
+            if self.account.updates or self.api.delivery.pending:
+                continue
+            numbers = await self.numbers()
+            if numbers.waiting == 0 and numbers.counts.get("accepted"):
+                return time.monotonic() - began
+        raise AssertionError(f"not settled: {await self.numbers()}")
+
+    def verdict(self) -> Verdict:
+        """Read the chats as the people in them do."""
+        seen: dict[int, list[str]] = collections.defaultdict(list)
+        orphans = 0
+        for (chat, _), message in sorted(self.account.messages.items()):
+            if message["from"]["is_bot"]:
+                seen[chat] += QUESTION.findall(message["text"])
+                orphans += message["text"].startswith(PLACEHOLDER)
+        times = collections.Counter(text for texts in seen.values() for text in texts)
+        disordered = 0
+        for chat, texts in seen.items():
+            first_seen = list(dict.fromkeys(texts))
+            wanted = [text for where, text in self.asked if where == chat and text in times]
+            disordered += sum(a != b for a, b in zip(first_seen, wanted, strict=True))
+        return Verdict(
+            asked=len(self.asked),
+            answered=len(times),
+            lost=sum(text not in times for _, text in self.asked),
+            duplicates=sum(count - 1 for count in times.values()),
+            disordered=disordered,
+            orphans=orphans,
+        )
+
+
+def environment_for(
+    redis_url: str, database_url: str, api_url: str, ai_url: str, key_file: Path, port: int
+) -> dict[str, str]:
+    """Return the settings of a service on loopback, without the real Telegram's limits."""
+    return {
+        "TELEGRAM_BOT__TOKEN": TOKEN,
+        "TELEGRAM_BOT__API_URL": api_url,
+        "TELEGRAM_WEBHOOK__SECRET": SECRET,
+        "TELEGRAM_SERVER__PORT": str(port),
+        "TELEGRAM_AI__URL": ai_url,
+        "TELEGRAM_AI__API_KEY": "key",
+        "TELEGRAM_AI__RETRY_S": "0.5",
+        "TELEGRAM_AI__AT_ONCE": "64",
+        "TELEGRAM_REDIS__URL": redis_url,
+        "TELEGRAM_POSTGRES__URL": database_url,
+        "TELEGRAM_STORE__KEY_FILE": str(key_file),
+        "TELEGRAM_WORKER__CHATS": "16",
+        "TELEGRAM_LIMITS__BOT_PER_S": "2000",
+        "TELEGRAM_LIMITS__PRIVATE_PER_S": "100",
+        "TELEGRAM_LIMITS__PRIVATE_BURST": "30",
+        "TELEGRAM_LIMITS__GROUP_PER_MIN": "3000",
+        "TELEGRAM_LIMITS__QUESTIONS_PER_MINUTE": "100000",
+        "TELEGRAM_LIMITS__QUESTIONS_PER_DAY": "100000",
+        "TELEGRAM_LIMITS__QUESTIONS_PER_MINUTE_IN_ALL": "1000000",
+        "TELEGRAM_LOG_LEVEL": "warning",
+    }
+
+
+@asynccontextmanager
+async def deployed(
+    redis_url: str,
+    database_url: str,
+    key_file: Path,
+    logs: Path,
+    *,
+    workers: int = 2,
+    **more: str,
+) -> AsyncIterator[Deployment]:
+    """Start everything; `more` are settings that differ."""
+    account, ai, port = Account(privacy=False), ScriptedAi(), free_port()
+    ai.script.echo = True
+    api = BotApi(account, TOKEN)
+    redis = RedisLink(redis_url, timeout_s=5)
+    await redis.open()
+    async with served(api.app) as api_url, served(ai.app) as ai_url:
+        environment = environment_for(redis_url, database_url, api_url, ai_url, key_file, port)
+        url = f"http://127.0.0.1:{port}"
+        here = Deployment(account, api, ai, {**environment, **more}, url, redis, logs)
+        delivering = asyncio.create_task(api.delivery.run())
+        try:
+            here.start("serve")
+            for _ in range(workers):
+                here.start("worker")
+            await answering(f"{url}/ready")
+            api.delivery.set_webhook(f"{url}/telegram/webhook", SECRET, 40)
+            yield here
+        finally:
+            for process in [*here.workers, *here.others]:
+                process.kill()
+                await asyncio.to_thread(process.wait)
+            delivering.cancel()
+            await asyncio.wait([delivering])
+            await redis.close()
+
+
+async def answering(url: str) -> None:
+    """Wait until an address answers 200."""
+    until = time.monotonic() + START_S
+    async with httpx2.AsyncClient(timeout=2) as http:
+        while time.monotonic() < until:
+            try:
+                if (await http.get(url)).is_success:
+                    return
+            except httpx2.TransportError:
+                pass
+            await asyncio.sleep(0.05)
+    raise AssertionError(f"{url} does not answer")

@@ -1,0 +1,127 @@
+"""The whole service in one event loop, on real servers: what the tests here drive."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from shared.scripted_ai import ScriptedAi
+from shared.vault import Vault
+from telegram_service.app import create_app, open_parts
+from telegram_service.emulator.account import Account
+from telegram_service.emulator.api import BotApi
+from telegram_service.settings import Settings
+from telegram_service.turn import Parts
+from telegram_service.worker import Worker
+from tests.loopback import served
+
+TOKEN = "424242:test"  # noqa: S105 - a made-up one
+SECRET = "a-secret-of-the-webhook"  # noqa: S105 - a made-up one
+PATIENCE_S = 10.0
+
+
+@dataclass
+class Rig:
+    """Everything, running."""
+
+    account: Account
+    api: BotApi
+    ai: ScriptedAi
+    settings: Settings
+    parts: Parts
+    url: str
+    workers: list[Worker] = field(default_factory=list)
+
+    async def until(self, true: Callable[[], bool], patience_s: float = PATIENCE_S) -> None:
+        """Wait until something is so."""
+        limit = time.monotonic() + patience_s
+        while not true():
+            assert time.monotonic() < limit, f"not so in time: {self.account.messages}"
+            await asyncio.sleep(0.01)
+
+    async def ask(self, chat: int, text: str, **more: Any) -> list[dict[str, Any]]:
+        """Say something and return what the bot wrote since, once all is settled."""
+        before = len(self.account.written(chat))
+        self.account.say(chat, text, **more)
+        await self.settled()
+        return self.account.written(chat)[before:]
+
+    async def tap(self, chat: int, label: str, person: int | None = None) -> None:
+        """Tap the newest button whose label contains `label`."""
+        for message in reversed(self.account.written(chat)):
+            for row in message.get("reply_markup", {}).get("inline_keyboard", []):
+                for button in row:
+                    if label in button["text"]:
+                        number = message["message_id"]
+                        self.account.tap(chat, number, button["callback_data"], person=person)
+                        await self.settled()
+                        return
+        raise AssertionError(f"no button {label}")
+
+    async def settled(self, patience_s: float = PATIENCE_S) -> None:
+        """Wait until nothing waits anywhere."""
+        limit = time.monotonic() + patience_s
+        while True:
+            assert time.monotonic() < limit, "not settled in time"
+            await asyncio.sleep(0.01)
+            if self.account.updates or self.api.delivery.pending:
+                continue
+            numbers = await self.parts.counter.read()
+            if not numbers.waiting:
+                return
+
+
+def settings_for(
+    redis_url: str, database_url: str, api_url: str, ai_url: str, key_file: Path, **more: Any
+) -> Settings:
+    """Return settings for the loopback, without the limits of the real Telegram."""
+    values: dict[str, Any] = {
+        "bot": {"token": TOKEN, "api_url": api_url},
+        "webhook": {"secret": SECRET},
+        "ai": {"url": ai_url, "api_key": "key", "retry_s": 0.3},
+        "redis": {"url": redis_url},
+        "postgres": {"url": database_url},
+        "worker": {"lease_s": 0.6, "drain_s": 3},
+        "limits": {
+            "bot_per_s": 2000, "private_per_s": 200, "private_burst": 50, "group_per_min": 6000,
+            "questions_per_minute": 1000, "questions_per_day": 10_000,
+            "questions_per_minute_in_all": 100_000,
+        },
+        "store": {"key_file": key_file},
+    }  # fmt: skip
+    for name, section in more.items():
+        values[name] = {**values.get(name, {}), **section}
+    return Settings(**values)
+
+
+@asynccontextmanager
+async def running(
+    redis_url: str, database_url: str, key_file: Path, *, workers: int = 1, **more: Any
+) -> AsyncIterator[Rig]:
+    """Run the emulator, a scripted ai_core, the ingest and workers."""
+    account, ai = Account(privacy=False), ScriptedAi()
+    api = BotApi(account, TOKEN)
+    async with served(api.app) as api_url, served(ai.app) as ai_url:
+        settings = settings_for(redis_url, database_url, api_url, ai_url, key_file, **more)
+        vault = await asyncio.to_thread(Vault.read, key_file)
+        app = await asyncio.to_thread(create_app, settings)
+        async with (
+            served(app, lifespan=True) as url,
+            open_parts(settings, vault) as parts,
+        ):
+            api.delivery.set_webhook(f"{url}/telegram/webhook", SECRET, 40)
+            hands = [Worker(parts, f"worker-{number}") for number in range(workers)]
+            rig = Rig(account, api, ai, settings, parts, url, hands)
+            tasks = [asyncio.create_task(hand.run()) for hand in hands]
+            delivering = asyncio.create_task(api.delivery.run())
+            try:
+                yield rig
+            finally:
+                for hand in hands:
+                    hand.stop()
+                await asyncio.wait_for(asyncio.gather(*tasks), 10)
+                delivering.cancel()
+                await asyncio.wait([delivering])

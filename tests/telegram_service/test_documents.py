@@ -1,0 +1,79 @@
+"""Documents a person attaches, the honest and the hostile."""
+
+import io
+import time
+import zipfile
+
+import pytest
+from docx import Document
+
+from telegram_service.documents import read
+from telegram_service.errors import UnreadableDocument
+from tests.telegram_service.rig import Rig
+
+ALICE = 11
+
+
+def word(text: str) -> bytes:
+    document = Document()
+    document.add_paragraph(text)
+    content = io.BytesIO()
+    document.save(content)
+    return content.getvalue()
+
+
+def pdf(text: str) -> bytes:
+    """A one-page PDF (ISO 32000-1); readers rebuild the missing cross-reference table."""
+    stream = f"BT /F1 12 Tf 72 720 Td ({text}) Tj ET"
+    return (
+        "%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n"
+        "2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
+        "3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents 4 0 R"
+        "/Resources<</Font<</F1<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>>>>>>>endobj\n"
+        f"4 0 obj<</Length {len(stream)}>>stream\n{stream}\nendstream endobj\n"
+        "trailer<</Root 1 0 R>>\n%%EOF\n"
+    ).encode()
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        ("txt", "Clause de non-concurrence".encode("cp1252")),
+        ("docx", word("Clause de non-concurrence")),
+        ("pdf", pdf("Clause de non-concurrence")),
+    ],
+)
+async def test_the_text_of_a_document_is_read(kind: str, content: bytes) -> None:
+    assert "Clause de non-concurrence" in await read(kind, content)
+
+
+@pytest.mark.parametrize("kind", ["pdf", "docx"])
+async def test_a_damaged_document_is_unreadable(kind: str) -> None:
+    with pytest.raises(UnreadableDocument):
+        await read(kind, b"nothing of the sort")
+
+
+async def test_a_zip_bomb_is_unreadable_and_quickly_so() -> None:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("word/document.xml", b"0" * 150_000_000)
+    began = time.monotonic()
+    with pytest.raises(UnreadableDocument):
+        await read("docx", content.getvalue())
+    assert time.monotonic() - began < 10
+
+
+async def test_a_question_about_a_document_quotes_it(rig: Rig) -> None:
+    rig.account.attach(ALICE, "Contrat.TXT", b"Article 4. Essai de neuf mois.", "Est-ce permis ?")
+    await rig.settled()
+    asked = rig.ai.asked[0].messages[-1].content
+    assert asked.startswith("Est-ce permis ?")
+    assert "« Article 4. Essai de neuf mois. »" in asked
+    assert len(rig.account.texts(ALICE)) == 1
+
+
+async def test_a_file_of_another_kind_is_politely_refused(rig: Rig) -> None:
+    rig.account.attach(ALICE, "programme.exe", b"MZ")
+    await rig.settled()
+    assert "PDF, DOCX et TXT" in rig.account.texts(ALICE)[0]
+    assert rig.ai.asked == []

@@ -1,0 +1,73 @@
+"""Markdown to messages: what Telegram's own rules accept, whatever the model writes."""
+
+import random
+
+import pytest
+
+from telegram_service.emulator.account import check_text
+from telegram_service.formatting import (
+    BUDGET_UNITS,
+    Mark,
+    clipped,
+    letters,
+    nested,
+    plain,
+    split,
+    units,
+)
+
+PIECES = [
+    "L'employeur", "**gras**", "*italique*", "`code`", "\n\n", "\n- point", "\n1. un", "## Titre\n",
+    "> citation\n", "[lien](https://www.legifrance.gouv.fr)", "😀", "👩‍⚖️", "é", "œ", " ", "***",
+    "__", "~~barré~~", "||caché||", "```\nbloc\n```", "|a|b|\n|-|-|\n|1|2|\n", "L. 1234-1", "10 €",
+    "5 < 6 & 7 > 2", "<b>", "[1]", "\\", "_", "*", "`", "«\u00a0oui\u00a0»", "à 39 h/semaine",
+]  # fmt: skip
+
+
+def answer_of(dice: random.Random) -> str:
+    return "".join(dice.choices(PIECES, k=dice.randint(1, 400)))
+
+
+def test_no_fuzzed_answer_is_refused_and_nothing_is_missing() -> None:
+    dice = random.Random(11)  # noqa: S311 - reproducible texts
+    for _ in range(300):
+        markdown = answer_of(dice)
+        text = plain(markdown)[0]
+        pages = letters(markdown)
+        for page in pages:
+            check_text(page.text, [mark.model_dump() for mark in page.marks])
+        assert "".join(page.text for page in pages).strip() == text.strip()
+
+
+def test_marks_that_cross_are_not_sent() -> None:
+    bold, crossing = Mark(type="bold", offset=0, length=5), Mark(type="italic", offset=3, length=5)
+    inside = Mark(type="code", offset=1, length=2)
+    assert nested([crossing, inside, bold]) == [bold, inside]
+
+
+def test_a_message_is_cut_at_a_paragraph_when_there_is_one() -> None:
+    text = "a" * 3000 + "\n\n" + "b" * 3000
+    assert [piece for piece, _ in split(text, [])] == ["a" * 3000 + "\n\n", "b" * 3000]
+
+
+def test_a_text_without_any_place_to_cut_is_cut_between_characters() -> None:
+    text = "😀" * 5000
+    pieces = [piece for piece, _ in split(text, [])]
+    assert "".join(pieces) == text
+    assert all(units(piece) <= BUDGET_UNITS for piece in pieces)
+
+
+def test_a_mark_over_a_cut_goes_on_in_the_next_message() -> None:
+    marks = [Mark(type="bold", offset=5, length=10)]
+    assert clipped(marks, 0, 8) == [Mark(type="bold", offset=5, length=3)]
+    assert clipped(marks, 8, 20) == [Mark(type="bold", offset=0, length=7)]
+
+
+def test_more_marks_than_telegram_takes_make_another_message() -> None:
+    pages = letters(" ".join(f"**m{n}**" for n in range(150)))
+    assert [len(page.marks) for page in pages] == [100, 50]
+
+
+@pytest.mark.parametrize("text", ["", "   ", "\n\n"])
+def test_nothing_to_say_is_no_message(text: str) -> None:
+    assert letters(text) == []

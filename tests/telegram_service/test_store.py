@@ -1,0 +1,106 @@
+"""What is kept, sealed, erased and forgotten in time, on a real Postgres."""
+
+import asyncio
+from base64 import b64encode
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from shared.postgres import Postgres
+from shared.vault import Vault, new_key_file
+from telegram_service.preferences import Preferences
+from telegram_service.records import Chosen, Judged, Said, Seen
+from telegram_service.store import Store
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+ALICE = 11
+
+
+@pytest.fixture
+async def postgres(database_url: str) -> AsyncIterator[Postgres]:
+    postgres = Postgres(database_url)
+    await postgres.open()
+    yield postgres
+    await postgres.close()
+
+
+@pytest.fixture
+def keys() -> str:
+    return new_key_file()
+
+
+@pytest.fixture
+async def store(postgres: Postgres, keys: str, tmp_path: Path) -> Store:
+    store = Store(postgres, await asyncio.to_thread(vault_of, keys, tmp_path))
+    await store.migrate()
+    return store
+
+
+def vault_of(keys: str, tmp_path: Path) -> Vault:
+    path = tmp_path / "key"
+    path.write_text(keys)
+    return Vault.read(path)
+
+
+def said(store: Store, update_id: int = 1, at: datetime = NOW, days: int = 30) -> Said:
+    return Said(
+        person=ALICE,
+        at=at,
+        update_id=update_id,
+        author="person",
+        chat=ALICE,
+        body=b64encode(store.seal("Une question ?")),
+        due=at + timedelta(days=days),
+    )
+
+
+async def test_what_is_written_twice_is_there_once(store: Store) -> None:
+    for _ in range(2):
+        await store.keep([Seen(person=ALICE, at=NOW), said(store)])
+    assert [message.body for message in await store.messages(ALICE)] == ["Une question ?"]
+
+
+async def test_an_older_choice_does_not_undo_a_newer_one(store: Store) -> None:
+    new, old = Preferences(length="long"), Preferences(length="short")
+    await store.keep([Chosen(person=ALICE, at=NOW, owner=ALICE, preferences=new)])
+    before = NOW - timedelta(seconds=1)
+    await store.keep([Chosen(person=ALICE, at=before, owner=ALICE, preferences=old)])
+    assert await store.preferences(ALICE) == new
+
+
+async def test_erasure_leaves_only_a_receipt(store: Store, postgres: Postgres) -> None:
+    judged = Judged(person=ALICE, at=NOW, update_id=1, chat=ALICE, thumb=1)
+    await store.keep([Seen(person=ALICE, at=NOW), said(store), judged])
+    receipt = await store.erase(ALICE, "R1", NOW, conversations=2)
+    assert (receipt.messages, receipt.conversations) == (1, 2)
+    again = await store.erase(ALICE, "R1", NOW, conversations=0)
+    assert again == receipt
+    for table in ("people", "messages", "preferences", "feedback"):
+        assert await postgres.fetch(f"TABLE {table}") == []
+    assert str(ALICE) not in str(await postgres.fetch("SELECT id, fingerprint FROM receipts"))
+
+
+async def test_a_record_that_was_late_does_not_come_back_after_an_erasure(store: Store) -> None:
+    await store.erase(ALICE, "R1", NOW, conversations=0)
+    await store.keep([said(store, at=NOW - timedelta(seconds=5))])
+    assert await store.messages(ALICE) == []
+    await store.keep([said(store, at=NOW + timedelta(seconds=5))])
+    assert len(await store.messages(ALICE)) == 1
+
+
+async def test_messages_end_with_their_retention(store: Store) -> None:
+    await store.keep([said(store, 1, days=7), said(store, 2, days=30)])
+    assert await store.remove_due(NOW + timedelta(days=8)) == 1
+    assert len(await store.messages(ALICE)) == 1
+
+
+async def test_old_rows_are_sealed_again_with_the_newest_key(
+    store: Store, postgres: Postgres, keys: str, tmp_path: Path
+) -> None:
+    await store.keep([said(store)])
+    rotated = Store(postgres, await asyncio.to_thread(vault_of, new_key_file(keys), tmp_path))
+    assert await rotated.reseal() == 1
+    assert await rotated.reseal() == 0
+    assert (await rotated.messages(ALICE))[0].body == "Une question ?"
