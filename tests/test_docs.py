@@ -11,8 +11,12 @@ from pydantic import BaseModel
 
 from ai_core.app import create_api, open_state
 from ai_core.settings import Settings as AiCoreSettings
+from mail_service.settings import Settings as MailSettings
+from shared.settings import StrictSettings
+from telegram_service.settings import Settings as TelegramSettings
 
 ROOT = Path(__file__).resolve().parents[1]
+SERVICES = [AiCoreSettings, TelegramSettings, MailSettings]
 
 
 def variables(model: type[BaseModel], prefix: str) -> set[str]:
@@ -26,9 +30,9 @@ def variables(model: type[BaseModel], prefix: str) -> set[str]:
     return names
 
 
-@pytest.mark.parametrize("settings", [AiCoreSettings])
+@pytest.mark.parametrize("settings", SERVICES)
 def test_the_example_environment_has_every_setting_and_no_other(
-    settings: type[AiCoreSettings],
+    settings: type[StrictSettings],
 ) -> None:
     prefix = str(settings.model_config["env_prefix"])
     example = ROOT / "deploy" / "env" / f"{prefix.lower().rstrip('_')}.env.example"
@@ -37,12 +41,10 @@ def test_the_example_environment_has_every_setting_and_no_other(
     assert written == variables(settings, prefix)
 
 
-@pytest.mark.parametrize("settings", [AiCoreSettings])
-def test_every_setting_has_a_reader(settings: type[AiCoreSettings]) -> None:
+@pytest.mark.parametrize("settings", SERVICES)
+def test_every_setting_has_a_reader(settings: type[StrictSettings]) -> None:
     package = str(settings.__module__).partition(".")[0]
-    code = "\n".join(
-        path.read_text() for path in (ROOT / package).rglob("*.py") if path.name != "settings.py"
-    )
+    code = "\n".join(path.read_text() for path in (ROOT / package).rglob("*.py"))
 
     def unread(model: type[BaseModel]) -> set[str]:
         names = {name for name in model.model_fields if not re.search(rf"\.{name}\b", code)}
