@@ -14,7 +14,7 @@ from enum import StrEnum
 
 import phonenumbers
 from stdnum import iban, luhn
-from stdnum.fr import nif, nir
+from stdnum.fr import nif, nir, siret
 
 
 class Kind(StrEnum):
@@ -30,6 +30,7 @@ class Kind(StrEnum):
     IP_ADDRESS = "ip_address"
     BIRTH_DATE = "birth_date"
     POSTAL_ADDRESS = "postal_address"
+    SIRET = "siret"
 
 
 @dataclass(frozen=True)
@@ -138,6 +139,18 @@ def _read_nir(match: re.Match[str]) -> _Reading | None:
 
 def _read_named_nir(match: re.Match[str]) -> _Reading:
     return _Reading(_letters_and_digits(match["value"])[:13], match.end("value"))
+
+
+# Nine digits of the business, five of its establishment (INSEE). A sole trader's names a person.
+_SIRET = re.compile(
+    rf"(?<![0-9A-Za-z])(?<![0-9]{_GAP})[0-9]{{3}}(?P<gap>{_GAP}?)[0-9]{{3}}(?P=gap)[0-9]{{3}}"
+    rf"{_GAP}?[0-9]{{5}}(?![0-9])"
+)
+
+
+def _read_siret(match: re.Match[str]) -> _Reading | None:
+    number = _letters_and_digits(match[0])
+    return _Reading(number, match.end()) if siret.is_valid(number) else None
 
 
 # Visa, Mastercard, American Express, Discover, JCB, UnionPay and Maestro, ISO/IEC 7812. Fourteen
@@ -335,6 +348,7 @@ _RULES = (
     _Rule(Kind.IBAN, _IBAN, _read_iban),
     _Rule(Kind.NIR, _NIR, _read_nir),
     _Rule(Kind.NIR, _NIR_NAMED, _read_named_nir, ("sécu", "secu", "nir", "social security")),
+    _Rule(Kind.SIRET, _SIRET, _read_siret),
     _Rule(Kind.CARD, _CARD, _read_card),
     _Rule(Kind.PHONE, _PHONE_ABROAD, _read_phone_abroad),
     _Rule(Kind.PHONE, _PHONE_IN_FRANCE, _read_phone_in_france),

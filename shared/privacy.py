@@ -1,15 +1,15 @@
 """Personal data in French and English text: find it, replace it by labels, put it back.
 
 Found: e-mail addresses, telephone numbers, social security numbers (NIR, Corsica included), IBANs,
-payment cards, French tax numbers, IP addresses; after their own words only ("né le", "passeport
-n°"): dates of birth and identity documents; postal addresses that carry street, postcode and town.
-A number is taken on its check digits or its usual grouping, so a typing slip in a NIR or in a
-telephone number does not hide it, but one in an IBAN or in a card does.
+payment cards, French tax numbers, SIRET, IP addresses; after their own words only ("né le",
+"passeport n°"): dates of birth and identity documents; postal addresses that carry street, postcode
+and town. A number is taken on its check digits or its usual grouping, so a typing slip in a NIR or
+in a telephone number does not hide it, but one in an IBAN or in a card does.
 
 Not found, because no pattern can without mistaking the law for a person: names, employers, places,
 addresses without a postcode, health, union membership, vehicle plates, France Travail and staff
 numbers, nine-digit telephone numbers without their 0, addresses spelt out ("jean at example").
-Left on purpose: SIREN and SIRET (companies), 08 and short numbers (public services).
+Left on purpose: SIREN (amounts look the same), 08 and short numbers (public services).
 
 Time grows with the length of the text and no faster; whoever calls caps that length, and takes
 `shared.plain_text.without_invisible` first.
@@ -38,6 +38,7 @@ LABELS: Mapping[Kind, str] = {
     Kind.IP_ADDRESS: "IP",
     Kind.BIRTH_DATE: "NAISSANCE",
     Kind.POSTAL_ADDRESS: "ADRESSE",
+    Kind.SIRET: "SIRET",
 }
 
 

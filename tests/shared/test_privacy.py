@@ -116,7 +116,7 @@ LAW = [
     "du 01/02/2023 au 03/04/2024, puis 01 02 24 03 04 24",
     "35 heures 00 minutes, 218 jours, 1 607 h, 12:30:45",
     "2024-01-02T03:04:05.123456Z",
-    "SIREN 732 829 320, SIRET 732 829 320 00074 ou 36252187900034, TVA FR 83 404833048",
+    "SIREN 732 829 320, TVA FR 83 404833048, 732 829 320 00075 et 36252187900035",
     "appelez le 3939, le 0 806 000 126 ou le 08 00 12 34 56",
     "l'article 4.2.1.3 de l'accord, section 12.31.5.6, produit 10.51.30.30",
     "la créance née le 12 mars 2020 et le litige né le 3/4/2021",
@@ -192,9 +192,14 @@ SIRET = st.builds(
 )
 
 
+@given(SIRET)
+def test_a_siret_is_masked_however_it_is_grouped(number: str) -> None:
+    assert mask(f"mon SIRET est {number}.").text == "mon SIRET est <SIRET_1>."
+
+
 @given(
     st.lists(
-        st.one_of(ARTICLE, AMOUNT, DAY_WRITTEN, DURATION, IDCC, APPEAL, SIRET),
+        st.one_of(ARTICLE, AMOUNT, DAY_WRITTEN, DURATION, IDCC, APPEAL, SIREN),
         min_size=1,
         max_size=8,
     ),
