@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from datetime import date
 
+from shared.days import written_day
 from shared.languages import Language
 from shared.texts import Texts
 
@@ -18,22 +19,6 @@ _THANKS = re.compile(
     r"(?:merci|thanks|thank you|thx)(?:\W+(?:beaucoup|bien|infiniment|a lot|so much|very much"
     r"|pour (?:tout|votre (?:aide|réponse))|à vous|au revoir|bonne (?:journée|soirée)))*\W*",
     re.IGNORECASE,
-)
-
-
-MONTHS = (
-    "janvier",
-    "février",
-    "mars",
-    "avril",
-    "mai",
-    "juin",
-    "juillet",
-    "août",
-    "septembre",
-    "octobre",
-    "novembre",
-    "décembre",
 )
 
 
@@ -85,11 +70,3 @@ class Wording:
             version = self._texts.say("corpus_date", language, day=published)
         lines.append(f"{version} {self.notice(language)}")
         return "\n\n".join(lines)
-
-
-def written_day(day: date, language: Language) -> str:
-    """Return a day as it is written in a sentence."""
-    if language == "en":
-        return f"{day.day} {day:%B} {day.year}"
-    first = "1er" if day.day == 1 else str(day.day)
-    return f"{first} {MONTHS[day.month - 1]} {day.year}"

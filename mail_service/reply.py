@@ -7,7 +7,7 @@ model. No remote content. The bytes made here are the ones that are sent, or non
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from email.headerregistry import Address as HeaderAddress
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -28,6 +28,7 @@ from mail_service.rules.ours import LOOP_FIELD
 from mail_service.store import Kind, Outgoing
 from shared.ai_api import ChatReply, Citation
 from shared.clock import PARIS
+from shared.days import written_day
 from shared.languages import Language
 from shared.texts import Texts
 from shared.vault import Vault
@@ -45,20 +46,6 @@ MAX_SUBJECT = 200
 MAX_REFERENCES = 20
 QUOTED_LINES = 30
 TEXT_WIDTH = 76
-MONTHS = [
-    "janvier",
-    "février",
-    "mars",
-    "avril",
-    "mai",
-    "juin",
-    "juillet",
-    "août",
-    "septembre",
-    "octobre",
-    "novembre",
-    "décembre",
-]
 SIGNED_FIELDS = (
     b"from to subject date message-id in-reply-to references auto-submitted mime-version "
     b"content-type"
@@ -159,7 +146,7 @@ class Composer:
             if contact
             else None,
             files=self.unread_files(mail.attachments, language),
-            corpus_date=say("corpus_date", day=said_day(reply.corpus_date, language))
+            corpus_date=say("corpus_date", day=written_day(reply.corpus_date, language))
             if reply.corpus_date
             else "",
             notice=say("ai_notice_reviewed" if reviewed else "ai_notice"),
@@ -270,7 +257,7 @@ class Composer:
                 "title": _title(source),
                 "url": source.url,
                 "in_force": self._texts.say(
-                    "in_force", language, day=said_day(source.in_force_since, language)
+                    "in_force", language, day=written_day(source.in_force_since, language)
                 )
                 if source.in_force_since
                 else "",
@@ -296,18 +283,11 @@ def plain_name(name: str) -> str:
     return stripped if len(stripped) <= MAX_NAME and PLAIN_NAME.fullmatch(stripped) else ""
 
 
-def said_day(day: date, language: Language) -> str:
-    """Return a date in words."""
-    if language == "fr":
-        return f"{'1er' if day.day == 1 else day.day} {MONTHS[day.month - 1]} {day.year}"
-    return f"{day.day} {day:%B} {day.year}"
-
-
 def said_date_field(value: str, language: Language) -> str:
     """Return the day of a Date field in words; empty when it cannot be read."""
     try:
         moment = parsedate_to_datetime(value)
-        return said_day(moment.astimezone(PARIS).date(), language)
+        return written_day(moment.astimezone(PARIS).date(), language)
     except (ValueError, TypeError, OverflowError, IndexError):
         return ""
 

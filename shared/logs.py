@@ -56,6 +56,7 @@ def set_up_logs(service: str, level: str = "info", stream: TextIO = sys.stdout) 
             ],
         )
     )
+    lines.setLevel(number)  # some libraries set their own loggers to debug
     logging.root.handlers = [lines]
     logging.root.setLevel(number)
     for noisy in ("uvicorn.access", "httpx2", "httpcore2"):
