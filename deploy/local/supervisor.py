@@ -73,14 +73,14 @@ def main(arguments: list[str]) -> int:
     """Run until SIGINT or SIGTERM; return the exit status."""
     parser = argparse.ArgumentParser(prog="./neo run", description="Run the services here.")
     parser.add_argument(
-        "--only", default="ai", metavar="SERVICE,…", help=f"of {', '.join(SERVICES)} (default ai)"
+        "--only", metavar="SERVICE,…", help=f"of {', '.join(SERVICES)} (default: all)"
     )
     parser.add_argument("--port", type=int, default=8000, help="of ai_core (default 8000)")
     parser.add_argument(
         "--rate-limits", action="store_true", help="give the inference key everyday limits"
     )
     options = parser.parse_args(arguments)
-    chosen = options.only.split(",")
+    chosen = options.only.split(",") if options.only else with_free_ports(SERVICES)
     if not set(chosen) <= set(SERVICES):
         parser.error(f"--only takes {', '.join(SERVICES)}")
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
@@ -139,11 +139,27 @@ def start_ai(stack: ExitStack, url: str, port: int, *, rate_limits: bool) -> lis
     return watches
 
 
+def with_free_ports(services: Mapping[str, int]) -> list[str]:
+    """Return ai, whose port can be chosen, and those others whose port nothing uses."""
+    chosen = []
+    for name, port in services.items():
+        if name == "ai" or not in_use(port):
+            chosen.append(name)
+        else:
+            say(f"port {port} is in use: {name} is left out")
+    return chosen
+
+
 def need_port(port: int) -> None:
     """Raise CannotRun when something listens on a loopback port already."""
+    if in_use(port):
+        raise CannotRun(f"port {port} is in use; stop what uses it, or see ./neo run --help")
+
+
+def in_use(port: int) -> bool:
+    """Tell whether something listens on a loopback port."""
     with socket.socket() as probe:
-        if probe.connect_ex(("127.0.0.1", port)) == 0:
-            raise CannotRun(f"port {port} is in use; stop what uses it, or see ./neo run --help")
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def begin(stack: ExitStack, part: Part) -> Watch:
