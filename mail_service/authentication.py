@@ -1,10 +1,9 @@
 """Is the sender who the From line says? `pass`, `fail` or `unknown`.
 
 First source: the topmost Authentication-Results (RFC 8601) of the one server we trust. Second,
-when asked for: our own DKIM verification and the DMARC policy of the sender's domain (RFC 7489).
-SPF is not checked here: it judges the connection, and we only see the mailbox afterwards; a
-trusted server's results include it. Alignment is stricter than relaxed DMARC, for want of a public
-suffix list: the signing domain must be the From domain or a parent of it.
+when asked for: our own DKIM and SPF checks and the DMARC policy of the sender's domain (RFC 7489).
+Alignment is stricter than relaxed DMARC, for want of a public suffix list: the domain that signs,
+or the envelope's, must be the From domain or a parent of it.
 """
 
 import asyncio
@@ -17,9 +16,10 @@ import dns.resolver
 
 from mail_service.message import Mail
 from mail_service.rules.desk import Verdict
+from mail_service.sender_policy import sender_policy_passes
 
 DNS_TIMEOUT_S = 5
-CHECK_TIMEOUT_S = 20.0
+CHECK_TIMEOUT_S = 30.0
 MAX_SIGNATURES = 5
 COMMENT = re.compile(r"\([^()]*\)")
 DMARC = re.compile(r"\bdmarc\s*=\s*(\w+)", re.IGNORECASE)
@@ -48,12 +48,17 @@ def trusted_verdict(mail: Mail, server: str) -> Verdict:
     return "unknown"
 
 
-async def own_verdict(mail: Mail, raw: bytes, find_text: FindText | None = None) -> Verdict:
-    """Verify signatures and policy ourselves; what takes too long is unknown."""
+async def own_verdict(
+    mail: Mail, raw: bytes, server: str = "", find_text: FindText | None = None
+) -> Verdict:
+    """Verify signatures and policy ourselves; what takes too long is unknown.
+
+    `server` is the one that took the mail from its sender; without it SPF is not checked.
+    """
     ask = find_text or find_txt
     try:
         async with asyncio.timeout(CHECK_TIMEOUT_S):
-            return await asyncio.to_thread(_verify, mail, raw, ask)
+            return await asyncio.to_thread(_verify, mail, raw, server, ask)
     except TimeoutError:
         return "unknown"
 
@@ -67,8 +72,16 @@ def find_txt(name: bytes) -> bytes | None:
     return next((b"".join(record.strings) for record in answer), None)
 
 
-def _verify(mail: Mail, raw: bytes, ask: FindText) -> Verdict:
+def _verify(mail: Mail, raw: bytes, server: str, ask: FindText) -> Verdict:
     domain = mail.sender.domain
+    if _signed(mail, raw, domain, ask) or (server and sender_policy_passes(mail, server)):
+        return "pass"
+    record = ask(f"_dmarc.{domain}".encode()) or b""
+    policy = POLICY.search(record) if record.startswith(b"v=DMARC1") else None
+    return "fail" if policy and policy[1].lower() != b"none" else "unknown"
+
+
+def _signed(mail: Mail, raw: bytes, domain: str, ask: FindText) -> bool:
     signatures = mail.all("dkim-signature")[:MAX_SIGNATURES]
     verifier = dkim.DKIM(raw)
     for number, signature in enumerate(signatures):
@@ -76,12 +89,10 @@ def _verify(mail: Mail, raw: bytes, ask: FindText) -> Verdict:
         if signer and f".{domain}".endswith(f".{signer[1].lower()}") and "." in signer[1]:
             try:
                 if verifier.verify(idx=number, dnsfunc=lambda name, timeout=5: ask(name)):
-                    return "pass"
+                    return True
             except (dkim.DKIMException, ValueError, IndexError):
                 continue
-    record = ask(f"_dmarc.{domain}".encode()) or b""
-    policy = POLICY.search(record) if record.startswith(b"v=DMARC1") else None
-    return "fail" if policy and policy[1].lower() != b"none" else "unknown"
+    return False
 
 
 def _from_matches(results: str, domain: str) -> bool:

@@ -143,7 +143,9 @@ class Pipeline:
             verdict = trusted_verdict(mail, authentication.server)
             if verdict != "unknown":
                 return verdict
-        return await own_verdict(mail, raw) if authentication.dns else "unknown"
+        if not authentication.dns:
+            return "unknown"
+        return await own_verdict(mail, raw, authentication.received_by)
 
     async def _findings(
         self, work: Work, mail: Mail, verdict: Verdict, thread: Thread, composer: Composer

@@ -109,7 +109,15 @@ class AuthenticationSettings(Section):
     server: str = Field(
         default="", description="authserv-id of the server whose Authentication-Results we trust."
     )
-    dns: bool = Field(default=False, description="Without it, verify DKIM and DMARC ourselves.")
+    dns: bool = Field(
+        default=False,
+        description="Where that server says nothing, verify DKIM and DMARC ourselves.",
+    )
+    received_by: str = Field(
+        default="",
+        description="The server that takes our mail from outside, as it signs its Received lines; "
+        "with it SPF is verified too.",
+    )
     required: bool = Field(default=False, description="Quarantine what is not authenticated.")
 
 

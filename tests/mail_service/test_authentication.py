@@ -84,5 +84,5 @@ async def test_our_own_check_asks_for_an_aligned_signature(
     raw = signed(key, domain)
     if alter:
         raw = raw.replace("préavis".encode(), b"salaire").replace(b"CDI", b"CDD")
-    found = await own_verdict(read_mail(raw), raw, records(key, policy).get)
+    found = await own_verdict(read_mail(raw), raw, find_text=records(key, policy).get)
     assert found == expected
