@@ -23,7 +23,7 @@ from mail_service.metrics import MailMetrics
 from mail_service.question import question_of
 from mail_service.reading import ReadingRoom
 from mail_service.reply import Composer, clean_subject
-from mail_service.rights import wants_erasure
+from mail_service.rights import copy_of, wants_copy, wants_erasure
 from mail_service.rules import Finding, reasons_not_to_answer
 from mail_service.rules.desk import Desk, Verdict
 from mail_service.rules.quotas import all_must_wait
@@ -41,6 +41,7 @@ from shared.privacy import unmask
 log = structlog.get_logger()
 
 RETRY_S = (10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0)
+MAX_COPIED = 500
 MAX_ATTEMPTS = 300
 """With a pause of 10 minutes this is two days: then a person looks at it."""
 IDLE_S = 2.0
@@ -135,6 +136,8 @@ class Pipeline:
             return _refusal(findings)
         if wants_erasure(mail):
             return await self._erase(work, mail, verdict)
+        if wants_copy(mail):
+            return await self._send_copy(work, mail, verdict)
         return await self._answer(work, mail, thread, composer)
 
     async def _verdict(self, mail: Mail, raw: bytes) -> Verdict:
@@ -201,6 +204,22 @@ class Pipeline:
         await self._store.announce_erasure(work.id, work.mailbox, letter)
         await self._store.erase(mails, "asked by mail")
         return Outcome("erased", "asked by mail")
+
+    async def _send_copy(self, work: Work, mail: Mail, verdict: Verdict) -> Outcome:
+        """Send a person all we keep of what they wrote, if it is really that person who asks."""
+        if verdict != "pass":
+            return Outcome("quarantined", "copy:not-authenticated")
+        composer = self._boxes[work.mailbox].composer
+        language, now = language_of(mail.text), self._clock.now()
+        known = (await self._store.find_person(mail.sender.address))[:MAX_COPIED]
+        files = [await self._store.file(mail_id) for mail_id in known]
+        content = await asyncio.to_thread(copy_of, mail.sender.address, files, now)
+        notice = composer.notice("copied", language, now, count=len(files))
+        answer = composer.answer(mail, notice, language)
+        letter = await asyncio.to_thread(
+            composer.write, mail, work.id, "reply", answer, language, now, content
+        )
+        return Outcome("answered", "copy asked by mail", outgoing=letter)
 
     async def _answer(self, work: Work, mail: Mail, thread: Thread, composer: Composer) -> Outcome:
         language = language_of(f"{mail.subject}\n{mail.text}")

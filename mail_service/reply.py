@@ -183,8 +183,12 @@ class Composer:
         answer: Answer,
         language: Language,
         now: datetime,
+        copied: bytes = b"",
     ) -> Outgoing:
-        """Return the letter, frozen. Raises NotWritable when the sender cannot be written to."""
+        """Return the letter, frozen; `copied` goes along as a JSON file.
+
+        Raises NotWritable when the sender cannot be written to.
+        """
         if not mail.sender.can_be_written_to:
             raise NotWritable
         letter = EmailMessage(policy=SMTP)
@@ -196,6 +200,9 @@ class Composer:
         html = self._html_template.render(facts)
         letter.set_content(_wrapped(text), cte="quoted-printable")
         letter.add_alternative(self._inliner.inline(html), "html", cte="quoted-printable")
+        if copied:
+            name = self._texts.say("copy_file_name", language)
+            letter.add_attachment(copied, "application", "json", filename=name)
         content = letter.as_bytes()
         if self._head.signer:
             content = self._head.signer.sign(content)

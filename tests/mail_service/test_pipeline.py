@@ -1,5 +1,6 @@
 """Letters on their way through the real ledger to a real relay."""
 
+import json
 from datetime import timedelta
 
 import asyncpg
@@ -278,6 +279,33 @@ async def test_erasure_is_not_done_for_a_sender_who_may_be_somebody_else(
         await neo.answer(raw_letter())
         ask = raw_letter("x", subject="EFFACER MES DONNÉES", message_id="<e@x.example>")
         assert (await neo.answer(ask)).entry.reason == "erasure:not-authenticated"
+
+
+async def test_a_copy_asked_by_authenticated_mail_comes_as_a_file(
+    store: Store, vault: Vault, clock: StoppedClock
+) -> None:
+    async with house(store, vault, clock) as neo:
+        await neo.answer(raw_letter(Authentication_Results=PASS))
+        ask = raw_letter(
+            "Merci", subject="Re: Mes données", message_id="<e@personne.example>",
+            Authentication_Results=PASS,
+        )  # fmt: skip
+        assert (await neo.answer(ask)).entry.state == "answered"
+        (file,) = neo.relay.received[-1].mail.iter_attachments()
+        assert file.get_filename() == "mes-donnees.json"
+        copied = json.loads(str(file.get_content(), "utf-8"))
+        assert copied["address"] == "camille@personne.example"
+        (kept,) = [each for each in copied["mails"] if each["answer"]]
+        assert kept["text"].strip() == QUESTION
+
+
+async def test_a_copy_is_not_sent_to_a_sender_who_may_be_somebody_else(
+    store: Store, vault: Vault, clock: StoppedClock
+) -> None:
+    async with house(store, vault, clock) as neo:
+        await neo.answer(raw_letter())
+        ask = raw_letter("x", subject="MY DATA", message_id="<e@x.example>")
+        assert (await neo.answer(ask)).entry.reason == "copy:not-authenticated"
 
 
 async def test_a_mail_without_a_question_gets_a_polite_word(
