@@ -28,6 +28,7 @@ RETRY_AFTER_S = 30.0
 UID = re.compile(rb"\bUID (\d+)", re.IGNORECASE)
 SIZE = re.compile(rb"\bRFC822\.SIZE (\d+)", re.IGNORECASE)
 UID_VALIDITY = re.compile(rb"\bUIDVALIDITY (\d+)", re.IGNORECASE)
+HIGHEST_CHANGE = re.compile(rb"\bHIGHESTMODSEQ (\d+)", re.IGNORECASE)
 PERMANENT = re.compile(rb"\bPERMANENTFLAGS \(([^)]*)\)", re.IGNORECASE)
 
 for name in ("aioimaplib", "aioimaplib.aioimaplib"):
@@ -96,6 +97,7 @@ class ImapMailbox:
         self._settings = settings
         self._lost = asyncio.Event()
         self._client: IMAP4 | None = None
+        self._all_done_at: int | None = None
 
     async def connect(self) -> None:
         """Connect and log in. Raises MailboxLost, or LoginRefused when the server says NO."""
@@ -127,9 +129,18 @@ class ImapMailbox:
         return Folder(int(validity[1]), rb"\*" in words or DONE.lower().encode() in words)
 
     async def undone(self) -> list[int]:
-        """Return the UIDs that do not bear our keyword."""
+        """Return the UIDs that do not bear our keyword.
+
+        Where the server counts its changes (CONDSTORE, RFC 7162) and has counted none since nothing
+        was undone, it is spared the search.
+        """
         await self._call(self._imap.noop())  # lets the server show what came meanwhile
-        return await self._search("UNKEYWORD", DONE)
+        change = await self._highest_change()
+        if change is not None and change == self._all_done_at:
+            return []
+        uids = await self._search("UNKEYWORD", DONE)
+        self._all_done_at = None if uids else change
+        return uids
 
     async def all_uids(self) -> list[int]:
         """Return every UID."""
@@ -210,6 +221,14 @@ class ImapMailbox:
     @property
     def _timeout(self) -> float:
         return self._settings.timeout_s
+
+    async def _highest_change(self) -> int | None:
+        if not self._imap.has_capability("CONDSTORE"):
+            return None
+        folder = quoted(self._settings.folder)
+        lines = await self._call(self._imap.status(folder, "(HIGHESTMODSEQ)"))
+        found = HIGHEST_CHANGE.search(b"\n".join(lines))
+        return int(found[1]) if found else None
 
     async def _search(self, *criteria: str) -> list[int]:
         lines = await self._call(self._imap.uid_search(*criteria, charset=None))

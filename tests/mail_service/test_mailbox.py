@@ -5,6 +5,8 @@ import time
 from collections.abc import Awaitable, Callable
 
 import pytest
+from aioimaplib import IMAP4
+from aioimaplib.aioimaplib import Response
 from pydantic import SecretStr
 
 from deploy.local.dovecot import Dovecot
@@ -43,6 +45,29 @@ async def test_a_mail_somebody_read_is_still_undone(
     mailbox = await opened(imap)
     await other_client.append("INBOX", raw_letter())
     assert await mailbox.undone() == [1]
+    await mailbox.close()
+
+
+async def test_an_unchanged_folder_is_not_searched_again(
+    imap: ImapSettings, other_client: ImapMailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searched: list[str] = []
+    search = IMAP4.uid_search
+
+    async def counted(client: IMAP4, *criteria: str, **options: str | None) -> Response:
+        searched.append(criteria[0])
+        return await search(client, *criteria, **options)
+
+    monkeypatch.setattr(IMAP4, "uid_search", counted)
+    mailbox = await opened(imap)
+    assert [await mailbox.undone() for _ in range(3)] == [[], [], []]
+    assert len(searched) == 1
+    await other_client.append("INBOX", raw_letter())
+    assert await mailbox.undone() == [1]
+    assert await mailbox.undone() == [1]
+    await mailbox.mark_done([1])
+    assert [await mailbox.undone() for _ in range(3)] == [[], [], []]
+    assert len(searched) == 4
     await mailbox.close()
 
 
