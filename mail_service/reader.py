@@ -1,8 +1,8 @@
 """The child process that reads mail: `python -m mail_service.reader MEMORY_MIB`.
 
 Takes a mail per frame (length, bytes) on standard input and answers a frame of JSON. Hostile mail
-can kill it or make it loop; it can write no file, leave no core, and holds no secret. What is not
-closed to it: the network (a container or a systemd unit does that).
+can kill it or make it loop; it can reach nobody, start no program, write no file, leave no core,
+and holds no secret.
 """
 
 import resource
@@ -13,6 +13,7 @@ from typing import BinaryIO
 from pydantic import TypeAdapter
 
 from mail_service.message import Mail, read_mail
+from shared.confinement import confine
 
 LENGTH = struct.Struct(">I")
 MAILS = TypeAdapter(Mail)
@@ -24,6 +25,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    confine()
     while (raw := read_frame(sys.stdin.buffer)) is not None:
         answer = MAILS.dump_json(read_mail(raw))
         sys.stdout.buffer.write(LENGTH.pack(len(answer)) + answer)

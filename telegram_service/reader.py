@@ -1,8 +1,8 @@
 """The child process that reads one document: `python -m telegram_service.reader pdf|docx|txt`.
 
 The file comes on standard input, its text leaves on standard output. A hostile file can make this
-process fail, loop or grow: it has little memory and time, writes no file, and holds no secret. The
-network is not closed to it: a container or a systemd unit does that.
+process fail, loop or grow: it has little memory and time, reaches nobody, starts no program, writes
+no file, and holds no secret.
 """
 
 import io
@@ -10,6 +10,8 @@ import resource
 import sys
 import zipfile
 from collections.abc import Callable, Mapping
+
+from shared.confinement import confine
 
 MEMORY_BYTES = 768 * 1024 * 1024
 CPU_S = 8
@@ -25,6 +27,7 @@ def main() -> int:
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    confine()
     text = READERS[sys.argv[1]](sys.stdin.buffer.read()).replace("\x00", "").strip()
     sys.stdout.buffer.write(text[: MOST_CHARACTERS + 1].encode("utf-8", "replace"))
     return 0 if text else UNREADABLE
