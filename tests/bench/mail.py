@@ -31,11 +31,12 @@ from mail_service.rules import reasons_not_to_answer
 from mail_service.rules.desk import Desk
 from mail_service.settings import ImapSettings
 from mail_service.store import Store
-from mail_service.testing import relay
+from mail_service.testing import relay, wire
 from shared.clock import SystemClock
 from shared.postgres import Postgres
 from shared.scripted_ai import ScriptedAi
 from shared.vault import Vault
+from tests.bench._mail_faults import Post, imap_faults, paced, polling, stop, through
 from tests.loopback import served
 from tests.mail_service.crashes import crash_through, environment, worker
 from tests.mail_service.crashing_worker import POINTS
@@ -45,6 +46,7 @@ HUMAN_MAILS = Path(__file__).parent / "human_mails.txt"
 MIGRATIONS = Path("mail_service/migrations").resolve()
 LAG_PROBE_S = 0.005
 ONE_BY_ONE = 30
+PER_HOUR = 120
 DESK = Desk(addresses=frozenset({US}), is_our_message_id=lambda _name: False)
 ROBOT_RULES = {"ours", "bounce", "out_of_office", "automatic", "bulk", "robot"}
 
@@ -58,6 +60,11 @@ def main() -> None:
     parser.add_argument("--bounces", type=Path, help="folder of bounces")
     parser.add_argument("--kills", type=int, default=0, help="kills at each of the eight points")
     parser.add_argument("--letters", type=int, default=0, help="letters for the throughput")
+    parser.add_argument("--backlog", type=int, default=0, help="letters there before the worker")
+    parser.add_argument("--faults", action="store_true", help="what a failing IMAP server costs")
+    parser.add_argument("--postgres-down", type=float, default=0, metavar="SECONDS")
+    parser.add_argument("--paced", type=int, default=0, help="letters brought at 120 an hour")
+    parser.add_argument("--polling", type=int, default=0, help="letters to a server without IDLE")
     parser.add_argument("--ai", default="", help="address of an ai_core; else a stand-in")
     parser.add_argument("--ai-key", default="")
     options = parser.parse_args()
@@ -79,7 +86,27 @@ async def measure(options: argparse.Namespace) -> dict[str, object]:
         figures["throughput"] = await with_servers(
             lambda rig: throughput(rig, options.letters, options.ai, options.ai_key)
         )
+    for name, measured in _with_faults(options).items():
+        figures[name] = await with_servers(measured)
     return figures
+
+
+def _with_faults(
+    options: argparse.Namespace,
+) -> dict[str, Callable[["Rig"], Awaitable[dict[str, object]]]]:
+    """Return the measurements of faults and paces that were asked for."""
+    asked: dict[str, Callable[[Rig], Awaitable[dict[str, object]]]] = {}
+    if options.backlog:
+        asked["backlog"] = lambda rig: backlog(rig, options.backlog)
+    if options.faults:
+        asked["faults"] = faults
+    if options.postgres_down:
+        asked["postgres_down"] = lambda rig: postgres_down(rig, options.postgres_down)
+    if options.paced:
+        asked["paced"] = lambda rig: pace(rig, options)
+    if options.polling:
+        asked["polling"] = lambda rig: poll(rig, options.polling)
+    return asked
 
 
 async def reading(folder: Path) -> dict[str, object]:
@@ -159,6 +186,7 @@ class Rig:
     def __init__(self, folder: Path, dovecot: Dovecot, postgres: PostgresServer) -> None:
         self.folder = folder
         self.dovecot = dovecot
+        self.postgres = postgres
         self.postgres_url = postgres.url()
         self.imap = ImapSettings(
             host="127.0.0.1",
@@ -206,6 +234,70 @@ async def crashes(rig: Rig, kills: int) -> dict[str, object]:
         started = time.monotonic()
         toll = await crash_through(list(POINTS) * kills, settings, rig.imap, sink, store)
         return {**asdict(toll), "seconds": round(time.monotonic() - started)}
+
+
+async def backlog(rig: Rig, letters: int) -> dict[str, object]:
+    """Start the worker before a full mailbox."""
+    async with AsyncExitStack() as stack:
+        post, settings = await _post(rig, stack, rig.imap)
+        await post.bring(letters)
+        process = await worker(settings)
+        stack.push_async_callback(stop, process)
+        return await post.toll(await post.answered())
+
+
+async def faults(rig: Rig) -> dict[str, object]:
+    """Let the IMAP server fail in four ways, one after the other."""
+    async with AsyncExitStack() as stack:
+        carried = await stack.enter_async_context(wire(rig.imap.port))
+        behind = rig.imap.model_copy(update={"port": carried.port})
+        post, settings = await _post(rig, stack, behind)
+        process = await worker(settings)
+        stack.push_async_callback(stop, process)
+        return await imap_faults(post, carried, rig.dovecot)
+
+
+async def postgres_down(rig: Rig, seconds: float) -> dict[str, object]:
+    """Stop the ledger's Postgres while letters come."""
+    async with AsyncExitStack() as stack:
+        post, settings = await _post(rig, stack, rig.imap)
+        process = await worker(settings)
+        stack.push_async_callback(stop, process)
+
+        async def lose() -> None:
+            await asyncio.to_thread(rig.postgres.stop)
+
+        async def find() -> None:
+            await asyncio.to_thread(rig.postgres.start)
+
+        return await through(post, lose, find, seconds)
+
+
+async def pace(rig: Rig, options: argparse.Namespace) -> dict[str, object]:
+    """Bring letters at 120 an hour."""
+    async with AsyncExitStack() as stack:
+        post, settings = await _post(rig, stack, rig.imap)
+        if options.ai:
+            settings |= {"MAIL_AI__URL": options.ai, "MAIL_AI__API_KEY": options.ai_key}
+        settings |= {"MAIL_IMAP__POLL_S": "30"}
+        process = await worker(settings)
+        stack.push_async_callback(stop, process)
+        return await paced(post, options.paced, PER_HOUR)
+
+
+async def poll(rig: Rig, letters: int) -> dict[str, object]:
+    """Look every 30 s into a mailbox whose server has no IDLE."""
+    async with AsyncExitStack() as stack:
+        return await polling(rig.imap, await _ledger(rig, stack), letters)
+
+
+async def _post(rig: Rig, stack: AsyncExitStack, imap: ImapSettings) -> tuple[Post, dict[str, str]]:
+    """Return a way to bring letters, and the settings of a worker that reads through `imap`."""
+    store = await _ledger(rig, stack)
+    ai_url = await stack.enter_async_context(served(ScriptedAi().app))
+    sink = await stack.enter_async_context(relay())
+    settings = environment(rig.folder, imap, sink.port, rig.postgres_url, ai_url)
+    return Post(rig.imap, store, sink), settings
 
 
 async def throughput(rig: Rig, letters: int, ai: str, ai_key: str) -> dict[str, object]:

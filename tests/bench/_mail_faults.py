@@ -1,0 +1,233 @@
+"""What mail_service does when its servers fail, and when letters come slowly or all at once.
+
+Each measurement brings letters while something is wrong, puts it right, and counts: seconds until
+every letter is in the ledger and answered, letters lost, letters answered twice.
+"""
+
+import asyncio
+import statistics
+import time
+from asyncio.subprocess import Process
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry
+
+from deploy.local.dovecot import Dovecot
+from mail_service.mailbox import ImapMailbox
+from mail_service.metrics import MailMetrics
+from mail_service.monitor import Monitor
+from mail_service.settings import ImapSettings, MailboxSettings, SmtpSettings
+from mail_service.store import Store
+from mail_service.testing import RecordingRelay, Wire
+from mail_service.wake import Wake
+from shared.clock import SystemClock
+from tests.mail_service.letters import US, raw_letter
+
+LOOK_EVERY_S = 0.05
+GIVE_UP_S = 900.0
+HELD_S = 8.0
+"""How long a fault lasts, unless it is said otherwise."""
+BEFORE, MEANWHILE, AFTER = 5, 5, 5
+"""Letters that come before, during and after a fault."""
+ENDED = ("reply_sent", "reply_unknown", "reply_failed")
+
+Fault = Callable[[], Awaitable[None]]
+
+
+@dataclass
+class Post:
+    """Letters brought to the mailbox, past whatever is wrong between it and the worker."""
+
+    imap: ImapSettings
+    store: Store
+    sink: RecordingRelay
+    brought: int = 0
+
+    async def bring(self, letters: int) -> None:
+        """Bring letters, each from another person."""
+        await self.append(range(self.brought + 1, self.brought + 1 + letters))
+        self.brought += letters
+
+    async def append(self, numbers: range) -> None:
+        """Put these letters into the mailbox, over a connection of their own."""
+        client = ImapMailbox(self.imap)
+        await client.connect()
+        for number in numbers:
+            await client.append("INBOX", letter(number))
+        await client.close()
+
+    async def answered(self) -> float:
+        """Return the seconds until every letter brought is answered, or GIVE_UP_S."""
+        started = time.monotonic()
+        while time.monotonic() - started < GIVE_UP_S:
+            counts = await self.store.counts()
+            if sum(counts.get(name, 0) for name in ENDED) >= self.brought:
+                break
+            await asyncio.sleep(LOOK_EVERY_S)
+        return time.monotonic() - started
+
+    async def toll(self, seconds: float) -> dict[str, object]:
+        """Return what a fault cost."""
+        counts = await self.store.counts()
+        ended = sum(counts.get(name, 0) for name in ENDED)
+        answers = Counter(str(one.mail["In-Reply-To"]) for one in self.sink.received)
+        return {
+            "letters": self.brought,
+            "back_s": round(seconds, 1),
+            "lost": self.brought - ended,
+            "twice": sum(number > 1 for number in answers.values()),
+        }
+
+
+async def through(post: Post, begin: Fault, end: Fault, held_s: float) -> dict[str, object]:
+    """Bring letters before, during and after a fault of `held_s`; time from its end."""
+    await post.bring(BEFORE)
+    await post.answered()
+    await begin()
+    await post.bring(MEANWHILE)
+    await asyncio.sleep(held_s)
+    await end()
+    started = time.monotonic()
+    await post.bring(AFTER)
+    await post.answered()
+    return await post.toll(time.monotonic() - started)
+
+
+async def imap_faults(post: Post, wire: Wire, dovecot: Dovecot) -> dict[str, object]:
+    """Reset the connection; let nothing through; restart the server badly; renumber the mailbox."""
+
+    async def nothing() -> None:
+        return None
+
+    async def linger() -> None:
+        await asyncio.to_thread(dovecot.stop_master_only)
+        await asyncio.to_thread(dovecot.start)
+
+    async def renumber() -> None:
+        await asyncio.to_thread(dovecot.forget_mail)
+        wire.cut()
+        await post.append(range(1, post.brought + 1))
+
+    async def cut() -> None:
+        wire.cut()
+
+    async def freeze() -> None:
+        wire.freeze()
+
+    async def thaw() -> None:
+        wire.thaw()
+
+    return {
+        "reset": await through(post, cut, nothing, 0.0),
+        "black_hole": await through(post, freeze, thaw, HELD_S),
+        "lingering_server": await through(post, linger, nothing, 0.0),
+        "uid_validity": await through(post, renumber, nothing, 0.0),
+    }
+
+
+async def paced(post: Post, letters: int, per_hour: float) -> dict[str, object]:
+    """Bring letters at an even pace; time each from its arrival to its answer at the relay."""
+    arrived: dict[str, float] = {}
+    left: dict[str, float] = {}
+    watching = asyncio.create_task(_watch(post.sink, left))
+    started = time.monotonic()
+    for number in range(letters):
+        await asyncio.sleep(max(0.0, started + number * 3600 / per_hour - time.monotonic()))
+        await post.bring(1)
+        arrived[f"<{post.brought}@faults.example>"] = time.monotonic()
+    await post.answered()
+    await asyncio.sleep(1.0)
+    watching.cancel()
+    waits = sorted(left[name] - at for name, at in arrived.items() if name in left)
+    return {
+        "letters": letters,
+        "per_hour": per_hour,
+        "answered": len(waits),
+        "p50_s": round(statistics.median(waits), 2),
+        "p99_s": round(waits[min(len(waits) - 1, int(len(waits) * 0.99))], 2),
+    }
+
+
+async def _watch(sink: RecordingRelay, left: dict[str, float]) -> None:
+    seen = 0
+    while True:
+        for one in sink.received[seen:]:
+            left[str(one.mail["In-Reply-To"])] = time.monotonic()
+            seen += 1
+        await asyncio.sleep(LOOK_EVERY_S)
+
+
+class DeafMailbox(ImapMailbox):
+    """A mailbox whose server has no IDLE: it is looked into every `poll_s`."""
+
+    async def wait(self, seconds: float) -> None:
+        """Wait all the time there is."""
+        await self._until_lost(seconds)
+
+
+async def polling(imap: ImapSettings, store: Store, letters: int) -> dict[str, object]:
+    """Time letters from their arrival at a server without IDLE to their row in the ledger."""
+    client = ImapMailbox(imap)
+    await client.connect()
+    waits = []
+    async with _watched(imap, store):
+        for number in range(letters):
+            before = sum((await store.counts()).values())
+            started = time.monotonic()
+            await client.append("INBOX", letter(1_000_000 + number))
+            await _grown(store, before)
+            waits.append(time.monotonic() - started)
+            await asyncio.sleep(number * 3.7 % 30)  # arrivals out of step with the polls
+    await client.close()
+    waits.sort()
+    return {"letters": letters, "p95_s": round(waits[int(len(waits) * 0.95)], 1)}
+
+
+async def _grown(store: Store, before: int) -> None:
+    for _ in range(int(GIVE_UP_S / LOOK_EVERY_S)):
+        if sum((await store.counts()).values()) > before:
+            return
+        await asyncio.sleep(LOOK_EVERY_S)
+
+
+@asynccontextmanager
+async def _watched(imap: ImapSettings, store: Store) -> AsyncIterator[None]:
+    async def connect(settings: ImapSettings) -> ImapMailbox:
+        mailbox = DeafMailbox(settings)
+        await mailbox.connect()
+        return mailbox
+
+    box = MailboxSettings(name="main", address=US, imap=imap, smtp=SmtpSettings())
+    monitor = Monitor(
+        box,
+        store,
+        Wake(None),
+        SystemClock(),
+        MailMetrics(CollectorRegistry()),
+        max_bytes=1_000_000,
+        connect=connect,
+    )
+    task = asyncio.create_task(monitor.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def stop(process: Process) -> None:
+    """End a worker."""
+    process.terminate()
+    await process.wait()
+
+
+def letter(number: int) -> bytes:
+    """Return a letter of its own."""
+    return raw_letter(
+        f"Bonjour, question {number} : quelle est la durée du préavis en cas de démission ?",
+        sender=f"personne{number}@p{number}.example",
+        message_id=f"<{number}@faults.example>",
+    )
