@@ -141,11 +141,12 @@ class Monitor:
 
         Returns the difference found; it is reported, because it should never be other than 0.
         """
+        uids = await mailbox.all_uids()  # first: what comes meanwhile is no difference
+        undone = set(await mailbox.undone()) if folder.keeps_keywords else set()
         seen = await self._store.seen(
             self._settings.name, self._settings.imap.folder, folder.uid_validity
         )
-        undone = set(await mailbox.undone()) if folder.keeps_keywords else set()
-        missing = [uid for uid in await mailbox.all_uids() if uid not in seen | undone]
+        missing = [uid for uid in uids if uid not in seen | undone]
         self._metrics.difference.labels(self._settings.name).set(len(missing))
         if missing:
             log.error("ledger lacks mails", mailbox=self._settings.name, count=len(missing))

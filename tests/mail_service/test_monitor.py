@@ -158,6 +158,23 @@ async def test_the_audit_finds_and_heals_what_was_marked_and_never_written(
         assert await ledger_holds(store, 2) == 2
 
 
+async def test_a_letter_that_comes_during_the_audit_is_no_difference(
+    imap: ImapSettings, store: Store, other_client: ImapMailbox
+) -> None:
+    class Busy(ImapMailbox):
+        async def undone(self) -> list[int]:
+            found = await super().undone()
+            await arrive(other_client, range(1))
+            return found
+
+    mailbox = Busy(imap)
+    await mailbox.connect()
+    folder = await mailbox.open()
+    async with watched(imap.model_copy(update={"folder": "Sent"}), store) as monitor:
+        assert await monitor.audit(mailbox, folder) == 0
+    await mailbox.close()
+
+
 @pytest.mark.parametrize(("folder", "found"), [("Sent", True), ("No such folder", False)])
 async def test_a_letter_in_doubt_is_looked_for_in_sent_and_copies_are_kept(
     imap: ImapSettings,
