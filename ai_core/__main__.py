@@ -1,11 +1,11 @@
-"""`python -m ai_core [serve | keys … | corpus …]`."""
+"""`python -m ai_core [serve | keys … | corpus … | model …]`."""
 
 import argparse
 import sys
 
 import uvicorn
 
-from ai_core import keys_command
+from ai_core import keys_command, models_command
 from ai_core.app import create_app
 from ai_core.knowledge import command as corpus_command
 from ai_core.settings import Settings
@@ -24,6 +24,7 @@ def main(arguments: list[str]) -> int:
     commands.add_parser("serve", help="answer over HTTP (the default)")
     keys_command.add_arguments(commands.add_parser("keys", help="API keys"))
     corpus_command.add_arguments(commands.add_parser("corpus", help="the law in service"))
+    models_command.add_arguments(commands.add_parser("model", help="the models"))
     chosen = parser.parse_args(arguments)
     try:
         return run(chosen, read_settings(Settings))
@@ -42,6 +43,8 @@ def run(chosen: argparse.Namespace, settings: Settings) -> int:
         return 0
     if chosen.command == "corpus":
         return corpus_command.run(chosen, settings.data_dir, SystemClock())
+    if chosen.command == "model":
+        return models_command.run(chosen, settings.models, settings.data_dir)
     return serve(settings)
 
 

@@ -24,6 +24,7 @@ from ai_core.answer import Answerer, Sources
 from ai_core.cache import AnswerCache, CacheMetrics
 from ai_core.clarification import Rule, read_rules
 from ai_core.conversations import Conversations
+from ai_core.dictation import Dictation
 from ai_core.engines.base import Engine
 from ai_core.engines.extractive import ExtractiveEngine
 from ai_core.gate import Gate, GateMetrics
@@ -35,20 +36,27 @@ from ai_core.knowledge.library import Library
 from ai_core.knowledge.shelf import Shelf
 from ai_core.law_source import LawSource
 from ai_core.limits import Limiter
-from ai_core.metrics import AnswerMetrics, CorpusMetrics
-from ai_core.pool import ModelPool
+from ai_core.metrics import AnswerMetrics, CorpusMetrics, QuestionMetrics, SchedulerMetrics
+from ai_core.model_metrics import ModelCollector
+from ai_core.opening import open_engine
+from ai_core.pool import ModelPool, open_pool
 from ai_core.prompts import Prompts
-from ai_core.registry import Registry
-from ai_core.routes import chat, generate, health, knowledge, models
+from ai_core.routes import chat, generate, health, knowledge, models, openai
 from ai_core.routes.deps import API
 from ai_core.routes.desk import Desk
-from ai_core.routes.express import Express
+from ai_core.routes.dialects import OPENAI, error_document
+from ai_core.routes.express import Endpoint, Express
 from ai_core.routes.page import page_router
-from ai_core.settings import Settings
+from ai_core.scheduler import Scheduler
+from ai_core.seat import Opener as ModelOpener
+from ai_core.settings import AnswerSettings, Settings
+from ai_core.vectors import Embedder
 from ai_core.wording import Wording
 from shared.clock import Clock, SystemClock
 from shared.redis_link import RedisLink
 from shared.texts import Texts
+from shared.tracing import tracing_of
+from shared.vitals import Vitals
 from shared.web import Edge, HttpMetrics, speak_errors
 
 HERE = Path(__file__).parent
@@ -64,15 +72,19 @@ class State(TypedDict):
     """What lives as long as the app, as routes ask for it."""
 
     gate: Gate
+    embedder: Embedder
     desk: Desk
     inquiries: Inquiries
     library: LawSource
     pool: ModelPool
     conversations: Conversations
     health: Health
-    registry: CollectorRegistry
+    vitals: Vitals
     clock: Clock
 
+
+DIALECTS = {OPENAI: error_document}
+"""How errors are written under which addresses; elsewhere as RFC 9457 says."""
 
 Opener = Callable[[Settings, CollectorRegistry], AbstractAsyncContextManager[State]]
 
@@ -92,9 +104,10 @@ class Words:
     clarifications: tuple[Rule, ...]
 
     @classmethod
-    def read(cls) -> "Words":
+    def read(cls, settings: AnswerSettings) -> "Words":
         """Read them all."""
-        return cls(read_texts(), Prompts.read(), read_offices(), read_rules())
+        prompts = Prompts.read(passage_tokens=settings.passage_tokens)
+        return cls(read_texts(), prompts, read_offices(), read_rules())
 
 
 @asynccontextmanager
@@ -127,12 +140,13 @@ async def assemble(
     library: LawSource,
     clock: Clock,
     engines: tuple[Engine, ...] = (),
+    opener: ModelOpener = open_engine,
 ) -> State:
     """Put the parts together around a library, with `engines` beside the built-in one.
 
     `stack` closes what is opened.
     """
-    words = await asyncio.to_thread(Words.read)
+    words = await asyncio.to_thread(Words.read, settings.answers)
     texts = words.texts
     link = RedisLink(str(settings.redis.url))
     stack.push_async_callback(link.close)
@@ -144,8 +158,11 @@ async def assemble(
     renewing = asyncio.create_task(limiter.renew_leases(), name="leases of visits")
     stack.callback(renewing.cancel)
     gate = Gate(ring, limiter, GateMetrics(registry))
-    pool = ModelPool(Registry((ExtractiveEngine(texts), *engines), settings.models.default))
-    stack.push_async_callback(pool.close)
+    built_in = (ExtractiveEngine(texts), *engines)
+    pool = await stack.enter_async_context(
+        open_pool(settings.models, settings.data_dir, built_in, opener, clock)
+    )
+    ModelCollector(pool, registry)
     prompts = words.prompts
     conversations = Conversations(
         link,
@@ -155,21 +172,34 @@ async def assemble(
     cache = AnswerCache(link, CacheMetrics(registry))
     sources = Sources(
         library=library,
-        prompts=prompts,
         abstentions=Abstentions(texts, words.offices),
         clarifications=words.clarifications,
         wording=Wording(texts),
     )
-    answerer = Answerer(sources, cache, conversations, AnswerMetrics(registry), clock)
+    scheduler = Scheduler(
+        clock,
+        SchedulerMetrics(registry),
+        most_waiting=settings.answers.most_waiting,
+        longest_wait_s=settings.answers.longest_wait_s,
+    )
+    metrics = AnswerMetrics(registry)
+    dictation = Dictation(pool, scheduler, prompts, metrics)
+    answerer = Answerer(sources, dictation, cache, conversations, metrics, clock)
+    tracing = tracing_of("ai_core", settings.tracing)
+    stack.push_async_callback(tracing.flush)
+    tracing.follow(gate, "enter", "gate")
+    tracing.follow(library, "search", "search")
+    tracing.follow(answerer, "written", "engine")
     return State(
         gate=gate,
-        desk=Desk(answerer, gate, cache, Idempotency(link), texts),
+        embedder=Embedder(pool, scheduler, clock),
+        desk=Desk(answerer, gate, cache, Idempotency(link), QuestionMetrics(registry), texts),
         inquiries=Inquiries(library, pool, prompts, conversations, clock),
         library=library,
         pool=pool,
         conversations=conversations,
-        health=Health(library, pool, link, ring, CorpusMetrics(registry), clock),
-        registry=registry,
+        health=Health(library, pool, scheduler, link, ring, CorpusMetrics(registry), clock),
+        vitals=Vitals(registry, settings.watch),
         clock=clock,
     )
 
@@ -190,10 +220,10 @@ def create_api(settings: Settings, open_state: Opener, registry: CollectorRegist
         docs_url=None,
         redoc_url=None,
     )
-    for resource in (generate, chat, knowledge, models, health):
+    for resource in (generate, chat, knowledge, models, health, openai):
         api.include_router(resource.router)
     api.include_router(page_router(settings.page))
-    speak_errors(api, read_texts())
+    speak_errors(api, read_texts(), DIALECTS)
     return api
 
 
@@ -201,8 +231,14 @@ def create_app(settings: Settings, open_state: Opener = open_state) -> ASGIApp:
     """Build the app; tests pass their own `open_state`."""
     registry = CollectorRegistry()
     api = create_api(settings, open_state, registry)
-    express = Express(api, {f"{API}/generate": generate.generate, f"{API}/chat": chat.chat})
-    return edge(express, settings, registry)
+    lanes: dict[str, Endpoint] = {
+        f"{API}/generate": generate.generate,
+        f"{API}/chat": chat.chat,
+        f"{OPENAI}chat/completions": openai.chat_completions,
+        f"{OPENAI}completions": openai.completions,
+    }
+    tracing = tracing_of("ai_core", settings.tracing)
+    return tracing.served(edge(Express(api, lanes), settings, registry))
 
 
 def edge(app: ASGIApp, settings: Settings, registry: CollectorRegistry) -> Edge:
@@ -212,4 +248,5 @@ def edge(app: ASGIApp, settings: Settings, registry: CollectorRegistry) -> Edge:
         metrics=HttpMetrics(registry),
         texts=read_texts(),
         max_body_bytes=settings.server.max_body_bytes,
+        documents=DIALECTS,
     )

@@ -30,7 +30,10 @@ APOSTROPHES = str.maketrans({"’": "'", "ʼ": "'"})
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """All that an answer depends on. `question` is masked; `turns` came before it."""
+    """All that an answer depends on. `question` is masked; `turns` came before it.
+
+    `writing` is every other choice of how it is written.
+    """
 
     question: str
     model: str
@@ -42,6 +45,7 @@ class Asked:
     corpus_version: str
     language: str
     scope: str
+    writing: tuple[object, ...] = ()
     knowledge: bool = True
     agreement: str | None = None
     as_of: date | None = None
@@ -64,7 +68,7 @@ def cache_key(asked: Asked) -> str | None:
         (
             *(texts, asked.model, asked.weights, asked.max_tokens, asked.top_p),
             *(asked.prompt_version, asked.corpus_version, asked.language, asked.scope),
-            *(asked.knowledge, asked.agreement, asked.as_of),
+            *(asked.knowledge, asked.agreement, asked.as_of, asked.writing),
         )
     )
     return f"answer:{hashlib.sha256(form).hexdigest()}"

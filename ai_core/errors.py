@@ -2,11 +2,14 @@
 
 NotFound         ├── UnknownModel · UnknownArticle · UnknownAgreement
                  ├── UnknownConversation · UnknownKey
-BadInput         ├── ContextOverflow (400) · IdempotencyMismatch · KnowledgeRequired
+BadInput         ├── ContextOverflow (400) · Unsupported (400) · IdempotencyMismatch
+                 ├── KnowledgeRequired
 NotAllowed       ├── AddressNotAllowed · OriginNotAllowed
-Conflict         ├── StillAnswering · ModelBuiltIn · UpdateUnderWay
+Conflict         ├── StillAnswering · ModelBuiltIn · ModelBusy · UpdateUnderWay
 TooMany          ├── OverQuota
 Unavailable      ├── CorpusMissing · SourceUnreachable · KeysUnreadable · QueueFull
+                 ├── DeadlineMissed · HubUnreachable
+                 ├── ModelUnusable · NoMemory · NoDisk · EngineStarting
 AppError         ├── EngineFailed · CorpusRefused
 """
 
@@ -64,6 +67,18 @@ class ContextOverflow(BadInput):
     code = "context_overflow"
 
 
+class Unsupported(BadInput):
+    """The model cannot do what was asked of it; `feature` is the field that asks for it."""
+
+    status = 400
+    code = "unsupported"
+
+    def __init__(self, detail: str = "", *, model: str = "", feature: str = "") -> None:
+        super().__init__(detail, model=model)
+        if feature:
+            self.faults = [{"field": feature, "reason": self.code}]
+
+
 class IdempotencyMismatch(BadInput):
     """The idempotency key was used for another request."""
 
@@ -98,6 +113,12 @@ class ModelBuiltIn(Conflict):
     """The model is part of the service: it is always loaded."""
 
     code = "model_built_in"
+
+
+class ModelBusy(Conflict):
+    """The model is writing answers: it cannot be unloaded now."""
+
+    code = "model_busy"
 
 
 class UpdateUnderWay(Conflict):
@@ -140,3 +161,39 @@ class QueueFull(Unavailable):
     """More is waiting than can be answered in time."""
 
     code = "queue_full"
+
+
+class DeadlineMissed(Unavailable):
+    """The answer cannot be there when the caller needs it."""
+
+    code = "deadline_missed"
+
+
+class ModelUnusable(Unavailable):
+    """A model's files are missing, damaged or do not belong together."""
+
+    code = "model_unusable"
+
+
+class NoMemory(Unavailable):
+    """A model does not fit in the memory that models may use."""
+
+    code = "no_memory"
+
+
+class NoDisk(Unavailable):
+    """A model's files do not fit on the disk."""
+
+    code = "no_disk"
+
+
+class HubUnreachable(Unavailable):
+    """The place models are fetched from does not answer, or refuses."""
+
+    code = "hub_unreachable"
+
+
+class EngineStarting(Unavailable):
+    """The model's process died and is being started again."""
+
+    code = "engine_starting"

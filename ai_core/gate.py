@@ -96,10 +96,13 @@ class Gate:
         if presented is None:
             self._refused["key"].inc()
             raise NotAuthenticated("no key")
+        version = self._ring.version
         try:
             return self._recognise(request, presented, needed)
         except (NotAuthenticated, NotAllowed, KeysUnreadable):
-            if well_formed(presented) and await self._ring.changed():
+            if not well_formed(presented):
+                raise
+            if await self._ring.changed() or self._ring.version != version:
                 return self._recognise(request, presented, needed)
             raise
 

@@ -6,7 +6,8 @@ from ai_core.law import CorpusStatus
 from ai_core.law_source import LawSource
 from ai_core.metrics import CorpusMetrics
 from ai_core.pool import ModelPool
-from shared.ai_api import CorpusHealth, HealthReply
+from ai_core.scheduler import Scheduler
+from shared.ai_api import CorpusHealth, HealthReply, LineHealth
 from shared.clock import Clock
 from shared.errors import Unavailable
 from shared.redis_link import RedisLink
@@ -21,6 +22,7 @@ class Health:
         self,
         library: LawSource,
         pool: ModelPool,
+        scheduler: Scheduler,
         link: RedisLink,
         ring: KeyRing,
         metrics: CorpusMetrics,
@@ -28,19 +30,21 @@ class Health:
     ) -> None:
         self._library = library
         self._pool = pool
+        self._scheduler = scheduler
         self._link = link
         self._ring = ring
         self._metrics = metrics
         self._clock = clock
 
     async def require_ready(self) -> None:
-        """Raise CorpusMissing or Unavailable unless a question can be answered now.
+        """Raise CorpusMissing, EngineStarting or Unavailable unless we can answer now.
 
         Redis may be lost meanwhile: the keys in memory and the local limits do.
         """
         await self._library.status()
         if not self._ring.readable:
             raise Unavailable("the keys were never read", retry_after_s=RETRY_AFTER_S)
+        await self._pool.require_ready()
 
     async def summary(self) -> HealthReply:
         """Return what anybody may know, and refresh the measures of the corpus."""
@@ -55,6 +59,15 @@ class Health:
             corpus=corpus,
             redis="up" if redis_up else "down",
             models=[card.id for card in self._pool.cards()],
+            queue=[
+                LineHealth(
+                    model=model,
+                    waiting=line.waiting,
+                    running=line.running,
+                    wait_s=None if line.wait_s is None else round(line.wait_s, 1),
+                )
+                for model, line in self._scheduler.outlooks()
+            ],
         )
 
     def _corpus(self, status: CorpusStatus) -> CorpusHealth:

@@ -9,6 +9,7 @@ remembered: requests are answered, each for itself.
 import asyncio
 import hashlib
 import hmac
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -21,9 +22,14 @@ from shared.errors import BadInput
 from shared.redis_link import RedisLink
 
 KEPT_S = 24 * 3600
-LEASE_S = 30
+LEASE_S = 4.0
 """A process that dies while answering lets the next try in after this long."""
-RENEW_EVERY_S = LEASE_S / 3
+RENEWALS = 4
+"""Times a lease is renewed while it lasts."""
+PATIENCE_S = 6.0
+"""How long the same request waits for the first one. It is longer than a lease, so that nginx may
+send a request to another instance when one dies, and the caller sees an answer, not a conflict."""
+LOOK_EVERY_S = 0.1
 MAX_KEY_CHARACTERS = 255
 UNDER_WAY = b""
 RETRY_AFTER_S = 1.0
@@ -50,8 +56,12 @@ def check(idempotency_key: str) -> str:
 class Idempotency:
     """Remembers answers by caller and Idempotency-Key."""
 
-    def __init__(self, link: RedisLink) -> None:
+    def __init__(
+        self, link: RedisLink, *, lease_s: float = LEASE_S, patience_s: float = PATIENCE_S
+    ) -> None:
         self._link = link
+        self._lease_ms = int(lease_s * 1000)
+        self._patience_s = patience_s
 
     async def answer(
         self,
@@ -62,8 +72,9 @@ class Idempotency:
     ) -> Outcome:
         """Write the answer to `request` (its route and body), or repeat the one given before.
 
-        Raises IdempotencyMismatch when the key came with another request, StillAnswering when the
-        first answer is not finished, and what `write` raises.
+        Waits a while for a first answer that is being written. Raises IdempotencyMismatch when the
+        key came with another request, StillAnswering when the first answer is not finished by
+        then, and what `write` raises.
         """
         check(idempotency_key)
         name = hashlib.sha256(f"{caller_id}\n{idempotency_key}".encode()).hexdigest()
@@ -78,11 +89,17 @@ class Idempotency:
         return await self._write(place, print_, write)
 
     async def _begin(self, place: str, fingerprint: bytes) -> Outcome | None:
-        lease = ("NX", "PX", LEASE_S * 1000)
+        lease = ("NX", "PX", self._lease_ms)
+        give_up_s = time.monotonic() + self._patience_s
         while not await self._link.call("SET", place, fingerprint, *lease):
             record = await self._link.call("GET", place)
-            if record is not None:
-                return _known(record, fingerprint)
+            if record is None:
+                continue
+            if (known := _known(record, fingerprint)) is not None:
+                return known
+            if time.monotonic() > give_up_s:
+                raise StillAnswering(retry_after_s=RETRY_AFTER_S)
+            await asyncio.sleep(LOOK_EVERY_S)
         return None
 
     async def _write(
@@ -105,9 +122,9 @@ class Idempotency:
     async def _renewed(self, place: str) -> AsyncIterator[None]:
         async def renew() -> None:
             while True:
-                await asyncio.sleep(RENEW_EVERY_S)
+                await asyncio.sleep(self._lease_ms / 1000 / RENEWALS)
                 with suppress(RedisError):
-                    await self._link.call("PEXPIRE", place, LEASE_S * 1000)
+                    await self._link.call("PEXPIRE", place, self._lease_ms)
 
         task = asyncio.create_task(renew())
         try:
@@ -117,12 +134,13 @@ class Idempotency:
             await asyncio.wait([task])
 
 
-def _known(record: bytes, fingerprint: bytes) -> Outcome:
+def _known(record: bytes, fingerprint: bytes) -> Outcome | None:
+    """Return the answer on record, None while it is being written."""
     size = hashlib.sha256().digest_size
     if not hmac.compare_digest(record[:size], fingerprint):
         raise IdempotencyMismatch
     if record[size:] == UNDER_WAY:
-        raise StillAnswering(retry_after_s=RETRY_AFTER_S)
+        return None
     status, _, body = record[size:].partition(b" ")
     return Outcome(int(status), body, replayed=True)
 

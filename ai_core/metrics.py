@@ -3,12 +3,15 @@
 Names follow the meaning of vLLM's metrics where there is one.
 """
 
+from collections.abc import Iterator
 from datetime import datetime, time
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import CounterMetricFamily, Metric
 
-from ai_core.law import CorpusStatus
+from ai_core.law import CorpusStatus, Found, Kind
 from shared.clock import PARIS
+from shared.languages import Language
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 
@@ -37,8 +40,17 @@ class AnswerMetrics:
         self.answers = Counter(
             "answers", "Answers written, by how they ended.", ["model", "end"], registry=registry
         )
-        self.tokens = Counter(
-            "generation_tokens", "Tokens of prompts and answers.", ["model"], registry=registry
+        self.read = Counter(
+            "prompt_tokens", "Tokens of prompts read.", ["model"], registry=registry
+        )
+        self.written = Counter(
+            "generation_tokens", "Tokens of answers written.", ["model"], registry=registry
+        )
+        self.degraded = Counter(
+            "answers_degraded",
+            "Answers the fallback gave, by the model that could not.",
+            ["model"],
+            registry=registry,
         )
         self.abstentions = Counter(
             "abstentions", "Questions not answered, by reason.", ["reason"], registry=registry
@@ -49,9 +61,88 @@ class AnswerMetrics:
             ["model"],
             registry=registry,
         )
-        self.open = Gauge(
-            "num_requests_running", "Answers being written.", ["model"], registry=registry
+        self.topics = Counter(
+            "answer_topics",
+            "Answers written, by the part and book of the Code they begin with.",
+            ["topic"],
+            registry=registry,
         )
+        self.open = Gauge(
+            "num_requests_running", "Answers in a slot.", ["model"], registry=registry
+        )
+
+
+class SchedulerMetrics:
+    """The lines of jobs before the models."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.waiting = Gauge(
+            "num_requests_waiting", "Answers that wait for a model.", ["model"], registry=registry
+        )
+        self.queued = Histogram(
+            "request_queue_time_seconds",
+            "From joining a model's line to its slot.",
+            ["model"],
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self.prefill = Histogram(
+            "request_prefill_time_seconds",
+            "From the slot to the first piece.",
+            ["model"],
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self.decode = Histogram(
+            "request_decode_time_seconds",
+            "From the first piece to the last.",
+            ["model"],
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self.refused = Counter(
+            "requests_refused",
+            "Answers not written because too much was waiting.",
+            ["model", "reason"],
+            registry=registry,
+        )
+
+
+def topic_of(found: Found) -> str:
+    """Return the part and book of the Code of the first article found: one of about fifty names."""
+    for passage in found.passages:
+        if passage.kind is Kind.ARTICLE:
+            titles = (title.partition(" : ")[2] for title in passage.section_path[1:3])
+            return " – ".join(title for title in titles if title) or "other"
+    return "none"
+
+
+CHANNELS = frozenset({"telegram", "mail"})
+"""The clients that say who they are (`AiClient`); every other one is the page or the API."""
+
+
+class QuestionMetrics:
+    """Questions let in, cached answers included; a conversation begins with its first question.
+
+    A collector of its own: the library's counters would cost a cached answer five times as much.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._counts: dict[tuple[str, Language, bool], int] = {}
+        registry.register(self)
+
+    def count(self, channel: str, language: Language, *, first: bool) -> None:
+        """Count one."""
+        key = (channel, language, first)
+        self._counts[key] = self._counts.get(key, 0) + 1
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the counts so far."""
+        labels = ["channel", "language", "turn"]
+        family = CounterMetricFamily("questions", "Questions let in.", labels=labels)
+        for (channel, language, first), count in list(self._counts.items()):
+            family.add_metric([channel, language, "first" if first else "later"], count)
+        yield family
 
 
 class CorpusMetrics:

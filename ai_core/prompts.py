@@ -6,7 +6,8 @@ stand between tags that their own text cannot close.
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from string import Template
 from typing import get_args
@@ -15,6 +16,8 @@ from ai_core.engines.base import Engine, Prompt, Turn
 from ai_core.errors import ContextOverflow
 from ai_core.law import Found, Passage
 from ai_core.question import Question
+from ai_core.settings import PASSAGE_TOKENS
+from ai_core.speeds import Size
 from ai_core.titles import title_of
 from shared.languages import Language
 
@@ -28,6 +31,8 @@ _FOLLOW_UP = re.compile(
 )
 _FOLLOW_UP_WORDS = 5
 _TURN_MARGIN_TOKENS = 8  # what a chat template writes around a turn
+RULES_TOKENS = 350
+CHARS_A_TOKEN = 3
 
 
 def subject_of(question: Question) -> str:
@@ -43,46 +48,69 @@ def subject_of(question: Question) -> str:
 
 
 class Prompts:
-    """The prompt files. `version` changes whenever one of them does."""
+    """The prompt files. `version` changes whenever an answer may because of them.
 
-    def __init__(self, files: Mapping[tuple[str, Language], str]) -> None:
-        self._files = {name: Template(text) for name, text in files.items()}
+    At most `passage_tokens` of a prompt are passages: a processor reads a few hundred tokens a
+    second, and whoever asked waits for all of them before the first word.
+    """
+
+    def __init__(self, files: Mapping[tuple[str, Language], str], passage_tokens: int) -> None:
+        self._files = {
+            name: tuple(Template(part.lstrip()) for part in text.strip().partition("$question"))
+            for name, text in files.items()
+        }
+        self._passage_tokens = passage_tokens
         content = "\0".join(f"{name}\0{text}" for name, text in sorted(files.items()))
-        self.version = hashlib.sha256(content.encode()).hexdigest()[:12]
+        self.version = hashlib.sha256(f"{content}\0{passage_tokens}".encode()).hexdigest()[:12]
 
     @classmethod
-    def read(cls, folder: Path = FOLDER) -> "Prompts":
+    def read(cls, folder: Path = FOLDER, *, passage_tokens: int = PASSAGE_TOKENS) -> "Prompts":
         """Read every task in every language; a missing file is an error."""
         languages: tuple[Language, ...] = get_args(Language)
-        return cls(
-            {
-                (task, language): (folder / f"{task}.{language}.md").read_text(encoding="utf-8")
-                for task in TASKS
-                for language in languages
-            }
-        )
+        files = {
+            (task, language): (folder / f"{task}.{language}.md").read_text(encoding="utf-8")
+            for task in TASKS
+            for language in languages
+        }
+        return cls(files, passage_tokens)
 
-    def assemble(self, question: Question, found: Found, engine: Engine) -> Prompt:
-        """Write the prompt: best passages first, as many as fit; the oldest turns give way first.
+    def guess(self, question: Question) -> Size:
+        """Return about what a model will read and write, without asking its tokenizer."""
+        said = sum(len(turn.content) for turn in question.earlier) + len(question.text)
+        aid = self._passage_tokens + RULES_TOKENS if question.grounded else 0
+        return Size(said // CHARS_A_TOKEN + aid, question.sampling.max_tokens)
 
-        An engine that quotes reads passages, not turns. Raises ContextOverflow when the question
-        alone does not fit.
+    async def assemble(
+        self, question: Question, found: Found, engine: Engine
+    ) -> tuple[Prompt, Size]:
+        """Write the prompt: the best passages, then as many of the latest turns as still fit.
+
+        An engine that quotes reads all passages and no turns. Raises ContextOverflow when the
+        question alone does not fit, and whatever the engine's tokenizer raises.
         """
+        new_tokens = question.sampling.max_tokens
         if engine.quotes:
-            return self._prompt((), question, found.passages, found)
-        room = engine.context_tokens - question.sampling.max_tokens
-        kept = list(found.passages)
-        earlier = list(question.earlier)
-        while (
-            tokens := self._tokens(turns := self._turns(question, earlier, kept), engine)
-        ) > room:
-            if earlier:
-                earlier.pop(0)
-            elif kept:
-                kept.pop()
-            else:
-                raise ContextOverflow(tokens=tokens, limit=room)
-        return self._prompt(turns, question, tuple(kept), found)
+            return self._prompt((), question, found.passages, found), Size(0, new_tokens)
+        if question.raw:
+            raw = Prompt((), question.text, (), question.language, raw=question.text)
+            fixed, passages, earlier = [question.text], [], []
+        else:
+            raw = None
+            fixed = [turn.content for turn in self._turns(question, (), ())]
+            passages = [_written(n, passage) for n, passage in enumerate(found.passages, start=1)]
+            earlier = [turn for turn in question.earlier if _belongs(turn, question)]
+        counts = await engine.count_tokens([*fixed, *passages, *(t.content for t in earlier)])
+        costs = iter(count + _TURN_MARGIN_TOKENS for count in counts)
+        tokens = sum(islice(costs, len(fixed)))
+        limit = engine.context_tokens - new_tokens
+        if tokens > limit:
+            raise ContextOverflow(tokens=tokens, limit=max(limit, 0))
+        kept, taken = _best(found.passages, costs, min(self._passage_tokens, limit - tokens))
+        tokens += taken
+        latest, taken = _latest(earlier, list(costs), limit - tokens)
+        if raw is None:
+            raw = self._prompt(self._turns(question, latest, kept), question, kept, found)
+        return raw, Size(tokens + taken, new_tokens)
 
     @staticmethod
     def _prompt(
@@ -93,25 +121,47 @@ class Prompts:
     def _turns(
         self, question: Question, earlier: Sequence[Turn], passages: Sequence[Passage]
     ) -> tuple[Turn, ...]:
+        if question.plain:
+            return (*earlier, Turn("user", question.text))
         if not question.grounded:
-            rules = Turn("system", self._say("unaided", question.language))
+            rules = self._rules("unaided", question.language)
             return (rules, *earlier, Turn("user", question.text))
-        rules = Turn("system", self._say("rules", question.language))
-        said = (turn for turn in earlier if turn.role != "system")
-        asked = self._say(
-            "question",
-            question.language,
-            passages="\n".join(_written(n, p) for n, p in enumerate(passages, start=1)),
-            question=_enclosed(question.text),
-        )
-        return (rules, *said, Turn("user", asked))
+        before, _, after = self._files["question", question.language]
+        written = "\n".join(_written(n, p) for n, p in enumerate(passages, start=1))
+        owned = before.substitute(passages=written)
+        asked = f"{owned}{_enclosed(question.text)}\n{after.template}"
+        rules = self._rules("rules", question.language)
+        return (rules, *earlier, Turn("user", asked, owned_chars=len(owned)))
 
-    def _say(self, task: str, language: Language, **facts: str) -> str:
-        return self._files[task, language].substitute(facts).strip()
+    def _rules(self, task: str, language: Language) -> Turn:
+        text = self._files[task, language][0].template
+        return Turn("system", text, owned_chars=len(text))
 
-    @staticmethod
-    def _tokens(turns: Sequence[Turn], engine: Engine) -> int:
-        return sum(engine.count_tokens(turn.content) + _TURN_MARGIN_TOKENS for turn in turns)
+
+def _belongs(turn: Turn, question: Question) -> bool:
+    """Tell whether a turn is for the model: nobody but us gives rules beside the law."""
+    return turn.role != "system" or not question.grounded
+
+
+def _best(
+    passages: Sequence[Passage], costs: Iterator[int], room: int
+) -> tuple[tuple[Passage, ...], int]:
+    """Return the passages that fit, best first, and what they take."""
+    kept, taken = [], 0
+    for passage, cost in zip(passages, islice(costs, len(passages)), strict=True):
+        if taken + cost <= room:
+            kept.append(passage)
+            taken += cost
+    return tuple(kept), taken
+
+
+def _latest(turns: Sequence[Turn], costs: Sequence[int], room: int) -> tuple[tuple[Turn, ...], int]:
+    """Return the latest turns that fit, oldest first, and what they take."""
+    first, taken = len(turns), 0
+    while first and taken + costs[first - 1] <= room:
+        first -= 1
+        taken += costs[first]
+    return tuple(turns[first:]), taken
 
 
 def _written(n: int, passage: Passage) -> str:

@@ -4,8 +4,12 @@ Invisible characters and personal data are taken out here, before anything else 
 the caches and the conversations never hold what `shared.privacy` can find.
 """
 
+import random
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
+
+import orjson
 
 from ai_core.engines.base import Sampling, Turn
 from shared.ai_api import ChatRequest, GenerateRequest
@@ -21,7 +25,10 @@ DEFAULT_NEW_TOKENS = 800
 class Question:
     """One question; `earlier` holds the turns before it, oldest first.
 
-    `as_of` None means today. `model` None means the default model.
+    `as_of` None means today. `model` None means the default model. A `plain` question is the
+    caller's own turns and nothing else: no rules, no law, no closing lines; a `raw` one is a text
+    to go on with, without a chat template. `fallback` names the model to ask when this one cannot
+    answer now.
     """
 
     text: str
@@ -32,22 +39,31 @@ class Question:
     grounded: bool = True
     agreement: str | None = None
     as_of: date | None = None
+    plain: bool = False
+    raw: bool = False
+    fallback: str | None = None
 
     def after(self, earlier: tuple[Turn, ...]) -> "Question":
         """Return the question as the next turn after `earlier`."""
         return replace(self, earlier=earlier)
 
 
-def safe(text: str) -> str:
-    """Return `text` without invisible characters and with personal data masked."""
-    return mask(without_invisible(text)).text.strip()
+def safe(text: str, *, whole: bool = False) -> str:
+    """Return `text` without invisible characters and with personal data masked.
+
+    White space around it goes too, unless the `whole` of it is to be continued.
+    """
+    masked = mask(without_invisible(text)).text
+    return masked if whole else masked.strip()
 
 
 def read_generate(request: GenerateRequest, language: Language) -> Question:
     """Read a request for one answer; `language` is the caller's when the text does not tell."""
     text = safe(request.prompt)
     spoken = language_of(text, language)
-    return Question(text, spoken, _sampling(request), model=request.model)
+    return Question(
+        text, spoken, sampling_of(request), model=request.model, fallback=request.fallback
+    )
 
 
 def read_chat(request: ChatRequest, language: Language) -> Question:
@@ -57,18 +73,39 @@ def read_chat(request: ChatRequest, language: Language) -> Question:
     return Question(
         text,
         language_of(text, language),
-        _sampling(request),
+        sampling_of(request),
         earlier=turns[:-1],
         model=request.model,
         grounded=request.knowledge,
         agreement=request.agreement,
         as_of=request.as_of,
+        fallback=request.fallback,
     )
 
 
-def _sampling(request: AskedSampling) -> Sampling:
+def seed_of(asked: int | None, temperature: float) -> int:
+    """Return the seed asked for; otherwise chance, where an answer depends on it."""
+    if asked is not None:
+        return asked
+    return random.getrandbits(31) if temperature > 0 else 0
+
+
+def sampling_of(request: AskedSampling) -> Sampling:
+    """Return how the answer is to be written."""
     return Sampling(
         max_tokens=request.max_tokens or DEFAULT_NEW_TOKENS,
         temperature=request.temperature,
         top_p=request.top_p,
+        top_k=request.top_k,
+        min_p=request.min_p,
+        repetition_penalty=request.repetition_penalty,
+        seed=seed_of(request.seed, request.temperature),
+        stop=request.stop,
+        json_schema=None if request.json_schema is None else schema_text(request.json_schema),
+        top_logprobs=request.logprobs,
     )
+
+
+def schema_text(schema: Mapping[str, object]) -> str:
+    """Return a JSON schema as text; the order of its keys stands, for answers follow it."""
+    return orjson.dumps(schema).decode()

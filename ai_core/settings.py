@@ -5,7 +5,9 @@ from pathlib import Path
 from pydantic import Field, IPvAnyNetwork, RedisDsn
 from pydantic_settings import SettingsConfigDict
 
-from shared.settings import Section, StrictSettings
+from shared.settings import Section, StrictSettings, TracingSettings, WatchSettings
+
+PASSAGE_TOKENS = 1_200
 
 
 class ServerSettings(Section):
@@ -26,9 +28,16 @@ class RedisSettings(Section):
 
 
 class ModelSettings(Section):
-    """Which model answers when a request names none."""
+    """The models: `folder` holds models.toml and what is fetched or made of them."""
 
-    default: str = "extractive"
+    default: str = Field(default="", description="It wins over the default of models.toml.")
+    folder: Path | None = Field(default=None, description="None: `models` in the data folder.")
+    memory_bytes: int = Field(
+        default=0,
+        ge=0,
+        description="For all models together; 0: 80 % of what is free at the start.",
+    )
+    wait_s: float = Field(default=30.0, gt=0, description="How long a request waits for a model.")
 
 
 class ConversationSettings(Section):
@@ -36,6 +45,20 @@ class ConversationSettings(Section):
 
     silence_s: int = Field(default=24 * 3600, gt=0)
     turns_kept: int = Field(default=20, ge=2)
+
+
+class AnswerSettings(Section):
+    """What a model reads to answer, and who waits for it.
+
+    A VPS reads 150 to 600 tokens a second of a small model, so that 1,200 tokens of passages cost
+    two to eight seconds before the first word; raise it where a graphics card reads them.
+    """
+
+    passage_tokens: int = Field(default=PASSAGE_TOKENS, ge=200, le=32_000)
+    most_waiting: int = Field(default=64, ge=1, le=10_000, description="Answers in a model's line.")
+    longest_wait_s: float = Field(
+        default=120.0, gt=0, description="Whoever would wait longer for a slot is refused."
+    )
 
 
 class PageSettings(Section):
@@ -56,5 +79,8 @@ class Settings(StrictSettings):
     server: ServerSettings = ServerSettings()
     redis: RedisSettings = RedisSettings()
     models: ModelSettings = ModelSettings()
+    answers: AnswerSettings = AnswerSettings()
     conversations: ConversationSettings = ConversationSettings()
     page: PageSettings = PageSettings()
+    watch: WatchSettings = WatchSettings()
+    tracing: TracingSettings = TracingSettings()

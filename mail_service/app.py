@@ -13,10 +13,10 @@ from typing import TypedDict
 
 import structlog
 from fastapi import FastAPI
-from prometheus_client import CollectorRegistry, Gauge, start_http_server
+from prometheus_client import CollectorRegistry, start_http_server
 from starlette.types import ASGIApp
 
-from mail_service.metrics import MailMetrics, ledger_rows
+from mail_service.metrics import LedgerMetrics, MailMetrics
 from mail_service.monitor import Monitor
 from mail_service.outbox import Outbox
 from mail_service.pipeline import Box, Pipeline
@@ -33,7 +33,9 @@ from shared.ai_client import AiClient
 from shared.clock import SystemClock
 from shared.postgres import Postgres, PostgresLost
 from shared.texts import Texts
+from shared.tracing import tracing_of
 from shared.vault import Vault
+from shared.vitals import Vitals
 from shared.web import Edge, HttpMetrics, speak_errors
 
 log = structlog.get_logger()
@@ -60,8 +62,8 @@ class State(TypedDict):
     settings: Settings
     store: Store
     review: Review
-    registry: CollectorRegistry
-    rows: Gauge
+    vitals: Vitals
+    ledger: LedgerMetrics
 
 
 @asynccontextmanager
@@ -119,8 +121,8 @@ async def open_state(settings: Settings, registry: CollectorRegistry) -> AsyncIt
                 settings=settings,
                 store=office.store,
                 review=review,
-                registry=registry,
-                rows=ledger_rows(registry),
+                vitals=Vitals(registry, settings.watch),
+                ledger=LedgerMetrics(registry),
             )
         finally:
             migration.cancel()
@@ -144,32 +146,54 @@ def create_app(settings: Settings, open_state: OpenState = open_state) -> ASGIAp
     for part in (health, mails, people, page):
         app.include_router(part.router)
     speak_errors(app, texts)
-    return Edge(app, HttpMetrics(registry), texts, settings.server.max_body_bytes)
+    edge = Edge(app, HttpMetrics(registry), texts, settings.server.max_body_bytes)
+    return tracing_of("mail_service", settings.tracing).served(edge)
 
 
 async def work(settings: Settings, stopping: asyncio.Event) -> None:
     """Read, answer and send mail until `stopping`."""
     registry = CollectorRegistry()
-    metrics = MailMetrics(registry)
+    metrics, vitals = MailMetrics(registry), Vitals(registry, settings.watch)
     async with AsyncExitStack() as stack:
         office = await stack.enter_async_context(open_office(settings))
         await migrated(office.store)
         worker = settings.worker
         if worker.metrics_port:
-            server, _ = start_http_server(worker.metrics_port, "127.0.0.1", registry)
-            stack.callback(server.shutdown)
+            server, _ = start_http_server(worker.metrics_port, worker.metrics_host, registry)
+            stack.callback(server.server_close)
+            stack.push_async_callback(asyncio.to_thread, server.shutdown)
         room = await stack.enter_async_context(
             ReadingRoom(worker.readers, time_s=worker.reading_s, memory_mib=worker.reading_mib)
         )
-        api_key = settings.ai.api_key.get_secret_value()
-        ai = await stack.enter_async_context(AiClient(settings.ai.url, api_key))
+        tracing = tracing_of("mail_service", settings.tracing)
+        stack.push_async_callback(tracing.flush)
+        ai = await stack.enter_async_context(
+            AiClient(
+                settings.ai.url,
+                settings.ai.api_key.get_secret_value(),
+                channel="mail",
+                tracing=tracing,
+                client_certificate=settings.ai.client_certificate,
+                tls_ca=settings.ai.tls_ca,
+            )
+        )
+        vitals.parts.labels("ai_core").set_function(lambda: not ai.failing)
         spam = SpamFilter(settings.spam)
         stack.push_async_callback(spam.close)
         boxes = {
             box.name: Box(box.mode, office.composers[box.name]) for box in settings.every_mailbox
         }
         pipeline = Pipeline(
-            settings, boxes, office.store, room, ai, spam, office.wake, office.clock, metrics
+            settings,
+            boxes,
+            office.store,
+            room,
+            ai,
+            spam,
+            office.wake,
+            office.clock,
+            metrics,
+            tracing,
         )
         await _run_all(settings, office, pipeline, metrics, stopping)
 

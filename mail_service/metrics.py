@@ -1,5 +1,7 @@
 """What mail_service counts; never by person."""
 
+from collections.abc import Mapping
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 SECONDS = (0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 240, 300, 600)
@@ -41,6 +43,20 @@ class MailMetrics:
         )
 
 
-def ledger_rows(registry: CollectorRegistry) -> Gauge:
-    """Return the gauge that the API fills from the ledger when it is read."""
-    return Gauge("mail_ledger_rows", "Mails and replies by state.", ["state"], registry=registry)
+class LedgerMetrics:
+    """What the API reads from the ledger when it is asked for metrics."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._rows = Gauge(
+            "mail_ledger_rows", "Mails and replies by state.", ["state"], registry=registry
+        )
+        self._oldest = Gauge(
+            "mail_oldest_waiting_seconds", "Age of the oldest mail not settled.", registry=registry
+        )
+
+    def observe(self, counts: Mapping[str, int], oldest_s: float) -> None:
+        """Take the ledger as it is now; a state that nothing is in any more goes."""
+        self._rows.clear()
+        for state, number in counts.items():
+            self._rows.labels(state).set(number)
+        self._oldest.set(oldest_s)

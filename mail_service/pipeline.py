@@ -37,6 +37,7 @@ from shared.errors import AppError, BadInput
 from shared.languages import Language, language_of
 from shared.postgres import PostgresLost
 from shared.privacy import unmask
+from shared.tracing import Tracing
 
 log = structlog.get_logger()
 
@@ -80,6 +81,7 @@ class Pipeline:
         wake: Wake,
         clock: Clock,
         metrics: MailMetrics,
+        tracing: Tracing,
     ) -> None:
         self._settings = settings
         self._boxes = boxes
@@ -90,6 +92,7 @@ class Pipeline:
         self._wake = wake
         self._clock = clock
         self._metrics = metrics
+        self._tracing = tracing
 
     async def run(self) -> None:
         """Work for ever; a lost ledger is waited for."""
@@ -106,7 +109,9 @@ class Pipeline:
         if work is None:
             return False
         try:
-            await self._settle(work, await self._see_through(work))
+            with self._tracing.span("mail", mail=work.id):
+                outcome = await self._see_through(work)
+            await self._settle(work, outcome)
         except PostgresLost:
             raise
         except AppError as error:

@@ -7,7 +7,7 @@ from pydantic import Field, PostgresDsn, RedisDsn, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from mail_service.rules.desk import Limits
-from shared.settings import Section, StrictSettings
+from shared.settings import Section, StrictSettings, TracingSettings, WatchSettings
 
 Mode = Literal["automatic", "review", "dry_run"]
 
@@ -63,6 +63,10 @@ class AiSettings(Section):
 
     url: str = "http://127.0.0.1:8000"
     api_key: SecretStr = SecretStr("")
+    client_certificate: Path | None = Field(
+        default=None, description="Our certificate and its key, for mutual TLS."
+    )
+    tls_ca: Path | None = Field(default=None, description="The authority to believe, when private.")
     model: str | None = None
     timeout_s: float = Field(default=120.0, gt=0)
 
@@ -180,6 +184,7 @@ class WorkerSettings(Section):
     metrics_port: int = Field(
         default=0, ge=0, le=65_535, description="Where the worker shows its metrics; 0: nowhere."
     )
+    metrics_host: str = "127.0.0.1"
 
 
 class Settings(StrictSettings):
@@ -209,6 +214,8 @@ class Settings(StrictSettings):
     reply: ReplySettings = ReplySettings()
     retention: RetentionSettings = RetentionSettings()
     worker: WorkerSettings = WorkerSettings()
+    watch: WatchSettings = WatchSettings()
+    tracing: TracingSettings = TracingSettings()
 
     @property
     def every_mailbox(self) -> tuple[MailboxSettings, ...]:

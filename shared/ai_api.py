@@ -6,11 +6,13 @@ Unknown fields are refused (422), so that a misspelt one is never silently ignor
 from datetime import date, datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
 MAX_PROMPT_CHARACTERS = 32_000
 MAX_MESSAGES = 64
 MAX_NEW_TOKENS = 4_096
+MAX_STOPS = 8
+MAX_TOP_LOGPROBS = 20
 
 Text = Annotated[  # something else than white space, and no NUL, which Postgres cannot keep
     str,
@@ -28,13 +30,38 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+StopSequence = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+
+
 class Sampling(Body):
-    """How a model writes. The extractive engine quotes the law: these do not change its words."""
+    """How a model writes. What it cannot do is refused (400 `unsupported`), never ignored.
+
+    The extractive engine quotes the law: nothing but `stop`, `json_schema` and `logprobs`, which it
+    refuses, could change its words.
+    """
 
     model: str | None = Field(default=None, max_length=128, description="None: the default model.")
     max_tokens: int | None = Field(default=None, ge=1, le=MAX_NEW_TOKENS)
     temperature: float = Field(default=0.0, ge=0.0, le=2.0)
     top_p: float = Field(default=1.0, gt=0.0, le=1.0)
+    top_k: int = Field(default=0, ge=0, le=1_000, description="0: every token may be chosen.")
+    min_p: float = Field(default=0.0, ge=0.0, le=1.0)
+    repetition_penalty: float = Field(default=1.0, gt=0.0, le=2.0)
+    seed: int | None = Field(default=None, ge=0, lt=2**31)
+    stop: tuple[StopSequence, ...] = Field(default=(), max_length=MAX_STOPS)
+    json_schema: dict[str, JsonValue] | None = Field(
+        default=None, description="The answer is JSON that follows this schema."
+    )
+    logprobs: int | None = Field(
+        default=None,
+        ge=0,
+        le=MAX_TOP_LOGPROBS,
+        description="Give each token's log-probability, and those of that many others.",
+    )
+    fallback: Literal["extractive"] | None = Field(
+        default=None,
+        description="Quote the law instead when the model cannot answer now, or in time.",
+    )
     stream: bool = False
 
 
@@ -94,16 +121,35 @@ class Abstention(BaseModel):
     contact: Contact
 
 
-class GenerateReply(BaseModel):
-    """An answer.
+class LikelyToken(BaseModel):
+    """A token and the natural logarithm of its probability."""
 
-    `processing_time` is in seconds. `tokens_used` counts the prompt and the answer with the
-    model's own tokenizer (for the extractive engine: words and punctuation marks quoted).
+    token: str
+    logprob: float
+
+
+class WrittenToken(LikelyToken):
+    """A token the model wrote, and the likeliest ones in its place."""
+
+    top: list[LikelyToken] = []
+
+
+class GenerateReply(BaseModel):
+    """An answer, and the model that gave it.
+
+    `processing_time` is in seconds. `tokens_used` counts the prompt and the answer
+    (`prompt_tokens` and `completion_tokens`) with the model's own tokenizer (for the extractive
+    engine: words and punctuation marks quoted). `finish_reason` is `length` when `max_tokens` ended
+    the answer. `logprobs` are those of the tokens the model wrote, before the sources were checked.
     """
 
     response: str
     model: str
     tokens_used: int
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    finish_reason: Literal["stop", "length"] = "stop"
+    logprobs: list[WrittenToken] | None = None
     processing_time: float
     timestamp: datetime
     citations: list[Citation]
@@ -163,12 +209,27 @@ class ArticleReply(BaseModel):
 
 
 class ModelCardReply(BaseModel):
-    """A model this service can answer with."""
+    """A model this service can answer with, as it is now.
+
+    `size_bytes` is what its files take, `memory_bytes` what it takes in memory; `tokens_per_s` is
+    the speed measured on this machine. `agreement` tells how often a precision made here chooses
+    the token the original would. `error` is the code callers get while the model has failed.
+    """
 
     id: str
-    format: str
-    state: Literal["loaded", "unloaded"]
+    format: Literal["built-in", "gguf", "safetensors", "onnx", "lora", "remote"]
+    state: Literal["unloaded", "loading", "loaded", "failed", "restarting"]
     default: bool
+    context_tokens: int = 0
+    size_bytes: int = 0
+    memory_bytes: int = 0
+    tokens_per_s: float | None = None
+    precision: str | None = None
+    agreement: float | None = None
+    base: str | None = Field(default=None, description="The model an adapter stands on.")
+    licence: str | None = None
+    pinned: bool = False
+    error: str | None = None
 
 
 class ModelsReply(BaseModel):
@@ -201,6 +262,18 @@ class SignOfLife(BaseModel):
     status: Literal["live", "ready"]
 
 
+class LineHealth(BaseModel):
+    """Who waits for a model: answers waiting and being written, and what one more would wait.
+
+    `wait_s` is None until the model has answered once and its speed is known.
+    """
+
+    model: str
+    waiting: int
+    running: int
+    wait_s: float | None
+
+
 class HealthReply(BaseModel):
     """How the service is; `degraded` when a part is missing that answers can do without."""
 
@@ -208,3 +281,4 @@ class HealthReply(BaseModel):
     corpus: CorpusHealth | None
     redis: Literal["up", "down"]
     models: list[str]
+    queue: list[LineHealth] = []

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date
 from http import HTTPStatus
+from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
@@ -45,6 +46,8 @@ from shared.errors import (
     TooMany,
     Unavailable,
 )
+from shared.mutual_tls import trust
+from shared.tracing import Tracing
 
 stamina.instrumentation.set_on_retry_hooks(())  # the default ones import inside the event loop
 
@@ -108,7 +111,10 @@ Piece = Delta | Citations | Usage
 class AiClient:
     """Asks ai_core. Open it with `async with`, share it: it pools its connections.
 
-    All methods raise the tree of `shared.errors`; AiUnavailable when there is no answer.
+    `client_certificate` is a file with our certificate and its key, shown where the server asks for
+    one; `tls_ca` a file with the authorities to believe instead of the usual ones.
+    All methods raise the tree of `shared.errors`; AiUnavailable when there is no answer. `channel`
+    is who asks, for ai_core's measures; `tracing` hands on the trace a question belongs to.
     """
 
     def __init__(
@@ -116,17 +122,24 @@ class AiClient:
         url: str,
         api_key: str,
         *,
+        channel: str = "",
+        tracing: Tracing | None = None,
         transport: httpx2.AsyncBaseTransport | None = None,
         clock: Clock | None = None,
         connections: int = 64,
+        client_certificate: Path | None = None,
+        tls_ca: Path | None = None,
     ) -> None:
         self._breaker = Breaker(clock or SystemClock())
+        if tracing and transport is None:
+            transport = tracing.transport(connections)
         self._http = httpx2.AsyncClient(
             base_url=url,
-            headers={"X-API-Key": api_key},
+            headers={"X-API-Key": api_key} | ({"X-Channel": channel} if channel else {}),
             timeout=httpx2.Timeout(SHORT_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
             limits=httpx2.Limits(max_connections=connections),
             transport=transport,
+            verify=trust(client_certificate, tls_ca),
         )
 
     async def __aenter__(self) -> "AiClient":
@@ -144,6 +157,11 @@ class AiClient:
     def down(self) -> bool:
         """Tell whether the breaker is open: a call would fail at once."""
         return self._breaker.is_open
+
+    @property
+    def failing(self) -> bool:
+        """Tell whether the latest call got no answer."""
+        return self._breaker.failing
 
     async def generate(
         self, request: GenerateRequest, *, idempotency_key: str | None = None

@@ -21,6 +21,11 @@ class Breaker:
         """Tell whether a call would be refused now."""
         return self._failures >= self._limit and self._clock.elapsed_s() < self._open_until_s
 
+    @property
+    def failing(self) -> bool:
+        """Tell whether the latest call failed."""
+        return self._failures > 0
+
     def enter(self) -> float:
         """Return how many seconds to stay away: 0 while closed, and once when the pause is over."""
         if self._failures < self._limit:

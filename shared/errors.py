@@ -15,13 +15,15 @@ A service subclasses these in its own `errors.py`, each with its own `code`. The
 reads for a code lives in `texts/errors.toml`, in French and English; `str(error)` is for operators.
 """
 
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 
 class AppError(Exception):
     """Something went wrong and we know its name.
 
     `facts` fill the placeholders of the caller's sentence, so they hold nothing secret or personal.
+    `faults` name the fields of the request at fault, never their values.
     """
 
     status: ClassVar[int] = 500
@@ -34,6 +36,7 @@ class AppError(Exception):
         super().__init__(detail)
         self.retry_after_s = retry_after_s
         self.facts = facts
+        self.faults: Sequence[Mapping[str, Any]] = ()
 
     def __str__(self) -> str:
         return super().__str__() or (type(self).__doc__ or self.code).strip().partition("\n")[0]

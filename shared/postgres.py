@@ -13,8 +13,11 @@ from pathlib import Path
 from typing import TypeAlias
 
 import asyncpg
+import structlog
 
 from shared.errors import AppError, Unavailable
+
+log = structlog.get_logger()
 
 Value: TypeAlias = str | bytes | int | float | bool | object | None
 Row: TypeAlias = asyncpg.Record
@@ -24,6 +27,7 @@ CONNECT_TIMEOUT_S = 3.0
 STATEMENT_TIMEOUT_S = 10.0
 MIGRATION_TIMEOUT_S = 300.0
 MIGRATION_NAME = re.compile(r"([0-9]{4})_[a-z0-9_]+\.sql")
+BREAKING = re.compile(r"[0-9]{4}_break_")
 MIGRATION_LOCK = 7_305_201
 """Number of the advisory lock: any constant, the same for every process of a service."""
 
@@ -49,7 +53,7 @@ class PostgresLost(Unavailable):
 
 
 class WrongMigrations(AppError):
-    """The migration files are not 0001, 0002, … or the database is ahead of them."""
+    """The migration files are not 0001, 0002, … or a later version broke with this one."""
 
     code = "wrong_migrations"
 
@@ -139,15 +143,26 @@ class Postgres:
                 "SELECT pg_advisory_xact_lock($1)", MIGRATION_LOCK, timeout=MIGRATION_TIMEOUT_S
             )
             await connection.execute(ledger)
-            applied = {row["number"] for row in await connection.fetch(applied_sql)}
-            if applied - set(range(1, len(files) + 1)):
-                raise WrongMigrations(f"the database is ahead of {folder.parent.name}")
+            applied = {row["number"]: row["name"] for row in await connection.fetch(applied_sql)}
+            accept_later([applied[number] for number in applied if number > len(files)])
             for number, (name, statements) in enumerate(files, start=1):
                 if number not in applied:
                     await connection.execute(statements, timeout=MIGRATION_TIMEOUT_S)
                     await connection.execute(record, number, name)
                     done.append(name)
         return done
+
+
+def accept_later(names: Sequence[str]) -> None:
+    """Let this version work on a database that a later one migrated, so that one can go back.
+
+    A migration only adds, unless its name begins with `break_`: raises WrongMigrations for those.
+    """
+    breaking = [name for name in names if BREAKING.match(name)]
+    if breaking:
+        raise WrongMigrations(f"a later version changed the database for good: {breaking[0]}")
+    if names:
+        log.warning("the database is ahead", later=list(names))
 
 
 def read_migrations(folder: Path) -> list[tuple[str, str]]:

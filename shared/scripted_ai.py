@@ -149,8 +149,8 @@ class ScriptedAi:
 
     async def _models(self, _request: Request) -> Response:
         cards = [
-            {"id": name, "format": name, "state": "loaded", "default": name == MODELS[0]}
-            for name in MODELS
+            {"id": name, "format": kind, "state": "loaded", "default": name == MODELS[0]}
+            for name, kind in zip(MODELS, ("built-in", "gguf"), strict=True)
         ]
         return JSONResponse({"models": cards})
 

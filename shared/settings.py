@@ -1,14 +1,25 @@
-"""How a service reads its settings: from the environment only, and all of it."""
+"""How a service reads its settings: from the environment, secrets also from files, and all of it.
+
+A secret may be a file that bears the variable's name, in `$CREDENTIALS_DIRECTORY` (systemd's
+LoadCredential) or else in `/run/secrets` (compose): it then shows in no environment and no listing
+of processes.
+"""
 
 import os
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic_settings import BaseSettings
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource
 
 from shared.errors import AppError
 
 S = TypeVar("S", bound="StrictSettings")
+
+UNFILLED = "fill-me-in"
+"""What `./neo init` writes where only the operator knows the value."""
+SECRETS = "/run/secrets"
 
 
 class WrongSettings(AppError):
@@ -23,25 +34,101 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class WatchSettings(Section):
+    """What a service looks at on its machine, for its metrics; see shared/vitals.py."""
+
+    disk: Path = Field(default=Path("/"), description="A folder on the disk that must not fill.")
+    certificates: tuple[str, ...] = Field(
+        default=(), description="HOST:PORT each; when the certificate served there ends."
+    )
+    backups: Path | None = Field(
+        default=None, description="Folder of empty files, each touched when its backup succeeded."
+    )
+
+    @field_validator("certificates")
+    @classmethod
+    def _have_ports(cls, addresses: tuple[str, ...]) -> tuple[str, ...]:
+        wrong = [each for each in addresses if not each.rpartition(":")[2].isdecimal()]
+        if wrong:
+            raise ValueError(f"HOST:PORT is needed, not {wrong[0]}")
+        return addresses
+
+
+class TracingSettings(Section):
+    """Where traces go; see shared/tracing.py."""
+
+    url: str = Field(
+        default="", description="OTLP over HTTP, ending in /v1/traces; empty: no traces."
+    )
+    share: float = Field(default=1.0, ge=0, le=1, description="Of the traces begun here.")
+
+
+class SecretFiles(EnvSettingsSource):
+    """Reads the files of the secrets folder as if they were variables of the environment."""
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        return {name.lower(): text for name, text in secret_files(self.env_prefix).items()}
+
+
 class StrictSettings(BaseSettings):
-    """Reads the environment, and reads all of it.
+    """Reads the environment and the secret files, and reads all of them.
 
     pydantic-settings passes over a misspelt variable even with `extra="forbid"`; here a variable
-    that bears our prefix and matches no setting refuses to start.
+    that bears our prefix and matches no setting refuses to start, and so does one that was given
+    twice or is still to be filled in.
     """
 
     def __init__(self, **values: Any) -> None:
-        super().__init__(**values)
         prefix = str(self.model_config.get("env_prefix", "")).upper()
+        given = {name: text for name, text in os.environ.items() if _is_ours(name, prefix)}
+        for name, text in secret_files(prefix).items():
+            if name in given:
+                raise WrongSettings(f"{name} is in the environment and in a secret file")
+            given[name] = text
+        unfilled = sorted(name for name, text in given.items() if UNFILLED in text)
+        if unfilled:
+            raise WrongSettings(f"{', '.join(unfilled)}: still to be filled in")
+        super().__init__(**values)
         known = {f"{prefix}{name}".upper() for name in type(self).model_fields}
-        for variable in os.environ:
-            name = variable.upper()
-            if name.startswith(prefix) and name.partition("__")[0] not in known:
-                raise WrongSettings(f"{variable} is not a setting of this service")
+        for name in given:
+            if name.upper().partition("__")[0] not in known:
+                raise WrongSettings(f"{name} is not a setting of this service")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Return where values come from: what a test gives, the environment, the files."""
+        return init_settings, env_settings, SecretFiles(settings_cls)
+
+
+def secret_files(prefix: str) -> dict[str, str]:
+    """Return the text of each secret file whose name begins with `prefix`, in upper case.
+
+    Raises WrongSettings when one cannot be read.
+    """
+    folder = Path(os.environ.get("CREDENTIALS_DIRECTORY", SECRETS))
+    found = {}
+    for file in sorted(folder.glob(f"{prefix.upper()}*")):
+        try:
+            found[file.name] = file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "not text"
+            raise WrongSettings(f"{file.name} in {folder} cannot be read: {reason}") from None
+    return found
+
+
+def _is_ours(name: str, prefix: str) -> bool:
+    return name.upper().startswith(prefix)
 
 
 def read_settings(kind: type[S]) -> S:
-    """Return the settings found in the environment.
+    """Return the settings found in the environment and the secret files.
 
     Raises WrongSettings with one sentence that names each variable at fault and what is wrong.
     """

@@ -8,9 +8,10 @@ piece and the client's disconnection.
 import random
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from math import ceil
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -92,6 +93,18 @@ def header(scope: Scope, name: bytes) -> str | None:
     return None
 
 
+def route_of(scope: Scope) -> str:
+    """Return the route that answered a request, "unmatched" for none.
+
+    FastAPI names its routes in the scope, Starlette only their endpoints: a route without
+    parameters is its own path.
+    """
+    route = getattr(scope.get("route"), "path", None)
+    if route is None and scope.get("endpoint") and not scope.get("path_params"):
+        route = scope["path"]
+    return route or "unmatched"
+
+
 def problem(error: AppError, texts: Texts, language: Language, request_id: str) -> Response:
     """Return the RFC 9457 document for `error`, its sentence in `language`.
 
@@ -113,9 +126,21 @@ def problem(error: AppError, texts: Texts, language: Language, request_id: str) 
         "code": error.code,
         "request_id": request_id,
     }
-    if isinstance(error, WrongFields):
+    if error.faults:
         body["errors"] = error.faults
     return Response(orjson.dumps(body), error.status, headers, PROBLEM)
+
+
+Document = Callable[[AppError, Texts, Language, str], Response]
+"""Writes an error for a caller, in a language, with the request's id."""
+
+
+def document_of(path: str, documents: Mapping[str, Document]) -> Document:
+    """Return how errors are written at an address: `problem`, but for some beginnings of it."""
+    for beginning, document in documents.items():
+        if path.startswith(beginning):
+            return document
+    return problem
 
 
 def new_request_id() -> str:
@@ -130,8 +155,16 @@ class Edge:
     500 with the request id, logged with its trace.
     """
 
-    def __init__(self, app: ASGIApp, metrics: HttpMetrics, texts: Texts, max_body_bytes: int):
+    def __init__(
+        self,
+        app: ASGIApp,
+        metrics: HttpMetrics,
+        texts: Texts,
+        max_body_bytes: int,
+        documents: Mapping[str, Document] = MappingProxyType({}),
+    ) -> None:
         self._app = app
+        self._documents = documents
         self._metrics = metrics
         self._texts = texts
         self._max_body_bytes = max_body_bytes
@@ -204,11 +237,12 @@ class Edge:
             log.error("unexpected error", exc_info=error)
         if not started:
             language = preferred_language(header(scope, b"accept-language"))
-            response = problem(known, self._texts, language, scope["state"]["request_id"])
+            document = document_of(scope["path"], self._documents)
+            response = document(known, self._texts, language, scope["state"]["request_id"])
             await response(scope, receive, send)
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
-        route = getattr(scope.get("route"), "path", "unmatched")
+        route = route_of(scope)
         method = scope["method"] if scope["method"] in METHODS else "other"
         self._metrics.record(route, method, status, seconds)
         log.info(
@@ -224,12 +258,18 @@ class Edge:
 METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
 
 
-def speak_errors(app: FastAPI, texts: Texts) -> None:
-    """Answer every error FastAPI meets with a problem document in the caller's language."""
+def speak_errors(
+    app: FastAPI, texts: Texts, documents: Mapping[str, Document] = MappingProxyType({})
+) -> None:
+    """Answer every error FastAPI meets with a document in the caller's language.
+
+    `documents` says how for addresses that begin in a certain way; for the others, `problem`.
+    """
 
     def respond(request: Request, error: AppError) -> Response:
         language = preferred_language(request.headers.get("accept-language"))
-        return problem(error, texts, language, request.state.request_id)
+        document = document_of(request.url.path, documents)
+        return document(error, texts, language, request.state.request_id)
 
     async def known(request: Request, error: Exception) -> Response:
         assert isinstance(error, AppError)  # noqa: S101 - registered for AppError only

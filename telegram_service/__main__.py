@@ -32,17 +32,22 @@ def main(arguments: list[str]) -> int:
         return 0
     try:
         settings = read_settings(Settings)
+        set_up_logs("telegram_service", settings.log_level)
+        run(program, settings)
     except WrongSettings as error:
         sys.stderr.write(f"telegram_service: {error}\n")
         return 2
-    set_up_logs("telegram_service", settings.log_level)
+    return 0
+
+
+def run(program: str, settings: Settings) -> None:
+    """Run a program that needs settings."""
     if program == "serve":
         serve(settings)
     elif program == "worker":
         uvloop.run(work(settings))
     else:
         asyncio.run(tell_telegram(settings))
-    return 0
 
 
 def serve(settings: Settings) -> None:

@@ -1,14 +1,14 @@
 """How telegram_service is put together: what is opened here is closed here, in reverse."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 from fastapi import FastAPI, Request
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry
 from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
@@ -19,7 +19,9 @@ from shared.errors import AppError, Unavailable
 from shared.postgres import Postgres
 from shared.redis_link import RedisLink
 from shared.texts import Texts
+from shared.tracing import Tracing, tracing_of
 from shared.vault import Vault
+from shared.vitals import Vitals
 from shared.web import Edge, HttpMetrics, speak_errors
 from telegram_service.buttons import Buttons
 from telegram_service.errors import NoToken
@@ -27,12 +29,12 @@ from telegram_service.journal import Journal
 from telegram_service.keyspace import Keyspace
 from telegram_service.mailbox import Mailbox
 from telegram_service.metrics import NumbersCollector
-from telegram_service.numbers import Counter
+from telegram_service.numbers import Counter, Numbers
 from telegram_service.polling import poll
 from telegram_service.preferences import PreferenceCache
 from telegram_service.sender import Sender, new_bot
 from telegram_service.sessions import Sessions
-from telegram_service.settings import Settings
+from telegram_service.settings import AiSettings, Settings
 from telegram_service.slots import Slots
 from telegram_service.store import Store
 from telegram_service.throttle import Throttle
@@ -41,6 +43,7 @@ from telegram_service.webhook import Webhook
 
 log = structlog.get_logger()
 
+SERVICE = "telegram_service"
 TEXTS = Path(__file__).parent / "texts"
 SHARED_TEXTS = Path(__file__).parents[1] / "shared" / "texts"
 INGEST_TIMEOUT_S = 1.0
@@ -78,18 +81,19 @@ class State:
 
 def create_app(settings: Settings) -> ASGIApp:
     """Return the ingest: webhook or polling, health and metrics."""
-    registry = CollectorRegistry()
+    registry, tracing = CollectorRegistry(), tracing_of(SERVICE, settings.tracing)
     collector = NumbersCollector(registry)
     link = RedisLink(str(settings.redis.url), timeout_s=INGEST_TIMEOUT_S)
     redis, mailbox = Keyspace(link), Mailbox(link)
     state = State(
         settings, redis, mailbox, Counter(redis), Postgres(str(settings.postgres.url), size=2),
-        AiClient(str(settings.ai.url), settings.ai.api_key.get_secret_value()),
+        client_of(settings.ai, tracing),
     )  # fmt: skip
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
+            stack.push_async_callback(tracing.flush)
             await stack.enter_async_context(state.ai)
             stack.push_async_callback(link.close)
             await link.open()
@@ -105,13 +109,24 @@ def create_app(settings: Settings) -> ASGIApp:
     speak_errors(app, texts)
     webhook = Webhook(mailbox, settings.webhook.secret.get_secret_value())
     app.add_route("/telegram/webhook", webhook.answer, methods=["POST"])
-    add_views(app, state, registry, collector)
-    return Edge(app, HttpMetrics(registry), texts, settings.server.max_body_bytes)
+    add_views(app, state, Vitals(registry, settings.watch), collector)
+    edge = Edge(app, HttpMetrics(registry), texts, settings.server.max_body_bytes)
+    return tracing.served(edge)
 
 
-def add_views(
-    app: FastAPI, state: State, registry: CollectorRegistry, collector: NumbersCollector
-) -> None:
+def client_of(settings: AiSettings, tracing: Tracing) -> AiClient:
+    """Return the client that asks ai_core for us."""
+    return AiClient(
+        str(settings.url),
+        settings.api_key.get_secret_value(),
+        channel="telegram",
+        tracing=tracing,
+        client_certificate=settings.client_certificate,
+        tls_ca=settings.tls_ca,
+    )
+
+
+def add_views(app: FastAPI, state: State, vitals: Vitals, collector: NumbersCollector) -> None:
     """Add what operators look at."""
 
     async def live(_request: Request) -> Response:
@@ -122,11 +137,14 @@ def add_views(
         return JSONResponse({"status": "ready"})
 
     async def health(_request: Request) -> Response:
-        return JSONResponse((await look(state)).model_dump())
+        return JSONResponse(told(state.settings, await look(state)).model_dump())
 
     async def metrics(_request: Request) -> Response:
-        collector.numbers = await state.counter.read()
-        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+        found = await look(state)
+        collector.numbers = found.numbers
+        for part, up in found.parts.items():
+            vitals.parts.labels(part).set(up)
+        return Response(await vitals.text(), media_type=CONTENT_TYPE_LATEST)
 
     for path, view in {
         "/live": live, "/ready": ready, "/health": health, "/metrics": metrics,
@@ -134,27 +152,41 @@ def add_views(
         app.add_route(path, view, methods=["GET"])
 
 
-async def look(state: State) -> HealthReply:
+@dataclass(frozen=True)
+class Looked:
+    """How the parts were found; without Redis there are no numbers."""
+
+    parts: Mapping[str, bool]
+    numbers: Numbers | None
+    journal: int | None
+
+
+async def look(state: State) -> Looked:
     """Ask every part how it is, none of them for long."""
-    settings = state.settings
-    token = bool(settings.bot.token.get_secret_value())
-    numbers = waiting = None
+    numbers = journal = None
     try:
         numbers = await state.counter.read()
-        waiting = int(await state.redis.call("XLEN", "tg:journal"))
+        journal = int(await state.redis.call("XLEN", "tg:journal"))
     except (AppError, OSError):
         log.info("redis does not answer")
     postgres, ai = await asyncio.gather(answers(state.postgres), ai_answers(state.ai))
-    good = token and numbers is not None and postgres and ai
+    parts = {"redis": numbers is not None, "postgres": postgres, "ai_core": ai}
+    return Looked(parts, numbers, journal)
+
+
+def told(settings: Settings, found: Looked) -> HealthReply:
+    """Return what /health says of what was found."""
+    token, numbers = bool(settings.bot.token.get_secret_value()), found.numbers
+    good = token and all(found.parts.values())
     return HealthReply(
         status="ok" if good else ("degraded" if token else "waiting for a token"),
         token=token,
         mode=settings.bot.mode,
-        redis=numbers is not None,
-        postgres=postgres,
-        ai_core=ai,
+        redis=found.parts["redis"],
+        postgres=found.parts["postgres"],
+        ai_core=found.parts["ai_core"],
         waiting=numbers.waiting if numbers else None,
-        journal=waiting,
+        journal=found.journal,
         lost=numbers.lost if numbers else None,
         oldest_s=numbers.oldest_s if numbers else None,
     )
@@ -198,8 +230,9 @@ async def open_parts(settings: Settings, vault: Vault) -> AsyncIterator[Parts]:
         postgres = Postgres(str(settings.postgres.url))
         stack.push_async_callback(postgres.close)
         await postgres.open()
-        ai = AiClient(str(settings.ai.url), settings.ai.api_key.get_secret_value())
-        await stack.enter_async_context(ai)
+        tracing = tracing_of(SERVICE, settings.tracing)
+        stack.push_async_callback(tracing.flush)
+        ai = await stack.enter_async_context(client_of(settings.ai, tracing))
         bot = new_bot(token, str(settings.bot.api_url))
         stack.push_async_callback(bot.shutdown)
         sender = Sender(bot, redis, settings.limits)
@@ -219,6 +252,7 @@ async def open_parts(settings: Settings, vault: Vault) -> AsyncIterator[Parts]:
             throttle=Throttle(redis, settings.limits, clock),
             counter=Counter(redis),
             ai=ai,
+            tracing=tracing,
             slots=Slots(settings.ai.at_once),
             buttons=Buttons(token),
             clock=clock,

@@ -24,6 +24,8 @@ COUNTED = {
     "found_again": "Messages found after a crash instead of being sent twice.",
     "resent_blindly": "Messages sent again without being certain that they had not arrived.",
     "refused_429": "Calls that Telegram refused for their rate.",
+    "thumbs_up": "Taps on the thumb up under an answer.",
+    "thumbs_down": "Taps on the thumb down under an answer.",
 }
 TIMED = {
     "first_sign": "From acceptance to the first thing the person sees.",

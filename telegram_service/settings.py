@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field, HttpUrl, PostgresDsn, RedisDsn, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from shared.settings import Section, StrictSettings
+from shared.settings import Section, StrictSettings, TracingSettings, WatchSettings
 
 
 class ServerSettings(Section):
@@ -42,6 +42,10 @@ class AiSettings(Section):
 
     url: HttpUrl = HttpUrl("http://127.0.0.1:8000")
     api_key: SecretStr = SecretStr("")
+    client_certificate: Path | None = Field(
+        default=None, description="Our certificate and its key, for mutual TLS."
+    )
+    tls_ca: Path | None = Field(default=None, description="The authority to believe, when private.")
     at_once: int = Field(default=8, ge=1, description="Answers a worker may be receiving at once.")
     retry_s: float = Field(default=10.0, gt=0, description="Between tries while ai_core is down.")
 
@@ -105,3 +109,5 @@ class Settings(StrictSettings):
     worker: WorkerSettings = WorkerSettings()
     limits: LimitSettings = LimitSettings()
     store: StoreSettings = StoreSettings()
+    watch: WatchSettings = WatchSettings()
+    tracing: TracingSettings = TracingSettings()

@@ -10,6 +10,7 @@ from shared.clock import Clock
 from shared.errors import Unavailable
 from shared.languages import Language
 from shared.texts import Texts
+from shared.tracing import Tracing
 from telegram_service.buttons import Buttons
 from telegram_service.formatting import Button, Letter, letters
 from telegram_service.incoming import Chat, Person, Post, Update
@@ -48,6 +49,7 @@ class Parts:
     throttle: Throttle
     counter: Counter
     ai: AiClient
+    tracing: Tracing
     slots: Slots
     buttons: Buttons
     clock: Clock

@@ -135,7 +135,8 @@ class Worker:
         structlog.contextvars.bind_contextvars(update_id=lease.update_id)
         started = time.monotonic()
         try:
-            outcome, entries = await self._answer(lease)
+            with self._parts.tracing.span("update", update_id=lease.update_id):
+                outcome, entries = await self._answer(lease)
             await self._parts.mailbox.settle(lease, outcome, entries)
             duration_ms = round((time.monotonic() - started) * 1000)
             log.info("update", outcome=outcome, count=len(entries), duration_ms=duration_ms)

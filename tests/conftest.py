@@ -12,6 +12,7 @@ from blockbuster import BlockBuster
 
 from deploy.local.redis_server import RedisServer, bundled_redis, system_redis
 from shared.redis_link import RedisLink
+from tests.models.bleuet import Bleuet, bleuet
 
 PREFIXES = ("AI_CORE_", "TELEGRAM_", "MAIL_")
 PACKAGES = ["ai_core", "telegram_service", "mail_service", "shared"]
@@ -27,6 +28,8 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def no_blocking_calls() -> Iterator[None]:
     alarm = BlockBuster(PACKAGES)
+    for function in alarm.functions.values():  # a service reads them before its loop turns
+        function.can_block_in("shared/settings.py", "secret_files")
     alarm.activate()
     yield
     alarm.deactivate()
@@ -67,6 +70,12 @@ def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
     yield server
     server.thaw()
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def small_model() -> Bleuet:
+    """The project's own model in every format, made once on this machine (a minute or two)."""
+    return bleuet()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

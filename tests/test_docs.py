@@ -44,7 +44,8 @@ def test_the_example_environment_has_every_setting_and_no_other(
 @pytest.mark.parametrize("settings", SERVICES)
 def test_every_setting_has_a_reader(settings: type[StrictSettings]) -> None:
     package = str(settings.__module__).partition(".")[0]
-    code = "\n".join(path.read_text() for path in (ROOT / package).rglob("*.py"))
+    readers = [ROOT / package, ROOT / "shared"]
+    code = "\n".join(path.read_text() for folder in readers for path in folder.rglob("*.py"))
 
     def unread(model: type[BaseModel]) -> set[str]:
         names = {name for name in model.model_fields if not re.search(rf"\.{name}\b", code)}
@@ -79,5 +80,6 @@ def test_the_help_names_every_command_and_measurement() -> None:
         [sys.executable, "neo", "help"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
     benches = {path.stem for path in (ROOT / "tests" / "bench").glob("[!_]*.py")}
-    for word in {"run", "test", "check", "bench", "demo", "keys", "corpus", "help"} | benches:
+    commands = "run test check bench demo keys corpus model mail backup restore dns init help"
+    for word in {*commands.split()} | benches:
         assert word in told

@@ -23,12 +23,16 @@ SQL = re.compile(r"\b(SELECT\s.+\sFROM|INSERT\s+INTO|DELETE\s+FROM|CREATE\s+TABL
 HEAVY = {"torch", "transformers", "llama_cpp", "onnxruntime", "peft"}
 EDGES = {
     "shared/web.py",
+    "ai_core/engines/child.py",
+    "ai_core/engines/words.py",
     "ai_core/routes/streams.py",
     "telegram_service/worker.py",
     "mail_service/pipeline.py",
 }
-"""Where a wide `except` may stand without raising again: the HTTP edge (streams included), the
-bot's worker, and the mailbox's pipeline, where one bad mail must not stop the others."""
+"""Where a wide `except` may stand without raising again: the HTTP edge (streams included), a
+model's process, whose tokenizer may choke on one request, a tokenizer's file, whose library raises
+the very class Exception, the bot's worker, and the mailbox's pipeline, where one bad mail must not
+stop the others."""
 
 
 def sources() -> Iterator[Path]:

@@ -1,6 +1,10 @@
-"""What every engine can do."""
+"""What every engine can do, as the web process sees it.
 
-from collections.abc import AsyncGenerator
+Nothing here blocks: an engine with weights lives in a child process (`process.py`) or on another
+host (`remote.py`), and every call that leaves the process has a time limit.
+"""
+
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -10,19 +14,24 @@ from shared.languages import Language
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One thing said, as a model's chat template takes it."""
+    """One thing said, as a model's chat template takes it.
+
+    Its first `owned_chars` characters were written by the operator (rules, law text): only what
+    the operator owns may be kept in memory and shared between callers.
+    """
 
     role: Literal["system", "user", "assistant"]
     content: str
+    owned_chars: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
     """All an engine may know: the turns, and the passages they rest on, best first.
 
-    A language model reads `turns`, in which the passages are already written out; the extractive
-    engine quotes `passages` to answer `question`, and quotes whole the articles whose numbers the
-    question names (`named`).
+    A language model reads `turns`, in which the passages are already written out, or `raw` text
+    without a chat template when it is not None; the extractive engine quotes `passages` to answer
+    `question`, and quotes whole the articles whose numbers the question names (`named`).
     """
 
     turns: tuple[Turn, ...]
@@ -30,43 +39,102 @@ class Prompt:
     passages: tuple[Passage, ...]
     language: Language
     named: tuple[str, ...] = ()
+    raw: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """How to choose the next token; temperature 0 is greedy, hence deterministic.
+
+    `top_k` 0, `min_p` 0 and `repetition_penalty` 1 do nothing. `json_schema` is the text of a JSON
+    schema the answer must follow. `top_logprobs` asks for the logarithm of the probability of each
+    token written and of that many others; None asks for none.
+    """
+
+    max_tokens: int
+    temperature: float = 0.0
+    top_p: float = 1.0
+    top_k: int = 0
+    min_p: float = 0.0
+    repetition_penalty: float = 1.0
+    seed: int = 0
+    stop: tuple[str, ...] = ()
+    json_schema: str | None = None
+    top_logprobs: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Sampling:
-    """How to choose the next token; temperature 0 is greedy, hence deterministic."""
+class TokenLogprob:
+    """A token written, the natural logarithm of its probability, and the likeliest others."""
 
-    max_tokens: int
-    temperature: float
-    top_p: float
+    token: str
+    logprob: float
+    top: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A piece of the answer and the number of tokens it took."""
+    """A piece of the answer and the number of tokens it took.
+
+    The first piece also says how many tokens the prompt had (`prompt_tokens`) and how many of them
+    were in memory already (`reused_tokens`); the last one says why it is the last (`end`).
+    """
 
     text: str
     tokens: int
+    prompt_tokens: int = 0
+    reused_tokens: int = 0
+    end: Literal["stop", "length"] | None = None
+    logprobs: tuple[TokenLogprob, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What a model can do besides writing."""
+
+    json_schema: bool = False
+    logprobs: bool = False
+    embeddings: bool = False
 
 
 class Engine(Protocol):
-    """A model in memory, ready to write.
+    """A model ready to write.
 
     `weights` identifies what it writes with (a hash for a file of weights, a version for code).
-    `quotes` tells that it writes from the passages alone, word for word.
+    `quotes` tells that it writes from the passages alone, word for word. Errors: ContextOverflow,
+    Unsupported (400) before the first piece, EngineFailed when it stops in the middle, Unavailable
+    while it is starting again.
     """
 
     name: str
     weights: str
     quotes: bool
-    context_tokens: int
 
-    def count_tokens(self, text: str) -> int:
-        """Return the number of tokens of `text`, as this engine counts them."""
+    @property
+    def context_tokens(self) -> int:
+        """Return how many tokens a prompt and its answer may have together."""
+        ...
+
+    @property
+    def slots(self) -> int:
+        """Return how many answers it writes at once."""
+        ...
+
+    @property
+    def abilities(self) -> Abilities:
+        """Return what it can do besides writing."""
+        ...
+
+    async def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Return the number of tokens of each text, as the model's own tokenizer counts them."""
         ...
 
     def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Piece]:
         """Write the answer, piece by piece; closing the generator stops the writing."""
+        ...
+
+    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        """Return a vector for each text. Raises Unsupported when the model has none."""
         ...
 
     async def close(self) -> None:

@@ -8,8 +8,9 @@ be wrong about the law; it can be beside the question.
 import re
 from collections.abc import AsyncGenerator, Iterator, Sequence
 
-from ai_core.engines.base import Piece, Prompt, Sampling
+from ai_core.engines.base import Abilities, Piece, Prompt, Sampling
 from ai_core.engines.excerpt import Wanted, excerpt
+from ai_core.errors import Unsupported
 from ai_core.law import Kind, Passage
 from ai_core.titles import title_of
 from shared.languages import Language
@@ -31,19 +32,26 @@ class ExtractiveEngine:
     weights = "extractive-1"
     quotes = True
     context_tokens = 32_768
+    slots = 32
+    abilities = Abilities()
 
     def __init__(self, texts: Texts) -> None:
         self._texts = texts
 
-    def count_tokens(self, text: str) -> int:
+    async def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Count words and punctuation marks."""
-        return len(_TOKEN.findall(text))
+        return [_count(text) for text in texts]
 
     async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Piece]:
         """Write the answer block by block; what is quoted does not depend on `sampling`."""
         for at, block in enumerate(self._blocks(prompt)):
             text = block if at == 0 else f"\n\n{block}"
-            yield Piece(text, self.count_tokens(text))
+            yield Piece(text, _count(text))
+        yield Piece("", 0, end="stop")
+
+    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        """Raise Unsupported: there are no weights to make a vector with."""
+        raise Unsupported(model=self.name, feature="embeddings")
 
     async def close(self) -> None:
         """Nothing to give back."""
@@ -77,6 +85,10 @@ class ExtractiveEngine:
             f"{passage.kind}_heading", language, number=passage.number, n=n, title=title_of(passage)
         )
         return f"{heading}\n\n{_quoted(runs)}\n\n{passage.url}"
+
+
+def _count(text: str) -> int:
+    return len(_TOKEN.findall(text))
 
 
 def _with_titles(passage: Passage) -> str:

@@ -1,21 +1,23 @@
 """An engine that says what it was told to, slowly or badly if asked. For tests."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
+from math import log
+from typing import Literal
 
-from ai_core.engines.base import Piece, Prompt, Sampling
+from ai_core.engines.base import Abilities, Piece, Prompt, Sampling, TokenLogprob
 from ai_core.errors import EngineFailed
 
 
 class ScriptedEngine:
     """Writes its script word by word, whatever the prompt, and remembers what it was asked.
 
-    `pause_s` passes before each word; after `fails_after` words it raises EngineFailed. `begun` is
-    set once an answer begins, `given_up` once one was left before its end; `finished` counts those
-    written to the end.
+    Its tokens are words; its vector of a text is how many characters and words that has. `pause_s`
+    passes before each word; after `fails_after` words it raises EngineFailed. `begun` is set once
+    an answer begins, `given_up` once one was left before its end; `finished` counts those written
+    to the end.
     """
 
-    weights = "script"
     quotes = False
 
     def __init__(
@@ -26,9 +28,14 @@ class ScriptedEngine:
         pause_s: float = 0.0,
         fails_after: int | None = None,
         context_tokens: int = 8_192,
+        slots: int = 8,
+        abilities: Abilities | None = None,
     ) -> None:
         self.name = name
+        self.weights = f"script of {name}"
         self.context_tokens = context_tokens
+        self.slots = slots
+        self.abilities = abilities or Abilities(json_schema=True, logprobs=True, embeddings=True)
         self.prompts: list[Prompt] = []
         self.samplings: list[Sampling] = []
         self.begun = asyncio.Event()
@@ -39,16 +46,25 @@ class ScriptedEngine:
         self._pause_s = pause_s
         self._fails_after = fails_after
 
-    def count_tokens(self, text: str) -> int:
+    async def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Count words."""
-        return len(text.split())
+        return [len(text.split()) for text in texts]
+
+    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        """Return how long each text is, in characters and in words."""
+        return [[float(len(text)), float(len(text.split()))] for text in texts]
 
     async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Piece]:
-        """Write the script, at most `sampling.max_tokens` words of it."""
+        """Write the script, at most `sampling.max_tokens` words of it, each as likely as not."""
         self.begun.set()
         self.prompts.append(prompt)
         self.samplings.append(sampling)
-        words = self._script.split(" ")[: sampling.max_tokens]
+        script = self._script.split(" ")
+        words = script[: sampling.max_tokens]
+        last: Literal["stop", "length"] = "stop" if len(words) == len(script) else "length"
+        read = sum(len(turn.content.split()) for turn in prompt.turns) or len(
+            (prompt.raw or "").split()
+        )
         written = 0
         try:
             for word in words:
@@ -56,7 +72,15 @@ class ScriptedEngine:
                 if written == self._fails_after:
                     raise EngineFailed("the script says so")
                 written += 1
-                yield Piece(word if written == len(words) else f"{word} ", 1)
+                text = word if written == len(words) else f"{word} "
+                likely = () if sampling.top_logprobs is None else (TokenLogprob(text, log(0.5)),)
+                yield Piece(
+                    text,
+                    1,
+                    prompt_tokens=read if written == 1 else 0,
+                    end=last if written == len(words) else None,
+                    logprobs=likely,
+                )
         finally:
             if written < len(words):
                 self.given_up.set()

@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Request, Response
 from redis.exceptions import RedisError
 
+from ai_core.inquiry import Asker
 from ai_core.routes.deps import (
     API,
     GATE_PROBLEMS,
@@ -13,6 +14,7 @@ from ai_core.routes.deps import (
     LanguageDep,
     PageCallerDep,
     PageVisitDep,
+    PatienceDep,
     problems,
 )
 from shared.ai_api import ChatReply, ChatRequest, ConversationId
@@ -31,9 +33,11 @@ async def chat(
     desk: DeskDep,
     inquiries: InquiriesDep,
     language: LanguageDep,
+    patience_s: PatienceDep,
 ) -> Response:
     """Answer the next turn of a conversation, whole or as server-sent events."""
-    inquiry = await inquiries.read_chat(body, language, caller.scope, caller.subject)
+    asker = Asker(language, caller.scope, caller.subject, patience_s)
+    inquiry = await inquiries.read_chat(body, asker)
     return await desk.send(request, caller, inquiry, stream=body.stream)
 
 

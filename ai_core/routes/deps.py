@@ -5,7 +5,6 @@ from typing import Annotated, Any, cast
 
 from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyHeader, HTTPBearer
-from prometheus_client import CollectorRegistry
 from pydantic import BaseModel, Field
 
 from ai_core.conversations import Conversations
@@ -16,11 +15,14 @@ from ai_core.keys import Scope
 from ai_core.law_source import LawSource
 from ai_core.pool import ModelPool
 from ai_core.routes.desk import Desk
+from ai_core.vectors import Embedder
 from shared.clock import Clock
 from shared.languages import Language, preferred_language
-from shared.web import PROBLEM, header
+from shared.vitals import Vitals
+from shared.web import PROBLEM, WrongFields, header
 
 API = "/api/v1"
+LONGEST_PATIENCE_MS = 24 * 3600 * 1000
 # Both are only described here, for the OpenAPI document: the gate reads the key.
 KEY_SCHEMES = [
     Security(APIKeyHeader(name="X-API-Key", scheme_name="ApiKey", auto_error=False)),
@@ -72,6 +74,19 @@ async def language(request: Request) -> Language:
     return preferred_language(header(request.scope, b"accept-language"))
 
 
+async def patience(request: Request) -> float | None:
+    """Return for how many seconds the answer is of use, as `X-Deadline-Ms` says; None: for ever.
+
+    Raises WrongFields when it is no whole number of milliseconds above 0.
+    """
+    told = header(request.scope, b"x-deadline-ms")
+    if told is None:
+        return None
+    if not (told.isascii() and told.isdecimal() and 0 < int(told) <= LONGEST_PATIENCE_MS):
+        raise WrongFields([{"type": "deadline", "loc": ("X-Deadline-Ms",)}])
+    return int(told) / 1000
+
+
 def caller(needed: Scope) -> Callable[[Request], Awaitable[Caller]]:
     """Return a dependency: who asks, if their key opens `needed`; limits are the route's affair."""
 
@@ -94,6 +109,9 @@ def visit(needed: Scope) -> Callable[[Request], AsyncIterator[Caller]]:
 
 
 LanguageDep = Annotated[Language, Depends(language)]
+PatienceDep = Annotated[float | None, Depends(patience)]
+GateDep = Annotated[Gate, Depends(state("gate"))]
+EmbedderDep = Annotated[Embedder, Depends(state("embedder"))]
 DeskDep = Annotated[Desk, Depends(state("desk"))]
 InquiriesDep = Annotated[Inquiries, Depends(state("inquiries"))]
 LibraryDep = Annotated[LawSource, Depends(state("library"))]
@@ -101,7 +119,7 @@ PoolDep = Annotated[ModelPool, Depends(state("pool"))]
 ConversationsDep = Annotated[Conversations, Depends(state("conversations"))]
 ClockDep = Annotated[Clock, Depends(state("clock"))]
 HealthDep = Annotated[Health, Depends(state("health"))]
-RegistryDep = Annotated[CollectorRegistry, Depends(state("registry"))]
+VitalsDep = Annotated[Vitals, Depends(state("vitals"))]
 PageCallerDep = Annotated[Caller, Depends(caller(Scope.PUBLISHABLE))]
 InferenceCallerDep = Annotated[Caller, Depends(caller(Scope.INFERENCE))]
 PageVisitDep = Annotated[Caller, Depends(visit(Scope.PUBLISHABLE))]

@@ -9,6 +9,7 @@ body. Dependencies come first, so that a caller without a key learns nothing abo
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from inspect import signature
+from types import TracebackType
 from typing import Any, get_type_hints
 
 from fastapi.params import Depends
@@ -23,7 +24,8 @@ AT_ONCE = 64
 """Requests looked at together; the others wait for their turn, first come first served. An answer
 takes several rounds of the event loop, each as long as all that is under way: with a thousand at
 once it took two seconds. More than `library.MOST_WAITING`, so that a refusal never waits for an
-answer; a stream, once begun, holds no turn."""
+answer; a stream, once begun, holds no turn, nor does an answer that a model writes: how many of
+those wait is the scheduler's affair."""
 
 Endpoint = Callable[..., Awaitable[Response]]
 Solve = Callable[[Request], Awaitable[Any]]
@@ -65,6 +67,41 @@ class Lane:
         return await self._endpoint(**values)
 
 
+class Turn:
+    """One request's turn to be looked at, held with `async with`; it may be given back early."""
+
+    __slots__ = ("_held", "_turns")
+
+    def __init__(self, turns: asyncio.Semaphore) -> None:
+        self._turns = turns
+        self._held = False
+
+    async def __aenter__(self) -> None:
+        await self._turns.acquire()
+        self._held = True
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.give_back()
+
+    def give_back(self) -> None:
+        """Let the next request be looked at."""
+        if self._held:
+            self._held = False
+            self._turns.release()
+
+
+def give_turn_back(request: Request) -> None:
+    """Hold no turn any more for a request that goes on for long; nothing where it has none."""
+    turn: Turn | None = request.scope.get("turn")
+    if turn:
+        turn.give_back()
+
+
 class Express:
     """Serves POST requests for the paths in `endpoints`; `app` serves everything else."""
 
@@ -82,7 +119,8 @@ class Express:
             await self._app(scope, receive, send)
             return
         scope["route"] = lane
-        async with self._turns:
+        scope["turn"] = turn = Turn(self._turns)
+        async with turn:
             response = await lane.answer(Request(scope, receive, send))
         await response(scope, receive, send)
 

@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter, Request, Response
 
+from ai_core.inquiry import Asker
 from ai_core.routes.deps import (
     API,
     GATE_PROBLEMS,
@@ -10,6 +11,7 @@ from ai_core.routes.deps import (
     InferenceCallerDep,
     InquiriesDep,
     LanguageDep,
+    PatienceDep,
     problems,
 )
 from shared.ai_api import GenerateReply, GenerateRequest
@@ -29,7 +31,9 @@ async def generate(
     desk: DeskDep,
     inquiries: InquiriesDep,
     language: LanguageDep,
+    patience_s: PatienceDep,
 ) -> Response:
     """Answer one question about labour law, whole or as server-sent events."""
-    inquiry = await inquiries.read(body, language, caller.scope)
+    asker = Asker(language, caller.scope, caller.subject, patience_s)
+    inquiry = await inquiries.read(body, asker)
     return await desk.send(request, caller, inquiry, stream=body.stream)

@@ -1,7 +1,7 @@
 """GET /api/v1/health, /live, /ready, and the metrics."""
 
 from fastapi import APIRouter, Response
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from ai_core.routes.deps import (
     API,
@@ -9,7 +9,7 @@ from ai_core.routes.deps import (
     KEY_SCHEMES,
     AdminVisitDep,
     HealthDep,
-    RegistryDep,
+    VitalsDep,
     problems,
 )
 from shared.ai_api import HealthReply, SignOfLife
@@ -38,7 +38,9 @@ async def summary(health: HealthDep) -> HealthReply:
 
 @router.get(f"{API}/metrics", dependencies=KEY_SCHEMES, responses=problems(*GATE_PROBLEMS))
 @router.get("/metrics", dependencies=KEY_SCHEMES, responses=problems(*GATE_PROBLEMS))
-async def metrics(registry: RegistryDep, health: HealthDep, _caller: AdminVisitDep) -> Response:
+async def metrics(vitals: VitalsDep, health: HealthDep, _caller: AdminVisitDep) -> Response:
     """Return the measures, in Prometheus's text format."""
-    await health.summary()
-    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+    found = await health.summary()
+    vitals.parts.labels("redis").set(found.redis == "up")
+    vitals.parts.labels("corpus").set(found.corpus is not None)
+    return Response(await vitals.text(), media_type=CONTENT_TYPE_LATEST)

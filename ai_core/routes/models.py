@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from ai_core.registry import ModelCard
+from ai_core.pool import ModelState
 from ai_core.routes.deps import (
     API,
     GATE_PROBLEMS,
@@ -17,26 +17,40 @@ from shared.ai_api import ModelCardReply, ModelName, ModelsReply
 router = APIRouter(prefix=API, tags=["models"], dependencies=KEY_SCHEMES)
 
 
-def described(card: ModelCard, default: str) -> ModelCardReply:
+def described(model: ModelState, default: str) -> ModelCardReply:
     """Return a model as a caller sees it."""
+    card = model.card
     return ModelCardReply(
-        id=card.id, format=card.format, state="loaded", default=card.id == default
+        id=card.id,
+        format=card.format,
+        state=model.state,
+        default=card.id == default,
+        context_tokens=card.context_tokens,
+        size_bytes=card.size_bytes,
+        memory_bytes=model.memory_bytes,
+        tokens_per_s=round(model.tokens_per_s, 1) or None,
+        precision=card.precision or None,
+        agreement=card.agreement,
+        base=card.base,
+        licence=card.licence or None,
+        pinned=card.pinned,
+        error=model.code,
     )
 
 
 @router.get("/models", responses=problems(*GATE_PROBLEMS))
 async def models(pool: PoolDep, _caller: InferenceVisitDep) -> ModelsReply:
     """List the models this service can answer with, the default one first."""
-    return ModelsReply(models=[described(card, pool.default) for card in pool.cards()])
+    return ModelsReply(models=[described(model, pool.default) for model in pool.states()])
 
 
 @router.post("/models/load", responses=problems(404, *GATE_PROBLEMS))
 async def load(body: ModelName, pool: PoolDep, _caller: AdminVisitDep) -> ModelCardReply:
     """Bring a model to memory; one that is there already stays."""
-    return described(pool.load(body.model), pool.default)
+    return described(await pool.load(body.model), pool.default)
 
 
 @router.post("/models/unload", status_code=204, responses=problems(404, 409, *GATE_PROBLEMS))
 async def unload(body: ModelName, pool: PoolDep, _caller: AdminVisitDep) -> None:
-    """Give a model's memory back; one that is built in cannot be unloaded."""
-    pool.unload(body.model)
+    """Give a model's memory back once it has written its answers; a built-in one stays."""
+    await pool.unload(body.model)

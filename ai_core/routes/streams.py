@@ -1,45 +1,35 @@
 """Answers sent as server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html).
 
+    event: queue                   from time to time while others are before it
     data: {"delta": "…"}           the answer, piece by piece
     event: citations               the list of sources
     event: usage                   everything else a whole reply holds
     data: [DONE]
     event: error                   instead of these, when it goes wrong after the beginning
 
-What goes wrong before the first piece is an ordinary problem document. A comment keeps the line
+What goes wrong before the first event is an ordinary problem document. A comment keeps the line
 open while the model thinks. When the client hangs up, the engine is stopped.
 """
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from contextlib import aclosing
 
-import orjson
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from ai_core.answer import log_facts
+from ai_core.answer import Pieces, log_facts
 from ai_core.gate import Admission, Visit
 from ai_core.inquiry import Inquiry
+from ai_core.routes.dialects import Dialect
+from ai_core.scheduler import Waiting
 from shared.ai_api import GenerateReply
 from shared.errors import AppError
-from shared.languages import Language
 from shared.texts import Texts
-from shared.web import problem
 
 KEEP_ALIVE_S = 15.0
-DONE = b"data: [DONE]\n\n"
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-APART = {"response", "citations"}
-
-Pieces = AsyncGenerator[str | GenerateReply]
-
-
-def event(data: object, name: str | None = None) -> bytes:
-    """Return one event."""
-    head = b"event: %b\n" % name.encode() if name else b""
-    return b"%bdata: %b\n\n" % (head, orjson.dumps(data))
 
 
 async def disconnected(receive: Receive) -> None:
@@ -58,16 +48,16 @@ class AnswerStream(Response):
         admission: Admission,
         inquiry: Inquiry,
         pieces: Callable[[Visit], Pieces],
+        dialect: Dialect,
         texts: Texts,
-        language: Language,
     ) -> None:
         super().__init__(headers=HEADERS)
         del self.headers["content-length"]
         self._admission = admission
         self._inquiry = inquiry
         self._pieces = pieces
+        self._dialect = dialect
         self._texts = texts
-        self._language = language
         self._started = False
         self._sent_s = time.monotonic()
 
@@ -104,8 +94,10 @@ class AnswerStream(Response):
                 if isinstance(piece, GenerateReply):
                     visit.spend(0 if piece.cached else piece.tokens_used)
                     await self._end(scope, send, piece)
+                elif isinstance(piece, Waiting):
+                    await self._send(send, self._dialect.waiting(piece))
                 else:
-                    await self._send(send, event({"delta": piece}))
+                    await self._send(send, self._dialect.delta(piece))
 
     async def _send(self, send: Send, body: bytes) -> None:
         if not self._started:
@@ -116,17 +108,12 @@ class AnswerStream(Response):
 
     async def _end(self, scope: Scope, send: Send, reply: GenerateReply) -> None:
         scope["state"]["log_facts"] = log_facts(reply)
-        usage = reply.model_dump(mode="json", exclude=APART)
-        if self._inquiry.conversation:
-            usage["conversation_id"] = self._inquiry.conversation.id
-        citations = [citation.model_dump(mode="json") for citation in reply.citations]
-        await self._send(send, event(citations, "citations") + event(usage, "usage") + DONE)
+        await self._send(send, self._dialect.end(reply, self._inquiry))
 
     async def _fail(self, scope: Scope, send: Send, error: Exception) -> None:
         known = error if isinstance(error, AppError) else AppError()
-        request_id = scope["state"]["request_id"]
-        document = problem(known, self._texts, self._language, request_id).body
-        await self._send(send, event(orjson.Fragment(bytes(document)), "error"))
+        language, request_id = self._inquiry.question.language, scope["state"]["request_id"]
+        await self._send(send, self._dialect.error(known, self._texts, language, request_id))
 
     async def _keep_alive(self, send: Send) -> None:
         while True:

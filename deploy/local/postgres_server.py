@@ -16,6 +16,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -32,6 +33,7 @@ password_encryption = scram-sha-256
 max_connections = 60
 shared_buffers = 32MB
 log_min_messages = warning
+max_slot_wal_keep_size = 1GB
 """
 UNSAFE_AND_FAST = "\nfsync = off\nfull_page_writes = off\n"
 
@@ -68,7 +70,8 @@ def runs_over(pid: int, data: Path) -> bool:
 class PostgresServer:
     """One Postgres over `directory`, which it owns.
 
-    `safe=False` gives up surviving a power cut for speed: for tests.
+    `safe=False` gives up surviving a power cut for speed: for tests. `options` are settings of the
+    command line, over those of the files; `binaries` another Postgres 16 than the wheel's.
     """
 
     name = "postgres"
@@ -80,11 +83,14 @@ class PostgresServer:
         port: int | None = None,
         password: str | None = None,
         safe: bool = True,
+        options: Sequence[str] = (),
+        binaries: Path | None = None,
     ) -> None:
         self.directory = directory
         self.port = port or free_port()
+        self._options = [word for option in options for word in ("-c", option)]
         self.password = password or secrets.token_hex(16)
-        self._binaries = bundled_postgres()
+        self._binaries = binaries or bundled_postgres()
         self._safe = safe
         self._process: subprocess.Popen[bytes] | None = None
         self._as_user: str | None = None
@@ -123,7 +129,7 @@ class PostgresServer:
         self._stop_leftover(data)
         with (self.directory / "postgres.log").open("ab") as lines:
             self._process = subprocess.Popen(
-                [*self._prefix, self._binaries / "postgres", "-D", data],
+                [*self._prefix, self._binaries / "postgres", "-D", data, *self._options],
                 user=self._as_user,
                 stdout=lines,
                 stderr=lines,
@@ -149,6 +155,20 @@ class PostgresServer:
     def drop_database(self, name: str) -> None:
         """Drop a database and hang up on whoever uses it."""
         self._run_sql(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+    def adopt(self, *others: Path) -> None:
+        """Give the data, which came from elsewhere, and `others` to the user Postgres runs as."""
+        self._choose_user()
+        data = self.directory / "data"
+        data.chmod(0o700)
+        for folder in (data, *others):
+            for path in (folder, *folder.rglob("*")):
+                self._own(path)
+
+    def last_words(self) -> str:
+        """Return the end of its log."""
+        log = self.directory / "postgres.log"
+        return log.read_text(encoding="utf-8", errors="replace")[-1000:] if log.exists() else ""
 
     def _run_sql(self, statement: str) -> None:
         done = subprocess.run(
@@ -265,5 +285,4 @@ class PostgresServer:
                 return
             time.sleep(0.02)
         self.kill()
-        log = (self.directory / "postgres.log").read_text(encoding="utf-8", errors="replace")
-        raise PostgresNotStarted(f"Postgres did not start:\n{log[-1000:]}")
+        raise PostgresNotStarted(f"Postgres did not start:\n{self.last_words()}")

@@ -180,22 +180,34 @@ class RedisServer:
     def _wait_ready(self) -> None:
         give_up_s = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < give_up_s and self.status is None:
-            if self._answers():
+            if self.answers():
                 return
             time.sleep(0.02)
         self.kill()
         raise RedisNotStarted(f"{self.binary} did not start:\n{self._program.last_words()}")
 
-    def _answers(self) -> bool:
+    def keys(self) -> int:
+        """Return how many keys it holds. Raises RedisNotStarted when it does not say."""
+        told = self.ask("DBSIZE")
+        if not told.startswith(b"+OK\r\n:"):
+            raise RedisNotStarted(f"Redis does not count: {told.decode(errors='replace')}")
+        return int(told.rpartition(b":")[2])
+
+    def answers(self) -> bool:
+        """Tell whether a Redis answers at our port to our password."""
+        return self.ask("PING") == b"+OK\r\n+PONG\r\n"
+
+    def ask(self, command: str) -> bytes:
+        """Return the replies to AUTH and to a one-line command; nothing when nobody answers."""
         try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=1) as line:
-                line.sendall(f"AUTH {self.password}\r\nPING\r\n".encode())
+                line.sendall(f"AUTH {self.password}\r\n{command}\r\n".encode())
                 told = b""
                 while told.count(b"\r\n") < 2:
                     piece = line.recv(256)
                     if not piece:
-                        return False
+                        return b""
                     told += piece
         except OSError:
-            return False
-        return told == b"+OK\r\n+PONG\r\n"
+            return b""
+        return told

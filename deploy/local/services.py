@@ -1,5 +1,6 @@
 """What each service needs on one machine: its own stores, its programs, its settings."""
 
+import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -59,7 +60,10 @@ def telegram(home: Home) -> list[Part]:
 
 
 def mail(home: Home) -> list[Part]:
-    """Return the mailbox's stores, its review page and a worker, in the order they start."""
+    """Return the mailbox's stores, its review page and a worker, in the order they start.
+
+    Its settings are kept in a private file, where `./neo mail` finds them.
+    """
     redis, postgres, vault = _stores(home, "mail")
     environment = {
         "MAIL_REDIS__URL": redis.url,
@@ -69,6 +73,7 @@ def mail(home: Home) -> list[Part]:
         "MAIL_AI__URL": home.ai_url,
         "MAIL_AI__API_KEY": home.ai_key,
     }
+    write_private(home.neo / "mail" / "environment.json", json.dumps(environment, indent=2))
     return [redis, postgres, *_programs(home, "mail_service", environment)]
 
 

@@ -7,6 +7,7 @@ Not for production: there, each service runs on its own host.
 import argparse
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -79,14 +80,21 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "--rate-limits", action="store_true", help="give the inference key everyday limits"
     )
+    parser.add_argument(
+        "--model",
+        type=Path,
+        metavar="PATH",
+        help="answer with this model: a .gguf file, or a folder",
+    )
     options = parser.parse_args(arguments)
     chosen = options.only.split(",") if options.only else with_free_ports(SERVICES)
     if not set(chosen) <= set(SERVICES):
         parser.error(f"--only takes {', '.join(SERVICES)}")
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    for number in (signal.SIGTERM, signal.SIGINT):  # a shell's background job ignores SIGINT
+        signal.signal(number, signal.default_int_handler)
     try:
         with ExitStack() as stack:
-            watches = start_all(stack, chosen, options.port, rate_limits=options.rate_limits)
+            watches = start_all(stack, chosen, options)
             while True:
                 for watch in watches:
                     watch.look(time.monotonic())
@@ -99,16 +107,15 @@ def main(arguments: list[str]) -> int:
         return 1
 
 
-def start_all(
-    stack: ExitStack, chosen: Sequence[str], port: int, *, rate_limits: bool
-) -> list[Watch]:
+def start_all(stack: ExitStack, chosen: Sequence[str], options: argparse.Namespace) -> list[Watch]:
     """Start every part of the services chosen, in order."""
+    port: int = options.port
     (NEO / "logs").mkdir(mode=0o700, parents=True, exist_ok=True)
     (NEO / "keys").mkdir(mode=0o700, exist_ok=True)
     url = f"http://127.0.0.1:{port}"
     watches = []
     if "ai" in chosen:
-        watches += start_ai(stack, url, port, rate_limits=rate_limits)
+        watches += start_ai(stack, url, options)
     key = NEO / "keys" / "inference"
     home = Home(NEO, url, key.read_text() if key.exists() else "")
     for name, parts in (("telegram", telegram), ("mail", mail)):
@@ -120,13 +127,15 @@ def start_all(
     return watches
 
 
-def start_ai(stack: ExitStack, url: str, port: int, *, rate_limits: bool) -> list[Watch]:
+def start_ai(stack: ExitStack, url: str, options: argparse.Namespace) -> list[Watch]:
     """Start ai_core and its Redis, make the keys, wait for the first answerable moment."""
-    need_port(port)
+    need_port(options.port)
     redis = RedisServer(NEO / "redis", password=secret(NEO / "redis-password"))
-    environment = ai_core_environment(redis, port)
+    environment = ai_core_environment(redis, options.port)
     watches = [begin(stack, redis)]
-    made = make_keys(environment, rate_limits=rate_limits)
+    made = make_keys(environment, rate_limits=options.rate_limits)
+    if options.model:
+        add_model(environment, options.model)
     log = NEO / "logs" / "ai_core.log"
     ai_core = Program("ai_core", ai_core_command("serve"), log, environment)
     watches.append(begin(stack, ai_core))
@@ -195,6 +204,15 @@ def ai_core_environment(redis: RedisServer, port: int) -> dict[str, str]:
     }
     write_private(NEO / "environment.json", json.dumps(environment, indent=2))
     return environment
+
+
+def add_model(environment: Mapping[str, str], path: Path) -> None:
+    """Let the model at `path` answer, under its file's name. Raises CannotRun."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem if path.is_file() else path.name).strip("-.")
+    for arguments in (("add", name, str(path), "--pinned"), ("default", name)):
+        command = ai_core_command("model", *arguments)
+        if subprocess.run(command, env={**os.environ, **environment}, check=False).returncode:
+            raise CannotRun(f"the model {path} could not be added")
 
 
 def make_keys(environment: Mapping[str, str], *, rate_limits: bool) -> list[str]:

@@ -4,12 +4,13 @@ import hmac
 from typing import Annotated
 
 from fastapi import Depends, Header, Request
-from prometheus_client import CollectorRegistry, Gauge
 
+from mail_service.metrics import LedgerMetrics
 from mail_service.review import Review
 from mail_service.settings import Settings
 from mail_service.store import Store
 from shared.errors import NotAuthenticated
+from shared.vitals import Vitals
 
 
 def settings_of(request: Request) -> Settings:
@@ -30,23 +31,23 @@ def review_of(request: Request) -> Review:
     return review
 
 
-def registry_of(request: Request) -> CollectorRegistry:
+def vitals_of(request: Request) -> Vitals:
     """Return the metrics."""
-    registry: CollectorRegistry = request.state.registry
-    return registry
+    vitals: Vitals = request.state.vitals
+    return vitals
 
 
-def rows_of(request: Request) -> Gauge:
-    """Return the gauge of the ledger's rows."""
-    rows: Gauge = request.state.rows
-    return rows
+def ledger_of(request: Request) -> LedgerMetrics:
+    """Return the ledger's metrics."""
+    ledger: LedgerMetrics = request.state.ledger
+    return ledger
 
 
 SettingsDep = Annotated[Settings, Depends(settings_of)]
 StoreDep = Annotated[Store, Depends(store_of)]
 ReviewDep = Annotated[Review, Depends(review_of)]
-RowsDep = Annotated[Gauge, Depends(rows_of)]
-RegistryDep = Annotated[CollectorRegistry, Depends(registry_of)]
+LedgerDep = Annotated[LedgerMetrics, Depends(ledger_of)]
+VitalsDep = Annotated[Vitals, Depends(vitals_of)]
 
 
 def need_key(

@@ -1,11 +1,11 @@
 """Is it alive, can it work, and what does it count."""
 
 from fastapi import APIRouter
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from mail_service.routes.deps import RegistryDep, RowsDep, SettingsDep, StoreDep
+from mail_service.routes.deps import LedgerDep, SettingsDep, StoreDep, VitalsDep
 from shared.errors import Unavailable
 
 router = APIRouter()
@@ -49,8 +49,12 @@ async def health(store: StoreDep, settings: SettingsDep) -> HealthReply:
 
 
 @router.get("/metrics")
-async def metrics(registry: RegistryDep, rows: RowsDep, store: StoreDep) -> Response:
-    """Return HTTP metrics and the ledger's counts, as Prometheus reads them."""
-    for state, number in (await store.counts()).items():
-        rows.labels(state).set(number)
-    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+async def metrics(vitals: VitalsDep, ledger: LedgerDep, store: StoreDep) -> Response:
+    """Return what Prometheus reads; without the ledger, all but the ledger's counts."""
+    try:
+        ledger.observe(await store.counts(), await store.waiting_s())
+    except Unavailable:
+        vitals.parts.labels("postgres").set(0)
+    else:
+        vitals.parts.labels("postgres").set(1)
+    return Response(await vitals.text(), media_type=CONTENT_TYPE_LATEST)

@@ -1,1 +1,1 @@
-SELECT number FROM schema_versions ORDER BY number
+SELECT number, name FROM schema_versions ORDER BY number

@@ -29,7 +29,7 @@ async def why(turn: Turn, value: str) -> None:
 
 
 async def note(turn: Turn, answer: str, thumb: Literal[-1, 1], reason: str | None) -> None:
-    """Hand the judgement to the journal."""
+    """Hand the judgement to the journal, and count it; its reason is no second judgement."""
     if answer.isdecimal():
         record = Judged(
             person=turn.person.id,
@@ -40,6 +40,8 @@ async def note(turn: Turn, answer: str, thumb: Literal[-1, 1], reason: str | Non
             reason=reason,
         )
         await turn.parts.journal.put(record)
+        if reason is None:
+            await turn.parts.counter.add("thumbs_up" if thumb > 0 else "thumbs_down")
 
 
 async def set_last_rows(turn: Turn, rows: tuple[tuple[Button, ...], ...]) -> None:

@@ -16,12 +16,13 @@ from telegram_service.emulator.api import BotApi
 async def main() -> None:
     """Serve until interrupted."""
     parser = argparse.ArgumentParser(prog="python -m telegram_service.emulator")
+    parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8081)
     parser.add_argument("--token", default="424242:emulator")
     options = parser.parse_args()
     api = BotApi(Account(), options.token)
     delivering = asyncio.create_task(api.delivery.run())
-    config = uvicorn.Config(api.app, port=options.port, access_log=False)
+    config = uvicorn.Config(api.app, host=options.host, port=options.port, access_log=False)
     await uvicorn.Server(config).serve()
     delivering.cancel()
 

@@ -22,11 +22,15 @@ from ai_core.knowledge.references import find_references
 from ai_core.knowledge.sample import build_sample
 from ai_core.law import Article, CorpusStatus, FicheSection, Found, Kind, Passage
 from ai_core.law import Scope as Subject
-from ai_core.settings import RedisSettings, Settings
+from ai_core.opening import open_engine
+from ai_core.seat import Opener
+from ai_core.settings import AnswerSettings, RedisSettings, Settings
 from deploy.local.redis_server import RedisServer, bundled_redis
-from shared.clock import StoppedClock
+from shared.clock import Clock, StoppedClock
 from shared.redis_link import RedisLink
+from shared.settings import TracingSettings
 
+UNTRACED = TracingSettings()
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
@@ -141,23 +145,37 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
 
 @pytest.fixture
 def house_with(redis: RedisServer, library: SampleLibrary, tmp_path: Path) -> Open:
-    """Open the app with engines beside the built-in one; the first becomes the default."""
+    """Open the app with engines beside the built-in one; the first becomes the default.
+
+    `answers` are settings of that section.
+    """
 
     @asynccontextmanager
-    async def opened(*engines: Engine, redis: RedisServer = redis) -> AsyncIterator[House]:
+    async def opened(
+        *engines: Engine,
+        redis: RedisServer = redis,
+        opener: Opener = open_engine,
+        clock: Clock | None = None,
+        tracing: TracingSettings = UNTRACED,
+        **answers: int,
+    ) -> AsyncIterator[House]:
         @asynccontextmanager
         async def open_state(
             settings: Settings, registry: CollectorRegistry
         ) -> AsyncIterator[State]:
             async with AsyncExitStack() as stack:
-                clock = StoppedClock(NOON)
-                state = await assemble(settings, registry, stack, library, clock, engines)
+                state = await assemble(
+                    *(settings, registry, stack, library, clock or StoppedClock(NOON)),
+                    engines=engines,
+                    opener=opener,
+                )
                 states.append(state)
                 yield state
 
         states: list[State] = []
         values = {"redis": RedisSettings.model_validate({"url": redis.url})}
-        settings = Settings(data_dir=tmp_path, **values)  # type: ignore[arg-type]
+        settings = Settings(data_dir=tmp_path, tracing=tracing, **values)  # type: ignore[arg-type]
+        settings = settings.model_copy(update={"answers": AnswerSettings(**answers)})
         if engines:
             models = settings.models.model_copy(update={"default": engines[0].name})
             settings = settings.model_copy(update={"models": models})

@@ -34,6 +34,7 @@ OTHERS = {
     "corpus_version": "c2",
     "language": "en",
     "scope": "publishable",
+    "writing": (40,),
     "knowledge": False,
     "agreement": "1979",
     "as_of": date(2020, 1, 1),

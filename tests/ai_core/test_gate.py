@@ -131,6 +131,21 @@ async def test_no_key_a_mistyped_one_and_an_unknown_one_are_a_401(
     assert response.headers["www-authenticate"] == "Bearer"
 
 
+async def test_a_key_made_just_now_opens_though_another_request_read_the_keys_meanwhile(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await door.get("/inference", await door.make())
+    key = await door.make()
+    look = door.ring.changed
+
+    async def overtaken() -> bool:
+        await door.ring.refresh()
+        return await look()
+
+    monkeypatch.setattr(door.ring, "changed", overtaken)
+    assert (await door.get("/inference", key)).status_code == 200
+
+
 async def test_a_key_may_come_as_a_bearer_token(door: Door) -> None:
     key = await door.make()
 

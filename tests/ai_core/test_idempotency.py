@@ -15,7 +15,7 @@ class Clerk:
     """Answers with a number that grows, or fails as told."""
 
     def __init__(self, link: RedisLink) -> None:
-        self._idempotency = Idempotency(link)
+        self._idempotency = Idempotency(link, lease_s=0.4, patience_s=0.6)
         self.written = 0
         self.fault: AppError | None = None
         self.status = 200
@@ -63,6 +63,34 @@ async def test_while_the_first_is_being_answered_the_second_is_told_so(clerk: Cl
 
     clerk.may_finish.set()
     assert await first == Outcome(200, b"1")
+
+
+async def test_the_second_waits_a_while_for_the_first_one_s_answer(clerk: Clerk) -> None:
+    clerk.may_finish.clear()
+    first = asyncio.create_task(clerk.ask("caller", "k1", "question"))
+    await asyncio.sleep(0.05)
+    second = asyncio.create_task(clerk.ask("caller", "k1", "question"))
+    await asyncio.sleep(0.15)
+    clerk.may_finish.set()
+
+    assert await first == Outcome(200, b"1")
+    assert await second == Outcome(200, b"1", replayed=True)
+
+
+async def test_when_the_first_one_s_process_dies_the_second_is_answered(
+    clerk: Clerk, link: RedisLink
+) -> None:
+    clerk.may_finish.clear()
+    dying = asyncio.create_task(clerk.ask("caller", "k1", "question"))
+    await asyncio.sleep(0.05)
+    [place] = await link.call("KEYS", "idempotency:*")
+    lease = await link.call("GET", place)
+    dying.cancel()
+    await asyncio.wait([dying])
+    await link.call("SET", place, lease, "PX", 400)  # what a kill -9 leaves behind
+    clerk.may_finish.set()
+
+    assert await clerk.ask("caller", "k1", "question") == Outcome(200, b"1")
 
 
 async def test_a_failure_that_may_pass_is_tried_again(clerk: Clerk) -> None:

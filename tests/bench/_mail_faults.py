@@ -146,6 +146,7 @@ async def paced(post: Post, letters: int, per_hour: float) -> dict[str, object]:
         "letters": letters,
         "per_hour": per_hour,
         "answered": len(waits),
+        "states": dict(await post.store.counts()),
         "p50_s": round(statistics.median(waits), 2),
         "p99_s": round(waits[min(len(waits) - 1, int(len(waits) * 0.99))], 2),
     }

@@ -38,9 +38,10 @@ OUTAGE_S = 60.0
 class Bench:
     """The servers, and what is measured on them."""
 
-    def __init__(self, folder: Path, outage_s: float) -> None:
+    def __init__(self, folder: Path, outage_s: float, ai: str = "", ai_key: str = "") -> None:
         self._folder = folder
         self._outage_s = outage_s
+        self._ai = {"TELEGRAM_AI__URL": ai, "TELEGRAM_AI__API_KEY": ai_key} if ai else {}
         self._runs = 0
         self.redis = RedisServer(folder / "redis")
         self.postgres = PostgresServer(folder / "postgres", safe=False)
@@ -245,9 +246,13 @@ class Bench:
             "TELEGRAM_LIMITS__PRIVATE_PER_S": "1",
             "TELEGRAM_LIMITS__PRIVATE_BURST": "3",
             "TELEGRAM_WORKER__CHATS": "64",
+            **self._ai,
         }
         async with self.fresh(workers=2, **more) as here:
-            people = [(2_000 + number, "Combien ?") for number in range(1_000)]
+            asked = (
+                "Combien ?" if not self._ai else "Quel préavis pour démissionner après {} mois ?"
+            )
+            people = [(2_000 + number, asked.format(number)) for number in range(1_000)]
             took = await timed(here, people, per_s=1_000 / 60, method="sendMessage")
             return {"final": percentiles(took), "verdict_lost": (await here.numbers()).lost}
 
@@ -322,11 +327,13 @@ async def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="./neo bench telegram")
     parser.add_argument("--only", default=",".join(MEASURES), help=", ".join(MEASURES))
     parser.add_argument("--outage-s", type=float, default=OUTAGE_S)
+    parser.add_argument("--ai", default="", help="address of an ai_core for the crowd")
+    parser.add_argument("--ai-key", default="")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
     figures: Figures = {}
     with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(Path(folder), options.outage_s)
+        bench = Bench(Path(folder), options.outage_s, options.ai, options.ai_key)
         bench.key_file.write_text(new_key_file())
         await asyncio.to_thread(bench.postgres.start)
         try:

@@ -31,6 +31,7 @@ from ai_core.cache import complete
 from ai_core.engines.base import Engine
 from ai_core.engines.scripted import ScriptedEngine
 from ai_core.errors import OverQuota
+from ai_core.inquiry import Asker
 from ai_core.keys import Key
 from ai_core.knowledge.library import Library
 from ai_core.knowledge.shelf import Shelf
@@ -117,7 +118,7 @@ def add_peer_route(app: FastAPI, url: str) -> None:
         key = Key.model_validate_json(record)
         if await count(keys=[f"peer:count:{key.id}"]) > (key.limits.requests_per_minute or 0):
             raise OverQuota(retry_after_s=60)
-        inquiry = await request.state.inquiries.read(body, "fr", key.scope)
+        inquiry = await request.state.inquiries.read(body, Asker("fr", key.scope))
         answer = await redis.get(inquiry.cache_key)
         if not isinstance(answer, bytes):
             raise NotFound

@@ -7,6 +7,7 @@ on asyncio.Protocol because the load shares two cores with what it measures: it 
 import argparse
 import asyncio
 import json
+import ssl
 import sys
 import time
 from collections import Counter
@@ -92,15 +93,19 @@ class Connection(asyncio.Protocol):
 def requests_of(arguments: argparse.Namespace) -> Iterator[bytes]:
     """Yield requests; `{number}` in the body becomes another number each time."""
     head = (
-        f"POST {arguments.path} HTTP/1.1\r\nHost: 127.0.0.1\r\nX-API-Key: {arguments.key}\r\n"
-        "Content-Type: application/json\r\nContent-Length: "
+        f"POST {arguments.path} HTTP/1.1\r\nHost: {arguments.tls_name or '127.0.0.1'}\r\n"
+        f"X-API-Key: {arguments.key}\r\nContent-Type: application/json\r\n"
     )
+    if arguments.idempotent:
+        head += f"Idempotency-Key: {time.time_ns()}-{{number}}\r\n"
+    head += "Content-Length: "
     if "{number}" not in arguments.body:
         body = arguments.body.encode()
         yield from repeat(f"{head}{len(body)}\r\n\r\n".encode() + body)
     for number in count():
         body = arguments.body.replace("{number}", str(number)).encode()
-        yield f"{head}{len(body)}\r\n\r\n".encode() + body
+        this = head.replace("{number}", str(number))
+        yield f"{this}{len(body)}\r\n\r\n".encode() + body
 
 
 async def put_load(arguments: argparse.Namespace) -> dict[str, object]:
@@ -110,6 +115,7 @@ async def put_load(arguments: argparse.Namespace) -> dict[str, object]:
     loop = asyncio.get_running_loop()
     started_s = time.perf_counter()
     until_s = started_s + arguments.seconds
+    secured = ssl.create_default_context(cafile=arguments.tls_ca) if arguments.tls_ca else None
 
     async def client() -> None:
         try:
@@ -117,6 +123,8 @@ async def put_load(arguments: argparse.Namespace) -> dict[str, object]:
                 lambda: Connection(requests, tally, remaining, until_s),
                 "127.0.0.1",
                 arguments.port,
+                ssl=secured,
+                server_hostname=arguments.tls_name or None,
             )
         except OSError as error:
             tally.outcomes[type(error).__name__] += 1
@@ -141,6 +149,9 @@ def main() -> int:
     parser.add_argument("--clients", type=int, default=32)
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--requests", type=int, default=10**9)
+    parser.add_argument("--tls-ca", help="speak TLS, and believe this authority")
+    parser.add_argument("--tls-name", help="the host name asked for")
+    parser.add_argument("--idempotent", help="give each request an Idempotency-Key")
     print(json.dumps(uvloop.run(put_load(parser.parse_args()))))
     return 0
 

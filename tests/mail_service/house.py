@@ -22,6 +22,7 @@ from mail_service.wake import Wake
 from shared.ai_client import AiClient
 from shared.clock import StoppedClock
 from shared.scripted_ai import ScriptedAi
+from shared.tracing import Tracing
 from shared.vault import Vault
 from tests.mail_service.letters import US
 
@@ -109,7 +110,7 @@ async def house(
             clock=clock,
             pipeline=Pipeline(
                 chosen, {"main": Box(chosen.mode, composer)}, store, room, client, spam, wake,
-                clock, metrics,
+                clock, metrics, Tracing(),
             ),
             outbox=Outbox({"main": smtp}, store, wake, clock, metrics),
             relay=sink,

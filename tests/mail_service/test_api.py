@@ -11,11 +11,13 @@ from asgi_lifespan import LifespanManager
 from prometheus_client import CollectorRegistry
 
 from mail_service.app import State, create_app
-from mail_service.metrics import ledger_rows
+from mail_service.metrics import LedgerMetrics
 from mail_service.settings import Settings
 from mail_service.store import Store
 from shared.clock import StoppedClock
+from shared.postgres import Postgres
 from shared.vault import Vault
+from shared.vitals import Vitals
 from tests.mail_service.house import House, house, settings
 from tests.mail_service.letters import raw_letter
 
@@ -30,8 +32,8 @@ async def served(neo: House, key: str = KEY) -> AsyncIterator[httpx2.AsyncClient
             settings=chosen,
             store=neo.store,
             review=neo.review,
-            registry=registry,
-            rows=ledger_rows(registry),
+            vitals=Vitals(registry, chosen.watch),
+            ledger=LedgerMetrics(registry),
         )
 
     chosen = settings("review", server={"api_key": key})
@@ -143,7 +145,22 @@ async def test_health_says_how_the_work_goes(
         assert (health["status"], health["mailboxes"]) == ("late", {"main": "waiting"})
         assert (await client.get("/live")).status_code == 200
         assert (await client.get("/ready")).status_code == 200
-        assert 'mail_ledger_rows{state="mail_received"} 1.0' in (await client.get("/metrics")).text
+        metrics = (await client.get("/metrics")).text
+        assert 'mail_ledger_rows{state="mail_received"} 1.0' in metrics
+        assert "mail_oldest_waiting_seconds 360.0" in metrics
+        await neo.work()
+        assert 'state="mail_received"' not in (await client.get("/metrics")).text
+
+
+async def test_without_the_ledger_the_metrics_say_so(
+    store: Store, postgres: Postgres, vault: Vault, clock: StoppedClock
+) -> None:
+    async with house(store, vault, clock) as neo, served(neo) as client:
+        assert 'part_up{part="postgres"} 1.0' in (await client.get("/metrics")).text
+        await postgres.close()
+        metrics = await client.get("/metrics")
+        assert metrics.status_code == 200
+        assert 'part_up{part="postgres"} 0.0' in metrics.text
 
 
 async def test_the_page_runs_only_its_own_script(

@@ -12,11 +12,12 @@ from prometheus_client import CollectorRegistry
 
 from deploy.local.postgres_server import free_port
 from mail_service.app import State, create_app
-from mail_service.metrics import ledger_rows
+from mail_service.metrics import LedgerMetrics
 from mail_service.settings import Settings
 from mail_service.store import Store
 from shared.clock import StoppedClock
 from shared.vault import Vault
+from shared.vitals import Vitals
 from tests.mail_service.house import House, house, settings
 from tests.mail_service.letters import raw_letter
 
@@ -31,8 +32,8 @@ async def browsed(neo: House) -> AsyncIterator[Page]:
             settings=chosen,
             store=neo.store,
             review=neo.review,
-            registry=registry,
-            rows=ledger_rows(registry),
+            vitals=Vitals(registry, chosen.watch),
+            ledger=LedgerMetrics(registry),
         )
 
     chosen = settings("review", server={"api_key": KEY})

@@ -121,3 +121,17 @@ async def test_an_article_a_list_of_models_and_an_erasure(ai: ScriptedAi) -> Non
         assert [card.id for card in (await client.models()).models] == ["extractive", "petit"]
         assert await client.erase_conversation("scripted-00000001")
         assert ai.erased == ["scripted-00000001"]
+
+
+async def test_it_is_failing_from_a_call_without_an_answer_to_the_next_with_one(
+    ai: ScriptedAi,
+) -> None:
+    async with client_of(ai) as client:
+        assert not client.failing
+        ai.script.status = 503
+        with pytest.raises(AiUnavailable):
+            await client.health()
+        assert client.failing
+        ai.script.status = 200
+        await client.health()
+        assert not client.failing

@@ -62,6 +62,33 @@ async def test_a_gap_between_migrations_is_refused(database_url: str, tmp_path: 
     await postgres.close()
 
 
+async def test_the_version_before_works_on_a_database_a_later_one_added_to(
+    database_url: str, tmp_path: Path
+) -> None:
+    postgres = await opened(database_url)
+    await postgres.migrate(folder_of(tmp_path, FIRST, SECOND))
+    (tmp_path / "migrations" / "0002_step.sql").unlink()
+
+    assert await postgres.migrate(tmp_path / "migrations") == []
+    assert await postgres.execute("INSERT INTO turns (id) VALUES (1)") == 1
+    await postgres.close()
+
+
+async def test_the_version_before_refuses_a_database_a_later_one_broke_with(
+    database_url: str, tmp_path: Path
+) -> None:
+    folder = folder_of(tmp_path, FIRST)
+    breaking = folder / "0002_break_turns.sql"
+    breaking.write_text("ALTER TABLE turns RENAME TO rounds")
+    postgres = await opened(database_url)
+    await postgres.migrate(folder)
+    breaking.unlink()
+
+    with pytest.raises(WrongMigrations, match="0002_break_turns"):
+        await postgres.migrate(folder)
+    await postgres.close()
+
+
 async def test_a_statement_without_a_server_is_postgres_lost() -> None:
     postgres = await opened(f"postgresql://neo:x@127.0.0.1:{free_port()}/none")
     with pytest.raises(PostgresLost):

@@ -119,6 +119,8 @@ async def test_a_thumb_down_asks_why_and_is_kept(rig: Rig) -> None:
     await rig.parts.journal.drain()
     [judged] = (await rig.parts.store.feedback(ALICE))[-1:]
     assert (judged.thumb, judged.reason) == (-1, "source")
+    counts = (await rig.parts.counter.read()).counts
+    assert (counts["thumbs_down"], counts.get("thumbs_up", 0)) == (1, 0)
 
 
 async def test_a_button_of_another_chat_is_refused(rig: Rig) -> None:

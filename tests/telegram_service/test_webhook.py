@@ -9,6 +9,7 @@ import httpx2
 import pytest
 
 from deploy.local.redis_server import RedisServer
+from shared.scripted_ai import ScriptedAi
 from telegram_service.app import create_app
 from telegram_service.webhook import destination, overtakes
 from tests.loopback import served
@@ -123,3 +124,44 @@ def test_only_some_commands_overtake(text: str, yes: bool) -> None:
 def test_a_button_goes_by_the_control_lane_of_its_chat() -> None:
     tap = {"id": "1", "from": {"id": 3}, "message": {"message_id": 4, "chat": {"id": -5}}}
     assert destination({"callback_query": tap}) == (-5, None, "control")
+
+
+async def test_requests_are_measured_by_their_route(door: httpx2.AsyncClient) -> None:
+    await knock(door)
+    await door.get("/no/such/address")
+    metrics = (await door.get("/metrics")).text
+    assert (
+        'http_requests_total{method="POST",route="/telegram/webhook",status="200"} 1.0' in metrics
+    )
+    assert 'http_requests_total{method="GET",route="unmatched",status="404"} 1.0' in metrics
+
+
+async def test_without_redis_the_metrics_say_so(own_redis: RedisServer, key_file: Path) -> None:
+    settings = settings_for(
+        own_redis.url, "postgresql://neo:x@127.0.0.1:9/x", NOWHERE, NOWHERE, key_file
+    )
+    app = await asyncio.to_thread(create_app, settings)
+    async with served(app, lifespan=True) as url, httpx2.AsyncClient(base_url=url) as client:
+        assert 'part_up{part="redis"} 1.0' in (await client.get("/metrics")).text
+        await asyncio.to_thread(own_redis.kill)
+        metrics = await client.get("/metrics")
+    assert metrics.status_code == 200
+    assert 'part_up{part="redis"} 0.0' in metrics.text
+    assert "telegram_lost" not in metrics.text
+
+
+async def test_without_a_token_health_still_says_whether_ai_core_answers(
+    redis_url: str, key_file: Path
+) -> None:
+    ai = ScriptedAi()
+    async with served(ai.app) as ai_url:
+        nowhere = "postgresql://neo:x@127.0.0.1:9/x"
+        settings = settings_for(redis_url, nowhere, NOWHERE, ai_url, key_file, bot={"token": ""})
+        app = await asyncio.to_thread(create_app, settings)
+        async with served(app, lifespan=True) as url, httpx2.AsyncClient(base_url=url) as client:
+            up = (await client.get("/health")).json()
+            ai.script.status = 503
+            down = (await client.get("/health")).json()
+
+    assert (up["status"], up["ai_core"]) == ("waiting for a token", True)
+    assert down["ai_core"] is False

@@ -1,0 +1,123 @@
+"""What a model format offers inside the child process that holds the model.
+
+One thread owns the writer and calls everything here but `tokenize` and `render`, which another
+thread may call at the same time. `child.py` is that thread's loop: it reads commands, admits jobs,
+steps, and sends what was written, once per step for all jobs together.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from ai_core.engines.base import Abilities, Sampling, TokenLogprob, Turn
+
+
+@dataclass(frozen=True, slots=True)
+class WriterFacts:
+    """What a loaded model is. `slots` is how many jobs it writes at once."""
+
+    context_tokens: int
+    slots: int
+    abilities: Abilities
+    precision: str
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A prompt as tokens; the first `owned` of them are the operator's text, free to be shared."""
+
+    tokens: list[int]
+    owned: int
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One answer to write. `id` is unique in this process's life."""
+
+    id: int
+    prompt: Rendered
+    sampling: Sampling
+    adapter: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wrote:
+    """What one step added to a job: whole characters only, nothing after a stop sequence.
+
+    `reused` (of the prompt's tokens, those in memory already) counts on the first one of a job.
+    A job whose `end` is set is over and its place is free; "failed" carries `fault`.
+    """
+
+    job_id: int
+    text: str
+    tokens: int
+    reused: int = 0
+    end: Literal["stop", "length", "failed"] | None = None
+    logprobs: tuple[TokenLogprob, ...] = ()
+    fault: str = ""
+
+
+class Writer(Protocol):
+    """A model in this process's memory."""
+
+    facts: WriterFacts
+
+    def tokenize(self, text: str) -> list[int]:
+        """Return the tokens of a plain text, without those the model adds at its beginning."""
+        ...
+
+    def render(self, turns: Sequence[Turn], raw: str | None) -> Rendered:
+        """Write turns with the model's own chat template, or take `raw` as it is; tokenize."""
+        ...
+
+    def admit(self, job: Job) -> bool:
+        """Take a job; False while there is no room. Raises ContextOverflow, Unsupported."""
+        ...
+
+    def cancel(self, job_id: int) -> None:
+        """Forget a job and free its place; nothing when it is unknown."""
+        ...
+
+    def step(self) -> list[Wrote]:
+        """Do one bounded step of work for all jobs; returns what it wrote, [] while it reads."""
+        ...
+
+    @property
+    def busy(self) -> bool:
+        """Tell whether `step` has anything to do."""
+        ...
+
+    def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        """Return a vector for each text. Raises Unsupported."""
+        ...
+
+    def load_adapter(self, name: str, path: str) -> None:
+        """Bring a LoRA to memory under `name`. Raises ModelUnusable when it is for another base."""
+        ...
+
+    def close(self) -> None:
+        """Give the memory back."""
+        ...
+
+
+class Opener(Protocol):
+    """Opens a model of one format; each format's module has one called `open_writer`."""
+
+    def __call__(self, path: str, options: "WriterOptions") -> Writer:
+        """Bring the model to memory. Raises ModelUnusable with what to do about it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class WriterOptions:
+    """How to open a model; 0 lets the format choose.
+
+    `context_tokens` is for one job, `slots` the jobs at once, `threads` the processor's.
+    """
+
+    context_tokens: int = 0
+    slots: int = 0
+    threads: int = 0
+    precision: str = ""
+    chat_template: str = ""

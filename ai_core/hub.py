@@ -1,0 +1,256 @@
+"""Fetches a model from a Hub: resumed where it was cut, checked against the Hub's own hashes.
+
+The Hub's listing gives each file's size and hash: SHA-256 for large files (Git LFS), the Git blob's
+SHA-1 for small ones (https://git-scm.com/book/en/v2/Git-Internals-Git-Objects). Files come from
+`/OWNER/REPO/resolve/COMMIT/FILE` and are taken up again with Range (RFC 9110, section 14).
+"""
+
+import hashlib
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import quote
+
+import httpx2
+
+from ai_core.errors import HubUnreachable, ModelUnusable, NoDisk
+
+ENDPOINT = "https://huggingface.co"
+SOURCE = re.compile(
+    r"hf:(?P<repo>[\w.-]+/[\w.-]+)(?:/(?P<file>[\w./+-]+))?(?:@(?P<revision>[\w./-]+))?", re.ASCII
+)
+TIMEOUT = httpx2.Timeout(30.0, connect=10.0)
+ATTEMPTS = 4
+CHUNK_BYTES = 1024 * 1024
+BESIDE = (  # what stands beside weights in a folder
+    "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json",
+    "tokenizer.model", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt",
+    "chat_template.jinja", "adapter_config.json", "model.safetensors.index.json",
+)  # fmt: skip
+
+Report = Callable[[str, int, int], None]
+"""Told of a file's name, its bytes so far and its bytes in all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A repository, or one file of it, at a revision."""
+
+    repo: str
+    file: str = ""
+    revision: str = "main"
+
+    @classmethod
+    def read(cls, source: str) -> "Wanted":
+        """Read `hf:OWNER/REPO[/FILE][@REVISION]`. Raises ModelUnusable."""
+        match = SOURCE.fullmatch(source)
+        if not match or ".." in source:
+            raise ModelUnusable(f"{source}: write hf:OWNER/REPO[/FILE.gguf][@REVISION]")
+        return cls(match["repo"], match["file"] or "", match["revision"] or "main")
+
+
+@dataclass(frozen=True, slots=True)
+class HubFile:
+    """A file as the Hub lists it; the hash is `sha256`, or `blob` (SHA-1 of the Git blob)."""
+
+    name: str
+    size_bytes: int
+    sha256: str = ""
+    blob: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What was fetched: the file or folder to open, the commit, the licence the Hub names."""
+
+    path: Path
+    commit: str
+    licence: str
+
+
+class Hub:
+    """A place models are fetched from. Everything here blocks."""
+
+    def __init__(self, endpoint: str = ENDPOINT, token: str = "") -> None:
+        headers = {"Accept-Encoding": "identity"}  # what is counted is what is on the disk
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        self._endpoint = endpoint.rstrip("/")
+        self._client = httpx2.Client(timeout=TIMEOUT, headers=headers, follow_redirects=True)
+
+    def close(self) -> None:
+        """Hang up."""
+        self._client.close()
+
+    def fetch(self, wanted: Wanted, folder: Path, report: Report) -> Fetched:
+        """Bring a model to `folder`; what is there already and whole is not fetched again.
+
+        Raises HubUnreachable, NoDisk before anything is written, ModelUnusable when the repository
+        holds no model we know or a file arrives damaged.
+        """
+        listing = self._listing(wanted)
+        files = chosen(listing_files(listing), wanted)
+        self._need_disk(files, folder)
+        commit = str(listing["sha"])
+        for file in files:
+            self._bring(wanted, commit, file, folder, report)
+        licence = str((listing.get("cardData") or {}).get("license") or "")
+        path = folder / files[0].name if len(files) == 1 else folder
+        return Fetched(path, commit, licence)
+
+    def _listing(self, wanted: Wanted) -> dict[str, Any]:
+        revision = quote(wanted.revision, safe="")
+        url = f"{self._endpoint}/api/models/{wanted.repo}/revision/{revision}?blobs=true"
+        try:
+            answer = self._client.get(url)
+            self._check(answer, wanted)
+            listing: dict[str, Any] = answer.json()
+        except (httpx2.HTTPError, ValueError) as error:
+            raise self._unreachable(error) from error
+        return listing
+
+    def _bring(
+        self, wanted: Wanted, commit: str, file: HubFile, folder: Path, report: Report
+    ) -> None:
+        target = folder / file.name
+        if target.exists() and target.stat().st_size == file.size_bytes and intact(target, file):
+            return
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_name(f"{target.name}.part")
+        url = f"{self._endpoint}/{wanted.repo}/resolve/{commit}/{quote(file.name)}"
+        self._download(url, wanted, file, part, report)
+        if not intact(part, file):
+            part.unlink()
+            raise ModelUnusable(f"{file.name} arrived damaged and was deleted: add it again")
+        part.replace(target)
+
+    def _download(
+        self, url: str, wanted: Wanted, file: HubFile, part: Path, report: Report
+    ) -> None:
+        """Fetch until the file is whole, going on where the connection broke."""
+        fault: httpx2.HTTPError | None = None
+        for _ in range(ATTEMPTS):
+            try:
+                self._go_on(url, wanted, file, part, report)
+            except httpx2.HTTPError as error:
+                fault = error
+            if part.exists() and part.stat().st_size >= file.size_bytes:
+                return
+        raise self._unreachable(fault or f"{file.name} ends too soon")
+
+    def _go_on(self, url: str, wanted: Wanted, file: HubFile, part: Path, report: Report) -> None:
+        done = part.stat().st_size if part.exists() else 0
+        if done > file.size_bytes:
+            part.unlink()
+            done = 0
+        headers = {"Range": f"bytes={done}-"} if done else {}
+        if done == file.size_bytes and done:
+            return
+        with self._client.stream("GET", url, headers=headers) as answer:
+            self._check(answer, wanted)
+            resumed = answer.status_code == httpx2.codes.PARTIAL_CONTENT
+            done = done if resumed else 0
+            with part.open("ab" if resumed else "wb") as opened:
+                for chunk in answer.iter_raw():
+                    opened.write(chunk)
+                    done += len(chunk)
+                    report(file.name, done, file.size_bytes)
+
+    def _need_disk(self, files: list[HubFile], folder: Path) -> None:
+        there = sum(
+            path.stat().st_size
+            for file in files
+            for path in (folder / file.name, folder / f"{file.name}.part")
+            if path.exists()
+        )
+        need_disk(sum(file.size_bytes for file in files) - there, folder)
+
+    def _check(self, answer: httpx2.Response, wanted: Wanted) -> None:
+        if answer.status_code in {401, 403}:
+            raise HubUnreachable(
+                f"{wanted.repo} is not open to everybody or does not exist: accept its licence on "
+                "its page, and give a token in HF_TOKEN"
+            )
+        if answer.status_code == httpx2.codes.NOT_FOUND:
+            raise ModelUnusable(f"{wanted.repo} at {wanted.revision} is not on {self._endpoint}")
+        answer.raise_for_status()
+
+    def _unreachable(self, reason: object) -> HubUnreachable:
+        return HubUnreachable(
+            f"{self._endpoint} does not answer as it should ({reason}): try again, what came is "
+            "kept; or fetch the files yourself and give their path; HF_ENDPOINT names a mirror"
+        )
+
+
+def listing_files(listing: dict[str, Any]) -> list[HubFile]:
+    """Read the files of a listing, with their sizes and hashes. Raises HubUnreachable."""
+    try:
+        return [
+            HubFile(
+                str(PurePosixPath(file["rfilename"])),
+                int(file["size"]),
+                str((file.get("lfs") or {}).get("sha256", "")),
+                str(file.get("blobId", "")),
+            )
+            for file in listing["siblings"]
+            if ".." not in PurePosixPath(file["rfilename"]).parts
+        ]
+    except (KeyError, TypeError, ValueError) as error:
+        raise HubUnreachable(f"the Hub's listing is not what it was ({error!r})") from error
+
+
+def chosen(files: list[HubFile], wanted: Wanted) -> list[HubFile]:
+    """Choose what to fetch: the file named, else the weights and what stands beside them.
+
+    Raises ModelUnusable, naming the GGUF files to choose from when there are several.
+    """
+    if wanted.file:
+        named = [file for file in files if file.name == wanted.file]
+        if not named:
+            raise ModelUnusable(f"{wanted.repo} has no file {wanted.file}")
+        return named
+    gguf = [file for file in files if file.name.endswith(".gguf")]
+    weights = [file for file in files if file.name.endswith(".safetensors")] or [
+        file for file in files if ".onnx" in PurePosixPath(file.name).name
+    ]
+    if not weights and len(gguf) == 1:
+        return gguf
+    if not weights:
+        names = ", ".join(file.name for file in gguf) or "none that is a model"
+        raise ModelUnusable(f"{wanted.repo}: name one of its files: {names}")
+    return weights + [file for file in files if file.name in BESIDE]
+
+
+def intact(path: Path, file: HubFile) -> bool:
+    """Tell whether a file is what the Hub says; a file without a hash by its size alone."""
+    if path.stat().st_size != file.size_bytes:
+        return False
+    if file.sha256:
+        return sha256_of(path) == file.sha256
+    if file.blob:
+        seen = hashlib.sha1(f"blob {file.size_bytes}\0".encode(), usedforsecurity=False)
+        with path.open("rb") as opened:
+            while chunk := opened.read(CHUNK_BYTES):
+                seen.update(chunk)
+        return seen.hexdigest() == file.blob
+    return True
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def need_disk(wanted_bytes: int, folder: Path) -> None:
+    """Raise NoDisk unless that much is free where `folder` is or will be."""
+    place = next(each for each in (folder, *folder.parents) if each.exists())
+    free = shutil.disk_usage(place).free
+    if wanted_bytes > free:
+        raise NoDisk(
+            f"{wanted_bytes:,} bytes are needed in {place} and {free:,} are free: delete something "
+            "(model remove) or set AI_CORE_MODELS__FOLDER to a larger disk"
+        )

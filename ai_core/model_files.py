@@ -1,0 +1,264 @@
+"""What the files of a model say of it, read without any model library.
+
+GGUF: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md. SafeTensors: an 8-byte length, a
+JSON header, the tensors (https://github.com/huggingface/safetensors). A folder of SafeTensors or
+ONNX files carries a `config.json` as transformers writes it.
+"""
+
+import json
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Literal
+
+from ai_core.errors import ModelUnusable
+
+FileFormat = Literal["gguf", "safetensors", "onnx", "lora"]
+
+MAGIC = b"GGUF"
+MOST_HEADER_BYTES = 256 * 1024 * 1024
+LONGEST_KEPT = 4_096  # characters of a metadata string worth keeping; a vocabulary is passed over
+STRING, ARRAY = 8, 9
+SCALARS = {
+    0: "B",
+    1: "b",
+    2: "H",
+    3: "h",
+    4: "I",
+    5: "i",
+    6: "f",
+    7: "?",
+    10: "Q",
+    11: "q",
+    12: "d",
+}
+BLOCKS = {  # ggml type: (numbers in a block, bytes of a block)
+    0: (1, 4), 1: (1, 2), 2: (32, 18), 3: (32, 20), 6: (32, 22), 7: (32, 24), 8: (32, 34),
+    9: (32, 40), 10: (256, 84), 11: (256, 110), 12: (256, 144), 13: (256, 176), 14: (256, 210),
+    15: (256, 292), 16: (256, 66), 17: (256, 74), 18: (256, 98), 19: (256, 50), 20: (32, 18),
+    21: (256, 110), 22: (256, 82), 23: (256, 136), 24: (1, 1), 25: (1, 2), 26: (1, 4), 27: (1, 8),
+    28: (1, 8), 29: (256, 56), 30: (1, 2), 34: (256, 54), 35: (256, 66), 39: (32, 17),
+}  # fmt: skip
+PRECISIONS = {  # general.file_type of llama.cpp
+    0: "f32", 1: "f16", 2: "q4_0", 3: "q4_1", 7: "q8_0", 8: "q5_0", 9: "q5_1", 10: "q2_k",
+    11: "q3_k_s", 12: "q3_k_m", 13: "q3_k_l", 14: "q4_k_s", 15: "q4_k_m", 16: "q5_k_s",
+    17: "q5_k_m", 18: "q6_k", 32: "bf16",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """What a model's files say; 0 and "" where they do not.
+
+    `size_bytes` counts the weights' files. `cache_bytes_per_token` is what one token of context
+    takes in memory: keys and values, in 2 bytes for GGUF and 4 for the others. `base` is the name
+    or architecture an adapter was made for.
+    """
+
+    format: FileFormat
+    size_bytes: int
+    precision: str = ""
+    architecture: str = ""
+    context_tokens: int = 0
+    vocabulary: int = 0
+    width: int = 0
+    cache_bytes_per_token: int = 0
+    base: str = ""
+
+
+def read_facts(path: Path, format: FileFormat) -> ModelFacts:
+    """Read and check a model's files: there, whole, and of that format.
+
+    Raises ModelUnusable with the file at fault and what to do. Blocks on the disk.
+    """
+    if not path.exists():
+        raise ModelUnusable(f"{path} does not exist: give the model's file again (model add)")
+    try:
+        if format == "gguf" or (format == "lora" and path.suffix == ".gguf"):
+            return _gguf(path, format)
+        return _folder(path, format)
+    except (OSError, ValueError, KeyError, struct.error, UnicodeDecodeError) as error:
+        raise ModelUnusable(f"{path} is damaged ({error}): fetch it again") from error
+
+
+def guess_format(path: Path) -> FileFormat:
+    """Tell the format of a file or folder. Raises ModelUnusable when there is none we know."""
+    if not path.exists():
+        raise ModelUnusable(f"{path} does not exist")
+    if path.is_file():
+        return _kind_of_file(path)
+    if (path / "adapter_config.json").exists():
+        return "lora"
+    if any(path.glob("*.onnx")) or any(path.glob("onnx/*.onnx")):
+        return "onnx"
+    if any(path.glob("*.safetensors")):
+        return "safetensors"
+    raise ModelUnusable(f"{path} holds no model: no .gguf, .safetensors or .onnx file")
+
+
+def _kind_of_file(path: Path) -> FileFormat:
+    with path.open("rb") as file:
+        if file.read(4) != MAGIC:
+            raise ModelUnusable(f"{path} is not a GGUF file; SafeTensors and ONNX come as folders")
+    try:
+        known, _ = _gguf_metadata(path)
+    except (ValueError, KeyError, struct.error):
+        return "gguf"  # damaged: `read_facts` tells how
+    return "lora" if known.get("general.type") == "adapter" else "gguf"
+
+
+def weight_files(path: Path, format: str) -> list[Path]:
+    """List the files that decide what a model writes, in a stable order."""
+    if path.is_file():
+        return [path]
+    kinds = {"onnx": ("*.onnx", "*.onnx_data", "*.onnx.data", "onnx/*.onnx*")}
+    patterns = kinds.get(format, ("*.safetensors",))
+    return sorted({file for pattern in patterns for file in path.glob(pattern)})
+
+
+def _gguf(path: Path, format: FileFormat) -> ModelFacts:
+    known, needed_bytes = _gguf_metadata(path)
+    size_bytes = path.stat().st_size
+    if size_bytes < needed_bytes:
+        raise ValueError(f"{needed_bytes} bytes expected, {size_bytes} found")
+    kind = str(known.get("general.type", "model"))
+    if (kind == "adapter") != (format == "lora"):
+        raise ValueError(f"it holds an {kind}, not what format {format} means")
+    name = str(known.get("general.architecture", ""))
+
+    def number(key: str) -> int:
+        found = known.get(f"{name}.{key}", 0)
+        return int(found) if isinstance(found, int | float) else 0
+
+    layers, width, heads = (
+        number("block_count"),
+        number("embedding_length"),
+        number("attention.head_count"),
+    )
+    head_width = number("attention.key_length") or (width // heads if heads else 0)
+    kv_heads = number("attention.head_count_kv") or heads
+    return ModelFacts(
+        format=format,
+        size_bytes=size_bytes,
+        precision=PRECISIONS.get(int(known.get("general.file_type", -1)), ""),
+        architecture=name,
+        context_tokens=number("context_length"),
+        vocabulary=int(known.get("tokenizer.ggml.tokens[]", 0)),
+        width=width,
+        cache_bytes_per_token=2 * 2 * layers * kv_heads * head_width,
+        base=name if format == "lora" else "",
+    )
+
+
+def _gguf_metadata(path: Path) -> tuple[dict[str, Any], int]:
+    """Return the metadata (of an array, as `key[]`, its length) and the bytes of the whole file."""
+    with path.open("rb") as file:
+        if file.read(4) != MAGIC:
+            raise ValueError("it does not begin with GGUF")
+        version, tensors, pairs = struct.unpack("<IQQ", file.read(20))
+        if version not in {2, 3}:
+            raise ValueError(f"GGUF version {version} is not read here")
+        known = {}
+        for _ in range(pairs):
+            key = _string(file)
+            kind = _unpack(file, "I")
+            known[f"{key}[]" if kind == ARRAY else key] = _value(file, kind)
+        ends = list(_tensor_ends(file, tensors))
+        align = int(known.get("general.alignment", 32))
+        start = -(-file.tell() // align) * align
+        return known, start + max(ends, default=0)
+
+
+def _tensor_ends(file: BinaryIO, tensors: int) -> Iterator[int]:
+    for _ in range(tensors):
+        _string(file)
+        numbers = 1
+        for _ in range(_unpack(file, "I")):
+            numbers *= _unpack(file, "Q")
+        kind, offset = _unpack(file, "I"), _unpack(file, "Q")
+        block, bytes_of_block = BLOCKS.get(kind, (1, 0))
+        yield offset + numbers // block * bytes_of_block
+
+
+def _value(file: BinaryIO, kind: int) -> Any:
+    if kind == STRING:
+        return _string(file)
+    if kind != ARRAY:
+        return _unpack(file, SCALARS[kind])
+    item, length = _unpack(file, "I"), _unpack(file, "Q")
+    if item in SCALARS:
+        file.seek(struct.calcsize(SCALARS[item]) * length, 1)
+    else:
+        for _ in range(length):
+            _value(file, item)
+    return length
+
+
+def _string(file: BinaryIO) -> str:
+    length = _unpack(file, "Q")
+    if length > MOST_HEADER_BYTES:
+        raise ValueError("a name longer than any file")
+    if length > LONGEST_KEPT:
+        file.seek(length, 1)
+        return ""
+    return file.read(length).decode("utf-8", "replace")
+
+
+def _unpack(file: BinaryIO, form: str) -> Any:
+    return struct.unpack(f"<{form}", file.read(struct.calcsize(form)))[0]
+
+
+def _folder(path: Path, format: FileFormat) -> ModelFacts:
+    files = weight_files(path, format)
+    if not files:
+        raise ValueError(f"no {format} weights in it")
+    for file in files:
+        if file.suffix == ".safetensors":
+            _check_safetensors(file)
+        elif not file.stat().st_size:
+            raise ValueError(f"{file.name} is empty")
+    if format == "lora":
+        adapter = json.loads((path / "adapter_config.json").read_text("utf-8"))
+        base = str(adapter.get("base_model_name_or_path") or "")
+        return ModelFacts(format, _size(files), base=base)
+    missing = [name for name in ("config.json", "tokenizer.json") if not (path / name).exists()]
+    if missing:
+        raise ValueError(f"{' and '.join(missing)} missing beside the weights")
+    return _transformer(files, format, json.loads((path / "config.json").read_text("utf-8")))
+
+
+def _transformer(files: list[Path], format: FileFormat, config: dict[str, Any]) -> ModelFacts:
+    layers, width = int(config.get("num_hidden_layers", 0)), int(config.get("hidden_size", 0))
+    heads = int(config.get("num_attention_heads", 0))
+    kv_heads = int(config.get("num_key_value_heads") or heads)
+    head_width = int(config.get("head_dim") or (width // heads if heads else 0))
+    kind = str(config.get("dtype") or config.get("torch_dtype") or "")
+    kind = {"float32": "fp32", "bfloat16": "bf16", "float16": "fp16"}.get(kind, kind)
+    return ModelFacts(
+        format=format,
+        size_bytes=_size(files),
+        precision=kind if format == "safetensors" else "",
+        architecture=str(config.get("model_type", "")),
+        context_tokens=int(config.get("max_position_embeddings", 0)),
+        vocabulary=int(config.get("vocab_size", 0)),
+        width=width,
+        cache_bytes_per_token=2 * 4 * layers * kv_heads * head_width,
+    )
+
+
+def _check_safetensors(file: Path) -> None:
+    size_bytes = file.stat().st_size
+    with file.open("rb") as opened:
+        header_bytes = _unpack(opened, "Q")
+        if not 0 < header_bytes <= min(MOST_HEADER_BYTES, size_bytes):
+            raise ValueError(f"{file.name} has no SafeTensors header")
+        header = json.loads(opened.read(header_bytes))
+    ends = [tensor["data_offsets"][1] for name, tensor in header.items() if name != "__metadata__"]
+    needed_bytes = 8 + header_bytes + max(ends, default=0)
+    if needed_bytes != size_bytes:
+        raise ValueError(f"{file.name}: {needed_bytes} bytes expected, {size_bytes} found")
+
+
+def _size(files: list[Path]) -> int:
+    return sum(file.stat().st_size for file in files)

@@ -1,0 +1,34 @@
+#!/bin/sh
+# renew.sh NAME…: a certificate for each host name, issued when there is none, renewed when less than
+# a third of its life is left (certbot decides), for ever; once when ACME_ONCE is set.
+#
+#   ACME_CERTIFICATES  where nginx reads them: NAME/fullchain.pem, NAME/privkey.pem
+#   ACME_WEBROOT       where nginx finds the challenges (HTTP-01)
+#   ACME_HOME          certbot's own folder: account, keys, history; part of the backup
+#   ACME_EMAIL         whom the authority writes to; may be empty
+#   ACME_SERVER        the authority; Let's Encrypt's by default
+set -u
+home=${ACME_HOME:-/etc/letsencrypt}
+publish=$(dirname "$(readlink -f "$0")")/publish.sh
+export ACME_CERTIFICATES ACME_RELOAD="${ACME_RELOAD:-:}"
+contact=--register-unsafely-without-email
+if [ -n "${ACME_EMAIL:-}" ]; then
+    contact="--email $ACME_EMAIL --no-eff-email"
+fi
+while :; do
+    status=0
+    for name in "$@"; do
+        # shellcheck disable=SC2086  # the contact is two words or one
+        certbot certonly --non-interactive --agree-tos $contact \
+            --server "${ACME_SERVER:-https://acme-v02.api.letsencrypt.org/directory}" \
+            --config-dir "$home" --work-dir "$home/work" --logs-dir "$home/logs" \
+            --webroot --webroot-path "$ACME_WEBROOT" --cert-name "$name" --domain "$name" \
+            "${ACME_WHEN:---keep-until-expiring}" --deploy-hook "$publish" ||
+            status=$?
+    done
+    if [ -n "${ACME_ONCE:-}" ]; then
+        exit "$status"
+    fi
+    if [ "$status" = 0 ]; then pause_s=43200; else pause_s=3600; fi
+    sleep "$pause_s"
+done

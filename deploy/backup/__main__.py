@@ -1,0 +1,155 @@
+"""`./neo backup`, `./neo backup verify`, `./neo backup list`, `./neo restore [--to TIME]`.
+
+With BACKUP_NAME set it serves one service of this container or host (see docs/backup.md); without,
+the services of `./neo run`.
+"""
+
+import argparse
+import os
+import secrets
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from deploy.backup.errors import BackupFailed
+from deploy.backup.holding import LOCAL_FILES, Holding, from_environment, local, needed
+from deploy.backup.making import back_up
+from deploy.backup.repository import Repository
+from deploy.backup.restoring import restore, verify
+from deploy.backup.running import is_running, reachable
+from deploy.local.private_files import write_private
+
+NEO = Path(__file__).resolve().parents[2] / ".neo"
+RETRY_S = 60.0
+
+
+def main(arguments: list[str]) -> int:
+    """Do what is asked; return an exit status."""
+    options = read(arguments)
+    try:
+        if options.action == "every":
+            return keep_on(options)
+        return once(options)
+    except BackupFailed as reason:
+        say(f"neo: {reason}")
+        return 1
+
+
+def read(arguments: list[str]) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="./neo backup", description=__doc__)
+    parser.add_argument(
+        "action", nargs="?", default="make", choices=["make", "verify", "list", "restore", "every"]
+    )
+    parser.add_argument("--only", default=",".join(LOCAL_FILES), help="services, of ./neo run")
+    parser.add_argument(
+        "--repository", default="", help="where backups are kept, as restic says it"
+    )
+    parser.add_argument("--neo", type=Path, default=NEO, help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--to", type=moment, help="restore: the moment, such as 2026-11-21T14:00:00Z"
+    )
+    parser.add_argument("--minutes", type=float, default=15, help="every: between two backups")
+    return parser.parse_args(arguments)
+
+
+def moment(text: str) -> datetime:
+    """Read a moment; without a zone it is UTC."""
+    read_ = datetime.fromisoformat(text)
+    return read_ if read_.tzinfo else read_.replace(tzinfo=UTC)
+
+
+def once(options: argparse.Namespace) -> int:
+    """Do one thing for each service."""
+    repository, holdings = place(options)
+    if not holdings:
+        raise BackupFailed("there is nothing to back up: ./neo run has kept nothing yet")
+    for holding in holdings:
+        ACTIONS[options.action](holding, repository, options)
+    return 0
+
+
+def keep_on(options: argparse.Namespace) -> int:
+    """Make backups for ever; one that fails is said and tried again soon."""
+    while True:
+        pause_s = options.minutes * 60
+        try:
+            once(argparse.Namespace(**{**vars(options), "action": "make"}))
+        except BackupFailed as reason:
+            say(f"neo: {reason}")
+            pause_s = RETRY_S
+        time.sleep(pause_s)
+
+
+def place(options: argparse.Namespace) -> tuple[Repository, list[Holding]]:
+    """Return where backups are kept, and what is backed up."""
+    if "BACKUP_NAME" in os.environ:
+        address = options.repository or needed(os.environ, "BACKUP_REPOSITORY")
+        password = Path(needed(os.environ, "BACKUP_PASSWORD_FILE"))
+        return Repository(address, password), [from_environment(os.environ)]
+    folder = options.neo / "backup"
+    password = folder / "password"
+    if not password.exists() and options.action == "make":
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_private(password, secrets.token_hex(24))
+        say(f"neo: {password} opens the backups: keep a copy of it on another machine")
+    address = options.repository or str(folder / "repository")
+    return Repository(address, password), local(options.neo, options.only.split(","))
+
+
+@contextmanager
+def with_addresses(holding: Holding) -> Iterator[Holding]:
+    """Yield the holding with its stores' addresses."""
+    if "BACKUP_NAME" in os.environ:
+        yield holding
+        return
+    with reachable(holding) as found:
+        yield found
+
+
+def _make(holding: Holding, repository: Repository, _options: argparse.Namespace) -> None:
+    with with_addresses(holding) as found:
+        facts = back_up(found, repository)
+    counted = sum(facts.get("rows", {}).values())
+    keys = facts.get("redis", {}).get("keys", 0)
+    say(f"{holding.name}: {counted} rows, {keys} keys, {facts['seconds']} s")
+
+
+def _verify(holding: Holding, repository: Repository, _options: argparse.Namespace) -> None:
+    found = verify(holding, repository)
+    say(
+        f"{holding.name}: the backup of {found.snapshot.at:%Y-%m-%d %H:%M:%S %Z} starts: "
+        f"{sum(found.rows.values())} rows, {found.keys or 0} keys, {found.seconds} s"
+    )
+
+
+def _list(holding: Holding, repository: Repository, _options: argparse.Namespace) -> None:
+    for snapshot in repository.snapshots(holding.name):
+        say(f"{holding.name} {snapshot.id[:8]} {snapshot.at:%Y-%m-%dT%H:%M:%SZ}")
+
+
+def _restore(holding: Holding, repository: Repository, options: argparse.Namespace) -> None:
+    if "BACKUP_NAME" not in os.environ and is_running(holding):
+        raise BackupFailed(f"{holding.name} is running: stop ./neo run first")
+    found = restore(holding, repository, options.to)
+    say(
+        f"{holding.name}: as of {options.to or found.snapshot.at:%Y-%m-%d %H:%M:%S %Z}: "
+        f"{sum(found.rows.values())} rows, {found.keys or 0} keys, {found.seconds} s; "
+        "what was there is kept beside it (.before-…)"
+    )
+
+
+ACTIONS = {"make": _make, "verify": _verify, "list": _list, "restore": _restore}
+
+
+def say(line: str) -> None:
+    """Print a line."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,108 @@
+"""What one service keeps, and where: in a `.neo` folder, or as BACKUP_… variables say."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.backup.errors import BackupFailed
+
+LOCAL_FILES = {
+    "ai": ("keys", "redis-password"),
+    "telegram": ("telegram/password", "telegram/vault"),
+    "mail": ("mail/password", "mail/vault", "keys/mail"),
+}
+"""Configuration and secrets of `./neo run`, by service. The law and the models are not among them:
+they are fetched again by name and hash."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """One service's stores and files.
+
+    `files` are folders or files below `root`. `postgres_data` and `redis_data` are the folders a
+    restore fills; `folder` is ours: what goes into the next backup is prepared there. In
+    `succeeded` an empty file per kind of backup is touched when it succeeds: a service shows their
+    times to Prometheus.
+    """
+
+    name: str
+    folder: Path
+    root: Path
+    files: tuple[Path, ...]
+    postgres_data: Path | None = None
+    redis_data: Path | None = None
+    postgres_url: str = ""
+    redis_url: str = ""
+    succeeded: Path | None = None
+
+    @property
+    def files_return_to(self) -> Path:
+        """Return where a restore puts files: of a whole machine, in a folder to choose from."""
+        return self.folder / "restored" if self.root == Path("/") else self.root
+
+    @property
+    def staging(self) -> Path:
+        """Return the folder a backup is made of."""
+        return self.folder / "staging"
+
+
+def from_environment(environment: Mapping[str, str]) -> Holding:
+    """Return the holding of a container or a host. Raises BackupFailed when a variable lacks."""
+    name = needed(environment, "BACKUP_NAME")
+    files = value(environment, "BACKUP_FILES")
+    return Holding(
+        name,
+        folder=Path(value(environment, "BACKUP_FOLDER") or "/var/lib/neo-backup"),
+        root=Path("/"),
+        files=tuple(Path(part) for part in files.split(":") if part),
+        postgres_data=_path(environment, "BACKUP_POSTGRES_DATA"),
+        redis_data=_path(environment, "BACKUP_REDIS_DATA"),
+        postgres_url=value(environment, "BACKUP_POSTGRES_URL"),
+        redis_url=value(environment, "BACKUP_REDIS_URL"),
+        succeeded=_path(environment, "BACKUP_SUCCEEDED"),
+    )
+
+
+def local(neo: Path, chosen: Iterable[str] = LOCAL_FILES) -> list[Holding]:
+    """Return the holdings of `./neo run` that exist; the stores' addresses come when they run."""
+    holdings = []
+    for name in chosen:
+        home = neo if name == "ai" else neo / name
+        if (home / "redis").exists():
+            postgres = home / "postgres"
+            holdings.append(
+                Holding(
+                    name,
+                    folder=neo / "backup" / name,
+                    root=neo,
+                    files=tuple(neo / part for part in LOCAL_FILES[name]),
+                    postgres_data=postgres / "data" if postgres.exists() else None,
+                    redis_data=home / "redis",
+                    succeeded=neo / "backup" / name / "succeeded",
+                )
+            )
+    return holdings
+
+
+def value(environment: Mapping[str, str], name: str) -> str:
+    """Return a variable, or the content of the file that NAME_FILE names, or nothing."""
+    file = environment.get(f"{name}_FILE")
+    if file:
+        try:
+            return Path(file).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise BackupFailed(f"{name}_FILE cannot be read: {error}") from error
+    return environment.get(name, "")
+
+
+def needed(environment: Mapping[str, str], name: str) -> str:
+    """Return a variable. Raises BackupFailed when it is missing."""
+    found = value(environment, name)
+    if not found:
+        raise BackupFailed(f"{name} is not set")
+    return found
+
+
+def _path(environment: Mapping[str, str], name: str) -> Path | None:
+    found = environment.get(name)
+    return Path(found) if found else None

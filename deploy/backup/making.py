@@ -1,0 +1,132 @@
+"""Makes a backup: the log of Postgres since the last one, once a day a whole copy, Redis, files.
+
+staging/base/        a copy of Postgres, made at the first backup of a day (UTC)
+staging/wal/         its log since then, in whole segments: what brings it to any moment
+staging/redis.rdb    a copy of Redis
+staging/files/       configuration, secrets, certificates, below their root
+staging/facts.json   when, and how much there was
+"""
+
+import fcntl
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from deploy.backup.errors import BackupFailed
+from deploy.backup.holding import Holding
+from deploy.backup.redis_copy import copy_redis
+from deploy.backup.repository import Repository
+from deploy.backup.store import Store, connection, first_segment
+
+FACTS = "facts.json"
+
+
+def back_up(holding: Holding, repository: Repository) -> dict[str, Any]:
+    """Make one backup; return its facts. Raises BackupFailed; the earlier ones stay."""
+    started_s = time.monotonic()
+    with _alone(holding):
+        staging = holding.staging
+        (staging / "wal").mkdir(parents=True, exist_ok=True)
+        facts: dict[str, Any] = {"name": holding.name}
+        fresh = False
+        if holding.postgres_url:
+            fresh = _copy_postgres(holding, repository, facts)
+        if holding.redis_url:
+            facts["redis"] = copy_redis(holding.redis_url, staging / "redis.rdb")
+        _copy_files(holding)
+        facts["at"] = datetime.now(UTC).isoformat()
+        (staging / FACTS).write_text(json.dumps(facts, indent=2), encoding="utf-8")
+        repository.save(holding.name, staging, base_at(staging))
+        if fresh or not holding.postgres_url:
+            repository.forget(holding.name)
+        facts["seconds"] = round(time.monotonic() - started_s, 1)
+        _remember(holding, copied=fresh)
+    return facts
+
+
+def base_at(staging: Path) -> datetime | None:
+    """Return when the copy of Postgres in `staging` was complete, None when there is none."""
+    stamp = staging / "base.at"
+    return datetime.fromisoformat(stamp.read_text("ascii")) if stamp.exists() else None
+
+
+def _copy_postgres(holding: Holding, repository: Repository, facts: dict[str, Any]) -> bool:
+    """Bring the log up to now, and make the day's copy; tell whether a copy was made."""
+    where = connection(holding.postgres_url)
+    store, staging = Store(where), holding.staging
+    facts["postgres"] = {"user": where["PGUSER"], "database": where["PGDATABASE"]}
+    facts["rows"] = store.rows()
+    facts["counted_at"] = datetime.now(UTC).isoformat()
+    if not store.keeps_our_place():  # the log has a gap: only a new copy helps
+        store.forget_our_place()
+        (staging / "base.at").unlink(missing_ok=True)
+    store.receive(staging / "wal")
+    last = base_at(staging)
+    if last and last.date() == datetime.now(UTC).date():
+        return False
+    if last:  # the old copy and its log until now: whatever lies between two copies can be had
+        (staging / FACTS).write_text(json.dumps(facts), encoding="utf-8")
+        repository.save(holding.name, staging, last)
+    new = staging / "base.new"
+    shutil.rmtree(new, ignore_errors=True)
+    store.copy(new)
+    (staging / "base.at").unlink(missing_ok=True)
+    shutil.rmtree(staging / "base", ignore_errors=True)
+    new.rename(staging / "base")
+    (staging / "base.at").write_text(datetime.now(UTC).isoformat(), encoding="ascii")
+    oldest = first_segment(staging / "base")
+    for segment in (staging / "wal").glob("*.gz"):
+        if not segment.name.endswith(".history.gz") and segment.name < oldest:
+            segment.unlink()
+    store.receive(staging / "wal")
+    return True
+
+
+def _copy_files(holding: Holding) -> None:
+    target = holding.staging / "files"
+    shutil.rmtree(target, ignore_errors=True)
+    for source in holding.files:
+        place = target / source.relative_to(holding.root)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            if source.is_dir():
+                shutil.copytree(source, place, dirs_exist_ok=True)
+            elif source.exists():
+                shutil.copy2(source, place)
+        except (OSError, shutil.Error) as error:
+            raise BackupFailed(f"{source} cannot be copied: {error}") from error
+
+
+@contextmanager
+def _alone(holding: Holding) -> Iterator[None]:
+    """Raise BackupFailed when another backup of this service runs, or nothing can be written."""
+    try:
+        holding.staging.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with (holding.folder / "lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise BackupFailed(f"another backup of {holding.name} is running") from None
+            yield
+    except OSError as error:
+        raise BackupFailed(f"{holding.folder} cannot be written: {error}") from error
+
+
+def _remember(holding: Holding, *, copied: bool) -> None:
+    """Touch a file for each kind of backup that succeeded."""
+    kinds = {
+        "wal": bool(holding.postgres_url),
+        "postgres": copied,
+        "redis": bool(holding.redis_url),
+        "files": bool(holding.files),
+    }
+    if holding.succeeded:
+        holding.succeeded.mkdir(parents=True, exist_ok=True)
+        holding.succeeded.chmod(0o755)  # a service of another user reads the times
+        for kind in (name for name, done in kinds.items() if done):
+            (holding.succeeded / kind).touch()

@@ -1,0 +1,266 @@
+"""Brings a backup back, to a moment, and proves that it can be brought back.
+
+Everything is written and tried in a scratch folder first: Postgres reads its log there, is counted
+and stopped. Only then does it take the place of what is in service, which is put aside.
+"""
+
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from deploy.backup.errors import BackupFailed
+from deploy.backup.holding import Holding
+from deploy.backup.making import FACTS
+from deploy.backup.repository import Repository, Snapshot
+from deploy.backup.store import Store, check_copy, find_binaries, limits
+from deploy.local.postgres_server import PostgresNotStarted, PostgresServer
+from deploy.local.redis_server import RedisNotStarted, RedisServer
+
+RECOVERY_TIMEOUT_S = 3600.0
+NOTHING_LATER = "recovery ended before configured recovery target was reached"
+
+
+@dataclass
+class Restored:
+    """What a backup held, tried and counted."""
+
+    snapshot: Snapshot
+    folder: Path
+    facts: Mapping[str, Any]
+    rows: dict[str, int] = field(default_factory=dict)
+    keys: int | None = None
+    seconds: float = 0.0
+
+
+def choose(snapshots: list[Snapshot], to: datetime | None) -> Snapshot:
+    """Return the backup to go back to: the latest, or the first one that holds the moment `to`.
+
+    Raises BackupFailed when no backup reaches that moment.
+    """
+    if not snapshots:
+        raise BackupFailed("there is no backup yet")
+    if to is None:
+        return snapshots[-1]
+    for snapshot in snapshots:
+        if snapshot.at >= to and (snapshot.base_at is None or snapshot.base_at <= to):
+            return snapshot
+    if to > snapshots[-1].at:
+        raise BackupFailed(
+            f"the last backup is of {snapshots[-1].at:%Y-%m-%d %H:%M:%S %Z}: nothing later is known"
+        )
+    raise BackupFailed(f"no backup reaches back to {to:%Y-%m-%d %H:%M:%S %Z}")
+
+
+@contextmanager
+def tried(
+    holding: Holding, repository: Repository, to: datetime | None = None
+) -> Iterator[Restored]:
+    """Fetch a backup into a scratch folder and start from it. Raises BackupFailed."""
+    started_s = time.monotonic()
+    snapshot = choose(repository.snapshots(holding.name), to)
+    with scratch(holding) as folder:
+        repository.fetch(snapshot, folder)
+        try:
+            facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise BackupFailed(f"the backup {snapshot.id[:8]} has no {FACTS}") from error
+        restored = Restored(snapshot, folder, facts)
+        if (folder / "base").exists():
+            check_copy(folder / "base")
+            restored.rows = _recover(folder, to)
+        if (folder / "redis.rdb").exists():
+            restored.keys = _start_redis(folder)
+        restored.seconds = round(time.monotonic() - started_s, 1)
+        yield restored
+
+
+def verify(holding: Holding, repository: Repository) -> Restored:
+    """Read the whole repository, start from the latest backup, compare with what was counted.
+
+    Raises BackupFailed when a table is missing, or empty though it was not.
+    """
+    repository.check()
+    with tried(holding, repository) as restored:
+        for table, counted in restored.facts.get("rows", {}).items():
+            found = restored.rows.get(table)
+            if found is None or (counted and not found):
+                raise BackupFailed(f"{table} had {counted} rows and has {found} in the backup")
+        keys = restored.facts.get("redis", {}).get("keys")
+        if keys and not restored.keys:
+            raise BackupFailed(f"Redis had {keys} keys and has none in the backup")
+        return restored
+
+
+def restore(holding: Holding, repository: Repository, to: datetime | None = None) -> Restored:
+    """Put a backup in the place of what is there; stores must be stopped.
+
+    What was there is kept beside it, named `….before-TIME`. Raises BackupFailed, and then nothing
+    was changed.
+    """
+    with tried(holding, repository, to) as restored:
+        moment = f"{datetime.now(UTC):%Y%m%dT%H%M%S}"
+        if holding.postgres_data and (restored.folder / "data").exists():
+            _replace(restored.folder / "data", holding.postgres_data, moment)
+            holding.postgres_data.chmod(0o700)  # Postgres refuses any other
+        if holding.redis_data and restored.keys is not None:
+            _replace_redis(restored, holding.redis_data, moment)
+        files = restored.folder / "files"
+        if files.exists():
+            _replace_files(files, holding.files_return_to, moment)
+        shutil.rmtree(holding.staging, ignore_errors=True)  # its log belongs to what was replaced
+        return restored
+
+
+@contextmanager
+def scratch(holding: Holding) -> Iterator[Path]:
+    """Lend a folder beside the data, which Postgres's user may pass through."""
+    holding.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder = Path(tempfile.mkdtemp(prefix="scratch-", dir=holding.folder))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _recover(folder: Path, to: datetime | None) -> dict[str, int]:
+    """Let Postgres read its log up to `to` in `folder`; return the rows it then has.
+
+    The folder's `data` is then a stopped, consistent server, with the settings it was copied with.
+    """
+    data = folder / "data"
+    (folder / "base").rename(data)
+    settings = data / "postgresql.auto.conf"
+    own_settings = settings.read_bytes()
+    (data / "recovery.signal").touch()
+    sockets = Path(tempfile.mkdtemp(prefix="neo-restore-"))
+    target = [f"recovery_target_time={to.isoformat()}"] if to else []
+    try:
+        try:
+            rows = _count(folder, sockets, target)
+        except PostgresNotStarted as error:
+            if not to or NOTHING_LATER not in str(error):
+                raise BackupFailed(f"Postgres does not start from the backup: {error}") from error
+            rows = _count(folder, sockets, [])  # no transaction ended between `to` and the backup
+    except PostgresNotStarted as error:
+        raise BackupFailed(f"Postgres does not start from the backup: {error}") from error
+    finally:
+        shutil.rmtree(sockets, ignore_errors=True)
+        settings.write_bytes(own_settings)
+    return rows
+
+
+def _count(folder: Path, sockets: Path, target: list[str]) -> dict[str, int]:
+    access = folder / "access.conf"
+    access.write_text("local all all trust\n", encoding="ascii")  # by a socket only we can reach
+    server = PostgresServer(
+        folder,
+        binaries=find_binaries(),
+        options=(
+            f"unix_socket_directories={sockets}",
+            f"hba_file={access}",
+            f'restore_command=gzip -dc "{folder}/wal/%f.gz" > "%p"',
+            "recovery_target_action=promote",
+            "archive_mode=off",
+            *limits(folder / "data"),
+            *target,
+        ),
+    )
+    server.adopt(sockets, access, folder / "wal")
+    facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
+    where = facts["postgres"]
+    store = Store(
+        {
+            "PGHOST": str(sockets),
+            "PGPORT": str(server.port),
+            "PGUSER": where["user"],
+            "PGDATABASE": where["database"],
+        }
+    )
+    try:
+        server.start()
+        _wait_for(store)
+        return store.rows()
+    except BackupFailed as error:
+        if server.status is not None:  # it ended in the middle of its log
+            raise PostgresNotStarted(server.last_words()) from error
+        raise
+    finally:
+        server.stop()
+
+
+def _wait_for(store: Store) -> None:
+    give_up_s = time.monotonic() + RECOVERY_TIMEOUT_S
+    while store.in_recovery():
+        if time.monotonic() > give_up_s:
+            raise BackupFailed("Postgres did not finish reading its log")
+        time.sleep(0.1)
+
+
+def _start_redis(folder: Path) -> int:
+    """Start a Redis from the copy, stop it; return its keys. Leaves `redis/` ready to be used."""
+    place = folder / "redis"
+    place.mkdir()
+    shutil.copyfile(folder / "redis.rdb", place / "appendonly.aof")
+    server = RedisServer(place)
+    try:
+        server.start()
+        return server.keys()
+    except RedisNotStarted as error:
+        raise BackupFailed(f"Redis does not start from the backup: {error}") from error
+    finally:
+        server.stop()
+
+
+def _replace(new: Path, place: Path, moment: str) -> None:
+    """Put `new` in the place of `place`, for the same owner; what is there is put aside.
+
+    A mounted folder cannot be renamed: there the contents change places.
+    """
+    place.parent.mkdir(parents=True, exist_ok=True)
+    owner = (place if place.exists() else place.parent).stat()
+    if place.is_mount():
+        _empty_into(place, place / f"before-{moment}")
+        for entry in new.iterdir():
+            shutil.move(entry, place / entry.name)
+    else:
+        if place.exists():
+            place.rename(place.with_name(f"{place.name}.before-{moment}"))
+        shutil.move(new, place)
+    if os.geteuid() == 0:
+        for path in (place, *place.rglob("*")):
+            os.chown(path, owner.st_uid, owner.st_gid)
+
+
+def _empty_into(place: Path, aside: Path) -> None:
+    entries = list(place.iterdir())
+    aside.mkdir(mode=0o700)
+    for entry in entries:
+        if not entry.name.startswith("before-"):
+            shutil.move(entry, aside / entry.name)
+
+
+def _replace_redis(restored: Restored, place: Path, moment: str) -> None:
+    new = restored.folder / "redis.new"
+    new.mkdir(mode=0o700)
+    shutil.copyfile(restored.folder / "redis.rdb", new / "appendonly.aof")
+    (new / "redis-major").write_text(str(restored.facts["redis"]["major"]), encoding="ascii")
+    _replace(new, place, moment)
+
+
+def _replace_files(files: Path, root: Path, moment: str) -> None:
+    for source in sorted(path for path in files.rglob("*") if path.is_file()):
+        place = root / source.relative_to(files)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if place.exists():
+            if place.read_bytes() == source.read_bytes():
+                continue
+            place.rename(place.with_name(f"{place.name}.before-{moment}"))
+        shutil.copy2(source, place)

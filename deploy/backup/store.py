@@ -1,0 +1,187 @@
+"""What is asked of Postgres: where its log is, and how many rows each table has.
+
+Everything goes through Postgres's own programs; the password travels in the environment, never on
+a command line.
+"""
+
+import gzip
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from deploy.backup.errors import BackupFailed
+from deploy.local.postgres_server import PostgresNotStarted, bundled_postgres
+
+SLOT = "neo_backup"
+QUERY_TIMEOUT_S = 120.0
+COPY_TIMEOUT_S = 3 * 3600.0
+ROWS = """
+SELECT format('SELECT %L, count(*) FROM %I.%I', schemaname || '.' || tablename,
+              schemaname, tablename)
+FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')
+ORDER BY 1 \\gexec
+"""
+END_SEGMENT = """
+SELECT pg_create_restore_point('neo backup') \\g /dev/null
+SELECT pg_switch_wal();
+"""
+"""A restore point first: switching a segment that holds nothing new would do nothing."""
+PLACES = "SELECT slot_name FROM pg_replication_slots WHERE slot_name = 'neo_backup';"
+KEEP_PLACE = """
+SELECT pg_create_physical_replication_slot('neo_backup', true) \\g /dev/null
+"""
+PLACE_KEPT = """
+SELECT count(*) FROM pg_replication_slots
+WHERE slot_name = 'neo_backup' AND wal_status <> 'lost';
+"""
+DROP_SLOT = """
+SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots
+WHERE slot_name = 'neo_backup' AND NOT active;
+"""
+
+LIMITS = {
+    "max_connections": "max_connections",
+    "max_worker_processes": "max_worker_processes",
+    "max_wal_senders": "max_wal_senders",
+    "max_prepared_xacts": "max_prepared_transactions",
+    "max_locks_per_xact": "max_locks_per_transaction",
+}
+"""pg_controldata's words for the settings that a server must have no less of to read a log than the
+one that wrote it (PostgreSQL 16, 27.4.3)."""
+
+
+def find_binaries() -> Path:
+    """Return the folder of Postgres 16's programs. Raises BackupFailed."""
+    for folder in (os.environ.get("BACKUP_POSTGRES_BINARIES"), "/usr/lib/postgresql/16/bin"):
+        if folder and Path(folder, "pg_basebackup").exists():
+            return Path(folder)
+    try:
+        return bundled_postgres()
+    except PostgresNotStarted as error:
+        raise BackupFailed("the programs of Postgres 16 are needed: postgresql-16") from error
+
+
+def connection(url: str) -> dict[str, str]:
+    """Return the variables by which Postgres's programs connect to `url`."""
+    parts = urlsplit(url)
+    found = {
+        "PGHOST": parts.hostname or "127.0.0.1",
+        "PGPORT": str(parts.port or 5432),
+        "PGUSER": unquote(parts.username or "postgres"),
+        "PGPASSWORD": unquote(parts.password or ""),
+        "PGDATABASE": parts.path.lstrip("/") or "postgres",
+        "PGCONNECT_TIMEOUT": "10",
+    }
+    return {name: text for name, text in found.items() if text}
+
+
+class Store:
+    """A running Postgres, asked as `variables` say (see `connection`)."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._variables = variables
+        self._binaries = find_binaries()
+
+    def rows(self) -> dict[str, int]:
+        """Return how many rows each table has."""
+        told = self.query(ROWS)
+        return {name: int(count) for name, count in (line.split("|") for line in told)}
+
+    def in_recovery(self) -> bool:
+        """Tell whether it still reads its log."""
+        return self.query("SELECT pg_is_in_recovery();") == ["t"]
+
+    def keeps_our_place(self) -> bool:
+        """Tell whether the log since our last visit is still all there."""
+        return self.query(PLACE_KEPT) == ["1"]
+
+    def forget_our_place(self) -> None:
+        """Let Postgres hold none of its log back for us any more."""
+        self.query(DROP_SLOT)
+
+    def receive(self, folder: Path) -> None:
+        """Add to `folder` all of the log until now: whole segments, compressed."""
+        incoming = folder.with_name("incoming")
+        shutil.rmtree(incoming, ignore_errors=True)
+        incoming.mkdir()
+        slot = ("--slot", SLOT)
+        if not self.query(PLACES):
+            self.query(KEEP_PLACE)
+        until = self.query(END_SEGMENT)[-1]
+        words = ("-D", str(incoming), *slot, "--endpos", until, "--no-loop", "--synchronous")
+        self._run("pg_receivewal", *words)
+        for segment in incoming.iterdir():
+            # What ends in `.partial` holds all until the switch; the next visit brings it whole.
+            target = folder / f"{segment.name.removesuffix('.partial')}.gz"
+            with segment.open("rb") as plain, gzip.open(target, "wb") as packed:
+                shutil.copyfileobj(plain, packed)
+        shutil.rmtree(incoming)
+
+    def copy(self, folder: Path) -> None:
+        """Copy everything into `folder`, with a manifest of hashes."""
+        self._run("pg_basebackup", "-D", str(folder), "-X", "stream", "-c", "fast", "--no-password")
+
+    def query(self, statements: str) -> list[str]:
+        """Return the words of what psql answers."""
+        words = ("-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-f", "-")
+        return self._run("psql", *words, given=statements, timeout_s=QUERY_TIMEOUT_S).split()
+
+    def _run(
+        self, program: str, *words: str, given: str = "", timeout_s: float = COPY_TIMEOUT_S
+    ) -> str:
+        try:
+            done = subprocess.run(
+                [self._binaries / program, *words],
+                env={**os.environ, **self._variables},
+                input=given,
+                capture_output=True,
+                text=True,
+                timeout=timeout_s,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise BackupFailed(f"{program} took longer than {timeout_s:.0f} s") from error
+        if done.returncode:
+            raise BackupFailed(f"{program}: {(done.stderr.strip() or 'failed').splitlines()[-1]}")
+        return done.stdout
+
+
+def check_copy(folder: Path) -> None:
+    """Compare a copy with its manifest (pg_verifybackup). Raises BackupFailed."""
+    done = subprocess.run(
+        [find_binaries() / "pg_verifybackup", "--quiet", "--no-parse-wal", str(folder)],
+        capture_output=True,
+        text=True,
+        timeout=COPY_TIMEOUT_S,
+        check=False,
+    )
+    if done.returncode:
+        raise BackupFailed(f"the copy of Postgres is damaged: {done.stderr.strip()[:300]}")
+
+
+def limits(copy: Path) -> list[str]:
+    """Return the settings, NAME=VALUE, without which a copy's log cannot be read.
+
+    Raises BackupFailed.
+    """
+    done = subprocess.run(
+        [find_binaries() / "pg_controldata", str(copy)],
+        env={**os.environ, "LC_ALL": "C"},
+        capture_output=True,
+        text=True,
+        timeout=QUERY_TIMEOUT_S,
+        check=False,
+    )
+    if done.returncode:
+        raise BackupFailed(f"the copy of Postgres is damaged: {done.stderr.strip()[:300]}")
+    told = (line.partition(" setting:") for line in done.stdout.splitlines())
+    return [f"{LIMITS[word]}={value.strip()}" for word, _, value in told if word in LIMITS]
+
+
+def first_segment(copy: Path) -> str:
+    """Return the name of the oldest segment of the log that a copy needs."""
+    label = (copy / "backup_label").read_text(encoding="utf-8").splitlines()[0]
+    return label.rpartition("(file ")[2].rstrip(")")

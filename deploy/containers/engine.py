@@ -1,0 +1,156 @@
+"""buildah and podman with a storage of their own, and what they are told on every call.
+
+Their networks need root, iptables and forwarding; nothing else of the machine is changed, and
+`clear` takes away what runs.
+"""
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+TOOLS = {  # how it is found: Debian package
+    "buildah": "buildah",
+    "podman": "podman",
+    "runc": "runc",
+    "mmdebstrap": "mmdebstrap",
+    "iptables": "iptables",
+    "/usr/lib/podman/netavark": "netavark",
+    "/usr/lib/podman/aardvark-dns": "aardvark-dns",
+}
+STORAGE = """\
+[storage]
+driver = "overlay"
+graphroot = "{folder}/graph"
+runroot = "{folder}/run"
+"""
+# runc, because Debian's crun refuses a machine with both versions of control groups.
+CONTAINERS = """\
+[containers]
+default_ulimits = []
+[engine]
+runtime = "runc"
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+[network]
+network_backend = "netavark"
+network_config_dir = "{folder}/networks"
+"""
+CERTIFICATES = Path("/etc/ssl/certs")
+BUILD_TIMEOUT_S = 3_600
+CALL_TIMEOUT_S = 300
+
+
+class StageFailed(Exception):
+    """What went wrong in the stage, in one sentence and the end of what was said."""
+
+
+def need_tools() -> None:
+    """Install the stage's tools when this is root on a Debian. Raises StageFailed listing them."""
+    missing = [package for found, package in TOOLS.items() if shutil.which(found) is None]
+    command = ["apt-get", "install", "-y", "--no-install-recommends", *missing]
+    if os.geteuid() != 0:
+        raise StageFailed(f"the container stage needs root, and {', '.join(TOOLS.values())}")
+    if not missing:
+        return
+    if shutil.which("apt-get") is None:
+        raise StageFailed(f"the container stage needs {', '.join(missing)}")
+    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
+    for step in (["apt-get", "update", "-qq"], command):
+        call(step, quiet)
+
+
+def call(
+    command: Sequence[str | Path],
+    environment: Mapping[str, str] | None = None,
+    *,
+    folder: Path | None = None,
+    timeout_s: float = CALL_TIMEOUT_S,
+) -> str:
+    """Run a command; return what it wrote. Raises StageFailed with the end of what it said."""
+    try:
+        done = subprocess.run(
+            command,
+            env=environment,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise StageFailed(f"{command[0]}: {error}") from None
+    if done.returncode:
+        said = (done.stdout + done.stderr)[-3_000:]
+        raise StageFailed(f"{' '.join(map(str, command))} ended with {done.returncode}:\n{said}")
+    return done.stdout
+
+
+class Engine:
+    """Builds images and runs containers out of `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "networks").mkdir(exist_ok=True)
+        for name, text in (("storage.conf", STORAGE), ("containers.conf", CONTAINERS)):
+            (folder / name).write_text(text.format(folder=folder), encoding="utf-8")
+        self.environment = {
+            **os.environ,
+            "CONTAINERS_STORAGE_CONF": str(folder / "storage.conf"),
+            "CONTAINERS_CONF": str(folder / "containers.conf"),
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    def podman(self, *arguments: str, timeout_s: float = CALL_TIMEOUT_S) -> str:
+        """Run podman; return what it wrote."""
+        return call(["podman", *arguments], self.environment, timeout_s=timeout_s)
+
+    def has(self, image: str) -> bool:
+        """Tell whether an image is there."""
+        return image in self.podman("images", "--format", "{{.Repository}}:{{.Tag}}").split()
+
+    def build(
+        self,
+        image: str,
+        dockerfile: Path,
+        context: Path,
+        arguments: Mapping[str, str],
+        *,
+        trusting: bool = True,
+    ) -> float:
+        """Build an image from a Dockerfile as it is; return the seconds it took.
+
+        `trusting` lends it the certificates this machine trusts, read-only: a proxy of packages may
+        need them, and a Debian package that writes there (ssl-cert) cannot be installed then.
+        """
+        started = time.monotonic()
+        command: list[str | Path] = ["buildah", "bud", "--format", "docker", "--layers"]
+        command += ["--pull-never", "--isolation", "chroot", "--network", "host"]
+        if trusting and CERTIFICATES.exists():
+            command += ["--volume", f"{CERTIFICATES}:{CERTIFICATES}:ro"]
+        for name, value in arguments.items():
+            command += ["--build-arg", f"{name}={value}"]
+            if name == "PIP_FIND_LINKS":
+                command += ["--volume", f"{value}:{value}:ro"]
+        command += ["--tag", image, "--file", dockerfile, context]
+        call(command, self.environment, timeout_s=BUILD_TIMEOUT_S)
+        return time.monotonic() - started
+
+    def size_bytes(self, image: str) -> int:
+        """Return the size of an image unpacked, its base included."""
+        return int(self.podman("image", "inspect", "--format", "{{.Size}}", image))
+
+    def pid(self, container: str) -> int:
+        """Return the process of a running container, or 0."""
+        return int(self.podman("inspect", "--format", "{{.State.Pid}}", container))
+
+    def clear(self) -> None:
+        """Stop and remove every container, pod, volume and network of this storage."""
+        self.podman("pod", "rm", "--all", "--force")
+        self.podman("rm", "--all", "--force")
+        self.podman("volume", "prune", "--force")
+        self.podman("network", "prune", "--force")

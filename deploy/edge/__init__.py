@@ -1,0 +1,1 @@
+"""The nginx in front of a service: its configuration, written out from `nginx/`."""

@@ -1,0 +1,48 @@
+"""Writes nginx's configuration out, as the official image does. Standard library only."""
+
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+SOURCE = Path(__file__).resolve().parents[2] / "nginx"
+EXAMPLE = SOURCE.parent / "deploy" / "env" / "nginx.env.example"
+HOSTS = ("ai-api", "telegram", "mail")
+"""The templates of host names; `default` is always there."""
+VARIABLE = re.compile(r"\$\{(NGINX_[A-Z_]+)\}")
+
+
+class MissingVariable(Exception):
+    """A template names a variable nobody set."""
+
+
+def render(target: Path, variables: Mapping[str, str], hosts: Sequence[str] = HOSTS) -> None:
+    """Write nginx.conf, snippets and the chosen hosts' conf.d into `target`.
+
+    Raises MissingVariable when a template names what `variables` lacks, and changes nothing then.
+    """
+    written = {
+        name: fill((SOURCE / "templates" / f"{name}.conf.template").read_text("utf-8"), variables)
+        for name in ("default", *hosts)
+    }
+    for folder in ("conf.d", "run", "certificates"):
+        (target / folder).mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(SOURCE / "nginx.conf", target / "nginx.conf")
+    shutil.copytree(SOURCE / "snippets", target / "snippets", dirs_exist_ok=True)
+    for name, text in written.items():
+        (target / "conf.d" / f"{name}.conf").write_text(text, encoding="utf-8")
+
+
+def fill(template: str, variables: Mapping[str, str]) -> str:
+    """Return the template with each ${NGINX_…} replaced. Raises MissingVariable."""
+    missing = set(VARIABLE.findall(template)) - set(variables)
+    if missing:
+        raise MissingVariable(f"not set: {', '.join(sorted(missing))}")
+    return VARIABLE.sub(lambda match: variables[match[1]], template)
+
+
+def read_variables(file: Path = EXAMPLE) -> dict[str, str]:
+    """Return the variables of an environment file, quotes removed."""
+    lines = (line.strip() for line in file.read_text(encoding="utf-8").splitlines())
+    pairs = (line.split("=", 1) for line in lines if line and not line.startswith("#"))
+    return {name: value.strip("\"'") for name, value in pairs}

@@ -1,0 +1,164 @@
+"""What every service shows of itself and of its machine, beside its own measures.
+
+A service on a host of its own is the one that sees the host's disk, memory, certificates and
+backups: no further program has to run there. What it does not see: limits of cgroups v1, and hosts
+it does not run on. Everything here is read when Prometheus asks, outside the event loop.
+"""
+
+import asyncio
+import os
+import shutil
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from cryptography import x509
+from prometheus_client import CollectorRegistry, Gauge, ProcessCollector, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+
+from shared.settings import WatchSettings
+
+CERTIFICATE_LOOK_S = 300.0
+"""A certificate is looked at this often; Prometheus asks more often than it can change."""
+CONNECT_TIMEOUT_S = 2.0
+CGROUP = Path("/sys/fs/cgroup")
+MEMINFO = Path("/proc/meminfo")
+
+
+class Vitals:
+    """The measures of one process: add metrics to `registry`, set `parts`, show them all.
+
+    `parts` says which of the parts a service depends on answer: 1 or 0 by name.
+    """
+
+    def __init__(self, registry: CollectorRegistry, watch: WatchSettings) -> None:
+        self.registry = registry
+        self.parts = Gauge(
+            "part_up", "1 while a part the service depends on answers.", ["part"], registry=registry
+        )
+        ProcessCollector(registry=registry)
+        registry.register(Machine(watch))
+
+    async def text(self) -> bytes:
+        """Return everything in Prometheus's text format."""
+        return await asyncio.to_thread(generate_latest, self.registry)
+
+
+class Machine:
+    """A collector of the machine's measures (the interface is prometheus_client's)."""
+
+    def __init__(self, watch: WatchSettings) -> None:
+        self._watch = watch
+        self._certificates = [ServedCertificate(address) for address in watch.certificates]
+
+    def describe(self) -> list[Metric]:
+        """Return nothing: otherwise registering would already look."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """Look at the disk, the memory, the load, the certificates and the backups."""
+        free = GaugeMetricFamily("disk_free_bytes", "Left for us on a disk.", labels=["path"])
+        size = GaugeMetricFamily("disk_size_bytes", "Size of a disk.", labels=["path"])
+        usage = shutil.disk_usage(existing(self._watch.disk))
+        free.add_metric([str(self._watch.disk)], usage.free)
+        size.add_metric([str(self._watch.disk)], usage.total)
+        yield from (free, size)
+        available_bytes, size_bytes = memory()
+        yield GaugeMetricFamily(
+            "memory_available_bytes", "Memory still to be had.", value=available_bytes
+        )
+        yield GaugeMetricFamily("memory_size_bytes", "Memory in all.", value=size_bytes)
+        yield GaugeMetricFamily("machine_load", "Load of a minute.", value=os.getloadavg()[0])
+        yield GaugeMetricFamily("machine_cores", "Processor cores.", value=os.cpu_count() or 1)
+        yield from self._ends()
+        yield from self._backups()
+
+    def _ends(self) -> Iterator[Metric]:
+        end = GaugeMetricFamily(
+            "certificate_expiry_timestamp_seconds",
+            "End of the certificate served at an address.",
+            labels=["address"],
+        )
+        read = GaugeMetricFamily(
+            "certificate_readable", "1 while an address serves one.", labels=["address"]
+        )
+        for certificate in self._certificates:
+            ends_s = certificate.ends_s()
+            read.add_metric([certificate.address], ends_s is not None)
+            if ends_s is not None:
+                end.add_metric([certificate.address], ends_s)
+        yield from (end, read)
+
+    def _backups(self) -> Iterator[Metric]:
+        made = GaugeMetricFamily(
+            "backup_last_success_timestamp_seconds",
+            "When a backup last succeeded, by what it holds.",
+            labels=["what"],
+        )
+        folder = self._watch.backups
+        if folder and folder.is_dir():
+            for stamp in sorted(folder.iterdir()):
+                made.add_metric([stamp.name], stamp.stat().st_mtime)
+        yield made
+
+
+class ServedCertificate:
+    """The certificate a server really shows, which a renewal without a reload leaves old."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self._host, _, port = address.rpartition(":")
+        self._port = int(port)
+        self._looked_s = float("-inf")
+        self._ends_s: float | None = None
+
+    def ends_s(self) -> float | None:
+        """Return the end of its validity (seconds since 1970), or None when nobody serves one."""
+        now_s = time.monotonic()
+        if now_s - self._looked_s >= CERTIFICATE_LOOK_S or self._ends_s is None:
+            self._ends_s = self._look()
+            self._looked_s = now_s
+        return self._ends_s
+
+    def _look(self) -> float | None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False  # an expired one must be read too; nothing is sent to it
+        context.verify_mode = ssl.CERT_NONE
+        try:
+            with (
+                socket.create_connection((self._host, self._port), CONNECT_TIMEOUT_S) as line,
+                context.wrap_socket(line, server_hostname=self._host) as secure,
+            ):
+                shown = secure.getpeercert(binary_form=True)
+        except OSError:
+            return None
+        if not shown:
+            return None
+        return x509.load_der_x509_certificate(shown).not_valid_after_utc.timestamp()
+
+
+def existing(path: Path) -> Path:
+    """Return `path`, or the nearest folder above it that exists."""
+    return next(folder for folder in (path, *path.parents) if folder.exists())
+
+
+def memory() -> tuple[int, int]:
+    """Return the available and the whole memory in bytes: the machine's, or the cgroup's if less.
+
+    A container is killed at its own limit (memory.max of cgroups v2), however much the host has;
+    file pages not in use count as available, as they do in /proc/meminfo.
+    """
+    told = dict(line.split(":", 1) for line in MEMINFO.read_text().splitlines())
+    available, size = (int(told[name].split()[0]) * 1024 for name in ("MemAvailable", "MemTotal"))
+    try:
+        limit = (CGROUP / "memory.max").read_text().strip()
+        used = int((CGROUP / "memory.current").read_text())
+        lines = (CGROUP / "memory.stat").read_text().splitlines()
+    except OSError:
+        return available, size
+    if limit == "max" or int(limit) >= size:
+        return available, size
+    idle = int(dict(line.split() for line in lines)["inactive_file"])
+    return min(available, int(limit) - used + idle), int(limit)

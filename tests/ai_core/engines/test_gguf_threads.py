@@ -1,0 +1,94 @@
+import os
+
+import pytest
+
+from ai_core.engines.gguf_threads import Pace, Usage, busy_s, cores
+
+
+class Machine:
+    """Two cores, of which another process uses a share; tells it as the real look does."""
+
+    def __init__(self) -> None:
+        self.others = 0.0
+        self._now = Usage(0.0, 0.0, 0.0)
+
+    def look(self) -> Usage:
+        return self._now
+
+    def rest(self, wall_s: float, *, others: float) -> None:
+        now = self._now
+        self._now = Usage(now.wall_s + wall_s, now.ours_s, now.all_s + others * wall_s)
+
+    def step(self, pace: Pace, wall_s: float) -> None:
+        ours = min(pace.threads, 2 - self.others / 2 if pace.threads == 2 else 1) * wall_s
+        self._now = Usage(
+            self._now.wall_s + wall_s,
+            self._now.ours_s + ours,
+            self._now.all_s + ours + self.others * wall_s,
+        )
+        pace.took(wall_s, ours)
+
+
+@pytest.fixture
+def machine() -> Machine:
+    return Machine()
+
+
+@pytest.fixture
+def pace(machine: Machine) -> Pace:
+    return Pace(2, machine.look)
+
+
+def test_a_quiet_machine_is_used_whole(machine: Machine, pace: Pace) -> None:
+    for _ in range(100):
+        machine.step(pace, 0.03)
+    assert pace.threads == 2
+
+
+def test_a_core_another_process_takes_is_given_up_within_one_step(
+    machine: Machine, pace: Pace
+) -> None:
+    machine.others = 1.0
+    machine.step(pace, 0.1)
+    assert pace.threads == 1
+    for _ in range(100):
+        machine.step(pace, 0.1)
+    assert pace.threads == 1
+
+
+def test_a_core_that_is_free_again_is_taken_back(machine: Machine, pace: Pace) -> None:
+    machine.others = 1.0
+    machine.step(pace, 0.1)
+    machine.others = 0.1
+    for _ in range(12):
+        machine.step(pace, 0.1)
+    assert pace.threads == 2
+
+
+def test_a_core_that_comes_and_goes_is_tried_ever_less(machine: Machine, pace: Pace) -> None:
+    falls = []
+    for step in range(1_200):
+        machine.others = 1.0 if pace.threads == 2 else 0.0
+        before = pace.threads
+        machine.step(pace, 0.1)
+        if pace.threads < before:
+            falls.append(step)
+    assert len(falls) < 12
+
+
+def test_a_model_that_wakes_on_a_busy_machine_begins_with_few_threads(
+    machine: Machine, pace: Pace
+) -> None:
+    machine.rest(2.0, others=1.0)
+    pace.wake()
+    assert pace.threads == 1
+
+
+def test_no_more_threads_than_cores_we_may_use() -> None:
+    assert 1 <= cores() <= len(os.sched_getaffinity(0))
+
+
+def test_the_machine_tells_how_busy_it_is() -> None:
+    before = busy_s()
+    assert sum(number * number for number in range(2_000_000)) > 0
+    assert busy_s() > before

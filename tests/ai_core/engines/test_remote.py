@@ -1,0 +1,342 @@
+"""A model on other machines, over real servers on loopback: one of ours, and one made to fail."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from ai_core.engines.base import Piece, Prompt, Sampling, Turn
+from ai_core.engines.remote import RemoteEngine, RemoteTimeouts
+from ai_core.engines.scripted import ScriptedEngine
+from ai_core.errors import ContextOverflow, EngineFailed, ModelUnusable, Unsupported
+from ai_core.opening import open_remote
+from ai_core.registry import ModelCard
+from shared.errors import Unavailable
+from tests.ai_core.conftest import house_with, library, redis, sample
+from tests.loopback import served
+
+__all__ = ["house_with", "library", "redis", "sample"]
+
+ASKED = Prompt((Turn("system", "Sois bref."), Turn("user", "Bonjour")), "Bonjour", (), "fr")
+
+
+class Peer:
+    """A server of OpenAI's API that writes `words` words and then does as it was told."""
+
+    def __init__(self, words: int = 3, *, then: str = "end", pause_s: float = 0.0) -> None:
+        self.words = words
+        self.then = then
+        self.pause_s = pause_s
+        self.refusal: tuple[int, dict[str, object], dict[str, str]] | None = None
+        self.asked: list[dict[str, Any]] = []
+        self.keys: set[str | None] = set()
+        self.open = self.most_open = 0
+        self.left = asyncio.Event()
+        self.app = Starlette(
+            routes=[
+                Route("/v1/models", self._models),
+                Route("/v1/chat/completions", self._chat, methods=["POST"]),
+                Route("/tokenize", self._tokenize, methods=["POST"]),
+            ]
+        )
+
+    async def _models(self, request: Request) -> Response:
+        self.keys.add(request.headers.get("authorization"))
+        return JSONResponse({"data": [{"id": "m", "owned_by": "vllm"}]})
+
+    async def _tokenize(self, request: Request) -> Response:
+        return JSONResponse({"count": len((await request.json())["prompt"])})
+
+    async def _chat(self, request: Request) -> Response:
+        self.asked.append(await request.json())
+        if self.refusal:
+            status, body, headers = self.refusal
+            return JSONResponse(body, status, headers)
+        return StreamingResponse(self._written(), media_type="text/event-stream")
+
+    async def _written(self) -> AsyncIterator[str]:
+        self.open += 1
+        self.most_open = max(self.most_open, self.open)
+        try:
+            for number in range(self.words):
+                await asyncio.sleep(self.pause_s)
+                yield _chunk({"delta": {"content": f"mot{number} "}, "finish_reason": None})
+            if self.then == "hang":
+                await asyncio.sleep(60)
+            if self.then == "break":
+                return
+            if self.then == "error":
+                yield 'data: {"error": {"message": "out of memory"}}\n\n'
+            yield _chunk({"delta": {}, "finish_reason": "length"})
+            yield 'data: {"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 5}}\n\n'
+            yield "data: [DONE]\n\n"
+        finally:
+            self.open -= 1
+            self.left.set()
+
+
+def _chunk(choice: dict[str, object]) -> str:
+    return f"data: {json.dumps({'choices': [{'index': 0, **choice}]})}\n\n"
+
+
+@asynccontextmanager
+async def remote(*urls: str, **more: Any) -> AsyncIterator[RemoteEngine]:
+    known: dict[str, Any] = {"model": "scripted", "context_tokens": 4_096}
+    engine = RemoteEngine("far", "w", urls, **known | more)
+    await engine.open()
+    try:
+        yield engine
+    finally:
+        await engine.close()
+
+
+@asynccontextmanager
+async def beside(*peers: Peer, **more: Any) -> AsyncIterator[RemoteEngine]:
+    async with AsyncExitStack() as stack:
+        urls = [await stack.enter_async_context(served(peer.app)) for peer in peers]
+        yield await stack.enter_async_context(remote(*urls, **more))
+
+
+async def written(engine: RemoteEngine, prompt: Prompt = ASKED, **more: Any) -> list[Piece]:
+    sampling = Sampling(**{"max_tokens": 20} | more)
+    return [piece async for piece in engine.stream(prompt, sampling)]
+
+
+def text_of(pieces: list[Piece]) -> str:
+    return "".join(piece.text for piece in pieces)
+
+
+async def test_one_of_our_own_services_writes_for_another(house_with: Any) -> None:
+    far = ScriptedEngine("Deux mois, en général.")
+    async with (
+        house_with(far) as house,
+        served(house.app) as url,
+        remote(f"{url}/v1", api_key=house.keys["inference"]) as engine,
+    ):
+        pieces = await written(engine, seed=7, stop=("FIN",), top_k=40, temperature=0.5)
+        vectors = await engine.embed(["un deux"])
+
+    assert text_of(pieces) == "Deux mois, en général."
+    assert (pieces[-1].end, pieces[-1].prompt_tokens) == ("stop", 3)
+    assert sum(piece.tokens for piece in pieces) == 4
+    assert (far.samplings[0].seed, far.samplings[0].stop, far.samplings[0].top_k) == (
+        7,
+        ("FIN",),
+        40,
+    )
+    assert [turn.role for turn in far.prompts[0].turns] == ["system", "user"]
+    assert vectors == [[7.0, 2.0]]
+
+
+async def test_a_raw_text_and_its_probabilities_pass_through(house_with: Any) -> None:
+    far = ScriptedEngine("un deux")
+    raw = Prompt((), "x", (), "fr", raw="Il était ")
+    async with (
+        house_with(far) as house,
+        served(house.app) as url,
+        remote(url, api_key=house.keys["inference"]) as engine,
+    ):
+        pieces = await written(engine, raw, top_logprobs=1)
+
+    assert far.prompts[0].raw == "Il était "
+    assert [token.token for piece in pieces for token in piece.logprobs] == ["un ", "deux"]
+
+
+async def test_an_answer_through_it_is_checked_as_any_other(house_with: Any) -> None:
+    peer = Peer()
+    async with beside(peer) as engine, house_with(engine) as house:
+        response = await house.client.post(
+            "/api/v1/chat",
+            json={"messages": [{"role": "user", "content": "Quel préavis de démission ?"}]},
+            headers=house.bearing(),
+        )
+
+    reply = response.json()
+    assert reply["response"].startswith("mot0 mot1 mot2")
+    assert (reply["prompt_tokens"], reply["completion_tokens"]) == (9, 5)
+    assert reply["finish_reason"] == "length"
+    assert "<passages>" in peer.asked[0]["messages"][-1]["content"]
+
+
+async def test_no_request_fails_when_one_of_two_servers_is_killed() -> None:
+    kept, killed = Peer(pause_s=0.002), Peer(pause_s=0.002)
+    async with served(kept.app) as one, AsyncExitStack() as other:
+        two = await other.enter_async_context(served(killed.app))
+        async with remote(one, two) as engine:
+            first = await asyncio.gather(*(written(engine) for _ in range(10)))
+            await other.aclose()
+            rest = await asyncio.gather(*(written(engine) for _ in range(40)))
+
+    assert {text_of(pieces) for pieces in [*first, *rest]} == {"mot0 mot1 mot2 "}
+    assert killed.asked
+    assert len(kept.asked) >= 40
+
+
+async def test_a_server_lost_midway_fails_no_answer_that_nobody_has_begun_to_read(
+    house_with: Any, tmp_path: Path
+) -> None:
+    broken, other = Peer(then="break"), Peer()
+    async with served(broken.app) as one, served(other.app) as two:
+        models = f'[[model]]\nname = "far"\nformat = "remote"\nupstreams = ["{one}", "{two}"]\n'
+        folder = tmp_path / "models"
+        await asyncio.to_thread(folder.mkdir)
+        await asyncio.to_thread((folder / "models.toml").write_text, models)
+        async with house_with() as house:
+            replies = [
+                await house.client.post(
+                    "/api/v1/generate",
+                    json={"prompt": f"Quel préavis de démission ? ({n})", "model": "far"},
+                    headers=house.bearing(),
+                )
+                for n in range(5)
+            ]
+
+    assert [reply.status_code for reply in replies] == [200] * 5
+    assert all(reply.json()["response"].startswith("mot0 mot1 mot2") for reply in replies)
+    assert broken.asked
+
+
+async def test_the_server_with_the_least_to_do_is_asked() -> None:
+    peers = [Peer(20, pause_s=0.01), Peer(20, pause_s=0.01)]
+    async with beside(*peers) as engine:
+        await asyncio.gather(*(written(engine) for _ in range(6)))
+
+    assert [peer.most_open for peer in peers] == [3, 3]
+
+
+async def test_a_prompt_too_long_for_the_server_is_the_callers_affair() -> None:
+    peer = Peer()
+    error = {"code": 400, "type": "exceed_context_size_error", "n_prompt_tokens": 9, "n_ctx": 5}
+    peer.refusal = (400, {"error": error}, {})
+    async with beside(peer, Peer()) as engine:
+        with pytest.raises(ContextOverflow) as refused:
+            await written(engine)
+
+    assert refused.value.facts == {"tokens": 9, "limit": 5}
+
+
+async def test_what_the_server_cannot_do_is_named() -> None:
+    peer = Peer()
+    peer.refusal = (400, {"error": {"message": "no", "param": "min_p"}}, {})
+    async with beside(peer) as engine:
+        with pytest.raises(Unsupported) as refused:
+            await written(engine, min_p=0.1)
+
+    assert refused.value.faults[0]["field"] == "min_p"
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_full_server_says_when_to_come_back(status: int) -> None:
+    peer = Peer()
+    peer.refusal = (status, {"error": {"message": "full"}}, {"Retry-After": "17"})
+    async with beside(peer) as engine:
+        with pytest.raises(Unavailable) as refused:
+            await written(engine)
+
+    assert refused.value.retry_after_s == 17
+
+
+async def test_a_full_server_is_passed_over_for_another() -> None:
+    full, free = Peer(), Peer()
+    full.refusal = (503, {}, {"Retry-After": "17"})
+    async with beside(full, free) as engine:
+        for _ in range(6):
+            assert text_of(await written(engine)) == "mot0 mot1 mot2 "
+
+    assert not full.open
+    assert len(free.asked) == 6
+
+
+@pytest.mark.parametrize("then", ["break", "error"])
+async def test_a_stream_lost_midway_fails_and_is_not_begun_anew(then: str) -> None:
+    broken, other = Peer(then=then), Peer(then=then)
+    async with beside(broken, other) as engine:
+        with pytest.raises(EngineFailed):
+            await written(engine)
+
+    assert len(broken.asked) + len(other.asked) == 1
+
+
+async def test_a_silent_server_is_given_up() -> None:
+    timeouts = RemoteTimeouts(first_s=5.0, silence_s=0.2)
+    async with beside(Peer(then="hang"), timeouts=timeouts) as engine:
+        async with asyncio.timeout(3):
+            with pytest.raises(EngineFailed):
+                await written(engine)
+
+
+async def test_a_server_silent_from_the_start_is_passed_over() -> None:
+    timeouts = RemoteTimeouts(first_s=0.3)
+    silent, other = Peer(0, then="hang"), Peer()
+    async with beside(silent, other, timeouts=timeouts) as engine:
+        assert text_of(await written(engine)) == "mot0 mot1 mot2 "
+
+
+async def test_nobody_there_is_a_503() -> None:
+    async with remote("http://127.0.0.1:9") as engine:
+        with pytest.raises(Unavailable):
+            await written(engine)
+
+
+async def test_a_reader_who_leaves_stops_the_server() -> None:
+    peer = Peer(1_000, pause_s=0.01)
+    async with beside(peer) as engine:
+        stream = engine.stream(ASKED, Sampling(max_tokens=5))
+        await anext(stream)
+        await stream.aclose()
+        async with asyncio.timeout(2):
+            await peer.left.wait()
+
+
+async def test_the_servers_own_tokenizer_counts() -> None:
+    async with beside(Peer()) as engine:
+        assert await engine.count_tokens(["abc", "de"]) == [3, 2]
+
+
+async def test_without_a_tokenizer_three_characters_are_a_token() -> None:
+    async with remote("http://127.0.0.1:9") as engine:
+        assert await engine.count_tokens(["abcdef"]) == [3]
+
+
+async def test_the_key_comes_from_a_file(tmp_path: Path) -> None:
+    key_file = tmp_path / "key"
+    key_file.write_text("secret\n")
+    peer = Peer()
+    async with served(peer.app) as url:
+        card = ModelCard(
+            id="far",
+            format="remote",
+            weights="w",
+            context_tokens=4_096,
+            upstreams=(url,),
+            upstream_model="m",
+            upstream_key_file=str(key_file),
+        )
+        engine = await open_remote(card)
+        pieces = await written(engine)
+        await engine.close()
+
+    assert text_of(pieces) == "mot0 mot1 mot2 "
+    assert peer.asked[0]["model"] == "m"
+    assert peer.keys == {"Bearer secret"}
+
+
+async def test_a_key_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    card = ModelCard(
+        id="far",
+        format="remote",
+        weights="w",
+        upstreams=("http://127.0.0.1:9",),
+        upstream_key_file=str(tmp_path / "nowhere"),
+    )
+
+    with pytest.raises(ModelUnusable, match="nowhere"):
+        await open_remote(card)

@@ -1,0 +1,158 @@
+"""One contestant of `./neo bench models`, in a process of its own: its threads disturb no other.
+
+It opens what its arguments name, then answers a line of JSON on its input with a line on its
+output. Contestants: `ours FORMAT PRECISION FOLDER`, `generate PRECISION FOLDER` (transformers'
+static batches), `continuous PRECISION FOLDER` (transformers' continuous batching).
+"""
+
+import json
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from random import Random
+from string import ascii_lowercase
+from typing import Any
+
+from ai_core.engines.base import Sampling
+from ai_core.engines.writer import Job, Writer, WriterOptions
+
+SWITCHES = 20
+Figures = dict[str, float]
+
+
+def prompts(rows: int, tokens: int, seed: int) -> list[str]:
+    """Return texts of `tokens` letters, which are as many tokens."""
+    chance = Random(seed)  # noqa: S311 - letters to read
+    return ["".join(chance.choices(ascii_lowercase, k=tokens)) for _ in range(rows)]
+
+
+class Ours:
+    """A writer of this project."""
+
+    def __init__(self, format: str, precision: str, folder: str, threads: int) -> None:
+        options = WriterOptions(threads=threads, slots=16, precision=precision)
+        open_writer = import_module(f"ai_core.engines.{format}").open_writer
+        self._writer: Writer = open_writer(folder, options)
+        self._id = 0
+
+    def burst(self, rows: int, tokens: int, new: int, seed: int) -> Figures:
+        """Answer `rows` prompts at once; returns seconds."""
+        began_s = time.monotonic()
+        first_s: dict[int, float] = {}
+        written = 0
+        for text in prompts(rows, tokens, seed):
+            self._admit(text, new, None)
+        while self._writer.busy:
+            for wrote in self._writer.step():
+                first_s.setdefault(wrote.job_id, time.monotonic() - began_s)
+                written += wrote.tokens
+        total_s = time.monotonic() - began_s
+        return {
+            "seconds": total_s,
+            "first_s": statistics.median(first_s.values()),
+            "tokens": written,
+        }
+
+    def adapters(self, path: str) -> Figures:
+        """Load an adapter; then one word without it, one with it, one with it again, in turns."""
+        began_s = time.monotonic()
+        self._writer.load_adapter("adapter", path)
+        load_s = time.monotonic() - began_s
+        self._one("adapter")
+        turns = [
+            (self._one(None), self._one("adapter"), self._one("adapter")) for _ in range(SWITCHES)
+        ]
+        plain, _, adapted = (statistics.median(word) for word in zip(*turns, strict=True))
+        return {
+            "load_ms": 1e3 * load_s,
+            "word_ms": 1e3 * plain,
+            "word_with_adapter_ms": 1e3 * adapted,
+            "switch_ms": 1e3 * statistics.median(first - again for _, first, again in turns),
+        }
+
+    def _one(self, adapter: str | None) -> float:
+        self._admit("abcdefgh", 1, adapter)
+        began_s = time.monotonic()
+        while self._writer.busy:
+            self._writer.step()
+        return time.monotonic() - began_s
+
+    def _admit(self, text: str, new: int, adapter: str | None) -> None:
+        self._id += 1
+        rendered = self._writer.render((), text)
+        if not self._writer.admit(Job(self._id, rendered, Sampling(max_tokens=new), adapter)):
+            raise RuntimeError("more rows than slots")
+
+
+class Transformers:
+    """transformers as its manual says: whole batches with `generate`, or `generate_batch`."""
+
+    def __init__(self, kind: str, precision: str, folder: str, threads: int) -> None:
+        import torch
+        from tokenizers import Tokenizer
+        from transformers import AutoModelForCausalLM
+
+        torch.set_num_threads(threads)
+        dtype = {"fp32": torch.float32, "bf16": torch.bfloat16}[precision]
+        self._torch = torch
+        model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
+        self._model = model.eval()
+        self._tokenizer = Tokenizer.from_file(str(Path(folder) / "tokenizer.json"))
+        self._write = {"generate": self._static, "continuous": self._continuous}[kind]
+
+    def burst(self, rows: int, tokens: int, new: int, seed: int) -> Figures:
+        """Answer `rows` prompts at once; the first word is timed in a run of its own."""
+        ids = [self._tokenizer.encode(text).ids for text in prompts(rows, tokens, seed)]
+        first_s = self._timed(ids, 1)
+        return {"seconds": self._timed(ids, new), "first_s": first_s, "tokens": rows * new}
+
+    def _timed(self, ids: list[list[int]], new: int) -> float:
+        began_s = time.monotonic()
+        with self._torch.inference_mode():
+            self._write(ids, new)
+        return time.monotonic() - began_s
+
+    def _static(self, ids: list[list[int]], new: int) -> None:
+        batch = self._torch.tensor(ids)
+        self._model.generate(
+            input_ids=batch,
+            attention_mask=self._torch.ones_like(batch),
+            do_sample=False,
+            max_new_tokens=new,
+        )
+
+    def _continuous(self, ids: list[list[int]], new: int) -> None:
+        from transformers import GenerationConfig
+
+        wishes = GenerationConfig(  # type: ignore[no-untyped-call]
+            do_sample=False, max_new_tokens=new, eos_token_id=-1
+        )
+        self._model.generate_batch(inputs=ids, generation_config=wishes, progress_bar=False)
+
+
+def main() -> int:
+    """Open the contestant, then do what each line asks."""
+    kind, *rest = sys.argv[1:]
+    threads = len(os.sched_getaffinity(0))
+    began_s = time.monotonic()
+    contestant: Ours | Transformers
+    if kind == "ours":
+        contestant = Ours(rest[0], rest[1], rest[2], threads)
+    else:
+        contestant = Transformers(kind, rest[0], rest[1], threads)
+    answers: dict[str, Callable[..., Figures]] = {"burst": contestant.burst}
+    if isinstance(contestant, Ours):
+        answers["adapters"] = contestant.adapters
+    print(json.dumps({"open_s": time.monotonic() - began_s}), flush=True)
+    for line in sys.stdin:
+        asked = json.loads(line)
+        print(json.dumps(answers[asked.pop("do")](**asked)), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

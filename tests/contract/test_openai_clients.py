@@ -1,0 +1,133 @@
+"""The clients people have, unchanged, against the real service on loopback."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import openai
+import pytest
+from langchain_openai import ChatOpenAI, OpenAIEmbeddings
+from pydantic import SecretStr
+
+from ai_core.engines.scripted import ScriptedEngine
+from tests.loopback import served
+
+QUESTION = "Quelle est la durée du préavis en cas de démission ?"
+
+
+@pytest.fixture
+async def url(house_with: Any) -> AsyncIterator[tuple[str, str]]:
+    async with (
+        house_with(ScriptedEngine("Deux mois, en général.")) as house,
+        served(house.app) as address,
+    ):
+        yield f"{address}/v1", house.keys["inference"]
+
+
+@pytest.fixture
+async def client(url: tuple[str, str]) -> AsyncIterator[openai.AsyncOpenAI]:
+    async with openai.AsyncOpenAI(base_url=url[0], api_key=url[1], max_retries=0) as client:
+        yield client
+
+
+async def test_openai_lists_the_models(client: openai.AsyncOpenAI) -> None:
+    assert [model.id async for model in client.models.list()] == ["cdt-assistant", "scripted"]
+    assert (await client.models.retrieve("scripted")).id == "scripted"
+
+
+async def test_openai_asks_the_assistant(client: openai.AsyncOpenAI) -> None:
+    told = await client.chat.completions.create(
+        model="cdt-assistant", messages=[{"role": "user", "content": QUESTION}]
+    )
+
+    assert (told.choices[0].message.content or "").startswith("Deux mois")
+    assert told.usage
+    assert told.usage.completion_tokens == 4
+
+
+async def test_openai_streams_with_usage(client: openai.AsyncOpenAI) -> None:
+    stream = await client.chat.completions.create(
+        model="scripted",
+        messages=[{"role": "user", "content": "Bonjour"}],
+        stream=True,
+        stream_options={"include_usage": True},
+        stop=["FIN"],
+        seed=7,
+        temperature=0,
+    )
+    chunks = [chunk async for chunk in stream]
+
+    text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+    assert text == "Deux mois, en général."
+    assert chunks[-1].usage
+    assert chunks[-1].usage.completion_tokens == 4
+
+
+async def test_openai_gathers_a_stream(client: openai.AsyncOpenAI) -> None:
+    async with client.chat.completions.stream(
+        model="scripted", messages=[{"role": "user", "content": "Bonjour"}], logprobs=True
+    ) as stream:
+        async for _event in stream:
+            pass
+        whole = await stream.get_final_completion()
+
+    assert whole.choices[0].message.content == "Deux mois, en général."
+    assert whole.choices[0].finish_reason == "stop"
+    assert len((whole.choices[0].logprobs and whole.choices[0].logprobs.content) or ()) == 4
+
+
+async def test_openai_continues_a_text(client: openai.AsyncOpenAI) -> None:
+    told = await client.completions.create(model="scripted", prompt="Le préavis est de ")
+
+    assert told.choices[0].text == "Deux mois, en général."
+
+
+async def test_openai_embeds_in_its_own_encoding(client: openai.AsyncOpenAI) -> None:
+    told = await client.embeddings.create(model="scripted", input=["un deux"])
+
+    assert told.data[0].embedding == [7.0, 2.0]
+
+
+async def test_openai_raises_its_own_errors(client: openai.AsyncOpenAI) -> None:
+    user = [{"role": "user", "content": "Bonjour"}]
+    with pytest.raises(openai.NotFoundError) as unknown:
+        await client.chat.completions.create(model="gpt-9", messages=user)  # type: ignore[arg-type]
+    with pytest.raises(openai.BadRequestError) as tools:
+        await client.chat.completions.create(
+            model="scripted",
+            messages=user,  # type: ignore[arg-type]
+            tools=[{"type": "function", "function": {"name": "f"}}],
+        )
+    with pytest.raises(openai.AuthenticationError):
+        await client.with_options(api_key="cdt_live_nobody").models.list()
+
+    assert unknown.value.code == "model_not_found"
+    assert (tools.value.code, tools.value.param) == ("unsupported", "tools")
+
+
+async def test_langchain_invokes_and_streams(url: tuple[str, str]) -> None:
+    async with httpx.AsyncClient() as http:
+        model = ChatOpenAI(
+            base_url=url[0], api_key=SecretStr(url[1]), model="scripted", http_async_client=http
+        )
+        whole = await model.ainvoke("Bonjour")
+        pieces = [piece async for piece in model.astream("Bonsoir")]
+
+    assert whole.content == "Deux mois, en général."
+    assert whole.usage_metadata
+    assert whole.usage_metadata["output_tokens"] == 4
+    assert "".join(str(piece.content) for piece in pieces) == "Deux mois, en général."
+
+
+async def test_langchain_embeds(url: tuple[str, str]) -> None:
+    async with httpx.AsyncClient() as http:
+        embeddings = OpenAIEmbeddings(
+            openai_api_base=url[0],
+            openai_api_key=SecretStr(url[1]),
+            model="scripted",
+            check_embedding_ctx_length=False,
+            http_async_client=http,
+        )
+        found = await embeddings.aembed_documents(["un deux"])
+
+    assert found == [[7.0, 2.0]]

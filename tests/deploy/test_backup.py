@@ -1,0 +1,406 @@
+"""Backups of a real Postgres and a real Redis: made, damaged, restored."""
+
+import re
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from deploy.backup.__main__ import main
+from deploy.backup.errors import BackupFailed
+from deploy.backup.holding import from_environment, local
+from deploy.backup.repository import Repository, Snapshot
+from deploy.backup.restoring import choose
+from deploy.backup.running import reachable
+from deploy.backup.store import Store, connection
+from deploy.local.postgres_server import PostgresServer
+from deploy.local.private_files import write_private
+from deploy.local.redis_server import RedisServer, bundled_redis, system_redis
+
+pytestmark = pytest.mark.needs("restic")
+
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+class Mailbox:
+    """What `./neo run --only mail` keeps: a Postgres, a Redis and two files."""
+
+    def __init__(self, neo: Path, binary: Path | None = None) -> None:
+        self.neo = neo
+        (neo / "mail").mkdir(parents=True, exist_ok=True)
+        write_private(neo / "mail" / "password", "secret-of-the-stores")
+        write_private(neo / "mail" / "vault", "seal key")
+        self._binary = binary
+        self._open()
+
+    def _open(self) -> None:
+        password = "secret-of-the-stores"  # noqa: S105 - of a server that lives for a test
+        home = self.neo / "mail"
+        self.postgres = PostgresServer(home / "postgres", password=password)
+        self.redis = RedisServer(home / "redis", password=password, queue=True, binary=self._binary)
+
+    def start(self) -> None:
+        self.postgres.start()
+        self.redis.start()
+
+    def stop(self) -> None:
+        self.postgres.stop()
+        self.redis.stop()
+
+    def restart(self) -> None:
+        self._open()
+        self.start()
+
+    def write(self, statement: str) -> None:
+        store = Store(connection(self.postgres.url()))
+        store.query(f"{statement};")
+
+    def mails(self) -> int:
+        return Store(connection(self.postgres.url())).rows()["public.mails"]
+
+    def neo_backup(self, *words: str) -> int:
+        return main([*words, "--neo", str(self.neo), "--only", "mail"])
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A `.neo` with a thousand mails, at rest: creating a cluster takes seconds, copying none."""
+    neo = tmp_path_factory.mktemp("prepared") / ".neo"
+    mailbox = Mailbox(neo)
+    mailbox.start()
+    mailbox.write("CREATE TABLE mails (id int)")
+    mailbox.write("INSERT INTO mails SELECT generate_series(1, 1000)")
+    mailbox.stop()
+    return neo
+
+
+@pytest.fixture
+def mailbox(stopped: Path, tmp_path: Path) -> Iterator[Mailbox]:
+    subprocess.run(["cp", "-a", stopped, tmp_path], check=True)
+    mailbox = Mailbox(tmp_path / ".neo")
+    mailbox.start()
+    yield mailbox
+    mailbox.stop()
+
+
+def test_a_backup_is_verified_by_starting_from_it(
+    mailbox: Mailbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert mailbox.neo_backup() == 0
+    assert mailbox.neo_backup("verify") == 0
+
+    told = capsys.readouterr().out
+    assert "keep a copy of it on another machine" in told
+    assert "starts: 1000 rows" in told
+
+
+def test_a_server_that_allows_more_connections_than_ours_is_restored_too(
+    mailbox: Mailbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mailbox.postgres.stop()
+    mailbox.postgres = PostgresServer(
+        mailbox.postgres.directory,
+        password=mailbox.postgres.password,
+        options=("max_connections=120", "max_locks_per_transaction=99"),
+    )
+    mailbox.postgres.start()
+
+    assert mailbox.neo_backup() == 0
+    assert mailbox.neo_backup("verify") == 0
+    assert "starts: 1000 rows" in capsys.readouterr().out
+
+
+def test_what_was_deleted_comes_back_as_of_the_moment_before(
+    mailbox: Mailbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert mailbox.neo_backup() == 0
+    mailbox.write("INSERT INTO mails SELECT generate_series(1001, 1500)")
+    time.sleep(0.05)
+    before = datetime.now(UTC)
+    time.sleep(0.05)
+    mailbox.write("DELETE FROM mails")
+    assert mailbox.neo_backup() == 0
+    mailbox.stop()
+    (mailbox.neo / "mail" / "vault").write_text("overwritten by mistake")
+
+    assert mailbox.neo_backup("restore", "--to", before.isoformat()) == 0
+    assert "1500 rows" in capsys.readouterr().out
+    mailbox.restart()
+    assert mailbox.mails() == 1500
+    assert (mailbox.neo / "mail" / "vault").read_text() == "seal key"
+    assert list((mailbox.neo / "mail" / "postgres").glob("data.before-*"))
+
+    mailbox.write("INSERT INTO mails VALUES (1501)")
+    assert mailbox.neo_backup() == 0
+    assert mailbox.neo_backup("verify") == 0
+    assert "starts: 1501 rows" in capsys.readouterr().out
+
+
+def test_after_a_lost_disk_at_most_what_came_since_the_last_backup_is_lost(
+    mailbox: Mailbox, tmp_path: Path
+) -> None:
+    away = str(tmp_path / "elsewhere")
+    assert mailbox.neo_backup("--repository", away) == 0
+    mailbox.write("INSERT INTO mails SELECT generate_series(1001, 1200)")
+    assert mailbox.neo_backup("--repository", away) == 0
+    mailbox.write("INSERT INTO mails VALUES (1201)")
+    mailbox.postgres.kill()
+    mailbox.redis.kill()
+    password = (mailbox.neo / "backup" / "password").read_text()
+    subprocess.run(["rm", "-rf", str(mailbox.neo)], check=True)
+
+    (mailbox.neo / "mail" / "redis").mkdir(parents=True)
+    (mailbox.neo / "mail" / "postgres").mkdir()
+    (mailbox.neo / "backup").mkdir()
+    write_private(mailbox.neo / "backup" / "password", password)
+    started_s = time.monotonic()
+    assert mailbox.neo_backup("restore", "--repository", away) == 0
+    mailbox.restart()
+    taken_s = time.monotonic() - started_s
+
+    assert mailbox.mails() == 1200
+    assert timedelta(seconds=taken_s) < timedelta(hours=1)
+    assert (mailbox.neo / "mail" / "password").read_text() == "secret-of-the-stores"
+
+
+@pytest.mark.parametrize(
+    "binary",
+    [
+        pytest.param(bundled_redis, id="redis-6.2"),
+        pytest.param(system_redis, id="redis-7", marks=pytest.mark.needs("redis-server")),
+    ],
+)
+def test_redis_starts_again_with_what_it_held(
+    stopped: Path, tmp_path: Path, binary: Callable[[], Path | None]
+) -> None:
+    subprocess.run(["cp", "-a", stopped, tmp_path], check=True)
+    subprocess.run(["rm", "-rf", tmp_path / ".neo" / "mail" / "redis"], check=True)
+    mailbox = Mailbox(tmp_path / ".neo", binary())
+    mailbox.start()
+    try:
+        for number in range(50):
+            assert b"+OK" in mailbox.redis.ask(f"SET key:{number} {number}")
+        mailbox.write("DROP TABLE mails")
+        assert mailbox.neo_backup() == 0
+        assert mailbox.redis.ask("FLUSHALL").endswith(b"+OK\r\n")
+        mailbox.stop()
+
+        assert mailbox.neo_backup("restore") == 0
+        assert list((mailbox.neo / "mail" / "postgres").glob("data.before-*"))
+        mailbox.restart()
+        assert mailbox.redis.keys() == 50
+        mailbox.redis.kill()
+        mailbox.redis.start()
+        assert mailbox.redis.keys() == 50
+    finally:
+        mailbox.stop()
+
+
+def test_stores_that_do_not_run_are_started_for_the_backup_and_stopped_again(
+    mailbox: Mailbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mailbox.stop()
+
+    assert mailbox.neo_backup() == 0
+    assert "1000 rows" in capsys.readouterr().out
+    assert not (mailbox.neo / "mail" / "postgres" / "data" / "postmaster.pid").exists()
+
+
+def test_a_restore_over_running_stores_is_refused(
+    mailbox: Mailbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert mailbox.neo_backup() == 0
+
+    assert mailbox.neo_backup("restore") == 1
+    assert "stop ./neo run first" in capsys.readouterr().out
+    assert mailbox.mails() == 1000
+
+
+def test_a_damaged_backup_is_one_clear_sentence_and_changes_nothing(
+    mailbox: Mailbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert mailbox.neo_backup() == 0
+    mailbox.stop()
+    packs = (mailbox.neo / "backup" / "repository" / "data").rglob("*")
+    for pack in (path for path in packs if path.is_file()):
+        content = bytearray(pack.read_bytes())
+        middle = len(content) // 2
+        content[middle : middle + 64] = bytes(64)
+        pack.chmod(0o600)
+        pack.write_bytes(content)
+    capsys.readouterr()
+
+    for action in ("verify", "restore"):
+        assert mailbox.neo_backup(action) == 1
+        told = capsys.readouterr().out
+        assert told.startswith("neo: the backups in ")
+        assert "cannot be used" in told
+        assert len(told.splitlines()) == 1
+    assert not list((mailbox.neo / "backup" / "mail").glob("scratch-*"))
+    mailbox.restart()
+    assert mailbox.mails() == 1000
+
+
+def test_what_lies_in_the_repository_cannot_be_read_without_the_password(mailbox: Mailbox) -> None:
+    mailbox.write("CREATE TABLE letters (body text)")
+    mailbox.write("INSERT INTO letters VALUES ('marker-in-a-letter')")
+    assert mailbox.neo_backup() == 0
+
+    stored = (mailbox.neo / "backup" / "repository").rglob("*")
+    contents = b"".join(path.read_bytes() for path in stored if path.is_file())
+    assert b"marker-in-a-letter" not in contents
+    assert b"seal key" not in contents
+    (mailbox.neo / "backup" / "password").write_text("another")
+    assert mailbox.neo_backup("verify") == 1
+
+
+def test_a_log_with_a_gap_leads_to_a_new_copy(mailbox: Mailbox) -> None:
+    assert mailbox.neo_backup() == 0
+    store = Store(connection(mailbox.postgres.url()))
+    store.forget_our_place()
+    mailbox.write("INSERT INTO mails VALUES (1001)")
+    store.query("SELECT pg_switch_wal(); CHECKPOINT;")
+    stamp = mailbox.neo / "backup" / "mail" / "staging" / "base.at"
+    first = stamp.read_text()
+
+    assert mailbox.neo_backup() == 0
+    assert stamp.read_text() != first
+    assert mailbox.neo_backup("verify") == 0
+
+
+def test_the_day_s_second_backup_copies_the_log_alone(mailbox: Mailbox) -> None:
+    assert mailbox.neo_backup() == 0
+    staging = mailbox.neo / "backup" / "mail" / "staging"
+    copied = (staging / "base.at").read_text()
+    mailbox.write("INSERT INTO mails VALUES (1001)")
+
+    assert mailbox.neo_backup() == 0
+    assert (staging / "base.at").read_text() == copied
+    when = {path.name: path.stat().st_mtime for path in (staging.parent / "succeeded").iterdir()}
+    assert set(when) == {"wal", "postgres", "redis", "files"}
+    assert when["wal"] > when["postgres"]
+
+
+def test_yesterday_s_copy_is_kept_with_all_of_its_log_when_a_new_one_is_made(
+    mailbox: Mailbox,
+) -> None:
+    assert mailbox.neo_backup() == 0
+    stamp = mailbox.neo / "backup" / "mail" / "staging" / "base.at"
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    stamp.write_text(yesterday.isoformat())
+
+    assert mailbox.neo_backup() == 0
+    repository = mailbox.neo / "backup" / "repository"
+    kept = Repository(str(repository), mailbox.neo / "backup" / "password").snapshots("mail")
+    assert kept[-2].base_at == yesterday
+    assert kept[-1].base_at is not None
+    assert kept[-1].base_at > yesterday
+
+
+def snapshot(hours: float, base: float | None) -> Snapshot:
+    at = NOON + timedelta(hours=hours)
+    return Snapshot(str(hours), at, None if base is None else NOON + timedelta(hours=base))
+
+
+@pytest.mark.parametrize(
+    ("hour", "chosen"), [(None, "3"), (0.5, "1"), (1.5, "2"), (2.5, "3"), (3.0, "3")]
+)
+def test_a_moment_is_found_in_the_first_backup_that_holds_it(
+    hour: float | None, chosen: str
+) -> None:
+    kept = [snapshot(1, 0), snapshot(2, 0), snapshot(2.2, 2.1), snapshot(3, 2.1)]
+
+    to = None if hour is None else NOON + timedelta(hours=hour)
+    assert choose(kept, to).id == chosen
+
+
+@pytest.mark.parametrize(
+    ("hour", "sentence"), [(4, "nothing later is known"), (-1, "no backup reaches back")]
+)
+def test_a_moment_no_backup_holds_is_said(hour: float, sentence: str) -> None:
+    with pytest.raises(BackupFailed, match=sentence):
+        choose([snapshot(1, 0), snapshot(2, 0)], NOON + timedelta(hours=hour))
+
+
+def test_a_container_says_what_it_keeps_by_variables_and_files(tmp_path: Path) -> None:
+    (tmp_path / "url").write_text("postgresql://telegram:secret@postgres:5432/telegram\n")
+    holding = from_environment(
+        {
+            "BACKUP_NAME": "telegram",
+            "BACKUP_POSTGRES_URL_FILE": str(tmp_path / "url"),
+            "BACKUP_FILES": "/run/secrets:/etc/nginx/certificates",
+        }
+    )
+
+    assert connection(holding.postgres_url)["PGPASSWORD"] == "secret"
+    assert holding.files == (Path("/run/secrets"), Path("/etc/nginx/certificates"))
+    with pytest.raises(BackupFailed, match="BACKUP_NAME is not set"):
+        from_environment({})
+    with pytest.raises(BackupFailed, match="BACKUP_REDIS_URL_FILE cannot be read"):
+        from_environment({"BACKUP_NAME": "x", "BACKUP_REDIS_URL_FILE": str(tmp_path / "none")})
+
+
+def test_a_host_s_stores_are_restored_where_its_variables_say(
+    mailbox: Mailbox,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    (secrets / "vault").write_text("seal key")
+    (tmp_path / "password").write_text("of the backups")
+    place = tmp_path / "volumes" / "postgres" / "data"
+    for name, value in {
+        "NAME": "mail",
+        "REPOSITORY": str(tmp_path / "repository"),
+        "PASSWORD_FILE": str(tmp_path / "password"),
+        "POSTGRES_URL": mailbox.postgres.url(),
+        "REDIS_URL": mailbox.redis.url,
+        "FILES": str(secrets),
+        "FOLDER": str(tmp_path / "work"),
+        "SUCCEEDED": str(tmp_path / "succeeded"),
+        "POSTGRES_DATA": str(place),
+        "REDIS_DATA": str(tmp_path / "volumes" / "redis"),
+    }.items():
+        monkeypatch.setenv(f"BACKUP_{name}", value)
+
+    assert main([]) == 0
+    assert main(["list"]) == 0
+    assert main(["restore"]) == 0
+    assert "1000 rows" in capsys.readouterr().out
+
+    [restored] = (tmp_path / "work" / "restored").rglob("vault")
+    assert restored.read_text() == "seal key"
+    assert (tmp_path / "volumes" / "redis" / "appendonly.aof").exists()
+    again = PostgresServer(place.parent, password=mailbox.postgres.password)
+    again.adopt()
+    again.start()
+    try:
+        assert Store(connection(again.url())).rows()["public.mails"] == 1000
+    finally:
+        again.stop()
+
+
+def test_the_example_environment_has_the_variables_that_are_read() -> None:
+    root = Path(__file__).resolve().parents[2]
+    example = (root / "deploy" / "env" / "backup.env.example").read_text()
+    code = "".join(path.read_text() for path in (root / "deploy" / "backup").glob("*.py"))
+    read = set(re.findall(r'"(BACKUP_[A-Z_]+)"', code)) - {"BACKUP_POSTGRES_BINARIES"}
+
+    assert set(re.findall(r"^(BACKUP_[A-Z_]+)=", example, re.MULTILINE)) == read
+
+
+def test_a_store_that_cannot_start_is_said(mailbox: Mailbox) -> None:
+    mailbox.stop()
+    (mailbox.neo / "mail" / "redis" / "redis-major").write_text("99")
+
+    [holding] = local(mailbox.neo, ["mail"])
+    with pytest.raises(BackupFailed, match="99"), reachable(holding):
+        pass
+    with suppress(FileNotFoundError):
+        (mailbox.neo / "mail" / "redis" / "redis-major").unlink()

@@ -1,0 +1,71 @@
+"""The dashboards as Grafana reads them, their expressions on a live Prometheus.
+
+There is no Grafana among Debian's packages: how they look is not tested.
+"""
+
+import json
+from typing import Any
+
+import pytest
+
+from deploy.grafana.__main__ import FOLDER, files
+from deploy.grafana.dashboards import ALL, OVERVIEW
+from deploy.grafana.panels import COLUMNS
+from tests.deploy.promql import metrics_of
+from tests.deploy.test_prometheus import known_metrics
+from tests.deploy.watch_rig import Watched
+
+
+def panels(dashboard: dict[str, Any]) -> list[dict[str, Any]]:
+    return [panel for panel in dashboard["panels"] if panel["type"] != "row"]
+
+
+def test_the_files_are_what_the_code_draws() -> None:
+    assert {path: path.read_text() for path in FOLDER.iterdir()} == files()
+
+
+@pytest.mark.parametrize("dashboard", ALL, ids=lambda dashboard: dashboard.uid)
+def test_no_panel_covers_another(dashboard: Any) -> None:
+    taken: set[tuple[int, int]] = set()
+    for panel in dashboard.document()["panels"]:
+        place = panel["gridPos"]
+        across = range(place["x"], place["x"] + place["w"])
+        cells = {(x, y) for x in across for y in range(place["y"], place["y"] + place["h"])}
+        assert not cells & taken
+        assert max(x for x, _ in cells) < COLUMNS
+        taken |= cells
+
+
+def test_the_overview_shows_system_application_and_business() -> None:
+    assert {title for title, _ in OVERVIEW.rows} == {"Now", "Business", "Application", "System"}
+
+
+@pytest.mark.needs("prometheus")
+async def test_every_panel_asks_a_live_prometheus_for_measures_the_services_really_show(
+    watched: Watched,
+) -> None:
+    known = await known_metrics(watched) | {"ALERTS"}
+    unknown = {}
+    asked = 0
+    for path in FOLDER.iterdir():
+        for panel in panels(json.loads(path.read_text())):
+            for target in panel["targets"]:
+                await watched.ask("query", query=target["expr"])
+                asked += 1
+                if missing := metrics_of(target["expr"]) - known:
+                    unknown[f"{path.stem}: {panel['title']}"] = missing
+
+    assert asked > 50
+    assert not unknown
+
+
+@pytest.mark.needs("prometheus")
+async def test_a_misspelt_expression_or_name_would_be_seen(watched: Watched) -> None:
+    with pytest.raises(AssertionError, match="parse error"):
+        await watched.ask("query", query="sum by (job (up)")
+
+    assert metrics_of('sum by (job) (rate(no_such_total{a="b"}[5m])) / up > 3') == {
+        "no_such_total",
+        "up",
+    }
+    assert "no_such_total" not in await known_metrics(watched)

@@ -1,0 +1,84 @@
+"""The rules as Prometheus reads them, before the services as they are."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from deploy.local.watch_servers import SHIPPED
+from tests.deploy.promql import metrics_of
+from tests.deploy.watch_rig import Watched, until
+
+ROOT = SHIPPED.parents[1]
+ALERTS = re.findall(r"- alert: (\w+)", (SHIPPED / "rules" / "alerts.yml").read_text())
+pytestmark = pytest.mark.needs("prometheus")
+
+
+async def known_metrics(watched: Watched) -> set[str]:
+    """Return every name Prometheus has heard of, and those it makes itself."""
+    told = await watched.ask("targets/metadata", limit="10000")
+    names = {entry["metric"] for entry in told}
+    ends = ("_bucket", "_sum", "_count", "_total")
+    parts = {f"{name}{end}" for name in names for end in ends}
+    groups = (await watched.ask("rules"))["groups"]
+    made = {r["name"] for group in groups for r in group["rules"] if r["type"] == "recording"}
+    return names | parts | made | {"up"}
+
+
+def promtool(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["promtool", *arguments], capture_output=True, text=True, check=False)
+
+
+def test_promtool_accepts_the_configuration_as_shipped(tmp_path: Path) -> None:
+    folder = tmp_path / "prometheus"
+    shutil.copytree(SHIPPED, folder)
+    (folder / "secrets").mkdir()
+    (folder / "secrets" / "ai_core_admin_key").write_text("key")
+
+    checked = promtool("check", "config", folder / "prometheus.yml")
+
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert "WARNING" not in checked.stdout
+
+
+def test_each_alert_is_quiet_while_all_is_well_and_fires_with_its_words_when_it_is_not() -> None:
+    files = sorted((SHIPPED / "tests").glob("*.yml"))
+
+    tested = promtool("test", "rules", *files)
+
+    assert tested.returncode == 0, tested.stdout + tested.stderr
+    shown = [re.findall(r"- alertname: (\w+)", file.read_text()) for file in files]
+    assert {name for names in shown for name in names} == set(ALERTS)
+
+
+def test_every_alert_has_its_runbook_and_every_runbook_its_alert() -> None:
+    runbooks = (ROOT / "docs" / "runbooks.md").read_text()
+    links = re.findall(r"runbook_url: (\S+)", (SHIPPED / "rules" / "alerts.yml").read_text())
+
+    assert [f"docs/runbooks.md#{name.lower()}" for name in ALERTS] == links
+    assert re.findall(r"^### (\w+)$", runbooks, re.MULTILINE) == ALERTS
+
+
+async def test_every_rule_asks_for_measures_the_services_really_show(watched: Watched) -> None:
+    known = await known_metrics(watched)
+    rules = [rule for group in (await watched.ask("rules"))["groups"] for rule in group["rules"]]
+
+    wanted = {name for rule in rules for name in metrics_of(rule["query"])}
+
+    assert {rule["health"] for rule in rules} <= {"ok", "unknown"}
+    assert wanted - known <= {"alertmanager_notifications_failed_total"}
+
+
+async def test_prometheus_measures_each_program_of_the_services(watched: Watched) -> None:
+    async def jobs() -> bool:
+        up = (await watched.ask("query", query="up == 1"))["result"]
+        found = sorted({series["metric"]["job"] for series in up})
+        return found == ["ai_core", "mail_service", "prometheus", "telegram_service"]
+
+    await until(jobs)
+    assert await watched.value('part_up{job="ai_core", part="redis"}') == 1
+    assert await watched.value('part_up{job="telegram_service", part="postgres"}') == 0
+    assert 0 < (await watched.value("instance:memory_available:ratio") or 0) < 1
+    assert 0 < (await watched.value("instance:disk_free:ratio") or 0) < 1

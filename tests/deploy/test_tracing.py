@@ -1,0 +1,252 @@
+"""One question followed from program to program by a collector that reads what really arrives."""
+
+import asyncio
+import gzip
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx2
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ai_core.app import create_app
+from ai_core.keys import Scope
+from ai_core.settings import Settings
+from deploy.local.redis_server import RedisServer
+from mail_service.store import Place, Store
+from shared.ai_api import ChatRequest, Message
+from shared.ai_client import AiClient, AiUnavailable
+from shared.clock import SystemClock
+from shared.postgres import Postgres
+from shared.settings import TracingSettings, WrongSettings
+from shared.tracing import Tracing, tracing_of
+from shared.vault import Vault, new_key_file
+from shared.web import Edge
+from tests.ai_core.conftest import House, Open
+from tests.deploy.watch_rig import mail, until
+from tests.loopback import served
+from tests.mail_service.letters import US, raw_letter
+from tests.telegram_service.rig import running
+
+MIGRATIONS = Path(__file__).parents[2] / "mail_service" / "migrations"
+QUESTION = "Camille Dupont, quelle est la durée du préavis en cas de démission ?"
+PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+@dataclass
+class Span:
+    """What a collector is told of one."""
+
+    service: str
+    name: str
+    trace: str
+    id: str
+    parent: str
+    facts: dict[str, str]
+
+
+@dataclass
+class Collector:
+    """An OTLP/HTTP receiver (opentelemetry.io/docs/specs/otlp/#otlphttp) that remembers."""
+
+    spans: list[Span] = field(default_factory=list)
+    raw: bytes = b""
+
+    async def receive(self, request: Request) -> Response:
+        body = await request.body()
+        if request.headers.get("content-encoding") == "gzip":
+            body = gzip.decompress(body)
+        self.raw += body
+        for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
+            names = {each.key: each.value.string_value for each in resource.resource.attributes}
+            for scope in resource.scope_spans:
+                for span in scope.spans:
+                    facts = {
+                        one.key: one.value.string_value or str(one.value.int_value)
+                        for one in span.attributes
+                    }
+                    self.spans.append(
+                        Span(
+                            names["service.name"], span.name, span.trace_id.hex(),
+                            span.span_id.hex(), span.parent_span_id.hex(), facts,
+                        )
+                    )  # fmt: skip
+        return Response(status_code=200, media_type="application/x-protobuf")
+
+    def of(self, service: str, name: str) -> Span:
+        found = [each for each in self.spans if (each.service, each.name) == (service, name)]
+        assert found, f"no {name} of {service} among {self.spans}"
+        return found[-1]
+
+    def path_to(self, span: Span) -> list[str]:
+        """Return the names from the root to a span."""
+        by_id = {each.id: each for each in self.spans}
+        path = [span]
+        while path[0].parent in by_id:
+            path.insert(0, by_id[path[0].parent])
+        return [f"{each.service} {each.name}" for each in path]
+
+
+@asynccontextmanager
+async def collecting() -> AsyncIterator[tuple[Collector, TracingSettings]]:
+    collector = Collector()
+    app = Starlette(routes=[Route("/v1/traces", collector.receive, methods=["POST"])])
+    async with served(app) as url:
+        yield collector, TracingSettings(url=f"{url}/v1/traces")
+
+
+@asynccontextmanager
+async def traced_ai_core(
+    house_with: Open, tracing: TracingSettings
+) -> AsyncIterator[tuple[str, House]]:
+    async with house_with(tracing=tracing) as house, served(house.app) as url:
+        yield url, house
+
+
+async def sent(tracing: TracingSettings, *services: str) -> None:
+    for service in services:
+        await tracing_of(service, tracing).flush()
+
+
+async def test_a_question_to_the_bot_is_followed_to_the_engine_without_a_word_of_it(
+    house_with: Open, own_redis: RedisServer, database_url: str, tmp_path: Path
+) -> None:
+    key_file = tmp_path / "vault"
+    key_file.write_text(new_key_file())
+    async with (
+        collecting() as (collector, tracing),
+        traced_ai_core(house_with, tracing) as (url, house),
+    ):
+        ai = {"url": url, "api_key": house.keys[Scope.INFERENCE]}
+        told = {"url": tracing.url}
+        async with running(own_redis.url, database_url, key_file, ai=ai, tracing=told) as rig:
+            answers = await rig.ask(987654321, QUESTION)
+        await sent(tracing, "ai_core", "telegram_service")
+
+    assert "L1237-1" in str(answers)
+    for step in ("gate", "search", "engine"):
+        assert collector.path_to(collector.of("ai_core", step)) == [
+            "telegram_service update",
+            "telegram_service POST /api/v1/chat",
+            "ai_core POST /api/v1/chat",
+            f"ai_core {step}",
+        ]
+    assert collector.of("ai_core", "POST /api/v1/chat").facts["http.response.status_code"] == "200"
+    for secret in ("Camille", "Dupont", "préavis", "987654321", ai["api_key"]):
+        assert secret.encode() not in collector.raw
+
+
+async def test_a_letter_is_followed_to_the_engine_without_a_word_of_it(
+    house_with: Open, own_redis: RedisServer, database_url: str, tmp_path: Path
+) -> None:
+    postgres = Postgres(database_url)
+    async with (
+        collecting() as (collector, tracing),
+        traced_ai_core(house_with, tracing) as (url, house),
+    ):
+        ai = {"url": url, "api_key": house.keys[Scope.INFERENCE]}
+        told = {"url": tracing.url}
+        async with mail(database_url, own_redis, tmp_path, ai=ai, tracing=told, address=US):
+            vault = await asyncio.to_thread(Vault.read, tmp_path / "mail-vault")
+            store = Store(postgres, vault, SystemClock())
+            await postgres.open()
+            await store.migrate(MIGRATIONS)
+            raw = raw_letter()
+            await store.admit(Place("main", "INBOX", 1, 1), raw, len(raw))
+
+            async def settled() -> bool:
+                return "mail_received" not in await store.counts()
+
+            await until(settled)
+            await postgres.close()
+        await sent(tracing, "ai_core", "mail_service")
+
+    assert collector.path_to(collector.of("ai_core", "engine")) == [
+        "mail_service mail",
+        "mail_service POST /api/v1/chat",
+        "ai_core POST /api/v1/chat",
+        "ai_core engine",
+    ]
+    assert "préavis".encode() not in collector.raw
+    assert b"personne.example" not in collector.raw
+
+
+async def test_a_trace_begun_by_nginx_goes_on_here(house_with: Open) -> None:
+    async with (
+        collecting() as (collector, tracing),
+        traced_ai_core(house_with, tracing) as (url, house),
+        httpx2.AsyncClient(base_url=url) as client,
+    ):
+        headers = {**house.bearing(), "traceparent": PARENT, "X-Request-ID": "nginx-1"}
+        reply = await client.get("/api/v1/articles/L1237-1", headers=headers)
+        await sent(tracing, "ai_core")
+
+    span = collector.of("ai_core", "GET /api/v1/articles/{number}")
+    assert reply.status_code == 200
+    assert (span.trace, span.parent) == (PARENT[3:35], PARENT[36:52])
+    assert span.facts["request_id"] == "nginx-1"
+
+
+async def test_an_error_is_told_by_its_kind_never_by_its_text() -> None:
+    async with collecting() as (collector, tracing):
+        following = tracing_of("a caller", tracing)
+        with pytest.raises(ValueError, match="Camille"), following.span("step"):
+            raise ValueError("Camille Dupont, 3 rue des Lilas")
+        ask = ChatRequest(messages=[Message(role="user", content=QUESTION)])
+        async with AiClient("http://127.0.0.1:9", "key", tracing=following) as client:
+            with pytest.raises(AiUnavailable):
+                await client.chat(ask)
+        await following.flush()
+
+    assert collector.of("a caller", "step").facts["error.type"] == "ValueError"
+    assert collector.of("a caller", "POST /api/v1/chat").facts["error.type"] == "ConnectError"
+    assert b"Camille" not in collector.raw
+
+
+async def test_a_collector_that_is_down_costs_only_the_traces(house_with: Open) -> None:
+    nowhere = TracingSettings(url="http://127.0.0.1:9/v1/traces")
+    async with (
+        traced_ai_core(house_with, nowhere) as (url, house),
+        AiClient(url, house.keys[Scope.INFERENCE]) as client,
+    ):
+        question = ChatRequest(messages=[Message(role="user", content=QUESTION)])
+        assert "L1237-1" in (await client.chat(question)).response
+
+
+async def test_off_nothing_is_wrapped(house: House) -> None:
+    assert isinstance(await asyncio.to_thread(create_app, Settings()), Edge)
+    assert "enter" not in vars(house.state["gate"])
+    assert "search" not in vars(house.state["library"])
+    assert type(tracing_of("ai_core", TracingSettings())) is Tracing
+    assert tracing_of("ai_core", TracingSettings()).transport(1) is None
+
+
+def test_off_what_traces_is_not_even_imported() -> None:
+    """redis-py imports OpenTelemetry's measures by itself when they are installed."""
+    program = (
+        "import sys, ai_core.__main__, telegram_service.__main__, mail_service.__main__\n"
+        "traces = ('shared.open_', 'opentelemetry.sdk.trace', 'opentelemetry.exporter')\n"
+        "print([name for name in sys.modules if name.startswith(traces)])"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert loaded.stdout == "[]\n"
+
+
+def test_traces_without_their_packages_are_refused_in_one_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delitem(sys.modules, "shared.open_telemetry", raising=False)
+    monkeypatch.setitem(sys.modules, "opentelemetry.context", None)
+
+    with pytest.raises(WrongSettings, match="extra \\[tracing\\]"):
+        tracing_of("a service", TracingSettings(url="http://127.0.0.1:9/v1/traces"))
