@@ -204,7 +204,7 @@ class AiClient:
     ) -> AsyncIterator[httpx2.Response]:
         self._enter()
         limit = httpx2.Timeout(SILENCE_TIMEOUT_S, connect=CONNECT_TIMEOUT_S)
-        content = body.model_dump_json(exclude_none=True)
+        content = body.model_dump_json(exclude_defaults=True)
         try:
             async with self._http.stream(
                 "POST", "/api/v1/chat", content=content, headers=headers, timeout=limit
@@ -250,7 +250,7 @@ class AiClient:
     async def _post(
         self, path: str, body: BaseModel, kind: type[ReplyT], idempotency_key: str | None
     ) -> ReplyT:
-        content = body.model_dump_json(exclude_none=True).encode()
+        content = body.model_dump_json(exclude_defaults=True).encode()
         key = idempotency_key or secrets.token_hex(16)
         headers = {"Content-Type": "application/json", "Idempotency-Key": key}
         response = await self._send("POST", path, content, headers, timeout_s=ANSWER_TIMEOUT_S)

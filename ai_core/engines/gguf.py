@@ -285,7 +285,7 @@ class GgufWriter:
         said: list[Wrote | None] = []
         for answer in running:
             slot = answer.slot
-            slot.tokens.extend(answer.unread()[: plan.taken[slot.index]])
+            slot.tokens.extend(answer.unread()[: plan.taken.get(slot.index, 0)])
             slot.owned = min(len(slot.tokens), slot.wanted_owned)
             if slot.index in at:
                 slot.computing = False

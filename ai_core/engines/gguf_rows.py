@@ -115,15 +115,21 @@ def plan_rows(
 
 
 def _share(unread: Mapping[int, Sequence[int]], budget: int) -> dict[int, int]:
-    """Give every slot one row, and the rest of the budget to prompts in the order they came."""
-    left = max(0, budget - len(unread))
+    """Give whoever writes one row, and the rest of the budget to prompts in the order they came.
+
+    A prompt gets a good piece or nothing: a row of it beside others' would cost a reading of the
+    weights and bring it no nearer to its end.
+    """
+    writers = sum(len(tokens) == 1 for tokens in unread.values())
+    left = max(0, budget - writers)
+    least = min(_PIECE_ROWS, left)
     taken = {}
     for index, tokens in unread.items():
-        more = min(len(tokens) - 1, left)
-        if more < len(tokens) - 1 and more < min(_PIECE_ROWS, budget - len(unread)):
-            more = 0
-        taken[index] = 1 + more
-        left -= more
+        count = 1 if len(tokens) == 1 else min(len(tokens), left)
+        if not count or (count < len(tokens) and count < least):
+            continue
+        taken[index] = count
+        left -= count if len(tokens) > 1 else 0
     return taken
 
 
