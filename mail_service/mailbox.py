@@ -211,6 +211,7 @@ class ImapMailbox:
             return
         finally:
             self._drop()
+            await asyncio.sleep(0)  # the socket is closed in the loop's next turn
 
     @property
     def _imap(self) -> IMAP4:
