@@ -7,7 +7,6 @@ prompt and all that was written.
 """
 
 import ctypes
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +18,7 @@ from ai_core.engines.base import Sampling, TokenLogprob
 from ai_core.engines.gguf_context import Logits
 from ai_core.engines.gguf_model import Vocabulary, why_refused
 from ai_core.engines.gguf_schema import grammar_of
+from ai_core.engines.odds import odds_of
 from ai_core.errors import EngineFailed, Unsupported
 
 TOP_K = 100
@@ -51,7 +51,7 @@ class Choice:
             self._seen.add(token)
         if self._sampling.top_logprobs is None:
             return token, ()
-        return token, (self._odds(plain, token, self._sampling.top_logprobs),)
+        return token, (odds_of(plain, token, self._sampling.top_logprobs, self._text),)
 
     def _choose(self, row: Logits) -> int:
         token = self._pick(_candidates(row)) if self._chain else int(row.argmax())
@@ -80,19 +80,6 @@ class Choice:
         )
         lib.llama_sampler_apply(sampler, ctypes.byref(array))
         return int(array.selected)
-
-    def _odds(self, row: Logits, token: int, others: int) -> TokenLogprob:
-        peak = float(row.max())
-        whole = peak + math.log(float(np.exp(row - peak).sum()))
-        likeliest: Sequence[int] = ()
-        if others:
-            best = np.argpartition(row, -others)[-others:]
-            likeliest = best[np.argsort(-row[best], kind="stable")].tolist()
-        return TokenLogprob(
-            self._text(token),
-            float(row[token]) - whole,
-            tuple((self._text(other), float(row[other]) - whole) for other in likeliest),
-        )
 
     def _text(self, token: int) -> str:
         return self._vocabulary.piece(token).decode("utf-8", "replace")

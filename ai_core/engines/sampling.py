@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ai_core.engines.base import Sampling, TokenLogprob
+from ai_core.engines.odds import odds_of
 from ai_core.errors import EngineFailed
 
 TOP_K = 100
@@ -49,7 +50,7 @@ class Chooser:
             self._seen.add(token)
         if self._sampling.top_logprobs is None:
             return token, ()
-        return token, (self._odds(plain, token, self._sampling.top_logprobs),)
+        return token, (odds_of(plain, token, self._sampling.top_logprobs, self._text_of),)
 
     def _draw(self, row: Row, dice: np.random.Generator) -> int:
         count = min(len(row), self._sampling.top_k or TOP_K)
@@ -61,19 +62,6 @@ class Chooser:
         kept = min(kept, int((chances >= self._sampling.min_p * chances[0]).sum()))
         best = best[: max(1, kept)]
         return int(dice.choice(best, p=_softmax(row[best] / self._sampling.temperature)))
-
-    def _odds(self, row: Row, token: int, others: int) -> TokenLogprob:
-        peak = float(row.max())
-        whole = peak + math.log(float(np.exp(row - peak).sum()))
-        likeliest: Sequence[int] = ()
-        if others:
-            best = np.argpartition(row, -others)[-others:]
-            likeliest = best[np.argsort(-row[best], kind="stable")].tolist()
-        return TokenLogprob(
-            self._text_of(token),
-            float(row[token]) - whole,
-            tuple((self._text_of(other), float(row[other]) - whole) for other in likeliest),
-        )
 
 
 def _softmax(logits: Row) -> npt.NDArray[np.float64]:
