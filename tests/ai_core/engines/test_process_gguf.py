@@ -16,7 +16,7 @@ from ai_core.engines.base import Sampling, Turn
 from ai_core.engines.gguf import open_writer
 from ai_core.engines.process import ProcessEngine
 from ai_core.engines.writer import Job, WriterOptions
-from ai_core.errors import ContextOverflow, EngineFailed, ModelUnusable
+from ai_core.errors import ContextOverflow, EngineFailed, EngineStarting, ModelUnusable
 from tests.ai_core.engines.asking import answer, begun, give_up, pieces_of
 from tests.bench._shapes import END, Shape, write_adapter, write_model
 
@@ -125,7 +125,7 @@ async def test_a_model_killed_while_it_writes_gives_the_same_answers_once_restar
     waiting = [asyncio.create_task(answer(engine, one, GREEDY)) for one in ASKED * 5]
     os.kill(engine.pid, signal.SIGKILL)
     *_, last = await asyncio.gather(first, *waiting, return_exceptions=True)
-    assert isinstance(last, EngineFailed)
+    assert isinstance(last, EngineFailed | EngineStarting)
     assert await engine.died
     again = await load(model.file)
     assert await answer(again, ASKED[0], GREEDY) == model.plain[0]
