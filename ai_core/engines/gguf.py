@@ -30,6 +30,7 @@ from ai_core.errors import ContextOverflow, EngineFailed, ModelUnusable, Unsuppo
 SLOTS = 16
 """More at once write no more tokens a second, each of them later (measured on two cores)."""
 CONTEXT_TOKENS = 4_096
+_HOLD_S = 1.5
 _MEMORY_SHARE = 0.5
 """Of the memory that is free once the weights are loaded, what slots may take when not told."""
 
@@ -45,6 +46,7 @@ class Answer:
     limit: int
     head: Head | None = None
     next_token: int | None = None
+    first_s: float = 0.0
     written: int = 0
     untold: int = 0
     odds: list[TokenLogprob] = field(default_factory=list)
@@ -91,7 +93,7 @@ class GgufWriter:
         )
         self._threads = self._pace.threads
         self._budget = RowBudget()
-        self._grouping = Grouping()
+        self._grouping = Grouping(slots)
         self._slots = [Slot(index) for index in range(slots)]
         self._answers: dict[int, Answer] = {}
         self._adapters: dict[str | None, Any] = {None: None}
@@ -170,23 +172,22 @@ class GgufWriter:
         for answer in self._answers.values():
             if answer.head is None:
                 self._begin(answer)
-        running = self._next_group()
+        running = who_computes(self._next_group(), time.monotonic())
         if not running:
             return []
-        unread = {answer.slot.index: answer.unread() for answer in running}
         reading = any(answer.next_token is None for answer in running)
         self._pace.wake()
-        together = self._grouping.together(len(running), self._pace.threads)
+        way = self._grouping.way(len(running), self._pace.threads)
         plan = plan_rows(
-            unread,
+            {answer.slot.index: answer.unread() for answer in running},
             [len(slot.tokens) for slot in self._slots],
-            context_tokens=self.facts.context_tokens,
+            spare=[slot.index for slot in self._slots if self._is_spare(slot)],
             budget=self._budget.rows,
-            together=together,
+            way=way,
         )
         logits, ours_s = self._compute(plan.rows)
         if not reading:
-            self._grouping.took(len(running), self._threads, together, ours_s)
+            self._grouping.took(len(running), self._threads, way, ours_s)
         for index in plan.filled:
             self._context.forget(index, len(self._slots[index].tokens))
         if logits is None:
@@ -251,6 +252,11 @@ class GgufWriter:
         self._context.forget(slot.index)
         return False
 
+    def _is_spare(self, slot: Slot) -> bool:
+        """Tell whether a slot can take a row that it forgets again."""
+        forgets = self._model.forgets_in_parts or not slot.taken
+        return forgets and len(slot.tokens) < self.facts.context_tokens
+
     def _next_group(self) -> list[Answer]:
         """Return the jobs of the next step, first come first.
 
@@ -299,6 +305,8 @@ class GgufWriter:
         except EngineFailed as fault:
             return self._end(answer, "failed", "", str(fault))
         first = answer.written == 0
+        if first:
+            answer.first_s = time.monotonic()
         answer.next_token = token
         if self._vocabulary.is_end(token):
             return self._end(answer, "stop", answer.shown.finish())
@@ -355,6 +363,24 @@ class GgufWriter:
         slot.wanted, slot.wanted_owned = [], 0
         self._moment += 1
         slot.freed_at = self._moment
+
+
+def who_computes(group: Sequence[Answer], now_s: float) -> Sequence[Answer]:
+    """Let those who came together go on from their first token together.
+
+    A step with few rows costs nearly as much as one with many, and whoever goes on alone ends
+    alone too. So while more jobs read their prompts than are under way, one that has only its
+    first token waits for them, at most `_HOLD_S`.
+    """
+    readers = sum(answer.next_token is None for answer in group)
+    beginners = {
+        answer.job.id
+        for answer in group
+        if answer.written == 1 and now_s - answer.first_s < _HOLD_S
+    }
+    if readers <= len(group) - readers - len(beginners):
+        return group
+    return [answer for answer in group if answer.job.id not in beginners]
 
 
 def _slots_that_fit(model: Model, context_tokens: int) -> int:

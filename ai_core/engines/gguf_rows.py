@@ -1,13 +1,15 @@
 """What one step computes: a row for each job that writes, then rows of prompts, within a bound.
 
 llama.cpp reads the weights once for slots whose numbers follow one another in the batch, and once
-more at every break. Some of its kernels are slow for two to seven rows (Q8_0 with one thread: 7 ms
-for one row, 30 ms for two), so few rows may be quicker apart; which is quicker here is measured as
-we go. Together, a short gap between two slots is filled with a row that is thrown away.
+more at every break. Its kernels are quick for one row and for sixteen, and slow between (Q8_0 with
+one thread: 7 ms for one row, 30 for two, 86 for fifteen, 62 for sixteen), so few may be quicker
+apart, and many with rows added that are thrown away; which is quicker here is measured as
+we go.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from itertools import pairwise
 
 from ai_core.engines.gguf_context import Rows
@@ -21,6 +23,9 @@ _PIECE_ROWS = 64
 _WIDEST_GAP = 4
 _FILLER = 0
 _MOST_APART = 8
+_LEAST_FILLED = 5
+_TILE_ROWS = 16
+"""How many rows the quickest kernels of llama.cpp take at a time."""
 _TRIES = 3
 _TRY_AGAIN_STEPS = 500
 _NEW = 0.3
@@ -48,29 +53,40 @@ class RowBudget:
         self.rows = max(_LEAST_ROWS, min(MOST_ROWS, fit))
 
 
-class Grouping:
-    """Whether so many jobs that write are computed together or apart: whichever takes less.
+class Way(Enum):
+    """How the rows of jobs that write are laid out."""
 
-    Both ways are tried a few times, and again after some hundred steps.
+    APART = "apart"
+    """Each by itself: the weights are read once for every row."""
+    TOGETHER = "together"
+    """In one block; a short gap between two slots is filled."""
+    FILLED = "filled"
+    """In one block, with rows added up to a whole tile."""
+
+
+class Grouping:
+    """How so many jobs that write are laid out: the way that takes least.
+
+    Every way that may be best is tried a few times, and again after some hundred steps.
     """
 
-    def __init__(self) -> None:
-        self._took_s: dict[tuple[int, int, bool], float] = {}
-        self._tries: dict[tuple[int, int, bool], int] = {}
+    def __init__(self, slots: int) -> None:
+        self._slots = slots
+        self._took_s: dict[tuple[int, int, Way], float] = {}
+        self._tries: dict[tuple[int, int, Way], int] = {}
         self._steps = 0
 
-    def together(self, jobs: int, threads: int) -> bool:
+    def way(self, jobs: int, threads: int) -> Way:
         """Choose for a step of that many jobs."""
-        if not 1 < jobs <= _MOST_APART:
-            return True
-        for way in (True, False):
-            if self._tries.get((jobs, threads, way), 0) < _TRIES:
+        ways = self._ways(jobs)
+        for way in ways:
+            if len(ways) > 1 and self._tries.get((jobs, threads, way), 0) < _TRIES:
                 return way
-        return self._took_s[jobs, threads, True] <= self._took_s[jobs, threads, False]
+        return min(ways, key=lambda way: self._took_s.get((jobs, threads, way), 0.0))
 
-    def took(self, jobs: int, threads: int, together: bool, ours_s: float) -> None:
+    def took(self, jobs: int, threads: int, way: Way, ours_s: float) -> None:
         """Take note of a step in which nobody read: what it used of the cores."""
-        key = jobs, threads, together
+        key = jobs, threads, way
         known = self._took_s.get(key, ours_s)
         self._took_s[key] = min(ours_s, known + _NEW * (ours_s - known))
         self._tries[key] = self._tries.get(key, 0) + 1
@@ -78,6 +94,19 @@ class Grouping:
         if self._steps % _TRY_AGAIN_STEPS == 0:
             self._tries.clear()
             self._took_s.clear()
+
+    def _ways(self, jobs: int) -> list[Way]:
+        ways = [Way.TOGETHER]
+        if _LEAST_FILLED <= jobs < whole_tiles(jobs) <= self._slots:
+            ways.append(Way.FILLED)
+        if 1 < jobs <= _MOST_APART:
+            ways.append(Way.APART)
+        return ways
+
+
+def whole_tiles(rows: int) -> int:
+    """Return the next number of rows that are whole tiles."""
+    return -(-rows // _TILE_ROWS) * _TILE_ROWS
 
 
 @dataclass(slots=True)
@@ -93,21 +122,22 @@ def plan_rows(
     unread: Mapping[int, Sequence[int]],
     held: Sequence[int],
     *,
-    context_tokens: int,
+    spare: Collection[int],
     budget: int,
-    together: bool,
+    way: Way,
 ) -> RowPlan:
     """Lay out a step.
 
     `unread` has the tokens each running slot is to compute, first come first; `held` how many
-    tokens every slot holds.
+    tokens every slot holds; `spare` are those that can take a row and forget it again.
     """
     taken = _share(unread, budget)
     rows = [
         Rows(index, unread[index][:count], held[index], wanted=count == len(unread[index]))
-        for index, count in sorted(taken.items(), reverse=not together)
+        for index, count in sorted(taken.items(), reverse=way is Way.APART)
     ]
-    filled = _gaps(rows, held, context_tokens) if together else []
+    empty = _around(rows, len(held)) if way is Way.FILLED else _gaps(rows)
+    filled = [index for index in empty if index in spare and way is not Way.APART]
     rows += [Rows(index, (_FILLER,), held[index], wanted=False) for index in filled]
     if filled:
         rows.sort(key=lambda chunk: chunk.slot)
@@ -133,11 +163,20 @@ def _share(unread: Mapping[int, Sequence[int]], budget: int) -> dict[int, int]:
     return taken
 
 
-def _gaps(rows: Sequence[Rows], held: Sequence[int], context_tokens: int) -> list[int]:
-    """Return the slots to fill in between those that follow one another but for a short gap."""
+def _gaps(rows: Sequence[Rows]) -> list[int]:
+    """Return the slots in the short gaps between those of a step."""
     filled: list[int] = []
     for left, right in pairwise(rows):
         gap = range(left.slot + 1, right.slot)
-        if len(gap) <= _WIDEST_GAP and all(held[index] < context_tokens for index in gap):
+        if len(gap) <= _WIDEST_GAP:
             filled += gap
     return filled
+
+
+def _around(rows: Sequence[Rows], slots: int) -> list[int]:
+    """Return the slots that make whole tiles of those of a step, or those in its short gaps."""
+    tiles = whole_tiles(len(rows))
+    start = max(0, min(rows[0].slot, slots - tiles)) if rows else 0
+    if not rows or tiles > slots or rows[-1].slot >= start + tiles:
+        return _gaps(rows)
+    return sorted({*range(start, start + tiles)} - {chunk.slot for chunk in rows})

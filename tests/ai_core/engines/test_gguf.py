@@ -119,6 +119,29 @@ def test_a_prompt_longer_than_a_step_is_read_in_pieces(opened: GgufWriter) -> No
     assert finish(opened)[1].tokens == 12
 
 
+def order_of_pieces(writer: GgufWriter, asking: Sequence[Job]) -> list[int]:
+    for job in asking:
+        assert writer.admit(job)
+    order: list[int] = []
+    while writer.busy:
+        order += [wrote.job_id for wrote in writer.step()]
+    return order
+
+
+def test_those_who_came_together_go_on_from_their_first_token_together(opened: GgufWriter) -> None:
+    asking = jobs(opened, [letter * 300 for letter in "abcd"])
+    assert sorted(order_of_pieces(opened, asking)[:4]) == [1, 2, 3, 4]
+
+
+def test_who_is_under_way_goes_on_while_a_prompt_is_read(opened: GgufWriter) -> None:
+    first, second = jobs(opened, ["a" * 20, "b" * 450], Sampling(max_tokens=30))
+    assert opened.admit(first)
+    for _ in range(4):
+        opened.step()
+    order = order_of_pieces(opened, [second])
+    assert order.index(1) < order.index(2)
+
+
 def test_no_more_jobs_are_taken_than_there_are_slots(writer: GgufWriter) -> None:
     taken = [writer.admit(job) for job in jobs(writer, QUESTIONS[:7])]
     assert taken == [True] * 6 + [False]

@@ -1,11 +1,19 @@
-from ai_core.engines.gguf_rows import Grouping, RowBudget, RowPlan, plan_rows
+from collections.abc import Collection
+
+import pytest
+
+from ai_core.engines.gguf_rows import Grouping, RowBudget, RowPlan, Way, plan_rows
 
 
 def planned(
-    unread: dict[int, int], *, budget: int = 256, together: bool = True, held: int = 10
+    unread: dict[int, int],
+    *,
+    budget: int = 256,
+    way: Way = Way.TOGETHER,
+    spare: Collection[int] = range(16),
 ) -> RowPlan:
     tokens = {index: [1] * count for index, count in unread.items()}
-    return plan_rows(tokens, [held] * 16, context_tokens=100, budget=budget, together=together)
+    return plan_rows(tokens, [10] * 16, spare=spare, budget=budget, way=way)
 
 
 def test_those_who_write_have_their_row_before_a_long_prompt_has_the_rest() -> None:
@@ -28,13 +36,20 @@ def test_a_prompt_is_not_cut_into_small_pieces() -> None:
 def test_a_short_gap_between_slots_is_filled_and_a_long_one_is_not() -> None:
     assert planned({0: 1, 2: 1}).filled == [1]
     assert planned({0: 1, 9: 1}).filled == []
-    assert planned({0: 1, 2: 1}, together=False).filled == []
-    assert planned({0: 1, 2: 1}, held=100).filled == []
+    assert planned({0: 1, 2: 1}, way=Way.APART).filled == []
+    assert planned({0: 1, 2: 1}, spare=()).filled == []
+
+
+def test_many_rows_are_filled_up_to_what_the_quickest_kernels_take() -> None:
+    plan = planned(dict.fromkeys([*range(3), *range(5, 15)], 1), way=Way.FILLED)
+    assert plan.filled == [3, 4, 15]
+    assert [chunk.slot for chunk in plan.rows] == list(range(16))
+    assert planned({0: 1, 2: 1}, way=Way.FILLED, spare=[1]).filled == [1]
 
 
 def test_the_slots_of_a_step_follow_one_another_unless_they_are_to_stay_apart() -> None:
     assert [chunk.slot for chunk in planned({4: 1, 2: 1, 3: 1}).rows] == [2, 3, 4]
-    apart = planned({4: 1, 2: 1, 3: 1}, together=False)
+    apart = planned({4: 1, 2: 1, 3: 1}, way=Way.APART)
     assert [chunk.slot for chunk in apart.rows] == [4, 3, 2]
 
 
@@ -47,11 +62,32 @@ def test_a_slow_machine_reads_fewer_rows_a_step() -> None:
     assert budget.rows == 256
 
 
-def test_the_quicker_way_to_compute_few_rows_is_found() -> None:
-    grouping = Grouping()
+@pytest.mark.parametrize(
+    ("jobs", "took_s", "best"),
+    [
+        (4, {Way.APART: 0.030, Way.TOGETHER: 0.046}, Way.APART),
+        (8, {Way.APART: 0.060, Way.TOGETHER: 0.048, Way.FILLED: 0.056}, Way.TOGETHER),
+        (15, {Way.TOGETHER: 0.086, Way.FILLED: 0.062}, Way.FILLED),
+    ],
+)
+def test_the_quickest_way_to_compute_rows_is_found(
+    jobs: int, took_s: dict[Way, float], best: Way
+) -> None:
+    grouping = Grouping(slots=16)
     for _ in range(20):
-        together = grouping.together(4, 1)
-        grouping.took(4, 1, together, 0.046 if together else 0.030)
-    assert not grouping.together(4, 1)
-    assert grouping.together(16, 1)
-    assert grouping.together(1, 1)
+        way = grouping.way(jobs, 1)
+        grouping.took(jobs, 1, way, took_s[way])
+    assert grouping.way(jobs, 1) is best
+
+
+def test_one_job_or_a_whole_tile_of_them_are_computed_together() -> None:
+    grouping = Grouping(slots=16)
+    assert {grouping.way(jobs, 1) for jobs in (1, 16) for _ in range(9)} == {Way.TOGETHER}
+
+
+def test_few_slots_are_never_filled_up() -> None:
+    grouping = Grouping(slots=8)
+    for _ in range(20):
+        way = grouping.way(7, 1)
+        grouping.took(7, 1, way, 0.03)
+        assert way is not Way.FILLED
