@@ -9,12 +9,12 @@ job need not compute, `gguf_rows` what a step computes, `gguf_threads` with how 
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any
 
 from llama_cpp import llama_cpp as lib
 
-from ai_core.engines.base import Abilities, TokenLogprob, Turn
+from ai_core.engines.base import Abilities, Turn
 from ai_core.engines.gguf_chat import Chat
 from ai_core.engines.gguf_choice import Choice
 from ai_core.engines.gguf_context import Context, Logits, Rows, is_wanted
@@ -23,16 +23,19 @@ from ai_core.engines.gguf_pooling import Pooling
 from ai_core.engines.gguf_rows import MOST_ROWS, Grouping, RowBudget, RowPlan, plan_rows
 from ai_core.engines.gguf_slots import Head, Slot, choose_slot, common, find_head, shareable
 from ai_core.engines.gguf_threads import Pace, cores
-from ai_core.engines.stops import StopFilter
-from ai_core.engines.writer import Job, Rendered, WriterFacts, WriterOptions, Wrote
-from ai_core.errors import ContextOverflow, EngineFailed, ModelUnusable, Unsupported
+from ai_core.engines.output import Output, most_new_tokens
+from ai_core.engines.writer import (
+    Job,
+    Rendered,
+    WriterFacts,
+    WriterOptions,
+    Wrote,
+    slots_that_fit,
+)
+from ai_core.errors import ModelUnusable, Unsupported
 
-SLOTS = 16
-"""More at once write no more tokens a second, each of them later (measured on two cores)."""
 CONTEXT_TOKENS = 4_096
 _HOLD_S = 1.5
-_MEMORY_SHARE = 0.5
-"""Of the memory that is free once the weights are loaded, what slots may take when not told."""
 
 
 @dataclass(slots=True)
@@ -42,19 +45,14 @@ class Answer:
     job: Job
     slot: Slot
     choice: Choice
-    shown: StopFilter
-    limit: int
+    output: Output
     head: Head | None = None
-    next_token: int | None = None
     first_s: float = 0.0
-    written: int = 0
-    untold: int = 0
-    odds: list[TokenLogprob] = field(default_factory=list)
 
     def unread(self) -> Sequence[int]:
         """Return the tokens that are still to be computed: of the prompt, or the last written."""
-        if self.next_token is not None:
-            return (self.next_token,)
+        if self.output.written:
+            return (self.output.token,)
         return self.job.prompt.tokens[len(self.slot.tokens) :]
 
 
@@ -73,7 +71,8 @@ class GgufWriter:
 
     def __init__(self, model: Model, options: WriterOptions) -> None:
         context_tokens = options.context_tokens or min(model.trained_tokens, CONTEXT_TOKENS)
-        slots = 1 if model.encodes_only else options.slots or _slots_that_fit(model, context_tokens)
+        per_slot = model.memory_bytes_per_token * context_tokens
+        slots = 1 if model.encodes_only else options.slots or slots_that_fit(per_slot)
         vocabulary = model.vocabulary
         self._model = model
         self._vocabulary = vocabulary
@@ -129,28 +128,15 @@ class GgufWriter:
         prompt = job.prompt.tokens
         if self._model.encodes_only:
             raise Unsupported("this model makes embeddings; it cannot write")
-        if not prompt:
-            raise Unsupported("an empty prompt leaves the model nothing to go on from")
-        if len(prompt) >= self.facts.context_tokens:
-            raise ContextOverflow(
-                f"the prompt has {len(prompt)} tokens, the model reads "
-                f"{self.facts.context_tokens - 1}",
-                tokens=len(prompt),
-                limit=self.facts.context_tokens - 1,
-            )
+        limit = most_new_tokens(job, self.facts.context_tokens)
         if job.adapter not in self._adapters:
             raise Unsupported(f"no adapter named {job.adapter} is loaded")
         part = shareable(prompt, job.prompt.owned)
         slot = choose_slot(self._slots, part, job.adapter)
         if slot is None:
             return False
-        answer = Answer(
-            job,
-            slot,
-            Choice(self._vocabulary, job.sampling, prompt),
-            StopFilter(job.sampling.stop),
-            max(1, min(job.sampling.max_tokens, self.facts.context_tokens - len(prompt))),
-        )
+        choice = Choice(self._vocabulary, job.sampling, prompt)
+        answer = Answer(job, slot, choice, Output(job, self._vocabulary, choice, limit))
         slot.taken = True
         self._answers[job.id] = answer
         self._begin(answer)
@@ -175,7 +161,7 @@ class GgufWriter:
         running = who_computes(self._next_group(), time.monotonic())
         if not running:
             return []
-        reading = any(answer.next_token is None for answer in running)
+        reading = any(not answer.output.written for answer in running)
         self._pace.wake()
         way = self._grouping.way(len(running), self._pace.threads)
         plan = plan_rows(
@@ -300,53 +286,21 @@ class GgufWriter:
 
     def _write(self, answer: Answer, row: Logits) -> Wrote | None:
         """Choose the next token of a job; returns what can be told of it."""
-        try:
-            token, odds = answer.choice.next(row)
-        except EngineFailed as fault:
-            return self._end(answer, "failed", "", str(fault))
-        first = answer.written == 0
-        if first:
+        wrote = answer.output.next(row, answer.head.tokens if answer.head else 0)
+        if answer.output.written == 1:
             answer.first_s = time.monotonic()
-        answer.next_token = token
-        if self._vocabulary.is_end(token):
-            return self._end(answer, "stop", answer.shown.finish())
-        answer.written += 1
-        answer.untold += 1
-        answer.odds.extend(odds)
-        piece = self._vocabulary.piece(token)
-        if first and self._vocabulary.leads_with_space:
-            piece = piece.removeprefix(b" ")
-        text = answer.shown.feed(piece)
-        if answer.shown.stopped:
-            return self._end(answer, "stop", text)
-        if answer.written >= answer.limit:
-            return self._end(answer, "length", text + answer.shown.finish())
-        return self._told(answer, text, None) if text or first else None
+        return self._end(answer, wrote) if wrote and wrote.end else wrote
 
-    def _told(
-        self,
-        answer: Answer,
-        text: str,
-        end: Literal["stop", "length", "failed"] | None,
-        fault: str = "",
-    ) -> Wrote:
-        reused = answer.head.tokens if answer.head and answer.written == answer.untold else 0
-        wrote = Wrote(answer.job.id, text, answer.untold, reused, end, tuple(answer.odds), fault)
-        answer.untold = 0
-        answer.odds.clear()
-        return wrote
-
-    def _end(
-        self, answer: Answer, end: Literal["stop", "length", "failed"], text: str, fault: str = ""
-    ) -> Wrote:
+    def _end(self, answer: Answer, wrote: Wrote) -> Wrote:
         self._answers.pop(answer.job.id, None)
         self._free(answer)
-        return self._told(answer, text, end, fault)
+        return wrote
 
     def _failed(self, answer: Answer) -> Wrote:
         """End a job whose step failed; nothing its slot holds can be trusted."""
         answer.slot.owned = 0
-        return self._end(answer, "failed", "", f"llama.cpp could not compute: {why_refused()}")
+        fault = f"llama.cpp could not compute: {why_refused()}"
+        return self._end(answer, answer.output.over("failed", fault=fault))
 
     def _free(self, answer: Answer) -> None:
         """Keep the operator's tokens in the slot, forget all others."""
@@ -372,19 +326,12 @@ def who_computes(group: Sequence[Answer], now_s: float) -> Sequence[Answer]:
     alone too. So while more jobs read their prompts than are under way, one that has only its
     first token waits for them, at most `_HOLD_S`.
     """
-    readers = sum(answer.next_token is None for answer in group)
+    readers = sum(not answer.output.written for answer in group)
     beginners = {
         answer.job.id
         for answer in group
-        if answer.written == 1 and now_s - answer.first_s < _HOLD_S
+        if answer.output.written == 1 and now_s - answer.first_s < _HOLD_S
     }
     if readers <= len(group) - readers - len(beginners):
         return group
     return [answer for answer in group if answer.job.id not in beginners]
-
-
-def _slots_that_fit(model: Model, context_tokens: int) -> int:
-    """Return how many slots to open when not told: at most half of the memory that is free."""
-    per_slot = model.memory_bytes_per_token * context_tokens
-    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return max(1, min(SLOTS, int(_MEMORY_SHARE * free) // max(1, per_slot)))

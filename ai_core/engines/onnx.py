@@ -20,9 +20,9 @@ from onnxruntime.capi import onnxruntime_pybind11_state as refusals
 
 from ai_core.engines.base import Abilities
 from ai_core.engines.gguf_threads import Pace, cores
-from ai_core.engines.rolling import RollingWriter, Rows, slots_that_fit
+from ai_core.engines.rolling import RollingWriter, Rows
 from ai_core.engines.words import Words, read_json
-from ai_core.engines.writer import WriterFacts, WriterOptions
+from ai_core.engines.writer import WriterFacts, WriterOptions, slots_that_fit
 from ai_core.errors import ModelUnusable, Unsupported
 
 CONTEXT_TOKENS = 4_096

@@ -8,30 +8,26 @@ to all others. So nobody waits for a batch to end, and nothing is read twice.
 SafeTensors and ONNX models are written this way; docs/decisions/0057 says why.
 """
 
-import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from ai_core.engines.base import TokenLogprob, Turn
+from ai_core.engines.base import Turn
 from ai_core.engines.gguf_threads import Pace
+from ai_core.engines.output import Output, most_new_tokens
 from ai_core.engines.sampling import Chooser
-from ai_core.engines.stops import StopFilter
 from ai_core.engines.words import Words
 from ai_core.engines.writer import Job, Rendered, WriterFacts, Wrote
-from ai_core.errors import ContextOverflow, EngineFailed, ModelUnusable, Unsupported
+from ai_core.errors import ContextOverflow, ModelUnusable, Unsupported
 
-SLOTS = 16
 READ_TOKENS = 512
 """Of prompts, per step: running answers wait no longer than that takes."""
 ALIKE = 2.0
 """Prompts read side by side differ in length by this factor at most: padding costs as much."""
-
-_MEMORY_SHARE = 0.5
 
 Whole = npt.NDArray[np.int64]
 
@@ -90,13 +86,7 @@ class Answer:
     """A job while it is written."""
 
     job: Job
-    chooser: Chooser
-    shown: StopFilter
-    limit: int
-    next_token: int = 0
-    written: int = 0
-    untold: int = 0
-    odds: list[TokenLogprob] = field(default_factory=list)
+    output: Output
 
 
 @dataclass(slots=True, eq=False)
@@ -138,27 +128,15 @@ class RollingWriter:
 
     def admit(self, job: Job) -> bool:
         """Take a job; False while all slots are taken. Raises ContextOverflow, Unsupported."""
-        tokens, limit = len(job.prompt.tokens), self.facts.context_tokens
-        if not tokens:
-            raise Unsupported("an empty prompt leaves the model nothing to go on from")
-        if tokens >= limit:
-            raise ContextOverflow(
-                f"the prompt has {tokens} tokens, the model reads {limit - 1}",
-                tokens=tokens,
-                limit=limit - 1,
-            )
+        limit = most_new_tokens(job, self.facts.context_tokens)
         if job.sampling.json_schema is not None:
             raise Unsupported("this model's format cannot follow a JSON schema; a GGUF model can")
         if job.adapter not in self._adapters:
             raise Unsupported(f"no adapter named {job.adapter} is loaded")
         if len(self._answers) >= self.facts.slots:
             return False
-        answer = Answer(
-            job,
-            Chooser(job.sampling, job.prompt.tokens, self._words.text_of),
-            StopFilter(job.sampling.stop),
-            max(1, min(job.sampling.max_tokens, limit - tokens)),
-        )
+        chooser = Chooser(job.sampling, job.prompt.tokens, self._words.text_of)
+        answer = Answer(job, Output(job, self._words, chooser, limit))
         self._answers[job.id] = answer
         self._waiting.append(answer)
         return True
@@ -251,7 +229,7 @@ class RollingWriter:
 
     def _write(self, group: Group) -> list[Wrote]:
         """Write one token of every answer."""
-        new = np.array([[answer.next_token] for answer in group.answers], dtype=np.int64)
+        new = np.array([[answer.output.token] for answer in group.answers], dtype=np.int64)
         group.seen = np.concatenate((group.seen, np.ones_like(new)), axis=1)
         return self._choose(group, self._compute(group, new, group.seen))
 
@@ -269,37 +247,15 @@ class RollingWriter:
         return logits
 
     def _choose(self, group: Group, logits: npt.NDArray[np.float32]) -> list[Wrote]:
-        said = (self._next(answer, row) for answer, row in zip(group.answers, logits, strict=True))
-        return [wrote for wrote in said if wrote is not None]
-
-    def _next(self, answer: Answer, row: npt.NDArray[np.float32]) -> Wrote | None:
-        """Choose the next token of an answer; returns what can be told of it."""
-        try:
-            token, odds = answer.chooser.next(row)
-        except EngineFailed as fault:
-            return self._end(answer, "failed", "", str(fault))
-        first = answer.written == 0
-        answer.next_token = token
-        if self._words.is_end(token):
-            return self._end(answer, "stop", answer.shown.finish())
-        answer.written += 1
-        answer.untold += 1
-        answer.odds.extend(odds)
-        piece = self._words.piece(token)
-        if first and self._words.leads_with_space:
-            piece = piece.removeprefix(b" ")
-        text = answer.shown.feed(piece)
-        if answer.shown.stopped:
-            return self._end(answer, "stop", text)
-        if answer.written >= answer.limit:
-            return self._end(answer, "length", text + answer.shown.finish())
-        return _told(answer, text, None) if text or first else None
-
-    def _end(
-        self, answer: Answer, end: Literal["stop", "length", "failed"], text: str, fault: str = ""
-    ) -> Wrote:
-        self._answers.pop(answer.job.id, None)
-        return _told(answer, text, end, fault)
+        said: list[Wrote] = []
+        for answer, row in zip(group.answers, logits, strict=True):
+            wrote = answer.output.next(row)
+            if wrote is None:
+                continue
+            if wrote.end:
+                self._answers.pop(answer.job.id, None)
+            said.append(wrote)
+        return said
 
     def _without_gone(self, group: Group | None) -> Group | None:
         """Leave out the rows whose job is over, and the columns that are padding to all others."""
@@ -333,21 +289,3 @@ class RollingWriter:
 
 def _padded(seen: Whole, width: int) -> Whole:
     return np.pad(seen, ((0, 0), (width - seen.shape[1], 0)))
-
-
-def _told(
-    answer: Answer,
-    text: str,
-    end: Literal["stop", "length", "failed"] | None,
-    fault: str = "",
-) -> Wrote:
-    wrote = Wrote(answer.job.id, text, answer.untold, 0, end, tuple(answer.odds), fault)
-    answer.untold = 0
-    answer.odds.clear()
-    return wrote
-
-
-def slots_that_fit(bytes_per_slot: int) -> int:
-    """Return how many slots to open when not told: at most half of the memory that is free."""
-    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return max(1, min(SLOTS, int(_MEMORY_SHARE * free) // max(1, bytes_per_slot)))

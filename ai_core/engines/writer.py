@@ -5,11 +5,17 @@ thread may call at the same time. `child.py` is that thread's loop: it reads com
 steps, and sends what was written, once per step for all jobs together.
 """
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from ai_core.engines.base import Abilities, Sampling, TokenLogprob, Turn
+
+SLOTS = 16
+"""More at once write no more tokens a second, each of them later (measured on two cores)."""
+_MEMORY_SHARE = 0.5
+"""Of the memory that is free once the weights are loaded, what slots may take when not told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,3 +127,9 @@ class WriterOptions:
     threads: int = 0
     precision: str = ""
     chat_template: str = ""
+
+
+def slots_that_fit(bytes_per_slot: int) -> int:
+    """Return how many jobs to take at once when not told: at most half of the free memory."""
+    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return max(1, min(SLOTS, int(_MEMORY_SHARE * free) // max(1, bytes_per_slot)))
