@@ -3,7 +3,9 @@
 ggml's threads wait for one another some hundred times a step. When another process takes a core,
 the thread that shares it makes all others wait for whole scheduler slices: 147 tokens/s became 4
 with one of two cores taken, where a single thread writes 50. So threads that do not get their core
-are given up at once, and taken back when the machine has been idle enough.
+are given up once they have lost what giving them up would cost, and taken back when the machine has
+been idle enough. A core taken for some milliseconds, as by whoever reads the answers, changes
+nothing.
 """
 
 import os
@@ -14,10 +16,14 @@ from pathlib import Path
 
 LOST_CORES = 0.35
 """From this share of a core that our threads wanted and others had, fewer threads write more."""
+LOST_S = 0.15
+"""So much of the cores may be lost, in windows one after the other, before threads are given up."""
+IDLE_ENOUGH = 0.5
+"""A thread is taken back when others leave it so much of a core."""
 _WINDOW_S = 0.05
 _LOOK_S = 0.5
 _LONGEST_HOLD_S = 30.0
-_SETTLED_S = 10.0
+_SETTLED_S = 3.0
 _REST_S = 1.0
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _IDLE_FIELDS = (3, 4)  # idle and iowait in proc_stat(5)
@@ -51,32 +57,44 @@ def busy_s() -> float:
 
     0 where the system does not tell.
     """
+    return _stat()[0]
+
+
+def _stat() -> tuple[float, int]:
+    """Return the seconds used on our cores, and how many threads want a core now (proc_stat(5))."""
     try:
         lines = Path("/proc/stat").read_text().splitlines()
     except OSError:
-        return 0.0
+        return 0.0, 1
     ours = {f"cpu{core}" for core in os.sched_getaffinity(0)}
-    ticks = 0
+    ticks, running = 0, 1
     for line in lines:
         name, *fields = line.split()
         if name in ours:
             counted = [int(field) for field in fields[:_COUNTED_FIELDS]]
             ticks += sum(counted) - sum(counted[at] for at in _IDLE_FIELDS)
-    return ticks / _TICKS_PER_S
+        elif name == "procs_running":
+            running = int(fields[0])
+    return ticks / _TICKS_PER_S, running
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Seconds since some start: on the clock, of our process's cores, of everyone's."""
+    """Seconds since some start: on the clock, of our process's cores, of everyone's.
+
+    `running` is how many threads want a core at this moment, ours that looks among them.
+    """
 
     wall_s: float
     ours_s: float
     all_s: float
+    running: int
 
 
 def usage() -> Usage:
     """Look at the clock and at who used the cores."""
-    return Usage(time.monotonic(), time.process_time(), busy_s())
+    all_s, running = _stat()
+    return Usage(time.monotonic(), time.process_time(), all_s, running)
 
 
 class Pace:
@@ -84,14 +102,14 @@ class Pace:
 
     `wall_s` and `ours_s` of `took` are the step's length and what our threads got of the cores.
     A rise that is taken back within seconds makes the next one wait twice as long. Before the first
-    step, and after a rest, `wake` looks at what the others use.
+    step, and after a rest, `wake` looks at what the others use and whether they still do.
     """
 
     def __init__(self, most: int, look: Callable[[], Usage] = usage) -> None:
         self.threads = most
         self._most = most
         self._look = look
-        self._wall_s = self._ours_s = 0.0
+        self._wall_s = self._ours_s = self._lost_s = 0.0
         self._looked = look()
         self._stepped_s = 0.0
         self._rose_at_s = 0.0
@@ -99,8 +117,13 @@ class Pace:
 
     def wake(self) -> None:
         """Settle the number of threads before a step that follows a rest."""
-        if time.monotonic() - self._stepped_s > _REST_S:
-            self._settle(self._look())
+        if time.monotonic() - self._stepped_s <= _REST_S:
+            return
+        now = self._look()
+        if now.running > 1:
+            self._settle(now)
+        else:
+            self.threads, self._looked, self._hold_s = self._most, now, _LOOK_S
 
     def took(self, wall_s: float, ours_s: float) -> None:
         """Take note of a step, and change `threads` when it should."""
@@ -109,12 +132,18 @@ class Pace:
             self._wall_s += wall_s
             self._ours_s += ours_s
             if self._wall_s >= _WINDOW_S:
-                lost = self.threads - self._ours_s / self._wall_s
-                self._wall_s = self._ours_s = 0.0
-                if lost > LOST_CORES:
-                    self._fall(lost)
+                self._look_at_losses()
         if self.threads < self._most:
             self._rise_when_idle()
+
+    def _look_at_losses(self) -> None:
+        lost_s = self.threads * self._wall_s - self._ours_s
+        lost = lost_s / self._wall_s
+        self._lost_s = self._lost_s + lost_s if lost > LOST_CORES else 0.0
+        self._wall_s = self._ours_s = 0.0
+        if self._lost_s > LOST_S:
+            self._lost_s = 0.0
+            self._fall(lost)
 
     def _fall(self, lost: float) -> None:
         self.threads = max(1, self.threads - max(1, round(lost)))
@@ -138,5 +167,5 @@ class Pace:
             return
         others = (now.all_s - self._looked.all_s) - (now.ours_s - self._looked.ours_s)
         self._looked = now
-        free = int(self._most - max(0.0, others / passed) + LOST_CORES)
+        free = int(self._most - max(0.0, others / passed) + 1 - IDLE_ENOUGH)
         self.threads = max(1, min(self._most, free))
