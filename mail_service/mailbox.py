@@ -25,6 +25,7 @@ DONE = "$CdtDone"
 """Our keyword. Not \\Seen: a person who reads a mail must not make it vanish for us."""
 BATCH = 50
 RETRY_AFTER_S = 30.0
+LOGGED_IN = ("AUTH", "SELECTED")
 UID = re.compile(rb"\bUID (\d+)", re.IGNORECASE)
 SIZE = re.compile(rb"\bRFC822\.SIZE (\d+)", re.IGNORECASE)
 UID_VALIDITY = re.compile(rb"\bUIDVALIDITY (\d+)", re.IGNORECASE)
@@ -201,16 +202,18 @@ class ImapMailbox:
             await self._call(self._imap.select(quoted(self._settings.folder)))
 
     async def close(self) -> None:
-        """Hang up; a server that no longer answers is not waited for."""
-        if self._client is None:
+        """Hang up; a server that no longer answers is not waited for, nor one not logged in to."""
+        client = self._client
+        if client is None:
             return
         try:
-            if not self._lost.is_set():
-                await self._in_time(self._client.logout(), 2.0)
+            if not self._lost.is_set() and client.get_state() in LOGGED_IN:
+                await self._in_time(client.logout(), 2.0)
         except MailboxLost:
             return
         finally:
             self._drop()
+            await asyncio.wait([client._client_task])
             await asyncio.sleep(0)  # the socket is closed in the loop's next turn
 
     @property
@@ -284,9 +287,11 @@ class ImapMailbox:
 
     def _drop(self) -> None:
         self._lost.set()
-        transport = getattr(self._client and self._client.protocol, "transport", None)
-        if transport is not None:
-            transport.abort()
+        if self._client is None:
+            return
+        self._client._client_task.cancel()
+        if self._client.protocol.transport is not None:
+            self._client.protocol.transport.abort()
 
 
 def quoted(text: str) -> str:

@@ -36,7 +36,7 @@ async def connect(settings: ImapSettings) -> Mailbox:
     mailbox = ImapMailbox(settings)
     try:
         await mailbox.connect()
-    except (MailboxLost, LoginRefused):
+    except BaseException:  # cancelled too: nothing half open is left behind
         await mailbox.close()
         raise
     return mailbox

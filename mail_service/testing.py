@@ -84,14 +84,22 @@ async def relay(**options: object) -> AsyncIterator[RecordingRelay]:
     """Serve a RecordingRelay on a free port."""
     handler = RecordingRelay(**options)  # type: ignore[arg-type]
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(
-        lambda: SMTP(handler, hostname="relay.example", loop=loop), "127.0.0.1", handler.port
-    )
+    sessions: list[SMTP] = []
+
+    def session() -> SMTP:
+        sessions.append(SMTP(handler, hostname="relay.example", loop=loop))
+        return sessions[-1]
+
+    server = await loop.create_server(session, "127.0.0.1", handler.port)
     handler.port = server.sockets[0].getsockname()[1]
     try:
         yield handler
     finally:
         server.close()
+        for open_session in sessions:
+            if isinstance(open_session.transport, asyncio.Transport):
+                open_session.transport.abort()
+        await asyncio.sleep(0)  # a socket is closed in the loop's next turn
 
 
 class Wire:
@@ -122,12 +130,13 @@ class Wire:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Carry one connection."""
         self.connections += 1
+        self._writers.add(writer)
         try:
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target)
         except OSError:
             writer.transport.abort()
             return
-        self._writers |= {writer, far_writer}
+        self._writers.add(far_writer)
         for source, target in ((reader, far_writer), (far_reader, writer)):
             task = asyncio.create_task(self._pump(source, target))
             self._tasks.add(task)
@@ -151,6 +160,7 @@ class Wire:
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.sleep(0)  # a socket is closed in the loop's next turn
 
 
 @asynccontextmanager

@@ -130,6 +130,26 @@ async def test_a_server_that_leaves_its_connections_open_and_silent_is_left_behi
     await asyncio.to_thread(server.stop)
 
 
+@pytest.mark.parametrize("greeting", [b"", b"* OK [CAPABILITY IMAP4rev1] ready\r\n"])
+async def test_a_monitor_stopped_while_it_logs_in_hangs_up(store: Store, greeting: bytes) -> None:
+    called, hung_up = asyncio.Event(), asyncio.Event()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(greeting)
+        await reader.read(0 if not greeting else 1)
+        called.set()
+        await reader.read()
+        hung_up.set()
+        writer.close()
+
+    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with watched(ImapSettings(host="127.0.0.1", port=port, tls=False), store):
+        await called.wait()
+    await asyncio.wait_for(hung_up.wait(), 1)
+    server.close()
+
+
 async def test_a_new_uidvalidity_brings_nothing_in_twice(
     imap: ImapSettings, store: Store, dovecot: Dovecot, other_client: ImapMailbox
 ) -> None:
