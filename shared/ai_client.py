@@ -243,8 +243,8 @@ class AiClient:
         return True
 
     async def health(self) -> HealthReply:
-        """Return what ai_core says of itself, once, without a second try."""
-        response = await self._once("GET", "/api/v1/health", b"", {}, {}, SHORT_TIMEOUT_S)
+        """Return what ai_core says of itself: asked once, also while it is given up on."""
+        response = await self._ask("GET", "/api/v1/health", b"", {}, {}, SHORT_TIMEOUT_S)
         return read(response, HealthReply)
 
     async def _post(
@@ -279,12 +279,13 @@ class AiClient:
             wait_max=LONGEST_WAIT_S,
         ):
             with attempt:
-                return await self._once(
+                self._enter()
+                return await self._ask(
                     method, path, content, headers or {}, wanted or {}, timeout_s
                 )
         raise AssertionError("stamina raises when the last attempt fails")
 
-    async def _once(
+    async def _ask(
         self,
         method: str,
         path: str,
@@ -293,7 +294,6 @@ class AiClient:
         wanted: Mapping[str, str | int],
         timeout_s: float,
     ) -> httpx2.Response:
-        self._enter()
         limit = httpx2.Timeout(timeout_s, connect=CONNECT_TIMEOUT_S)
         try:
             response = await self._http.request(

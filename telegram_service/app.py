@@ -39,6 +39,7 @@ from telegram_service.slots import Slots
 from telegram_service.store import Store
 from telegram_service.throttle import Throttle
 from telegram_service.turn import Parts
+from telegram_service.waitlist import Waitlist
 from telegram_service.webhook import Webhook
 
 log = structlog.get_logger()
@@ -253,7 +254,7 @@ async def open_parts(settings: Settings, vault: Vault) -> AsyncIterator[Parts]:
             counter=Counter(redis),
             ai=ai,
             tracing=tracing,
-            slots=Slots(settings.ai.at_once),
+            slots=Slots(settings.ai.at_once, Waitlist(redis)),
             buttons=Buttons(token),
             clock=clock,
             bot_id=me.id,

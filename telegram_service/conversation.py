@@ -98,7 +98,7 @@ async def ask(turn: Turn, question: str, scribe: Scribe) -> Answer:
 
     Raises AiAway, BadInput, NotFound.
     """
-    async with turn.parts.slots.one(scribe.waits):
+    async with turn.parts.slots.one(turn.update.update_id, scribe.waits):
         try:
             return await stream(turn, question, scribe, turn.chosen.model)
         except (Unavailable, TooMany) as error:

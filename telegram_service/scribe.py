@@ -6,13 +6,14 @@ outbox's matter. The pauses grow because edits count against the chat's limit li
 """
 
 import asyncio
-from collections.abc import Callable
 
 import structlog
 
 from shared.errors import AppError
+from telegram_service.errors import MailboxLost
 from telegram_service.formatting import BUDGET_UNITS, Letter, plain, split
 from telegram_service.sender import Priority
+from telegram_service.slots import Place
 from telegram_service.turn import Turn
 
 log = structlog.get_logger()
@@ -30,7 +31,7 @@ class Scribe:
         self.placeholder = turn.record.message_id("placeholder")
         self.text = ""
         self._shown = ""
-        self._before: Callable[[], int] | None = None
+        self._place: Place | None = None
 
     @property
     def draft_id(self) -> int:
@@ -45,23 +46,28 @@ class Scribe:
             letter = self._letter(self._turn.say("writing"))
             self.placeholder = await self._turn.send("placeholder", letter)
 
-    def waits(self, before: Callable[[], int]) -> None:
-        """Show the place in line from now on, until there is text."""
-        self._before = before
+    def waits(self, place: Place | None) -> None:
+        """Show the place in line from now on, until there is text; None ends that."""
+        self._place = place
 
     async def run(self) -> None:
         """Show what there is, again and again; ends only by being cancelled or refused."""
         gap_s = FIRST_GAP_S
         while True:
-            text = self.text or self._place_in_line()
+            text = self.text or await self._place_in_line()
             if text and text != self._shown:
                 await self._show(text)
                 self._shown = text
             await asyncio.sleep(gap_s)
             gap_s = min(LONGEST_GAP_S, gap_s * GROWTH)
 
-    def _place_in_line(self) -> str:
-        return self._turn.say("waiting", before=self._before()) if self._before else ""
+    async def _place_in_line(self) -> str:
+        if self._place is None:
+            return ""
+        try:
+            return self._turn.say("waiting", place=await self._place())
+        except MailboxLost:
+            return ""
 
     async def _show(self, markdown: str) -> None:
         turn = self._turn

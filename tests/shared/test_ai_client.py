@@ -113,6 +113,19 @@ async def test_the_breaker_spares_an_ai_core_that_is_down(ai: ScriptedAi) -> Non
         assert not client.down
 
 
+async def test_its_health_is_looked_at_also_while_it_is_given_up_on(ai: ScriptedAi) -> None:
+    async with client_of(ai) as client:
+        ai.script.status = 503
+        for _ in range(5):
+            with pytest.raises(AiUnavailable):
+                await client.health()
+        assert client.down
+        ai.script.status = 200
+        assert (await client.health()).status == "ok"
+        assert not client.down
+        assert (await client.chat(QUESTION)).response == ai.script.answer
+
+
 async def test_an_article_a_list_of_models_and_an_erasure(ai: ScriptedAi) -> None:
     async with client_of(ai) as client:
         assert (await client.article("L9999-1")).id == SOURCE.id

@@ -7,15 +7,21 @@ from pathlib import Path
 import httpx2
 
 from shared.texts import Texts
-from telegram_service.app import SHARED_TEXTS, TEXTS
+from shared.vault import Vault
+from telegram_service.app import SHARED_TEXTS, TEXTS, open_parts
 from telegram_service.incoming import ALLOWED_UPDATES
 from telegram_service.polling import poll
 from telegram_service.registration import register
 from telegram_service.sender import new_bot
+from telegram_service.waitlist import PLACES
+from telegram_service.worker import Worker
 from tests.telegram_service.deployment import deployed
 from tests.telegram_service.rig import SECRET, TOKEN, Rig, running, settings_for
 
 ALICE, BOB = 11, 12
+WAITS = (
+    "⏳ Votre question est la n° {} de la file d'attente. Vous pouvez attendre ou envoyer /stop."
+)
 
 
 async def test_a_poison_update_is_given_up_with_an_apology_and_the_chat_goes_on(rig: Rig) -> None:
@@ -30,7 +36,7 @@ async def test_a_poison_update_is_given_up_with_an_apology_and_the_chat_goes_on(
     assert (await rig.parts.counter.read()).lost == 0
 
 
-async def test_who_waits_is_told_how_many_are_before_them(
+async def test_who_waits_is_told_their_place_in_line(
     redis_url: str, database_url: str, key_file: Path
 ) -> None:
     async with running(redis_url, database_url, key_file, ai={"at_once": 1}) as rig:
@@ -38,12 +44,39 @@ async def test_who_waits_is_told_how_many_are_before_them(
         rig.account.say(ALICE, "Une question longue ?")
         await rig.until(lambda: len(rig.ai.asked) == 1)
         rig.account.say(BOB, "Une autre ?")
-        await rig.until(lambda: any("avant la vôtre" in text for _, text in drafts(rig)))
+        await rig.until(lambda: any("file d'attente" in text for _, text in drafts(rig)))
         await rig.settled()
-    assert (BOB, "⏳ 1 question(s) avant la vôtre. Vous pouvez attendre ou envoyer /stop.") in (
-        drafts(rig)
-    )
+    assert (BOB, WAITS.format(1)) in drafts(rig)
     assert len(rig.account.texts(BOB)) == 1
+
+
+async def test_the_place_in_line_counts_who_waits_in_every_worker(
+    redis_url: str, database_url: str, key_file: Path
+) -> None:
+    chats = range(20, 28)
+    async with running(redis_url, database_url, key_file, ai={"at_once": 1}) as rig:
+        rig.ai.script.pause_s = 0.3
+        vault = await asyncio.to_thread(Vault.read, key_file)
+        async with open_parts(rig.settings, vault) as parts:  # as in a process of its own
+            other = Worker(parts, "another process")
+            working = asyncio.create_task(other.run())
+            for chat in chats:
+                rig.account.say(chat, "Quel préavis ?")
+            await rig.until(lambda: len(rig.ai.asked) == 2)
+            await rig.until(lambda: len(told(rig)) >= 6)
+            first_told = {place for _, place in sorted(told(rig).items())}
+            await rig.settled(patience_s=30)
+            left = await parts.redis.call("ZCARD", PLACES)
+            other.stop()
+            await working
+    assert first_told == {WAITS.format(place) for place in range(1, 7)}
+    assert left == 0
+
+
+def told(rig: Rig) -> dict[int, str]:
+    """Return the first place each chat was told."""
+    places = [(chat, text) for chat, text in drafts(rig) if text.startswith("⏳")]
+    return dict(reversed(places))
 
 
 def drafts(rig: Rig) -> list[tuple[int, str]]:
