@@ -94,6 +94,7 @@ def _letterhead(settings: Settings, box: MailboxSettings) -> Letterhead:
         address=box.address,
         privacy_url=settings.reply.privacy_url,
         text_days=settings.retention.text_days,
+        plus_addresses=settings.reply.plus_addresses,
         signer=signer,
     )
 

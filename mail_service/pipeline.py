@@ -130,6 +130,7 @@ class Pipeline:
             return Outcome("quarantined", f"unreadable:{error}")
         await self._store.understood(work, mail)
         composer = self._boxes[work.mailbox].composer
+        mail = composer.referred(mail)
         verdict = await self._verdict(mail, work.raw)
         thread = await self._store.thread(
             work, mail, clean_subject(mail.subject), may_see=verdict == "pass"

@@ -6,7 +6,7 @@ model. No remote content. The bytes made here are the ones that are sent, or non
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from email.headerregistry import Address as HeaderAddress
 from email.message import EmailMessage
@@ -41,13 +41,14 @@ REPLY_PREFIX = re.compile(
 PLAIN_NAME = re.compile(r"[^\W\d_][^\W\d_'’. -]*(?:[ '’.-]{1,2}[^\W\d_]+\.?){0,5}")
 FRENCH_SPACE = re.compile(r"(?<=«) | (?=[?!:;»])")
 """Spaces at which a French line is not folded."""
+TOKEN = re.compile(r"\+r(\d{1,18})\.[0-9a-f]{16}@")
 MAX_NAME = 60
 MAX_SUBJECT = 200
 MAX_REFERENCES = 20
 QUOTED_LINES = 30
 TEXT_WIDTH = 76
 SIGNED_FIELDS = (
-    b"from to subject date message-id in-reply-to references auto-submitted mime-version "
+    b"from to reply-to subject date message-id in-reply-to references auto-submitted mime-version "
     b"content-type"
 ).split()
 
@@ -80,6 +81,7 @@ class Letterhead:
     address: str
     privacy_url: str = ""
     text_days: int = 30
+    plus_addresses: bool = False
     signer: Signer | None = None
 
     @property
@@ -129,6 +131,27 @@ class Composer:
             r"<r-[0-9a-f]{16}\.(\d{1,18})\.(reply|holding|erasure)@.+>", message_id
         )
         return found is not None and message_id == self.message_id(int(found[1]), found[2])  # type: ignore[arg-type]
+
+    def reply_address(self, mail_id: int) -> str:
+        """Return where to answer our letter about a mail: our address, with a token (RFC 5233)."""
+        mark = self._vault.fingerprint(str(mail_id), "our reply address").hex()[:16]
+        local, _, domain = self._head.address.rpartition("@")
+        return f"{local}+r{mail_id}.{mark}@{domain}"
+
+    def referred(self, mail: Mail) -> Mail:
+        """Return a mail with those of our replies among its references whose address it bears.
+
+        Who may continue a conversation is asked as of any reference: a token travels with every
+        forward.
+        """
+        found = [TOKEN.search(each.address) for each in mail.recipients]
+        numbers = {
+            int(token[1])
+            for token in found
+            if token and token.string == self.reply_address(int(token[1])).lower()
+        }
+        ours = [self.message_id(number, "reply") for number in sorted(numbers)]
+        return replace(mail, references=tuple(dict.fromkeys((*mail.references, *ours))))
 
     def answer(
         self, mail: Mail, reply: ChatReply, language: Language, *, reviewed: bool = False
@@ -220,6 +243,8 @@ class Composer:
     ) -> None:
         head = self._head
         letter["From"] = HeaderAddress(head.name, addr_spec=head.address)
+        if head.plus_addresses:
+            letter["Reply-To"] = HeaderAddress(head.name, addr_spec=self.reply_address(mail_id))
         letter["To"] = HeaderAddress(plain_name(mail.sender.name), addr_spec=mail.sender.address)
         letter["Subject"] = subject
         letter["Date"] = format_datetime(now)

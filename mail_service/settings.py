@@ -161,6 +161,11 @@ class ReplySettings(Section):
 
     name: str = "Code du Travail Neo"
     privacy_url: str = ""
+    plus_addresses: bool = Field(
+        default=False,
+        description="Ask for answers at NAME+TOKEN@, by which a thread is known without its "
+        "references; only for a server that delivers such addresses.",
+    )
     holding_after_s: float = Field(default=240.0, gt=0)
 
 

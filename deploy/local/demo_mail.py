@@ -1,12 +1,12 @@
 """`./neo demo mail`: three letters to a private mailbox, and what comes of them.
 
-Starts its own Dovecot, Postgres and relay on loopback, and asks the ai_core that answers at
-MAIL_AI__URL (with MAIL_AI__API_KEY); without one, a scripted stand-in says an invented sentence,
-and the demo says so. Everything is stopped and deleted at the end.
+Starts its own Dovecot, Postgres and relay on loopback, and asks the ai_core that `./neo run` keeps;
+without one, a scripted stand-in says an invented sentence, and the demo says so. Everything is
+stopped and deleted at the end.
 """
 
+import argparse
 import asyncio
-import os
 import secrets
 import shutil
 import sys
@@ -32,13 +32,19 @@ from shared.logs import set_up_logs
 from shared.scripted_ai import ScriptedAi
 from shared.vault import new_key_file
 
+NEO = Path(__file__).resolve().parents[2] / ".neo"
 US = "questions@neo.example"
 PATIENCE_S = 90.0
 FINAL = {"silent", "quarantined", "review", "answered", "failed"}
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
     """Run the demo; return an exit status."""
+    parser = argparse.ArgumentParser(prog="./neo demo mail", description=__doc__)
+    parser.add_argument("--ai-url", default="http://127.0.0.1:8000")
+    parser.add_argument("--key-file", type=Path, default=NEO / "keys" / "inference")
+    options = parser.parse_args(arguments)
+    key = options.key_file.read_text().strip() if options.key_file.exists() else ""
     folder = Path(tempfile.mkdtemp(prefix="neo-demo-mail-"))
     folder.chmod(0o755)
     dovecot = Dovecot(folder / "dovecot", US)
@@ -49,7 +55,7 @@ def main() -> int:
         dovecot.start()
         postgres.start()
         (folder / "vault").write_text(new_key_file(), encoding="ascii")
-        asyncio.run(_show(folder, dovecot, postgres))
+        asyncio.run(_show(folder, dovecot, postgres, (options.ai_url, key)))
     except DovecotNotStarted as reason:
         say(f"The demo needs a mail server: {reason}")
         return 2
@@ -66,7 +72,9 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
-async def _show(folder: Path, dovecot: Dovecot, postgres: PostgresServer) -> None:
+async def _show(
+    folder: Path, dovecot: Dovecot, postgres: PostgresServer, ai_core: tuple[str, str]
+) -> None:
     imap = ImapSettings(
         host="127.0.0.1",
         port=dovecot.imaps_port,
@@ -76,7 +84,7 @@ async def _show(folder: Path, dovecot: Dovecot, postgres: PostgresServer) -> Non
     )
     async with AsyncExitStack() as stack:
         sink = await stack.enter_async_context(relay())
-        url, key = await _ai(stack)
+        url, key = await _ai(stack, *ai_core)
         settings = Settings.model_validate(
             {
                 "address": US,
@@ -101,15 +109,13 @@ async def _show(folder: Path, dovecot: Dovecot, postgres: PostgresServer) -> Non
         await _tell(settings, letters, sink)
 
 
-async def _ai(stack: AsyncExitStack) -> tuple[str, str]:
-    """Return the address and key of an ai_core, or of a stand-in."""
-    url, key = os.environ.get("MAIL_AI__URL", ""), os.environ.get("MAIL_AI__API_KEY", "")
-    if url:
-        async with httpx2.AsyncClient(timeout=3.0) as client:
-            with suppress(httpx2.TransportError):
-                if (await client.get(f"{url}/ready")).is_success:
-                    say(f"Answers come from the ai_core at {url}.")
-                    return url, key
+async def _ai(stack: AsyncExitStack, url: str, key: str) -> tuple[str, str]:
+    """Return the address and key of the ai_core, or of a stand-in when it does not answer."""
+    async with httpx2.AsyncClient(timeout=3.0) as client:
+        with suppress(httpx2.TransportError):
+            if key and (await client.get(f"{url}/ready")).is_success:
+                say(f"Answers come from the ai_core at {url}.")
+                return url, key
     port = free_port()
     config = uvicorn.Config(ScriptedAi().app, port=port, log_config=None, lifespan="off")
     server = uvicorn.Server(config)
@@ -230,4 +236,4 @@ def small_pdf(line: str) -> bytes:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -90,7 +90,8 @@ async def house(
     """Open the house; `ways` are the relay's."""
     chosen = wanted or settings()
     metrics = MailMetrics(CollectorRegistry())
-    composer = await asyncio.to_thread(Composer, Letterhead("Code du Travail Neo", US), vault)
+    head = Letterhead("Code du Travail Neo", US, plus_addresses=chosen.reply.plus_addresses)
+    composer = await asyncio.to_thread(Composer, head, vault)
     ai = ScriptedAi()
     async with AsyncExitStack() as stack:
         sink = await stack.enter_async_context(relay(**ways))

@@ -1,6 +1,7 @@
 """Letters on their way through the real ledger to a real relay."""
 
 import json
+import re
 from datetime import timedelta
 
 import asyncpg
@@ -137,6 +138,29 @@ async def test_only_an_authenticated_sender_continues_the_conversation(
         ours = str(neo.relay.received[0].mail["Message-ID"])
         await neo.answer(follow_up(In_Reply_To=ours, Authentication_Results=results))
         assert len(neo.ai.asked[-1].messages) == turns
+
+
+@pytest.mark.parametrize(("token", "turns"), [("", 3), ("0123456789abcdef", 1)])
+async def test_a_thread_without_references_is_known_by_the_address_it_was_sent_to(
+    store: Store, vault: Vault, clock: StoppedClock, token: str, turns: int
+) -> None:
+    plus = settings(reply={"plus_addresses": True})
+    async with house(store, vault, clock, plus) as neo:
+        await neo.answer(raw_letter(Authentication_Results=PASS))
+        address = neo.relay.received[0].mail["Reply-To"].addresses[0].addr_spec
+        assert address.startswith("questions+r1.")
+        clock.set(clock.now() + timedelta(days=2))
+        forged = re.sub(r"[0-9a-f]{16}@", f"{token}@", address) if token else address
+        await neo.answer(follow_up(to=forged.upper(), Authentication_Results=PASS))
+        assert len(neo.ai.asked[-1].messages) == turns
+
+
+async def test_unless_the_mailbox_takes_them_no_address_with_a_token_is_given(
+    store: Store, vault: Vault, clock: StoppedClock
+) -> None:
+    async with house(store, vault, clock) as neo:
+        await neo.answer(raw_letter())
+        assert "Reply-To" not in neo.relay.received[0].mail
 
 
 async def test_a_stranger_who_quotes_our_message_id_sees_nothing_of_the_thread(
