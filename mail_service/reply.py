@@ -39,8 +39,9 @@ REPLY_PREFIX = re.compile(
     re.IGNORECASE,
 )
 PLAIN_NAME = re.compile(r"[^\W\d_][^\W\d_'’. -]*(?:[ '’.-]{1,2}[^\W\d_]+\.?){0,5}")
-FRENCH_SPACE = re.compile(r"(?<=«) | (?=[?!:;»])")
-"""Spaces at which a French line is not folded."""
+TIGHT_SPACE = re.compile(r"(?<=«) | (?=[?!:;»])|(?<=\b[LRD]\.) (?=\d)")
+"""Spaces at which a line is not folded: of French punctuation, and in an article's number."""
+LEAD = re.compile(r"[>-] |\[\d+\] | *")
 TOKEN = re.compile(r"\+r(\d{1,18})\.[0-9a-f]{16}@")
 MAX_NAME = 60
 MAX_SUBJECT = 200
@@ -325,8 +326,9 @@ def said_date_field(value: str, language: Language) -> str:
 
 
 def _said_once(reply: ChatReply, said: tuple[Block, ...]) -> tuple[Block, ...]:
-    """Drop the paragraphs the letter says anyway: the notice and the question back."""
-    frame = [text for text in (reply.notice, reply.clarification) if text]
+    """Drop the paragraphs the letter says anyway: notice, question back, who can help."""
+    contact = reply.abstained.contact.url if reply.abstained else None
+    frame = [text for text in (reply.notice, reply.clarification, contact) if text]
     return tuple(
         block
         for block in said
@@ -351,13 +353,13 @@ def _references(mail: Mail) -> list[str]:
 def _wrapped(text: str) -> str:
     """Fold long lines for text clients, and leave addresses whole."""
     lines: list[str] = []
-    tight = FRENCH_SPACE.sub("\xa0", re.sub(r"\n{3,}", "\n\n", text).strip())
+    tight = TIGHT_SPACE.sub("\xa0", re.sub(r"\n{3,}", "\n\n", text).strip())
     for line in tight.split("\n"):
         if "https://" in line:
             lines.append(line)
             continue
-        indent = re.match(r"(?:[>-] | *)", line)
-        lead = (indent[0] if indent else "").replace("-", " ")
+        indent = LEAD.match(line)
+        lead = re.sub(r"[^> ]", " ", indent[0] if indent else "")
         folded = wrap(
             line,
             TEXT_WIDTH,

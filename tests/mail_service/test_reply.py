@@ -81,6 +81,25 @@ def test_what_the_letter_says_anyway_is_not_said_twice(composer: Composer) -> No
     assert "«\xa0Un préavis est dû.\r\n  […]\xa0»" in text
 
 
+def test_an_address_that_is_among_the_sources_is_not_repeated_in_the_text(
+    composer: Composer,
+) -> None:
+    said = written(composer, raw_letter(), answer(f"Oui [1].\n\n{SOURCE.url}", citations=[SOURCE]))
+    assert said.text().count(SOURCE.url) == 1
+    assert said.text("html").count(SOURCE.url) == 2
+
+
+def test_the_lines_of_a_source_stand_under_each_other_and_a_number_is_not_broken(
+    composer: Composer,
+) -> None:
+    title = "Obligations de discrétion, de secret et de confidentialité des agents publics"
+    source = SOURCE.model_copy(update={"title": title})
+    words = "un deux trois quatre cinq six sept huit neuf dix onze douze treize,"
+    said = written(composer, raw_letter(), answer(f"{words} R. 1221-34.", citations=[source]))
+    assert "\n    confidentialité des agents publics" in said.text().replace("\r", "")
+    assert "R.\xa01221-34." in said.text()
+
+
 def test_an_article_is_listed_with_its_number(composer: Composer) -> None:
     source = SOURCE.model_copy(update={"title": "Démission", "number": "L1237-1"})
     text = written(composer, raw_letter(), answer("Oui.", citations=[source])).text()
@@ -89,15 +108,17 @@ def test_an_article_is_listed_with_its_number(composer: Composer) -> None:
 
 def test_an_english_letter_gets_an_english_reply(composer: Composer) -> None:
     text = written(composer, raw_letter("How long is my notice?"), answer("A month."), "en").text()
-    assert "Automatic reply" in text
+    assert "This automatic reply was prepared" in text
     assert "On 20 November 2026, you wrote:" in text
 
 
 def test_an_abstention_names_somebody_who_can_help(composer: Composer) -> None:
     contact = Contact(name="l'inspection du travail", url="https://travail-emploi.gouv.fr/dreets")
-    reply = answer("Je ne sais pas.", abstained=Abstention(reason="no_source", contact=contact))
+    words = f"Je ne sais pas.\n\nQui peut aider : {contact.name} — {contact.url}"
+    reply = answer(words, abstained=Abstention(reason="no_source", contact=contact))
     text = written(composer, raw_letter(), reply).text()
     assert "Pour parler à quelqu'un\xa0: l'inspection du travail" in text
+    assert text.count(contact.url) == 1
 
 
 def test_our_letters_are_signed_when_there_is_a_key(vault: Vault) -> None:
