@@ -30,6 +30,8 @@ def test_a_missing_fact_is_asked_for(question: str, asks: str) -> None:
         ("Combien de temps dure la période d'essai d'un cadre ?", ()),
         ("Faut-il élire un CSE à 30 salariés ?", ()),
         ("Quel est le montant de l'indemnité de licenciement ?", ("J'ai 5 ans d'ancienneté.",)),
+        ("Et pour un licenciement, quel préavis si j'ai plus de deux ans d'ancienneté ?", ()),
+        ("Quel est le montant de l'indemnité de licenciement après quinze ans ?", ()),
         ("Que dit la loi sur le harcèlement ?", ()),
     ],
 )

@@ -70,7 +70,7 @@ async def test_personal_data_are_masked_before_they_leave_and_the_person_is_told
     rig.ai.script.echo = True
     [answer] = await rig.ask(ALICE, "Mon adresse est jeanne@example.org, que faire ?")
     assert rig.ai.asked[0].messages[-1].content == "Mon adresse est <EMAIL_1>, que faire ?"
-    assert "Masqué avant envoi : 1 adresse(s) électronique(s)" in answer["text"]
+    assert "Masqué avant envoi : 1 × adresse électronique" in answer["text"]
 
 
 async def test_a_long_answer_comes_in_messages_telegram_takes(rig: Rig) -> None:
