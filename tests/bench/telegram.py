@@ -254,7 +254,17 @@ class Bench:
             )
             people = [(2_000 + number, asked.format(number)) for number in range(1_000)]
             took = await timed(here, people, per_s=1_000 / 60, method="sendMessage")
-            return {"final": percentiles(took), "verdict_lost": (await here.numbers()).lost}
+            written = [here.account.written(chat) for chat, _ in people]
+            sourced = sum(any(map(cites, messages)) for messages in written)
+            messages = sum(map(len, written))
+            lost = (await here.numbers()).lost
+            return {
+                "final": percentiles(took),
+                "people": len(people),
+                "answered_with_sources": sourced,
+                "messages": messages,
+                "lost": lost,
+            }
 
     async def formatting(self) -> Figures:
         """5,000 fuzzed answers through Telegram's rules for texts and entities."""
@@ -301,6 +311,14 @@ async def timed(
             waits.setdefault(call.chat, (call.at_s - when[call.chat]) * 1000)
     assert len(waits) == len(when), "somebody was not answered"
     return list(waits.values())
+
+
+def cites(message: Mapping[str, Any]) -> bool:
+    """Tell whether an article or another source is among the buttons of a message."""
+    rows = message.get("reply_markup", {}).get("inline_keyboard", [])
+    return any(
+        "👍" not in button["text"] and "👎" not in button["text"] for row in rows for button in row
+    )
 
 
 async def asked_at_least(here: Deployment, count: int, patience_s: float = 60) -> None:
