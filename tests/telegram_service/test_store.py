@@ -15,7 +15,7 @@ from telegram_service.records import Chosen, Judged, Said, Seen
 from telegram_service.store import Store
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
-ALICE = 11
+ALICE = 5_318_008_771
 
 
 @pytest.fixture
