@@ -9,7 +9,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,9 @@ LADDER = {
     "safetensors": ("bf16", "int8"),
     "onnx": ("int8",),
 }
+ASKED_FOR = {"gguf": ("bf16", "q4_0")}
+"""Made when they are asked for: bf16 is no smaller than fp16, q4_0 is worse than q4_k_m, and either
+may be what a processor computes fastest."""
 MADE_IN_MEMORY = {"safetensors"}  # formats whose precision is a way of opening the original
 MARGIN = 1.05  # norms stay as they are, and odd shapes are written in larger types
 LIMIT_S = 4 * 3600.0
@@ -62,6 +65,13 @@ def smaller(card: ModelCard) -> list[str]:
     """List the precisions that make a model smaller, best first."""
     own = BITS.get(card.precision, 32.0)
     return [name for name in LADDER.get(card.format, ()) if BITS[name] < own]
+
+
+def makeable(card: ModelCard) -> list[str]:
+    """List the precisions that can be made of a model, best first; none is larger than it."""
+    own = BITS.get(card.precision, 32.0)
+    names = {*LADDER.get(card.format, ()), *ASKED_FOR.get(card.format, ())} - {card.precision}
+    return sorted((name for name in names if BITS[name] <= own), key=lambda name: -BITS[name])
 
 
 def bytes_in(card: ModelCard, precision: str) -> int:
@@ -98,14 +108,30 @@ def use_precision(
     bar: Bar,
     say: Callable[[str], None],
 ) -> Precision:
-    """Make a precision unless it is there, judge it, and put it in use.
+    """Make a precision unless it is there, judge it, and put it in use; see `judged`.
+
+    When that fails, what was in use stays in use.
+    """
+    made = judged(original, weights, name, folder, bar, say)
+    Precisions.read(folder).choosing(made).write(folder)
+    return made
+
+
+def judged(
+    original: ModelCard,
+    weights: str,
+    name: str,
+    folder: Path,
+    bar: Bar,
+    say: Callable[[str], None],
+) -> Precision:
+    """Make a precision unless it is there, and return it if it is good enough.
 
     `original` is the model as it was added, `weights` its hash, `folder` its own. Raises NoDisk
-    before anything is made, ModelUnusable when it cannot be made or is not good enough: then what
-    was in use stays in use. Blocks, for minutes with a large model.
+    before anything is made, ModelUnusable when it cannot be made or is not good enough: then it is
+    deleted. Blocks, for minutes with a large model.
     """
-    known = Precisions.read(folder)
-    made = known.made.get(name)
+    made = Precisions.read(folder).made.get(name)
     there = made and made.of == weights and (not made.path or (folder.parent / made.path).exists())
     if made is None or not there:
         made = _made(original, weights, name, folder, say)
@@ -114,8 +140,15 @@ def use_precision(
     except ModelUnusable:
         _delete(folder.parent / made.path if made.path else None)
         raise
-    known.choosing(made).write(folder)
     return made
+
+
+def delete_unused(folder: Path, made: Sequence[Precision]) -> None:
+    """Delete the files of precisions that a model's folder does not list."""
+    known = Precisions.read(folder).made
+    for precision in made:
+        if precision.path and known.get(precision.name) != precision:
+            _delete(folder.parent / precision.path)
 
 
 def _made(

@@ -10,7 +10,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import aclosing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
@@ -18,10 +18,9 @@ from typing import get_args
 import tomlkit
 from pydantic import ValidationError
 
-from ai_core.engines.base import Prompt, Sampling, Turn
-from ai_core.engines.process import ProcessEngine
+from ai_core.calibration import fastest, measure
 from ai_core.errors import ModelUnusable, UnknownModel
-from ai_core.fitting import Bar, best_that_fits, hash_of, smaller, use_precision
+from ai_core.fitting import Bar, best_that_fits, hash_of, makeable, smaller, use_precision
 from ai_core.hub import ENDPOINT, Fetched, Hub, Wanted
 from ai_core.memory import MEASURES, Measures, budget_bytes
 from ai_core.model_files import FileFormat, guess_format, read_facts
@@ -39,7 +38,6 @@ from ai_core.settings import ModelSettings
 
 BUILT_IN = "extractive"
 FORMATS = ("gguf", "safetensors", "onnx", "lora")
-BENCH_PROMPT = "Explique en quelques phrases ce qu'est un contrat de travail."
 REPORT_EVERY_BYTES = 64 * 1024 * 1024
 
 
@@ -62,21 +60,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     remove.add_argument("name")
     default = actions.add_parser("default", help="let a model answer when none is named")
     default.add_argument("name")
-    quantize = actions.add_parser("quantize", help="make a smaller precision and use it")
+    _add_quantize(actions.add_parser("quantize", help="make a smaller precision and use it"))
+    bench = actions.add_parser("bench", help="measure a model's speed and memory here")
+    bench.add_argument("name")
+    bench.add_argument("--tokens", type=int, default=64)
+    bench.add_argument("--at-once", type=int, default=4)
+
+
+def _add_quantize(quantize: argparse.ArgumentParser) -> None:
     quantize.add_argument("name")
     quantize.add_argument(
-        "precision", nargs="?", default="auto", help="auto: the best one that fits; none: original"
+        "precision",
+        nargs="?",
+        default="auto",
+        help="auto: the best one that fits; fastest: the good one that writes most here; "
+        "none: the original",
     )
+    quantize.add_argument("--at-once", type=int, default=16, help="answers, for fastest")
+    quantize.add_argument("--tokens", type=int, default=64, help="of each, for fastest")
     quantize.add_argument("--rollback", action="store_true", help="go back to the one before")
     quantize.add_argument("--room", type=int, default=0, metavar="BYTES", help="memory to fit in")
     quantize.add_argument("--agreement", type=float, default=Bar().agreement, metavar="0.80")
     quantize.add_argument(
         "--perplexity", type=float, default=Bar().perplexity_ratio, metavar="1.15"
     )
-    bench = actions.add_parser("bench", help="measure a model's speed and memory here")
-    bench.add_argument("name")
-    bench.add_argument("--tokens", type=int, default=64)
-    bench.add_argument("--at-once", type=int, default=4)
 
 
 def run(arguments: argparse.Namespace, settings: ModelSettings, data_dir: Path) -> int:
@@ -191,7 +198,10 @@ class Desk:
         else:
             original = read_card(entry, self.folder, original=True)
             bar = Bar(wanted.agreement, wanted.perplexity)
-            self._make(entry, original, wanted.precision, bar, wanted.room)
+            if wanted.precision == "fastest":
+                self._calibrate(entry, original, bar, wanted)
+            else:
+                self._make(entry, original, wanted.precision, bar, wanted.room)
         card = read_card(entry, self.folder)
         _say(f"{entry.name} now writes as {card.precision or ORIGINAL}, {_gb(card.size_bytes)}")
 
@@ -201,13 +211,13 @@ class Desk:
         card = read_card(entry, self.folder)
         if card.fault or card.format in {"lora", "remote"}:
             raise ModelUnusable(card.fault or f"{entry.name}: measure its base or its own server")
-        speed, memory, load_s = asyncio.run(_measure(card, wanted.tokens, wanted.at_once))
+        found = asyncio.run(measure(card, wanted.tokens, wanted.at_once))
         measures = self._measures()
-        measures.note(card, memory_bytes=memory, tokens_per_s=speed)
+        measures.note(card, memory_bytes=found.memory_bytes, tokens_per_s=found.writing_per_s)
         measures.write()
         _say(
-            f"{entry.name}: {speed:.1f} tokens/s, {wanted.at_once} at once; "
-            f"{_gb(memory)} in memory; loaded in {load_s:.2f} s"
+            f"{entry.name}: {found.writing_per_s:.1f} tokens/s, {wanted.at_once} at once; "
+            f"{_gb(found.memory_bytes)} in memory; loaded in {found.load_s:.2f} s"
         )
 
     def _fetch(self, wanted: argparse.Namespace) -> Fetched:
@@ -268,12 +278,30 @@ class Desk:
             raise ModelUnusable(original.fault)
         if precision == "auto":
             precision = best_that_fits(original, room or budget_bytes(self.memory_bytes))
-        if precision not in smaller(original):
-            names = ", ".join(smaller(original)) or "nothing"
-            raise ModelUnusable(f"{entry.name} can be made smaller as: {names}")
+        if precision not in makeable(original):
+            names = ", ".join(makeable(original)) or "nothing"
+            raise ModelUnusable(f"{entry.name} can be made as: {names}")
         own = self.folder / entry.name
         made = use_precision(original, entry_weights(entry, self.folder), precision, own, bar, _say)
         _say(f"{precision} chooses the original's token {made.agreement:.1%} of the time")
+
+    def _calibrate(
+        self, entry: ModelEntry, original: ModelCard, bar: Bar, wanted: argparse.Namespace
+    ) -> None:
+        if original.fault or original.format in {"lora", "remote"}:
+            raise ModelUnusable(original.fault or f"{entry.name}: nothing is made of it here")
+        own, weights = self.folder / entry.name, entry_weights(entry, self.folder)
+        best = fastest(
+            original,
+            weights,
+            own,
+            bar,
+            wanted.room or budget_bytes(self.memory_bytes),
+            tokens=wanted.tokens,
+            at_once=wanted.at_once,
+            say=_say,
+        )
+        Precisions.read(own).choosing(best.made).write(own)
 
     def _known(self, name: str) -> ModelEntry:
         for entry in self._catalogue().model:
@@ -328,23 +356,6 @@ class Progress:
             self._said = (name, done_bytes)
             share = done_bytes / size_bytes if size_bytes else 1.0
             _say(f"{name}: {done_bytes / 1e6:,.0f} of {size_bytes / 1e6:,.0f} MB ({share:.0%})")
-
-
-async def _measure(card: ModelCard, tokens: int, at_once: int) -> tuple[float, int, float]:
-    """Return tokens per second, bytes in memory and seconds to load."""
-    engine = await ProcessEngine.start(card.id, card.weights, card.format, card.path, card.options)
-
-    async def write() -> None:
-        prompt = Prompt((Turn("user", BENCH_PROMPT),), BENCH_PROMPT, (), "fr")
-        async with aclosing(engine.stream(prompt, Sampling(max_tokens=tokens))) as pieces:
-            async for _ in pieces:
-                pass
-
-    try:
-        await asyncio.gather(*(write() for _ in range(at_once)))
-        return engine.speed.writing, await engine.memory_bytes(), engine.load_s
-    finally:
-        await engine.close()
 
 
 def _valid(keys: dict[str, object]) -> ModelEntry:

@@ -28,7 +28,9 @@ from ai_core.errors import ModelUnusable
 from shared.errors import AppError
 
 PASSAGES = Path(__file__).parent / "texts" / "quality.toml"
-LLAMA_TYPES = {"q8_0": 7, "q6_k": 18, "q5_k_m": 17, "q4_k_m": 15}  # llama_ftype of llama.h
+LLAMA_TYPES = {  # llama_ftype of llama.h
+    "bf16": 32, "q8_0": 7, "q6_k": 18, "q5_k_m": 17, "q4_k_m": 15, "q4_0": 2,
+}  # fmt: skip
 MOST_TOKENS = 192  # of a passage
 EVERY_TOKENS = 6  # how far apart the places are where a writer is asked for one token
 
@@ -50,7 +52,7 @@ def make(format: str, source: Path, target: Path, precision: str) -> None:
 
 def compare(format: str, original: Path, made: Path, precision: str) -> dict[str, float]:
     """Measure what a precision lost on texts of ours; see the module. Raises ModelUnusable."""
-    texts = tomllib.loads(PASSAGES.read_text("utf-8"))["passages"]
+    texts = passages()
     if format == "gguf":
         return _compared(list(_read_gguf(original, texts)), list(_read_gguf(made, texts)))
     opened_as = precision if made == original else ""
@@ -58,6 +60,12 @@ def compare(format: str, original: Path, made: Path, precision: str) -> dict[str
     second = _choices(format, made, opened_as, texts)
     same = sum(one == other for one, other in zip(first, second, strict=True))
     return {"agreement": same / len(first)}
+
+
+def passages() -> list[str]:
+    """Read the texts of ours that precisions are judged and measured on. Blocks on the disk."""
+    texts: list[str] = tomllib.loads(PASSAGES.read_text("utf-8"))["passages"]
+    return texts
 
 
 def _make_gguf(source: Path, target: Path, precision: str) -> None:

@@ -18,7 +18,7 @@ from ai_core.precisions import FILE, Precisions
 from shared.settings import Section, WrongSettings
 
 Format = Literal["built-in", "gguf", "safetensors", "onnx", "lora", "remote"]
-Quantization = Literal["auto", "none", "q8_0", "q6_k", "q5_k_m", "q4_k_m", "int8", "bf16"]
+Quantization = Literal["auto", "none", "q8_0", "q6_k", "q5_k_m", "q4_k_m", "q4_0", "int8", "bf16"]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 
 CATALOGUE = "models.toml"

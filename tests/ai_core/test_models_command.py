@@ -1,5 +1,6 @@
 """`model add | list | remove | default | quantize`, as an operator types it."""
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -143,7 +144,39 @@ def test_a_model_is_made_smaller_and_rolled_back(
     assert model("quantize", "tiny", "--rollback") == 0
     assert Registry.read(folder, (), "tiny").card("tiny").precision == "f32"
     assert model("quantize", "tiny", "int4") == 1
-    assert "can be made smaller as: q8_0, q6_k" in capsys.readouterr().err
+    assert "can be made as: bf16, q8_0, q6_k" in capsys.readouterr().err
+
+
+def test_the_precision_that_writes_most_here_is_put_in_use_and_the_others_are_deleted(
+    folder: Path, weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model("add", "tiny", weights, "--context", 256, "--slots", 2)
+    capsys.readouterr()
+    assert model("quantize", "tiny", "fastest", "--at-once", 2, "--tokens", 8) == 0
+    said = capsys.readouterr().out
+    speeds = dict(re.findall(r"^(\w+): ([\d.]+) tokens/s, 2 at once", said, re.MULTILINE))
+    assert set(speeds) == {"original", "bf16", "q8_0", "q6_k", "q5_k_m", "q4_k_m", "q4_0"}
+    assert all(float(speed) > 0 for speed in speeds.values())
+    card = Registry.read(folder, (), "tiny").card("tiny")
+    assert f"tiny now writes as {card.precision}" in said
+    kept = [file.name for file in (folder / "tiny").glob("*.gguf")]
+    assert kept == ([] if card.path == str(weights) else [Path(card.path).name])
+    assert float(speeds[card.precision if kept else "original"]) * 1.06 > max(
+        map(float, speeds.values())
+    )
+
+
+def test_a_precision_that_is_not_good_enough_is_never_the_fastest(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unsure = write_gguf(tmp_path / "unsure.gguf", sure=False)
+    model("add", "tiny", unsure, "--context", 256, "--slots", 2)
+    words = ("quantize", "tiny", "fastest", "--at-once", 1, "--tokens", 4, "--agreement", "1.01")
+    assert model(*words) == 0
+    said = capsys.readouterr().out
+    assert "q4_0 is not good enough" in said
+    assert "tiny now writes as f32" in said
+    assert not list((folder / "tiny").glob("*.gguf"))
 
 
 def test_a_model_too_large_for_the_budget_is_made_smaller_when_it_is_added(

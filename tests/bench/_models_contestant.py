@@ -1,8 +1,9 @@
 """One contestant of `./neo bench models`, in a process of its own: its threads disturb no other.
 
 It opens what its arguments name, then answers a line of JSON on its input with a line on its
-output. Contestants: `ours FORMAT PRECISION FOLDER`, `generate PRECISION FOLDER` (transformers'
-static batches), `continuous PRECISION FOLDER` (transformers' continuous batching).
+output. Contestants: `ours FORMAT PRECISION FOLDER` (a FILE for gguf), `generate PRECISION FOLDER`
+(transformers' static batches; also torch's own int8 and int4, and torchao's int8), `continuous
+PRECISION FOLDER` (transformers' continuous batching).
 """
 
 import json
@@ -21,6 +22,7 @@ from ai_core.engines.base import Sampling
 from ai_core.engines.writer import Job, Writer, WriterOptions
 
 SWITCHES = 20
+GROUP = 32
 Figures = dict[str, float]
 
 
@@ -34,7 +36,7 @@ class Ours:
     """A writer of this project."""
 
     def __init__(self, format: str, precision: str, folder: str, threads: int) -> None:
-        options = WriterOptions(threads=threads, slots=16, precision=precision)
+        options = WriterOptions(1_024, 16, threads, precision)
         open_writer = import_module(f"ai_core.engines.{format}").open_writer
         self._writer: Writer = open_writer(folder, options)
         self._id = 0
@@ -97,10 +99,10 @@ class Transformers:
         from transformers import AutoModelForCausalLM
 
         torch.set_num_threads(threads)
-        dtype = {"fp32": torch.float32, "bf16": torch.bfloat16}[precision]
+        dtype = torch.float32 if precision in {"fp32", "int8"} else torch.bfloat16
         self._torch = torch
         model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
-        self._model = model.eval()
+        self._model = _QUANTIZERS.get(precision, lambda same: same)(model.eval())
         self._tokenizer = Tokenizer.from_file(str(Path(folder) / "tokenizer.json"))
         self._write = {"generate": self._static, "continuous": self._continuous}[kind]
 
@@ -132,6 +134,60 @@ class Transformers:
             do_sample=False, max_new_tokens=new, eos_token_id=-1
         )
         self._model.generate_batch(inputs=ids, generation_config=wishes, progress_bar=False)
+
+
+def _int8(model: Any) -> Any:
+    import torch
+
+    return torch.ao.quantization.quantize_dynamic(  # type: ignore[no-untyped-call]
+        model, {torch.nn.Linear}, dtype=torch.qint8
+    )
+
+
+def _torchao_int8(model: Any) -> Any:
+    quantization = import_module("torchao.quantization")
+    quantization.quantize_(model, quantization.Int8DynamicActivationInt8WeightConfig())
+    return model
+
+
+def _int4(model: Any) -> Any:
+    """Give the linear layers torch's own four-bit weights, in groups of GROUP with an offset each.
+
+    torchao and every other quantizer for the CPU calls the same operator.
+    """
+    import torch
+
+    class Four(torch.nn.Module):
+        def __init__(self, weight: torch.Tensor, bias: torch.Tensor | None) -> None:
+            super().__init__()
+            rows, columns = weight.shape
+            groups = weight.float().reshape(rows, columns // GROUP, GROUP)
+            low = groups.amin(-1, keepdim=True)
+            scale = ((groups.amax(-1, keepdim=True) - low) / 15).clamp(min=1e-8)
+            numbers = ((groups - low) / scale).round().clamp(0, 15).int().reshape(rows, columns)
+            pairs = torch.cat([scale, low + 8 * scale], -1).transpose(0, 1).contiguous()
+            self.packed = torch.ops.aten._convert_weight_to_int4pack_for_cpu(numbers, 1)
+            self.pairs, self.bias, self.rows = pairs.bfloat16(), bias, rows
+
+        def forward(self, given: torch.Tensor) -> torch.Tensor:
+            flat = given.reshape(-1, given.shape[-1]).contiguous()
+            found = torch.ops.aten._weight_int4pack_mm_for_cpu(flat, self.packed, GROUP, self.pairs)
+            found = found if self.bias is None else found + self.bias
+            shaped: torch.Tensor = found.reshape(*given.shape[:-1], self.rows)
+            return shaped
+
+    for name, module in list(model.named_modules()):
+        if isinstance(module, torch.nn.Linear):
+            parent, _, child = name.rpartition(".")
+            setattr(model.get_submodule(parent), child, Four(module.weight.data, module.bias))
+    return model
+
+
+_QUANTIZERS: dict[str, Callable[[Any], Any]] = {
+    "int8": _int8,
+    "int4": _int4,
+    "torchao-int8": _torchao_int8,
+}
 
 
 def main() -> int:

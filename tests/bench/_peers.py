@@ -7,16 +7,24 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from deploy.local.redis_server import free_port
-from tests.bench._writing import Asked
-from tests.load.bench import Server
+from tests.bench._service import Model, Service, service
+from tests.bench._writing import Asked, completion
+from tests.load.bench import ROOMY, Server
 
 START_TIMEOUT_S = 120.0
 OURS = "ours"
+SLOTS = 16
+SLOW = {"llama_cpp.server", "examples-server"}
+"""One answers one at a time, the other took up to twice our time: each has fewer turns."""
+LAW_TOKENS = 400
+"""Of law text in a prompt of ours; the rules before it have 900."""
+ANSWER_WAIT_S = 900.0
 
 
 @dataclass(frozen=True)
@@ -29,25 +37,42 @@ class Setting:
     slot_tokens: int
 
 
-Command = Callable[[Setting, int, Path], list[str]]
-
-
 @dataclass(frozen=True)
-class Peer:
-    """A server to measure; `apart` tells that it takes the operator's text apart."""
+class Running:
+    """A server that answers; `service` when it is ours."""
 
     name: str
-    command: Command
-    apart: bool = False
+    asked: Asked
+    server: Server
+    service: Service | None = None
 
 
-def ours(setting: Setting, port: int, _folder: Path) -> list[str]:
-    """Start the writer behind a bare server."""
-    return [
-        *(sys.executable, "-m", "tests.bench._writer_app", "--model", str(setting.model)),
-        *("--port", str(port), "--threads", str(setting.threads)),
-        *("--context", str(max(2_048, setting.slot_tokens))),
-    ]
+Peer = Callable[[Setting], AbstractContextManager[Running]]
+
+
+@contextmanager
+def ours(setting: Setting) -> Iterator[Running]:
+    """Run the service; every caller has a key of its own."""
+    options = (
+        f"context_tokens = {max(2_048, setting.slot_tokens)}",
+        f"slots = {SLOTS}",
+        f"threads = {setting.threads}",
+        'quantization = "none"',
+        "pinned = true",
+    )
+    callers = [f"caller{at}" for at in range(setting.slots + 1)]
+    settings = {
+        "ANSWERS__LONGEST_WAIT_S": str(ANSWER_WAIT_S),
+        "ANSWERS__PASSAGE_TOKENS": str(LAW_TOKENS),
+    }
+    model = Model("model", "gguf", setting.model, options)
+    with service([model], default="model", keys=callers, limits=ROOMY, **settings) as running:
+        asked = Asked(running.port, tuple(running.keys[caller] for caller in callers))
+        wait_until_it_answers(asked)
+        yield Running(OURS, asked, Server(running.port, running.pid), running)
+
+
+Command = Callable[[Setting, int, Path], list[str]]
 
 
 def llama_server(binary: str) -> Command:
@@ -93,56 +118,48 @@ def examples_server(script: str) -> Command:
     return command
 
 
-def peers_of(given: list[str]) -> list[Peer]:
+def peers_of(given: list[str]) -> dict[str, Peer]:
     """Return ours and the peers named as NAME=PATH, llama_cpp.server by its name alone."""
     kinds: dict[str, Callable[[str], Command]] = {
         "llama-server": llama_server,
         "examples-server": examples_server,
         "llama_cpp.server": lambda _path: llama_cpp_server,
     }
-    found = [Peer(OURS, ours, apart=True)]
+    found: dict[str, Peer] = {OURS: ours}
     for peer in given:
         name, _, path = peer.partition("=")
-        found.append(Peer(name, kinds[name](path)))
+        found[name] = partial(_foreign, name, kinds[name](path))
     return found
 
 
-@dataclass(frozen=True)
-class Running:
-    """A peer that answers."""
-
-    name: str
-    asked: Asked
-    server: Server
-
-
 @contextmanager
-def running(peer: Peer, setting: Setting) -> Iterator[Running]:
-    """Run a peer until the measurement is over."""
+def _foreign(name: str, command: Command, setting: Setting) -> Iterator[Running]:
     port = free_port()
+    asked = Asked(port)
     with tempfile.TemporaryDirectory() as folder:
-        command = peer.command(setting, port, Path(folder))
-        quiet = subprocess.DEVNULL
-        with subprocess.Popen(command, stdout=quiet, stderr=quiet) as process:
+        words, quiet = command(setting, port, Path(folder)), subprocess.DEVNULL
+        with subprocess.Popen(words, stdout=quiet, stderr=quiet) as process:
             try:
-                _wait(port, process)
-                yield Running(peer.name, Asked(port, peer.apart), Server(port, process.pid))
+                wait_until_it_answers(asked, process)
+                yield Running(name, asked, Server(port, process.pid))
             finally:
                 process.kill()
 
 
-def _wait(port: int, process: "subprocess.Popen[bytes]") -> None:
+def wait_until_it_answers(asked: Asked, process: "subprocess.Popen[bytes] | None" = None) -> None:
     """Wait until the model is loaded: an answer of one token comes."""
     give_up_s = time.monotonic() + START_TIMEOUT_S
-    body = json.dumps({"model": "model", "prompt": "a", "max_tokens": 1, "stream": True}).encode()
+    call = completion("a", 1)
+    headers = {"content-type": "application/json"}
+    headers |= {"x-api-key": asked.keys[0]} if asked.keys else {}
     request = urllib.request.Request(
-        f"http://127.0.0.1:{port}/v1/completions", body, {"content-type": "application/json"}
+        f"http://127.0.0.1:{asked.port}{call.path}", call.body, headers
     )
     while True:
         try:
             urllib.request.urlopen(request, timeout=60).read()  # noqa: S310
         except OSError:
-            if process.poll() is not None or time.monotonic() > give_up_s:
+            if (process and process.poll() is not None) or time.monotonic() > give_up_s:
                 raise
             time.sleep(0.2)
         else:

@@ -18,6 +18,7 @@ import httpx2
 
 from ai_core.keys import KeyRing, Scope
 from ai_core.knowledge.sample import build_sample
+from ai_core.limits import UNLIMITED, Limits
 from deploy.local.redis_server import RedisServer, free_port
 from shared.clock import SystemClock
 from shared.redis_link import RedisLink
@@ -50,6 +51,11 @@ class Service:
     keys: dict[str, str]
     folder: Path
 
+    @property
+    def port(self) -> int:
+        """Return where it listens."""
+        return int(self.url.rpartition(":")[2])
+
     def client(self, key: str = "one", *, timeout_s: float = 300.0) -> httpx2.AsyncClient:
         """Return a client that bears a key."""
         return httpx2.AsyncClient(
@@ -80,9 +86,14 @@ def _pss_mib(pid: int) -> float:
 
 @contextmanager
 def service(
-    models: Sequence[Model], *, default: str = "", keys: Sequence[str] = ("one", "two"), **more: str
+    models: Sequence[Model],
+    *,
+    default: str = "",
+    keys: Sequence[str] = ("one", "two"),
+    limits: Limits = UNLIMITED,
+    **more: str,
 ) -> Iterator[Service]:
-    """Run the service with `models`; `more` are settings without their prefix."""
+    """Run the service with `models`; `limits` are of each key, `more` settings without prefix."""
     with tempfile.TemporaryDirectory(prefix="neo-bench-") as named:
         folder = Path(named)
         build_sample(folder)
@@ -94,7 +105,7 @@ def service(
         redis.start()
         try:
             with _running(folder, redis.url, more) as (url, pid):
-                yield Service(url, pid, asyncio.run(_make_keys(redis.url, keys)), folder)
+                yield Service(url, pid, asyncio.run(_make_keys(redis.url, keys, limits)), folder)
         finally:
             redis.stop()
 
@@ -142,11 +153,14 @@ def _wait_until_ready(url: str, process: "subprocess.Popen[bytes]", log: Path) -
         time.sleep(0.05)
 
 
-async def _make_keys(redis_url: str, names: Sequence[str]) -> dict[str, str]:
+async def _make_keys(redis_url: str, names: Sequence[str], limits: Limits) -> dict[str, str]:
     link = RedisLink(redis_url)
     await link.open()
     ring = KeyRing(link, SystemClock())
     scopes = {"admin": Scope.ADMIN, **dict.fromkeys(names, Scope.INFERENCE)}
-    made = {name: (await ring.create(name, scope)).secret for name, scope in scopes.items()}
+    made = {
+        name: (await ring.create(name, scope, limits=limits)).secret
+        for name, scope in scopes.items()
+    }
     await link.close()
     return made

@@ -1,4 +1,4 @@
-"""Many clients of a server that streams /v1/completions, and what they saw."""
+"""Many clients of a server that streams its answers, and what they saw."""
 
 import asyncio
 import json
@@ -18,10 +18,14 @@ PROMPT_TOKENS = 200
 
 @dataclass
 class Seen:
-    """One answer: when it was asked for, and when each piece of it came (monotonic seconds)."""
+    """One answer: when it was asked for, and when each piece of it came (monotonic seconds).
+
+    `tokens` is how many it took, where the server was asked and told; else 0.
+    """
 
     began_s: float
     pieces_s: list[float] = field(default_factory=list)
+    tokens: int = 0
 
     @property
     def whole_s(self) -> float:
@@ -48,38 +52,60 @@ def letters(count: int, seed: object) -> str:
 
 @dataclass(frozen=True)
 class Asked:
-    """A server, and how it takes the beginning that all prompts share: apart, or in the prompt."""
+    """A server, and the keys its callers show: the first caller the first one, and so on."""
 
     port: int
-    apart: bool = False
+    keys: tuple[str, ...] = ()
+
+    def head(self, call: "Call", caller: int, length_bytes: int) -> bytes:
+        """Return the head of a request."""
+        key = f"x-api-key: {self.keys[caller % len(self.keys)]}\r\n" if self.keys else ""
+        return (
+            f"POST {call.path} HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n{key}"
+            f"content-type: application/json\r\ncontent-length: {length_bytes}\r\n\r\n"
+        ).encode()
 
 
-async def ask(server: Asked, prompt: str, *, new_tokens: int = NEW_TOKENS, owned: str = "") -> Seen:
-    """Read one answer to its end; `owned` is a beginning that all prompts share."""
-    body: dict[str, Any] = {
-        "model": "model",
-        "prompt": prompt if server.apart else owned + prompt,
-        "max_tokens": new_tokens,
-        "temperature": 0,
-        "stream": True,
-    }
-    if server.apart and owned:
-        body["owned"] = owned
+@dataclass(frozen=True)
+class Call:
+    """What is asked of a server; it is answered as a stream."""
+
+    path: str
+    asked: dict[str, Any]
+    new_tokens: int
+
+    @property
+    def body(self) -> bytes:
+        """Return it as sent."""
+        how = {"max_tokens": self.new_tokens, "temperature": 0, "stream": True}
+        return json.dumps(self.asked | how).encode()
+
+
+def completion(prompt: str, new_tokens: int = NEW_TOKENS, *, usage: bool = False) -> Call:
+    """Ask to go on with a text, and what that took."""
+    asked: dict[str, Any] = {"model": "model", "prompt": prompt}
+    if usage:
+        asked["stream_options"] = {"include_usage": True}
+    return Call("/v1/completions", asked, new_tokens)
+
+
+async def ask(server: Asked, call: Call, caller: int = 0) -> Seen:
+    """Read one answer to its end."""
     seen = Seen(time.monotonic())
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=2**20)
     try:
-        data = json.dumps(body).encode()
-        head = (
-            "POST /v1/completions HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n"
-            f"content-type: application/json\r\ncontent-length: {len(data)}\r\n\r\n"
-        )
-        writer.write(head.encode() + data)
+        data = call.body
+        writer.write(server.head(call, caller, len(data)) + data)
         status = await reader.readline()
         if b" 200 " not in status:
             raise RuntimeError(f"{status!r} {await reader.read(2_000)!r}")
         while line := await reader.readline():
+            if line.startswith(b'data: {"error"'):
+                raise RuntimeError(line.decode())
             if line.startswith(b"data: {"):
                 seen.pieces_s.append(time.monotonic())
+            if b'"usage":{' in line:
+                seen.tokens = json.loads(line[6:])["usage"]["completion_tokens"]
     finally:
         writer.close()
     if not seen.pieces_s:
@@ -87,10 +113,23 @@ async def ask(server: Asked, prompt: str, *, new_tokens: int = NEW_TOKENS, owned
     return seen
 
 
-async def ask_all(server: Asked, prompts: Sequence[str], **options: Any) -> list[Seen]:
-    """Ask all at once."""
-    asking = (ask(server, prompt, **options) for prompt in prompts)
-    return await asyncio.wait_for(asyncio.gather(*asking), TIMEOUT_S)
+def together(server: Asked, calls: Sequence[Call]) -> dict[str, float]:
+    """Ask all at once, each for a caller of its own; returns new tokens per second, and seconds."""
+
+    async def run() -> list[Seen]:
+        asking = (ask(server, call, caller) for caller, call in enumerate(calls))
+        return await asyncio.wait_for(asyncio.gather(*asking), TIMEOUT_S)
+
+    began_s = time.monotonic()
+    seen = asyncio.run(run())
+    passed_s = time.monotonic() - began_s
+    written = sum(one.tokens or call.new_tokens for one, call in zip(seen, calls, strict=True))
+    return {
+        "tokens_per_s": written / passed_s,
+        "p50_s": statistics.median(one.whole_s for one in seen),
+        "first_p50_s": statistics.median(one.first_s for one in seen),
+        "total_s": passed_s,
+    }
 
 
 def burst(
@@ -100,19 +139,10 @@ def burst(
     *,
     prompt_tokens: int = PROMPT_TOKENS,
     new_tokens: int = NEW_TOKENS,
-    owned: str = "",
 ) -> dict[str, float]:
-    """Ask `at_once` questions together; returns new tokens per second, and seconds."""
+    """Ask to go on with `at_once` texts together; see `together`."""
     prompts = [letters(prompt_tokens, (seed, at)) for at in range(at_once)]
-    began_s = time.monotonic()
-    seen = asyncio.run(ask_all(server, prompts, new_tokens=new_tokens, owned=owned))
-    passed_s = time.monotonic() - began_s
-    return {
-        "tokens_per_s": new_tokens * at_once / passed_s,
-        "p50_s": statistics.median(one.whole_s for one in seen),
-        "first_p50_s": statistics.median(one.first_s for one in seen),
-        "total_s": passed_s,
-    }
+    return together(server, [completion(prompt, new_tokens) for prompt in prompts])
 
 
 def interrupted(server: Asked, streams: int, long_tokens: int, seed: object) -> dict[str, float]:
@@ -120,10 +150,11 @@ def interrupted(server: Asked, streams: int, long_tokens: int, seed: object) -> 
 
     async def run() -> dict[str, float]:
         began_s = time.monotonic()
-        prompts = [letters(20, (seed, at)) for at in range(streams)]
-        writing = asyncio.gather(*(ask(server, prompt, new_tokens=128) for prompt in prompts))
+        calls = [completion(letters(20, (seed, at)), 128) for at in range(streams)]
+        asking = (ask(server, call, caller) for caller, call in enumerate(calls))
+        writing = asyncio.gather(*asking)
         await asyncio.sleep(2.0)
-        late = await ask(server, letters(long_tokens, (seed, "late")), new_tokens=16)
+        late = await ask(server, completion(letters(long_tokens, (seed, "late")), 16), streams)
         seen = await writing
         tokens = 128 * streams + 16
         return {

@@ -2,9 +2,11 @@
 
 Cycles: two models of which the budget holds one, clients that write with both, and an operator who
 loads and unloads them all the while; counted are answers, failures, and the memory of this process
-and its children before and after. Loading: the manager brings a model to memory, by turns with a
-bare `llama_cpp.Llama` in a process of its own. `--model` is the GGUF file; without one it is the
-project's own test model.
+and its children before and after. Switching: the manager lets one model go and brings the other to
+memory, by turns with a bare `llama_cpp.Llama` in a process of its own; once with the project's own
+test model (`--model` names another GGUF file), where starting a process is nearly all, and once
+with a 135 M shape. LoRAs: one token with the adapter after one without it, less one with it after
+one with it, on the 135 M shape in GGUF and in SafeTensors.
 """
 
 import asyncio
@@ -26,12 +28,15 @@ from ai_core.registry import CATALOGUE, Registry
 from ai_core.settings import ModelSettings
 from shared.clock import SystemClock
 from shared.errors import AppError
+from tests.bench._shapes import MODELS, SHAPES, model_file, write_adapter
 from tests.load.bench import command_line, show
-from tests.models.bleuet import bleuet
+from tests.models.bleuet import ROOT, bleuet
 
 CLIENTS = 4
 TOKENS = 16
-ROUNDS = 5
+ROUNDS = 7
+SWITCHES = 30
+SHAPE = "135M"
 PLENTY_BYTES = 1 << 50
 BARE = """
 import sys, time
@@ -123,16 +128,18 @@ def budget_for_one(folder: Path) -> int:
     return int(estimate_bytes(Registry.read(folder, (), "one").card("one")) * 1.5)
 
 
-async def loading(folder: Path, model: Path) -> tuple[float, float]:
-    """Return the seconds to bring a model to memory: through the manager, and bare."""
+async def switching(folder: Path, model: Path) -> tuple[float, float]:
+    """Return the seconds to bring a model to memory in another's place, and to load it bare."""
     ours, bare = [], []
     settings = ModelSettings(default="one", folder=folder, memory_bytes=PLENTY_BYTES)
     async with open_pool(settings, folder, (), open_engine, SystemClock()) as pool:
-        for _ in range(ROUNDS):
+        await pool.load("two")
+        for number in range(ROUNDS):
+            names = ("one", "two") if number % 2 else ("two", "one")
             began_s = time.monotonic()
-            await pool.load("one")
+            await pool.unload(names[0])
+            await pool.load(names[1])
             ours.append(time.monotonic() - began_s)
-            await pool.unload("one")
             began_s = time.monotonic()
             await asyncio.to_thread(
                 subprocess.run,
@@ -144,29 +151,88 @@ async def loading(folder: Path, model: Path) -> tuple[float, float]:
     return median(ours), median(bare)
 
 
+async def adapting(folder: Path, format: str, base: Path, adapter: Path) -> dict[str, float]:
+    """Return the milliseconds an adapter takes to load with its first token, and to switch to."""
+    entry = '[[model]]\nname = "{}"\nformat = "{}"\nsource = "{}"\n'
+    (folder / CATALOGUE).write_text(
+        entry.format("plain", format, base)
+        + "context_tokens = 256\nslots = 4\n"
+        + entry.format("adapted", "lora", adapter)
+        + 'base = "plain"\n'
+    )
+    settings = ModelSettings(default="plain", folder=folder, memory_bytes=PLENTY_BYTES)
+    async with open_pool(settings, folder, (), open_engine, SystemClock()) as pool:
+        await word_s(pool, "plain")
+        first_s = await word_s(pool, "adapted")
+        switches = []
+        for _ in range(SWITCHES):
+            await word_s(pool, "plain")
+            switched_s = await word_s(pool, "adapted")
+            switches.append(switched_s - await word_s(pool, "adapted"))
+    return {
+        f"{format}_adapter_load_ms": round(1e3 * first_s, 1),
+        f"{format}_adapter_switch_ms": round(1e3 * median(switches), 1),
+    }
+
+
+async def word_s(pool: ModelPool, name: str) -> float:
+    """Return how long a model takes for one token."""
+    began_s = time.monotonic()
+    async with pool.lease(pool.card(name)) as engine:
+        prompt = Prompt((), "?", (), "fr", raw="abcdefgh")
+        async with aclosing(engine.stream(prompt, Sampling(max_tokens=1))) as pieces:
+            async for _ in pieces:
+                pass
+    return time.monotonic() - began_s
+
+
 async def measure(model: Path, cycles: int) -> dict[str, object]:
-    """Run both parts."""
+    """Run all parts."""
+    shape = await asyncio.to_thread(model_file, SHAPE, "q8_0")
+    figures: dict[str, object] = {}
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        await asyncio.to_thread(catalogue, folder, model)
-        told = await cycle(folder, cycles)
-        ours_s, bare_s = await loading(folder, model)
-    return {
-        "cycles": told.cycles,
-        "answers": told.answers,
-        "failures": told.failures,
-        "memory_drift": round(told.drift, 4),
-        "load_s": round(ours_s, 3),
-        "bare_load_s": round(bare_s, 3),
-        "load_ratio": round(ours_s / bare_s, 3),
-    }
+        if cycles:
+            await asyncio.to_thread(catalogue, folder, model)
+            told = await cycle(folder, cycles)
+            figures |= {
+                "cycles": told.cycles,
+                "answers": told.answers,
+                "failures": told.failures,
+                "memory_drift": round(told.drift, 4),
+            }
+        for name, file in (("test_model", model), (SHAPE, shape)):
+            await asyncio.to_thread(catalogue, folder, file)
+            ours_s, bare_s = await switching(folder, file)
+            figures[f"{name}_switch_s"] = round(ours_s, 3)
+            figures[f"{name}_bare_load_s"] = round(bare_s, 3)
+            figures[f"{name}_switch_by_bare_load"] = round(ours_s / bare_s, 3)
+        figures |= await adapting(folder, "gguf", shape, await asyncio.to_thread(gguf_adapter))
+        tensors = await asyncio.to_thread(tensors_folder)
+        figures |= await adapting(folder, "safetensors", tensors / "safetensors", tensors / "lora")
+    return figures
+
+
+def gguf_adapter() -> Path:
+    """Return an adapter of the shape, made when it is not there yet."""
+    path = MODELS / SHAPE / "lora.gguf"
+    if not path.exists():
+        write_adapter(path, SHAPES[SHAPE], 0.02)
+    return path
+
+
+def tensors_folder() -> Path:
+    """Return the shape's folder, with SafeTensors and a peft LoRA in it."""
+    command = [sys.executable, "-m", "tests.models.shapes", SHAPE]
+    subprocess.run(command, cwd=ROOT, check=True, stdout=sys.stderr)
+    return MODELS / SHAPE
 
 
 def main() -> int:
     """Print what was measured."""
     parser = command_line(__doc__ or "")
     parser.add_argument("--model", type=Path, metavar="FILE.gguf")
-    parser.add_argument("--cycles", type=int, default=200)
+    parser.add_argument("--cycles", type=int, default=200, help="0 leaves them out")
     options = parser.parse_args()
     model = (options.model or bleuet().gguf).absolute()
     figures = asyncio.run(measure(model, options.cycles))

@@ -48,16 +48,26 @@ class Server:
     pid: int
 
     def cpu_s(self) -> float:
-        """Return the processor time it has used (proc(5), fields utime and stime)."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii").rpartition(")")[2]
-        user, system = fields.split()[11:13]
-        return (int(user) + int(system)) / TICKS_PER_S
+        """Return the processor time it and all it started have used, those that ended too."""
+        return _cpu_s(self.pid)
 
     def rss_mib(self) -> float:
         """Return the memory it holds."""
         status = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
         found = re.search(r"VmRSS:\s+(\d+) kB", status)
         return int(found[1]) / 1024 if found else 0.0
+
+
+def _cpu_s(pid: int) -> float:
+    """Add up utime, stime, cutime and cstime (proc(5)) of a process and of its living children."""
+    about = Path(f"/proc/{pid}")
+    try:
+        fields = (about / "stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        lists = [path.read_text(encoding="ascii") for path in about.glob("task/*/children")]
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0
+    children = (int(child) for listed in lists for child in listed.split())
+    return sum(map(int, fields[11:15])) / TICKS_PER_S + sum(map(_cpu_s, children))
 
 
 @contextmanager
