@@ -55,7 +55,7 @@ from ai_core.wording import Wording
 from shared.clock import Clock, SystemClock
 from shared.redis_link import RedisLink
 from shared.texts import Texts
-from shared.tracing import tracing_of
+from shared.tracer import tracing_of
 from shared.vitals import Vitals
 from shared.web import Edge, HttpMetrics, speak_errors
 

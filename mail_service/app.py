@@ -33,7 +33,7 @@ from shared.ai_client import AiClient
 from shared.clock import SystemClock
 from shared.postgres import Postgres, PostgresLost
 from shared.texts import Texts
-from shared.tracing import tracing_of
+from shared.tracer import tracing_of
 from shared.vault import Vault
 from shared.vitals import Vitals
 from shared.web import Edge, HttpMetrics, speak_errors

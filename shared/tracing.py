@@ -1,19 +1,15 @@
 """Following one question through the services, when an operator asks for it.
 
-Off, which is the default, nothing is wrapped, nothing is measured and what traces is not even
-imported: the paths that must be fast run as if this file did not exist. On, spans go to a collector
-by OTLP over HTTP, joined by W3C trace context (https://www.w3.org/TR/trace-context/) from nginx to
-the engine. Spans carry numbers and names of ours, never a text, an address or a person's id.
+What the services are given, and what it is while it is off, which is the default: nothing is
+wrapped, nothing is measured, and the paths that must be fast run as if this file did not exist.
+Spans carry numbers and names of ours, never a text, an address or a person's id.
 """
 
 from contextlib import AbstractContextManager, nullcontext
-from functools import lru_cache
 from typing import Any
 
 import httpx2
 from starlette.types import ASGIApp
-
-from shared.settings import TracingSettings, WrongSettings
 
 
 class Tracing:
@@ -36,20 +32,3 @@ class Tracing:
 
     async def flush(self) -> None:
         """Send what was noted and not sent yet."""
-
-
-@lru_cache
-def tracing_of(service: str, settings: TracingSettings) -> Tracing:
-    """Return the tracing of a service in this process: one, however often it is asked for.
-
-    Raises WrongSettings when traces are wanted and their packages are missing.
-    """
-    if not settings.url:
-        return Tracing()
-    try:
-        from shared.open_telemetry import OpenTelemetry  # only here: its packages may be absent
-    except ModuleNotFoundError as missing:
-        raise WrongSettings(
-            f"traces need the extra [tracing]: {missing.name} is missing"
-        ) from missing
-    return OpenTelemetry(service, settings)

@@ -19,7 +19,8 @@ from shared.errors import AppError, Unavailable
 from shared.postgres import Postgres
 from shared.redis_link import RedisLink
 from shared.texts import Texts
-from shared.tracing import Tracing, tracing_of
+from shared.tracer import tracing_of
+from shared.tracing import Tracing
 from shared.vault import Vault
 from shared.vitals import Vitals
 from shared.web import Edge, HttpMetrics, speak_errors

@@ -53,15 +53,24 @@ LIMITS = {
 one that wrote it (PostgreSQL 16, 27.4.3)."""
 
 
+DEBIAN = Path("/usr/lib/postgresql")
+
+
 def find_binaries() -> Path:
-    """Return the folder of Postgres 16's programs. Raises BackupFailed."""
-    for folder in (os.environ.get("BACKUP_POSTGRES_BINARIES"), "/usr/lib/postgresql/16/bin"):
+    """Return the folder of Postgres's programs, which must be of the server's major version.
+
+    As told, or 16, or that of `./neo run`, or the newest of Debian's. Raises BackupFailed.
+    """
+    for folder in (os.environ.get("BACKUP_POSTGRES_BINARIES"), f"{DEBIAN}/16/bin"):
         if folder and Path(folder, "pg_basebackup").exists():
             return Path(folder)
     try:
         return bundled_postgres()
     except PostgresNotStarted as error:
-        raise BackupFailed("the programs of Postgres 16 are needed: postgresql-16") from error
+        found = sorted(DEBIAN.glob("[1-9][0-9]/bin/pg_basebackup"))
+        if not found:
+            raise BackupFailed("Postgres's programs are needed: postgresql") from error
+        return found[-1].parent
 
 
 def connection(url: str) -> dict[str, str]:

@@ -62,7 +62,7 @@ def make_base(engine: Engine) -> None:
 
 
 def official_names(root: Path) -> dict[str, str]:
-    """Return the official images our files begin from: program → NAME:TAG.
+    """Return the official images our files name: program → [OWNER/]NAME:TAG.
 
     Raises StageFailed when two files want different tags of one.
     """
@@ -70,18 +70,24 @@ def official_names(root: Path) -> dict[str, str]:
     files = [*root.glob("docker-compose.*.yml"), *root.glob("deploy/*.Dockerfile")]
     for path in files:
         text = path.read_text(encoding="utf-8")
-        for name in re.findall(r"(?:_IMAGE:-|_IMAGE=)([a-z]+:[\w.-]+)\b", text):
-            program = name.partition(":")[0]
+        for name in re.findall(r"(?:_IMAGE:-|_IMAGE=)((?:[a-z]+/)?[a-z]+:[\w.-]+)\b", text):
+            program = name.partition(":")[0].rpartition("/")[2]
             if names.setdefault(program, name) != name:
                 raise StageFailed(f"{path.name} wants {name}, another file {names[program]}")
     return names
 
 
+def official_image(root: Path, program: str) -> str:
+    """Return the whole name of an official image."""
+    name = official_names(root)[program]
+    return f"docker.io/{name}" if "/" in name else f"docker.io/library/{name}"
+
+
 def make_standins(engine: Engine, root: Path) -> None:
     """Build what stands in for each official image."""
     for dockerfile in sorted(STANDINS.glob("*.Dockerfile")):
-        name = official_names(root)[dockerfile.stem]
-        engine.build(f"docker.io/library/{name}", dockerfile, STANDINS, {}, trusting=False)
+        image = official_image(root, dockerfile.stem)
+        engine.build(image, dockerfile, STANDINS, {}, trusting=False)
 
 
 def build_ours(engine: Engine, root: Path, service: str) -> Built:
@@ -116,5 +122,5 @@ def _build(
     place = root / "deploy" / f"{dockerfile}.Dockerfile"
     seconds = engine.build(f"localhost/{image}", place, root, arguments)
     size = engine.size_bytes(f"localhost/{image}")
-    base = engine.size_bytes(f"docker.io/library/{official_names(root)[over]}")
+    base = engine.size_bytes(official_image(root, over))
     return Built(image, size, size - base, seconds)

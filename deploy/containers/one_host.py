@@ -2,9 +2,9 @@
 
 import time
 
+from deploy.containers.mailbox import MAIL_SETTINGS, Letters
 from deploy.containers.stacks import (
     BOT_SETTINGS,
-    MAIL_SETTINGS,
     Figures,
     House,
     answered,
@@ -31,9 +31,10 @@ def run_one_host(house: House) -> Figures:
     house.engine.podman("network", "connect", "neo_front", "emulator")
     until(lambda: house.visitor.ask("ai-api", "/ready")[0] == 200, "ai_core ready on one host")
     key = new_key(house, "neo_ai-api_1")
+    letters = Letters(house)
 
     def works() -> bool:
-        return answered(house, key) and mails_listed(house) and bot_refuses_a_stranger(house)
+        return answered(house, key) and letters.listed() and bot_refuses_a_stranger(house)
 
     until(works, "three services behind one nginx")
     figures.ready_s = time.monotonic() - started
@@ -41,13 +42,6 @@ def run_one_host(house: House) -> Figures:
     parts = ("ai-api", "telegram-redis", "mail-postgres", "nginx")
     kill_each(house, figures, "all", parts, works, project="neo")
     return figures
-
-
-def mails_listed(house: House) -> bool:
-    """Tell whether the mailbox lists its mails through nginx."""
-    secret = house.tree / "deploy/secrets/mail/MAIL_SERVER__API_KEY"
-    headers = {"X-API-Key": secret.read_text(encoding="utf-8").strip()}
-    return house.visitor.ask("mail", "/api/v1/mails", headers=headers)[0] == 200
 
 
 def bot_refuses_a_stranger(house: House) -> bool:

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -30,21 +30,22 @@ BOT_SETTINGS = (
     f"TELEGRAM_BOT__TOKEN={EMULATOR_TOKEN}",
     "TELEGRAM_BOT__API_URL=http://emulator:8081",
 )
-MAIL_SETTINGS = (
-    "MAIL_ADDRESS=questions@neo.test",
-    *(f"MAIL_{name}=" for name in ("IMAP__HOST", "IMAP__USER", "SMTP__HOST", "SMTP__USER")),
-    *(f"MAIL_{name}__PASSWORD=none" for name in ("IMAP", "SMTP")),
-)
 OUTSIDE_THE_BOT = ("neo-ai_ai-api_1", "emulator")
 
 
 @dataclass
 class Figures:
-    """What a stack showed: seconds to its first answer, and to the next one after each kill."""
+    """What a stack showed: seconds to its first answer, and to the next one after each kill.
+
+    `models_s` are those from a model's addition to its first answer, `certificate_s` those from a
+    start without a certificate to the first real one.
+    """
 
     stack: str
     ready_s: float = 0.0
     back_s: dict[str, float] = field(default_factory=dict)
+    models_s: dict[str, float] = field(default_factory=dict)
+    certificate_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -55,14 +56,19 @@ class House:
     tree: Path
     visitor: Visitor
 
-    def compose(self, stack: str, *arguments: str) -> str:
-        """Run podman-compose on a stack's file."""
+    def compose(
+        self,
+        stack: str,
+        *arguments: str,
+        variables: Mapping[str, str] | None = None,
+    ) -> str:
+        """Run podman-compose on a stack's file, with `variables` over those of .env."""
         tool = Path(sys.executable).with_name("podman-compose")
         ports = {"HTTP_PORT": f"127.0.0.1:{HTTP_PORT}", "HTTPS_PORT": f"127.0.0.1:{HTTPS_PORT}"}
         ports["COMPOSE_PROFILES"] = ""  # --profile says which
         return call(
             [tool, "--file", f"docker-compose.{stack}.yml", *arguments],
-            {**self.engine.environment, **ports},
+            {**self.engine.environment, **ports, **(variables or {})},
             folder=self.tree,
         )
 
@@ -110,17 +116,25 @@ def until(works: Callable[[], bool], what: str) -> float:
     raise StageFailed(f"after {READY_TIMEOUT_S:.0f} s, still not: {what}")
 
 
-def run_ai(house: House) -> Figures:
-    """ai_core: a question through nginx over TLS is answered with its article."""
+def run_ai(house: House) -> tuple[Figures, str]:
+    """ai_core: a question through nginx over TLS is answered with its article.
+
+    Returns a key of it, too.
+    """
     figures = Figures("ai")
     house.init("ai")
     started = time.monotonic()
-    house.compose("ai", "up", "--detach", "--no-build")
+    ai_up(house)
     until(lambda: house.visitor.ask("ai-api", "/ready")[0] == 200, "ai_core ready behind nginx")
     figures.ready_s = time.monotonic() - started
     key = new_key(house)
     kill_each(house, figures, "ai", ("ai-api", "redis", "nginx"), lambda: answered(house, key))
-    return figures
+    return figures, key
+
+
+def ai_up(house: House) -> None:
+    """Bring ai_core's stack up."""
+    house.compose("ai", "up", "--detach", "--no-build")
 
 
 def new_key(house: House, container: str = "neo-ai_ai-api_1") -> str:
@@ -220,31 +234,6 @@ class Chat:
         return json.loads(
             self._house.engine.podman("exec", "emulator", "python", "-c", program, path, sent)
         )
-
-
-def run_mail(house: House, ai_key: str) -> Figures:
-    """The mailbox: its API answers through nginx; without a mailbox it says so and waits."""
-    figures = Figures("mail")
-    house.init(
-        "mail",
-        *MAIL_SETTINGS,
-        "MAIL_AI__URL=http://neo-ai_ai-api_1:8000",
-        f"MAIL_AI__API_KEY={ai_key}",
-    )
-    free_the_edge(house)
-    secret = (house.tree / "deploy/secrets/mail/MAIL_SERVER__API_KEY").read_text(encoding="utf-8")
-    headers = {"X-API-Key": secret.strip()}
-    started = time.monotonic()
-    house.compose("mail", "up", "--detach", "--no-build")
-
-    def listed() -> bool:
-        return house.visitor.ask("mail", "/api/v1/mails", headers=headers)[0] == 200
-
-    until(listed, "the mails listed through nginx")
-    figures.ready_s = time.monotonic() - started
-    parts = ("mail-service", "worker", "redis", "postgres", "nginx")
-    kill_each(house, figures, "mail", parts, listed)
-    return figures
 
 
 def free_the_edge(house: House) -> None:

@@ -14,6 +14,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--to", type=Path, required=True, help="folder of nginx.conf")
     parser.add_argument("--env", type=Path, help="file of NGINX_… variables over the defaults")
     parser.add_argument("--hosts", default=",".join(HOSTS), help=f"of {', '.join(HOSTS)}")
+    parser.add_argument("--systemd", action="store_true", help="log to systemd's journal")
     options = parser.parse_args(arguments)
     chosen = options.hosts.split(",")
     if not set(chosen) <= set(HOSTS):
@@ -23,7 +24,7 @@ def main(arguments: list[str]) -> int:
         variables |= read_variables(options.env)
     variables |= {name: value for name, value in os.environ.items() if name.startswith("NGINX_")}
     try:
-        render(options.to, variables, chosen)
+        render(options.to, variables, chosen, journal=options.systemd)
     except (MissingVariable, OSError) as reason:
         sys.stderr.write(f"neo: {reason}\n")
         return 1

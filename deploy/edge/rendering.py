@@ -9,6 +9,10 @@ SOURCE = Path(__file__).resolve().parents[2] / "nginx"
 EXAMPLE = SOURCE.parent / "deploy" / "env" / "nginx.env.example"
 HOSTS = ("ai-api", "telegram", "mail")
 """The templates of host names; `default` is always there."""
+LOG = "access_log /dev/stdout edge buffer=64k flush=1s;"
+JOURNAL = "access_log syslog:server=unix:/dev/log,nohostname,tag=nginx edge;"
+"""Where the log goes in a container, and under systemd: standard output is a socket there, which
+nginx cannot open (ENXIO), and the journal reads /dev/log."""
 VARIABLE = re.compile(r"\$\{(NGINX_[A-Z_]+)\}")
 
 
@@ -16,10 +20,17 @@ class MissingVariable(Exception):
     """A template names a variable nobody set."""
 
 
-def render(target: Path, variables: Mapping[str, str], hosts: Sequence[str] = HOSTS) -> None:
+def render(
+    target: Path,
+    variables: Mapping[str, str],
+    hosts: Sequence[str] = HOSTS,
+    *,
+    journal: bool = False,
+) -> None:
     """Write nginx.conf, snippets and the chosen hosts' conf.d into `target`.
 
-    Raises MissingVariable when a template names what `variables` lacks, and changes nothing then.
+    With `journal`, requests are logged to systemd's. Raises MissingVariable when a template names
+    what `variables` lacks, and changes nothing then.
     """
     written = {
         name: fill((SOURCE / "templates" / f"{name}.conf.template").read_text("utf-8"), variables)
@@ -27,7 +38,9 @@ def render(target: Path, variables: Mapping[str, str], hosts: Sequence[str] = HO
     }
     for folder in ("conf.d", "run", "certificates"):
         (target / folder).mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(SOURCE / "nginx.conf", target / "nginx.conf")
+    main = (SOURCE / "nginx.conf").read_text(encoding="utf-8")
+    main = main.replace(LOG, JOURNAL) if journal else main
+    (target / "nginx.conf").write_text(main, encoding="utf-8")
     shutil.copytree(SOURCE / "snippets", target / "snippets", dirs_exist_ok=True)
     for name, text in written.items():
         (target / "conf.d" / f"{name}.conf").write_text(text, encoding="utf-8")

@@ -39,15 +39,15 @@ def main(arguments: list[str], root: Path = ROOT) -> int:
         )
         for service in services:
             write_service(host, service)
+        write_nginx(host, services)
         if options.systemd:
             units = [path for each in services for path in write_units(root, each, options.python)]
             steps = _systemd_steps(root, units)
         else:
-            write_nginx(host, services)
             write_folders(host)
             write_backup(host)
             write_compose(host, options.service)
-            steps = [*_compose_steps(root), *write_watch(host, services[0].image)]
+            steps = [*_compose_steps(root), *write_watch(host, _image(root, services[0]))]
     except (CannotInit, OSError) as reason:
         sys.stderr.write(f"neo: {reason}\n")
         return 1
@@ -96,6 +96,12 @@ def _compose_steps(root: Path) -> list[str]:
         folders = root / "deploy"
         steps += [f"sudo chown {user}:{GROUP} {folders / name}" for name, user in FOLDERS.items()]
     return [*steps, "docker compose up -d --build"]
+
+
+def _image(root: Path, service: Service) -> str:
+    """Return the image of a service on this host."""
+    full = "AI_VARIANT=full" in (root / ".env").read_text(encoding="utf-8").splitlines()
+    return service.image.replace(":light", ":full") if full else service.image
 
 
 def _systemd_steps(root: Path, units: Sequence[Path]) -> list[str]:

@@ -60,11 +60,14 @@ def write_service(host: Host, service: Service) -> None:
 
 
 def write_nginx(host: Host, services: Sequence[Service]) -> None:
-    """Write the host names of the edge."""
-    names = [f"NGINX_{each.name.upper()}_HOST={each.host_name}.{host.domain}" for each in services]
-    head = "# Over the defaults of nginx.env.example, which lists every variable."
-    text = "\n".join((head, *names))
-    _write_settings(host, host.root / "deploy" / "env" / "nginx.env", text + "\n")
+    """Write the host names of the edge; without containers its services are on this machine."""
+    lines = ["# Over the defaults of nginx.env.example, which lists every variable."]
+    for each in services:
+        prefix = f"NGINX_{each.name.upper()}"
+        lines.append(f"{prefix}_HOST={each.host_name}.{host.domain}")
+        if not host.compose:
+            lines.append(f'{prefix}_SERVERS="server 127.0.0.1:{each.port};"')
+    _write_settings(host, host.root / "deploy" / "env" / "nginx.env", "\n".join(lines) + "\n")
 
 
 def write_folders(host: Host) -> None:

@@ -1,6 +1,7 @@
 #!/bin/sh
 # placeholder.sh FOLDER NAME…: gives each host name a self-signed certificate where it has none, so
-# that nginx starts before the first real one is issued. In the official image: an entry point.
+# that nginx starts before the first real one is issued. Its key has the mode ACME_MODE, 600 without:
+# openssl closes a key to the group, and nginx reads it as one of that.
 set -eu
 folder=$1
 shift
@@ -10,5 +11,6 @@ for name in "$@"; do
         openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 7 \
             -subj "/CN=$name" -addext "subjectAltName=DNS:$name" \
             -keyout "$folder/$name/privkey.pem" -out "$folder/$name/fullchain.pem" 2>/dev/null
+        chmod "${ACME_MODE:-600}" "$folder/$name/privkey.pem"
     fi
 done

@@ -229,3 +229,33 @@ def test_a_placeholder_never_replaces_a_certificate(server: NginxServer) -> None
     subprocess.run([ROOT / "nginx" / "start" / "placeholder.sh", place, NAME], check=True)
 
     assert (place / NAME / "fullchain.pem").read_bytes() == before
+
+
+def test_who_reads_keys_as_one_of_a_group_reads_the_placeholder_s_too(tmp_path: Path) -> None:
+    script = ROOT / "nginx" / "start" / "placeholder.sh"
+    for mode in ("600", "640"):
+        environment = {**os.environ, "ACME_MODE": mode}
+        subprocess.run([script, tmp_path / mode, NAME], check=True, env=environment)
+        key = tmp_path / mode / NAME / "privkey.pem"
+        assert f"{key.stat().st_mode & 0o777:o}" == mode
+
+
+def test_the_authority_is_not_asked_before_nginx_can_show_a_challenge(tmp_path: Path) -> None:
+    asked = tmp_path / "asked"
+    certbot = tmp_path / "certbot"
+    certbot.write_text(f"#!/bin/sh\ntouch {asked}\n")
+    certbot.chmod(0o755)
+    port = free_port()
+    environment = {
+        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+        "ACME_EDGE": f"127.0.0.1:{port}",
+        "ACME_CERTIFICATES": str(tmp_path),
+        "ACME_WEBROOT": str(tmp_path),
+        "ACME_ONCE": "1",
+    }
+    renew = [str(ROOT / "deploy" / "acme" / "renew.sh"), NAME]
+    with running(renew, tmp_path / "renew.log", environment):
+        time.sleep(1)
+        assert not asked.exists()
+        with socket.create_server(("127.0.0.1", port)):
+            wait_until(asked.exists, "the authority was not asked")

@@ -386,13 +386,43 @@ def test_a_host_s_stores_are_restored_where_its_variables_say(
         again.stop()
 
 
+def test_a_role_with_what_the_page_grants_it_makes_backups(
+    mailbox: Mailbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operating = (Path(__file__).resolve().parents[2] / "docs" / "operating.md").read_text()
+    role = re.search(r"CREATE ROLE telegram (LOGIN .*) PASSWORD ", operating)
+    grant = re.search(r"^(GRANT EXECUTE .*) TO telegram;$", operating, re.MULTILINE)
+    assert role
+    assert grant
+    mailbox.write(f"CREATE ROLE clerk {role[1]} PASSWORD 'of-the-clerk'")
+    mailbox.write("ALTER TABLE mails OWNER TO clerk")
+    address = f"postgresql://clerk:of-the-clerk@127.0.0.1:{mailbox.postgres.port}/postgres"
+    (tmp_path / "password").write_text("of the backups")
+    for name, value in {
+        "NAME": "mail",
+        "REPOSITORY": str(tmp_path / "repository"),
+        "PASSWORD_FILE": str(tmp_path / "password"),
+        "POSTGRES_URL": address,
+        "FOLDER": str(tmp_path / "work"),
+    }.items():
+        monkeypatch.setenv(f"BACKUP_{name}", value)
+
+    assert main([]) == 1
+    mailbox.write(f"{grant[1]} TO clerk")
+    assert main([]) == 0
+
+
 def test_the_example_environment_has_the_variables_that_are_read() -> None:
     root = Path(__file__).resolve().parents[2]
     example = (root / "deploy" / "env" / "backup.env.example").read_text()
     code = "".join(path.read_text() for path in (root / "deploy" / "backup").glob("*.py"))
     read = set(re.findall(r'"(BACKUP_[A-Z_]+)"', code)) - {"BACKUP_POSTGRES_BINARIES"}
 
-    assert set(re.findall(r"^(BACKUP_[A-Z_]+)=", example, re.MULTILINE)) == read
+    written = set(re.findall(r"^(BACKUP_[A-Z_]+)=", example, re.MULTILINE))
+    # A value may be given as the file that holds it.
+    assert {name.removesuffix("_FILE") for name in written} == {
+        name.removesuffix("_FILE") for name in read
+    }
 
 
 def test_a_store_that_cannot_start_is_said(mailbox: Mailbox) -> None:

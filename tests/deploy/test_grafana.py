@@ -1,12 +1,19 @@
 """The dashboards as Grafana reads them, their expressions on a live Prometheus.
 
-There is no Grafana among Debian's packages: how they look is not tested.
+There is no Grafana among Debian's packages: how they look is not tested. That Grafana knows each of
+their keys is: its makers generate a Python package from its schema, and what a dashboard says that
+the schema lacks is gone when it was read and written by that.
 """
 
 import json
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.cog.plugins import register_default_plugins
+from grafana_foundation_sdk.models.dashboard import Dashboard as Schema
 
 from deploy.grafana.__main__ import FOLDER, files
 from deploy.grafana.dashboards import ALL, OVERVIEW
@@ -15,6 +22,30 @@ from tests.deploy.promql import metrics_of
 from tests.deploy.test_prometheus import known_metrics
 from tests.deploy.watch_rig import Watched
 
+OF_PROMETHEUS = {"/annotations/list/textFormat", "/annotations/list/titleFormat"}
+"""Keys that Grafana's Prometheus source reads, and its schema leaves to the sources."""
+
+
+def unknown(dashboard: dict[str, Any]) -> set[str]:
+    """Return the places of a dashboard that Grafana's schema does not keep."""
+    register_default_plugins()
+    read_and_written = JSONEncoder(sort_keys=True).encode(Schema.from_json(dashboard))
+    return set(lost(dashboard, json.loads(read_and_written), ""))
+
+
+def lost(ours: Any, theirs: Any, place: str) -> Iterator[str]:
+    if isinstance(ours, dict):
+        for key, value in ours.items():
+            if not isinstance(theirs, dict) or key not in theirs:
+                yield f"{place}/{key}"
+            else:
+                yield from lost(value, theirs[key], f"{place}/{key}")
+    elif isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
+        for value, kept in zip(ours, theirs, strict=True):
+            yield from lost(value, kept, place)
+    elif ours != theirs:
+        yield f"{place}: {ours!r} became {theirs!r}"
+
 
 def panels(dashboard: dict[str, Any]) -> list[dict[str, Any]]:
     return [panel for panel in dashboard["panels"] if panel["type"] != "row"]
@@ -22,6 +53,24 @@ def panels(dashboard: dict[str, Any]) -> list[dict[str, Any]]:
 
 def test_the_files_are_what_the_code_draws() -> None:
     assert {path: path.read_text() for path in FOLDER.iterdir()} == files()
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.iterdir()), ids=lambda path: path.stem)
+def test_grafana_knows_every_key_of_a_dashboard(path: Path) -> None:
+    assert unknown(json.loads(path.read_text())) <= OF_PROMETHEUS
+
+
+def test_a_key_that_grafana_does_not_know_would_be_seen() -> None:
+    dashboard = OVERVIEW.document()
+    panel = panels(dashboard)[0]
+    panel["fieldConfig"]["defaults"]["units"] = "s"
+    panel["targets"][0]["legend"] = "all"
+    panel["options"]["colour"] = "red"
+    assert unknown(dashboard) - OF_PROMETHEUS == {
+        "/panels/fieldConfig/defaults/units",
+        "/panels/targets/legend",
+        "/panels/options/colour",
+    }
 
 
 @pytest.mark.parametrize("dashboard", ALL, ids=lambda dashboard: dashboard.uid)

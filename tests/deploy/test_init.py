@@ -199,6 +199,23 @@ def test_alertmanager_is_configured_from_alerts_env(
     assert stat.S_IMODE(written.stat().st_mode) == 0o440
 
 
+@pytest.mark.parametrize("variant", ["light", "full"])
+def test_a_host_that_cannot_render_it_is_told_how_its_image_does(
+    root: Path,
+    variant: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    init(root, "ai")
+    variables = (root / ".env").read_text().replace("AI_VARIANT=light", f"AI_VARIANT={variant}")
+    (root / ".env").write_text(variables)
+    (root / "deploy/env/alerts.env").write_text("ALERTS_WEBHOOK=http://127.0.0.1:9/\n")
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    assert init(root, "ai") == 0
+    told = capsys.readouterr().out
+    assert f"--entrypoint python neo-ai_core:{variant} -m deploy.alertmanager /dev/stdout" in told
+
+
 def test_the_folders_that_containers_write_are_theirs(root: Path) -> None:
     init(root, "mail")
     for name, user in writing.FOLDERS.items():
@@ -208,7 +225,9 @@ def test_the_folders_that_containers_write_are_theirs(root: Path) -> None:
 
 def test_the_image_of_a_service_is_the_one_that_compose_runs() -> None:
     for name, service in plan.SERVICES.items():
-        assert f"-{service.image}}}" in (ROOT / f"docker-compose.{name}.yml").read_text()
+        text = (ROOT / f"docker-compose.{name}.yml").read_text()
+        plain = text.replace("${AI_VARIANT:-light}", "light")
+        assert f"-{service.image}}}" in plain
 
 
 def test_what_is_to_be_filled_in_is_one_word_everywhere() -> None:

@@ -1,8 +1,10 @@
 import asyncio
 import json
 import re
+import shutil
 import socket
 import ssl
+import subprocess
 import tomllib
 from collections.abc import AsyncIterator, Iterator
 from http import HTTPStatus
@@ -32,6 +34,7 @@ from tests.loopback import served
 pytestmark = pytest.mark.needs("nginx")
 
 ROOT = Path(__file__).resolve().parents[2]
+NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
 ROOMY = {"NGINX_AI_RATE": "1000r/s", "NGINX_AI_BURST": "1000"}
 ENGLISH = {"Accept-Language": "en"}
 STRONG = re.compile(
@@ -486,6 +489,33 @@ def test_a_host_without_docker_writes_its_own_nginx_out(tmp_path: Path) -> None:
     written = (tmp_path / "etc" / "conf.d" / "mail.conf").read_text()
     assert "server_name courrier.example.org;" in written
     assert not (tmp_path / "etc" / "conf.d" / "ai-api.conf").exists()
+
+
+@pytest.mark.parametrize(("words", "status"), [([], 1), (["--systemd"], 0)])
+def test_where_standard_output_is_the_journal_s_socket_nginx_starts_as_written_for_it(
+    words: list[str], status: int, tmp_path: Path
+) -> None:
+    folder = tmp_path / "etc"
+    environment = tmp_path / "nginx.env"
+    environment.write_text(
+        f"NGINX_MAIL_HOST={NAMES['mail']}\nNGINX_MAIL_SERVERS='server [::1]:1;'\n"
+    )
+    write_out(["--to", str(folder), "--env", str(environment), "--hosts", "mail", *words])
+    placeholder = ROOT / "nginx" / "start" / "placeholder.sh"
+    subprocess.run([placeholder, folder / "certificates", NAMES["mail"]], check=True)
+
+    ours, journal = socket.socketpair()
+    with ours, journal:
+        told = subprocess.run(
+            [NGINX, "-t", "-p", f"{folder}/", "-c", f"{folder}/nginx.conf", "-e", "stderr"],
+            stdout=journal.fileno(),
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+
+    assert told.returncode == status, told.stderr
+    assert ("/dev/stdout" in told.stderr) == bool(status)
 
 
 def test_a_configuration_nginx_refuses_is_told_before_it_is_in_force(dead: EdgeRig) -> None:

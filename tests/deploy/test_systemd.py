@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.edge.rendering import read_variables
 from deploy.init.__main__ import main
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,6 +45,28 @@ def test_systemd_finds_nothing_wrong_with_a_unit(units: Path, name: str) -> None
     assert f"neo-{name}" not in told.stderr
 
 
+@pytest.mark.needs("nginx")
+@pytest.mark.parametrize(
+    "unit", ["systemd/neo-nginx.service", "backup/neo-backup.service", "backup/neo-backup.timer"]
+)
+def test_systemd_finds_nothing_wrong_with_what_stands_beside_the_services(
+    unit: str, tmp_path: Path
+) -> None:
+    for beside in (ROOT / "deploy" / unit).parent.glob("neo-*"):  # a timer is read with its service
+        (tmp_path / beside.name).write_text(beside.read_text().replace("/srv/neo", str(ROOT)))
+    told = analyze("verify", "--man=no", tmp_path / Path(unit).name)
+    assert told.returncode == 0, told.stderr
+    assert "neo-" not in told.stderr
+
+
+def test_the_backup_runs_where_the_code_is_put() -> None:
+    unit = (ROOT / "deploy" / "backup" / "neo-backup.service").read_text()
+    operating = (ROOT / "docs" / "operating.md").read_text()
+    folder = re.search(r"^WorkingDirectory=(\S+)$", unit, flags=re.MULTILINE)
+    assert folder
+    assert f"git clone <this repository> {folder[1]} " in operating
+
+
 def test_systemd_would_find_a_wrong_line(units: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken.service"
     good = (units / "neo-ai-serve.service").read_text()
@@ -78,3 +101,9 @@ def test_the_stores_are_looked_for_on_this_machine(units: Path, service: str) ->
 def test_the_client_address_is_the_one_nginx_of_this_machine_tells(units: Path) -> None:
     settings = (units.parents[1] / "env" / "ai_core.env").read_text()
     assert '\nAI_CORE_SERVER__TRUSTED_PROXIES=["127.0.0.1"]\n' in settings
+
+
+def test_nginx_of_this_machine_finds_the_service_here(units: Path) -> None:
+    variables = read_variables(units.parents[1] / "env" / "nginx.env")
+    assert variables["NGINX_AI_SERVERS"] == "server 127.0.0.1:8000;"
+    assert variables["NGINX_MAIL_SERVERS"] == "server 127.0.0.1:8002;"

@@ -27,7 +27,8 @@ from shared.ai_client import AiClient, AiUnavailable
 from shared.clock import SystemClock
 from shared.postgres import Postgres
 from shared.settings import TracingSettings, WrongSettings
-from shared.tracing import Tracing, tracing_of
+from shared.tracer import tracing_of
+from shared.tracing import Tracing
 from shared.vault import Vault, new_key_file
 from shared.web import Edge
 from tests.ai_core.conftest import House, Open
