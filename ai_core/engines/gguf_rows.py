@@ -27,6 +27,8 @@ _LEAST_FILLED = 5
 _TILE_ROWS = 16
 """How many rows the quickest kernels of llama.cpp take at a time."""
 _TRIES = 3
+_HOPELESS = 1.25
+"""A way that took so much more than another is not tried again."""
 _TRY_AGAIN_STEPS = 500
 _NEW = 0.3
 
@@ -79,8 +81,11 @@ class Grouping:
     def way(self, jobs: int, threads: int) -> Way:
         """Choose for a step of that many jobs."""
         ways = self._ways(jobs)
+        known = [self._took_s[key] for way in ways if (key := (jobs, threads, way)) in self._took_s]
         for way in ways:
-            if len(ways) > 1 and self._tries.get((jobs, threads, way), 0) < _TRIES:
+            key = jobs, threads, way
+            tries = self._tries.get(key, 0) if len(ways) > 1 else _TRIES
+            if not tries or (tries < _TRIES and self._took_s[key] < _HOPELESS * min(known)):
                 return way
         return min(ways, key=lambda way: self._took_s.get((jobs, threads, way), 0.0))
 

@@ -57,52 +57,40 @@ def busy_s() -> float:
 
     0 where the system does not tell.
     """
-    return _stat()[0]
-
-
-def _stat() -> tuple[float, int]:
-    """Return the seconds used on our cores, and how many threads want a core now (proc_stat(5))."""
     try:
         lines = Path("/proc/stat").read_text().splitlines()
     except OSError:
-        return 0.0, 1
+        return 0.0
     ours = {f"cpu{core}" for core in os.sched_getaffinity(0)}
-    ticks, running = 0, 1
+    ticks = 0
     for line in lines:
         name, *fields = line.split()
         if name in ours:
             counted = [int(field) for field in fields[:_COUNTED_FIELDS]]
             ticks += sum(counted) - sum(counted[at] for at in _IDLE_FIELDS)
-        elif name == "procs_running":
-            running = int(fields[0])
-    return ticks / _TICKS_PER_S, running
+    return ticks / _TICKS_PER_S
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Seconds since some start: on the clock, of our process's cores, of everyone's.
-
-    `running` is how many threads want a core at this moment, ours that looks among them.
-    """
+    """Seconds since some start: on the clock, of our process's cores, of everyone's."""
 
     wall_s: float
     ours_s: float
     all_s: float
-    running: int
 
 
 def usage() -> Usage:
     """Look at the clock and at who used the cores."""
-    all_s, running = _stat()
-    return Usage(time.monotonic(), time.process_time(), all_s, running)
+    return Usage(time.monotonic(), time.process_time(), busy_s())
 
 
 class Pace:
     """The number of threads to use; told after each step what the step took.
 
     `wall_s` and `ours_s` of `took` are the step's length and what our threads got of the cores.
-    A rise that is taken back within seconds makes the next one wait twice as long. Before the first
-    step, and after a rest, `wake` looks at what the others use and whether they still do.
+    A rise that is taken back within seconds makes the next one wait twice as long. After a rest,
+    `wake` looks whether others still use the cores that were given up.
     """
 
     def __init__(self, most: int, look: Callable[[], Usage] = usage) -> None:
@@ -117,13 +105,8 @@ class Pace:
 
     def wake(self) -> None:
         """Settle the number of threads before a step that follows a rest."""
-        if time.monotonic() - self._stepped_s <= _REST_S:
-            return
-        now = self._look()
-        if now.running > 1:
-            self._settle(now)
-        else:
-            self.threads, self._looked, self._hold_s = self._most, now, _LOOK_S
+        if self.threads < self._most and time.monotonic() - self._stepped_s > _REST_S:
+            self._settle(self._look())
 
     def took(self, wall_s: float, ours_s: float) -> None:
         """Take note of a step, and change `threads` when it should."""

@@ -1,4 +1,7 @@
 import os
+import time
+from functools import partial
+from operator import add
 
 import pytest
 
@@ -10,15 +13,14 @@ class Machine:
 
     def __init__(self) -> None:
         self.others = 0.0
-        self._now = Usage(0.0, 0.0, 0.0, 1)
+        self._now = Usage(0.0, 0.0, 0.0)
 
     def look(self) -> Usage:
         return self._now
 
     def rest(self, wall_s: float, *, others: float) -> None:
         now = self._now
-        used_s = now.all_s + others * wall_s
-        self._now = Usage(now.wall_s + wall_s, now.ours_s, used_s, 1 + round(self.others))
+        self._now = Usage(now.wall_s + wall_s, now.ours_s, now.all_s + others * wall_s)
 
     def step(self, pace: Pace, wall_s: float) -> None:
         ours = min(pace.threads, 2 - self.others / 2 if pace.threads == 2 else 1) * wall_s
@@ -26,7 +28,6 @@ class Machine:
             self._now.wall_s + wall_s,
             self._now.ours_s + ours,
             self._now.all_s + ours + self.others * wall_s,
-            1 + round(self.others),
         )
         pace.took(wall_s, ours)
 
@@ -92,16 +93,18 @@ def test_a_core_that_comes_and_goes_is_tried_ever_less(machine: Machine, pace: P
     assert len(falls) < 12
 
 
-def test_a_model_that_wakes_on_a_busy_machine_begins_with_few_threads(
-    machine: Machine, pace: Pace
+@pytest.mark.parametrize(("others", "threads"), [(1.0, 1), (0.1, 2)])
+def test_a_model_that_gave_up_a_core_looks_after_a_rest_whether_it_is_free(
+    machine: Machine, pace: Pace, monkeypatch: pytest.MonkeyPatch, others: float, threads: int
 ) -> None:
-    machine.others = 1.0
-    machine.rest(2.0, others=1.0)
+    until_given_up(machine, pace)
+    machine.rest(2.0, others=others)
+    monkeypatch.setattr(time, "monotonic", partial(add, 2.0, time.monotonic()))
     pace.wake()
-    assert pace.threads == 1
+    assert pace.threads == threads
 
 
-def test_a_model_that_wakes_when_others_have_just_ended_begins_with_all(
+def test_a_model_that_rested_while_others_worked_begins_with_all(
     machine: Machine, pace: Pace
 ) -> None:
     machine.rest(20.0, others=1.0)
