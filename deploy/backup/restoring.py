@@ -139,6 +139,9 @@ def _recover(folder: Path, to: datetime | None) -> dict[str, int]:
     (folder / "base").rename(data)
     settings = data / "postgresql.auto.conf"
     own_settings = settings.read_bytes()
+    conf = data / "postgresql.conf"
+    is_elsewhere = not conf.exists()  # Debian keeps it in /etc, and Postgres does not start without
+    conf.touch()
     (data / "recovery.signal").touch()
     sockets = Path(tempfile.mkdtemp(prefix="neo-restore-"))
     target = [f"recovery_target_time={to.isoformat()}"] if to else []
@@ -154,6 +157,8 @@ def _recover(folder: Path, to: datetime | None) -> dict[str, int]:
     finally:
         shutil.rmtree(sockets, ignore_errors=True)
         settings.write_bytes(own_settings)
+        if is_elsewhere:
+            conf.unlink()
     return rows
 
 

@@ -98,6 +98,20 @@ def test_a_backup_is_verified_by_starting_from_it(
     assert "starts: 1000 rows" in told
 
 
+def test_a_server_whose_settings_are_not_among_its_data_is_restored_too(
+    mailbox: Mailbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = mailbox.neo / "mail" / "postgres" / "data"
+    for name in ("postgresql.conf", "pg_hba.conf", "pg_ident.conf"):
+        (data / name).unlink()  # as on Debian, where they are in /etc/postgresql
+    assert mailbox.neo_backup() == 0
+    assert mailbox.neo_backup("verify") == 0
+    assert "starts: 1000 rows" in capsys.readouterr().out
+    mailbox.stop()
+    assert mailbox.neo_backup("restore") == 0
+    assert not (data / "postgresql.conf").exists()
+
+
 def test_a_server_that_allows_more_connections_than_ours_is_restored_too(
     mailbox: Mailbox, capsys: pytest.CaptureFixture[str]
 ) -> None:
