@@ -16,7 +16,7 @@ from ai_core.engines.gguf_context import Rows
 
 MOST_ROWS = 256
 _LEAST_ROWS = 32
-_STEP_S = 0.4
+_STEP_S = 0.25
 """How long a step may take, hence how long a reader may wait."""
 _PIECE_ROWS = 64
 """A prompt is not cut into less: fewer rows cost as much."""

@@ -55,10 +55,10 @@ def test_the_slots_of_a_step_follow_one_another_unless_they_are_to_stay_apart() 
 
 def test_a_slow_machine_reads_fewer_rows_a_step() -> None:
     budget = RowBudget()
-    budget.took(256, 2.0)
-    assert budget.rows == 48
+    budget.took(256, 1.0)
+    assert budget.rows == 64
     for _ in range(20):
-        budget.took(48, 0.05)
+        budget.took(64, 0.05)
     assert budget.rows == 256
 
 
