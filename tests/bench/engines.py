@@ -53,8 +53,6 @@ SHARED_NEW_TOKENS = 16
 LONG_TOKENS, STREAMS = 1_200, 8
 PLENTY_BYTES = 1 << 50
 QUIET_CORES = 0.25
-PAUSE_S = 0.75
-"""Between two servers' turns: ours counts its threads by what others used since it last looked."""
 _TRIES = 3
 
 Figures = dict[str, float]
@@ -79,8 +77,6 @@ def measured(server: Running, scene: Scene, seed: object) -> Figures:
     """Measure one turn of one server, again when the machine was busy with something else."""
     figures: Figures = {}
     for attempt in range(_TRIES):
-        burst(server.asked, 1, (seed, attempt, "before"), prompt_tokens=1, new_tokens=1)
-        time.sleep(PAUSE_S)
         all_s, server_s = busy_s(), server.server.cpu_s()
         began_s, ours_s = time.monotonic(), time.process_time()
         figures = scene(server, (seed, attempt))
