@@ -20,7 +20,7 @@ from ai_core.engines.gguf_choice import Choice
 from ai_core.engines.gguf_context import Context, Logits, Rows, is_wanted
 from ai_core.engines.gguf_model import Model, why_refused
 from ai_core.engines.gguf_pooling import Pooling
-from ai_core.engines.gguf_rows import MOST_ROWS, Grouping, RowBudget, RowPlan, plan_rows
+from ai_core.engines.gguf_rows import Grouping, RowBudget, RowPlan, most_rows, plan_rows
 from ai_core.engines.gguf_slots import Head, Slot, choose_slot, common, find_head, shareable
 from ai_core.engines.gguf_threads import Pace, cores
 from ai_core.engines.output import Output, most_new_tokens
@@ -35,7 +35,7 @@ from ai_core.engines.writer import (
 from ai_core.errors import ModelUnusable, Unsupported
 
 CONTEXT_TOKENS = 4_096
-_HOLD_S = 1.5
+_HOLD_S = 6.0
 
 
 @dataclass(slots=True)
@@ -87,7 +87,7 @@ class GgufWriter:
             model,
             slots=slots,
             tokens=context_tokens,
-            rows=MOST_ROWS + slots,
+            rows=most_rows(slots),
             threads=self._pace.threads,
         )
         self._threads = self._pace.threads
@@ -167,15 +167,16 @@ class GgufWriter:
         plan = plan_rows(
             {answer.slot.index: answer.unread() for answer in running},
             [len(slot.tokens) for slot in self._slots],
-            spare=[slot.index for slot in self._slots if self._is_spare(slot)],
-            budget=self._budget.rows,
+            room=[self._room(slot) for slot in self._slots],
+            budget=self._budget.rows(writing=any(answer.output.written for answer in running)),
             way=way,
+            attention=self._model.attention,
         )
         logits, ours_s = self._compute(plan.rows)
         if not reading:
             self._grouping.took(len(running), self._threads, way, ours_s)
-        for index in plan.filled:
-            self._context.forget(index, len(self._slots[index].tokens))
+        for index, tokens in plan.keep.items():
+            self._context.forget(index, tokens)
         if logits is None:
             return [self._failed(answer) for answer in running]
         return self._advance(running, plan, logits)
@@ -238,10 +239,10 @@ class GgufWriter:
         self._context.forget(slot.index)
         return False
 
-    def _is_spare(self, slot: Slot) -> bool:
-        """Tell whether a slot can take a row that it forgets again."""
+    def _room(self, slot: Slot) -> int:
+        """Return how many rows a slot can take and forget again."""
         forgets = self._model.forgets_in_parts or not slot.taken
-        return forgets and len(slot.tokens) < self.facts.context_tokens
+        return self.facts.context_tokens - len(slot.tokens) if forgets else 0
 
     def _next_group(self) -> list[Answer]:
         """Return the jobs of the next step, first come first.
@@ -268,7 +269,7 @@ class GgufWriter:
         logits = self._context.compute(rows)
         wall_s, ours_s = time.monotonic() - began_s, time.process_time() - used_s
         self._pace.took(wall_s, ours_s)
-        self._budget.took(sum(len(chunk.tokens) for chunk in rows), ours_s / self._threads)
+        self._budget.took(sum(map(len, rows)), ours_s / self._threads)
         return logits, ours_s
 
     def _advance(self, running: Sequence[Answer], plan: RowPlan, logits: Logits) -> list[Wrote]:

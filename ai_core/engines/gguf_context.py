@@ -17,19 +17,26 @@ from ai_core.engines.gguf_model import Model, why_refused
 from ai_core.errors import NoMemory
 
 Logits = npt.NDArray[np.float32]
+_ANY_TOKEN = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
     """Tokens of one slot to compute in a step, from position `at` on.
 
-    `wanted` asks for what comes after the last of them.
+    `wanted` asks for what comes after the last of them. As many rows as `added` come behind, which
+    the slot is to forget.
     """
 
     slot: int
     tokens: Sequence[int]
     at: int
     wanted: bool
+    added: int = 0
+
+    def __len__(self) -> int:
+        """Return how many rows they are."""
+        return len(self.tokens) + self.added
 
 
 def is_wanted(rows: Rows) -> bool:
@@ -136,12 +143,15 @@ class BatchRoom:
         """
         end = 0
         for chunk in chunks:
-            start, end = end, end + len(chunk.tokens)
-            self._tokens[start:end] = chunk.tokens
+            start, end = end, end + len(chunk)
+            own = start + len(chunk.tokens)
+            self._tokens[start:own] = chunk.tokens
+            self._tokens[own:end] = _ANY_TOKEN
             self._at[start:end] = np.arange(chunk.at, chunk.at + end - start)
             self._slots[start:end] = chunk.slot
             self._wanted[start:end] = every
-            self._wanted[end - 1] = every or chunk.wanted
+            if chunk.wanted:
+                self._wanted[own - 1] = True
         self.batch.n_tokens = end
         return sum(chunk.wanted for chunk in chunks)
 

@@ -103,6 +103,13 @@ class Model:
         values = int(self.about(f"{kind}.attention.value_length") or width)
         return 2 * layers * shared_heads * (keys + values)
 
+    @property
+    def attention(self) -> float:
+        """Return what a row multiplies for each token it looks at, by that with the weights."""
+        width = int(lib.llama_model_n_embd(self.handle))
+        weights = int(lib.llama_model_n_params(self.handle)) - self.vocabulary.size * width
+        return 2 * int(lib.llama_model_n_layer(self.handle)) * width / max(weights, 1)
+
     def close(self) -> None:
         """Give the memory back; adapters go with the model."""
         if self.handle:

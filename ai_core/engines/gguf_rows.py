@@ -4,28 +4,38 @@ llama.cpp reads the weights once for slots whose numbers follow one another in t
 more at every break. Its kernels are quick for one row and for sixteen, and slow between (Q8_0 with
 one thread: 7 ms for one row, 30 for two, 86 for fifteen, 62 for sixteen), so few may be quicker
 apart, and many with rows added that are thrown away; which is quicker here is measured as
-we go.
+we go. Its attention takes 64 rows of a slot at a time in a third of the time they take one by one.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from itertools import pairwise
 
 from ai_core.engines.gguf_context import Rows
 
-MOST_ROWS = 256
+_MOST_ROWS = 512
 _LEAST_ROWS = 32
+_FIRST_ROWS = 64
+"""In a step of a model whose speed is not known yet."""
 _STEP_S = 0.25
-"""How long a step may take, hence how long a reader may wait."""
+"""How long a step may take while answers are written, hence how long they may pause."""
+_READING_STEP_S = 0.5
+"""How long a step may take that only reads: many rows at once are read quicker."""
 _PIECE_ROWS = 64
 """A prompt is not cut into less: fewer rows cost as much."""
+_REST = 0.25
+"""What is left of a prompt goes along beyond the bound, up to this share of it."""
 _WIDEST_GAP = 4
-_FILLER = 0
 _MOST_APART = 8
 _LEAST_FILLED = 5
 _TILE_ROWS = 16
 """How many rows the quickest kernels of llama.cpp take at a time."""
+_FULL_ROWS = 64  # GGML_FA_TILE_Q in llama.cpp
+_ATTENTION_PRICE = 5.4
+"""What a multiplication of attention takes by one with the weights; measured at 135 M, Q8_0."""
+_FULL_ATTENTION_PRICE = 1.8
+"""The same, 64 rows or more of a slot at a time."""
 _TRIES = 3
 _HOPELESS = 1.25
 """A way that took so much more than another is not tried again."""
@@ -34,15 +44,21 @@ _NEW = 0.3
 
 
 class RowBudget:
-    """How many rows a step may have, so that it takes no longer than a reader may wait.
+    """How many rows a step may have, so that it takes no longer than people may wait.
 
     Speed is what the last steps with a good number of rows measured, in time on the cores: when
     others take them, smaller steps would only make it worse.
     """
 
     def __init__(self) -> None:
-        self.rows = MOST_ROWS
         self._rows_per_s = 0.0
+
+    def rows(self, *, writing: bool) -> int:
+        """Return the bound of the next step; `writing` when an answer goes on in it."""
+        if not self._rows_per_s:
+            return _FIRST_ROWS
+        fit = int(self._rows_per_s * (_STEP_S if writing else _READING_STEP_S)) // 16 * 16
+        return max(_LEAST_ROWS, min(_MOST_ROWS, fit))
 
     def took(self, rows: int, core_s: float) -> None:
         """Take note of a step."""
@@ -51,8 +67,11 @@ class RowBudget:
         speed = rows / core_s
         known = self._rows_per_s
         self._rows_per_s = speed if not known else known + _NEW * (speed - known)
-        fit = int(self._rows_per_s * _STEP_S) // 16 * 16
-        self.rows = max(_LEAST_ROWS, min(MOST_ROWS, fit))
+
+
+def most_rows(slots: int) -> int:
+    """Return the rows that the largest step of so many slots has."""
+    return int(_MOST_ROWS * (1 + _REST)) + slots
 
 
 class Way(Enum):
@@ -116,56 +135,86 @@ def whole_tiles(rows: int) -> int:
 
 @dataclass(slots=True)
 class RowPlan:
-    """The rows of a step, how many each slot takes of its own, and the slots merely filled in."""
+    """The rows of a step, and how many of their own tokens each slot takes.
+
+    `keep` has the slots that have rows added to be thrown away, and how many tokens they hold
+    without them.
+    """
 
     rows: list[Rows] = field(default_factory=list)
     taken: dict[int, int] = field(default_factory=dict)
-    filled: list[int] = field(default_factory=list)
+    keep: dict[int, int] = field(default_factory=dict)
 
 
 def plan_rows(
     unread: Mapping[int, Sequence[int]],
     held: Sequence[int],
     *,
-    spare: Collection[int],
+    room: Sequence[int],
     budget: int,
     way: Way,
+    attention: float,
 ) -> RowPlan:
     """Lay out a step.
 
     `unread` has the tokens each running slot is to compute, first come first; `held` how many
-    tokens every slot holds; `spare` are those that can take a row and forget it again.
+    tokens every slot holds, `room` how many more it can take and forget again. `attention` is
+    what a row multiplies for each token it looks at, by what it multiplies with the weights.
     """
     taken = _share(unread, budget)
+    added = _added(taken, held, room, attention)
     rows = [
-        Rows(index, unread[index][:count], held[index], wanted=count == len(unread[index]))
+        Rows(index, unread[index][:count], held[index], count == len(unread[index]), added[index])
         for index, count in sorted(taken.items(), reverse=way is Way.APART)
     ]
     empty = _around(rows, len(held)) if way is Way.FILLED else _gaps(rows)
-    filled = [index for index in empty if index in spare and way is not Way.APART]
-    rows += [Rows(index, (_FILLER,), held[index], wanted=False) for index in filled]
+    filled = [index for index in empty if room[index] and way is not Way.APART]
+    rows += [Rows(index, (), held[index], wanted=False, added=1) for index in filled]
     if filled:
         rows.sort(key=lambda chunk: chunk.slot)
-    return RowPlan(rows, taken, filled)
+    keep = {chunk.slot: chunk.at + len(chunk.tokens) for chunk in rows if chunk.added}
+    return RowPlan(rows, taken, keep)
 
 
 def _share(unread: Mapping[int, Sequence[int]], budget: int) -> dict[int, int]:
     """Give whoever writes one row, and the rest of the budget to prompts in the order they came.
 
     A prompt gets a good piece or nothing: a row of it beside others' would cost a reading of the
-    weights and bring it no nearer to its end.
+    weights and bring it no nearer to its end. Nor is little left of it for another step.
     """
     writers = sum(len(tokens) == 1 for tokens in unread.values())
     left = max(0, budget - writers)
     least = min(_PIECE_ROWS, left)
     taken = {}
     for index, tokens in unread.items():
-        count = 1 if len(tokens) == 1 else min(len(tokens), left)
-        if not count or (count < len(tokens) and count < least):
-            continue
-        taken[index] = count
-        left -= count if len(tokens) > 1 else 0
+        if len(tokens) == 1:
+            taken[index] = 1
+        elif left > 0 and left >= min(len(tokens), least):
+            whole = len(tokens) <= left + int(budget * _REST)
+            taken[index] = len(tokens) if whole else left
+            left -= taken[index]
     return taken
+
+
+def _added(
+    taken: Mapping[int, int], held: Sequence[int], room: Sequence[int], attention: float
+) -> dict[int, int]:
+    """Return the rows added to each slot's, so that short pieces of prompts are computed quicker.
+
+    Pieces of unequal length are computed one after the other, so the shorter ones are made as long
+    as the longest; all are made full where attention makes that worth it. llama.cpp takes one row
+    of each slot first when some have no more.
+    """
+    short = {index: count for index, count in taken.items() if 1 < count < _FULL_ROWS}
+    target = max(short.values(), default=0)
+    seen = max((attention * held[index] for index in short), default=0.0)
+    alone = target * (1 + _ATTENTION_PRICE * seen)
+    if alone > _FULL_ROWS * (1 + _FULL_ATTENTION_PRICE * seen):
+        target = _FULL_ROWS + (1 in taken.values())
+    return {
+        index: target - count if count < target <= min(2 * count, room[index]) else 0
+        for index, count in taken.items()
+    }
 
 
 def _gaps(rows: Sequence[Rows]) -> list[int]:

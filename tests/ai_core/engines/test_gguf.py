@@ -112,11 +112,11 @@ def test_jobs_join_and_leave_between_any_two_steps(opened: GgufWriter) -> None:
     assert [read[job.id] for job in asking] == alone
 
 
-def test_a_prompt_longer_than_a_step_is_read_in_pieces(opened: GgufWriter) -> None:
-    long = asked(opened, "x" * 400)
-    assert opened.admit(Job(1, long, SAMPLING))
-    assert opened.step() == []
-    assert finish(opened)[1].tokens == 12
+def test_a_prompt_longer_than_a_step_is_read_in_pieces(writer: GgufWriter) -> None:
+    long = asked(writer, "x" * 400)
+    assert writer.admit(Job(1, long, SAMPLING))
+    assert writer.step() == []
+    assert finish(writer)[1].tokens == 12
 
 
 def order_of_pieces(writer: GgufWriter, asking: Sequence[Job]) -> list[int]:

@@ -1,8 +1,10 @@
-from collections.abc import Collection
+from collections.abc import Sequence
 
 import pytest
 
 from ai_core.engines.gguf_rows import Grouping, RowBudget, RowPlan, Way, plan_rows
+
+ATTENTION_135M = 0.000325
 
 
 def planned(
@@ -10,10 +12,13 @@ def planned(
     *,
     budget: int = 256,
     way: Way = Way.TOGETHER,
-    spare: Collection[int] = range(16),
+    room: Sequence[int] = (100,) * 16,
+    held: int = 10,
 ) -> RowPlan:
     tokens = {index: [1] * count for index, count in unread.items()}
-    return plan_rows(tokens, [10] * 16, spare=spare, budget=budget, way=way)
+    return plan_rows(
+        tokens, [held] * 16, room=room, budget=budget, way=way, attention=ATTENTION_135M
+    )
 
 
 def test_those_who_write_have_their_row_before_a_long_prompt_has_the_rest() -> None:
@@ -22,10 +27,10 @@ def test_those_who_write_have_their_row_before_a_long_prompt_has_the_rest() -> N
     assert [chunk.slot for chunk in plan.rows if chunk.wanted] == [0, 1]
 
 
-def test_a_step_never_has_more_rows_than_its_budget() -> None:
-    plan = planned(dict.fromkeys(range(16), 40), budget=128)
-    assert sum(plan.taken.values()) <= 128
-    assert min(plan.taken.values()) >= 1
+def test_a_step_has_no_more_rows_than_its_budget_but_for_the_rest_of_a_prompt() -> None:
+    assert planned(dict.fromkeys(range(16), 40), budget=128).taken == {0: 40, 1: 40, 2: 40}
+    assert planned({0: 150, 1: 40}, budget=128).taken == {0: 150}
+    assert planned({0: 161, 1: 40}, budget=128).taken == {0: 128}
 
 
 def test_a_prompt_is_not_cut_into_small_pieces() -> None:
@@ -33,18 +38,32 @@ def test_a_prompt_is_not_cut_into_small_pieces() -> None:
     assert plan.taken == {0: 200}
 
 
+def test_short_prompts_are_read_as_one_block() -> None:
+    plan = planned({0: 30, 1: 24, 2: 10})
+    assert [len(chunk) for chunk in plan.rows] == [30, 30, 10]
+    assert plan.keep == {1: 34}
+    assert [chunk.wanted for chunk in plan.rows] == [True, True, True]
+
+
+def test_short_prompts_after_a_long_beginning_have_rows_added_for_the_attention() -> None:
+    assert [len(chunk) for chunk in planned({0: 60, 1: 40}, held=1_200).rows] == [64, 64]
+    assert [len(chunk) for chunk in planned({0: 60, 1: 1}, held=1_200).rows] == [65, 1]
+    assert [len(chunk) for chunk in planned({0: 30}, held=1_200).rows] == [30]
+    assert [len(chunk) for chunk in planned({0: 60}, held=1_200, room=(63,) * 16).rows] == [60]
+
+
 def test_a_short_gap_between_slots_is_filled_and_a_long_one_is_not() -> None:
-    assert planned({0: 1, 2: 1}).filled == [1]
-    assert planned({0: 1, 9: 1}).filled == []
-    assert planned({0: 1, 2: 1}, way=Way.APART).filled == []
-    assert planned({0: 1, 2: 1}, spare=()).filled == []
+    assert planned({0: 1, 2: 1}).keep == {1: 10}
+    assert planned({0: 1, 9: 1}).keep == {}
+    assert planned({0: 1, 2: 1}, way=Way.APART).keep == {}
+    assert planned({0: 1, 2: 1}, room=(0,) * 16).keep == {}
 
 
 def test_many_rows_are_filled_up_to_what_the_quickest_kernels_take() -> None:
     plan = planned(dict.fromkeys([*range(3), *range(5, 15)], 1), way=Way.FILLED)
-    assert plan.filled == [3, 4, 15]
+    assert sorted(plan.keep) == [3, 4, 15]
     assert [chunk.slot for chunk in plan.rows] == list(range(16))
-    assert planned({0: 1, 2: 1}, way=Way.FILLED, spare=[1]).filled == [1]
+    assert planned({0: 1, 2: 1}, way=Way.FILLED, room=(0, 1, *[0] * 14)).keep == {1: 10}
 
 
 def test_the_slots_of_a_step_follow_one_another_unless_they_are_to_stay_apart() -> None:
@@ -55,11 +74,14 @@ def test_the_slots_of_a_step_follow_one_another_unless_they_are_to_stay_apart() 
 
 def test_a_slow_machine_reads_fewer_rows_a_step() -> None:
     budget = RowBudget()
+    assert budget.rows(writing=False) == 64
     budget.took(256, 1.0)
-    assert budget.rows == 64
-    for _ in range(20):
-        budget.took(64, 0.05)
-    assert budget.rows == 256
+    assert budget.rows(writing=True) == 64
+    assert budget.rows(writing=False) == 128
+    for _ in range(40):
+        budget.took(64, 0.049)
+    assert budget.rows(writing=True) == 320
+    assert budget.rows(writing=False) == 512
 
 
 @pytest.mark.parametrize(

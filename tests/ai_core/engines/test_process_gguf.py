@@ -26,7 +26,9 @@ CHAT = (
     "{% endfor %}[assistant]"
 )
 GREEDY = Sampling(max_tokens=40)
-ASKED = [f"combien de jours de repos pour {n} heures de travail" for n in range(12)]
+ASKED = [f"repos pour {n} heures" for n in range(12)]
+"""Prompts of less than 64 tokens: llama.cpp rounds otherwise from there on (by 1 % of the spread of
+the logits), and random weights make near ties."""
 
 
 @dataclass(frozen=True)
