@@ -53,6 +53,7 @@ class Draft:
 
     text: list[str] = field(default_factory=list)
     prompt_tokens: int = 0
+    reused_tokens: int = 0
     completion_tokens: int = 0
     citations: list[Citation] = field(default_factory=list)
     logprobs: list[WrittenToken] | None = None
@@ -64,6 +65,7 @@ class Draft:
     def take(self, piece: Piece) -> None:
         """Count what a piece took."""
         self.prompt_tokens += piece.prompt_tokens
+        self.reused_tokens += piece.reused_tokens
         self.completion_tokens += piece.tokens
         self.finish_reason = piece.end or self.finish_reason
         if self.logprobs is not None:
@@ -291,6 +293,7 @@ class Answerer:
         self._metrics.whole.labels(model).observe(elapsed_s)
         self._metrics.answers.labels(model, draft.end).inc()
         self._metrics.read.labels(model).inc(draft.prompt_tokens)
+        self._metrics.reused.labels(model).inc(draft.reused_tokens)
         self._metrics.written.labels(model).inc(draft.completion_tokens)
         if draft.abstained:
             self._metrics.abstentions.labels(draft.abstained.reason).inc()

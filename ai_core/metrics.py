@@ -43,6 +43,12 @@ class AnswerMetrics:
         self.read = Counter(
             "prompt_tokens", "Tokens of prompts read.", ["model"], registry=registry
         )
+        self.reused = Counter(
+            "prompt_tokens_reused",
+            "Tokens of prompts that the model had read before: the operator's rules and the law.",
+            ["model"],
+            registry=registry,
+        )
         self.written = Counter(
             "generation_tokens", "Tokens of answers written.", ["model"], registry=registry
         )

@@ -161,19 +161,19 @@ class GgufWriter:
         running = who_computes(self._next_group(), time.monotonic())
         if not running:
             return []
-        reading = any(not answer.output.written for answer in running)
+        writers = sum(answer.output.written > 0 for answer in running)
         self._pace.wake()
         way = self._grouping.way(len(running), self._pace.threads)
         plan = plan_rows(
             {answer.slot.index: answer.unread() for answer in running},
             [len(slot.tokens) for slot in self._slots],
             room=[self._room(slot) for slot in self._slots],
-            budget=self._budget.rows(writing=any(answer.output.written for answer in running)),
+            budget=self._budget.rows(writers),
             way=way,
             attention=self._model.attention,
         )
         logits, ours_s = self._compute(plan.rows)
-        if not reading:
+        if writers == len(running):
             self._grouping.took(len(running), self._threads, way, ours_s)
         for index, tokens in plan.keep.items():
             self._context.forget(index, tokens)

@@ -15,15 +15,13 @@ from itertools import pairwise
 from ai_core.engines.gguf_context import Rows
 
 _MOST_ROWS = 512
-_LEAST_ROWS = 32
-_FIRST_ROWS = 64
-"""In a step of a model whose speed is not known yet."""
+_LEAST_ROWS = 64
+"""Of prompts in a step, even when they take longer: fewer take up to twice the time a row. A prompt
+is not cut into less."""
 _STEP_S = 0.25
 """How long a step may take while answers are written, hence how long they may pause."""
 _READING_STEP_S = 0.5
 """How long a step may take that only reads: many rows at once are read quicker."""
-_PIECE_ROWS = 64
-"""A prompt is not cut into less: fewer rows cost as much."""
 _REST = 0.25
 """What is left of a prompt goes along beyond the bound, up to this share of it."""
 _WIDEST_GAP = 4
@@ -44,7 +42,7 @@ _NEW = 0.3
 
 
 class RowBudget:
-    """How many rows a step may have, so that it takes no longer than people may wait.
+    """How many rows of prompts a step may have, so that it takes no longer than people may wait.
 
     Speed is what the last steps with a good number of rows measured, in time on the cores: when
     others take them, smaller steps would only make it worse.
@@ -53,11 +51,10 @@ class RowBudget:
     def __init__(self) -> None:
         self._rows_per_s = 0.0
 
-    def rows(self, *, writing: bool) -> int:
-        """Return the bound of the next step; `writing` when an answer goes on in it."""
-        if not self._rows_per_s:
-            return _FIRST_ROWS
-        fit = int(self._rows_per_s * (_STEP_S if writing else _READING_STEP_S)) // 16 * 16
+    def rows(self, writers: int) -> int:
+        """Return the bound of a step in which so many answers go on."""
+        step_s = _STEP_S if writers else _READING_STEP_S
+        fit = int(self._rows_per_s * step_s - writers) // 16 * 16
         return max(_LEAST_ROWS, min(_MOST_ROWS, fit))
 
     def took(self, rows: int, core_s: float) -> None:
@@ -158,8 +155,9 @@ def plan_rows(
     """Lay out a step.
 
     `unread` has the tokens each running slot is to compute, first come first; `held` how many
-    tokens every slot holds, `room` how many more it can take and forget again. `attention` is
-    what a row multiplies for each token it looks at, by what it multiplies with the weights.
+    tokens every slot holds, `room` how many more it can take and forget again; `budget` how many
+    tokens of prompts the step may have. `attention` is what a row multiplies for each token it
+    looks at, by what it multiplies with the weights.
     """
     taken = _share(unread, budget)
     added = _added(taken, held, room, attention)
@@ -177,19 +175,16 @@ def plan_rows(
 
 
 def _share(unread: Mapping[int, Sequence[int]], budget: int) -> dict[int, int]:
-    """Give whoever writes one row, and the rest of the budget to prompts in the order they came.
+    """Give whoever writes one row, and the budget to prompts in the order they came.
 
     A prompt gets a good piece or nothing: a row of it beside others' would cost a reading of the
     weights and bring it no nearer to its end. Nor is little left of it for another step.
     """
-    writers = sum(len(tokens) == 1 for tokens in unread.values())
-    left = max(0, budget - writers)
-    least = min(_PIECE_ROWS, left)
-    taken = {}
+    left, taken = budget, {}
     for index, tokens in unread.items():
         if len(tokens) == 1:
             taken[index] = 1
-        elif left > 0 and left >= min(len(tokens), least):
+        elif left >= min(len(tokens), _LEAST_ROWS):
             whole = len(tokens) <= left + int(budget * _REST)
             taken[index] = len(tokens) if whole else left
             left -= taken[index]

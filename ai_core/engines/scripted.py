@@ -12,10 +12,10 @@ from ai_core.errors import EngineFailed
 class ScriptedEngine:
     """Writes its script word by word, whatever the prompt, and remembers what it was asked.
 
-    Its tokens are words; its vector of a text is how many characters and words that has. `pause_s`
-    passes before each word; after `fails_after` words it raises EngineFailed. `begun` is set once
-    an answer begins, `given_up` once one was left before its end; `finished` counts those written
-    to the end.
+    Its tokens are words; its vector of a text is how many characters and words that has; what the
+    operator wrote in the first turn it reads once. `pause_s` passes before each word; after
+    `fails_after` words it raises EngineFailed. `begun` is set once an answer begins, `given_up`
+    once one was left before its end; `finished` counts those written to the end.
     """
 
     quotes = False
@@ -57,6 +57,9 @@ class ScriptedEngine:
     async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Piece]:
         """Write the script, at most `sampling.max_tokens` words of it, each as likely as not."""
         self.begun.set()
+        rules = prompt.turns[:1]
+        known = any(rules == before.turns[:1] for before in self.prompts)
+        reused = sum(len(turn.content[: turn.owned_chars].split()) for turn in rules if known)
         self.prompts.append(prompt)
         self.samplings.append(sampling)
         script = self._script.split(" ")
@@ -78,6 +81,7 @@ class ScriptedEngine:
                     text,
                     1,
                     prompt_tokens=read if written == 1 else 0,
+                    reused_tokens=reused if written == 1 else 0,
                     end=last if written == len(words) else None,
                     logprobs=likely,
                 )

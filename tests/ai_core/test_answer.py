@@ -168,6 +168,17 @@ async def test_no_more_law_is_read_than_the_machine_has_time_for(
     assert 400 <= read <= 1_200
 
 
+async def test_an_operator_sees_how_much_of_the_prompts_was_read_before(house_with: Any) -> None:
+    engine = ScriptedEngine("Oui.")
+    async with house_with(engine) as house:
+        for question in (QUESTION, "Et en cas de licenciement ?"):
+            await reply_to(house, question)
+        told = (await house.client.get("/metrics", headers=house.bearing("admin"))).text
+
+    rules = len(engine.prompts[0].turns[0].content.split())
+    assert f'prompt_tokens_reused_total{{model="scripted"}} {rules:.1f}' in told
+
+
 async def test_a_reply_counts_what_was_read_and_what_was_written(house_with: Any) -> None:
     engine = ScriptedEngine("un deux trois quatre")
     async with house_with(engine) as house:

@@ -23,7 +23,7 @@ def planned(
 
 def test_those_who_write_have_their_row_before_a_long_prompt_has_the_rest() -> None:
     plan = planned({3: 1_000, 0: 1, 1: 1})
-    assert plan.taken == {3: 254, 0: 1, 1: 1}
+    assert plan.taken == {3: 256, 0: 1, 1: 1}
     assert [chunk.slot for chunk in plan.rows if chunk.wanted] == [0, 1]
 
 
@@ -74,14 +74,18 @@ def test_the_slots_of_a_step_follow_one_another_unless_they_are_to_stay_apart() 
 
 def test_a_slow_machine_reads_fewer_rows_a_step() -> None:
     budget = RowBudget()
-    assert budget.rows(writing=False) == 64
-    budget.took(256, 1.0)
-    assert budget.rows(writing=True) == 64
-    assert budget.rows(writing=False) == 128
+    assert budget.rows(writers=0) == 64
+    budget.took(400, 1.0)
+    assert budget.rows(writers=1) == 96
+    assert budget.rows(writers=16) == 80
+    assert budget.rows(writers=0) == 192
     for _ in range(40):
         budget.took(64, 0.049)
-    assert budget.rows(writing=True) == 320
-    assert budget.rows(writing=False) == 512
+    assert budget.rows(writers=1) == 320
+    assert budget.rows(writers=0) == 512
+    for _ in range(40):
+        budget.took(64, 10.0)
+    assert budget.rows(writers=16) == 64
 
 
 @pytest.mark.parametrize(
