@@ -9,6 +9,7 @@ than a quarter of a core meanwhile. Slow peers have fewer turns, and `speeds` al
 `--peer examples-server=PATH` (examples/server/server.py in there), `--peer llama_cpp.server`.
 """
 
+import asyncio
 import json
 import statistics
 import subprocess
@@ -36,6 +37,7 @@ from tests.bench._writing import (
     NEW_TOKENS,
     PROMPT_TOKENS,
     Call,
+    ask,
     burst,
     completion,
     interrupted,
@@ -186,7 +188,34 @@ def shared_prefix(peers: Peers, given: Namespace) -> Row:
         whole = prompt_tokens(servers[0], assistant(letters(OWN_LETTERS, ""), 1))
         shared_tokens = whole - OWN_TOKENS
         found = in_turns(servers, scene, Turns(given.turns), "shared")
-        return {"shared_tokens": shared_tokens, **found}
+        return {"shared_tokens": shared_tokens, **reuse(servers[0], shared_tokens), **found}
+
+
+def reuse(server: Running, shared_tokens: int) -> Figures:
+    """Return the share of the operator's text that fifteen late comers of sixteen compute again.
+
+    Also how many tokens of a text are taken from memory when a second caller sends the same.
+    """
+    afresh(server)
+    before = reused_tokens(server)
+    together(server.asked, [assistant(letters(OWN_LETTERS, at), 1) for at in range(16)])
+    shared = reused_tokens(server) - before
+    private = completion(letters(shared_tokens, "private"), 1)
+    for caller in (0, 1):
+        asyncio.run(ask(server.asked, private, caller))
+    return {
+        "computed_again": round(1 - shared / (15 * shared_tokens), 4),
+        "private_tokens_reused": reused_tokens(server) - before - shared,
+    }
+
+
+def reused_tokens(server: Running) -> float:
+    """Return how many tokens of prompts were in memory already since a server of ours started."""
+    assert server.service
+    headers = {"X-API-Key": server.service.keys["admin"]}
+    said = httpx2.get(f"{server.service.url}/metrics", headers=headers, timeout=60).text
+    lines = [line for line in said.splitlines() if line.startswith("prompt_tokens_reused_total{")]
+    return sum(float(line.rpartition(" ")[2]) for line in lines)
 
 
 def assistant(own: str, new_tokens: int) -> Call:
