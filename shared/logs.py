@@ -14,6 +14,10 @@ from structlog.types import EventDict, Processor, WrappedLogger
 
 from shared.privacy import redact_event
 
+NOISY = ("uvicorn.access", "httpx", "httpcore", "httpx2", "httpcore2", "telegram")
+"""Libraries whose lines below a warning hold addresses, the Bot API's with the bot's token, or what
+people wrote."""
+
 
 def _json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
     return orjson.dumps(event, default=str).decode()
@@ -59,5 +63,5 @@ def set_up_logs(service: str, level: str = "info", stream: TextIO = sys.stdout) 
     lines.setLevel(number)  # some libraries set their own loggers to debug
     logging.root.handlers = [lines]
     logging.root.setLevel(number)
-    for noisy in ("uvicorn.access", "httpx2", "httpcore2"):
+    for noisy in NOISY:
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -1,11 +1,13 @@
 """The worker's edges: poison, waiting in line, invitations, freezing, polling, no token."""
 
 import asyncio
+import io
 import signal
 from pathlib import Path
 
 import httpx2
 
+from shared.logs import set_up_logs
 from shared.texts import Texts
 from shared.vault import Vault
 from telegram_service.app import SHARED_TEXTS, TEXTS, open_parts
@@ -135,6 +137,23 @@ async def test_telegram_learns_the_address_the_commands_and_the_description(rig:
     assert rig.account.commands["en"][1]["description"] == "Everything I can do"
     assert "intelligence artificielle" in rig.account.descriptions[""]
     assert "stopped_message_generation" in ALLOWED_UPDATES
+
+
+async def test_the_log_never_holds_the_token_or_what_was_said_however_much_it_tells(
+    rig: Rig,
+) -> None:
+    log = io.StringIO()
+    texts = await asyncio.to_thread(Texts.read, SHARED_TEXTS / "errors.toml", TEXTS / "bot.toml")
+    set_up_logs("telegram_service", "debug", log)
+    try:
+        await register(rig.parts.sender.bot, rig.settings, texts)
+        await rig.parts.sender.bot.send_message(ALICE, "un secret de famille")
+    finally:
+        set_up_logs("telegram_service", "warning")
+
+    assert rig.account.texts(ALICE) == ["un secret de famille"]
+    assert TOKEN not in log.getvalue()
+    assert "famille" not in log.getvalue()
 
 
 async def test_without_a_token_the_service_runs_and_says_so(
