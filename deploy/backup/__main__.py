@@ -36,6 +36,8 @@ def main(arguments: list[str]) -> int:
     except BackupFailed as reason:
         say(f"neo: {reason}")
         return 1
+    except KeyboardInterrupt:  # how Postgres's image, and so the one of this, asks to stop
+        return 130
 
 
 def read(arguments: list[str]) -> argparse.Namespace:

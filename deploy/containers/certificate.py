@@ -5,7 +5,6 @@ nginx by the host name, and asks it for the challenge as any authority would.
 """
 
 import json
-import os
 import socket
 import ssl
 import time
@@ -15,13 +14,20 @@ import trustme
 import yaml
 from cryptography import x509
 
+from deploy.containers.house import DOMAIN, HTTPS_PORT, House
 from deploy.containers.images import official_image
-from deploy.containers.stacks import DOMAIN, HTTPS_PORT, House, ai_up, until
-from deploy.init.writing import GROUP
+from deploy.containers.operating import clone_and_init
+from deploy.containers.page import blocks
+from deploy.containers.stacks import Figures, until
 
 HOST = f"ai-api.{DOMAIN}"
-STAGE = "stage"
-"""The stack's compose file with what the authority needs: `docker-compose.stage.yml`."""
+STAGE = "docker-compose.stage.yml"
+"""The stack's compose file with what the authority needs."""
+SETTINGS = f"""\
+sed -i 's/^COMPOSE_FILE=.*/COMPOSE_FILE={STAGE}/' .env
+sed -i 's/^COMPOSE_PROFILES=.*/COMPOSE_PROFILES=acme/' .env
+echo ACME_SERVER=https://pebble:14000/dir >>.env
+"""
 PEBBLE = {
     "pebble": {
         "listenAddress": "0.0.0.0:14000",
@@ -34,31 +40,21 @@ PEBBLE = {
 }
 
 
-def run_certificate(house: House) -> float:
-    """Start ai_core's stack without a certificate; return the seconds until a real one is served.
+def run_certificate(house: House) -> Figures:
+    """Type the steps on a machine without a certificate; its first real one is what counts.
 
-    The stack is then as it was. Raises StageFailed.
+    Raises StageFailed.
     """
-    certificates = house.tree / "deploy" / "no-certificates"
-    certificates.mkdir()
-    os.chown(certificates, GROUP, GROUP)
-    variables = {
-        "CERTIFICATES": f"./deploy/{certificates.name}",
-        "ACME_SERVER": "https://pebble:14000/dir",
-    }
-    write_stage(house.tree)
-    house.compose("ai", "down")
-    house.compose("ai", "up", "--detach", "--no-build", "ai-api", "redis")
-    begin_pebble(house)
+    machine = house.machine("certificate")
+    clone_and_init(machine, "ai")
+    write_stage(machine.tree)
+    machine.type_in(SETTINGS)
+    machine.type_in("docker compose up -d --build ai-api redis")
+    begin_pebble(machine)
     started = time.monotonic()
-    words = ("--profile", "acme", "up", "--detach", "--no-build")
-    house.compose(STAGE, *words, variables=variables)
+    machine.type_in(blocks("### 5.")[0].rpartition("curl ")[0])
     until(lambda: "Pebble" in issuer(), "a certificate of the authority in force")
-    seconds = time.monotonic() - started
-    house.engine.podman("rm", "--force", "pebble")
-    house.compose(STAGE, "--profile", "acme", "down", variables=variables)
-    ai_up(house)
-    return seconds
+    return Figures("certificate", time.monotonic() - started)
 
 
 def write_stage(tree: Path) -> None:
@@ -66,8 +62,7 @@ def write_stage(tree: Path) -> None:
     stack = yaml.safe_load((tree / "docker-compose.ai.yml").read_text(encoding="utf-8"))
     stack["services"]["nginx"]["networks"] = {"front": {"aliases": [HOST]}}
     stack["services"]["acme"]["environment"]["REQUESTS_CA_BUNDLE"] = "/opt/neo/acme/authority.pem"
-    place = tree / f"docker-compose.{STAGE}.yml"
-    place.write_text(yaml.safe_dump(stack), encoding="utf-8")
+    (tree / STAGE).write_text(yaml.safe_dump(stack), encoding="utf-8")
 
 
 def begin_pebble(house: House) -> None:

@@ -4,11 +4,13 @@ Their networks need root, iptables and forwarding; nothing else of the machine i
 `clear` takes away what runs.
 """
 
+import fcntl
 import os
 import shutil
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 TOOLS = {  # how it is found: Debian package
@@ -17,6 +19,8 @@ TOOLS = {  # how it is found: Debian package
     "runc": "runc",
     "mmdebstrap": "mmdebstrap",
     "iptables": "iptables",
+    "git": "git",
+    "curl": "curl",
     "/usr/lib/podman/netavark": "netavark",
     "/usr/lib/podman/aardvark-dns": "aardvark-dns",
 }
@@ -68,8 +72,12 @@ def call(
     *,
     folder: Path | None = None,
     timeout_s: float = CALL_TIMEOUT_S,
+    record: Path | None = None,
 ) -> str:
-    """Run a command; return what it wrote. Raises StageFailed with the end of what it said."""
+    """Run a command; return what it wrote, and add all of it to the file `record`.
+
+    Raises StageFailed with the end of what it said.
+    """
     try:
         done = subprocess.run(
             command,
@@ -83,10 +91,22 @@ def call(
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise StageFailed(f"{command[0]}: {error}") from None
+    if record:
+        with record.open("a", encoding="utf-8") as file:
+            file.write(f"\n$ {command[-1]}\n{done.stdout}{done.stderr}")
     if done.returncode:
         said = (done.stdout + done.stderr)[-3_000:]
         raise StageFailed(f"{' '.join(map(str, command))} ended with {done.returncode}:\n{said}")
     return done.stdout
+
+
+def build_options(*, trusting: bool = True) -> list[str]:
+    """Return what every build is told; Engine.build says what `trusting` is."""
+    options = ["--format", "docker", "--layers", "--pull-never", "--isolation", "chroot"]
+    options += ["--network", "host"]
+    if trusting and CERTIFICATES.exists():
+        options += ["--volume", f"{CERTIFICATES}:{CERTIFICATES}:ro"]
+    return options
 
 
 class Engine:
@@ -128,10 +148,7 @@ class Engine:
         need them, and a Debian package that writes there (ssl-cert) cannot be installed then.
         """
         started = time.monotonic()
-        command: list[str | Path] = ["buildah", "bud", "--format", "docker", "--layers"]
-        command += ["--pull-never", "--isolation", "chroot", "--network", "host"]
-        if trusting and CERTIFICATES.exists():
-            command += ["--volume", f"{CERTIFICATES}:{CERTIFICATES}:ro"]
+        command: list[str | Path] = ["buildah", "bud", *build_options(trusting=trusting)]
         for name, value in arguments.items():
             command += ["--build-arg", f"{name}={value}"]
             if name == "PIP_FIND_LINKS":
@@ -147,6 +164,23 @@ class Engine:
     def pid(self, container: str) -> int:
         """Return the process of a running container, or 0."""
         return int(self.podman("inspect", "--format", "{{.State.Pid}}", container))
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Nothing of an earlier run is left before, nothing of this one after; one run at a time.
+
+        Raises StageFailed when another one is at work: each would take the other's containers away.
+        """
+        with (self.folder / "in-use").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise StageFailed(f"another run of the stage is at work in {self.folder}") from None
+            self.clear()
+            try:
+                yield
+            finally:
+                self.clear()
 
     def clear(self) -> None:
         """Stop and remove every container, pod, volume and network of this storage."""

@@ -11,16 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from deploy.containers.engine import StageFailed, call
-from deploy.containers.stacks import (
-    Figures,
-    House,
-    ai_up,
-    answered,
-    new_key,
-    until,
-)
+from deploy.containers.house import House
+from deploy.containers.operating import AI as CONTAINER
+from deploy.containers.operating import AI_STACK, install, new_key
+from deploy.containers.stacks import Figures, answered, until
 
-CONTAINER = "neo-ai_ai-api_1"
 GIVEN = "/var/lib/ai_core/models/given"
 FORMATS = {"safetensors": "safetensors", "onnx": "onnx", "gguf": "gguf/bleuet-f32.gguf"}
 """Format: where the test model has it."""
@@ -46,12 +41,10 @@ def run_full(house: House, root: Path) -> Figures:
     """
     folder, answer = small_model(root)
     figures = Figures("ai full")
-    house.init("ai")
-    settings = house.tree / ".env"
-    written = settings.read_text(encoding="utf-8")
-    settings.write_text(written.replace("AI_VARIANT=light", "AI_VARIANT=full"), encoding="utf-8")
+    house = install(house, AI_STACK, "full")
+    house.type_in("sed -i 's/^AI_VARIANT=.*/AI_VARIANT=full/' .env")
     started = time.monotonic()
-    ai_up(house)
+    house.type_in("docker compose up -d")
     until(lambda: house.visitor.ask("ai-api", "/ready")[0] == 200, "the full ai_core ready")
     figures.ready_s = time.monotonic() - started
     key = new_key(house)

@@ -3,30 +3,21 @@
 There is no mail server here: what is asked over IMAP and SMTP is shown elsewhere, on real ones.
 """
 
-import time
 from email.message import EmailMessage
 from email.utils import formatdate
 from itertools import count
 
 from deploy.containers.engine import StageFailed
-from deploy.containers.stacks import (
-    ARTICLE,
-    QUESTION,
-    Figures,
-    House,
-    free_the_edge,
-    kill_each,
-    until,
-)
+from deploy.containers.house import DOMAIN, House
+from deploy.containers.stacks import ARTICLE, QUESTION, until
 
-AI = "neo-ai_ai-api_1"
-SERVICE = "neo-mail_mail-service_1"
-ADDRESS = "questions@neo.test"
-MAIL_SETTINGS = (
+ADDRESS = f"questions@{DOMAIN}"
+MAIL_LINES = (
     f"MAIL_ADDRESS={ADDRESS}",
     *(f"MAIL_{name}=" for name in ("IMAP__HOST", "IMAP__USER", "SMTP__HOST", "SMTP__USER")),
-    *(f"MAIL_{name}__PASSWORD=none" for name in ("IMAP", "SMTP")),
 )
+MAIL_SECRETS = (("MAIL_IMAP__PASSWORD", "none"), ("MAIL_SMTP__PASSWORD", "none"))
+"""What its operator knows: here, of no mail server."""
 ADMIT = """
 import asyncio, sys
 from mail_service.app import open_office
@@ -42,41 +33,19 @@ print(asyncio.run(admit(int(sys.argv[1]), sys.argv[2].encode())))
 """
 
 
-def run_mail(house: House, ai_key: str) -> tuple[Figures, "Letters"]:
-    """The mailbox: a letter is answered with its article, and shown through nginx for review."""
-    figures = Figures("mail")
-    house.init(
-        "mail",
-        *MAIL_SETTINGS,
-        f"MAIL_AI__URL=http://{AI}:8000",
-        f"MAIL_AI__API_KEY={ai_key}",
-    )
-    free_the_edge(house)
-    letters = Letters(house)
-    started = time.monotonic()
-    mail_up(house)
-    until(letters.listed, "the mails listed through nginx")
-    figures.ready_s = time.monotonic() - started
-    parts = ("mail-service", "worker", "redis", "postgres", "nginx")
-    kill_each(house, figures, "mail", parts, letters.answered)
-    return figures, letters
-
-
-def mail_up(house: House) -> None:
-    """Bring the mailbox's stack up, and lead it to ai_core."""
-    house.compose("mail", "up", "--detach", "--no-build")
-    house.engine.podman("network", "connect", "neo-mail_front", AI)
-
-
 class Letters:
-    """People's letters, each of another person, and what the mailbox shows of them."""
+    """People's letters, each of another person, and what the mailbox shows of them.
 
-    def __init__(self, house: House) -> None:
+    `last` is the number of the one that was answered last; `container` is the service's.
+    """
+
+    def __init__(self, house: House, container: str) -> None:
         self._house = house
+        self._container = container
         secret = house.tree / "deploy/secrets/mail/MAIL_SERVER__API_KEY"
         self._headers = {"X-API-Key": secret.read_text(encoding="utf-8").strip()}
         self._numbers = count(1)
-        self._last = 0
+        self.last = 0
 
     def listed(self) -> bool:
         """Tell whether the mails are listed through nginx."""
@@ -89,12 +58,12 @@ class Letters:
         except StageFailed:
             return False  # the ledger is not back yet
         until(lambda: self._shown(number), f"the answer to letter {number}")
-        self._last = number
+        self.last = number
         return True
 
     def kept(self) -> bool:
         """Tell whether the last letter that was answered is still shown with its answer."""
-        return self._shown(self._last)
+        return self._shown(self.last)
 
     def _written(self) -> int:
         """Write a letter down; return the number the ledger gave it."""
@@ -108,7 +77,9 @@ class Letters:
         letter.set_content(QUESTION)
         written = letter.as_string()
         return int(
-            self._house.engine.podman("exec", SERVICE, "python", "-c", ADMIT, str(uid), written)
+            self._house.engine.podman(
+                "exec", self._container, "python", "-c", ADMIT, str(uid), written
+            )
         )
 
     def _shown(self, number: int) -> bool:

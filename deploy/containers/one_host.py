@@ -1,55 +1,54 @@
-"""The three services on one host behind one nginx, with two workers of the bot."""
+"""The page's three services on one host behind one nginx, with two workers of the bot."""
 
-import time
-
-from deploy.containers.mailbox import MAIL_SETTINGS, Letters
-from deploy.containers.stacks import (
-    BOT_SETTINGS,
-    Figures,
-    House,
-    answered,
-    free_the_edge,
-    kill_each,
+from deploy.containers.chat import EMULATOR, Chat
+from deploy.containers.engine import StageFailed
+from deploy.containers.house import HOSTS, House
+from deploy.containers.mailbox import Letters
+from deploy.containers.operating import (
+    ONLY_BACKUP,
+    clone_and_init,
+    fill_mail,
+    fill_telegram,
     new_key,
-    until,
+    running,
+    since_made,
 )
+from deploy.containers.page import blocks, says
+from deploy.containers.stacks import Figures, answered, free_the_edge, kill_each, until
 
+PROJECT = "neo"
+PARTS = ("ai-api", "telegram-redis", "mail-postgres", "nginx")
+AI_URL = "http://ai-api:8000"
 WORKERS = 2
-SCALE = ("--scale", f"telegram-worker={WORKERS}")
 
 
 def run_one_host(house: House) -> Figures:
-    """Each host name reaches its service; a killed ai_core comes back; two workers run.
+    """Each host name reaches its service, which asks ai_core; a killed part comes back.
 
-    The settings of the bot and of the mailbox are those of their own stacks. Raises StageFailed.
+    Raises StageFailed.
     """
     figures = Figures("all")
     free_the_edge(house)
-    house.init("all", *BOT_SETTINGS, *MAIL_SETTINGS)
-    started = time.monotonic()
-    house.compose("all", "up", "--detach", "--no-build", *SCALE)
-    house.engine.podman("network", "connect", "neo_front", "emulator")
-    until(lambda: house.visitor.ask("ai-api", "/ready")[0] == 200, "ai_core ready on one host")
-    key = new_key(house, "neo_ai-api_1")
-    letters = Letters(house)
+    machine = house.machine("all")
+    clone_and_init(machine, "all")
+    machine.certify(*HOSTS)
+    machine.type_in(ONLY_BACKUP, {"=backup": "="})
+    machine.type_in(says("docker compose up -d --build ai-api ai-redis"))
+    key = new_key(machine)
+    fill_telegram(machine, key, AI_URL)
+    fill_mail(machine, key, AI_URL)
+    machine.type_in(f"docker compose up -d --scale telegram-worker={WORKERS}")
+    machine.engine.podman("network", "connect", f"{PROJECT}_front", EMULATOR)
+    machine.type_in(blocks("### 5.")[0].splitlines()[-1])
+    chat = Chat(machine)
+    letters = Letters(machine, f"{PROJECT}_mail-service_1")
 
     def works() -> bool:
-        return answered(house, key) and letters.listed() and bot_refuses_a_stranger(house)
+        return answered(machine, key) and letters.answered() and chat.answered()
 
     until(works, "three services behind one nginx")
-    figures.ready_s = time.monotonic() - started
-    until(lambda: workers(house) == WORKERS, f"{WORKERS} workers of the bot")
-    parts = ("ai-api", "telegram-redis", "mail-postgres", "nginx")
-    kill_each(house, figures, "all", parts, works, project="neo")
+    figures.ready_s = since_made(machine, PROJECT)
+    if len(names := running(machine, f"{PROJECT}_telegram-worker_")) != WORKERS:
+        raise StageFailed(f"{names} run, not {WORKERS} workers of the bot")
+    kill_each(machine, figures, PROJECT, PARTS, works)
     return figures
-
-
-def bot_refuses_a_stranger(house: House) -> bool:
-    """Tell whether the bot itself answers, which it does to a webhook without its secret by 401."""
-    return house.visitor.ask("telegram", "/telegram/webhook", {"update_id": 1})[0] == 401
-
-
-def workers(house: House) -> int:
-    """Return how many workers of the bot run."""
-    names = house.engine.podman("ps", "--format", "{{.Names}}").split()
-    return sum(name.startswith("neo_telegram-worker_") for name in names)

@@ -1,7 +1,10 @@
 """Backups of a real Postgres and a real Redis: made, damaged, restored."""
 
+import os
 import re
+import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -338,6 +341,34 @@ def test_a_moment_is_found_in_the_first_backup_that_holds_it(
 def test_a_moment_no_backup_holds_is_said(hour: float, sentence: str) -> None:
     with pytest.raises(BackupFailed, match=sentence):
         choose([snapshot(1, 0), snapshot(2, 0)], NOON + timedelta(hours=hour))
+
+
+def test_backups_that_go_on_end_without_a_word_when_they_are_told_to_stop(tmp_path: Path) -> None:
+    password = tmp_path / "password"
+    password.write_text("test")
+    environment = {
+        "PATH": os.environ["PATH"],
+        "BACKUP_NAME": "ai",
+        "BACKUP_REPOSITORY": "/proc/never",
+        "BACKUP_PASSWORD_FILE": str(password),
+    }
+    command = [sys.executable, "-m", "deploy.backup", "every"]
+    root = Path(__file__).resolve().parents[2]
+    with subprocess.Popen(
+        command,
+        cwd=root,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as running:
+        assert running.stdout
+        assert running.stdout.readline().startswith("neo: ")  # it failed, and waits to try again
+        running.send_signal(signal.SIGINT)
+        told = running.communicate(timeout=20)
+
+    assert told == ("", "")
+    assert running.returncode == 130
 
 
 def test_a_container_says_what_it_keeps_by_variables_and_files(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ import deploy.backup.__main__
 import deploy.dns_records
 import mail_service.__main__
 import telegram_service.__main__
+from deploy.containers.page import blocks
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -83,13 +84,6 @@ COMPOSE = {  # command: its options, True for those that take a value
     "version": {},
 }
 """What we say to compose: https://docs.docker.com/reference/cli/docker/compose/"""
-
-
-def blocks(heading: str) -> list[str]:
-    """Return the commands under a heading of the second level."""
-    text = (DOCS / "operating.md").read_text()
-    part = re.split(r"^## ", text[text.index(heading) + 3 :], flags=re.MULTILINE)[0]
-    return re.findall(r"```sh\n(.*?)```", part, flags=re.DOTALL)
 
 
 def compose_services() -> set[str]:
