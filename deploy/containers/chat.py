@@ -13,7 +13,8 @@ EMULATOR_URL = f"http://{EMULATOR}:8081"
 
 
 def begin_emulator(house: House, network: str) -> None:
-    """Start Telegram's stand-in on a network."""
+    """Start Telegram's stand-in on a network, anew if there is one."""
+    house.engine.podman("rm", "--force", "--ignore", EMULATOR)
     house.engine.podman(
         "run", "--detach", "--name", EMULATOR, "--network", network,
         "--entrypoint", "python", "localhost/neo-telegram:latest",

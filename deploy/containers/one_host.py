@@ -1,6 +1,6 @@
 """The page's three services on one host behind one nginx, with two workers of the bot."""
 
-from deploy.containers.chat import EMULATOR, Chat
+from deploy.containers.chat import Chat, begin_emulator
 from deploy.containers.engine import StageFailed
 from deploy.containers.house import HOSTS, House
 from deploy.containers.mailbox import Letters
@@ -38,7 +38,7 @@ def run_one_host(house: House) -> Figures:
     fill_telegram(machine, key, AI_URL)
     fill_mail(machine, key, AI_URL)
     machine.type_in(f"docker compose up -d --scale telegram-worker={WORKERS}")
-    machine.engine.podman("network", "connect", f"{PROJECT}_front", EMULATOR)
+    begin_emulator(machine, f"{PROJECT}_front")
     machine.type_in(blocks("### 5.")[0].splitlines()[-1])
     chat = Chat(machine)
     letters = Letters(machine, f"{PROJECT}_mail-service_1")
