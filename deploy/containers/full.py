@@ -12,8 +12,7 @@ from typing import Any
 
 from deploy.containers.engine import StageFailed, call
 from deploy.containers.house import House
-from deploy.containers.operating import AI as CONTAINER
-from deploy.containers.operating import AI_STACK, install, new_key
+from deploy.containers.operating import AI, AI_STACK, install, new_key
 from deploy.containers.stacks import Figures, answered, until
 
 GIVEN = "/var/lib/ai_core/models/given"
@@ -52,7 +51,7 @@ def run_full(house: House, root: Path) -> Figures:
     give(house, folder)
     for name, place in FORMATS.items():
         add = ("model", "add", name, f"{GIVEN}/{place}")
-        house.engine.podman("exec", CONTAINER, "python", "-m", "ai_core", *add)
+        house.engine.podman("exec", AI, "python", "-m", "ai_core", *add)
         began = time.monotonic()
         until(partial(speaks, house, key, name), f"an answer of {name}")
         figures.models_s[name] = time.monotonic() - began
@@ -70,7 +69,7 @@ def give(house: House, folder: Path) -> None:
         "tarfile.open(fileobj=sys.stdin.buffer, mode='r|').extractall(sys.argv[1])"
     )
     subprocess.run(
-        ["podman", "exec", "--interactive", CONTAINER, "python", "-c", unpack, GIVEN],
+        ["podman", "exec", "--interactive", AI, "python", "-c", unpack, GIVEN],
         input=packed,
         env=house.engine.environment,
         check=True,
