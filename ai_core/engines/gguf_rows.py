@@ -52,10 +52,13 @@ class RowBudget:
         self._rows_per_s = 0.0
 
     def rows(self, writers: int) -> int:
-        """Return the bound of a step in which so many answers go on."""
+        """Return the bound of a step in which so many answers go on.
+
+        It is whole tiles; one row more beside answers, as a row of each slot is computed first.
+        """
         step_s = _STEP_S if writers else _READING_STEP_S
-        fit = int(self._rows_per_s * step_s - writers) // 16 * 16
-        return max(_LEAST_ROWS, min(_MOST_ROWS, fit))
+        fit = int(self._rows_per_s * step_s - writers) // _TILE_ROWS * _TILE_ROWS
+        return max(_LEAST_ROWS, min(_MOST_ROWS, fit)) + (writers > 0)
 
     def took(self, rows: int, core_s: float) -> None:
         """Take note of a step."""

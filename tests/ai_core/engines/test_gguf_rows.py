@@ -76,16 +76,16 @@ def test_a_slow_machine_reads_fewer_rows_a_step() -> None:
     budget = RowBudget()
     assert budget.rows(writers=0) == 64
     budget.took(400, 1.0)
-    assert budget.rows(writers=1) == 96
-    assert budget.rows(writers=16) == 80
+    assert budget.rows(writers=1) == 97
+    assert budget.rows(writers=16) == 81
     assert budget.rows(writers=0) == 192
     for _ in range(40):
         budget.took(64, 0.049)
-    assert budget.rows(writers=1) == 320
+    assert budget.rows(writers=1) == 321
     assert budget.rows(writers=0) == 512
     for _ in range(40):
         budget.took(64, 10.0)
-    assert budget.rows(writers=16) == 64
+    assert budget.rows(writers=16) == 65
 
 
 @pytest.mark.parametrize(
