@@ -23,6 +23,7 @@ from ai_core.engines.writer import Job, Writer, WriterOptions
 
 SWITCHES = 20
 GROUP = 32
+ANSWER_S = 120.0
 Figures = dict[str, float]
 
 
@@ -91,9 +92,9 @@ class Ours:
 
 
 class Transformers:
-    """transformers as its manual says: whole batches with `generate`, or `generate_batch`."""
+    """transformers as its manual says: whole batches with `generate`."""
 
-    def __init__(self, kind: str, precision: str, folder: str, threads: int) -> None:
+    def __init__(self, precision: str, folder: str, threads: int) -> None:
         import torch
         from tokenizers import Tokenizer
         from transformers import AutoModelForCausalLM
@@ -104,7 +105,6 @@ class Transformers:
         model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
         self._model = _QUANTIZERS.get(precision, lambda same: same)(model.eval())
         self._tokenizer = Tokenizer.from_file(str(Path(folder) / "tokenizer.json"))
-        self._write = {"generate": self._static, "continuous": self._continuous}[kind]
 
     def burst(self, rows: int, tokens: int, new: int, seed: int) -> Figures:
         """Answer `rows` prompts at once; the first word is timed in a run of its own."""
@@ -114,26 +114,42 @@ class Transformers:
 
     def _timed(self, ids: list[list[int]], new: int) -> float:
         began_s = time.monotonic()
-        with self._torch.inference_mode():
-            self._write(ids, new)
+        self._write(ids, new)
         return time.monotonic() - began_s
 
-    def _static(self, ids: list[list[int]], new: int) -> None:
+    def _write(self, ids: list[list[int]], new: int) -> None:
         batch = self._torch.tensor(ids)
-        self._model.generate(
-            input_ids=batch,
-            attention_mask=self._torch.ones_like(batch),
-            do_sample=False,
-            max_new_tokens=new,
-        )
+        with self._torch.inference_mode():
+            self._model.generate(
+                input_ids=batch,
+                attention_mask=self._torch.ones_like(batch),
+                do_sample=False,
+                max_new_tokens=new,
+            )
 
-    def _continuous(self, ids: list[list[int]], new: int) -> None:
+
+class Continuous(Transformers):
+    """transformers' continuous batching: a thread of its own that requests are handed to."""
+
+    def __init__(self, precision: str, folder: str, threads: int) -> None:
+        super().__init__(precision, folder, threads)
         from transformers import GenerationConfig
 
         wishes = GenerationConfig(  # type: ignore[no-untyped-call]
-            do_sample=False, max_new_tokens=new, eos_token_id=-1
+            do_sample=False, eos_token_id=-1
         )
-        self._model.generate_batch(inputs=ids, generation_config=wishes, progress_bar=False)
+        self._running = self._model.init_continuous_batching(generation_config=wishes)
+        self._running.start()
+
+    def _write(self, ids: list[list[int]], new: int) -> None:
+        for prompt in ids:
+            self._running.add_request(prompt, max_new_tokens=new)
+        left = len(ids)
+        while left:
+            said = self._running.get_result(timeout=ANSWER_S)
+            if said is None or said.error:
+                raise RuntimeError(said.error if said else "no answer")
+            left -= said.is_finished()
 
 
 def _int8(model: Any) -> Any:
@@ -199,7 +215,8 @@ def main() -> int:
     if kind == "ours":
         contestant = Ours(rest[0], rest[1], rest[2], threads)
     else:
-        contestant = Transformers(kind, rest[0], rest[1], threads)
+        opened = {"generate": Transformers, "continuous": Continuous}[kind]
+        contestant = opened(rest[0], rest[1], threads)
     answers: dict[str, Callable[..., Figures]] = {"burst": contestant.burst}
     if isinstance(contestant, Ours):
         answers["adapters"] = contestant.adapters
