@@ -73,10 +73,11 @@ class Edition:
         scope, neighbour = self._scopes.of(question)
         if named.articles or named.missing or chosen:
             scope, neighbour = Scope.LABOUR_LAW, None
+        subject = _subject(question, named)
+        if scope is Scope.UNCLEAR:
+            subject = self._scopes.without_small_talk(subject)
         return Found(
-            passages=tuple(
-                self._passages(_subject(question, named), named, chosen, limit, kind, as_of)
-            ),
+            passages=tuple(self._passages(subject, named, chosen, limit, kind, as_of)),
             scope=scope,
             exact=tuple(article.number for article in named.articles),
             missing=named.missing,

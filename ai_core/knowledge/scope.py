@@ -135,6 +135,11 @@ class Scopes:
         inside = marked or score >= self._threshold
         return (Scope.LABOUR_LAW if inside else Scope.OUTSIDE), None
 
+    def without_small_talk(self, question: str) -> str:
+        """Return a question without its greetings, thanks and words that ask for help."""
+        words = question.split()
+        return " ".join(word for word in words if self._small_talk.isdisjoint(self._words(word)))
+
     def score(self, stems: Sequence[str]) -> float:
         """Return the classifier's score: the higher, the more it is labour law."""
         return float(self._weights @ self._evidence.summary(stems)) + self._bias

@@ -172,6 +172,10 @@ async def test_the_scope_of_a_question(library: Library, question: str, scope: S
     assert (await ask(library, question)).scope is scope
 
 
+async def test_a_greeting_before_an_unclear_question_finds_nothing(library: Library) -> None:
+    assert not (await ask(library, "Bonjour, comment faire une tarte aux pommes ?")).passages
+
+
 async def test_a_neighbouring_law_is_named(library: Library) -> None:
     found = await ask(library, "Combien de trimestres pour ma retraite à taux plein ?")
     assert found.neighbour == "pension"
