@@ -228,4 +228,5 @@ def _end_with_thread(thrown: threading.ExceptHookArgs) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    # At once: whoever waits for the memory need not wait for the libraries to be taken down.
+    os._exit(main())
