@@ -21,7 +21,8 @@ import uvicorn
 from pydantic import SecretStr
 
 from deploy.local.dovecot import Dovecot, DovecotNotStarted
-from deploy.local.postgres_server import PostgresServer, free_port
+from deploy.local.ports import free_port
+from deploy.local.postgres_server import PostgresServer
 from mail_service.app import Office, migrated, open_office, work
 from mail_service.explain import explain
 from mail_service.mailbox import ImapMailbox

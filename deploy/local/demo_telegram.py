@@ -19,8 +19,9 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
+from deploy.local.ports import free_port
 from deploy.local.postgres_server import PostgresServer
-from deploy.local.redis_server import RedisServer, free_port
+from deploy.local.redis_server import RedisServer
 from shared.logs import set_up_logs
 from shared.scripted_ai import ScriptedAi
 from shared.vault import Vault, new_key_file

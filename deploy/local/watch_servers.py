@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
 
+from deploy.local.ports import free_port
 from deploy.local.private_files import write_private
 from deploy.local.program import Program
-from deploy.local.redis_server import free_port
 
 SHIPPED = Path(__file__).resolve().parents[1] / "prometheus"
 START_TIMEOUT_S = 30.0

@@ -16,7 +16,8 @@ import ai_core
 from ai_core.gate import Gate, GateMetrics
 from ai_core.keys import KeyRing, Scope, make_secret
 from ai_core.limits import Limiter, Limits
-from deploy.local.redis_server import RedisServer, free_port
+from deploy.local.ports import free_port
+from deploy.local.redis_server import RedisServer
 from shared.clock import StoppedClock
 from shared.redis_link import RedisLink
 from shared.texts import Texts

@@ -9,7 +9,8 @@ from ai_core.errors import KeysUnreadable, UnknownKey
 from ai_core.keys import KeyRing, Scope, make_secret, well_formed
 from ai_core.keys_command import add_arguments, run
 from ai_core.limits import Limits
-from deploy.local.redis_server import RedisServer, free_port
+from deploy.local.ports import free_port
+from deploy.local.redis_server import RedisServer
 from shared.clock import StoppedClock
 from shared.redis_link import RedisLink
 

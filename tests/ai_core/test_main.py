@@ -15,7 +15,8 @@ import pytest
 
 from ai_core.keys import KeyRing, Scope
 from ai_core.knowledge.sample import build_sample
-from deploy.local.redis_server import RedisServer, free_port
+from deploy.local.ports import free_port
+from deploy.local.redis_server import RedisServer
 from shared.clock import SystemClock
 from shared.redis_link import RedisLink
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from deploy.local.redis_server import free_port
+from deploy.local.ports import free_port
 from tests.bench._service import Model, Service, service
 from tests.bench._writing import Asked, completion
 from tests.load.bench import ROOMY, Server

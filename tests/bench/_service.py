@@ -19,7 +19,8 @@ import httpx2
 from ai_core.keys import KeyRing, Scope
 from ai_core.knowledge.sample import build_sample
 from ai_core.limits import UNLIMITED, Limits
-from deploy.local.redis_server import RedisServer, free_port
+from deploy.local.ports import free_port
+from deploy.local.redis_server import RedisServer
 from shared.clock import SystemClock
 from shared.redis_link import RedisLink
 

@@ -24,7 +24,7 @@ from starlette.routing import Route
 from telegram import Update
 from telegram.ext import Application, ContextTypes, MessageHandler, filters
 
-from deploy.local.redis_server import free_port
+from deploy.local.ports import free_port
 from shared.redis_link import RedisLink
 from shared.scripted_ai import ScriptedAi
 from telegram_service.emulator.account import Account

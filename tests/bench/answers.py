@@ -25,7 +25,8 @@ from pathlib import Path
 import httpx2
 
 from ai_core.keys import KeyRing, Scope
-from deploy.local.redis_server import RedisServer, free_port
+from deploy.local.ports import free_port
+from deploy.local.redis_server import RedisServer
 from shared.clock import SystemClock
 from shared.redis_link import RedisLink
 

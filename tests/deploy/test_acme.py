@@ -20,7 +20,7 @@ import trustme
 from cryptography import x509
 
 from deploy.local.nginx_server import NginxServer
-from deploy.local.postgres_server import free_port
+from deploy.local.ports import free_port
 from tests.deploy.edge_rig import NAMES
 
 pytestmark = [

@@ -11,7 +11,8 @@ from typing import Any
 
 import httpx2
 
-from deploy.local.redis_server import RedisServer, free_port
+from deploy.local.ports import free_port
+from deploy.local.redis_server import RedisServer
 from deploy.local.watch_servers import PrometheusServer
 from mail_service.app import create_app as mail_app
 from mail_service.app import work

@@ -18,7 +18,8 @@ from typing import TypedDict
 
 from ai_core.keys import KeyRing, NewKey, Scope
 from ai_core.limits import Limits
-from deploy.local.redis_server import RedisServer, free_port
+from deploy.local.ports import free_port
+from deploy.local.redis_server import RedisServer
 from shared.clock import SystemClock
 from shared.redis_link import RedisLink
 

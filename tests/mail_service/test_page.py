@@ -10,7 +10,7 @@ import uvicorn
 from playwright.async_api import Page, async_playwright, expect
 from prometheus_client import CollectorRegistry
 
-from deploy.local.postgres_server import free_port
+from deploy.local.ports import free_port
 from mail_service.app import State, create_app
 from mail_service.metrics import LedgerMetrics
 from mail_service.settings import Settings

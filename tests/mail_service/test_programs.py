@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from deploy.local.postgres_server import free_port
+from deploy.local.ports import free_port
 from mail_service.store import Place, Store
 from shared.clock import StoppedClock
 from shared.postgres import Postgres

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.postgres_server import free_port
+from deploy.local.ports import free_port
 from mail_service.wake import Wake
 
 

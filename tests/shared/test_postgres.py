@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.postgres_server import PostgresServer, free_port
+from deploy.local.ports import free_port
+from deploy.local.postgres_server import PostgresServer
 from shared.postgres import Postgres, PostgresLost, WrongMigrations
 
 FIRST = "CREATE TABLE turns (id integer PRIMARY KEY)"

@@ -13,7 +13,7 @@ import trustme
 from prometheus_client import CollectorRegistry
 from pydantic import ValidationError
 
-from deploy.local.redis_server import free_port
+from deploy.local.ports import free_port
 from shared import vitals
 from shared.settings import WatchSettings
 from shared.vitals import ServedCertificate, Vitals, memory

@@ -20,7 +20,7 @@ from typing import Any
 
 import httpx2
 
-from deploy.local.redis_server import free_port
+from deploy.local.ports import free_port
 from shared.redis_link import RedisLink
 from shared.scripted_ai import ScriptedAi
 from telegram_service.emulator.account import Account
