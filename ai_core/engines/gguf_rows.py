@@ -209,10 +209,14 @@ def _added(
     alone = target * (1 + _ATTENTION_PRICE * seen)
     if alone > _FULL_ROWS * (1 + _FULL_ATTENTION_PRICE * seen):
         target = _FULL_ROWS + (1 in taken.values())
-    return {
-        index: target - count if count < target <= min(2 * count, room[index]) else 0
-        for index, count in taken.items()
-    }
+    left = most_rows(0) - sum(count for count in taken.values() if count > 1)
+    added = dict.fromkeys(taken, 0)
+    for index, count in short.items():
+        more = target - count
+        if 0 < more <= left and target <= min(2 * count, room[index]):
+            added[index] = more
+            left -= more
+    return added
 
 
 def _gaps(rows: Sequence[Rows]) -> list[int]:

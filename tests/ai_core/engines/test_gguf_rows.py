@@ -2,7 +2,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from ai_core.engines.gguf_rows import Grouping, RowBudget, RowPlan, Way, plan_rows
+from ai_core.engines.gguf_rows import Grouping, RowBudget, RowPlan, Way, most_rows, plan_rows
 
 ATTENTION_135M = 0.000325
 
@@ -50,6 +50,13 @@ def test_short_prompts_after_a_long_beginning_have_rows_added_for_the_attention(
     assert [len(chunk) for chunk in planned({0: 60, 1: 1}, held=1_200).rows] == [65, 1]
     assert [len(chunk) for chunk in planned({0: 30}, held=1_200).rows] == [30]
     assert [len(chunk) for chunk in planned({0: 60}, held=1_200, room=(63,) * 16).rows] == [60]
+
+
+def test_rows_are_added_to_prompts_alone_and_no_more_than_a_step_can_have() -> None:
+    assert planned({0: 2, 1: 1}).keep == {}
+    many = planned({0: 1, **dict.fromkeys(range(1, 14), 40)}, budget=513, held=1_200)
+    assert [len(chunk) for chunk in many.rows].count(65) == 6
+    assert sum(len(chunk) for chunk in many.rows) <= most_rows(slots=16)
 
 
 def test_a_short_gap_between_slots_is_filled_and_a_long_one_is_not() -> None:
