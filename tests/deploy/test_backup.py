@@ -1,4 +1,7 @@
-"""Backups of a real Postgres and a real Redis: made, damaged, restored."""
+"""Backups of a real Postgres and a real Redis: made, damaged, restored.
+
+Over 400 lines because every test is about the same two servers, which take seconds to start.
+"""
 
 import os
 import re
