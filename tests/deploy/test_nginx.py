@@ -1,3 +1,8 @@
+"""What the world sees of the three hosts through a real nginx with our configuration.
+
+Over 400 lines because the tests share one nginx with nothing behind and one with a service.
+"""
+
 import asyncio
 import json
 import re
