@@ -32,6 +32,7 @@ from ai_core.health import Health
 from ai_core.idempotency import Idempotency
 from ai_core.inquiry import Inquiries
 from ai_core.keys import KeyRing
+from ai_core.keyspace import TAG
 from ai_core.knowledge.library import Library
 from ai_core.knowledge.shelf import Shelf
 from ai_core.law_source import LawSource
@@ -148,7 +149,7 @@ async def assemble(
     """
     words = await asyncio.to_thread(Words.read, settings.answers)
     texts = words.texts
-    link = RedisLink(str(settings.redis.url))
+    link = RedisLink(str(settings.redis.url), TAG)
     stack.push_async_callback(link.close)
     await link.open()
     ring = KeyRing(link, clock)

@@ -17,6 +17,7 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter
 from redis.exceptions import RedisError
 
+from ai_core.keyspace import TAG
 from shared.ai_api import GenerateReply
 from shared.privacy import contains_personal_data
 from shared.redis_link import RedisLink
@@ -71,7 +72,7 @@ def cache_key(asked: Asked) -> str | None:
             *(asked.knowledge, asked.agreement, asked.as_of, asked.writing),
         )
     )
-    return f"answer:{hashlib.sha256(form).hexdigest()}"
+    return f"{TAG}:answer:{hashlib.sha256(form).hexdigest()}"
 
 
 def strip(reply: GenerateReply) -> bytes:

@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 
 from ai_core.engines.base import Turn
 from ai_core.errors import UnknownConversation
+from ai_core.keyspace import TAG
 from shared.redis_link import RedisLink, Script
 
 log = structlog.get_logger()
@@ -79,4 +80,4 @@ class Conversations:
 
 def _name(conversation_id: str, owner: str) -> str:
     owned = hashlib.sha256(f"{owner}\0{conversation_id}".encode()).hexdigest()
-    return f"conversation:{owned}"
+    return f"{TAG}:conversation:{owned}"

@@ -18,6 +18,7 @@ from http import HTTPStatus
 from redis.exceptions import RedisError
 
 from ai_core.errors import IdempotencyMismatch, StillAnswering
+from ai_core.keyspace import TAG
 from shared.errors import BadInput
 from shared.redis_link import RedisLink
 
@@ -78,7 +79,7 @@ class Idempotency:
         """
         check(idempotency_key)
         name = hashlib.sha256(f"{caller_id}\n{idempotency_key}".encode()).hexdigest()
-        place = f"idempotency:{name}"
+        place = f"{TAG}:idempotency:{name}"
         print_ = hmac.digest(idempotency_key.encode(), request, "sha256")
         try:
             known = await self._begin(place, print_)

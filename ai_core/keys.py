@@ -24,14 +24,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from redis.exceptions import RedisError
 
 from ai_core.errors import KeysUnreadable, UnknownKey
+from ai_core.keyspace import KEYS, KEYS_VERSION
 from ai_core.limits import UNLIMITED, Limits
 from shared.clock import Clock
 from shared.redis_link import RedisLink, Script
 
 log = structlog.get_logger()
 
-KEYS = "keys"
-VERSION = "keys:version"
 BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 PREFIX = "cdt_live_"
 SHAPE = re.compile(r"cdt_live_[0-9A-Za-z]{43}_[0-9A-Za-z]{6}")
@@ -174,7 +173,7 @@ class KeyRing:
             if self.readable and seen is not None and seen == self.version:
                 return
             version, records = await asyncio.gather(
-                self._link.call("GET", VERSION), self._link.call("HVALS", KEYS)
+                self._link.call("GET", KEYS_VERSION), self._link.call("HVALS", KEYS)
             )
             keys = [Key.model_validate_json(record) for record in records]
             self._by_digest = {
@@ -185,7 +184,7 @@ class KeyRing:
     async def changed(self) -> bool:
         """Read the keys again if they changed; tell whether they did. Redis lost: they did not."""
         try:
-            seen = await self._link.call("GET", VERSION)
+            seen = await self._link.call("GET", KEYS_VERSION)
             if self.readable and seen == self.version:
                 return False
             await self.refresh(seen)
@@ -263,7 +262,7 @@ class KeyRing:
 
     async def _replace(self, key: Key, expected: bytes | str) -> None:
         words = (key.id, expected, key.model_dump_json(), secrets.token_hex(8))
-        if not await self._link.run(REPLACE, (KEYS, VERSION), words):
+        if not await self._link.run(REPLACE, (KEYS, KEYS_VERSION), words):
             raise UnknownKey(f"{key.id} was changed by somebody else meanwhile")
 
 

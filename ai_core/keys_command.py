@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 
 from ai_core.errors import KeysUnreadable
 from ai_core.keys import Key, KeyRing, NewKey, Scope
+from ai_core.keyspace import TAG
 from ai_core.limits import Limits
 from shared.clock import Clock, SystemClock
 from shared.redis_link import RedisLink
@@ -80,7 +81,7 @@ def run(arguments: argparse.Namespace, redis_url: str, clock: Clock | None = Non
 
 
 async def _run(arguments: argparse.Namespace, redis_url: str, clock: Clock) -> NewKey | list[Key]:
-    link = RedisLink(redis_url)
+    link = RedisLink(redis_url, TAG)
     await link.open()
     try:
         return await ACTIONS[arguments.action](arguments, KeyRing(link, clock))

@@ -21,13 +21,13 @@ from typing import NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 from redis.exceptions import RedisError
 
+from ai_core.keyspace import KEYS_VERSION, TAG
 from shared.redis_link import RedisLink, Script
 
 LUA = Path(__file__).parent / "lua"
 ADMIT = Script.read(LUA / "admit.lua")
 SETTLE = Script.read(LUA / "settle.lua")
 RENEW = Script.read(LUA / "renew.lua")
-KEYS_VERSION = "keys:version"
 LEASE_S = 20
 """A visit whose process died frees its place after this long."""
 RENEW_EVERY_S = LEASE_S / 4
@@ -237,7 +237,7 @@ class Limiter:
             now_s = time.monotonic()
             requests, minute, day = (tally.used(now_s) for tally in account.tallies)
             floors = (requests, minute, day)
-        keys = [KEYS_VERSION, f"used:{subject}", _open(subject)]
+        keys = [KEYS_VERSION, _used(subject), _open(subject)]
         if answer_key is not None:
             keys.append(answer_key)
         requests_limit, minute_limit, day_limit = limits.by_window()
@@ -267,7 +267,7 @@ class Limiter:
         self, subject: str, decision: Decision, differences: list[int]
     ) -> None:
         minute, day = decision.slots
-        keys = (f"used:{subject}", _open(subject))
+        keys = (_used(subject), _open(subject))
         words = (decision.visit, minute, differences[0], day, differences[1])
         try:
             await self._link.run(SETTLE, keys, words)
@@ -342,8 +342,12 @@ def _bounded(
         yield window, tally, limit or 0, min(cost, limit or 0)
 
 
+def _used(subject: str) -> str:
+    return f"{TAG}:used:{subject}"
+
+
 def _open(subject: str) -> str:
-    return f"open:{subject}"
+    return f"{TAG}:open:{subject}"
 
 
 def _forget(reply: asyncio.Future[object]) -> None:

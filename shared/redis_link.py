@@ -7,10 +7,16 @@ are in docs/decisions/0011-one-shared-redis-connection.md.
 While Redis is lost a call fails at once with redis-py's ConnectionError, and the link looks for
 it again in the background: callers never wait twice for the same outage. Blocking commands (BLPOP,
 XREAD BLOCK), SUBSCRIBE and MULTI do not belong here: they would hold everybody else's replies.
+
+Redis may be a server, one with replicas, or a cluster: the link speaks with the node that takes
+writes for the keys of one tag (docs/decisions/0079-one-tag-per-service.md). A node that no longer
+does is a lost one, and is looked for again among the addresses of the URL.
 """
 
 import asyncio
 import hashlib
+import re
+import socket
 import ssl
 from collections import deque
 from collections.abc import Sequence
@@ -29,9 +35,17 @@ log = structlog.get_logger()
 Word: TypeAlias = str | bytes | int | float
 Reply: TypeAlias = Any
 """bytes, int, None or a list of them: what it is depends on the command."""
+Node: TypeAlias = tuple[str, int] | str
+"""Host and port, or the path of a socket."""
 
 CONNECT_TIMEOUT_S = 2.0
+"""For all addresses of the URL together: each has an equal part of it."""
 PROBE_EVERY_S = 0.25
+MOST_HOPS = 4
+"""A node sends us straight to the owner; more often only while they do not agree who that is."""
+NOT_SERVED = {"MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN", "READONLY", "UNBLOCKED", "NOREPLICAS"}
+CODE = re.compile(r"(?:ERR Error running script .*: -)?([A-Z]+)")
+"""The first word of a refusal; Redis 6 wraps those that a script met."""
 
 
 class Script:
@@ -47,15 +61,24 @@ class Script:
         return cls(path.read_text(encoding="utf-8"))
 
 
+class NotServed(RedisLost):
+    """This node does not serve our keys now; `owner` ("host:port") does, when the node knows."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.owner = message.split()[2] if code == "MOVED" else None
+
+
 class RedisLink:
     """The connection, renewed whenever it is lost.
 
-    `timeout_s` bounds each command. `found` is set while Redis answers; `epoch` counts how many
-    times it was found.
+    Every key begins with `tag`, so that all are in one slot of a cluster. `timeout_s` bounds each
+    command. `found` is set while Redis answers; `epoch` counts how many times it was found.
     """
 
-    def __init__(self, url: str, *, timeout_s: float = 1.0) -> None:
+    def __init__(self, url: str, tag: str, *, timeout_s: float = 1.0) -> None:
         self._address = parse_url(url)
+        self._tag = tag
         self._timeout_s = timeout_s
         self._wire: _Wire | None = None
         self._keeper: asyncio.Task[None] | None = None
@@ -119,25 +142,63 @@ class RedisLink:
                 await wire.hang_up(RedisLost("closed"))
 
     async def _connect(self) -> "_Wire":
+        """Return a wire to who serves our keys, found through the first address that knows."""
+        nodes = await self._nodes()
+        reason: OSError | RedisError = RedisLost("no address")
+        for node in nodes:
+            try:
+                async with asyncio.timeout(CONNECT_TIMEOUT_S / len(nodes)):
+                    return await self._follow(node)
+            except (OSError, RedisError) as error:
+                reason = error
+        raise reason
+
+    async def _nodes(self) -> list[Node]:
+        if "path" in self._address:
+            return [str(self._address["path"])]
+        found = await asyncio.get_running_loop().getaddrinfo(
+            self._host, int(self._address.get("port", 6379)), type=socket.SOCK_STREAM
+        )
+        return [(str(address[0]), int(address[1])) for *_, address in found]
+
+    @property
+    def _host(self) -> str:
+        return str(self._address.get("host", "127.0.0.1"))
+
+    async def _follow(self, node: Node) -> "_Wire":
+        """Greet a node, or the one it sends us to. Raises NotServed when neither is the owner."""
+        for _ in range(MOST_HOPS):
+            try:
+                return await self._greet(node)
+            except NotServed as refusal:
+                if refusal.owner is None:
+                    raise
+                host, _, port = refusal.owner.rpartition(":")
+                node = (host or node[0], int(port))  # no host: the one that was asked
+        raise RedisLost("sent from node to node")
+
+    async def _greet(self, node: Node) -> "_Wire":
         loop = asyncio.get_running_loop()
         address = self._address
         wire = _Wire(loop, self._timeout_s)
-        if "path" in address:
-            await loop.create_unix_connection(lambda: wire, str(address["path"]))
+        if isinstance(node, str):
+            await loop.create_unix_connection(lambda: wire, node)
         else:
             secure = address.get("connection_class") is SSLConnection
             await loop.create_connection(
                 lambda: wire,
-                str(address.get("host", "127.0.0.1")),
-                int(address.get("port", 6379)),
+                *node,
                 ssl=ssl.create_default_context() if secure else None,
+                server_hostname=self._host if secure else None,  # every node has its certificate
             )
         try:
             if "password" in address:
                 names = [str(address["username"])] if "username" in address else []
                 await wire.call(("AUTH", *names, str(address["password"])))
             await wire.call(("SELECT", int(address.get("db", 0))))
-            await wire.call(("PING",))  # refused while Redis reads its data back
+            # Nothing bears this name. Refused by who is not the owner, by a replica, and while
+            # Redis reads its data back or cannot write them down.
+            await wire.call(("DEL", f"{self._tag}:greeting"))
         except BaseException:
             await wire.hang_up(RedisLost("no greeting"))
             raise
@@ -185,6 +246,9 @@ class _Wire(asyncio.Protocol):
         self._reader.feed(data)
         try:
             while (reply := self._reader.gets()) is not False:
+                if isinstance(reply, NotServed):  # as whatever was sent after it would be told
+                    self.lose(reply)
+                    return
                 future = self._waiting.popleft()[1]
                 if future.done():  # its caller went away
                     continue
@@ -228,5 +292,9 @@ class _Wire(asyncio.Protocol):
         self._waiting.clear()
 
 
-def _refusal(message: str) -> ResponseError:
-    return NoScriptError(message) if message.startswith("NOSCRIPT") else ResponseError(message)
+def _refusal(message: str) -> RedisError:
+    found = CODE.match(message)
+    code = found[1] if found else ""
+    if code in NOT_SERVED:
+        return NotServed(code, message)
+    return NoScriptError(message) if code == "NOSCRIPT" else ResponseError(message)

@@ -26,8 +26,8 @@ from shared.vitals import Vitals
 from shared.web import Edge, HttpMetrics, speak_errors
 from telegram_service.buttons import Buttons
 from telegram_service.errors import NoToken
-from telegram_service.journal import Journal
-from telegram_service.keyspace import Keyspace
+from telegram_service.journal import JOURNAL, Journal
+from telegram_service.keyspace import TAG, Keyspace
 from telegram_service.mailbox import Mailbox
 from telegram_service.metrics import NumbersCollector
 from telegram_service.numbers import Counter, Numbers
@@ -85,7 +85,7 @@ def create_app(settings: Settings) -> ASGIApp:
     """Return the ingest: webhook or polling, health and metrics."""
     registry, tracing = CollectorRegistry(), tracing_of(SERVICE, settings.tracing)
     collector = NumbersCollector(registry)
-    link = RedisLink(str(settings.redis.url), timeout_s=INGEST_TIMEOUT_S)
+    link = RedisLink(str(settings.redis.url), TAG, timeout_s=INGEST_TIMEOUT_S)
     redis, mailbox = Keyspace(link), Mailbox(link)
     state = State(
         settings, redis, mailbox, Counter(redis), Postgres(str(settings.postgres.url), size=2),
@@ -168,7 +168,7 @@ async def look(state: State) -> Looked:
     numbers = journal = None
     try:
         numbers = await state.counter.read()
-        journal = int(await state.redis.call("XLEN", "tg:journal"))
+        journal = int(await state.redis.call("XLEN", JOURNAL))
     except (AppError, OSError):
         log.info("redis does not answer")
     postgres, ai = await asyncio.gather(answers(state.postgres), ai_answers(state.ai))
@@ -222,7 +222,7 @@ async def open_parts(settings: Settings, vault: Vault) -> AsyncIterator[Parts]:
         raise NoToken
     async with AsyncExitStack() as stack:
         link, reader = (
-            RedisLink(str(settings.redis.url), timeout_s=limit)
+            RedisLink(str(settings.redis.url), TAG, timeout_s=limit)
             for limit in (INGEST_TIMEOUT_S * 2, READER_TIMEOUT_S)
         )
         for each in (link, reader):

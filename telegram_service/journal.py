@@ -4,11 +4,11 @@ While Postgres is down the journal grows and answers go on; when it is back it d
 Writing is idempotent, so a drain that is interrupted is simply repeated.
 """
 
-from telegram_service.keyspace import Keyspace
+from telegram_service.keyspace import TAG, Keyspace
 from telegram_service.records import RECORD, Chosen, Judged, Said, Seen
 from telegram_service.store import Store
 
-JOURNAL = "tg:journal"
+JOURNAL = f"{TAG}:journal"
 BATCH = 200
 
 

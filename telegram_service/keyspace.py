@@ -1,4 +1,8 @@
-"""Redis as the bot asks it: one shared connection, every failure of it a MailboxLost."""
+"""Redis as the bot asks it: one shared connection, every failure of it a MailboxLost.
+
+Every key is `{tg}:` and a name, so that all are in one slot and a script may touch any of them on a
+Redis Cluster: docs/decisions/0079-one-tag-per-service.md.
+"""
 
 from collections.abc import Sequence
 
@@ -6,6 +10,8 @@ from redis.exceptions import RedisError, ResponseError
 
 from shared.redis_link import RedisLink, Reply, Script, Word
 from telegram_service.errors import MailboxLost
+
+TAG = "{tg}"
 
 
 class Keyspace:

@@ -16,6 +16,7 @@ from redis.exceptions import RedisError, ResponseError
 
 from shared.redis_link import RedisLink, Reply, Script, Word
 from telegram_service.errors import LeaseLost, MailboxLost
+from telegram_service.keyspace import TAG
 
 LUA = Path(__file__).parent / "lua"
 ACCEPT = Script.read(LUA / "accept.lua")
@@ -29,8 +30,8 @@ TAKE_CONTROL = Script.read(LUA / "take_control.lua")
 SETTLE_CONTROL = Script.read(LUA / "settle_control.lua")
 
 GROUP = "workers"
-READY, CONTROL, LATER = "tg:ready", "tg:control", "tg:later"
-ACTIVE, COUNTS, DEAD = "tg:active", "tg:counts", "tg:dead"
+READY, CONTROL, LATER = f"{TAG}:ready", f"{TAG}:control", f"{TAG}:later"
+ACTIVE, COUNTS, DEAD = f"{TAG}:active", f"{TAG}:counts", f"{TAG}:dead"
 KEPT_S = 90_000
 """25 hours: Telegram delivers an update again for up to 24."""
 LOOKED_AT = 8
@@ -77,22 +78,27 @@ class Lease:
     @property
     def record_key(self) -> str:
         """Return where the outbox keeps what was sent for it."""
-        return f"tg:out:{self.chat}:{self.update_id}"
+        return record_key(self.chat, self.update_id)
 
 
 def chat_key(chat: str) -> str:
     """Return where a chat's fence and marks are."""
-    return f"tg:chat:{chat}"
+    return f"{TAG}:chat:{chat}"
 
 
 def box_key(chat: str) -> str:
     """Return where a chat's updates wait."""
-    return f"tg:box:{chat}"
+    return f"{TAG}:box:{chat}"
+
+
+def record_key(chat: str, update_id: int) -> str:
+    """Return where the outbox keeps what was sent for an update."""
+    return f"{TAG}:out:{chat}:{update_id}"
 
 
 def ids_key(chat: str) -> str:
     """Return where known message ids are: a supergroup numbers its own, other chats share."""
-    return f"tg:ids:{chat}" if chat.startswith(SUPERGROUP) else "tg:ids:account"
+    return f"{TAG}:ids:{chat if chat.startswith(SUPERGROUP) else 'account'}"
 
 
 def now_ms() -> int:
@@ -116,7 +122,7 @@ class Mailbox:
     ) -> bool:
         """Keep an update; False when it was here before. Once this returns, it is not lost."""
         keys = [
-            f"tg:seen:{update_id}", box_key(chat), ACTIVE, READY, COUNTS,
+            f"{TAG}:seen:{update_id}", box_key(chat), ACTIVE, READY, COUNTS,
             chat_key(chat), ids_key(chat), CONTROL,
         ]  # fmt: skip
         words: list[Word] = [chat, update_id, message_id or "", now_ms(), payload, kind, KEPT_S]
@@ -183,19 +189,20 @@ class Mailbox:
     async def take_control(self, token: bytes, chat: str, entry: bytes) -> Lease:
         """Begin with an entry of the control lane."""
         read = read_entry(entry)
-        fence_key = f"tg:control:{read.update_id}"
+        fence_key = f"{CONTROL}:{read.update_id}"
         fence, deaths = await self._run(TAKE_CONTROL, [fence_key], [KEPT_S])
         return Lease(chat, token, CONTROL, fence, fence_key, (read,), deaths)
 
     async def settle(self, lease: Lease, outcome: Outcome, entries: Sequence[Entry]) -> None:
         """End the work on the first entries of a chat. Raises LeaseLost."""
         if lease.stream == CONTROL:
-            keys = [lease.fence_key, CONTROL, COUNTS]
-            words: list[Word] = [lease.token, GROUP, lease.fence, outcome, lease.record_key]
+            keys = [lease.fence_key, CONTROL, COUNTS, lease.record_key]
+            words: list[Word] = [lease.token, GROUP, lease.fence, outcome]
             done = await self._run(SETTLE_CONTROL, keys, words)
         else:
-            keys = [lease.fence_key, box_key(lease.chat), READY, ACTIVE, COUNTS]
             ids = [entry.update_id for entry in entries]
+            records = [record_key(lease.chat, update_id) for update_id in ids]
+            keys = [lease.fence_key, box_key(lease.chat), READY, ACTIVE, COUNTS, *records]
             words = [lease.token, GROUP, lease.chat, lease.fence, outcome, *ids]
             done = await self._run(SETTLE, keys, words)
         if not done:
@@ -233,8 +240,9 @@ class Mailbox:
             mine = [lease for lease in leases if lease.stream == stream]
             if not mine:
                 continue
-            facts = [fact for each in mine for fact in (each.token, each.fence_key, each.fence)]
-            marks = await self._run(RENEW, [stream], [GROUP, worker, *facts])
+            keys = [stream, *(lease.fence_key for lease in mine)]
+            facts = [fact for lease in mine for fact in (lease.token, lease.fence)]
+            marks = await self._run(RENEW, keys, [GROUP, worker, *facts])
             told += [None if mark == b"lost" else int(mark or 0) for mark in marks]
         return told
 

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.languages import Language
-from telegram_service.keyspace import Keyspace
+from telegram_service.keyspace import TAG, Keyspace
 
 LENGTHS = {"short": 256, "normal": 768, "long": 2_048}
 """Tokens an answer may have. The extractive engine quotes and is not shortened."""
@@ -37,14 +37,14 @@ class PreferenceCache:
 
     async def get(self, owner: int) -> Preferences | None:
         """Return the choices, or None when Redis does not know."""
-        told = await self._redis.call("GET", f"tg:prefs:{owner}")
+        told = await self._redis.call("GET", f"{TAG}:prefs:{owner}")
         return Preferences.model_validate_json(told) if told else None
 
     async def set(self, owner: int, chosen: Preferences) -> None:
         """Keep the choices."""
-        key = f"tg:prefs:{owner}"
+        key = f"{TAG}:prefs:{owner}"
         await self._redis.call("SET", key, chosen.model_dump_json(), "EX", KEPT_S)
 
     async def forget(self, owner: int) -> None:
         """Forget them."""
-        await self._redis.call("DEL", f"tg:prefs:{owner}")
+        await self._redis.call("DEL", f"{TAG}:prefs:{owner}")

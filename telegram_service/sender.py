@@ -49,13 +49,14 @@ from telegram_service.errors import (
     TelegramRefused,
 )
 from telegram_service.formatting import Letter
-from telegram_service.keyspace import Keyspace
+from telegram_service.keyspace import TAG, Keyspace
 from telegram_service.mailbox import COUNTS
 from telegram_service.settings import LimitSettings
 
 LUA = Path(__file__).parent / "lua"
 PACE = Script.read(LUA / "pace.lua")
 HOLD = Script.read(LUA / "hold.lua")
+PACE_KEY, HOLD_KEY = f"{TAG}:pace", f"{TAG}:hold"
 T = TypeVar("T")
 
 mimetypes.init()  # reads files: now, not when the first document is sent
@@ -222,7 +223,7 @@ class Sender:
                 return "not modified" in error.message
             return True
 
-        bucket = (f"tg:pace:probe:{place.chat}", PROBES_PER_S, PROBE_BURST)
+        bucket = (f"{PACE_KEY}:probe:{place.chat}", PROBES_PER_S, PROBE_BURST)
         return bool(await self._paced(place, Priority.REPLY, call, bucket))
 
     async def draft(self, place: Place, draft_id: int, text: str) -> bool:
@@ -294,10 +295,10 @@ class Sender:
             rate, burst = limits.private_per_s, limits.private_burst
             if not place.private:
                 rate, burst = limits.group_per_min / 60, max(1, round(limits.group_per_min))
-            bucket = (f"tg:pace:{place.chat}", rate, burst)
+            bucket = (f"{PACE_KEY}:{place.chat}", rate, burst)
         name, rate, burst = bucket
         for_bot, for_chat, _ = priority.value
-        keys = ["tg:pace:bot", name, "tg:hold:bot", f"tg:hold:{place.chat}"]
+        keys = [f"{PACE_KEY}:bot", name, f"{HOLD_KEY}:bot", f"{HOLD_KEY}:{place.chat}"]
         bot_burst = max(1.0, limits.bot_per_s)
         words = [limits.bot_per_s, bot_burst, rate, burst, min(for_bot, bot_burst - 1), for_chat]
         return int(await self._redis.run(PACE, keys, words))
@@ -305,7 +306,7 @@ class Sender:
     async def _hold(self, place: Place, error: RetryAfter) -> None:
         told = error.retry_after
         seconds = told if isinstance(told, int) else told.total_seconds()
-        keys = ["tg:hold:bot", f"tg:hold:{place.chat}", "tg:hold:chats", COUNTS]
+        keys = [f"{HOLD_KEY}:bot", f"{HOLD_KEY}:{place.chat}", f"{HOLD_KEY}:chats", COUNTS]
         await self._redis.run(
             HOLD, keys, [int(seconds * 1000), place.chat, CHATS_THAT_MEAN_THE_BOT]
         )

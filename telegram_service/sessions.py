@@ -5,7 +5,7 @@ Never by person alone: what is said in private must not continue in a group.
 
 from dataclasses import dataclass
 
-from telegram_service.keyspace import Keyspace
+from telegram_service.keyspace import TAG, Keyspace
 from telegram_service.sender import Place
 
 PSEUDONYMS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -28,7 +28,7 @@ class Sessions:
         self._kept_s = hours * 3600
 
     def _key(self, place: Place) -> str:
-        return f"tg:session:{self._bot}:{place.chat}:{place.thread or 0}"
+        return f"{TAG}:session:{self._bot}:{place.chat}:{place.thread or 0}"
 
     async def get(self, place: Place) -> Session:
         """Return the session, an empty one when there is none."""
@@ -43,7 +43,7 @@ class Sessions:
     async def continued(self, place: Place, conversation: str) -> None:
         """Note the conversation's name in ai_core, for the next question and for erasure."""
         await self._set(place, "conversation", conversation)
-        key = f"tg:conversations:{place.chat}"
+        key = f"{TAG}:conversations:{place.chat}"
         await self._redis.call("SADD", key, conversation)
         await self._redis.call("EXPIRE", key, 90 * 86_400)
 
@@ -53,13 +53,13 @@ class Sessions:
 
     async def conversations(self, chat: int) -> list[str]:
         """Return the names ai_core may know a chat's conversations by."""
-        told = await self._redis.call("SMEMBERS", f"tg:conversations:{chat}")
+        told = await self._redis.call("SMEMBERS", f"{TAG}:conversations:{chat}")
         return sorted(name.decode() for name in told)
 
     async def forget(self, chat: int) -> int:
         """Remove all of a chat's sessions; return how many keys that were."""
-        pattern = f"tg:session:{self._bot}:{chat}:*"
-        keys, cursor = [f"tg:conversations:{chat}".encode()], b"0"
+        pattern = f"{TAG}:session:{self._bot}:{chat}:*"
+        keys, cursor = [f"{TAG}:conversations:{chat}".encode()], b"0"
         while True:
             cursor, found = await self._redis.call("SCAN", cursor, "MATCH", pattern, "COUNT", 1000)
             keys += found

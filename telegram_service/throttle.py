@@ -9,7 +9,7 @@ from typing import Literal
 
 from shared.clock import PARIS, Clock
 from shared.redis_link import Script
-from telegram_service.keyspace import Keyspace
+from telegram_service.keyspace import TAG, Keyspace
 from telegram_service.mailbox import KEPT_S
 from telegram_service.settings import LimitSettings
 
@@ -29,10 +29,10 @@ class Throttle:
         """Return the limit this question runs into, or None; the same update counts once."""
         now = self._clock.now()
         keys = [
-            f"tg:quota:counted:{update_id}",
-            f"tg:quota:{person}:{minute(now)}",
-            f"tg:quota:{person}:{now.astimezone(PARIS):%Y%m%d}",
-            f"tg:quota:all:{minute(now)}",
+            f"{TAG}:quota:counted:{update_id}",
+            f"{TAG}:quota:{person}:{minute(now)}",
+            f"{TAG}:quota:{person}:{now.astimezone(PARIS):%Y%m%d}",
+            f"{TAG}:quota:all:{minute(now)}",
         ]
         limits = self._limits
         words = [

@@ -15,7 +15,7 @@ from telegram_service.buttons import Buttons
 from telegram_service.formatting import Button, Letter, letters
 from telegram_service.incoming import Chat, Person, Post, Update
 from telegram_service.journal import Journal
-from telegram_service.keyspace import Keyspace
+from telegram_service.keyspace import TAG, Keyspace
 from telegram_service.mailbox import Lease, Mailbox, now_ms
 from telegram_service.numbers import Counter
 from telegram_service.outbox import Record
@@ -177,6 +177,11 @@ async def chosen_by(parts: Parts, owner: int, person: Person) -> Preferences:
     return stored
 
 
+def moved_key(chat: int) -> str:
+    """Return where it is noted which supergroup a group became."""
+    return f"{TAG}:moved:{chat}"
+
+
 async def open_turn(parts: Parts, lease: Lease, update: Update) -> Turn | None:
     """Gather what answering needs; None for an update that names no person."""
     person = update.sender
@@ -188,7 +193,7 @@ async def open_turn(parts: Parts, lease: Lease, update: Update) -> Turn | None:
         person = Person(id=chat.id)
     if person is None or chat is None:
         return None
-    moved = await parts.redis.call("GET", f"tg:moved:{chat.id}")
+    moved = await parts.redis.call("GET", moved_key(chat.id))
     if moved:
         chat = chat.model_copy(update={"id": int(moved)})
     owner = person.id if chat.is_private else chat.id

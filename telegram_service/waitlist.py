@@ -4,10 +4,11 @@ import asyncio
 from pathlib import Path
 
 from shared.redis_link import Script
-from telegram_service.keyspace import Keyspace
+from telegram_service.keyspace import TAG, Keyspace
 
 LINE_UP = Script.read(Path(__file__).parent / "lua" / "line_up.lua")
-PLACES, HEARD, TICKETS = "tg:waitlist", "tg:waitlist:heard", "tg:waitlist:tickets"
+PLACES = f"{TAG}:waitlist"
+HEARD, TICKETS = f"{PLACES}:heard", f"{PLACES}:tickets"
 SILENT_MS = 30_000
 """Longer than the longest pause of a scribe: who was not heard of since died with their worker."""
 

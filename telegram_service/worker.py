@@ -31,7 +31,7 @@ from telegram_service.mailbox import CONTROL, READY, Entry, Lease, Outcome
 from telegram_service.outbox import Record
 from telegram_service.records import Seen
 from telegram_service.sender import Place
-from telegram_service.turn import Parts, Turn, open_turn
+from telegram_service.turn import Parts, Turn, moved_key, open_turn
 
 log = structlog.get_logger()
 Entries = tuple[Entry, ...]
@@ -192,8 +192,7 @@ class Worker:
 
     async def _follow(self, turn: Turn, new_chat: int) -> None:
         old = turn.place
-        key = f"tg:moved:{old.chat}"
-        await self._parts.redis.call("SET", key, new_chat, "EX", MOVED_KEPT_S)
+        await self._parts.redis.call("SET", moved_key(old.chat), new_chat, "EX", MOVED_KEPT_S)
         await self._parts.sessions.move(old, Place(new_chat, old.thread, private=False))
 
     async def _later(self, lease: Lease, error: Unavailable | TooMany) -> None:

@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 from blockbuster import BlockBuster
 
+from ai_core.keyspace import TAG
 from deploy.local.redis_server import RedisServer, bundled_redis, system_redis
 from shared.redis_link import RedisLink
 from tests.models.bleuet import Bleuet, bleuet
+from tests.redis_cluster import RedisCluster
 
 PREFIXES = ("AI_CORE_", "TELEGRAM_", "MAIL_")
 PACKAGES = ["ai_core", "telegram_service", "mail_service", "shared"]
@@ -35,27 +37,36 @@ def no_blocking_calls() -> Iterator[None]:
     alarm.deactivate()
 
 
+def old_redis(directory: Path) -> RedisServer:
+    return RedisServer(directory, binary=bundled_redis())
+
+
+def new_redis(directory: Path) -> RedisServer:
+    return RedisServer(directory, binary=system_redis())
+
+
 @pytest.fixture(
     scope="session",
     params=[
-        pytest.param(bundled_redis, id="redis-6.2"),
-        pytest.param(system_redis, id="redis-7", marks=pytest.mark.needs("redis-server")),
+        pytest.param(old_redis, id="redis-6.2"),
+        pytest.param(new_redis, id="redis-7", marks=pytest.mark.needs("redis-server")),
+        pytest.param(RedisCluster, id="cluster", marks=pytest.mark.needs("redis-server")),
     ],
 )
 def redis_server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[RedisServer]:
-    """A running server, once per version of Redis we support."""
-    server = RedisServer(tmp_path_factory.mktemp("redis"), binary=request.param())
+) -> Iterator[RedisServer | RedisCluster]:
+    """A running Redis: each version we support, and a cluster whose URL names a replica."""
+    server = request.param(tmp_path_factory.mktemp("redis"))
     server.start()
     yield server
     server.stop()
 
 
 @pytest.fixture
-async def link(redis_server: RedisServer) -> AsyncIterator[RedisLink]:
+async def link(redis_server: RedisServer | RedisCluster) -> AsyncIterator[RedisLink]:
     """A link to an empty Redis."""
-    link = RedisLink(redis_server.url)
+    link = RedisLink(redis_server.url, TAG)
     await link.open()
     await link.call("FLUSHALL")
     yield link
@@ -70,6 +81,15 @@ def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
     yield server
     server.thaw()
     server.stop()
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisCluster]:
+    """A cluster of the module's own, whose nodes it may kill, freeze and mend."""
+    cluster = RedisCluster(tmp_path_factory.mktemp("cluster"))
+    cluster.start()
+    yield cluster
+    cluster.stop()
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,5 @@
 -- One visit in one round trip: may the caller enter, is the answer known, did the keys change?
--- KEYS: keys:version, used, open [, answer]
+-- KEYS: version of the keys, used, open [, answer]
 -- ARGV: visit, lease (ms), concurrent limit, visits open in the asking process,
 --       then limit, cost, floor of each window (requests a minute, tokens a minute, tokens a day).
 --       A limit of 0 is none. A floor is what the asking process knows to be used already.

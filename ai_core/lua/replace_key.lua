@@ -1,5 +1,5 @@
 -- Write one key if nobody changed it meanwhile, and tell every process that the keys changed.
--- KEYS: keys, keys:version. ARGV: id, record expected ("" for a new key), record, new version.
+-- KEYS: keys, their version. ARGV: id, record expected ("" for a new key), record, new version.
 local found = redis.call('HGET', KEYS[1], ARGV[1]) or ''
 if found ~= ARGV[2] then
   return 0

@@ -84,7 +84,7 @@ class RedisServer:
     `password` and `port` are chosen when not given. `durable` keeps what was acknowledged through
     a crash of the process (append-only file, synced every second: a power cut may lose one).
     `queue` is for data that are nowhere else: synced at each write, nothing evicted, and writes
-    refused when memory is full.
+    refused when memory is full. `settings` are more lines of redis.conf.
     """
 
     def __init__(
@@ -97,6 +97,7 @@ class RedisServer:
         durable: bool = True,
         memory_mib: int = 256,
         queue: bool = False,
+        settings: str = "",
     ) -> None:
         self.name = "redis"
         self.directory = directory
@@ -106,6 +107,7 @@ class RedisServer:
         self._durable = durable
         self._memory_mib = memory_mib
         self._queue = queue
+        self._settings = settings
         self._program = Program(
             "redis", [self.binary, directory / "redis.conf"], directory / "redis.log", {}
         )
@@ -138,7 +140,7 @@ class RedisServer:
                 sync="always" if self._queue else "everysec",
                 policy="noeviction" if self._queue else "volatile-lru",
             )
-            + f"port {self.port}\nrequirepass {self.password}\n",
+            + f"port {self.port}\nrequirepass {self.password}\n{self._settings}",
             encoding="utf-8",
         )
         self._program.start()

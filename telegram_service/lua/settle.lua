@@ -1,5 +1,5 @@
 -- Ends the work on the head of a mailbox and passes the chat on. Nothing when the fence is old.
--- KEYS: 1 chat  2 mailbox  3 ready  4 active  5 counts
+-- KEYS: 1 chat  2 mailbox  3 ready  4 active  5 counts  6… what was sent for each update
 -- ARGV: 1 token  2 group  3 chat  4 fence  5 outcome  6… update ids, in order
 -- Returns 1, or 0 when another worker has taken over.
 if redis.call('HGET', KEYS[1], 'fence') ~= ARGV[4] then return 0 end
@@ -10,7 +10,7 @@ end
 local last = tonumber(redis.call('HGET', KEYS[1], 'last') or '0')
 for place = 6, #ARGV do
   redis.call('LPOP', KEYS[2])
-  redis.call('DEL', 'tg:out:' .. ARGV[3] .. ':' .. ARGV[place])
+  redis.call('DEL', KEYS[place])
   if tonumber(ARGV[place]) < last then redis.call('HINCRBY', KEYS[5], 'disordered', 1) end
   last = tonumber(ARGV[place])
 end

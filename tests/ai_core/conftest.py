@@ -17,6 +17,7 @@ from ai_core.app import State, assemble, create_app
 from ai_core.engines.base import Engine
 from ai_core.errors import UnknownArticle
 from ai_core.keys import KeyRing, Scope
+from ai_core.keyspace import TAG
 from ai_core.knowledge.corpus import Corpus
 from ai_core.knowledge.references import find_references
 from ai_core.knowledge.sample import build_sample
@@ -194,7 +195,7 @@ def house_with(redis: RedisServer, library: SampleLibrary, tmp_path: Path) -> Op
 
 async def fresh_keys(redis: RedisServer) -> dict[Scope, str]:
     """Empty Redis and make a key of each scope."""
-    link = RedisLink(redis.url)
+    link = RedisLink(redis.url, TAG)
     await link.open()
     try:
         await link.call("FLUSHALL")

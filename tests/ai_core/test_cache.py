@@ -9,8 +9,11 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
 from ai_core.cache import AnswerCache, Asked, CacheMetrics, cache_key, complete, strip
+from ai_core.keyspace import TAG
 from shared.ai_api import GenerateReply
 from shared.redis_link import RedisLink
+
+ANSWER = f"{TAG}:answer:1"
 
 ASKED = Asked(
     question="Quelle est la durée du préavis ?",
@@ -82,16 +85,16 @@ def test_a_question_with_personal_data_is_not_kept() -> None:
 async def test_personal_data_do_not_reach_redis_in_an_answer(
     cache: AnswerCache, link: RedisLink
 ) -> None:
-    await cache.put("answer:1", '{"response":"Écrivez à jean@exemple.fr"}'.encode())
+    await cache.put(ANSWER, '{"response":"Écrivez à jean@exemple.fr"}'.encode())
 
     assert await link.call("KEYS", "*") == []
 
 
 async def test_what_is_kept_ends(cache: AnswerCache, link: RedisLink) -> None:
-    await cache.put("answer:1", b"{}")
+    await cache.put(ANSWER, b"{}")
 
-    assert await cache.get("answer:1") == b"{}"
-    assert 0 < await link.call("TTL", "answer:1") <= 24 * 3600
+    assert await cache.get(ANSWER) == b"{}"
+    assert 0 < await link.call("TTL", ANSWER) <= 24 * 3600
 
 
 class Pen:
@@ -117,35 +120,35 @@ class Pen:
 
 async def test_fifty_same_questions_at_once_are_written_once(cache: AnswerCache) -> None:
     pen = Pen()
-    asking = [asyncio.create_task(cache.once("answer:1", pen.write)) for _ in range(50)]
+    asking = [asyncio.create_task(cache.once(ANSWER, pen.write)) for _ in range(50)]
     await asyncio.sleep(0)
     pen.may_finish.set()
     bodies = await asyncio.gather(*asking)
 
     assert set(bodies) == {b'{"response":"quinze jours"}'}
     assert pen.started == 1
-    assert await cache.get("answer:1") == bodies[0]
+    assert await cache.get(ANSWER) == bodies[0]
 
 
 async def test_a_failure_reaches_all_who_waited_and_nobody_after(cache: AnswerCache) -> None:
     pen = Pen()
     pen.fails = True
-    asking = [asyncio.create_task(cache.once("answer:1", pen.write)) for _ in range(5)]
+    asking = [asyncio.create_task(cache.once(ANSWER, pen.write)) for _ in range(5)]
     await asyncio.sleep(0)
     pen.may_finish.set()
     outcomes = await asyncio.gather(*asking, return_exceptions=True)
     assert [str(outcome) for outcome in outcomes] == ["no ink"] * 5
 
     pen.fails = False
-    assert await cache.once("answer:1", pen.write) == b'{"response":"quinze jours"}'
+    assert await cache.once(ANSWER, pen.write) == b'{"response":"quinze jours"}'
 
 
 async def test_the_first_to_ask_may_leave_and_the_others_still_get_the_answer(
     cache: AnswerCache,
 ) -> None:
     pen = Pen()
-    first = asyncio.create_task(cache.once("answer:1", pen.write))
-    second = asyncio.create_task(cache.once("answer:1", pen.write))
+    first = asyncio.create_task(cache.once(ANSWER, pen.write))
+    second = asyncio.create_task(cache.once(ANSWER, pen.write))
     await asyncio.sleep(0)
     first.cancel()
     pen.may_finish.set()
@@ -156,7 +159,7 @@ async def test_the_first_to_ask_may_leave_and_the_others_still_get_the_answer(
 
 async def test_when_all_leave_the_writing_stops(cache: AnswerCache) -> None:
     pen = Pen()
-    asking = [asyncio.create_task(cache.once("answer:1", pen.write)) for _ in range(3)]
+    asking = [asyncio.create_task(cache.once(ANSWER, pen.write)) for _ in range(3)]
     await asyncio.sleep(0)
     for task in asking:
         task.cancel()
@@ -165,7 +168,7 @@ async def test_when_all_leave_the_writing_stops(cache: AnswerCache) -> None:
 
     assert pen.stopped
     pen.may_finish.set()
-    assert await cache.once("answer:1", pen.write) == b'{"response":"quinze jours"}'
+    assert await cache.once(ANSWER, pen.write) == b'{"response":"quinze jours"}'
 
 
 async def test_without_redis_questions_are_answered_all_the_same(link: RedisLink) -> None:
@@ -174,8 +177,8 @@ async def test_without_redis_questions_are_answered_all_the_same(link: RedisLink
     pen = Pen()
     pen.may_finish.set()
 
-    assert await cache.get("answer:1") is None
-    assert await cache.once("answer:1", pen.write) == b'{"response":"quinze jours"}'
+    assert await cache.get(ANSWER) is None
+    assert await cache.once(ANSWER, pen.write) == b'{"response":"quinze jours"}'
 
 
 def test_what_belongs_to_one_request_is_put_back_for_each() -> None:

@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 import ai_core
 from ai_core.gate import Gate, GateMetrics
 from ai_core.keys import KeyRing, Scope, make_secret
+from ai_core.keyspace import TAG
 from ai_core.limits import Limiter, Limits
 from deploy.local.ports import free_port
 from deploy.local.redis_server import RedisServer
@@ -22,6 +23,8 @@ from shared.clock import StoppedClock
 from shared.redis_link import RedisLink
 from shared.texts import Texts
 from shared.web import Edge, HttpMetrics, speak_errors
+
+ANSWER = f"{TAG}:answer:1"
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 TEXTS = Texts.read(
@@ -69,9 +72,7 @@ class Door:
     def _route(self, needed: Scope) -> Callable[[Request], Awaitable[Response]]:
         async def route(request: Request) -> Response:
             caller = await self.gate.identify(request, needed)
-            async with self.gate.admit(
-                request, caller, cost_tokens=10, cache_key="answer:1"
-            ) as visit:
+            async with self.gate.admit(request, caller, cost_tokens=10, cache_key=ANSWER) as visit:
                 visit.spend(2)
                 self.entered.set()
                 await self.held.wait()
@@ -167,7 +168,7 @@ async def test_a_revoked_key_is_refused_by_the_next_request(door: Door) -> None:
 
     await door.operator.revoke(made.key.id)
     assert (await door.get("/inference", made.secret)).status_code == 401
-    assert await door.link.call("ZCARD", f"open:{made.key.id}") == 0
+    assert await door.link.call("ZCARD", f"{TAG}:open:{made.key.id}") == 0
 
 
 async def test_a_rotated_key_works_from_the_next_request_beside_the_old_one(door: Door) -> None:
@@ -266,13 +267,13 @@ async def test_a_place_is_held_until_the_answer_is_finished(door: Door) -> None:
 
 async def test_a_known_answer_comes_with_the_admission(door: Door) -> None:
     key = await door.make()
-    await door.link.call("SET", "answer:1", "kept")
+    await door.link.call("SET", ANSWER, "kept")
 
     assert (await door.get("/inference", key)).text == "kept"
 
 
 async def test_while_redis_is_lost_keys_and_quotas_hold(own_redis: RedisServer) -> None:
-    link = RedisLink(own_redis.url)
+    link = RedisLink(own_redis.url, TAG)
     await link.open()
     async with opened(link) as door:
         await door.ring.refresh()
@@ -293,7 +294,7 @@ async def test_while_redis_is_lost_keys_and_quotas_hold(own_redis: RedisServer) 
 
 
 async def test_keys_that_were_never_read_are_a_503_until_redis_is_there() -> None:
-    link = RedisLink(f"redis://127.0.0.1:{free_port()}/0")
+    link = RedisLink(f"redis://127.0.0.1:{free_port()}/0", TAG)
     await link.open()
     async with opened(link) as door:
         response = await door.get("/inference", make_secret())

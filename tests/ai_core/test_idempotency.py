@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from ai_core.errors import IdempotencyMismatch, StillAnswering
 from ai_core.idempotency import Idempotency, Outcome
+from ai_core.keyspace import TAG
 from shared.errors import AppError, BadInput, Unavailable
 from shared.redis_link import RedisLink
 
@@ -83,7 +84,7 @@ async def test_when_the_first_one_s_process_dies_the_second_is_answered(
     clerk.may_finish.clear()
     dying = asyncio.create_task(clerk.ask("caller", "k1", "question"))
     await asyncio.sleep(0.05)
-    [place] = await link.call("KEYS", "idempotency:*")
+    [place] = await link.call("KEYS", f"{TAG}:idempotency:*")
     lease = await link.call("GET", place)
     dying.cancel()
     await asyncio.wait([dying])

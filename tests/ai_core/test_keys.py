@@ -8,6 +8,7 @@ import pytest
 from ai_core.errors import KeysUnreadable, UnknownKey
 from ai_core.keys import KeyRing, Scope, make_secret, well_formed
 from ai_core.keys_command import add_arguments, run
+from ai_core.keyspace import TAG
 from ai_core.limits import Limits
 from deploy.local.ports import free_port
 from deploy.local.redis_server import RedisServer
@@ -121,7 +122,7 @@ async def test_two_operators_do_not_undo_each_other(
 
 
 async def test_keys_never_read_are_unreadable_not_unknown(clock: StoppedClock) -> None:
-    ring = KeyRing(RedisLink(f"redis://127.0.0.1:{free_port()}/0"), clock)
+    ring = KeyRing(RedisLink(f"redis://127.0.0.1:{free_port()}/0", TAG), clock)
 
     with pytest.raises(KeysUnreadable):
         ring.find(make_secret())

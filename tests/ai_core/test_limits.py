@@ -5,9 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ai_core.keyspace import TAG
 from ai_core.limits import WINDOWS, Decision, Limiter, Limits, Tally
 from deploy.local.redis_server import RedisServer
 from shared.redis_link import RedisLink
+
+ANSWER = f"{TAG}:answer:1"
+OPEN = f"{TAG}:open:k"
 
 
 async def admitted(limiter: Limiter, limits: Limits, times: int, cost: int = 0) -> list[Decision]:
@@ -78,7 +82,7 @@ async def test_a_place_is_free_again_when_the_visit_ends(link: RedisLink) -> Non
 async def test_the_place_of_a_process_that_died_frees_itself(link: RedisLink) -> None:
     limits = Limits(concurrent=1)
     assert accepted(await admitted(Limiter(link), limits, 1)) == 1  # and never settles
-    await link.call("ZADD", "open:k", 1, *(await link.call("ZRANGE", "open:k", 0, -1)))
+    await link.call("ZADD", OPEN, 1, *(await link.call("ZRANGE", OPEN, 0, -1)))
 
     assert accepted(await admitted(Limiter(link), limits, 1)) == 1
 
@@ -96,16 +100,16 @@ async def test_a_visit_that_is_called_off_while_redis_decides_leaves_no_trace(
 
 
 async def test_a_known_answer_takes_neither_tokens_nor_a_place(link: RedisLink) -> None:
-    await link.call("SET", "answer:1", "kept")
+    await link.call("SET", ANSWER, "kept")
     limiter, limits = Limiter(link), Limits(tokens_per_minute=10, concurrent=1)
     for _ in range(20):
-        decision = await limiter.admit("k", limits, 10, "answer:1")
+        decision = await limiter.admit("k", limits, 10, ANSWER)
         assert decision.answer == b"kept"
         assert decision.refused is None
 
 
 async def test_without_limits_nothing_is_counted(link: RedisLink) -> None:
-    await Limiter(link).admit("k", Limits(), 500, "answer:1")
+    await Limiter(link).admit("k", Limits(), 500, ANSWER)
 
     assert await link.call("KEYS", "*") == []
 
@@ -114,7 +118,7 @@ async def test_without_limits_nothing_is_counted(link: RedisLink) -> None:
 async def test_the_quota_holds_while_redis_is_lost_and_when_it_is_back(
     own_redis: RedisServer, fault: Callable[[RedisServer], None]
 ) -> None:
-    link = RedisLink(own_redis.url, timeout_s=0.2)
+    link = RedisLink(own_redis.url, TAG, timeout_s=0.2)
     await link.open()
     limiter, limits = Limiter(link), Limits(requests_per_minute=100, concurrent=1_000)
     before = await admitted(limiter, limits, 40)

@@ -14,6 +14,7 @@ import httpx2
 import pytest
 
 from ai_core.keys import KeyRing, Scope
+from ai_core.keyspace import TAG
 from ai_core.knowledge.sample import build_sample
 from deploy.local.ports import free_port
 from deploy.local.redis_server import RedisServer
@@ -46,7 +47,7 @@ def command(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str
 
 
 async def make_key(redis_url: str) -> str:
-    link = RedisLink(redis_url)
+    link = RedisLink(redis_url, TAG)
     await link.open()
     try:
         return (await KeyRing(link, SystemClock()).create("test", Scope.INFERENCE)).secret

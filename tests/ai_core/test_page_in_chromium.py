@@ -30,6 +30,7 @@ from starlette.types import ASGIApp
 
 from ai_core.app import State, assemble, create_app
 from ai_core.keys import KeyRing, Scope
+from ai_core.keyspace import TAG
 from ai_core.law_source import LawSource
 from ai_core.routes.page import page_router
 from ai_core.settings import PageSettings, RedisSettings, Settings
@@ -482,7 +483,7 @@ def test_stop_ends_the_request_and_keeps_what_was_written(visitor: Visitor) -> N
 
 
 async def publishable_key(redis_url: str, clock: Clock) -> str:
-    link = RedisLink(redis_url)
+    link = RedisLink(redis_url, TAG)
     await link.open()
     try:
         return (await KeyRing(link, clock).create("page", Scope.PUBLISHABLE)).secret

@@ -17,6 +17,7 @@ from pathlib import Path
 import httpx2
 
 from ai_core.keys import KeyRing, Scope
+from ai_core.keyspace import TAG
 from ai_core.knowledge.sample import build_sample
 from ai_core.limits import UNLIMITED, Limits
 from deploy.local.ports import free_port
@@ -155,7 +156,7 @@ def _wait_until_ready(url: str, process: "subprocess.Popen[bytes]", log: Path) -
 
 
 async def _make_keys(redis_url: str, names: Sequence[str], limits: Limits) -> dict[str, str]:
-    link = RedisLink(redis_url)
+    link = RedisLink(redis_url, TAG)
     await link.open()
     ring = KeyRing(link, SystemClock())
     scopes = {"admin": Scope.ADMIN, **dict.fromkeys(names, Scope.INFERENCE)}

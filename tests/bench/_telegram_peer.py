@@ -29,6 +29,7 @@ from shared.redis_link import RedisLink
 from shared.scripted_ai import ScriptedAi
 from telegram_service.emulator.account import Account
 from telegram_service.emulator.api import BotApi
+from telegram_service.keyspace import TAG
 from tests.loopback import served
 from tests.telegram_service.deployment import Deployment, answering
 from tests.telegram_service.rig import TOKEN
@@ -80,7 +81,9 @@ async def peer(folder: Path, chats: Sequence[int], each: int) -> dict[str, Any]:
         ai.script.echo, ai.script.pause_s = True, 0.4
         api = BotApi(account, TOKEN)
         async with served(api.app) as api_url, served(ai.app) as ai_url:
-            here = Deployment(account, api, ai, {}, "", RedisLink("redis://127.0.0.1:9"), folder)
+            here = Deployment(
+                account, api, ai, {}, "", RedisLink("redis://127.0.0.1:9", TAG), folder
+            )
             api.delivery.twice = 0.1
             delivering = asyncio.create_task(api.delivery.run())
             bot = start(api_url, ai_url, port)

@@ -25,6 +25,7 @@ from pathlib import Path
 import httpx2
 
 from ai_core.keys import KeyRing, Scope
+from ai_core.keyspace import TAG
 from deploy.local.ports import free_port
 from deploy.local.redis_server import RedisServer
 from shared.clock import SystemClock
@@ -96,7 +97,7 @@ def service(data_dir: Path) -> Iterator[tuple[str, str]]:
 
 async def make_key(redis_url: str) -> str:
     """Make an inference key without limits."""
-    link = RedisLink(redis_url)
+    link = RedisLink(redis_url, TAG)
     await link.open()
     try:
         return (await KeyRing(link, SystemClock()).create("bench", Scope.INFERENCE)).secret

@@ -24,6 +24,7 @@ from deploy.local.redis_server import RedisServer
 from shared.vault import new_key_file
 from telegram_service.emulator.account import Refusal, check_text
 from telegram_service.formatting import letters, plain
+from telegram_service.journal import JOURNAL
 from tests.bench._telegram_load import Load
 from tests.bench._telegram_peer import peer
 from tests.telegram_service.deployment import Deployment, deployed
@@ -179,7 +180,7 @@ class Bench:
             await here.settled(60)
             journal = 1
             for _ in range(200):
-                journal = int(await here.redis.call("XLEN", "tg:journal"))
+                journal = int(await here.redis.call("XLEN", JOURNAL))
                 if not journal:
                     break
                 await asyncio.sleep(0.1)

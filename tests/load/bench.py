@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from ai_core.keys import KeyRing, NewKey, Scope
+from ai_core.keyspace import TAG
 from ai_core.limits import Limits
 from deploy.local.ports import free_port
 from deploy.local.redis_server import RedisServer
@@ -113,7 +114,7 @@ def make_key(redis_url: str, limits: Limits = ROOMY) -> NewKey:
     """Make an inference key, and the record the peer route reads."""
 
     async def make() -> NewKey:
-        link = RedisLink(redis_url)
+        link = RedisLink(redis_url, TAG)
         await link.open()
         made = await KeyRing(link, SystemClock()).create("bench", Scope.INFERENCE, limits=limits)
         record = made.key.model_dump_json()

@@ -1,13 +1,28 @@
 import asyncio
+import socket
 import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 from redis.exceptions import ConnectionError as RedisLost
 from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeout
 
-from deploy.local.redis_server import RedisServer
-from shared.redis_link import RedisLink, Script
+from ai_core.keyspace import TAG
+from deploy.local.redis_server import RedisServer, bundled_redis, system_redis
+from shared.redis_link import CONNECT_TIMEOUT_S, RedisLink, Script
+
+KEY = f"{TAG}:b"
+COUNT = Script("return redis.call('INCR', KEYS[1])")
+BOTH_REDIS = pytest.mark.parametrize(
+    "binary",
+    [
+        pytest.param(bundled_redis, id="redis-6.2"),
+        pytest.param(system_redis, id="redis-7", marks=pytest.mark.needs("redis-server")),
+    ],
+)
 
 
 async def test_commands_of_one_turn_leave_together_and_each_gets_its_own_reply(
@@ -35,14 +50,14 @@ async def test_a_caller_that_goes_away_does_not_shift_the_replies(link: RedisLin
 
 async def test_a_script_runs_also_when_redis_has_forgotten_it(link: RedisLink) -> None:
     script = Script("return ARGV[1] .. KEYS[1]")
-    assert await link.run(script, ["b"], ["a"]) == b"ab"
+    assert await link.run(script, [KEY], ["a"]) == b"a{ai}:b"
     await link.call("SCRIPT", "FLUSH")
 
-    assert await link.run(script, ["b"], ["a"]) == b"ab"
+    assert await link.run(script, [KEY], ["a"]) == b"a{ai}:b"
 
 
 async def test_a_wrong_password_is_a_lost_redis_not_a_crash(redis_server: RedisServer) -> None:
-    link = RedisLink(f"redis://:wrong@127.0.0.1:{redis_server.port}/0")
+    link = RedisLink(redis_server.url.replace(redis_server.password, "wrong"), TAG)
     await link.open()
 
     assert not link.found.is_set()
@@ -54,7 +69,7 @@ async def test_a_wrong_password_is_a_lost_redis_not_a_crash(redis_server: RedisS
 async def test_a_killed_redis_fails_at_once_and_is_found_again_within_two_seconds(
     own_redis: RedisServer,
 ) -> None:
-    link = RedisLink(own_redis.url)
+    link = RedisLink(own_redis.url, TAG)
     await link.open()
     await link.call("SET", "kept", "yes")
     await asyncio.to_thread(own_redis.kill)
@@ -75,7 +90,7 @@ async def test_a_killed_redis_fails_at_once_and_is_found_again_within_two_second
 async def test_a_frozen_redis_is_waited_for_once_not_by_each_caller(
     own_redis: RedisServer,
 ) -> None:
-    link = RedisLink(own_redis.url, timeout_s=0.2)
+    link = RedisLink(own_redis.url, TAG, timeout_s=0.2)
     await link.open()
     own_redis.freeze()
     with pytest.raises(RedisTimeout):
@@ -91,4 +106,74 @@ async def test_a_frozen_redis_is_waited_for_once_not_by_each_caller(
     async with asyncio.timeout(2):
         await link.found.wait()
     assert await link.call("PING") == b"PONG"
+    await link.close()
+
+
+@BOTH_REDIS
+@pytest.mark.parametrize(
+    ("refuse", "allow"),
+    [
+        ("REPLICAOF 127.0.0.1 9", "REPLICAOF NO ONE"),
+        ("CONFIG SET min-replicas-to-write 1", "CONFIG SET min-replicas-to-write 0"),
+    ],
+)
+async def test_a_redis_that_takes_no_writes_is_lost_until_it_does(
+    binary: Callable[[], Path], tmp_path: Path, refuse: str, allow: str
+) -> None:
+    redis = RedisServer(tmp_path, binary=binary())
+    await asyncio.to_thread(redis.start)
+    link = RedisLink(redis.url, TAG)
+    await link.open()
+
+    await asyncio.to_thread(redis.ask, refuse)
+    with pytest.raises(RedisLost):
+        await link.run(COUNT, [KEY], [])
+    await asyncio.sleep(0.5)
+    assert not link.found.is_set()
+
+    await asyncio.to_thread(redis.ask, allow)
+    async with asyncio.timeout(2):
+        await link.found.wait()
+    assert await link.run(COUNT, [KEY], []) == 1
+    await link.close()
+    await asyncio.to_thread(redis.stop)
+
+
+@BOTH_REDIS
+async def test_a_read_that_waits_ends_when_its_redis_becomes_a_replica(
+    binary: Callable[[], Path], tmp_path: Path
+) -> None:
+    redis = RedisServer(tmp_path, binary=binary())
+    await asyncio.to_thread(redis.start)
+    reader = RedisLink(redis.url, TAG, timeout_s=10)
+    await reader.open()
+    read = reader.call("XREAD", "BLOCK", 8_000, "STREAMS", KEY, "$")
+    await asyncio.sleep(0.2)
+
+    await asyncio.to_thread(redis.ask, "REPLICAOF 127.0.0.1 9")
+    with pytest.raises(RedisLost):
+        await asyncio.wait_for(read, 2)
+    await reader.close()
+    await asyncio.to_thread(redis.stop)
+
+
+async def test_an_address_that_does_not_answer_is_passed_over_in_time(
+    own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = [
+        (socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, own_redis.port))
+        for address in ("127.0.0.2", "127.0.0.1")
+    ]
+
+    def look_up(host: str, *more: Any, **named: Any) -> Any:
+        return found if host == "redis.example" else real(host, *more, **named)
+
+    real = socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    with socket.create_server(("127.0.0.2", own_redis.port)):  # takes connections, never replies
+        link = RedisLink(own_redis.url.replace("127.0.0.1", "redis.example"), TAG)
+        started_s = time.monotonic()
+        await link.open()
+        assert time.monotonic() - started_s < CONNECT_TIMEOUT_S
+        assert await link.call("PING") == b"PONG"
     await link.close()

@@ -25,7 +25,7 @@ from shared.redis_link import RedisLink
 from shared.scripted_ai import ScriptedAi
 from telegram_service.emulator.account import Account
 from telegram_service.emulator.api import BotApi
-from telegram_service.keyspace import Keyspace
+from telegram_service.keyspace import TAG, Keyspace
 from telegram_service.numbers import Counter, Numbers
 from tests.loopback import served
 from tests.telegram_service.rig import SECRET, TOKEN
@@ -182,7 +182,7 @@ async def deployed(
     account, ai, port = Account(privacy=False), ScriptedAi(), free_port()
     ai.script.echo = True
     api = BotApi(account, TOKEN)
-    redis = RedisLink(redis_url, timeout_s=5)
+    redis = RedisLink(redis_url, TAG, timeout_s=5)
     await redis.open()
     async with served(api.app) as api_url, served(ai.app) as ai_url:
         environment = environment_for(redis_url, database_url, api_url, ai_url, key_file, port)

@@ -1,5 +1,6 @@
 """The commands, and the buttons they lead to."""
 
+from telegram_service.keyspace import TAG
 from tests.telegram_service.rig import Rig
 
 ALICE = 11
@@ -103,11 +104,11 @@ async def test_erasure_takes_two_taps_and_leaves_a_receipt(rig: Rig) -> None:
     assert await rig.parts.store.messages(ALICE) == []
     assert rig.ai.erased == ["scripted-00000001"]
     left = [key async for key in keys(rig) if b"11" in key and b"box" not in key]
-    assert all(not key.startswith((b"tg:session", b"tg:prefs")) for key in left)
+    assert all(not key.startswith((b"{tg}:session", b"{tg}:prefs")) for key in left)
 
 
 async def keys(rig: Rig):  # type: ignore[no-untyped-def]
-    for key in await rig.parts.redis.call("KEYS", "tg:*"):
+    for key in await rig.parts.redis.call("KEYS", f"{TAG}:*"):
         yield key
 
 

@@ -12,6 +12,7 @@ from shared.texts import Texts
 from shared.vault import Vault
 from telegram_service.app import SHARED_TEXTS, TEXTS, open_parts
 from telegram_service.incoming import ALLOWED_UPDATES
+from telegram_service.mailbox import DEAD
 from telegram_service.polling import poll
 from telegram_service.registration import register
 from telegram_service.sender import new_bot
@@ -33,7 +34,7 @@ async def test_a_poison_update_is_given_up_with_an_apology_and_the_chat_goes_on(
     apology, hello = rig.account.texts(ALICE)
     assert "Je suis désolé" in apology
     assert hello.startswith("Bonjour")
-    [[_, fields]] = await rig.parts.redis.call("XRANGE", "tg:dead", "-", "+")
+    [[_, fields]] = await rig.parts.redis.call("XRANGE", DEAD, "-", "+")
     assert b"Poison" not in b"".join(fields)
     assert (await rig.parts.counter.read()).lost == 0
 

@@ -1,0 +1,92 @@
+"""The link on a cluster: it finds who has its slot, and who took the place of a dead node."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from redis.crc import key_slot
+from redis.exceptions import ConnectionError as RedisLost
+from redis.exceptions import RedisError, ResponseError
+
+from shared.redis_link import RedisLink, Script
+from tests.redis_cluster import RedisCluster
+
+pytestmark = pytest.mark.needs("redis-server")
+TAG = "{any}"
+KEY = f"{TAG}:key"
+FAILOVER_S = 20
+
+
+@pytest.fixture
+async def link(cluster: RedisCluster) -> AsyncIterator[RedisLink]:
+    """A link whose URL names a node that has nothing to do with its tag."""
+    link = RedisLink(cluster.stranger(TAG).url, TAG, timeout_s=0.5)
+    await link.open()
+    await link.call("FLUSHALL")
+    yield link
+    await link.close()
+
+
+async def found(link: RedisLink, epoch: int) -> None:
+    """Wait until Redis was found again since `epoch`."""
+    async with asyncio.timeout(FAILOVER_S):
+        while link.epoch == epoch or not link.found.is_set():  # noqa: ASYNC110 - lost meanwhile
+            await asyncio.sleep(0.02)
+
+
+async def test_any_node_leads_to_the_one_that_has_our_slot(
+    cluster: RedisCluster, link: RedisLink
+) -> None:
+    await link.call("SET", KEY, "here")
+
+    assert cluster.owner(TAG).keys() == 1
+
+
+async def test_a_script_that_reaches_for_another_slot_is_refused(link: RedisLink) -> None:
+    reach = Script("return redis.call('GET', ARGV[1])")
+
+    with pytest.raises(ResponseError, match="non local key"):
+        await link.run(reach, [KEY], ["{ai}:key"])
+    assert await link.call("PING") == b"PONG"
+
+
+async def test_while_our_slot_moves_redis_is_lost_then_it_is_found_where_the_slot_went(
+    cluster: RedisCluster, link: RedisLink
+) -> None:
+    slot, old = key_slot(TAG.encode()), cluster.owner(TAG)
+    new = cluster.owner("{tg}")
+    assert new is not old
+    names = {node: cluster.ask(node, "CLUSTER MYID").decode() for node in (old, new)}
+    cluster.ask(new, f"CLUSTER SETSLOT {slot} IMPORTING {names[old]}")
+    cluster.ask(old, f"CLUSTER SETSLOT {slot} MIGRATING {names[new]}")
+    with pytest.raises(RedisLost):
+        await link.call("GET", KEY)
+    await asyncio.sleep(0.5)
+    assert not link.found.is_set()
+
+    epoch = link.epoch
+    for node in (new, old):
+        cluster.ask(node, f"CLUSTER SETSLOT {slot} NODE {names[new]}")
+    await found(link, epoch)
+    await link.call("SET", KEY, "there")
+    assert (old.keys(), new.keys()) == (0, 1)
+
+
+@pytest.mark.parametrize("fault", ["kill", "freeze"])
+async def test_when_the_owner_fails_its_replica_serves_us_with_all_that_it_had(
+    cluster: RedisCluster, link: RedisLink, fault: str
+) -> None:
+    owner, epoch = cluster.owner(TAG), link.epoch
+    await asyncio.gather(*(link.call("RPUSH", KEY, number) for number in range(500)))
+    assert await link.call("WAIT", 1, 400) == 1
+
+    await asyncio.to_thread(getattr(owner, fault))
+    with pytest.raises(RedisError):
+        await link.call("PING")
+    await found(link, epoch)
+
+    assert await link.call("LRANGE", KEY, 0, -1) == [b"%d" % number for number in range(500)]
+    assert await link.call("RPUSH", KEY, "more") == 501
+    assert cluster.owner(TAG) is not owner
+    cluster.mend()
+    assert await link.call("RPUSH", KEY, "and more") == 502
