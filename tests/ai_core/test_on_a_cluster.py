@@ -1,0 +1,81 @@
+"""ai_core with a Redis Cluster: every script runs there, and what was used outlives its node."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+import ai_core.limits
+from ai_core.conversations import Conversations, new_id
+from ai_core.engines.base import Turn
+from ai_core.keys import KeyRing, Scope
+from ai_core.keyspace import TAG
+from ai_core.limits import Limiter, Limits
+from shared.clock import StoppedClock
+from shared.redis_link import RedisLink, Script
+from tests.redis_cluster import RedisCluster
+
+pytestmark = pytest.mark.needs("redis-server")
+LUA = Path(ai_core.limits.__file__).parent / "lua"
+SCRIPTS = {path.name: Script.read(path).sha1 for path in sorted(LUA.glob("*.lua"))}
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+FAILOVER_S = 20
+TURNS = (Turn("user", "Quel préavis ?"), Turn("assistant", "Deux mois."))
+
+
+@pytest.fixture
+async def link(cluster: RedisCluster) -> AsyncIterator[RedisLink]:
+    link = RedisLink(cluster.stranger(TAG).url, TAG)
+    await link.open()
+    await link.call("FLUSHALL")
+    yield link
+    await link.close()
+
+
+async def test_every_script_runs_on_a_cluster(
+    cluster: RedisCluster, link: RedisLink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ai_core.limits, "RENEW_EVERY_S", 0.02)
+    limiter, limits = Limiter(link), Limits(tokens_per_minute=100, concurrent=1)
+    await KeyRing(link, StoppedClock(NOON)).create("test", Scope.INFERENCE)
+    decision = await limiter.admit("k", limits, 60, f"{TAG}:answer:1")
+    renewing = asyncio.create_task(limiter.renew_leases())
+    await asyncio.sleep(0.2)
+    renewing.cancel()
+    await limiter.settle("k", limits, decision, 60, 10)
+    assert (await limiter.admit("k", limits, 90, None)).left[1] == 0
+    assert not decision.alone
+
+    conversations = Conversations(link, silence_s=60, turns_kept=6)
+    name = new_id()
+    await conversations.add(name, "caller", TURNS)
+    assert await conversations.recall(name, "caller") == TURNS
+    known = await link.call("SCRIPT", "EXISTS", *SCRIPTS.values())
+    assert [name for name, yes in zip(SCRIPTS, known, strict=True) if not yes] == []
+
+
+async def test_keys_quotas_and_conversations_outlive_the_node_they_were_on(
+    cluster: RedisCluster, link: RedisLink
+) -> None:
+    ring, limiter = KeyRing(link, StoppedClock(NOON)), Limiter(link)
+    limits, name = Limits(tokens_per_day=100), new_id()
+    conversations = Conversations(link, silence_s=60, turns_kept=6)
+    made = await ring.create("test", Scope.INFERENCE)
+    await limiter.admit("k", limits, 60, None)
+    await conversations.add(name, "caller", TURNS)
+    assert await link.call("WAIT", 1, 900) == 1
+
+    epoch = link.epoch
+    cluster.owner(TAG).kill()
+    assert (await Limiter(link).admit("k", limits, 60, None)).alone
+    async with asyncio.timeout(FAILOVER_S):
+        while link.epoch == epoch or not link.found.is_set():  # noqa: ASYNC110 - lost meanwhile
+            await asyncio.sleep(0.02)
+
+    await ring.refresh()
+    assert ring.find(made.secret) == made.key
+    refused = await Limiter(link).admit("k", limits, 60, None)
+    assert (refused.refused, refused.alone) == ("tokens-day", False)
+    assert await conversations.recall(name, "caller") == TURNS
