@@ -10,6 +10,7 @@ import pytest
 
 from deploy.local.ports import free_port
 from mail_service.wake import Wake
+from tests.redis_cluster import RedisCluster
 
 
 @pytest.fixture
@@ -28,6 +29,20 @@ async def redis_url(tmp_path: Path) -> AsyncIterator[str]:
 async def test_one_process_wakes_another_through_redis(redis_url: str) -> None:
     async with Wake(redis_url) as rings, Wake(redis_url) as sleeps:
         for _ in range(50):  # the server starts, both connect
+            await rings.ring()
+            started = time.monotonic()
+            await sleeps.wait(0.2)
+            if time.monotonic() - started < 0.15:
+                break
+        assert time.monotonic() - started < 0.15
+
+
+@pytest.mark.needs("redis-server")
+async def test_one_process_wakes_another_through_two_nodes_of_a_cluster(
+    cluster: RedisCluster,
+) -> None:
+    async with Wake(cluster.nodes[0].url) as rings, Wake(cluster.nodes[4].url) as sleeps:
+        for _ in range(50):  # both connect
             await rings.ring()
             started = time.monotonic()
             await sleeps.wait(0.2)
