@@ -8,7 +8,7 @@ import pytest
 from ai_core.errors import KeysUnreadable, UnknownKey
 from ai_core.keys import KeyRing, Scope, make_secret, well_formed
 from ai_core.keys_command import add_arguments, run
-from ai_core.keyspace import TAG
+from ai_core.keyspace import KEYS, TAG
 from ai_core.limits import Limits
 from deploy.local.ports import free_port
 from deploy.local.redis_server import RedisServer
@@ -46,8 +46,9 @@ def test_what_does_not_look_like_a_key_is_not_one(text: str) -> None:
 
 async def test_nothing_in_redis_opens_anything(link: RedisLink, ring: KeyRing) -> None:
     made = await ring.create("essai", Scope.INFERENCE)
-    records = b"".join(await link.call("HVALS", "keys"))
+    records = b"".join(await link.call("HVALS", KEYS))
 
+    assert made.key.id.encode() in records
     assert made.secret.encode() not in records
     assert made.secret.split("_")[2].encode() not in records
 
