@@ -153,9 +153,11 @@ class Line:
         return True
 
     def full(self, job: "Job") -> QueueFull:
-        """Return why a job cannot wait here, and how long it would."""
+        """Return why a job cannot wait here, and how long it would, to the nearest second."""
         self.metrics.refused.labels(self.model, "queue_full").inc()
-        return QueueFull(retry_after_s=self.forecast(job).wait_s)
+        wait_s = self.forecast(job).wait_s
+        # HTTP tells whole seconds, rounded up: a forecast may be too long as well as too short.
+        return QueueFull(retry_after_s=None if wait_s is None else max(1, round(wait_s)))
 
     def late(self, retry_after_s: float | None) -> DeadlineMissed:
         """Return why a job is not written, and when it could be."""
