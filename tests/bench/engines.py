@@ -2,8 +2,9 @@
 
 Random-weight models of real shapes, prompts of 200 tokens, 64 new ones, over HTTP; ours is the
 whole service, each caller with a key. A figure is the median over the turns; a ratio is the median
-of the turns' ratios, ours by the peer's. A turn is done once more when other processes used more
-than a quarter of a core meanwhile. Slow peers have fewer turns, and `speeds` alone.
+of the turns' ratios, ours by the peer's. A turn of `speeds` asks again until it has lasted
+some seconds. A turn is done once more when other processes used more than a quarter of a core
+meanwhile. Slow peers have fewer turns, and `speeds` alone.
 
 `--peer llama-server=PATH` (it builds from the tree inside the llama-cpp-python source package),
 `--peer examples-server=PATH` (examples/server/server.py in there), `--peer llama_cpp.server`.
@@ -55,6 +56,7 @@ SHARED_NEW_TOKENS = 16
 LONG_TOKENS, STREAMS = 1_200, 8
 PLENTY_BYTES = 1 << 50
 QUIET_CORES = 0.25
+LEAST_TURN_S = 6.0
 _TRIES = 3
 
 Figures = dict[str, float]
@@ -88,6 +90,14 @@ def measured(server: Running, scene: Scene, seed: object) -> Figures:
         if figures["outside_cores"] <= QUIET_CORES:
             break
     return figures
+
+
+def lasting(one: Callable[[int], Figures]) -> Figures:
+    """Do something again until LEAST_TURN_S have passed; returns the medians."""
+    began_s, seen = time.monotonic(), [one(0)]
+    while time.monotonic() - began_s < LEAST_TURN_S:
+        seen.append(one(len(seen)))
+    return _medians(seen)
 
 
 def in_turns(servers: Sequence[Running], scene: Scene, turns: Turns, seed: object) -> Row:
@@ -141,7 +151,7 @@ def speeds(peers: Peers, given: Namespace) -> list[Row]:
                 for at_once in given.at_once:
 
                     def scene(server: Running, seed: object, at_once: int = at_once) -> Figures:
-                        return burst(server.asked, at_once, seed)
+                        return lasting(lambda part: burst(server.asked, at_once, (seed, part)))
 
                     turns = Turns(given.turns, given.slow_turns * (at_once in given.slow_at_once))
                     found = in_turns(servers, scene, turns, (model, precision, at_once))
