@@ -87,8 +87,11 @@ class Authority:
             wait_until(lambda: listens(self.port), "pebble does not start")
             yield
 
-    def renew(self, server: NginxServer, when: str) -> subprocess.CompletedProcess[str]:
+    def renew(
+        self, server: NginxServer, when: str, email: str = ""
+    ) -> subprocess.CompletedProcess[str]:
         environment = {
+            "ACME_EMAIL": email,
             "ACME_CERTIFICATES": str(server.directory / "certificates"),
             "ACME_WEBROOT": str(server.webroot),
             "ACME_HOME": str(self.folder / "certbot"),
@@ -105,6 +108,22 @@ class Authority:
             timeout=120,
             check=False,
         )
+
+    def account(self) -> str:
+        """Return what the authority tells certbot of the account."""
+        home = self.folder / "certbot"
+        told = subprocess.run(
+            [
+                "certbot", "show_account", "--server", f"https://localhost:{self.port}/dir",
+                "--config-dir", home, "--work-dir", home / "work", "--logs-dir", home / "logs",
+            ],
+            env={**os.environ, "REQUESTS_CA_BUNDLE": str(self.folder / "authority.pem")},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )  # fmt: skip
+        return told.stdout
 
 
 class Visitor(threading.Thread):
@@ -210,6 +229,14 @@ def test_a_certificate_is_issued_and_renewed_and_no_request_is_dropped(
     assert set(visitor.outcomes) == {"HTTP/1.1 502"}
     key = server.directory / "certificates" / NAME / "privkey.pem"
     assert key.stat().st_mode & 0o077 == 0
+
+
+def test_the_authority_is_told_whom_to_write_to(server: NginxServer, tmp_path: Path) -> None:
+    authority = Authority(tmp_path, server.http_port)
+    with authority.serving():
+        issued = authority.renew(server, "--keep-until-expiring", email="operators@example.org")
+        assert issued.returncode == 0, issued.stderr
+        assert "operators@example.org" in authority.account()
 
 
 def test_an_authority_that_is_away_leaves_the_certificate_in_force(
