@@ -12,6 +12,7 @@ from collections.abc import Set
 from dataclasses import asdict
 from pathlib import Path
 
+from deploy.containers.bare import run_bare
 from deploy.containers.certificate import run_certificate
 from deploy.containers.engine import Engine, StageFailed, need_tools
 from deploy.containers.full import run_full
@@ -30,7 +31,10 @@ from deploy.containers.operating import Drill, begin_ai, walk_ai, walk_mail, wal
 from deploy.containers.stacks import Figures
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = ("ai", "telegram", "mail", "all", "certificate", "full")
+SERVICES = ("ai", "telegram", "mail", "all")
+PARTS = ("bare", *SERVICES, "certificate", "full")
+FIRST = {"certificate": "certificate in force", "bare": "settings, behind the firewall,"}
+"""What came first, where it was not an answer."""
 LIMITS_BYTES = {"ai": 600_000_000, "telegram": 300_000_000, "mail": 300_000_000}
 
 
@@ -44,15 +48,15 @@ def main(arguments: list[str]) -> int:
         "--certificate", action="store_true", help="also have ai_core's host issued one by ACME"
     )
     parser.add_argument(
-        "--only", metavar="NAME,…", help=f"of {', '.join(PARTS)}; without, the first four"
+        "--only", metavar="NAME,…", help=f"of {', '.join(PARTS)}; without, the first five"
     )
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     parser.add_argument(
         "--storage", type=Path, default=ROOT / ".neo" / "containers", help="where images are kept"
     )
     options = parser.parse_args(arguments)
-    chosen = set(options.only.split(",") if options.only else PARTS[:4])
-    chosen |= {name for name in PARTS[4:] if getattr(options, name)}
+    chosen = set(options.only.split(",") if options.only else PARTS[:5])
+    chosen |= {name for name in PARTS[5:] if getattr(options, name)}
     if chosen - set(PARTS):
         parser.error(f"--only knows {', '.join(PARTS)}")
     started = time.monotonic()
@@ -73,7 +77,12 @@ def main(arguments: list[str]) -> int:
 def run_chosen(engine: Engine, chosen: Set[str]) -> tuple[list[Figures], list[Drill]]:
     """Run the parts that are asked for, each of the last two alone."""
     house = make_house(engine)
-    figures, drills = run_services(house, chosen)
+    figures = []
+    if "bare" in chosen:
+        say("the first steps in a bare Debian …")
+        figures.append(run_bare(house))
+    shown, drills = run_services(house, chosen)
+    figures += shown
     if "certificate" in chosen:
         say("a first certificate …")
         engine.clear()
@@ -110,7 +119,7 @@ def run_services(house: House, chosen: Set[str]) -> tuple[list[Figures], list[Dr
         shown, drill, key = walk_ai(house)
         figures.append(shown)
         drills.append(drill)
-    elif chosen & set(PARTS[:4]):
+    elif chosen & set(SERVICES):
         say("ai, for the others to ask …")
         key = begin_ai(house)
     for name, walk in (("telegram", walk_telegram), ("mail", walk_mail)):
@@ -157,10 +166,13 @@ def report(
             f"the base), built in {image.seconds:.0f} s\n"
         )
     for each in figures:
-        first = "certificate in force" if each.stack == "certificate" else "answer"
+        first = FIRST.get(each.stack, "answer")
         sys.stdout.write(f"stack {each.stack}: first {first} after {each.ready_s:.1f} s\n")
+        if each.told_s:
+            sys.stdout.write(f"  a lost service told in a letter: {each.told_s:.1f} s\n")
         for told, waits in (
             ("answers again after a kill of", each.back_s),
+            ("stopped while it started", each.stopped_s),
             ("first answer of a model added", each.models_s),
         ):
             if waits:

@@ -16,9 +16,9 @@ from cryptography import x509
 
 from deploy.containers.house import DOMAIN, HTTPS_PORT, House
 from deploy.containers.images import official_image
-from deploy.containers.operating import clone_and_init
-from deploy.containers.page import blocks
-from deploy.containers.stacks import Figures, until
+from deploy.containers.operating import AI_STACK, clone_and_init
+from deploy.containers.page import blocks, says
+from deploy.containers.stacks import Figures, stop_each, until
 
 HOST = f"ai-api.{DOMAIN}"
 STAGE = "docker-compose.stage.yml"
@@ -26,6 +26,7 @@ STAGE = "docker-compose.stage.yml"
 SETTINGS = f"""\
 sed -i 's/^COMPOSE_FILE=.*/COMPOSE_FILE={STAGE}/' .env
 sed -i 's/^COMPOSE_PROFILES=.*/COMPOSE_PROFILES=acme/' .env
+sed -i 's/^ACME_EMAIL=.*/ACME_EMAIL=operators@example.org/' .env
 echo ACME_SERVER=https://pebble:14000/dir >>.env
 """
 PEBBLE = {
@@ -54,7 +55,10 @@ def run_certificate(house: House) -> Figures:
     started = time.monotonic()
     machine.type_in(blocks("### 5.")[0].rpartition("curl ")[0])
     until(lambda: "Pebble" in issuer(), "a certificate of the authority in force")
-    return Figures("certificate", time.monotonic() - started)
+    figures = Figures("certificate", time.monotonic() - started)
+    stop_each(machine, figures, AI_STACK.project, ("acme",), lambda: "Pebble" in issuer())
+    machine.type_in(says("docker compose restart acme"))
+    return figures
 
 
 def write_stage(tree: Path) -> None:

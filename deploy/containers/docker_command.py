@@ -1,4 +1,5 @@
 """`docker compose …` as docs/operating.md has it, said to podman-compose: the stage's `docker`.
+`docker run …` is podman's as it is.
 
 What podman-compose 1.6 over podman 4.3 does otherwise, and what is done about it:
 
@@ -40,8 +41,10 @@ class Project:
 
 def main(words: list[str]) -> int:
     """Say it; return podman-compose's exit status."""
+    if words[:1] == ["run"]:
+        return subprocess.run(["podman", *words], check=False).returncode
     if words[:1] != ["compose"]:
-        sys.stderr.write("docker: nothing but `docker compose` is known here\n")
+        sys.stderr.write("docker: nothing but `docker compose` and `docker run` is known here\n")
         return 2
     command, *rest = words[1:]
     project = read_project(Path.cwd())

@@ -17,6 +17,7 @@ TOOLS = {  # how it is found: Debian package
     "buildah": "buildah",
     "podman": "podman",
     "runc": "runc",
+    "catatonit": "catatonit",
     "mmdebstrap": "mmdebstrap",
     "iptables": "iptables",
     "git": "git",
@@ -37,11 +38,13 @@ default_ulimits = []
 [engine]
 runtime = "runc"
 cgroup_manager = "cgroupfs"
+init_path = "{init}"
 events_logger = "file"
 [network]
 network_backend = "netavark"
 network_config_dir = "{folder}/networks"
 """
+INIT = "/usr/bin/catatonit"
 CERTIFICATES = Path("/etc/ssl/certs")
 BUILD_TIMEOUT_S = 3_600
 CALL_TIMEOUT_S = 300
@@ -117,7 +120,7 @@ class Engine:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "networks").mkdir(exist_ok=True)
         for name, text in (("storage.conf", STORAGE), ("containers.conf", CONTAINERS)):
-            (folder / name).write_text(text.format(folder=folder), encoding="utf-8")
+            (folder / name).write_text(text.format(folder=folder, init=INIT), encoding="utf-8")
         self.environment = {
             **os.environ,
             "CONTAINERS_STORAGE_CONF": str(folder / "storage.conf"),
@@ -162,8 +165,16 @@ class Engine:
         return int(self.podman("image", "inspect", "--format", "{{.Size}}", image))
 
     def pid(self, container: str) -> int:
-        """Return the process of a running container, or 0."""
+        """Return process 1 of a running container, or 0."""
         return int(self.podman("inspect", "--format", "{{.State.Pid}}", container))
+
+    def program(self, container: str) -> int:
+        """Return the process of a running container's program: the child of its init, if any."""
+        pid = self.pid(container)
+        if self.podman("inspect", "--format", "{{.HostConfig.Init}}", container).strip() != "true":
+            return pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+        return int(children[0])
 
     @contextmanager
     def alone(self) -> Iterator[None]:

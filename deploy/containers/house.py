@@ -23,8 +23,13 @@ ROOT = Path(__file__).resolve().parents[2]
 DOMAIN = "example.org"
 """The page's own."""
 HOSTS = ("ai-api", "telegram", "mail")
-HTTP_PORT, HTTPS_PORT = 18_080, 18_443
-PORTS = {"HTTP_PORT": f"127.0.0.1:{HTTP_PORT}", "HTTPS_PORT": f"127.0.0.1:{HTTPS_PORT}"}
+HTTP_PORT, HTTPS_PORT, PROMETHEUS_PORT, ALERTMANAGER_PORT = 18_080, 18_443, 19_090, 19_093
+PORTS = {
+    "HTTP_PORT": f"127.0.0.1:{HTTP_PORT}",
+    "HTTPS_PORT": f"127.0.0.1:{HTTPS_PORT}",
+    "PROMETHEUS_PORT": str(PROMETHEUS_PORT),
+    "ALERTMANAGER_PORT": str(ALERTMANAGER_PORT),
+}
 DEBIAN_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 TYPING_TIMEOUT_S = 900.0
 RECORD = "typed.log"

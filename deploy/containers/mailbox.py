@@ -57,13 +57,22 @@ class Letters:
             number = self._written()
         except StageFailed:
             return False  # the ledger is not back yet
-        until(lambda: self._shown(number), f"the answer to letter {number}")
+        until(lambda: self.shown(number), f"the answer to letter {number}")
         self.last = number
         return True
 
     def kept(self) -> bool:
         """Tell whether the last letter that was answered is still shown with its answer."""
-        return self._shown(self.last)
+        return self.shown(self.last)
+
+    def shown(self, number: int) -> bool:
+        """Tell whether a letter is shown with an answer that cites the article."""
+        path = f"/api/v1/mails/{number}"
+        status, told = self._house.visitor.ask("mail", path, headers=self._headers)
+        if status != 200:
+            return False
+        cited = [each["number"] for each in told["citations"]]
+        return told["state"] == "review" and ARTICLE in cited
 
     def _written(self) -> int:
         """Write a letter down; return the number the ledger gave it."""
@@ -81,11 +90,3 @@ class Letters:
                 "exec", self._container, "python", "-c", ADMIT, str(uid), written
             )
         )
-
-    def _shown(self, number: int) -> bool:
-        path = f"/api/v1/mails/{number}"
-        status, told = self._house.visitor.ask("mail", path, headers=self._headers)
-        if status != 200:
-            return False
-        cited = [each["number"] for each in told["citations"]]
-        return told["state"] == "review" and ARTICLE in cited

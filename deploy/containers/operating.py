@@ -1,17 +1,19 @@
 """docs/operating.md typed block after block: each service on a machine of its own, and its move to
 an empty one from nothing but its backups and the password that opens them.
 
-What is not typed: steps 1 and 2 (this machine is not ours to firewall), `acme` (its own part of the
-stage), step 8 (--full does it, without a Hub), step 10 (no images of the watch). What the page
-cannot say is where the stand-ins are: the bot and the mailbox are told by which name ai_core and
-Telegram answer here.
+What is not typed: step 1 and the names of step 4 (bare.py does both), step 2 (Docker's packages),
+`acme` (its own part of the stage), step 8 (--full does it, without a Hub). What the page cannot say
+is where the stand-ins are: the bot and the mailbox are told by which name ai_core and Telegram
+answer here.
 """
 
+import os
 import re
 import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from deploy.containers.chat import EMULATOR, EMULATOR_TOKEN, EMULATOR_URL, Chat, begin_emulator
 from deploy.containers.engine import StageFailed
@@ -23,11 +25,16 @@ from deploy.containers.stacks import (
     answered,
     free_the_edge,
     kill_each,
+    stop_each,
     until,
 )
+from deploy.containers.watch import watch
+from deploy.init.writing import GROUP, POSTGRES
 
 AI = "neo-ai_ai-api_1"
 AI_URL = f"http://{AI}:8000"
+MADE_OF = "docker compose run --rm --entrypoint cat ai-api /opt/neo/sbom.cdx.json"
+NOT_OURS = ("redis", "postgres", "nginx")
 ONLY_BACKUP = "sed -i 's/^COMPOSE_PROFILES=.*/COMPOSE_PROFILES=backup/' .env"
 """Step 4: acme is left out, for there are certificates already."""
 
@@ -48,6 +55,11 @@ class Stack:
     def project(self) -> str:
         """Return the name of its compose project."""
         return f"neo-{self.service}"
+
+    @property
+    def programs(self) -> tuple[str, ...]:
+        """Return the containers of our own programs."""
+        return tuple(part for part in self.parts if part not in NOT_OURS)
 
 
 @dataclass(frozen=True)
@@ -98,8 +110,12 @@ def walk_ai(house: House) -> tuple[Figures, Drill, str]:
     until(works, "the page with its key, and an answer")
     other = machine.type_in(blocks("### 6.")[0]).split()[0]
     machine.type_in(blocks("### 6.")[2], {" ID": f" {other}"})
+    if "CycloneDX" not in machine.type_in(says(MADE_OF)):
+        raise StageFailed("the image of ai_core does not say what it is made of")
     kill_each(machine, figures, AI_STACK.project, AI_STACK.parts, works)
+    stop_each(machine, figures, AI_STACK.project, AI_STACK.programs, works)
     grow(machine, AI_STACK, "ai-api", works)
+    figures.told_s = watch(machine, AI_STACK.project, "ai-api")
     drill = move(machine, AI_STACK, works)
     return figures, drill, key
 
@@ -124,6 +140,7 @@ def walk_telegram(house: House, ai_key: str) -> tuple[Figures, Drill]:
     figures.ready_s = since_made(machine, BOT_STACK.project)
     tell_telegram(machine, chat)
     kill_each(machine, figures, BOT_STACK.project, BOT_STACK.parts, chat.answered)
+    stop_each(machine, figures, BOT_STACK.project, BOT_STACK.programs, chat.answered)
     grow(machine, BOT_STACK, "worker", chat.answered)
     upgrade_and_back(machine, chat.answered)
     return figures, move(machine, BOT_STACK, chat.answered)
@@ -141,6 +158,7 @@ def walk_mail(house: House, ai_key: str) -> tuple[Figures, Drill]:
     figures.ready_s = since_made(machine, MAIL_STACK.project)
     explain(machine, letters)
     kill_each(machine, figures, MAIL_STACK.project, MAIL_STACK.parts, letters.answered)
+    stop_each(machine, figures, MAIL_STACK.project, MAIL_STACK.programs, letters.answered)
     grow(machine, MAIL_STACK, "worker", letters.answered)
     return figures, move(machine, MAIL_STACK, lambda: letters.kept() and letters.answered())
 
@@ -274,13 +292,11 @@ def move(machine: House, stack: Stack, works: Callable[[], bool]) -> Drill:
 
     Raises StageFailed when fewer rows come back, no key does, or `works` stays false.
     """
-    machine.type_in(blocks("### Upgrade")[0].splitlines()[0])
+    elsewhere = keep_elsewhere(machine)
+    until(lambda: backed_up(machine), "a backup elsewhere")
     verify_and_list, restore = blocks("### 9.")
     rows, keys = counted(machine.type_in(verify_and_list))
     password = (machine.tree / "deploy/secrets/backup/backup_password").read_text("utf-8")
-    elsewhere = machine.engine.folder / "elsewhere"
-    shutil.rmtree(elsewhere, ignore_errors=True)
-    shutil.copytree(machine.tree / "deploy/backups", elsewhere)
     lose(machine, stack)
 
     started = time.monotonic()
@@ -296,6 +312,27 @@ def move(machine: House, stack: Stack, works: Callable[[], bool]) -> Drill:
         other.engine.podman("network", "connect", f"{stack.project}_front", outside)
     until(works, f"{stack.service} at work on another machine")
     return Drill(stack.service, rows, rows_kept, keys, keys_kept, time.monotonic() - started)
+
+
+def keep_elsewhere(machine: House) -> Path:
+    """Say where backups are kept, as step 9 does; return the folder, which outlives the machine."""
+    elsewhere = machine.engine.folder / "elsewhere"
+    shutil.rmtree(elsewhere, ignore_errors=True)
+    elsewhere.mkdir()
+    os.chown(elsewhere, POSTGRES, GROUP)
+    place = says("BACKUPS=/mnt/other-machine").replace("/mnt/other-machine", str(elsewhere))
+    machine.type_in(f"echo {place} >>.env\n{says('docker compose up -d backup')}")
+    return elsewhere
+
+
+def backed_up(machine: House, service: str = "backup") -> bool:
+    """Type how a backup is made now; tell whether it was: not while another one is."""
+    line = blocks("### Upgrade")[0].splitlines()[0]
+    try:
+        machine.type_in(line, {"exec backup": f"exec {service}"})
+    except StageFailed:
+        return False
+    return True
 
 
 def lose(machine: House, stack: Stack) -> None:

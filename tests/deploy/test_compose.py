@@ -141,6 +141,15 @@ def test_a_container_starts_again_and_its_log_has_an_end(
     assert {"max-size", "max-file"} <= set(service["logging"]["options"])
 
 
+@pytest.mark.parametrize(("stack", "name", "service"), services())
+def test_a_container_whose_program_is_deaf_while_it_starts_has_an_init_to_stop_it(
+    stack: str, name: str, service: dict[str, Any]
+) -> None:
+    python = "_IMAGE:-neo-" in service["image"]
+    shell = service.get("entrypoint", [""])[0] == "/bin/sh"
+    assert service.get("init", False) is (python or shell)
+
+
 @pytest.mark.parametrize(("stack", "name", "service"), services("ai", "telegram", "mail", "all"))
 def test_only_nginx_is_reached_from_outside(stack: str, name: str, service: dict[str, Any]) -> None:
     assert ("ports" in service) == (name == "nginx")
