@@ -35,6 +35,7 @@ runroot = "{folder}/run"
 CONTAINERS = """\
 [containers]
 default_ulimits = []
+dns_options = ["timeout:1"]  # podman's DNS leaves a question unanswered now and then: 5 s each
 [engine]
 runtime = "runc"
 cgroup_manager = "cgroupfs"
