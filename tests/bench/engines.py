@@ -2,9 +2,10 @@
 
 Random-weight models of real shapes, prompts of 200 tokens, 64 new ones, over HTTP; ours is the
 whole service, each caller with a key. A figure is the median over the turns; a ratio is the median
-of the turns' ratios, ours by the peer's. A turn of `speeds` asks again until it has lasted
-some seconds. A turn is done once more when other processes used more than a quarter of a core
-meanwhile. Slow peers have fewer turns, and `speeds` alone.
+of the turns' ratios, ours by the peer's. `speeds` takes further turns until half a minute has
+passed: the machine is uneven, and a single answer short. A turn is done once more when other
+processes used more than a quarter of a core meanwhile. Slow peers have fewer turns, and `speeds`
+alone.
 
 `--peer llama-server=PATH` (it builds from the tree inside the llama-cpp-python source package),
 `--peer examples-server=PATH` (examples/server/server.py in there), `--peer llama_cpp.server`.
@@ -20,6 +21,7 @@ from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from itertools import count
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -56,7 +58,7 @@ SHARED_NEW_TOKENS = 16
 LONG_TOKENS, STREAMS = 1_200, 8
 PLENTY_BYTES = 1 << 50
 QUIET_CORES = 0.25
-LEAST_TURN_S = 6.0
+LEAST_S = 30.0
 _TRIES = 3
 
 Figures = dict[str, float]
@@ -92,23 +94,26 @@ def measured(server: Running, scene: Scene, seed: object) -> Figures:
     return figures
 
 
-def lasting(one: Callable[[int], Figures]) -> Figures:
-    """Do something again until LEAST_TURN_S have passed; returns the medians."""
-    began_s, seen = time.monotonic(), [one(0)]
-    while time.monotonic() - began_s < LEAST_TURN_S:
-        seen.append(one(len(seen)))
-    return _medians(seen)
-
-
-def in_turns(servers: Sequence[Running], scene: Scene, turns: Turns, seed: object) -> Row:
+def in_turns(
+    servers: Sequence[Running],
+    scene: Scene,
+    turns: Turns,
+    seed: object,
+    *,
+    least_s: float = 0.0,
+) -> Row:
     """Measure every server in every turn of its own; returns medians, and ours by each peer's.
 
-    A ratio is of the turns that both had.
+    A ratio is of the turns that both had. There are more than `turns` while `least_s` have not
+    passed, but not of a slow one.
     """
     seen: dict[str, list[Figures]] = {server.name: [] for server in servers}
-    for turn in range(turns.most):
+    began_s = time.monotonic()
+    for turn in count():
+        if turn >= turns.most and time.monotonic() - began_s >= least_s:
+            break
         for server in servers:
-            if turn < turns.of(server):
+            if server.name not in SLOW or turn < turns.of(server):
                 seen[server.name].append(measured(server, scene, (seed, turn)))
     result: Row = {name: _medians(figures) for name, figures in seen.items() if figures}
     result["ours_by"] = {
@@ -151,10 +156,11 @@ def speeds(peers: Peers, given: Namespace) -> list[Row]:
                 for at_once in given.at_once:
 
                     def scene(server: Running, seed: object, at_once: int = at_once) -> Figures:
-                        return lasting(lambda part: burst(server.asked, at_once, (seed, part)))
+                        return burst(server.asked, at_once, seed)
 
                     turns = Turns(given.turns, given.slow_turns * (at_once in given.slow_at_once))
-                    found = in_turns(servers, scene, turns, (model, precision, at_once))
+                    seed = model, precision, at_once
+                    found = in_turns(servers, scene, turns, seed, least_s=LEAST_S)
                     rows.append(
                         {"model": model, "precision": precision, "at_once": at_once, **found}
                     )
