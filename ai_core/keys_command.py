@@ -23,6 +23,8 @@ from shared.clock import Clock, SystemClock
 from shared.redis_link import RedisLink
 
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+PATIENCE_S = 10.0
+"""Redis may have been started with the same command as we, and read its data still."""
 
 
 def duration(text: str) -> timedelta:
@@ -84,7 +86,10 @@ async def _run(arguments: argparse.Namespace, redis_url: str, clock: Clock) -> N
     link = RedisLink(redis_url, TAG)
     await link.open()
     try:
+        await asyncio.wait_for(link.found.wait(), PATIENCE_S)
         return await ACTIONS[arguments.action](arguments, KeyRing(link, clock))
+    except TimeoutError as error:
+        raise KeysUnreadable(f"Redis was not found within {PATIENCE_S:g} s") from error
     except RedisError as error:
         raise KeysUnreadable(f"Redis does not answer: {error}") from error
     finally:

@@ -35,7 +35,8 @@ runroot = "{folder}/run"
 CONTAINERS = """\
 [containers]
 default_ulimits = []
-dns_options = ["timeout:1"]  # podman's DNS leaves a question unanswered now and then: 5 s each
+# podman's DNS leaves a question unanswered now and then (5 s each), and passes those for IPv6 on.
+dns_options = ["timeout:1", "no-aaaa"]
 [engine]
 runtime = "runc"
 cgroup_manager = "cgroupfs"

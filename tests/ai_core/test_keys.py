@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from ai_core import keys_command
 from ai_core.errors import KeysUnreadable, UnknownKey
 from ai_core.keys import KeyRing, Scope, make_secret, well_formed
 from ai_core.keys_command import add_arguments, run
@@ -161,8 +162,9 @@ def test_the_command_line_makes_lists_rotates_and_revokes(
     assert "revoked" in capsys.readouterr().out
 
 
-def test_the_command_line_says_when_redis_does_not_answer() -> None:
-    with pytest.raises(KeysUnreadable):
+def test_the_command_line_says_when_redis_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keys_command, "PATIENCE_S", 0.5)
+    with pytest.raises(KeysUnreadable, match="not found"):
         run(command("list"), f"redis://127.0.0.1:{free_port()}/0")
 
 

@@ -6,18 +6,20 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx2
 import pytest
 
-from ai_core.keys import KeyRing, Scope
+from ai_core.keys import KeyRing, Scope, well_formed
 from ai_core.keyspace import TAG
 from ai_core.knowledge.sample import build_sample
 from deploy.local.ports import free_port
-from deploy.local.redis_server import RedisServer
+from deploy.local.redis_server import RedisServer, bundled_redis
 from shared.clock import SystemClock
 from shared.redis_link import RedisLink
 
@@ -139,3 +141,22 @@ def test_the_service_answers_logs_one_line_per_request_and_stops_in_order(
     assert "jo@x.fr" not in told
     assert told.count("Application shutdown complete") == 1
     assert service.process.returncode == -signal.SIGTERM
+
+
+def test_a_key_is_made_as_soon_as_redis_is_there_and_nothing_else_is_on_standard_output(
+    tmp_path: Path,
+) -> None:
+    late = RedisServer(tmp_path, binary=bundled_redis())
+    words = ("keys", "create", "--scope", "inference", "--name", "early")
+    with ThreadPoolExecutor() as elsewhere:
+        making = elsewhere.submit(command, *words, AI_CORE_REDIS__URL=late.url)
+        time.sleep(1.5)
+        assert not making.done()
+        late.start()
+        made = making.result()
+    late.stop()
+
+    assert made.returncode == 0
+    assert well_formed(made.stdout.split()[1])
+    assert len(made.stdout.splitlines()) == 1
+    assert "redis lost" in made.stderr
