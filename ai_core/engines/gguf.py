@@ -35,7 +35,7 @@ from ai_core.engines.writer import (
 from ai_core.errors import ModelUnusable, Unsupported
 
 CONTEXT_TOKENS = 4_096
-_HOLD_S = 6.0
+_HOLD_S = 12.0
 
 
 @dataclass(slots=True)
