@@ -38,15 +38,15 @@ def main(arguments: list[str]) -> int:
 
 def run(chosen: argparse.Namespace, settings: Settings) -> int:
     """Do what was chosen; return the exit status."""
-    if chosen.command in {None, "serve"}:
-        return serve(settings)
-    set_up_logs("ai_core", "warning", sys.stderr)  # a key that is made goes into a file
     if chosen.command == "keys":
+        set_up_logs("ai_core", "warning", sys.stderr)  # a key that is made goes into a file
         keys_command.run(chosen, str(settings.redis.url))
         return 0
     if chosen.command == "corpus":
         return corpus_command.run(chosen, settings.data_dir, SystemClock())
-    return models_command.run(chosen, settings.models, settings.data_dir)
+    if chosen.command == "model":
+        return models_command.run(chosen, settings.models, settings.data_dir)
+    return serve(settings)
 
 
 def serve(settings: Settings) -> int:

@@ -7,6 +7,7 @@ the services of `./neo run`.
 import argparse
 import os
 import secrets
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -75,7 +76,8 @@ def once(options: argparse.Namespace) -> int:
 
 
 def keep_on(options: argparse.Namespace) -> int:
-    """Make backups for ever; one that fails is said and tried again soon."""
+    """Make backups until SIGINT; one that fails is said and tried again soon."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's job is born deaf to it
     while True:
         pause_s = options.minutes * 60
         try:

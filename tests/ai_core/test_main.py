@@ -4,9 +4,9 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -149,9 +149,9 @@ def test_a_key_is_made_as_soon_as_redis_is_there_and_nothing_else_is_on_standard
     late = RedisServer(tmp_path, binary=bundled_redis())
     words = ("keys", "create", "--scope", "inference", "--name", "early")
     with ThreadPoolExecutor() as elsewhere:
-        making = elsewhere.submit(command, *words, AI_CORE_REDIS__URL=late.url)
-        time.sleep(1.5)
-        assert not making.done()
+        with socket.create_server(("127.0.0.1", late.port)) as nobody:
+            making = elsewhere.submit(command, *words, AI_CORE_REDIS__URL=late.url)
+            nobody.accept()[0].close()
         late.start()
         made = making.result()
     late.stop()
