@@ -216,25 +216,38 @@ def add_model(environment: Mapping[str, str], path: Path) -> None:
 
 
 def make_keys(environment: Mapping[str, str], *, rate_limits: bool) -> list[str]:
-    """Make the keys that are not there yet; return the names of those made now."""
+    """Make the keys that are not there, or that ai_core's Redis does not know; return their names.
+
+    Raises CannotRun.
+    """
     wanted = {
         "admin": ("--scope", "admin"),
         "inference": ("--scope", "inference", *(RATE_LIMITS if rate_limits else ())),
         "page": ("--scope", "publishable"),
     }
+    known = {line.split()[3] for line in keys_command(environment, "list") if " active " in line}
     made = []
     for name, options in wanted.items():
         file = NEO / "keys" / name
-        if file.exists():
+        if file.exists() and name in known:
             continue
-        command = ai_core_command("keys", "create", "--name", name, *options, "--write", str(file))
-        done = subprocess.run(
-            command, env={**os.environ, **environment}, capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            raise CannotRun(f"the {name} key could not be made: {done.stderr}")
+        keys_command(environment, "create", "--name", name, *options, "--write", str(file))
         made.append(name)
     return made
+
+
+def keys_command(environment: Mapping[str, str], *words: str) -> list[str]:
+    """Run `ai_core keys …`; return the lines it prints. Raises CannotRun."""
+    done = subprocess.run(
+        ai_core_command("keys", *words),
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise CannotRun(f"keys {words[0]} failed: {done.stderr}")
+    return done.stdout.splitlines()
 
 
 def answers(url: str) -> bool:
