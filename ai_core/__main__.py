@@ -5,9 +5,10 @@ import sys
 
 import uvicorn
 
-from ai_core import keys_command, models_command
+from ai_core.access import cli as keys_command
 from ai_core.app import create_app
-from ai_core.knowledge import command as corpus_command
+from ai_core.law import cli as corpus_command
+from ai_core.models.admin import cli as models_command
 from ai_core.settings import Settings
 from shared.clock import SystemClock
 from shared.errors import AppError

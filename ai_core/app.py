@@ -19,46 +19,48 @@ from prometheus_client import CollectorRegistry
 from redis.exceptions import RedisError
 from starlette.types import ASGIApp
 
-from ai_core.abstention import Abstentions, Office, read_offices
-from ai_core.answer import Answerer, Sources
-from ai_core.cache import AnswerCache, CacheMetrics
-from ai_core.clarification import Rule, read_rules
-from ai_core.conversations import Conversations
-from ai_core.dictation import Dictation
+from ai_core.access.gate import Gate, GateMetrics
+from ai_core.access.idempotency import Idempotency
+from ai_core.access.keys import KeyRing
+from ai_core.access.rate_limits import Limiter
+from ai_core.answering.abstention import Abstentions, Office, read_offices
+from ai_core.answering.cache import AnswerCache, CacheMetrics
+from ai_core.answering.clarification import Rule, read_rules
+from ai_core.answering.conversations import Conversations
+from ai_core.answering.embeddings import Embedder
+from ai_core.answering.generation import Dictation
+from ai_core.answering.pipeline import Answerer, Sources
+from ai_core.answering.prompts import Prompts
+from ai_core.answering.request import Inquiries
+from ai_core.answering.wording import Wording
+from ai_core.api import chat, generate, health, models
+from ai_core.api import openai_routes as openai
+from ai_core.api import search as knowledge
+from ai_core.api.dependencies import API
+from ai_core.api.fast_routes import Endpoint, Express
+from ai_core.api.page import page_router
+from ai_core.api.responder import Desk
+from ai_core.api.response_formats import OPENAI, error_document
+from ai_core.api.status import Health
 from ai_core.engines.base import Engine
-from ai_core.engines.extractive import ExtractiveEngine
-from ai_core.gate import Gate, GateMetrics
-from ai_core.health import Health
-from ai_core.idempotency import Idempotency
-from ai_core.inquiry import Inquiries
-from ai_core.keys import KeyRing
-from ai_core.keyspace import TAG
-from ai_core.knowledge.library import Library
-from ai_core.knowledge.shelf import Shelf
-from ai_core.law_source import LawSource
-from ai_core.limits import Limiter
+from ai_core.engines.extractive.engine import ExtractiveEngine
+from ai_core.law.library import Library
+from ai_core.law.source import LawSource
+from ai_core.law.versions import Shelf
 from ai_core.metrics import AnswerMetrics, CorpusMetrics, QuestionMetrics, SchedulerMetrics
-from ai_core.model_metrics import ModelCollector
-from ai_core.opening import open_engine
-from ai_core.pool import ModelPool, open_pool
-from ai_core.prompts import Prompts
-from ai_core.routes import chat, generate, health, knowledge, models, openai
-from ai_core.routes.deps import API
-from ai_core.routes.desk import Desk
-from ai_core.routes.dialects import OPENAI, error_document
-from ai_core.routes.express import Endpoint, Express
-from ai_core.routes.page import page_router
-from ai_core.scheduler import Scheduler
-from ai_core.seat import Opener as ModelOpener
+from ai_core.models.metrics import ModelCollector
+from ai_core.models.opening import open_engine
+from ai_core.models.pool import ModelPool, open_pool
+from ai_core.models.scheduler import Scheduler
+from ai_core.models.slot import Opener as ModelOpener
+from ai_core.redis_keys import TAG
 from ai_core.settings import AnswerSettings, Settings
-from ai_core.vectors import Embedder
-from ai_core.wording import Wording
 from shared.clock import Clock, SystemClock
-from shared.redis_link import RedisLink
+from shared.host_metrics import Vitals
+from shared.stores.redis_connection import RedisLink
 from shared.texts import Texts
-from shared.tracer import tracing_of
-from shared.vitals import Vitals
-from shared.web import Edge, HttpMetrics, speak_errors
+from shared.web.middleware import Edge, HttpMetrics, speak_errors
+from shared.web.tracer import tracing_of
 
 HERE = Path(__file__).parent
 SHARED_TEXTS = HERE.parent / "shared" / "texts" / "errors.toml"

@@ -9,7 +9,7 @@ from datetime import datetime, time
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import CounterMetricFamily, Metric
 
-from ai_core.law import CorpusStatus, Found, Kind
+from ai_core.law.records import CorpusStatus, Found, Kind
 from shared.clock import PARIS
 from shared.languages import Language
 

@@ -12,8 +12,8 @@ from mail_service.explain import explain
 from mail_service.settings import Settings
 from shared.errors import AppError
 from shared.logs import set_up_logs
+from shared.privacy.encryption import new_key_file
 from shared.settings import WrongSettings, read_settings
-from shared.vault import new_key_file
 
 
 def main(arguments: list[str]) -> int:

@@ -16,27 +16,27 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, start_http_server
 from starlette.types import ASGIApp
 
+from mail_service.api import health, mails, page, people
+from mail_service.ledger.notifications import Wake
+from mail_service.ledger.retention import Retention
+from mail_service.ledger.store import Store
+from mail_service.mailboxes.monitor import Monitor
 from mail_service.metrics import LedgerMetrics, MailMetrics
-from mail_service.monitor import Monitor
-from mail_service.outbox import Outbox
 from mail_service.pipeline import Box, Pipeline
-from mail_service.reading import ReadingRoom
-from mail_service.reply import Composer, Letterhead, Signer
-from mail_service.retention import Retention
+from mail_service.reading.reader_pool import ReadingRoom
+from mail_service.reply.letters import Composer, Letterhead, Signer
+from mail_service.reply.outbox import Outbox
 from mail_service.review import Review
-from mail_service.routes import health, mails, page, people
+from mail_service.sender_checks.spam import SpamFilter
 from mail_service.settings import MailboxSettings, Settings
-from mail_service.spam import SpamFilter
-from mail_service.store import Store
-from mail_service.wake import Wake
-from shared.ai_client import AiClient
+from shared.ai.client import AiClient
 from shared.clock import SystemClock
-from shared.postgres import Postgres, PostgresLost
+from shared.host_metrics import Vitals
+from shared.privacy.encryption import Vault
+from shared.stores.postgres import Postgres, PostgresLost
 from shared.texts import Texts
-from shared.tracer import tracing_of
-from shared.vault import Vault
-from shared.vitals import Vitals
-from shared.web import Edge, HttpMetrics, speak_errors
+from shared.web.middleware import Edge, HttpMetrics, speak_errors
+from shared.web.tracer import tracing_of
 
 log = structlog.get_logger()
 

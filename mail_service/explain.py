@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from mail_service.store import File
+from mail_service.ledger.store import File
 
 
 def explain(file: File) -> str:

@@ -14,30 +14,30 @@ from typing import Protocol
 
 import structlog
 
-from mail_service.authentication import own_verdict, trusted_verdict
-from mail_service.bounce_report import BounceReport
 from mail_service.errors import AiTooSlow, AllMustWait, SpamFilterLost, Unreadable
-from mail_service.gate import doubt
-from mail_service.message import Mail
+from mail_service.ledger.notifications import Wake
+from mail_service.ledger.store import Outcome, Store, Thread, Work
 from mail_service.metrics import MailMetrics
 from mail_service.question import question_of
-from mail_service.reading import ReadingRoom
-from mail_service.reply import Composer, clean_subject
-from mail_service.rights import copy_of, wants_copy, wants_erasure
+from mail_service.reading.bounce_report import BounceReport
+from mail_service.reading.message import Mail
+from mail_service.reading.reader_pool import ReadingRoom
+from mail_service.reply.confidence_check import doubt
+from mail_service.reply.data_requests import copy_of, wants_copy, wants_erasure
+from mail_service.reply.letters import Composer, clean_subject
 from mail_service.rules import Finding, reasons_not_to_answer
 from mail_service.rules.desk import Desk, Verdict
 from mail_service.rules.quotas import all_must_wait
+from mail_service.sender_checks.authentication import own_verdict, trusted_verdict
+from mail_service.sender_checks.spam import SpamFilter
 from mail_service.settings import Mode, Settings
-from mail_service.spam import SpamFilter
-from mail_service.store import Outcome, Store, Thread, Work
-from mail_service.wake import Wake
-from shared.ai_api import ChatReply, ChatRequest
+from shared.ai.contract import ChatReply, ChatRequest
 from shared.clock import Clock
 from shared.errors import AppError, BadInput
 from shared.languages import Language, language_of
-from shared.postgres import PostgresLost
-from shared.privacy import unmask
-from shared.tracing import Tracing
+from shared.privacy.masking import unmask
+from shared.stores.postgres import PostgresLost
+from shared.web.tracing import Tracing
 
 log = structlog.get_logger()
 
@@ -50,7 +50,7 @@ POSTGRES_PAUSE_S = 1.0
 
 
 class Ai(Protocol):
-    """What answers: shared.ai_client.AiClient, or a scripted one."""
+    """What answers: shared.ai.client.AiClient, or a scripted one."""
 
     def chat(
         self, request: ChatRequest, *, idempotency_key: str | None = None

@@ -1,13 +1,13 @@
 """What ai_core is asked: the mail and its thread, with personal data masked before they leave.
 
 Attached texts are quoted as data after the question. Everything is one user turn per mail; nothing
-the sender wrote becomes an instruction of ours. What `shared.privacy` does not find (names) leaves.
+the sender wrote becomes an instruction of ours. What masking does not find (names) leaves.
 """
 
-from mail_service.message import Mail
-from mail_service.store import Thread
-from shared.ai_api import MAX_PROMPT_CHARACTERS, ChatRequest, Message
-from shared.privacy import Found, mask
+from mail_service.ledger.store import Thread
+from mail_service.reading.message import Mail
+from shared.ai.contract import MAX_PROMPT_CHARACTERS, ChatRequest, Message
+from shared.privacy.masking import Found, mask
 
 MAX_QUESTION_CHARACTERS = 12_000
 MAX_FILE_CHARACTERS = 6_000

@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Mapping
 
 from mail_service.errors import NotReviewable
-from mail_service.reply import Composer
-from mail_service.store import Outcome, Store
-from mail_service.wake import Wake
-from shared.ai_api import ChatReply
+from mail_service.ledger.notifications import Wake
+from mail_service.ledger.store import Outcome, Store
+from mail_service.reply.letters import Composer
+from shared.ai.contract import ChatReply
 from shared.clock import Clock
 from shared.languages import language_of
 

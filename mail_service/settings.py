@@ -84,7 +84,7 @@ class PostgresSettings(Section):
 
 
 class VaultSettings(Section):
-    """The key file that seals what people wrote; see shared/vault.py."""
+    """The key file that seals what people wrote; see shared/privacy/encryption.py."""
 
     key_file: Path = Path("/run/secrets/mail_vault")
 

@@ -12,7 +12,7 @@ import orjson
 import structlog
 from structlog.types import EventDict, Processor, WrappedLogger
 
-from shared.privacy import redact_event
+from shared.privacy.masking import redact_event
 
 NOISY = ("uvicorn.access", "httpx", "httpcore", "httpx2", "httpcore2", "telegram")
 """Libraries whose lines below a warning hold addresses, the Bot API's with the bot's token, or what

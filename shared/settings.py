@@ -35,7 +35,7 @@ class Section(BaseModel):
 
 
 class WatchSettings(Section):
-    """What a service looks at on its machine, for its metrics; see shared/vitals.py."""
+    """What a service looks at on its machine, for its metrics; see shared/host_metrics.py."""
 
     disk: Path = Field(default=Path("/"), description="A folder on the disk that must not fill.")
     certificates: tuple[str, ...] = Field(
@@ -55,7 +55,7 @@ class WatchSettings(Section):
 
 
 class TracingSettings(Section):
-    """Where traces go; see shared/tracing.py."""
+    """Where traces go; see shared/web/tracing.py."""
 
     url: str = Field(
         default="", description="OTLP over HTTP, ending in /v1/traces; empty: no traces."

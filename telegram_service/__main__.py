@@ -10,12 +10,12 @@ import uvicorn
 import uvloop
 
 from shared.logs import set_up_logs
+from shared.privacy.encryption import Vault, new_key_file
 from shared.settings import WrongSettings, read_settings
 from shared.texts import Texts
-from shared.vault import Vault, new_key_file
 from telegram_service.app import SHARED_TEXTS, TEXTS, create_app, open_parts
 from telegram_service.registration import register
-from telegram_service.sender import new_bot
+from telegram_service.sending.sender import new_bot
 from telegram_service.settings import Settings
 from telegram_service.worker import Worker
 

@@ -13,35 +13,35 @@ from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
-from shared.ai_client import AiClient
+from shared.ai.client import AiClient
 from shared.clock import SystemClock
 from shared.errors import AppError, Unavailable
-from shared.postgres import Postgres
-from shared.redis_link import RedisLink
+from shared.host_metrics import Vitals
+from shared.privacy.encryption import Vault
+from shared.stores.postgres import Postgres
+from shared.stores.redis_connection import RedisLink
 from shared.texts import Texts
-from shared.tracer import tracing_of
-from shared.tracing import Tracing
-from shared.vault import Vault
-from shared.vitals import Vitals
-from shared.web import Edge, HttpMetrics, speak_errors
-from telegram_service.buttons import Buttons
+from shared.web.middleware import Edge, HttpMetrics, speak_errors
+from shared.web.tracer import tracing_of
+from shared.web.tracing import Tracing
+from telegram_service.answering.buttons import Buttons
+from telegram_service.answering.update_context import Parts
 from telegram_service.errors import NoToken
-from telegram_service.journal import JOURNAL, Journal
-from telegram_service.keyspace import TAG, Keyspace
-from telegram_service.mailbox import Mailbox
 from telegram_service.metrics import NumbersCollector
-from telegram_service.numbers import Counter, Numbers
-from telegram_service.polling import poll
-from telegram_service.preferences import PreferenceCache
-from telegram_service.sender import Sender, new_bot
-from telegram_service.sessions import Sessions
+from telegram_service.queue.polling import poll
+from telegram_service.queue.update_queue import Mailbox
+from telegram_service.queue.webhook import Webhook
+from telegram_service.redis_keys import TAG, Keyspace
+from telegram_service.sending.sender import Sender, new_bot
 from telegram_service.settings import AiSettings, Settings
-from telegram_service.slots import Slots
-from telegram_service.store import Store
-from telegram_service.throttle import Throttle
-from telegram_service.turn import Parts
-from telegram_service.waitlist import Waitlist
-from telegram_service.webhook import Webhook
+from telegram_service.state.counters import Counter, Numbers
+from telegram_service.state.journal import JOURNAL, Journal
+from telegram_service.state.preferences import PreferenceCache
+from telegram_service.state.sessions import Sessions
+from telegram_service.state.slots import Slots
+from telegram_service.state.store import Store
+from telegram_service.state.throttle import Throttle
+from telegram_service.state.waitlist import Waitlist
 
 log = structlog.get_logger()
 

@@ -4,6 +4,9 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 
+from telegram_service.answering.conversation import converse
+from telegram_service.answering.documents import question_about
+from telegram_service.answering.update_context import Turn
 from telegram_service.commands import (
     article,
     help,
@@ -17,13 +20,10 @@ from telegram_service.commands import (
     supprimer,
     thumbs,
 )
-from telegram_service.conversation import converse
-from telegram_service.documents import question_about
-from telegram_service.incoming import Post
-from telegram_service.mailbox import Outcome
-from telegram_service.records import Seen
-from telegram_service.sender import Place
-from telegram_service.turn import Turn
+from telegram_service.queue.update_queue import Outcome
+from telegram_service.sending.sender import Place
+from telegram_service.state.records import Seen
+from telegram_service.updates import Post
 
 log = structlog.get_logger()
 

@@ -10,7 +10,7 @@ from prometheus_client.core import (
     Metric,
 )
 
-from telegram_service.numbers import BUCKETS_MS, Numbers
+from telegram_service.state.counters import BUCKETS_MS, Numbers
 
 COUNTED = {
     "accepted": "Updates accepted, each once.",

@@ -86,7 +86,7 @@ class StoreSettings(Section):
     """What is kept, and for how long."""
 
     key_file: Path = Field(
-        default=Path("/run/secrets/telegram_vault"), description="See shared/vault.py."
+        default=Path("/run/secrets/telegram_vault"), description="See shared/privacy/encryption.py."
     )
     retention_days: int = Field(default=30, ge=1, le=365)
     session_hours: int = Field(default=24, ge=1, description="A conversation ends after silence.")

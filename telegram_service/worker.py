@@ -14,8 +14,9 @@ from itertools import pairwise
 import structlog
 
 from shared.errors import TooMany, Unavailable
-from shared.postgres import PostgresLost
-from shared.redis_link import Reply
+from shared.stores.postgres import PostgresLost
+from shared.stores.redis_connection import Reply
+from telegram_service.answering.update_context import Parts, Turn, moved_key, open_turn
 from telegram_service.bot import answer
 from telegram_service.errors import (
     AiAway,
@@ -25,13 +26,12 @@ from telegram_service.errors import (
     MailboxLost,
     TelegramRefused,
 )
-from telegram_service.formatting import Letter, units
-from telegram_service.incoming import Update
-from telegram_service.mailbox import CONTROL, READY, Entry, Lease, Outcome
-from telegram_service.outbox import Record
-from telegram_service.records import Seen
-from telegram_service.sender import Place
-from telegram_service.turn import Parts, Turn, moved_key, open_turn
+from telegram_service.queue.update_queue import CONTROL, READY, Entry, Lease, Outcome
+from telegram_service.sending.formatting import Letter, units
+from telegram_service.sending.outbox import Record
+from telegram_service.sending.sender import Place
+from telegram_service.state.records import Seen
+from telegram_service.updates import Update
 
 log = structlog.get_logger()
 Entries = tuple[Entry, ...]

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from blockbuster import BlockBuster
 
-from ai_core.keyspace import TAG
+from ai_core.redis_keys import TAG
 from deploy.local.redis_server import RedisServer, bundled_redis, system_redis
-from shared.redis_link import RedisLink
+from shared.stores.redis_connection import RedisLink
 from tests.models.bleuet import Bleuet, bleuet
-from tests.redis_cluster import RedisCluster
+from tests.servers.redis_cluster import RedisCluster
 
 PREFIXES = ("AI_CORE_", "TELEGRAM_", "MAIL_")
 PACKAGES = ["ai_core", "telegram_service", "mail_service", "shared"]

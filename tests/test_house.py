@@ -22,10 +22,10 @@ DRAWERS = re.compile(r"(^|_)(utils?|helpers?|common|misc|managers?|handlers?|bas
 SQL = re.compile(r"\b(SELECT\s.+\sFROM|INSERT\s+INTO|DELETE\s+FROM|CREATE\s+TABLE)\b", re.DOTALL)
 HEAVY = {"torch", "transformers", "llama_cpp", "onnxruntime", "peft"}
 EDGES = {
-    "shared/web.py",
-    "ai_core/engines/child.py",
-    "ai_core/engines/words.py",
-    "ai_core/routes/streams.py",
+    "shared/web/middleware.py",
+    "ai_core/engines/process/child.py",
+    "ai_core/engines/folder/tokenizer.py",
+    "ai_core/api/sse.py",
     "telegram_service/worker.py",
     "mail_service/pipeline.py",
 }

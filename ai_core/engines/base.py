@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from ai_core.law import Passage
+from ai_core.law.records import Passage
 from shared.languages import Language
 
 

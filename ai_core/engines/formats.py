@@ -27,8 +27,8 @@ _QUIET_HUB = {
 }
 
 FORMATS: Mapping[str, Format] = {
-    "gguf": Format("ai_core.engines.gguf", "gguf"),
-    "safetensors": Format("ai_core.engines.safetensors", "torch", _QUIET_HUB),
-    "onnx": Format("ai_core.engines.onnx", "onnx", _QUIET_HUB),
-    "scripted": Format("ai_core.engines.scripted_writer", "ai"),
+    "gguf": Format("ai_core.engines.gguf.writer", "gguf"),
+    "safetensors": Format("ai_core.engines.folder.safetensors", "torch", _QUIET_HUB),
+    "onnx": Format("ai_core.engines.folder.onnx", "onnx", _QUIET_HUB),
+    "scripted": Format("ai_core.engines.process.scripted_writer", "ai"),
 }

@@ -11,7 +11,7 @@ from deploy.local.postgres_server import PostgresServer
 from deploy.local.private_files import secret, write_private
 from deploy.local.program import Program
 from deploy.local.redis_server import RedisServer
-from shared.vault import new_key_file
+from shared.privacy.encryption import new_key_file
 
 
 class Part(Protocol):

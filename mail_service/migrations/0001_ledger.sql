@@ -1,5 +1,5 @@
 -- The ledger of mail: what came, what became of it, what was sent. Columns named *_sealed are
--- encrypted by shared.vault; *_print are keyed fingerprints, by which a row is found without
+-- encrypted by shared.privacy.encryption; *_print are keyed fingerprints, by which a row is found without
 -- keeping the address it stands for in clear.
 
 CREATE TABLE conversations (

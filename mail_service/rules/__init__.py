@@ -7,7 +7,7 @@ RFC 3834; ids A1 to A12 are explained in docs/mail.md.
 
 from dataclasses import dataclass
 
-from mail_service.message import Mail
+from mail_service.reading.message import Mail
 from mail_service.rules import (
     automatic,
     bounces,

@@ -5,7 +5,7 @@ Rules A1, A5, A6 and A11 of our table; A6 asks for silence and does not prove a 
 
 import re
 
-from mail_service.message import Mail
+from mail_service.reading.message import Mail
 from mail_service.rules.desk import Desk
 
 COMMENT = re.compile(r"\([^()]*\)")

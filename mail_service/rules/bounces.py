@@ -5,7 +5,7 @@ Rules A2 (null return path), A3 (report types), A7 and A8 as far as they name a 
 
 import re
 
-from mail_service.message import Mail
+from mail_service.reading.message import Mail
 from mail_service.rules.desk import Desk
 
 REPORTS = frozenset(

@@ -4,7 +4,7 @@ Counts our replies, whatever the headers say: per conversation, per sender and p
 stops at once when a sender repeats the same words.
 """
 
-from mail_service.message import Mail
+from mail_service.reading.message import Mail
 from mail_service.rules.desk import Desk
 
 

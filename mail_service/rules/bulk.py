@@ -2,7 +2,7 @@
 
 import re
 
-from mail_service.message import Mail
+from mail_service.reading.message import Mail
 from mail_service.rules.desk import Desk
 
 PRECEDENCE = re.compile(r"\b(bulk|list|junk|auto[_-]reply)\b", re.IGNORECASE)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from mail_service.message import Mail
+from mail_service.reading.message import Mail
 
 Verdict = Literal["pass", "fail", "unknown"]
 Action = Literal["silent", "quarantined"]

@@ -3,7 +3,7 @@
 What reached us as a blind copy or through an alias that is not in the settings is not answered.
 """
 
-from mail_service.message import Mail
+from mail_service.reading.message import Mail
 from mail_service.rules.desk import Desk
 
 

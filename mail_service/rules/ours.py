@@ -1,6 +1,6 @@
 """Our own mail coming back: rules A9 (our address wrote it) and A10 (our mark is on it)."""
 
-from mail_service.message import Mail
+from mail_service.reading.message import Mail
 from mail_service.rules.desk import Desk
 
 LOOP_FIELD = "x-neo-loop"

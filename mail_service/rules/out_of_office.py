@@ -6,7 +6,7 @@ labour law and never count.
 
 import re
 
-from mail_service.message import Mail
+from mail_service.reading.message import Mail
 from mail_service.rules.desk import Desk
 
 SUBJECT = re.compile(

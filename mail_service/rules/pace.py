@@ -3,7 +3,7 @@
 Holds back instead of staying silent, because it may as well be a person with many questions.
 """
 
-from mail_service.message import Mail
+from mail_service.reading.message import Mail
 from mail_service.rules.desk import Desk
 
 

@@ -4,7 +4,7 @@ A sender over quota is held back for a person; when everyone together is (a back
 mail only waits its turn.
 """
 
-from mail_service.message import Mail
+from mail_service.reading.message import Mail
 from mail_service.rules.desk import Desk
 
 

@@ -5,7 +5,7 @@ The whole local part is compared, so that `mtardieu` is not taken for an `mta`.
 
 import re
 
-from mail_service.message import Mail
+from mail_service.reading.message import Mail
 from mail_service.rules.desk import Desk
 
 LOCAL_PART = re.compile(

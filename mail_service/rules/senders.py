@@ -1,6 +1,6 @@
 """People we were told not to answer, or not among those we were told to answer."""
 
-from mail_service.message import Mail
+from mail_service.reading.message import Mail
 from mail_service.rules.desk import Desk, matches
 
 

@@ -1,6 +1,6 @@
 """What a spam filter says; when the filter we rely on is down, a person decides."""
 
-from mail_service.message import Mail
+from mail_service.reading.message import Mail
 from mail_service.rules.desk import Desk
 
 

@@ -1,6 +1,6 @@
 """Mails above the size limit; the mailbox does not even fetch the body of one."""
 
-from mail_service.message import Mail
+from mail_service.reading.message import Mail
 from mail_service.rules.desk import Desk
 
 

@@ -1,6 +1,6 @@
 """Senders who are not who they say: authentication failed, or is missing where it is required."""
 
-from mail_service.message import Mail
+from mail_service.reading.message import Mail
 from mail_service.rules.desk import Desk
 
 

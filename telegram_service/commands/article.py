@@ -1,7 +1,7 @@
 """/article L1234-1, and the buttons under an answer: the text in force, its date and its link."""
 
 from shared.errors import BadInput, NotFound, Unavailable
-from telegram_service.turn import Turn
+from telegram_service.answering.update_context import Turn
 
 LONGEST_NUMBER = 24
 

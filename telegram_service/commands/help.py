@@ -1,6 +1,6 @@
 """/help: everything the bot does."""
 
-from telegram_service.turn import Turn
+from telegram_service.answering.update_context import Turn
 
 
 async def run(turn: Turn, _words: str) -> None:

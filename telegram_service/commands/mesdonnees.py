@@ -6,8 +6,8 @@ from datetime import datetime
 import orjson
 
 from shared.clock import PARIS
-from telegram_service.store import Judgement, Message
-from telegram_service.turn import Turn
+from telegram_service.answering.update_context import Turn
+from telegram_service.state.store import Judgement, Message
 
 
 async def run(turn: Turn, _words: str) -> None:

@@ -1,8 +1,8 @@
 """/models and /switch: which models there are, and which one answers."""
 
-from shared.ai_api import ModelCardReply
+from shared.ai.contract import ModelCardReply
 from shared.errors import AppError, Unavailable
-from telegram_service.turn import Rows, Turn
+from telegram_service.answering.update_context import Rows, Turn
 
 
 async def run(turn: Turn, _words: str) -> None:

@@ -1,6 +1,6 @@
 """/reset: begin a new conversation; what waits unanswered is dropped with the old one."""
 
-from telegram_service.turn import Turn
+from telegram_service.answering.update_context import Turn
 
 
 async def run(turn: Turn, _words: str) -> None:

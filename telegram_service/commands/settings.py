@@ -1,6 +1,6 @@
 """/settings: language, length, agreement, history, retention; the model has /models."""
 
-from telegram_service.turn import Rows, Turn
+from telegram_service.answering.update_context import Rows, Turn
 
 NEXT_LENGTH = {"short": "normal", "normal": "long", "long": "short"}
 RETENTION_DAYS = (7, 30, 90)

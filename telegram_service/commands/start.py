@@ -1,6 +1,6 @@
 """/start: who this is, that it is an AI, and what to ask."""
 
-from telegram_service.turn import Turn
+from telegram_service.answering.update_context import Turn
 
 
 async def run(turn: Turn, _words: str) -> None:

@@ -1,7 +1,7 @@
 """/status: does ai_core answer, with which model and law, and how much waits."""
 
 from shared.errors import AppError
-from telegram_service.turn import Turn
+from telegram_service.answering.update_context import Turn
 
 
 async def run(turn: Turn, _words: str) -> None:

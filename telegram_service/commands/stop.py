@@ -1,6 +1,6 @@
 """/stop, the ⏹ button and Telegram's own Stop: end the answer being written, and what waits."""
 
-from telegram_service.turn import Turn
+from telegram_service.answering.update_context import Turn
 
 
 async def run(turn: Turn, _words: str) -> None:

@@ -8,7 +8,7 @@ person. What was said in a group is the group's conversation in ai_core, and end
 import hashlib
 
 from shared.clock import PARIS
-from telegram_service.turn import Turn
+from telegram_service.answering.update_context import Turn
 
 SURE = "sure"
 

@@ -2,9 +2,9 @@
 
 from typing import Literal
 
-from telegram_service.formatting import Button, Letter
-from telegram_service.records import Judged
-from telegram_service.turn import Turn
+from telegram_service.answering.update_context import Turn
+from telegram_service.sending.formatting import Button, Letter
+from telegram_service.state.records import Judged
 
 REASONS = ("wrong", "source", "unclear", "beside")
 

@@ -13,23 +13,23 @@ from asgi_lifespan import LifespanManager
 from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
+from ai_core.access.keys import KeyRing, Scope
 from ai_core.app import State, assemble, create_app
 from ai_core.engines.base import Engine
 from ai_core.errors import UnknownArticle
-from ai_core.keys import KeyRing, Scope
-from ai_core.keyspace import TAG
-from ai_core.knowledge.corpus import Corpus
-from ai_core.knowledge.references import find_references
-from ai_core.knowledge.sample import build_sample
-from ai_core.law import Article, CorpusStatus, FicheSection, Found, Kind, Passage
-from ai_core.law import Scope as Subject
-from ai_core.opening import open_engine
-from ai_core.seat import Opener
+from ai_core.law.corpus import Corpus
+from ai_core.law.ingest.sample import build_sample
+from ai_core.law.records import Article, CorpusStatus, FicheSection, Found, Kind, Passage
+from ai_core.law.records import Scope as Subject
+from ai_core.law.references import find_references
+from ai_core.models.opening import open_engine
+from ai_core.models.slot import Opener
+from ai_core.redis_keys import TAG
 from ai_core.settings import AnswerSettings, RedisSettings, Settings
 from deploy.local.redis_server import RedisServer, bundled_redis
 from shared.clock import Clock, StoppedClock
-from shared.redis_link import RedisLink
 from shared.settings import TracingSettings
+from shared.stores.redis_connection import RedisLink
 
 UNTRACED = TracingSettings()
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -10,10 +10,10 @@ from typing import Any
 
 import httpx2
 
-from ai_core.engines.process import ProcessEngine
-from ai_core.registry import ModelCard
+from ai_core.engines.process.engine import ProcessEngine
+from ai_core.models.registry import ModelCard
 from shared.clock import SystemClock
-from tests.loopback import served
+from tests.servers.loopback import served
 
 CATALOGUE = '[[model]]\nname = "mistral"\nformat = "remote"\nupstreams = ["http://127.0.0.1:9"]\n'
 ASKED = {

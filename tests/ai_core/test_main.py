@@ -15,13 +15,13 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from ai_core.keys import KeyRing, Scope, well_formed
-from ai_core.keyspace import TAG
-from ai_core.knowledge.sample import build_sample
+from ai_core.access.keys import KeyRing, Scope, well_formed
+from ai_core.law.ingest.sample import build_sample
+from ai_core.redis_keys import TAG
 from deploy.local.ports import free_port
 from deploy.local.redis_server import RedisServer, bundled_redis
 from shared.clock import SystemClock
-from shared.redis_link import RedisLink
+from shared.stores.redis_connection import RedisLink
 
 START_TIMEOUT_S = 20
 ROOT = Path(__file__).parents[2]

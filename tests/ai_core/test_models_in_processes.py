@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from ai_core.engines.base import Engine, Prompt, Sampling
-from ai_core.engines.process import ProcessEngine
+from ai_core.engines.process.engine import ProcessEngine
 from ai_core.errors import EngineFailed, EngineStarting, ModelUnusable, UnknownModel
-from ai_core.fitting import bytes_in
-from ai_core.opening import open_engine
-from ai_core.pool import ModelPool, open_pool
-from ai_core.registry import CATALOGUE, ModelCard, Registry
-from ai_core.seat import Opener, Running
+from ai_core.models.admin.selection import bytes_in
+from ai_core.models.opening import open_engine
+from ai_core.models.pool import ModelPool, open_pool
+from ai_core.models.registry import CATALOGUE, ModelCard, Registry
+from ai_core.models.slot import Opener, Running
 from ai_core.settings import ModelSettings
 from shared.clock import SystemClock
 from tests.ai_core.tiny_models import write_gguf

@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 
-import ai_core.limits
-from ai_core.conversations import Conversations, new_id
+import ai_core.access.rate_limits
+from ai_core.access.keys import KeyRing, Scope
+from ai_core.access.rate_limits import Limiter, Limits
+from ai_core.answering.conversations import Conversations, new_id
 from ai_core.engines.base import Turn
-from ai_core.keys import KeyRing, Scope
-from ai_core.keyspace import TAG
-from ai_core.limits import Limiter, Limits
+from ai_core.redis_keys import TAG
 from shared.clock import StoppedClock
-from shared.redis_link import RedisLink, Script
-from tests.redis_cluster import RedisCluster
+from shared.stores.redis_connection import RedisLink, Script
+from tests.servers.redis_cluster import RedisCluster
 
 pytestmark = pytest.mark.needs("redis-server")
-LUA = Path(ai_core.limits.__file__).parent / "lua"
+LUA = Path(ai_core.access.rate_limits.__file__).parent / "lua"
 SCRIPTS = {path.name: Script.read(path).sha1 for path in sorted(LUA.glob("*.lua"))}
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 FAILOVER_S = 20
@@ -37,7 +37,7 @@ async def link(cluster: RedisCluster) -> AsyncIterator[RedisLink]:
 async def test_every_script_runs_on_a_cluster(
     cluster: RedisCluster, link: RedisLink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ai_core.limits, "RENEW_EVERY_S", 0.02)
+    monkeypatch.setattr(ai_core.access.rate_limits, "RENEW_EVERY_S", 0.02)
     limiter, limits = Limiter(link), Limits(tokens_per_minute=100, concurrent=1)
     await KeyRing(link, StoppedClock(NOON)).create("test", Scope.INFERENCE)
     decision = await limiter.admit("k", limits, 60, f"{TAG}:answer:1")

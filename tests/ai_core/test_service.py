@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ai_core.keys import Scope
+from ai_core.access.keys import Scope
 
 
 async def get(house: Any, path: str, scope: Scope = Scope.INFERENCE) -> Any:

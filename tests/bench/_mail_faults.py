@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from prometheus_client import CollectorRegistry
 
 from deploy.local.dovecot import Dovecot
-from mail_service.mailbox import ImapMailbox
+from mail_service.ledger.notifications import Wake
+from mail_service.ledger.store import Store
+from mail_service.mailboxes.imap import ImapMailbox
+from mail_service.mailboxes.monitor import Monitor
 from mail_service.metrics import MailMetrics
-from mail_service.monitor import Monitor
+from mail_service.relay_emulator import RecordingRelay, Wire
 from mail_service.settings import ImapSettings, MailboxSettings, SmtpSettings
-from mail_service.store import Store
-from mail_service.testing import RecordingRelay, Wire
-from mail_service.wake import Wake
 from shared.clock import SystemClock
 from tests.mail_service.letters import US, raw_letter
 

@@ -19,6 +19,7 @@ from string import ascii_lowercase
 from typing import Any
 
 from ai_core.engines.base import Sampling
+from ai_core.engines.formats import FORMATS
 from ai_core.engines.writer import Job, Writer, WriterOptions
 
 SWITCHES = 20
@@ -38,7 +39,7 @@ class Ours:
 
     def __init__(self, format: str, precision: str, folder: str, threads: int) -> None:
         options = WriterOptions(1_024, 16, threads, precision)
-        open_writer = import_module(f"ai_core.engines.{format}").open_writer
+        open_writer = import_module(FORMATS[format].module).open_writer
         self._writer: Writer = open_writer(folder, options)
         self._id = 0
 

@@ -16,14 +16,14 @@ from pathlib import Path
 
 import httpx2
 
-from ai_core.keys import KeyRing, Scope
-from ai_core.keyspace import TAG
-from ai_core.knowledge.sample import build_sample
-from ai_core.limits import UNLIMITED, Limits
+from ai_core.access.keys import KeyRing, Scope
+from ai_core.access.rate_limits import UNLIMITED, Limits
+from ai_core.law.ingest.sample import build_sample
+from ai_core.redis_keys import TAG
 from deploy.local.ports import free_port
 from deploy.local.redis_server import RedisServer
 from shared.clock import SystemClock
-from shared.redis_link import RedisLink
+from shared.stores.redis_connection import RedisLink
 
 READY_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 30.0

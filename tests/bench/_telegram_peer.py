@@ -25,12 +25,12 @@ from telegram import Update
 from telegram.ext import Application, ContextTypes, MessageHandler, filters
 
 from deploy.local.ports import free_port
-from shared.redis_link import RedisLink
-from shared.scripted_ai import ScriptedAi
+from shared.ai.scripted import ScriptedAi
+from shared.stores.redis_connection import RedisLink
 from telegram_service.emulator.account import Account
 from telegram_service.emulator.api import BotApi
-from telegram_service.keyspace import TAG
-from tests.loopback import served
+from telegram_service.redis_keys import TAG
+from tests.servers.loopback import served
 from tests.telegram_service.deployment import Deployment, answering
 from tests.telegram_service.rig import TOKEN
 

@@ -18,13 +18,13 @@ from pathlib import Path
 
 import httpx2
 
-from deploy.alertmanager.rendering import AlertSettings, configuration
 from deploy.local.redis_server import RedisServer
-from deploy.local.watch_servers import AlertmanagerServer, PrometheusServer
-from mail_service.testing import RecordingRelay, relay
+from deploy.monitoring.alertmanager.rendering import AlertSettings, configuration
+from mail_service.relay_emulator import RecordingRelay, relay
 from shared.logs import set_up_logs
 from tests.deploy.watch_rig import Watched, telegram, until
 from tests.load.bench import command_line, show
+from tests.servers.monitoring import AlertmanagerServer, PrometheusServer
 
 LOOK_EVERY_S = 10.0
 PATIENCE_S = 180.0

@@ -24,12 +24,12 @@ from pathlib import Path
 
 import httpx2
 
-from ai_core.keys import KeyRing, Scope
-from ai_core.keyspace import TAG
+from ai_core.access.keys import KeyRing, Scope
+from ai_core.redis_keys import TAG
 from deploy.local.ports import free_port
 from deploy.local.redis_server import RedisServer
 from shared.clock import SystemClock
-from shared.redis_link import RedisLink
+from shared.stores.redis_connection import RedisLink
 
 START_TIMEOUT_S = 120.0
 WORST_P95_MS = 100.0

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ai_core.knowledge.sample import build_sample
+from ai_core.law.ingest.sample import build_sample
 from tests.load.bench import QUESTION, command_line, load, make_key, redis, serving, show
 
 CLIENTS = 1_000

@@ -28,12 +28,12 @@ from typing import Any
 
 import httpx2
 
-from ai_core.calibration import fastest, opened_as
-from ai_core.engines.gguf_threads import busy_s, cores
+from ai_core.engines.decoding.threads import busy_s, cores
 from ai_core.engines.writer import WriterOptions
-from ai_core.fitting import Bar, judged
-from ai_core.model_files import read_facts
-from ai_core.registry import ModelCard
+from ai_core.models.admin.benchmark import fastest, opened_as
+from ai_core.models.admin.selection import Bar, judged
+from ai_core.models.files import read_facts
+from ai_core.models.registry import ModelCard
 from tests.bench._peers import OURS, SLOW, Peer, Running, Setting, ours, peers_of
 from tests.bench._shapes import MODELS, SHAPES, model_file
 from tests.bench._writing import (

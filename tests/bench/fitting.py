@@ -1,6 +1,6 @@
 """Learns the weights that ship with the search: `python -m tests.bench.fitting`.
 
-Writes ai_core/knowledge/data/ranking.toml and scope.toml from our own questions alone. Each
+Writes ai_core/law/data/ranking.toml and scope.toml from our own questions alone. Each
 question is scored by indexes and an embedding that never saw it (four folds), so the weights are
 those that help with new questions. Needs an imported corpus; takes a few minutes.
 """
@@ -15,15 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from ai_core.knowledge import indexing, scope
-from ai_core.knowledge.hybrid import Hybrid
-from ai_core.knowledge.material import Material, listed
-from ai_core.knowledge.ranking import SIGNALS
-from ai_core.knowledge.scope import Evidence
-from ai_core.knowledge.shelf import Shelf
-from ai_core.knowledge.words import fold
+from ai_core.law.search import indexing, scope
+from ai_core.law.search.hybrid import Hybrid
+from ai_core.law.search.ranking import SIGNALS
+from ai_core.law.search.scope import Evidence
+from ai_core.law.search.stems import fold
+from ai_core.law.search.tokens import Material, listed
+from ai_core.law.versions import Shelf
 
-DATA = Path(indexing.__file__).with_name("data")
+DATA = Path(indexing.__file__).parents[1] / "data"
 FOLDS = 4
 CANDIDATES = 250
 REGULARISATION = 0.01

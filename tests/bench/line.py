@@ -24,7 +24,7 @@ from ai_core.settings import ModelSettings, RedisSettings, Settings
 from shared.clock import SystemClock
 from tests.load.app import StillLibrary
 from tests.load.bench import command_line, make_key, redis, show
-from tests.loopback import served
+from tests.servers.loopback import served
 
 SLOTS, WORDS, PAUSE_S = 8, 50, 0.02
 OVERLOAD = 3.0

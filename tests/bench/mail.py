@@ -21,26 +21,26 @@ from pydantic import SecretStr
 
 from deploy.local.dovecot import Dovecot
 from deploy.local.postgres_server import PostgresServer
-from mail_service.charset import decode
 from mail_service.errors import Unreadable
-from mail_service.mailbox import ImapMailbox
-from mail_service.message import Mail, read_mail
-from mail_service.quoting import written_now
-from mail_service.reading import ReadingRoom
+from mail_service.ledger.store import Store
+from mail_service.mailboxes.imap import ImapMailbox
+from mail_service.reading.charset import decode
+from mail_service.reading.message import Mail, read_mail
+from mail_service.reading.quoting import written_now
+from mail_service.reading.reader_pool import ReadingRoom
+from mail_service.relay_emulator import relay, wire
 from mail_service.rules import reasons_not_to_answer
 from mail_service.rules.desk import Desk
 from mail_service.settings import ImapSettings
-from mail_service.store import Store
-from mail_service.testing import relay, wire
+from shared.ai.scripted import ScriptedAi
 from shared.clock import SystemClock
-from shared.postgres import Postgres
-from shared.scripted_ai import ScriptedAi
-from shared.vault import Vault
+from shared.privacy.encryption import Vault
+from shared.stores.postgres import Postgres
 from tests.bench._mail_faults import Post, imap_faults, paced, polling, stop, through
-from tests.loopback import served
 from tests.mail_service.crashes import crash_through, environment, worker
 from tests.mail_service.crashing_worker import POINTS
 from tests.mail_service.letters import US, raw_letter
+from tests.servers.loopback import served
 
 HUMAN_MAILS = Path(__file__).parent / "human_mails.txt"
 MIGRATIONS = Path("mail_service/migrations").resolve()

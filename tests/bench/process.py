@@ -21,7 +21,7 @@ from statistics import median
 
 from ai_core.engines.base import Piece, Prompt, Sampling, Turn
 from ai_core.engines.formats import FORMATS
-from ai_core.engines.process import ProcessEngine
+from ai_core.engines.process.engine import ProcessEngine
 from ai_core.engines.writer import Job, Writer, WriterOptions
 from tests.load.bench import command_line, show
 

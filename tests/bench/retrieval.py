@@ -18,14 +18,14 @@ from typing import Any
 
 import numpy as np
 
-from ai_core.knowledge.corpus import Corpus
-from ai_core.knowledge.edition import Edition
-from ai_core.knowledge.indexing import build_lexical, build_semantic
-from ai_core.knowledge.material import listed
-from ai_core.knowledge.references import canonical
-from ai_core.knowledge.shelf import Shelf
-from ai_core.knowledge.update import update_corpus
-from ai_core.law import Found, Kind, Scope
+from ai_core.law.corpus import Corpus
+from ai_core.law.index import Edition
+from ai_core.law.ingest.update import update_corpus
+from ai_core.law.records import Found, Kind, Scope
+from ai_core.law.references import canonical
+from ai_core.law.search.indexing import build_lexical, build_semantic
+from ai_core.law.search.tokens import listed
+from ai_core.law.versions import Shelf
 from shared.clock import SystemClock
 
 DEPTH = 20

@@ -21,10 +21,10 @@ from pathlib import Path
 from statistics import median
 
 from ai_core.engines.base import Prompt, Sampling
-from ai_core.memory import estimate_bytes
-from ai_core.opening import open_engine
-from ai_core.pool import ModelPool, open_pool
-from ai_core.registry import CATALOGUE, Registry
+from ai_core.models.memory import estimate_bytes
+from ai_core.models.opening import open_engine
+from ai_core.models.pool import ModelPool, open_pool
+from ai_core.models.registry import CATALOGUE, Registry
 from ai_core.settings import ModelSettings
 from shared.clock import SystemClock
 from shared.errors import AppError

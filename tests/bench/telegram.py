@@ -21,10 +21,10 @@ from typing import Any
 
 from deploy.local.postgres_server import PostgresServer
 from deploy.local.redis_server import RedisServer
-from shared.vault import new_key_file
+from shared.privacy.encryption import new_key_file
 from telegram_service.emulator.account import Refusal, check_text
-from telegram_service.formatting import letters, plain
-from telegram_service.journal import JOURNAL
+from telegram_service.sending.formatting import letters, plain
+from telegram_service.state.journal import JOURNAL
 from tests.bench._telegram_load import Load
 from tests.bench._telegram_peer import peer
 from tests.telegram_service.deployment import Deployment, deployed

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from statistics import median
 
-from ai_core.keys import NewKey
+from ai_core.access.keys import NewKey
 from deploy.local.redis_server import RedisServer
 from tests.load.bench import QUESTION, command_line, load, make_key, redis, serving, show
 

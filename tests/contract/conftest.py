@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from ai_core.keys import Scope
-from shared.ai_client import AiClient
+from ai_core.access.keys import Scope
+from shared.ai.client import AiClient
 from tests.ai_core.conftest import (  # fixtures
     House,
     house,
@@ -14,7 +14,7 @@ from tests.ai_core.conftest import (  # fixtures
     redis,
     sample,
 )
-from tests.loopback import served
+from tests.servers.loopback import served
 
 __all__ = ["house", "house_with", "library", "redis", "sample"]
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from shared.ai_api import ChatRequest, GenerateRequest, Message
-from shared.ai_client import AiClient, Citations, Delta, Usage
+from shared.ai.client import AiClient, Citations, Delta, Usage
+from shared.ai.contract import ChatRequest, GenerateRequest, Message
 from shared.errors import NotFound
 from tests.ai_core.conftest import House
-from tests.loopback import served
+from tests.servers.loopback import served
 
 
 def question(text: str, **more: object) -> ChatRequest:

@@ -10,7 +10,7 @@ from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 from pydantic import SecretStr
 
 from ai_core.engines.scripted import ScriptedEngine
-from tests.loopback import served
+from tests.servers.loopback import served
 
 QUESTION = "Quelle est la durée du préavis en cas de démission ?"
 

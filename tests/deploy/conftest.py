@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ai_core.keys import Scope
+from ai_core.access.keys import Scope
 from deploy.local.postgres_server import PostgresServer
 from deploy.local.redis_server import RedisServer
 from tests.ai_core.conftest import (  # fixtures
@@ -19,7 +19,7 @@ from tests.ai_core.conftest import (  # fixtures
     sample,
 )
 from tests.deploy.watch_rig import Watched, mail, telegram, until, watching
-from tests.loopback import served
+from tests.servers.loopback import served
 
 __all__ = ["house", "house_with", "library", "redis", "sample"]
 

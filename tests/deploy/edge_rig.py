@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx2
 import trustme
 
-from deploy.local.nginx_server import NginxServer
+from tests.servers.nginx import NginxServer
 
 NAMES = {name: f"{name}.cryptomaltese.com" for name in ("ai-api", "telegram", "mail")}
 SERVERS = {"ai-api": "NGINX_AI", "telegram": "NGINX_TELEGRAM", "mail": "NGINX_MAIL"}

@@ -19,9 +19,9 @@ import pytest
 import trustme
 from cryptography import x509
 
-from deploy.local.nginx_server import NginxServer
 from deploy.local.ports import free_port
 from tests.deploy.edge_rig import NAMES
+from tests.servers.nginx import NginxServer
 
 pytestmark = [
     pytest.mark.needs("nginx"),
@@ -101,7 +101,7 @@ class Authority:
             "REQUESTS_CA_BUNDLE": str(self.folder / "authority.pem"),
         }
         return subprocess.run(
-            [ROOT / "deploy" / "acme" / "renew.sh", NAME],
+            [ROOT / "deploy" / "host" / "acme" / "renew.sh", NAME],
             env={**os.environ, **environment},
             capture_output=True,
             text=True,
@@ -280,7 +280,7 @@ def test_the_authority_is_not_asked_before_nginx_can_show_a_challenge(tmp_path: 
         "ACME_WEBROOT": str(tmp_path),
         "ACME_ONCE": "1",
     }
-    renew = [str(ROOT / "deploy" / "acme" / "renew.sh"), NAME]
+    renew = [str(ROOT / "deploy" / "host" / "acme" / "renew.sh"), NAME]
     with running(renew, tmp_path / "renew.log", environment):
         time.sleep(1)
         assert not asked.exists()

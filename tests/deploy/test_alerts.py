@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from deploy.alertmanager.__main__ import main
-from deploy.alertmanager.rendering import AlertSettings, configuration
 from deploy.local.redis_server import RedisServer
-from deploy.local.watch_servers import AlertmanagerServer
-from mail_service.testing import RecordingRelay, relay
+from deploy.monitoring.alertmanager.__main__ import main
+from deploy.monitoring.alertmanager.rendering import AlertSettings, configuration
+from mail_service.relay_emulator import RecordingRelay, relay
 from telegram_service.emulator.account import Account
 from telegram_service.emulator.api import BotApi
 from tests.deploy.watch_rig import telegram, until, watching
-from tests.loopback import served
+from tests.servers.loopback import served
+from tests.servers.monitoring import AlertmanagerServer
 
 OPERATOR = 4242
 TOKEN = "777:alerts"  # noqa: S105 - a made-up one

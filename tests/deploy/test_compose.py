@@ -253,7 +253,7 @@ def test_prometheus_finds_every_target_under_its_name_in_the_file_for_one_host()
             networks = service.get("networks", {})
             front = networks.get("front") if isinstance(networks, dict) else None
             names |= {name, *((front or {}).get("aliases", []))}
-    for path in (ROOT / "deploy/prometheus/targets").glob("*.yml"):
+    for path in (ROOT / "deploy/monitoring/prometheus/targets").glob("*.yml"):
         for group in yaml.safe_load(path.read_text()):
             for target in group["targets"]:
                 assert target.partition(":")[0] in {*names, "127.0.0.1"}
@@ -262,7 +262,7 @@ def test_prometheus_finds_every_target_under_its_name_in_the_file_for_one_host()
 def test_the_worker_of_the_mailbox_shows_its_metrics_where_prometheus_looks() -> None:
     environment = read("mail")["services"]["worker"]["environment"]
     assert environment["MAIL_WORKER__METRICS_HOST"] == "0.0.0.0"  # noqa: S104 - in its container
-    targets = (ROOT / "deploy/prometheus/targets/mail_service.yml").read_text()
+    targets = (ROOT / "deploy/monitoring/prometheus/targets/mail_service.yml").read_text()
     assert f"mail-worker:{environment['MAIL_WORKER__METRICS_PORT']}" in targets
 
 
@@ -272,6 +272,6 @@ def test_a_file_that_is_mounted_exists() -> None:
             for volume in service.get("volumes", []):
                 source = volume.split(":")[0]
                 if source.startswith(
-                    ("./nginx/", "./deploy/redis/", "./deploy/acme", "./deploy/backup/")
+                    ("./nginx/", "./deploy/host/redis/", "./deploy/host/acme", "./deploy/backup/")
                 ):
                     assert (ROOT / source).exists()

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from deploy.containers import bare, watch
-from deploy.containers.docker_command import lines, read_project, surplus, wanted
-from deploy.containers.engine import Engine, StageFailed
-from deploy.containers.page import blocks, says
 from deploy.local.ports import free_port
+from tests.stage import bare, watch
+from tests.stage.docker_command import lines, read_project, surplus, wanted
+from tests.stage.engine import Engine, StageFailed
+from tests.stage.page import blocks, says
 
 ROOT = Path(__file__).resolve().parents[2]
 

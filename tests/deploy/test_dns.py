@@ -16,8 +16,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
-from deploy.dns_records import main, records
-from deploy.dns_records import read as read_options
+from deploy.host.dns_records import main, records
+from deploy.host.dns_records import read as read_options
 
 ADDRESSES = ["--address", "ai-api=203.0.113.7", "--address", "telegram=203.0.113.8"]
 ADDRESSES += ["--address", "mail=203.0.113.9", "--address", "mail=2001:db8::9"]
@@ -163,7 +163,7 @@ def test_a_second_spf_record_voids_the_first(
 def test_a_dns_that_does_not_answer_is_said(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("deploy.dns_records.TIMEOUT_S", 0.3)
+    monkeypatch.setattr("deploy.host.dns_records.TIMEOUT_S", 0.3)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
         silent.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{silent.getsockname()[1]}"

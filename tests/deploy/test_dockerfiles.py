@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from ai_core.knowledge.sources import RELEASES
-from deploy.containers.images import BACKUP, OURS, STANDINS, official_names
+from ai_core.law.ingest.sources import RELEASES
+from tests.stage.images import BACKUP, OURS, STANDINS, official_names
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCKERFILES = sorted((ROOT / "deploy").glob("*.Dockerfile"))
+DOCKERFILES = sorted((ROOT / "deploy" / "images").glob("*.Dockerfile"))
 PORTS = {"ai_core": "8000", "telegram": "8001", "mail": "8002"}
 
 each = pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=lambda path: path.stem)
@@ -73,13 +73,13 @@ def test_the_image_carries_labels_and_the_list_of_what_is_in_it(dockerfile: Path
 
 
 def test_the_law_in_the_image_is_the_law_that_is_pinned() -> None:
-    text = (ROOT / "deploy" / "ai_core.Dockerfile").read_text()
+    text = (ROOT / "deploy" / "images" / "ai_core.Dockerfile").read_text()
     packed = set(re.findall(r"(@socialgouv/[\w-]+@[\d.]+)", text))
     assert packed == {f"{release.package}@{release.version}" for release in RELEASES}
 
 
 def test_torch_can_only_come_without_cuda() -> None:
-    text = (ROOT / "deploy" / "ai_core.Dockerfile").read_text()
+    text = (ROOT / "deploy" / "images" / "ai_core.Dockerfile").read_text()
     steps = re.findall(r"pip install ([^\n]*torch==[^\n\\;]*)", text)
     assert steps
     assert all("--no-index" in step or "--index-url" in step for step in steps)

@@ -15,9 +15,9 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models.dashboard import Dashboard as Schema
 
-from deploy.grafana.__main__ import FOLDER, files
-from deploy.grafana.dashboards import ALL, OVERVIEW
-from deploy.grafana.panels import COLUMNS
+from deploy.monitoring.grafana.__main__ import FOLDER, files
+from deploy.monitoring.grafana.dashboards import ALL, OVERVIEW
+from deploy.monitoring.grafana.panels import COLUMNS
 from tests.deploy.promql import metrics_of
 from tests.deploy.test_prometheus import known_metrics
 from tests.deploy.watch_rig import Watched

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from deploy.init import plan, writing
-from deploy.init.__main__ import main
+from deploy.host.init import plan, writing
+from deploy.host.init.__main__ import main
 from shared import settings
-from shared.vault import Vault
+from shared.privacy.encryption import Vault
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = {"ai_core": "ai_core", "telegram": "telegram_service", "mail": "mail_service"}
@@ -34,7 +34,7 @@ FILLED = {
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    for name in ("env", "systemd"):
+    for name in ("env", "host/systemd"):
         shutil.copytree(ROOT / "deploy" / name, tmp_path / "deploy" / name)
     return tmp_path
 
@@ -172,7 +172,7 @@ def test_the_vault_it_makes_opens(root: Path) -> None:
 
 
 def test_it_needs_nothing_but_python(root: Path) -> None:
-    program = "import sys, deploy.init.__main__; print(*sys.modules)"
+    program = "import sys, deploy.host.init.__main__; print(*sys.modules)"
     loaded = subprocess.run(
         [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); {program}"],
         capture_output=True,
@@ -213,7 +213,10 @@ def test_a_host_that_cannot_render_it_is_told_how_its_image_does(
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     assert init(root, "ai") == 0
     told = capsys.readouterr().out
-    assert f"--entrypoint python neo-ai_core:{variant} -m deploy.alertmanager /dev/stdout" in told
+    assert (
+        f"--entrypoint python neo-ai_core:{variant} -m deploy.monitoring.alertmanager /dev/stdout"
+        in told
+    )
 
 
 def test_the_folders_that_containers_write_are_theirs(root: Path) -> None:

@@ -24,10 +24,10 @@ import yaml
 
 import ai_core.__main__
 import deploy.backup.__main__
-import deploy.dns_records
+import deploy.host.dns_records
 import mail_service.__main__
 import telegram_service.__main__
-from deploy.containers.page import blocks
+from tests.stage.page import blocks
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -278,7 +278,7 @@ def test_our_programs_take_what_the_page_gives_them(
     for program, arguments in asked:
         assert takes(PROGRAMS[program], arguments, monkeypatch), (program, arguments)
     for arguments in dns:
-        assert takes(deploy.dns_records.main, arguments, monkeypatch), arguments
+        assert takes(deploy.host.dns_records.main, arguments, monkeypatch), arguments
 
 
 def test_a_command_that_is_wrong_would_be_seen(
@@ -290,4 +290,6 @@ def test_a_command_that_is_wrong_would_be_seen(
     assert wrong_in(["up", "--detatch"], services) == "up --detatch"
     assert not takes(PROGRAMS["ai_core"], ["keys", "make"], monkeypatch)
     with pytest.raises(AssertionError, match=r"no-such\.conf"):
-        Host(tmp_path, "srv/neo").type_in(["install -m 640 deploy/redis/no-such.conf /etc/redis/"])
+        Host(tmp_path, "srv/neo").type_in(
+            ["install -m 640 deploy/host/redis/no-such.conf /etc/redis/"]
+        )

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.watch_servers import SHIPPED
 from tests.deploy.promql import metrics_of
 from tests.deploy.watch_rig import Watched, until
+from tests.servers.monitoring import SHIPPED
 
 ROOT = SHIPPED.parents[1]
 ALERTS = re.findall(r"- alert: (\w+)", (SHIPPED / "rules" / "alerts.yml").read_text())

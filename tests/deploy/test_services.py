@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from deploy.local.services import Home, mail
-from shared.postgres import Postgres
+from shared.stores.postgres import Postgres
 
 MIGRATIONS = Path(__file__).parents[2] / "mail_service" / "migrations"
 

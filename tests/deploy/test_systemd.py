@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.edge.rendering import read_variables
-from deploy.init.__main__ import main
+from deploy.host.edge.rendering import read_variables
+from deploy.host.init.__main__ import main
 
 ROOT = Path(__file__).resolve().parents[2]
 UNITS = ["ai-serve", "telegram-serve", "telegram-worker", "mail-serve", "mail-worker"]
@@ -22,10 +22,10 @@ pytestmark = pytest.mark.needs("systemd-analyze")
 @pytest.fixture(scope="module")
 def units(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("host")
-    for name in ("env", "systemd"):
+    for name in ("env", "host/systemd"):
         shutil.copytree(ROOT / "deploy" / name, root / "deploy" / name)
     assert main(["--systemd", "--python", sys.executable], root) == 0
-    return root / "deploy" / "systemd" / "units"
+    return root / "deploy" / "host" / "systemd" / "units"
 
 
 def analyze(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -47,7 +47,8 @@ def test_systemd_finds_nothing_wrong_with_a_unit(units: Path, name: str) -> None
 
 @pytest.mark.needs("nginx")
 @pytest.mark.parametrize(
-    "unit", ["systemd/neo-nginx.service", "backup/neo-backup.service", "backup/neo-backup.timer"]
+    "unit",
+    ["host/systemd/neo-nginx.service", "backup/neo-backup.service", "backup/neo-backup.timer"],
 )
 def test_systemd_finds_nothing_wrong_with_what_stands_beside_the_services(
     unit: str, tmp_path: Path

@@ -17,24 +17,24 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from ai_core.access.keys import Scope
 from ai_core.app import create_app
-from ai_core.keys import Scope
 from ai_core.settings import Settings
 from deploy.local.redis_server import RedisServer
-from mail_service.store import Place, Store
-from shared.ai_api import ChatRequest, Message
-from shared.ai_client import AiClient, AiUnavailable
+from mail_service.ledger.store import Place, Store
+from shared.ai.client import AiClient, AiUnavailable
+from shared.ai.contract import ChatRequest, Message
 from shared.clock import SystemClock
-from shared.postgres import Postgres
+from shared.privacy.encryption import Vault, new_key_file
 from shared.settings import TracingSettings, WrongSettings
-from shared.tracer import tracing_of
-from shared.tracing import Tracing
-from shared.vault import Vault, new_key_file
-from shared.web import Edge
+from shared.stores.postgres import Postgres
+from shared.web.middleware import Edge
+from shared.web.tracer import tracing_of
+from shared.web.tracing import Tracing
 from tests.ai_core.conftest import House, Open
 from tests.deploy.watch_rig import mail, until
-from tests.loopback import served
 from tests.mail_service.letters import US, raw_letter
+from tests.servers.loopback import served
 from tests.telegram_service.rig import running
 
 MIGRATIONS = Path(__file__).parents[2] / "mail_service" / "migrations"
@@ -246,7 +246,7 @@ def test_off_what_traces_is_not_even_imported() -> None:
 def test_traces_without_their_packages_are_refused_in_one_sentence(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.delitem(sys.modules, "shared.open_telemetry", raising=False)
+    monkeypatch.delitem(sys.modules, "shared.web.open_telemetry", raising=False)
     monkeypatch.setitem(sys.modules, "opentelemetry.context", None)
 
     with pytest.raises(WrongSettings, match="extra \\[tracing\\]"):

@@ -13,13 +13,13 @@ import httpx2
 
 from deploy.local.ports import free_port
 from deploy.local.redis_server import RedisServer
-from deploy.local.watch_servers import PrometheusServer
 from mail_service.app import create_app as mail_app
 from mail_service.app import work
 from mail_service.settings import Settings as MailSettings
-from shared.vault import new_key_file
+from shared.privacy.encryption import new_key_file
 from telegram_service.app import create_app as telegram_app
-from tests.loopback import served
+from tests.servers.loopback import served
+from tests.servers.monitoring import PrometheusServer
 from tests.telegram_service.rig import settings_for
 
 PATIENCE_S = 30.0

@@ -19,6 +19,9 @@ from fastapi import FastAPI, Header, Request, Response
 from prometheus_client import CollectorRegistry
 from redis.asyncio import BlockingConnectionPool, Redis
 
+from ai_core.access.keys import Key
+from ai_core.answering.cache import complete
+from ai_core.answering.request import Asker
 from ai_core.app import (
     State,
     assemble,
@@ -27,19 +30,16 @@ from ai_core.app import (
     edge,
     tune_the_interpreter,
 )
-from ai_core.cache import complete
 from ai_core.engines.base import Engine
 from ai_core.engines.scripted import ScriptedEngine
 from ai_core.errors import OverQuota
-from ai_core.inquiry import Asker
-from ai_core.keys import Key
-from ai_core.knowledge.library import Library
-from ai_core.knowledge.shelf import Shelf
-from ai_core.law import Article, CorpusStatus, FicheSection, Found, Kind, Passage
-from ai_core.law import Scope as Subject
-from ai_core.law_source import LawSource
+from ai_core.law.library import Library
+from ai_core.law.records import Article, CorpusStatus, FicheSection, Found, Kind, Passage
+from ai_core.law.records import Scope as Subject
+from ai_core.law.source import LawSource
+from ai_core.law.versions import Shelf
 from ai_core.settings import ModelSettings, RedisSettings, ServerSettings, Settings
-from shared.ai_api import GenerateReply, GenerateRequest
+from shared.ai.contract import GenerateReply, GenerateRequest
 from shared.clock import SystemClock
 from shared.errors import NotAuthenticated, NotFound
 from shared.logs import set_up_logs

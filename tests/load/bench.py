@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
 
-from ai_core.keys import KeyRing, NewKey, Scope
-from ai_core.keyspace import TAG
-from ai_core.limits import Limits
+from ai_core.access.keys import KeyRing, NewKey, Scope
+from ai_core.access.rate_limits import Limits
+from ai_core.redis_keys import TAG
 from deploy.local.ports import free_port
 from deploy.local.redis_server import RedisServer
 from shared.clock import SystemClock
-from shared.redis_link import RedisLink
+from shared.stores.redis_connection import RedisLink
 
 ROOMY = Limits(requests_per_minute=100_000_000, tokens_per_minute=2_000_000_000, concurrent=100_000)
 """Limits that are worked out on every request and never reached."""

@@ -14,13 +14,13 @@ from pydantic import SecretStr
 
 from deploy.local.dovecot import Dovecot
 from deploy.local.postgres_server import PostgresServer
-from mail_service.mailbox import ImapMailbox
+from mail_service.ledger.store import Store
+from mail_service.mailboxes.imap import ImapMailbox
 from mail_service.metrics import MailMetrics
 from mail_service.settings import ImapSettings
-from mail_service.store import Store
 from shared.clock import StoppedClock
-from shared.postgres import Postgres
-from shared.vault import Vault
+from shared.privacy.encryption import Vault
+from shared.stores.postgres import Postgres
 
 MIGRATIONS = Path("mail_service/migrations").resolve()
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mail_service.mailbox import ImapMailbox
+from mail_service.ledger.store import Store
+from mail_service.mailboxes.imap import ImapMailbox
+from mail_service.relay_emulator import RecordingRelay
 from mail_service.settings import ImapSettings
-from mail_service.store import Store
-from mail_service.testing import RecordingRelay
-from shared.vault import new_key_file
+from shared.privacy.encryption import new_key_file
 from tests.mail_service.letters import US, raw_letter
 
 ROOT = Path(__file__).resolve().parents[2]

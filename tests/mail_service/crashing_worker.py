@@ -9,10 +9,10 @@ import signal
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from mail_service import outbox
 from mail_service.__main__ import main
-from mail_service.mailbox import ImapMailbox
-from mail_service.store import Store
+from mail_service.ledger.store import Store
+from mail_service.mailboxes.imap import ImapMailbox
+from mail_service.reply import outbox
 
 POINTS: dict[str, tuple[type, str, bool]] = {  # name: (class, method, before or after it)
     "fetched": (ImapMailbox, "fetch", False),

@@ -8,22 +8,22 @@ from dataclasses import dataclass
 import httpx2
 from prometheus_client import CollectorRegistry
 
+from mail_service.ledger.notifications import Wake
+from mail_service.ledger.store import File, Place, Store
 from mail_service.metrics import MailMetrics
-from mail_service.outbox import Outbox
 from mail_service.pipeline import Box, Pipeline
-from mail_service.reading import ReadingRoom
-from mail_service.reply import Composer, Letterhead
+from mail_service.reading.reader_pool import ReadingRoom
+from mail_service.relay_emulator import RecordingRelay, relay
+from mail_service.reply.letters import Composer, Letterhead
+from mail_service.reply.outbox import Outbox
 from mail_service.review import Review
+from mail_service.sender_checks.spam import SpamFilter
 from mail_service.settings import Settings, SmtpSettings
-from mail_service.spam import SpamFilter
-from mail_service.store import File, Place, Store
-from mail_service.testing import RecordingRelay, relay
-from mail_service.wake import Wake
-from shared.ai_client import AiClient
+from shared.ai.client import AiClient
+from shared.ai.scripted import ScriptedAi
 from shared.clock import StoppedClock
-from shared.scripted_ai import ScriptedAi
-from shared.tracing import Tracing
-from shared.vault import Vault
+from shared.privacy.encryption import Vault
+from shared.web.tracing import Tracing
 from tests.mail_service.letters import US
 
 TRUSTED = "mx.neo.example"

@@ -11,13 +11,13 @@ from asgi_lifespan import LifespanManager
 from prometheus_client import CollectorRegistry
 
 from mail_service.app import State, create_app
+from mail_service.ledger.store import Store
 from mail_service.metrics import LedgerMetrics
 from mail_service.settings import Settings
-from mail_service.store import Store
 from shared.clock import StoppedClock
-from shared.postgres import Postgres
-from shared.vault import Vault
-from shared.vitals import Vitals
+from shared.host_metrics import Vitals
+from shared.privacy.encryption import Vault
+from shared.stores.postgres import Postgres
 from tests.mail_service.house import House, house, settings
 from tests.mail_service.letters import raw_letter
 

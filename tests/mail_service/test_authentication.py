@@ -7,8 +7,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from mail_service.authentication import own_verdict, trusted_verdict
-from mail_service.message import read_mail
+from mail_service.reading.message import read_mail
+from mail_service.sender_checks.authentication import own_verdict, trusted_verdict
 from tests.mail_service.letters import raw_letter
 
 SERVER = "mx.neo.example"

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from mail_service.ledger.store import Store
+from mail_service.relay_emulator import relay
 from mail_service.settings import ImapSettings
-from mail_service.store import Store
-from mail_service.testing import relay
-from shared.scripted_ai import ScriptedAi
-from tests.loopback import served
+from shared.ai.scripted import ScriptedAi
 from tests.mail_service.crashes import crash_through, environment
 from tests.mail_service.crashing_worker import POINTS
+from tests.servers.loopback import served
 
 
 @pytest.mark.needs("dovecot")

@@ -11,9 +11,9 @@ from pydantic import SecretStr
 
 from deploy.local.dovecot import Dovecot
 from mail_service.errors import LoginRefused, MailboxLost
-from mail_service.mailbox import BATCH, ImapMailbox, joined, quoted
+from mail_service.mailboxes.imap import BATCH, ImapMailbox, joined, quoted
+from mail_service.relay_emulator import Wire, wire
 from mail_service.settings import ImapSettings
-from mail_service.testing import Wire, wire
 from tests.mail_service.letters import raw_letter
 
 pytestmark = pytest.mark.needs("dovecot")

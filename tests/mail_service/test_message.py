@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from mail_service.attachments import read_attachment
-from mail_service.charset import decode, decode_words
-from mail_service.markup import read_html
-from mail_service.message import read_mail
+from mail_service.reading.attachments import read_attachment
+from mail_service.reading.charset import decode, decode_words
+from mail_service.reading.markup import read_html
+from mail_service.reading.message import read_mail
 from tests.mail_service.letters import letter, raw_letter
 
 

@@ -11,16 +11,16 @@ from pydantic import SecretStr
 
 from deploy.local.dovecot import Dovecot
 from deploy.local.postgres_server import PostgresServer
-from mail_service.mailbox import ImapMailbox
+from mail_service.ledger.notifications import Wake
+from mail_service.ledger.store import Store
+from mail_service.mailboxes.imap import ImapMailbox
+from mail_service.mailboxes.monitor import Monitor
 from mail_service.metrics import MailMetrics
-from mail_service.monitor import Monitor
+from mail_service.relay_emulator import wire
 from mail_service.settings import ImapSettings, MailboxSettings, SmtpSettings
-from mail_service.store import Store
-from mail_service.testing import wire
-from mail_service.wake import Wake
 from shared.clock import StoppedClock, SystemClock
-from shared.postgres import Postgres
-from shared.vault import Vault
+from shared.privacy.encryption import Vault
+from shared.stores.postgres import Postgres
 from tests.mail_service.conftest import MIGRATIONS
 from tests.mail_service.house import house
 from tests.mail_service.letters import US, raw_letter

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from mail_service.store import File, Store
+from mail_service.ledger.store import File, Store
 from shared.clock import StoppedClock
-from shared.vault import Vault
+from shared.privacy.encryption import Vault
 from tests.mail_service.house import House, house
 from tests.mail_service.letters import US, raw_letter
 

@@ -12,12 +12,12 @@ from prometheus_client import CollectorRegistry
 
 from deploy.local.ports import free_port
 from mail_service.app import State, create_app
+from mail_service.ledger.store import Store
 from mail_service.metrics import LedgerMetrics
 from mail_service.settings import Settings
-from mail_service.store import Store
 from shared.clock import StoppedClock
-from shared.vault import Vault
-from shared.vitals import Vitals
+from shared.host_metrics import Vitals
+from shared.privacy.encryption import Vault
 from tests.mail_service.house import House, house, settings
 from tests.mail_service.letters import raw_letter
 

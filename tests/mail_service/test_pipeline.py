@@ -8,10 +8,10 @@ import asyncpg
 import pytest
 import stamina
 
-from mail_service.store import Place, Store
+from mail_service.ledger.store import Place, Store
+from shared.ai.scripted import SOURCE
 from shared.clock import StoppedClock
-from shared.scripted_ai import SOURCE
-from shared.vault import Vault
+from shared.privacy.encryption import Vault
 from tests.mail_service.house import TRUSTED, house, settings
 from tests.mail_service.letters import PERSON, QUESTION, US, raw_letter
 

@@ -9,10 +9,10 @@ import httpx2
 import pytest
 
 from deploy.local.ports import free_port
-from mail_service.store import Place, Store
+from mail_service.ledger.store import Place, Store
 from shared.clock import StoppedClock
-from shared.postgres import Postgres
-from shared.vault import Vault
+from shared.privacy.encryption import Vault
+from shared.stores.postgres import Postgres
 from tests.mail_service.letters import raw_letter
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mail_service.quoting import written_now
+from mail_service.reading.quoting import written_now
 
 INTRODUCTIONS = [
     "Le mar. 3 nov. 2026 à 10:02, Neo <q@neo.example> a écrit :",

@@ -9,7 +9,7 @@ from email.message import EmailMessage
 import pytest
 
 from mail_service.errors import Unreadable
-from mail_service.reading import ReadingRoom
+from mail_service.reading.reader_pool import ReadingRoom
 from tests.mail_service.letters import letter, raw_letter
 
 

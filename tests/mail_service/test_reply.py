@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mail_service.errors import NotWritable
-from mail_service.gate import doubt
-from mail_service.message import read_mail
-from mail_service.prose import blocks, is_official, without_addresses
-from mail_service.reply import Composer, Letterhead, Signer, clean_subject, plain_name
-from mail_service.testing import Received
-from shared.ai_api import Abstention, ChatReply, Contact
-from shared.scripted_ai import SOURCE
-from shared.vault import Vault
+from mail_service.reading.message import read_mail
+from mail_service.relay_emulator import Received
+from mail_service.reply.confidence_check import doubt
+from mail_service.reply.letters import Composer, Letterhead, Signer, clean_subject, plain_name
+from mail_service.reply.prose import blocks, is_official, without_addresses
+from shared.ai.contract import Abstention, ChatReply, Contact
+from shared.ai.scripted import SOURCE
+from shared.privacy.encryption import Vault
 from tests.mail_service.letters import US, raw_letter
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)

@@ -4,12 +4,12 @@ import base64
 from datetime import timedelta
 
 from mail_service.explain import explain
-from mail_service.retention import Retention
+from mail_service.ledger.retention import Retention
+from mail_service.ledger.store import Place, Store
 from mail_service.settings import RetentionSettings
-from mail_service.store import Place, Store
 from shared.clock import StoppedClock
-from shared.postgres import Postgres
-from shared.vault import Vault
+from shared.privacy.encryption import Vault
+from shared.stores.postgres import Postgres
 from tests.mail_service.house import house
 from tests.mail_service.letters import raw_letter
 

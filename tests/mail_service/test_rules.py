@@ -2,7 +2,7 @@
 
 import pytest
 
-from mail_service.message import read_mail
+from mail_service.reading.message import read_mail
 from mail_service.rules import reasons_not_to_answer
 from mail_service.rules.desk import Desk, History, Limits
 from tests.bench.mail import false_silence

@@ -10,9 +10,9 @@ import dns.resolver
 import dns.rrset
 import pytest
 
-from mail_service.authentication import own_verdict
-from mail_service.message import read_mail
-from mail_service.sender_policy import client_of, sender_policy_passes
+from mail_service.reading.message import read_mail
+from mail_service.sender_checks.authentication import own_verdict
+from mail_service.sender_checks.sender_policy import client_of, sender_policy_passes
 from tests.mail_service.letters import raw_letter
 
 MX = "mx.neo.example"

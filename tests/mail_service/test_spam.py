@@ -4,9 +4,9 @@ import httpx2
 import pytest
 
 from mail_service.errors import SpamFilterLost
-from mail_service.message import read_mail
+from mail_service.reading.message import read_mail
+from mail_service.sender_checks.spam import SpamFilter, own_score
 from mail_service.settings import SpamSettings
-from mail_service.spam import SpamFilter, own_score
 from tests.mail_service.letters import raw_letter
 
 GTUBE = "XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"

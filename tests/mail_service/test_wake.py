@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from deploy.local.ports import free_port
-from mail_service.wake import Wake
-from tests.redis_cluster import RedisCluster
+from mail_service.ledger.notifications import Wake
+from tests.servers.redis_cluster import RedisCluster
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from peft import LoraConfig, get_peft_model
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
-from ai_core.engines.onnx import quantize_int8
+from ai_core.engines.folder.onnx import quantize_int8
 from tests.models.bleuet import ROOT
 from tests.models.onnx_file import write_model
 

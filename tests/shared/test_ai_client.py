@@ -8,12 +8,12 @@ import httpx2
 import pytest
 import stamina
 
-from shared.ai_api import ChatRequest, GenerateRequest, Message
-from shared.ai_client import AiClient, AiUnavailable, Citations, Delta, Piece, Usage
+from shared.ai.client import AiClient, AiUnavailable, Citations, Delta, Piece, Usage
+from shared.ai.contract import ChatRequest, GenerateRequest, Message
+from shared.ai.scripted import SOURCE, ScriptedAi
 from shared.clock import StoppedClock
 from shared.errors import BadInput, NotFound, TooMany, Unavailable
-from shared.scripted_ai import SOURCE, ScriptedAi
-from tests.loopback import served
+from tests.servers.loopback import served
 
 QUESTION = ChatRequest(messages=[Message(role="user", content="Combien de jours ?")])
 

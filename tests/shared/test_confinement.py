@@ -5,7 +5,7 @@ import sys
 
 TRY = """
 import subprocess, socket, sys
-from shared.confinement import confine
+from shared.privacy.sandbox import confine
 confine()
 print(sum(range(10)))
 for name, attempt in {

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.plain_text import without_invisible
+from shared.privacy.plain_text import without_invisible
 
 INVISIBLE = [
     *range(0xE0000, 0xE0080),

@@ -7,7 +7,7 @@ import pytest
 
 from deploy.local.ports import free_port
 from deploy.local.postgres_server import PostgresServer
-from shared.postgres import Postgres, PostgresLost, WrongMigrations
+from shared.stores.postgres import Postgres, PostgresLost, WrongMigrations
 
 FIRST = "CREATE TABLE turns (id integer PRIMARY KEY)"
 SECOND = "ALTER TABLE turns ADD COLUMN body text"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from stdnum import luhn
 from stdnum.fr import nir
 
-from shared.privacy import (
+from shared.privacy.masking import (
     KINDS,
     LABELS,
     LONGEST_LOGGED,

@@ -8,8 +8,8 @@ from redis.crc import key_slot
 from redis.exceptions import ConnectionError as RedisLost
 from redis.exceptions import RedisError, ResponseError
 
-from shared.redis_link import RedisLink, Script
-from tests.redis_cluster import RedisCluster
+from shared.stores.redis_connection import RedisLink, Script
+from tests.servers.redis_cluster import RedisCluster
 
 pytestmark = pytest.mark.needs("redis-server")
 TAG = "{any}"

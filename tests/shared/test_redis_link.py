@@ -10,9 +10,9 @@ from redis.exceptions import ConnectionError as RedisLost
 from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeout
 
-from ai_core.keyspace import TAG
+from ai_core.redis_keys import TAG
 from deploy.local.redis_server import RedisServer, bundled_redis, system_redis
-from shared.redis_link import CONNECT_TIMEOUT_S, RedisLink, Script
+from shared.stores.redis_connection import CONNECT_TIMEOUT_S, RedisLink, Script
 
 KEY = f"{TAG}:b"
 COUNT = Script("return redis.call('INCR', KEYS[1])")

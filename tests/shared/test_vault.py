@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from shared.privacy.encryption import CannotUnseal, Vault, new_key_file
 from shared.settings import WrongSettings
-from shared.vault import CannotUnseal, Vault, new_key_file
 
 
 def vault_from(folder: Path, content: str) -> Vault:

@@ -14,9 +14,9 @@ from prometheus_client import CollectorRegistry
 from pydantic import ValidationError
 
 from deploy.local.ports import free_port
-from shared import vitals
+from shared import host_metrics as vitals
+from shared.host_metrics import ServedCertificate, Vitals, memory
 from shared.settings import WatchSettings
-from shared.vitals import ServedCertificate, Vitals, memory
 
 
 async def shown(watch: WatchSettings) -> dict[str, float]:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from shared.errors import NotFound, TooMany
 from shared.logs import set_up_logs
 from shared.texts import Texts
-from shared.web import Edge, HttpMetrics, speak_errors
+from shared.web.middleware import Edge, HttpMetrics, speak_errors
 
 TEXTS = Texts.read(Path("shared/texts/errors.toml"))
 

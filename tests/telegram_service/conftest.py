@@ -10,7 +10,7 @@ import redis
 from deploy.local.postgres_server import PostgresServer
 from deploy.local.redis_server import RedisServer
 from shared.logs import set_up_logs
-from shared.vault import new_key_file
+from shared.privacy.encryption import new_key_file
 from tests.telegram_service.rig import Rig, running
 
 NUMBERS = itertools.count()

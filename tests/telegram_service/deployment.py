@@ -21,13 +21,13 @@ from typing import Any
 import httpx2
 
 from deploy.local.ports import free_port
-from shared.redis_link import RedisLink
-from shared.scripted_ai import ScriptedAi
+from shared.ai.scripted import ScriptedAi
+from shared.stores.redis_connection import RedisLink
 from telegram_service.emulator.account import Account
 from telegram_service.emulator.api import BotApi
-from telegram_service.keyspace import TAG, Keyspace
-from telegram_service.numbers import Counter, Numbers
-from tests.loopback import served
+from telegram_service.redis_keys import TAG, Keyspace
+from telegram_service.state.counters import Counter, Numbers
+from tests.servers.loopback import served
 from tests.telegram_service.rig import SECRET, TOKEN
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from shared.scripted_ai import ScriptedAi
-from shared.vault import Vault
+from shared.ai.scripted import ScriptedAi
+from shared.privacy.encryption import Vault
+from telegram_service.answering.update_context import Parts
 from telegram_service.app import create_app, open_parts
 from telegram_service.emulator.account import Account
 from telegram_service.emulator.api import BotApi
 from telegram_service.settings import Settings
-from telegram_service.turn import Parts
 from telegram_service.worker import Worker
-from tests.loopback import served
+from tests.servers.loopback import served
 
 TOKEN = "424242:test"  # noqa: S105 - a made-up one
 SECRET = "a-secret-of-the-webhook"  # noqa: S105 - a made-up one

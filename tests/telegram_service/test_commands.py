@@ -1,6 +1,6 @@
 """The commands, and the buttons they lead to."""
 
-from telegram_service.keyspace import TAG
+from telegram_service.redis_keys import TAG
 from tests.telegram_service.rig import Rig
 
 ALICE = 11

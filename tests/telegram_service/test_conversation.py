@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from shared.scripted_ai import NOTICE
+from shared.ai.scripted import NOTICE
 from tests.telegram_service.rig import Rig, running
 
 ALICE = 11

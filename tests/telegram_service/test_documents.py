@@ -7,7 +7,7 @@ import zipfile
 import pytest
 from docx import Document
 
-from telegram_service.documents import read
+from telegram_service.answering.documents import read
 from telegram_service.errors import UnreadableDocument
 from tests.telegram_service.rig import Rig
 

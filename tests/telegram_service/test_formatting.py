@@ -5,7 +5,7 @@ import random
 import pytest
 
 from telegram_service.emulator.account import check_text
-from telegram_service.formatting import (
+from telegram_service.sending.formatting import (
     BUDGET_UNITS,
     Mark,
     clipped,

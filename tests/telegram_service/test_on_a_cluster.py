@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from shared.redis_link import Script
-from telegram_service.keyspace import TAG
-from telegram_service.mailbox import LUA
-from tests.redis_cluster import RedisCluster
+from shared.stores.redis_connection import Script
+from telegram_service.queue.update_queue import LUA
+from telegram_service.redis_keys import TAG
+from tests.servers.redis_cluster import RedisCluster
 from tests.telegram_service.deployment import deployed
 from tests.telegram_service.rig import running
 

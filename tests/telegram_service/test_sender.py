@@ -4,8 +4,8 @@ import asyncio
 import time
 from pathlib import Path
 
-from telegram_service.formatting import Letter
-from telegram_service.sender import Place, Priority
+from telegram_service.sending.formatting import Letter
+from telegram_service.sending.sender import Place, Priority
 from tests.telegram_service.rig import Rig, running
 
 ALICE = 11

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from shared.postgres import Postgres
-from shared.vault import Vault, new_key_file
-from telegram_service.preferences import Preferences
-from telegram_service.records import Chosen, Judged, Said, Seen
-from telegram_service.store import Store
+from shared.privacy.encryption import Vault, new_key_file
+from shared.stores.postgres import Postgres
+from telegram_service.state.preferences import Preferences
+from telegram_service.state.records import Chosen, Judged, Said, Seen
+from telegram_service.state.store import Store
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ALICE = 5_318_008_771

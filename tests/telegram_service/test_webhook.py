@@ -9,10 +9,10 @@ import httpx2
 import pytest
 
 from deploy.local.redis_server import RedisServer
-from shared.scripted_ai import ScriptedAi
+from shared.ai.scripted import ScriptedAi
 from telegram_service.app import create_app
-from telegram_service.webhook import destination, overtakes
-from tests.loopback import served
+from telegram_service.queue.webhook import destination, overtakes
+from tests.servers.loopback import served
 from tests.telegram_service.rig import SECRET, settings_for
 
 UPDATE = {"update_id": 7, "message": {"message_id": 1, "chat": {"id": 5}, "text": "Bonjour"}}

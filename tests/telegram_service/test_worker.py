@@ -8,15 +8,15 @@ from pathlib import Path
 import httpx2
 
 from shared.logs import set_up_logs
+from shared.privacy.encryption import Vault
 from shared.texts import Texts
-from shared.vault import Vault
 from telegram_service.app import SHARED_TEXTS, TEXTS, open_parts
-from telegram_service.incoming import ALLOWED_UPDATES
-from telegram_service.mailbox import DEAD
-from telegram_service.polling import poll
+from telegram_service.queue.polling import poll
+from telegram_service.queue.update_queue import DEAD
 from telegram_service.registration import register
-from telegram_service.sender import new_bot
-from telegram_service.waitlist import PLACES
+from telegram_service.sending.sender import new_bot
+from telegram_service.state.waitlist import PLACES
+from telegram_service.updates import ALLOWED_UPDATES
 from telegram_service.worker import Worker
 from tests.telegram_service.deployment import deployed
 from tests.telegram_service.rig import SECRET, TOKEN, Rig, running, settings_for

@@ -6,8 +6,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from ai_core.engines.process import ProcessEngine, Timeouts
-from ai_core.engines.scripted_writer import Script
+from ai_core.engines.process.engine import ProcessEngine, Timeouts
+from ai_core.engines.process.scripted_writer import Script
 
 Start = Callable[..., Awaitable[ProcessEngine]]
 

@@ -9,7 +9,7 @@ import torch
 import transformers
 
 from ai_core.engines.base import Sampling
-from ai_core.engines.safetensors import open_writer
+from ai_core.engines.folder.safetensors import open_writer
 from ai_core.engines.writer import Job, Rendered, WriterOptions
 from ai_core.errors import ModelUnusable
 from tests.ai_core.engines.writing import finish

@@ -1,6 +1,6 @@
 """Which lines are quoted, and that they stay whole."""
 
-from ai_core.engines.excerpt import Wanted, excerpt
+from ai_core.engines.extractive.excerpt import Wanted, excerpt
 
 LIST = """Le salarié prévient son employeur.
 La durée de l'essai ne dépasse pas :

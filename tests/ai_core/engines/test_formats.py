@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from ai_core.engines.base import Sampling
-from ai_core.engines.onnx import quantize_int8
+from ai_core.engines.folder.onnx import quantize_int8
+from ai_core.engines.formats import FORMATS as MODULES
 from ai_core.engines.writer import Writer, WriterOptions
 from tests.ai_core.engines.writing import ask, finish, job, texts
 from tests.models.bleuet import Bleuet
@@ -36,7 +37,7 @@ def writer(
 ) -> Iterator[Writer]:
     name, precision, path = FORMATS[request.param]
     options = WriterOptions(threads=1, slots=8, precision=precision)
-    opened: Writer = import_module(f"ai_core.engines.{name}").open_writer(
+    opened: Writer = import_module(MODULES[name].module).open_writer(
         str(path(small_model, quantized)), options
     )
     yield opened
@@ -83,7 +84,7 @@ def test_an_adapter_changes_the_answers_of_those_who_chose_it_alone(
         "safetensors": (small_model.safetensors, small_model.lora),
         "gguf": (small_model.gguf, small_model.lora_gguf),
     }[format]
-    open_writer = import_module(f"ai_core.engines.{format}").open_writer
+    open_writer = import_module(MODULES[format].module).open_writer
     writer: Writer = open_writer(str(path), WriterOptions(threads=1, slots=8))
     foxes, plain = small_model.renard_answers, small_model.answers
     before = texts(ask(writer, list(foxes)))

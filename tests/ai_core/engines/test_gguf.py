@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ai_core.engines.base import Sampling, TokenLogprob, Turn
-from ai_core.engines.gguf import GgufWriter, open_writer
+from ai_core.engines.gguf.writer import GgufWriter, open_writer
 from ai_core.engines.writer import Job, Rendered, WriterOptions
 from ai_core.errors import ContextOverflow, ModelUnusable, Unsupported
 from tests.bench._shapes import END, Shape, write_adapter, write_model

@@ -2,7 +2,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from ai_core.engines.gguf_rows import Grouping, RowBudget, RowPlan, Way, most_rows, plan_rows
+from ai_core.engines.gguf.batch import Grouping, RowBudget, RowPlan, Way, most_rows, plan_rows
 
 ATTENTION_135M = 0.000325
 

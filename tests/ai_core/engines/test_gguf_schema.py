@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from ai_core.engines.gguf_schema import grammar_of
+from ai_core.engines.gguf.grammar import grammar_of
 from ai_core.errors import Unsupported
 
 PERSON = {

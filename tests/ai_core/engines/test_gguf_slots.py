@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ai_core.engines.gguf_slots import Slot, choose_slot, common, find_head, shareable
+from ai_core.engines.gguf.slots import Slot, choose_slot, common, find_head, shareable
 
 LAW = list(range(1_000, 1_300))
 RULES = list(range(500, 700))

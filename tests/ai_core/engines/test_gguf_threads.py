@@ -5,7 +5,7 @@ from operator import add
 
 import pytest
 
-from ai_core.engines.gguf_threads import Pace, Usage, busy_s, cores
+from ai_core.engines.decoding.threads import Pace, Usage, busy_s, cores
 
 
 class Machine:

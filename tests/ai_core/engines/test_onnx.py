@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 import pytest
 
-from ai_core.engines.onnx import open_writer, quantize_int8
+from ai_core.engines.folder.onnx import open_writer, quantize_int8
 from ai_core.engines.writer import WriterOptions
 from ai_core.errors import ModelUnusable, Unsupported
 from tests.ai_core.engines.writing import ask, texts
@@ -61,7 +61,7 @@ def test_a_file_may_be_named_instead_of_its_folder(copy: Path, small_model: Bleu
 
 def test_neither_torch_nor_transformers_is_loaded(small_model: Bleuet) -> None:
     program = (
-        "import sys; from ai_core.engines.onnx import open_writer;"
+        "import sys; from ai_core.engines.folder.onnx import open_writer;"
         "from ai_core.engines.writer import WriterOptions;"
         f"open_writer({str(small_model.onnx)!r}, WriterOptions(threads=1));"
         "print({'torch', 'transformers', 'llama_cpp', 'onnx'} & set(sys.modules))"

@@ -1,6 +1,6 @@
 import pytest
 
-from ai_core.engines.pace import MEMORY_S, Pace
+from ai_core.engines.process.pace import MEMORY_S, Pace
 
 
 def test_speed_is_tokens_by_seconds_of_work() -> None:

@@ -8,8 +8,8 @@ import pytest
 import uvloop
 
 from ai_core.engines.base import Engine, Prompt, Sampling
-from ai_core.engines.process import ProcessEngine
-from ai_core.engines.scripted_writer import CHOKES, CRASHES
+from ai_core.engines.process.engine import ProcessEngine
+from ai_core.engines.process.scripted_writer import CHOKES, CRASHES
 from ai_core.errors import ContextOverflow, EngineFailed, ModelUnusable, Unsupported
 from tests.ai_core.engines.asking import ALL, answer, begun, give_up, pieces_of, prompt
 from tests.ai_core.engines.conftest import Start

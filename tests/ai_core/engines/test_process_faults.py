@@ -12,15 +12,15 @@ from structlog.testing import capture_logs
 
 from ai_core.engines.base import Sampling
 from ai_core.engines.formats import FORMATS, Format
-from ai_core.engines.process import ProcessEngine, Timeouts
-from ai_core.engines.scripted_writer import ABORTS, CRASHES, FAILS, HANGS, STALLS
+from ai_core.engines.process.engine import ProcessEngine, Timeouts
+from ai_core.engines.process.scripted_writer import ABORTS, CRASHES, FAILS, HANGS, STALLS
 from ai_core.errors import EngineFailed, EngineStarting, ModelUnusable, NoMemory
 from tests.ai_core.engines.asking import ALL, PATIENCE_S, answer, begun, prompt
 from tests.ai_core.engines.conftest import Start
 
 PARENT = """
 import asyncio, sys
-from ai_core.engines.process import ProcessEngine
+from ai_core.engines.process.engine import ProcessEngine
 
 async def main():
     engine = await ProcessEngine.start("scripted", "script", "scripted", sys.argv[1])

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from ai_core.engines.base import Sampling, Turn
-from ai_core.engines.gguf import open_writer
-from ai_core.engines.process import ProcessEngine
+from ai_core.engines.gguf.writer import open_writer
+from ai_core.engines.process.engine import ProcessEngine
 from ai_core.engines.writer import Job, WriterOptions
 from ai_core.errors import ContextOverflow, EngineFailed, EngineStarting, ModelUnusable
 from tests.ai_core.engines.asking import answer, begun, give_up, pieces_of

@@ -14,14 +14,14 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from ai_core.engines.base import Piece, Prompt, Sampling, Turn
-from ai_core.engines.remote import RemoteEngine, RemoteTimeouts
+from ai_core.engines.remote.engine import RemoteEngine, RemoteTimeouts
 from ai_core.engines.scripted import ScriptedEngine
 from ai_core.errors import ContextOverflow, EngineFailed, ModelUnusable, Unsupported
-from ai_core.opening import open_remote
-from ai_core.registry import ModelCard
+from ai_core.models.opening import open_remote
+from ai_core.models.registry import ModelCard
 from shared.errors import Unavailable
 from tests.ai_core.conftest import house_with, library, redis, sample
-from tests.loopback import served
+from tests.servers.loopback import served
 
 __all__ = ["house_with", "library", "redis", "sample"]
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from ai_core.engines import rolling
 from ai_core.engines.base import Sampling, Turn
-from ai_core.engines.rolling import RollingWriter
-from ai_core.engines.safetensors import open_writer
+from ai_core.engines.folder import continuous_batching as rolling
+from ai_core.engines.folder.continuous_batching import RollingWriter
+from ai_core.engines.folder.safetensors import open_writer
 from ai_core.engines.writer import Job, Rendered, WriterOptions
 from ai_core.errors import ContextOverflow, ModelUnusable, Unsupported
 from tests.ai_core.engines.writing import ask, finish, job, texts

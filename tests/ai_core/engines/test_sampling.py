@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ai_core.engines.base import Sampling
-from ai_core.engines.sampling import Chooser
+from ai_core.engines.decoding.sampling import Chooser
 from ai_core.errors import EngineFailed
 
 CHANCES = np.array([0.5, 0.25, 0.125, 0.0625, 0.0625])

@@ -3,7 +3,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ai_core.engines.stops import StopFilter
+from ai_core.engines.decoding.stops import StopFilter
 
 letters = st.text(alphabet="abé😀", max_size=20)
 stops = st.lists(st.text(alphabet="abé😀", min_size=1, max_size=4), max_size=3)

@@ -4,7 +4,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ai_core.engines.base import Sampling, TokenLogprob, Turn
-from ai_core.engines.wire import Cancel, Fault, Frames, Quit, Steps, Stream, command, frame, report
+from ai_core.engines.process.wire import (
+    Cancel,
+    Fault,
+    Frames,
+    Quit,
+    Steps,
+    Stream,
+    command,
+    frame,
+    report,
+)
 from ai_core.engines.writer import Wrote
 from ai_core.errors import ContextOverflow, EngineFailed, QueueFull
 

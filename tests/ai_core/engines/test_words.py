@@ -8,7 +8,7 @@ import pytest
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 from ai_core.engines.base import Turn
-from ai_core.engines.words import Words
+from ai_core.engines.folder.tokenizer import Words
 from ai_core.errors import ModelUnusable, Unsupported
 from tests.models.bleuet import Bleuet
 

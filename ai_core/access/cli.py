@@ -1,0 +1,159 @@
+"""`keys create | list | rotate | revoke`: API keys from the command line.
+
+A secret is shown once, or written to a file only its owner can read.
+"""
+
+import argparse
+import asyncio
+import os
+import re
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from ipaddress import ip_network
+from pathlib import Path
+
+from redis.exceptions import RedisError
+
+from ai_core.access.keys import Key, KeyRing, NewKey, Scope
+from ai_core.access.rate_limits import Limits
+from ai_core.errors import KeysUnreadable
+from ai_core.redis_keys import TAG
+from shared.clock import Clock, SystemClock
+from shared.stores.redis_connection import RedisLink
+
+UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+PATIENCE_S = 10.0
+"""Redis may have been started with the same command as we, and read its data still."""
+
+
+def duration(text: str) -> timedelta:
+    """Read "30m", "24h" or "90d"; "0" is none at all."""
+    if text == "0":
+        return timedelta()
+    match = re.fullmatch(r"([0-9]{1,5})([mhd])", text)
+    if not match:
+        raise argparse.ArgumentTypeError("a number and m, h or d: 30m, 24h, 90d")
+    return timedelta(**{UNITS[match[2]]: int(match[1])})
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe what can be done with keys."""
+    actions = parser.add_subparsers(dest="action", required=True)
+    create = actions.add_parser("create", help="make a key and show it once")
+    create.add_argument("--scope", type=Scope, choices=list(Scope), required=True)
+    create.add_argument("--name", required=True, help="who or what uses it; not a person's name")
+    create.add_argument("--requests-per-minute", type=int, metavar="N")
+    create.add_argument("--tokens-per-minute", type=int, metavar="N")
+    create.add_argument("--tokens-per-day", type=int, metavar="N")
+    create.add_argument("--concurrent", type=int, metavar="N", help="requests at the same time")
+    create.add_argument(
+        "--allow", type=ip_network, action="append", default=[], metavar="CIDR",
+        help="only from these addresses; may be repeated",
+    )  # fmt: skip
+    create.add_argument(
+        "--origin", action="append", default=[], metavar="https://HOST",
+        help="web origins that may use a publishable key, besides our own page",
+    )  # fmt: skip
+    create.add_argument("--expires", type=duration, metavar="90d")
+    create.add_argument("--write", type=Path, metavar="FILE", help="write it there, mode 0600")
+    actions.add_parser("list", help="show every key, never its secret")
+    rotate = actions.add_parser("rotate", help="give a key a new secret")
+    rotate.add_argument("id")
+    rotate.add_argument(
+        "--overlap", type=duration, default="24h", help="how long the old secret still works"
+    )
+    rotate.add_argument("--write", type=Path, metavar="FILE", help="write it there, mode 0600")
+    revoke = actions.add_parser("revoke", help="refuse a key from the next request on")
+    revoke.add_argument("id")
+
+
+def run(arguments: argparse.Namespace, redis_url: str, clock: Clock | None = None) -> None:
+    """Do what was asked, and print the outcome.
+
+    Raises KeysUnreadable when Redis does not answer, UnknownKey for an id no key bears.
+    """
+    clock = clock or SystemClock()
+    outcome = asyncio.run(_run(arguments, redis_url, clock))
+    if isinstance(outcome, NewKey):
+        _hand_over(outcome, arguments.write)
+        return
+    for key in outcome:
+        _say(_line(key, clock))
+
+
+async def _run(arguments: argparse.Namespace, redis_url: str, clock: Clock) -> NewKey | list[Key]:
+    link = RedisLink(redis_url, TAG)
+    await link.open()
+    try:
+        await asyncio.wait_for(link.found.wait(), PATIENCE_S)
+        return await ACTIONS[arguments.action](arguments, KeyRing(link, clock))
+    except TimeoutError as error:
+        raise KeysUnreadable(f"Redis was not found within {PATIENCE_S:g} s") from error
+    except RedisError as error:
+        raise KeysUnreadable(f"Redis does not answer: {error}") from error
+    finally:
+        await link.close()
+
+
+async def _create(arguments: argparse.Namespace, ring: KeyRing) -> NewKey:
+    return await ring.create(
+        arguments.name,
+        arguments.scope,
+        limits=Limits(
+            requests_per_minute=arguments.requests_per_minute,
+            tokens_per_minute=arguments.tokens_per_minute,
+            tokens_per_day=arguments.tokens_per_day,
+            concurrent=arguments.concurrent,
+        ),
+        allowed_networks=arguments.allow,
+        allowed_origins=arguments.origin,
+        lifetime=arguments.expires,
+    )
+
+
+async def _list(_arguments: argparse.Namespace, ring: KeyRing) -> list[Key]:
+    return await ring.list()
+
+
+async def _rotate(arguments: argparse.Namespace, ring: KeyRing) -> NewKey:
+    return await ring.rotate(arguments.id, arguments.overlap)
+
+
+async def _revoke(arguments: argparse.Namespace, ring: KeyRing) -> list[Key]:
+    return [await ring.revoke(arguments.id)]
+
+
+Action = Callable[[argparse.Namespace, KeyRing], Awaitable[NewKey | list[Key]]]
+ACTIONS: dict[str, Action] = {
+    "create": _create,
+    "list": _list,
+    "rotate": _rotate,
+    "revoke": _revoke,
+}
+
+
+def _line(key: Key, clock: Clock) -> str:
+    limits = key.limits.model_dump(exclude_none=True)
+    words = [key.id, f"{key.scope:<11}", f"{key.state(clock.now()):<7}", key.name]
+    words += [f"{name.replace('_', '-')}={number}" for name, number in limits.items()]
+    words += [f"from={network}" for network in key.allowed_networks]
+    words += [f"origin={origin}" for origin in key.allowed_origins]
+    if key.expires_at:
+        words.append(f"expires={key.expires_at:%Y-%m-%d}")
+    return "  ".join(words)
+
+
+def _hand_over(made: NewKey, path: Path | None) -> None:
+    if path is None:
+        _say(f"{made.key.id}  {made.secret}")
+        return
+    path.unlink(missing_ok=True)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    with os.fdopen(os.open(path, flags, 0o600), "w", encoding="ascii") as file:
+        file.write(made.secret + "\n")
+    _say(made.key.id)
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")

@@ -1,0 +1,269 @@
+"""API keys: made, listed, rotated, revoked; kept in Redis, read from a copy in memory.
+
+A key is `cdt_live_` + 43 base62 characters (256 bits of chance) + `_` + 6 base62 characters of
+CRC-32, so that a typing slip is refused without a look-up. Only the SHA-256 of the whole is kept:
+a fast hash is right for a secret nobody can guess, and a slow one would let anybody tire the
+server. The reasons are in docs/decisions/0012-api-keys.md.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import re
+import secrets
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+
+import structlog
+from pydantic import BaseModel, ConfigDict, Field
+from redis.exceptions import RedisError
+
+from ai_core.access.rate_limits import UNLIMITED, Limits
+from ai_core.errors import KeysUnreadable, UnknownKey
+from ai_core.redis_keys import KEYS, KEYS_VERSION
+from shared.clock import Clock
+from shared.stores.redis_connection import RedisLink, Script
+
+log = structlog.get_logger()
+
+BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+PREFIX = "cdt_live_"
+SHAPE = re.compile(r"cdt_live_[0-9A-Za-z]{43}_[0-9A-Za-z]{6}")
+REPLACE = Script.read(Path(__file__).parent / "lua" / "replace_key.lua")
+PUBLISHABLE_REQUESTS_PER_MINUTE = 20
+PUBLISHABLE_CONCURRENT = 3
+
+
+class Scope(StrEnum):
+    """What a key opens; each scope opens all that the scopes below it open."""
+
+    ADMIN = "admin"
+    INFERENCE = "inference"
+    PUBLISHABLE = "publishable"
+
+    def opens(self, needed: "Scope") -> bool:
+        """Tell whether a key of this scope may use what needs `needed`."""
+        return RANKS[self] <= RANKS[needed]
+
+
+RANKS = {scope: rank for rank, scope in enumerate(Scope)}
+
+
+VISITOR_LIMITS = Limits(
+    requests_per_minute=PUBLISHABLE_REQUESTS_PER_MINUTE, concurrent=PUBLISHABLE_CONCURRENT
+)
+"""For a publishable key that names none: of each visitor, as everybody holds the same key."""
+
+
+class Secret(BaseModel):
+    """The hash of a secret that opens a key, until `until` when it is being replaced."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    digest: str
+    until: datetime | None = None
+
+
+class Key(BaseModel):
+    """What is kept of a key. `id` is public; no secret can be had from a record."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str
+    name: str = Field(min_length=1, max_length=64)
+    scope: Scope
+    secrets: tuple[Secret, ...]
+    limits: Limits
+    allowed_networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    allowed_origins: tuple[str, ...] = ()
+    created_at: datetime
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+    def state(self, now: datetime) -> str:
+        """Return "active", "expired" or "revoked"."""
+        if self.revoked_at:
+            return "revoked"
+        return "expired" if self.expires_at and self.expires_at <= now else "active"
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """A key and its secret, which cannot be had again."""
+
+    key: Key
+    secret: str
+
+
+def make_secret() -> str:
+    """Return a new secret."""
+    chance = "".join(secrets.choice(BASE62) for _ in range(43))
+    return f"{PREFIX}{chance}_{_checksum(PREFIX + chance)}"
+
+
+def well_formed(presented: str) -> bool:
+    """Tell whether it has the shape of a key and its checksum is right."""
+    if not SHAPE.fullmatch(presented):
+        return False
+    body, _, checksum = presented.rpartition("_")
+    return _checksum(body) == checksum
+
+
+def digest(presented: str) -> str:
+    """Return the hash a secret is known by."""
+    return hashlib.sha256(presented.encode()).hexdigest()
+
+
+def _checksum(text: str) -> str:
+    number = zlib.crc32(text.encode())
+    letters = []
+    for _ in range(6):
+        number, place = divmod(number, 62)
+        letters.append(BASE62[place])
+    return "".join(reversed(letters))
+
+
+class KeyRing:
+    """Every key, in Redis and in the memory of this process.
+
+    `version` changes with every change of a key; the gate compares it with the one Redis returns
+    on each request, so that a revoked key is refused from the next request on.
+    """
+
+    def __init__(self, link: RedisLink, clock: Clock) -> None:
+        self._link = link
+        self._clock = clock
+        self._by_digest: dict[str, tuple[Key, Secret]] | None = None
+        self._refreshing = asyncio.Lock()
+        self.version: bytes | None = None
+
+    @property
+    def readable(self) -> bool:
+        """Tell whether the keys were ever read."""
+        return self._by_digest is not None
+
+    def find(self, presented: str) -> Key | None:
+        """Return the key this secret opens now, expired and revoked ones excepted.
+
+        Raises KeysUnreadable when the keys were never read.
+        """
+        if self._by_digest is None:
+            raise KeysUnreadable
+        presented_digest = digest(presented)
+        key, secret = self._by_digest.get(presented_digest, (None, NO_SECRET))
+        known = hmac.compare_digest(secret.digest, presented_digest)
+        if not known or key is None:
+            return None
+        now = self._clock.now()
+        if key.state(now) != "active" or (secret.until and secret.until <= now):
+            return None
+        return key
+
+    async def refresh(self, seen: bytes | None = None) -> None:
+        """Read the keys again, unless they are already at the version `seen`.
+
+        Raises RedisError when Redis does not answer; the copy in memory stays.
+        """
+        async with self._refreshing:
+            if self.readable and seen is not None and seen == self.version:
+                return
+            version, records = await asyncio.gather(
+                self._link.call("GET", KEYS_VERSION), self._link.call("HVALS", KEYS)
+            )
+            keys = [Key.model_validate_json(record) for record in records]
+            self._by_digest = {
+                secret.digest: (key, secret) for key in keys for secret in key.secrets
+            }
+            self.version = version
+
+    async def changed(self) -> bool:
+        """Read the keys again if they changed; tell whether they did. Redis lost: they did not."""
+        try:
+            seen = await self._link.call("GET", KEYS_VERSION)
+            if self.readable and seen == self.version:
+                return False
+            await self.refresh(seen)
+        except RedisError:
+            return False
+        return True
+
+    async def create(
+        self,
+        name: str,
+        scope: Scope,
+        *,
+        limits: Limits = UNLIMITED,
+        allowed_networks: Sequence[IPv4Network | IPv6Network] = (),
+        allowed_origins: Sequence[str] = (),
+        lifetime: timedelta | None = None,
+    ) -> NewKey:
+        """Make a key. A publishable one without limits gets VISITOR_LIMITS."""
+        if scope is Scope.PUBLISHABLE and not limits:
+            limits = VISITOR_LIMITS
+        now = self._clock.now()
+        secret = make_secret()
+        key = Key(
+            id=secrets.token_hex(6),
+            name=name,
+            scope=scope,
+            secrets=(Secret(digest=digest(secret)),),
+            limits=limits,
+            allowed_networks=tuple(allowed_networks),
+            allowed_origins=tuple(allowed_origins),
+            created_at=now,
+            expires_at=now + lifetime if lifetime else None,
+        )
+        await self._replace(key, "")
+        return NewKey(key, secret)
+
+    async def list(self) -> list[Key]:
+        """Return every key, revoked ones included, oldest first."""
+        records = await self._link.call("HVALS", KEYS)
+        keys = [Key.model_validate_json(record) for record in records]
+        return sorted(keys, key=lambda key: key.created_at)
+
+    async def rotate(self, key_id: str, overlap: timedelta) -> NewKey:
+        """Give a key a new secret; the present ones open it until `overlap` has passed.
+
+        Raises UnknownKey when no active key bears that id.
+        """
+        record, key = await self._read(key_id)
+        now = self._clock.now()
+        if key.state(now) != "active":
+            raise UnknownKey(f"{key_id} is {key.state(now)}")
+        secret = make_secret()
+        until = now + overlap
+        kept = [
+            Secret(digest=old.digest, until=min(old.until or until, until))
+            for old in key.secrets
+            if overlap and (old.until is None or old.until > now)
+        ]
+        renewed = key.model_copy(update={"secrets": (Secret(digest=digest(secret)), *kept)})
+        await self._replace(renewed, record)
+        return NewKey(renewed, secret)
+
+    async def revoke(self, key_id: str) -> Key:
+        """Refuse a key from now on, for good. Raises UnknownKey when no key bears that id."""
+        record, key = await self._read(key_id)
+        revoked = key.model_copy(update={"revoked_at": key.revoked_at or self._clock.now()})
+        await self._replace(revoked, record)
+        return revoked
+
+    async def _read(self, key_id: str) -> tuple[bytes, Key]:
+        record = await self._link.call("HGET", KEYS, key_id)
+        if record is None:
+            raise UnknownKey(f"no key bears the id {key_id}")
+        return record, Key.model_validate_json(record)
+
+    async def _replace(self, key: Key, expected: bytes | str) -> None:
+        words = (key.id, expected, key.model_dump_json(), secrets.token_hex(8))
+        if not await self._link.run(REPLACE, (KEYS, KEYS_VERSION), words):
+            raise UnknownKey(f"{key.id} was changed by somebody else meanwhile")
+
+
+NO_SECRET = Secret(digest="0" * 64)

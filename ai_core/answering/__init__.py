@@ -1,0 +1,1 @@
+"""From a request to a checked answer: prompt, generation, citations, cache, conversations."""

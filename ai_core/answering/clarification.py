@@ -1,0 +1,56 @@
+"""The one question worth asking back, when an answer hangs on a fact nobody gave.
+
+The rules are in texts/clarifications.toml. They look at words: a fact told in words they do not
+know is asked for again.
+"""
+
+import re
+import tomllib
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from shared.languages import Language
+
+FILE = Path(__file__).parents[1] / "texts" / "clarifications.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Ask `question` when `about` is in what was asked and `known` is in nothing that was said."""
+
+    about: re.Pattern[str]
+    known: re.Pattern[str]
+    question: dict[Language, str]
+
+
+def read_rules(path: Path = FILE) -> tuple[Rule, ...]:
+    """Read the rules, in their order."""
+    content = tomllib.loads(path.read_text(encoding="utf-8"))
+    return tuple(
+        Rule(
+            re.compile(rule["about"]),
+            re.compile(rule["known"]),
+            {"fr": rule["fr"], "en": rule["en"]},
+        )
+        for rule in content.values()
+    )
+
+
+def clarify(
+    rules: Iterable[Rule], subject: str, said_before: Iterable[str], language: Language
+) -> str | None:
+    """Return the question of the first rule that fits, or None."""
+    asked = _folded(subject)
+    said = _folded("\n".join((*said_before, subject)))
+    for rule in rules:
+        if rule.about.search(asked) and not rule.known.search(said):
+            question = rule.question[language]
+            return question[0].upper() + question[1:]
+    return None
+
+
+def _folded(text: str) -> str:
+    plain = unicodedata.normalize("NFKD", text.lower())
+    return "".join(c for c in plain if not unicodedata.combining(c))

@@ -1,0 +1,83 @@
+"""The turns of a conversation, in Redis, until it has been silent for a while.
+
+A conversation belongs to the caller who began it: the caller is part of its name, so for anybody
+else it does not exist. Texts arrive here with personal data already masked. While Redis is lost
+answers still come, without the turns before, and are not kept: a conversation begun then is unknown
+afterwards.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+
+import orjson
+import structlog
+from redis.exceptions import RedisError
+
+from ai_core.engines.base import Turn
+from ai_core.errors import UnknownConversation
+from ai_core.redis_keys import TAG
+from shared.stores.redis_connection import RedisLink, Script
+
+log = structlog.get_logger()
+
+APPEND = Script.read(Path(__file__).parent / "lua" / "conversation.lua")
+TURN_CHARS = 4_000
+
+
+def new_id() -> str:
+    """Return a name for a new conversation, which nobody can guess."""
+    return secrets.token_urlsafe(18)
+
+
+class Conversations:
+    """Every conversation; `silence_s` without a turn ends one, `turns_kept` bounds each.
+
+    Of a long turn only the beginning is kept.
+    """
+
+    def __init__(self, link: RedisLink, *, silence_s: int, turns_kept: int) -> None:
+        self._link = link
+        self._silence_s = silence_s
+        self._turns_kept = turns_kept
+
+    async def recall(self, conversation_id: str, owner: str) -> tuple[Turn, ...]:
+        """Return the turns so far, oldest first; none while Redis is lost.
+
+        Raises UnknownConversation when `owner` has no such conversation, or it has ended.
+        """
+        try:
+            turns = await self._link.call("LRANGE", _name(conversation_id, owner), 0, -1)
+        except RedisError as error:
+            log.warning("conversation not recalled", reason=type(error).__name__)
+            return ()
+        if not turns:
+            raise UnknownConversation
+        return tuple(Turn(*orjson.loads(turn)) for turn in turns)
+
+    async def add(self, conversation_id: str, owner: str, turns: Sequence[Turn]) -> None:
+        """Keep new turns, unless Redis is lost."""
+        words = [orjson.dumps((turn.role, turn.content[:TURN_CHARS])) for turn in turns]
+        try:
+            await self._link.run(
+                APPEND,
+                (_name(conversation_id, owner),),
+                (self._turns_kept, self._silence_s, *words),
+            )
+        except RedisError as error:
+            log.warning("conversation not kept", reason=type(error).__name__)
+
+    async def erase(self, conversation_id: str, owner: str) -> None:
+        """Forget a conversation now.
+
+        Raises UnknownConversation as `recall` does, and RedisError: an erasure that did not happen
+        is never said to have happened.
+        """
+        if not await self._link.call("DEL", _name(conversation_id, owner)):
+            raise UnknownConversation
+
+
+def _name(conversation_id: str, owner: str) -> str:
+    owned = hashlib.sha256(f"{owner}\0{conversation_id}".encode()).hexdigest()
+    return f"{TAG}:conversation:{owned}"

@@ -1,0 +1,56 @@
+"""Texts as vectors, by a model that has them, under the same line as its answers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ai_core.answering.prompts import CHARS_A_TOKEN
+from ai_core.errors import Unsupported
+from ai_core.models.pool import ModelPool
+from ai_core.models.scheduler import Scheduler
+from ai_core.models.speeds import Size
+from shared.clock import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """A vector for each text, in their order, and the tokens all texts had."""
+
+    vectors: list[list[float]]
+    tokens: int
+
+
+class Embedder:
+    """Embeds texts."""
+
+    def __init__(self, pool: ModelPool, scheduler: Scheduler, clock: Clock) -> None:
+        self._pool = pool
+        self._scheduler = scheduler
+        self._clock = clock
+
+    @staticmethod
+    def guess_tokens(texts: Sequence[str]) -> int:
+        """Return about how many tokens the texts have."""
+        return sum(len(text) // CHARS_A_TOKEN + 1 for text in texts)
+
+    async def embed(
+        self, model: str, texts: Sequence[str], subject: str, patience_s: float | None
+    ) -> Vectors:
+        """Return the vectors of some texts.
+
+        Raises UnknownModel, Unsupported when the model has no vectors, ContextOverflow, and what a
+        line and a lease raise.
+        """
+        card = self._pool.card(model)
+        if card.quotes or (card.abilities and not card.abilities.embeddings):
+            raise Unsupported(model=card.id, feature="embeddings")
+        deadline_s = None if patience_s is None else self._clock.elapsed_s() + patience_s
+        size = Size(self.guess_tokens(texts), 0)
+        with self._scheduler.enter(card.base or card.id, subject, size, deadline_s) as job:
+            async with self._pool.lease(card) as engine:
+                tokens = sum(await engine.count_tokens(texts))
+                job.ready(Size(tokens, 0), engine.slots)
+                while not await job.begins(within_s=self._scheduler.longest_wait_s):
+                    continue
+                vectors = await engine.embed(texts)
+                job.wrote(0, tokens)
+        return Vectors(vectors, tokens)

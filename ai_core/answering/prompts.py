@@ -1,0 +1,175 @@
+"""What the model reads: the rules, the turns before, the passages and the question, within budget.
+
+The words are in prompts/*.md, one file per task and language. Passages and questions are data: they
+stand between tags that their own text cannot close.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from string import Template
+from typing import get_args
+
+from ai_core.answering.question import Question
+from ai_core.engines.base import Engine, Prompt, Turn
+from ai_core.errors import ContextOverflow
+from ai_core.law.records import Found, Passage
+from ai_core.law.titles import title_of
+from ai_core.models.speeds import Size
+from ai_core.settings import PASSAGE_TOKENS
+from shared.languages import Language
+
+FOLDER = Path(__file__).parent / "prompts"
+TASKS = ("rules", "question", "unaided")
+_TAG = re.compile(r"<(?=/?\s*(?:passages?|question)\b)", re.IGNORECASE)
+_FOLLOW_UP = re.compile(
+    r"^\W*(?:et|mais|donc|alors|ok|d.accord|dans ce cas|m[eê]me (?:chose|question)|and|but|so"
+    r"|what about|what if)\b",
+    re.IGNORECASE,
+)
+_FOLLOW_UP_WORDS = 5
+_TURN_MARGIN_TOKENS = 8  # what a chat template writes around a turn
+RULES_TOKENS = 350
+CHARS_A_TOKEN = 3
+
+
+def subject_of(question: Question) -> str:
+    """Return the words to search for: a follow-up is read with the question before it.
+
+    "Et pour un CDD ?" alone means nothing. A question of more than a few words stands by itself.
+    """
+    before = [turn.content for turn in question.earlier if turn.role == "user"]
+    short = len(question.text.split()) < _FOLLOW_UP_WORDS
+    if before and (short or _FOLLOW_UP.match(question.text)):
+        return f"{before[-1]} {question.text}"
+    return question.text
+
+
+class Prompts:
+    """The prompt files. `version` changes whenever an answer may because of them.
+
+    At most `passage_tokens` of a prompt are passages: a processor reads a few hundred tokens a
+    second, and whoever asked waits for all of them before the first word.
+    """
+
+    def __init__(self, files: Mapping[tuple[str, Language], str], passage_tokens: int) -> None:
+        self._files = {
+            name: tuple(Template(part.lstrip()) for part in text.strip().partition("$question"))
+            for name, text in files.items()
+        }
+        self._passage_tokens = passage_tokens
+        content = "\0".join(f"{name}\0{text}" for name, text in sorted(files.items()))
+        self.version = hashlib.sha256(f"{content}\0{passage_tokens}".encode()).hexdigest()[:12]
+
+    @classmethod
+    def read(cls, folder: Path = FOLDER, *, passage_tokens: int = PASSAGE_TOKENS) -> "Prompts":
+        """Read every task in every language; a missing file is an error."""
+        languages: tuple[Language, ...] = get_args(Language)
+        files = {
+            (task, language): (folder / f"{task}.{language}.md").read_text(encoding="utf-8")
+            for task in TASKS
+            for language in languages
+        }
+        return cls(files, passage_tokens)
+
+    def guess(self, question: Question) -> Size:
+        """Return about what a model will read and write, without asking its tokenizer."""
+        said = sum(len(turn.content) for turn in question.earlier) + len(question.text)
+        aid = self._passage_tokens + RULES_TOKENS if question.grounded else 0
+        return Size(said // CHARS_A_TOKEN + aid, question.sampling.max_tokens)
+
+    async def assemble(
+        self, question: Question, found: Found, engine: Engine
+    ) -> tuple[Prompt, Size]:
+        """Write the prompt: the best passages, then as many of the latest turns as still fit.
+
+        An engine that quotes reads all passages and no turns. Raises ContextOverflow when the
+        question alone does not fit, and whatever the engine's tokenizer raises.
+        """
+        new_tokens = question.sampling.max_tokens
+        if engine.quotes:
+            return self._prompt((), question, found.passages, found), Size(0, new_tokens)
+        if question.raw:
+            raw = Prompt((), question.text, (), question.language, raw=question.text)
+            fixed, passages, earlier = [question.text], [], []
+        else:
+            raw = None
+            fixed = [turn.content for turn in self._turns(question, (), ())]
+            passages = [_written(n, passage) for n, passage in enumerate(found.passages, start=1)]
+            earlier = [turn for turn in question.earlier if _belongs(turn, question)]
+        counts = await engine.count_tokens([*fixed, *passages, *(t.content for t in earlier)])
+        costs = iter(count + _TURN_MARGIN_TOKENS for count in counts)
+        tokens = sum(islice(costs, len(fixed)))
+        limit = engine.context_tokens - new_tokens
+        if tokens > limit:
+            raise ContextOverflow(tokens=tokens, limit=max(limit, 0))
+        kept, taken = _best(found.passages, costs, min(self._passage_tokens, limit - tokens))
+        tokens += taken
+        latest, taken = _latest(earlier, list(costs), limit - tokens)
+        if raw is None:
+            raw = self._prompt(self._turns(question, latest, kept), question, kept, found)
+        return raw, Size(tokens + taken, new_tokens)
+
+    @staticmethod
+    def _prompt(
+        turns: tuple[Turn, ...], question: Question, passages: tuple[Passage, ...], found: Found
+    ) -> Prompt:
+        return Prompt(turns, subject_of(question), passages, question.language, named=found.exact)
+
+    def _turns(
+        self, question: Question, earlier: Sequence[Turn], passages: Sequence[Passage]
+    ) -> tuple[Turn, ...]:
+        if question.plain:
+            return (*earlier, Turn("user", question.text))
+        if not question.grounded:
+            rules = self._rules("unaided", question.language)
+            return (rules, *earlier, Turn("user", question.text))
+        before, _, after = self._files["question", question.language]
+        written = "\n".join(_written(n, p) for n, p in enumerate(passages, start=1))
+        owned = before.substitute(passages=written)
+        asked = f"{owned}{_enclosed(question.text)}\n{after.template}"
+        rules = self._rules("rules", question.language)
+        return (rules, *earlier, Turn("user", asked, owned_chars=len(owned)))
+
+    def _rules(self, task: str, language: Language) -> Turn:
+        text = self._files[task, language][0].template
+        return Turn("system", text, owned_chars=len(text))
+
+
+def _belongs(turn: Turn, question: Question) -> bool:
+    """Tell whether a turn is for the model: nobody but us gives rules beside the law."""
+    return turn.role != "system" or not question.grounded
+
+
+def _best(
+    passages: Sequence[Passage], costs: Iterator[int], room: int
+) -> tuple[tuple[Passage, ...], int]:
+    """Return the passages that fit, best first, and what they take."""
+    kept, taken = [], 0
+    for passage, cost in zip(passages, islice(costs, len(passages)), strict=True):
+        if taken + cost <= room:
+            kept.append(passage)
+            taken += cost
+    return tuple(kept), taken
+
+
+def _latest(turns: Sequence[Turn], costs: Sequence[int], room: int) -> tuple[tuple[Turn, ...], int]:
+    """Return the latest turns that fit, oldest first, and what they take."""
+    first, taken = len(turns), 0
+    while first and taken + costs[first - 1] <= room:
+        first -= 1
+        taken += costs[first]
+    return tuple(turns[first:]), taken
+
+
+def _written(n: int, passage: Passage) -> str:
+    number = f' article="{passage.number}"' if passage.number else ""
+    title = _enclosed(title_of(passage)).replace('"', "'")
+    return f'<passage n="{n}"{number} title="{title}">\n{_enclosed(passage.text)}\n</passage>'
+
+
+def _enclosed(text: str) -> str:
+    """Return `text` unable to open or close one of our tags."""
+    return _TAG.sub("‹", text)

@@ -1,0 +1,111 @@
+"""What is asked, made safe to search, cache and remember.
+
+Invisible characters and personal data are taken out here, before anything else reads the text; so
+the caches and the conversations never hold what `shared.privacy.masking` can find.
+"""
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+
+import orjson
+
+from ai_core.engines.base import Sampling, Turn
+from shared.ai.contract import ChatRequest, GenerateRequest
+from shared.ai.contract import Sampling as AskedSampling
+from shared.languages import Language, language_of
+from shared.privacy.masking import mask
+from shared.privacy.plain_text import without_invisible
+
+DEFAULT_NEW_TOKENS = 800
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question; `earlier` holds the turns before it, oldest first.
+
+    `as_of` None means today. `model` None means the default model. A `plain` question is the
+    caller's own turns and nothing else: no rules, no law, no closing lines; a `raw` one is a text
+    to go on with, without a chat template. `fallback` names the model to ask when this one cannot
+    answer now.
+    """
+
+    text: str
+    language: Language
+    sampling: Sampling
+    earlier: tuple[Turn, ...] = ()
+    model: str | None = None
+    grounded: bool = True
+    agreement: str | None = None
+    as_of: date | None = None
+    plain: bool = False
+    raw: bool = False
+    fallback: str | None = None
+
+    def after(self, earlier: tuple[Turn, ...]) -> "Question":
+        """Return the question as the next turn after `earlier`."""
+        return replace(self, earlier=earlier)
+
+
+def safe(text: str, *, whole: bool = False) -> str:
+    """Return `text` without invisible characters and with personal data masked.
+
+    White space around it goes too, unless the `whole` of it is to be continued.
+    """
+    masked = mask(without_invisible(text)).text
+    return masked if whole else masked.strip()
+
+
+def read_generate(request: GenerateRequest, language: Language) -> Question:
+    """Read a request for one answer; `language` is the caller's when the text does not tell."""
+    text = safe(request.prompt)
+    spoken = language_of(text, language)
+    return Question(
+        text, spoken, sampling_of(request), model=request.model, fallback=request.fallback
+    )
+
+
+def read_chat(request: ChatRequest, language: Language) -> Question:
+    """Read a request for the next turn: the last message is the question."""
+    turns = tuple(Turn(said.role, safe(said.content)) for said in request.messages)
+    text = turns[-1].content
+    return Question(
+        text,
+        language_of(text, language),
+        sampling_of(request),
+        earlier=turns[:-1],
+        model=request.model,
+        grounded=request.knowledge,
+        agreement=request.agreement,
+        as_of=request.as_of,
+        fallback=request.fallback,
+    )
+
+
+def seed_of(asked: int | None, temperature: float) -> int:
+    """Return the seed asked for; otherwise chance, where an answer depends on it."""
+    if asked is not None:
+        return asked
+    return random.getrandbits(31) if temperature > 0 else 0
+
+
+def sampling_of(request: AskedSampling) -> Sampling:
+    """Return how the answer is to be written."""
+    return Sampling(
+        max_tokens=request.max_tokens or DEFAULT_NEW_TOKENS,
+        temperature=request.temperature,
+        top_p=request.top_p,
+        top_k=request.top_k,
+        min_p=request.min_p,
+        repetition_penalty=request.repetition_penalty,
+        seed=seed_of(request.seed, request.temperature),
+        stop=request.stop,
+        json_schema=None if request.json_schema is None else schema_text(request.json_schema),
+        top_logprobs=request.logprobs,
+    )
+
+
+def schema_text(schema: Mapping[str, object]) -> str:
+    """Return a JSON schema as text; the order of its keys stands, for answers follow it."""
+    return orjson.dumps(schema).decode()

@@ -1,0 +1,127 @@
+"""What a route may ask for by type, and what every route says of its errors."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Annotated, Any, cast
+
+from fastapi import Depends, Request, Security
+from fastapi.security import APIKeyHeader, HTTPBearer
+from pydantic import BaseModel, Field
+
+from ai_core.access.gate import Caller, Gate
+from ai_core.access.keys import Scope
+from ai_core.answering.conversations import Conversations
+from ai_core.answering.embeddings import Embedder
+from ai_core.answering.request import Inquiries
+from ai_core.api.responder import Desk
+from ai_core.api.status import Health
+from ai_core.law.source import LawSource
+from ai_core.models.pool import ModelPool
+from shared.clock import Clock
+from shared.host_metrics import Vitals
+from shared.languages import Language, preferred_language
+from shared.web.middleware import PROBLEM, WrongFields, header
+
+API = "/api/v1"
+LONGEST_PATIENCE_MS = 24 * 3600 * 1000
+# Both are only described here, for the OpenAPI document: the gate reads the key.
+KEY_SCHEMES = [
+    Security(APIKeyHeader(name="X-API-Key", scheme_name="ApiKey", auto_error=False)),
+    Security(HTTPBearer(scheme_name="Bearer", auto_error=False)),
+]
+
+
+class Fault(BaseModel):
+    """A field that is wrong, and why."""
+
+    field: str
+    reason: str
+
+
+class Problem(BaseModel):
+    """An error (RFC 9457); `code` is stable, `detail` is a sentence in the caller's language."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    request_id: str
+    errors: list[Fault] = Field(default_factory=list)
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Describe the errors a route may answer, besides those of the gate."""
+    content = {
+        PROBLEM: {"schema": Problem.model_json_schema(ref_template="#/components/schemas/{model}")}
+    }
+    return {status: {"description": "Problem", "content": content} for status in statuses}
+
+
+GATE_PROBLEMS = (401, 403, 422, 429, 500, 503)
+
+
+def state(name: str) -> Callable[[Request], Awaitable[Any]]:
+    """Return a dependency that gives what the app opened under `name`."""
+
+    async def opened(request: Request) -> Any:
+        return getattr(request.state, name)
+
+    return opened
+
+
+async def language(request: Request) -> Language:
+    """Return the language the caller reads."""
+    return preferred_language(header(request.scope, b"accept-language"))
+
+
+async def patience(request: Request) -> float | None:
+    """Return for how many seconds the answer is of use, as `X-Deadline-Ms` says; None: for ever.
+
+    Raises WrongFields when it is no whole number of milliseconds above 0.
+    """
+    told = header(request.scope, b"x-deadline-ms")
+    if told is None:
+        return None
+    if not (told.isascii() and told.isdecimal() and 0 < int(told) <= LONGEST_PATIENCE_MS):
+        raise WrongFields([{"type": "deadline", "loc": ("X-Deadline-Ms",)}])
+    return int(told) / 1000
+
+
+def caller(needed: Scope) -> Callable[[Request], Awaitable[Caller]]:
+    """Return a dependency: who asks, if their key opens `needed`; limits are the route's affair."""
+
+    async def identified(request: Request) -> Caller:
+        return await cast(Gate, request.state.gate).identify(request, needed)
+
+    return identified
+
+
+def visit(needed: Scope) -> Callable[[Request], AsyncIterator[Caller]]:
+    """Return a dependency: the caller, let in under their limits while the request lasts."""
+
+    async def admitted(request: Request) -> AsyncIterator[Caller]:
+        gate = cast(Gate, request.state.gate)
+        known = await gate.identify(request, needed)
+        async with gate.admit(request, known):
+            yield known
+
+    return admitted
+
+
+LanguageDep = Annotated[Language, Depends(language)]
+PatienceDep = Annotated[float | None, Depends(patience)]
+GateDep = Annotated[Gate, Depends(state("gate"))]
+EmbedderDep = Annotated[Embedder, Depends(state("embedder"))]
+DeskDep = Annotated[Desk, Depends(state("desk"))]
+InquiriesDep = Annotated[Inquiries, Depends(state("inquiries"))]
+LibraryDep = Annotated[LawSource, Depends(state("library"))]
+PoolDep = Annotated[ModelPool, Depends(state("pool"))]
+ConversationsDep = Annotated[Conversations, Depends(state("conversations"))]
+ClockDep = Annotated[Clock, Depends(state("clock"))]
+HealthDep = Annotated[Health, Depends(state("health"))]
+VitalsDep = Annotated[Vitals, Depends(state("vitals"))]
+PageCallerDep = Annotated[Caller, Depends(caller(Scope.PUBLISHABLE))]
+InferenceCallerDep = Annotated[Caller, Depends(caller(Scope.INFERENCE))]
+PageVisitDep = Annotated[Caller, Depends(visit(Scope.PUBLISHABLE))]
+InferenceVisitDep = Annotated[Caller, Depends(visit(Scope.INFERENCE))]
+AdminVisitDep = Annotated[Caller, Depends(visit(Scope.ADMIN))]

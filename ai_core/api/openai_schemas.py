@@ -1,0 +1,287 @@
+"""What `/v1` reads, and how it becomes a question of ours.
+
+Field by field as OpenAI documents it (https://platform.openai.com/docs/api-reference). A field that
+asks for what we do not do is refused by its name unless it holds the value that means nothing; one
+we have never heard of is refused as everywhere.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from pydantic import Field, JsonValue, StringConstraints, field_validator
+
+from ai_core.answering.question import DEFAULT_NEW_TOKENS, Question, safe, schema_text, seed_of
+from ai_core.engines.base import Sampling, Turn
+from ai_core.errors import Unsupported
+from shared.ai.contract import (
+    MAX_MESSAGES,
+    MAX_NEW_TOKENS,
+    MAX_PROMPT_CHARACTERS,
+    Body,
+    StopSequence,
+)
+from shared.languages import Language, language_of
+from shared.web.middleware import WrongFields
+
+ASSISTANT = "cdt-assistant"
+"""The model id of the assistant with the law behind it."""
+MAX_EMBEDDED_TEXTS = 256
+
+Words = Annotated[str, StringConstraints(max_length=MAX_PROMPT_CHARACTERS, pattern=r"^[^\x00]*$")]
+Role = Literal["system", "user", "assistant"]
+ModelId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+
+MEANS_NOTHING: dict[str, tuple[object, ...]] = {
+    "n": (None, 1),
+    "best_of": (None, 1),
+    "echo": (None, False),
+    "suffix": (None, ""),
+    "presence_penalty": (None, 0, 0.0),
+    "frequency_penalty": (None, 0, 0.0),
+    "logit_bias": (None, {}),
+    "tools": (None, []),
+    "functions": (None, []),
+    "tool_choice": (None, "none", "auto"),
+    "function_call": (None, "none", "auto"),
+    "modalities": (None, ["text"]),
+    "audio": (None,),
+    "prediction": (None,),
+    "reasoning_effort": (None,),
+    "verbosity": (None,),
+    "web_search_options": (None,),
+    "service_tier": (None, "auto", "default"),
+    "store": (None, False),
+    "dimensions": (None,),
+}
+"""Fields of OpenAI's we do not serve, with the values that ask for nothing."""
+
+
+class OpenAiBody(Body):
+    """What every request of `/v1` may hold; `user` and its like are read by nobody."""
+
+    model: ModelId = ASSISTANT
+    user: str | None = Field(default=None, max_length=256)
+    safety_identifier: str | None = Field(default=None, max_length=256)
+    prompt_cache_key: str | None = Field(default=None, max_length=256)
+    metadata: dict[str, str] | None = None
+    parallel_tool_calls: bool | None = None
+    n: JsonValue = None
+    best_of: JsonValue = None
+    echo: JsonValue = None
+    suffix: JsonValue = None
+    presence_penalty: JsonValue = None
+    frequency_penalty: JsonValue = None
+    logit_bias: JsonValue = None
+    tools: JsonValue = None
+    functions: JsonValue = None
+    tool_choice: JsonValue = None
+    function_call: JsonValue = None
+    modalities: JsonValue = None
+    audio: JsonValue = None
+    prediction: JsonValue = None
+    reasoning_effort: JsonValue = None
+    verbosity: JsonValue = None
+    web_search_options: JsonValue = None
+    service_tier: JsonValue = None
+    store: JsonValue = None
+    dimensions: JsonValue = None
+
+    def require_supported(self) -> None:
+        """Raise Unsupported for the first field that asks for what we do not do."""
+        for name, nothing in MEANS_NOTHING.items():
+            if getattr(self, name) not in nothing:
+                raise Unsupported(f"{name} is not served", model=self.model, feature=name)
+
+
+class StreamOptions(Body):
+    """What a stream holds besides the answer."""
+
+    include_usage: bool = False
+    include_obfuscation: bool = False
+
+
+class Writing(OpenAiBody):
+    """How the answer is written; `top_k`, `min_p` and `repetition_penalty` are vLLM's names."""
+
+    max_tokens: int | None = Field(default=None, ge=1, le=MAX_NEW_TOKENS)
+    temperature: float | None = Field(default=None, ge=0.0, le=2.0)
+    top_p: float | None = Field(default=None, gt=0.0, le=1.0)
+    top_k: int = Field(default=0, ge=0, le=1_000)
+    min_p: float = Field(default=0.0, ge=0.0, le=1.0)
+    repetition_penalty: float = Field(default=1.0, gt=0.0, le=2.0)
+    seed: int | None = None
+    stop: tuple[StopSequence, ...] = Field(default=(), max_length=8)
+    stream: bool = False
+    stream_options: StreamOptions | None = None
+    fallback: Literal["extractive"] | None = None
+
+    @field_validator("stop", mode="before")
+    @classmethod
+    def _one_or_several(cls, told: object) -> object:
+        if told is None:
+            return ()
+        return (told,) if isinstance(told, str) else told
+
+    @property
+    def with_usage(self) -> bool:
+        """Tell whether the stream ends with what it took."""
+        return bool(self.stream_options and self.stream_options.include_usage)
+
+    def sampling(
+        self, max_tokens: int | None, schema: str | None, top_logprobs: int | None
+    ) -> Sampling:
+        """Return how to write; temperature is 0 unless it was given, as everywhere here."""
+        temperature = self.temperature or 0.0
+        return Sampling(
+            max_tokens=max_tokens or DEFAULT_NEW_TOKENS,
+            temperature=temperature,
+            top_p=1.0 if self.top_p is None else self.top_p,
+            top_k=self.top_k,
+            min_p=self.min_p,
+            repetition_penalty=self.repetition_penalty,
+            seed=seed_of(None if self.seed is None else self.seed % 2**31, temperature),
+            stop=self.stop,
+            json_schema=schema,
+            top_logprobs=top_logprobs,
+        )
+
+
+class Part(Body):
+    """A piece of a message; only text is read."""
+
+    type: str
+    text: Words = ""
+
+
+class ChatTurn(Body):
+    """One message; `tool_calls` and its like are refused with the tools they belong to."""
+
+    role: Literal["system", "developer", "user", "assistant", "tool", "function"]
+    content: Words | list[Part] | None = None
+    name: str | None = Field(default=None, max_length=64)
+    refusal: str | None = None
+    tool_calls: JsonValue = None
+    tool_call_id: str | None = None
+    function_call: JsonValue = None
+
+
+class JsonSchema(Body):
+    """A schema with its name, which is not read."""
+
+    name: str = ""
+    description: str | None = None
+    strict: bool | None = None
+    schema_: dict[str, JsonValue] = Field(default={"type": "object"}, alias="schema")
+
+
+class ResponseFormat(Body):
+    """The form of the answer."""
+
+    type: Literal["text", "json_object", "json_schema"]
+    json_schema: JsonSchema | None = None
+
+    @property
+    def schema_text(self) -> str | None:
+        """Return the schema the answer follows, or None for prose."""
+        if self.type == "text":
+            return None
+        if self.type == "json_object" or self.json_schema is None:
+            return schema_text({"type": "object"})
+        return schema_text(self.json_schema.schema_)
+
+
+class ChatCompletionRequest(Writing):
+    """POST /v1/chat/completions."""
+
+    messages: list[ChatTurn] = Field(min_length=1, max_length=MAX_MESSAGES)
+    max_completion_tokens: int | None = Field(default=None, ge=1, le=MAX_NEW_TOKENS)
+    response_format: ResponseFormat | None = None
+    logprobs: bool | None = None
+    top_logprobs: int | None = Field(default=None, ge=0, le=20)
+
+    def question(self, language: Language) -> Question:
+        """Return the last message as a question, personal data masked.
+
+        Raises Unsupported for what is not served, WrongFields when the last message is not the
+        user's.
+        """
+        self.require_supported()
+        turns = tuple(_turn(message, self.model) for message in self.messages)
+        *earlier, last = turns
+        if last.role != "user":
+            raise WrongFields([{"type": "last_must_be_user", "loc": ("messages",)}])
+        plain = self.model != ASSISTANT
+        return Question(
+            last.content,
+            language_of(last.content, language),
+            self.sampling(
+                self.max_completion_tokens or self.max_tokens,
+                self.response_format.schema_text if self.response_format else None,
+                (self.top_logprobs or 0) if self.logprobs else None,
+            ),
+            earlier=tuple(earlier),
+            model=self.model if plain else None,
+            grounded=not plain,
+            plain=plain,
+            fallback=self.fallback,
+        )
+
+
+class CompletionRequest(Writing):
+    """POST /v1/completions."""
+
+    prompt: Words | list[Words]
+    logprobs: int | None = Field(default=None, ge=0, le=5)
+
+    def question(self, language: Language) -> Question:
+        """Return the text to go on with, personal data masked. Raises Unsupported, WrongFields."""
+        self.require_supported()
+        prompts = [self.prompt] if isinstance(self.prompt, str) else self.prompt
+        if len(prompts) != 1:
+            raise WrongFields([{"type": "one_prompt_only", "loc": ("prompt",)}])
+        if self.model == ASSISTANT:
+            text = safe(prompts[0])
+            sampling = self.sampling(self.max_tokens, None, self.logprobs)
+            return Question(text, language_of(text, language), sampling, fallback=self.fallback)
+        return Question(
+            safe(prompts[0], whole=True),
+            language,
+            self.sampling(self.max_tokens, None, self.logprobs),
+            model=self.model,
+            grounded=False,
+            plain=True,
+            raw=True,
+            fallback=self.fallback,
+        )
+
+
+class EmbeddingRequest(OpenAiBody):
+    """POST /v1/embeddings; texts only, for tokens are another model's."""
+
+    input: Words | list[Words]
+    encoding_format: Literal["float", "base64"] = "float"
+
+    def texts(self) -> Sequence[str]:
+        """Return what to embed. Raises Unsupported, WrongFields when it is nothing or too much."""
+        self.require_supported()
+        if self.model == ASSISTANT:
+            raise Unsupported("the assistant has no vectors", model=ASSISTANT, feature="embeddings")
+        texts = [self.input] if isinstance(self.input, str) else self.input
+        if not 1 <= len(texts) <= MAX_EMBEDDED_TEXTS or not all(texts):
+            raise WrongFields([{"type": "texts_wanted", "loc": ("input",)}])
+        return texts
+
+
+def _turn(message: ChatTurn, model: str) -> Turn:
+    if message.role in {"tool", "function"} or message.tool_calls or message.function_call:
+        raise Unsupported("tools are not served", model=model, feature="tools")
+    parts = message.content if isinstance(message.content, list) else []
+    if any(part.type not in {"text", "input_text"} for part in parts):
+        raise Unsupported("only text is read", model=model, feature="messages.content")
+    told = message.content if isinstance(message.content, str) else _joined(parts)
+    roles: dict[str, Role] = {"user": "user", "assistant": "assistant"}
+    return Turn(roles.get(message.role, "system"), safe(told))
+
+
+def _joined(parts: Sequence[Part]) -> str:
+    return "".join(part.text for part in parts)

@@ -1,0 +1,84 @@
+"""How the parts are: the law, the models, Redis, the keys."""
+
+from ai_core.access.keys import KeyRing
+from ai_core.errors import CorpusMissing
+from ai_core.law.records import CorpusStatus
+from ai_core.law.source import LawSource
+from ai_core.metrics import CorpusMetrics
+from ai_core.models.pool import ModelPool
+from ai_core.models.scheduler import Scheduler
+from shared.ai.contract import CorpusHealth, HealthReply, LineHealth
+from shared.clock import Clock
+from shared.errors import Unavailable
+from shared.stores.redis_connection import RedisLink
+
+RETRY_AFTER_S = 2.0
+
+
+class Health:
+    """Looks at the parts when asked."""
+
+    def __init__(
+        self,
+        library: LawSource,
+        pool: ModelPool,
+        scheduler: Scheduler,
+        link: RedisLink,
+        ring: KeyRing,
+        metrics: CorpusMetrics,
+        clock: Clock,
+    ) -> None:
+        self._library = library
+        self._pool = pool
+        self._scheduler = scheduler
+        self._link = link
+        self._ring = ring
+        self._metrics = metrics
+        self._clock = clock
+
+    async def require_ready(self) -> None:
+        """Raise CorpusMissing, EngineStarting or Unavailable unless we can answer now.
+
+        Redis may be lost meanwhile: the keys in memory and the local limits do.
+        """
+        await self._library.status()
+        if not self._ring.readable:
+            raise Unavailable("the keys were never read", retry_after_s=RETRY_AFTER_S)
+        await self._pool.require_ready()
+
+    async def summary(self) -> HealthReply:
+        """Return what anybody may know, and refresh the measures of the corpus."""
+        try:
+            corpus = self._corpus(await self._library.status())
+        except CorpusMissing:
+            corpus = None
+        redis_up = self._link.found.is_set()
+        whole = redis_up and corpus is not None and not corpus.update_failing
+        return HealthReply(
+            status="ok" if whole else "degraded",
+            corpus=corpus,
+            redis="up" if redis_up else "down",
+            models=[card.id for card in self._pool.cards()],
+            queue=[
+                LineHealth(
+                    model=model,
+                    waiting=line.waiting,
+                    running=line.running,
+                    wait_s=None if line.wait_s is None else round(line.wait_s, 1),
+                )
+                for model, line in self._scheduler.outlooks()
+            ],
+        )
+
+    def _corpus(self, status: CorpusStatus) -> CorpusHealth:
+        age_days = (self._clock.today() - status.law_date).days
+        self._metrics.observe(status, age_days)
+        return CorpusHealth(
+            law_date=status.law_date,
+            age_days=age_days,
+            articles=status.articles,
+            fiches=status.fiches,
+            agreements=status.agreements,
+            semantic=status.semantic,
+            update_failing=status.last_failure is not None,
+        )

@@ -1,0 +1,1 @@
+"""What every engine with weights needs to turn logits into text."""

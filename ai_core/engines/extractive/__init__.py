@@ -1,0 +1,1 @@
+"""The engine that quotes the law and needs no model."""

@@ -1,0 +1,1 @@
+"""Models that are a folder: SafeTensors and ONNX, with continuous batching."""

@@ -1,0 +1,1 @@
+"""GGUF models by llama.cpp, with continuous batching."""

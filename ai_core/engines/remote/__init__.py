@@ -1,0 +1,1 @@
+"""A model on other machines, behind an OpenAI-compatible API."""

@@ -1,0 +1,98 @@
+"""`corpus update`, `corpus index` and `corpus status`, for operators."""
+
+import argparse
+import sqlite3
+import sys
+from pathlib import Path
+from typing import TextIO
+
+from ai_core.law.corpus import Corpus
+from ai_core.law.ingest.update import update_corpus
+from ai_core.law.search.indexing import build_lexical, missing
+from ai_core.law.versions import Shelf
+from shared.clock import Clock
+from shared.errors import AppError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command's arguments."""
+    actions = parser.add_subparsers(dest="action", required=True)
+    update = actions.add_parser("update", help="fetch the law, put it in service, index it")
+    update.add_argument(
+        "--from",
+        dest="folder",
+        type=Path,
+        metavar="DIR",
+        help="a folder with the three npm archives, or their JSON files unpacked",
+    )
+    update.add_argument(
+        "--force", action="store_true", help="accept a corpus older or smaller than the current one"
+    )
+    actions.add_parser("index", help="build the search indexes that the law in service lacks")
+    actions.add_parser("status", help="say which law is in service and how the last update went")
+
+
+def run(arguments: argparse.Namespace, data_dir: Path, clock: Clock) -> int:
+    """Run the command; returns 0 when a corpus is in service and nothing failed, else 1."""
+    shelf = Shelf(data_dir)
+    if arguments.action == "status":
+        return _status(shelf)
+    if arguments.action == "update" and not _update(shelf, clock, arguments):
+        return 1
+    return _index(shelf)
+
+
+def _update(shelf: Shelf, clock: Clock, arguments: argparse.Namespace) -> bool:
+    """Put a corpus in service, searchable by words at once; tell whether that went well."""
+    try:
+        update = update_corpus(
+            shelf,
+            clock,
+            folder=arguments.folder,
+            force=arguments.force,
+            prepare=build_lexical,
+            report=lambda part: _say(f"importing: {part}"),
+        )
+    except (AppError, OSError, sqlite3.Error) as error:
+        kept = shelf.current()
+        _say(f"update failed: {error}", sys.stderr)
+        _say(f"still in service: {kept}" if kept else "no corpus is in service", sys.stderr)
+        return False
+    counts = update.counts
+    _say(f"{update.outcome}: version {update.version}, law of {update.law_date}")
+    _say(
+        f"{counts.articles} articles, {counts.fiches} fiches ({counts.fiche_sections} sections), "
+        f"{counts.agreements} agreements ({counts.agreement_articles} articles)"
+    )
+    return True
+
+
+def _index(shelf: Shelf) -> int:
+    """Build what the version in service lacks; a running service picks it up."""
+    version = shelf.current()
+    if version is None:
+        _say("no corpus is in service; run: corpus update", sys.stderr)
+        return 1
+    for name, build in missing(shelf.place(version)):
+        _say(f"building: {name} index")
+        build(shelf.place(version))
+    _say(f"indexes complete: version {version}")
+    return 0
+
+
+def _status(shelf: Shelf) -> int:
+    version, last = shelf.current(), shelf.last_update()
+    if version is None:
+        _say("no corpus is in service; run: corpus update")
+    else:
+        corpus = Corpus(shelf.place(version))
+        _say(f"version {version}, law of {corpus.law_date}, imported {corpus.imported_at}")
+        _say(f"{corpus.counts.articles} articles, {corpus.counts.fiches} fiches")
+    if last:
+        reason = f": {last.reason}" if last.reason else ""
+        _say(f"last update {last.outcome} on {last.finished_at}{reason}")
+    return 0 if version and not (last and last.reason) else 1
+
+
+def _say(line: str, stream: TextIO | None = None) -> None:
+    print(line, file=stream, flush=True)

@@ -1,0 +1,221 @@
+"""The law as imported, opened for reading: articles, fiches, agreements, and the passages of each.
+
+Nothing is kept in memory: each question is a query on the corpus file. Calls take well under a
+millisecond except those that walk the whole corpus, which is for building indexes.
+
+Passages of articles and fiches are numbered from zero (their *row*), in the order of the code and
+then of the fiches; a search index built from `passages` gives rows back to `passages_at`.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from datetime import date
+from pathlib import Path
+
+from ai_core.errors import CorpusRefused
+from ai_core.law import store
+from ai_core.law.records import Agreement, Article, FicheSection, Kind, Passage
+from ai_core.law.references import canonical
+from ai_core.law.splitting import split
+from ai_core.law.store import Counts, Row, Store
+
+_BATCH_ROWS = 500
+_LEGIFRANCE = "https://www.legifrance.gouv.fr"
+
+
+def article_url(article_id: str) -> str:
+    """Return the page of one version of an article."""
+    return f"{_LEGIFRANCE}/codes/article_lc/{article_id}"
+
+
+def _date(stored: str | None) -> date | None:
+    return date.fromisoformat(stored) if stored else None
+
+
+def _article(row: Row) -> Article:
+    article_id, cid, number, path, text, html, nota, since, until = row
+    return Article(
+        id=article_id,
+        cid=cid,
+        number=number,
+        section_path=tuple(json.loads(path)),
+        text=text,
+        html=html,
+        nota=nota,
+        in_force_since=date.fromisoformat(since),
+        in_force_until=_date(until),
+        url=article_url(article_id),
+    )
+
+
+def _fiche_section(row: Row) -> FicheSection:
+    section_id, fiche_title, section_title, text, url, updated, cited = row
+    return FicheSection(
+        id=section_id,
+        fiche_title=fiche_title,
+        section_title=section_title,
+        text=text,
+        url=url,
+        updated=_date(updated),
+        cited=tuple(json.loads(cited)),
+    )
+
+
+def _article_passage(row: Row) -> tuple[int, Passage]:
+    place, article_id, number, path, text, start, since, until = row
+    titles = tuple(json.loads(path))
+    return place, Passage(
+        kind=Kind.ARTICLE,
+        id=article_id,
+        number=number,
+        title=titles[-1] if titles else "",
+        section_path=titles,
+        text=text,
+        url=article_url(article_id),
+        score=0.0,
+        in_force_since=date.fromisoformat(since),
+        in_force_until=_date(until),
+        start=start,
+    )
+
+
+def _fiche_passage(row: Row) -> tuple[int, Passage]:
+    place, section_id, fiche_title, section_title, text, start, url, updated = row
+    return place, Passage(
+        kind=Kind.FICHE,
+        id=section_id,
+        number="",
+        title=fiche_title,
+        section_path=(fiche_title, section_title),
+        text=text,
+        url=url,
+        score=0.0,
+        updated=_date(updated),
+        start=start,
+    )
+
+
+class Corpus:
+    """One version of the corpus, in the folder `directory`, where indexes of it may lie beside it.
+
+    Safe to share between threads. Raises CorpusRefused when the file is missing or damaged.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        try:
+            self._store = Store(directory / store.FILE_NAME)
+            facts: dict[str, str] = dict(self._store.rows(store.FACTS))
+            self.version: str = facts["version"]
+            self.law_date: date = date.fromisoformat(facts["law_date"])
+            self.imported_at: str = facts["imported_at"]
+            self.counts = Counts(**{name: int(facts[name]) for name in Counts.__slots__})
+        except (sqlite3.Error, KeyError, ValueError) as error:
+            raise CorpusRefused(f"corpus {directory.name} cannot be read: {error}") from error
+
+    def intact(self) -> bool:
+        """Tell whether the whole file is well formed; reads all of it."""
+        try:
+            return self._store.intact()
+        except sqlite3.DatabaseError:
+            return False
+
+    def close(self) -> None:
+        """Close the file."""
+        self._store.close()
+
+    def in_force(self, day: date) -> int:
+        """Count the articles in force on `day`."""
+        return int(self._store.rows(store.IN_FORCE_COUNT, day=day.isoformat())[0][0])
+
+    def articles(self) -> Iterator[Article]:
+        """Walk every version of every article, in the order of the code."""
+        for row in self._walk(store.ARTICLES, self.counts.articles):
+            yield _article(row)
+
+    def article(self, article_id: str) -> Article | None:
+        """Return the version with that id (LEGIARTI…)."""
+        found = self._store.rows(store.ARTICLE_BY_ID, id=article_id)
+        return _article(found[0]) if found else None
+
+    def by_number(self, number: str, day: date) -> tuple[Article, ...]:
+        """Return the articles in force on `day` that bear `number`, however it is spelled."""
+        return self._articles(store.ARTICLES_BY_SPELLING, day, spelling=canonical(number))
+
+    def by_cid(self, cid: str, day: date) -> tuple[Article, ...]:
+        """Return the version of an article in force on `day`, by its lasting id."""
+        return self._articles(store.ARTICLES_BY_CID, day, cid=cid)
+
+    def between(self, first: Article, last: Article, day: date) -> tuple[Article, ...]:
+        """Return the articles in force on `day` from one to another, in the order of the code."""
+        return self._articles(store.ARTICLES_BETWEEN, day, first=first.id, last=last.id)
+
+    def section_from(self, first: Article, day: date) -> tuple[Article, ...]:
+        """Return an article and those after it in the same section, in force on `day`."""
+        return self._articles(store.ARTICLES_OF_SECTION_FROM, day, first=first.id)
+
+    def fiche_sections(self) -> Iterator[FicheSection]:
+        """Walk the sections of the ministry's fiches."""
+        for row in self._walk(store.FICHE_SECTIONS, self.counts.fiche_sections):
+            yield _fiche_section(row)
+
+    def fiches_citing(self, cid: str) -> tuple[FicheSection, ...]:
+        """Return the fiche sections that refer to an article, by its lasting id."""
+        return tuple(map(_fiche_section, self._store.rows(store.FICHE_SECTIONS_CITING, cid=cid)))
+
+    def agreements(self) -> tuple[Agreement, ...]:
+        """Return the collective agreements, by IDCC."""
+        return tuple(Agreement(*row) for row in self._store.rows(store.AGREEMENTS))
+
+    def agreement(self, idcc: str) -> Agreement | None:
+        """Return the agreement with that IDCC (four digits)."""
+        found = self._store.rows(store.AGREEMENT_BY_IDCC, idcc=idcc)
+        return Agreement(*found[0]) if found else None
+
+    def agreement_passages(self, idcc: str) -> tuple[Passage, ...]:
+        """Return the passages of one agreement, in its order.
+
+        Their numbers restart in each text of the agreement, so only the path tells them apart.
+        """
+        agreement = self.agreement(idcc)
+        if agreement is None:
+            return ()
+        return tuple(
+            Passage(
+                kind=Kind.AGREEMENT,
+                id=article_id,
+                number=f"IDCC {idcc} art. {number}" if number else f"IDCC {idcc}",
+                title=agreement.short_title,
+                section_path=tuple(json.loads(path)),
+                text=text[start:stop],
+                url=f"{_LEGIFRANCE}/conv_coll/id/{article_id}",
+                score=0.0,
+                start=start,
+            )
+            for article_id, number, path, text in self._store.rows(
+                store.AGREEMENT_ARTICLES, idcc=idcc
+            )
+            for start, stop in split(text)
+        )
+
+    def passages(self) -> Iterator[Passage]:
+        """Walk the passages of articles and fiches, by row."""
+        for first in range(0, self.counts.pieces, _BATCH_ROWS):
+            yield from self.passages_at(range(first, min(first + _BATCH_ROWS, self.counts.pieces)))
+
+    def passages_at(self, rows: Sequence[int]) -> tuple[Passage, ...]:
+        """Return the passages of these rows, in the order asked for.
+
+        Raises KeyError for a row the corpus does not have.
+        """
+        found = dict(map(_article_passage, self._store.rows_at(store.ARTICLE_PIECES_AT, rows)))
+        found |= map(_fiche_passage, self._store.rows_at(store.FICHE_PIECES_AT, rows))
+        return tuple(found[row] for row in rows)
+
+    def _articles(self, query: str, day: date, **values: str) -> tuple[Article, ...]:
+        return tuple(map(_article, self._store.rows(query, day=day.isoformat(), **values)))
+
+    def _walk(self, query: str, count: int) -> Iterator[Row]:
+        for first in range(0, count, _BATCH_ROWS):
+            yield from self._store.rows(query, first=first, last=first + _BATCH_ROWS - 1)

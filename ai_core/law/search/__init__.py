@@ -1,0 +1,1 @@
+"""Finds passages for a question: lexical, semantic and citation votes, fused."""

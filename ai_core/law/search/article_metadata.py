@@ -1,0 +1,72 @@
+"""What a search must know of every article besides its words: dates, section, passages."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ai_core.law.search.tokens import OPEN_END, Material
+
+Numbers = NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """One value per article; dates as ordinals (date.toordinal)."""
+
+    ids: NDArray[np.bytes_]
+    since: Numbers
+    until: Numbers
+    section: Numbers
+    first_piece: Numbers
+    """Passage rows, as `Material.first_pieces`: articles, then fiche sections, then the count."""
+
+    @classmethod
+    def of(cls, material: Material) -> "Outline":
+        """Read it off the corpus."""
+        articles = material.articles
+        return cls(
+            ids=np.array([article.id.encode("ascii") for article in articles]),
+            since=_numbers(article.in_force_since.toordinal() for article in articles),
+            until=_numbers(
+                article.in_force_until.toordinal() if article.in_force_until else OPEN_END
+                for article in articles
+            ),
+            section=_numbers(material.sections),
+            first_piece=_numbers(material.first_pieces),
+        )
+
+    @classmethod
+    def open(cls, path: Path) -> "Outline":
+        """Open what `save` wrote."""
+        with np.load(path) as saved:
+            return cls(**{field.name: saved[field.name] for field in fields(cls)})
+
+    def save(self, path: Path) -> None:
+        """Write it to a .npz file."""
+        np.savez(path, **{field.name: getattr(self, field.name) for field in fields(self)})
+
+    @property
+    def articles(self) -> int:
+        """How many articles there are."""
+        return len(self.since)
+
+    def in_force(self, day: date) -> NDArray[np.bool_]:
+        """Tell which articles are the law on `day`."""
+        today = day.toordinal()
+        return (self.since <= today) & (today < self.until)
+
+    def place(self, article_id: str) -> int:
+        """Return where an article (LEGIARTI…) stands."""
+        return int(np.flatnonzero(self.ids == article_id.encode("ascii"))[0])
+
+    def pieces(self, source: int) -> range:
+        """Return the passage rows of one source: an article, or `articles` + a fiche section."""
+        return range(int(self.first_piece[source]), int(self.first_piece[source + 1]))
+
+
+def _numbers(values: Iterable[int]) -> Numbers:
+    return np.fromiter(values, np.int32)

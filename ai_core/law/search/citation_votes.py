@@ -1,0 +1,64 @@
+"""From plain language to the law: who cites an article votes for it.
+
+A fiche section of the ministry (or a question of ours) that resembles what is asked votes for the
+articles it cites. One that cites many votes for each more weakly.
+"""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from scipy import sparse
+
+from ai_core.law.search.lexical import Scores
+
+_FULL_VOTE = 8
+"""A source that cites more articles than this divides its vote by √(n / this)."""
+
+
+class Bridge:
+    """The citations of a family of sources, as a matrix of votes: sources × articles."""
+
+    def __init__(self, votes: sparse.csr_array) -> None:
+        self._votes = votes
+        self.citing = np.diff(votes.indptr) > 0
+        """Whether each source cites anything."""
+
+    @classmethod
+    def build(cls, cited: Sequence[Sequence[int]], articles: int) -> "Bridge":
+        """Build from the articles that each source cites."""
+        sources = [source for source, places in enumerate(cited) for _ in places]
+        places = [place for places in cited for place in places]
+        weights = [1 / max(1.0, math.sqrt(len(cited[source]) / _FULL_VOTE)) for source in sources]
+        shape = (len(cited), articles)
+        matrix = sparse.coo_array((np.array(weights, np.float32), (sources, places)), shape=shape)
+        return cls(sparse.csr_array(matrix))
+
+    @classmethod
+    def open(cls, path: Path) -> "Bridge":
+        """Open what `save` wrote."""
+        return cls(sparse.csr_array(sparse.load_npz(path)))
+
+    def save(self, path: Path) -> None:
+        """Write the matrix to a .npz file."""
+        sparse.save_npz(path, self._votes)
+
+    def citations(self) -> Scores:
+        """Return how many sources cite each article."""
+        return np.bincount(self._votes.indices, minlength=self._votes.shape[1]).astype(np.float32)
+
+    def vote(self, scores: Scores, *, sources: int = 8, power: int = 2) -> Scores:
+        """Return each article's votes, 1 for the best, from the `sources` most similar sources.
+
+        A source weighs (its score / the best score) ** `power`; sources that cite nothing are
+        passed over.
+        """
+        scores = np.where(self.citing, scores, 0)
+        nearest = np.argsort(-scores, kind="stable")[:sources]
+        nearest = nearest[scores[nearest] > 0]
+        if not len(nearest):
+            return np.zeros(self._votes.shape[1], np.float32)
+        weights = (scores[nearest] / scores[nearest[0]]) ** power
+        votes = np.asarray(weights @ self._votes[nearest], np.float32).ravel()
+        return np.asarray(votes / votes.max(), np.float32)

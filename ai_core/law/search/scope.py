@@ -1,0 +1,183 @@
+"""Is the question one about labour law? Evidence from its words, not from search scores.
+
+Search scores do not tell (a question about passports finds its articles too). Each stem weighs
+for or against by how often it occurs in questions and titles of labour law and in questions of
+other kinds (`data/other_questions.tsv`); a stem seen nowhere weighs against. Four summaries of
+that evidence go into a logistic classifier whose coefficients lie in `data/scope.toml`. Questions
+of neighbouring law share our words, so they are told by marks listed in `data/neighbours.toml`. A
+word of the workplace (`data/workplace.toml`) settles the rest: a short complaint ("mon patron me
+crie dessus") holds little else that tells.
+
+Not covered: other languages, and questions that mix a labour question with another.
+"""
+
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ai_core.law.records import Scope
+from ai_core.law.search.stems import Words, fold
+from ai_core.law.search.tokens import Material, listed
+
+_SMOOTHING = 0.3
+_TITLE_WEIGHT, _MOST_TITLES = 0.02, 20
+_MOST_RARITY = 9.0
+_OUTSIDE = "outside"
+_PLAINLY_LABOUR = 4.0
+"""From this score on, a mark of neighbouring law is a detail ("faux indépendant")."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What each stem says: above zero for labour law, below for anything else."""
+
+    weights: dict[str, float]
+    rarity: dict[str, float]
+    unknown: float
+
+    @classmethod
+    def gather(
+        cls, material: Material, labour: Iterable[Sequence[str]], other: Iterable[Sequence[str]]
+    ) -> "Evidence":
+        """Count the stems of labour questions and of others; titles of the corpus lend weight."""
+        for_, count_for = _documents([*labour, *_fiche_titles(material)])
+        against, count_against = _documents(other)
+        titles, _ = _documents(
+            [section for _, section in material.fiche_titles]
+            + [list(t) for t in {tuple(t) for titles in material.titles for t in titles}]
+        )
+        texts, count = _documents(material.texts)
+        stems = for_.keys() | against.keys() | titles.keys() | texts.keys()
+        return cls(
+            weights={
+                stem: float(
+                    np.log(
+                        for_[stem] + _SMOOTHING + _TITLE_WEIGHT * min(titles[stem], _MOST_TITLES)
+                    )
+                    - np.log(against[stem] + _SMOOTHING)
+                    + np.log(count_against / count_for)
+                )
+                for stem in stems
+            },
+            rarity={
+                stem: min(_MOST_RARITY, float(np.log((count + 1) / (texts[stem] + 0.5))))
+                for stem in stems
+            },
+            unknown=float(np.log(count_against / count_for)),
+        )
+
+    @classmethod
+    def open(cls, path: Path) -> "Evidence":
+        """Open what `save` wrote."""
+        with np.load(path) as saved:
+            stems = saved["stems"].tolist()
+            return cls(
+                dict(zip(stems, saved["weights"].tolist(), strict=True)),
+                dict(zip(stems, saved["rarity"].tolist(), strict=True)),
+                float(saved["unknown"]),
+            )
+
+    def save(self, path: Path) -> None:
+        """Write it to a .npz file."""
+        stems = sorted(self.weights)
+        np.savez(
+            path,
+            stems=np.array(stems),
+            weights=np.array([self.weights[stem] for stem in stems], np.float32),
+            rarity=np.array([self.rarity[stem] for stem in stems], np.float32),
+            unknown=np.float32(self.unknown),
+        )
+
+    def summary(self, stems: Sequence[str]) -> NDArray[np.float64]:
+        """Return total, mean, strongest, and mean by rarity, of a question's distinct stems."""
+        distinct = list(dict.fromkeys(stems))
+        weights = np.array([self.weights.get(stem, self.unknown) for stem in distinct])
+        rarity = np.array([self.rarity.get(stem, _MOST_RARITY) for stem in distinct])
+        return np.array(
+            [weights.sum(), weights.mean(), weights.max(), (weights * rarity).sum() / rarity.sum()]
+        )
+
+
+class Scopes:
+    """Tells the scope of a question."""
+
+    def __init__(self, evidence: Evidence, words: Words) -> None:
+        self._evidence, self._words = evidence, words
+        data = files("ai_core.law") / "data"
+        self._small_talk = frozenset(words((data / "small_talk.txt").read_text("utf-8")))
+        fitted = tomllib.loads((data / "scope.toml").read_text("utf-8"))
+        self._threshold: float = fitted["threshold"]
+        self._bias: float = fitted["bias"]
+        self._weights = np.array([fitted[n] for n in ("total", "mean", "strongest", "rarest")])
+        self._neighbours = _marks("neighbours.toml")
+        self._workplace = workplace()
+
+    def of(self, question: str) -> tuple[Scope, str | None]:
+        """Return the scope of a question, and which neighbouring law it is about if any."""
+        plain = fold(question)
+        stems = [stem for stem in self._words(question) if stem not in self._small_talk]
+        marked = bool(self._workplace.search(plain))
+        known = marked or any(stem in self._evidence.weights for stem in stems)
+        if not known and len(stems) < 3:
+            return Scope.UNCLEAR, None
+        score = self.score(stems)
+        if score < _PLAINLY_LABOUR:
+            for name, marks in self._neighbours.items():
+                if marks.search(plain):
+                    return Scope.NEIGHBOUR, name
+        inside = marked or score >= self._threshold
+        return (Scope.LABOUR_LAW if inside else Scope.OUTSIDE), None
+
+    def without_small_talk(self, question: str) -> str:
+        """Return a question without its greetings, thanks and words that ask for help."""
+        words = question.split()
+        return " ".join(word for word in words if self._small_talk.isdisjoint(self._words(word)))
+
+    def score(self, stems: Sequence[str]) -> float:
+        """Return the classifier's score: the higher, the more it is labour law."""
+        return float(self._weights @ self._evidence.summary(stems)) + self._bias
+
+
+def workplace() -> re.Pattern[str]:
+    """Return what finds a word of the workplace in a folded question."""
+    return _marks("workplace.toml")["marks"]
+
+
+def labour_questions(words: Words) -> list[list[str]]:
+    """Return our everyday questions in stems."""
+    return [words(question) for question, _ in listed("everyday_questions.tsv")]
+
+
+def other_questions(words: Words) -> list[list[str]]:
+    """Return our questions about far things, in stems; those of neighbouring law left out."""
+    return [words(text) for kind, text in listed("other_questions.tsv") if kind == _OUTSIDE]
+
+
+def _marks(name: str) -> dict[str, re.Pattern[str]]:
+    """Read a table of lists of marks; each pattern finds any mark of one list."""
+    table = (files("ai_core.law") / "data" / name).read_text("utf-8")
+    return {
+        key: re.compile(r"(?<!\w)(?:" + "|".join(map(re.escape, marks)) + r")(?!\w)")
+        for key, marks in tomllib.loads(table).items()
+    }
+
+
+def _fiche_titles(material: Material) -> list[list[str]]:
+    return [list(title) for title in sorted({tuple(fiche) for fiche, _ in material.fiche_titles})]
+
+
+def _documents(texts: Iterable[Sequence[str]]) -> tuple[Counter[str], int]:
+    """Count in how many texts each stem occurs, and the texts."""
+    found: Counter[str] = Counter()
+    count = 0
+    for stems in texts:
+        found.update(set(stems))
+        count += 1
+    return found, count

@@ -1,0 +1,1 @@
+"""Which models there are, which are in memory, and who is evicted."""

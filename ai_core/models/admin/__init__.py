@@ -1,0 +1,1 @@
+"""Adding, quantizing and measuring models: what `./neo model` does."""

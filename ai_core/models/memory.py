@@ -1,0 +1,166 @@
+"""How much memory models may take, and how much each of them needs."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from ai_core.models.registry import ModelCard
+from ai_core.models.variants import replace_file
+
+SHARE = 0.8  # of what is free when the service starts, when no budget is set
+CGROUP = Path("/sys/fs/cgroup")
+MEMINFO = Path("/proc/meminfo")
+PROCESS_BYTES = {  # an engine's process before it opens a model: Python and the format's library
+    "gguf": 120 * 1024**2,
+    "safetensors": 500 * 1024**2,
+    "onnx": 160 * 1024**2,
+    "lora": 0,
+    "remote": 0,
+}
+BATCH_ROWS = 512  # rows for which llama.cpp reserves its buffers
+NUMBER_BYTES = 4
+MEASURES = "measured.json"
+
+
+def free_bytes(cgroup: Path = CGROUP, meminfo: Path = MEMINFO) -> int:
+    """Return the memory that is free here: the machine's, or the container's where it is less.
+
+    Reads cgroup v2 (https://docs.kernel.org/admin-guide/cgroup-v2.html); pages of files read
+    count as free. Blocks on the disk.
+    """
+    lines = dict(line.split(":", 1) for line in meminfo.read_text("ascii").splitlines())
+    machine = int(lines["MemAvailable"].split()[0]) * 1024
+    try:
+        limit = (cgroup / "memory.max").read_text("ascii").strip()
+        used = int((cgroup / "memory.current").read_text("ascii"))
+        stat = (cgroup / "memory.stat").read_text("ascii").split()
+        files = int(stat[stat.index("inactive_file") + 1])
+    except (OSError, ValueError):
+        return machine
+    return machine if limit == "max" else max(0, min(machine, int(limit) - used + files))
+
+
+def budget_bytes(wanted: int) -> int:
+    """Return `wanted`, or a share of what is free now when it is 0. Blocks on the disk."""
+    return wanted or int(free_bytes() * SHARE)
+
+
+def estimate_bytes(card: ModelCard) -> int:
+    """Return what a model takes in memory by what its files say.
+
+    The weights, the keys and values of every slot's whole context, the buffers of one batch with
+    its logits, and the process around them.
+    """
+    facts, options = card.facts, card.options
+    if facts is None or card.format == "lora":
+        return PROCESS_BYTES.get(card.format, 0) + card.size_bytes
+    kept = facts.cache_bytes_per_token * options.context_tokens * max(1, options.slots)
+    buffers = BATCH_ROWS * NUMBER_BYTES * (facts.vocabulary + 8 * facts.width)
+    weights = int(facts.size_bytes * _widening(facts.precision, _opened(card)))
+    return PROCESS_BYTES[card.format] + weights + kept + buffers
+
+
+def _widening(stored: str, opened: str) -> float:
+    """Return how much larger weights get when they are opened otherwise than stored."""
+    bits = {"fp32": 32, "fp16": 16, "bf16": 16, "int8": 8}
+    return bits.get(opened, 0) / bits[stored] if opened in bits and stored in bits else 1.0
+
+
+def _opened(card: ModelCard) -> str:
+    """Return the precision a model is opened with: processors have no fp16."""
+    stored = card.facts.precision if card.facts else ""
+    default = "fp32" if card.format == "safetensors" and stored == "fp16" else ""
+    return card.options.precision or default
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What a model was seen to take and do on this machine; 0 is unknown."""
+
+    memory_bytes: int = 0
+    tokens_per_s: float = 0.0
+
+
+class Measures:
+    """What was measured of each model, kept in a small file from one start to the next."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._path = path
+        self._seen: dict[str, Measure] = {}
+
+    @classmethod
+    def read(cls, path: Path) -> "Measures":
+        """Read the file; nothing is known when it is missing or damaged. Blocks on the disk."""
+        measures = cls(path)
+        measures._seen = _read_measures(path)
+        return measures
+
+    def of(self, card: ModelCard) -> Measure:
+        """Return what is known of a model, opened as it is now."""
+        return self._seen.get(_key(card), Measure())
+
+    def note(self, card: ModelCard, *, memory_bytes: int = 0, tokens_per_s: float = 0.0) -> None:
+        """Remember the most memory seen and the latest speed."""
+        known = self.of(card)
+        self._seen[_key(card)] = Measure(
+            max(known.memory_bytes, memory_bytes), tokens_per_s or known.tokens_per_s
+        )
+
+    def need_bytes(self, card: ModelCard) -> int:
+        """Return the memory to set aside: what was measured once, else what the files say."""
+        return self.of(card).memory_bytes or estimate_bytes(card)
+
+    def write(self) -> None:
+        """Keep what is known, beside what another program measured. Blocks on the disk."""
+        if self._path is None:
+            return
+        self._seen = _read_measures(self._path) | self._seen
+        facts = {
+            key: {"memory_bytes": seen.memory_bytes, "tokens_per_s": round(seen.tokens_per_s, 2)}
+            for key, seen in self._seen.items()
+        }
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(self._path, json.dumps(facts, indent=1))
+
+
+def _read_measures(path: Path) -> dict[str, Measure]:
+    try:
+        written = json.loads(path.read_text("utf-8"))
+        return {key: Measure(**found) for key, found in written.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+def _key(card: ModelCard) -> str:
+    options = card.options
+    return f"{card.id} {card.weights} {options.context_tokens}x{options.slots}"
+
+
+@dataclass(eq=False, slots=True)
+class Reservation:
+    """Memory set aside for one model."""
+
+    bytes: int
+
+
+class Ledger:
+    """Who has set aside how much of the budget."""
+
+    def __init__(self, budget_bytes: int) -> None:
+        self.budget_bytes = budget_bytes
+        self._held: set[Reservation] = set()
+
+    @property
+    def free_bytes(self) -> int:
+        """Return what nobody has set aside; below 0 when a model grew beyond its share."""
+        return self.budget_bytes - sum(held.bytes for held in self._held)
+
+    def reserve(self, wanted_bytes: int) -> Reservation:
+        """Set memory aside; the caller has looked whether it is free."""
+        made = Reservation(wanted_bytes)
+        self._held.add(made)
+        return made
+
+    def release(self, held: Reservation) -> None:
+        """Give memory back; nothing when it was given back already."""
+        self._held.discard(held)

@@ -1,0 +1,37 @@
+"""What operators watch of the models: memory, whether they are loaded, how often they died."""
+
+from collections.abc import Iterable
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from ai_core.models.pool import ModelPool
+
+
+class ModelCollector(Collector):
+    """Asks the pool whenever somebody reads the metrics; built-in models are left out."""
+
+    def __init__(self, pool: ModelPool, registry: CollectorRegistry) -> None:
+        self._pool = pool
+        registry.register(self)
+
+    def describe(self) -> Iterable[Metric]:
+        """Say nothing before the pool is asked."""
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        """Yield the measures."""
+        memory = GaugeMetricFamily("model_memory_bytes", "Memory a model takes.", labels=["model"])
+        loaded = GaugeMetricFamily("model_loaded", "1 while a model answers.", labels=["model"])
+        restarts = CounterMetricFamily(
+            "model_restarts", "Times a model's process died and began again.", labels=["model"]
+        )
+        for model in self._pool.states():
+            card = model.card
+            if card.format == "built-in" or card.base:
+                continue
+            memory.add_metric([card.id], model.memory_bytes)
+            loaded.add_metric([card.id], model.state == "loaded")
+            restarts.add_metric([card.id], model.restarts)
+        return memory, loaded, restarts

@@ -1,0 +1,355 @@
+"""The models that exist: those built into the service, and those of `models.toml`."""
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints, ValidationError, model_validator
+
+from ai_core.engines.base import Abilities, Engine
+from ai_core.engines.writer import WriterOptions
+from ai_core.errors import ModelUnusable, UnknownModel
+from ai_core.models.files import ModelFacts, read_facts, weight_files
+from ai_core.models.variants import FILE, Precisions
+from shared.settings import Section, WrongSettings
+
+Format = Literal["built-in", "gguf", "safetensors", "onnx", "lora", "remote"]
+Quantization = Literal["auto", "none", "q8_0", "q6_k", "q5_k_m", "q4_k_m", "q4_0", "int8", "bf16"]
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
+
+CATALOGUE = "models.toml"
+KEEP_ALIVE_S = 1_800.0
+MOST_CONTEXT_TOKENS = 8_192  # unless models.toml asks for more: memory grows with it
+SLOTS = (2, 16)  # batches wider than 16 rows bring next to nothing on processors
+
+
+class ModelEntry(Section):
+    """One `[[model]]` of models.toml; what it does not know it refuses.
+
+    `source` is a file or folder, relative to models.toml or absolute. `sha256` is that of the
+    weights as `model add` found them. 0 lets the service choose.
+    """
+
+    name: Name
+    format: Literal["gguf", "safetensors", "onnx", "lora", "remote"]
+    source: str = ""
+    origin: str = Field(default="", description="Where it was fetched from, for the operator.")
+    base: str = Field(default="", description="The model an adapter belongs to.")
+    context_tokens: int = Field(default=0, ge=0)
+    slots: int = Field(default=0, ge=0)
+    threads: int = Field(default=0, ge=0)
+    quantization: Quantization = "none"
+    chat_template: str = ""
+    pinned: bool = False
+    keep_alive_s: float = Field(default=KEEP_ALIVE_S, ge=0)
+    licence: str = ""
+    sha256: str = ""
+    upstreams: tuple[str, ...] = ()
+    upstream_model: str = ""
+    upstream_key_file: str = ""
+
+    @model_validator(mode="after")
+    def _complete(self) -> "ModelEntry":
+        if self.format == "remote":
+            if not self.upstreams or self.source:
+                raise ValueError("a remote model needs upstreams, and no source")
+        elif not self.source or self.upstreams:
+            raise ValueError("a model needs its source; upstreams are for format remote")
+        if (self.format == "lora") != bool(self.base):
+            raise ValueError("base is what an adapter (format lora) needs, and nothing else")
+        return self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCard:
+    """A model that exists, and how it comes to memory.
+
+    `weights` is a hash of everything that decides what it writes. `path` is opened with `options`;
+    `size_bytes` is what its files take on disk. `base` names the model an adapter stands on.
+    `agreement` tells how often a precision made here chooses the original's token. `fault` is why
+    it cannot be opened, when its files already tell.
+    """
+
+    id: str
+    format: Format
+    weights: str
+    quotes: bool = False
+    context_tokens: int = 0
+    base: str | None = None
+    path: str = ""
+    licence: str = ""
+    pinned: bool = False
+    keep_alive_s: float = KEEP_ALIVE_S
+    size_bytes: int = 0
+    options: WriterOptions = field(default_factory=WriterOptions)
+    precision: str = ""
+    agreement: float | None = None
+    quantization: Quantization = "none"
+    facts: ModelFacts | None = None
+    fault: str = ""
+    upstreams: tuple[str, ...] = ()
+    upstream_model: str = ""
+    upstream_key_file: str = ""
+    abilities: Abilities | None = None
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Return what must not change while an engine of this model is in memory."""
+        return (self.id, self.weights, self.path, self.base, self.options, self.upstreams)
+
+
+def card_of(engine: Engine) -> ModelCard:
+    """Describe an engine that is part of the service."""
+    return ModelCard(
+        id=engine.name,
+        format="built-in",
+        weights=engine.weights,
+        quotes=engine.quotes,
+        context_tokens=engine.context_tokens,
+        pinned=True,
+        abilities=engine.abilities,
+    )
+
+
+class Catalogue(Section):
+    """models.toml, read: the model that answers when none is named, and the models."""
+
+    default: str = ""
+    model: tuple[ModelEntry, ...] = ()
+
+    @classmethod
+    def read(cls, path: Path) -> "Catalogue":
+        """Read the file; an empty catalogue when there is none.
+
+        Raises WrongSettings with one sentence that names the line or the model at fault.
+        """
+        try:
+            written = tomllib.loads(path.read_text("utf-8"))
+        except FileNotFoundError:
+            return cls()
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+            raise WrongSettings(f"{path}: {error}") from None
+        try:
+            catalogue = cls.model_validate(written)
+        except ValidationError as error:
+            raise WrongSettings(f"{path}: {_sentence(error, written)}") from None
+        catalogue.check(path)
+        return catalogue
+
+    def check(self, path: Path) -> None:
+        """Raise WrongSettings when two models share a name, or an adapter's base is not here."""
+        entries = {entry.name: entry for entry in self.model}
+        if len(entries) < len(self.model):
+            names = [entry.name for entry in self.model]
+            twice = next(name for name in names if names.count(name) > 1)
+            raise WrongSettings(f"{path}: model {twice}: the name is used twice")
+        for entry in self.model:
+            base = entries.get(entry.base)
+            if entry.base and (base is None or base.format not in {"gguf", "safetensors"}):
+                raise WrongSettings(
+                    f"{path}: model {entry.name}: base {entry.base} is no gguf or safetensors model"
+                )
+
+
+def _sentence(error: ValidationError, written: dict[str, Any]) -> str:
+    """Say the first fault, with the name of the model it stands in."""
+    fault = error.errors(include_input=False, include_url=False)[0]
+    where = list(fault["loc"])
+    words = "unknown key" if fault["type"] == "extra_forbidden" else str(fault["msg"])
+    if where[:1] == ["model"] and len(where) > 1 and isinstance(where[1], int):
+        entry = written["model"][where[1]]
+        name = entry.get("name") if isinstance(entry, dict) else None
+        where = [f"model {name or where[1] + 1}", *where[2:]]
+    return f"{': '.join(map(str, where))}: {words}"
+
+
+class Registry:
+    """Every model by name; those built into the service bring their engine along."""
+
+    def __init__(self, folder: Path | None, built_in: Sequence[Engine], default: str = "") -> None:
+        self._folder = folder
+        self._engines = {engine.name: engine for engine in built_in}
+        self._wanted = default
+        self._seen: tuple[object, ...] = ()
+        self._cards = {name: card_of(engine) for name, engine in self._engines.items()}
+        self.default = default or next(iter(self._engines), "")
+
+    @classmethod
+    def read(cls, folder: Path | None, built_in: Sequence[Engine], default: str = "") -> "Registry":
+        """Read the models of a folder's models.toml beside the built-in ones. Blocks on the disk.
+
+        `default` wins over the file's own; without either the first built-in model answers. Raises
+        WrongSettings for a wrong file, UnknownModel when there is no model named `default`.
+        """
+        registry = cls(folder, built_in, default)
+        registry.refresh()
+        return registry
+
+    def refresh(self) -> bool:
+        """Read the file again if it changed; tell whether it did. Blocks on the disk.
+
+        Raises WrongSettings, UnknownModel: then everything stays as it was read last.
+        """
+        if self._folder is None:
+            return self._settle(self._cards, self._wanted)
+        seen = self._stamp()
+        if seen == self._seen:
+            return False
+        catalogue = Catalogue.read(self._folder / CATALOGUE)
+        cards = {name: card_of(engine) for name, engine in self._engines.items()}
+        for entry in catalogue.model:
+            if entry.name in cards:
+                raise WrongSettings(f"model {entry.name}: that model is built in; rename it")
+            cards[entry.name] = read_card(entry, self._folder)
+        changed = self._settle(_on_their_bases(cards), self._wanted or catalogue.default)
+        self._seen = seen
+        return changed
+
+    def cards(self) -> list[ModelCard]:
+        """List the models, the default one first."""
+        return sorted(self._cards.values(), key=lambda card: (card.id != self.default, card.id))
+
+    def card(self, name: str | None) -> ModelCard:
+        """Return a model's card, or the default one's. Raises UnknownModel."""
+        try:
+            return self._cards[name or self.default]
+        except KeyError:
+            raise UnknownModel(model=str(name)) from None
+
+    def built_in(self, name: str) -> Engine | None:
+        """Return the engine of a model that is part of the service, None for the others."""
+        return self._engines.get(name)
+
+    def _settle(self, cards: dict[str, ModelCard], wanted: str) -> bool:
+        default = wanted or next(iter(self._engines), "")
+        if default not in cards:
+            raise UnknownModel(f"the default model {default} does not exist", model=default)
+        changed = (cards, default) != (self._cards, self.default)
+        self._cards, self.default = cards, default
+        return changed
+
+    def _stamp(self) -> tuple[object, ...]:
+        """Return what changes with models.toml and with the precisions in use."""
+        assert self._folder is not None  # noqa: S101 - refresh() asked already
+        files = [self._folder / CATALOGUE, *sorted(self._folder.glob(f"*/{FILE}"))]
+        return tuple((str(file), *_stat(file)) for file in files)
+
+
+def read_card(entry: ModelEntry, folder: Path, *, original: bool = False) -> ModelCard:
+    """Describe a model of models.toml in the precision in use, or as it was added (`original`).
+
+    A fault in its files is noted on the card. Blocks on the disk.
+    """
+    path = str((folder / entry.source).resolve()) if entry.source else ""
+    if entry.format == "remote":
+        return ModelCard(
+            id=entry.name,
+            format="remote",
+            weights=_digest("remote", entry.upstream_model or entry.name, *entry.upstreams),
+            context_tokens=entry.context_tokens or MOST_CONTEXT_TOKENS,
+            licence=entry.licence,
+            pinned=entry.pinned,
+            keep_alive_s=entry.keep_alive_s,
+            options=WriterOptions(slots=entry.slots),
+            upstreams=entry.upstreams,
+            upstream_model=entry.upstream_model or entry.name,
+            upstream_key_file=entry.upstream_key_file,
+        )
+    facts, fault, active = None, "", None
+    weights = entry_weights(entry, folder)
+    try:
+        if not original:
+            active = Precisions.read(folder / entry.name).in_use(weights)
+        if active and active.path:
+            path = str((folder / active.path).resolve())
+        facts = read_facts(Path(path), entry.format)
+    except ModelUnusable as error:
+        fault = str(error)
+    options = _options(entry, facts, active.name if active and not active.path else "")
+    return ModelCard(
+        id=entry.name,
+        format=entry.format,
+        weights=_digest(
+            active.sha256 or weights if active else weights,
+            options.precision,
+            options.chat_template,
+        ),
+        context_tokens=options.context_tokens,
+        base=entry.base or None,
+        path=path,
+        licence=entry.licence,
+        pinned=entry.pinned,
+        keep_alive_s=entry.keep_alive_s,
+        size_bytes=facts.size_bytes if facts else 0,
+        options=options,
+        precision=active.name if active else (facts.precision if facts else ""),
+        agreement=active.agreement if active else None,
+        quantization=entry.quantization,
+        facts=facts,
+        fault=fault,
+    )
+
+
+def entry_weights(entry: ModelEntry, folder: Path) -> str:
+    """Return the hash of a model's weights as it was added."""
+    return entry.sha256 or fingerprint((folder / entry.source).resolve(), entry.format)
+
+
+def fingerprint(path: Path, format: Format) -> str:
+    """Return a hash of the names, sizes and dates of a model's files, quick whatever their size."""
+    return _digest(*(f"{file.name} {_stat(file)}" for file in weight_files(path, format)))
+
+
+def _options(entry: ModelEntry, facts: ModelFacts | None, precision: str) -> WriterOptions:
+    trained = facts.context_tokens if facts else 0
+    context = entry.context_tokens or min(trained or MOST_CONTEXT_TOKENS, MOST_CONTEXT_TOKENS)
+    return WriterOptions(
+        context_tokens=context,
+        slots=entry.slots or _slots(context, facts),
+        threads=entry.threads,
+        precision=precision,
+        chat_template=entry.chat_template,
+    )
+
+
+def _slots(context_tokens: int, facts: ModelFacts | None) -> int:
+    """Return how many answers at once: their memory together is about that of the weights."""
+    fewest, most = SLOTS
+    if facts is None or not facts.cache_bytes_per_token:
+        return fewest
+    return max(
+        fewest, min(most, facts.size_bytes // (facts.cache_bytes_per_token * context_tokens))
+    )
+
+
+def _on_their_bases(cards: dict[str, ModelCard]) -> dict[str, ModelCard]:
+    """Let each adapter read and write as its base does, under a hash of both."""
+    placed = dict(cards)
+    for card in cards.values():
+        if card.base:
+            base = cards[card.base]
+            placed[card.id] = replace(
+                card,
+                weights=_digest(base.weights, card.weights),
+                context_tokens=base.context_tokens,
+                options=base.options,
+                precision=base.precision,
+                abilities=base.abilities,
+            )
+    return placed
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+
+
+def _stat(file: Path) -> tuple[int, int, int]:
+    try:
+        found = file.stat()
+    except OSError:
+        return (0, 0, 0)
+    return (found.st_mtime_ns, found.st_size, found.st_ino)

@@ -1,0 +1,1 @@
+"""`./neo demo`: a conversation and a mailbox to watch."""

@@ -1,0 +1,1 @@
+"""What a production host needs written: settings, secrets, units, certificates, DNS."""

@@ -1,0 +1,62 @@
+"""What the routes ask for, and who may use them."""
+
+import hmac
+from typing import Annotated
+
+from fastapi import Depends, Header, Request
+
+from mail_service.ledger.store import Store
+from mail_service.metrics import LedgerMetrics
+from mail_service.review import Review
+from mail_service.settings import Settings
+from shared.errors import NotAuthenticated
+from shared.host_metrics import Vitals
+
+
+def settings_of(request: Request) -> Settings:
+    """Return the settings."""
+    settings: Settings = request.state.settings
+    return settings
+
+
+def store_of(request: Request) -> Store:
+    """Return the ledger."""
+    store: Store = request.state.store
+    return store
+
+
+def review_of(request: Request) -> Review:
+    """Return what a reviewer may do."""
+    review: Review = request.state.review
+    return review
+
+
+def vitals_of(request: Request) -> Vitals:
+    """Return the metrics."""
+    vitals: Vitals = request.state.vitals
+    return vitals
+
+
+def ledger_of(request: Request) -> LedgerMetrics:
+    """Return the ledger's metrics."""
+    ledger: LedgerMetrics = request.state.ledger
+    return ledger
+
+
+SettingsDep = Annotated[Settings, Depends(settings_of)]
+StoreDep = Annotated[Store, Depends(store_of)]
+ReviewDep = Annotated[Review, Depends(review_of)]
+LedgerDep = Annotated[LedgerMetrics, Depends(ledger_of)]
+VitalsDep = Annotated[Vitals, Depends(vitals_of)]
+
+
+def need_key(
+    settings: SettingsDep,
+    x_api_key: Annotated[str | None, Header()] = None,
+    authorization: Annotated[str | None, Header()] = None,
+) -> None:
+    """Let in who knows the key. Raises NotAuthenticated; without a key set, for everybody."""
+    key = settings.server.api_key.get_secret_value().encode()
+    said = x_api_key or (authorization or "").removeprefix("Bearer ")
+    if not key or not hmac.compare_digest(key, said.encode("utf-8", "replace")):
+        raise NotAuthenticated

@@ -1,0 +1,1 @@
+"""Postgres: every mail, every reply, every step."""

@@ -1,0 +1,1 @@
+"""IMAP: every mail of a mailbox enters the ledger."""

@@ -1,0 +1,1 @@
+"""From raw bytes to what the sender wrote, in a confined process."""

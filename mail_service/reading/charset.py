@@ -1,0 +1,108 @@
+"""Bytes of unknown honesty into text that Postgres and a model can hold.
+
+The declared name is tried, then UTF-8, then a guess, then Windows-1252 with replacement: decoding
+never fails. RFC 2047 encoded words are decoded the same way.
+"""
+
+import base64
+import binascii
+import codecs
+import quopri
+import re
+from itertools import groupby
+
+import charset_normalizer
+
+from shared.privacy.plain_text import without_invisible
+
+ALIASES = {
+    "x-unknown": "utf-8",
+    "unknown-8bit": "utf-8",
+    "us-askey": "ascii",
+    "ansi_x3.4-1968": "ascii",
+    "iso-8859-8-i": "iso-8859-8",
+    "iso-8859-8-e": "iso-8859-8",
+    "iso-8859-6-i": "iso-8859-6",
+    "cp-850": "cp850",
+    "x-mac-cyrillic": "mac-cyrillic",
+    "x-mac-roman": "mac-roman",
+    "macintosh": "mac-roman",
+    "x-sjis": "shift_jis",
+    "ks_c_5601-1987": "cp949",
+    "ks_c_5601": "cp949",
+    "x-gbk": "gbk",
+    "gb2312": "gb18030",
+    "x-windows-1252": "cp1252",
+    "iso-8859-1": "cp1252",  # what senders mean by it: https://encoding.spec.whatwg.org/
+    "latin1": "cp1252",
+    "us-ascii": "ascii",
+}
+GUESS_FROM_BYTES = 16_384
+ENCODED_WORD = re.compile(r"=\?([^?\s*]{1,60})(?:\*[^?\s]*)?\?([bBqQ])\?([^?]*)\?=")
+BETWEEN_WORDS = re.compile(r"(\?=)[ \t\r\n]+(=\?[^?\s]+\?[bBqQ]\?)")
+NOT_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+
+
+def decode(data: bytes, declared: str | None = None) -> str:
+    """Return `data` as text without control or invisible characters; never raises."""
+    return clean(_decode(data, declared))
+
+
+def clean(text: str) -> str:
+    """Drop what Postgres refuses (NUL, lone surrogates) and what hides instructions from people."""
+    return without_invisible(NOT_TEXT.sub("", text))
+
+
+def decode_words(header: str) -> str:
+    """Return a raw header value with its RFC 2047 words decoded, on one line.
+
+    Neighbouring words in one charset are joined as bytes first: many senders cut a character in
+    two. Bytes that are not ASCII count as UTF-8, or else as Windows-1252.
+    """
+    text = decode(header.encode("utf-8", "surrogateescape"))
+    text = BETWEEN_WORDS.sub(r"\1\2", text)
+    pieces: list[tuple[str | None, bytes]] = []
+    end = 0
+    for word in ENCODED_WORD.finditer(text):
+        if word.start() > end:
+            pieces.append((None, text[end : word.start()].encode()))
+        pieces.append((word[1].lower(), _word_bytes(word[2], word[3])))
+        end = word.end()
+    pieces.append((None, text[end:].encode()))
+    joined = "".join(
+        decode(b"".join(data for _, data in same), charset or "utf-8")
+        for charset, same in groupby(pieces, key=lambda piece: piece[0])
+    )
+    return " ".join(joined.split())
+
+
+def _word_bytes(encoding: str, text: str) -> bytes:
+    data = text.encode()
+    if encoding in "qQ":
+        return quopri.decodestring(data, header=True)
+    try:
+        return base64.b64decode(data + b"=" * (-len(data) % 4))
+    except binascii.Error:
+        return data
+
+
+def _decode(data: bytes, declared: str | None) -> str:
+    for name in (declared, "utf-8"):
+        codec = _codec(name)
+        if codec:
+            try:
+                return data.decode(codec)
+            except (LookupError, ValueError):  # LookupError: a codec that makes no text
+                continue
+    guess = charset_normalizer.from_bytes(data[:GUESS_FROM_BYTES], threshold=0.3).best()
+    codec = guess.encoding if guess and b"\x00" not in data[:GUESS_FROM_BYTES] else "cp1252"
+    return data.decode(codec, "replace")
+
+
+def _codec(name: str | None) -> str | None:
+    """Return Python's name of a text encoding, or None when there is no such one."""
+    plain = (name or "").strip().strip("\"'").lower()
+    try:
+        return codecs.lookup(ALIASES.get(plain, plain)).name
+    except (LookupError, ValueError):
+        return None

@@ -1,0 +1,1 @@
+"""What we write back, and how it leaves."""

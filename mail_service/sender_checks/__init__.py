@@ -1,0 +1,1 @@
+"""Whether the sender is who they say, and how spammy the mail is."""

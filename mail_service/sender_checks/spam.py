@@ -1,0 +1,73 @@
+"""How spammy a mail is: rspamd's score when it is configured, a trusted upstream's header, or ours.
+
+Our own score is basic (it knows the plainest tricks only) and never decides alone that a mail is
+lost: from the threshold on, a person decides.
+"""
+
+import re
+
+import httpx2
+import orjson
+
+from mail_service.errors import SpamFilterLost
+from mail_service.reading.message import Mail
+from mail_service.settings import SpamSettings
+
+TIMEOUT_S = 5.0
+SCORE = re.compile(r"(?:score\s*=\s*)?(-?\d{1,4}(?:\.\d+)?)", re.IGNORECASE)
+TRAITS: tuple[tuple[str, float], ...] = (
+    (r"\b(viagra|cialis|casino|bitcoin|crypto|forex|webcam|escort)\b", 2.5),
+    (r"\b(vous avez gagné|you have won|lottery|loterie|héritage de|inheritance)\b", 3.0),
+    (r"\b(référencement|backlinks?|seo|guest post|leads? qualifiés)\b", 2.5),
+    (r"\b(cliquez ici|click here|act now|offre limitée|100 ?% gratuit)\b", 1.5),
+    (r"(?:https?://\S+\s+){5,}", 2.0),
+    (r"XJS\*C4JDBQADN1\.NSBN3\*2IDNEN\*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL\*C\.34X", 20.0),
+)
+HIDDEN_SCORE = 2.0
+SHOUTED_SCORE = 1.5
+
+
+class SpamFilter:
+    """Scores mail from the best source there is."""
+
+    def __init__(
+        self, settings: SpamSettings, transport: httpx2.AsyncBaseTransport | None = None
+    ) -> None:
+        self._settings = settings
+        self._http = httpx2.AsyncClient(timeout=TIMEOUT_S, transport=transport)
+
+    async def close(self) -> None:
+        """Hang up."""
+        await self._http.aclose()
+
+    async def score(self, mail: Mail, raw: bytes) -> float:
+        """Return the score; higher is worse. Raises SpamFilterLost when rspamd is down."""
+        if self._settings.rspamd_url:
+            return await self._rspamd(raw)
+        if self._settings.header:
+            said = SCORE.search(mail.first(self._settings.header.lower()))
+            if said:
+                return float(said[1])
+        return own_score(mail)
+
+    async def _rspamd(self, raw: bytes) -> float:
+        headers = {"Password": self._settings.rspamd_password.get_secret_value()}
+        url = f"{self._settings.rspamd_url.rstrip('/')}/checkv2"
+        try:
+            response = await self._http.post(url, content=raw, headers=headers)
+            response.raise_for_status()
+            return float(orjson.loads(response.content)["score"])
+        except (httpx2.HTTPError, orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+            raise SpamFilterLost(type(error).__name__) from error
+
+
+def own_score(mail: Mail) -> float:
+    """Return what a few plain traits add up to."""
+    text = f"{mail.subject}\n{mail.full_text[:20_000]} "
+    score = sum(weight for trait, weight in TRAITS if re.search(trait, text, re.IGNORECASE))
+    if mail.hidden_text:
+        score += HIDDEN_SCORE
+    letters = [letter for letter in mail.subject if letter.isalpha()]
+    if len(letters) > 12 and all(letter.isupper() for letter in letters):
+        score += SHOUTED_SCORE
+    return score

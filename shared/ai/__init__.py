@@ -1,0 +1,1 @@
+"""The contract of ai_core, and its client."""

@@ -1,0 +1,394 @@
+"""AiClient: how the other services ask ai_core.
+
+Every call has a deadline. What failed without an answer is tried again under the same
+Idempotency-Key, so ai_core writes once; a breaker spares an ai_core that is down. A problem
+document comes back as the error of `shared.errors` with its status and code.
+"""
+
+import secrets
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import date
+from http import HTTPStatus
+from pathlib import Path
+from types import TracebackType
+from typing import TypeVar
+
+import httpcore2  # noqa: F401 - httpx2 would import it, reading files, inside the event loop
+import httpx2
+import orjson
+import stamina
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from shared.ai.breaker import Breaker
+from shared.ai.contract import (
+    Abstention,
+    ArticleReply,
+    ChatReply,
+    ChatRequest,
+    Citation,
+    GenerateReply,
+    GenerateRequest,
+    HealthReply,
+    ModelsReply,
+    SearchReply,
+)
+from shared.ai.tls import trust
+from shared.clock import Clock, SystemClock
+from shared.errors import (
+    AppError,
+    BadInput,
+    Conflict,
+    NotAllowed,
+    NotAuthenticated,
+    NotFound,
+    TooLarge,
+    TooMany,
+    Unavailable,
+)
+from shared.web.tracing import Tracing
+
+stamina.instrumentation.set_on_retry_hooks(())  # the default ones import inside the event loop
+
+ReplyT = TypeVar("ReplyT", bound=BaseModel)
+
+CONNECT_TIMEOUT_S = 3.0
+SHORT_TIMEOUT_S = 10.0
+ANSWER_TIMEOUT_S = 180.0
+SILENCE_TIMEOUT_S = 60.0
+"""A stream silent for longer is dead; ai_core sends a keep-alive comment every 15 s."""
+ATTEMPTS = 3
+LONGEST_WAIT_S = 2.0
+"""A Retry-After beyond this is the caller's to wait, not ours."""
+CITATIONS = TypeAdapter(list[Citation])
+KINDS: Mapping[int, type[AppError]] = {
+    401: NotAuthenticated,
+    403: NotAllowed,
+    404: NotFound,
+    409: Conflict,
+    413: TooLarge,
+    429: TooMany,
+}
+
+
+class AiUnavailable(Unavailable):
+    """ai_core does not answer."""
+
+    code = "ai_unavailable"
+
+
+class Usage(BaseModel):
+    """The end of a streamed answer; fields as in `ChatReply`."""
+
+    model: str
+    tokens_used: int
+    processing_time: float
+    conversation_id: str
+    corpus_date: date | None = None
+    notice: str = ""
+    abstained: Abstention | None = None
+    clarification: str | None = None
+
+
+@dataclass(frozen=True)
+class Delta:
+    """The next piece of the text."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Citations:
+    """The sources of the text, once it is complete."""
+
+    items: tuple[Citation, ...]
+
+
+Piece = Delta | Citations | Usage
+
+
+class AiClient:
+    """Asks ai_core. Open it with `async with`, share it: it pools its connections.
+
+    `client_certificate` is a file with our certificate and its key, shown where the server asks for
+    one; `tls_ca` a file with the authorities to believe instead of the usual ones.
+    All methods raise the tree of `shared.errors`; AiUnavailable when there is no answer. `channel`
+    is who asks, for ai_core's measures; `tracing` hands on the trace a question belongs to.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        api_key: str,
+        *,
+        channel: str = "",
+        tracing: Tracing | None = None,
+        transport: httpx2.AsyncBaseTransport | None = None,
+        clock: Clock | None = None,
+        connections: int = 64,
+        client_certificate: Path | None = None,
+        tls_ca: Path | None = None,
+    ) -> None:
+        self._breaker = Breaker(clock or SystemClock())
+        if tracing and transport is None:
+            transport = tracing.transport(connections)
+        self._http = httpx2.AsyncClient(
+            base_url=url,
+            headers={"X-API-Key": api_key} | ({"X-Channel": channel} if channel else {}),
+            timeout=httpx2.Timeout(SHORT_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
+            limits=httpx2.Limits(max_connections=connections),
+            transport=transport,
+            verify=trust(client_certificate, tls_ca),
+        )
+
+    async def __aenter__(self) -> "AiClient":
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._http.aclose()
+
+    @property
+    def down(self) -> bool:
+        """Tell whether the breaker is open: a call would fail at once."""
+        return self._breaker.is_open
+
+    @property
+    def failing(self) -> bool:
+        """Tell whether the latest call got no answer."""
+        return self._breaker.failing
+
+    async def generate(
+        self, request: GenerateRequest, *, idempotency_key: str | None = None
+    ) -> GenerateReply:
+        """Answer one prompt."""
+        body = request.model_copy(update={"stream": False})
+        return await self._post("/api/v1/generate", body, GenerateReply, idempotency_key)
+
+    async def chat(self, request: ChatRequest, *, idempotency_key: str | None = None) -> ChatReply:
+        """Give the next turn, whole."""
+        body = request.model_copy(update={"stream": False})
+        return await self._post("/api/v1/chat", body, ChatReply, idempotency_key)
+
+    async def stream(
+        self, request: ChatRequest, *, language: str = "fr", request_id: str | None = None
+    ) -> AsyncGenerator[Piece, None]:
+        """Give the next turn piece by piece: Delta…, Citations, Usage.
+
+        Leaving the loop early hangs up, which cancels the run in ai_core. Not tried again once
+        a piece came: the caller decides what a half answer is worth.
+        """
+        body = request.model_copy(update={"stream": True})
+        headers = {"Content-Type": "application/json", "Accept-Language": language}
+        if request_id:
+            headers["X-Request-ID"] = request_id
+        complete = False
+        async with self._answered(body, headers) as response:
+            async for event, data in events(response):
+                if event == "" and data == "[DONE]":
+                    complete = True
+                elif (piece := as_piece(event, data)) is not None:
+                    yield piece
+        if not complete:
+            self._breaker.failed()
+            raise AiUnavailable("the stream ended before [DONE]")
+
+    @asynccontextmanager
+    async def _answered(
+        self, body: ChatRequest, headers: Mapping[str, str]
+    ) -> AsyncIterator[httpx2.Response]:
+        self._enter()
+        limit = httpx2.Timeout(SILENCE_TIMEOUT_S, connect=CONNECT_TIMEOUT_S)
+        content = body.model_dump_json(exclude_defaults=True)
+        try:
+            async with self._http.stream(
+                "POST", "/api/v1/chat", content=content, headers=headers, timeout=limit
+            ) as response:
+                if response.is_error:
+                    await response.aread()
+                self._judge(response)
+                yield response
+        except httpx2.TransportError as error:
+            self._breaker.failed()
+            raise AiUnavailable(type(error).__name__) from error
+
+    async def models(self) -> ModelsReply:
+        """List the models."""
+        return await self._get("/api/v1/models", ModelsReply)
+
+    async def search(
+        self, question: str, *, limit: int = 5, kind: str | None = None
+    ) -> SearchReply:
+        """Search the sources."""
+        wanted: dict[str, str | int] = {"q": question, "limit": limit}
+        if kind:
+            wanted["kind"] = kind
+        return await self._get("/api/v1/search", SearchReply, wanted)
+
+    async def article(self, number: str) -> ArticleReply:
+        """Return an article whole. Raises NotFound."""
+        return await self._get(f"/api/v1/articles/{number}", ArticleReply)
+
+    async def erase_conversation(self, conversation_id: str) -> bool:
+        """Erase a conversation for good; False when ai_core had none by that name."""
+        try:
+            await self._send("DELETE", f"/api/v1/conversations/{conversation_id}")
+        except NotFound:
+            return False
+        return True
+
+    async def health(self) -> HealthReply:
+        """Return what ai_core says of itself: asked once, also while it is given up on."""
+        response = await self._ask("GET", "/api/v1/health", b"", {}, {}, SHORT_TIMEOUT_S)
+        return read(response, HealthReply)
+
+    async def _post(
+        self, path: str, body: BaseModel, kind: type[ReplyT], idempotency_key: str | None
+    ) -> ReplyT:
+        content = body.model_dump_json(exclude_defaults=True).encode()
+        key = idempotency_key or secrets.token_hex(16)
+        headers = {"Content-Type": "application/json", "Idempotency-Key": key}
+        response = await self._send("POST", path, content, headers, timeout_s=ANSWER_TIMEOUT_S)
+        return read(response, kind)
+
+    async def _get(
+        self, path: str, kind: type[ReplyT], wanted: Mapping[str, str | int] | None = None
+    ) -> ReplyT:
+        return read(await self._send("GET", path, wanted=wanted), kind)
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        content: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        *,
+        wanted: Mapping[str, str | int] | None = None,
+        timeout_s: float = SHORT_TIMEOUT_S,
+    ) -> httpx2.Response:
+        async for attempt in stamina.retry_context(
+            on=worth_another_try,
+            attempts=ATTEMPTS,
+            timeout=timeout_s,
+            wait_initial=0.2,
+            wait_max=LONGEST_WAIT_S,
+        ):
+            with attempt:
+                self._enter()
+                return await self._ask(
+                    method, path, content, headers or {}, wanted or {}, timeout_s
+                )
+        raise AssertionError("stamina raises when the last attempt fails")
+
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        content: bytes,
+        headers: Mapping[str, str],
+        wanted: Mapping[str, str | int],
+        timeout_s: float,
+    ) -> httpx2.Response:
+        limit = httpx2.Timeout(timeout_s, connect=CONNECT_TIMEOUT_S)
+        try:
+            response = await self._http.request(
+                method, path, content=content, headers=dict(headers), params=wanted, timeout=limit
+            )
+        except httpx2.TransportError as error:
+            self._breaker.failed()
+            raise AiUnavailable(type(error).__name__) from error
+        self._judge(response)
+        return response
+
+    def _enter(self) -> None:
+        if (wait_s := self._breaker.enter()) > 0:
+            raise AiUnavailable("given up on for a while", retry_after_s=wait_s)
+
+    def _judge(self, response: httpx2.Response) -> None:
+        """Tell the breaker, and raise the error the response is."""
+        if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            self._breaker.failed()
+        else:
+            self._breaker.succeeded()
+        if response.is_error:
+            raise refusal(response)
+
+
+def worth_another_try(error: Exception) -> bool | float:
+    """Tell whether to try again; a number is how many seconds to wait first (Retry-After)."""
+    if not isinstance(error, AppError) or not error.retryable:
+        return False
+    wait_s = error.retry_after_s or 0.0
+    return wait_s <= LONGEST_WAIT_S and (wait_s or True)
+
+
+def refusal(response: httpx2.Response) -> AppError:
+    """Return the error that an unhappy response means: its kind by status, its code and sentence.
+
+    `str(error)` is the code; `error.facts["sentence"]` what ai_core says to the reader.
+    """
+    status = response.status_code
+    try:
+        document = orjson.loads(response.content)
+    except orjson.JSONDecodeError:
+        document = {}
+    facts = document if isinstance(document, dict) else {}
+    server_fault = status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    kind = AiUnavailable if server_fault else KINDS.get(status, BadInput)
+    wait = response.headers.get("retry-after", "")
+    return kind(
+        str(facts.get("code", status)),
+        retry_after_s=float(wait) if wait.isdecimal() else None,
+        sentence=str(facts.get("detail", "")),
+    )
+
+
+def read(response: httpx2.Response, kind: type[ReplyT]) -> ReplyT:
+    """Return the body as `kind`. Raises AiUnavailable when it is something else."""
+    try:
+        return kind.model_validate_json(response.content)
+    except ValidationError as error:
+        raise AiUnavailable(f"ai_core answered no {kind.__name__}") from error
+
+
+async def events(response: httpx2.Response) -> AsyncIterator[tuple[str, str]]:
+    """Yield (event, data) of a stream of server-sent events (HTML standard, 9.2.6)."""
+    event = ""
+    data: list[str] = []
+    async for line in response.aiter_lines():
+        if not line:
+            if data:
+                yield event, "\n".join(data)
+            event, data = "", []
+            continue
+        name, _, value = line.partition(":")
+        value = value.removeprefix(" ")
+        if name == "event":
+            event = value
+        elif name == "data":
+            data.append(value)
+
+
+def as_piece(event: str, data: str) -> Piece | None:
+    """Return what an event says; None for one we do not know.
+
+    Raises AiUnavailable for `event: error` and for data that are not what the event promises.
+    """
+    try:
+        match event:
+            case "":
+                return Delta(str(orjson.loads(data)["delta"]))
+            case "citations":
+                return Citations(tuple(CITATIONS.validate_json(data)))
+            case "usage":
+                return Usage.model_validate_json(data)
+            case "error":
+                raise AiUnavailable(str(orjson.loads(data).get("code", "error")))
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValidationError) as error:
+        raise AiUnavailable(f"unreadable event {event or 'delta'}") from error
+    return None

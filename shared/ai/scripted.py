@@ -1,0 +1,204 @@
+"""An ai_core that says what it is told to, over the real contract: for tests, benches and demos.
+
+It is an ASGI application: in process through a transport, or on loopback with uvicorn. It holds
+no law and checks nothing but the shape of a request.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+
+import orjson
+from pydantic import ValidationError
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from shared.ai.contract import (
+    ArticleReply,
+    ChatReply,
+    ChatRequest,
+    Citation,
+    CorpusHealth,
+    GenerateReply,
+    HealthReply,
+)
+
+MODELS = ["extractive", "petit"]
+NOTICE = "Information donnée par une IA, sans valeur de conseil juridique."
+CORPUS_DATE = date(2026, 11, 1)
+SOURCE = Citation(
+    kind="article",
+    id="LEGIARTI000000000001",
+    number="L9999-1",
+    title="Article L9999-1",
+    url="https://www.legifrance.gouv.fr/codes/article_lc/LEGIARTI000000000001",
+    quote="Un article inventé pour les essais.",
+    in_force_since=date(2020, 1, 1),
+    status="verified",
+)
+
+
+@dataclass
+class Script:
+    """What to say next; change it while the application runs.
+
+    `status` other than 200 is answered to everything; `pause_s` goes before each of the pieces
+    the answer is cut into; `die_after` ends a stream after so many pieces, without a word.
+    """
+
+    answer: str = "La réponse est dans l'article L9999-1 [1]."
+    piece_characters: int = 12
+    pause_s: float = 0.0
+    status: int = 200
+    die_after: int | None = None
+    citations: tuple[Citation, ...] = (SOURCE,)
+    echo: bool = False
+    """Begin the answer with the question: tests tell answers apart by it."""
+
+
+@dataclass
+class ScriptedAi:
+    """The application and what it was asked."""
+
+    script: Script = field(default_factory=Script)
+    asked: list[ChatRequest] = field(default_factory=list)
+    erased: list[str] = field(default_factory=list)
+    idempotency_keys: list[str] = field(default_factory=list)
+    hung_up: int = 0
+    conversations: int = 0
+
+    @property
+    def app(self) -> Starlette:
+        """Return the ASGI application."""
+        return Starlette(
+            routes=[
+                Route("/api/v1/chat", self._chat, methods=["POST"]),
+                Route("/api/v1/generate", self._generate, methods=["POST"]),
+                Route("/api/v1/models", self._models),
+                Route("/api/v1/health", self._health),
+                Route("/api/v1/articles/{number}", self._article),
+                Route("/api/v1/conversations/{name}", self._erase, methods=["DELETE"]),
+            ]
+        )
+
+    async def _chat(self, request: Request) -> Response:
+        if self.script.status != 200:
+            return problem(self.script.status)
+        try:
+            chat = ChatRequest.model_validate_json(await request.body())
+        except ValidationError:
+            return problem(422)
+        except ClientDisconnect:
+            return Response(status_code=499)
+        self.asked.append(chat)
+        self.idempotency_keys.append(request.headers.get("idempotency-key", ""))
+        self.conversations += 1
+        name = chat.conversation_id or f"scripted-{self.conversations:08}"
+        if chat.stream:
+            return StreamingResponse(self._pieces(chat, name), media_type="text/event-stream")
+        await asyncio.sleep(self.script.pause_s)
+        reply = ChatReply(**self._reply(chat).model_dump(), conversation_id=name)
+        return Response(reply.model_dump_json(), media_type="application/json")
+
+    async def _generate(self, request: Request) -> Response:
+        if self.script.status != 200:
+            return problem(self.script.status)
+        self.idempotency_keys.append(request.headers.get("idempotency-key", ""))
+        reply = self._reply(None)
+        return Response(reply.model_dump_json(), media_type="application/json")
+
+    def _reply(self, chat: ChatRequest | None) -> GenerateReply:
+        return GenerateReply(
+            response=self._text(chat),
+            model=(chat and chat.model) or "extractive",
+            tokens_used=10,
+            processing_time=0.01,
+            timestamp=datetime.now(UTC),
+            citations=list(self.script.citations),
+            corpus_date=CORPUS_DATE,
+            notice=NOTICE,
+        )
+
+    def _text(self, chat: ChatRequest | None) -> str:
+        if chat and self.script.echo:
+            return f"« {chat.messages[-1].content} » : {self.script.answer}"
+        return self.script.answer
+
+    async def _pieces(self, chat: ChatRequest, name: str) -> AsyncIterator[bytes]:
+        text, size = self._text(chat), self.script.piece_characters
+        whole = False
+        try:
+            for number, start in enumerate(range(0, len(text), size)):
+                if number == self.script.die_after:
+                    return
+                await asyncio.sleep(self.script.pause_s)
+                yield event("", {"delta": text[start : start + size]})
+            yield event("citations", [c.model_dump(mode="json") for c in self.script.citations])
+            usage = self._reply(chat).model_dump(
+                mode="json", include={"model", "tokens_used", "processing_time", "notice"}
+            )
+            ends = {"conversation_id": name, "corpus_date": str(CORPUS_DATE), "abstained": None}
+            yield event("usage", usage | ends)
+            yield b"data: [DONE]\n\n"
+            whole = True
+        finally:
+            self.hung_up += not whole
+
+    async def _models(self, _request: Request) -> Response:
+        cards = [
+            {"id": name, "format": kind, "state": "loaded", "default": name == MODELS[0]}
+            for name, kind in zip(MODELS, ("built-in", "gguf"), strict=True)
+        ]
+        return JSONResponse({"models": cards})
+
+    async def _health(self, _request: Request) -> Response:
+        if self.script.status != 200:
+            return problem(self.script.status)
+        law = CorpusHealth(
+            law_date=CORPUS_DATE,
+            age_days=0,
+            articles=1,
+            fiches=0,
+            agreements=0,
+            semantic=False,
+            update_failing=False,
+        )
+        health = HealthReply(status="ok", corpus=law, redis="up", models=MODELS)
+        return Response(health.model_dump_json(), media_type="application/json")
+
+    async def _article(self, request: Request) -> Response:
+        number = request.path_params["number"]
+        if number != SOURCE.number:
+            return problem(404)
+        article = ArticleReply(
+            number=number,
+            id=SOURCE.id,
+            title=SOURCE.title,
+            section_path=["Partie inventée", "Livre inventé"],
+            text="Un article inventé pour les essais. Il ne dit rien de plus.",
+            in_force_since=date(2020, 1, 1),
+            url=SOURCE.url,
+            cited_by_fiches=[],
+        )
+        return Response(article.model_dump_json(), media_type="application/json")
+
+    async def _erase(self, request: Request) -> Response:
+        self.erased.append(request.path_params["name"])
+        return Response(status_code=204)
+
+
+def event(name: str, data: object) -> bytes:
+    """Return one server-sent event."""
+    head = f"event: {name}\n".encode() if name else b""
+    return head + b"data: " + orjson.dumps(data) + b"\n\n"
+
+
+def problem(status: int) -> Response:
+    """Return a problem document as ai_core writes them."""
+    codes = {404: "not_found", 422: "invalid_request", 429: "over_quota", 503: "unavailable"}
+    body = {"status": status, "code": codes.get(status, "internal_error"), "detail": "Une phrase."}
+    headers = {"Retry-After": "1"} if status in {429, 503} else {}
+    return JSONResponse(body, status, headers, "application/problem+json")

@@ -1,0 +1,1 @@
+"""Masking, encryption and sandboxed reading of what people wrote."""

@@ -1,0 +1,152 @@
+"""Personal data in French and English text: find it, replace it by labels, put it back.
+
+Found: e-mail addresses, telephone numbers, social security numbers (NIR, Corsica included), IBANs,
+payment cards, French tax numbers, SIRET, IP addresses; after their own words only ("né le",
+"passeport n°"): dates of birth and identity documents; postal addresses that carry street, postcode
+and town. A number is taken on its check digits or its usual grouping, so a typing slip in a NIR or
+in a telephone number does not hide it, but one in an IBAN or in a card does.
+
+Not found, because no pattern can without mistaking the law for a person: names, employers, places,
+addresses without a postcode, health, union membership, vehicle plates, France Travail and staff
+numbers, nine-digit telephone numbers without their 0, addresses spelt out ("jean at example").
+Left on purpose: SIREN (amounts look the same), 08 and short numbers (public services).
+
+Time grows with the length of the text and no faster; whoever calls caps that length, and takes
+`shared.privacy.plain_text.without_invisible` first.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import count
+
+from structlog.typing import EventDict, WrappedLogger
+
+from shared.privacy.identifiers import Kind, Span, spans
+
+KINDS = tuple(Kind)
+
+LABELS: Mapping[Kind, str] = {
+    Kind.EMAIL: "EMAIL",
+    Kind.IBAN: "IBAN",
+    Kind.NIR: "NIR",
+    Kind.CARD: "CARTE",
+    Kind.PHONE: "TEL",
+    Kind.TAX_NUMBER: "FISCAL",
+    Kind.IDENTITY_DOCUMENT: "IDENTITE",
+    Kind.IP_ADDRESS: "IP",
+    Kind.BIRTH_DATE: "NAISSANCE",
+    Kind.POSTAL_ADDRESS: "ADRESSE",
+    Kind.SIRET: "SIRET",
+}
+
+
+@dataclass(frozen=True)
+class Found:
+    """How often each kind was met, and what each label stands for.
+
+    The originals stay in memory: they are left out of the representation, so printing or logging
+    this object shows counts only.
+    """
+
+    counts: Mapping[Kind, int]
+    originals: Mapping[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Masked:
+    """A text whose personal data are labels such as `<TEL_1>`, and what was found in it."""
+
+    text: str
+    found: Found
+
+
+_LABEL = re.compile(f"<(?:{'|'.join(LABELS.values())})_[0-9]{{1,9}}>")
+_MAY_BE_PERSONAL = re.compile("[0-9@]")
+
+
+def mask(text: str) -> Masked:
+    """Replace personal data by labels; one value has one label, however it is written.
+
+    A label that the text already contains is never given, so `unmask` gives the text back, apart
+    from a value written in several ways: its first spelling comes back everywhere.
+    """
+    if not _MAY_BE_PERSONAL.search(text):
+        return Masked(text, Found({}, {}))
+    found = sorted(spans(text), key=lambda span: span.start)
+    labels = _labels(found, text)
+    pieces, place = [], 0
+    originals: dict[str, str] = {}
+    for span in found:
+        label = labels[span.kind, span.value]
+        originals.setdefault(label, text[span.start : span.end])
+        pieces += [text[place : span.start], label]
+        place = span.end
+    counts = Counter(span.kind for span in found)
+    return Masked("".join([*pieces, text[place:]]), Found(counts, originals))
+
+
+def unmask(text: str, found: Found) -> str:
+    """Put what was found back in place of its labels; an unknown label stays as it is."""
+    return _LABEL.sub(lambda match: found.originals.get(match[0], match[0]), text)
+
+
+def contains_personal_data(text: str) -> bool:
+    """Whether `mask` would change the text."""
+    return _MAY_BE_PERSONAL.search(text) is not None and next(spans(text), None) is not None
+
+
+def _labels(found: Iterable[Span], text: str) -> dict[tuple[Kind, str], str]:
+    taken = set(_LABEL.findall(text))
+    numbers = {kind: count(1) for kind in KINDS}
+    labels: dict[tuple[Kind, str], str] = {}
+    for span in found:
+        if (span.kind, span.value) not in labels:
+            free = (f"<{LABELS[span.kind]}_{number}>" for number in numbers[span.kind])
+            labels[span.kind, span.value] = next(label for label in free if label not in taken)
+    return labels
+
+
+# What our own code writes under these names: times, levels, names and identifiers of ours.
+SAFE_LOG_KEYS = frozenset(
+    {
+        *("timestamp", "level", "logger", "service", "version"),
+        *("request_id", "trace_id", "span_id", "method", "route"),
+    }
+)
+LONGEST_LOGGED = 8_192
+_LONGEST_IDENTIFIER = 200
+
+
+def redact_event(logger: WrappedLogger, method: str, event_dict: EventDict) -> EventDict:
+    """Mask every string of a log event, nested ones too (a structlog processor).
+
+    It stands after `format_exc_info` and before the renderer. Numbers pass, and so do keys that
+    begin with `_` (structlog's own); strings beyond `LONGEST_LOGGED` characters are cut.
+    """
+    for key, value in event_dict.items():
+        if key not in SAFE_LOG_KEYS and not key.startswith("_") and key != "exc_info":
+            event_dict[key] = _redacted(value)
+    return event_dict
+
+
+def _redacted(value: object) -> object:
+    match value:
+        case None | bool() | int() | float():
+            return value
+        case str():
+            return _redacted_text(value)
+        case dict():
+            return {_redacted(key): _redacted(item) for key, item in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [_redacted(item) for item in value]
+        case _:
+            return _redacted_text(str(value))
+
+
+def _redacted_text(text: str) -> str:
+    if len(text) <= LONGEST_LOGGED:
+        return mask(text).text
+    # The cut may go through a number: what stands so close to it that it may be one goes too.
+    return mask(text[:LONGEST_LOGGED]).text[:-_LONGEST_IDENTIFIER] + "…"

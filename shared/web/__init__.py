@@ -1,0 +1,1 @@
+"""HTTP middleware, problem documents, tracing."""

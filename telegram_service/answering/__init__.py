@@ -1,0 +1,1 @@
+"""From an update to a shown answer."""

@@ -1,0 +1,1 @@
+"""Updates accepted once, one chat at a time in order."""

@@ -1,0 +1,208 @@
+"""The truth about people, choices, messages, feedback and erasures: every statement is here.
+
+Bodies are sealed by the vault before they come here. Raises PostgresLost throughout.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Literal
+
+import asyncpg
+
+from shared.privacy.encryption import Vault
+from shared.stores.postgres import Postgres
+from telegram_service.state.preferences import Preferences
+from telegram_service.state.records import Chosen, Judged, Said, Seen
+
+MIGRATIONS = Path(__file__).parents[1] / "migrations"
+BODY = "telegram message"
+PERSON = "telegram person"
+RESEALED_AT_ONCE = 200
+
+
+@dataclass(frozen=True)
+class Message:
+    """A question or an answer, opened."""
+
+    at: datetime
+    author: Literal["person", "assistant"]
+    body: str
+    model: str | None
+    due: datetime
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A thumb that somebody gave."""
+
+    at: datetime
+    thumb: int
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """Proof of an erasure."""
+
+    id: str
+    at: datetime
+    messages: int
+    conversations: int
+
+
+class Store:
+    """Reads and writes; what it writes twice is there once."""
+
+    def __init__(self, postgres: Postgres, vault: Vault) -> None:
+        self._postgres = postgres
+        self._vault = vault
+
+    async def migrate(self) -> None:
+        """Bring the schema forward."""
+        await self._postgres.migrate(MIGRATIONS)
+
+    async def keep(self, records: Sequence[Seen | Chosen | Said | Judged]) -> None:
+        """Write records, in order, all or none; what is older than an erasure is left out."""
+        async with self._postgres.transaction() as connection:
+            for record in records:
+                if not await self._erased_since(connection, record.person, record.at):
+                    await self._write(connection, record)
+
+    async def _erased_since(
+        self, connection: asyncpg.Connection, person: int, at: datetime
+    ) -> bool:
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", person)
+        return bool(
+            await connection.fetchval(
+                "SELECT EXISTS (SELECT FROM receipts WHERE fingerprint = $1 AND at >= $2)",
+                self._fingerprint(person),
+                at,
+            )
+        )
+
+    async def _write(
+        self, connection: asyncpg.Connection, record: Seen | Chosen | Said | Judged
+    ) -> None:
+        match record:
+            case Seen():
+                await connection.execute(
+                    """
+                    INSERT INTO people AS known (id, first_seen, last_seen, reachable)
+                    VALUES ($1, $2, $2, $3)
+                    ON CONFLICT (id) DO UPDATE
+                    SET last_seen = $2, reachable = $3 WHERE known.last_seen <= $2
+                    """,
+                    record.person, record.at, record.reachable,
+                )  # fmt: skip
+            case Chosen():
+                await connection.execute(
+                    """
+                    INSERT INTO preferences AS old (owner, chosen, changed_at)
+                    VALUES ($1, $2::jsonb, $3)
+                    ON CONFLICT (owner) DO UPDATE
+                    SET chosen = $2::jsonb, changed_at = $3 WHERE old.changed_at <= $3
+                    """,
+                    record.owner, record.preferences.model_dump_json(), record.at,
+                )  # fmt: skip
+            case Said():
+                await connection.execute(
+                    """
+                    INSERT INTO messages
+                        (update_id, author, person, chat, thread, body, model, at, due)
+                    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                    ON CONFLICT DO NOTHING
+                    """,
+                    record.update_id, record.author, record.person, record.chat,
+                    record.thread, record.body, record.model, record.at, record.due,
+                )  # fmt: skip
+            case Judged():
+                await connection.execute(
+                    """
+                    INSERT INTO feedback AS old (update_id, person, chat, thumb, reason, at)
+                    VALUES ($1, $2, $3, $4, $5, $6)
+                    ON CONFLICT (update_id, person) DO UPDATE
+                    SET thumb = $4, reason = $5, at = $6 WHERE old.at <= $6
+                    """,
+                    record.update_id, record.person, record.chat,
+                    record.thumb, record.reason, record.at,
+                )  # fmt: skip
+
+    async def preferences(self, owner: int) -> Preferences | None:
+        """Return what an owner chose, or None."""
+        row = await self._postgres.fetch_one(
+            "SELECT chosen FROM preferences WHERE owner = $1", owner
+        )
+        return Preferences.model_validate_json(row["chosen"]) if row else None
+
+    async def messages(self, person: int) -> list[Message]:
+        """Return all that is kept of what a person asked and was answered, oldest first."""
+        rows = await self._postgres.fetch(
+            "SELECT at, author, body, model, due FROM messages WHERE person = $1 ORDER BY at, id",
+            person,
+        )
+        return [
+            Message(
+                row["at"], row["author"], self._vault.open_text(row["body"], BODY),
+                row["model"], row["due"],
+            )
+            for row in rows
+        ]  # fmt: skip
+
+    async def feedback(self, person: int) -> list[Judgement]:
+        """Return the thumbs a person gave."""
+        rows = await self._postgres.fetch(
+            "SELECT at, thumb, reason FROM feedback WHERE person = $1 ORDER BY at", person
+        )
+        return [Judgement(row["at"], row["thumb"], row["reason"]) for row in rows]
+
+    async def first_seen(self, person: int) -> datetime | None:
+        """Return when a person was first here."""
+        row = await self._postgres.fetch_one("SELECT first_seen FROM people WHERE id = $1", person)
+        return row["first_seen"] if row else None
+
+    async def erase(self, person: int, receipt: str, at: datetime, conversations: int) -> Receipt:
+        """Erase all of a person, leave a receipt; the same receipt twice is one erasure."""
+        async with self._postgres.transaction() as connection:
+            await connection.execute("SELECT pg_advisory_xact_lock($1)", person)
+            told = await connection.execute("DELETE FROM messages WHERE person = $1", person)
+            await connection.execute("DELETE FROM feedback WHERE person = $1", person)
+            await connection.execute("DELETE FROM preferences WHERE owner = $1", person)
+            await connection.execute("DELETE FROM people WHERE id = $1", person)
+            await connection.execute(
+                """
+                INSERT INTO receipts (id, fingerprint, at, messages, conversations)
+                VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING
+                """,
+                receipt, self._fingerprint(person), at, int(told.split()[-1]), conversations,
+            )  # fmt: skip
+            row = await connection.fetchrow("SELECT * FROM receipts WHERE id = $1", receipt)
+        return Receipt(row["id"], row["at"], row["messages"], row["conversations"])
+
+    async def remove_due(self, now: datetime) -> int:
+        """Remove messages whose time is over, and feedback after a year; return how many."""
+        removed = await self._postgres.execute("DELETE FROM messages WHERE due <= $1", now)
+        year = now - timedelta(days=365)
+        return removed + await self._postgres.execute("DELETE FROM feedback WHERE at <= $1", year)
+
+    async def reseal(self) -> int:
+        """Seal again, with the newest key, some of what older keys sealed; return how many."""
+        newest = self._vault.newest_id
+        rows = await self._postgres.fetch(
+            "SELECT id, body FROM messages WHERE substring(body FOR 4) <> $1 LIMIT $2",
+            newest,
+            RESEALED_AT_ONCE,
+        )
+        again = [
+            (row["id"], self._vault.seal(self._vault.open(row["body"], BODY), BODY)) for row in rows
+        ]
+        await self._postgres.execute_many("UPDATE messages SET body = $2 WHERE id = $1", again)
+        return len(again)
+
+    def seal(self, text: str) -> bytes:
+        """Seal a body for the journal."""
+        return self._vault.seal_text(text, BODY)
+
+    def _fingerprint(self, person: int) -> bytes:
+        return self._vault.fingerprint(str(person), PERSON)

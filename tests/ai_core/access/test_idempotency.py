@@ -1,0 +1,191 @@
+import asyncio
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ai_core.access.idempotency import Idempotency, Outcome
+from ai_core.errors import IdempotencyMismatch, StillAnswering
+from ai_core.redis_keys import TAG
+from shared.errors import AppError, BadInput, Unavailable
+from shared.stores.redis_connection import RedisLink
+
+
+class Clerk:
+    """Answers with a number that grows, or fails as told."""
+
+    def __init__(self, link: RedisLink) -> None:
+        self._idempotency = Idempotency(link, lease_s=0.4, patience_s=0.6)
+        self.written = 0
+        self.fault: AppError | None = None
+        self.status = 200
+        self.may_finish = asyncio.Event()
+        self.may_finish.set()
+
+    async def ask(self, caller: str, key: str, request: str) -> Outcome:
+        return await self._idempotency.answer(caller, key, request.encode(), self._write)
+
+    async def _write(self) -> Outcome:
+        await self.may_finish.wait()
+        if self.fault:
+            raise self.fault
+        self.written += 1
+        return Outcome(self.status, b"%d" % self.written)
+
+
+@pytest.fixture
+def clerk(link: RedisLink) -> Clerk:
+    return Clerk(link)
+
+
+async def test_the_same_request_again_gets_the_same_answer_without_writing(clerk: Clerk) -> None:
+    first = await clerk.ask("caller", "k1", "question")
+    again = await clerk.ask("caller", "k1", "question")
+
+    assert first == Outcome(200, b"1")
+    assert again == Outcome(200, b"1", replayed=True)
+    assert clerk.written == 1
+
+
+async def test_another_request_under_the_same_key_is_refused(clerk: Clerk) -> None:
+    await clerk.ask("caller", "k1", "question")
+
+    with pytest.raises(IdempotencyMismatch):
+        await clerk.ask("caller", "k1", "another question")
+
+
+async def test_while_the_first_is_being_answered_the_second_is_told_so(clerk: Clerk) -> None:
+    clerk.may_finish.clear()
+    first = asyncio.create_task(clerk.ask("caller", "k1", "question"))
+    await asyncio.sleep(0.05)
+    with pytest.raises(StillAnswering):
+        await clerk.ask("caller", "k1", "question")
+
+    clerk.may_finish.set()
+    assert await first == Outcome(200, b"1")
+
+
+async def test_the_second_waits_a_while_for_the_first_one_s_answer(clerk: Clerk) -> None:
+    clerk.may_finish.clear()
+    first = asyncio.create_task(clerk.ask("caller", "k1", "question"))
+    await asyncio.sleep(0.05)
+    second = asyncio.create_task(clerk.ask("caller", "k1", "question"))
+    await asyncio.sleep(0.15)
+    clerk.may_finish.set()
+
+    assert await first == Outcome(200, b"1")
+    assert await second == Outcome(200, b"1", replayed=True)
+
+
+async def test_when_the_first_one_s_process_dies_the_second_is_answered(
+    clerk: Clerk, link: RedisLink
+) -> None:
+    clerk.may_finish.clear()
+    dying = asyncio.create_task(clerk.ask("caller", "k1", "question"))
+    await asyncio.sleep(0.05)
+    [place] = await link.call("KEYS", f"{TAG}:idempotency:*")
+    lease = await link.call("GET", place)
+    dying.cancel()
+    await asyncio.wait([dying])
+    await link.call("SET", place, lease, "PX", 400)  # what a kill -9 leaves behind
+    clerk.may_finish.set()
+
+    assert await clerk.ask("caller", "k1", "question") == Outcome(200, b"1")
+
+
+async def test_a_failure_that_may_pass_is_tried_again(clerk: Clerk) -> None:
+    clerk.fault = Unavailable()
+    with pytest.raises(Unavailable):
+        await clerk.ask("caller", "k1", "question")
+
+    clerk.fault = None
+    assert await clerk.ask("caller", "k1", "question") == Outcome(200, b"1")
+
+
+async def test_a_caller_who_hangs_up_may_come_back(clerk: Clerk) -> None:
+    clerk.may_finish.clear()
+    first = asyncio.create_task(clerk.ask("caller", "k1", "question"))
+    await asyncio.sleep(0.05)
+    first.cancel()
+    await asyncio.wait([first])
+
+    clerk.may_finish.set()
+    assert await clerk.ask("caller", "k1", "question") == Outcome(200, b"1")
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "é", "a\nb"])
+async def test_a_key_that_cannot_be_one_is_refused(clerk: Clerk, key: str) -> None:
+    with pytest.raises(BadInput):
+        await clerk.ask("caller", key, "question")
+
+
+async def test_redis_learns_neither_the_key_nor_the_question(clerk: Clerk, link: RedisLink) -> None:
+    await clerk.ask("caller", "secret-of-mine", "marker-in-question")
+
+    [name] = await link.call("KEYS", "*")
+    assert b"secret-of-mine" not in name
+    assert b"marker-in-question" not in await link.call("GET", name)
+    assert 0 < await link.call("TTL", name) <= 24 * 3600
+
+
+async def test_without_redis_each_request_is_answered_for_itself(
+    clerk: Clerk, link: RedisLink
+) -> None:
+    await link.close()
+
+    assert await clerk.ask("caller", "k1", "question") == Outcome(200, b"1")
+    assert await clerk.ask("caller", "k1", "question") == Outcome(200, b"2")
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["one", "two"]),
+        st.sampled_from(["k1", "k2", "k3"]),
+        st.sampled_from(["a", "b"]),
+        st.sampled_from([200, 400, 429, 503]),
+    ),
+    max_size=25,
+)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@given(STEPS)
+async def test_any_sequence_of_requests_is_answered_as_the_rules_say(
+    link: RedisLink, steps: list[tuple[str, str, str, int]]
+) -> None:
+    await link.call("FLUSHALL")
+    clerk = Clerk(link)
+    kept: dict[tuple[str, str], tuple[str, Outcome]] = {}
+    for caller, key, request, status in steps:
+        clerk.status = status
+        known = kept.get((caller, key))
+        if known and known[0] != request:
+            with pytest.raises(IdempotencyMismatch):
+                await clerk.ask(caller, key, request)
+            continue
+        outcome = await clerk.ask(caller, key, request)
+        if known:
+            assert outcome == Outcome(known[1].status, known[1].body, replayed=True)
+            continue
+        assert outcome == Outcome(status, b"%d" % clerk.written)
+        if status in {200, 400}:
+            kept[caller, key] = request, outcome
+
+
+async def test_over_http_a_repeated_answer_says_so_and_is_counted_as_a_request(
+    house: Any,
+) -> None:
+    headers = house.bearing() | {"Idempotency-Key": "k1"}
+    body = {"prompt": "Quelle est la durée du préavis en cas de démission ?"}
+    first = await house.client.post("/api/v1/generate", json=body, headers=headers)
+    again = await house.client.post("/api/v1/generate", json=body, headers=headers)
+
+    assert again.content == first.content
+    assert "idempotent-replayed" not in first.headers
+    assert again.headers["idempotent-replayed"] == "true"
+
+    other = await house.client.post(
+        "/api/v1/generate", json={"prompt": "Et les congés payés ?"}, headers=headers
+    )
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_mismatch")

@@ -1,0 +1,67 @@
+"""Refusals: the reason, the sentence and the human who can help."""
+
+import tomllib
+from importlib.resources import files
+
+import pytest
+
+from ai_core.answering.abstention import Abstentions, read_offices
+from ai_core.app import read_texts
+from ai_core.law.records import Found, Kind, Passage, Scope
+
+PASSAGE = Passage(Kind.ARTICLE, "id", "L1-1", "t", ("t",), "texte", "https://x", 1.0)
+
+
+@pytest.fixture(scope="module")
+def abstentions() -> Abstentions:
+    return Abstentions(read_texts(), read_offices())
+
+
+@pytest.mark.parametrize(
+    ("found", "reason", "words"),
+    [
+        (Found((PASSAGE,), Scope.OUTSIDE), "out_of_scope", "3039"),
+        (
+            Found((PASSAGE,), Scope.NEIGHBOUR, neighbour="civil_service"),
+            "neighbour_law",
+            "fonction",
+        ),
+        (Found((PASSAGE,), Scope.NEIGHBOUR, neighbour="nobody"), "neighbour_law", "0 806 000 126"),
+        (Found((), Scope.LABOUR_LAW, other_code=("L131-1",)), "neighbour_law", "L131-1"),
+        (Found((), Scope.LABOUR_LAW, missing=("L9999-1",)), "unknown_reference", "L9999-1"),
+        (Found((), Scope.UNCLEAR), "no_source", "0 806 000 126"),
+    ],
+)
+def test_each_refusal_has_its_reason_and_its_words(
+    abstentions: Abstentions, found: Found, reason: str, words: str
+) -> None:
+    refusal = abstentions.judge(found, "fr")
+
+    assert refusal is not None
+    assert refusal.abstained.reason == reason
+    assert words in refusal.sentence
+    assert refusal.abstained.contact.url in refusal.sentence
+
+
+def test_what_was_found_by_its_number_is_answered_whatever_the_rest(
+    abstentions: Abstentions,
+) -> None:
+    found = Found((PASSAGE,), Scope.OUTSIDE, exact=("L1-1",), missing=("L9999-1",))
+
+    assert abstentions.judge(found, "fr") is None
+
+
+def test_an_english_question_that_finds_nothing_is_asked_for_in_french(
+    abstentions: Abstentions,
+) -> None:
+    refusal = abstentions.judge(Found((), Scope.OUTSIDE), "en")
+
+    assert refusal is not None
+    assert refusal.abstained.reason == "no_source"
+    assert "ask in French" in refusal.sentence
+
+
+def test_every_neighbouring_law_has_an_office() -> None:
+    listed = (files("ai_core.law") / "data" / "neighbours.toml").read_text("utf-8")
+
+    assert tomllib.loads(listed).keys() <= read_offices().keys()

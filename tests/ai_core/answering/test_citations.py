@@ -1,0 +1,139 @@
+"""What an answer may claim: checked on whole texts and on texts cut anywhere."""
+
+from datetime import date
+
+import pytest
+
+from ai_core.answering.citations import CitationFilter
+from ai_core.law.records import Kind, Passage
+
+DAY = date(2026, 11, 20)
+TEXT = (
+    "Le salarié qui démissionne respecte un préavis fixé par l'article L. 1234-1.\n"
+    "À défaut, on suit les usages de la profession."
+)
+
+
+def passage(number: str = "L1237-1", text: str = TEXT, until: date | None = None) -> Passage:
+    return Passage(
+        kind=Kind.ARTICLE,
+        id=f"LEGIARTI-{number}",
+        number=number,
+        title="Section 1 : Démission",
+        section_path=("Titre III : Rupture", "Section 1 : Démission"),
+        text=text,
+        url=f"https://www.legifrance.gouv.fr/codes/article_lc/LEGIARTI-{number}",
+        score=1.0,
+        in_force_since=date(2008, 5, 1),
+        in_force_until=until,
+    )
+
+
+def checked(answer: str, *passages: Passage, size: int = 10_000) -> tuple[str, list[str]]:
+    """Return what is shown of an answer fed `size` characters at a time, and its sources."""
+    check = CitationFilter(passages or (passage(),), DAY, "(non vérifié)")
+    pieces = [answer[at : at + size] for at in range(0, len(answer), size)]
+    shown = "".join([*map(check.feed, pieces), check.finish()])
+    return shown, [citation.number for citation in check.citations()]
+
+
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+@pytest.mark.parametrize(
+    ("answer", "shown", "sources"),
+    [
+        ("Voir L1237-1.", "Voir L1237-1.", ["L1237-1"]),
+        ("Voir l'article L. 1237-1 du code.", "Voir l'article L. 1237-1 du code.", ["L1237-1"]),
+        ("Selon [1], oui.", "Selon [1], oui.", ["L1237-1"]),
+        ("Selon [4], oui.", "Selon , oui.", []),
+        ("Voir L9999-9 et L1237-1.", "Voir (non vérifié) et L1237-1.", ["L1237-1"]),
+        ("Voir L1234-1.", "Voir (non vérifié).", []),
+        (
+            "Voir l'article L131-1 du code de la sécurité sociale.",
+            "Voir l'article (non vérifié) du code de la sécurité sociale.",
+            [],
+        ),
+        ("Comptez 2 à 3 mois, soit 1 234 €.", "Comptez 2 à 3 mois, soit 1 234 €.", []),
+        (
+            "Lisez https://exemple.fr/loi et la suite.",
+            "Lisez  et la suite.",
+            [],
+        ),
+        (
+            f"Lisez {passage().url} ici.",
+            f"Lisez {passage().url} ici.",
+            [],
+        ),
+        ("Une « prime de départ » existe.", "Une « prime de départ » existe.", []),
+        (
+            "Il « suit les usages de la profession » [1].",
+            "Il « suit les usages de la profession » [1].",
+            ["L1237-1"],
+        ),
+        (
+            "Il « doit partir dans la minute sans rien dire » selon la loi.",
+            "Il doit partir dans la minute sans rien dire selon la loi.",
+            [],
+        ),
+    ],
+)
+def test_only_what_holds_is_shown(answer: str, shown: str, sources: list[str], size: int) -> None:
+    assert checked(answer, size=size) == (shown, sources)
+
+
+@pytest.mark.parametrize("size", [1, 9, 10_000])
+def test_a_quoted_line_that_is_word_for_word_keeps_the_numbers_it_holds(size: int) -> None:
+    line = "> Le salarié qui démissionne respecte un préavis fixé par l'article L. 1234-1.\n"
+
+    assert checked(f"Article L1237-1 :\n{line}", size=size) == (
+        f"Article L1237-1 :\n{line}",
+        ["L1237-1"],
+    )
+
+
+@pytest.mark.parametrize("size", [1, 9, 10_000])
+def test_a_quoted_line_that_was_changed_is_no_longer_a_quotation(size: int) -> None:
+    shown, sources = checked(
+        "> Le salarié respecte un préavis de l'article L. 1234-1.\n", size=size
+    )
+
+    assert shown == "Le salarié respecte un préavis de l'article (non vérifié).\n"
+    assert sources == []
+
+
+def test_the_quote_of_a_citation_is_word_for_word_in_the_article() -> None:
+    check = CitationFilter((passage(),), DAY, "(non vérifié)")
+    check.feed("> À défaut, on   suit les usages\n> […]\n")
+    check.finish()
+
+    assert [citation.quote for citation in check.citations()] == ["À défaut, on suit les usages"]
+
+
+def test_an_article_no_longer_in_force_is_never_a_source() -> None:
+    ended = passage(until=date(2026, 1, 1))
+
+    assert checked("Voir L1237-1 [1].", ended) == ("Voir (non vérifié) .", [])
+
+
+def test_markers_are_numbered_in_the_order_the_reader_meets_them() -> None:
+    shown, sources = checked("Voir [2] puis [1] et [2].", passage("L1-1"), passage("L2-2"))
+
+    assert shown == "Voir [1] puis [2] et [1]."
+    assert sources == ["L2-2", "L1-1"]
+
+
+def test_nothing_unverified_is_shown_while_it_may_still_become_a_reference() -> None:
+    check = CitationFilter((passage(),), DAY, "(non vérifié)")
+
+    shown = [check.feed(piece) for piece in ("Voir l'article ", "L. 99", "99-1 ", "du code")]
+
+    assert not any(character.isdigit() for character in "".join(shown))
+    assert check.finish().count("(non vérifié)") == 1
+
+
+def test_an_annex_is_known_by_the_article_its_name_holds() -> None:
+    annex = passage("Annexe I à l'article R4312-1", "Règles techniques de conception des machines.")
+
+    shown, sources = checked("Annexe I à l'article R4312-1 [1]", annex)
+
+    assert shown == "Annexe I à l'article R4312-1 [1]"
+    assert sources == ["Annexe I à l'article R4312-1"]

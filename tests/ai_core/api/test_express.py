@@ -1,0 +1,91 @@
+"""What is served without FastAPI behaves as what FastAPI serves."""
+
+from typing import Annotated, Any
+
+import pytest
+from fastapi import Depends, Request, Response
+
+from ai_core.api.fast_routes import Lane
+
+ADDRESSES = ["/api/v1/generate", "/api/v1/chat"]
+
+
+async def post(house: Any, address: str, content: bytes, **headers: str) -> Any:
+    named = {name.replace("_", "-").title(): value for name, value in headers.items()}
+    return await house.client.post(
+        address,
+        content=content,
+        headers={"Content-Type": "application/json", "X-Api-Key": house.keys["inference"]} | named,
+    )
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+async def test_the_document_still_describes_its_body_and_its_reply(
+    house: Any, address: str
+) -> None:
+    document = (await house.client.get("/openapi.json")).json()
+    operation = document["paths"][address]["post"]
+
+    assert "$ref" in operation["requestBody"]["content"]["application/json"]["schema"]
+    assert "$ref" in operation["responses"]["200"]["content"]["application/json"]["schema"]
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+@pytest.mark.parametrize(
+    ("body", "headers", "status", "code"),
+    [
+        (b"", {}, 422, "invalid_request"),
+        (b"{", {}, 400, "malformed_body"),
+        (b'{"prompt": "\xff"}', {}, 400, "malformed_body"),
+        (b'{"prompt": "\\u0000"}', {}, 422, "invalid_request"),
+        (b"[]", {}, 422, "invalid_request"),
+        (b"{}", {"content_type": "text/plain"}, 422, "invalid_request"),
+        (b'{"surprise": 1}', {}, 422, "invalid_request"),
+        (b"x" * 1_100_000, {}, 413, "too_large"),
+        (b"{}", {"x_api_key": "cdt_live_nobody"}, 401, "not_authenticated"),
+        (b"{", {"x_api_key": "cdt_live_nobody"}, 401, "not_authenticated"),
+    ],
+)
+async def test_what_is_wrong_is_named_the_key_first(
+    house: Any, address: str, body: bytes, headers: dict[str, str], status: int, code: str
+) -> None:
+    response = await post(house, address, body, **headers)
+
+    assert (response.status_code, response.json()["code"]) == (status, code)
+    assert response.headers["content-type"] == "application/problem+json"
+
+
+async def test_a_wrong_field_is_named_and_its_value_is_not(house: Any) -> None:
+    body = b'{"prompt": "x", "temperature": 4711.5, "surprise": "marker"}'
+    response = await post(house, "/api/v1/generate", body)
+
+    assert {fault["field"] for fault in response.json()["errors"]} == {"temperature", "surprise"}
+    assert "4711" not in response.text
+    assert "marker" not in response.text
+
+
+async def test_other_methods_are_refused_as_everywhere(house: Any) -> None:
+    response = await house.client.get("/api/v1/generate", headers=house.bearing())
+
+    assert (response.status_code, response.json()["code"]) == (405, "method_not_allowed")
+
+
+async def test_the_measures_name_the_route(house: Any) -> None:
+    await post(house, "/api/v1/generate", b'{"prompt": "Quel est le pr\xc3\xa9avis ?"}')
+    told = await house.client.get("/api/v1/metrics", headers=house.bearing("admin"))
+
+    line = 'http_requests_total{method="POST",route="/api/v1/generate",status="200"} 1.0'
+    assert line in told.text
+
+
+def test_an_endpoint_it_cannot_serve_is_refused_when_the_app_is_built() -> None:
+    async def number(request: Request) -> int:
+        return 1
+
+    async def endpoint(
+        request: Request, known: Annotated[int, Depends(number)], page: int
+    ) -> Response:
+        return Response()
+
+    with pytest.raises(TypeError, match="page"):
+        Lane("/somewhere", endpoint)

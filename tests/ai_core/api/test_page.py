@@ -1,0 +1,85 @@
+"""GET / and its files, as a browser receives them."""
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx2
+import pytest
+from fastapi import FastAPI
+
+from ai_core.api.page import page_router
+from ai_core.settings import PageSettings
+from shared.settings import WrongSettings
+
+KEY = "publishable-key-of-the-page"
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> FastAPI:
+    key_file = tmp_path / "page.key"
+    key_file.write_text(f"{KEY}\n", encoding="utf-8")
+    app = FastAPI()
+    app.include_router(page_router(PageSettings(key_file=key_file)))
+    return app
+
+
+@pytest.fixture
+async def files(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
+    transport = httpx2.ASGITransport(app)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://page") as client:
+        yield client
+
+
+async def test_each_file_comes_with_its_type_and_a_closed_policy(files: httpx2.AsyncClient) -> None:
+    types = {
+        "/": "text/html; charset=utf-8",
+        "/web/page.css": "text/css; charset=utf-8",
+        "/web/page.js": "text/javascript; charset=utf-8",
+        "/web/icon.svg": "image/svg+xml",
+        "/page.json": "application/json",
+    }
+    for address, media_type in types.items():
+        reply = await files.get(address)
+        policy = reply.headers["content-security-policy"]
+        assert (reply.status_code, reply.headers["content-type"]) == (200, media_type)
+        assert "default-src 'none'" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert "unsafe" not in policy
+        assert reply.headers["x-content-type-options"] == "nosniff"
+        assert reply.headers["referrer-policy"] == "no-referrer"
+        assert "set-cookie" not in reply.headers
+
+
+async def test_a_file_the_browser_holds_is_not_sent_again(files: httpx2.AsyncClient) -> None:
+    first = await files.get("/web/page.css")
+    etag = first.headers["etag"]
+    again = await files.get("/web/page.css", headers={"If-None-Match": f'"other", W/{etag}'})
+    assert (again.status_code, again.content) == (304, b"")
+    assert again.headers["etag"] == etag
+    changed = await files.get("/web/page.css", headers={"If-None-Match": '"other"'})
+    assert changed.status_code == 200
+
+
+async def test_the_page_has_no_script_or_style_of_its_own(files: httpx2.AsyncClient) -> None:
+    page = (await files.get("/")).text
+    assert not re.search(r"<style|<script(?![^>]*src=)|\sstyle=|\son\w+=", page)
+
+
+async def test_no_other_file_is_served(files: httpx2.AsyncClient) -> None:
+    for address in ("/web/page.py", "/web/..%2Fsettings.py", "/web/%2e%2e/settings.py", "/web/"):
+        assert (await files.get(address)).status_code == 404
+
+
+async def test_the_key_is_handed_over_and_never_kept_by_a_cache(files: httpx2.AsyncClient) -> None:
+    reply = await files.get("/page.json")
+    assert reply.json() == {"key": KEY}
+    assert reply.headers["cache-control"] == "no-store"
+
+
+def test_a_key_file_that_holds_anything_else_refuses_to_start(tmp_path: Path) -> None:
+    for words in ("", "two words"):
+        file = tmp_path / "page.key"
+        file.write_text(words, encoding="utf-8")
+        with pytest.raises(WrongSettings, match="KEY_FILE"):
+            page_router(PageSettings(key_file=file))

@@ -1,0 +1,130 @@
+"""Smaller precisions of a model: made by the real libraries, judged, chosen and rolled back."""
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ai_core.engines.writer import WriterOptions
+from ai_core.errors import ModelUnusable, NoDisk, NoMemory
+from ai_core.models.admin.selection import Bar, best_that_fits, bytes_in, smaller, use_precision
+from ai_core.models.files import read_facts
+from ai_core.models.opening import Quantizer
+from ai_core.models.registry import CATALOGUE, ModelCard, Registry
+from ai_core.models.variants import Precisions
+from tests.ai_core.tiny_models import write_gguf
+
+LOW = Bar(0.5, 2.0)
+
+
+def card_of(path: Path, context_tokens: int = 128) -> ModelCard:
+    facts = read_facts(path, "gguf")
+    return ModelCard(
+        id="tiny",
+        format="gguf",
+        weights="?",
+        path=str(path),
+        size_bytes=facts.size_bytes,
+        precision=facts.precision,
+        facts=facts,
+        options=WriterOptions(context_tokens=context_tokens, slots=2),
+    )
+
+
+@pytest.fixture(scope="module")
+def sure(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_gguf(tmp_path_factory.mktemp("gguf") / "sure.gguf")
+
+
+@pytest.fixture(scope="module")
+def unsure(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_gguf(tmp_path_factory.mktemp("gguf") / "unsure.gguf", sure=False)
+
+
+def test_a_precision_is_made_judged_and_put_in_use(sure: Path, tmp_path: Path) -> None:
+    own, said = tmp_path / "tiny", list[str]()
+    made = use_precision(card_of(sure), "original", "q8_0", own, Bar(), said.append)
+    assert made.agreement > 0.99
+    assert 0.9 < made.perplexity_ratio < 1.1
+    assert Precisions.read(own).in_use("original") == made
+    assert read_facts(tmp_path / made.path, "gguf").precision == "q8_0"
+    assert made.size_bytes < sure.stat().st_size / 3
+    assert said == ["making q8_0", "comparing it with the original"]
+
+
+def test_a_precision_that_lost_too_much_is_refused_and_the_one_before_stays(
+    unsure: Path, tmp_path: Path
+) -> None:
+    own = tmp_path / "tiny"
+    kept = use_precision(card_of(unsure), "original", "q8_0", own, LOW, print)
+    with pytest.raises(ModelUnusable, match="not good enough"):
+        use_precision(card_of(unsure), "original", "q4_k_m", own, Bar(agreement=0.99), print)
+    assert Precisions.read(own).in_use("original") == kept
+    assert [file.name for file in own.glob("*.gguf")] == ["tiny-q8_0.gguf"]
+
+
+def test_a_precision_can_be_rolled_back(sure: Path, tmp_path: Path) -> None:
+    own = tmp_path / "tiny"
+    first = use_precision(card_of(sure), "original", "q8_0", own, LOW, print)
+    second = use_precision(card_of(sure), "original", "q4_k_m", own, LOW, print)
+    assert Precisions.read(own).in_use("original") == second
+    Precisions.read(own).rolled_back().write(own)
+    assert Precisions.read(own).in_use("original") == first
+    Precisions.read(own).choosing(None).write(own)
+    assert Precisions.read(own).in_use("original") is None
+
+
+def test_a_precision_made_of_other_weights_is_not_used(sure: Path, tmp_path: Path) -> None:
+    own = tmp_path / "tiny"
+    use_precision(card_of(sure), "original", "q8_0", own, LOW, print)
+    assert Precisions.read(own).in_use("other weights") is None
+
+
+def test_a_damaged_original_is_said_and_leaves_nothing_behind(sure: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.gguf"
+    whole = sure.read_bytes()
+    broken.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ModelUnusable, match=r"broken\.gguf as q8_0"):
+        use_precision(
+            replace(card_of(sure), path=str(broken)), "o", "q8_0", tmp_path / "t", LOW, print
+        )
+    assert not list((tmp_path / "t").iterdir())
+
+
+def test_a_full_disk_is_said_before_anything_is_made(
+    sure: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = type("Usage", (), {"free": 1_000})
+    monkeypatch.setattr("shutil.disk_usage", lambda _place: full)
+    with pytest.raises(NoDisk, match="1,000 are free"):
+        use_precision(card_of(sure), "original", "q8_0", tmp_path / "tiny", LOW, print)
+    assert not (tmp_path / "tiny").exists()
+
+
+def test_the_best_precision_that_fits_is_chosen(sure: Path) -> None:
+    card = card_of(sure)
+    assert smaller(card) == ["q8_0", "q6_k", "q5_k_m", "q4_k_m"]
+    assert best_that_fits(card, bytes_in(card, "q8_0")) == "q8_0"
+    assert best_that_fits(card, bytes_in(card, "q8_0") - 1) == "q6_k"
+    with pytest.raises(NoMemory, match="choose a smaller model"):
+        best_that_fits(card, 1_000)
+    assert smaller(replace(card, precision="q5_k_m")) == ["q4_k_m"]
+
+
+async def test_a_model_too_large_for_the_budget_is_made_smaller_by_itself(
+    sure: Path, tmp_path: Path
+) -> None:
+    entry = f'[[model]]\nname = "tiny"\nformat = "gguf"\nquantization = "auto"\nsource = "{sure}"\n'
+    await asyncio.to_thread((tmp_path / CATALOGUE).write_text, entry)
+    registry = await asyncio.to_thread(Registry.read, tmp_path, (), "tiny")
+    before = registry.card("tiny")
+    await Quantizer(tmp_path)(before, bytes_in(before, "q8_0"))
+    assert await asyncio.to_thread(registry.refresh)
+    after = registry.card("tiny")
+    assert (before.precision, after.precision) == ("f32", "q8_0")
+    assert after.weights != before.weights
+    assert after.agreement
+    assert after.size_bytes < before.size_bytes
+    with pytest.raises(NoMemory, match="does not fit in 1,000 bytes"):
+        await Quantizer(tmp_path)(before, 1_000)

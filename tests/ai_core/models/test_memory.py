@@ -1,0 +1,110 @@
+"""How much memory there is, and how much a model needs."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from ai_core.engines.writer import WriterOptions
+from ai_core.models.files import ModelFacts
+from ai_core.models.memory import Ledger, Measures, budget_bytes, estimate_bytes, free_bytes
+from ai_core.models.registry import ModelCard
+
+GIB = 1024**3
+MISTRAL = ModelFacts(
+    "gguf", 4_370_000_000, "q4_k_m", "llama", 32_768, 32_000, 4_096, 2 * 2 * 32 * 8 * 128
+)
+CARD = ModelCard(
+    id="mistral",
+    format="gguf",
+    weights="w",
+    size_bytes=MISTRAL.size_bytes,
+    facts=MISTRAL,
+    options=WriterOptions(context_tokens=8_192, slots=2),
+)
+
+
+def meminfo(folder: Path, available_kib: int) -> Path:
+    file = folder / "meminfo"
+    file.write_text(f"MemTotal:  99999999 kB\nMemAvailable:  {available_kib} kB\n")
+    return file
+
+
+def cgroup(folder: Path, limit: str, used: int, files: int) -> Path:
+    (folder / "memory.max").write_text(f"{limit}\n")
+    (folder / "memory.current").write_text(f"{used}\n")
+    (folder / "memory.stat").write_text(f"anon 5\ninactive_file {files}\n")
+    return folder
+
+
+def test_a_container_has_what_its_limit_leaves(tmp_path: Path) -> None:
+    machine = meminfo(tmp_path, 8 * 1024**2)
+    group = cgroup(tmp_path, str(4 * GIB), 3 * GIB, GIB)
+    assert free_bytes(group, machine) == 2 * GIB
+
+
+def test_without_a_limit_the_machine_counts(tmp_path: Path) -> None:
+    machine = meminfo(tmp_path, 8 * 1024**2)
+    assert free_bytes(cgroup(tmp_path, "max", 3 * GIB, GIB), machine) == 8 * GIB
+    assert free_bytes(tmp_path / "none", machine) == 8 * GIB
+
+
+def test_a_container_never_has_more_than_its_machine(tmp_path: Path) -> None:
+    machine = meminfo(tmp_path, 1024**2)
+    assert free_bytes(cgroup(tmp_path, str(64 * GIB), 0, 0), machine) == GIB
+
+
+def test_the_budget_is_what_was_set_or_a_share_of_what_is_free() -> None:
+    assert budget_bytes(123) == 123
+    assert 0 < budget_bytes(0) < free_bytes() * 0.9
+
+
+def test_a_model_needs_its_weights_and_the_context_of_every_slot() -> None:
+    weights = MISTRAL.size_bytes
+    assert weights + 2 * GIB < estimate_bytes(CARD) < weights + 3 * GIB
+    wider = replace(CARD, options=WriterOptions(context_tokens=8_192, slots=4))
+    assert estimate_bytes(wider) - estimate_bytes(CARD) == 2 * GIB
+
+
+def test_a_model_opened_in_a_smaller_precision_needs_less() -> None:
+    facts = replace(MISTRAL, format="safetensors", precision="fp32")
+    card = replace(CARD, format="safetensors", facts=facts)
+    small = replace(card, options=replace(card.options, precision="int8"))
+    assert estimate_bytes(card) - estimate_bytes(small) == MISTRAL.size_bytes - int(
+        MISTRAL.size_bytes / 4
+    )
+
+
+def test_what_was_measured_counts_more_than_what_the_files_say(tmp_path: Path) -> None:
+    measures = Measures.read(tmp_path / "measured.json")
+    assert measures.need_bytes(CARD) == estimate_bytes(CARD)
+    measures.note(CARD, memory_bytes=5 * GIB, tokens_per_s=7.5)
+    measures.note(CARD, memory_bytes=4 * GIB)
+    measures.write()
+    again = Measures.read(tmp_path / "measured.json")
+    assert again.need_bytes(CARD) == 5 * GIB
+    assert again.of(CARD).tokens_per_s == 7.5
+    assert again.of(replace(CARD, weights="other")).memory_bytes == 0
+
+
+def test_two_programs_may_measure_and_neither_forgets_the_other(tmp_path: Path) -> None:
+    service, bench = (Measures.read(tmp_path / "measured.json") for _ in range(2))
+    other = replace(CARD, id="other")
+    bench.note(other, tokens_per_s=3.0)
+    bench.write()
+    service.note(CARD, tokens_per_s=7.0)
+    service.write()
+    seen = Measures.read(tmp_path / "measured.json")
+    assert (seen.of(CARD).tokens_per_s, seen.of(other).tokens_per_s) == (7.0, 3.0)
+
+
+def test_damaged_measures_are_forgotten(tmp_path: Path) -> None:
+    (tmp_path / "measured.json").write_text('{"mistral w 1x1": 3}')
+    assert Measures.read(tmp_path / "measured.json").of(CARD).memory_bytes == 0
+
+
+def test_memory_given_back_twice_counts_once() -> None:
+    ledger = Ledger(100)
+    first, _second = ledger.reserve(60), ledger.reserve(30)
+    assert ledger.free_bytes == 10
+    ledger.release(first)
+    ledger.release(first)
+    assert ledger.free_bytes == 70
