@@ -15,7 +15,7 @@ import orjson
 import structlog
 from redis.exceptions import RedisError
 
-from ai_core.engines.base import Turn
+from ai_core.engines.base import ChatMessage
 from ai_core.errors import UnknownConversation
 from ai_core.redis_keys import TAG
 from shared.stores.redis_connection import RedisLink, Script
@@ -42,7 +42,7 @@ class Conversations:
         self._silence_s = silence_s
         self._turns_kept = turns_kept
 
-    async def recall(self, conversation_id: str, owner: str) -> tuple[Turn, ...]:
+    async def recall(self, conversation_id: str, owner: str) -> tuple[ChatMessage, ...]:
         """Return the turns so far, oldest first; none while Redis is lost.
 
         Raises UnknownConversation when `owner` has no such conversation, or it has ended.
@@ -54,9 +54,9 @@ class Conversations:
             return ()
         if not turns:
             raise UnknownConversation
-        return tuple(Turn(*orjson.loads(turn)) for turn in turns)
+        return tuple(ChatMessage(*orjson.loads(turn)) for turn in turns)
 
-    async def add(self, conversation_id: str, owner: str, turns: Sequence[Turn]) -> None:
+    async def add(self, conversation_id: str, owner: str, turns: Sequence[ChatMessage]) -> None:
         """Keep new turns, unless Redis is lost."""
         words = [orjson.dumps((turn.role, turn.content[:TURN_CHARS])) for turn in turns]
         try:

@@ -4,8 +4,8 @@ from collections.abc import AsyncGenerator
 from contextlib import AbstractContextManager, aclosing, nullcontext
 
 from ai_core.answering.prompts import Prompts
-from ai_core.answering.request import Inquiry, require_abilities
-from ai_core.engines.base import Piece, Prompt
+from ai_core.answering.request import Inquiry, require_capabilities
+from ai_core.engines.base import Prompt, TextChunk
 from ai_core.law.records import Found
 from ai_core.metrics import AnswerMetrics
 from ai_core.models.pool import ModelPool
@@ -40,7 +40,7 @@ class Dictation:
 
     async def pieces(
         self, inquiry: Inquiry, found: Found, job: Job | None
-    ) -> AsyncGenerator[Prompt | Waiting | Piece]:
+    ) -> AsyncGenerator[Prompt | Waiting | TextChunk]:
         """Yield the prompt, how long it still waits from time to time, then the pieces.
 
         Raises what `ModelPool.lease`, `Prompts.assemble`, `Job.ready`, `Job.begins` and
@@ -48,7 +48,9 @@ class Dictation:
         """
         card, question = inquiry.card, inquiry.question
         async with self._pool.lease(card) as engine:
-            require_abilities(card.id, engine.abilities, question.sampling, quotes=card.quotes)
+            require_capabilities(
+                card.id, engine.capabilities, question.sampling, quotes=card.quotes
+            )
             prompt, size = await self._prompts.assemble(question, found, engine)
             yield prompt
             if job:

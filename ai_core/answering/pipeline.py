@@ -20,7 +20,7 @@ from ai_core.answering.output_checks import Check, JsonCheck, NoCheck
 from ai_core.answering.prompts import subject_of
 from ai_core.answering.request import Inquiry
 from ai_core.answering.wording import Closing, Wording
-from ai_core.engines.base import Piece, Prompt, TokenLogprob, Turn
+from ai_core.engines.base import ChatMessage, Prompt, TextChunk, TokenLogprob
 from ai_core.errors import EngineFailed
 from ai_core.law.records import Found, Scope
 from ai_core.law.source import LawSource
@@ -62,7 +62,7 @@ class Draft:
     end: str = "answered"
     finish_reason: Literal["stop", "length"] = "stop"
 
-    def take(self, piece: Piece) -> None:
+    def take(self, piece: TextChunk) -> None:
         """Count what a piece took."""
         self.prompt_tokens += piece.prompt_tokens
         self.reused_tokens += piece.reused_tokens
@@ -263,7 +263,7 @@ class Answerer:
                         check = self._check(inquiry, piece)
                     case Waiting():
                         yield piece
-                    case Piece():
+                    case TextChunk():
                         draft.take(piece)
                         yield check.feed(piece.text)
         yield check.finish()
@@ -329,7 +329,7 @@ class Answerer:
     async def _remember(self, inquiry: Inquiry, response: str) -> None:
         conversation = inquiry.conversation
         if conversation:
-            turns = (Turn("user", inquiry.question.text), Turn("assistant", response))
+            turns = (ChatMessage("user", inquiry.question.text), ChatMessage("assistant", response))
             await self._conversations.add(conversation.id, conversation.owner, turns)
 
 

@@ -13,7 +13,7 @@ from string import Template
 from typing import get_args
 
 from ai_core.answering.question import Question
-from ai_core.engines.base import Engine, Prompt, Turn
+from ai_core.engines.base import ChatMessage, Engine, Prompt
 from ai_core.errors import ContextOverflow
 from ai_core.law.records import Found, Passage
 from ai_core.law.titles import title_of
@@ -114,31 +114,34 @@ class Prompts:
 
     @staticmethod
     def _prompt(
-        turns: tuple[Turn, ...], question: Question, passages: tuple[Passage, ...], found: Found
+        turns: tuple[ChatMessage, ...],
+        question: Question,
+        passages: tuple[Passage, ...],
+        found: Found,
     ) -> Prompt:
         return Prompt(turns, subject_of(question), passages, question.language, named=found.exact)
 
     def _turns(
-        self, question: Question, earlier: Sequence[Turn], passages: Sequence[Passage]
-    ) -> tuple[Turn, ...]:
+        self, question: Question, earlier: Sequence[ChatMessage], passages: Sequence[Passage]
+    ) -> tuple[ChatMessage, ...]:
         if question.plain:
-            return (*earlier, Turn("user", question.text))
+            return (*earlier, ChatMessage("user", question.text))
         if not question.grounded:
             rules = self._rules("unaided", question.language)
-            return (rules, *earlier, Turn("user", question.text))
+            return (rules, *earlier, ChatMessage("user", question.text))
         before, _, after = self._files["question", question.language]
         written = "\n".join(_written(n, p) for n, p in enumerate(passages, start=1))
         owned = before.substitute(passages=written)
         asked = f"{owned}{_enclosed(question.text)}\n{after.template}"
         rules = self._rules("rules", question.language)
-        return (rules, *earlier, Turn("user", asked, owned_chars=len(owned)))
+        return (rules, *earlier, ChatMessage("user", asked, owned_chars=len(owned)))
 
-    def _rules(self, task: str, language: Language) -> Turn:
+    def _rules(self, task: str, language: Language) -> ChatMessage:
         text = self._files[task, language][0].template
-        return Turn("system", text, owned_chars=len(text))
+        return ChatMessage("system", text, owned_chars=len(text))
 
 
-def _belongs(turn: Turn, question: Question) -> bool:
+def _belongs(turn: ChatMessage, question: Question) -> bool:
     """Tell whether a turn is for the model: nobody but us gives rules beside the law."""
     return turn.role != "system" or not question.grounded
 
@@ -155,7 +158,9 @@ def _best(
     return tuple(kept), taken
 
 
-def _latest(turns: Sequence[Turn], costs: Sequence[int], room: int) -> tuple[tuple[Turn, ...], int]:
+def _latest(
+    turns: Sequence[ChatMessage], costs: Sequence[int], room: int
+) -> tuple[tuple[ChatMessage, ...], int]:
     """Return the latest turns that fit, oldest first, and what they take."""
     first, taken = len(turns), 0
     while first and taken + costs[first - 1] <= room:

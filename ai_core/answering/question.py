@@ -11,7 +11,7 @@ from datetime import date
 
 import orjson
 
-from ai_core.engines.base import Sampling, Turn
+from ai_core.engines.base import ChatMessage, Sampling
 from shared.ai.contract import ChatRequest, GenerateRequest
 from shared.ai.contract import Sampling as AskedSampling
 from shared.languages import Language, language_of
@@ -34,7 +34,7 @@ class Question:
     text: str
     language: Language
     sampling: Sampling
-    earlier: tuple[Turn, ...] = ()
+    earlier: tuple[ChatMessage, ...] = ()
     model: str | None = None
     grounded: bool = True
     agreement: str | None = None
@@ -43,7 +43,7 @@ class Question:
     raw: bool = False
     fallback: str | None = None
 
-    def after(self, earlier: tuple[Turn, ...]) -> "Question":
+    def after(self, earlier: tuple[ChatMessage, ...]) -> "Question":
         """Return the question as the next turn after `earlier`."""
         return replace(self, earlier=earlier)
 
@@ -68,7 +68,7 @@ def read_generate(request: GenerateRequest, language: Language) -> Question:
 
 def read_chat(request: ChatRequest, language: Language) -> Question:
     """Read a request for the next turn: the last message is the question."""
-    turns = tuple(Turn(said.role, safe(said.content)) for said in request.messages)
+    turns = tuple(ChatMessage(said.role, safe(said.content)) for said in request.messages)
     text = turns[-1].content
     return Question(
         text,

@@ -9,7 +9,7 @@ from ai_core.answering.cache import Asked, cache_key
 from ai_core.answering.conversations import Conversations, new_id
 from ai_core.answering.prompts import Prompts
 from ai_core.answering.question import Question, read_chat, read_generate
-from ai_core.engines.base import Abilities, Sampling, Turn
+from ai_core.engines.base import Capabilities, ChatMessage, Sampling
 from ai_core.errors import KnowledgeRequired, QueueFull, Unsupported
 from ai_core.law.records import CorpusStatus
 from ai_core.law.source import LawSource
@@ -152,8 +152,8 @@ class Inquiries:
         card = self._pool.card(question.model)
         if card.quotes and not question.grounded:
             raise KnowledgeRequired(model=card.id)
-        if card.abilities:
-            require_abilities(card.id, card.abilities, question.sampling, quotes=card.quotes)
+        if card.capabilities:
+            require_capabilities(card.id, card.capabilities, question.sampling, quotes=card.quotes)
         day = question.as_of or self._clock.today()
         now_s = self._clock.elapsed_s()
         return Inquiry(
@@ -220,17 +220,17 @@ class Inquiries:
         return self._law[1]
 
 
-def _said(turn: Turn) -> str:
+def _said(turn: ChatMessage) -> str:
     return f"{turn.role}: {turn.content}"
 
 
-def require_abilities(
-    model: str, abilities: Abilities, sampling: Sampling, *, quotes: bool = False
+def require_capabilities(
+    model: str, capabilities: Capabilities, sampling: Sampling, *, quotes: bool = False
 ) -> None:
     """Raise Unsupported for the first thing asked of a model that it cannot do."""
     able = {
-        "json_schema": abilities.json_schema or sampling.json_schema is None,
-        "logprobs": abilities.logprobs or sampling.top_logprobs is None,
+        "json_schema": capabilities.json_schema or sampling.json_schema is None,
+        "logprobs": capabilities.logprobs or sampling.top_logprobs is None,
         "stop": not (quotes and sampling.stop),
     }
     for feature, can in able.items():

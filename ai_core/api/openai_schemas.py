@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, JsonValue, StringConstraints, field_validator
 
 from ai_core.answering.question import DEFAULT_NEW_TOKENS, Question, safe, schema_text, seed_of
-from ai_core.engines.base import Sampling, Turn
+from ai_core.engines.base import ChatMessage, Sampling
 from ai_core.errors import Unsupported
 from shared.ai.contract import (
     MAX_MESSAGES,
@@ -272,7 +272,7 @@ class EmbeddingRequest(OpenAiBody):
         return texts
 
 
-def _turn(message: ChatTurn, model: str) -> Turn:
+def _turn(message: ChatTurn, model: str) -> ChatMessage:
     if message.role in {"tool", "function"} or message.tool_calls or message.function_call:
         raise Unsupported("tools are not served", model=model, feature="tools")
     parts = message.content if isinstance(message.content, list) else []
@@ -280,7 +280,7 @@ def _turn(message: ChatTurn, model: str) -> Turn:
         raise Unsupported("only text is read", model=model, feature="messages.content")
     told = message.content if isinstance(message.content, str) else _joined(parts)
     roles: dict[str, Role] = {"user": "user", "assistant": "assistant"}
-    return Turn(roles.get(message.role, "system"), safe(told))
+    return ChatMessage(roles.get(message.role, "system"), safe(told))
 
 
 def _joined(parts: Sequence[Part]) -> str:

@@ -13,7 +13,7 @@ from shared.languages import Language
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class ChatMessage:
     """One thing said, as a model's chat template takes it.
 
     Its first `owned_chars` characters were written by the operator (rules, law text): only what
@@ -27,14 +27,14 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """All an engine may know: the turns, and the passages they rest on, best first.
+    """All an engine may know: the messages, and the passages they rest on, best first.
 
-    A language model reads `turns`, in which the passages are already written out, or `raw` text
+    A language model reads `messages`, in which the passages are already written out, or `raw` text
     without a chat template when it is not None; the extractive engine quotes `passages` to answer
     `question`, and quotes whole the articles whose numbers the question names (`named`).
     """
 
-    turns: tuple[Turn, ...]
+    messages: tuple[ChatMessage, ...]
     question: str
     passages: tuple[Passage, ...]
     language: Language
@@ -73,7 +73,7 @@ class TokenLogprob:
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class TextChunk:
     """A piece of the answer and the number of tokens it took.
 
     The first piece also says how many tokens the prompt had (`prompt_tokens`) and how many of them
@@ -89,7 +89,7 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
-class Abilities:
+class Capabilities:
     """What a model can do besides writing."""
 
     json_schema: bool = False
@@ -121,7 +121,7 @@ class Engine(Protocol):
         ...
 
     @property
-    def abilities(self) -> Abilities:
+    def capabilities(self) -> Capabilities:
         """Return what it can do besides writing."""
         ...
 
@@ -129,7 +129,7 @@ class Engine(Protocol):
         """Return the number of tokens of each text, as the model's own tokenizer counts them."""
         ...
 
-    def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Piece]:
+    def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[TextChunk]:
         """Write the answer, piece by piece; closing the generator stops the writing."""
         ...
 

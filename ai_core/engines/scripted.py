@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Sequence
 from math import log
 from typing import Literal
 
-from ai_core.engines.base import Abilities, Piece, Prompt, Sampling, TokenLogprob
+from ai_core.engines.base import Capabilities, Prompt, Sampling, TextChunk, TokenLogprob
 from ai_core.errors import EngineFailed
 
 
@@ -13,7 +13,7 @@ class ScriptedEngine:
     """Writes its script word by word, whatever the prompt, and remembers what it was asked.
 
     Its tokens are words; its vector of a text is how many characters and words that has; what the
-    operator wrote in the first turn it reads once. `pause_s` passes before each word; after
+    operator wrote in the first message it reads once. `pause_s` passes before each word; after
     `fails_after` words it raises EngineFailed. `begun` is set once an answer begins, `given_up`
     once one was left before its end; `finished` counts those written to the end.
     """
@@ -29,13 +29,15 @@ class ScriptedEngine:
         fails_after: int | None = None,
         context_tokens: int = 8_192,
         slots: int = 8,
-        abilities: Abilities | None = None,
+        capabilities: Capabilities | None = None,
     ) -> None:
         self.name = name
         self.weights = f"script of {name}"
         self.context_tokens = context_tokens
         self.slots = slots
-        self.abilities = abilities or Abilities(json_schema=True, logprobs=True, embeddings=True)
+        self.capabilities = capabilities or Capabilities(
+            json_schema=True, logprobs=True, embeddings=True
+        )
         self.prompts: list[Prompt] = []
         self.samplings: list[Sampling] = []
         self.begun = asyncio.Event()
@@ -54,18 +56,20 @@ class ScriptedEngine:
         """Return how long each text is, in characters and in words."""
         return [[float(len(text)), float(len(text.split()))] for text in texts]
 
-    async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Piece]:
+    async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[TextChunk]:
         """Write the script, at most `sampling.max_tokens` words of it, each as likely as not."""
         self.begun.set()
-        rules = prompt.turns[:1]
-        known = any(rules == before.turns[:1] for before in self.prompts)
-        reused = sum(len(turn.content[: turn.owned_chars].split()) for turn in rules if known)
+        rules = prompt.messages[:1]
+        known = any(rules == before.messages[:1] for before in self.prompts)
+        reused = sum(
+            len(message.content[: message.owned_chars].split()) for message in rules if known
+        )
         self.prompts.append(prompt)
         self.samplings.append(sampling)
         script = self._script.split(" ")
         words = script[: sampling.max_tokens]
         last: Literal["stop", "length"] = "stop" if len(words) == len(script) else "length"
-        read = sum(len(turn.content.split()) for turn in prompt.turns) or len(
+        read = sum(len(message.content.split()) for message in prompt.messages) or len(
             (prompt.raw or "").split()
         )
         written = 0
@@ -77,7 +81,7 @@ class ScriptedEngine:
                 written += 1
                 text = word if written == len(words) else f"{word} "
                 likely = () if sampling.top_logprobs is None else (TokenLogprob(text, log(0.5)),)
-                yield Piece(
+                yield TextChunk(
                     text,
                     1,
                     prompt_tokens=read if written == 1 else 0,

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from ai_core.engines.base import Abilities, Sampling, TokenLogprob, Turn
+from ai_core.engines.base import Capabilities, ChatMessage, Sampling, TokenLogprob
 
 SLOTS = 16
 """More at once write no more tokens a second, each of them later (measured on two cores)."""
@@ -24,7 +24,7 @@ class WriterFacts:
 
     context_tokens: int
     slots: int
-    abilities: Abilities
+    capabilities: Capabilities
     precision: str
     device: str
 
@@ -73,8 +73,8 @@ class Writer(Protocol):
         """Return the tokens of a plain text, without those the model adds at its beginning."""
         ...
 
-    def render(self, turns: Sequence[Turn], raw: str | None) -> Rendered:
-        """Write turns with the model's own chat template, or take `raw` as it is; tokenize."""
+    def render(self, messages: Sequence[ChatMessage], raw: str | None) -> Rendered:
+        """Write messages with the model's own chat template, or take `raw` as it is; tokenize."""
         ...
 
     def admit(self, job: Job) -> bool:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
-from ai_core.engines.base import Abilities, Engine
+from ai_core.engines.base import Capabilities, Engine
 from ai_core.engines.writer import WriterOptions
 from ai_core.errors import ModelUnusable, UnknownModel
 from ai_core.models.files import ModelFacts, read_facts, weight_files
@@ -94,7 +94,7 @@ class ModelCard:
     upstreams: tuple[str, ...] = ()
     upstream_model: str = ""
     upstream_key_file: str = ""
-    abilities: Abilities | None = None
+    capabilities: Capabilities | None = None
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -111,7 +111,7 @@ def card_of(engine: Engine) -> ModelCard:
         quotes=engine.quotes,
         context_tokens=engine.context_tokens,
         pinned=True,
-        abilities=engine.abilities,
+        capabilities=engine.capabilities,
     )
 
 
@@ -338,7 +338,7 @@ def _on_their_bases(cards: dict[str, ModelCard]) -> dict[str, ModelCard]:
                 context_tokens=base.context_tokens,
                 options=base.options,
                 precision=base.precision,
-                abilities=base.abilities,
+                capabilities=base.capabilities,
             )
     return placed
 

@@ -11,7 +11,7 @@ import ai_core.access.rate_limits
 from ai_core.access.keys import KeyRing, Scope
 from ai_core.access.rate_limits import Limiter, Limits
 from ai_core.answering.conversations import Conversations, new_id
-from ai_core.engines.base import Turn
+from ai_core.engines.base import ChatMessage
 from ai_core.redis_keys import TAG
 from shared.clock import StoppedClock
 from shared.stores.redis_connection import RedisLink, Script
@@ -22,7 +22,7 @@ LUA = Path(ai_core.access.rate_limits.__file__).parent / "lua"
 SCRIPTS = {path.name: Script.read(path).sha1 for path in sorted(LUA.glob("*.lua"))}
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 FAILOVER_S = 20
-TURNS = (Turn("user", "Quel préavis ?"), Turn("assistant", "Deux mois."))
+TURNS = (ChatMessage("user", "Quel préavis ?"), ChatMessage("assistant", "Deux mois."))
 
 
 @pytest.fixture

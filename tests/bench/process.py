@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from ai_core.engines.base import Piece, Prompt, Sampling, Turn
+from ai_core.engines.base import ChatMessage, Prompt, Sampling, TextChunk
 from ai_core.engines.formats import FORMATS
 from ai_core.engines.process.engine import ProcessEngine
 from ai_core.engines.writer import Job, Writer, WriterOptions
@@ -151,7 +151,7 @@ def write_alone(load: Load) -> Cost:
     cost = Cost(time.perf_counter() - began_s)
     began_s = time.perf_counter()
     for id in range(ANSWERS):
-        prompt = writer.render(_prompt(load.question(id)).turns, None)
+        prompt = writer.render(_prompt(load.question(id)).messages, None)
         writer.admit(Job(id, prompt, load.sampling))
     while writer.busy:
         cost.tokens += sum(wrote.tokens for wrote in writer.step())
@@ -199,12 +199,12 @@ async def _first_s(engine: ProcessEngine) -> float:
         return time.perf_counter()
 
 
-async def _pieces(engine: ProcessEngine, asked: str, sampling: Sampling) -> list[Piece]:
+async def _pieces(engine: ProcessEngine, asked: str, sampling: Sampling) -> list[TextChunk]:
     return [piece async for piece in engine.stream(_prompt(asked), sampling)]
 
 
 def _prompt(said: str) -> Prompt:
-    return Prompt((Turn("user", said),), said, (), "fr")
+    return Prompt((ChatMessage("user", said),), said, (), "fr")
 
 
 def _script(folder: Path, name: str, **script: float) -> str:

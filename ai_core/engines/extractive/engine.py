@@ -8,7 +8,7 @@ be wrong about the law; it can be beside the question.
 import re
 from collections.abc import AsyncGenerator, Iterator, Sequence
 
-from ai_core.engines.base import Abilities, Piece, Prompt, Sampling
+from ai_core.engines.base import Capabilities, Prompt, Sampling, TextChunk
 from ai_core.engines.extractive.excerpt import Wanted, excerpt
 from ai_core.errors import Unsupported
 from ai_core.law.records import Kind, Passage
@@ -33,7 +33,7 @@ class ExtractiveEngine:
     quotes = True
     context_tokens = 32_768
     slots = 32
-    abilities = Abilities()
+    capabilities = Capabilities()
 
     def __init__(self, texts: Texts) -> None:
         self._texts = texts
@@ -42,12 +42,12 @@ class ExtractiveEngine:
         """Count words and punctuation marks."""
         return [_count(text) for text in texts]
 
-    async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Piece]:
+    async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[TextChunk]:
         """Write the answer block by block; what is quoted does not depend on `sampling`."""
         for at, block in enumerate(self._blocks(prompt)):
             text = block if at == 0 else f"\n\n{block}"
-            yield Piece(text, _count(text))
-        yield Piece("", 0, end="stop")
+            yield TextChunk(text, _count(text))
+        yield TextChunk("", 0, end="stop")
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """Raise Unsupported: there are no weights to make a vector with."""

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from ai_core.engines.base import Turn
+from ai_core.engines.base import ChatMessage
 from ai_core.engines.decoding.output import Output, most_new_tokens
 from ai_core.engines.decoding.sampling import Chooser
 from ai_core.engines.decoding.threads import Pace
@@ -122,9 +122,9 @@ class RollingWriter:
         """Return the tokens of a plain text."""
         return self._words.tokenize(text)
 
-    def render(self, turns: Sequence[Turn], raw: str | None) -> Rendered:
-        """Write the turns with the folder's chat template, or take `raw`; tokenize."""
-        return self._words.render(turns, raw)
+    def render(self, messages: Sequence[ChatMessage], raw: str | None) -> Rendered:
+        """Write the messages with the folder's chat template, or take `raw`; tokenize."""
+        return self._words.render(messages, raw)
 
     def admit(self, job: Job) -> bool:
         """Take a job; False while all slots are taken. Raises ContextOverflow, Unsupported."""

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as refusals
 
-from ai_core.engines.base import Abilities
+from ai_core.engines.base import Capabilities
 from ai_core.engines.decoding.threads import Pace, cores
 from ai_core.engines.folder.continuous_batching import RollingWriter, Rows
 from ai_core.engines.folder.tokenizer import Words, read_json
@@ -74,7 +74,7 @@ def open_writer(path: str, options: WriterOptions) -> RollingWriter:
     facts = WriterFacts(
         context_tokens,
         slots if decoder.pads else 1,
-        Abilities(logprobs=True),
+        Capabilities(logprobs=True),
         decoder.precision,
         decoder.device,
     )

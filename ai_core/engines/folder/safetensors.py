@@ -20,7 +20,7 @@ from safetensors import SafetensorError, safe_open
 from transformers import AutoConfig, AutoModelForCausalLM
 from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 
-from ai_core.engines.base import Abilities
+from ai_core.engines.base import Capabilities
 from ai_core.engines.decoding.threads import Pace, cores
 from ai_core.engines.folder.continuous_batching import RollingWriter, Rows
 from ai_core.engines.folder.tokenizer import Words, read_json
@@ -60,7 +60,7 @@ def open_writer(path: str, options: WriterOptions) -> RollingWriter:
     context_tokens = options.context_tokens or min(trained, CONTEXT_TOKENS)
     slots = options.slots or slots_that_fit(decoder.bytes_per_token(config) * context_tokens)
     facts = WriterFacts(
-        context_tokens, slots, Abilities(logprobs=True, embeddings=True), precision, device
+        context_tokens, slots, Capabilities(logprobs=True, embeddings=True), precision, device
     )
     return RollingWriter(decoder, words, facts, Pace(threads))
 

@@ -17,7 +17,7 @@ from jinja2.ext import loopcontrols
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tokenizers import Tokenizer
 
-from ai_core.engines.base import Turn
+from ai_core.engines.base import ChatMessage
 from ai_core.engines.writer import Rendered
 from ai_core.errors import ModelUnusable, Unsupported
 
@@ -85,11 +85,13 @@ class Words:
         tokens: list[int] = self._plain.encode(text, add_special_tokens=False).ids
         return tokens
 
-    def render(self, turns: Sequence[Turn], raw: str | None) -> Rendered:
-        """Write the turns with the chat template, or take `raw`; no token is marked as shared."""
+    def render(self, messages: Sequence[ChatMessage], raw: str | None) -> Rendered:
+        """Apply the chat template, or take `raw` as it is; no token is marked as shareable."""
         if raw is not None:
             return Rendered(self._tokenizer.encode(raw, add_special_tokens=True).ids, 0)
-        text = self._written([Turn(turn.role, self._disarmed(turn.content)) for turn in turns])
+        text = self._written(
+            [ChatMessage(message.role, self._disarmed(message.content)) for message in messages]
+        )
         return Rendered(self._tokenizer.encode(text, add_special_tokens=False).ids, 0)
 
     def is_end(self, token: int) -> bool:
@@ -119,7 +121,7 @@ class Words:
         return bytes([int(found[1], 16)]) if found else str(text).replace(_SPACE, " ").encode()
 
     def _disarmed(self, text: str) -> str:
-        """Let nobody write a control token in a turn: it would end the turn or begin another."""
+        """Neutralise control tokens, which would end the message or begin another."""
         return self._control_text.sub(lambda found: f"{found[0][0]}\u200b{found[0][1:]}", text)
 
     def _end_tokens(self, folder: Path) -> frozenset[int]:
@@ -157,20 +159,24 @@ class Words:
                 f"the model's chat template cannot be read ({fault}); give one in models.toml"
             ) from fault
 
-    def _written(self, turns: Sequence[Turn]) -> str:
+    def _written(self, messages: Sequence[ChatMessage]) -> str:
         try:
-            return self._write(turns)
+            return self._write(messages)
         except (TemplateError, ValueError, TypeError):
-            merged = _without_system(turns)
+            merged = _without_system(messages)
         try:
             return self._write(merged)
         except (TemplateError, ValueError, TypeError) as fault:
-            raise Unsupported(f"the model's chat template refuses these turns: {fault}") from fault
+            raise Unsupported(
+                f"the model's chat template refuses these messages: {fault}"
+            ) from fault
 
-    def _write(self, turns: Sequence[Turn]) -> str:
+    def _write(self, messages: Sequence[ChatMessage]) -> str:
         return str(
             self._template.render(
-                messages=[{"role": turn.role, "content": turn.content} for turn in turns],
+                messages=[
+                    {"role": message.role, "content": message.content} for message in messages
+                ],
                 add_generation_prompt=True,
                 bos_token=self._named("bos_token"),
                 eos_token=self._named("eos_token"),
@@ -178,12 +184,12 @@ class Words:
         )
 
 
-def _without_system(turns: Sequence[Turn]) -> list[Turn]:
-    """Say what the system turn says at the head of the first turn, for templates without one."""
-    if len(turns) < 2 or turns[0].role != "system":
-        return list(turns)
-    first, second = turns[0], turns[1]
-    return [Turn(second.role, f"{first.content}\n\n{second.content}"), *turns[2:]]
+def _without_system(messages: Sequence[ChatMessage]) -> list[ChatMessage]:
+    """Move the system message into the first user message, for templates without that role."""
+    if len(messages) < 2 or messages[0].role != "system":
+        return list(messages)
+    first, second = messages[0], messages[1]
+    return [ChatMessage(second.role, f"{first.content}\n\n{second.content}"), *messages[2:]]
 
 
 def _refuse(reason: str) -> NoReturn:

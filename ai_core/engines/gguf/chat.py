@@ -1,4 +1,4 @@
-"""Turns of a conversation as one text, in the way the model was trained to read them.
+"""Chat messages as one text, in the way the model was trained to read them.
 
 The template is the one in the file (Jinja, as for transformers), in a sandbox. With the text comes
 how much of its beginning is the operator's: what stays the same whatever the caller writes.
@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import TemplateError
 from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 
-from ai_core.engines.base import Turn
+from ai_core.engines.base import ChatMessage
 from ai_core.engines.gguf.slots import common
 from ai_core.errors import ModelUnusable, Unsupported
 
@@ -34,45 +34,55 @@ class Chat:
                 f"the model's chat template cannot be read ({fault}); give one in models.toml"
             ) from fault
 
-    def write(self, turns: Sequence[Turn]) -> tuple[str, str]:
+    def write(self, messages: Sequence[ChatMessage]) -> tuple[str, str]:
         """Return the whole text, and the beginning of it that is the operator's."""
-        whole = self._text(turns)
+        whole = self._text(messages)
         private = next(
-            (at for at, turn in enumerate(turns) if turn.owned_chars < len(turn.content)), None
+            (
+                at
+                for at, message in enumerate(messages)
+                if message.owned_chars < len(message.content)
+            ),
+            None,
         )
         if private is None:
             return whole, whole
         hidden = self._text(
-            [*turns[:private], *(_hidden(turn) for turn in turns[private : private + 1])]
-            + [Turn(turn.role, _MARKS[0]) for turn in turns[private + 1 :]]
+            [
+                *messages[:private],
+                *(_hidden(message) for message in messages[private : private + 1]),
+            ]
+            + [ChatMessage(message.role, _MARKS[0]) for message in messages[private + 1 :]]
         )
         return whole, whole[: common(whole, hidden)]
 
-    def _text(self, turns: Sequence[Turn]) -> str:
+    def _text(self, messages: Sequence[ChatMessage]) -> str:
         try:
-            return self._render(turns)
+            return self._render(messages)
         except (TemplateError, ValueError, TypeError):
-            merged = _without_system(turns)
+            merged = _without_system(messages)
         try:
             return self._render(merged)
         except (TemplateError, ValueError, TypeError) as fault:
-            raise Unsupported(f"the model's chat template refuses these turns: {fault}") from fault
+            raise Unsupported(
+                f"the model's chat template refuses these messages: {fault}"
+            ) from fault
 
-    def _render(self, turns: Sequence[Turn]) -> str:
-        messages: Any = [{"role": turn.role, "content": turn.content} for turn in turns]
-        return str(self._formatter(messages=messages).prompt)
+    def _render(self, messages: Sequence[ChatMessage]) -> str:
+        records: Any = [{"role": message.role, "content": message.content} for message in messages]
+        return str(self._formatter(messages=records).prompt)
 
 
-def _hidden(turn: Turn) -> Turn:
+def _hidden(message: ChatMessage) -> ChatMessage:
     """Put a mark where the caller's words begin, one they do not begin with."""
-    owned, private = turn.content[: turn.owned_chars], turn.content[turn.owned_chars :]
+    owned, private = message.content[: message.owned_chars], message.content[message.owned_chars :]
     mark = _MARKS[1] if private.startswith(_MARKS[0]) else _MARKS[0]
-    return Turn(turn.role, owned + mark)
+    return ChatMessage(message.role, owned + mark)
 
 
-def _without_system(turns: Sequence[Turn]) -> list[Turn]:
-    """Say what the system turn says at the head of the first turn, for templates without one."""
-    if len(turns) < 2 or turns[0].role != "system":
-        return list(turns)
-    first, second = turns[0], turns[1]
-    return [Turn(second.role, f"{first.content}\n\n{second.content}"), *turns[2:]]
+def _without_system(messages: Sequence[ChatMessage]) -> list[ChatMessage]:
+    """Move the system message into the first user message, for templates without that role."""
+    if len(messages) < 2 or messages[0].role != "system":
+        return list(messages)
+    first, second = messages[0], messages[1]
+    return [ChatMessage(second.role, f"{first.content}\n\n{second.content}"), *messages[2:]]

@@ -14,7 +14,7 @@ from typing import Any
 
 from llama_cpp import llama_cpp as lib
 
-from ai_core.engines.base import Abilities, Turn
+from ai_core.engines.base import Capabilities, ChatMessage
 from ai_core.engines.decoding.output import Output, most_new_tokens
 from ai_core.engines.decoding.threads import Pace, cores
 from ai_core.engines.gguf.batch import Grouping, RowBudget, RowPlan, most_rows, plan_rows
@@ -102,7 +102,7 @@ class GgufWriter:
         self.facts = WriterFacts(
             context_tokens=context_tokens,
             slots=slots,
-            abilities=Abilities(json_schema=writes, logprobs=writes, embeddings=True),
+            capabilities=Capabilities(json_schema=writes, logprobs=writes, embeddings=True),
             precision=model.precision,
             device="cuda" if model.on_gpu else "cpu",
         )
@@ -111,11 +111,11 @@ class GgufWriter:
         """Return the tokens of a plain text; nothing in it is read as a control token."""
         return self._vocabulary.tokens(text, special=False, around=False)
 
-    def render(self, turns: Sequence[Turn], raw: str | None) -> Rendered:
-        """Write the turns with the file's chat template; see `gguf_chat`."""
+    def render(self, messages: Sequence[ChatMessage], raw: str | None) -> Rendered:
+        """Write the messages with the file's chat template; see `gguf_chat`."""
         if raw is not None:
             return Rendered(self._vocabulary.prompt_tokens(raw), 0)
-        whole, owned = self._chat.write([self._disarmed(turn) for turn in turns])
+        whole, owned = self._chat.write([self._disarmed(message) for message in messages])
         tokens = self._vocabulary.prompt_tokens(whole)
         if owned == whole:
             return Rendered(tokens, len(tokens))
@@ -206,11 +206,11 @@ class GgufWriter:
         self._context.close()
         self._model.close()
 
-    def _disarmed(self, turn: Turn) -> Turn:
-        """Let nobody write a control token in a turn; it would end the turn or begin another."""
-        content = self._vocabulary.disarmed(turn.content)
-        owned = self._vocabulary.disarmed(turn.content[: turn.owned_chars])
-        return Turn(turn.role, content, common(content, owned))
+    def _disarmed(self, message: ChatMessage) -> ChatMessage:
+        """Neutralise control tokens, which would end the message or begin another."""
+        content = self._vocabulary.disarmed(message.content)
+        owned = self._vocabulary.disarmed(message.content[: message.owned_chars])
+        return ChatMessage(message.role, content, common(content, owned))
 
     def _begin(self, answer: Answer) -> None:
         """Settle where the beginning of the prompt comes from, unless it is being computed."""

@@ -128,7 +128,7 @@ class Desk:
                 self._refuse(message.id, EngineFailed(f"the text was not read: {_place(error)}"))
 
     def _render(self, writer: Writer, message: Stream) -> None:
-        prompt = writer.render(message.turns, message.raw)
+        prompt = writer.render(message.messages, message.raw)
         tokens, limit = len(prompt.tokens), writer.facts.context_tokens - 1
         if tokens > limit:
             raise ContextOverflow(tokens=tokens, limit=limit)

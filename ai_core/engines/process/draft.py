@@ -3,7 +3,7 @@
 import asyncio
 from typing import Literal
 
-from ai_core.engines.base import Piece, TokenLogprob
+from ai_core.engines.base import TextChunk, TokenLogprob
 from ai_core.engines.writer import Wrote
 from ai_core.errors import EngineFailed
 from shared.errors import AppError
@@ -59,7 +59,7 @@ class Draft:
             self._error = error
             self._wake()
 
-    async def take(self) -> Piece:
+    async def take(self) -> TextChunk:
         """Return all that was written since the last call, waiting for it if need be.
 
         Raises the error the answer ended with.
@@ -69,7 +69,7 @@ class Draft:
                 raise self._error
             self._reader = asyncio.get_running_loop().create_future()
             await self._reader
-        piece = Piece(
+        piece = TextChunk(
             "".join(self._texts),
             self._tokens,
             0 if self._taken else self.prompt_tokens,

@@ -15,7 +15,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Self
 
-from ai_core.engines.base import Abilities, Piece, Prompt, Sampling
+from ai_core.engines.base import Capabilities, Prompt, Sampling, TextChunk
 from ai_core.engines.formats import FORMATS, Format
 from ai_core.engines.process.draft import Draft
 from ai_core.engines.process.model_process import Death, ModelProcess
@@ -69,7 +69,7 @@ class ProcessEngine:
     facts: WriterFacts
     context_tokens: int
     slots: int
-    abilities: Abilities
+    capabilities: Capabilities
 
     def __init__(self, name: str, weights: str, format: Format, timeouts: Timeouts) -> None:
         self.name = name
@@ -140,13 +140,13 @@ class ProcessEngine:
         call = Count(next(self._ids), texts)
         return (await self._call(call, self._timeouts.count_s)).counts
 
-    def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Piece]:
+    def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[TextChunk]:
         """Write the answer; see `base.Engine`. A slow reader gets fewer, longer pieces."""
         return self.write(prompt, sampling)
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """Return a vector for each text. Raises Unsupported, EngineFailed, EngineStarting."""
-        if not self.abilities.embeddings:
+        if not self.capabilities.embeddings:
             raise Unsupported(f"{self.name} has no embeddings", model=self.name)
         return (await self._call(Embed(next(self._ids), texts))).vectors
 
@@ -169,11 +169,11 @@ class ProcessEngine:
 
     async def write(
         self, prompt: Prompt, sampling: Sampling, adapter: str | None = None
-    ) -> AsyncGenerator[Piece]:
+    ) -> AsyncGenerator[TextChunk]:
         """Write the answer with an adapter that was loaded, or with none."""
         self._check(sampling)
         job_id, draft = next(self._ids), Draft(time.monotonic())
-        self._send(Stream(job_id, prompt.turns, prompt.raw, sampling, adapter))
+        self._send(Stream(job_id, prompt.messages, prompt.raw, sampling, adapter))
         self._drafts[job_id] = draft
         try:
             while True:
@@ -187,9 +187,9 @@ class ProcessEngine:
                 self._process.send(Cancel(job_id))
 
     def _check(self, sampling: Sampling) -> None:
-        if sampling.json_schema is not None and not self.abilities.json_schema:
+        if sampling.json_schema is not None and not self.capabilities.json_schema:
             raise Unsupported(f"{self.name} cannot follow a JSON schema", model=self.name)
-        if sampling.top_logprobs is not None and not self.abilities.logprobs:
+        if sampling.top_logprobs is not None and not self.capabilities.logprobs:
             raise Unsupported(f"{self.name} gives no log-probabilities", model=self.name)
 
     def _send(self, message: Command) -> None:
@@ -222,7 +222,7 @@ class ProcessEngine:
             ) from error
         self.context_tokens = self.facts.context_tokens
         self.slots = self.facts.slots
-        self.abilities = self.facts.abilities
+        self.capabilities = self.facts.capabilities
         self.load_s = time.monotonic() - began_s
         self._watch = asyncio.create_task(self._watch_silence())
 
@@ -315,7 +315,7 @@ class AdaptedEngine:
         self.weights = weights
         self.context_tokens = base.context_tokens
         self.slots = base.slots
-        self.abilities = replace(base.abilities, embeddings=False)
+        self.capabilities = replace(base.capabilities, embeddings=False)
         self._base = base
         self._path = adapter_path
         # A name the libraries can take: peft makes it part of a module's.
@@ -325,7 +325,7 @@ class AdaptedEngine:
         """Return the number of tokens of each text; an adapter has its base's tokenizer."""
         return await self._base.count_tokens(texts)
 
-    async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Piece]:
+    async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[TextChunk]:
         """Write the answer with the adapter. Raises ModelUnusable when it is for another base."""
         try:
             await self._base.load_adapter(self._adapter, self._path)

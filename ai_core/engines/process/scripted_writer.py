@@ -13,7 +13,7 @@ from typing import Literal
 
 import msgspec
 
-from ai_core.engines.base import Abilities, TokenLogprob, Turn
+from ai_core.engines.base import Capabilities, ChatMessage, TokenLogprob
 from ai_core.engines.decoding.stops import StopFilter
 from ai_core.engines.writer import Job, Rendered, WriterFacts, WriterOptions, Wrote
 from ai_core.errors import ContextOverflow, ModelUnusable
@@ -45,13 +45,13 @@ class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ScriptedWriter:
-    """Says the last turn again, word for word; see the module's docstring."""
+    """Says the last message again, word for word; see the module's docstring."""
 
     def __init__(self, script: Script, options: WriterOptions) -> None:
         self.facts = WriterFacts(
             context_tokens=options.context_tokens or script.context_tokens,
             slots=options.slots or script.slots,
-            abilities=Abilities(logprobs=True, embeddings=True),
+            capabilities=Capabilities(logprobs=True, embeddings=True),
             precision=options.precision or "bytes",
             device="cpu",
         )
@@ -68,12 +68,12 @@ class ScriptedWriter:
             raise ValueError(text)
         return [int.from_bytes(three) for three in _threes(text.encode())]
 
-    def render(self, turns: Sequence[Turn], raw: str | None) -> Rendered:
-        """Join what all turns say; the operator owns what the first one owns."""
+    def render(self, messages: Sequence[ChatMessage], raw: str | None) -> Rendered:
+        """Join what all messages say; the operator owns what the first one owns."""
         if raw is not None:
             return Rendered(self.tokenize(raw), 0)
-        owned = self.tokenize(turns[0].content[: turns[0].owned_chars])
-        said = self.tokenize(turns[-1].content)
+        owned = self.tokenize(messages[0].content[: messages[0].owned_chars])
+        said = self.tokenize(messages[-1].content)
         return Rendered([*owned, *said], len(owned))
 
     def admit(self, job: Job) -> bool:

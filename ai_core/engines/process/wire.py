@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from ai_core.engines.base import Sampling, Turn
+from ai_core.engines.base import ChatMessage, Sampling
 from ai_core.engines.writer import WriterFacts, WriterOptions, Wrote
 from ai_core.errors import (
     ContextOverflow,
@@ -43,10 +43,10 @@ class Open(msgspec.Struct, tag=True, frozen=True):
 
 
 class Stream(msgspec.Struct, tag=True, frozen=True):
-    """Write an answer to `turns`, or to `raw` when it is not None."""
+    """Write an answer to `messages`, or to `raw` when it is not None."""
 
     id: int
-    turns: tuple[Turn, ...]
+    messages: tuple[ChatMessage, ...]
     raw: str | None
     sampling: Sampling
     adapter: str | None = None

@@ -15,7 +15,7 @@ from typing import Any, Self, TypeVar
 import httpx2
 import orjson
 
-from ai_core.engines.base import Abilities, Piece, Prompt, Sampling, TokenLogprob
+from ai_core.engines.base import Capabilities, Prompt, Sampling, TextChunk, TokenLogprob
 from ai_core.engines.process.pace import Pace, Speed
 from ai_core.engines.remote.upstreams import Upstream, Upstreams, within
 from ai_core.errors import ContextOverflow, EngineFailed, ModelUnusable, Unsupported
@@ -45,7 +45,7 @@ class RemoteEngine:
     """
 
     quotes = False
-    abilities = Abilities(json_schema=True, logprobs=True, embeddings=True)
+    capabilities = Capabilities(json_schema=True, logprobs=True, embeddings=True)
 
     def __init__(
         self,
@@ -117,7 +117,7 @@ class RemoteEngine:
 
         return await self._anywhere(ask)
 
-    async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Piece]:
+    async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[TextChunk]:
         """Write the answer. Raises Unavailable when no server takes it, and see `base.Engine`."""
         last: Exception | None = None
         for upstream in self.upstreams.in_order():
@@ -140,7 +140,7 @@ class RemoteEngine:
 
     async def _written(
         self, upstream: Upstream, prompt: Prompt, sampling: Sampling
-    ) -> AsyncGenerator[Piece]:
+    ) -> AsyncGenerator[TextChunk]:
         path = "chat/completions" if prompt.raw is None else "completions"
         body = _body(self._model, prompt, sampling, upstream.kind)
         limit = httpx2.Timeout(self._timeouts.first_s, connect=3.0)
@@ -163,7 +163,7 @@ class RemoteEngine:
         if end is None:
             raise EngineFailed("the stream ended before the answer did")
         details = usage.get("prompt_tokens_details") or {}
-        yield Piece(
+        yield TextChunk(
             "",
             usage.get("completion_tokens", tokens) - tokens,
             prompt_tokens=usage.get("prompt_tokens", 0),
@@ -273,11 +273,11 @@ def _body(model: str, prompt: Prompt, sampling: Sampling, kind: str) -> dict[str
         return body | {"prompt": prompt.raw} | wanted
     if sampling.top_logprobs is not None:
         body |= {"logprobs": True, "top_logprobs": sampling.top_logprobs}
-    turns = [{"role": turn.role, "content": turn.content} for turn in prompt.turns]
-    return body | {"messages": turns}
+    messages = [{"role": message.role, "content": message.content} for message in prompt.messages]
+    return body | {"messages": messages}
 
 
-def _piece(choice: Mapping[str, Any]) -> Piece:
+def _piece(choice: Mapping[str, Any]) -> TextChunk:
     """Return what a chunk adds; one chunk is taken for one token until the usage is told."""
     text = (choice.get("delta") or {}).get("content") or choice.get("text") or ""
     likely = choice.get("logprobs") or {}
@@ -297,7 +297,7 @@ def _piece(choice: Mapping[str, Any]) -> Piece:
                 likely["tokens"], likely["token_logprobs"], tops, strict=True
             )
         )
-    return Piece(text, 1 if text else 0, logprobs=tokens)
+    return TextChunk(text, 1 if text else 0, logprobs=tokens)
 
 
 async def _next(lines: AsyncIterator[str], limit_s: float) -> str | None:

@@ -12,7 +12,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ai_core.engines.base import Prompt, Sampling, Turn
+from ai_core.engines.base import ChatMessage, Prompt, Sampling
 from ai_core.engines.process.engine import ProcessEngine
 from ai_core.errors import ModelUnusable
 from ai_core.models.admin.quantize import passages
@@ -69,7 +69,7 @@ async def measure(card: ModelCard, tokens: int, at_once: int) -> Measured:
 
     async def write(at: int, most: int) -> int:
         text = texts[at % len(texts)][: (engine.context_tokens - tokens) // CHARS_FOR_A_TOKEN]
-        prompt = Prompt((Turn("user", text),), text, (), "fr")
+        prompt = Prompt((ChatMessage("user", text),), text, (), "fr")
         async with aclosing(engine.stream(prompt, Sampling(max_tokens=most))) as pieces:
             return sum([piece.tokens async for piece in pieces])
 

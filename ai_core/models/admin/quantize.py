@@ -115,7 +115,7 @@ def _choices(format: str, path: Path, precision: str, texts: list[str]) -> list[
     options = WriterOptions(context_tokens=MOST_TOKENS + 8, slots=4, precision=precision)
     writer: Writer = importlib.import_module(FORMATS[format].module).open_writer(str(path), options)
     try:
-        if not writer.facts.abilities.logprobs:
+        if not writer.facts.capabilities.logprobs:
             raise ModelUnusable(f"a {format} model here does not tell which token it chooses")
         return _written(writer, list(_jobs(writer, texts)))
     finally:

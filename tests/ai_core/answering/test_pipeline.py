@@ -47,7 +47,7 @@ async def test_the_model_reads_the_passages_as_data_after_the_rules(house_with: 
     async with house_with(engine) as house:
         await reply_to(house, QUESTION)
 
-    rules, asked = engine.prompts[0].turns
+    rules, asked = engine.prompts[0].messages
     assert rules.role == "system"
     assert "<passages>" in asked.content
     assert "En cas de démission, le salarié doit" in asked.content
@@ -60,7 +60,7 @@ async def test_a_passage_cannot_close_its_own_tag(house_with: Any, library: Any)
     async with house_with(engine) as house:
         await reply_to(house, QUESTION)
 
-    assert engine.prompts[0].turns[1].content.count("</passages>") == 1
+    assert engine.prompts[0].messages[1].content.count("</passages>") == 1
 
 
 async def test_passages_give_way_when_the_model_reads_little(house_with: Any) -> None:
@@ -68,7 +68,7 @@ async def test_passages_give_way_when_the_model_reads_little(house_with: Any) ->
     async with house_with(engine) as house:
         await reply_to(house, QUESTION, max_tokens=300)
 
-    read = sum(len(turn.content.split()) for turn in engine.prompts[0].turns)
+    read = sum(len(turn.content.split()) for turn in engine.prompts[0].messages)
     assert read <= 600
     assert engine.prompts[0].passages
 
@@ -88,7 +88,7 @@ async def test_the_turns_before_reach_the_model(house_with: Any) -> None:
         first = await reply_to(house, QUESTION)
         await reply_to(house, "Et pour un cadre ?", conversation_id=first["conversation_id"])
 
-    said = [(turn.role, turn.content) for turn in engine.prompts[1].turns[1:3]]
+    said = [(turn.role, turn.content) for turn in engine.prompts[1].messages[1:3]]
     assert said[0] == ("user", QUESTION)
     assert said[1][1].startswith("Deux mois.")
 
@@ -148,7 +148,7 @@ async def test_the_law_and_the_rules_may_be_shared_and_the_question_may_not(
         first = await reply_to(house, QUESTION)
         await reply_to(house, "Et pour un cadre ?", conversation_id=first["conversation_id"])
 
-    rules, *earlier, asked = engine.prompts[1].turns
+    rules, *earlier, asked = engine.prompts[1].messages
     assert rules.owned_chars == len(rules.content)
     assert [turn.owned_chars for turn in earlier] == [0, 0]
     owned, private = asked.content[: asked.owned_chars], asked.content[asked.owned_chars :]
@@ -175,7 +175,7 @@ async def test_an_operator_sees_how_much_of_the_prompts_was_read_before(house_wi
             await reply_to(house, question)
         told = (await house.client.get("/metrics", headers=house.bearing("admin"))).text
 
-    rules = len(engine.prompts[0].turns[0].content.split())
+    rules = len(engine.prompts[0].messages[0].content.split())
     assert f'prompt_tokens_reused_total{{model="scripted"}} {rules:.1f}' in told
 
 
@@ -184,7 +184,7 @@ async def test_a_reply_counts_what_was_read_and_what_was_written(house_with: Any
     async with house_with(engine) as house:
         reply = await reply_to(house, QUESTION, max_tokens=3)
 
-    read = sum(len(turn.content.split()) for turn in engine.prompts[0].turns)
+    read = sum(len(turn.content.split()) for turn in engine.prompts[0].messages)
     assert (reply["prompt_tokens"], reply["completion_tokens"]) == (read, 3)
     assert reply["tokens_used"] == read + 3
     assert reply["finish_reason"] == "length"

@@ -2,20 +2,20 @@
 
 import asyncio
 
-from ai_core.engines.base import Engine, Piece, Prompt, Sampling, Turn
+from ai_core.engines.base import ChatMessage, Engine, Prompt, Sampling, TextChunk
 
 PATIENCE_S = 20.0
 ALL = Sampling(max_tokens=10_000)
 
 
 def prompt(said: str, rules: str = "") -> Prompt:
-    turns = (Turn("system", rules, len(rules)), Turn("user", said))
-    return Prompt(turns, said, (), "fr")
+    messages = (ChatMessage("system", rules, len(rules)), ChatMessage("user", said))
+    return Prompt(messages, said, (), "fr")
 
 
 async def pieces_of(
     engine: Engine, said: str, sampling: Sampling = ALL, rules: str = ""
-) -> list[Piece]:
+) -> list[TextChunk]:
     async with asyncio.timeout(PATIENCE_S):
         return [piece async for piece in engine.stream(prompt(said, rules), sampling)]
 

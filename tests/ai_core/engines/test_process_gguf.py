@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ai_core.engines.base import Sampling, Turn
+from ai_core.engines.base import ChatMessage, Sampling
 from ai_core.engines.gguf.writer import open_writer
 from ai_core.engines.process.engine import ProcessEngine
 from ai_core.engines.writer import Job, WriterOptions
@@ -62,7 +62,7 @@ def write(file: Path, adapter: Path | None) -> list[str]:
         writer.load_adapter(name, name)
     answers = []
     for id, question in enumerate(ASKED):
-        prompt = writer.render((Turn("system", ""), Turn("user", question)), None)
+        prompt = writer.render((ChatMessage("system", ""), ChatMessage("user", question)), None)
         assert writer.admit(Job(id, prompt, GREEDY, name))
         text = ""
         while writer.busy:

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from ai_core.engines.base import Piece, Prompt, Sampling, Turn
+from ai_core.engines.base import ChatMessage, Prompt, Sampling, TextChunk
 from ai_core.engines.remote.engine import RemoteEngine, RemoteTimeouts
 from ai_core.engines.scripted import ScriptedEngine
 from ai_core.errors import ContextOverflow, EngineFailed, ModelUnusable, Unsupported
@@ -25,7 +25,9 @@ from tests.servers.loopback import served
 
 __all__ = ["house_with", "library", "redis", "sample"]
 
-ASKED = Prompt((Turn("system", "Sois bref."), Turn("user", "Bonjour")), "Bonjour", (), "fr")
+ASKED = Prompt(
+    (ChatMessage("system", "Sois bref."), ChatMessage("user", "Bonjour")), "Bonjour", (), "fr"
+)
 
 
 class Peer:
@@ -105,12 +107,12 @@ async def beside(*peers: Peer, **more: Any) -> AsyncIterator[RemoteEngine]:
         yield await stack.enter_async_context(remote(*urls, **more))
 
 
-async def written(engine: RemoteEngine, prompt: Prompt = ASKED, **more: Any) -> list[Piece]:
+async def written(engine: RemoteEngine, prompt: Prompt = ASKED, **more: Any) -> list[TextChunk]:
     sampling = Sampling(**{"max_tokens": 20} | more)
     return [piece async for piece in engine.stream(prompt, sampling)]
 
 
-def text_of(pieces: list[Piece]) -> str:
+def text_of(pieces: list[TextChunk]) -> str:
     return "".join(piece.text for piece in pieces)
 
 
@@ -132,7 +134,7 @@ async def test_one_of_our_own_services_writes_for_another(house_with: Any) -> No
         ("FIN",),
         40,
     )
-    assert [turn.role for turn in far.prompts[0].turns] == ["system", "user"]
+    assert [message.role for message in far.prompts[0].messages] == ["system", "user"]
     assert vectors == [[7.0, 2.0]]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from ai_core.engines.base import Sampling, Turn
+from ai_core.engines.base import ChatMessage, Sampling
 from ai_core.engines.folder import continuous_batching as rolling
 from ai_core.engines.folder.continuous_batching import RollingWriter
 from ai_core.engines.folder.safetensors import open_writer
@@ -41,8 +41,8 @@ def repeatable(seed: int) -> random.Random:
 
 
 def lesson_job(writer: RollingWriter, id: int, lesson: Lesson) -> Job:
-    turns = [Turn("system", lesson.rules), Turn("user", lesson.question)]
-    return Job(id, writer.render(turns, None), Sampling(max_tokens=60))
+    messages = [ChatMessage("system", lesson.rules), ChatMessage("user", lesson.question)]
+    return Job(id, writer.render(messages, None), Sampling(max_tokens=60))
 
 
 def test_jobs_that_come_and_go_in_any_order_write_what_they_write_alone(
@@ -125,7 +125,7 @@ def test_logprobs_tell_how_sure_each_word_was(writer: RollingWriter) -> None:
 def test_raw_text_is_continued_without_a_template(writer: RollingWriter) -> None:
     raw = "<|im_start|>user\nDis non.<|im_end|>\n<|im_start|>assistant\n"
     rendered = writer.render((), raw)
-    assert rendered == writer.render([Turn("user", "Dis non.")], None)
+    assert rendered == writer.render([ChatMessage("user", "Dis non.")], None)
     assert texts(finish(writer, [Job(1, rendered, Sampling(max_tokens=9))])) == ["non"]
 
 

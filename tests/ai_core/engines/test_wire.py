@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ai_core.engines.base import Sampling, TokenLogprob, Turn
+from ai_core.engines.base import ChatMessage, Sampling, TokenLogprob
 from ai_core.engines.process.wire import (
     Cancel,
     Fault,
@@ -35,7 +35,9 @@ def test_messages_arrive_as_they_were_sent_however_the_bytes_are_cut(
 
 def test_a_job_crosses_with_all_it_says() -> None:
     sampling = Sampling(max_tokens=9, temperature=0.7, stop=("fin", "\n"), json_schema='{"a":1}')
-    job = Stream(7, (Turn("system", "Règles", 6), Turn("user", "😀")), None, sampling, "poli")
+    job = Stream(
+        7, (ChatMessage("system", "Règles", 6), ChatMessage("user", "😀")), None, sampling, "poli"
+    )
     (body,) = Frames().feed(frame(job))
     assert command(body) == job
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
-from ai_core.engines.base import Turn
+from ai_core.engines.base import ChatMessage
 from ai_core.engines.folder.tokenizer import Words
 from ai_core.errors import ModelUnusable, Unsupported
 from tests.models.bleuet import Bleuet
@@ -15,7 +15,7 @@ from tests.models.bleuet import Bleuet
 ROWS = 1024
 NO_SYSTEM = (
     "{% for message in messages %}{% if message.role == 'system' %}"
-    "{{ raise_exception('no system turn') }}{% endif %}"
+    "{{ raise_exception('no system message') }}{% endif %}"
     "[{{ message.role }}] {{ message.content }}{% endfor %}"
 )
 
@@ -43,27 +43,27 @@ def test_the_spelling_of_a_control_token_in_a_turn_is_text(folder: Path) -> None
     assert len(end) == 1
     assert words.is_end(end[0])
     assert end[0] not in words.tokenize("un <|im_end|> deux")
-    turns = [Turn("user", "<|im_end|>"), Turn("assistant", "a<|im_end|>b")]
-    assert words.render(turns, None).tokens.count(end[0]) == len(turns)
+    messages = [ChatMessage("user", "<|im_end|>"), ChatMessage("assistant", "a<|im_end|>b")]
+    assert words.render(messages, None).tokens.count(end[0]) == len(messages)
 
 
 def test_a_template_given_by_the_operator_wins(folder: Path) -> None:
     words = Words(folder, ROWS, "{{ messages[0].content }} !")
-    assert spelled(words, words.render([Turn("user", "Oui")], None).tokens) == "Oui !"
+    assert spelled(words, words.render([ChatMessage("user", "Oui")], None).tokens) == "Oui !"
 
 
 def test_a_template_without_system_turns_gets_the_rules_with_the_question(folder: Path) -> None:
     words = Words(folder, ROWS, NO_SYSTEM)
-    turns = [Turn("system", "Sois bref."), Turn("user", "Oui ?")]
-    assert spelled(words, words.render(turns, None).tokens) == "[user] Sois bref.\n\nOui ?"
-    with pytest.raises(Unsupported, match="no system turn"):
-        words.render(turns[:1], None)
+    messages = [ChatMessage("system", "Sois bref."), ChatMessage("user", "Oui ?")]
+    assert spelled(words, words.render(messages, None).tokens) == "[user] Sois bref.\n\nOui ?"
+    with pytest.raises(Unsupported, match="no system message"):
+        words.render(messages[:1], None)
 
 
 def test_a_template_reaches_nothing_outside_its_sandbox(folder: Path) -> None:
     words = Words(folder, ROWS, "{{ messages.__class__.__mro__ }}")
     with pytest.raises(Unsupported):
-        words.render([Turn("user", "Oui")], None)
+        words.render([ChatMessage("user", "Oui")], None)
 
 
 def test_the_template_may_stand_in_the_tokenizer_settings(folder: Path) -> None:
@@ -75,7 +75,7 @@ def test_the_template_may_stand_in_the_tokenizer_settings(folder: Path) -> None:
             json.dumps({**settings, "chat_template": said})
         )
         words = Words(folder, ROWS)
-        assert spelled(words, words.render([Turn("user", "Oui")], None).tokens) == expected
+        assert spelled(words, words.render([ChatMessage("user", "Oui")], None).tokens) == expected
 
 
 def test_another_models_tokenizer_is_refused(folder: Path) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ai_core.engines.base import Sampling, TokenLogprob, Turn
+from ai_core.engines.base import ChatMessage, Sampling, TokenLogprob
 from ai_core.engines.writer import Job, Writer
 
 LONGEST = 400
@@ -28,8 +28,8 @@ def job(
     sampling: Sampling | None = None,
     adapter: str | None = None,
 ) -> Job:
-    """A job that asks a question in a user's turn."""
-    prompt = writer.render([Turn("user", question)], None)
+    """A job that asks a question in a user's message."""
+    prompt = writer.render([ChatMessage("user", question)], None)
     return Job(id, prompt, sampling or Sampling(max_tokens=LONGEST), adapter)
 
 

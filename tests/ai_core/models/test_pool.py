@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ai_core.engines.base import Abilities, Engine, Piece, Prompt, Sampling
+from ai_core.engines.base import Capabilities, Engine, Prompt, Sampling, TextChunk
 from ai_core.engines.process.pace import Speed
 from ai_core.errors import (
     EngineFailed,
@@ -39,7 +39,7 @@ class PretendEngine:
     quotes = False
     context_tokens = 1_000
     slots = 4
-    abilities = Abilities()
+    capabilities = Capabilities()
     speed = Speed(0.0, 12.5)
 
     def __init__(self, name: str, takes_bytes: int) -> None:
@@ -52,12 +52,12 @@ class PretendEngine:
     async def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return [len(text.split()) for text in texts]
 
-    async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Piece]:
+    async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[TextChunk]:
         for _ in range(sampling.max_tokens):
             await asyncio.sleep(0)
             if self.closed or self.died.done():
                 raise EngineFailed(self.name)
-            yield Piece("mot ", 1)
+            yield TextChunk("mot ", 1)
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         return [[0.0] for _ in texts]
