@@ -1,8 +1,11 @@
-"""Who may enter: the key, its scope, its address or origin, then its limits.
+"""Authentication and admission: the API key, its scope, its address or origin, then its limits.
 
-`identify` reads the key from memory; `admit` asks Redis once per visit for the limits, the cached
-answer and whether the keys changed. What it cannot do: the origin of a publishable key is what the
-browser says, so it stops other web sites from using the key, not a program that lies.
+A request passes twice. `Gate.identify` checks the key it presents against the copy in memory
+(access/keys.py: `KeyRing.find`). `Gate.admit` returns a Permit; entering it asks Redis, in one
+round trip, for the rate limits (access/rate_limits.py), the cached reply and the keys' version.
+
+The origin of a publishable key is what the browser sends: that keeps other web sites from using
+the key, not a program that forges the header.
 """
 
 import hashlib
@@ -13,6 +16,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from math import ceil
 from types import TracebackType
+from typing import Self
 
 from prometheus_client import CollectorRegistry, Counter
 from redis.exceptions import RedisError
@@ -27,18 +31,18 @@ Header = tuple[bytes, bytes]
 
 
 class GateMetrics:
-    """Refusals by reason, never by caller, and visits decided without Redis."""
+    """Refusals by reason, never by caller, and requests decided without Redis."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.refused = Counter("gate_refused", "Visits refused.", ["reason"], registry=registry)
-        self.alone = Counter(
-            "gate_decided_alone", "Visits decided without Redis.", registry=registry
+        self.refused = Counter("gate_refused", "Requests refused.", ["reason"], registry=registry)
+        self.without_redis = Counter(
+            "gate_decided_alone", "Requests decided without Redis.", registry=registry
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks, at a door that opens to the scope `needed`.
+    """An authenticated client of a route that requires the scope `needed`.
 
     `subject` is whose limits apply: the key, or one visitor of a publishable key.
     """
@@ -54,56 +58,94 @@ class Caller:
 
     @property
     def scope(self) -> Scope:
-        """Return what the key opens; answers are never cached across scopes."""
+        """Return the key's scope; answers are never cached across scopes."""
         return self.key.scope
 
 
-class Visit:
-    """One request let in; `cached` is the answer's body when it was asked for and is known."""
+class Permit:
+    """Admission of one request: `async with` decides on entering, and settles on leaving.
 
-    __slots__ = ("cached", "caller", "decision", "spent")
+    `cached_reply` is the body stored under `cache_key`, when Redis has one. Entering raises
+    OverQuota with the exact wait, and what `Gate.identify` raises when the key was revoked since.
+    """
 
-    def __init__(self, caller: Caller, decision: Decision, reserved: int) -> None:
+    __slots__ = (
+        "_gate",
+        "cache_key",
+        "cached_reply",
+        "caller",
+        "cost_tokens",
+        "decision",
+        "request",
+        "spent_tokens",
+    )
+
+    def __init__(
+        self,
+        gate: "Gate",
+        request: Request,
+        caller: Caller,
+        cost_tokens: int,
+        cache_key: str | None,
+    ) -> None:
+        self._gate = gate
+        self.request = request
         self.caller = caller
-        self.cached = decision.answer
-        self.decision = decision
-        self.spent = reserved
+        self.cost_tokens = cost_tokens
+        self.cache_key = cache_key
+        self.spent_tokens = cost_tokens
+        self.cached_reply: bytes | None = None
+        self.decision: Decision | None = None
 
     def spend(self, tokens: int) -> None:
-        """Say how many tokens the visit took; those reserved stand until it is said."""
-        self.spent = tokens
+        """Set how many tokens the request took; until then those reserved are charged."""
+        self.spent_tokens = tokens
+
+    async def __aenter__(self) -> Self:
+        """Enter, or raise the refusal."""
+        await self._gate.enter(self)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Charge the tokens that were spent and free the concurrency slot."""
+        await self._gate.leave(self)
 
 
 class Gate:
-    """Lets callers in, or raises why not."""
+    """Admits requests, or raises the reason of the refusal."""
 
     def __init__(self, ring: KeyRing, limiter: Limiter, metrics: GateMetrics) -> None:
         self._ring = ring
         self._limiter = limiter
-        self._alone = metrics.alone
+        self._without_redis = metrics.without_redis
         self._refused = {
             reason: metrics.refused.labels(reason)
             for reason in ("key", "scope", "address", "origin", "quota")
         }
 
     async def identify(self, request: Request, needed: Scope) -> Caller:
-        """Return who asks, if their key opens what needs `needed`.
+        """Return the caller, if their key has the scope `needed`.
 
-        No round trip, unless the answer is no: the key may be newer than our copy. Raises
+        No round trip, unless the key is refused: it may be newer than our copy. Raises
         NotAuthenticated, NotAllowed, AddressNotAllowed, OriginNotAllowed, KeysUnreadable.
         """
-        presented = _presented(request)
+        presented = _presented_key(request)
         if presented is None:
             self._refused["key"].inc()
             raise NotAuthenticated("no key")
         version = self._ring.version
         try:
-            return self._recognise(request, presented, needed)
+            return self._authenticate(request, presented, needed)
         except (NotAuthenticated, NotAllowed, KeysUnreadable):
             if not well_formed(presented):
                 raise
             if await self._ring.changed() or self._ring.version != version:
-                return self._recognise(request, presented, needed)
+                return self._authenticate(request, presented, needed)
             raise
 
     def admit(
@@ -113,56 +155,55 @@ class Gate:
         *,
         cost_tokens: int = 0,
         cache_key: str | None = None,
-    ) -> "Admission":
-        """Let `caller` in for the length of an `async with`, which gives the Visit.
+    ) -> Permit:
+        """Return the permit of a request that reserves `cost_tokens`, to be entered."""
+        return Permit(self, request, caller, cost_tokens, cache_key)
 
-        Reserves `cost_tokens`; leaving settles them and frees the place. Raises OverQuota with
-        the exact wait, and what `identify` raises when the key was revoked meanwhile.
-        """
-        return Admission(self, request, caller, cost_tokens, cache_key)
-
-    async def enter(self, admission: "Admission") -> Visit:
-        """Decide on a visit."""
-        caller, request = admission.caller, admission.request
+    async def enter(self, permit: Permit) -> None:
+        """Decide on a request, for Permit."""
+        caller, request = permit.caller, permit.request
         limits = caller.key.limits
         decision = await self._limiter.admit(
-            caller.subject, limits, admission.cost_tokens, admission.cache_key
+            caller.subject, limits, permit.cost_tokens, permit.cache_key
         )
-        if decision.alone:
-            self._alone.inc()
-        elif decision.version != self._ring.version:
-            await self._check_again(admission, decision)
+        if decision.without_redis:
+            self._without_redis.inc()
+        elif decision.key_version != self._ring.version:
+            await self._authenticate_again(permit, decision)
         quota = list(quota_headers(limits, decision))
         if quota:
             request.scope["state"].setdefault("headers", []).extend(quota)
         if decision.refused:
             self._refused["quota"].inc()
             raise OverQuota(decision.refused, retry_after_s=decision.wait_s)
-        return Visit(caller, decision, admission.cost_tokens)
+        permit.decision, permit.cached_reply = decision, decision.cached_reply
 
-    async def leave(self, visit: Visit, reserved: int) -> None:
-        """Settle a visit."""
-        caller = visit.caller
+    async def leave(self, permit: Permit) -> None:
+        """Settle a request, for Permit; a cached reply reserved nothing."""
+        if permit.decision and permit.cached_reply is None:
+            await self._settle(permit, permit.decision, permit.spent_tokens)
+
+    async def _settle(self, permit: Permit, decision: Decision, spent_tokens: int) -> None:
+        caller = permit.caller
         await self._limiter.settle(
-            caller.subject, caller.key.limits, visit.decision, reserved, visit.spent
+            caller.subject, caller.key.limits, decision, permit.cost_tokens, spent_tokens
         )
 
-    async def _check_again(self, admission: "Admission", decision: Decision) -> None:
-        """Read the changed keys; refuse the visit just let in if its key opens no more."""
+    async def _authenticate_again(self, permit: Permit, decision: Decision) -> None:
+        """Read the changed keys; refuse the request just admitted if its key is no longer valid."""
         try:
-            await self._ring.refresh(decision.version)
+            await self._ring.refresh(decision.key_version)
         except RedisError:
             return
-        caller = admission.caller
+        presented = _presented_key(permit.request)
         try:
-            self._recognise(admission.request, _presented(admission.request), caller.needed)
+            self._authenticate(permit.request, presented, permit.caller.needed)
         except (NotAuthenticated, NotAllowed):
             if not decision.refused:
-                reserved = admission.cost_tokens
-                await self._limiter.settle(caller.subject, caller.key.limits, decision, reserved, 0)
+                await self._settle(permit, decision, 0)
             raise
 
-    def _recognise(self, request: Request, presented: str | None, needed: Scope) -> Caller:
+    def _authenticate(self, request: Request, presented: str | None, needed: Scope) -> Caller:
         key = self._ring.find(presented) if presented else None
         if key is None:
             self._refused["key"].inc()
@@ -178,50 +219,14 @@ class Gate:
         if not _origin_allowed(request, key):
             self._refused["origin"].inc()
             raise OriginNotAllowed
-        return Caller(key, f"{key.id}:{_visitor(request, presented or '')}", needed)
-
-
-class Admission:
-    """The context of one visit; see Gate.admit."""
-
-    __slots__ = ("_gate", "_visit", "cache_key", "caller", "cost_tokens", "request")
-
-    def __init__(
-        self,
-        gate: Gate,
-        request: Request,
-        caller: Caller,
-        cost_tokens: int,
-        cache_key: str | None,
-    ) -> None:
-        self._gate = gate
-        self._visit: Visit | None = None
-        self.request = request
-        self.caller = caller
-        self.cost_tokens = cost_tokens
-        self.cache_key = cache_key
-
-    async def __aenter__(self) -> Visit:
-        """Enter, or raise why not."""
-        self._visit = await self._gate.enter(self)
-        return self._visit
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Leave."""
-        if self._visit and self._visit.cached is None:
-            await self._gate.leave(self._visit, self.cost_tokens)
+        return Caller(key, f"{key.id}:{_visitor_id(request, presented or '')}", needed)
 
 
 def quota_headers(limits: Limits, decision: Decision) -> Iterator[Header]:
-    """Yield what draft-ietf-httpapi-ratelimit-headers-11 and older clients read.
+    """Yield the headers of draft-ietf-httpapi-ratelimit-headers-11, and X-RateLimit-* beside them.
 
-    A refused visit says after how many seconds it may come back (`t`); otherwise the whole window
-    after now is certain to have freed what is used.
+    `t` is a refused request's wait in seconds. X-RateLimit-Reset of an admitted one is the whole
+    window: by then all that is used has expired.
     """
     policy, bounded = _policy(*limits.by_window())
     if not bounded:
@@ -253,7 +258,7 @@ def _policy(*by_window: int | None) -> tuple[bytes, tuple[int, ...]]:
     return policy.encode(), bounded
 
 
-def _presented(request: Request) -> str | None:
+def _presented_key(request: Request) -> str | None:
     bearer = None
     for name, value in request.scope["headers"]:
         if name == b"x-api-key":
@@ -278,9 +283,9 @@ def _address_allowed(request: Request, key: Key) -> bool:
 
 
 def _origin_allowed(request: Request, key: Key) -> bool:
-    """Tell whether a browser asks from our page or from an origin the key names.
+    """Tell whether a request comes from our page or from an origin allowed for the key.
 
-    A browser sends no Origin with a GET from the same origin, but says so in Sec-Fetch-Site.
+    A browser sends no Origin with a GET from the same origin, but then sends Sec-Fetch-Site.
     """
     origin = request.headers.get("origin")
     if origin is None:
@@ -291,11 +296,11 @@ def _origin_allowed(request: Request, key: Key) -> bool:
     return origin in {f"https://{host}", f"http://{host}"}
 
 
-def _visitor(request: Request, presented: str) -> str:
-    """Return a name for the visitor's address that cannot be read back from Redis.
+def _visitor_id(request: Request, presented: str) -> str:
+    """Return a pseudonym of the visitor's address that cannot be reversed from Redis.
 
-    An IPv6 visitor holds a whole /64.
+    An IPv6 visitor is a whole /64.
     """
     address = _address(request)
-    place = address.packed[:8] if address else b""
-    return hmac.new(presented.encode(), place, hashlib.sha256).hexdigest()[:16]
+    network = address.packed[:8] if address else b""
+    return hmac.new(presented.encode(), network, hashlib.sha256).hexdigest()[:16]

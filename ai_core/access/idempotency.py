@@ -1,9 +1,9 @@
-"""The same Idempotency-Key, from the same caller: the same answer, written once.
+"""Idempotency-Key: a repeated request gets the first one's response, computed once.
 
-Follows draft-ietf-httpapi-idempotency-key-header-07. The answer is kept for a day under a hash of
-caller and key; the request is kept only as a hash under the key itself, which Redis never sees.
-Refusals that may be different later (429, 5xx) are not kept. While Redis is lost nothing can be
-remembered: requests are answered, each for itself.
+Follows draft-ietf-httpapi-idempotency-key-header-07. The response is stored for a day under a hash
+of caller and key; of the request only an HMAC under the key is stored, and Redis never sees the
+key itself. Transient failures (429, 5xx) are not stored. While Redis is lost every request is
+answered on its own.
 """
 
 import asyncio
@@ -24,108 +24,110 @@ from shared.stores.redis_connection import RedisLink
 
 KEPT_S = 24 * 3600
 LEASE_S = 4.0
-"""A process that dies while answering lets the next try in after this long."""
-RENEWALS = 4
-"""Times a lease is renewed while it lasts."""
-PATIENCE_S = 6.0
-"""How long the same request waits for the first one. It is longer than a lease, so that nginx may
-send a request to another instance when one dies, and the caller sees an answer, not a conflict."""
-LOOK_EVERY_S = 0.1
+"""How long a request is under way after its process died; the next attempt may start then."""
+RENEWALS_PER_LEASE = 4
+WAIT_S = 6.0
+"""How long a repeated request waits for the first one's response. It is longer than a lease: when
+an instance dies, nginx may retry on another, and the client gets a response, not a conflict."""
+POLL_EVERY_S = 0.1
 MAX_KEY_CHARACTERS = 255
 UNDER_WAY = b""
 RETRY_AFTER_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a request was answered; `replayed` when it had been answered before."""
+class StoredResponse:
+    """An HTTP response; `replayed` when it comes from an earlier request with the same key."""
 
     status: int
     body: bytes
     replayed: bool = False
 
 
-def check(idempotency_key: str) -> str:
-    """Return the key. Raises BadInput when it is empty, too long or not printable ASCII."""
+def check_key(idempotency_key: str) -> None:
+    """Raise BadInput when a key is empty, too long or not printable ASCII."""
     if not 1 <= len(idempotency_key) <= MAX_KEY_CHARACTERS:
         raise BadInput("Idempotency-Key: 1 to 255 characters")
     if not (idempotency_key.isascii() and idempotency_key.isprintable()):
         raise BadInput("Idempotency-Key: printable ASCII")
-    return idempotency_key
 
 
 class Idempotency:
-    """Remembers answers by caller and Idempotency-Key."""
+    """Responses by caller and Idempotency-Key."""
 
     def __init__(
-        self, link: RedisLink, *, lease_s: float = LEASE_S, patience_s: float = PATIENCE_S
+        self, link: RedisLink, *, lease_s: float = LEASE_S, wait_s: float = WAIT_S
     ) -> None:
         self._link = link
         self._lease_ms = int(lease_s * 1000)
-        self._patience_s = patience_s
+        self._wait_s = wait_s
 
-    async def answer(
+    async def run_once(
         self,
         caller_id: str,
         idempotency_key: str,
         request: bytes,
-        write: Callable[[], Awaitable[Outcome]],
-    ) -> Outcome:
-        """Write the answer to `request` (its route and body), or repeat the one given before.
+        respond: Callable[[], Awaitable[StoredResponse]],
+    ) -> StoredResponse:
+        """Return the response stored for `request` (its route and body), or that of `respond`.
 
-        Waits a while for a first answer that is being written. Raises IdempotencyMismatch when the
-        key came with another request, StillAnswering when the first answer is not finished by
-        then, and what `write` raises.
+        Waits up to `wait_s` while the first request is under way. Raises IdempotencyMismatch when
+        the key came with another request, StillAnswering when the first one takes longer than
+        that, BadInput for an invalid key, and what `respond` raises.
         """
-        check(idempotency_key)
+        check_key(idempotency_key)
         name = hashlib.sha256(f"{caller_id}\n{idempotency_key}".encode()).hexdigest()
-        place = f"{TAG}:idempotency:{name}"
-        print_ = hmac.digest(idempotency_key.encode(), request, "sha256")
+        redis_key = f"{TAG}:idempotency:{name}"
+        fingerprint = hmac.digest(idempotency_key.encode(), request, "sha256")
         try:
-            known = await self._begin(place, print_)
+            stored = await self._begin(redis_key, fingerprint)
         except RedisError:
-            return await write()
-        if known is not None:
-            return known
-        return await self._write(place, print_, write)
+            return await respond()
+        if stored is not None:
+            return stored
+        return await self._respond(redis_key, fingerprint, respond)
 
-    async def _begin(self, place: str, fingerprint: bytes) -> Outcome | None:
+    async def _begin(self, redis_key: str, fingerprint: bytes) -> StoredResponse | None:
+        """Take the lease and return None, or return the response that is stored."""
         lease = ("NX", "PX", self._lease_ms)
-        give_up_s = time.monotonic() + self._patience_s
-        while not await self._link.call("SET", place, fingerprint, *lease):
-            record = await self._link.call("GET", place)
+        give_up_s = time.monotonic() + self._wait_s
+        while not await self._link.call("SET", redis_key, fingerprint, *lease):
+            record = await self._link.call("GET", redis_key)
             if record is None:
                 continue
-            if (known := _known(record, fingerprint)) is not None:
-                return known
+            if (stored := _parse(record, fingerprint)) is not None:
+                return stored
             if time.monotonic() > give_up_s:
                 raise StillAnswering(retry_after_s=RETRY_AFTER_S)
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(POLL_EVERY_S)
         return None
 
-    async def _write(
-        self, place: str, fingerprint: bytes, write: Callable[[], Awaitable[Outcome]]
-    ) -> Outcome:
-        outcome = None
+    async def _respond(
+        self,
+        redis_key: str,
+        fingerprint: bytes,
+        respond: Callable[[], Awaitable[StoredResponse]],
+    ) -> StoredResponse:
+        response = None
         try:
-            async with self._renewed(place):
-                outcome = await write()
+            async with self._lease_renewed(redis_key):
+                response = await respond()
         finally:
-            with suppress(RedisError):  # the lease ends by itself
-                if outcome and _keeps(outcome.status):
-                    record = b"%b%d %b" % (fingerprint, outcome.status, outcome.body)
-                    await self._link.call("SET", place, record, "EX", KEPT_S)
+            with suppress(RedisError):  # the lease expires
+                if response and _is_final(response.status):
+                    record = b"%b%d %b" % (fingerprint, response.status, response.body)
+                    await self._link.call("SET", redis_key, record, "EX", KEPT_S)
                 else:
-                    await self._link.call("DEL", place)
-        return outcome
+                    await self._link.call("DEL", redis_key)
+        return response
 
     @asynccontextmanager
-    async def _renewed(self, place: str) -> AsyncIterator[None]:
+    async def _lease_renewed(self, redis_key: str) -> AsyncIterator[None]:
         async def renew() -> None:
             while True:
-                await asyncio.sleep(self._lease_ms / 1000 / RENEWALS)
+                await asyncio.sleep(self._lease_ms / 1000 / RENEWALS_PER_LEASE)
                 with suppress(RedisError):
-                    await self._link.call("PEXPIRE", place, self._lease_ms)
+                    await self._link.call("PEXPIRE", redis_key, self._lease_ms)
 
         task = asyncio.create_task(renew())
         try:
@@ -135,16 +137,19 @@ class Idempotency:
             await asyncio.wait([task])
 
 
-def _known(record: bytes, fingerprint: bytes) -> Outcome | None:
-    """Return the answer on record, None while it is being written."""
+def _parse(record: bytes, fingerprint: bytes) -> StoredResponse | None:
+    """Return the response in a record, None while its request is under way.
+
+    Raises IdempotencyMismatch when the record belongs to another request.
+    """
     size = hashlib.sha256().digest_size
     if not hmac.compare_digest(record[:size], fingerprint):
         raise IdempotencyMismatch
     if record[size:] == UNDER_WAY:
         return None
     status, _, body = record[size:].partition(b" ")
-    return Outcome(int(status), body, replayed=True)
+    return StoredResponse(int(status), body, replayed=True)
 
 
-def _keeps(status: int) -> bool:
+def _is_final(status: int) -> bool:
     return status < HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.TOO_MANY_REQUESTS

@@ -129,18 +129,18 @@ class Decision(NamedTuple):
     """May the visit begin?
 
     `refused` names the window (or "concurrent") that says no, for `wait_s`. `left` is what
-    remains of each of WINDOWS (-1: no limit). `answer` and `version` come from Redis; `version` is
-    None as well when Redis was not asked (`alone`). `slots` say where the tokens were counted.
+    remains of each of WINDOWS (-1: no limit). `cached_reply` and `key_version` come from Redis;
+    both are None when it was not asked (`without_redis`). `slots`: where the tokens were counted.
     """
 
     visit: str
-    version: bytes | None = None
-    answer: bytes | None = None
+    key_version: bytes | None = None
+    cached_reply: bytes | None = None
     refused: str | None = None
     wait_s: float = 0.0
     left: tuple[int, int, int] = (-1, -1, -1)
     slots: tuple[int, int] = (0, 0)
-    alone: bool = False
+    without_redis: bool = False
 
 
 REFUSALS = (None, *(window.name for window in WINDOWS), "concurrent")
@@ -183,7 +183,7 @@ class Limiter:
     ) -> None:
         """End a visit: free its place, and count the tokens it spent instead of those reserved."""
         account = self._accounts.get(subject)
-        if account is None or decision.answer is not None:
+        if account is None or decision.cached_reply is not None:
             return
         account.open.discard(decision.visit)
         differences = [
@@ -215,11 +215,11 @@ class Limiter:
     async def _look(self, answer_key: str | None) -> Decision:
         try:
             if answer_key is None:
-                return Decision("", version=await self._link.call("GET", KEYS_VERSION))
+                return Decision("", key_version=await self._link.call("GET", KEYS_VERSION))
             version, answer = await self._link.call("MGET", KEYS_VERSION, answer_key)
         except RedisError:
-            return Decision("", alone=True)
-        return Decision("", version=version, answer=answer)
+            return Decision("", without_redis=True)
+        return Decision("", key_version=version, cached_reply=answer)
 
     async def _ask(
         self,
@@ -255,8 +255,8 @@ class Limiter:
         version, answer, refused, wait_ms, *rest = reply
         return Decision(
             visit=visit,
-            version=version,
-            answer=answer,
+            key_version=version,
+            cached_reply=answer,
             refused=REFUSALS[refused],
             wait_s=wait_ms / 1000,
             left=(rest[0], rest[1], rest[2]),
@@ -317,17 +317,17 @@ def _decide(
     if limits.concurrent and len(account.open) >= limits.concurrent and refused is None:
         refused, wait_s = "concurrent", BUSY_WAIT_S
     return Decision(
-        visit, refused=refused, wait_s=wait_s, left=(left[0], left[1], left[2]), alone=True
+        visit, refused=refused, wait_s=wait_s, left=(left[0], left[1], left[2]), without_redis=True
     )
 
 
 def _count(account: Account, decision: Decision, limits: Limits, cost_tokens: int) -> None:
     now_s = time.monotonic()
-    tokens = 0 if decision.answer is not None else cost_tokens
+    tokens = 0 if decision.cached_reply is not None else cost_tokens
     for _, tally, limit, cost in _bounded(account, limits, tokens):
         if limit and cost:
             tally.add(now_s, cost)
-    if limits.concurrent and decision.answer is None:
+    if limits.concurrent and decision.cached_reply is None:
         account.open.add(decision.visit)
 
 

@@ -12,8 +12,8 @@ from ai_core.api.dependencies import (
     DeskDep,
     InquiriesDep,
     LanguageDep,
+    PageAdmittedDep,
     PageCallerDep,
-    PageVisitDep,
     PatienceDep,
     problems,
 )
@@ -45,7 +45,7 @@ async def chat(
     "/conversations/{conversation_id}", status_code=204, responses=problems(404, *GATE_PROBLEMS)
 )
 async def forget(
-    conversation_id: ConversationId, caller: PageVisitDep, conversations: ConversationsDep
+    conversation_id: ConversationId, caller: PageAdmittedDep, conversations: ConversationsDep
 ) -> None:
     """Erase a conversation now, instead of when it has been silent long enough."""
     try:

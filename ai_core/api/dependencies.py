@@ -88,7 +88,7 @@ async def patience(request: Request) -> float | None:
 
 
 def caller(needed: Scope) -> Callable[[Request], Awaitable[Caller]]:
-    """Return a dependency: who asks, if their key opens `needed`; limits are the route's affair."""
+    """Return a dependency: the caller, if their key has the scope `needed`; no limit is checked."""
 
     async def identified(request: Request) -> Caller:
         return await cast(Gate, request.state.gate).identify(request, needed)
@@ -96,8 +96,8 @@ def caller(needed: Scope) -> Callable[[Request], Awaitable[Caller]]:
     return identified
 
 
-def visit(needed: Scope) -> Callable[[Request], AsyncIterator[Caller]]:
-    """Return a dependency: the caller, let in under their limits while the request lasts."""
+def admitted_caller(needed: Scope) -> Callable[[Request], AsyncIterator[Caller]]:
+    """Return a dependency: the caller, admitted under their limits while the request lasts."""
 
     async def admitted(request: Request) -> AsyncIterator[Caller]:
         gate = cast(Gate, request.state.gate)
@@ -122,6 +122,6 @@ HealthDep = Annotated[Health, Depends(state("health"))]
 VitalsDep = Annotated[Vitals, Depends(state("vitals"))]
 PageCallerDep = Annotated[Caller, Depends(caller(Scope.PUBLISHABLE))]
 InferenceCallerDep = Annotated[Caller, Depends(caller(Scope.INFERENCE))]
-PageVisitDep = Annotated[Caller, Depends(visit(Scope.PUBLISHABLE))]
-InferenceVisitDep = Annotated[Caller, Depends(visit(Scope.INFERENCE))]
-AdminVisitDep = Annotated[Caller, Depends(visit(Scope.ADMIN))]
+PageAdmittedDep = Annotated[Caller, Depends(admitted_caller(Scope.PUBLISHABLE))]
+InferenceAdmittedDep = Annotated[Caller, Depends(admitted_caller(Scope.INFERENCE))]
+AdminAdmittedDep = Annotated[Caller, Depends(admitted_caller(Scope.ADMIN))]

@@ -7,7 +7,7 @@ from ai_core.api.dependencies import (
     API,
     GATE_PROBLEMS,
     KEY_SCHEMES,
-    AdminVisitDep,
+    AdminAdmittedDep,
     HealthDep,
     VitalsDep,
     problems,
@@ -38,7 +38,7 @@ async def summary(health: HealthDep) -> HealthReply:
 
 @router.get(f"{API}/metrics", dependencies=KEY_SCHEMES, responses=problems(*GATE_PROBLEMS))
 @router.get("/metrics", dependencies=KEY_SCHEMES, responses=problems(*GATE_PROBLEMS))
-async def metrics(vitals: VitalsDep, health: HealthDep, _caller: AdminVisitDep) -> Response:
+async def metrics(vitals: VitalsDep, health: HealthDep, _caller: AdminAdmittedDep) -> Response:
     """Return the measures, in Prometheus's text format."""
     found = await health.summary()
     vitals.parts.labels("redis").set(found.redis == "up")

@@ -6,8 +6,8 @@ from ai_core.api.dependencies import (
     API,
     GATE_PROBLEMS,
     KEY_SCHEMES,
-    AdminVisitDep,
-    InferenceVisitDep,
+    AdminAdmittedDep,
+    InferenceAdmittedDep,
     PoolDep,
     problems,
 )
@@ -39,18 +39,18 @@ def described(model: ModelState, default: str) -> ModelCardReply:
 
 
 @router.get("/models", responses=problems(*GATE_PROBLEMS))
-async def models(pool: PoolDep, _caller: InferenceVisitDep) -> ModelsReply:
+async def models(pool: PoolDep, _caller: InferenceAdmittedDep) -> ModelsReply:
     """List the models this service can answer with, the default one first."""
     return ModelsReply(models=[described(model, pool.default) for model in pool.states()])
 
 
 @router.post("/models/load", responses=problems(404, *GATE_PROBLEMS))
-async def load(body: ModelName, pool: PoolDep, _caller: AdminVisitDep) -> ModelCardReply:
+async def load(body: ModelName, pool: PoolDep, _caller: AdminAdmittedDep) -> ModelCardReply:
     """Bring a model to memory; one that is there already stays."""
     return described(await pool.load(body.model), pool.default)
 
 
 @router.post("/models/unload", status_code=204, responses=problems(404, 409, *GATE_PROBLEMS))
-async def unload(body: ModelName, pool: PoolDep, _caller: AdminVisitDep) -> None:
+async def unload(body: ModelName, pool: PoolDep, _caller: AdminAdmittedDep) -> None:
     """Give a model's memory back once it has written its answers; a built-in one stays."""
     await pool.unload(body.model)

@@ -20,8 +20,8 @@ from ai_core.api.dependencies import (
     DeskDep,
     EmbedderDep,
     GateDep,
+    InferenceAdmittedDep,
     InferenceCallerDep,
-    InferenceVisitDep,
     InquiriesDep,
     LanguageDep,
     PatienceDep,
@@ -63,14 +63,14 @@ router = APIRouter(prefix="/v1", tags=["OpenAI"], dependencies=KEY_SCHEMES, resp
 
 
 @router.get("/models")
-async def models(pool: PoolDep, _caller: InferenceVisitDep) -> Response:
+async def models(pool: PoolDep, _caller: InferenceAdmittedDep) -> Response:
     """List the assistant and the models that write."""
     listed = [_model(ASSISTANT), *(_model(card.id) for card in pool.cards() if _writes(card))]
     return _json({"object": "list", "data": listed})
 
 
 @router.get("/models/{model:path}")
-async def model(model: str, pool: PoolDep, _caller: InferenceVisitDep) -> Response:
+async def model(model: str, pool: PoolDep, _caller: InferenceAdmittedDep) -> Response:
     """Describe one of them."""
     if model != ASSISTANT and not _writes(pool.card(model)):
         raise UnknownModel(model=model)
@@ -138,10 +138,10 @@ async def embeddings(
     texts = [safe(text) or " " for text in body.texts()]
     give_turn_back(request)
     cost_tokens = embedder.guess_tokens(texts)
-    async with gate.admit(request, caller, cost_tokens=cost_tokens) as visit:
+    async with gate.admit(request, caller, cost_tokens=cost_tokens) as permit:
         work = embedder.embed(body.model, texts, caller.subject, patience_s)
         found = await while_connected(request, work)
-        visit.spend(found.tokens)
+        permit.spend(found.tokens)
     as_text = body.encoding_format == "base64"
     data = [
         {"object": "embedding", "index": at, "embedding": _base64(row) if as_text else row}

@@ -1,4 +1,4 @@
-"""One answer over HTTP: the visit, the repeated request, the hung-up client, JSON or events."""
+"""One answer over HTTP: the permit, the repeated request, the hung-up client, JSON or events."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -8,8 +8,8 @@ from typing import TypeVar
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ai_core.access.gate import Admission, Caller, Gate, Visit
-from ai_core.access.idempotency import Idempotency, Outcome
+from ai_core.access.gate import Caller, Gate, Permit
+from ai_core.access.idempotency import Idempotency, StoredResponse
 from ai_core.access.keys import Scope
 from ai_core.answering.cache import AnswerCache
 from ai_core.answering.pipeline import Answerer, Pieces, Reply
@@ -71,8 +71,8 @@ class Desk:
             return self._stream(request, caller, inquiry, dialect)
 
         try:
-            async with self._admission(request, caller, inquiry) as visit:
-                outcome = await self._outcome(request, visit, inquiry, dialect, idempotency_key)
+            async with self._permit(request, caller, inquiry) as permit:
+                outcome = await self._outcome(request, permit, inquiry, dialect, idempotency_key)
         except HungUp:
             return Response(status_code=CLIENT_HUNG_UP)
         headers = REPLAYED if outcome.replayed else NO_STORE
@@ -85,42 +85,44 @@ class Desk:
     async def _outcome(
         self,
         request: Request,
-        visit: Visit,
+        permit: Permit,
         inquiry: Inquiry,
         dialect: Dialect,
         idempotency_key: str | None,
-    ) -> Outcome:
-        async def write() -> Outcome:
-            reply = await self._reply(request, visit, inquiry)
-            return Outcome(HTTPStatus.OK, dialect.whole(reply.body))
+    ) -> StoredResponse:
+        async def write() -> StoredResponse:
+            reply = await self._reply(request, permit, inquiry)
+            return StoredResponse(HTTPStatus.OK, dialect.whole(reply.body))
 
         if idempotency_key is None:
             return await write()
-        visit.spend(0)  # an answer that is repeated takes no tokens
-        asked = request.url.path.encode() + b"\n" + await request.body()
-        return await self._idempotency.answer(visit.caller.subject, idempotency_key, asked, write)
+        permit.spend(0)  # an answer that is repeated takes no tokens
+        content = request.url.path.encode() + b"\n" + await request.body()
+        return await self._idempotency.run_once(
+            permit.caller.subject, idempotency_key, content, write
+        )
 
     def _stream(
         self, request: Request, caller: Caller, inquiry: Inquiry, dialect: Dialect
     ) -> Response:
-        def pieces(visit: Visit) -> Pieces:
-            self._saw(request, inquiry, visit)
-            return self._answerer.stream(inquiry, visit.cached)
+        def pieces(permit: Permit) -> Pieces:
+            self._saw(request, inquiry, permit)
+            return self._answerer.stream(inquiry, permit.cached_reply)
 
-        admission = self._admission(request, caller, inquiry)
-        return AnswerStream(admission, inquiry, pieces, dialect, self._texts)
+        permit = self._permit(request, caller, inquiry)
+        return AnswerStream(permit, inquiry, pieces, dialect, self._texts)
 
-    async def _reply(self, request: Request, visit: Visit, inquiry: Inquiry) -> Reply:
-        self._saw(request, inquiry, visit)
-        if visit.cached is None and not inquiry.card.quotes:
+    async def _reply(self, request: Request, permit: Permit, inquiry: Inquiry) -> Reply:
+        self._saw(request, inquiry, permit)
+        if permit.cached_reply is None and not inquiry.card.quotes:
             give_turn_back(request)
-        answer = self._answerer.reply(inquiry, visit.cached)
-        reply = await (answer if visit.cached else while_connected(request, answer))
-        visit.spend(reply.tokens)
+        answer = self._answerer.reply(inquiry, permit.cached_reply)
+        reply = await (answer if permit.cached_reply else while_connected(request, answer))
+        permit.spend(reply.tokens)
         request.scope["state"]["log_facts"] = reply.facts
         return reply
 
-    def _admission(self, request: Request, caller: Caller, inquiry: Inquiry) -> Admission:
+    def _permit(self, request: Request, caller: Caller, inquiry: Inquiry) -> Permit:
         return self._gate.admit(
             request,
             caller,
@@ -128,11 +130,11 @@ class Desk:
             cache_key=inquiry.cache_key,
         )
 
-    def _saw(self, request: Request, inquiry: Inquiry, visit: Visit) -> None:
+    def _saw(self, request: Request, inquiry: Inquiry, permit: Permit) -> None:
         if inquiry.cache_key:
-            self._cache.saw(visit.cached)
+            self._cache.saw(permit.cached_reply)
         question = inquiry.question
-        channel = channel_of(request, visit.caller)
+        channel = channel_of(request, permit.caller)
         self._metrics.count(channel, question.language, first=not question.earlier)
 
 

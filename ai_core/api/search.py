@@ -13,7 +13,7 @@ from ai_core.api.dependencies import (
     KEY_SCHEMES,
     ClockDep,
     LibraryDep,
-    PageVisitDep,
+    PageAdmittedDep,
     problems,
 )
 from ai_core.law.records import Article, FicheSection, Kind, Passage
@@ -52,7 +52,7 @@ async def search(
     query: Annotated[SearchQuery, Query()],
     library: LibraryDep,
     clock: ClockDep,
-    _caller: PageVisitDep,
+    _caller: PageAdmittedDep,
 ) -> SearchReply:
     """Find the passages of the law nearest to a question."""
     found = await library.search(
@@ -71,7 +71,7 @@ async def article(
     query: Annotated[ArticleQuery, Query()],
     library: LibraryDep,
     clock: ClockDep,
-    _caller: PageVisitDep,
+    _caller: PageAdmittedDep,
 ) -> ArticleReply:
     """Return an article whole, by its number however it is spelled, or by its LEGIARTI id."""
     found = await library.article(number, as_of=query.as_of or clock.today())

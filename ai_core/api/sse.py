@@ -19,7 +19,7 @@ from contextlib import aclosing
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from ai_core.access.gate import Admission, Visit
+from ai_core.access.gate import Permit
 from ai_core.answering.pipeline import Pieces, log_facts
 from ai_core.answering.request import Inquiry
 from ai_core.api.response_formats import Dialect
@@ -39,21 +39,21 @@ async def disconnected(receive: Receive) -> None:
 
 
 class AnswerStream(Response):
-    """The events of one answer, inside the caller's visit."""
+    """The events of one answer, under the caller's permit."""
 
     media_type = "text/event-stream"
 
     def __init__(
         self,
-        admission: Admission,
+        permit: Permit,
         inquiry: Inquiry,
-        pieces: Callable[[Visit], Pieces],
+        pieces: Callable[[Permit], Pieces],
         dialect: Dialect,
         texts: Texts,
     ) -> None:
         super().__init__(headers=HEADERS)
         del self.headers["content-length"]
-        self._admission = admission
+        self._permit = permit
         self._inquiry = inquiry
         self._pieces = pieces
         self._dialect = dialect
@@ -89,10 +89,10 @@ class AnswerStream(Response):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _answer(self, scope: Scope, send: Send) -> None:
-        async with self._admission as visit, aclosing(self._pieces(visit)) as pieces:
+        async with self._permit as permit, aclosing(self._pieces(permit)) as pieces:
             async for piece in pieces:
                 if isinstance(piece, GenerateReply):
-                    visit.spend(0 if piece.cached else piece.tokens_used)
+                    permit.spend(0 if piece.cached else piece.tokens_used)
                     await self._end(scope, send, piece)
                 elif isinstance(piece, Waiting):
                     await self._send(send, self._dialect.waiting(piece))

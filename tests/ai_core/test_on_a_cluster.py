@@ -46,7 +46,7 @@ async def test_every_script_runs_on_a_cluster(
     renewing.cancel()
     await limiter.settle("k", limits, decision, 60, 10)
     assert (await limiter.admit("k", limits, 90, None)).left[1] == 0
-    assert not decision.alone
+    assert not decision.without_redis
 
     conversations = Conversations(link, silence_s=60, turns_kept=6)
     name = new_id()
@@ -69,7 +69,7 @@ async def test_keys_quotas_and_conversations_outlive_the_node_they_were_on(
 
     epoch = link.epoch
     cluster.owner(TAG).kill()
-    assert (await Limiter(link).admit("k", limits, 60, None)).alone
+    assert (await Limiter(link).admit("k", limits, 60, None)).without_redis
     async with asyncio.timeout(FAILOVER_S):
         while link.epoch == epoch or not link.found.is_set():  # noqa: ASYNC110 - lost meanwhile
             await asyncio.sleep(0.02)
@@ -77,5 +77,5 @@ async def test_keys_quotas_and_conversations_outlive_the_node_they_were_on(
     await ring.refresh()
     assert ring.find(made.secret) == made.key
     refused = await Limiter(link).admit("k", limits, 60, None)
-    assert (refused.refused, refused.alone) == ("tokens-day", False)
+    assert (refused.refused, refused.without_redis) == ("tokens-day", False)
     assert await conversations.recall(name, "caller") == TURNS

@@ -72,11 +72,11 @@ class Door:
     def _route(self, needed: Scope) -> Callable[[Request], Awaitable[Response]]:
         async def route(request: Request) -> Response:
             caller = await self.gate.identify(request, needed)
-            async with self.gate.admit(request, caller, cost_tokens=10, cache_key=ANSWER) as visit:
-                visit.spend(2)
+            async with self.gate.admit(request, caller, cost_tokens=10, cache_key=ANSWER) as permit:
+                permit.spend(2)
                 self.entered.set()
                 await self.held.wait()
-                return Response(visit.cached or b"written")
+                return Response(permit.cached_reply or b"written")
 
         return route
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ai_core.access.idempotency import Idempotency, Outcome
+from ai_core.access.idempotency import Idempotency, StoredResponse
 from ai_core.errors import IdempotencyMismatch, StillAnswering
 from ai_core.redis_keys import TAG
 from shared.errors import AppError, BadInput, Unavailable
@@ -16,22 +16,22 @@ class Clerk:
     """Answers with a number that grows, or fails as told."""
 
     def __init__(self, link: RedisLink) -> None:
-        self._idempotency = Idempotency(link, lease_s=0.4, patience_s=0.6)
+        self._idempotency = Idempotency(link, lease_s=0.4, wait_s=0.6)
         self.written = 0
         self.fault: AppError | None = None
         self.status = 200
         self.may_finish = asyncio.Event()
         self.may_finish.set()
 
-    async def ask(self, caller: str, key: str, request: str) -> Outcome:
-        return await self._idempotency.answer(caller, key, request.encode(), self._write)
+    async def ask(self, caller: str, key: str, request: str) -> StoredResponse:
+        return await self._idempotency.run_once(caller, key, request.encode(), self._write)
 
-    async def _write(self) -> Outcome:
+    async def _write(self) -> StoredResponse:
         await self.may_finish.wait()
         if self.fault:
             raise self.fault
         self.written += 1
-        return Outcome(self.status, b"%d" % self.written)
+        return StoredResponse(self.status, b"%d" % self.written)
 
 
 @pytest.fixture
@@ -43,8 +43,8 @@ async def test_the_same_request_again_gets_the_same_answer_without_writing(clerk
     first = await clerk.ask("caller", "k1", "question")
     again = await clerk.ask("caller", "k1", "question")
 
-    assert first == Outcome(200, b"1")
-    assert again == Outcome(200, b"1", replayed=True)
+    assert first == StoredResponse(200, b"1")
+    assert again == StoredResponse(200, b"1", replayed=True)
     assert clerk.written == 1
 
 
@@ -63,7 +63,7 @@ async def test_while_the_first_is_being_answered_the_second_is_told_so(clerk: Cl
         await clerk.ask("caller", "k1", "question")
 
     clerk.may_finish.set()
-    assert await first == Outcome(200, b"1")
+    assert await first == StoredResponse(200, b"1")
 
 
 async def test_the_second_waits_a_while_for_the_first_one_s_answer(clerk: Clerk) -> None:
@@ -74,8 +74,8 @@ async def test_the_second_waits_a_while_for_the_first_one_s_answer(clerk: Clerk)
     await asyncio.sleep(0.15)
     clerk.may_finish.set()
 
-    assert await first == Outcome(200, b"1")
-    assert await second == Outcome(200, b"1", replayed=True)
+    assert await first == StoredResponse(200, b"1")
+    assert await second == StoredResponse(200, b"1", replayed=True)
 
 
 async def test_when_the_first_one_s_process_dies_the_second_is_answered(
@@ -91,7 +91,7 @@ async def test_when_the_first_one_s_process_dies_the_second_is_answered(
     await link.call("SET", place, lease, "PX", 400)  # what a kill -9 leaves behind
     clerk.may_finish.set()
 
-    assert await clerk.ask("caller", "k1", "question") == Outcome(200, b"1")
+    assert await clerk.ask("caller", "k1", "question") == StoredResponse(200, b"1")
 
 
 async def test_a_failure_that_may_pass_is_tried_again(clerk: Clerk) -> None:
@@ -100,7 +100,7 @@ async def test_a_failure_that_may_pass_is_tried_again(clerk: Clerk) -> None:
         await clerk.ask("caller", "k1", "question")
 
     clerk.fault = None
-    assert await clerk.ask("caller", "k1", "question") == Outcome(200, b"1")
+    assert await clerk.ask("caller", "k1", "question") == StoredResponse(200, b"1")
 
 
 async def test_a_caller_who_hangs_up_may_come_back(clerk: Clerk) -> None:
@@ -111,7 +111,7 @@ async def test_a_caller_who_hangs_up_may_come_back(clerk: Clerk) -> None:
     await asyncio.wait([first])
 
     clerk.may_finish.set()
-    assert await clerk.ask("caller", "k1", "question") == Outcome(200, b"1")
+    assert await clerk.ask("caller", "k1", "question") == StoredResponse(200, b"1")
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "é", "a\nb"])
@@ -134,8 +134,8 @@ async def test_without_redis_each_request_is_answered_for_itself(
 ) -> None:
     await link.close()
 
-    assert await clerk.ask("caller", "k1", "question") == Outcome(200, b"1")
-    assert await clerk.ask("caller", "k1", "question") == Outcome(200, b"2")
+    assert await clerk.ask("caller", "k1", "question") == StoredResponse(200, b"1")
+    assert await clerk.ask("caller", "k1", "question") == StoredResponse(200, b"2")
 
 
 STEPS = st.lists(
@@ -156,7 +156,7 @@ async def test_any_sequence_of_requests_is_answered_as_the_rules_say(
 ) -> None:
     await link.call("FLUSHALL")
     clerk = Clerk(link)
-    kept: dict[tuple[str, str], tuple[str, Outcome]] = {}
+    kept: dict[tuple[str, str], tuple[str, StoredResponse]] = {}
     for caller, key, request, status in steps:
         clerk.status = status
         known = kept.get((caller, key))
@@ -166,9 +166,9 @@ async def test_any_sequence_of_requests_is_answered_as_the_rules_say(
             continue
         outcome = await clerk.ask(caller, key, request)
         if known:
-            assert outcome == Outcome(known[1].status, known[1].body, replayed=True)
+            assert outcome == StoredResponse(known[1].status, known[1].body, replayed=True)
             continue
-        assert outcome == Outcome(status, b"%d" % clerk.written)
+        assert outcome == StoredResponse(status, b"%d" % clerk.written)
         if status in {200, 400}:
             kept[caller, key] = request, outcome
 

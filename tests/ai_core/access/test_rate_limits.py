@@ -104,7 +104,7 @@ async def test_a_known_answer_takes_neither_tokens_nor_a_place(link: RedisLink) 
     limiter, limits = Limiter(link), Limits(tokens_per_minute=10, concurrent=1)
     for _ in range(20):
         decision = await limiter.admit("k", limits, 10, ANSWER)
-        assert decision.answer == b"kept"
+        assert decision.cached_reply == b"kept"
         assert decision.refused is None
 
 
@@ -125,7 +125,7 @@ async def test_the_quota_holds_while_redis_is_lost_and_when_it_is_back(
     await asyncio.to_thread(fault, own_redis)
     during = await admitted(limiter, limits, 40)
     assert accepted(during) == 40
-    assert all(decision.alone for decision in during)
+    assert all(decision.without_redis for decision in during)
 
     if fault is RedisServer.kill:
         await asyncio.to_thread(own_redis.start)
@@ -137,7 +137,7 @@ async def test_the_quota_holds_while_redis_is_lost_and_when_it_is_back(
     after = await admitted(limiter, limits, 200)
     await link.close()
 
-    assert not any(decision.alone for decision in after)
+    assert not any(decision.without_redis for decision in after)
     assert (
         90 <= 80 + accepted(after) <= 100
     )  # it may have counted what it never answered: never more
