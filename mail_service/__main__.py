@@ -7,7 +7,7 @@ import sys
 
 import uvicorn
 
-from mail_service.app import create_app, open_office, work
+from mail_service.app import create_app, open_resources, work
 from mail_service.explain import explain
 from mail_service.settings import Settings
 from shared.errors import AppError
@@ -84,20 +84,20 @@ async def _work(settings: Settings) -> None:
 
 
 async def _explain(settings: Settings, mail_id: int) -> None:
-    async with open_office(settings) as office:
-        sys.stdout.write(explain(await office.store.file(mail_id)))
+    async with open_resources(settings) as resources:
+        sys.stdout.write(explain(await resources.store.file(mail_id)))
 
 
 async def _erase(settings: Settings, address: str) -> None:
-    async with open_office(settings) as office:
-        mails = await office.store.find_person(address)
-        sys.stdout.write(f"{await office.store.erase(mails, 'asked for')}\n")
+    async with open_resources(settings) as resources:
+        mails = await resources.store.find_person(address)
+        sys.stdout.write(f"{await resources.store.erase(mails, 'asked for')}\n")
 
 
 async def _reseal(settings: Settings) -> None:
-    async with open_office(settings) as office:
+    async with open_resources(settings) as resources:
         total = 0
-        while touched := await office.store.reseal():
+        while touched := await resources.store.reseal():
             total += touched
         sys.stdout.write(f"{total}\n")
 

@@ -23,7 +23,7 @@ from mail_service.ledger.store import Store
 from mail_service.mailboxes.monitor import Monitor
 from mail_service.metrics import LedgerMetrics, MailMetrics
 from mail_service.pipeline import Box, Pipeline
-from mail_service.reading.reader_pool import ReadingRoom
+from mail_service.reading.reader_pool import ReaderPool
 from mail_service.reply.letters import Composer, Letterhead, Signer
 from mail_service.reply.outbox import Outbox
 from mail_service.review import Review
@@ -46,7 +46,7 @@ MIGRATE_PAUSE_S = 2.0
 
 
 @dataclass(frozen=True)
-class Office:
+class Resources:
     """What both programs hold open."""
 
     store: Store
@@ -67,7 +67,7 @@ class State(TypedDict):
 
 
 @asynccontextmanager
-async def open_office(settings: Settings) -> AsyncIterator[Office]:
+async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
     """Open the ledger, the bell and the letterheads. Raises WrongSettings for a bad key file."""
     clock = SystemClock()
     vault = await asyncio.to_thread(Vault.read, settings.vault.key_file)
@@ -77,7 +77,7 @@ async def open_office(settings: Settings) -> AsyncIterator[Office]:
         await postgres.open()
         stack.push_async_callback(postgres.close)
         wake = await stack.enter_async_context(Wake(str(settings.redis.url)))
-        yield Office(Store(postgres, vault, clock), wake, composers, vault, clock)
+        yield Resources(Store(postgres, vault, clock), wake, composers, vault, clock)
 
 
 def _composers(settings: Settings, vault: Vault) -> dict[str, Composer]:
@@ -114,13 +114,13 @@ async def migrated(store: Store) -> None:
 @asynccontextmanager
 async def open_state(settings: Settings, registry: CollectorRegistry) -> AsyncIterator[State]:
     """Open what the API needs; the schema is brought forward in the background."""
-    async with open_office(settings) as office:
-        migration = asyncio.create_task(migrated(office.store), name="migration")
+    async with open_resources(settings) as resources:
+        migration = asyncio.create_task(migrated(resources.store), name="migration")
         try:
-            review = Review(office.store, office.composers, office.wake, office.clock)
+            review = Review(resources.store, resources.composers, resources.wake, resources.clock)
             yield State(
                 settings=settings,
-                store=office.store,
+                store=resources.store,
                 review=review,
                 vitals=Vitals(registry, settings.watch),
                 ledger=LedgerMetrics(registry),
@@ -156,15 +156,15 @@ async def work(settings: Settings, stopping: asyncio.Event) -> None:
     registry = CollectorRegistry()
     metrics, vitals = MailMetrics(registry), Vitals(registry, settings.watch)
     async with AsyncExitStack() as stack:
-        office = await stack.enter_async_context(open_office(settings))
-        await migrated(office.store)
+        resources = await stack.enter_async_context(open_resources(settings))
+        await migrated(resources.store)
         worker = settings.worker
         if worker.metrics_port:
             server, _ = start_http_server(worker.metrics_port, worker.metrics_host, registry)
             stack.callback(server.server_close)
             stack.push_async_callback(asyncio.to_thread, server.shutdown)
         room = await stack.enter_async_context(
-            ReadingRoom(worker.readers, time_s=worker.reading_s, memory_mib=worker.reading_mib)
+            ReaderPool(worker.readers, time_s=worker.reading_s, memory_mib=worker.reading_mib)
         )
         tracing = tracing_of("mail_service", settings.tracing)
         stack.push_async_callback(tracing.flush)
@@ -182,34 +182,34 @@ async def work(settings: Settings, stopping: asyncio.Event) -> None:
         spam = SpamFilter(settings.spam)
         stack.push_async_callback(spam.close)
         boxes = {
-            box.name: Box(box.mode, office.composers[box.name]) for box in settings.every_mailbox
+            box.name: Box(box.mode, resources.composers[box.name]) for box in settings.every_mailbox
         }
         pipeline = Pipeline(
             settings,
             boxes,
-            office.store,
+            resources.store,
             room,
             ai,
             spam,
-            office.wake,
-            office.clock,
+            resources.wake,
+            resources.clock,
             metrics,
             tracing,
         )
-        await _run_all(settings, office, pipeline, metrics, stopping)
+        await _run_all(settings, resources, pipeline, metrics, stopping)
 
 
 async def _run_all(
     settings: Settings,
-    office: Office,
+    resources: Resources,
     pipeline: Pipeline,
     metrics: MailMetrics,
     stopping: asyncio.Event,
 ) -> None:
     """Run every loop; the first one that fails for a reason nobody foresaw ends them all."""
     relays = {box.name: box.smtp for box in settings.every_mailbox if box.smtp.host}
-    outbox = Outbox(relays, office.store, office.wake, office.clock, metrics)
-    retention = Retention(settings.retention, office.store, office.clock)
+    outbox = Outbox(relays, resources.store, resources.wake, resources.clock, metrics)
+    retention = Retention(settings.retention, resources.store, resources.clock)
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(pipeline.run()) for _ in range(settings.worker.mails)]
         tasks += [group.create_task(outbox.run()) for _ in range(settings.worker.senders)]
@@ -220,9 +220,9 @@ async def _run_all(
                 continue
             monitor = Monitor(
                 box,
-                office.store,
-                office.wake,
-                office.clock,
+                resources.store,
+                resources.wake,
+                resources.clock,
                 metrics,
                 max_bytes=settings.quotas.max_bytes,
                 audit_every_s=settings.worker.audit_every_s,

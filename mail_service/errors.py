@@ -6,7 +6,7 @@ AppError
 ├── Unavailable        MailboxLost         503  mailbox_lost        the IMAP server does not answer
 ├── Unavailable        SpamFilterLost      503  spam_filter_lost    rspamd does not answer
 ├── Unavailable        AiTooSlow           503  ai_too_slow         no answer in the time we give it
-├── TooMany            AllMustWait         429  all_must_wait       as many replies as we may write
+├── TooMany            TotalRateReached    429  all_must_wait       total rate of replies reached
 ├── NotAllowed         LoginRefused        403  login_refused       the IMAP server refuses us
 ├── NotAllowed         FolderRefused       403  folder_refused      the IMAP server refuses a folder
 ├── BadInput           NotWritable         422  not_writable        no address to write to
@@ -52,7 +52,7 @@ class FolderRefused(NotAllowed):
     code = "folder_refused"
 
 
-class AllMustWait(TooMany):
+class TotalRateReached(TooMany):
     """We have written as many replies as we may for now."""
 
     code = "all_must_wait"

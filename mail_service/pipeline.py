@@ -14,21 +14,25 @@ from typing import Protocol
 
 import structlog
 
-from mail_service.errors import AiTooSlow, AllMustWait, SpamFilterLost, Unreadable
+from mail_service.errors import AiTooSlow, SpamFilterLost, TotalRateReached, Unreadable
 from mail_service.ledger.notifications import Wake
 from mail_service.ledger.store import Outcome, Store, Thread, Work
 from mail_service.metrics import MailMetrics
 from mail_service.question import question_of
 from mail_service.reading.bounce_report import BounceReport
 from mail_service.reading.message import Mail
-from mail_service.reading.reader_pool import ReadingRoom
+from mail_service.reading.reader_pool import ReaderPool
 from mail_service.reply.confidence_check import doubt
 from mail_service.reply.data_requests import copy_of, wants_copy, wants_erasure
 from mail_service.reply.letters import Composer, clean_subject
 from mail_service.rules import Finding, reasons_not_to_answer
-from mail_service.rules.desk import Desk, Verdict
-from mail_service.rules.quotas import all_must_wait
-from mail_service.sender_checks.authentication import own_verdict, trusted_verdict
+from mail_service.rules.context import RuleContext
+from mail_service.rules.quotas import total_rate_reached
+from mail_service.sender_checks.authentication import (
+    AuthenticationResult,
+    trusted_result,
+    verify_sender,
+)
 from mail_service.sender_checks.spam import SpamFilter
 from mail_service.settings import Mode, Settings
 from shared.ai.contract import ChatReply, ChatRequest
@@ -75,7 +79,7 @@ class Pipeline:
         settings: Settings,
         boxes: Mapping[str, Box],
         store: Store,
-        room: ReadingRoom,
+        room: ReaderPool,
         ai: Ai,
         spam: SpamFilter,
         wake: Wake,
@@ -146,25 +150,30 @@ class Pipeline:
             return await self._send_copy(work, mail, verdict)
         return await self._answer(work, mail, thread, composer)
 
-    async def _verdict(self, mail: Mail, raw: bytes) -> Verdict:
+    async def _verdict(self, mail: Mail, raw: bytes) -> AuthenticationResult:
         authentication = self._settings.authentication
         if authentication.server:
-            verdict = trusted_verdict(mail, authentication.server)
+            verdict = trusted_result(mail, authentication.server)
             if verdict != "unknown":
                 return verdict
         if not authentication.dns:
             return "unknown"
-        return await own_verdict(mail, raw, authentication.received_by)
+        return await verify_sender(mail, raw, authentication.received_by)
 
     async def _findings(
-        self, work: Work, mail: Mail, verdict: Verdict, thread: Thread, composer: Composer
+        self,
+        work: Work,
+        mail: Mail,
+        verdict: AuthenticationResult,
+        thread: Thread,
+        composer: Composer,
     ) -> tuple[Finding, ...]:
         settings = self._settings
         try:
             spam_score: float | None = await self._spam.score(mail, work.raw)
         except SpamFilterLost:
             spam_score = None
-        desk = Desk(
+        context = RuleContext(
             addresses=settings.addresses,
             is_our_message_id=composer.is_ours,
             authentication=verdict,
@@ -180,11 +189,11 @@ class Pipeline:
             if work.size_bytes <= mail.size_bytes
             else replace(mail, size_bytes=work.size_bytes)
         )
-        findings = reasons_not_to_answer(sized, desk)
+        findings = reasons_not_to_answer(sized, context)
         if await self._store.is_dead(mail.sender.address):
             findings = (*findings, Finding("dead_address", "bounced", "silent"))
-        if not findings and all_must_wait(desk):
-            raise AllMustWait
+        if not findings and total_rate_reached(context):
+            raise TotalRateReached
         if work.let_through:  # a person said so; what would loop stays refused
             return tuple(each for each in findings if each.rule in {"ours", "bounce"})
         return findings
@@ -194,7 +203,7 @@ class Pipeline:
         if report.tokens or report.message_ids:
             await self._store.bounced(report.tokens, report.message_ids, report.hard)
 
-    async def _erase(self, work: Work, mail: Mail, verdict: Verdict) -> Outcome:
+    async def _erase(self, work: Work, mail: Mail, verdict: AuthenticationResult) -> Outcome:
         """Erase what a person wrote, if it is really that person who asks."""
         if verdict != "pass":
             return Outcome("quarantined", "erasure:not-authenticated")
@@ -211,7 +220,7 @@ class Pipeline:
         await self._store.erase(mails, "asked by mail")
         return Outcome("erased", "asked by mail")
 
-    async def _send_copy(self, work: Work, mail: Mail, verdict: Verdict) -> Outcome:
+    async def _send_copy(self, work: Work, mail: Mail, verdict: AuthenticationResult) -> Outcome:
         """Send a person all we keep of what they wrote, if it is really that person who asks."""
         if verdict != "pass":
             return Outcome("quarantined", "copy:not-authenticated")

@@ -1,12 +1,12 @@
 """Every knob of mail_service. `MAIL_IMAP__HOST=…` sets `settings.imap.host`."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, PostgresDsn, RedisDsn, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from mail_service.rules.desk import Limits
 from shared.settings import Section, StrictSettings, TracingSettings, WatchSettings
 
 Mode = Literal["automatic", "review", "dry_run"]
@@ -190,6 +190,24 @@ class WorkerSettings(Section):
         default=0, ge=0, le=65_535, description="Where the worker shows its metrics; 0: nowhere."
     )
     metrics_host: str = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The thresholds of the rules: sizes in bytes, counts per hour, minute or day."""
+
+    max_bytes: int = 25 * 1024 * 1024
+    sender_hour: int = 10
+    sender_day: int = 30
+    everyone_hour: int = 2_000
+    everyone_minute: int = 200
+    replies_per_conversation_day: int = 3
+    replies_per_sender_hour: int = 3
+    replies_per_sender_3_hours: int = 10
+    replies_per_domain_hour: int = 60
+    spam_score: float = 5.0
+    public_domains: tuple[str, ...] = ()
+    """Mail providers shared by strangers: the limit per domain does not apply to them."""
 
 
 class Settings(StrictSettings):

@@ -20,13 +20,13 @@ import httpx2
 import uvicorn
 from pydantic import SecretStr
 
+from deploy.demos.smtp_relay import RecordingRelay, relay
 from deploy.local.dovecot import Dovecot, DovecotNotStarted
 from deploy.local.ports import free_port
 from deploy.local.postgres_server import PostgresServer
-from mail_service.app import Office, migrated, open_office, work
+from mail_service.app import Resources, migrated, open_resources, work
 from mail_service.explain import explain
 from mail_service.mailboxes.imap import ImapMailbox
-from mail_service.relay_emulator import RecordingRelay, relay
 from mail_service.settings import ImapSettings, Settings
 from shared.ai.scripted import ScriptedAi
 from shared.clock import PARIS, SystemClock
@@ -135,15 +135,15 @@ async def _tell(
     settings: Settings, letters: tuple[EmailMessage, ...], sink: RecordingRelay
 ) -> None:
     """Wait for the end of each letter's story, and tell it."""
-    async with open_office(settings) as office:
-        await migrated(office.store)
+    async with open_resources(settings) as resources:
+        await migrated(resources.store)
         for letter in letters:
             say(f"\n=== {letter['Subject']} (from {letter['From']})")
-            mail_id = await _ended(office, letter)
+            mail_id = await _ended(resources, letter)
             if mail_id is None:
                 say("  nothing became of it in time")
                 continue
-            say(explain(await office.store.file(mail_id)).rstrip())
+            say(explain(await resources.store.file(mail_id)).rstrip())
             reply = [
                 one for one in sink.received if one.mail["In-Reply-To"] == letter["Message-ID"]
             ]
@@ -152,12 +152,12 @@ async def _tell(
                 say(one.text())
 
 
-async def _ended(office: Office, letter: EmailMessage) -> int | None:
+async def _ended(resources: Resources, letter: EmailMessage) -> int | None:
     """Return the number of a letter once its story is over, its reply sent."""
-    give_up_s = office.clock.elapsed_s() + PATIENCE_S
-    while office.clock.elapsed_s() < give_up_s:
-        for entry in await office.store.entries(None, None, 10):
-            file = await office.store.file(entry.id)
+    give_up_s = resources.clock.elapsed_s() + PATIENCE_S
+    while resources.clock.elapsed_s() < give_up_s:
+        for entry in await resources.store.entries(None, None, 10):
+            file = await resources.store.file(entry.id)
             sent = all(each.state == "sent" for each in file.sent)
             mine = file.mail is not None and file.mail.message_id == letter["Message-ID"]
             if mine and entry.state in FINAL and sent:

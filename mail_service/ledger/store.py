@@ -19,7 +19,7 @@ import asyncpg
 from mail_service.errors import NotReviewable, UnknownMail
 from mail_service.reading.message import Mail
 from mail_service.reading.reader import MAILS
-from mail_service.rules.desk import History
+from mail_service.rules.context import History
 from shared.clock import Clock
 from shared.privacy.encryption import Vault
 from shared.stores.postgres import Postgres, PostgresLost, Row

@@ -15,7 +15,7 @@ MAILS_PER_CHILD = 500
 START_S = 15.0
 
 
-class ReadingRoom:
+class ReaderPool:
     """A few children, lent one mail at a time. Open it with `async with`."""
 
     def __init__(self, children: int, *, time_s: float, memory_mib: int) -> None:
@@ -24,7 +24,7 @@ class ReadingRoom:
         self._free: asyncio.Queue[_Child] = asyncio.Queue()
         self._children = [_Child() for _ in range(children)]
 
-    async def __aenter__(self) -> "ReadingRoom":
+    async def __aenter__(self) -> "ReaderPool":
         for child in self._children:
             self._free.put_nowait(child)
         return self

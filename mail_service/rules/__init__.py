@@ -1,8 +1,8 @@
-"""Reasons not to answer a mail, one file each, tried in the order of RULES.
+"""Rules that refuse a reply, one file each, evaluated in the order of RULES.
 
-All of them are asked, so that the ledger shows everything that spoke against an answer; the first
-gives the reason. Union of what Zammad, Discourse, FreeScout, Chatwoot and osTicket look at, with
-RFC 3834; ids A1 to A12 are explained in docs/mail.md.
+All of them are evaluated, so that the ledger lists every match; the first one decides.
+Union of the conditions of Zammad, Discourse, FreeScout, Chatwoot and osTicket, with RFC 3834; ids
+A1 to A12 are explained in docs/mail.md.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from mail_service.rules import (
     too_big,
     unauthenticated,
 )
-from mail_service.rules.desk import Action, Check, Desk
+from mail_service.rules.context import Action, Check, RuleContext
 
 RULES: tuple[tuple[str, Check, Action], ...] = (
     ("ours", ours.check, "silent"),
@@ -46,17 +46,17 @@ RULES: tuple[tuple[str, Check, Action], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A reason not to answer: which rule, what in it fired, and what becomes of the mail."""
+    """A rule that matched: its name, the id of the condition, and the state the mail gets."""
 
     rule: str
-    fired: str
+    condition: str
     action: Action
 
     def __str__(self) -> str:
-        return f"{self.rule}:{self.fired}"
+        return f"{self.rule}:{self.condition}"
 
 
-def reasons_not_to_answer(mail: Mail, desk: Desk) -> tuple[Finding, ...]:
-    """Return every rule that speaks against an answer, the deciding one first."""
-    fired = ((name, check(mail, desk), action) for name, check, action in RULES)
-    return tuple(Finding(name, what, action) for name, what, action in fired if what)
+def reasons_not_to_answer(mail: Mail, context: RuleContext) -> tuple[Finding, ...]:
+    """Return every rule that matched, the deciding one first."""
+    results = ((name, check(mail, context), action) for name, check, action in RULES)
+    return tuple(Finding(name, matched, action) for name, matched, action in results if matched)

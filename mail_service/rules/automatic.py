@@ -1,12 +1,12 @@
-"""Mail that says a program sent it: answering would make two robots talk (RFC 3834).
+"""Mail that declares itself automatic: a reply would start a loop of two robots (RFC 3834).
 
-Rules A1, A5, A6 and A11 of our table; A6 asks for silence and does not prove a robot.
+Conditions A1, A5, A6 and A11; A6 asks for no automatic reply and does not prove a robot.
 """
 
 import re
 
 from mail_service.reading.message import Mail
-from mail_service.rules.desk import Desk
+from mail_service.rules.context import RuleContext
 
 COMMENT = re.compile(r"\([^()]*\)")
 ROBOT_FIELDS = (
@@ -25,8 +25,8 @@ ROBOT_FIELDS = (
 SUPPRESS = re.compile(r"\b(all|oof|autoreply)\b", re.IGNORECASE)
 
 
-def check(mail: Mail, _desk: Desk) -> str | None:
-    """Refuse what declares itself automatic or asks not to be answered automatically."""
+def check(mail: Mail, _context: RuleContext) -> str | None:
+    """Match mail that declares itself automatic or asks for no automatic reply."""
     for value in mail.all("auto-submitted"):
         if COMMENT.sub("", value).partition(";")[0].strip().lower() != "no":
             return "A1"

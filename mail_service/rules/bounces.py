@@ -1,12 +1,12 @@
-"""Delivery reports and complaints: nobody reads an answer to them (RFC 3464, RFC 5965).
+"""Delivery reports and complaints: nobody reads a reply to them (RFC 3464, RFC 5965).
 
-Rules A2 (null return path), A3 (report types), A7 and A8 as far as they name a mail system.
+Conditions A2 (null return path), A3 (report types), A7 and A8 where they name a mail system.
 """
 
 import re
 
 from mail_service.reading.message import Mail
-from mail_service.rules.desk import Desk
+from mail_service.rules.context import RuleContext
 
 REPORTS = frozenset(
     {
@@ -18,7 +18,7 @@ REPORTS = frozenset(
     }
 )
 SYSTEM = re.compile(
-    r"(mailer-?daemon|post-?master|bounces?|mail-?system|mailer-?system|mta|mmdf|post-?office"
+    r"(mailer-?daemon|post-?master|bounces?|mail-?system|mailer-?system|mta|mmdf|post-?resources"
     r"|mail-?delivery-?subsystem|mail-?delivery-?system|.+-bounces)"
 )
 SYSTEM_NAME = re.compile(
@@ -33,8 +33,8 @@ SUBJECT = re.compile(
 )
 
 
-def check(mail: Mail, _desk: Desk) -> str | None:
-    """Refuse reports of mail systems."""
+def check(mail: Mail, _context: RuleContext) -> str | None:
+    """Match reports of mail systems."""
     paths = mail.all("return-path")
     if paths and paths[0].strip() in {"", "<>"}:
         return "A2"

@@ -1,9 +1,9 @@
-"""Mailing lists and mass mail: rules A4 and A5 (RFC 2919, RFC 2369)."""
+"""Mailing lists and mass mail: conditions A4 and A5 (RFC 2919, RFC 2369)."""
 
 import re
 
 from mail_service.reading.message import Mail
-from mail_service.rules.desk import Desk
+from mail_service.rules.context import RuleContext
 
 PRECEDENCE = re.compile(r"\b(bulk|list|junk|auto[_-]reply)\b", re.IGNORECASE)
 LIST_FIELDS = (
@@ -19,8 +19,8 @@ LIST_FIELDS = (
 )
 
 
-def check(mail: Mail, _desk: Desk) -> str | None:
-    """Refuse what was sent to many."""
+def check(mail: Mail, _context: RuleContext) -> str | None:
+    """Match mail that was sent to many."""
     precedence = mail.all("precedence") + mail.all("x-precedence")
     if any(PRECEDENCE.search(value) for value in precedence):
         return "A4"

@@ -1,16 +1,16 @@
-"""Mail in which none of our addresses is a recipient: rule A12 (RFC 3834, section 2).
+"""Mail without any of our addresses among its recipients: condition A12 (RFC 3834, section 2).
 
-What reached us as a blind copy or through an alias that is not in the settings is not answered.
+A blind copy, or mail through an alias that is not in the settings, gets no reply.
 """
 
 from mail_service.reading.message import Mail
-from mail_service.rules.desk import Desk
+from mail_service.rules.context import RuleContext
 
 
-def check(mail: Mail, desk: Desk) -> str | None:
-    """Refuse what was not written to us."""
+def check(mail: Mail, context: RuleContext) -> str | None:
+    """Match mail that was not addressed to us."""
     for each in mail.recipients:
         local, _, domain = each.address.rpartition("@")
-        if f"{local.partition('+')[0]}@{domain}" in desk.addresses:
+        if f"{local.partition('+')[0]}@{domain}" in context.addresses:
             return None
     return "A12"

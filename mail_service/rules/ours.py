@@ -1,14 +1,14 @@
-"""Our own mail coming back: rules A9 (our address wrote it) and A10 (our mark is on it)."""
+"""Our own mail coming back: conditions A9 (sent from our address) and A10 (carries our headers)."""
 
 from mail_service.reading.message import Mail
-from mail_service.rules.desk import Desk
+from mail_service.rules.context import RuleContext
 
 LOOP_FIELD = "x-neo-loop"
 
 
-def check(mail: Mail, desk: Desk) -> str | None:
-    """Refuse what we sent ourselves."""
+def check(mail: Mail, context: RuleContext) -> str | None:
+    """Match mail that we sent ourselves."""
     local, _, domain = mail.sender.address.rpartition("@")
-    if f"{local.partition('+')[0]}@{domain}" in desk.addresses:
+    if f"{local.partition('+')[0]}@{domain}" in context.addresses:
         return "A9"
-    return "A10" if mail.all(LOOP_FIELD) or desk.is_our_message_id(mail.message_id) else None
+    return "A10" if mail.all(LOOP_FIELD) or context.is_our_message_id(mail.message_id) else None

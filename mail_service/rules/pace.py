@@ -1,13 +1,13 @@
-"""A sender who answers each of our replies at once may be a robot that hides well: a person looks.
+"""Reply rate per sender: who answers each of our replies at once may be an undeclared robot.
 
-Holds back instead of staying silent, because it may as well be a person with many questions.
+Quarantines instead of dropping, because it may as well be a person with many questions.
 """
 
 from mail_service.reading.message import Mail
-from mail_service.rules.desk import Desk
+from mail_service.rules.context import RuleContext
 
 
-def check(_mail: Mail, desk: Desk) -> str | None:
-    """Hold back a sender who had several replies within the hour."""
-    many = desk.history.replies_to_sender_hour >= desk.limits.replies_per_sender_hour
-    return "sender-hour" if many else None
+def check(_mail: Mail, context: RuleContext) -> str | None:
+    """Match a sender who had too many replies within the hour."""
+    too_many = context.history.replies_to_sender_hour >= context.limits.replies_per_sender_hour
+    return "sender-hour" if too_many else None

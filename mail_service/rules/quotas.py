@@ -1,27 +1,27 @@
-"""More mail than one sender may have answered, and more replies than we write in all.
+"""Quotas per sender, and the total rate of our replies.
 
-A sender over quota is held back for a person; when everyone together is (a backlog, a flood), the
-mail only waits its turn.
+Mail of a sender over quota is quarantined; when the total rate is reached (a backlog, a flood), the
+mail is postponed.
 """
 
 from mail_service.reading.message import Mail
-from mail_service.rules.desk import Desk
+from mail_service.rules.context import RuleContext
 
 
-def check(_mail: Mail, desk: Desk) -> str | None:
-    """Hold back what is over quota; a person may still let it through."""
-    now, limits = desk.history, desk.limits
-    over = {
-        "sender-hour": now.from_sender_hour > limits.sender_hour,
-        "sender-day": now.from_sender_day > limits.sender_day,
+def check(_mail: Mail, context: RuleContext) -> str | None:
+    """Match a sender over quota; a person may still release the mail."""
+    history, limits = context.history, context.limits
+    exceeded = {
+        "sender-hour": history.from_sender_hour > limits.sender_hour,
+        "sender-day": history.from_sender_day > limits.sender_day,
     }
-    return next((name for name, fired in over.items() if fired), None)
+    return next((name for name, is_over in exceeded.items() if is_over), None)
 
 
-def all_must_wait(desk: Desk) -> bool:
-    """Tell whether we have written as many replies as we may for now."""
-    now, limits = desk.history, desk.limits
+def total_rate_reached(context: RuleContext) -> bool:
+    """Return whether the replies to everyone have reached the limit per hour or minute."""
+    history, limits = context.history, context.limits
     return (
-        now.replies_to_everyone_hour >= limits.everyone_hour
-        or now.replies_to_everyone_minute >= limits.everyone_minute
+        history.replies_to_everyone_hour >= limits.everyone_hour
+        or history.replies_to_everyone_minute >= limits.everyone_minute
     )

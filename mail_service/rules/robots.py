@@ -1,12 +1,12 @@
-"""Senders whose very address says that nobody reads there: rule A7.
+"""Senders whose address says that nobody reads it (no-reply, list servers): condition A7.
 
-The whole local part is compared, so that `mtardieu` is not taken for an `mta`.
+The whole local part is compared, so that `mtardieu` does not match `mta`.
 """
 
 import re
 
 from mail_service.reading.message import Mail
-from mail_service.rules.desk import Desk
+from mail_service.rules.context import RuleContext
 
 LOCAL_PART = re.compile(
     r"(.+-)?((do-?)?not?-?reply|ne-?pas-?repondre)(-.+)?"
@@ -14,8 +14,8 @@ LOCAL_PART = re.compile(
 )
 
 
-def check(mail: Mail, _desk: Desk) -> str | None:
-    """Refuse addresses that take no mail."""
+def check(mail: Mail, _context: RuleContext) -> str | None:
+    """Match addresses that accept no mail."""
     for each in (mail.sender, *mail.reply_to):
         local = re.sub(r"[._]", "-", each.local_part.partition("+")[0])
         if LOCAL_PART.fullmatch(local):

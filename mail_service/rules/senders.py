@@ -1,13 +1,13 @@
-"""People we were told not to answer, or not among those we were told to answer."""
+"""The configured block list and allow list of senders."""
 
 from mail_service.reading.message import Mail
-from mail_service.rules.desk import Desk, matches
+from mail_service.rules.context import RuleContext, matches
 
 
-def check(mail: Mail, desk: Desk) -> str | None:
-    """Refuse blocked senders, and all but the allowed ones when there is such a list."""
-    if matches(mail.sender.address, desk.blocked):
+def check(mail: Mail, context: RuleContext) -> str | None:
+    """Match blocked senders, and all but the allowed ones when there is an allow list."""
+    if matches(mail.sender.address, context.blocked):
         return "blocked"
-    if desk.allowed and not matches(mail.sender.address, desk.allowed):
+    if context.allowed and not matches(mail.sender.address, context.allowed):
         return "not-allowed"
     return None

@@ -1,9 +1,9 @@
-"""Mails above the size limit; the mailbox does not even fetch the body of one."""
+"""Mail above the size limit, of which the monitor fetches only the header."""
 
 from mail_service.reading.message import Mail
-from mail_service.rules.desk import Desk
+from mail_service.rules.context import RuleContext
 
 
-def check(mail: Mail, desk: Desk) -> str | None:
-    """Refuse mail larger than the limit."""
-    return "too-big" if mail.size_bytes > desk.limits.max_bytes else None
+def check(mail: Mail, context: RuleContext) -> str | None:
+    """Match mail larger than the limit."""
+    return "too-big" if mail.size_bytes > context.limits.max_bytes else None

@@ -1,13 +1,13 @@
-"""Senders who are not who they say: authentication failed, or is missing where it is required."""
+"""Unauthenticated senders: authentication failed, or is missing where it is required."""
 
 from mail_service.reading.message import Mail
-from mail_service.rules.desk import Desk
+from mail_service.rules.context import RuleContext
 
 
-def check(_mail: Mail, desk: Desk) -> str | None:
-    """Hold back forged mail for a person."""
-    if desk.authentication == "fail":
+def check(_mail: Mail, context: RuleContext) -> str | None:
+    """Match mail whose sender may be forged."""
+    if context.authentication == "fail":
         return "auth-fail"
-    if desk.authentication == "unknown" and not desk.answers_unauthenticated:
+    if context.authentication == "unknown" and not context.answers_unauthenticated:
         return "auth-unknown"
     return None

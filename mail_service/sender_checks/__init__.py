@@ -1,1 +1,1 @@
-"""Whether the sender is who they say, and how spammy the mail is."""
+"""Sender authentication (DKIM, SPF, DMARC) and the spam score."""

@@ -1,8 +1,8 @@
-"""SPF (RFC 7208): may the host that brought a mail speak for the envelope's domain?
+"""SPF (RFC 7208): may the connecting host send for the envelope's domain?
 
-We see the mailbox, not the connection, so the host's address and greeting are read from the
-topmost Received field (RFC 5321, 4.4) of the one server we trust, which that server wrote itself;
-everything below it is the sender's word. The rules of SPF are pyspf's.
+We see the mailbox, not the connection, so the client's address and HELO name are read from the
+topmost Received field (RFC 5321, 4.4) of the trusted server, which wrote it itself; the fields
+below it are untrusted. SPF itself is evaluated by pyspf.
 """
 
 import re
@@ -19,18 +19,18 @@ DNS_TIMEOUT_S = 5
 CHECK_TIMEOUT_S = 15
 BY = re.compile(r"\sby\s+([^\s;]+)")
 ADDRESS = re.compile(r"\[(?:IPv6:)?([0-9A-Fa-f.:]+)\]")
-Answer = tuple[tuple[str, str], object]
+DnsRecord = tuple[tuple[str, str], object]
 
 
 class Client(NamedTuple):
-    """The host that brought a mail to our server: its address, and the name it greeted with."""
+    """The SMTP client that handed a mail to our server: its address and its HELO name."""
 
     address: str
-    greeting: str
+    helo: str
 
 
 def sender_policy_passes(mail: Mail, server: str) -> bool:
-    """Tell whether SPF passes for an envelope domain that is the From domain or a parent of it.
+    """Return whether SPF passes for an envelope domain that is the From domain or a parent of it.
 
     Blocks on DNS for `CHECK_TIMEOUT_S` at most.
     """
@@ -39,14 +39,12 @@ def sender_policy_passes(mail: Mail, server: str) -> bool:
     domain = envelope.rpartition("@")[2].lower()
     if client is None or "." not in domain or not f".{mail.sender.domain}".endswith(f".{domain}"):
         return False
-    result, _ = spf.check2(
-        i=client.address, s=envelope, h=client.greeting, querytime=CHECK_TIMEOUT_S
-    )
+    result, _ = spf.check2(i=client.address, s=envelope, h=client.helo, querytime=CHECK_TIMEOUT_S)
     return bool(result == "pass")
 
 
 def client_of(mail: Mail, server: str) -> Client | None:
-    """Return the host that brought `mail` to `server`, as `server` wrote down."""
+    """Return the client that handed `mail` to `server`, as `server` recorded it."""
     for received in mail.all("received"):
         before, by, _ = _parts(received)
         if by.lower() != server.lower():
@@ -74,10 +72,10 @@ def _valid(address: str) -> bool:
     return True
 
 
-def find_records(name: str, kind: str, _strict: bool = True, timeout: float = 0) -> list[Answer]:
+def find_records(name: str, kind: str, _strict: bool = True, timeout: float = 0) -> list[DnsRecord]:
     """Return a name's DNS records as pyspf wants them; an empty list when there are none.
 
-    Raises spf.TempError when the machine's resolver does not answer.
+    Raises spf.TempError when the system resolver does not answer.
     """
     lifetime_s = min(timeout or DNS_TIMEOUT_S, DNS_TIMEOUT_S)
     try:

@@ -1,7 +1,7 @@
-"""How spammy a mail is: rspamd's score when it is configured, a trusted upstream's header, or ours.
+"""The spam score of a mail: of rspamd, of a trusted upstream's header, or of built-in patterns.
 
-Our own score is basic (it knows the plainest tricks only) and never decides alone that a mail is
-lost: from the threshold on, a person decides.
+The built-in score is basic and never discards a mail by itself. rules/spam.py compares the score
+with the threshold: from there on, a person decides.
 """
 
 import re
@@ -15,7 +15,7 @@ from mail_service.settings import SpamSettings
 
 TIMEOUT_S = 5.0
 SCORE = re.compile(r"(?:score\s*=\s*)?(-?\d{1,4}(?:\.\d+)?)", re.IGNORECASE)
-TRAITS: tuple[tuple[str, float], ...] = (
+PATTERNS: tuple[tuple[str, float], ...] = (
     (r"\b(viagra|cialis|casino|bitcoin|crypto|forex|webcam|escort)\b", 2.5),
     (r"\b(vous avez gagné|you have won|lottery|loterie|héritage de|inheritance)\b", 3.0),
     (r"\b(référencement|backlinks?|seo|guest post|leads? qualifiés)\b", 2.5),
@@ -23,12 +23,12 @@ TRAITS: tuple[tuple[str, float], ...] = (
     (r"(?:https?://\S+\s+){5,}", 2.0),
     (r"XJS\*C4JDBQADN1\.NSBN3\*2IDNEN\*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL\*C\.34X", 20.0),
 )
-HIDDEN_SCORE = 2.0
-SHOUTED_SCORE = 1.5
+HIDDEN_TEXT_SCORE = 2.0
+UPPERCASE_SUBJECT_SCORE = 1.5
 
 
 class SpamFilter:
-    """Scores mail from the best source there is."""
+    """Scores mail from the first source that is configured."""
 
     def __init__(
         self, settings: SpamSettings, transport: httpx2.AsyncBaseTransport | None = None
@@ -37,7 +37,7 @@ class SpamFilter:
         self._http = httpx2.AsyncClient(timeout=TIMEOUT_S, transport=transport)
 
     async def close(self) -> None:
-        """Hang up."""
+        """Close the HTTP client."""
         await self._http.aclose()
 
     async def score(self, mail: Mail, raw: bytes) -> float:
@@ -45,10 +45,10 @@ class SpamFilter:
         if self._settings.rspamd_url:
             return await self._rspamd(raw)
         if self._settings.header:
-            said = SCORE.search(mail.first(self._settings.header.lower()))
-            if said:
-                return float(said[1])
-        return own_score(mail)
+            found = SCORE.search(mail.first(self._settings.header.lower()))
+            if found:
+                return float(found[1])
+        return builtin_score(mail)
 
     async def _rspamd(self, raw: bytes) -> float:
         headers = {"Password": self._settings.rspamd_password.get_secret_value()}
@@ -61,13 +61,13 @@ class SpamFilter:
             raise SpamFilterLost(type(error).__name__) from error
 
 
-def own_score(mail: Mail) -> float:
-    """Return what a few plain traits add up to."""
+def builtin_score(mail: Mail) -> float:
+    """Return the sum of the weights of the patterns that match."""
     text = f"{mail.subject}\n{mail.full_text[:20_000]} "
-    score = sum(weight for trait, weight in TRAITS if re.search(trait, text, re.IGNORECASE))
+    score = sum(weight for pattern, weight in PATTERNS if re.search(pattern, text, re.IGNORECASE))
     if mail.hidden_text:
-        score += HIDDEN_SCORE
+        score += HIDDEN_TEXT_SCORE
     letters = [letter for letter in mail.subject if letter.isalpha()]
     if len(letters) > 12 and all(letter.isupper() for letter in letters):
-        score += SHOUTED_SCORE
+        score += UPPERCASE_SUBJECT_SCORE
     return score

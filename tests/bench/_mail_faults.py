@@ -15,16 +15,17 @@ from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry
 
+from deploy.demos.smtp_relay import RecordingRelay
 from deploy.local.dovecot import Dovecot
 from mail_service.ledger.notifications import Wake
 from mail_service.ledger.store import Store
 from mail_service.mailboxes.imap import ImapMailbox
 from mail_service.mailboxes.monitor import Monitor
 from mail_service.metrics import MailMetrics
-from mail_service.relay_emulator import RecordingRelay, Wire
 from mail_service.settings import ImapSettings, MailboxSettings, SmtpSettings
 from shared.clock import SystemClock
 from tests.mail_service.letters import US, raw_letter
+from tests.servers.faulty_proxy import FaultyProxy
 
 LOOK_EVERY_S = 0.05
 GIVE_UP_S = 900.0
@@ -96,7 +97,7 @@ async def through(post: Post, begin: Fault, end: Fault, held_s: float) -> dict[s
     return await post.toll(time.monotonic() - started)
 
 
-async def imap_faults(post: Post, wire: Wire, dovecot: Dovecot) -> dict[str, object]:
+async def imap_faults(post: Post, wire: FaultyProxy, dovecot: Dovecot) -> dict[str, object]:
     """Reset the connection; let nothing through; restart the server badly; renumber the mailbox."""
 
     async def nothing() -> None:

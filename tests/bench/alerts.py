@@ -18,9 +18,9 @@ from pathlib import Path
 
 import httpx2
 
+from deploy.demos.smtp_relay import RecordingRelay, relay
 from deploy.local.redis_server import RedisServer
 from deploy.monitoring.alertmanager.rendering import AlertSettings, configuration
-from mail_service.relay_emulator import RecordingRelay, relay
 from shared.logs import set_up_logs
 from tests.deploy.watch_rig import Watched, telegram, until
 from tests.load.bench import command_line, show

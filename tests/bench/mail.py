@@ -19,6 +19,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from deploy.demos.smtp_relay import relay
 from deploy.local.dovecot import Dovecot
 from deploy.local.postgres_server import PostgresServer
 from mail_service.errors import Unreadable
@@ -27,10 +28,9 @@ from mail_service.mailboxes.imap import ImapMailbox
 from mail_service.reading.charset import decode
 from mail_service.reading.message import Mail, read_mail
 from mail_service.reading.quoting import written_now
-from mail_service.reading.reader_pool import ReadingRoom
-from mail_service.relay_emulator import relay, wire
+from mail_service.reading.reader_pool import ReaderPool
 from mail_service.rules import reasons_not_to_answer
-from mail_service.rules.desk import Desk
+from mail_service.rules.context import RuleContext
 from mail_service.settings import ImapSettings
 from shared.ai.scripted import ScriptedAi
 from shared.clock import SystemClock
@@ -40,6 +40,7 @@ from tests.bench._mail_faults import Post, imap_faults, paced, polling, stop, th
 from tests.mail_service.crashes import crash_through, environment, worker
 from tests.mail_service.crashing_worker import POINTS
 from tests.mail_service.letters import US, raw_letter
+from tests.servers.faulty_proxy import faulty_proxy
 from tests.servers.loopback import served
 
 HUMAN_MAILS = Path(__file__).parent / "human_mails.txt"
@@ -47,7 +48,7 @@ MIGRATIONS = Path("mail_service/migrations").resolve()
 LAG_PROBE_S = 0.005
 ONE_BY_ONE = 30
 PER_HOUR = 120
-DESK = Desk(addresses=frozenset({US}), is_our_message_id=lambda _name: False)
+CONTEXT = RuleContext(addresses=frozenset({US}), is_our_message_id=lambda _name: False)
 ROBOT_RULES = {"ours", "bounce", "out_of_office", "automatic", "bulk", "robot"}
 
 
@@ -115,7 +116,7 @@ async def reading(folder: Path) -> dict[str, object]:
     lags: list[float] = []
     seconds: list[float] = []
     unreadable = 0
-    async with ReadingRoom(2, time_s=10, memory_mib=512) as room:
+    async with ReaderPool(2, time_s=10, memory_mib=512) as room:
         await room.read(b"")
         await room.read(b"")
         watching = asyncio.create_task(_watch(lags))
@@ -165,7 +166,7 @@ def bounce_recall(folder: Path) -> dict[str, object]:
 
 
 def _is_silenced(mail: Mail) -> bool:
-    return any(each.rule in ROBOT_RULES for each in reasons_not_to_answer(mail, DESK))
+    return any(each.rule in ROBOT_RULES for each in reasons_not_to_answer(mail, CONTEXT))
 
 
 def false_silence() -> dict[str, object]:
@@ -175,7 +176,7 @@ def false_silence() -> dict[str, object]:
     silenced = []
     for number, (sender, subject, body) in enumerate(letters):
         raw = raw_letter(body, sender=sender, subject=subject, message_id=f"<{number}@h.example>")
-        if reasons_not_to_answer(read_mail(raw), DESK):
+        if reasons_not_to_answer(read_mail(raw), CONTEXT):
             silenced.append(subject)
     return {"letters": len(letters), "silenced": silenced}
 
@@ -249,7 +250,7 @@ async def backlog(rig: Rig, letters: int) -> dict[str, object]:
 async def faults(rig: Rig) -> dict[str, object]:
     """Let the IMAP server fail in four ways, one after the other."""
     async with AsyncExitStack() as stack:
-        carried = await stack.enter_async_context(wire(rig.imap.port))
+        carried = await stack.enter_async_context(faulty_proxy(rig.imap.port))
         behind = rig.imap.model_copy(update={"port": carried.port})
         post, settings = await _post(rig, stack, behind)
         process = await worker(settings)

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, ValidationError
 
+from deploy.demos.smtp_relay import RecordingRelay, relay
 from deploy.local.redis_server import RedisServer
 from deploy.monitoring.alertmanager.__main__ import main
 from deploy.monitoring.alertmanager.rendering import AlertSettings, configuration
-from mail_service.relay_emulator import RecordingRelay, relay
 from telegram_service.emulator.account import Account
 from telegram_service.emulator.api import BotApi
 from tests.deploy.watch_rig import telegram, until, watching

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.demos.smtp_relay import RecordingRelay
 from mail_service.ledger.store import Store
 from mail_service.mailboxes.imap import ImapMailbox
-from mail_service.relay_emulator import RecordingRelay
 from mail_service.settings import ImapSettings
 from shared.privacy.encryption import new_key_file
 from tests.mail_service.letters import US, raw_letter

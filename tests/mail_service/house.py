@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import httpx2
 from prometheus_client import CollectorRegistry
 
+from deploy.demos.smtp_relay import RecordingRelay, relay
 from mail_service.ledger.notifications import Wake
 from mail_service.ledger.store import File, Place, Store
 from mail_service.metrics import MailMetrics
 from mail_service.pipeline import Box, Pipeline
-from mail_service.reading.reader_pool import ReadingRoom
-from mail_service.relay_emulator import RecordingRelay, relay
+from mail_service.reading.reader_pool import ReaderPool
 from mail_service.reply.letters import Composer, Letterhead
 from mail_service.reply.outbox import Outbox
 from mail_service.review import Review
@@ -99,7 +99,7 @@ async def house(
             host="127.0.0.1", port=sink.port, tls="none", timeout_s=1, bounce_domain="neo.example"
         )
         wake = await stack.enter_async_context(Wake(None))
-        room = await stack.enter_async_context(ReadingRoom(1, time_s=10, memory_mib=512))
+        room = await stack.enter_async_context(ReaderPool(1, time_s=10, memory_mib=512))
         transport = httpx2.ASGITransport(app=ai.app)
         client = await stack.enter_async_context(
             AiClient("http://ai", "key", transport=transport, clock=clock)

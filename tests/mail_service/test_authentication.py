@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from mail_service.reading.message import read_mail
-from mail_service.sender_checks.authentication import own_verdict, trusted_verdict
+from mail_service.sender_checks.authentication import trusted_result, verify_sender
 from tests.mail_service.letters import raw_letter
 
 SERVER = "mx.neo.example"
@@ -16,7 +16,7 @@ SERVER = "mx.neo.example"
 
 def verdict(*results: str) -> str:
     head = "".join(f"Authentication-Results: {value}\n" for value in results)
-    return trusted_verdict(read_mail(head.encode() + raw_letter()), SERVER)
+    return trusted_result(read_mail(head.encode() + raw_letter()), SERVER)
 
 
 @pytest.mark.parametrize(
@@ -84,5 +84,5 @@ async def test_our_own_check_asks_for_an_aligned_signature(
     raw = signed(key, domain)
     if alter:
         raw = raw.replace("préavis".encode(), b"salaire").replace(b"CDI", b"CDD")
-    found = await own_verdict(read_mail(raw), raw, find_text=records(key, policy).get)
+    found = await verify_sender(read_mail(raw), raw, find_text=records(key, policy).get)
     assert found == expected

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from deploy.demos.smtp_relay import relay
 from mail_service.ledger.store import Store
-from mail_service.relay_emulator import relay
 from mail_service.settings import ImapSettings
 from shared.ai.scripted import ScriptedAi
 from tests.mail_service.crashes import crash_through, environment

@@ -12,9 +12,9 @@ from pydantic import SecretStr
 from deploy.local.dovecot import Dovecot
 from mail_service.errors import LoginRefused, MailboxLost
 from mail_service.mailboxes.imap import BATCH, ImapMailbox, joined, quoted
-from mail_service.relay_emulator import Wire, wire
 from mail_service.settings import ImapSettings
 from tests.mail_service.letters import raw_letter
+from tests.servers.faulty_proxy import FaultyProxy, faulty_proxy
 
 pytestmark = pytest.mark.needs("dovecot")
 
@@ -130,12 +130,12 @@ async def act_and_look(mailbox: ImapMailbox, name: str) -> None:
     await mailbox.undone()
 
 
-@pytest.mark.parametrize("fault", [Wire.cut, Wire.freeze])
+@pytest.mark.parametrize("fault", [FaultyProxy.cut, FaultyProxy.freeze])
 @pytest.mark.parametrize("call", ["undone", "sizes", "fetch", "mark", "append", "idle", "holds"])
 async def test_no_call_outlives_its_connection(
     imap: ImapSettings, call: str, fault: object
 ) -> None:
-    async with wire(imap.port) as line:
+    async with faulty_proxy(imap.port) as line:
         settings = imap.model_copy(update={"port": line.port, "timeout_s": 0.5})
         mailbox = await opened(settings)
         fault(line)  # type: ignore[operator]

@@ -16,7 +16,6 @@ from mail_service.ledger.store import Store
 from mail_service.mailboxes.imap import ImapMailbox
 from mail_service.mailboxes.monitor import Monitor
 from mail_service.metrics import MailMetrics
-from mail_service.relay_emulator import wire
 from mail_service.settings import ImapSettings, MailboxSettings, SmtpSettings
 from shared.clock import StoppedClock, SystemClock
 from shared.privacy.encryption import Vault
@@ -24,6 +23,7 @@ from shared.stores.postgres import Postgres
 from tests.mail_service.conftest import MIGRATIONS
 from tests.mail_service.house import house
 from tests.mail_service.letters import US, raw_letter
+from tests.servers.faulty_proxy import faulty_proxy
 
 pytestmark = pytest.mark.needs("dovecot")
 
@@ -81,7 +81,7 @@ async def test_mail_is_in_the_ledger_before_it_is_marked(
 async def test_a_reset_and_a_black_hole_are_survived(
     imap: ImapSettings, store: Store, other_client: ImapMailbox
 ) -> None:
-    async with wire(imap.port) as line:
+    async with faulty_proxy(imap.port) as line:
         settings = imap.model_copy(update={"port": line.port, "timeout_s": 0.5, "poll_s": 0.5})
         async with watched(settings, store):
             await arrive(other_client, range(1))

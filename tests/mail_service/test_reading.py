@@ -9,18 +9,18 @@ from email.message import EmailMessage
 import pytest
 
 from mail_service.errors import Unreadable
-from mail_service.reading.reader_pool import ReadingRoom
+from mail_service.reading.reader_pool import ReaderPool
 from tests.mail_service.letters import letter, raw_letter
 
 
 async def test_a_mail_is_read_in_a_child() -> None:
-    async with ReadingRoom(1, time_s=10, memory_mib=512) as room:
+    async with ReaderPool(1, time_s=10, memory_mib=512) as room:
         mail = await room.read(raw_letter())
     assert mail.subject == "Préavis de démission"
 
 
 async def test_a_child_that_takes_too_long_is_replaced() -> None:
-    async with ReadingRoom(1, time_s=10, memory_mib=512) as room:
+    async with ReaderPool(1, time_s=10, memory_mib=512) as room:
         await room.read(raw_letter())
         room._time_s = 0.05
         with pytest.raises(Unreadable, match="time"):
@@ -30,7 +30,7 @@ async def test_a_child_that_takes_too_long_is_replaced() -> None:
 
 
 async def test_a_child_without_memory_is_replaced() -> None:
-    async with ReadingRoom(1, time_s=20, memory_mib=200) as room:
+    async with ReaderPool(1, time_s=20, memory_mib=200) as room:
         with pytest.raises(Unreadable, match="crash"):
             await room.read(b"Content-Type: text/html\n\n" + b"a" * 90_000_000)
         assert (await room.read(raw_letter())).message_id
@@ -47,7 +47,7 @@ async def test_a_zip_bomb_is_named_and_nothing_else_suffers() -> None:
     mail: EmailMessage = letter()
     data = await asyncio.to_thread(bomb)
     mail.add_attachment(data, "application", "zip", filename="contrat.docx")
-    async with ReadingRoom(1, time_s=10, memory_mib=512) as room:
+    async with ReaderPool(1, time_s=10, memory_mib=512) as room:
         started = time.monotonic()
         read = await room.read(mail.as_bytes())
         assert time.monotonic() - started < 5
@@ -63,7 +63,7 @@ async def test_the_event_loop_is_not_held_up_by_a_large_mail() -> None:
             await asyncio.sleep(0.005)
             lags.append(time.perf_counter() - started - 0.005)
 
-    async with ReadingRoom(1, time_s=20, memory_mib=512) as room:
+    async with ReaderPool(1, time_s=20, memory_mib=512) as room:
         await room.read(raw_letter())
         watching = asyncio.create_task(watch())
         await room.read(b"Subject: x\n\n" + b"ligne de texte\n" * 1_000_000)

@@ -9,9 +9,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deploy.demos.smtp_relay import Received
 from mail_service.errors import NotWritable
 from mail_service.reading.message import read_mail
-from mail_service.relay_emulator import Received
 from mail_service.reply.confidence_check import doubt
 from mail_service.reply.letters import Composer, Letterhead, Signer, clean_subject, plain_name
 from mail_service.reply.prose import blocks, is_official, without_addresses

@@ -1,23 +1,28 @@
 """Who is not answered, and above all who is."""
 
+from dataclasses import replace
+
 import pytest
 
 from mail_service.reading.message import read_mail
 from mail_service.rules import reasons_not_to_answer
-from mail_service.rules.desk import Desk, History, Limits
+from mail_service.rules.context import History, RuleContext
+from mail_service.settings import Limits
 from tests.bench.mail import false_silence
 from tests.mail_service.letters import US, raw_letter
 
-DESK = Desk(
+CONTEXT = RuleContext(
     addresses=frozenset({US}),
     is_our_message_id=lambda name: name.startswith("<r-ours"),
     limits=Limits(public_domains=("gmail.example",)),
 )
 
 
-def fired(desk: Desk = DESK, body: str = "Bonjour, quel préavis ?", **fields: str) -> list[str]:
+def fired(
+    context: RuleContext = CONTEXT, body: str = "Bonjour, quel préavis ?", **fields: str
+) -> list[str]:
     return [
-        str(each) for each in reasons_not_to_answer(read_mail(raw_letter(body, **fields)), desk)
+        str(each) for each in reasons_not_to_answer(read_mail(raw_letter(body, **fields)), context)
     ]
 
 
@@ -52,7 +57,7 @@ def fired(desk: Desk = DESK, body: str = "Bonjour, quel préavis ?", **fields: s
     ],
 )
 def test_a_machine_is_recognised(fields: dict[str, str], rule: str) -> None:
-    assert fired(DESK, **fields)[0] == rule
+    assert fired(CONTEXT, **fields)[0] == rule
 
 
 @pytest.mark.parametrize(
@@ -75,13 +80,13 @@ def test_a_machine_is_recognised(fields: dict[str, str], rule: str) -> None:
     ],
 )
 def test_a_person_is_answered(fields: dict[str, str]) -> None:
-    assert fired(DESK, **fields) == []
+    assert fired(CONTEXT, **fields) == []
 
 
 def test_blocked_and_not_allowed_senders_are_not_answered() -> None:
-    blocked = Desk(DESK.addresses, DESK.is_our_message_id, blocked=("@personne.example",))
+    blocked = replace(CONTEXT, blocked=("@personne.example",))
     assert fired(blocked) == ["sender:blocked"]
-    allowed = Desk(DESK.addresses, DESK.is_our_message_id, allowed=("@entreprise.example",))
+    allowed = replace(CONTEXT, allowed=("@entreprise.example",))
     assert fired(allowed) == ["sender:not-allowed"]
     assert fired(allowed, sender="a@paris.entreprise.example") == []
 
@@ -99,19 +104,19 @@ def test_blocked_and_not_allowed_senders_are_not_answered() -> None:
     ],
 )
 def test_enough_is_enough(history: History, rule: str) -> None:
-    desk = Desk(DESK.addresses, DESK.is_our_message_id, history=history, limits=DESK.limits)
-    assert fired(desk) == [rule]
+    context = replace(CONTEXT, history=history, limits=CONTEXT.limits)
+    assert fired(context) == [rule]
 
 
 def test_the_brake_by_domain_spares_strangers_who_share_a_provider() -> None:
     history = History(replies_to_domain_hour=500)
-    desk = Desk(DESK.addresses, DESK.is_our_message_id, history=history, limits=DESK.limits)
-    assert fired(desk, sender="x@gmail.example") == []
+    context = replace(CONTEXT, history=history, limits=CONTEXT.limits)
+    assert fired(context, sender="x@gmail.example") == []
 
 
 def test_a_spam_filter_that_is_down_leaves_it_to_a_person() -> None:
-    desk = Desk(DESK.addresses, DESK.is_our_message_id, spam_score=None)
-    assert fired(desk) == ["spam:spam-unknown"]
+    context = replace(CONTEXT, spam_score=None)
+    assert fired(context) == ["spam:spam-unknown"]
 
 
 def test_of_two_hundred_letters_of_people_at_most_one_in_a_hundred_is_silenced() -> None:

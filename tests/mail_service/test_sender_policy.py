@@ -11,7 +11,7 @@ import dns.rrset
 import pytest
 
 from mail_service.reading.message import read_mail
-from mail_service.sender_checks.authentication import own_verdict
+from mail_service.sender_checks.authentication import verify_sender
 from mail_service.sender_checks.sender_policy import client_of, sender_policy_passes
 from tests.mail_service.letters import raw_letter
 
@@ -120,4 +120,4 @@ async def test_an_aligned_pass_authenticates_an_unsigned_letter(
     address: str, server: str, verdict: str
 ) -> None:
     raw = arrived(address)
-    assert await own_verdict(read_mail(raw), raw, server) == verdict
+    assert await verify_sender(read_mail(raw), raw, server) == verdict

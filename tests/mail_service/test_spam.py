@@ -5,17 +5,17 @@ import pytest
 
 from mail_service.errors import SpamFilterLost
 from mail_service.reading.message import read_mail
-from mail_service.sender_checks.spam import SpamFilter, own_score
+from mail_service.sender_checks.spam import SpamFilter, builtin_score
 from mail_service.settings import SpamSettings
 from tests.mail_service.letters import raw_letter
 
 GTUBE = "XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
 
 
-def test_our_own_score_knows_the_plainest_tricks() -> None:
-    assert own_score(read_mail(raw_letter())) == 0
-    assert own_score(read_mail(raw_letter(GTUBE))) >= 5
-    assert own_score(read_mail(raw_letter("You have won the lottery, click here! viagra"))) >= 5
+def test_our_builtin_score_knows_the_plainest_tricks() -> None:
+    assert builtin_score(read_mail(raw_letter())) == 0
+    assert builtin_score(read_mail(raw_letter(GTUBE))) >= 5
+    assert builtin_score(read_mail(raw_letter("You have won the lottery, click here! viagra"))) >= 5
 
 
 async def scored(settings: SpamSettings, reply: httpx2.Response, raw: bytes) -> float:

@@ -20,14 +20,14 @@ MAIL_SECRETS = (("MAIL_IMAP__PASSWORD", "none"), ("MAIL_SMTP__PASSWORD", "none")
 """What its operator knows: here, of no mail server."""
 ADMIT = """
 import asyncio, sys
-from mail_service.app import open_office
+from mail_service.app import open_resources
 from mail_service.settings import Settings
 from mail_service.ledger.store import Place
 from shared.settings import read_settings
 
 async def admit(uid, raw):
-    async with open_office(read_settings(Settings)) as office:
-        return await office.store.admit(Place("main", "INBOX", 1, uid), raw, len(raw))
+    async with open_resources(read_settings(Settings)) as resources:
+        return await resources.store.admit(Place("main", "INBOX", 1, uid), raw, len(raw))
 
 print(asyncio.run(admit(int(sys.argv[1]), sys.argv[2].encode())))
 """

@@ -1,0 +1,59 @@
+"""The input of the rules besides the mail itself: our addresses, checks, counts and limits."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from mail_service.reading.message import Mail
+from mail_service.sender_checks.authentication import AuthenticationResult
+from mail_service.settings import Limits
+
+Action = Literal["silent", "quarantined"]
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Recent mails and replies, counted in the ledger; the mail itself is included."""
+
+    from_sender_hour: int = 0
+    from_sender_day: int = 0
+    replies_to_everyone_hour: int = 0
+    replies_to_everyone_minute: int = 0
+    replies_to_conversation_day: int = 0
+    replies_to_sender_hour: int = 0
+    replies_to_sender_3_hours: int = 0
+    replies_to_domain_hour: int = 0
+    same_words_day: int = 0
+    """Mails of this sender with the same normalised text, before this one."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleContext:
+    """What a rule is evaluated against, besides the mail.
+
+    `allowed` and `blocked` hold addresses and `@domain` entries; no `allowed` means everyone.
+    `spam_score` (sender_checks/spam.py) is None when the configured filter is unavailable.
+    """
+
+    addresses: frozenset[str]
+    is_our_message_id: Callable[[str], bool]
+    authentication: AuthenticationResult = "unknown"
+    answers_unauthenticated: bool = True
+    spam_score: float | None = 0.0
+    allowed: tuple[str, ...] = ()
+    blocked: tuple[str, ...] = ()
+    history: History = History()
+    limits: Limits = field(default_factory=Limits)
+
+
+Check = Callable[[Mail, RuleContext], str | None]
+"""Returns the id of the condition that matched, or None when the rule allows a reply."""
+
+
+def matches(address: str, entries: tuple[str, ...]) -> bool:
+    """Tell whether the address, its domain or a parent of its domain is among `entries`."""
+    domain = address.rpartition("@")[2]
+    return any(
+        address == entry or (entry.startswith("@") and f".{domain}".endswith(f".{entry[1:]}"))
+        for entry in entries
+    )
