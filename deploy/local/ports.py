@@ -1,20 +1,39 @@
 """Loopback ports for the servers that we start."""
 
+import random
 import socket
 from collections import deque
+from pathlib import Path
 
-_given: deque[int] = deque(maxlen=1_000)
+EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
+FIRST_PORT, DEFAULT_EPHEMERAL = 10_000, 32_768
+_recent: deque[int] = deque(maxlen=1_000)
+_random = random.SystemRandom()
 
 
 def free_port() -> int:
     """Return a loopback port nobody listens on, and that was not returned lately.
 
-    The system draws one by chance: it may draw the same again before anybody listens on it.
+    It lies below the range from which the kernel takes ports for outgoing connections: one of those
+    could otherwise take it before our server listens. Two processes that start servers at the same
+    time draw independently, so that they hardly ever draw the same.
     """
     while True:
+        port = _random.randrange(FIRST_PORT, _first_ephemeral())
+        if port in _recent:
+            continue
         with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
-        if port not in _given:
-            _given.append(port)
-            return port
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        _recent.append(port)
+        return port
+
+
+def _first_ephemeral() -> int:
+    try:
+        first = int(EPHEMERAL.read_text().split()[0])
+    except OSError:
+        return DEFAULT_EPHEMERAL
+    return first if first > 2 * FIRST_PORT else DEFAULT_EPHEMERAL

@@ -109,3 +109,7 @@ def _key() -> str:
     parts = [Path(__file__).with_name(name).read_bytes() for name in MADE_FROM]
     parts += [f"{name} {version(name)}".encode() for name in MADE_WITH]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:12]
+
+
+if __name__ == "__main__":
+    bleuet()
