@@ -36,8 +36,7 @@ from ai_core.answering.wording import Wording
 from ai_core.api import chat, generate, health, models
 from ai_core.api import openai_routes as openai
 from ai_core.api import search as knowledge
-from ai_core.api.dependencies import API
-from ai_core.api.fast_routes import Endpoint, Express
+from ai_core.api.direct_routes import MAX_CONCURRENT, DirectRoutes
 from ai_core.api.page import page_router
 from ai_core.api.responder import Desk
 from ai_core.api.response_formats import OPENAI, error_document
@@ -84,6 +83,7 @@ class State(TypedDict):
     health: Health
     vitals: Vitals
     clock: Clock
+    concurrency: asyncio.Semaphore
 
 
 DIALECTS = {OPENAI: error_document}
@@ -205,6 +205,7 @@ async def assemble(
         health=Health(library, pool, scheduler, link, ring, CorpusMetrics(registry), clock),
         vitals=Vitals(registry, settings.watch),
         clock=clock,
+        concurrency=asyncio.Semaphore(MAX_CONCURRENT),
     )
 
 
@@ -224,8 +225,13 @@ def create_api(settings: Settings, open_state: Opener, registry: CollectorRegist
         docs_url=None,
         redoc_url=None,
     )
-    for resource in (generate, chat, knowledge, models, health, openai):
-        api.include_router(resource.router)
+    for router in (
+        generate.direct,
+        *(chat.direct, chat.router),
+        *(knowledge.router, models.router, health.router),
+        *(openai.router, openai.direct),
+    ):
+        api.include_router(router)
     api.include_router(page_router(settings.page))
     speak_errors(api, read_texts(), DIALECTS)
     return api
@@ -235,14 +241,9 @@ def create_app(settings: Settings, open_state: Opener = open_state) -> ASGIApp:
     """Build the app; tests pass their own `open_state`."""
     registry = CollectorRegistry()
     api = create_api(settings, open_state, registry)
-    lanes: dict[str, Endpoint] = {
-        f"{API}/generate": generate.generate,
-        f"{API}/chat": chat.chat,
-        f"{OPENAI}chat/completions": openai.chat_completions,
-        f"{OPENAI}completions": openai.completions,
-    }
+    app = DirectRoutes(api, [generate.direct, chat.direct, openai.direct])
     tracing = tracing_of("ai_core", settings.tracing)
-    return tracing.served(edge(Express(api, lanes), settings, registry))
+    return tracing.served(edge(app, settings, registry))
 
 
 def edge(app: ASGIApp, settings: Settings, registry: CollectorRegistry) -> Edge:

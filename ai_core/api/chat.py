@@ -3,42 +3,40 @@
 from fastapi import APIRouter, Request, Response
 from redis.exceptions import RedisError
 
-from ai_core.answering.request import Asker
+from ai_core.access.keys import Scope
 from ai_core.api.dependencies import (
     API,
     GATE_PROBLEMS,
     KEY_SCHEMES,
     ConversationsDep,
-    DeskDep,
-    InquiriesDep,
-    LanguageDep,
     PageAdmittedDep,
-    PageCallerDep,
-    PatienceDep,
+    desk_of,
+    gate_of,
+    inquiries_of,
     problems,
+    read_asker,
 )
+from ai_core.api.direct_routes import DirectRoute, json_body, parse_body
 from shared.ai.contract import ChatReply, ChatRequest, ConversationId
 from shared.errors import Unavailable
 
 router = APIRouter(prefix=API, tags=["answers"], dependencies=KEY_SCHEMES)
+direct = APIRouter(prefix=API, tags=["answers"], dependencies=KEY_SCHEMES, route_class=DirectRoute)
 
 
-@router.post(
-    "/chat", response_model=ChatReply, responses=problems(400, 404, 409, 413, *GATE_PROBLEMS)
+@direct.post(
+    "/chat",
+    response_model=ChatReply,
+    responses=problems(400, 404, 409, 413, *GATE_PROBLEMS),
+    dependencies=[json_body(ChatRequest)],
 )
-async def chat(
-    body: ChatRequest,
-    request: Request,
-    caller: PageCallerDep,
-    desk: DeskDep,
-    inquiries: InquiriesDep,
-    language: LanguageDep,
-    patience_s: PatienceDep,
-) -> Response:
+async def chat(request: Request) -> Response:
     """Answer the next turn of a conversation, whole or as server-sent events."""
-    asker = Asker(language, caller.scope, caller.subject, patience_s)
-    inquiry = await inquiries.read_chat(body, asker)
-    return await desk.send(request, caller, inquiry, stream=body.stream)
+    caller = await gate_of(request).identify(request, Scope.PUBLISHABLE)
+    asker = read_asker(request, caller)
+    body = await parse_body(request, ChatRequest)
+    inquiry = await inquiries_of(request).read_chat(body, asker)
+    return await desk_of(request).send(request, caller, inquiry, stream=body.stream)
 
 
 @router.delete(

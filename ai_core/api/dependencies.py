@@ -11,18 +11,18 @@ from ai_core.access.gate import Caller, Gate
 from ai_core.access.keys import Scope
 from ai_core.answering.conversations import Conversations
 from ai_core.answering.embeddings import Embedder
-from ai_core.answering.request import Inquiries
+from ai_core.answering.request import Asker, Inquiries
 from ai_core.api.responder import Desk
 from ai_core.api.status import Health
 from ai_core.law.source import LawSource
 from ai_core.models.pool import ModelPool
 from shared.clock import Clock
 from shared.host_metrics import Vitals
-from shared.languages import Language, preferred_language
+from shared.languages import preferred_language
 from shared.web.middleware import PROBLEM, WrongFields, header
 
 API = "/api/v1"
-LONGEST_PATIENCE_MS = 24 * 3600 * 1000
+MAX_DEADLINE_MS = 24 * 3600 * 1000
 # Both are only described here, for the OpenAPI document: the gate reads the key.
 KEY_SCHEMES = [
     Security(APIKeyHeader(name="X-API-Key", scheme_name="ApiKey", auto_error=False)),
@@ -69,29 +69,50 @@ def state(name: str) -> Callable[[Request], Awaitable[Any]]:
     return opened
 
 
-async def language(request: Request) -> Language:
-    """Return the language the caller reads."""
-    return preferred_language(header(request.scope, b"accept-language"))
+def gate_of(request: Request) -> Gate:
+    """Return the gate, for a direct route."""
+    return cast(Gate, request.state.gate)
 
 
-async def patience(request: Request) -> float | None:
-    """Return for how many seconds the answer is of use, as `X-Deadline-Ms` says; None: for ever.
+def inquiries_of(request: Request) -> Inquiries:
+    """Return what resolves questions, for a direct route."""
+    return cast(Inquiries, request.state.inquiries)
 
-    Raises WrongFields when it is no whole number of milliseconds above 0.
+
+def desk_of(request: Request) -> Desk:
+    """Return what sends answers, for a direct route."""
+    return cast(Desk, request.state.desk)
+
+
+def read_timeout(request: Request) -> float | None:
+    """Return for how many seconds the answer is of use, from `X-Deadline-Ms`; None: no limit.
+
+    Raises WrongFields when it is no whole number of milliseconds between 1 and MAX_DEADLINE_MS.
     """
-    told = header(request.scope, b"x-deadline-ms")
-    if told is None:
+    value = header(request.scope, b"x-deadline-ms")
+    if value is None:
         return None
-    if not (told.isascii() and told.isdecimal() and 0 < int(told) <= LONGEST_PATIENCE_MS):
+    if not (value.isascii() and value.isdecimal() and 0 < int(value) <= MAX_DEADLINE_MS):
         raise WrongFields([{"type": "deadline", "loc": ("X-Deadline-Ms",)}])
-    return int(told) / 1000
+    return int(value) / 1000
+
+
+def read_asker(request: Request, caller: Caller) -> Asker:
+    """Return who asks, and how. Raises WrongFields as `read_timeout` does."""
+    language = preferred_language(header(request.scope, b"accept-language"))
+    return Asker(language, caller.scope, caller.subject, read_timeout(request))
+
+
+async def timeout(request: Request) -> float | None:
+    """Return what `read_timeout` returns, and raise what it raises."""
+    return read_timeout(request)
 
 
 def caller(needed: Scope) -> Callable[[Request], Awaitable[Caller]]:
     """Return a dependency: the caller, if their key has the scope `needed`; no limit is checked."""
 
     async def identified(request: Request) -> Caller:
-        return await cast(Gate, request.state.gate).identify(request, needed)
+        return await gate_of(request).identify(request, needed)
 
     return identified
 
@@ -100,7 +121,7 @@ def admitted_caller(needed: Scope) -> Callable[[Request], AsyncIterator[Caller]]
     """Return a dependency: the caller, admitted under their limits while the request lasts."""
 
     async def admitted(request: Request) -> AsyncIterator[Caller]:
-        gate = cast(Gate, request.state.gate)
+        gate = gate_of(request)
         known = await gate.identify(request, needed)
         async with gate.admit(request, known):
             yield known
@@ -108,19 +129,15 @@ def admitted_caller(needed: Scope) -> Callable[[Request], AsyncIterator[Caller]]
     return admitted
 
 
-LanguageDep = Annotated[Language, Depends(language)]
-PatienceDep = Annotated[float | None, Depends(patience)]
+TimeoutDep = Annotated[float | None, Depends(timeout)]
 GateDep = Annotated[Gate, Depends(state("gate"))]
 EmbedderDep = Annotated[Embedder, Depends(state("embedder"))]
-DeskDep = Annotated[Desk, Depends(state("desk"))]
-InquiriesDep = Annotated[Inquiries, Depends(state("inquiries"))]
 LibraryDep = Annotated[LawSource, Depends(state("library"))]
 PoolDep = Annotated[ModelPool, Depends(state("pool"))]
 ConversationsDep = Annotated[Conversations, Depends(state("conversations"))]
 ClockDep = Annotated[Clock, Depends(state("clock"))]
 HealthDep = Annotated[Health, Depends(state("health"))]
 VitalsDep = Annotated[Vitals, Depends(state("vitals"))]
-PageCallerDep = Annotated[Caller, Depends(caller(Scope.PUBLISHABLE))]
 InferenceCallerDep = Annotated[Caller, Depends(caller(Scope.INFERENCE))]
 PageAdmittedDep = Annotated[Caller, Depends(admitted_caller(Scope.PUBLISHABLE))]
 InferenceAdmittedDep = Annotated[Caller, Depends(admitted_caller(Scope.INFERENCE))]

@@ -2,38 +2,33 @@
 
 from fastapi import APIRouter, Request, Response
 
-from ai_core.answering.request import Asker
+from ai_core.access.keys import Scope
 from ai_core.api.dependencies import (
     API,
     GATE_PROBLEMS,
     KEY_SCHEMES,
-    DeskDep,
-    InferenceCallerDep,
-    InquiriesDep,
-    LanguageDep,
-    PatienceDep,
+    desk_of,
+    gate_of,
+    inquiries_of,
     problems,
+    read_asker,
 )
+from ai_core.api.direct_routes import DirectRoute, json_body, parse_body
 from shared.ai.contract import GenerateReply, GenerateRequest
 
-router = APIRouter(prefix=API, tags=["answers"], dependencies=KEY_SCHEMES)
+direct = APIRouter(prefix=API, tags=["answers"], dependencies=KEY_SCHEMES, route_class=DirectRoute)
 
 
-@router.post(
+@direct.post(
     "/generate",
     response_model=GenerateReply,
     responses=problems(400, 404, 409, 413, *GATE_PROBLEMS),
+    dependencies=[json_body(GenerateRequest)],
 )
-async def generate(
-    body: GenerateRequest,
-    request: Request,
-    caller: InferenceCallerDep,
-    desk: DeskDep,
-    inquiries: InquiriesDep,
-    language: LanguageDep,
-    patience_s: PatienceDep,
-) -> Response:
+async def generate(request: Request) -> Response:
     """Answer one question about labour law, whole or as server-sent events."""
-    asker = Asker(language, caller.scope, caller.subject, patience_s)
-    inquiry = await inquiries.read(body, asker)
-    return await desk.send(request, caller, inquiry, stream=body.stream)
+    caller = await gate_of(request).identify(request, Scope.INFERENCE)
+    asker = read_asker(request, caller)
+    body = await parse_body(request, GenerateRequest)
+    inquiry = await inquiries_of(request).read(body, asker)
+    return await desk_of(request).send(request, caller, inquiry, stream=body.stream)

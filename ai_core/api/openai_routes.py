@@ -12,27 +12,28 @@ import orjson
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
+from ai_core.access.keys import Scope
 from ai_core.answering.question import safe
-from ai_core.answering.request import Asker
 from ai_core.api.dependencies import (
     KEY_SCHEMES,
-    ClockDep,
-    DeskDep,
     EmbedderDep,
     GateDep,
     InferenceAdmittedDep,
     InferenceCallerDep,
-    InquiriesDep,
-    LanguageDep,
-    PatienceDep,
     PoolDep,
+    TimeoutDep,
+    desk_of,
+    gate_of,
+    inquiries_of,
+    read_asker,
 )
-from ai_core.api.fast_routes import give_turn_back
+from ai_core.api.direct_routes import DirectRoute, json_body, parse_body
 from ai_core.api.openai_schemas import (
     ASSISTANT,
     ChatCompletionRequest,
     CompletionRequest,
     EmbeddingRequest,
+    OpenAiBody,
 )
 from ai_core.api.responder import NO_STORE, while_connected
 from ai_core.api.response_formats import ChatDialect, CompletionDialect
@@ -60,6 +61,13 @@ ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorDocument} for status in (400, 401, 403, 404, 413, 429, 500, 503)
 }
 router = APIRouter(prefix="/v1", tags=["OpenAI"], dependencies=KEY_SCHEMES, responses=ERRORS)
+direct = APIRouter(
+    prefix="/v1",
+    tags=["OpenAI"],
+    dependencies=KEY_SCHEMES,
+    responses=ERRORS,
+    route_class=DirectRoute,
+)
 
 
 @router.get("/models")
@@ -77,51 +85,29 @@ async def model(model: str, pool: PoolDep, _caller: InferenceAdmittedDep) -> Res
     return _json(_model(model))
 
 
-@router.post("/chat/completions")
-async def chat_completions(
-    body: ChatCompletionRequest,
-    request: Request,
-    caller: InferenceCallerDep,
-    desk: DeskDep,
-    inquiries: InquiriesDep,
-    language: LanguageDep,
-    patience_s: PatienceDep,
-    clock: ClockDep,
-) -> Response:
+@direct.post("/chat/completions", dependencies=[json_body(ChatCompletionRequest)])
+async def chat_completions(request: Request) -> Response:
     """Answer the last message, whole or as server-sent events."""
-    asker = Asker(language, caller.scope, caller.subject, patience_s)
-    inquiry = await inquiries.decide(body.question(language), asker)
-    dialect = ChatDialect(
-        request.scope["state"]["request_id"],
-        body.model,
-        int(clock.now().timestamp()),
-        "" if body.response_format else desk.sources_heading(inquiry),
-        with_usage=body.with_usage,
-    )
+    caller = await gate_of(request).identify(request, Scope.INFERENCE)
+    asker = read_asker(request, caller)
+    body = await parse_body(request, ChatCompletionRequest)
+    inquiry = await inquiries_of(request).decide(body.question(asker.language), asker)
+    desk = desk_of(request)
+    sources_heading = "" if body.response_format else desk.sources_heading(inquiry)
+    dialect = ChatDialect(*_head(request, body), sources_heading, with_usage=body.with_usage)
     return await desk.send(request, caller, inquiry, stream=body.stream, dialect=dialect)
 
 
-@router.post("/completions")
-async def completions(
-    body: CompletionRequest,
-    request: Request,
-    caller: InferenceCallerDep,
-    desk: DeskDep,
-    inquiries: InquiriesDep,
-    language: LanguageDep,
-    patience_s: PatienceDep,
-    clock: ClockDep,
-) -> Response:
+@direct.post("/completions", dependencies=[json_body(CompletionRequest)])
+async def completions(request: Request) -> Response:
     """Go on with a text, whole or as server-sent events."""
-    asker = Asker(language, caller.scope, caller.subject, patience_s)
-    inquiry = await inquiries.decide(body.question(language), asker)
-    dialect = CompletionDialect(
-        request.scope["state"]["request_id"],
-        body.model,
-        int(clock.now().timestamp()),
-        desk.sources_heading(inquiry),
-        with_usage=body.with_usage,
-    )
+    caller = await gate_of(request).identify(request, Scope.INFERENCE)
+    asker = read_asker(request, caller)
+    body = await parse_body(request, CompletionRequest)
+    inquiry = await inquiries_of(request).decide(body.question(asker.language), asker)
+    desk = desk_of(request)
+    sources_heading = desk.sources_heading(inquiry)
+    dialect = CompletionDialect(*_head(request, body), sources_heading, with_usage=body.with_usage)
     return await desk.send(request, caller, inquiry, stream=body.stream, dialect=dialect)
 
 
@@ -132,14 +118,13 @@ async def embeddings(
     caller: InferenceCallerDep,
     gate: GateDep,
     embedder: EmbedderDep,
-    patience_s: PatienceDep,
+    timeout_s: TimeoutDep,
 ) -> Response:
     """Return a vector for each text, as numbers or as base64 of little-endian 32-bit floats."""
     texts = [safe(text) or " " for text in body.texts()]
-    give_turn_back(request)
     cost_tokens = embedder.guess_tokens(texts)
     async with gate.admit(request, caller, cost_tokens=cost_tokens) as permit:
-        work = embedder.embed(body.model, texts, caller.subject, patience_s)
+        work = embedder.embed(body.model, texts, caller.subject, timeout_s)
         found = await while_connected(request, work)
         permit.spend(found.tokens)
     as_text = body.encoding_format == "base64"
@@ -149,6 +134,12 @@ async def embeddings(
     ]
     taken = {"prompt_tokens": found.tokens, "total_tokens": found.tokens}
     return _json({"object": "list", "model": body.model, "data": data, "usage": taken})
+
+
+def _head(request: Request, body: OpenAiBody) -> tuple[str, str, int]:
+    """Return the id, the model and the Unix time every reply and chunk bears."""
+    now_s = int(request.state.clock.now().timestamp())
+    return request.state.request_id, body.model, now_s
 
 
 def _writes(card: ModelCard) -> bool:

@@ -14,7 +14,7 @@ from ai_core.access.keys import Scope
 from ai_core.answering.cache import AnswerCache
 from ai_core.answering.pipeline import Answerer, Pieces, Reply
 from ai_core.answering.request import Inquiry
-from ai_core.api.fast_routes import give_turn_back
+from ai_core.api.direct_routes import release_slot
 from ai_core.api.response_formats import OWN, Dialect
 from ai_core.api.sse import AnswerStream, disconnected
 from ai_core.metrics import CHANNELS, QuestionMetrics
@@ -115,7 +115,7 @@ class Desk:
     async def _reply(self, request: Request, permit: Permit, inquiry: Inquiry) -> Reply:
         self._saw(request, inquiry, permit)
         if permit.cached_reply is None and not inquiry.card.quotes:
-            give_turn_back(request)
+            release_slot(request)
         answer = self._answerer.reply(inquiry, permit.cached_reply)
         reply = await (answer if permit.cached_reply else while_connected(request, answer))
         permit.spend(reply.tokens)

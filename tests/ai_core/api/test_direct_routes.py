@@ -1,11 +1,11 @@
-"""What is served without FastAPI behaves as what FastAPI serves."""
+"""Routes served without FastAPI's dependency solving behave as those it solves."""
 
-from typing import Annotated, Any
+from typing import Any
 
 import pytest
-from fastapi import Depends, Request, Response
+from fastapi import Request, Response
 
-from ai_core.api.fast_routes import Lane
+from ai_core.api.direct_routes import DirectRoute
 
 ADDRESSES = ["/api/v1/generate", "/api/v1/chat"]
 
@@ -78,14 +78,9 @@ async def test_the_measures_name_the_route(house: Any) -> None:
     assert line in told.text
 
 
-def test_an_endpoint_it_cannot_serve_is_refused_when_the_app_is_built() -> None:
-    async def number(request: Request) -> int:
-        return 1
-
-    async def endpoint(
-        request: Request, known: Annotated[int, Depends(number)], page: int
-    ) -> Response:
+def test_a_direct_route_with_another_parameter_is_refused_when_it_is_declared() -> None:
+    async def endpoint(request: Request, page: int) -> Response:
         return Response()
 
     with pytest.raises(TypeError, match="page"):
-        Lane("/somewhere", endpoint)
+        DirectRoute("/somewhere", endpoint)
