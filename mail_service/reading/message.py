@@ -14,9 +14,10 @@ from email.policy import compat32
 from email.utils import getaddresses
 
 from mail_service.reading.attachments import Attachment, read_attachment
-from mail_service.reading.charset import decode, decode_words
+from mail_service.reading.encoded_words import decode_words
 from mail_service.reading.markup import Page, read_html
 from mail_service.reading.quoting import written_now
+from shared.privacy.charset import decode
 
 MAX_HEADER_CHARACTERS = 20_000
 MAX_HEADERS = 500

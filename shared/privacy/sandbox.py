@@ -1,79 +1,136 @@
-"""Takes the network and the right to start programs away from a process that reads hostile files.
+"""Runs one function on hostile input in child processes that can harm only themselves.
 
-A seccomp filter (https://docs.kernel.org/userspace-api/seccomp_filter.html) needs no privilege and
-works inside a container, where a network namespace of one's own usually does not.
+A child (`sandbox_child.py`) has limited memory and time, reaches nobody, starts no program, writes
+no file and holds no secret. Requests and replies are frames: a length, then that many bytes.
 """
 
-import ctypes
-import errno
-import os
-import platform
+import asyncio
+import json
+import math
 import struct
 import sys
-from dataclasses import dataclass
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from types import TracebackType
+from typing import Literal
 
-PR_SET_SECCOMP = 22
-PR_SET_NO_NEW_PRIVS = 38
-SECCOMP_MODE_FILTER = 2
-ALLOW = 0x7FFF0000
-REFUSE = 0x00050000 | errno.EACCES
-LOAD, JUMP_IF_EQUAL, JUMP_IF_AT_LEAST, RETURN = 0x20, 0x15, 0x35, 0x06
-CALL_NUMBER, ARCHITECTURE = 0, 4
-"""Offsets in the kernel's struct seccomp_data."""
-FIRST_X32_CALL = 0x40000000
+LENGTH = struct.Struct(">I")
+MAX_REPLY_BYTES = 32 * 1024 * 1024
+START_TIMEOUT_S = 15.0
 
 
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """A kind of processor as the kernel names it, and the numbers of the calls refused on it."""
+class SandboxFailed(Exception):
+    """The function gave no result: it took too long, or its process died (memory, crash)."""
 
-    audit_arch: int
-    refused: tuple[int, ...]
-
-
-MACHINES = {  # socket, connect, execve, execveat, ptrace, io_uring_setup
-    "x86_64": Machine(0xC000003E, (41, 42, 59, 322, 101, 425)),
-    "aarch64": Machine(0xC00000B7, (198, 203, 221, 281, 117, 425)),
-}
+    def __init__(self, reason: Literal["time", "crash"]) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
-class NotConfined(Exception):
-    """The kernel does not take the filter, or this kind of processor is unknown here."""
+class Sandbox:
+    """A few child processes, each lent to one call at a time. Open it with `async with`."""
+
+    def __init__(
+        self,
+        function: str,
+        *,
+        timeout_s: float,
+        memory_mib: int,
+        processes: int = 1,
+        calls_per_process: int = 1,
+        **parameters: str | int,
+    ) -> None:
+        """Run `function`, named `module:function`: bytes in, bytes out, `parameters` by name.
+
+        `timeout_s` limits a call, both as elapsed and as processor time. A child is replaced after
+        `calls_per_process` calls: what a parser leaks goes with it.
+        """
+        self.timeout_s = timeout_s
+        self._arguments = (function, json.dumps(parameters), str(memory_mib))
+        self._calls_per_process = calls_per_process
+        self._children = [_Child() for _ in range(processes)]
+        self._free: asyncio.Queue[_Child] = asyncio.Queue()
+        for child in self._children:
+            self._free.put_nowait(child)
+
+    async def __aenter__(self) -> "Sandbox":
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for child in self._children:
+            await child.kill()
+
+    async def call(self, data: bytes) -> bytes:
+        """Return the function's result. Raises SandboxFailed; the next call gets a new process."""
+        child = await self._free.get()
+        try:
+            if child.calls >= self._calls_per_process:
+                await child.kill()
+            process = await child.running((*self._arguments, str(math.ceil(self.timeout_s))))
+            async with asyncio.timeout(self.timeout_s):
+                return await _exchange(process, data)
+        except TimeoutError:
+            await child.kill()
+            raise SandboxFailed("time") from None
+        except (OSError, asyncio.IncompleteReadError):
+            await child.kill()
+            raise SandboxFailed("crash") from None
+        except BaseException:
+            await child.kill()
+            raise
+        finally:
+            self._free.put_nowait(child)
 
 
-def confine() -> None:
-    """Refuse this thread, and those it starts, new connections and programs, for good.
+class _Child:
+    """One process, started when it is needed."""
 
-    Such a call then fails with PermissionError. Raises NotConfined.
-    """
-    machine = MACHINES.get(platform.machine())
-    if machine is None or sys.platform != "linux":
-        raise NotConfined(f"no filter is known for {sys.platform} on {platform.machine()}")
-    steps = b"".join(_steps(machine))
-    program = ctypes.create_string_buffer(steps, len(steps))
-    header = struct.pack("@HP", len(steps) // 8, ctypes.addressof(program))
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) or libc.prctl(
-        PR_SET_SECCOMP, SECCOMP_MODE_FILTER, header, 0, 0
-    ):
-        raise NotConfined(os.strerror(ctypes.get_errno()))
+    def __init__(self) -> None:
+        self.calls = 0
+        self._process: Process | None = None
+
+    async def running(self, arguments: tuple[str, ...]) -> Process:
+        if self._process is None or self._process.returncode is not None:
+            self.calls = 0
+            async with asyncio.timeout(START_TIMEOUT_S):
+                self._process = await asyncio.create_subprocess_exec(
+                    sys.executable,
+                    "-m",
+                    "shared.privacy.sandbox_child",
+                    *arguments,
+                    stdin=PIPE,
+                    stdout=PIPE,
+                    stderr=DEVNULL,
+                    env={"PYTHONPATH": ":".join(path for path in sys.path if path)},
+                )
+                await _read_frame(self._process)  # an empty frame: confined and ready
+        self.calls += 1
+        return self._process
+
+    async def kill(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
 
 
-def _steps(machine: Machine) -> list[bytes]:
-    """Return the filter: another architecture's calls are refused too, whatever their number."""
-    calls = machine.refused
-    last = len(calls)
-    checks = [_step(JUMP_IF_EQUAL, call, last - at, 0) for at, call in enumerate(calls)]
-    return [
-        _step(LOAD, ARCHITECTURE),
-        _step(JUMP_IF_EQUAL, machine.audit_arch, 0, last + 3),
-        _step(LOAD, CALL_NUMBER),
-        _step(JUMP_IF_AT_LEAST, FIRST_X32_CALL, last + 1, 0),
-        *checks,
-        _step(RETURN, ALLOW),
-        _step(RETURN, REFUSE),
-    ]
+async def _exchange(process: Process, data: bytes) -> bytes:
+    assert process.stdin is not None  # noqa: S101 - opened with PIPE
+    process.stdin.write(LENGTH.pack(len(data)))
+    process.stdin.write(data)
+    await process.stdin.drain()
+    return await _read_frame(process)
 
 
-def _step(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
-    return struct.pack("@HBBI", code, if_true, if_false, value)
+async def _read_frame(process: Process) -> bytes:
+    assert process.stdout is not None  # noqa: S101 - opened with PIPE
+    length = LENGTH.unpack(await process.stdout.readexactly(LENGTH.size))[0]
+    if length > MAX_REPLY_BYTES:
+        raise OSError("a reply larger than any result")
+    return await process.stdout.readexactly(length)

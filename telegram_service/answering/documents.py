@@ -4,19 +4,21 @@ What a document says is data: it is quoted after the question, never joined to o
 """
 
 import asyncio
-import sys
-from asyncio.subprocess import DEVNULL, PIPE
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from telegram_service.answering.document_reader import MOST_CHARACTERS, READERS
+from shared.privacy.sandbox import Sandbox, SandboxFailed
 from telegram_service.answering.update_context import Turn
 from telegram_service.errors import UnreadableDocument
 from telegram_service.updates import File
 
-LARGEST_BYTES = 20 * 1024 * 1024
+KINDS = {".pdf": "pdf", ".docx": "docx", ".txt": "text"}
+MAX_PAGES = 200
+MAX_CHARACTERS = 30_000
+MAX_BYTES = 20 * 1024 * 1024
 """What Telegram lets a bot download."""
 READ_TIMEOUT_S = 15.0
+READER_MEMORY_MIB = 768
 FETCH_TIMEOUT_S = 60.0
 
 
@@ -29,9 +31,8 @@ class Question:
 
 
 def kind_of(file: File) -> str | None:
-    """Return how to read a file, by the end of its name; None when we cannot."""
-    kind = PurePosixPath(file.file_name.lower()).suffix.removeprefix(".")
-    return kind if kind in READERS else None
+    """Return the kind of a file by its name's extension; None when we do not read it."""
+    return KINDS.get(PurePosixPath(file.file_name.lower()).suffix)
 
 
 async def question_about(turn: Turn, file: File, caption: str) -> Question | None:
@@ -40,7 +41,7 @@ async def question_about(turn: Turn, file: File, caption: str) -> Question | Non
     if kind is None:
         await turn.reply("file_kind")
         return None
-    if file.file_size > LARGEST_BYTES:
+    if file.file_size > MAX_BYTES:
         await turn.reply("file_large")
         return None
     async with asyncio.timeout(FETCH_TIMEOUT_S):
@@ -51,25 +52,25 @@ async def question_about(turn: Turn, file: File, caption: str) -> Question | Non
         await turn.reply("file_unreadable")
         return None
     asked = caption or turn.say("file_question")
-    quoted = turn.say("file_quoted", text=text[:MOST_CHARACTERS])
-    return Question(f"{asked}\n\n{quoted}", cut=len(text) > MOST_CHARACTERS)
+    quoted = turn.say("file_quoted", text=text[:MAX_CHARACTERS])
+    return Question(f"{asked}\n\n{quoted}", cut=len(text) > MAX_CHARACTERS)
 
 
 async def read(kind: str, content: bytes) -> str:
     """Return a document's text. Raises UnreadableDocument."""
-    command = (sys.executable, "-m", "telegram_service.answering.document_reader", kind)
-    child = await asyncio.create_subprocess_exec(
-        *command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env={}
+    sandbox = Sandbox(
+        "shared.privacy.documents:document_text",
+        kind=kind,
+        max_pages=MAX_PAGES,
+        max_characters=MAX_CHARACTERS + 1,  # one more tells that the document is longer
+        timeout_s=READ_TIMEOUT_S,
+        memory_mib=READER_MEMORY_MIB,
     )
-    try:
-        async with asyncio.timeout(READ_TIMEOUT_S):
-            text, _ = await child.communicate(content)
-    except TimeoutError as error:
-        raise UnreadableDocument("too slow") from error
-    finally:
-        if child.returncode is None:
-            child.kill()
-            await child.wait()
-    if child.returncode:
-        raise UnreadableDocument(f"status {child.returncode}")
-    return text.decode("utf-8", "replace")
+    async with sandbox:
+        try:
+            text = await sandbox.call(content)
+        except SandboxFailed as error:
+            raise UnreadableDocument(error.reason) from error
+    if not text:
+        raise UnreadableDocument("no text")
+    return text.decode()

@@ -25,7 +25,6 @@ from deploy.local.postgres_server import PostgresServer
 from mail_service.errors import Unreadable
 from mail_service.ledger.store import Store
 from mail_service.mailboxes.imap import ImapMailbox
-from mail_service.reading.charset import decode
 from mail_service.reading.message import Mail, read_mail
 from mail_service.reading.quoting import written_now
 from mail_service.reading.reader_pool import ReaderPool
@@ -34,6 +33,7 @@ from mail_service.rules.context import RuleContext
 from mail_service.settings import ImapSettings
 from shared.ai.scripted import ScriptedAi
 from shared.clock import SystemClock
+from shared.privacy.charset import decode
 from shared.privacy.encryption import Vault
 from shared.stores.postgres import Postgres
 from tests.bench._mail_faults import Post, imap_faults, paced, polling, stop, through

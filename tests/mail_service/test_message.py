@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from mail_service.reading.attachments import read_attachment
-from mail_service.reading.charset import decode, decode_words
+from mail_service.reading.encoded_words import decode_words
 from mail_service.reading.markup import read_html
 from mail_service.reading.message import read_mail
+from shared.privacy.charset import decode
 from tests.mail_service.letters import letter, raw_letter
 
 

@@ -22,10 +22,10 @@ async def test_a_mail_is_read_in_a_child() -> None:
 async def test_a_child_that_takes_too_long_is_replaced() -> None:
     async with ReaderPool(1, time_s=10, memory_mib=512) as room:
         await room.read(raw_letter())
-        room._time_s = 0.05
+        room._sandbox.timeout_s = 0.05
         with pytest.raises(Unreadable, match="time"):
             await room.read(b"Subject: x\n\n" + b"<div>" * 5_000_000)
-        room._time_s = 10
+        room._sandbox.timeout_s = 10
         assert (await room.read(raw_letter())).message_id
 
 

@@ -5,7 +5,6 @@ import time
 import zipfile
 
 import pytest
-from docx import Document
 
 from telegram_service.answering.documents import read
 from telegram_service.errors import UnreadableDocument
@@ -14,11 +13,16 @@ from tests.telegram_service.rig import Rig
 ALICE = 11
 
 
-def word(text: str) -> bytes:
-    document = Document()
-    document.add_paragraph(text)
+def docx(text: str) -> bytes:
+    """A Word document (ECMA-376) of one paragraph."""
+    space = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+    body = f"<w:p><w:r><w:t>{text}</w:t></w:r></w:p>"
     content = io.BytesIO()
-    document.save(content)
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr(
+            "word/document.xml",
+            f"<w:document xmlns:w='{space}'>{body}</w:document>",
+        )
     return content.getvalue()
 
 
@@ -38,8 +42,8 @@ def pdf(text: str) -> bytes:
 @pytest.mark.parametrize(
     ("kind", "content"),
     [
-        ("txt", "Clause de non-concurrence".encode("cp1252")),
-        ("docx", word("Clause de non-concurrence")),
+        ("text", "Clause de non-concurrence".encode("cp1252")),
+        ("docx", docx("Clause de non-concurrence")),
         ("pdf", pdf("Clause de non-concurrence")),
     ],
 )

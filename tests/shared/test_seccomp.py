@@ -5,7 +5,7 @@ import sys
 
 TRY = """
 import subprocess, socket, sys
-from shared.privacy.sandbox import confine
+from shared.privacy.seccomp import confine
 confine()
 print(sum(range(10)))
 for name, attempt in {

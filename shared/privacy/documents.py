@@ -1,0 +1,183 @@
+"""The text of documents people send: PDF, DOCX, ODT, plain text and HTML.
+
+Call it inside a sandbox only (`sandbox.py`): the parsers are not trusted with hostile files.
+Archives are not opened, macros not looked at, scanned pages not recognised, text that tracked
+changes deleted is left out.
+"""
+
+import io
+import re
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+from xml.etree.ElementTree import Element, ParseError
+
+import pypdfium2 as pdfium
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import fromstring
+
+from shared.privacy.charset import clean, decode
+from shared.privacy.html_text import parse_html, text_of
+
+DocumentKind = Literal["pdf", "docx", "odt", "text", "html", "image", "other"]
+DocumentState = Literal["read", "named", "encrypted", "unreadable", "too_large"]
+"""`named`: a kind of file that holds no text for us; `too_large`: once unpacked."""
+
+MAX_UNZIPPED_BYTES = 100 * 1024 * 1024
+MAX_XML_BYTES = 20 * 1024 * 1024
+MAX_RATIO = 100
+MIN_BOMB_BYTES = 1024 * 1024
+"""Below this size a good compression ratio is no threat."""
+
+IMAGES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\x00", b"MM\x00*")
+OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+ENCRYPTED_OFFICE = "EncryptedPackage".encode("utf-16-le")
+HTML = re.compile(rb"\s*<(!doctype html|html)\b", re.IGNORECASE)
+PARAGRAPHS = {"p", "h", "tr"}
+SPACES = {"br", "cr", "line-break", "s", "tab", "tc"}
+NOT_SHOWN = {"Fallback", "delText", "instrText", "moveFrom", "tracked-changes"}
+"""Twins for old readers, deleted text and field codes of OOXML (ECMA-376) and ODF 1.3."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What was read of a document; `text` is empty unless `state` is read."""
+
+    state: DocumentState
+    text: str = ""
+
+
+class TooLargeUnpacked(ValueError):
+    """Unpacked, the file is larger than we read."""
+
+
+def kind_of(data: bytes, content_type: str = "") -> DocumentKind:
+    """Return the kind of a file, from its content rather than from its name."""
+    if data[:1024].lstrip()[:5] == b"%PDF-":
+        return "pdf"
+    if data.startswith(IMAGES) or content_type.startswith("image/"):
+        return "image"
+    if data.startswith(OLE):
+        return "docx" if ENCRYPTED_OFFICE in data else "other"
+    if data.startswith(b"PK"):
+        return _zip_kind(data)
+    if content_type == "text/html" or HTML.match(data[:256]):
+        return "html"
+    if content_type.startswith("text/") and b"\x00" not in data[:4096]:
+        return "text"
+    return "other"
+
+
+def read_document(
+    data: bytes,
+    kind: DocumentKind,
+    *,
+    max_pages: int,
+    max_characters: int,
+    charset: str | None = None,
+) -> Document:
+    """Return the text of a file of that kind, or why there is none; never raises for its content.
+
+    `charset` is what the sender declared for plain text and HTML, and need not be true.
+    """
+    try:
+        document = _read(data, kind, max_pages, max_characters, charset)
+    except TooLargeUnpacked:
+        return Document("too_large")
+    except (zipfile.BadZipFile, KeyError, ParseError, DefusedXmlException, NotImplementedError):
+        return Document("unreadable")
+    except (ValueError, EOFError, OSError, RuntimeError):  # zlib's, PDFium's and zipfile's own
+        return Document("unreadable")
+    return Document(document.state, clean(document.text).strip()[:max_characters])
+
+
+def document_text(data: bytes, kind: DocumentKind, max_pages: int, max_characters: int) -> bytes:
+    """Return the text of a document in UTF-8, or nothing when there is none to be had."""
+    document = read_document(data, kind, max_pages=max_pages, max_characters=max_characters)
+    return document.text.encode()
+
+
+def _zip_kind(data: bytes) -> DocumentKind:
+    try:
+        names = set(zipfile.ZipFile(io.BytesIO(data)).namelist())
+    except (zipfile.BadZipFile, ValueError, OSError):
+        return "other"
+    if "word/document.xml" in names:
+        return "docx"
+    return "odt" if {"content.xml", "mimetype"} <= names else "other"
+
+
+def _read(
+    data: bytes, kind: DocumentKind, max_pages: int, max_characters: int, charset: str | None
+) -> Document:
+    if kind == "pdf":
+        return _read_pdf(data, max_pages, max_characters)
+    if kind == "docx":
+        return Document("encrypted") if data.startswith(OLE) else _read_office(data, kind)
+    if kind == "odt":
+        return _read_office(data, kind)
+    if kind == "html":
+        tree, _ = parse_html(decode(data, charset))
+        return Document("read", text_of(tree.body))
+    if kind == "text":
+        return Document("read", decode(data[: max_characters * 4], charset))
+    return Document("named")
+
+
+def _read_pdf(data: bytes, max_pages: int, max_characters: int) -> Document:
+    """Return the text of a PDF; a scan has none."""
+    try:
+        document = pdfium.PdfDocument(data)
+    except pdfium.PdfiumError as error:
+        return Document("encrypted" if "assword" in str(error) else "unreadable")
+    pages: list[str] = []
+    length = 0
+    for number in range(min(len(document), max_pages)):
+        pages.append(document[number].get_textpage().get_text_bounded())
+        length += len(pages[-1])
+        if length > max_characters:
+            break
+    return Document("read", "\n\n".join(pages).replace("\r\n", "\n"))
+
+
+def _read_office(data: bytes, kind: Literal["docx", "odt"]) -> Document:
+    archive = zipfile.ZipFile(io.BytesIO(data))
+    members = archive.infolist()
+    size = sum(entry.file_size for entry in members)
+    ratio = size / max(1, sum(entry.compress_size for entry in members))
+    if size > MAX_UNZIPPED_BYTES or (size > MIN_BOMB_BYTES and ratio > MAX_RATIO):
+        raise TooLargeUnpacked
+    if _is_encrypted(archive):
+        return Document("encrypted")
+    with archive.open("word/document.xml" if kind == "docx" else "content.xml") as stream:
+        xml = stream.read(MAX_XML_BYTES + 1)
+    if len(xml) > MAX_XML_BYTES:
+        raise TooLargeUnpacked
+    text = "".join(_pieces(fromstring(xml)))
+    return Document("read", re.sub(r"\n{3,}", "\n\n", text).strip())
+
+
+def _is_encrypted(archive: zipfile.ZipFile) -> bool:
+    if any(entry.flag_bits & 1 for entry in archive.infolist()):
+        return True
+    manifest = "META-INF/manifest.xml"
+    if manifest not in archive.namelist():
+        return False
+    with archive.open(manifest) as stream:
+        return b"encryption-data" in stream.read(MAX_XML_BYTES)
+
+
+def _pieces(element: Element) -> Iterator[str]:
+    """Yield the text below an element of a word processor's XML, a line per paragraph."""
+    tag = str(element.tag).rpartition("}")[2]
+    if tag in NOT_SHOWN:
+        return
+    if tag in PARAGRAPHS:
+        yield "\n"
+    elif tag in SPACES:
+        yield " "
+    yield element.text or ""
+    for child in element:
+        yield from _pieces(child)
+        yield child.tail or ""

@@ -1,0 +1,59 @@
+"""The child of a sandbox: `python -m THIS_MODULE MODULE:FUNCTION PARAMETERS MEMORY_MIB CALL_CPU_S`.
+
+It imports the function, gives up its rights, says that it is ready with an empty frame, then
+answers each frame of standard input with one on standard output. PARAMETERS, a JSON object, go to
+every call by name. An error of the function ends the process.
+"""
+
+import functools
+import importlib
+import json
+import math
+import resource
+import sys
+import time
+from collections.abc import Callable
+from typing import BinaryIO
+
+from shared.privacy.sandbox import LENGTH
+from shared.privacy.seccomp import confine
+
+
+def main() -> None:
+    """Answer calls until the input ends."""
+    name, parameters, memory_mib, call_cpu_s = sys.argv[1:]
+    module, _, attribute = name.partition(":")
+    function: Callable[..., bytes] = getattr(importlib.import_module(module), attribute)
+    call = functools.partial(function, **json.loads(parameters))
+    memory_bytes = int(memory_mib) * 1024 * 1024
+    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    confine()
+    _write_frame(sys.stdout.buffer, b"")
+    while (data := _read_frame(sys.stdin.buffer)) is not None:
+        _allow_cpu(int(call_cpu_s))
+        _write_frame(sys.stdout.buffer, call(data))
+
+
+def _allow_cpu(seconds: int) -> None:
+    """Have the kernel end this process if the call loops, even when its parent is gone."""
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(time.process_time()) + seconds, hard))
+
+
+def _read_frame(stream: BinaryIO) -> bytes | None:
+    """Return the next frame, or None at the end of the input."""
+    head = stream.read(LENGTH.size)
+    if len(head) < LENGTH.size:
+        return None
+    return stream.read(LENGTH.unpack(head)[0])
+
+
+def _write_frame(stream: BinaryIO, data: bytes) -> None:
+    stream.write(LENGTH.pack(len(data)) + data)
+    stream.flush()
+
+
+if __name__ == "__main__":
+    main()
