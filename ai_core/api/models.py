@@ -11,13 +11,13 @@ from ai_core.api.dependencies import (
     PoolDep,
     problems,
 )
-from ai_core.models.pool import ModelState
+from ai_core.models.pool import ModelStatus
 from shared.ai.contract import ModelCardReply, ModelName, ModelsReply
 
 router = APIRouter(prefix=API, tags=["models"], dependencies=KEY_SCHEMES)
 
 
-def described(model: ModelState, default: str) -> ModelCardReply:
+def described(model: ModelStatus, default: str) -> ModelCardReply:
     """Return a model as a caller sees it."""
     card = model.card
     return ModelCardReply(
@@ -41,7 +41,7 @@ def described(model: ModelState, default: str) -> ModelCardReply:
 @router.get("/models", responses=problems(*GATE_PROBLEMS))
 async def models(pool: PoolDep, _caller: InferenceAdmittedDep) -> ModelsReply:
     """List the models this service can answer with, the default one first."""
-    return ModelsReply(models=[described(model, pool.default) for model in pool.states()])
+    return ModelsReply(models=[described(model, pool.default) for model in pool.statuses()])
 
 
 @router.post("/models/load", responses=problems(404, *GATE_PROBLEMS))

@@ -1,157 +1,139 @@
-"""Who gets memory, who goes, and who waits.
+"""Which models are evicted when another one needs their memory, and which one gets it.
 
-A newcomer takes what is free. Where that is too little, idle unpinned models go, least recently
-used first, and only if that is enough. Otherwise it waits; once it has waited `PATIENCE_S` the
-models in its way take no new users, so that busy models take turns and nobody starves. A newcomer
-that fits passes one that waits, until that one has lost patience.
+A load takes what is free. Where that is too little, idle unpinned models are evicted, least
+recently used first, and only if that is enough. Otherwise the load waits; once it has waited
+`PATIENCE_S`, the models in its way take no new users, so that busy models alternate and none
+starves. A load that fits overtakes one that waits, until the latter has waited `PATIENCE_S`.
 """
 
-import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ai_core.errors import NoMemory
-from ai_core.models.memory import Ledger, Reservation
-from ai_core.models.slot import Seat
+from ai_core.models.changes import ChangeNotifier
+from ai_core.models.slot import ModelSlot
 from shared.clock import Clock
 
 PATIENCE_S = 5.0
 RETRY_AFTER_S = 5.0
 
 
-class Bell:
-    """Wakes everybody who waits for a change; each looks for itself whether it was theirs."""
+def choose_victims(
+    slots: Iterable[ModelSlot], missing_bytes: int, *, with_busy: bool = False
+) -> list[ModelSlot] | None:
+    """Return the models whose eviction frees so many bytes, or None when all of them are too few.
 
-    def __init__(self) -> None:
-        self._next = asyncio.Event()
+    Idle models come first, least recently used first; pinned ones and those somebody waits for are
+    never chosen. `with_busy` also chooses models in use, which have to be drained first.
+    """
+    evictable = [slot for slot in slots if _is_evictable(slot, with_busy=with_busy)]
+    victims: list[ModelSlot] = []
+    for slot in sorted(evictable, key=lambda slot: (not slot.idle, slot.last_used_s)):
+        if missing_bytes <= 0:
+            break
+        victims.append(slot)
+        missing_bytes -= slot.reserved_bytes or 0
+    return victims if missing_bytes <= 0 else None
 
-    async def wait(self) -> None:
-        """Wait for the next change."""
-        await self._next.wait()
 
-    def ring(self) -> None:
-        """Something changed."""
-        rung, self._next = self._next, asyncio.Event()
-        rung.set()
+def _is_evictable(slot: ModelSlot, *, with_busy: bool) -> bool:
+    if slot.engine is None or slot.card.pinned:
+        return False
+    return slot.idle or (with_busy and not slot.waiting)
 
 
 @dataclass(eq=False, slots=True)
-class Newcomer:
+class LoadRequest:
     """A model that waits for memory."""
 
-    seat: Seat
+    slot: ModelSlot
     need_bytes: int
     since_s: float
 
 
-class Room:
-    """Sets memory aside for models, and chooses who goes."""
+class Eviction:
+    """The memory budget, and the loads that wait for a part of it."""
 
     def __init__(
         self,
-        seats: Mapping[tuple[object, ...], Seat],
-        ledger: Ledger,
-        bell: Bell,
+        slots: Mapping[tuple[object, ...], ModelSlot],
+        budget_bytes: int,
+        changes: ChangeNotifier,
         clock: Clock,
-        evict: Callable[[Seat], object],
     ) -> None:
-        self._seats = seats
-        self._ledger = ledger
-        self._bell = bell
+        self._slots = slots
+        self._budget_bytes = budget_bytes
+        self._changes = changes
         self._clock = clock
-        self._evict = evict
-        self._queue: list[Newcomer] = []
+        self._requests: list[LoadRequest] = []
 
-    async def make(self, seat: Seat, need_bytes: int, wait_s: float) -> Reservation:
-        """Wait until that much is free, and set it aside.
+    @property
+    def free_bytes(self) -> int:
+        """Return what no model has reserved; below 0 when a model grew beyond its share."""
+        return self._budget_bytes - sum(slot.reserved_bytes or 0 for slot in self._slots.values())
 
-        Raises NoMemory after `wait_s`, and at once when no waiting would help.
+    def most_bytes(self, slot: ModelSlot) -> int:
+        """Return what a model could get if all but the pinned ones were evicted."""
+        others = (other for other in self._slots.values() if other is not slot)
+        pinned = sum(other.reserved_bytes or 0 for other in others if other.card.pinned)
+        return self._budget_bytes - pinned
+
+    async def victims_of(self, slot: ModelSlot, need_bytes: int, wait_s: float) -> list[ModelSlot]:
+        """Wait until a model may have so much memory; return what is to be evicted for it.
+
+        The caller evicts and reserves before it awaits anything. Raises NoMemory after `wait_s`,
+        and at once when no waiting would help.
         """
-        newcomer = Newcomer(seat, need_bytes, self._clock.elapsed_s())
-        self._refuse_the_impossible(newcomer)
-        self._queue.append(newcomer)
+        request = LoadRequest(slot, need_bytes, self._clock.elapsed_s())
+        if need_bytes > self.most_bytes(slot):
+            raise self._refusal(request)
+        self._requests.append(request)
         try:
             while True:
-                waited_s = self._clock.elapsed_s() - newcomer.since_s
-                if self._in_turn(newcomer):
-                    if reserved := self._take(newcomer):
-                        return reserved
+                waited_s = self._clock.elapsed_s() - request.since_s
+                if self._is_next(request):
+                    victims = self._victims(request)
+                    if victims is not None:
+                        return victims
                     if waited_s >= PATIENCE_S:
-                        self._hold_back(self._victims(newcomer, busy=True))
+                        self._drain(self._victims(request, with_busy=True) or [])
                 if waited_s >= wait_s:
-                    raise self.refusal(newcomer.seat, need_bytes)
-                await self._bell.wait()
+                    raise self._refusal(request)
+                await self._changes.wait()
         finally:
-            self._queue.remove(newcomer)
-            self._hold_back([])
+            self._requests.remove(request)
+            self._drain([])
 
-    def refusal_of(self, seat: Seat) -> NoMemory | None:
-        """Return what to tell who waits for a model that waits for memory."""
-        waiting = (each for each in self._queue if each.seat is seat)
-        return next((self.refusal(seat, each.need_bytes) for each in waiting), None)
+    def refusal_of(self, slot: ModelSlot) -> NoMemory | None:
+        """Return the error for callers of a model that waits for memory, None if it does not."""
+        waiting = (request for request in self._requests if request.slot is slot)
+        return next((self._refusal(request) for request in waiting), None)
 
-    def refusal(self, seat: Seat, need_bytes: int) -> NoMemory:
-        """Say that there is no room, and what the operator may do."""
-        name, budget = seat.card.id, self._ledger.budget_bytes
+    def _refusal(self, request: LoadRequest) -> NoMemory:
+        name = request.slot.card.id
         return NoMemory(
-            f"{name} needs {need_bytes:,} bytes of a budget of {budget:,}: raise "
-            f"AI_CORE_MODELS__MEMORY_BYTES, unpin a model, or run: model quantize {name}",
+            f"{name} needs {request.need_bytes:,} bytes of a budget of {self._budget_bytes:,}: "
+            "raise AI_CORE_MODELS__MEMORY_BYTES, unpin a model, or run: model quantize "
+            f"{name}",
             retry_after_s=RETRY_AFTER_S,
             model=name,
         )
 
-    def most_bytes(self, seat: Seat) -> int:
-        """Return what a model could get if all but the pinned ones went."""
-        kept = sum(
-            other.reservation.bytes
-            for other in self._seats.values()
-            if other.reservation and other.card.pinned and other is not seat
-        )
-        return self._ledger.budget_bytes - kept
+    def _is_next(self, request: LoadRequest) -> bool:
+        """Return whether a request may be served: none before it has waited `PATIENCE_S`."""
+        first = self._requests[0]
+        return first is request or self._clock.elapsed_s() - first.since_s < PATIENCE_S
 
-    def _refuse_the_impossible(self, newcomer: Newcomer) -> None:
-        if newcomer.need_bytes > self.most_bytes(newcomer.seat):
-            raise self.refusal(newcomer.seat, newcomer.need_bytes)
+    def _victims(self, request: LoadRequest, *, with_busy: bool = False) -> list[ModelSlot] | None:
+        missing_bytes = request.need_bytes - self.free_bytes
+        return choose_victims(self._slots.values(), missing_bytes, with_busy=with_busy)
 
-    def _in_turn(self, newcomer: Newcomer) -> bool:
-        """Tell whether a newcomer may take room: nobody before it has lost patience."""
-        first = self._queue[0]
-        return first is newcomer or self._clock.elapsed_s() - first.since_s < PATIENCE_S
-
-    def _take(self, newcomer: Newcomer) -> Reservation | None:
-        """Set memory aside and let the models go that were in the way; None when it is too early.
-
-        The ledger counts what goes as free at once; its process is still to end.
-        """
-        victims = self._victims(newcomer, busy=False)
-        if newcomer.need_bytes > self._ledger.free_bytes and not victims:
-            return None
-        for seat in victims:
-            self._evict(seat)
-        return self._ledger.reserve(newcomer.need_bytes)
-
-    def _victims(self, newcomer: Newcomer, *, busy: bool) -> list[Seat]:
-        """Choose the models to go, idle and least recently used first; [] when all are too few."""
-        missing = newcomer.need_bytes - self._ledger.free_bytes
-        chosen: list[Seat] = []
-        evictable = [seat for seat in self._seats.values() if _may_go(seat, busy=busy)]
-        for seat in sorted(evictable, key=lambda seat: (not seat.idle, seat.used_s)):
-            if missing <= 0:
-                break
-            chosen.append(seat)
-            missing -= seat.reservation.bytes if seat.reservation else 0
-        return chosen if missing <= 0 else []
-
-    def _hold_back(self, victims: list[Seat]) -> None:
+    def _drain(self, victims: list[ModelSlot]) -> None:
         """Let exactly these models take no new users."""
-        held = [seat for seat in self._seats.values() if seat.draining]
-        for seat in self._seats.values():
-            seat.draining = seat in victims
-        if any(not seat.draining for seat in held):
-            self._bell.ring()
-
-
-def _may_go(seat: Seat, *, busy: bool) -> bool:
-    if seat.reservation is None or seat.engine is None or seat.card.pinned:
-        return False
-    return seat.idle or (busy and not seat.waiting)
+        reopened = [slot for slot in self._slots.values() if slot.draining and slot not in victims]
+        for slot in victims:
+            slot.drain()
+        for slot in reopened:
+            slot.stop_draining()
+        if reopened:
+            self._changes.notify()

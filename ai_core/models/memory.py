@@ -134,33 +134,3 @@ def _read_measures(path: Path) -> dict[str, Measure]:
 def _key(card: ModelCard) -> str:
     options = card.options
     return f"{card.id} {card.weights} {options.context_tokens}x{options.slots}"
-
-
-@dataclass(eq=False, slots=True)
-class Reservation:
-    """Memory set aside for one model."""
-
-    bytes: int
-
-
-class Ledger:
-    """Who has set aside how much of the budget."""
-
-    def __init__(self, budget_bytes: int) -> None:
-        self.budget_bytes = budget_bytes
-        self._held: set[Reservation] = set()
-
-    @property
-    def free_bytes(self) -> int:
-        """Return what nobody has set aside; below 0 when a model grew beyond its share."""
-        return self.budget_bytes - sum(held.bytes for held in self._held)
-
-    def reserve(self, wanted_bytes: int) -> Reservation:
-        """Set memory aside; the caller has looked whether it is free."""
-        made = Reservation(wanted_bytes)
-        self._held.add(made)
-        return made
-
-    def release(self, held: Reservation) -> None:
-        """Give memory back; nothing when it was given back already."""
-        self._held.discard(held)

@@ -27,7 +27,7 @@ class ModelCollector(Collector):
         restarts = CounterMetricFamily(
             "model_restarts", "Times a model's process died and began again.", labels=["model"]
         )
-        for model in self._pool.states():
+        for model in self._pool.statuses():
             card = model.card
             if card.format == "built-in" or card.base:
                 continue

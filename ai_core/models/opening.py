@@ -1,4 +1,4 @@
-"""How a model comes to memory, and how it is made smaller: in child processes."""
+"""Opens and closes engines, and makes smaller variants of models: in child processes."""
 
 import asyncio
 import os
@@ -13,10 +13,13 @@ from ai_core.engines.remote.engine import RemoteEngine
 from ai_core.errors import ModelUnusable, NoMemory
 from ai_core.models.admin.selection import LIMIT_S
 from ai_core.models.registry import ModelCard
-from ai_core.models.slot import Running
+from ai_core.models.slot import LoadedEngine, Opener
+
+LOAD_TIMEOUT_S = 600.0
+CLOSE_TIMEOUT_S = 15.0
 
 
-async def open_engine(card: ModelCard) -> Running:
+async def open_engine(card: ModelCard) -> LoadedEngine:
     """Open a model. Raises ModelUnusable, Unsupported, NoMemory."""
     if card.format == "remote":
         return await open_remote(card)
@@ -44,6 +47,46 @@ async def open_remote(card: ModelCard) -> RemoteEngine:
         api_key=api_key,
     )
     return await engine.open()
+
+
+async def open_measured(opener: Opener, card: ModelCard) -> tuple[LoadedEngine, int]:
+    """Open a model and measure the bytes it takes. Raises ModelUnusable after LOAD_TIMEOUT_S."""
+    try:
+        async with asyncio.timeout(LOAD_TIMEOUT_S):
+            engine = await opener(card)
+    except TimeoutError:
+        raise ModelUnusable("loading takes too long", model=card.id) from None
+    try:
+        return engine, await engine.memory_bytes()
+    except BaseException:
+        await close_engine(engine)
+        raise
+
+
+async def close_engine(engine: LoadedEngine) -> None:
+    """End an engine; one that has not ended after CLOSE_TIMEOUT_S is left to itself."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(CLOSE_TIMEOUT_S):
+            await engine.close()
+
+
+class ClosingEngines:
+    """The engines that are ending, each in a task of its own."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def close(self, engine: LoadedEngine) -> asyncio.Task[None]:
+        """Begin to end an engine; the task ends when its process has."""
+        task = asyncio.create_task(close_engine(engine))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def wait(self) -> None:
+        """Wait until the memory of all of them is really free."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
 
 
 class Quantizer:

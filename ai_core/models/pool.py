@@ -1,37 +1,38 @@
-"""The model manager: which models are in memory, and who may use them.
+"""The models in memory: loads, evicts and restarts them, and lends their engines.
 
 The event loop owns all of it: a decision is made between two awaits, and nothing is locked while a
 model loads. Whoever waits, waits for the next change and looks again.
 
 * A lease counts as use from before the load until it is given back; a model in use is never
   evicted. Callers of one model share one load.
-* A model is loaded only once its memory is set aside (`room.py` says who goes and who waits); a
-  caller waits `wait_s` at most and is then refused (503).
-* A process that dies is started again, after waits that double; its memory stays set aside.
+* A model is loaded only once its memory is reserved (`eviction.py` decides who goes and who waits);
+  a caller waits `wait_s` at most and is then refused (503).
+* A process that dies is restarted, after delays that double; its memory stays reserved.
 """
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import structlog
 
 from ai_core.engines.base import Engine
-from ai_core.errors import EngineStarting, ModelBuiltIn, ModelBusy
-from ai_core.models.eviction import RETRY_AFTER_S, Bell
-from ai_core.models.loading import Loader
-from ai_core.models.memory import MEASURES, Ledger, Measures, budget_bytes
-from ai_core.models.opening import Quantizer
+from ai_core.errors import EngineStarting, ModelBuiltIn, ModelBusy, ModelUnusable
+from ai_core.models.changes import ChangeNotifier
+from ai_core.models.eviction import RETRY_AFTER_S, Eviction
+from ai_core.models.memory import MEASURES, Measures, budget_bytes
+from ai_core.models.opening import ClosingEngines, Quantizer, open_measured
 from ai_core.models.registry import ModelCard, Registry
-from ai_core.models.slot import Opener, Running, Seat, Shrinker, State
+from ai_core.models.slot import LoadedEngine, ModelSlot, Opener, Shrinker, SlotState
 from ai_core.settings import ModelSettings
 from shared.clock import Clock
 from shared.errors import AppError
-from shared.settings import WrongSettings
 
-BEAT_S = 0.2
+TICK_S = 0.2
 REREAD_S = 1.0
 MEASURE_S = 5.0
 
@@ -39,11 +40,11 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class ModelState:
+class ModelStatus:
     """A model as it is now. `code` is the error callers get while it is failed."""
 
     card: ModelCard
-    state: State
+    state: SlotState
     memory_bytes: int = 0
     tokens_per_s: float = 0.0
     code: str | None = None
@@ -65,9 +66,8 @@ async def open_pool(
     folder = settings.folder or data_dir / "models"
     registry = await asyncio.to_thread(Registry.read, folder, built_in, settings.default)
     measures = await asyncio.to_thread(Measures.read, folder / MEASURES)
-    ledger = Ledger(await asyncio.to_thread(budget_bytes, settings.memory_bytes))
-    shrink = Quantizer(folder)
-    pool = ModelPool(registry, opener, clock, ledger, measures, settings.wait_s, shrink)
+    budget = await asyncio.to_thread(budget_bytes, settings.memory_bytes)
+    pool = ModelPool(registry, opener, clock, budget, measures, settings.wait_s, Quantizer(folder))
     await pool.start()
     try:
         yield pool
@@ -76,37 +76,30 @@ async def open_pool(
 
 
 class ModelPool:
-    """Gives engines by lease, and gives their memory back."""
+    """Lends engines, and keeps the models within a memory budget."""
 
     def __init__(
         self,
         registry: Registry,
         opener: Opener,
         clock: Clock,
-        ledger: Ledger,
+        budget_bytes: int,
         measures: Measures,
         wait_s: float,
         shrink: Shrinker,
     ) -> None:
         self._registry = registry
+        self._open = opener
+        self._shrink = shrink
         self._clock = clock
         self._measures = measures
         self._wait_s = wait_s
-        self._seats: dict[tuple[object, ...], Seat] = {}
-        self._bell = Bell()
-        self._loader = Loader(
-            self._seats,
-            opener,
-            shrink,
-            self._reread,
-            ledger,
-            measures,
-            self._bell,
-            clock,
-            wait_s,
-        )
-        self._keeping: asyncio.Task[None] | None = None
-        self._reread_s = self._measured_s = clock.elapsed_s()
+        self._slots: dict[tuple[object, ...], ModelSlot] = {}
+        self._changes = ChangeNotifier()
+        self._eviction = Eviction(self._slots, budget_bytes, self._changes, clock)
+        self._closing = ClosingEngines()
+        self._maintenance: asyncio.Task[None] | None = None
+        self._reread_at_s = self._measured_at_s = clock.elapsed_s()
 
     @property
     def default(self) -> str:
@@ -122,45 +115,63 @@ class ModelPool:
         return self._registry.cards()
 
     async def start(self) -> None:
-        """Begin to keep house, and to load the pinned models; waits for neither."""
+        """Start the maintenance loop and the loads of the pinned models; waits for neither."""
         await self.tick()
-        self._keeping = asyncio.create_task(self._keep(), name="models in memory")
+        self._maintenance = asyncio.create_task(self._maintain(), name="model maintenance")
+
+    async def close(self) -> None:
+        """Unload every model; returns when their processes have ended."""
+        loads = [slot.load_task for slot in self._slots.values() if slot.load_task]
+        tasks = [*loads, self._maintenance] if self._maintenance else loads
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for slot in self._slots.values():
+            self._unload(slot)
+        await self._closing.wait()
+        for card in self.cards():
+            if built_in := self._registry.built_in(card.id):
+                await built_in.close()
+        await asyncio.to_thread(self._measures.write)
 
     @asynccontextmanager
     async def lease(self, card: ModelCard) -> AsyncGenerator[Engine]:
-        """Give the engine of exactly that model, loading it first where it must.
+        """Lend the engine of exactly that model, loading it first where it must.
 
         Raises ModelUnusable, NoMemory when it cannot be loaded, EngineStarting while its process
-        is starting again or when loading takes longer than a caller may wait.
+        is restarting or when loading takes longer than a caller may wait.
         """
         built_in = self._registry.built_in(card.id)
         if built_in:
             yield built_in
             return
-        seat = self._seat(self._registry.card(card.base) if card.base else card)
-        engine = await self._take(seat)
+        slot = self._slot_of(card)
+        engine = await self._acquire(slot)
         try:
-            yield self._adapted(seat, engine, card) if card.base else engine
+            if card.base:
+                slot.add_adapter(card.id)
+                yield engine.adapted(card.id, card.weights, card.path)
+            else:
+                yield engine
         finally:
-            seat.users -= 1
-            seat.used_s = self._clock.elapsed_s()
-            self._bell.ring()
+            slot.release(self._clock.elapsed_s())
+            self._changes.notify()
 
-    async def load(self, name: str) -> ModelState:
-        """Bring a model to memory, or back to it after a failure. Raises what `lease` raises."""
-        await self._reread()
+    async def load(self, name: str) -> ModelStatus:
+        """Load a model, also one whose load failed before. Raises what `lease` raises."""
+        await self._registry.reload()
         card = self.card(name)
         if self._registry.built_in(name) is None:
-            seat = self._seat(self.card(card.base) if card.base else card)
-            if seat.state == "failed":
-                seat.retry_s = 0.0
-            seat.wanted = seat.wanted or seat.card.pinned
+            slot = self._slot_of(card)
+            if slot.state is SlotState.FAILED:
+                slot.allow_retry()
+            slot.keep_if_pinned()
             async with self.lease(card):
                 pass
-        return self.state(card)
+        return self.status(card)
 
     async def unload(self, name: str) -> None:
-        """Give a model's memory back once the answers being written are whole.
+        """Unload a model once the answers being written are whole.
 
         Requests that come meanwhile wait, and load it again. Raises UnknownModel, ModelBuiltIn, and
         ModelBusy when the answers take longer than a caller may wait: then it stays.
@@ -168,149 +179,221 @@ class ModelPool:
         card = self.card(name)
         if self._registry.built_in(name):
             raise ModelBuiltIn(model=name)
-        seat = self._seat(self.card(card.base) if card.base else card)
-        seat.wanted = False
-        if seat.engine is None:
-            await self._loader.give_up(seat)
+        slot = self._slot_of(card)
+        if slot.engine is None:
+            await self._cancel_load(slot)
             return
-        seat.leaving = True
         deadline_s = self._clock.elapsed_s() + self._wait_s
         try:
-            while seat.engine and seat.users:
-                if self._clock.elapsed_s() >= deadline_s:
-                    raise ModelBusy(retry_after_s=RETRY_AFTER_S, model=name)
-                await self._bell.wait()
-            if going := self._loader.evict(seat):
-                await asyncio.wait([going])
+            with slot.closed_to_new_users():
+                while slot.engine and slot.users:
+                    if self._clock.elapsed_s() >= deadline_s:
+                        raise ModelBusy(retry_after_s=RETRY_AFTER_S, model=name)
+                    await self._changes.wait()
+                if closing := self._unload(slot):
+                    await asyncio.wait([closing])
         finally:
-            seat.leaving = False
-            self._bell.ring()
+            self._changes.notify()
 
-    def state(self, card: ModelCard) -> ModelState:
-        """Tell how one model is; an adapter is where its base is."""
+    def status(self, card: ModelCard) -> ModelStatus:
+        """Describe one model as it is now; an adapter is where its base is."""
         if self._registry.built_in(card.id):
-            return ModelState(card, "loaded")
-        base = self._registry.card(card.base) if card.base else card
+            return ModelStatus(card, SlotState.LOADED)
         speed = self._measures.of(card).tokens_per_s
-        seat = self._seats.get(base.key)
-        if seat is None or (card.base and card.id not in seat.adapters):
-            return ModelState(card, "unloaded", tokens_per_s=speed)
-        code = seat.fault.code if seat.fault and seat.state == "failed" else None
-        memory = 0 if card.base else seat.memory_bytes
-        state: State = "restarting" if seat.engine and not seat.alive else seat.state
-        return ModelState(card, state, memory, speed, code, seat.restarts)
+        slot = self._slots.get(self._base(card).key)
+        if slot is None or (card.base and card.id not in slot.adapters):
+            return ModelStatus(card, SlotState.UNLOADED, tokens_per_s=speed)
+        code = slot.error.code if slot.error and slot.state is SlotState.FAILED else None
+        memory_bytes = 0 if card.base else slot.memory_bytes
+        state = SlotState.RESTARTING if slot.engine and not slot.alive else slot.state
+        return ModelStatus(card, state, memory_bytes, speed, code, slot.restarts)
 
-    def states(self) -> list[ModelState]:
-        """Tell how every model is, the default one first."""
-        return [self.state(card) for card in self.cards()]
+    def statuses(self) -> list[ModelStatus]:
+        """Describe every model as it is now, the default one first."""
+        return [self.status(card) for card in self.cards()]
 
     async def require_ready(self) -> None:
         """Raise EngineStarting while a model that was in service, or must be, is not back.
 
         A default model that cannot be loaded raises why.
         """
-        card = self.card(None)
-        default = self._seats.get((self.card(card.base) if card.base else card).key)
-        for seat in self._seats.values():
-            if seat.down:
-                raise EngineStarting(retry_after_s=1.0, model=seat.card.id)
-        if default and default.state == "failed":
-            default.refuse_while_down(self._clock.elapsed_s())
-
-    async def close(self) -> None:
-        """Give all memory back."""
-        if self._keeping:
-            self._keeping.cancel()
-            await asyncio.gather(self._keeping, return_exceptions=True)
-        await self._loader.close(self._seats)
-        for card in self.cards():
-            if built_in := self._registry.built_in(card.id):
-                await built_in.close()
-        await asyncio.to_thread(self._measures.write)
+        default = self._slots.get(self._base(self.card(None)).key)
+        for slot in self._slots.values():
+            if slot.down:
+                raise EngineStarting(retry_after_s=1.0, model=slot.card.id)
+        if default and default.state is SlotState.FAILED:
+            default.raise_if_unavailable(self._clock.elapsed_s())
 
     async def tick(self) -> None:
-        """Do what is due: read models.toml again, let models go, bring them back, measure."""
+        """Do what is due: read models.toml again, unload, restart, measure."""
         now_s = self._clock.elapsed_s()
-        if now_s - self._reread_s >= REREAD_S or not self._seats:
-            self._reread_s = now_s
-            await self._reread()
+        if now_s - self._reread_at_s >= REREAD_S or not self._slots:
+            self._reread_at_s = now_s
+            await self._registry.reload()
         cards = {card.key: card for card in self.cards() if card.format not in {"built-in", "lora"}}
         for card in cards.values():
-            if card.pinned and card.key not in self._seats:
-                self._seat(card).wanted = True
-        for key, seat in list(self._seats.items()):
-            seat.card = cards.get(key, seat.card)
-            await self._look_at(seat, now_s, removed=key not in cards)
-        if now_s - self._measured_s >= MEASURE_S:
-            self._measured_s = now_s
+            if card.pinned and card.key not in self._slots:
+                self._slot_of(card).keep_if_pinned()
+        for key, slot in list(self._slots.items()):
+            if key in cards:
+                slot.update_card(cards[key])
+                self._maintain_slot(slot, now_s)
+            else:
+                self._remove(slot)
+        if now_s - self._measured_at_s >= MEASURE_S:
+            self._measured_at_s = now_s
             await self._measure()
-        self._bell.ring()
+        self._changes.notify()
 
-    async def _keep(self) -> None:
+    async def _maintain(self) -> None:
         while True:
-            await asyncio.sleep(BEAT_S)
+            await asyncio.sleep(TICK_S)
             await self.tick()
 
-    async def _look_at(self, seat: Seat, now_s: float, *, removed: bool) -> None:
-        if removed:
-            seat.wanted = False
-            if seat.idle:
-                self._loader.evict(seat)
-            if seat.engine is None and not seat.loading and not seat.waiting:
-                await self._loader.give_up(seat)
-                self._seats.pop(seat.card.key, None)
-        elif seat.idle and not seat.card.pinned and not seat.draining:
-            if now_s - seat.used_s >= seat.card.keep_alive_s:
-                self._loader.evict(seat)
-        elif seat.wanted and seat.engine is None and now_s >= seat.retry_s:
-            self._loader.begin(seat)
+    def _maintain_slot(self, slot: ModelSlot, now_s: float) -> None:
+        if slot.idle and not slot.card.pinned and not slot.draining:
+            if now_s - slot.last_used_s >= slot.card.keep_alive_s:
+                self._unload(slot)
+        elif slot.keep_loaded and now_s >= slot.retry_at_s:
+            self._begin_load(slot)
 
-    async def _reread(self) -> None:
-        try:
-            await asyncio.to_thread(self._registry.refresh)
-        except (WrongSettings, AppError) as error:
-            log.warning("models.toml is not read", reason=str(error))
-
-    def _seat(self, card: ModelCard) -> Seat:
-        found = self._seats.get(card.key)
-        if found is None:
-            found = self._seats[card.key] = Seat(card, used_s=self._clock.elapsed_s())
-        return found
-
-    async def _take(self, seat: Seat) -> Running:
-        """Wait for a model to be in memory and count as one of its users."""
-        deadline_s = self._clock.elapsed_s() + self._wait_s
-        while True:
-            now_s = self._clock.elapsed_s()
-            if seat.engine and seat.alive and not (seat.draining or seat.leaving):
-                seat.users += 1
-                return seat.engine
-            seat.refuse_while_down(now_s)
-            if now_s >= deadline_s:
-                late = EngineStarting(retry_after_s=RETRY_AFTER_S, model=seat.card.id)
-                raise self._loader.room.refusal_of(seat) or late
-            held_back = seat.draining or seat.leaving
-            if not held_back:
-                self._loader.begin(seat)
-            seat.waiting += not held_back
-            try:
-                await self._bell.wait()
-            finally:
-                seat.waiting -= not held_back
-
-    def _adapted(self, seat: Seat, engine: Running, card: ModelCard) -> Engine:
-        seat.adapters.add(card.id)
-        return engine.adapted(card.id, card.weights, card.path)
+    def _remove(self, slot: ModelSlot) -> None:
+        """Forget a model that left models.toml, once nobody uses it."""
+        if slot.idle:
+            self._unload(slot)
+        if slot.engine is None and not slot.load_task and not slot.waiting:
+            self._unload(slot)
+            self._slots.pop(slot.card.key, None)
 
     async def _measure(self) -> None:
-        """Look at what each model takes; one that takes more than was set aside keeps more."""
-        for seat in list(self._seats.values()):
-            if seat.engine is None:
+        """Measure what each model takes."""
+        for slot in list(self._slots.values()):
+            engine = slot.engine
+            if engine is None:
                 continue
-            seat.memory_bytes = await seat.engine.memory_bytes()
-            if seat.engine and seat.used_s > seat.loaded_s:
-                speed = seat.engine.speed.writing
-                self._measures.note(seat.card, memory_bytes=seat.memory_bytes, tokens_per_s=speed)
-            if seat.reservation:
-                seat.reservation.bytes = max(seat.reservation.bytes, seat.memory_bytes)
+            memory_bytes = await engine.memory_bytes()
+            if slot.engine is not engine:
+                continue
+            slot.measure(memory_bytes)
+            if slot.last_used_s > slot.loaded_at_s:
+                speed = engine.speed.writing
+                self._measures.note(slot.card, memory_bytes=memory_bytes, tokens_per_s=speed)
         await asyncio.to_thread(self._measures.write)
+
+    def _base(self, card: ModelCard) -> ModelCard:
+        return self._registry.card(card.base) if card.base else card
+
+    def _slot_of(self, card: ModelCard) -> ModelSlot:
+        """Return the slot of a model, or of its base."""
+        base = self._base(card)
+        found = self._slots.get(base.key)
+        if found is None:
+            found = self._slots[base.key] = ModelSlot(base, self._clock.elapsed_s())
+        return found
+
+    async def _acquire(self, slot: ModelSlot) -> LoadedEngine:
+        """Wait for a model to be in memory and count as one of its users."""
+        deadline_s = self._clock.elapsed_s() + self._wait_s
+        while not slot.available:
+            now_s = self._clock.elapsed_s()
+            slot.raise_if_unavailable(now_s)
+            if now_s >= deadline_s:
+                late = EngineStarting(retry_after_s=RETRY_AFTER_S, model=slot.card.id)
+                raise self._eviction.refusal_of(slot) or late
+            if slot.draining or slot.unloading:
+                await self._changes.wait()
+                continue
+            self._begin_load(slot)
+            with slot.awaited():
+                await self._changes.wait()
+        return slot.acquire()
+
+    def _begin_load(self, slot: ModelSlot) -> None:
+        """Load a model in a task of its own, unless it is there or on its way."""
+        if slot.load_task or slot.engine:
+            return
+        task = asyncio.create_task(self._load(slot), name=f"load {slot.card.id}")
+        slot.begin_load(task)
+        task.add_done_callback(partial(self._load_ended, slot, self._clock.elapsed_s()))
+
+    async def _load(self, slot: ModelSlot) -> tuple[LoadedEngine, int]:
+        """Return the engine of a model and the bytes it takes; `_load_ended` takes what it raises.
+
+        Evicted models are out of the budget at once, but the load begins when they have ended.
+        """
+        card = slot.card
+        if card.fault:
+            raise ModelUnusable(card.fault, model=card.id)
+        if slot.reserved_bytes is None:
+            need_bytes = self._measures.need_bytes(card)
+            await self._shrink_to_fit(slot, need_bytes)
+            for victim in await self._eviction.victims_of(slot, need_bytes, self._wait_s):
+                self._unload(victim)
+            slot.reserve(need_bytes)
+            await self._closing.wait()
+        return await open_measured(self._open, card)
+
+    async def _shrink_to_fit(self, slot: ModelSlot, need_bytes: int) -> None:
+        """Have a smaller variant made of a model that is too large for the budget, if allowed.
+
+        Raises EngineStarting once it is made: models.toml now describes another model to load.
+        """
+        card, most_bytes = slot.card, self._eviction.most_bytes(slot)
+        if need_bytes <= most_bytes or card.quantization != "auto" or card.agreement is not None:
+            return
+        log.info("model does not fit, quantizing", model=card.id, most_bytes=most_bytes)
+        await self._shrink(card, most_bytes)
+        await self._registry.reload()
+        raise EngineStarting(retry_after_s=1.0, model=card.id)
+
+    def _load_ended(
+        self, slot: ModelSlot, began_s: float, task: asyncio.Task[tuple[LoadedEngine, int]]
+    ) -> None:
+        """Store the outcome of a load in its slot; nobody awaits the task for it."""
+        now_s = self._clock.elapsed_s()
+        model = slot.card.id
+        if task.cancelled():
+            slot.unload()
+        elif error := task.exception():
+            known = error if isinstance(error, AppError) else ModelUnusable(repr(error))
+            known.facts["model"] = model
+            slot.fail_load(known, now_s)
+            log.warning("model not loaded", model=model, code=known.code, reason=str(known))
+        else:
+            engine, memory_bytes = task.result()
+            slot.finish_load(engine, memory_bytes, now_s)
+            engine.died.add_done_callback(partial(self._engine_died, slot, engine))
+            took_s = round(now_s - began_s, 3)
+            log.info("model loaded", model=model, took_s=took_s, bytes=memory_bytes)
+        self._changes.notify()
+
+    async def _cancel_load(self, slot: ModelSlot) -> None:
+        """Give up a load, or a restart that is due; callers that wait begin another load."""
+        if slot.load_task:
+            slot.load_task.cancel()
+            await asyncio.gather(slot.load_task, return_exceptions=True)
+        if slot.load_task is None:
+            self._unload(slot)
+
+    def _unload(self, slot: ModelSlot) -> asyncio.Task[None] | None:
+        """Evict a model; the task, None when it was not in memory, ends when its process has."""
+        engine = slot.unload()
+        self._changes.notify()
+        if engine is None:
+            return None
+        log.info("model unloaded", model=slot.card.id)
+        return self._closing.close(engine)
+
+    def _engine_died(
+        self, slot: ModelSlot, engine: LoadedEngine, died: asyncio.Future[Any]
+    ) -> None:
+        """Note a crash; the maintenance loop restarts the model when it is due."""
+        if slot.engine is not engine:
+            return  # it was unloaded
+        now_s = self._clock.elapsed_s()
+        slot.crash(now_s)
+        restart_in_s = round(slot.retry_at_s - now_s, 1)
+        reason = str(died.result())
+        log.warning("model restarts", model=slot.card.id, in_s=restart_in_s, reason=reason)
+        self._changes.notify()
+        self._closing.close(engine)

@@ -1,5 +1,6 @@
 """The models that exist: those built into the service, and those of `models.toml`."""
 
+import asyncio
 import hashlib
 import json
 import tomllib
@@ -8,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import structlog
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from ai_core.engines.base import Capabilities, Engine
@@ -15,7 +17,10 @@ from ai_core.engines.writer import WriterOptions
 from ai_core.errors import ModelUnusable, UnknownModel
 from ai_core.models.files import ModelFacts, read_facts, weight_files
 from ai_core.models.variants import FILE, Precisions
+from shared.errors import AppError
 from shared.settings import Section, WrongSettings
+
+log = structlog.get_logger()
 
 Format = Literal["built-in", "gguf", "safetensors", "onnx", "lora", "remote"]
 Quantization = Literal["auto", "none", "q8_0", "q6_k", "q5_k_m", "q4_k_m", "q4_0", "int8", "bf16"]
@@ -208,6 +213,13 @@ class Registry:
         changed = self._settle(_on_their_bases(cards), self._wanted or catalogue.default)
         self._seen = seen
         return changed
+
+    async def reload(self) -> None:
+        """Read the file again if it changed; a wrong one is logged and changes nothing."""
+        try:
+            await asyncio.to_thread(self.refresh)
+        except (WrongSettings, AppError) as error:
+            log.warning("models.toml is not read", reason=str(error))
 
     def cards(self) -> list[ModelCard]:
         """List the models, the default one first."""

@@ -16,7 +16,7 @@ from ai_core.models.admin.selection import bytes_in
 from ai_core.models.opening import open_engine
 from ai_core.models.pool import ModelPool, open_pool
 from ai_core.models.registry import CATALOGUE, ModelCard, Registry
-from ai_core.models.slot import Opener, Running
+from ai_core.models.slot import LoadedEngine, Opener
 from ai_core.settings import ModelSettings
 from shared.clock import SystemClock
 from tests.ai_core.tiny_models import write_gguf
@@ -56,7 +56,7 @@ async def write(engine: Engine, tokens: int = 20) -> str:
     return "".join(piece.text for piece in found)
 
 
-async def open_slowly(card: ModelCard) -> Running:
+async def open_slowly(card: ModelCard) -> LoadedEngine:
     """Open a model that takes its time, in a process like every other."""
     script = Path(card.path).with_suffix(".json")
     await asyncio.to_thread(script.write_text, '{"step_s": 0.02}')
@@ -65,7 +65,7 @@ async def open_slowly(card: ModelCard) -> Running:
 
 async def until(pool: ModelPool, state: str, name: str = "tiny") -> None:
     async with asyncio.timeout(30):
-        while pool.state(pool.card(name)).state != state:  # noqa: ASYNC110 - as a caller sees it
+        while pool.status(pool.card(name)).state != state:  # noqa: ASYNC110 - as a caller sees it
             await asyncio.sleep(0.05)
 
 
@@ -119,10 +119,10 @@ async def test_a_model_too_large_for_the_budget_answers_in_a_smaller_precision(
                 pass
         async with pool.lease(pool.card("tiny")) as engine:
             assert await write(engine)
-        (state,) = pool.states()
-        assert (state.card.precision, state.state) == ("q8_0", "loaded")
-        assert state.card.agreement is not None
-        assert state.card.agreement > 0.9
+        (status,) = pool.statuses()
+        assert (status.card.precision, status.state) == ("q8_0", "loaded")
+        assert status.card.agreement is not None
+        assert status.card.agreement > 0.9
 
 
 async def test_models_are_added_switched_and_removed_under_load_without_an_error(

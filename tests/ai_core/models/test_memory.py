@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ai_core.engines.writer import WriterOptions
 from ai_core.models.files import ModelFacts
-from ai_core.models.memory import Ledger, Measures, budget_bytes, estimate_bytes, free_bytes
+from ai_core.models.memory import Measures, budget_bytes, estimate_bytes, free_bytes
 from ai_core.models.registry import ModelCard
 
 GIB = 1024**3
@@ -99,12 +99,3 @@ def test_two_programs_may_measure_and_neither_forgets_the_other(tmp_path: Path) 
 def test_damaged_measures_are_forgotten(tmp_path: Path) -> None:
     (tmp_path / "measured.json").write_text('{"mistral w 1x1": 3}')
     assert Measures.read(tmp_path / "measured.json").of(CARD).memory_bytes == 0
-
-
-def test_memory_given_back_twice_counts_once() -> None:
-    ledger = Ledger(100)
-    first, _second = ledger.reserve(60), ledger.reserve(30)
-    assert ledger.free_bytes == 10
-    ledger.release(first)
-    ledger.release(first)
-    assert ledger.free_bytes == 70

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -10,10 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ai_core.engines.base import Capabilities, Engine, Prompt, Sampling, TextChunk
-from ai_core.engines.process.pace import Speed
+from ai_core.engines.base import Engine, Prompt, Sampling
 from ai_core.errors import (
-    EngineFailed,
     EngineStarting,
     ModelBuiltIn,
     ModelBusy,
@@ -22,59 +20,14 @@ from ai_core.errors import (
     UnknownModel,
 )
 from ai_core.models.eviction import PATIENCE_S
-from ai_core.models.memory import Ledger, Measures
+from ai_core.models.memory import Measures
 from ai_core.models.opening import Quantizer
-from ai_core.models.pool import BEAT_S, ModelPool
+from ai_core.models.pool import TICK_S, ModelPool
 from ai_core.models.registry import CATALOGUE, ModelCard, Registry
 from shared.clock import StoppedClock
+from tests.ai_core.models.pretend import MIB, PretendEngine
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
-MIB = 1024**2
-
-
-class PretendEngine:
-    """An engine that takes memory, may die, and fails whoever uses it once it is closed."""
-
-    weights = "pretended"
-    quotes = False
-    context_tokens = 1_000
-    slots = 4
-    capabilities = Capabilities()
-    speed = Speed(0.0, 12.5)
-
-    def __init__(self, name: str, takes_bytes: int) -> None:
-        self.name = name
-        self.takes_bytes = takes_bytes
-        self.closed = False
-        self.adapters: list[str] = []
-        self.died: asyncio.Future[object] = asyncio.get_running_loop().create_future()
-
-    async def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        return [len(text.split()) for text in texts]
-
-    async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[TextChunk]:
-        for _ in range(sampling.max_tokens):
-            await asyncio.sleep(0)
-            if self.closed or self.died.done():
-                raise EngineFailed(self.name)
-            yield TextChunk("mot ", 1)
-
-    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        return [[0.0] for _ in texts]
-
-    async def close(self) -> None:
-        await asyncio.sleep(0)
-        self.closed = True
-
-    def die(self) -> None:
-        self.died.set_result("killed")
-
-    async def memory_bytes(self) -> int:
-        return self.takes_bytes
-
-    def adapted(self, name: str, weights: str, adapter_path: str) -> Engine:
-        self.adapters.append(name)
-        return self
 
 
 @dataclass
@@ -127,7 +80,7 @@ class Bench:
         return self.pool.lease(self.pool.card(name))
 
     def state(self, name: str) -> str:
-        return self.pool.state(self.pool.card(name)).state
+        return self.pool.status(self.pool.card(name)).state
 
     async def touch(self, name: str) -> None:
         async with self.using(name):
@@ -160,7 +113,7 @@ async def bench(
     for card in registry.cards():
         if card.format != "built-in":
             measures.note(card, memory_bytes=opener.takes_bytes)
-    pool = ModelPool(registry, opener, clock, Ledger(budget), measures, wait_s, Quantizer(folder))
+    pool = ModelPool(registry, opener, clock, budget, measures, wait_s, Quantizer(folder))
     await pool.tick()
     table = Bench(pool, opener, clock, folder)
     await table.settled()
@@ -308,7 +261,7 @@ async def test_a_load_that_fails_is_not_tried_again_at_once(tmp_path: Path) -> N
         table.opener.faults.clear()
         with pytest.raises(ModelUnusable):
             await table.begins_using("broken")
-        assert table.pool.state(table.pool.card("broken")).code == "model_unusable"
+        assert table.pool.status(table.pool.card("broken")).code == "model_unusable"
         async with table.using("sound"):
             pass
         await table.passes(6)
@@ -402,6 +355,32 @@ async def test_a_model_that_is_unloaded_while_it_loads_is_given_up(tmp_path: Pat
         assert table.state("one") == "unloaded"
 
 
+async def test_callers_that_wait_for_a_load_that_is_given_up_load_the_model_again(
+    tmp_path: Path,
+) -> None:
+    async with bench(tmp_path, entry("one")) as table:
+        table.opener.gates["one"] = asyncio.Event()
+        waiting = table.begins_using("one")
+        await table.settled()
+        await table.pool.unload("one")
+        assert table.state("one") == "loading"
+        table.opener.gates["one"].set()
+        assert (await waiting).name == "one"
+        assert table.state("one") == "loaded"
+
+
+async def test_a_model_unloaded_while_it_is_measured_takes_nothing(tmp_path: Path) -> None:
+    async with bench(tmp_path, entry("one")) as table:
+        await table.touch("one")
+        table.opener.opened[0].measuring = asyncio.Event()
+        measuring = asyncio.create_task(table.passes(6))
+        await table.settled()
+        await table.pool.unload("one")
+        table.opener.opened[0].measuring.set()
+        await measuring
+        assert table.pool.status(table.pool.card("one")).memory_bytes == 0
+
+
 async def test_a_built_in_model_is_always_there(tmp_path: Path) -> None:
     async with bench(tmp_path) as table:
         assert table.pool.default == "extractive"
@@ -442,7 +421,7 @@ async def test_what_a_model_took_is_what_is_set_aside_for_it_next_time(tmp_path:
         assert table.opener.in_memory() == {"two"}
         measures = await asyncio.to_thread(Measures.read, tmp_path / "measured.json")
         assert measures.need_bytes(table.pool.card("one")) == 200 * MIB
-        assert table.pool.state(table.pool.card("one")).tokens_per_s == 12.5
+        assert table.pool.status(table.pool.card("one")).tokens_per_s == 12.5
 
 
 async def test_two_hundred_switches_under_traffic_break_no_answer(tmp_path: Path) -> None:
@@ -464,7 +443,7 @@ async def test_two_hundred_switches_under_traffic_break_no_answer(tmp_path: Path
 
         async def time() -> None:
             while not over.is_set():
-                await table.passes(BEAT_S)
+                await table.passes(TICK_S)
 
         clients = [asyncio.create_task(client(number)) for number in range(12)]
         ticking = asyncio.create_task(time())

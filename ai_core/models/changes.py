@@ -1,0 +1,23 @@
+"""Waiting for the state of the models to change, without a lock."""
+
+import asyncio
+
+
+class ChangeNotifier:
+    """Wakes every task that waits for a change; each looks for itself whether it was its own.
+
+    An `asyncio.Condition` would do the same, but only a task that holds its lock may notify, and
+    transitions happen in callbacks.
+    """
+
+    def __init__(self) -> None:
+        self._next = asyncio.Event()
+
+    async def wait(self) -> None:
+        """Wait for the next change."""
+        await self._next.wait()
+
+    def notify(self) -> None:
+        """Wake everybody who waits."""
+        changed, self._next = self._next, asyncio.Event()
+        changed.set()
