@@ -1,6 +1,7 @@
-"""The contract between ai_core and everyone who calls it: `/api/v1`, request and reply bodies.
+"""The contract between ai_core and its clients: request and reply bodies of `/api/v1`.
 
-Unknown fields are refused (422), so that a misspelt one is never silently ignored.
+Every field's docstring is its description in the OpenAPI document. Unknown fields of a request are
+refused (422), so that a misspelt one is never silently ignored.
 """
 
 from datetime import date, datetime
@@ -25,9 +26,15 @@ Idcc = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,4}$")]
 
 
 class Body(BaseModel):
-    """A request body; what it does not know it refuses."""
+    """A request body; unknown fields are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Reply(BaseModel):
+    """A reply body."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
 
 StopSequence = Annotated[str, StringConstraints(min_length=1, max_length=64)]
@@ -36,249 +43,330 @@ StopSequence = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 class Sampling(Body):
     """How a model writes. What it cannot do is refused (400 `unsupported`), never ignored.
 
-    The extractive engine quotes the law: nothing but `stop`, `json_schema` and `logprobs`, which it
-    refuses, could change its words.
+    The extractive engine quotes the law: it refuses `stop`, `json_schema` and `logprobs`, and no
+    other sampling field changes its output.
     """
 
-    model: str | None = Field(default=None, max_length=128, description="None: the default model.")
+    model: str | None = Field(default=None, max_length=128, examples=["extractive"])
+    """Name of the model, one of `GET /api/v1/models`; null: the default model."""
     max_tokens: int | None = Field(default=None, ge=1, le=MAX_NEW_TOKENS)
+    """Longest answer, in tokens; null: 800. The extractive engine is not cut."""
     temperature: float = Field(default=0.0, ge=0.0, le=2.0)
+    """Sampling temperature. At 0 the answer is deterministic, and may come from the cache."""
     top_p: float = Field(default=1.0, gt=0.0, le=1.0)
-    top_k: int = Field(default=0, ge=0, le=1_000, description="0: every token may be chosen.")
+    """Nucleus sampling: share of the probability mass to choose from; 1 is all of it."""
+    top_k: int = Field(default=0, ge=0, le=1_000)
+    """Choose among this many most likely tokens; 0: among all of them."""
     min_p: float = Field(default=0.0, ge=0.0, le=1.0)
+    """Leave out tokens less likely than this fraction of the most likely one; 0: none."""
     repetition_penalty: float = Field(default=1.0, gt=0.0, le=2.0)
+    """Factor by which tokens that already occurred become less likely; 1: no penalty."""
     seed: int | None = Field(default=None, ge=0, lt=2**31)
+    """Seed of the sampler, used above temperature 0; null: a random one."""
     stop: tuple[StopSequence, ...] = Field(default=(), max_length=MAX_STOPS)
-    json_schema: dict[str, JsonValue] | None = Field(
-        default=None, description="The answer is JSON that follows this schema."
-    )
-    logprobs: int | None = Field(
-        default=None,
-        ge=0,
-        le=MAX_TOP_LOGPROBS,
-        description="Give each token's log-probability, and those of that many others.",
-    )
-    fallback: Literal["extractive"] | None = Field(
-        default=None,
-        description="Quote the law instead when the model cannot answer now, or in time.",
-    )
+    """The answer ends before the first of these texts."""
+    json_schema: dict[str, JsonValue] | None = None
+    """The answer is a JSON document that follows this JSON Schema, without closing lines."""
+    logprobs: int | None = Field(default=None, ge=0, le=MAX_TOP_LOGPROBS)
+    """Return the log-probability of each token and of this many alternatives; null: neither."""
+    fallback: Literal["extractive"] | None = None
+    """Quote the law instead when the model cannot answer now, or not before the deadline."""
     stream: bool = False
+    """Send the answer as server-sent events."""
 
 
 class GenerateRequest(Sampling):
-    """One prompt, one answer."""
+    """One question without a conversation."""
 
     prompt: Text
+    """The question, in French or English, at most 32,000 characters."""
 
 
 class Message(Body):
-    """One turn of a conversation."""
+    """One message of a conversation."""
 
     role: Literal["system", "user", "assistant"]
+    """Who wrote it. `system` messages are read only when `knowledge` is false."""
     content: Text
+    """Its text, at most 32,000 characters."""
 
 
 class ChatRequest(Sampling):
-    """The next turn of a conversation; the last message is the question."""
+    """The next question of a conversation."""
 
     messages: list[Message] = Field(min_length=1, max_length=MAX_MESSAGES)
-    conversation_id: ConversationId | None = Field(
-        default=None, description="Continue that conversation; None begins one."
-    )
-    knowledge: bool = Field(default=True, description="Ground the answer in the law.")
-    agreement: Idcc | None = Field(default=None, description="Collective agreement, by IDCC.")
-    as_of: date | None = Field(default=None, description="The law in force on that day.")
+    """The messages so far, oldest first; the last one is the question."""
+    conversation_id: ConversationId | None = None
+    """Continue that conversation: its stored messages replace those before the last; null: begin
+    one."""
+    knowledge: bool = True
+    """Ground the answer in the law. False: the model answers alone, and nothing is checked."""
+    agreement: Idcc | None = Field(default=None, examples=["1486"])
+    """Collective agreement to search as well, by its IDCC number; null: none."""
+    as_of: date | None = Field(default=None, examples=["2025-03-01"])
+    """Answer by the law in force on that day (ISO 8601); null: today."""
 
 
-class Citation(BaseModel):
-    """A source the answer rests on, built by code from the corpus.
+class Citation(Reply):
+    """A source of the answer, built from the corpus and never from the model's words.
 
-    `quote` is word for word in the source. Only `verified` sources are listed: the article exists,
-    is in force on the day asked about and was in front of the model.
+    Only `verified` sources are listed: the article exists, was in force on the day asked about and
+    was among the passages given to the model.
     """
 
     kind: Literal["article", "fiche", "agreement"]
+    """An article of the Code du travail, a fiche of the ministry, or a collective agreement."""
     id: str
+    """Identifier given by the publisher, such as `LEGIARTI…` for an article."""
     number: str
+    """Number of the article, such as `L3121-27`; empty for a fiche."""
     title: str
+    """Heading of the section or title of the fiche."""
     url: str
+    """Address of the official publication."""
     quote: str
+    """A passage of the source, word for word."""
     in_force_since: date | None
+    """Day since which this version is in force; null when the publisher gives none."""
     status: Literal["verified"]
+    """Always `verified`: other sources are not listed."""
 
 
-class Contact(BaseModel):
-    """A human who can help."""
+class Contact(Reply):
+    """An office that can help."""
 
     name: str
+    """Name of the office."""
     url: str
+    """Address of its web page."""
 
 
-class Abstention(BaseModel):
+class Abstention(Reply):
     """Why there is no answer, and who can help instead."""
 
     reason: Literal["out_of_scope", "neighbour_law", "no_source", "unknown_reference"]
+    """Not about law, about another branch of law, no passage answers it, or it names an article
+    that does not exist."""
     contact: Contact
+    """The office to turn to."""
 
 
-class LikelyToken(BaseModel):
-    """A token and the natural logarithm of its probability."""
+class LikelyToken(Reply):
+    """A token and its probability."""
 
     token: str
+    """Text of the token."""
     logprob: float
+    """Natural logarithm of its probability."""
 
 
 class WrittenToken(LikelyToken):
-    """A token the model wrote, and the likeliest ones in its place."""
+    """A token the model wrote, and its alternatives."""
 
     top: list[LikelyToken] = []
+    """The most likely tokens at this place, most likely first."""
 
 
-class GenerateReply(BaseModel):
-    """An answer, and the model that gave it.
-
-    `processing_time` is in seconds. `tokens_used` counts the prompt and the answer
-    (`prompt_tokens` and `completion_tokens`) with the model's own tokenizer (for the extractive
-    engine: words and punctuation marks quoted). `finish_reason` is `length` when `max_tokens` ended
-    the answer. `logprobs` are those of the tokens the model wrote, before the sources were checked.
-    """
+class GenerateReply(Reply):
+    """An answer, and the model that gave it."""
 
     response: str
+    """The answer: quotations on lines that begin with `> `, sources as `[1]`, `[2]`…, the date of
+    the law, the notice."""
     model: str
+    """The model that answered; the fallback when it did."""
     tokens_used: int
+    """`prompt_tokens` and `completion_tokens` together; 0 for a refusal."""
     prompt_tokens: int = 0
+    """Tokens of the prompt, sources included, counted with the model's own tokenizer."""
     completion_tokens: int = 0
+    """Tokens of the answer; for the extractive engine, words and punctuation marks quoted."""
     finish_reason: Literal["stop", "length"] = "stop"
+    """`length` when `max_tokens` ended the answer."""
     logprobs: list[WrittenToken] | None = None
+    """The tokens the model wrote, before its sources were checked; null unless asked for."""
     processing_time: float
+    """Duration of the request in seconds, waiting included."""
     timestamp: datetime
+    """When the answer was finished (RFC 3339, UTC)."""
     citations: list[Citation]
+    """The sources; the n-th is `[n]` in the text."""
     abstained: Abstention | None = None
-    clarification: str | None = Field(
-        default=None, description="One question whose answer would change ours."
-    )
-    corpus_date: date | None = Field(description="The date of the law the answer rests on.")
-    notice: str = Field(description="This is information from an AI, not legal advice.")
+    """Set when the question is not answered; null otherwise."""
+    clarification: str | None = None
+    """One question whose answer would change this one; null when there is none."""
+    corpus_date: date | None
+    """Publication date of the law the answer rests on; null without the law."""
+    notice: str
+    """What an AI's answer is worth: information, not legal advice."""
     cached: bool = False
+    """Whether the answer came from the cache."""
 
 
 class ChatReply(GenerateReply):
-    """The next turn."""
+    """An answer within a conversation."""
 
     conversation_id: str
+    """Send it with the next question; stored messages end after 24 hours without one."""
 
 
-class PassageReply(BaseModel):
-    """A piece of a source that matches a search; `text` is word for word."""
+class PassageReply(Reply):
+    """A passage that matches a search."""
 
     kind: Literal["article", "fiche", "agreement"]
+    """An article of the Code du travail, a fiche of the ministry, or a collective agreement."""
     number: str
+    """Number of the article; empty for a fiche."""
     title: str
+    """Heading of the section or title of the fiche."""
     text: str
+    """The passage, word for word."""
     url: str
+    """Address of the official publication."""
     score: float
+    """Relevance; comparable only among passages of one kind in one reply."""
 
 
-class SearchReply(BaseModel):
-    """What a search found, best first."""
+class SearchReply(Reply):
+    """The passages found."""
 
     passages: list[PassageReply]
+    """Best first."""
 
 
-class FicheReference(BaseModel):
-    """A ministry fiche that cites an article."""
+class FicheReference(Reply):
+    """A fiche of the ministry that cites an article."""
 
     title: str
+    """Its title."""
     url: str
+    """Its address."""
 
 
-class ArticleReply(BaseModel):
+class ArticleReply(Reply):
     """An article of the Code du travail, whole."""
 
     number: str
+    """Its number, such as `L3121-27`."""
     id: str
+    """Identifier of this version (`LEGIARTI…`)."""
     title: str
+    """Heading of its section."""
     section_path: list[str]
+    """Headings above it, from the part of the code down."""
     text: str
+    """Its text; the cells of a table are separated by tabs."""
     html: str | None = None
+    """Its markup when it holds a table; null otherwise."""
     nota: str | None = None
+    """The publisher's note; null when there is none."""
     in_force_since: date
+    """First day in force."""
     in_force_until: date | None = None
+    """First day no longer in force; null while no end is known."""
     url: str
+    """Address of the official publication."""
     cited_by_fiches: list[FicheReference]
+    """Fiches of the ministry that cite it."""
 
 
-class ModelCardReply(BaseModel):
-    """A model this service can answer with, as it is now.
-
-    `size_bytes` is what its files take, `memory_bytes` what it takes in memory; `tokens_per_s` is
-    the speed measured on this machine. `agreement` tells how often a precision made here chooses
-    the token the original would. `error` is the code callers get while the model has failed.
-    """
+class ModelCardReply(Reply):
+    """A model this service can answer with, as it is now."""
 
     id: str
+    """Name to use as `model`."""
     format: Literal["built-in", "gguf", "safetensors", "onnx", "lora", "remote"]
+    """Format of its files; `built-in` needs none, `remote` is another server."""
     state: Literal["unloaded", "loading", "loaded", "failed", "restarting"]
+    """Whether it is in memory."""
     default: bool
+    """Whether requests that name no model use it."""
     context_tokens: int = 0
+    """Longest prompt and answer together, in tokens; 0: unlimited or unknown."""
     size_bytes: int = 0
+    """Size of its files in bytes."""
     memory_bytes: int = 0
+    """Memory it holds now, in bytes."""
     tokens_per_s: float | None = None
+    """Generation speed measured on this machine, in tokens per second; null until measured."""
     precision: str | None = None
+    """Number format of its weights, such as `Q4_K_M`; null when it has none."""
     agreement: float | None = None
-    base: str | None = Field(default=None, description="The model an adapter stands on.")
+    """For a quantized model made here: fraction of tokens (0 to 1) on which it agrees with the
+    original; null otherwise."""
+    base: str | None = None
+    """The model a LoRA adapter applies to; null otherwise."""
     licence: str | None = None
+    """SPDX identifier of its licence; null when unknown."""
     pinned: bool = False
+    """Whether it is never evicted to make room for another."""
     error: str | None = None
+    """Code that requests get while it has failed; null otherwise."""
 
 
-class ModelsReply(BaseModel):
+class ModelsReply(Reply):
     """The models this service knows."""
 
     models: list[ModelCardReply]
+    """The default model first."""
 
 
 class ModelName(Body):
-    """Which model to load or unload."""
+    """The model to load or unload."""
 
     model: str = Field(min_length=1, max_length=128)
+    """Its `id`."""
 
 
-class CorpusHealth(BaseModel):
-    """The law in service; `update_failing` until a refused update succeeds."""
+class CorpusHealth(Reply):
+    """The law in service."""
 
     law_date: date
+    """Date of the law as published."""
     age_days: int
+    """Days since that date."""
     articles: int
+    """Number of articles."""
     fiches: int
+    """Number of fiches of the ministry."""
     agreements: int
+    """Number of collective agreements."""
     semantic: bool
+    """Whether searches use embeddings besides words."""
     update_failing: bool
+    """Whether the last update failed; the previous corpus stays in service until one succeeds."""
 
 
-class SignOfLife(BaseModel):
-    """What `/live` and `/ready` answer with their 200."""
+class SignOfLife(Reply):
+    """The body of a probe that succeeded."""
 
     status: Literal["live", "ready"]
+    """Which probe succeeded."""
 
 
-class LineHealth(BaseModel):
-    """Who waits for a model: answers waiting and being written, and what one more would wait.
-
-    `wait_s` is None until the model has answered once and its speed is known.
-    """
+class LineHealth(Reply):
+    """The queue of one model."""
 
     model: str
+    """Its `id`."""
     waiting: int
+    """Answers that wait."""
     running: int
+    """Answers being written."""
     wait_s: float | None
+    """How long one more request would wait, in seconds; null until the speed is known."""
 
 
-class HealthReply(BaseModel):
-    """How the service is; `degraded` when a part is missing that answers can do without."""
+class HealthReply(Reply):
+    """How the service is."""
 
     status: Literal["ok", "degraded"]
+    """`degraded` when Redis or the law is missing, or the update of the law fails."""
     corpus: CorpusHealth | None
+    """The law in service; null before the first import."""
     redis: Literal["up", "down"]
+    """Whether Redis answers."""
     models: list[str]
+    """Names of the models."""
     queue: list[LineHealth] = []
+    """One entry for each model that has been used."""

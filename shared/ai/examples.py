@@ -1,0 +1,135 @@
+"""Examples of the bodies of contract.py, for the OpenAPI document of ai_core."""
+
+from typing import Any
+
+Example = dict[str, Any]
+
+QUOTE = (
+    "La durée légale de travail effectif des salariés à temps complet est fixée à trente-cinq "
+    "heures par semaine."
+)
+NUMBER = "L3121-27"
+ARTICLE_ID = "LEGIARTI000033020376"
+URL = f"https://www.legifrance.gouv.fr/codes/article_lc/{ARTICLE_ID}"
+TITLE = "Durée légale et heures supplémentaires – Ordre public"
+NOTICE = (
+    "Cette réponse est donnée par une intelligence artificielle : c'est une information, pas un "
+    "conseil juridique."
+)
+SOURCE: Example = {
+    "kind": "article",
+    "id": ARTICLE_ID,
+    "number": NUMBER,
+    "title": TITLE,
+    "url": URL,
+    "quote": QUOTE,
+    "in_force_since": "2016-08-10",
+    "status": "verified",
+}
+GENERATE_REQUEST: Example = {"prompt": "Que dit l'article L3121-27 ?"}
+CHAT_REQUEST: Example = {
+    "messages": [
+        {"role": "user", "content": "Quelle est la durée du préavis en cas de démission ?"}
+    ]
+}
+USAGE: Example = {
+    "model": "extractive",
+    "tokens_used": 55,
+    "prompt_tokens": 12,
+    "completion_tokens": 43,
+    "finish_reason": "stop",
+    "logprobs": None,
+    "processing_time": 0.012,
+    "timestamp": "2026-04-02T08:15:30Z",
+    "abstained": None,
+    "clarification": None,
+    "corpus_date": "2026-03-27",
+    "notice": NOTICE,
+    "cached": False,
+}
+"""What a stream's `usage` event holds: a reply without its text and sources."""
+GENERATE_REPLY: Example = {
+    "response": (
+        f"Article {NUMBER} [1] — {TITLE}\n\n> {QUOTE}\n\n{URL}\n\n"
+        f"Code du travail dans sa version publiée au 27 mars 2026. {NOTICE}"
+    ),
+    "citations": [SOURCE],
+    **USAGE,
+}
+CHAT_REPLY: Example = GENERATE_REPLY | {"conversation_id": "kVt3mJ0uQx2c9yRb7Lw1Zg"}
+SEARCH_REPLY: Example = {
+    "passages": [
+        {
+            "kind": "article",
+            "number": NUMBER,
+            "title": TITLE,
+            "text": QUOTE,
+            "url": URL,
+            "score": 14.2,
+        }
+    ]
+}
+ARTICLE_REPLY: Example = {
+    "number": NUMBER,
+    "id": ARTICLE_ID,
+    "title": TITLE,
+    "section_path": ["Partie législative", "Livre Ier : Durée du travail, repos et congés", TITLE],
+    "text": QUOTE,
+    "html": None,
+    "nota": None,
+    "in_force_since": "2016-08-10",
+    "in_force_until": None,
+    "url": URL,
+    "cited_by_fiches": [
+        {
+            "title": "Durée du travail d'un salarié à temps plein",
+            "url": "https://travail-emploi.gouv.fr/la-duree-legale-du-travail",
+        }
+    ],
+}
+MODEL_CARD: Example = {
+    "id": "qwen3-4b",
+    "format": "gguf",
+    "state": "loaded",
+    "default": True,
+    "context_tokens": 8192,
+    "size_bytes": 2497280256,
+    "memory_bytes": 3271557120,
+    "tokens_per_s": 11.4,
+    "precision": "Q4_K_M",
+    "agreement": None,
+    "base": None,
+    "licence": "Apache-2.0",
+    "pinned": False,
+    "error": None,
+}
+MODELS_REPLY: Example = {"models": [MODEL_CARD]}
+HEALTH_REPLY: Example = {
+    "status": "ok",
+    "corpus": {
+        "law_date": "2026-03-27",
+        "age_days": 6,
+        "articles": 11214,
+        "fiches": 310,
+        "agreements": 52,
+        "semantic": True,
+        "update_failing": False,
+    },
+    "redis": "up",
+    "models": ["qwen3-4b", "extractive"],
+    "queue": [{"model": "qwen3-4b", "waiting": 1, "running": 2, "wait_s": 3.5}],
+}
+EXAMPLES: dict[str, Example] = {
+    "GenerateRequest": GENERATE_REQUEST,
+    "GenerateReply": GENERATE_REPLY,
+    "ChatRequest": CHAT_REQUEST,
+    "ChatReply": CHAT_REPLY,
+    "SearchReply": SEARCH_REPLY,
+    "ArticleReply": ARTICLE_REPLY,
+    "ModelCardReply": MODEL_CARD,
+    "ModelsReply": MODELS_REPLY,
+    "ModelName": {"model": MODEL_CARD["id"]},
+    "SignOfLife": {"status": "ready"},
+    "HealthReply": HEALTH_REPLY,
+}
+"""An example of each body by the name of its model."""
