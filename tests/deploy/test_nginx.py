@@ -23,7 +23,6 @@ from starlette.responses import JSONResponse, StreamingResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from ai_core.api.page import SECURITY
 from ai_core.settings import ServerSettings as AiServer
 from deploy.host.edge.__main__ import main as write_out
 from deploy.host.edge.rendering import MissingVariable, fill, read_variables, render
@@ -31,6 +30,7 @@ from mail_service.settings import ServerSettings as MailServer
 from shared.ai.client import AiClient
 from shared.errors import BadInput
 from shared.settings import Section, WrongSettings
+from shared.web.pages import SECURITY
 from telegram_service.settings import ServerSettings as TelegramServer
 from tests.deploy.edge_rig import NAMES, EdgeRig, edge, server_line
 from tests.servers.loopback import served
