@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import TypedDict
 
 import structlog
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from prometheus_client import CollectorRegistry, start_http_server
 from starlette.types import ASGIApp
 
 from mail_service.api import health, mails, page, people
+from mail_service.api.dependencies import need_key
+from mail_service.api.examples import EXAMPLES
+from mail_service.api.openapi import DESCRIPTION, TAGS
 from mail_service.ledger.notifications import Wake
 from mail_service.ledger.retention import Retention
 from mail_service.ledger.store import Store
@@ -35,7 +38,9 @@ from shared.host_metrics import Vitals
 from shared.privacy.encryption import Vault
 from shared.stores.postgres import Postgres, PostgresLost
 from shared.texts import Texts
+from shared.web.docs_page import docs_router
 from shared.web.middleware import Edge, HttpMetrics, speak_errors
+from shared.web.openapi import DocumentedApi
 from shared.web.tracer import tracing_of
 
 log = structlog.get_logger()
@@ -143,9 +148,19 @@ def create_app(settings: Settings, open_state: OpenState = open_state) -> ASGIAp
         async with open_state(settings, registry) as state:
             yield state
 
-    app = FastAPI(title="mail_service", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = DocumentedApi(
+        texts=texts,
+        title="Code du Travail Neo: mail",
+        summary="Review of the mails that mail_service answers.",
+        description=DESCRIPTION,
+        version="1",
+        openapi_tags=TAGS,
+        examples=EXAMPLES,
+        lifespan=lifespan,
+    )
     for part in (health, mails, people, page):
         app.include_router(part.router)
+    app.include_router(docs_router(app, [Depends(need_key)]))
     speak_errors(app, texts)
     edge = Edge(app, HttpMetrics(registry), texts, settings.server.max_body_bytes)
     return tracing_of("mail_service", settings.tracing).served(edge)

@@ -3,7 +3,7 @@
 import hmac
 from typing import Annotated
 
-from fastapi import Depends, Header, Request
+from fastapi import Depends, Request
 
 from mail_service.ledger.store import Store
 from mail_service.metrics import LedgerMetrics
@@ -11,6 +11,9 @@ from mail_service.review import Review
 from mail_service.settings import Settings
 from shared.errors import NotAuthenticated
 from shared.host_metrics import Vitals
+from shared.stores.postgres import PostgresLost
+from shared.web.middleware import header
+from shared.web.openapi import KEY_SCHEMES
 
 
 def settings_of(request: Request) -> Settings:
@@ -50,13 +53,16 @@ LedgerDep = Annotated[LedgerMetrics, Depends(ledger_of)]
 VitalsDep = Annotated[Vitals, Depends(vitals_of)]
 
 
-def need_key(
-    settings: SettingsDep,
-    x_api_key: Annotated[str | None, Header()] = None,
-    authorization: Annotated[str | None, Header()] = None,
-) -> None:
+def need_key(request: Request, settings: SettingsDep) -> None:
     """Let in who knows the key. Raises NotAuthenticated; without a key set, for everybody."""
     key = settings.server.api_key.get_secret_value().encode()
-    said = x_api_key or (authorization or "").removeprefix("Bearer ")
-    if not key or not hmac.compare_digest(key, said.encode("utf-8", "replace")):
+    bearer = (header(request.scope, b"authorization") or "").removeprefix("Bearer ")
+    presented = header(request.scope, b"x-api-key") or bearer
+    if not key or not hmac.compare_digest(key, presented.encode("utf-8", "replace")):
         raise NotAuthenticated
+
+
+KEYED = [Depends(need_key), *KEY_SCHEMES]
+"""The dependencies of what needs the key."""
+KEY_ERRORS = (NotAuthenticated, PostgresLost)
+"""What every route that needs the key and the ledger may answer."""

@@ -1,41 +1,57 @@
-"""Is it alive, can it work, and what does it count."""
+"""Whether the service lives, whether it can work, and its metrics."""
 
 from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST
-from pydantic import BaseModel
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
+from mail_service.api import examples
 from mail_service.api.dependencies import LedgerDep, SettingsDep, StoreDep, VitalsDep
+from shared.ai.contract import Reply
 from shared.errors import Unavailable
+from shared.stores.postgres import PostgresLost
+from shared.web.openapi import errors
 
-router = APIRouter()
+router = APIRouter(tags=["health"])
 
 
-class HealthReply(BaseModel):
-    """What the service says of itself."""
+class ProbeReply(Reply):
+    """The body of a probe that succeeded."""
 
     status: str
+    """`alive` or `ready`."""
+
+
+class HealthReply(Reply):
+    """How the service is."""
+
+    status: str
+    """`ok`; `late` when a mail has waited for more than 5 minutes; `ledger lost` while Postgres
+    does not answer."""
     mailboxes: dict[str, str]
+    """Mode of each mailbox by name; `waiting` while it has no IMAP server."""
     counts: dict[str, int]
+    """Mails (`mail_…`) and replies (`reply_…`) by state, and `overdue`: mails that have waited for
+    more than 5 minutes."""
     oldest_waiting_s: float
+    """Age of the oldest mail still to be worked on, in seconds."""
 
 
-@router.get("/live")
-async def live() -> dict[str, str]:
-    """Answer while the process lives."""
-    return {"status": "alive"}
+@router.get("/live", summary="Liveness probe", responses=errors())
+async def live() -> ProbeReply:
+    """Answers 200 while the process lives."""
+    return ProbeReply(status="alive")
 
 
-@router.get("/ready")
-async def ready(store: StoreDep) -> dict[str, str]:
-    """Answer once the ledger can be used; 503 before."""
+@router.get("/ready", summary="Readiness probe", responses=errors(PostgresLost))
+async def ready(store: StoreDep) -> ProbeReply:
+    """Answers 200 once the ledger can be used, 503 before."""
     await store.check()
-    return {"status": "ready"}
+    return ProbeReply(status="ready")
 
 
-@router.get("/health")
+@router.get("/health", summary="Health summary", responses=errors())
 async def health(store: StoreDep, settings: SettingsDep) -> HealthReply:
-    """Say how the work goes; a mailbox without a host waits for one."""
+    """Mailboxes, backlog and counts by state; 200 also while the ledger is lost."""
     names = {box.name: box.mode if box.imap.host else "waiting" for box in settings.every_mailbox}
     try:
         counts = dict(await store.counts())
@@ -48,9 +64,14 @@ async def health(store: StoreDep, settings: SettingsDep) -> HealthReply:
     )
 
 
-@router.get("/metrics")
+@router.get(
+    "/metrics",
+    summary="Prometheus metrics",
+    response_class=PlainTextResponse,
+    responses=errors() | {200: {"content": {"text/plain": {"example": examples.METRICS}}}},
+)
 async def metrics(vitals: VitalsDep, ledger: LedgerDep, store: StoreDep) -> Response:
-    """Return what Prometheus reads; without the ledger, all but the ledger's counts."""
+    """Metrics in Prometheus's text format; those of the ledger are left out while it is lost."""
     try:
         ledger.observe(await store.counts(), await store.waiting_s())
     except Unavailable:

@@ -3,17 +3,21 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import APIRouter, Path, Query
+from pydantic import ConfigDict, Field
 
-from mail_service.api.dependencies import ReviewDep, StoreDep, need_key
+from mail_service.api import examples
+from mail_service.api.dependencies import KEY_ERRORS, KEYED, ReviewDep, StoreDep
+from mail_service.errors import NotReviewable, NotWritable, UnknownMail
 from mail_service.ledger.store import Entry, File
-from shared.ai.contract import ChatReply, Citation
+from shared.ai.contract import Body, ChatReply, Citation, Reply
+from shared.errors import BadInput
+from shared.web.openapi import BODY_ERRORS, errors
 
-router = APIRouter(prefix="/api/v1", dependencies=[Depends(need_key)])
+router = APIRouter(prefix="/api/v1", tags=["mails"], dependencies=KEYED)
 
 MAX_ID = 2**63 - 1
-MailId = Annotated[int, Field(ge=1, le=MAX_ID)]
+MailId = Annotated[int, Path(ge=1, le=MAX_ID, description="Number of the mail.", examples=[12])]
 StateName = Literal[
     "received",
     "silent",
@@ -25,152 +29,215 @@ StateName = Literal[
     "failed",
     "erased",
 ]
+FROM_ROW = ConfigDict(from_attributes=True)
 
 
-class EntryReply(BaseModel):
-    """A mail in a list."""
+class MailSummary(Reply):
+    """A mail in a list: nothing in it comes from its sender."""
 
     id: int
+    """Its number."""
     mailbox: str
+    """Name of the mailbox it came to."""
     state: str
+    """One of `received`, `silent`, `quarantined`, `review`, `answered`, `rejected`, `dry_run`,
+    `failed`, `erased`."""
     reason: str
+    """Why it is in that state, such as the name of a rule; often empty."""
     fired: list[str]
+    """Every rule that found a reason not to answer."""
     size_bytes: int
+    """Size of the whole mail in bytes, attachments included."""
     received_at: datetime
+    """When it was taken in (RFC 3339, UTC)."""
     finished_at: datetime | None
+    """When its outcome was decided; null before."""
 
     @classmethod
-    def of(cls, entry: Entry) -> "EntryReply":
+    def of(cls, entry: Entry) -> "MailSummary":
         """Return the entry as the API gives it."""
         return cls.model_validate(entry, from_attributes=True)
 
 
-class EventReply(BaseModel):
-    """A step."""
+class EventReply(Reply):
+    """A step in the processing of a mail."""
 
-    model_config = ConfigDict(from_attributes=True)
+    model_config = FROM_ROW
 
     at: datetime
+    """When it happened (RFC 3339, UTC)."""
     step: str
+    """Its name."""
     reason: str
+    """Details, without anything personal."""
 
 
-class SentReply(BaseModel):
-    """A letter of ours."""
+class SentReply(Reply):
+    """A message sent, or to be sent, in answer to a mail."""
 
-    model_config = ConfigDict(from_attributes=True)
+    model_config = FROM_ROW
 
     kind: str
+    """`reply`, `holding` (an answer will come) or `erasure` (the data are erased)."""
     state: str
+    """`ready`, `sending`, `sent`, `deferred`, `failed` or `unknown` (the connection was lost after
+    the message began to leave)."""
     message_id: str
+    """Its Message-ID, the same at every attempt."""
     attempts: int
+    """Number of attempts to deliver it."""
     last_answer: str
+    """The SMTP relay's last reply."""
     sent_at: datetime | None
+    """When the relay accepted it (RFC 3339, UTC); null before."""
     bounced_at: datetime | None
+    """When it bounced; null when it did not."""
 
 
-class AttachmentReply(BaseModel):
+class AttachmentReply(Reply):
     """An attached file."""
 
-    model_config = ConfigDict(from_attributes=True)
+    model_config = FROM_ROW
 
     name: str
+    """Its file name."""
     kind: str
+    """`pdf`, `docx`, `odt`, `text`, `html`, `image`, `mail` or `other`."""
     size_bytes: int
+    """Its size in bytes."""
     state: str
+    """`read`, `named` (listed only), `encrypted`, `unreadable` or `too_large`."""
 
 
-class FileReply(EntryReply):
-    """A mail, whole: what its sender wrote, what we would say, and every step."""
+class MailDetails(MailSummary):
+    """A mail: what its sender wrote, the reply we propose, and every step."""
 
     sender: str = ""
+    """Address of its sender."""
     sender_name: str = ""
+    """Display name of its sender."""
     subject: str = ""
+    """Its subject."""
     text: str = ""
+    """What the sender wrote, without quotations and signature."""
     full_text: str = ""
+    """Its whole text."""
     hidden_text: str = ""
-    attachments: list[AttachmentReply] = []
+    """Text that its markup hides from human readers."""
+    attachments: list[AttachmentReply] = Field(default_factory=list)
+    """Its attached files."""
     draft: str = ""
-    citations: list[Citation] = []
+    """The reply we propose; empty when there is none."""
+    citations: list[Citation] = Field(default_factory=list)
+    """The sources of the draft."""
     events: list[EventReply]
+    """Every step, the oldest first."""
     sent: list[SentReply]
+    """Every message sent, or to be sent, in answer."""
 
 
-class Approval(BaseModel):
-    """What to send: the draft, or this text with the draft's sources."""
-
-    model_config = ConfigDict(extra="forbid")
+class Approval(Body):
+    """What to send."""
 
     text: str | None = Field(default=None, min_length=1, max_length=20_000)
+    """The text to send, with the draft's sources; null: the draft."""
 
 
-class Rejection(BaseModel):
-    """Why nothing is sent; kept in the ledger, so nothing personal belongs here."""
-
-    model_config = ConfigDict(extra="forbid")
+class Rejection(Body):
+    """Why no reply is sent."""
 
     reason: str = Field(default="by a person", min_length=1, max_length=200)
+    """Kept in the ledger, so nothing personal belongs here."""
 
 
-@router.get("/mails")
+DECISION_ERRORS = (*KEY_ERRORS, *BODY_ERRORS, UnknownMail, NotReviewable)
+
+
+@router.get("/mails", summary="List the mails", responses=errors(*KEY_ERRORS, BadInput))
 async def list_mails(
     store: StoreDep,
-    state: StateName | None = None,
-    before: Annotated[int | None, Query(ge=1, le=MAX_ID)] = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-) -> list[EntryReply]:
-    """List mails, the newest first."""
-    return [EntryReply.of(entry) for entry in await store.entries(state, before, limit)]
+    state: Annotated[
+        StateName | None, Query(description="Only mails in this state; all by default.")
+    ] = None,
+    before: Annotated[
+        int | None,
+        Query(ge=1, le=MAX_ID, description="Only mails with a lower number: to read page by page."),
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=200, description="Most mails to return.")] = 50,
+) -> list[MailSummary]:
+    """Mails, the newest first."""
+    return [MailSummary.of(entry) for entry in await store.entries(state, before, limit)]
 
 
-@router.get("/mails/{mail_id}")
-async def show(mail_id: MailId, store: StoreDep) -> FileReply:
-    """Show a mail."""
+@router.get(
+    "/mails/{mail_id}", summary="Show a mail", responses=errors(*KEY_ERRORS, BadInput, UnknownMail)
+)
+async def show(mail_id: MailId, store: StoreDep) -> MailDetails:
+    """A mail with its text, its draft, its steps and the replies sent."""
     return shown(await store.file(mail_id))
 
 
-@router.post("/mails/{mail_id}/approve")
+@router.post(
+    "/mails/{mail_id}/approve",
+    summary="Send the reply",
+    responses=errors(*DECISION_ERRORS, NotWritable),
+)
 async def approve(
     mail_id: MailId, review: ReviewDep, store: StoreDep, approval: Approval | None = None
-) -> EntryReply:
-    """Send the reply, edited or not."""
+) -> MailSummary:
+    """Sends the draft of a mail in `review`, or another text with the draft's sources."""
     await review.approve(mail_id, approval.text if approval else None)
-    return EntryReply.of((await store.file(mail_id)).entry)
+    return MailSummary.of((await store.file(mail_id)).entry)
 
 
-@router.post("/mails/{mail_id}/reject")
+@router.post("/mails/{mail_id}/reject", summary="Send no reply", responses=errors(*DECISION_ERRORS))
 async def reject(
     mail_id: MailId, review: ReviewDep, store: StoreDep, rejection: Rejection | None = None
-) -> EntryReply:
-    """Send nothing."""
+) -> MailSummary:
+    """Settles a mail in `review` or `quarantined` without a reply."""
     await review.reject(mail_id, (rejection or Rejection()).reason)
-    return EntryReply.of((await store.file(mail_id)).entry)
+    return MailSummary.of((await store.file(mail_id)).entry)
 
 
-@router.post("/mails/{mail_id}/retry")
-async def retry(mail_id: MailId, review: ReviewDep, store: StoreDep) -> EntryReply:
-    """Work on it again, or send its letter again."""
+@router.post(
+    "/mails/{mail_id}/retry",
+    summary="Process a mail again",
+    responses=errors(*KEY_ERRORS, BadInput, UnknownMail, NotReviewable),
+)
+async def retry(mail_id: MailId, review: ReviewDep, store: StoreDep) -> MailSummary:
+    """Processes a settled mail again, past the rules that silenced it; or sends again a reply whose
+    delivery failed or is unknown, with the same Message-ID."""
     await review.retry(mail_id)
-    return EntryReply.of((await store.file(mail_id)).entry)
+    return MailSummary.of((await store.file(mail_id)).entry)
 
 
-@router.delete("/mails/{mail_id}", status_code=204)
+@router.delete(
+    "/mails/{mail_id}",
+    status_code=204,
+    summary="Erase a mail",
+    responses=errors(*KEY_ERRORS, BadInput, UnknownMail),
+)
 async def erase(mail_id: MailId, store: StoreDep) -> None:
-    """Erase one mail for good."""
+    """Erases a mail and its reply, except a keyed fingerprint: it is not taken in again."""
     await store.file(mail_id)
     await store.erase([mail_id], "by a person")
 
 
-@router.get("/stats")
+@router.get(
+    "/stats",
+    summary="Count by state",
+    responses=errors(*KEY_ERRORS)
+    | {200: {"content": {"application/json": {"example": examples.COUNTS}}}},
+)
 async def stats(store: StoreDep) -> dict[str, int]:
-    """Count mails and replies by state."""
+    """Mails (`mail_…`) and replies (`reply_…`) by state, and `overdue` mails."""
     return dict(await store.counts())
 
 
-def shown(file: File) -> FileReply:
+def shown(file: File) -> MailDetails:
     """Return a mail as the API gives it."""
-    reply = FileReply(
-        **EntryReply.of(file.entry).model_dump(),
+    reply = MailDetails(
+        **MailSummary.of(file.entry).model_dump(),
         events=[EventReply.model_validate(event) for event in file.events],
         sent=[SentReply.model_validate(sent) for sent in file.sent],
     )

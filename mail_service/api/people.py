@@ -1,39 +1,45 @@
 """What a person may ask of us: a copy of their data, or that we forget them."""
 
-from fastapi import APIRouter, Depends
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import APIRouter
+from pydantic import Field
 
-from mail_service.api.dependencies import StoreDep, need_key
-from mail_service.api.mails import FileReply, shown
+from mail_service.api.dependencies import KEY_ERRORS, KEYED, StoreDep
+from mail_service.api.mails import MailDetails, shown
+from shared.ai.contract import Body, Reply
+from shared.web.openapi import BODY_ERRORS, errors
 
-router = APIRouter(prefix="/api/v1", dependencies=[Depends(need_key)])
+router = APIRouter(prefix="/api/v1", tags=["people"], dependencies=KEYED)
 
 MAX_EXPORTED = 500
 
 
-class Person(BaseModel):
+class Person(Body):
     """Somebody who wrote to us; in a body, because addresses in URLs end in logs."""
 
-    model_config = ConfigDict(extra="forbid")
-
     address: str = Field(min_length=3, max_length=320, pattern=r"^[^\s@\x00]+@[^\s@\x00]+$")
+    """Their mail address."""
 
 
-class ErasureReply(BaseModel):
-    """How many mails were erased."""
+class ErasureReply(Reply):
+    """What an erasure did."""
 
     erased: int
+    """Number of mails erased."""
 
 
-@router.post("/exports")
-async def export(person: Person, store: StoreDep) -> list[FileReply]:
-    """Return everything a person wrote to us and was answered."""
+@router.post(
+    "/exports", summary="Export a person's data", responses=errors(*KEY_ERRORS, *BODY_ERRORS)
+)
+async def export(person: Person, store: StoreDep) -> list[MailDetails]:
+    """Everything a person wrote and was answered, at most 500 mails, the newest first."""
     mails = (await store.find_person(person.address))[:MAX_EXPORTED]
     return [shown(await store.file(mail_id)) for mail_id in mails]
 
 
-@router.post("/erasures")
+@router.post(
+    "/erasures", summary="Erase a person's data", responses=errors(*KEY_ERRORS, *BODY_ERRORS)
+)
 async def erase(person: Person, store: StoreDep) -> ErasureReply:
-    """Erase everything a person wrote to us, and refuse it when the server shows it again."""
+    """Erases everything a person wrote. Mails that the server shows again are not taken in."""
     mails = await store.find_person(person.address)
     return ErasureReply(erased=await store.erase(mails, "asked for"))

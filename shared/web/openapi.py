@@ -1,0 +1,268 @@
+"""The OpenAPI document of a service: what FastAPI cannot know of its routes.
+
+A route names the errors it raises (`errors`) and the request headers it reads (`reads`); the rest
+is derived here. Each error's body, media type and headers are those of the function that writes it
+for callers, so that the document cannot say anything else.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from http import HTTPStatus
+from types import MappingProxyType
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Security
+from fastapi.security import APIKeyHeader, HTTPBearer
+from pydantic import BaseModel, ConfigDict
+from pydantic.json_schema import models_json_schema
+from starlette.responses import Response
+
+from shared.errors import AppError, BadInput, MalformedBody, TooLarge
+from shared.texts import Texts
+from shared.web.middleware import PROBLEM, Document, document_of
+
+Fragment = dict[str, Any]
+"""A part of the document."""
+
+KEY_SCHEMES = [
+    Security(
+        APIKeyHeader(
+            name="X-API-Key", scheme_name="ApiKey", description="An API key.", auto_error=False
+        )
+    ),
+    Security(
+        HTTPBearer(
+            scheme_name="Bearer", description="The same key as a bearer token.", auto_error=False
+        )
+    ),
+]
+"""Either of them; only described here, the services read the key themselves."""
+
+BODY_ERRORS = (MalformedBody, TooLarge, BadInput)
+"""What a route with a JSON body may answer for it."""
+
+
+class FieldError(BaseModel):
+    """A field of the request that is wrong."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    field: str
+    """Its path, such as `messages.0.content`."""
+    reason: str
+    """What is wrong, such as `missing`; never the value, which may be personal."""
+
+
+class Problem(BaseModel):
+    """An error (RFC 9457)."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    type: str
+    """`urn:code-du-travail-neo:error:` and the code."""
+    title: str
+    """Reason phrase of the status."""
+    status: int
+    """HTTP status."""
+    detail: str
+    """A sentence in the language `Accept-Language` asks for, French or English."""
+    code: str
+    """Stable name of the error, for programs."""
+    request_id: str
+    """Identifies the request in the operator's logs."""
+    errors: list[FieldError] = []
+    """The fields at fault, if the request can be corrected."""
+
+
+def _header(description: str, example: str, kind: str = "string") -> Fragment:
+    return {"description": description, "schema": {"type": kind, "examples": [example]}}
+
+
+REQUEST_HEADERS: dict[str, Fragment] = {
+    "Accept-Language": _header(
+        "Language of error messages, and of an answer whose question does not tell: `fr` or `en`.",
+        "fr",
+    ),
+}
+RESPONSE_HEADERS: dict[str, Fragment] = {
+    "X-Request-Id": _header(
+        "Identifies the request in the operator's logs; the caller's own when it sent one.",
+        "4f0c2a9d8e1b47c6a35d9f7e2b801c64",
+    ),
+    "Content-Language": _header("Language of the message.", "fr"),
+    "Retry-After": _header("Seconds to wait before the same request may succeed.", "5"),
+    "WWW-Authenticate": _header("How to authenticate.", "Bearer"),
+}
+
+EXAMPLE_FACTS: dict[str, str | int] = {
+    "model": "qwen3-4b",
+    "number": "L9999-1",
+    "idcc": "9999",
+    "tokens": 9_000,
+    "limit": 8_192,
+}
+FACTS_OF: dict[str, dict[str, str | int]] = {"too_large": {"limit": "256 KiB"}}
+FIELDS_OF = {
+    "invalid_request": {"field": "limit", "reason": "less_than_equal"},
+    "unsupported": {"field": "stop", "reason": "unsupported"},
+}
+"""What the examples of errors hold, for all and for some codes."""
+
+
+def errors(*kinds: type[AppError]) -> dict[int | str, Fragment]:
+    """Return the `responses` of a route that may answer these errors, and `internal_error`."""
+    by_status: dict[int | str, Fragment] = {}
+    named: tuple[type[AppError], ...] = (*kinds, AppError)
+    for kind in dict.fromkeys(named):
+        response = by_status.setdefault(kind.status, {"description": "", "x-codes": []})
+        response["x-codes"].append(kind.code)
+    return by_status
+
+
+def reads(*names: str) -> Fragment:
+    """Return the `openapi_extra` of a route that reads these request headers."""
+    return {"parameters": [{"$ref": f"#/components/parameters/{name}"} for name in names]}
+
+
+def kinds_by_code(root: type[AppError] = AppError) -> dict[str, type[AppError]]:
+    """Return every error that has a code of its own."""
+    own = {root.code: root} if "code" in vars(root) else {}
+    for kind in root.__subclasses__():
+        own = kinds_by_code(kind) | own
+    return own
+
+
+class DocumentedApi(FastAPI):
+    """A FastAPI app with a whole OpenAPI document.
+
+    `documents` and `error_models` tell how errors are written under which addresses (a media type,
+    then the schema of its bodies). Answers of routes that need a key carry `keyed_headers`, some of
+    `response_headers`. `examples` has one for each body by the name of its schema: FastAPI would
+    leave the nulls out of those it is given.
+    """
+
+    def __init__(
+        self,
+        *,
+        texts: Texts,
+        documents: Mapping[str, Document] = MappingProxyType({}),
+        error_models: Mapping[str, type[BaseModel]] = MappingProxyType({}),
+        request_headers: Mapping[str, Fragment] = MappingProxyType({}),
+        response_headers: Mapping[str, Fragment] = MappingProxyType({}),
+        keyed_headers: Sequence[str] = (),
+        examples: Mapping[str, Fragment] = MappingProxyType({}),
+        **settings: Any,
+    ) -> None:
+        super().__init__(openapi_url=None, docs_url=None, redoc_url=None, **settings)
+        self._texts = texts
+        self._documents = documents
+        self._error_models: dict[str, type[BaseModel]] = {PROBLEM: Problem, **error_models}
+        self._request_headers = REQUEST_HEADERS | dict(request_headers)
+        self._response_headers = RESPONSE_HEADERS | dict(response_headers)
+        self._keyed_headers = keyed_headers
+        self._examples = examples
+
+    def openapi(self) -> Fragment:
+        """Return the document; it is built once."""
+        if not self.openapi_schema:
+            document = super().openapi()
+            self._add_components(document)
+            kinds = kinds_by_code()
+            for path, operation in operations(document):
+                self._complete(path, operation, kinds)
+        return self.openapi_schema or {}
+
+    def _add_components(self, document: Fragment) -> None:
+        components = document.setdefault("components", {})
+        schemas = components.setdefault("schemas", {})
+        for never_sent in ("HTTPValidationError", "ValidationError"):  # FastAPI's own
+            schemas.pop(never_sent, None)
+        models = [(model, "serialization") for model in self._error_models.values()]
+        _, described = models_json_schema(
+            models,  # type: ignore[arg-type]  # mypy widens the literal
+            ref_template="#/components/schemas/{model}",
+        )
+        schemas |= described["$defs"]
+        for name, example in self._examples.items():
+            schemas[name]["examples"] = [example]
+        components["headers"] = self._response_headers
+        components["parameters"] = {
+            name: {"name": name, "in": "header", **header}
+            for name, header in self._request_headers.items()
+        }
+
+    def _complete(
+        self, path: str, operation: Fragment, kinds: Mapping[str, type[AppError]]
+    ) -> None:
+        """Describe one operation's errors and headers."""
+        named = [
+            kinds[code]
+            for response in operation["responses"].values()
+            for code in response.pop("x-codes", ())
+        ]
+        operation["responses"] = {
+            status: response
+            for status, response in operation["responses"].items()
+            if int(status) < HTTPStatus.BAD_REQUEST
+        } | self._error_responses(path, named)
+        if operation.get("security"):
+            operation["parameters"] = [
+                *operation.get("parameters", ()),
+                *reads("Accept-Language")["parameters"],
+            ]
+        for status, response in operation["responses"].items():
+            if response["description"] == "Successful Response":  # FastAPI's default
+                response["description"] = HTTPStatus(int(status)).phrase
+            names = ["X-Request-Id"]
+            if operation.get("security") and (int(status) < 300 or int(status) == 429):
+                names += self._keyed_headers
+            response.setdefault("headers", {}).update(_references(names))
+
+    def _error_responses(self, path: str, kinds: Sequence[type[AppError]]) -> Fragment:
+        responses: Fragment = {}
+        for kind in kinds:
+            written = self._example(path, kind)
+            response = responses.setdefault(
+                str(written.status_code),
+                {
+                    "description": HTTPStatus(written.status_code).phrase,
+                    "headers": _references(
+                        name for name in self._response_headers if name in written.headers
+                    ),
+                    "content": {
+                        written.media_type: {
+                            "schema": _schema(self._error_models[str(written.media_type)]),
+                            "examples": {},
+                        }
+                    },
+                },
+            )
+            summary = (kind.__doc__ or "").strip().partition("\n")[0]
+            response["content"][written.media_type]["examples"][kind.code] = {
+                "summary": summary if kind is not AppError else "A fault of the service.",
+                "value": orjson.loads(written.body),
+            }
+        return dict(sorted(responses.items()))
+
+    def _example(self, path: str, kind: type[AppError]) -> Response:
+        error = kind()
+        error.facts = EXAMPLE_FACTS | FACTS_OF.get(kind.code, {})
+        if kind.code in FIELDS_OF:
+            error.faults = [FIELDS_OF[kind.code]]
+        request_id = self._response_headers["X-Request-Id"]["schema"]["examples"][0]
+        return document_of(path, self._documents)(error, self._texts, "en", request_id)
+
+
+def operations(document: Fragment) -> Iterator[tuple[str, Fragment]]:
+    """Yield every operation of a document with its path."""
+    for path, methods in document["paths"].items():
+        for operation in methods.values():
+            yield path, operation
+
+
+def _schema(model: type[BaseModel]) -> Fragment:
+    return {"$ref": f"#/components/schemas/{model.__name__}"}
+
+
+def _references(names: Iterator[str] | Sequence[str]) -> Fragment:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}

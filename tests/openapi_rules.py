@@ -1,0 +1,133 @@
+"""What is demanded of a service's OpenAPI document: whole, valid, with examples that are true."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from openapi_schema_validator import OAS31Validator
+from openapi_spec_validator import validate
+
+from shared.web.openapi import operations
+
+PROBLEM = "application/problem+json"
+Fragment = dict[str, Any]
+
+
+def check(document: Fragment) -> None:
+    """Fail with everything that is wrong with a document."""
+    validate(document)
+    wrong = [
+        *_undescribed_fields(document),
+        *_poor_operations(document),
+        *_untrue_examples(document),
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def responses(document: Fragment) -> Iterator[tuple[str, str, Fragment]]:
+    """Yield each response with its operation and status."""
+    for path, operation in operations(document):
+        for status, response in operation["responses"].items():
+            yield f"{operation['operationId']} {path}", status, response
+
+
+def _undescribed_fields(document: Fragment) -> Iterator[str]:
+    for name, schema in document["components"]["schemas"].items():
+        if not schema.get("description"):
+            yield f"schema {name}: no description"
+        for field, described in schema.get("properties", {}).items():
+            if not described.get("description"):
+                yield f"{name}.{field}: no description"
+
+
+def _poor_operations(document: Fragment) -> Iterator[str]:
+    tags = {tag["name"] for tag in document["tags"] if tag["description"]}
+    for path, operation in operations(document):
+        where, statuses = operation["operationId"], set(operation["responses"])
+        own_name = operation["summary"].lower().replace(" ", "_")
+        faults = {
+            "no summary of its own": where.startswith(own_name),
+            "no description": not operation.get("description"),
+            "no described tag": not operation["tags"] or not set(operation["tags"]) <= tags,
+            "no errors": "500" not in statuses,
+            "no refusal of keys": "security" in operation and not {"401", "503"} <= statuses,
+            "no refusal of bodies": "requestBody" in operation and not {"400", "413"} <= statuses,
+        }
+        for parameter in operation.get("parameters", ()):
+            found = _resolved(document, parameter)
+            faults[f"parameter {found['name']} not described"] = not found.get("description")
+        for media_type, content in operation.get("requestBody", {}).get("content", {}).items():
+            faults[f"no example of a {media_type} body"] = not _has_example(document, content)
+        yield from (f"{where}: {fault}" for fault, found in faults.items() if found)
+        for status, response in operation["responses"].items():
+            for fault in _poor_response(document, path, int(status), response):
+                yield f"{where} {status}: {fault}"
+
+
+def _poor_response(document: Fragment, path: str, status: int, response: Fragment) -> Iterator[str]:
+    headers, content = response.get("headers", {}), response.get("content", {})
+    error_type = "application/json" if path.startswith("/v1/") else PROBLEM
+    faults = {
+        "no X-Request-Id": "X-Request-Id" not in headers,
+        "no Retry-After": status in {429, 503} and "Retry-After" not in headers,
+        "no WWW-Authenticate": status == 401 and "WWW-Authenticate" not in headers,
+        f"not {error_type}": status >= 400 and set(content) != {error_type},
+        "no body": status != 204 and not content,
+    }
+    for name, header in headers.items():
+        faults[f"header {name} not described"] = not _resolved(document, header)["description"]
+    for media_type, described in content.items():
+        faults[f"no schema of {media_type}"] = not described.get("schema")
+        faults[f"no example of {media_type}"] = not _has_example(document, described)
+    yield from (fault for fault, found in faults.items() if found)
+
+
+def _resolved(document: Fragment, part: Fragment) -> Fragment:
+    found = part
+    while "$ref" in found:
+        target: Any = document
+        for key in found["$ref"].removeprefix("#/").split("/"):
+            target = target[key]
+        found = target
+    return found
+
+
+def _has_example(document: Fragment, part: Fragment) -> bool:
+    """Tell whether a media type, or the schema it holds, shows an example."""
+    if part.get("example") is not None or part.get("examples"):
+        return True
+    inner = [part[key] for key in ("schema", "items") if key in part]
+    inner += [choice for choice in part.get("anyOf", ()) if choice != {"type": "null"}]
+    if "$ref" in part:
+        inner.append(_resolved(document, part))
+    return any(_has_example(document, each) for each in inner)
+
+
+def _untrue_examples(document: Fragment) -> Iterator[str]:
+    for where, schema, example in _examples(document, "#"):
+        rules = {"components": document["components"], "allOf": [schema]}
+        for error in OAS31Validator(rules).iter_errors(example):
+            yield f"{where}: example: {error.message}"
+
+
+def _examples(part: Any, where: str) -> Iterator[tuple[str, Fragment, Any]]:
+    """Yield every example below `part` with its place and its schema."""
+    if isinstance(part, list):
+        for at, each in enumerate(part):
+            yield from _examples(each, f"{where}/{at}")
+    elif isinstance(part, dict):
+        for example in _own_examples(part):
+            yield where, part.get("schema", part), example
+        for key, value in part.items():
+            if key not in {"examples", "example"}:
+                yield from _examples(value, f"{where}/{key}")
+
+
+def _own_examples(part: Fragment) -> Iterator[Any]:
+    """Yield the examples of a schema (a list) or of a media type (by name)."""
+    examples = part.get("examples")
+    if isinstance(examples, list):
+        yield from examples
+    elif isinstance(examples, dict):
+        yield from (example["value"] for example in examples.values())
+    if "example" in part:
+        yield part["example"]
