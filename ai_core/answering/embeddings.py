@@ -41,7 +41,7 @@ class Embedder:
         line and a lease raise.
         """
         card = self._pool.card(model)
-        if card.quotes or (card.capabilities and not card.capabilities.embeddings):
+        if card.extractive or (card.capabilities and not card.capabilities.embeddings):
             raise Unsupported(model=card.id, feature="embeddings")
         deadline_s = None if patience_s is None else self._clock.elapsed_s() + patience_s
         size = Size(self.guess_tokens(texts), 0)

@@ -32,7 +32,7 @@ class Dictation:
         Raises QueueFull and DeadlineMissed at once, before anything was looked up.
         """
         card = inquiry.card
-        if card.quotes:
+        if card.extractive:
             return nullcontext()
         return self._scheduler.enter(
             card.base or card.id, inquiry.subject, inquiry.size, inquiry.deadline_s
@@ -49,7 +49,7 @@ class Dictation:
         card, question = inquiry.card, inquiry.question
         async with self._pool.lease(card) as engine:
             require_capabilities(
-                card.id, engine.capabilities, question.sampling, quotes=card.quotes
+                card.id, engine.capabilities, question.sampling, extractive=card.extractive
             )
             prompt, size = await self._prompts.assemble(question, found, engine)
             yield prompt
@@ -63,7 +63,7 @@ class Dictation:
                     async for piece in pieces:
                         if job:
                             job.wrote(piece.tokens, piece.prompt_tokens)
-                        end = piece.end
+                        end = piece.finish_reason
                         yield piece
             if job:
                 job.ended(cut=end == "length")

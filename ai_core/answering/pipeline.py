@@ -65,9 +65,9 @@ class Draft:
     def take(self, piece: TextChunk) -> None:
         """Count what a piece took."""
         self.prompt_tokens += piece.prompt_tokens
-        self.reused_tokens += piece.reused_tokens
+        self.reused_tokens += piece.cached_tokens
         self.completion_tokens += piece.tokens
-        self.finish_reason = piece.end or self.finish_reason
+        self.finish_reason = piece.finish_reason or self.finish_reason
         if self.logprobs is not None:
             self.logprobs += map(_written, piece.logprobs)
 
@@ -144,7 +144,7 @@ class Answerer:
         An engine that only quotes is quicker than its reader: its answer is written whole, once
         for all who ask the same at the same time, then given out.
         """
-        if cached is not None or inquiry.card.quotes:
+        if cached is not None or inquiry.card.extractive:
             body = cached if cached is not None else await self._once(inquiry)
             complete_body = self._complete(inquiry, body, cached=cached is not None, named=False)
             reply = GenerateReply.model_validate_json(complete_body)
@@ -191,11 +191,11 @@ class Answerer:
 
         if inquiry.cache_key is None:
             return await write()
-        if inquiry.deadline_s is not None and not inquiry.card.quotes:
+        if inquiry.deadline_s is not None and not inquiry.card.extractive:
             body = await write()
             await self._cache.put(inquiry.cache_key, body)
             return body
-        return await self._cache.once(inquiry.cache_key, write, published=inquiry.card.quotes)
+        return await self._cache.once(inquiry.cache_key, write, published=inquiry.card.extractive)
 
     async def _write(self, inquiry: Inquiry) -> Pieces:
         """Tell the story; yields the pieces of the answer, then the reply."""
@@ -231,7 +231,7 @@ class Answerer:
                 async with aclosing(self.written(inquiry, found, draft, job)) as pieces:
                     async for piece in pieces:
                         yield piece
-        if question.grounded and inquiry.card.quotes and not (refusal or draft.citations):
+        if question.grounded and inquiry.card.extractive and not (refusal or draft.citations):
             refusal = self._abstentions.nothing_found(language)
         if refusal:
             draft.abstained, draft.end = refusal.abstained, refusal.abstained.reason

@@ -89,7 +89,7 @@ class Prompts:
         question alone does not fit, and whatever the engine's tokenizer raises.
         """
         new_tokens = question.sampling.max_tokens
-        if engine.quotes:
+        if engine.extractive:
             return self._prompt((), question, found.passages, found), Size(0, new_tokens)
         if question.raw:
             raw = Prompt((), question.text, (), question.language, raw=question.text)
@@ -119,7 +119,9 @@ class Prompts:
         passages: tuple[Passage, ...],
         found: Found,
     ) -> Prompt:
-        return Prompt(turns, subject_of(question), passages, question.language, named=found.exact)
+        return Prompt(
+            turns, subject_of(question), passages, question.language, named_articles=found.exact
+        )
 
     def _turns(
         self, question: Question, earlier: Sequence[ChatMessage], passages: Sequence[Passage]
@@ -134,11 +136,11 @@ class Prompts:
         owned = before.substitute(passages=written)
         asked = f"{owned}{_enclosed(question.text)}\n{after.template}"
         rules = self._rules("rules", question.language)
-        return (rules, *earlier, ChatMessage("user", asked, owned_chars=len(owned)))
+        return (rules, *earlier, ChatMessage("user", asked, cacheable_chars=len(owned)))
 
     def _rules(self, task: str, language: Language) -> ChatMessage:
         text = self._files[task, language][0].template
-        return ChatMessage("system", text, owned_chars=len(text))
+        return ChatMessage("system", text, cacheable_chars=len(text))
 
 
 def _belongs(turn: ChatMessage, question: Question) -> bool:

@@ -136,7 +136,7 @@ class Inquiries:
             raise BadInput("nothing but invisible characters")
         law = await self._law_in_service()
         inquiry = self._decided(question, asker, law, conversation)
-        if question.fallback and not inquiry.card.quotes:
+        if question.fallback and not inquiry.card.extractive:
             other = replace(question, model=question.fallback, fallback=None)
             fallback = self._decided(other, asker, law, conversation)
             inquiry = replace(inquiry, fallback=fallback)
@@ -150,10 +150,12 @@ class Inquiries:
         conversation: Conversation | None,
     ) -> Inquiry:
         card = self._pool.card(question.model)
-        if card.quotes and not question.grounded:
+        if card.extractive and not question.grounded:
             raise KnowledgeRequired(model=card.id)
         if card.capabilities:
-            require_capabilities(card.id, card.capabilities, question.sampling, quotes=card.quotes)
+            require_capabilities(
+                card.id, card.capabilities, question.sampling, extractive=card.extractive
+            )
         day = question.as_of or self._clock.today()
         now_s = self._clock.elapsed_s()
         return Inquiry(
@@ -173,7 +175,7 @@ class Inquiries:
         self, question: Question, card: ModelCard, scope: str, law: CorpusStatus, day: date
     ) -> Asked:
         sampling = question.sampling
-        if card.quotes:
+        if card.extractive:
             sampling = Sampling(max_tokens=0)
         return Asked(
             question=question.text,
@@ -225,13 +227,13 @@ def _said(turn: ChatMessage) -> str:
 
 
 def require_capabilities(
-    model: str, capabilities: Capabilities, sampling: Sampling, *, quotes: bool = False
+    model: str, capabilities: Capabilities, sampling: Sampling, *, extractive: bool = False
 ) -> None:
     """Raise Unsupported for the first thing asked of a model that it cannot do."""
     able = {
         "json_schema": capabilities.json_schema or sampling.json_schema is None,
         "logprobs": capabilities.logprobs or sampling.top_logprobs is None,
-        "stop": not (quotes and sampling.stop),
+        "stop": not (extractive and sampling.stop),
     }
     for feature, can in able.items():
         if not can:

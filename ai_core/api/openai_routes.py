@@ -143,7 +143,7 @@ def _head(request: Request, body: OpenAiBody) -> tuple[str, str, int]:
 
 
 def _writes(card: ModelCard) -> bool:
-    return not card.quotes
+    return not card.extractive
 
 
 def _model(name: str) -> dict[str, object]:

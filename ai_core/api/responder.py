@@ -114,7 +114,7 @@ class Desk:
 
     async def _reply(self, request: Request, permit: Permit, inquiry: Inquiry) -> Reply:
         self._saw(request, inquiry, permit)
-        if permit.cached_reply is None and not inquiry.card.quotes:
+        if permit.cached_reply is None and not inquiry.card.extractive:
             release_slot(request)
         answer = self._answerer.reply(inquiry, permit.cached_reply)
         reply = await (answer if permit.cached_reply else while_connected(request, answer))

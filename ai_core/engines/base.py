@@ -14,31 +14,32 @@ from shared.languages import Language
 
 @dataclass(frozen=True, slots=True)
 class ChatMessage:
-    """One thing said, as a model's chat template takes it.
+    """One message, as a model's chat template takes it.
 
-    Its first `owned_chars` characters were written by the operator (rules, law text): only what
-    the operator owns may be kept in memory and shared between callers.
+    Its first `cacheable_chars` characters were written by the operator (rules, law text). Only they
+    may enter the prefix cache, which callers share; what a caller wrote never does.
     """
 
     role: Literal["system", "user", "assistant"]
     content: str
-    owned_chars: int = 0
+    cacheable_chars: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """All an engine may know: the messages, and the passages they rest on, best first.
+    """What an engine answers from: the messages, and the passages they rest on, best first.
 
     A language model reads `messages`, in which the passages are already written out, or `raw` text
     without a chat template when it is not None; the extractive engine quotes `passages` to answer
-    `question`, and quotes whole the articles whose numbers the question names (`named`).
+    `question`, and quotes in full the articles whose numbers the question names
+    (`named_articles`).
     """
 
     messages: tuple[ChatMessage, ...]
     question: str
     passages: tuple[Passage, ...]
     language: Language
-    named: tuple[str, ...] = ()
+    named_articles: tuple[str, ...] = ()
     raw: str | None = None
 
 
@@ -74,17 +75,17 @@ class TokenLogprob:
 
 @dataclass(frozen=True, slots=True)
 class TextChunk:
-    """A piece of the answer and the number of tokens it took.
+    """A part of the answer and the number of tokens generated for it.
 
-    The first piece also says how many tokens the prompt had (`prompt_tokens`) and how many of them
-    were in memory already (`reused_tokens`); the last one says why it is the last (`end`).
+    The first chunk also carries the prompt's length (`prompt_tokens`) and how many of those tokens
+    were in the prefix cache (`cached_tokens`); the last one carries `finish_reason`.
     """
 
     text: str
     tokens: int
     prompt_tokens: int = 0
-    reused_tokens: int = 0
-    end: Literal["stop", "length"] | None = None
+    cached_tokens: int = 0
+    finish_reason: Literal["stop", "length"] | None = None
     logprobs: tuple[TokenLogprob, ...] = ()
 
 
@@ -101,14 +102,13 @@ class Engine(Protocol):
     """A model ready to write.
 
     `weights` identifies what it writes with (a hash for a file of weights, a version for code).
-    `quotes` tells that it writes from the passages alone, word for word. Errors: ContextOverflow,
-    Unsupported (400) before the first piece, EngineFailed when it stops in the middle, Unavailable
-    while it is starting again.
+    `extractive` engines quote the passages and need no weights. Raises ContextOverflow, Unsupported
+    before the first chunk, EngineFailed when the answer breaks off, Unavailable during a restart.
     """
 
     name: str
     weights: str
-    quotes: bool
+    extractive: bool
 
     @property
     def context_tokens(self) -> int:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """Where a format's `open_writer` is, the extra that brings its library, its environment."""
+    """Where a format's `open_runner` is, the extra that brings its library, its environment."""
 
     module: str
     extra: str
@@ -27,8 +27,8 @@ _QUIET_HUB = {
 }
 
 FORMATS: Mapping[str, Format] = {
-    "gguf": Format("ai_core.engines.gguf.writer", "gguf"),
+    "gguf": Format("ai_core.engines.gguf.runner", "gguf"),
     "safetensors": Format("ai_core.engines.folder.safetensors", "torch", _QUIET_HUB),
     "onnx": Format("ai_core.engines.folder.onnx", "onnx", _QUIET_HUB),
-    "scripted": Format("ai_core.engines.process.scripted_writer", "ai"),
+    "scripted": Format("ai_core.engines.process.scripted_runner", "ai"),
 }

@@ -18,7 +18,7 @@ class ScriptedEngine:
     once one was left before its end; `finished` counts those written to the end.
     """
 
-    quotes = False
+    extractive = False
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class ScriptedEngine:
         rules = prompt.messages[:1]
         known = any(rules == before.messages[:1] for before in self.prompts)
         reused = sum(
-            len(message.content[: message.owned_chars].split()) for message in rules if known
+            len(message.content[: message.cacheable_chars].split()) for message in rules if known
         )
         self.prompts.append(prompt)
         self.samplings.append(sampling)
@@ -85,8 +85,8 @@ class ScriptedEngine:
                     text,
                     1,
                     prompt_tokens=read if written == 1 else 0,
-                    reused_tokens=reused if written == 1 else 0,
-                    end=last if written == len(words) else None,
+                    cached_tokens=reused if written == 1 else 0,
+                    finish_reason=last if written == len(words) else None,
                     logprobs=likely,
                 )
         finally:

@@ -276,7 +276,7 @@ class ModelPool:
                 continue
             slot.measure(memory_bytes)
             if slot.last_used_s > slot.loaded_at_s:
-                speed = engine.speed.writing
+                speed = engine.throughput.decode
                 self._measures.note(slot.card, memory_bytes=memory_bytes, tokens_per_s=speed)
         await asyncio.to_thread(self._measures.write)
 
@@ -362,7 +362,7 @@ class ModelPool:
         else:
             engine, memory_bytes = task.result()
             slot.finish_load(engine, memory_bytes, now_s)
-            engine.died.add_done_callback(partial(self._engine_died, slot, engine))
+            engine.exited.add_done_callback(partial(self._engine_died, slot, engine))
             took_s = round(now_s - began_s, 3)
             log.info("model loaded", model=model, took_s=took_s, bytes=memory_bytes)
         self._changes.notify()

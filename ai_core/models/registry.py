@@ -13,7 +13,7 @@ import structlog
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from ai_core.engines.base import Capabilities, Engine
-from ai_core.engines.writer import WriterOptions
+from ai_core.engines.runner import LoadOptions
 from ai_core.errors import ModelUnusable, UnknownModel
 from ai_core.models.files import ModelFacts, read_facts, weight_files
 from ai_core.models.variants import FILE, Precisions
@@ -82,7 +82,7 @@ class ModelCard:
     id: str
     format: Format
     weights: str
-    quotes: bool = False
+    extractive: bool = False
     context_tokens: int = 0
     base: str | None = None
     path: str = ""
@@ -90,7 +90,7 @@ class ModelCard:
     pinned: bool = False
     keep_alive_s: float = KEEP_ALIVE_S
     size_bytes: int = 0
-    options: WriterOptions = field(default_factory=WriterOptions)
+    options: LoadOptions = field(default_factory=LoadOptions)
     precision: str = ""
     agreement: float | None = None
     quantization: Quantization = "none"
@@ -113,7 +113,7 @@ def card_of(engine: Engine) -> ModelCard:
         id=engine.name,
         format="built-in",
         weights=engine.weights,
-        quotes=engine.quotes,
+        extractive=engine.extractive,
         context_tokens=engine.context_tokens,
         pinned=True,
         capabilities=engine.capabilities,
@@ -266,7 +266,7 @@ def read_card(entry: ModelEntry, folder: Path, *, original: bool = False) -> Mod
             licence=entry.licence,
             pinned=entry.pinned,
             keep_alive_s=entry.keep_alive_s,
-            options=WriterOptions(slots=entry.slots),
+            options=LoadOptions(slots=entry.slots),
             upstreams=entry.upstreams,
             upstream_model=entry.upstream_model or entry.name,
             upstream_key_file=entry.upstream_key_file,
@@ -316,10 +316,10 @@ def fingerprint(path: Path, format: Format) -> str:
     return _digest(*(f"{file.name} {_stat(file)}" for file in weight_files(path, format)))
 
 
-def _options(entry: ModelEntry, facts: ModelFacts | None, precision: str) -> WriterOptions:
+def _options(entry: ModelEntry, facts: ModelFacts | None, precision: str) -> LoadOptions:
     trained = facts.context_tokens if facts else 0
     context = entry.context_tokens or min(trained or MOST_CONTEXT_TOKENS, MOST_CONTEXT_TOKENS)
-    return WriterOptions(
+    return LoadOptions(
         context_tokens=context,
         slots=entry.slots or _slots(context, facts),
         threads=entry.threads,

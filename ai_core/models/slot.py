@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from ai_core.engines.base import Engine
-from ai_core.engines.process.pace import Speed
+from ai_core.engines.process.throughput import Throughput
 from ai_core.errors import EngineStarting
 from ai_core.models.registry import ModelCard
 from shared.errors import AppError
@@ -48,12 +48,12 @@ class LoadedEngine(Engine, Protocol):
     """An engine with weights: it takes memory and may die."""
 
     @property
-    def speed(self) -> Speed:
-        """Return how fast it reads and writes here."""
+    def throughput(self) -> Throughput:
+        """Return its prefill and decode rates here."""
         ...
 
     @property
-    def died(self) -> asyncio.Future[Any]:
+    def exited(self) -> asyncio.Future[Any]:
         """Resolves once the engine can answer no more, to what is known of the reason."""
         ...
 
@@ -106,7 +106,7 @@ class ModelSlot:
     @property
     def alive(self) -> bool:
         """Whether it is in memory and can answer; one that died may still be unnoticed."""
-        return self.engine is not None and not self.engine.died.done()
+        return self.engine is not None and not self.engine.exited.done()
 
     @property
     def available(self) -> bool:

@@ -52,7 +52,7 @@ async def write(engine: Engine, tokens: int = 20) -> str:
     prompt = Prompt((), "?", (), "fr", raw="Bonjour, ")
     async with aclosing(engine.stream(prompt, Sampling(max_tokens=tokens))) as pieces:
         found = [piece async for piece in pieces]
-    assert found[-1].end
+    assert found[-1].finish_reason
     return "".join(piece.text for piece in found)
 
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from ai_core.engines.base import Sampling
 from ai_core.engines.formats import FORMATS
-from ai_core.engines.writer import Job, Writer, WriterOptions
+from ai_core.engines.runner import GenerationJob, LoadOptions, ModelRunner
 
 SWITCHES = 20
 GROUP = 32
@@ -35,12 +35,12 @@ def prompts(rows: int, tokens: int, seed: int) -> list[str]:
 
 
 class Ours:
-    """A writer of this project."""
+    """A runner of this project."""
 
     def __init__(self, format: str, precision: str, folder: str, threads: int) -> None:
-        options = WriterOptions(1_024, 16, threads, precision)
-        open_writer = import_module(FORMATS[format].module).open_writer
-        self._writer: Writer = open_writer(folder, options)
+        options = LoadOptions(1_024, 16, threads, precision)
+        open_runner = import_module(FORMATS[format].module).open_runner
+        self._runner: ModelRunner = open_runner(folder, options)
         self._id = 0
 
     def burst(self, rows: int, tokens: int, new: int, seed: int) -> Figures:
@@ -50,8 +50,8 @@ class Ours:
         written = 0
         for text in prompts(rows, tokens, seed):
             self._admit(text, new, None)
-        while self._writer.busy:
-            for wrote in self._writer.step():
+        while self._runner.busy:
+            for wrote in self._runner.step():
                 first_s.setdefault(wrote.job_id, time.monotonic() - began_s)
                 written += wrote.tokens
         total_s = time.monotonic() - began_s
@@ -64,7 +64,7 @@ class Ours:
     def adapters(self, path: str) -> Figures:
         """Load an adapter; then one word without it, one with it, one with it again, in turns."""
         began_s = time.monotonic()
-        self._writer.load_adapter("adapter", path)
+        self._runner.load_adapter("adapter", path)
         load_s = time.monotonic() - began_s
         self._one("adapter")
         turns = [
@@ -81,14 +81,16 @@ class Ours:
     def _one(self, adapter: str | None) -> float:
         self._admit("abcdefgh", 1, adapter)
         began_s = time.monotonic()
-        while self._writer.busy:
-            self._writer.step()
+        while self._runner.busy:
+            self._runner.step()
         return time.monotonic() - began_s
 
     def _admit(self, text: str, new: int, adapter: str | None) -> None:
         self._id += 1
-        rendered = self._writer.render((), text)
-        if not self._writer.admit(Job(self._id, rendered, Sampling(max_tokens=new), adapter)):
+        rendered = self._runner.render((), text)
+        if not self._runner.admit(
+            GenerationJob(self._id, rendered, Sampling(max_tokens=new), adapter)
+        ):
             raise RuntimeError("more rows than slots")
 
 

@@ -29,7 +29,7 @@ from typing import Any
 import httpx2
 
 from ai_core.engines.decoding.threads import busy_s, cores
-from ai_core.engines.writer import WriterOptions
+from ai_core.engines.runner import LoadOptions
 from ai_core.models.admin.benchmark import fastest, opened_as
 from ai_core.models.admin.selection import Bar, judged
 from ai_core.models.files import read_facts
@@ -312,7 +312,7 @@ def calibrated(_peers: Peers, given: Namespace) -> Row:
         size_bytes=facts.size_bytes,
         precision=facts.precision,
         facts=facts,
-        options=WriterOptions(context_tokens=512, slots=16, threads=given.threads),
+        options=LoadOptions(context_tokens=512, slots=16, threads=given.threads),
     )
     said: list[str] = []
 

@@ -1,7 +1,7 @@
 """What it costs that a model lives in a process of its own, and how soon it lets a place go.
 
-Cost: the same writer does the same work in this process, step after step, then in a child behind
-an engine, by turns; both write 16 answers at once. It is the scripted writer, whose steps cost
+Cost: the same runner does the same work in this process, step after step, then in a child behind
+an engine, by turns; both write 16 answers at once. It is the scripted runner, whose steps cost
 next to nothing, or the GGUF model of `--model`. Places: a model with one place writes for somebody
 who leaves while a second one waits. How long that place took to be free is the time from the
 leaving to the second one's first piece, less what a first piece takes when nobody is there.
@@ -22,7 +22,7 @@ from statistics import median
 from ai_core.engines.base import ChatMessage, Prompt, Sampling, TextChunk
 from ai_core.engines.formats import FORMATS
 from ai_core.engines.process.engine import ProcessEngine
-from ai_core.engines.writer import Job, Writer, WriterOptions
+from ai_core.engines.runner import GenerationJob, LoadOptions, ModelRunner
 from tests.load.bench import command_line, show
 
 ANSWERS = 16
@@ -53,9 +53,9 @@ class Load:
         return Sampling(max_tokens=self.tokens)
 
     @property
-    def options(self) -> WriterOptions:
+    def options(self) -> LoadOptions:
         """How the model is opened, in both places."""
-        return WriterOptions(context_tokens=CONTEXT_TOKENS, slots=ANSWERS)
+        return LoadOptions(context_tokens=CONTEXT_TOKENS, slots=ANSWERS)
 
     def question(self, number: int) -> str:
         """What is asked for each answer."""
@@ -107,7 +107,7 @@ async def measure(folder: Path, model: str | None) -> dict[str, object]:
 
 async def measure_places(load: Load) -> dict[str, object]:
     """Return how soon a place is free once its owner has left."""
-    options = WriterOptions(context_tokens=CONTEXT_TOKENS, slots=1)
+    options = LoadOptions(context_tokens=CONTEXT_TOKENS, slots=1)
     engine = await ProcessEngine.start("bench", "1", load.format, load.path, options)
     alone_s, gaps_s, free_s = [], [], []
     for _ in range(LEAVINGS[load.format]):
@@ -147,16 +147,16 @@ def write_alone(load: Load) -> Cost:
     """Write every answer in this process; returns what it took, imports not counted."""
     module = importlib.import_module(FORMATS[load.format].module)
     began_s = time.perf_counter()
-    writer: Writer = module.open_writer(load.path, load.options)
+    runner: ModelRunner = module.open_runner(load.path, load.options)
     cost = Cost(time.perf_counter() - began_s)
     began_s = time.perf_counter()
     for id in range(ANSWERS):
-        prompt = writer.render(_prompt(load.question(id)).messages, None)
-        writer.admit(Job(id, prompt, load.sampling))
-    while writer.busy:
-        cost.tokens += sum(wrote.tokens for wrote in writer.step())
+        prompt = runner.render(_prompt(load.question(id)).messages, None)
+        runner.admit(GenerationJob(id, prompt, load.sampling))
+    while runner.busy:
+        cost.tokens += sum(wrote.tokens for wrote in runner.step())
     cost.whole_s = time.perf_counter() - began_s
-    writer.close()
+    runner.close()
     return cost
 
 

@@ -4,7 +4,7 @@ from typing import Any, Literal, Protocol
 
 from ai_core.engines.base import TokenLogprob
 from ai_core.engines.decoding.stops import StopFilter
-from ai_core.engines.writer import Job, Wrote
+from ai_core.engines.runner import GenerationJob, TokenChunk
 from ai_core.errors import ContextOverflow, EngineFailed, Unsupported
 
 End = Literal["stop", "length", "failed"]
@@ -32,7 +32,7 @@ class Chooses(Protocol):
         ...
 
 
-def most_new_tokens(job: Job, context_tokens: int) -> int:
+def most_new_tokens(job: GenerationJob, context_tokens: int) -> int:
     """Return how many tokens a job may write. Raises Unsupported, ContextOverflow."""
     tokens = len(job.prompt.tokens)
     if not tokens:
@@ -49,7 +49,7 @@ def most_new_tokens(job: Job, context_tokens: int) -> int:
 class Output:
     """What one job writes, at most `limit` tokens; `token` is the last, `written` their number."""
 
-    def __init__(self, job: Job, spelling: Spelling, choice: Chooses, limit: int) -> None:
+    def __init__(self, job: GenerationJob, spelling: Spelling, choice: Chooses, limit: int) -> None:
         self.token = 0
         self.written = 0
         self._job_id = job.id
@@ -60,7 +60,7 @@ class Output:
         self._untold = 0
         self._odds: list[TokenLogprob] = []
 
-    def next(self, row: Any, reused: int = 0) -> Wrote | None:
+    def next(self, row: Any, reused: int = 0) -> TokenChunk | None:
         """Choose the next token; returns what can be told, None while that is nothing.
 
         `reused` is told with the first piece.
@@ -85,14 +85,14 @@ class Output:
             return self.over("length", text + self._shown.finish(), reused)
         return self._told(text, None, reused) if text or first else None
 
-    def over(self, end: End, text: str = "", reused: int = 0, fault: str = "") -> Wrote:
+    def over(self, end: End, text: str = "", reused: int = 0, fault: str = "") -> TokenChunk:
         """Return the last piece of a job."""
         return self._told(text, end, reused, fault)
 
-    def _told(self, text: str, end: End | None, reused: int, fault: str = "") -> Wrote:
+    def _told(self, text: str, end: End | None, reused: int, fault: str = "") -> TokenChunk:
         first = self.written == self._untold
         told = (self._job_id, text, self._untold, reused if first else 0)
-        wrote = Wrote(*told, end, tuple(self._odds), fault)
+        wrote = TokenChunk(*told, end, tuple(self._odds), fault)
         self._untold = 0
         self._odds.clear()
         return wrote

@@ -30,7 +30,7 @@ class ExtractiveEngine:
 
     name = "extractive"
     weights = "extractive-1"
-    quotes = True
+    extractive = True
     context_tokens = 32_768
     slots = 32
     capabilities = Capabilities()
@@ -47,7 +47,7 @@ class ExtractiveEngine:
         for at, block in enumerate(self._blocks(prompt)):
             text = block if at == 0 else f"\n\n{block}"
             yield TextChunk(text, _count(text))
-        yield TextChunk("", 0, end="stop")
+        yield TextChunk("", 0, finish_reason="stop")
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """Raise Unsupported: there are no weights to make a vector with."""
@@ -58,7 +58,7 @@ class ExtractiveEngine:
 
     def _blocks(self, prompt: Prompt) -> Iterator[str]:
         numbered = list(enumerate(prompt.passages, start=1))
-        named = [(n, p) for n, p in numbered if p.number in prompt.named]
+        named = [(n, p) for n, p in numbered if p.number in prompt.named_articles]
         if named:
             for n, passage in named:
                 yield self._article(n, passage, prompt.language, (_whole(passage.text),))

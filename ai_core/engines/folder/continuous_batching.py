@@ -21,7 +21,7 @@ from ai_core.engines.decoding.output import Output, most_new_tokens
 from ai_core.engines.decoding.sampling import Chooser
 from ai_core.engines.decoding.threads import Pace
 from ai_core.engines.folder.tokenizer import Words
-from ai_core.engines.writer import Job, Rendered, WriterFacts, Wrote
+from ai_core.engines.runner import GenerationJob, RunnerInfo, TokenChunk, TokenizedPrompt
 from ai_core.errors import ContextOverflow, ModelUnusable, Unsupported
 
 READ_TOKENS = 512
@@ -85,7 +85,7 @@ class Decoder(Protocol):
 class Answer:
     """A job while it is written."""
 
-    job: Job
+    job: GenerationJob
     output: Output
 
 
@@ -103,10 +103,10 @@ class Group:
     kept: Any = None
 
 
-class RollingWriter:
-    """A model in this process; see `Writer` for what each method promises."""
+class ContinuousBatchingRunner:
+    """A model in this process; see `ModelRunner` for what each method promises."""
 
-    def __init__(self, decoder: Decoder, words: Words, facts: WriterFacts, pace: Pace) -> None:
+    def __init__(self, decoder: Decoder, words: Words, facts: RunnerInfo, pace: Pace) -> None:
         self.facts = facts
         self._decoder = decoder
         self._words = words
@@ -122,11 +122,11 @@ class RollingWriter:
         """Return the tokens of a plain text."""
         return self._words.tokenize(text)
 
-    def render(self, messages: Sequence[ChatMessage], raw: str | None) -> Rendered:
+    def render(self, messages: Sequence[ChatMessage], raw: str | None) -> TokenizedPrompt:
         """Write the messages with the folder's chat template, or take `raw`; tokenize."""
         return self._words.render(messages, raw)
 
-    def admit(self, job: Job) -> bool:
+    def admit(self, job: GenerationJob) -> bool:
         """Take a job; False while all slots are taken. Raises ContextOverflow, Unsupported."""
         limit = most_new_tokens(job, self.facts.context_tokens)
         if job.sampling.json_schema is not None:
@@ -150,13 +150,13 @@ class RollingWriter:
         """Tell whether there is a job."""
         return bool(self._answers)
 
-    def step(self) -> list[Wrote]:
+    def step(self) -> list[TokenChunk]:
         """Read a bounded part of the prompts, and write one token of every answer under way."""
         self._waiting = [answer for answer in self._waiting if answer.job.id in self._answers]
         writing = self._without_gone(self._writing)
         reading = self._without_gone(self._reading) or self._next_prompts()
         self._writing, self._reading = writing, reading
-        said: list[Wrote] = []
+        said: list[TokenChunk] = []
         if writing:
             said += self._write(writing)
             self._writing = self._without_gone(writing)
@@ -209,7 +209,7 @@ class RollingWriter:
             seen[row, width - len(prompt) :] = 1
         return Group(chosen, seen, tokens)
 
-    def _read(self, group: Group) -> list[Wrote]:
+    def _read(self, group: Group) -> list[TokenChunk]:
         """Read the next columns of the prompts; those read to the end join the writing."""
         width = group.tokens.shape[1]
         stop = min(width, group.read + max(1, READ_TOKENS // len(group.answers)))
@@ -227,7 +227,7 @@ class RollingWriter:
             self._writing = read
         return said
 
-    def _write(self, group: Group) -> list[Wrote]:
+    def _write(self, group: Group) -> list[TokenChunk]:
         """Write one token of every answer."""
         new = np.array([[answer.output.token] for answer in group.answers], dtype=np.int64)
         group.seen = np.concatenate((group.seen, np.ones_like(new)), axis=1)
@@ -246,13 +246,13 @@ class RollingWriter:
         self._pace.took(time.monotonic() - began_s, time.process_time() - ours_s)
         return logits
 
-    def _choose(self, group: Group, logits: npt.NDArray[np.float32]) -> list[Wrote]:
-        said: list[Wrote] = []
+    def _choose(self, group: Group, logits: npt.NDArray[np.float32]) -> list[TokenChunk]:
+        said: list[TokenChunk] = []
         for answer, row in zip(group.answers, logits, strict=True):
             wrote = answer.output.next(row)
             if wrote is None:
                 continue
-            if wrote.end:
+            if wrote.finish_reason:
                 self._answers.pop(answer.job.id, None)
             said.append(wrote)
         return said

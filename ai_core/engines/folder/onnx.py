@@ -20,9 +20,9 @@ from onnxruntime.capi import onnxruntime_pybind11_state as refusals
 
 from ai_core.engines.base import Capabilities
 from ai_core.engines.decoding.threads import Pace, cores
-from ai_core.engines.folder.continuous_batching import RollingWriter, Rows
+from ai_core.engines.folder.continuous_batching import ContinuousBatchingRunner, Rows
 from ai_core.engines.folder.tokenizer import Words, read_json
-from ai_core.engines.writer import WriterFacts, WriterOptions, slots_that_fit
+from ai_core.engines.runner import LoadOptions, RunnerInfo, slots_that_fit
 from ai_core.errors import ModelUnusable, Unsupported
 
 CONTEXT_TOKENS = 4_096
@@ -49,7 +49,7 @@ _REFUSALS = (
 _LARGEST_FILE_BYTES = 1_500_000_000  # protobuf ends at 2 GiB: beyond, weights go beside the model
 
 
-def open_writer(path: str, options: WriterOptions) -> RollingWriter:
+def open_runner(path: str, options: LoadOptions) -> ContinuousBatchingRunner:
     """Bring the model at `path`, a folder or a file, to memory. Raises ModelUnusable.
 
     The precision is the file's; `options.precision` "int8" opens the int8 file of a folder that
@@ -71,14 +71,14 @@ def open_writer(path: str, options: WriterOptions) -> RollingWriter:
     trained = int(config.get("max_position_embeddings", CONTEXT_TOKENS))
     context_tokens = options.context_tokens or min(trained, CONTEXT_TOKENS)
     slots = options.slots or slots_that_fit(decoder.bytes_per_token * context_tokens)
-    facts = WriterFacts(
+    facts = RunnerInfo(
         context_tokens,
         slots if decoder.pads else 1,
         Capabilities(logprobs=True),
         decoder.precision,
         decoder.device,
     )
-    return RollingWriter(decoder, words, facts, Pace(threads))
+    return ContinuousBatchingRunner(decoder, words, facts, Pace(threads))
 
 
 def quantize_int8(source: Path, target: Path) -> None:

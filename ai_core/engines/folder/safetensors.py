@@ -22,9 +22,9 @@ from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
 
 from ai_core.engines.base import Capabilities
 from ai_core.engines.decoding.threads import Pace, cores
-from ai_core.engines.folder.continuous_batching import RollingWriter, Rows
+from ai_core.engines.folder.continuous_batching import ContinuousBatchingRunner, Rows
 from ai_core.engines.folder.tokenizer import Words, read_json
-from ai_core.engines.writer import WriterFacts, WriterOptions, slots_that_fit
+from ai_core.engines.runner import LoadOptions, RunnerInfo, slots_that_fit
 from ai_core.errors import ModelUnusable
 
 CONTEXT_TOKENS = 4_096
@@ -36,7 +36,7 @@ _BASE = "__base__"  # what peft calls a row without an adapter
 _DAMAGED = (SafetensorError, OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError)
 
 
-def open_writer(path: str, options: WriterOptions) -> RollingWriter:
+def open_runner(path: str, options: LoadOptions) -> ContinuousBatchingRunner:
     """Bring the model in the folder `path` to memory.
 
     Precisions: fp32, bf16, fp16, and int8 on the CPU (weights of linear layers, activations
@@ -59,10 +59,10 @@ def open_writer(path: str, options: WriterOptions) -> RollingWriter:
     trained = int(getattr(config.get_text_config(), "max_position_embeddings", CONTEXT_TOKENS))
     context_tokens = options.context_tokens or min(trained, CONTEXT_TOKENS)
     slots = options.slots or slots_that_fit(decoder.bytes_per_token(config) * context_tokens)
-    facts = WriterFacts(
+    facts = RunnerInfo(
         context_tokens, slots, Capabilities(logprobs=True, embeddings=True), precision, device
     )
-    return RollingWriter(decoder, words, facts, Pace(threads))
+    return ContinuousBatchingRunner(decoder, words, facts, Pace(threads))
 
 
 class TorchDecoder:

@@ -18,7 +18,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tokenizers import Tokenizer
 
 from ai_core.engines.base import ChatMessage
-from ai_core.engines.writer import Rendered
+from ai_core.engines.runner import TokenizedPrompt
 from ai_core.errors import ModelUnusable, Unsupported
 
 WITHOUT_TEMPLATE = (
@@ -85,14 +85,14 @@ class Words:
         tokens: list[int] = self._plain.encode(text, add_special_tokens=False).ids
         return tokens
 
-    def render(self, messages: Sequence[ChatMessage], raw: str | None) -> Rendered:
+    def render(self, messages: Sequence[ChatMessage], raw: str | None) -> TokenizedPrompt:
         """Apply the chat template, or take `raw` as it is; no token is marked as shareable."""
         if raw is not None:
-            return Rendered(self._tokenizer.encode(raw, add_special_tokens=True).ids, 0)
+            return TokenizedPrompt(self._tokenizer.encode(raw, add_special_tokens=True).ids, 0)
         text = self._written(
             [ChatMessage(message.role, self._disarmed(message.content)) for message in messages]
         )
-        return Rendered(self._tokenizer.encode(text, add_special_tokens=False).ids, 0)
+        return TokenizedPrompt(self._tokenizer.encode(text, add_special_tokens=False).ids, 0)
 
     def is_end(self, token: int) -> bool:
         """Tell whether a token ends what the model writes."""

@@ -51,14 +51,14 @@ class RowBudget:
     def __init__(self) -> None:
         self._rows_per_s = 0.0
 
-    def rows(self, writers: int) -> int:
+    def rows(self, runners: int) -> int:
         """Return the bound of a step in which so many answers go on.
 
         It is whole tiles; one row more beside answers, as a row of each slot is computed first.
         """
-        step_s = _STEP_S if writers else _READING_STEP_S
-        fit = int(self._rows_per_s * step_s - writers) // _TILE_ROWS * _TILE_ROWS
-        return max(_LEAST_ROWS, min(_MOST_ROWS, fit)) + (writers > 0)
+        step_s = _STEP_S if runners else _READING_STEP_S
+        fit = int(self._rows_per_s * step_s - runners) // _TILE_ROWS * _TILE_ROWS
+        return max(_LEAST_ROWS, min(_MOST_ROWS, fit)) + (runners > 0)
 
     def took(self, rows: int, core_s: float) -> None:
         """Take note of a step."""

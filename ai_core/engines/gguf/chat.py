@@ -41,7 +41,7 @@ class Chat:
             (
                 at
                 for at, message in enumerate(messages)
-                if message.owned_chars < len(message.content)
+                if message.cacheable_chars < len(message.content)
             ),
             None,
         )
@@ -75,7 +75,10 @@ class Chat:
 
 def _hidden(message: ChatMessage) -> ChatMessage:
     """Put a mark where the caller's words begin, one they do not begin with."""
-    owned, private = message.content[: message.owned_chars], message.content[message.owned_chars :]
+    owned, private = (
+        message.content[: message.cacheable_chars],
+        message.content[message.cacheable_chars :],
+    )
     mark = _MARKS[1] if private.startswith(_MARKS[0]) else _MARKS[0]
     return ChatMessage(message.role, owned + mark)
 

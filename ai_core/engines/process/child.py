@@ -1,6 +1,6 @@
 """A model's process: `python -m ai_core.engines.process.child SOCKET`, started by its parent.
 
-Three threads. The main one owns the writer: it takes what came in, admits jobs in order, makes one
+Three threads. The main one owns the runner: it takes what came in, admits jobs in order, makes one
 step and sends what it wrote in one frame. One reads the socket, so that a cancellation is seen
 between any two steps. One renders and tokenizes, so that a long prompt holds up neither.
 
@@ -44,7 +44,7 @@ from ai_core.engines.process.wire import (
     command,
     frame,
 )
-from ai_core.engines.writer import Job, Opener, Writer
+from ai_core.engines.runner import GenerationJob, ModelRunner, RunnerFactory
 from ai_core.errors import ContextOverflow, EngineFailed, ModelUnusable
 from shared.errors import AppError
 
@@ -108,7 +108,7 @@ class Desk:
                     self.orders.put(order)
         os._exit(0)
 
-    def tokenize(self, writer: Writer) -> None:
+    def tokenize(self, runner: ModelRunner) -> None:
         """Turn texts into tokens, one after the other, for ever.
 
         A text that the model's own tokenizer or template chokes on is that request's fault alone.
@@ -119,24 +119,24 @@ class Desk:
                 continue
             try:
                 if isinstance(message, Stream):
-                    self._render(writer, message)
+                    self._render(runner, message)
                 else:
-                    self._count(writer, message)
+                    self._count(runner, message)
             except AppError as error:
                 self._refuse(message.id, error)
             except Exception as error:  # noqa: BLE001 - one prompt must not stop the others
                 self._refuse(message.id, EngineFailed(f"the text was not read: {_place(error)}"))
 
-    def _render(self, writer: Writer, message: Stream) -> None:
-        prompt = writer.render(message.messages, message.raw)
-        tokens, limit = len(prompt.tokens), writer.facts.context_tokens - 1
+    def _render(self, runner: ModelRunner, message: Stream) -> None:
+        prompt = runner.render(message.messages, message.raw)
+        tokens, limit = len(prompt.tokens), runner.facts.context_tokens - 1
         if tokens > limit:
             raise ContextOverflow(tokens=tokens, limit=limit)
         self._line.send(Read(message.id, tokens))
-        self.orders.put(Job(message.id, prompt, message.sampling, message.adapter))
+        self.orders.put(GenerationJob(message.id, prompt, message.sampling, message.adapter))
 
-    def _count(self, writer: Writer, message: Count) -> None:
-        counts = [len(writer.tokenize(text)) for text in message.texts]
+    def _count(self, runner: ModelRunner, message: Count) -> None:
+        counts = [len(runner.tokenize(text)) for text in message.texts]
         self.wanted.discard(message.id)
         self._line.send(Done(message.id, counts=counts))
 
@@ -145,7 +145,7 @@ class Desk:
         self._line.send(Refused(id, Fault.of(error)))
 
 
-def open_writer(message: Open) -> Writer:
+def open_runner(message: Open) -> ModelRunner:
     """Bring the model to memory, with its format's library and no other. Raises ModelUnusable."""
     if not Path(message.path).exists():
         raise ModelUnusable(
@@ -158,7 +158,7 @@ def open_writer(message: Open) -> Writer:
             f"{message.path} needs {error.name}, which is not installed: "
             f"pip install 'code-du-travail-neo[{message.extra}]'"
         ) from error
-    return cast(Opener, module.open_writer)(message.path, message.options)
+    return cast(RunnerFactory, module.open_runner)(message.path, message.options)
 
 
 def serve(line: Line) -> int:
@@ -170,17 +170,17 @@ def serve(line: Line) -> int:
     _start(desk.listen)
     os.nice(first.niceness)
     try:
-        writer = open_writer(first)
+        runner = open_runner(first)
     except AppError as error:
         line.send(Refused(0, Fault.of(error)))
         return 1
     gc.collect()
     gc.freeze()
     sys.excepthook = _tell_place
-    _start(partial(desk.tokenize, writer))
-    line.send(Opened(writer.facts))
-    Loop(writer, desk.orders, line.send, desk.wanted).run()
-    writer.close()
+    _start(partial(desk.tokenize, runner))
+    line.send(Opened(runner.facts))
+    Loop(runner, desk.orders, line.send, desk.wanted).run()
+    runner.close()
     return 0
 
 

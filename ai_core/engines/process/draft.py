@@ -4,7 +4,7 @@ import asyncio
 from typing import Literal
 
 from ai_core.engines.base import TextChunk, TokenLogprob
-from ai_core.engines.writer import Wrote
+from ai_core.engines.runner import TokenChunk
 from ai_core.errors import EngineFailed
 from shared.errors import AppError
 
@@ -36,18 +36,18 @@ class Draft:
         """Note that the prompt was tokenized."""
         self.unread, self.prompt_tokens = False, prompt_tokens
 
-    def put(self, wrote: Wrote) -> None:
+    def put(self, wrote: TokenChunk) -> None:
         """Add what a step wrote."""
         self._any = self.begun = True
         self._tokens += wrote.tokens
-        self._reused += wrote.reused
+        self._reused += wrote.cached_tokens
         if wrote.text:
             self._texts.append(wrote.text)
         self._logprobs.extend(wrote.logprobs)
-        if wrote.end == "failed":
-            self.fail(EngineFailed(wrote.fault))
-        elif wrote.end:
-            self._end = wrote.end
+        if wrote.finish_reason == "failed":
+            self.fail(EngineFailed(wrote.error))
+        elif wrote.finish_reason:
+            self._end = wrote.finish_reason
             self.over = True
         self._wake()
 

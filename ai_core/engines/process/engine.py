@@ -18,8 +18,8 @@ from typing import Self
 from ai_core.engines.base import Capabilities, Prompt, Sampling, TextChunk
 from ai_core.engines.formats import FORMATS, Format
 from ai_core.engines.process.draft import Draft
-from ai_core.engines.process.model_process import Death, ModelProcess
-from ai_core.engines.process.pace import Pace, Speed
+from ai_core.engines.process.model_process import ModelProcess, ProcessExit
+from ai_core.engines.process.throughput import Throughput, ThroughputMeter
 from ai_core.engines.process.wire import (
     Call,
     Cancel,
@@ -36,7 +36,7 @@ from ai_core.engines.process.wire import (
     Steps,
     Stream,
 )
-from ai_core.engines.writer import WriterFacts, WriterOptions
+from ai_core.engines.runner import LoadOptions, RunnerInfo
 from ai_core.errors import EngineFailed, EngineStarting, ModelUnusable, NoMemory, Unsupported
 from shared.errors import AppError
 
@@ -60,13 +60,13 @@ class Timeouts:
 class ProcessEngine:
     """A model in a child process; see the module's docstring and `base.Engine`.
 
-    `died` resolves once the process is gone: to a Death with its exit status, or to None after
-    `close`. From then on `stream` raises EngineStarting: who restarts it makes a new engine.
-    `facts` say what the loaded model is; `load_s` is how long it took, its process included.
+    `exited` resolves once the process is gone: to its ProcessExit, or to None after `close`. From
+    then on `stream` raises EngineStarting; to restart, make a new engine. `facts` describe the
+    loaded model; `load_s` is how long loading took, process start included.
     """
 
-    quotes = False
-    facts: WriterFacts
+    extractive = False
+    facts: RunnerInfo
     context_tokens: int
     slots: int
     capabilities: Capabilities
@@ -81,11 +81,11 @@ class ProcessEngine:
         self._drafts: dict[int, Draft] = {}
         self._calls: dict[int, asyncio.Future[Done]] = {}
         self._adapters: dict[str, asyncio.Task[Done]] = {}
-        self._opened: asyncio.Future[WriterFacts] = asyncio.get_running_loop().create_future()
+        self._opened: asyncio.Future[RunnerInfo] = asyncio.get_running_loop().create_future()
         self._heard_s = 0.0
-        self._pace = Pace()
+        self._pace = ThroughputMeter()
         self._watch: asyncio.Task[None] | None = None
-        self._process.died.add_done_callback(self._gone)
+        self._process.exited.add_done_callback(self._gone)
 
     @classmethod
     async def start(
@@ -94,7 +94,7 @@ class ProcessEngine:
         weights: str,
         format: str,
         path: str,
-        options: WriterOptions | None = None,
+        options: LoadOptions | None = None,
         *,
         timeouts: Timeouts | None = None,
         niceness: int = 0,
@@ -107,7 +107,7 @@ class ProcessEngine:
             raise ModelUnusable(
                 f"{name}: {format} is not a format; there are {', '.join(FORMATS)}", model=name
             )
-        known, options = FORMATS[format], options or WriterOptions()
+        known, options = FORMATS[format], options or LoadOptions()
         engine = cls(name, weights, known, timeouts or Timeouts())
         try:
             await engine._open(Open(known.module, known.extra, path, options, niceness))
@@ -117,9 +117,9 @@ class ProcessEngine:
         return engine
 
     @property
-    def died(self) -> asyncio.Future[Death | None]:
+    def exited(self) -> asyncio.Future[ProcessExit | None]:
         """Resolves once the process is gone and its memory is back."""
-        return self._process.died
+        return self._process.exited
 
     @property
     def pid(self) -> int:
@@ -127,9 +127,9 @@ class ProcessEngine:
         return self._process.pid
 
     @property
-    def speed(self) -> Speed:
+    def throughput(self) -> Throughput:
         """How fast it reads and writes, measured over its latest seconds of work."""
-        return self._pace.speed
+        return self._pace.throughput
 
     async def memory_bytes(self) -> int:
         """Return the process's share of the machine's memory (PSS); 0 once it is gone."""
@@ -179,7 +179,7 @@ class ProcessEngine:
             while True:
                 piece = await draft.take()
                 yield piece
-                if piece.end:
+                if piece.finish_reason:
                     return
         finally:
             del self._drafts[job_id]
@@ -193,7 +193,7 @@ class ProcessEngine:
             raise Unsupported(f"{self.name} gives no log-probabilities", model=self.name)
 
     def _send(self, message: Command) -> None:
-        if self._process.died.done() or not self._process.running:
+        if self._process.exited.done() or not self._process.running:
             raise EngineStarting(retry_after_s=RETRY_AFTER_S, model=self.name)
         if not self._busy:
             self._heard_s = time.monotonic()
@@ -266,11 +266,11 @@ class ProcessEngine:
             written += wrote.tokens
             if draft := self._drafts.get(wrote.job_id):
                 if not draft.begun:
-                    read += draft.prompt_tokens - wrote.reused
+                    read += draft.prompt_tokens - wrote.cached_tokens
                 draft.put(wrote)
-        self._pace.read(read, steps.reading_s)
+        self._pace.add_prefill(read, steps.reading_s)
         if steps.writing_s:
-            self._pace.wrote(written, steps.writing_s)
+            self._pace.add_decode(written, steps.writing_s)
 
     def _refuse(self, id: int, error: AppError) -> None:
         if draft := self._drafts.get(id):
@@ -286,14 +286,14 @@ class ProcessEngine:
 
     async def _watch_silence(self) -> None:
         limit_s = self._timeouts.silence_s
-        while not self.died.done():
-            await asyncio.wait([self.died], timeout=limit_s / 4)
+        while not self.exited.done():
+            await asyncio.wait([self.exited], timeout=limit_s / 4)
             unread = [draft.sent_s for draft in self._drafts.values() if draft.unread]
             heard_s = min([self._heard_s, *unread])
             if self._busy and time.monotonic() - heard_s > limit_s:
                 self._process.kill(f"it gave no sign of life for {limit_s:g} s")
 
-    def _gone(self, died: asyncio.Future[Death | None]) -> None:
+    def _gone(self, died: asyncio.Future[ProcessExit | None]) -> None:
         death = died.result()
         detail = death.detail if death else "it was unloaded"
         for draft in self._drafts.values():
@@ -308,7 +308,7 @@ class ProcessEngine:
 class AdaptedEngine:
     """A LoRA over a model in memory; it is loaded when it is first asked for."""
 
-    quotes = False
+    extractive = False
 
     def __init__(self, base: ProcessEngine, name: str, weights: str, adapter_path: str) -> None:
         self.name = name
@@ -344,7 +344,7 @@ class AdaptedEngine:
         """Leave the memory to the base, whose process it is."""
 
 
-def _not_opened(name: str, death: Death | None) -> AppError:
+def _not_opened(name: str, death: ProcessExit | None) -> AppError:
     if death and death.status == -signal.SIGKILL:
         return NoMemory(
             f"{name}: the system killed its process while it was loading, most often for want of "

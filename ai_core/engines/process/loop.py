@@ -1,4 +1,4 @@
-"""The loop of the one thread that owns a writer."""
+"""The loop of the one thread that owns a runner."""
 
 import queue
 import time
@@ -17,7 +17,7 @@ from ai_core.engines.process.wire import (
     Report,
     Steps,
 )
-from ai_core.engines.writer import Job, Writer
+from ai_core.engines.runner import GenerationJob, ModelRunner
 from ai_core.errors import ContextOverflow
 from shared.errors import AppError
 
@@ -26,7 +26,7 @@ TEXTS_AT_ONCE = 8
 """A long list is embedded in parts; text by text while answers are under way, which get their step
 in between."""
 
-Order = Job | Cancel | Embed | LoadAdapter | Quit
+Order = GenerationJob | Cancel | Embed | LoadAdapter | Quit
 
 
 @dataclass(slots=True)
@@ -44,16 +44,16 @@ class Loop:
 
     def __init__(
         self,
-        writer: Writer,
+        runner: ModelRunner,
         orders: "queue.SimpleQueue[Order]",
         report: Callable[[Report], None],
         wanted: set[int],
     ) -> None:
-        self._writer = writer
+        self._runner = runner
         self._orders = orders
         self._report = report
         self._wanted = wanted
-        self._waiting: deque[Job] = deque()
+        self._waiting: deque[GenerationJob] = deque()
         self._reading: set[int] = set()
         self._embedding: deque[_Embedding] = deque()
         self._reading_s = 0.0
@@ -63,19 +63,19 @@ class Loop:
     def run(self) -> None:
         """Work until told to quit.
 
-        What the writer raises in `step` ends the loop: its state is unknown then. A fault of one
-        job alone is reported by the writer, as that job's end.
+        What the runner raises in `step` ends the loop: its state is unknown then. A fault of one
+        job alone is reported by the runner, as that job's end.
         """
         while self._take_orders():
             self._admit()
             if self._embedding:
                 self._embed_some(self._embedding[0])
-            if self._writer.busy:
+            if self._runner.busy:
                 self._step()
 
     def _take_orders(self) -> bool:
         """Take all orders there are, waiting for one when there is nothing to do."""
-        idle = not (self._waiting or self._embedding or self._writer.busy)
+        idle = not (self._waiting or self._embedding or self._runner.busy)
         while True:
             try:
                 order = self._orders.get(block=idle)
@@ -86,9 +86,9 @@ class Loop:
                 return False
             self._obey(order)
 
-    def _obey(self, order: Job | Cancel | Embed | LoadAdapter) -> None:
+    def _obey(self, order: GenerationJob | Cancel | Embed | LoadAdapter) -> None:
         match order:
-            case Job():
+            case GenerationJob():
                 if order.id in self._wanted:
                     self._waiting.append(order)
             case Cancel():
@@ -99,7 +99,7 @@ class Loop:
                 self._load_adapter(order)
 
     def _forget(self, id: int) -> None:
-        self._writer.cancel(id)
+        self._runner.cancel(id)
         self._over(id)
         self._waiting = deque(job for job in self._waiting if job.id != id)
         self._embedding = deque(one for one in self._embedding if one.call.id != id)
@@ -112,11 +112,11 @@ class Loop:
         while self._waiting:
             job = self._waiting[0]
             try:
-                if not self._writer.admit(job):
-                    if self._writer.busy:
+                if not self._runner.admit(job):
+                    if self._runner.busy:
                         return
                     raise ContextOverflow(
-                        tokens=len(job.prompt.tokens), limit=self._writer.facts.context_tokens - 1
+                        tokens=len(job.prompt.tokens), limit=self._runner.facts.context_tokens - 1
                     )
                 self._reading.add(job.id)
             except AppError as error:
@@ -126,7 +126,7 @@ class Loop:
 
     def _step(self) -> None:
         reading, began_s = bool(self._reading), time.monotonic()
-        wrote = self._writer.step()
+        wrote = self._runner.step()
         now_s = time.monotonic()
         if reading:
             self._reading_s += now_s - began_s
@@ -134,7 +134,7 @@ class Loop:
             self._writing_s += now_s - began_s
         for one in wrote:
             self._reading.discard(one.job_id)
-            if one.end:
+            if one.finish_reason:
                 self._over(one.job_id)
         if wrote or now_s - self._reported_s > SIGN_OF_LIFE_S:
             self._report(Steps(wrote, self._reading_s, self._writing_s))
@@ -143,9 +143,9 @@ class Loop:
 
     def _embed_some(self, embedding: _Embedding) -> None:
         call, done = embedding.call, len(embedding.vectors)
-        texts = 1 if self._writer.busy else TEXTS_AT_ONCE
+        texts = 1 if self._runner.busy else TEXTS_AT_ONCE
         try:
-            embedding.vectors += self._writer.embed(call.texts[done : done + texts])
+            embedding.vectors += self._runner.embed(call.texts[done : done + texts])
         except AppError as error:
             self._embedding.popleft()
             self._report(Refused(call.id, Fault.of(error)))
@@ -158,7 +158,7 @@ class Loop:
 
     def _load_adapter(self, call: LoadAdapter) -> None:
         try:
-            self._writer.load_adapter(call.name, call.path)
+            self._runner.load_adapter(call.name, call.path)
         except AppError as error:
             self._report(Refused(call.id, Fault.of(error)))
         else:

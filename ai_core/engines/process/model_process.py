@@ -30,7 +30,7 @@ _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Death:
+class ProcessExit:
     """A process that ended unasked: its exit status (negative: the signal) and its last words."""
 
     status: int
@@ -40,12 +40,12 @@ class Death:
 class ModelProcess:
     """A child process, heard by callbacks on the event loop: `hear` gets each report.
 
-    `died` resolves once the process is gone and its memory is back: to a Death, or to None when it
-    was asked to end.
+    `exited` resolves once the process is gone and its memory is back: to a ProcessExit, or to None
+    when it was asked to end.
     """
 
     def __init__(self, name: str, format: Format, hear: Callable[[Report], None]) -> None:
-        self.died: asyncio.Future[Death | None] = asyncio.get_running_loop().create_future()
+        self.exited: asyncio.Future[ProcessExit | None] = asyncio.get_running_loop().create_future()
         self._name = name
         self._format = format
         self._hear = hear
@@ -159,10 +159,10 @@ class ModelProcess:
         await asyncio.wait([logging], timeout=EXIT_S)
         logging.cancel()
         detail = self._reason or self._last_words() or _ended(status)
-        death = None if self._asked else Death(status, detail)
+        death = None if self._asked else ProcessExit(status, detail)
         if death:
             _log.error("model process died", model=self._name, status=status, detail=detail)
-        self.died.set_result(death)
+        self.exited.set_result(death)
 
     def _last_words(self) -> str:
         """Return the last lines that speak of an error, or else the last one."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from ai_core.engines.base import ChatMessage, Sampling
-from ai_core.engines.writer import WriterFacts, WriterOptions, Wrote
+from ai_core.engines.runner import LoadOptions, RunnerInfo, TokenChunk
 from ai_core.errors import (
     ContextOverflow,
     EngineFailed,
@@ -38,7 +38,7 @@ class Open(msgspec.Struct, tag=True, frozen=True):
     module: str
     extra: str
     path: str
-    options: WriterOptions
+    options: LoadOptions
     niceness: int = 0
 
 
@@ -105,7 +105,7 @@ class Fault(msgspec.Struct, frozen=True):
 class Opened(msgspec.Struct, tag=True, frozen=True):
     """The model is in memory."""
 
-    facts: WriterFacts
+    facts: RunnerInfo
 
 
 class Read(msgspec.Struct, tag=True, frozen=True):
@@ -122,7 +122,7 @@ class Steps(msgspec.Struct, tag=True, frozen=True):
     which a prompt was being read, and the others.
     """
 
-    wrote: list[Wrote]
+    wrote: list[TokenChunk]
     reading_s: float
     writing_s: float
 

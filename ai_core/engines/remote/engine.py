@@ -16,7 +16,7 @@ import httpx2
 import orjson
 
 from ai_core.engines.base import Capabilities, Prompt, Sampling, TextChunk, TokenLogprob
-from ai_core.engines.process.pace import Pace, Speed
+from ai_core.engines.process.throughput import Throughput, ThroughputMeter
 from ai_core.engines.remote.upstreams import Upstream, Upstreams, within
 from ai_core.errors import ContextOverflow, EngineFailed, ModelUnusable, Unsupported
 from shared.clock import Clock, SystemClock
@@ -44,7 +44,7 @@ class RemoteEngine:
     Where it has no tokenizer to ask, three characters count as a token.
     """
 
-    quotes = False
+    extractive = False
     capabilities = Capabilities(json_schema=True, logprobs=True, embeddings=True)
 
     def __init__(
@@ -63,12 +63,12 @@ class RemoteEngine:
         self.name = name
         self.weights = weights
         self.context_tokens = context_tokens
-        self.died: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.exited: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.upstreams = Upstreams(urls, api_key, clock or SystemClock())
         self._model = model
         self._slots = slots
         self._timeouts = timeouts or RemoteTimeouts()
-        self._pace = Pace()
+        self._pace = ThroughputMeter()
 
     async def open(self) -> Self:
         """Look which servers answer; none need to."""
@@ -81,9 +81,9 @@ class RemoteEngine:
         return self._slots or SLOTS_EACH * max(1, len(self.upstreams.alive))
 
     @property
-    def speed(self) -> Speed:
+    def throughput(self) -> Throughput:
         """Return no speed: it is the servers' own."""
-        return self._pace.speed
+        return self._pace.throughput
 
     async def memory_bytes(self) -> int:
         """Return 0: it takes none of this machine's."""
@@ -167,8 +167,8 @@ class RemoteEngine:
             "",
             usage.get("completion_tokens", tokens) - tokens,
             prompt_tokens=usage.get("prompt_tokens", 0),
-            reused_tokens=details.get("cached_tokens") or 0,
-            end="length" if end == "length" else "stop",
+            cached_tokens=details.get("cached_tokens") or 0,
+            finish_reason="length" if end == "length" else "stop",
         )
 
     async def _events(self, response: httpx2.Response) -> AsyncGenerator[dict[str, Any]]:

@@ -80,7 +80,7 @@ async def measure(card: ModelCard, tokens: int, at_once: int) -> Measured:
         written = sum(await asyncio.gather(*asked))
         whole_per_s = written / (time.monotonic() - began_s)
         memory_bytes = await engine.memory_bytes()
-        return Measured(engine.speed.writing, whole_per_s, memory_bytes, engine.load_s)
+        return Measured(engine.throughput.decode, whole_per_s, memory_bytes, engine.load_s)
     finally:
         await engine.close()
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from ai_core.engines.base import Sampling
 from ai_core.engines.formats import FORMATS
-from ai_core.engines.writer import Job, Rendered, Writer, WriterOptions
+from ai_core.engines.runner import GenerationJob, LoadOptions, ModelRunner, TokenizedPrompt
 from ai_core.errors import ModelUnusable
 from shared.errors import AppError
 
@@ -32,7 +32,7 @@ LLAMA_TYPES = {  # llama_ftype of llama.h
     "bf16": 32, "q8_0": 7, "q6_k": 18, "q5_k_m": 17, "q4_k_m": 15, "q4_0": 2,
 }  # fmt: skip
 MOST_TOKENS = 192  # of a passage
-EVERY_TOKENS = 6  # how far apart the places are where a writer is asked for one token
+EVERY_TOKENS = 6  # how far apart the places are where a runner is asked for one token
 
 
 def make(format: str, source: Path, target: Path, precision: str) -> None:
@@ -111,36 +111,38 @@ def _compared(original: list[Reading], made: list[Reading]) -> dict[str, float]:
 
 
 def _choices(format: str, path: Path, precision: str, texts: list[str]) -> list[str]:
-    """Return the token a writer chooses at places of the texts, one after the other."""
-    options = WriterOptions(context_tokens=MOST_TOKENS + 8, slots=4, precision=precision)
-    writer: Writer = importlib.import_module(FORMATS[format].module).open_writer(str(path), options)
+    """Return the token a runner chooses at places of the texts, one after the other."""
+    options = LoadOptions(context_tokens=MOST_TOKENS + 8, slots=4, precision=precision)
+    runner: ModelRunner = importlib.import_module(FORMATS[format].module).open_runner(
+        str(path), options
+    )
     try:
-        if not writer.facts.capabilities.logprobs:
+        if not runner.facts.capabilities.logprobs:
             raise ModelUnusable(f"a {format} model here does not tell which token it chooses")
-        return _written(writer, list(_jobs(writer, texts)))
+        return _written(runner, list(_jobs(runner, texts)))
     finally:
-        writer.close()
+        runner.close()
 
 
-def _jobs(writer: Writer, texts: list[str]) -> Iterator[Job]:
+def _jobs(runner: ModelRunner, texts: list[str]) -> Iterator[GenerationJob]:
     number = 0
     for text in texts:
-        tokens = writer.tokenize(text)[:MOST_TOKENS]
+        tokens = runner.tokenize(text)[:MOST_TOKENS]
         for end in range(EVERY_TOKENS, len(tokens), EVERY_TOKENS):
             number += 1
-            prompt = Rendered(tokens[:end], end)
-            yield Job(number, prompt, Sampling(max_tokens=1, top_logprobs=1))
+            prompt = TokenizedPrompt(tokens[:end], end)
+            yield GenerationJob(number, prompt, Sampling(max_tokens=1, top_logprobs=1))
 
 
-def _written(writer: Writer, jobs: list[Job]) -> list[str]:
+def _written(runner: ModelRunner, jobs: list[GenerationJob]) -> list[str]:
     chosen = {job.id: "" for job in jobs}
     waiting = list(reversed(jobs))
-    while waiting or writer.busy:
-        while waiting and writer.admit(waiting[-1]):
+    while waiting or runner.busy:
+        while waiting and runner.admit(waiting[-1]):
             waiting.pop()
-        for wrote in writer.step():
-            if wrote.end == "failed":
-                raise ModelUnusable(f"the model failed while it was judged: {wrote.fault}")
+        for wrote in runner.step():
+            if wrote.finish_reason == "failed":
+                raise ModelUnusable(f"the model failed while it was judged: {wrote.error}")
             chosen[wrote.job_id] += "".join(each.token for each in wrote.logprobs)
     return list(chosen.values())
 

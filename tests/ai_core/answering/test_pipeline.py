@@ -149,9 +149,9 @@ async def test_the_law_and_the_rules_may_be_shared_and_the_question_may_not(
         await reply_to(house, "Et pour un cadre ?", conversation_id=first["conversation_id"])
 
     rules, *earlier, asked = engine.prompts[1].messages
-    assert rules.owned_chars == len(rules.content)
-    assert [turn.owned_chars for turn in earlier] == [0, 0]
-    owned, private = asked.content[: asked.owned_chars], asked.content[asked.owned_chars :]
+    assert rules.cacheable_chars == len(rules.content)
+    assert [turn.cacheable_chars for turn in earlier] == [0, 0]
+    owned, private = asked.content[: asked.cacheable_chars], asked.content[asked.cacheable_chars :]
     assert "</passages>" in owned
     assert private.startswith("Et pour un cadre ?")
 

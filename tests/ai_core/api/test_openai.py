@@ -54,7 +54,7 @@ async def test_a_plain_model_reads_the_callers_words_and_nothing_else(house_with
             house, "chat/completions", {"model": "scripted", "messages": messages}
         )
 
-    read = [(turn.role, turn.content, turn.owned_chars) for turn in engine.prompts[0].messages]
+    read = [(turn.role, turn.content, turn.cacheable_chars) for turn in engine.prompts[0].messages]
     assert read == [("system", "Sois bref.", 0), ("user", "Bonjour", 0)]
     told = response.json()
     assert told["choices"][0]["message"]["content"] == "Selon L4242-42, [7] bonjour."

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from ai_core.engines.process.engine import ProcessEngine, Timeouts
-from ai_core.engines.process.scripted_writer import Script
+from ai_core.engines.process.scripted_runner import Script
 
 Start = Callable[..., Awaitable[ProcessEngine]]
 

@@ -9,8 +9,8 @@ import torch
 import transformers
 
 from ai_core.engines.base import Sampling
-from ai_core.engines.folder.safetensors import open_writer
-from ai_core.engines.writer import Job, Rendered, WriterOptions
+from ai_core.engines.folder.safetensors import open_runner
+from ai_core.engines.runner import GenerationJob, LoadOptions, TokenizedPrompt
 from ai_core.errors import ModelUnusable
 from tests.ai_core.engines.writing import finish
 from tests.models.shapes import write_tokenizer
@@ -50,12 +50,14 @@ def test_what_is_computed_in_company_is_what_generate_computes_alone(
 ) -> None:
     config, sizes = FAMILIES[family]
     model = saved(config, {**ATTENTION, **sizes}, tmp_path)
-    writer = open_writer(str(tmp_path), WriterOptions(threads=1, slots=4))
+    runner = open_runner(str(tmp_path), LoadOptions(threads=1, slots=4))
     chance = random.Random(1)  # noqa: S311 - tokens to read
     prompts = [[chance.randrange(256) for _ in range(length)] for length in (40, 25, 60, 5)]
     sampling = Sampling(max_tokens=NEW, top_logprobs=0)
-    jobs = [Job(at, Rendered(prompt, 0), sampling) for at, prompt in enumerate(prompts)]
-    for one, prompt in zip(finish(writer, jobs, steps_between=2), prompts, strict=True):
+    jobs = [
+        GenerationJob(at, TokenizedPrompt(prompt, 0), sampling) for at, prompt in enumerate(prompts)
+    ]
+    for one, prompt in zip(finish(runner, jobs, steps_between=2), prompts, strict=True):
         ids = torch.tensor([prompt])
         alone = model.generate(
             ids,
@@ -72,4 +74,4 @@ def test_what_is_computed_in_company_is_what_generate_computes_alone(
 def test_a_model_that_keeps_a_state_instead_of_columns_is_refused(tmp_path: Path) -> None:
     saved("MambaConfig", {}, tmp_path)
     with pytest.raises(ModelUnusable, match=r"MambaForCausalLM .* served as GGUF"):
-        open_writer(str(tmp_path), WriterOptions(threads=1))
+        open_runner(str(tmp_path), LoadOptions(threads=1))

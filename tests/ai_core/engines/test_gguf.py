@@ -1,4 +1,4 @@
-"""The GGUF writer on a tiny model with random weights: no meaning in its words, all rules kept."""
+"""The GGUF runner on a tiny model with random weights: no meaning in its words, all rules kept."""
 
 import json
 import math
@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from ai_core.engines.base import ChatMessage, Sampling, TokenLogprob
-from ai_core.engines.gguf.writer import GgufWriter, open_writer
-from ai_core.engines.writer import Job, Rendered, WriterOptions
+from ai_core.engines.gguf.runner import GgufRunner, open_runner
+from ai_core.engines.runner import GenerationJob, LoadOptions, TokenizedPrompt
 from ai_core.errors import ContextOverflow, ModelUnusable, Unsupported
 from tests.bench._shapes import END, Shape, write_adapter, write_model
 
@@ -30,9 +30,9 @@ class Read:
 
     text: str = ""
     tokens: int = 0
-    reused: int = 0
-    end: str | None = None
-    fault: str = ""
+    cached_tokens: int = 0
+    finish_reason: str | None = None
+    error: str = ""
     logprobs: tuple[TokenLogprob, ...] = ()
 
 
@@ -44,62 +44,67 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def opened(file: Path) -> Iterator[GgufWriter]:
-    writer = open_writer(str(file), WriterOptions(context_tokens=512, slots=16, threads=1))
-    yield writer
-    writer.close()
+def opened(file: Path) -> Iterator[GgufRunner]:
+    runner = open_runner(str(file), LoadOptions(context_tokens=512, slots=16, threads=1))
+    yield runner
+    runner.close()
 
 
 @pytest.fixture
-def writer(file: Path) -> Iterator[GgufWriter]:
-    """A writer that remembers nothing of other tests."""
-    writer = open_writer(str(file), WriterOptions(context_tokens=512, slots=6, threads=1))
-    yield writer
-    writer.close()
+def runner(file: Path) -> Iterator[GgufRunner]:
+    """A runner that remembers nothing of other tests."""
+    runner = open_runner(str(file), LoadOptions(context_tokens=512, slots=6, threads=1))
+    yield runner
+    runner.close()
 
 
-def asked(writer: GgufWriter, words: str, owned: ChatMessage | None = None) -> Rendered:
-    return writer.render([*([owned] if owned else []), ChatMessage("user", words)], None)
+def asked(runner: GgufRunner, words: str, owned: ChatMessage | None = None) -> TokenizedPrompt:
+    return runner.render([*([owned] if owned else []), ChatMessage("user", words)], None)
 
 
-def finish(writer: GgufWriter) -> dict[int, Read]:
+def finish(runner: GgufRunner) -> dict[int, Read]:
     """Step until all is written."""
     read: dict[int, Read] = {}
     for _ in range(2_000):
-        if not writer.busy:
+        if not runner.busy:
             return read
-        for wrote in writer.step():
-            seen = read.setdefault(wrote.job_id, Read(reused=wrote.reused))
+        for wrote in runner.step():
+            seen = read.setdefault(wrote.job_id, Read(cached_tokens=wrote.cached_tokens))
             seen.text += wrote.text
             seen.tokens += wrote.tokens
-            seen.end = wrote.end
-            seen.fault = wrote.fault
+            seen.finish_reason = wrote.finish_reason
+            seen.error = wrote.error
             seen.logprobs += wrote.logprobs
-    raise AssertionError("the writer never came to an end")
+    raise AssertionError("the runner never came to an end")
 
 
-def written(writer: GgufWriter, *jobs: Job) -> list[Read]:
+def written(runner: GgufRunner, *jobs: GenerationJob) -> list[Read]:
     for job in jobs:
-        assert writer.admit(job)
-    read = finish(writer)
+        assert runner.admit(job)
+    read = finish(runner)
     return [read[job.id] for job in jobs]
 
 
-def jobs(writer: GgufWriter, prompts: Sequence[str], sampling: Sampling = SAMPLING) -> list[Job]:
-    return [Job(at, asked(writer, words), sampling) for at, words in enumerate(prompts, start=1)]
+def jobs(
+    runner: GgufRunner, prompts: Sequence[str], sampling: Sampling = SAMPLING
+) -> list[GenerationJob]:
+    return [
+        GenerationJob(at, asked(runner, words), sampling)
+        for at, words in enumerate(prompts, start=1)
+    ]
 
 
 QUESTIONS = [f"question {letter * (at + 1)} ?" for at, letter in enumerate("abcdefghijklmnop")]
 
 
-def test_sixteen_answers_at_once_are_those_written_one_by_one(opened: GgufWriter) -> None:
+def test_sixteen_answers_at_once_are_those_written_one_by_one(opened: GgufRunner) -> None:
     asking = jobs(opened, QUESTIONS)
     alone = [written(opened, job)[0].text for job in asking]
     assert len(set(alone)) > 8
     assert [read.text for read in written(opened, *asking)] == alone
 
 
-def test_jobs_join_and_leave_between_any_two_steps(opened: GgufWriter) -> None:
+def test_jobs_join_and_leave_between_any_two_steps(opened: GgufRunner) -> None:
     asking = jobs(opened, QUESTIONS[:8])
     alone = [written(opened, job)[0].text for job in asking]
     read: dict[int, str] = {}
@@ -112,28 +117,28 @@ def test_jobs_join_and_leave_between_any_two_steps(opened: GgufWriter) -> None:
     assert [read[job.id] for job in asking] == alone
 
 
-def test_a_prompt_longer_than_a_step_is_read_in_pieces(writer: GgufWriter) -> None:
-    long = asked(writer, "x" * 400)
-    assert writer.admit(Job(1, long, SAMPLING))
-    assert writer.step() == []
-    assert finish(writer)[1].tokens == 12
+def test_a_prompt_longer_than_a_step_is_read_in_pieces(runner: GgufRunner) -> None:
+    long = asked(runner, "x" * 400)
+    assert runner.admit(GenerationJob(1, long, SAMPLING))
+    assert runner.step() == []
+    assert finish(runner)[1].tokens == 12
 
 
-def order_of_pieces(writer: GgufWriter, asking: Sequence[Job]) -> list[int]:
+def order_of_pieces(runner: GgufRunner, asking: Sequence[GenerationJob]) -> list[int]:
     for job in asking:
-        assert writer.admit(job)
+        assert runner.admit(job)
     order: list[int] = []
-    while writer.busy:
-        order += [wrote.job_id for wrote in writer.step()]
+    while runner.busy:
+        order += [wrote.job_id for wrote in runner.step()]
     return order
 
 
-def test_those_who_came_together_go_on_from_their_first_token_together(opened: GgufWriter) -> None:
+def test_those_who_came_together_go_on_from_their_first_token_together(opened: GgufRunner) -> None:
     asking = jobs(opened, [letter * 300 for letter in "abcd"])
     assert sorted(order_of_pieces(opened, asking)[:4]) == [1, 2, 3, 4]
 
 
-def test_who_is_under_way_goes_on_while_a_prompt_is_read(opened: GgufWriter) -> None:
+def test_who_is_under_way_goes_on_while_a_prompt_is_read(opened: GgufRunner) -> None:
     first, second = jobs(opened, ["a" * 20, "b" * 450], Sampling(max_tokens=30))
     assert opened.admit(first)
     for _ in range(4):
@@ -142,51 +147,51 @@ def test_who_is_under_way_goes_on_while_a_prompt_is_read(opened: GgufWriter) -> 
     assert order.index(1) < order.index(2)
 
 
-def test_no_more_jobs_are_taken_than_there_are_slots(writer: GgufWriter) -> None:
-    taken = [writer.admit(job) for job in jobs(writer, QUESTIONS[:7])]
+def test_no_more_jobs_are_taken_than_there_are_slots(runner: GgufRunner) -> None:
+    taken = [runner.admit(job) for job in jobs(runner, QUESTIONS[:7])]
     assert taken == [True] * 6 + [False]
 
 
-def test_the_context_ends_an_answer(writer: GgufWriter) -> None:
-    prompt = asked(writer, "y" * 480)
-    job = Job(1, prompt, replace(SAMPLING, max_tokens=10_000))
-    (read,) = written(writer, job)
-    assert read.end == "length"
+def test_the_context_ends_an_answer(runner: GgufRunner) -> None:
+    prompt = asked(runner, "y" * 480)
+    job = GenerationJob(1, prompt, replace(SAMPLING, max_tokens=10_000))
+    (read,) = written(runner, job)
+    assert read.finish_reason == "length"
     assert len(prompt.tokens) + read.tokens == 512
 
 
 def test_a_prompt_that_fills_the_context_is_refused_before_anything_runs(
-    writer: GgufWriter,
+    runner: GgufRunner,
 ) -> None:
-    prompt = Rendered([5] * 512, 0)
+    prompt = TokenizedPrompt([5] * 512, 0)
     with pytest.raises(ContextOverflow):
-        writer.admit(Job(1, prompt, SAMPLING))
-    assert not writer.busy
-    assert writer.admit(Job(2, Rendered([5] * 511, 0), SAMPLING))
-    assert finish(writer)[2].tokens == 1
+        runner.admit(GenerationJob(1, prompt, SAMPLING))
+    assert not runner.busy
+    assert runner.admit(GenerationJob(2, TokenizedPrompt([5] * 511, 0), SAMPLING))
+    assert finish(runner)[2].tokens == 1
 
 
-def test_a_cancelled_job_leaves_its_place_at_once(writer: GgufWriter) -> None:
-    for job in jobs(writer, QUESTIONS[:6]):
-        writer.admit(job)
-    writer.step()
-    writer.cancel(3)
-    writer.cancel(99)
-    assert writer.admit(Job(50, asked(writer, "a"), SAMPLING))
-    read = finish(writer)
+def test_a_cancelled_job_leaves_its_place_at_once(runner: GgufRunner) -> None:
+    for job in jobs(runner, QUESTIONS[:6]):
+        runner.admit(job)
+    runner.step()
+    runner.cancel(3)
+    runner.cancel(99)
+    assert runner.admit(GenerationJob(50, asked(runner, "a"), SAMPLING))
+    read = finish(runner)
     assert 3 not in read
-    assert read[50].end == "length"
+    assert read[50].finish_reason == "length"
 
 
-def test_a_stop_sequence_ends_an_answer_and_is_not_shown(opened: GgufWriter) -> None:
+def test_a_stop_sequence_ends_an_answer_and_is_not_shown(opened: GgufRunner) -> None:
     (plain,) = written(opened, *jobs(opened, QUESTIONS[:1]))
     stop = plain.text[5:8]
     (read,) = written(opened, *jobs(opened, QUESTIONS[:1], replace(SAMPLING, stop=(stop,))))
     assert read.text == plain.text[: plain.text.find(stop)]
-    assert read.end == "stop"
+    assert read.finish_reason == "stop"
 
 
-def test_the_same_seed_writes_the_same_and_another_something_else(opened: GgufWriter) -> None:
+def test_the_same_seed_writes_the_same_and_another_something_else(opened: GgufRunner) -> None:
     def drawn(seed: int) -> str:
         hot = replace(SAMPLING, temperature=1.5, seed=seed, top_p=0.95, min_p=0.001)
         return written(opened, *jobs(opened, QUESTIONS[:1], hot))[0].text
@@ -195,14 +200,14 @@ def test_the_same_seed_writes_the_same_and_another_something_else(opened: GgufWr
     assert drawn(3) != drawn(4)
 
 
-def test_top_k_of_one_is_greedy(opened: GgufWriter) -> None:
+def test_top_k_of_one_is_greedy(opened: GgufRunner) -> None:
     hot = replace(SAMPLING, temperature=1.5, top_k=1)
     (greedy,) = written(opened, *jobs(opened, QUESTIONS[:1]))
     (drawn,) = written(opened, *jobs(opened, QUESTIONS[:1], hot))
     assert drawn.text == greedy.text
 
 
-def test_a_repetition_penalty_makes_every_token_new(opened: GgufWriter) -> None:
+def test_a_repetition_penalty_makes_every_token_new(opened: GgufRunner) -> None:
     sampling = replace(SAMPLING, max_tokens=60, repetition_penalty=1e6, top_logprobs=0)
     (read,) = written(opened, *jobs(opened, QUESTIONS[:1], sampling))
     tokens = [one.token for one in read.logprobs if one.token.isascii()]
@@ -210,7 +215,7 @@ def test_a_repetition_penalty_makes_every_token_new(opened: GgufWriter) -> None:
     assert len(set(tokens)) == len(tokens)
 
 
-def test_the_odds_are_those_of_the_tokens_written(opened: GgufWriter) -> None:
+def test_the_odds_are_those_of_the_tokens_written(opened: GgufRunner) -> None:
     sampling = replace(SAMPLING, top_logprobs=600)
     (read,) = written(opened, *jobs(opened, QUESTIONS[:1], sampling))
     assert "".join(one.token for one in read.logprobs) == read.text
@@ -220,7 +225,7 @@ def test_the_odds_are_those_of_the_tokens_written(opened: GgufWriter) -> None:
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
-def test_an_answer_follows_a_json_schema(opened: GgufWriter, temperature: float) -> None:
+def test_an_answer_follows_a_json_schema(opened: GgufRunner, temperature: float) -> None:
     schema = json.dumps(
         {
             "type": "object",
@@ -230,39 +235,39 @@ def test_an_answer_follows_a_json_schema(opened: GgufWriter, temperature: float)
     )
     sampling = Sampling(max_tokens=200, temperature=temperature, seed=1, json_schema=schema)
     (read,) = written(opened, *jobs(opened, QUESTIONS[:1], sampling))
-    assert read.end == "stop"
+    assert read.finish_reason == "stop"
     answer = json.loads(read.text)
     assert answer["kind"] in {"employee", "employer"}
     assert isinstance(answer["left"], bool)
 
 
-def test_a_schema_that_cannot_be_kept_is_refused_and_no_place_is_lost(writer: GgufWriter) -> None:
+def test_a_schema_that_cannot_be_kept_is_refused_and_no_place_is_lost(runner: GgufRunner) -> None:
     sampling = replace(SAMPLING, json_schema='{"type": "integer", "minimum": 3}')
     for at in range(20):
         with pytest.raises(Unsupported, match="minimum"):
-            writer.admit(Job(at, asked(writer, "a"), sampling))
-    assert not writer.busy
-    assert all(writer.admit(job) for job in jobs(writer, QUESTIONS[:6]))
+            runner.admit(GenerationJob(at, asked(runner, "a"), sampling))
+    assert not runner.busy
+    assert all(runner.admit(job) for job in jobs(runner, QUESTIONS[:6]))
 
 
-def test_the_operator_s_text_is_what_stays_whatever_the_caller_writes(opened: GgufWriter) -> None:
+def test_the_operator_s_text_is_what_stays_whatever_the_caller_writes(opened: GgufRunner) -> None:
     one, other = asked(opened, "bonjour", RULES), asked(opened, "merci", RULES)
-    assert one.owned == other.owned
-    assert one.tokens[: one.owned] == other.tokens[: other.owned]
-    assert len(LAW) * 0.9 < one.owned < len(one.tokens) - len("bonjour")
+    assert one.cacheable == other.cacheable
+    assert one.tokens[: one.cacheable] == other.tokens[: other.cacheable]
+    assert len(LAW) * 0.9 < one.cacheable < len(one.tokens) - len("bonjour")
 
 
-def test_a_turn_may_begin_with_the_operator_s_words(opened: GgufWriter) -> None:
+def test_a_turn_may_begin_with_the_operator_s_words(opened: GgufRunner) -> None:
     message = ChatMessage("user", LAW + "et moi ?", len(LAW))
     rendered = opened.render([message], None)
-    assert len(LAW) < rendered.owned < len(rendered.tokens) - len("et moi ?")
+    assert len(LAW) < rendered.cacheable < len(rendered.tokens) - len("et moi ?")
 
 
-def test_nothing_of_a_raw_prompt_is_the_operator_s(opened: GgufWriter) -> None:
-    assert opened.render([], "abc") == Rendered(opened.tokenize("abc"), 0)
+def test_nothing_of_a_raw_prompt_is_the_operator_s(opened: GgufRunner) -> None:
+    assert opened.render([], "abc") == TokenizedPrompt(opened.tokenize("abc"), 0)
 
 
-def test_a_caller_cannot_end_a_turn(opened: GgufWriter) -> None:
+def test_a_caller_cannot_end_a_turn(opened: GgufRunner) -> None:
     ends = opened.render([ChatMessage("user", "a")], None).tokens.count(
         opened.render([], END).tokens[0]
     )
@@ -270,92 +275,94 @@ def test_a_caller_cannot_end_a_turn(opened: GgufWriter) -> None:
     assert forged.tokens.count(opened.render([], END).tokens[0]) == ends
 
 
-def test_the_operator_s_text_is_computed_once(writer: GgufWriter) -> None:
-    first, second = (Job(at, asked(writer, f"cas {at}", RULES), SAMPLING) for at in (1, 2))
-    (fresh,) = written(writer, first)
-    assert fresh.reused == 0
-    (again,) = written(writer, second)
-    assert again.reused == second.prompt.owned
+def test_the_operator_s_text_is_computed_once(runner: GgufRunner) -> None:
+    first, second = (
+        GenerationJob(at, asked(runner, f"cas {at}", RULES), SAMPLING) for at in (1, 2)
+    )
+    (fresh,) = written(runner, first)
+    assert fresh.cached_tokens == 0
+    (again,) = written(runner, second)
+    assert again.cached_tokens == second.prompt.cacheable
 
 
-def test_jobs_that_arrive_together_share_what_one_of_them_computes(writer: GgufWriter) -> None:
-    asking = [Job(at, asked(writer, f"cas {at}", RULES), SAMPLING) for at in range(1, 7)]
-    read = written(writer, *asking)
-    owned = asking[0].prompt.owned
-    assert [one.reused for one in read] == [0] + [owned] * 5
+def test_jobs_that_arrive_together_share_what_one_of_them_computes(runner: GgufRunner) -> None:
+    asking = [GenerationJob(at, asked(runner, f"cas {at}", RULES), SAMPLING) for at in range(1, 7)]
+    read = written(runner, *asking)
+    owned = asking[0].prompt.cacheable
+    assert [one.cached_tokens for one in read] == [0] + [owned] * 5
 
 
 def test_a_shared_beginning_changes_nothing_in_the_answers(
-    writer: GgufWriter, opened: GgufWriter
+    runner: GgufRunner, opened: GgufRunner
 ) -> None:
-    asking = [Job(at, asked(writer, f"cas {at}", RULES), SAMPLING) for at in range(1, 7)]
-    unshared = [replace(job, prompt=Rendered(job.prompt.tokens, 0)) for job in asking]
+    asking = [GenerationJob(at, asked(runner, f"cas {at}", RULES), SAMPLING) for at in range(1, 7)]
+    unshared = [replace(job, prompt=TokenizedPrompt(job.prompt.tokens, 0)) for job in asking]
     alone = [written(opened, job)[0].text for job in unshared]
-    assert [read.text for read in written(writer, *asking)] == alone
-    assert [read.text for read in written(writer, *asking)] == alone
+    assert [read.text for read in written(runner, *asking)] == alone
+    assert [read.text for read in written(runner, *asking)] == alone
 
 
-def test_those_who_wait_for_a_cancelled_job_compute_it_themselves(writer: GgufWriter) -> None:
-    asking = [Job(at, asked(writer, f"cas {at}", RULES), SAMPLING) for at in (1, 2, 3)]
+def test_those_who_wait_for_a_cancelled_job_compute_it_themselves(runner: GgufRunner) -> None:
+    asking = [GenerationJob(at, asked(runner, f"cas {at}", RULES), SAMPLING) for at in (1, 2, 3)]
     for job in asking:
-        writer.admit(job)
-    writer.cancel(1)
-    read = finish(writer)
-    assert [read[2].reused, read[3].reused] == [0, asking[1].prompt.owned]
+        runner.admit(job)
+    runner.cancel(1)
+    read = finish(runner)
+    assert [read[2].cached_tokens, read[3].cached_tokens] == [0, asking[1].prompt.cacheable]
 
 
-def test_nothing_a_caller_wrote_is_ever_reused(writer: GgufWriter) -> None:
+def test_nothing_a_caller_wrote_is_ever_reused(runner: GgufRunner) -> None:
     secret = "mon nom est personne et mon employeur est cyclope " * 3
-    job = Job(1, asked(writer, secret, RULES), SAMPLING)
-    written(writer, job)
-    (again,) = written(writer, replace(job, id=2))
-    assert again.reused == job.prompt.owned
-    claimed = Rendered(job.prompt.tokens, len(job.prompt.tokens))
-    (greedy,) = written(writer, Job(3, claimed, SAMPLING))
-    assert greedy.reused == job.prompt.owned
+    job = GenerationJob(1, asked(runner, secret, RULES), SAMPLING)
+    written(runner, job)
+    (again,) = written(runner, replace(job, id=2))
+    assert again.cached_tokens == job.prompt.cacheable
+    claimed = TokenizedPrompt(job.prompt.tokens, len(job.prompt.tokens))
+    (greedy,) = written(runner, GenerationJob(3, claimed, SAMPLING))
+    assert greedy.cached_tokens == job.prompt.cacheable
 
 
-def test_a_cancelled_job_leaves_only_the_operator_s_text(writer: GgufWriter) -> None:
-    job = Job(1, asked(writer, "confidentiel " * 12, RULES), SAMPLING)
-    writer.admit(job)
+def test_a_cancelled_job_leaves_only_the_operator_s_text(runner: GgufRunner) -> None:
+    job = GenerationJob(1, asked(runner, "confidentiel " * 12, RULES), SAMPLING)
+    runner.admit(job)
     for _ in range(4):
-        writer.step()
-    writer.cancel(1)
-    claimed = Rendered(job.prompt.tokens, len(job.prompt.tokens))
-    (read,) = written(writer, Job(2, claimed, SAMPLING))
-    assert read.reused == job.prompt.owned
+        runner.step()
+    runner.cancel(1)
+    claimed = TokenizedPrompt(job.prompt.tokens, len(job.prompt.tokens))
+    (read,) = written(runner, GenerationJob(2, claimed, SAMPLING))
+    assert read.cached_tokens == job.prompt.cacheable
 
 
 def test_an_adapter_changes_the_answer_and_only_where_it_was_asked_for(
-    writer: GgufWriter, tmp_path: Path
+    runner: GgufRunner, tmp_path: Path
 ) -> None:
     write_adapter(tmp_path / "tone.gguf", SHAPE, 0.5)
-    (plain,) = written(writer, *jobs(writer, QUESTIONS[:1]))
-    writer.load_adapter("tone", str(tmp_path / "tone.gguf"))
+    (plain,) = written(runner, *jobs(runner, QUESTIONS[:1]))
+    runner.load_adapter("tone", str(tmp_path / "tone.gguf"))
     both = [
-        Job(at, asked(writer, QUESTIONS[0], RULES), SAMPLING, "tone" if at % 2 else None)
+        GenerationJob(at, asked(runner, QUESTIONS[0], RULES), SAMPLING, "tone" if at % 2 else None)
         for at in range(1, 7)
     ]
-    read = written(writer, *both)
+    read = written(runner, *both)
     assert len({one.text for one in read[0::2]}) == 1
     assert len({one.text for one in read[1::2]}) == 1
     assert read[0].text != read[1].text
-    (after,) = written(writer, *jobs(writer, QUESTIONS[:1]))
+    (after,) = written(runner, *jobs(runner, QUESTIONS[:1]))
     assert after.text == plain.text
 
 
-def test_an_adapter_of_another_base_is_refused(writer: GgufWriter, tmp_path: Path) -> None:
+def test_an_adapter_of_another_base_is_refused(runner: GgufRunner, tmp_path: Path) -> None:
     write_adapter(tmp_path / "other.gguf", replace(SHAPE, width=128), 0.5)
     with pytest.raises(ModelUnusable, match=r"other\.gguf"):
-        writer.load_adapter("other", str(tmp_path / "other.gguf"))
+        runner.load_adapter("other", str(tmp_path / "other.gguf"))
     with pytest.raises(ModelUnusable, match=r"missing\.gguf"):
-        writer.load_adapter("missing", str(tmp_path / "missing.gguf"))
+        runner.load_adapter("missing", str(tmp_path / "missing.gguf"))
     with pytest.raises(Unsupported):
-        writer.admit(Job(1, asked(writer, "a"), SAMPLING, "other"))
-    assert written(writer, *jobs(writer, QUESTIONS[:1]))[0].end == "length"
+        runner.admit(GenerationJob(1, asked(runner, "a"), SAMPLING, "other"))
+    assert written(runner, *jobs(runner, QUESTIONS[:1]))[0].finish_reason == "length"
 
 
-def test_texts_have_vectors_of_length_one(opened: GgufWriter) -> None:
+def test_texts_have_vectors_of_length_one(opened: GgufRunner) -> None:
     one, same, other = opened.embed(["le salaire", "le salaire", "zzzz"])
     assert len(one) == SHAPE.width
     assert math.isclose(math.hypot(*one), 1.0, rel_tol=1e-5)
@@ -372,12 +379,12 @@ def test_a_missing_damaged_or_cut_file_is_refused_by_name(file: Path, tmp_path: 
     (tmp_path / "header.gguf").write_bytes(whole[:200])
     for name in ("noise.gguf", "cut.gguf", "header.gguf", "missing.gguf"):
         with pytest.raises(ModelUnusable, match=name):
-            open_writer(str(tmp_path / name), WriterOptions())
+            open_runner(str(tmp_path / name), LoadOptions())
 
 
 def test_a_template_that_cannot_be_read_is_refused(file: Path) -> None:
     with pytest.raises(ModelUnusable, match="template"):
-        open_writer(str(file), WriterOptions(chat_template="{% for %}"))
+        open_runner(str(file), LoadOptions(chat_template="{% for %}"))
 
 
 def test_a_template_without_system_turns_has_them_said_by_the_caller(file: Path) -> None:
@@ -385,8 +392,8 @@ def test_a_template_without_system_turns_has_them_said_by_the_caller(file: Path)
         "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system') }}{% endif %}"
         "{% for message in messages %}<{{ message['content'] }}>{% endfor %}"
     )
-    writer = open_writer(str(file), WriterOptions(chat_template=template, slots=1))
-    rendered = asked(writer, "et moi ?", RULES)
-    assert rendered.tokens == writer.tokenize(f"<{LAW}\n\net moi ?>")
-    assert len(LAW) <= rendered.owned <= len(LAW) + 3
-    writer.close()
+    runner = open_runner(str(file), LoadOptions(chat_template=template, slots=1))
+    rendered = asked(runner, "et moi ?", RULES)
+    assert rendered.tokens == runner.tokenize(f"<{LAW}\n\net moi ?>")
+    assert len(LAW) <= rendered.cacheable <= len(LAW) + 3
+    runner.close()

@@ -81,18 +81,18 @@ def test_the_slots_of_a_step_follow_one_another_unless_they_are_to_stay_apart() 
 
 def test_a_slow_machine_reads_fewer_rows_a_step() -> None:
     budget = RowBudget()
-    assert budget.rows(writers=0) == 64
+    assert budget.rows(runners=0) == 64
     budget.took(400, 1.0)
-    assert budget.rows(writers=1) == 97
-    assert budget.rows(writers=16) == 81
-    assert budget.rows(writers=0) == 192
+    assert budget.rows(runners=1) == 97
+    assert budget.rows(runners=16) == 81
+    assert budget.rows(runners=0) == 192
     for _ in range(40):
         budget.took(64, 0.049)
-    assert budget.rows(writers=1) == 321
-    assert budget.rows(writers=0) == 512
+    assert budget.rows(runners=1) == 321
+    assert budget.rows(runners=0) == 512
     for _ in range(40):
         budget.took(64, 10.0)
-    assert budget.rows(writers=16) == 65
+    assert budget.rows(runners=16) == 65
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,13 @@ import numpy as np
 import onnx
 import pytest
 
-from ai_core.engines.folder.onnx import open_writer, quantize_int8
-from ai_core.engines.writer import WriterOptions
+from ai_core.engines.folder.onnx import open_runner, quantize_int8
+from ai_core.engines.runner import LoadOptions
 from ai_core.errors import ModelUnusable, Unsupported
 from tests.ai_core.engines.writing import ask, texts
 from tests.models.bleuet import ROOT, Bleuet
 
-OPTIONS = WriterOptions(threads=1, slots=4)
+OPTIONS = LoadOptions(threads=1, slots=4)
 
 
 @pytest.fixture
@@ -31,13 +31,13 @@ def test_int8_is_a_third_of_the_size_and_says_what_it_is(
     quantize_int8(small_model.onnx, tmp_path)
     whole, small = (folder / "model.onnx" for folder in (small_model.onnx, tmp_path))
     assert small.stat().st_size < whole.stat().st_size / 3
-    assert open_writer(str(tmp_path), OPTIONS).facts.precision == "int8"
-    assert open_writer(str(small_model.onnx), OPTIONS).facts.precision == "fp32"
+    assert open_runner(str(tmp_path), OPTIONS).facts.precision == "int8"
+    assert open_runner(str(small_model.onnx), OPTIONS).facts.precision == "fp32"
 
 
 def test_a_precision_that_was_not_made_is_refused(small_model: Bleuet) -> None:
     with pytest.raises(ModelUnusable, match=r"model\.onnx is in fp32.*quantize"):
-        open_writer(str(small_model.onnx), WriterOptions(threads=1, precision="int8"))
+        open_runner(str(small_model.onnx), LoadOptions(threads=1, precision="int8"))
 
 
 def test_the_int8_file_of_a_folder_with_several_is_opened(
@@ -46,24 +46,24 @@ def test_the_int8_file_of_a_folder_with_several_is_opened(
     quantize_int8(small_model.onnx, tmp_path / "int8")
     (copy / "onnx").mkdir()
     (tmp_path / "int8" / "model.onnx").rename(copy / "onnx" / "model_quantized.onnx")
-    options = WriterOptions(threads=1, precision="int8")
-    assert open_writer(str(copy), options).facts.precision == "int8"
-    assert open_writer(str(copy), OPTIONS).facts.precision == "fp32"
+    options = LoadOptions(threads=1, precision="int8")
+    assert open_runner(str(copy), options).facts.precision == "int8"
+    assert open_runner(str(copy), OPTIONS).facts.precision == "fp32"
 
 
 def test_a_file_may_be_named_instead_of_its_folder(copy: Path, small_model: Bleuet) -> None:
     (copy / "onnx").mkdir()
     (copy / "model.onnx").rename(copy / "onnx" / "model.onnx")
     for path in (copy, copy / "onnx" / "model.onnx"):
-        writer = open_writer(str(path), OPTIONS)
-        assert texts(ask(writer, ["Bonjour !"])) == [small_model.answers["Bonjour !"]]
+        runner = open_runner(str(path), OPTIONS)
+        assert texts(ask(runner, ["Bonjour !"])) == [small_model.answers["Bonjour !"]]
 
 
 def test_neither_torch_nor_transformers_is_loaded(small_model: Bleuet) -> None:
     program = (
-        "import sys; from ai_core.engines.folder.onnx import open_writer;"
-        "from ai_core.engines.writer import WriterOptions;"
-        f"open_writer({str(small_model.onnx)!r}, WriterOptions(threads=1));"
+        "import sys; from ai_core.engines.folder.onnx import open_runner;"
+        "from ai_core.engines.runner import LoadOptions;"
+        f"open_runner({str(small_model.onnx)!r}, LoadOptions(threads=1));"
         "print({'torch', 'transformers', 'llama_cpp', 'onnx'} & set(sys.modules))"
     )
     said = subprocess.run(
@@ -73,12 +73,12 @@ def test_neither_torch_nor_transformers_is_loaded(small_model: Bleuet) -> None:
 
 
 def test_what_onnx_cannot_do_is_refused(small_model: Bleuet) -> None:
-    writer = open_writer(str(small_model.onnx), OPTIONS)
+    runner = open_runner(str(small_model.onnx), OPTIONS)
     with pytest.raises(Unsupported, match="vectors"):
-        writer.embed(["Bonjour"])
+        runner.embed(["Bonjour"])
     with pytest.raises(ModelUnusable, match=r"renard.*SafeTensors or GGUF"):
-        writer.load_adapter("renard", str(small_model.lora))
-    assert texts(ask(writer, ["Bonjour !"])) == [small_model.answers["Bonjour !"]]
+        runner.load_adapter("renard", str(small_model.lora))
+    assert texts(ask(runner, ["Bonjour !"])) == [small_model.answers["Bonjour !"]]
 
 
 def test_a_graph_without_a_cache_is_refused(copy: Path) -> None:
@@ -95,7 +95,7 @@ def test_a_graph_without_a_cache_is_refused(copy: Path) -> None:
     opset = [onnx.helper.make_opsetid("", 18)]
     onnx.save(onnx.helper.make_model(graph, opset_imports=opset, ir_version=9), copy / "model.onnx")
     with pytest.raises(ModelUnusable, match=r"keeps no keys and values.*with its cache"):
-        open_writer(str(copy), OPTIONS)
+        open_runner(str(copy), OPTIONS)
 
 
 @pytest.mark.parametrize("kept", [0, 100, 1_000_000])
@@ -103,18 +103,18 @@ def test_a_cut_file_is_refused(copy: Path, kept: int) -> None:
     file = copy / "model.onnx"
     file.write_bytes(file.read_bytes()[:kept])
     with pytest.raises(ModelUnusable, match=r"model\.onnx cannot be opened.*again"):
-        open_writer(str(copy), OPTIONS)
+        open_runner(str(copy), OPTIONS)
     with pytest.raises(ModelUnusable, match=r"model\.onnx cannot be quantized"):
         quantize_int8(copy, copy / "int8")
 
 
 def test_a_missing_file_is_named(copy: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelUnusable, match=r"no model\.onnx there"):
-        open_writer(str(tmp_path), OPTIONS)
+        open_runner(str(tmp_path), OPTIONS)
     for name in ("tokenizer.json", "config.json"):
         (copy / name).rename(copy / "aside")
         with pytest.raises(ModelUnusable, match=name):
-            open_writer(str(copy), OPTIONS)
+            open_runner(str(copy), OPTIONS)
         (copy / "aside").rename(copy / name)
 
 
@@ -125,4 +125,4 @@ def test_another_models_tokenizer_is_refused(copy: Path) -> None:
     tokenizer["model"]["merges"] = []
     (copy / "tokenizer.json").write_text(json.dumps(tokenizer))
     with pytest.raises(ModelUnusable, match="another model's tokenizer"):
-        open_writer(str(copy), OPTIONS)
+        open_runner(str(copy), OPTIONS)

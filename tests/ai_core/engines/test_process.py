@@ -9,7 +9,7 @@ import uvloop
 
 from ai_core.engines.base import Engine, Prompt, Sampling
 from ai_core.engines.process.engine import ProcessEngine
-from ai_core.engines.process.scripted_writer import CHOKES, CRASHES
+from ai_core.engines.process.scripted_runner import CHOKES, CRASHES
 from ai_core.errors import ContextOverflow, EngineFailed, ModelUnusable, Unsupported
 from tests.ai_core.engines.asking import ALL, answer, begun, give_up, pieces_of, prompt
 from tests.ai_core.engines.conftest import Start
@@ -27,12 +27,12 @@ async def test_the_first_piece_tells_of_the_prompt_and_the_last_why_it_is_the_la
 ) -> None:
     engine = await start()
     first, *middle, last = await pieces_of(engine, "abcdef", rules="123456789")
-    assert (first.prompt_tokens, first.reused_tokens) == (5, 0)
-    assert all(piece.prompt_tokens == 0 and piece.end is None for piece in middle)
-    assert last.end == "stop"
+    assert (first.prompt_tokens, first.cached_tokens) == (5, 0)
+    assert all(piece.prompt_tokens == 0 and piece.finish_reason is None for piece in middle)
+    assert last.finish_reason == "stop"
     assert sum(piece.tokens for piece in (first, *middle, last)) == 2
     again = await pieces_of(engine, "abcdef", rules="123456789")
-    assert (again[0].prompt_tokens, again[0].reused_tokens) == (5, 3)
+    assert (again[0].prompt_tokens, again[0].cached_tokens) == (5, 3)
 
 
 async def test_an_answer_ends_at_its_stop_sequence_or_its_length(start: Start) -> None:
@@ -40,7 +40,7 @@ async def test_an_answer_ends_at_its_stop_sequence_or_its_length(start: Start) -
     assert await answer(engine, "un deux trois", replace(ALL, stop=("deux",))) == "un "
     pieces = await pieces_of(engine, "un deux trois", replace(ALL, max_tokens=2))
     assert "".join(piece.text for piece in pieces) == "un deu"
-    assert pieces[-1].end == "length"
+    assert pieces[-1].finish_reason == "length"
 
 
 async def test_a_text_may_be_continued_without_a_template(start: Start) -> None:
@@ -177,7 +177,7 @@ async def test_a_slow_reader_gets_fewer_longer_pieces_and_the_same_answer(start:
     assert len(rest) < 10
     assert first.text + "".join(piece.text for piece in rest) == said
     assert first.tokens + sum(piece.tokens for piece in rest) == len(said.encode()) / 3
-    assert rest[-1].end == "stop"
+    assert rest[-1].finish_reason == "stop"
 
 
 async def test_a_service_that_stalls_for_a_moment_loses_nothing(start: Start) -> None:
@@ -254,10 +254,10 @@ def test_a_model_works_on_the_loop_the_service_runs_on(tmp_path: Path) -> None:
 
 async def test_speed_and_memory_are_measured(start: Start) -> None:
     engine = await start(step_s=0.002, ballast_mib=64, read_tokens=10)
-    assert engine.speed.reading == engine.speed.writing == 0
+    assert engine.throughput.prefill == engine.throughput.decode == 0
     await answer(engine, "mot " * 100)
-    assert 0 < engine.speed.writing <= 500
-    assert engine.speed.reading > engine.speed.writing
+    assert 0 < engine.throughput.decode <= 500
+    assert engine.throughput.prefill > engine.throughput.decode
     assert await engine.memory_bytes() > 64 * 1024 * 1024
 
 

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from ai_core.engines.base import Sampling
 from ai_core.engines.formats import FORMATS, Format
 from ai_core.engines.process.engine import ProcessEngine, Timeouts
-from ai_core.engines.process.scripted_writer import ABORTS, CRASHES, FAILS, HANGS, STALLS
+from ai_core.engines.process.scripted_runner import ABORTS, CRASHES, FAILS, HANGS, STALLS
 from ai_core.errors import EngineFailed, EngineStarting, ModelUnusable, NoMemory
 from tests.ai_core.engines.asking import ALL, PATIENCE_S, answer, begun, prompt
 from tests.ai_core.engines.conftest import Start
@@ -50,7 +50,11 @@ def children() -> list[int]:
     """List our processes around models, running or not waited for."""
     tasks = Path(f"/proc/{os.getpid()}/task").glob("*/children")
     pids = [int(pid) for task in tasks for pid in task.read_text().split()]
-    return [pid for pid in pids if b"engines.child" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    return [
+        pid
+        for pid in pids
+        if b"ai_core.engines.process.child" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    ]
 
 
 def await_child() -> int:
@@ -73,7 +77,7 @@ async def test_kill_9_fails_every_answer_under_way_and_says_so(start: Start) -> 
     for task in (*tasks, waiting):
         with pytest.raises(EngineFailed):
             await task
-    death = await engine.died
+    death = await engine.exited
     assert death
     assert (death.status, death.detail) == (-signal.SIGKILL, "it was ended by SIGKILL")
     with pytest.raises(EngineStarting) as raised:
@@ -102,11 +106,11 @@ async def test_a_crash_says_where_and_nothing_that_anybody_wrote(start: Start) -
     engine = await start()
     with capture_logs() as logged, pytest.raises(EngineFailed) as raised:
         await answer(engine, f"{CRASHES} jean.dupont")
-    death = await engine.died
+    death = await engine.exited
     assert death
     assert death.status == 1
     assert "RuntimeError in" in death.detail
-    assert "scripted_writer.py" in str(raised.value)
+    assert "scripted_runner.py" in str(raised.value)
     assert logged[-1]["event"] == "model process died"
     assert "dupont" not in f"{logged} {raised.value} {death}"
 
@@ -118,7 +122,7 @@ async def test_a_library_that_aborts_takes_its_own_process_with_it_and_no_other(
     task = await begun(other, "mot " * 30)
     with pytest.raises(EngineFailed, match="Fatal Python error: Aborted"):
         await answer(engine, ABORTS)
-    death = await engine.died
+    death = await engine.exited
     assert death
     assert death.status == -signal.SIGABRT
     assert await task == "mot " * 30
@@ -128,7 +132,7 @@ async def test_a_model_that_hangs_is_ended_and_counts_as_dead(start: Start) -> N
     engine = await start(timeouts=Timeouts(silence_s=0.4))
     with pytest.raises(EngineFailed, match="no sign of life"):
         await answer(engine, HANGS)
-    death = await engine.died
+    death = await engine.exited
     assert death
     assert "no sign of life" in death.detail
 
@@ -147,7 +151,7 @@ async def test_a_reader_slower_than_the_model_is_no_silence(start: Start) -> Non
         await asyncio.sleep(1)
         rest = [piece.text async for piece in stream]
     assert first.text + "".join(rest) == "mot " * 100
-    assert not engine.died.done()
+    assert not engine.exited.done()
 
 
 async def test_a_long_reading_is_no_silence(start: Start) -> None:
@@ -159,7 +163,7 @@ async def test_a_tokenizer_that_hangs_is_ended_and_counts_as_dead(start: Start) 
     engine = await start(timeouts=Timeouts(count_s=0.3), tokenize_s=30)
     with pytest.raises(EngineFailed):
         await engine.count_tokens(["mot"])
-    death = await engine.died
+    death = await engine.exited
     assert death
     assert "Count" in death.detail
 
@@ -182,7 +186,7 @@ async def test_closing_gives_the_memory_back_and_answers_under_way_fail(start: S
     await engine.close()
     assert not await asyncio.to_thread(Path(f"/proc/{pid}").exists)
     assert await engine.memory_bytes() == 0
-    assert engine.died.result() is None
+    assert engine.exited.result() is None
     with pytest.raises(EngineFailed, match="unloaded"):
         await task
     await engine.close()

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from ai_core.engines.base import ChatMessage, Sampling
-from ai_core.engines.gguf.writer import open_writer
+from ai_core.engines.gguf.runner import open_runner
 from ai_core.engines.process.engine import ProcessEngine
-from ai_core.engines.writer import Job, WriterOptions
+from ai_core.engines.runner import GenerationJob, LoadOptions
 from ai_core.errors import ContextOverflow, EngineFailed, EngineStarting, ModelUnusable
 from tests.ai_core.engines.asking import answer, begun, give_up, pieces_of
 from tests.bench._shapes import END, Shape, write_adapter, write_model
@@ -41,8 +41,8 @@ class Model:
     adapted: list[str]
 
 
-def options(slots: int = 4) -> WriterOptions:
-    return WriterOptions(context_tokens=512, slots=slots, threads=1)
+def options(slots: int = 4) -> LoadOptions:
+    return LoadOptions(context_tokens=512, slots=slots, threads=1)
 
 
 @pytest.fixture(scope="module")
@@ -56,19 +56,19 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
 
 def write(file: Path, adapter: Path | None) -> list[str]:
     """Answer in this process, one question after the other."""
-    writer = open_writer(str(file), options(slots=1))
+    runner = open_runner(str(file), options(slots=1))
     name = str(adapter) if adapter else None
     if name:
-        writer.load_adapter(name, name)
+        runner.load_adapter(name, name)
     answers = []
     for id, question in enumerate(ASKED):
-        prompt = writer.render((ChatMessage("system", ""), ChatMessage("user", question)), None)
-        assert writer.admit(Job(id, prompt, GREEDY, name))
+        prompt = runner.render((ChatMessage("system", ""), ChatMessage("user", question)), None)
+        assert runner.admit(GenerationJob(id, prompt, GREEDY, name))
         text = ""
-        while writer.busy:
-            text += "".join(wrote.text for wrote in writer.step())
+        while runner.busy:
+            text += "".join(wrote.text for wrote in runner.step())
         answers.append(text)
-    writer.close()
+    runner.close()
     return answers
 
 
@@ -102,7 +102,7 @@ async def test_two_who_share_a_process_are_two_models(engine: ProcessEngine, mod
 async def test_the_first_piece_counts_the_tokens_of_the_prompt(engine: ProcessEngine) -> None:
     first, *_, last = await pieces_of(engine, ASKED[0], GREEDY)
     assert first.prompt_tokens > (await engine.count_tokens([ASKED[0]]))[0] > 0
-    assert last.end
+    assert last.finish_reason
 
 
 async def test_a_prompt_too_long_is_refused_before_it_is_read(engine: ProcessEngine) -> None:
@@ -128,7 +128,7 @@ async def test_a_model_killed_while_it_writes_gives_the_same_answers_once_restar
     os.kill(engine.pid, signal.SIGKILL)
     *_, last = await asyncio.gather(first, *waiting, return_exceptions=True)
     assert isinstance(last, EngineFailed | EngineStarting)
-    assert await engine.died
+    assert await engine.exited
     again = await load(model.file)
     assert await answer(again, ASKED[0], GREEDY) == model.plain[0]
     await again.close()

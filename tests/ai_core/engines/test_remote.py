@@ -127,7 +127,7 @@ async def test_one_of_our_own_services_writes_for_another(house_with: Any) -> No
         vectors = await engine.embed(["un deux"])
 
     assert text_of(pieces) == "Deux mois, en général."
-    assert (pieces[-1].end, pieces[-1].prompt_tokens) == ("stop", 3)
+    assert (pieces[-1].finish_reason, pieces[-1].prompt_tokens) == ("stop", 3)
     assert sum(piece.tokens for piece in pieces) == 4
     assert (far.samplings[0].seed, far.samplings[0].stop, far.samplings[0].top_k) == (
         7,

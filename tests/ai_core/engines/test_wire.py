@@ -15,7 +15,7 @@ from ai_core.engines.process.wire import (
     frame,
     report,
 )
-from ai_core.engines.writer import Wrote
+from ai_core.engines.runner import TokenChunk
 from ai_core.errors import ContextOverflow, EngineFailed, QueueFull
 
 
@@ -44,7 +44,11 @@ def test_a_job_crosses_with_all_it_says() -> None:
 
 def test_what_a_step_wrote_crosses_with_all_it_says() -> None:
     odds = (TokenLogprob("oui", -0.1, (("non", -2.5),)),)
-    steps = Steps([Wrote(1, "oui", 1, 5, "stop", odds), Wrote(2, "", 0, end="failed")], 0.5, 0.0)
+    steps = Steps(
+        [TokenChunk(1, "oui", 1, 5, "stop", odds), TokenChunk(2, "", 0, finish_reason="failed")],
+        0.5,
+        0.0,
+    )
     (body,) = Frames().feed(frame(steps))
     assert report(body) == steps
 

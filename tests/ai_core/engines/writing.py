@@ -1,10 +1,10 @@
-"""Drives a writer as its process does: jobs in, steps, text out."""
+"""Drives a runner as its process does: jobs in, steps, text out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ai_core.engines.base import ChatMessage, Sampling, TokenLogprob
-from ai_core.engines.writer import Job, Writer
+from ai_core.engines.runner import GenerationJob, ModelRunner
 
 LONGEST = 400
 
@@ -15,26 +15,30 @@ class Written:
 
     text: str = ""
     tokens: int = 0
-    end: str | None = None
-    fault: str = ""
+    finish_reason: str | None = None
+    error: str = ""
     told: int = 0
     logprobs: list[TokenLogprob] = field(default_factory=list)
 
 
 def job(
-    writer: Writer,
+    runner: ModelRunner,
     id: int,
     question: str,
     sampling: Sampling | None = None,
     adapter: str | None = None,
-) -> Job:
+) -> GenerationJob:
     """A job that asks a question in a user's message."""
-    prompt = writer.render([ChatMessage("user", question)], None)
-    return Job(id, prompt, sampling or Sampling(max_tokens=LONGEST), adapter)
+    prompt = runner.render([ChatMessage("user", question)], None)
+    return GenerationJob(id, prompt, sampling or Sampling(max_tokens=LONGEST), adapter)
 
 
 def finish(
-    writer: Writer, jobs: Sequence[Job], *, steps_between: int = 0, cancelled: Sequence[int] = ()
+    runner: ModelRunner,
+    jobs: Sequence[GenerationJob],
+    *,
+    steps_between: int = 0,
+    cancelled: Sequence[int] = (),
 ) -> list[Written]:
     """Admit jobs in order, one every `steps_between` steps, and step until all are over.
 
@@ -43,27 +47,27 @@ def finish(
     found = {one.id: Written() for one in jobs}
     waiting = list(jobs)
     step = 0
-    while waiting or writer.busy:
+    while waiting or runner.busy:
         while waiting and step >= steps_between * (len(jobs) - len(waiting)):
-            if not writer.admit(waiting[0]):
+            if not runner.admit(waiting[0]):
                 break
             waiting.pop(0)
-        for wrote in writer.step():
+        for wrote in runner.step():
             one = found[wrote.job_id]
-            assert one.end is None, "nothing comes after the end"
+            assert one.finish_reason is None, "nothing comes after the end"
             one.text += wrote.text
             one.tokens += wrote.tokens
-            one.end, one.fault = wrote.end, wrote.fault
+            one.finish_reason, one.error = wrote.finish_reason, wrote.error
             one.told += 1
             one.logprobs += wrote.logprobs
             if wrote.job_id in cancelled:
-                writer.cancel(wrote.job_id)
+                runner.cancel(wrote.job_id)
         step += 1
     return list(found.values())
 
 
 def ask(
-    writer: Writer,
+    runner: ModelRunner,
     questions: Sequence[str],
     sampling: Sampling | None = None,
     adapter: str | None = None,
@@ -71,8 +75,8 @@ def ask(
     steps_between: int = 0,
 ) -> list[Written]:
     """Ask questions at once, or one every `steps_between` steps."""
-    jobs = [job(writer, at, asked, sampling, adapter) for at, asked in enumerate(questions)]
-    return finish(writer, jobs, steps_between=steps_between)
+    jobs = [job(runner, at, asked, sampling, adapter) for at, asked in enumerate(questions)]
+    return finish(runner, jobs, steps_between=steps_between)
 
 
 def texts(written: Sequence[Written]) -> list[str]:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 
 from ai_core.engines.base import Capabilities, Engine, Prompt, Sampling, TextChunk
-from ai_core.engines.process.pace import Speed
+from ai_core.engines.process.throughput import Throughput
 from ai_core.errors import EngineFailed, ModelUnusable
 from ai_core.models.registry import ModelCard
 from ai_core.models.slot import ModelSlot, SlotState
@@ -16,11 +16,11 @@ class PretendEngine:
     """An engine that takes memory, may die, and fails whoever uses it once it is closed."""
 
     weights = "pretended"
-    quotes = False
+    extractive = False
     context_tokens = 1_000
     slots = 4
     capabilities = Capabilities()
-    speed = Speed(0.0, 12.5)
+    throughput = Throughput(0.0, 12.5)
 
     def __init__(self, name: str, takes_bytes: int) -> None:
         self.name = name
@@ -28,7 +28,7 @@ class PretendEngine:
         self.closed = False
         self.adapters: list[str] = []
         self.measuring: asyncio.Event | None = None
-        self.died: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+        self.exited: asyncio.Future[object] = asyncio.get_running_loop().create_future()
 
     async def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return [len(text.split()) for text in texts]
@@ -36,7 +36,7 @@ class PretendEngine:
     async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[TextChunk]:
         for _ in range(sampling.max_tokens):
             await asyncio.sleep(0)
-            if self.closed or self.died.done():
+            if self.closed or self.exited.done():
                 raise EngineFailed(self.name)
             yield TextChunk("mot ", 1)
 
@@ -48,7 +48,7 @@ class PretendEngine:
         self.closed = True
 
     def die(self) -> None:
-        self.died.set_result("killed")
+        self.exited.set_result("killed")
 
     async def memory_bytes(self) -> int:
         if self.measuring:

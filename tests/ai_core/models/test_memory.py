@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from ai_core.engines.writer import WriterOptions
+from ai_core.engines.runner import LoadOptions
 from ai_core.models.files import ModelFacts
 from ai_core.models.memory import Measures, budget_bytes, estimate_bytes, free_bytes
 from ai_core.models.registry import ModelCard
@@ -18,7 +18,7 @@ CARD = ModelCard(
     weights="w",
     size_bytes=MISTRAL.size_bytes,
     facts=MISTRAL,
-    options=WriterOptions(context_tokens=8_192, slots=2),
+    options=LoadOptions(context_tokens=8_192, slots=2),
 )
 
 
@@ -60,7 +60,7 @@ def test_the_budget_is_what_was_set_or_a_share_of_what_is_free() -> None:
 def test_a_model_needs_its_weights_and_the_context_of_every_slot() -> None:
     weights = MISTRAL.size_bytes
     assert weights + 2 * GIB < estimate_bytes(CARD) < weights + 3 * GIB
-    wider = replace(CARD, options=WriterOptions(context_tokens=8_192, slots=4))
+    wider = replace(CARD, options=LoadOptions(context_tokens=8_192, slots=4))
     assert estimate_bytes(wider) - estimate_bytes(CARD) == 2 * GIB
 
 

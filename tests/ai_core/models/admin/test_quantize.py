@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ai_core.engines.writer import WriterOptions
+from ai_core.engines.runner import LoadOptions
 from ai_core.errors import ModelUnusable, NoDisk, NoMemory
 from ai_core.models.admin.selection import Bar, best_that_fits, bytes_in, smaller, use_precision
 from ai_core.models.files import read_facts
@@ -28,7 +28,7 @@ def card_of(path: Path, context_tokens: int = 128) -> ModelCard:
         size_bytes=facts.size_bytes,
         precision=facts.precision,
         facts=facts,
-        options=WriterOptions(context_tokens=context_tokens, slots=2),
+        options=LoadOptions(context_tokens=context_tokens, slots=2),
     )
 
 

@@ -1,6 +1,6 @@
 """What a model format offers inside the child process that holds the model.
 
-One thread owns the writer and calls everything here but `tokenize` and `render`, which another
+One thread owns the runner and calls everything here but `tokenize` and `render`, which another
 thread may call at the same time. `child.py` is that thread's loop: it reads commands, admits jobs,
 steps, and sends what was written, once per step for all jobs together.
 """
@@ -19,7 +19,7 @@ _MEMORY_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class WriterFacts:
+class RunnerInfo:
     """What a loaded model is. `slots` is how many jobs it writes at once."""
 
     context_tokens: int
@@ -30,54 +30,54 @@ class WriterFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Rendered:
-    """A prompt as tokens; the first `owned` of them are the operator's text, free to be shared."""
+class TokenizedPrompt:
+    """A prompt as tokens; the first `cacheable` of them may enter the shared prefix cache."""
 
     tokens: list[int]
-    owned: int
+    cacheable: int
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class GenerationJob:
     """One answer to write. `id` is unique in this process's life."""
 
     id: int
-    prompt: Rendered
+    prompt: TokenizedPrompt
     sampling: Sampling
     adapter: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Wrote:
+class TokenChunk:
     """What one step added to a job: whole characters only, nothing after a stop sequence.
 
-    `reused` (of the prompt's tokens, those in memory already) counts on the first one of a job.
-    A job whose `end` is set is over and its place is free; "failed" carries `fault`.
+    `cached_tokens` (prompt tokens found in the prefix cache) is set on a job's first chunk only.
+    A job whose `finish_reason` is set is over and its slot is free; "failed" carries `error`.
     """
 
     job_id: int
     text: str
     tokens: int
-    reused: int = 0
-    end: Literal["stop", "length", "failed"] | None = None
+    cached_tokens: int = 0
+    finish_reason: Literal["stop", "length", "failed"] | None = None
     logprobs: tuple[TokenLogprob, ...] = ()
-    fault: str = ""
+    error: str = ""
 
 
-class Writer(Protocol):
+class ModelRunner(Protocol):
     """A model in this process's memory."""
 
-    facts: WriterFacts
+    facts: RunnerInfo
 
     def tokenize(self, text: str) -> list[int]:
         """Return the tokens of a plain text, without those the model adds at its beginning."""
         ...
 
-    def render(self, messages: Sequence[ChatMessage], raw: str | None) -> Rendered:
+    def render(self, messages: Sequence[ChatMessage], raw: str | None) -> TokenizedPrompt:
         """Write messages with the model's own chat template, or take `raw` as it is; tokenize."""
         ...
 
-    def admit(self, job: Job) -> bool:
+    def admit(self, job: GenerationJob) -> bool:
         """Take a job; False while there is no room. Raises ContextOverflow, Unsupported."""
         ...
 
@@ -85,7 +85,7 @@ class Writer(Protocol):
         """Forget a job and free its place; nothing when it is unknown."""
         ...
 
-    def step(self) -> list[Wrote]:
+    def step(self) -> list[TokenChunk]:
         """Do one bounded step of work for all jobs; returns what it wrote, [] while it reads."""
         ...
 
@@ -107,16 +107,16 @@ class Writer(Protocol):
         ...
 
 
-class Opener(Protocol):
-    """Opens a model of one format; each format's module has one called `open_writer`."""
+class RunnerFactory(Protocol):
+    """Opens a model of one format; each format's module has one called `open_runner`."""
 
-    def __call__(self, path: str, options: "WriterOptions") -> Writer:
+    def __call__(self, path: str, options: "LoadOptions") -> ModelRunner:
         """Bring the model to memory. Raises ModelUnusable with what to do about it."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class WriterOptions:
+class LoadOptions:
     """How to open a model; 0 lets the format choose.
 
     `context_tokens` is for one job, `slots` the jobs at once, `threads` the processor's.

@@ -24,12 +24,12 @@ from ai_core.engines.gguf.model import Model, why_refused
 from ai_core.engines.gguf.pooling import Pooling
 from ai_core.engines.gguf.sampling import Choice
 from ai_core.engines.gguf.slots import Head, Slot, choose_slot, common, find_head, shareable
-from ai_core.engines.writer import (
-    Job,
-    Rendered,
-    WriterFacts,
-    WriterOptions,
-    Wrote,
+from ai_core.engines.runner import (
+    GenerationJob,
+    LoadOptions,
+    RunnerInfo,
+    TokenChunk,
+    TokenizedPrompt,
     slots_that_fit,
 )
 from ai_core.errors import ModelUnusable, Unsupported
@@ -42,7 +42,7 @@ _HOLD_S = 12.0
 class Answer:
     """A job while it is written, in its slot; `head` is how its prompt begins, once known."""
 
-    job: Job
+    job: GenerationJob
     slot: Slot
     choice: Choice
     output: Output
@@ -56,20 +56,20 @@ class Answer:
         return self.job.prompt.tokens[len(self.slot.tokens) :]
 
 
-def open_writer(path: str, options: WriterOptions) -> "GgufWriter":
+def open_runner(path: str, options: LoadOptions) -> "GgufRunner":
     """Bring a GGUF file to memory. Raises ModelUnusable, NoMemory with what to do about it."""
     model = Model(path)
     try:
-        return GgufWriter(model, options)
+        return GgufRunner(model, options)
     except BaseException:
         model.close()
         raise
 
 
-class GgufWriter:
-    """A GGUF model in this process; see `Writer` for what each method promises."""
+class GgufRunner:
+    """A GGUF model in this process; see `ModelRunner` for what each method promises."""
 
-    def __init__(self, model: Model, options: WriterOptions) -> None:
+    def __init__(self, model: Model, options: LoadOptions) -> None:
         context_tokens = options.context_tokens or min(model.trained_tokens, CONTEXT_TOKENS)
         per_slot = model.memory_bytes_per_token * context_tokens
         slots = 1 if model.encodes_only else options.slots or slots_that_fit(per_slot)
@@ -99,7 +99,7 @@ class GgufWriter:
         self._adapter: str | None = None
         self._moment = 0
         writes = not model.encodes_only
-        self.facts = WriterFacts(
+        self.facts = RunnerInfo(
             context_tokens=context_tokens,
             slots=slots,
             capabilities=Capabilities(json_schema=writes, logprobs=writes, embeddings=True),
@@ -111,19 +111,19 @@ class GgufWriter:
         """Return the tokens of a plain text; nothing in it is read as a control token."""
         return self._vocabulary.tokens(text, special=False, around=False)
 
-    def render(self, messages: Sequence[ChatMessage], raw: str | None) -> Rendered:
+    def render(self, messages: Sequence[ChatMessage], raw: str | None) -> TokenizedPrompt:
         """Write the messages with the file's chat template; see `gguf_chat`."""
         if raw is not None:
-            return Rendered(self._vocabulary.prompt_tokens(raw), 0)
+            return TokenizedPrompt(self._vocabulary.prompt_tokens(raw), 0)
         whole, owned = self._chat.write([self._disarmed(message) for message in messages])
         tokens = self._vocabulary.prompt_tokens(whole)
         if owned == whole:
-            return Rendered(tokens, len(tokens))
+            return TokenizedPrompt(tokens, len(tokens))
         # The last token of the operator's text may go on into the caller's.
         of_owned = self._vocabulary.prompt_tokens(owned)[:-1]
-        return Rendered(tokens, common(tokens, of_owned))
+        return TokenizedPrompt(tokens, common(tokens, of_owned))
 
-    def admit(self, job: Job) -> bool:
+    def admit(self, job: GenerationJob) -> bool:
         """Give a job a slot; False while all are taken. Raises ContextOverflow, Unsupported."""
         prompt = job.prompt.tokens
         if self._model.encodes_only:
@@ -131,7 +131,7 @@ class GgufWriter:
         limit = most_new_tokens(job, self.facts.context_tokens)
         if job.adapter not in self._adapters:
             raise Unsupported(f"no adapter named {job.adapter} is loaded")
-        part = shareable(prompt, job.prompt.owned)
+        part = shareable(prompt, job.prompt.cacheable)
         slot = choose_slot(self._slots, part, job.adapter)
         if slot is None:
             return False
@@ -153,7 +153,7 @@ class GgufWriter:
         """Tell whether there is a job."""
         return bool(self._answers)
 
-    def step(self) -> list[Wrote]:
+    def step(self) -> list[TokenChunk]:
         """Compute one bounded batch and choose a token for every job that has read its prompt."""
         for answer in self._answers.values():
             if answer.head is None:
@@ -209,13 +209,13 @@ class GgufWriter:
     def _disarmed(self, message: ChatMessage) -> ChatMessage:
         """Neutralise control tokens, which would end the message or begin another."""
         content = self._vocabulary.disarmed(message.content)
-        owned = self._vocabulary.disarmed(message.content[: message.owned_chars])
+        owned = self._vocabulary.disarmed(message.content[: message.cacheable_chars])
         return ChatMessage(message.role, content, common(content, owned))
 
     def _begin(self, answer: Answer) -> None:
         """Settle where the beginning of the prompt comes from, unless it is being computed."""
         prompt, slot, adapter = answer.job.prompt, answer.slot, answer.job.adapter
-        part = shareable(prompt.tokens, prompt.owned)
+        part = shareable(prompt.tokens, prompt.cacheable)
         head = find_head(self._slots, slot, part, adapter)
         if head.awaited is not None:
             return
@@ -224,7 +224,7 @@ class GgufWriter:
         slot.owned = tokens
         slot.adapter = adapter
         slot.computing = True
-        slot.wanted, slot.wanted_owned = prompt.tokens, min(prompt.owned, len(prompt.tokens))
+        slot.wanted, slot.wanted_owned = prompt.tokens, min(prompt.cacheable, len(prompt.tokens))
         answer.head = Head(slot, tokens)
 
     def _take_over(self, slot: Slot, head: Head) -> bool:
@@ -272,10 +272,12 @@ class GgufWriter:
         self._budget.took(sum(map(len, rows)), ours_s / self._threads)
         return logits, ours_s
 
-    def _advance(self, running: Sequence[Answer], plan: RowPlan, logits: Logits) -> list[Wrote]:
+    def _advance(
+        self, running: Sequence[Answer], plan: RowPlan, logits: Logits
+    ) -> list[TokenChunk]:
         """Take note of what was computed, and let those who have read everything write."""
         at = {chunk.slot: row for row, chunk in enumerate(filter(is_wanted, plan.rows))}
-        said: list[Wrote | None] = []
+        said: list[TokenChunk | None] = []
         for answer in running:
             slot = answer.slot
             slot.tokens.extend(answer.unread()[: plan.taken.get(slot.index, 0)])
@@ -285,19 +287,19 @@ class GgufWriter:
                 said.append(self._write(answer, logits[at[slot.index]]))
         return [wrote for wrote in said if wrote is not None]
 
-    def _write(self, answer: Answer, row: Logits) -> Wrote | None:
+    def _write(self, answer: Answer, row: Logits) -> TokenChunk | None:
         """Choose the next token of a job; returns what can be told of it."""
         wrote = answer.output.next(row, answer.head.tokens if answer.head else 0)
         if answer.output.written == 1:
             answer.first_s = time.monotonic()
-        return self._end(answer, wrote) if wrote and wrote.end else wrote
+        return self._end(answer, wrote) if wrote and wrote.finish_reason else wrote
 
-    def _end(self, answer: Answer, wrote: Wrote) -> Wrote:
+    def _end(self, answer: Answer, wrote: TokenChunk) -> TokenChunk:
         self._answers.pop(answer.job.id, None)
         self._free(answer)
         return wrote
 
-    def _failed(self, answer: Answer) -> Wrote:
+    def _failed(self, answer: Answer) -> TokenChunk:
         """End a job whose step failed; nothing its slot holds can be trusted."""
         answer.slot.owned = 0
         fault = f"llama.cpp could not compute: {why_refused()}"

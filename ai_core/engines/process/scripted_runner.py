@@ -1,4 +1,4 @@
-"""A writer without a model: it says again what it was told. For tests of the process around it.
+"""A runner without a model: it says again what it was told. For tests of the process around it.
 
 A token is three bytes, so that characters are cut in two; a file in JSON says how it behaves
 (`Script`), and some words in a prompt make it misbehave.
@@ -15,7 +15,13 @@ import msgspec
 
 from ai_core.engines.base import Capabilities, ChatMessage, TokenLogprob
 from ai_core.engines.decoding.stops import StopFilter
-from ai_core.engines.writer import Job, Rendered, WriterFacts, WriterOptions, Wrote
+from ai_core.engines.runner import (
+    GenerationJob,
+    LoadOptions,
+    RunnerInfo,
+    TokenChunk,
+    TokenizedPrompt,
+)
 from ai_core.errors import ContextOverflow, ModelUnusable
 
 TOKEN_BYTES = 3
@@ -29,7 +35,7 @@ STALLS = "#stalls"
 
 
 class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How the writer behaves: pauses in seconds, prompt tokens read per step, memory to hold.
+    """How the runner behaves: pauses in seconds, prompt tokens read per step, memory to hold.
 
     `tokenize_s` passes for each text; `prints` is what a chatty library would print.
     """
@@ -44,11 +50,11 @@ class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     prints: str = ""
 
 
-class ScriptedWriter:
+class ScriptedRunner:
     """Says the last message again, word for word; see the module's docstring."""
 
-    def __init__(self, script: Script, options: WriterOptions) -> None:
-        self.facts = WriterFacts(
+    def __init__(self, script: Script, options: LoadOptions) -> None:
+        self.facts = RunnerInfo(
             context_tokens=options.context_tokens or script.context_tokens,
             slots=options.slots or script.slots,
             capabilities=Capabilities(logprobs=True, embeddings=True),
@@ -68,25 +74,27 @@ class ScriptedWriter:
             raise ValueError(text)
         return [int.from_bytes(three) for three in _threes(text.encode())]
 
-    def render(self, messages: Sequence[ChatMessage], raw: str | None) -> Rendered:
+    def render(self, messages: Sequence[ChatMessage], raw: str | None) -> TokenizedPrompt:
         """Join what all messages say; the operator owns what the first one owns."""
         if raw is not None:
-            return Rendered(self.tokenize(raw), 0)
-        owned = self.tokenize(messages[0].content[: messages[0].owned_chars])
+            return TokenizedPrompt(self.tokenize(raw), 0)
+        owned = self.tokenize(messages[0].content[: messages[0].cacheable_chars])
         said = self.tokenize(messages[-1].content)
-        return Rendered([*owned, *said], len(owned))
+        return TokenizedPrompt([*owned, *said], len(owned))
 
-    def admit(self, job: Job) -> bool:
+    def admit(self, job: GenerationJob) -> bool:
         """Take a job while a slot is free."""
         prompt = job.prompt
         if len(prompt.tokens) >= self.facts.context_tokens:
             raise ContextOverflow(tokens=len(prompt.tokens), limit=self.facts.context_tokens - 1)
         if len(self._answers) >= self.facts.slots:
             return False
-        owned = tuple(prompt.tokens[: prompt.owned])
+        owned = tuple(prompt.tokens[: prompt.cacheable])
         reused = len(owned) if owned in self._known else 0
         self._known.add(owned)
-        said = self._adapters.get(job.adapter or "", b"") + _bytes_of(prompt.tokens[prompt.owned :])
+        said = self._adapters.get(job.adapter or "", b"") + _bytes_of(
+            prompt.tokens[prompt.cacheable :]
+        )
         self._answers[job.id] = _Answer(job, said, reused)
         return True
 
@@ -94,17 +102,17 @@ class ScriptedWriter:
         """Forget a job."""
         self._answers.pop(job_id, None)
 
-    def step(self) -> list[Wrote]:
+    def step(self) -> list[TokenChunk]:
         """Read a part of each prompt not yet read, write a token of each other answer."""
         time.sleep(self._script.step_s)
-        wrote: list[Wrote] = []
+        wrote: list[TokenChunk] = []
         for answer in self._answers.values():
             if answer.unread > 0:
                 answer.unread -= self._script.read_tokens
             else:
                 wrote.append(answer.write())
         for one in wrote:
-            if one.end:
+            if one.finish_reason:
                 del self._answers[one.job_id]
         return wrote
 
@@ -131,7 +139,7 @@ class ScriptedWriter:
 
 
 class _Answer:
-    def __init__(self, job: Job, said: bytes, reused: int) -> None:
+    def __init__(self, job: GenerationJob, said: bytes, reused: int) -> None:
         self.unread = len(job.prompt.tokens) - reused
         self._job = job
         self._said = said
@@ -140,7 +148,7 @@ class _Answer:
         self._written = 0
         self._reused = reused
 
-    def write(self) -> Wrote:
+    def write(self) -> TokenChunk:
         """Write one token, or the end."""
         if CRASHES.encode() in self._said:
             raise RuntimeError(self._said.decode())
@@ -149,7 +157,9 @@ class _Answer:
         if HANGS.encode() in self._said:
             time.sleep(FOREVER_S)
         if FAILS.encode() in self._said:
-            return Wrote(self._job.id, "", 0, end="failed", fault="the prompt says so")
+            return TokenChunk(
+                self._job.id, "", 0, finish_reason="failed", error="the prompt says so"
+            )
         token = next(self._tokens, None)
         if token is None:
             return self._wrote(self._filter.finish(), 0, "stop")
@@ -161,11 +171,13 @@ class _Answer:
             return self._wrote(text + self._filter.finish(), 1, "length")
         return self._wrote(text, 1, None)
 
-    def _wrote(self, text: str, tokens: int, end: Literal["stop", "length"] | None) -> Wrote:
+    def _wrote(self, text: str, tokens: int, end: Literal["stop", "length"] | None) -> TokenChunk:
         reused, self._reused = self._reused, 0
         asked = self._job.sampling.top_logprobs is not None and tokens
         logprobs = (TokenLogprob(text, 0.0),) if asked else ()
-        return Wrote(self._job.id, text, tokens, reused=reused, end=end, logprobs=logprobs)
+        return TokenChunk(
+            self._job.id, text, tokens, cached_tokens=reused, finish_reason=end, logprobs=logprobs
+        )
 
 
 def _bytes_of(tokens: Sequence[int]) -> bytes:
@@ -176,7 +188,7 @@ def _threes(data: bytes) -> Iterator[bytes]:
     return (data[at : at + TOKEN_BYTES] for at in range(0, len(data), TOKEN_BYTES))
 
 
-def open_writer(path: str, options: WriterOptions) -> ScriptedWriter:
+def open_runner(path: str, options: LoadOptions) -> ScriptedRunner:
     """Read the script at `path`. Raises ModelUnusable when it is none."""
     try:
         script = msgspec.json.decode(Path(path).read_bytes(), type=Script)
@@ -184,4 +196,4 @@ def open_writer(path: str, options: WriterOptions) -> ScriptedWriter:
         raise ModelUnusable(f"{path} is no script: {error}") from error
     sys.stdout.write(script.prints)
     time.sleep(script.load_s)
-    return ScriptedWriter(script, options)
+    return ScriptedRunner(script, options)
