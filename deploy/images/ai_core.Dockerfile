@@ -57,7 +57,7 @@ ARG VARIANT=light
 ARG VERSION=0.1.0
 LABEL org.opencontainers.image.title="Code du Travail Neo: ai_core (${VARIANT})" \
       org.opencontainers.image.description="Finds the law and answers with it." \
-      org.opencontainers.image.licenses="GPL-3.0-only" \
+      org.opencontainers.image.licenses="GPL-3.0-or-later" \
       org.opencontainers.image.version="${VERSION}"
 # OpenMP is llama.cpp's and onnxruntime's.
 # hadolint ignore=DL3008

@@ -10,7 +10,7 @@ FROM ${POSTGRES_IMAGE}
 ARG VERSION=0.1.0
 LABEL org.opencontainers.image.title="Code du Travail Neo: backup" \
       org.opencontainers.image.description="Backs the stores of one service up, and brings them back." \
-      org.opencontainers.image.licenses="GPL-3.0-only" \
+      org.opencontainers.image.licenses="GPL-3.0-or-later" \
       org.opencontainers.image.version="${VERSION}"
 # Folders of Postgres's user: what a volume over them takes as its owner.
 # hadolint ignore=DL3008

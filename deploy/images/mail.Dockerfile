@@ -21,7 +21,7 @@ FROM ${PYTHON_IMAGE}
 ARG VERSION=0.1.0
 LABEL org.opencontainers.image.title="Code du Travail Neo: mail_service" \
       org.opencontainers.image.description="Answers the support mailbox, or says why not." \
-      org.opencontainers.image.licenses="GPL-3.0-only" \
+      org.opencontainers.image.licenses="GPL-3.0-or-later AND GPL-3.0-only" \
       org.opencontainers.image.version="${VERSION}"
 RUN groupadd --gid 10001 neo \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin neo \
