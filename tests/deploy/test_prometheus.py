@@ -11,7 +11,7 @@ from tests.deploy.promql import metrics_of
 from tests.deploy.watch_rig import Watched, until
 from tests.servers.monitoring import SHIPPED
 
-ROOT = SHIPPED.parents[1]
+ROOT = SHIPPED.parents[2]
 ALERTS = re.findall(r"- alert: (\w+)", (SHIPPED / "rules" / "alerts.yml").read_text())
 pytestmark = pytest.mark.needs("prometheus")
 

@@ -93,18 +93,18 @@ def test_a_unit_hands_over_secrets_as_credentials_that_exist(units: Path, name: 
 
 @pytest.mark.parametrize("service", ["ai_core", "telegram", "mail"])
 def test_the_stores_are_looked_for_on_this_machine(units: Path, service: str) -> None:
-    folder = units.parents[1] / "secrets" / service
+    folder = units.parents[2] / "secrets" / service
     urls = [path.read_text() for path in folder.glob("*__URL")]
     assert urls
     assert all("@127.0.0.1:" in url for url in urls)
 
 
 def test_the_client_address_is_the_one_nginx_of_this_machine_tells(units: Path) -> None:
-    settings = (units.parents[1] / "env" / "ai_core.env").read_text()
+    settings = (units.parents[2] / "env" / "ai_core.env").read_text()
     assert '\nAI_CORE_SERVER__TRUSTED_PROXIES=["127.0.0.1"]\n' in settings
 
 
 def test_nginx_of_this_machine_finds_the_service_here(units: Path) -> None:
-    variables = read_variables(units.parents[1] / "env" / "nginx.env")
+    variables = read_variables(units.parents[2] / "env" / "nginx.env")
     assert variables["NGINX_AI_SERVERS"] == "server 127.0.0.1:8000;"
     assert variables["NGINX_MAIL_SERVERS"] == "server 127.0.0.1:8002;"

@@ -67,7 +67,7 @@ def official_names(root: Path) -> dict[str, str]:
     Raises StageFailed when two files want different tags of one.
     """
     names: dict[str, str] = {}
-    files = [*root.glob("docker-compose.*.yml"), *root.glob("deploy/*.Dockerfile")]
+    files = [*root.glob("docker-compose.*.yml"), *root.glob("deploy/images/*.Dockerfile")]
     for path in files:
         text = path.read_text(encoding="utf-8")
         for name in re.findall(r"(?:_IMAGE:-|_IMAGE=)((?:[a-z]+/)?[a-z]+:[\w.-]+)\b", text):

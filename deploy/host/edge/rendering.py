@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-SOURCE = Path(__file__).resolve().parents[2] / "nginx"
+SOURCE = Path(__file__).resolve().parents[3] / "nginx"
 EXAMPLE = SOURCE.parent / "deploy" / "env" / "nginx.env.example"
 HOSTS = ("ai-api", "telegram", "mail")
 """The templates of host names; `default` is always there."""

@@ -22,7 +22,7 @@ from deploy.host.init.writing import (
     write_service,
 )
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def main(arguments: list[str], root: Path = ROOT) -> int:

@@ -43,7 +43,7 @@ def _rendered(root: Path, settings: Path) -> str:
     """Return Alertmanager's configuration for the settings of a file."""
     lines = settings.read_text(encoding="utf-8").splitlines()
     given = {line[1]: line[2] for line in map(ACTIVE.fullmatch, lines) if line}
-    here = Path(__file__).resolve().parents[2]
+    here = Path(__file__).resolve().parents[3]
     done = subprocess.run(
         [sys.executable, "-m", "deploy.monitoring.alertmanager", "/dev/stdout"],
         cwd=root,
