@@ -18,13 +18,12 @@ from cryptography import x509
 from prometheus_client import CollectorRegistry, Gauge, ProcessCollector, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 
+from shared.host_memory import read_memory
 from shared.settings import WatchSettings
 
 CERTIFICATE_LOOK_S = 300.0
 """A certificate is looked at this often; Prometheus asks more often than it can change."""
 CONNECT_TIMEOUT_S = 2.0
-CGROUP = Path("/sys/fs/cgroup")
-MEMINFO = Path("/proc/meminfo")
 
 
 class Vitals:
@@ -65,11 +64,11 @@ class Machine:
         free.add_metric([str(self._watch.disk)], usage.free)
         size.add_metric([str(self._watch.disk)], usage.total)
         yield from (free, size)
-        available_bytes, size_bytes = memory()
+        memory = read_memory()
         yield GaugeMetricFamily(
-            "memory_available_bytes", "Memory still to be had.", value=available_bytes
+            "memory_available_bytes", "Memory still to be had.", value=memory.available_bytes
         )
-        yield GaugeMetricFamily("memory_size_bytes", "Memory in all.", value=size_bytes)
+        yield GaugeMetricFamily("memory_size_bytes", "Memory in all.", value=memory.total_bytes)
         yield GaugeMetricFamily("machine_load", "Load of a minute.", value=os.getloadavg()[0])
         yield GaugeMetricFamily("machine_cores", "Processor cores.", value=os.cpu_count() or 1)
         yield from self._ends()
@@ -142,23 +141,3 @@ class ServedCertificate:
 def existing(path: Path) -> Path:
     """Return `path`, or the nearest folder above it that exists."""
     return next(folder for folder in (path, *path.parents) if folder.exists())
-
-
-def memory() -> tuple[int, int]:
-    """Return the available and the whole memory in bytes: the machine's, or the cgroup's if less.
-
-    A container is killed at its own limit (memory.max of cgroups v2), however much the host has;
-    file pages not in use count as available, as they do in /proc/meminfo.
-    """
-    told = dict(line.split(":", 1) for line in MEMINFO.read_text().splitlines())
-    available, size = (int(told[name].split()[0]) * 1024 for name in ("MemAvailable", "MemTotal"))
-    try:
-        limit = (CGROUP / "memory.max").read_text().strip()
-        used = int((CGROUP / "memory.current").read_text())
-        lines = (CGROUP / "memory.stat").read_text().splitlines()
-    except OSError:
-        return available, size
-    if limit == "max" or int(limit) >= size:
-        return available, size
-    idle = int(dict(line.split() for line in lines)["inactive_file"])
-    return min(available, int(limit) - used + idle), int(limit)

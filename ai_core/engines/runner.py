@@ -5,12 +5,12 @@ thread may call at the same time. `child.py` is that thread's loop: it reads com
 steps, and sends what was written, once per step for all jobs together.
 """
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from ai_core.engines.base import Capabilities, ChatMessage, Sampling, TokenLogprob
+from shared.host_memory import read_memory
 
 SLOTS = 16
 """More at once write no more tokens a second, each of them later (measured on two cores)."""
@@ -130,6 +130,6 @@ class LoadOptions:
 
 
 def slots_that_fit(bytes_per_slot: int) -> int:
-    """Return how many jobs to take at once when not told: at most half of the free memory."""
-    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return max(1, min(SLOTS, int(_MEMORY_SHARE * free) // max(1, bytes_per_slot)))
+    """Return the default number of slots: `SLOTS`, or as many as half of the free memory holds."""
+    free_bytes = read_memory().available_bytes
+    return max(1, min(SLOTS, int(_MEMORY_SHARE * free_bytes) // max(1, bytes_per_slot)))

@@ -6,10 +6,9 @@ from pathlib import Path
 
 from ai_core.models.registry import ModelCard
 from ai_core.models.variants import replace_file
+from shared.host_memory import read_memory
 
 SHARE = 0.8  # of what is free when the service starts, when no budget is set
-CGROUP = Path("/sys/fs/cgroup")
-MEMINFO = Path("/proc/meminfo")
 PROCESS_BYTES = {  # an engine's process before it opens a model: Python and the format's library
     "gguf": 120 * 1024**2,
     "safetensors": 500 * 1024**2,
@@ -22,27 +21,9 @@ NUMBER_BYTES = 4
 MEASURES = "measured.json"
 
 
-def free_bytes(cgroup: Path = CGROUP, meminfo: Path = MEMINFO) -> int:
-    """Return the memory that is free here: the machine's, or the container's where it is less.
-
-    Reads cgroup v2 (https://docs.kernel.org/admin-guide/cgroup-v2.html); pages of files read
-    count as free. Blocks on the disk.
-    """
-    lines = dict(line.split(":", 1) for line in meminfo.read_text("ascii").splitlines())
-    machine = int(lines["MemAvailable"].split()[0]) * 1024
-    try:
-        limit = (cgroup / "memory.max").read_text("ascii").strip()
-        used = int((cgroup / "memory.current").read_text("ascii"))
-        stat = (cgroup / "memory.stat").read_text("ascii").split()
-        files = int(stat[stat.index("inactive_file") + 1])
-    except (OSError, ValueError):
-        return machine
-    return machine if limit == "max" else max(0, min(machine, int(limit) - used + files))
-
-
 def budget_bytes(wanted: int) -> int:
     """Return `wanted`, or a share of what is free now when it is 0. Blocks on the disk."""
-    return wanted or int(free_bytes() * SHARE)
+    return wanted or int(read_memory().available_bytes * SHARE)
 
 
 def estimate_bytes(card: ModelCard) -> int:

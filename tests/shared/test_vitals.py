@@ -14,8 +14,7 @@ from prometheus_client import CollectorRegistry
 from pydantic import ValidationError
 
 from deploy.local.ports import free_port
-from shared import host_metrics as vitals
-from shared.host_metrics import ServedCertificate, Vitals, memory
+from shared.host_metrics import ServedCertificate, Vitals
 from shared.settings import WatchSettings
 
 
@@ -91,29 +90,6 @@ async def test_the_disk_is_that_of_a_folder_even_before_it_exists(tmp_path: Path
 
     free = found[f'disk_free_bytes{{path="{folder}"}}']
     assert 0 < free < found[f'disk_size_bytes{{path="{folder}"}}']
-
-
-def test_a_container_has_the_memory_of_its_limit_less_what_it_uses(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "memory.max").write_text("1000000\n")
-    (tmp_path / "memory.current").write_text("700000\n")
-    (tmp_path / "memory.stat").write_text("anon 5\ninactive_file 100000\n")
-    monkeypatch.setattr(vitals, "CGROUP", tmp_path)
-
-    assert memory() == (400_000, 1_000_000)
-
-
-@pytest.mark.parametrize("limit", ["max", "99999999999999999"])
-def test_without_a_limit_of_its_own_it_has_the_machines_memory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str
-) -> None:
-    for name in ("memory.max", "memory.current", "memory.stat"):
-        (tmp_path / name).write_text(limit if name == "memory.max" else "0")
-    monkeypatch.setattr(vitals, "CGROUP", tmp_path)
-    page_bytes = os.sysconf("SC_PAGE_SIZE")
-
-    assert memory()[1] == pytest.approx(os.sysconf("SC_PHYS_PAGES") * page_bytes, rel=0.01)
 
 
 def test_an_address_without_a_port_is_refused() -> None:

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from ai_core.engines.runner import LoadOptions
 from ai_core.models.files import ModelFacts
-from ai_core.models.memory import Measures, budget_bytes, estimate_bytes, free_bytes
+from ai_core.models.memory import Measures, budget_bytes, estimate_bytes
 from ai_core.models.registry import ModelCard
+from shared.host_memory import read_memory
 
 GIB = 1024**3
 MISTRAL = ModelFacts(
@@ -22,39 +23,9 @@ CARD = ModelCard(
 )
 
 
-def meminfo(folder: Path, available_kib: int) -> Path:
-    file = folder / "meminfo"
-    file.write_text(f"MemTotal:  99999999 kB\nMemAvailable:  {available_kib} kB\n")
-    return file
-
-
-def cgroup(folder: Path, limit: str, used: int, files: int) -> Path:
-    (folder / "memory.max").write_text(f"{limit}\n")
-    (folder / "memory.current").write_text(f"{used}\n")
-    (folder / "memory.stat").write_text(f"anon 5\ninactive_file {files}\n")
-    return folder
-
-
-def test_a_container_has_what_its_limit_leaves(tmp_path: Path) -> None:
-    machine = meminfo(tmp_path, 8 * 1024**2)
-    group = cgroup(tmp_path, str(4 * GIB), 3 * GIB, GIB)
-    assert free_bytes(group, machine) == 2 * GIB
-
-
-def test_without_a_limit_the_machine_counts(tmp_path: Path) -> None:
-    machine = meminfo(tmp_path, 8 * 1024**2)
-    assert free_bytes(cgroup(tmp_path, "max", 3 * GIB, GIB), machine) == 8 * GIB
-    assert free_bytes(tmp_path / "none", machine) == 8 * GIB
-
-
-def test_a_container_never_has_more_than_its_machine(tmp_path: Path) -> None:
-    machine = meminfo(tmp_path, 1024**2)
-    assert free_bytes(cgroup(tmp_path, str(64 * GIB), 0, 0), machine) == GIB
-
-
 def test_the_budget_is_what_was_set_or_a_share_of_what_is_free() -> None:
     assert budget_bytes(123) == 123
-    assert 0 < budget_bytes(0) < free_bytes() * 0.9
+    assert 0 < budget_bytes(0) < read_memory().available_bytes * 0.9
 
 
 def test_a_model_needs_its_weights_and_the_context_of_every_slot() -> None:
