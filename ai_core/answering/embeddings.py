@@ -1,4 +1,4 @@
-"""Texts as vectors, by a model that has them, under the same line as its answers."""
+"""Texts as vectors, by a model that has them, in the same queue as its answers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class Embedder:
         """Return the vectors of some texts.
 
         Raises UnknownModel, Unsupported when the model has no vectors, ContextOverflow, and what a
-        line and a lease raise.
+        queue and a lease raise.
         """
         card = self._pool.card(model)
         if card.extractive or (card.capabilities and not card.capabilities.embeddings):
@@ -48,9 +48,9 @@ class Embedder:
         with self._scheduler.enter(card.base or card.id, subject, size, deadline_s) as job:
             async with self._pool.lease(card) as engine:
                 tokens = sum(await engine.count_tokens(texts))
-                job.ready(Size(tokens, 0), engine.slots)
-                while not await job.begins(within_s=self._scheduler.longest_wait_s):
+                job.mark_ready(Size(tokens, 0), engine.slots)
+                while not await job.wait_for_slot(timeout_s=self._scheduler.longest_wait_s):
                     continue
                 vectors = await engine.embed(texts)
-                job.wrote(0, tokens)
+                job.record_tokens(0, tokens)
         return Vectors(vectors, tokens)

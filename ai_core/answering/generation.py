@@ -1,4 +1,4 @@
-"""A model writes: a place in its line, its engine, the prompt, a slot, the pieces."""
+"""A model writes: a place in its queue, its engine, the prompt, a slot, the pieces."""
 
 from collections.abc import AsyncGenerator
 from contextlib import AbstractContextManager, aclosing, nullcontext
@@ -9,7 +9,7 @@ from ai_core.engines.base import Prompt, TextChunk
 from ai_core.law.records import Found
 from ai_core.metrics import AnswerMetrics
 from ai_core.models.pool import ModelPool
-from ai_core.models.scheduler import Job, Scheduler, Waiting
+from ai_core.models.scheduler import Job, Scheduler, WaitEstimate
 
 TOLD_EVERY_S = 2.0
 """How often whoever waits for a slot learns how long it still takes."""
@@ -27,7 +27,7 @@ class Dictation:
         self._metrics = metrics
 
     def place(self, inquiry: Inquiry) -> AbstractContextManager[Job | None]:
-        """Give a place in the model's line; an engine that only quotes has none and needs none.
+        """Give a place in the model's queue; an engine that only quotes has none and needs none.
 
         Raises QueueFull and DeadlineMissed at once, before anything was looked up.
         """
@@ -40,10 +40,10 @@ class Dictation:
 
     async def pieces(
         self, inquiry: Inquiry, found: Found, job: Job | None
-    ) -> AsyncGenerator[Prompt | Waiting | TextChunk]:
+    ) -> AsyncGenerator[Prompt | WaitEstimate | TextChunk]:
         """Yield the prompt, how long it still waits from time to time, then the pieces.
 
-        Raises what `ModelPool.lease`, `Prompts.assemble`, `Job.ready`, `Job.begins` and
+        Raises what `ModelPool.lease`, `Prompts.assemble`, `Job.mark_ready`, `Job.wait_for_slot` and
         `Engine.stream` raise.
         """
         card, question = inquiry.card, inquiry.question
@@ -54,16 +54,16 @@ class Dictation:
             prompt, size = await self._prompts.assemble(question, found, engine)
             yield prompt
             if job:
-                job.ready(size, engine.slots)
-                while not await job.begins(within_s=TOLD_EVERY_S):
-                    yield job.outlook()
+                job.mark_ready(size, engine.slots)
+                while not await job.wait_for_slot(timeout_s=TOLD_EVERY_S):
+                    yield job.estimate()
             end = None
             with self._metrics.open.labels(card.id).track_inprogress():
                 async with aclosing(engine.stream(prompt, question.sampling)) as pieces:
                     async for piece in pieces:
                         if job:
-                            job.wrote(piece.tokens, piece.prompt_tokens)
+                            job.record_tokens(piece.tokens, piece.prompt_tokens)
                         end = piece.finish_reason
                         yield piece
             if job:
-                job.ended(cut=end == "length")
+                job.finish(cut=end == "length")

@@ -25,14 +25,14 @@ from ai_core.errors import EngineFailed
 from ai_core.law.records import Found, Scope
 from ai_core.law.source import LawSource
 from ai_core.metrics import AnswerMetrics, topic_of
-from ai_core.models.scheduler import Job, Waiting
+from ai_core.models.scheduler import Job, WaitEstimate
 from shared.ai.contract import Abstention, Citation, GenerateReply, LikelyToken, WrittenToken
 from shared.clock import Clock
 from shared.errors import Unavailable
 
 PASSAGES = 16
 UNGROUNDED = Found(passages=(), scope=Scope.UNCLEAR)
-Pieces = AsyncGenerator[str | Waiting | GenerateReply]
+Pieces = AsyncGenerator[str | WaitEstimate | GenerateReply]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ class Answerer:
         try:
             async with aclosing(self._stream(inquiry, cached)) as pieces:
                 async for piece in pieces:
-                    begun = begun or not isinstance(piece, Waiting)
+                    begun = begun or not isinstance(piece, WaitEstimate)
                     yield piece
         except Unavailable:
             if begun or inquiry.fallback is None:
@@ -203,7 +203,7 @@ class Answerer:
         model = inquiry.card.id
         async with aclosing(self._pieces(inquiry, draft)) as pieces:
             async for piece in pieces:
-                if isinstance(piece, Waiting):
+                if isinstance(piece, WaitEstimate):
                     yield piece
                     continue
                 if not piece:
@@ -215,7 +215,7 @@ class Answerer:
                 yield piece
         yield self._reply(inquiry, draft)
 
-    async def _pieces(self, inquiry: Inquiry, draft: Draft) -> AsyncGenerator[str | Waiting]:
+    async def _pieces(self, inquiry: Inquiry, draft: Draft) -> AsyncGenerator[str | WaitEstimate]:
         question, language = inquiry.question, inquiry.question.language
         courtesy = None if question.plain else self._wording.courtesy(question.text, language)
         if courtesy:
@@ -253,7 +253,7 @@ class Answerer:
 
     async def written(
         self, inquiry: Inquiry, found: Found, draft: Draft, job: Job | None
-    ) -> AsyncGenerator[str | Waiting]:
+    ) -> AsyncGenerator[str | WaitEstimate]:
         """Let the model write, and let through what holds; what traces call the engine."""
         check: Check = NoCheck()
         async with aclosing(self._dictation.pieces(inquiry, found, job)) as pieces:
@@ -261,7 +261,7 @@ class Answerer:
                 match piece:
                     case Prompt():
                         check = self._check(inquiry, piece)
-                    case Waiting():
+                    case WaitEstimate():
                         yield piece
                     case TextChunk():
                         draft.take(piece)

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from ai_core.answering.request import Inquiry
 from ai_core.api.openai_schemas import ASSISTANT
 from ai_core.errors import UnknownModel
-from ai_core.models.scheduler import Waiting
+from ai_core.models.scheduler import WaitEstimate
 from shared.ai.contract import GenerateReply, WrittenToken
 from shared.errors import AppError
 from shared.languages import Language
@@ -37,7 +37,7 @@ class Dialect(Protocol):
         """Return the body to send, from that of a GenerateReply or ChatReply."""
         ...
 
-    def waiting(self, queue: Waiting) -> bytes:
+    def waiting(self, queue: WaitEstimate) -> bytes:
         """Return what tells that others are before this answer."""
         ...
 
@@ -61,7 +61,7 @@ class OwnDialect:
         """Return the body as it is."""
         return body
 
-    def waiting(self, queue: Waiting) -> bytes:
+    def waiting(self, queue: WaitEstimate) -> bytes:
         """Return an event named queue."""
         return event({"position": queue.position, "wait_s": queue.wait_s}, "queue")
 
@@ -112,7 +112,7 @@ class ChatDialect:
             | self._ours(reply)
         )
 
-    def waiting(self, queue: Waiting) -> bytes:
+    def waiting(self, queue: WaitEstimate) -> bytes:
         """Return a comment, which every client of OpenAI's skips."""
         return b": %d before this one\n\n" % queue.position
 

@@ -23,7 +23,7 @@ from ai_core.access.gate import Permit
 from ai_core.answering.pipeline import Pieces, log_facts
 from ai_core.answering.request import Inquiry
 from ai_core.api.response_formats import Dialect
-from ai_core.models.scheduler import Waiting
+from ai_core.models.scheduler import WaitEstimate
 from shared.ai.contract import GenerateReply
 from shared.errors import AppError
 from shared.texts import Texts
@@ -94,7 +94,7 @@ class AnswerStream(Response):
                 if isinstance(piece, GenerateReply):
                     permit.spend(0 if piece.cached else piece.tokens_used)
                     await self._end(scope, send, piece)
-                elif isinstance(piece, Waiting):
+                elif isinstance(piece, WaitEstimate):
                     await self._send(send, self._dialect.waiting(piece))
                 else:
                     await self._send(send, self._dialect.delta(piece))

@@ -62,11 +62,11 @@ class Health:
             queue=[
                 LineHealth(
                     model=model,
-                    waiting=line.waiting,
-                    running=line.running,
-                    wait_s=None if line.wait_s is None else round(line.wait_s, 1),
+                    waiting=queue.waiting,
+                    running=queue.running,
+                    wait_s=None if queue.wait_s is None else round(queue.wait_s, 1),
                 )
-                for model, line in self._scheduler.outlooks()
+                for model, queue in self._scheduler.statuses()
             ],
         )
 

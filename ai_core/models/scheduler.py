@@ -1,13 +1,13 @@
-"""Who writes next: one line of jobs for each model, bounded, fair by caller, with deadlines.
+"""Which answer is written next: a bounded queue of jobs per model, fair by caller, with deadlines.
 
-A caller's jobs are written in the order they came; between callers, whoever was given the fewest
-tokens goes first, and one who comes back after a pause starts level with the others (the virtual
-token counter of Sheng et al., "Fairness in Serving Large Language Models", OSDI 2024). A full line
-gives up the newest job of whoever has the most waiting there. Where a model has several slots and
-several callers came of late, one who holds some never takes the last slot: whoever comes next finds
-it free.
+A caller's jobs are served in order of arrival; between callers, whoever was served the fewest
+tokens goes first, and one who comes back after a pause starts at the virtual time of the others
+(the virtual token counter of Sheng et al., "Fairness in Serving Large Language Models", OSDI 2024).
+A full queue drops the newest job of whoever has the most waiting there. Where a model has several
+slots and several callers came of late, one who holds some never takes the last slot: the next
+caller finds it free.
 
-Waits are predicted by playing the line forward at the speeds measured (`speeds.py`).
+Waits are estimated by simulating the queue at the speeds measured (`speeds.py`).
 """
 
 import asyncio
@@ -24,31 +24,31 @@ from ai_core.models.speeds import Size, Speeds
 from shared.clock import Clock
 
 LEAST_SLOTS_TO_KEEP_ONE = 4
-"""With fewer slots one kept free would cost more than a quarter of the work."""
+"""With fewer slots, one kept free would cost more than a quarter of the work."""
 ALONE_AFTER_S = 60.0
 """A caller who was the only one for so long may take every slot."""
 MOST_IDLE_COUNTERS = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """How many jobs are before this one, and for how long they are expected to be."""
+class WaitEstimate:
+    """How many jobs are before this one, and how long they are expected to take."""
 
     position: int
     wait_s: float | None
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
-    """How a model's line is: jobs waiting and writing, and what a new job would wait."""
+class QueueStatus:
+    """How many jobs of a model wait and run, and how long a new one would wait."""
 
     waiting: int
     running: int
     wait_s: float | None
 
 
-class Line:
-    """The jobs of one model. Nothing waits here: all of it is arithmetic on the clock's seconds."""
+class Queue:
+    """The jobs of one model. Nothing blocks here: it is all arithmetic on the clock's seconds."""
 
     def __init__(self, model: str, clock: Clock, metrics: SchedulerMetrics) -> None:
         self.model = model
@@ -58,27 +58,28 @@ class Line:
         self.slots = 1
         self.running: set[Job] = set()
         self.waiting: dict[str, deque[Job]] = {}
-        self._given: dict[str, float] = {}
-        self._level = 0.0
-        self._latest_caller: str | None = None
-        self._mixed_s = -inf
+        self._served_tokens: dict[str, float] = {}
+        self._virtual_time = 0.0
+        self._last_caller: str | None = None
+        self._shared_at_s = -inf
 
     @property
     def length(self) -> int:
         """Return how many jobs wait."""
         return sum(map(len, self.waiting.values()))
 
-    def join(self, job: "Job") -> None:
+    def enqueue(self, job: "Job") -> None:
         """Put a job behind its caller's others."""
-        if self._latest_caller not in {None, job.caller}:
-            self._mixed_s = self.clock.elapsed_s()
-        self._latest_caller = job.caller
+        if self._last_caller not in {None, job.caller}:
+            self._shared_at_s = self.clock.elapsed_s()
+        self._last_caller = job.caller
         if job.caller not in self.waiting:
-            self._given[job.caller] = max(self._given.get(job.caller, 0.0), self._level)
+            served = self._served_tokens.get(job.caller, 0.0)
+            self._served_tokens[job.caller] = max(served, self._virtual_time)
         self.waiting.setdefault(job.caller, deque()).append(job)
         self.metrics.waiting.labels(self.model).inc()
 
-    def leave(self, job: "Job") -> None:
+    def remove(self, job: "Job") -> None:
         """Take a waiting job out."""
         jobs = self.waiting[job.caller]
         jobs.remove(job)
@@ -86,166 +87,175 @@ class Line:
             del self.waiting[job.caller]
         self.metrics.waiting.labels(self.model).dec()
 
-    def grant(self) -> None:
-        """Let as many ready jobs begin as there are slots for."""
+    def start_jobs(self) -> None:
+        """Start as many ready jobs as there are free slots."""
         while (caller := self._next_caller()) is not None:
-            self._level = max(self._level, min(self._given[name] for name in self.waiting))
+            least_served = min(self._served_tokens[name] for name in self.waiting)
+            self._virtual_time = max(self._virtual_time, least_served)
             job = next(job for job in self.waiting[caller] if job.is_ready)
-            self.leave(job)
+            self.remove(job)
             self.running.add(job)
-            job.begun_s = self.clock.elapsed_s()
-            job.charged = self.speeds.charge(job.size)
-            self._charge(caller, job.charged)
-            job.begun.set()
-            self.metrics.queued.labels(self.model).observe(job.begun_s - job.entered_s)
+            job.started_at_s = self.clock.elapsed_s()
+            job.charged_tokens = self.speeds.expected_tokens(job.size)
+            self._charge(caller, job.charged_tokens)
+            job.started.set()
+            self.metrics.queued.labels(self.model).observe(job.started_at_s - job.enqueued_at_s)
 
-    def over(self, job: "Job") -> None:
-        """Free a job's slot or its place in the line, learn from it, and let the next one begin."""
+    def leave(self, job: "Job") -> None:
+        """Free a job's slot or its place in the queue, learn from it, and start the next one."""
         if job in self.running:
             self.running.remove(job)
-            self._charge(job.caller, job.size.prompt_tokens + job.written - job.charged)
+            taken_tokens = job.size.prompt_tokens + job.written_tokens
+            self._charge(job.caller, taken_tokens - job.charged_tokens)
             self._learn(job)
         elif job in self.waiting.get(job.caller, ()):
-            self.leave(job)
-        self.grant()
+            self.remove(job)
+        self.start_jobs()
 
-    def forecast(self, newcomer: "Job") -> Waiting:
-        """Return what a job waits, be it in the line already or about to join it."""
+    def estimate(self, job: "Job") -> WaitEstimate:
+        """Return how long a job waits, whether it is in the queue already or about to join it."""
         waiting = {caller: list(jobs) for caller, jobs in self.waiting.items()}
-        given = dict(self._given)
-        here = newcomer in waiting.get(newcomer.caller, ())
-        if not here:
-            waiting.setdefault(newcomer.caller, []).append(newcomer)
-            given[newcomer.caller] = max(given.get(newcomer.caller, 0.0), self._level)
-        free_at = self._ends()
-        held, kept = self._held(), self._kept
-        now_s, position = 0.0, 0
+        served = dict(self._served_tokens)
+        is_here = job in waiting.get(job.caller, ())
+        if not is_here:
+            waiting.setdefault(job.caller, []).append(job)
+            served[job.caller] = max(served.get(job.caller, 0.0), self._virtual_time)
+        ends = self._ends()
+        held, kept_free = self._slots_held(), self._slots_kept_free
+        after_s, position = 0.0, 0
         while True:
-            while (caller := chosen(waiting, given, held, self.slots, kept)) is not None:
-                job = waiting[caller].pop(0)
-                if job is newcomer:
-                    return Waiting(position, now_s)
+            while (caller := next_caller(waiting, served, held, self.slots, kept_free)) is not None:
+                first = waiting[caller].pop(0)
+                if first is job:
+                    return WaitEstimate(position, after_s)
                 if not waiting[caller]:
                     del waiting[caller]
                 position += 1
-                given[caller] += self.speeds.charge(job.size)
+                served[caller] += self.speeds.expected_tokens(first.size)
                 held[caller] = held.get(caller, 0) + 1
-                heappush(free_at, (now_s + (self.speeds.service_s(job.size) or 0.0), caller))
+                heappush(ends, (after_s + (self.speeds.service_s(first.size) or 0.0), caller))
             if not self.speeds.known:
-                return Waiting(self.length - here, None)
-            now_s, freed = heappop(free_at)
+                return WaitEstimate(self.length - is_here, None)
+            after_s, freed = heappop(ends)
             held[freed] -= 1
 
-    def outlook(self) -> Outlook:
-        """Return how the line is, as a new caller would find it."""
-        newcomer = Job(self, "", Size(0, 0), None)
-        return Outlook(self.length, len(self.running), self.forecast(newcomer).wait_s)
+    def status(self) -> QueueStatus:
+        """Return how the queue is, as a new caller would find it."""
+        new_job = Job(self, "", Size(0, 0), None)
+        return QueueStatus(self.length, len(self.running), self.estimate(new_job).wait_s)
 
-    def made_room_for(self, job: "Job") -> bool:
-        """Give up the newest job of whoever has most waiting, if that is more than `job` finds."""
+    def drop_newest_for(self, job: "Job") -> bool:
+        """Drop the newest job of whoever has the most waiting, to make room for `job`.
+
+        Return False when that caller has no more waiting than the caller of `job` would have.
+        """
         most = max(self.waiting, key=lambda caller: len(self.waiting[caller]))
         if len(self.waiting[most]) <= len(self.waiting.get(job.caller, ())) + 1:
             return False
         newest = self.waiting[most][-1]
-        newest.given_up = self.full(newest)
-        self.leave(newest)
-        newest.begun.set()
+        newest.dropped = self.queue_full(newest)
+        self.remove(newest)
+        newest.started.set()
         return True
 
-    def full(self, job: "Job") -> QueueFull:
-        """Return why a job cannot wait here, and how long it would, to the nearest second."""
+    def queue_full(self, job: "Job") -> QueueFull:
+        """Return the error for a job that finds no room, with its wait to the nearest second."""
         self.metrics.refused.labels(self.model, "queue_full").inc()
-        wait_s = self.forecast(job).wait_s
-        # HTTP tells whole seconds, rounded up: a forecast may be too long as well as too short.
+        wait_s = self.estimate(job).wait_s
+        # HTTP gives whole seconds, rounded up: an estimate may be too long as well as too short.
         return QueueFull(retry_after_s=None if wait_s is None else max(1, round(wait_s)))
 
-    def late(self, retry_after_s: float | None) -> DeadlineMissed:
-        """Return why a job is not written, and when it could be."""
+    def deadline_missed(self, retry_after_s: float | None) -> DeadlineMissed:
+        """Return the error for a job that ends too late, with when it could be on time."""
         self.metrics.refused.labels(self.model, "deadline").inc()
         return DeadlineMissed(retry_after_s=retry_after_s)
 
     def _next_caller(self) -> str | None:
-        able = {
+        ready = {
             caller: jobs
             for caller, jobs in self.waiting.items()
             if any(job.is_ready for job in jobs)
         }
-        return chosen(able, self._given, self._held(), self.slots, self._kept)
+        held = self._slots_held()
+        return next_caller(ready, self._served_tokens, held, self.slots, self._slots_kept_free)
 
     @property
-    def _kept(self) -> int:
+    def _slots_kept_free(self) -> int:
         """Return how many slots are for callers who hold none."""
-        mixed = self.clock.elapsed_s() - self._mixed_s < ALONE_AFTER_S
-        return 1 if mixed and self.slots >= LEAST_SLOTS_TO_KEEP_ONE else 0
+        is_shared = self.clock.elapsed_s() - self._shared_at_s < ALONE_AFTER_S
+        return 1 if is_shared and self.slots >= LEAST_SLOTS_TO_KEEP_ONE else 0
 
     def _charge(self, caller: str, tokens: float) -> None:
-        """Count what a caller was given, or give back what was counted too much."""
-        self._given[caller] = self._given.get(caller, 0.0) + tokens
-        here = {*self.waiting, *(job.caller for job in self.running)}
-        if len(self._given) > MOST_IDLE_COUNTERS + len(here):
-            self._given = {
-                name: given
-                for name, given in self._given.items()
-                if name in here or given > self._level
+        """Count the tokens served to a caller; negative ones were charged too much before."""
+        self._served_tokens[caller] = self._served_tokens.get(caller, 0.0) + tokens
+        active = {*self.waiting, *(job.caller for job in self.running)}
+        if len(self._served_tokens) > MOST_IDLE_COUNTERS + len(active):
+            self._served_tokens = {
+                name: served
+                for name, served in self._served_tokens.items()
+                if name in active or served > self._virtual_time
             }
 
     def _learn(self, job: "Job") -> None:
-        if job.first_s is None or job.ended_s is None:
+        if job.first_token_at_s is None or job.finished_at_s is None:
             return
-        writing_s = job.ended_s - job.first_s
-        self.speeds.writing.learn(writing_s, job.written)
-        self.speeds.lengths.learn(job.written, cut=job.cut)
-        self.metrics.prefill.labels(self.model).observe(job.first_s - job.begun_s)
-        self.metrics.decode.labels(self.model).observe(writing_s)
+        decode_s = job.finished_at_s - job.first_token_at_s
+        self.speeds.decode.record(decode_s, job.written_tokens)
+        self.speeds.lengths.record(job.written_tokens, cut=job.cut)
+        self.metrics.prefill.labels(self.model).observe(job.first_token_at_s - job.started_at_s)
+        self.metrics.decode.labels(self.model).observe(decode_s)
 
     def _ends(self) -> list[tuple[float, str]]:
         """Return when each running job ends, in seconds from now, soonest first."""
         now_s = self.clock.elapsed_s()
         return sorted(
-            (self.speeds.left_s(job.size, job.written, now_s - job.begun_s) or 0.0, job.caller)
+            (
+                self.speeds.remaining_s(job.size, job.written_tokens, now_s - job.started_at_s),
+                job.caller,
+            )
             for job in self.running
         )
 
-    def _held(self) -> dict[str, int]:
+    def _slots_held(self) -> dict[str, int]:
         held: dict[str, int] = {}
         for job in self.running:
             held[job.caller] = held.get(job.caller, 0) + 1
         return held
 
 
-def chosen(
+def next_caller(
     waiting: Collection[str],
-    given: Mapping[str, float],
+    served_tokens: Mapping[str, float],
     held: Mapping[str, int],
     slots: int,
-    kept: int,
+    kept_free: int,
 ) -> str | None:
-    """Return whose job begins next: the caller's given least of those who may take a slot.
+    """Return whose job starts next: the caller served least of those who may take a slot.
 
-    The last `kept` slots are for callers who hold none.
+    The last `kept_free` slots are for callers who hold none.
     """
     free = slots - sum(held.values())
-    able = (name for name in waiting if free > kept or (free > 0 and not held.get(name)))
-    return min(able, key=given.__getitem__, default=None)
+    able = (name for name in waiting if free > kept_free or (free > 0 and not held.get(name)))
+    return min(able, key=served_tokens.__getitem__, default=None)
 
 
 class Job:
     """One answer to write: enter it with `with`; leaving frees its place or its slot."""
 
-    def __init__(self, line: Line, caller: str, size: Size, deadline_s: float | None) -> None:
-        self.line = line
+    def __init__(self, queue: Queue, caller: str, size: Size, deadline_s: float | None) -> None:
+        self.queue = queue
         self.caller = caller
         self.size = size
         self.deadline_s = deadline_s
         self.is_ready = False
-        self.begun = asyncio.Event()
-        self.given_up: QueueFull | None = None
-        self.entered_s = line.clock.elapsed_s()
-        self.begun_s = 0.0
-        self.charged = 0.0
-        self.first_s: float | None = None
-        self.ended_s: float | None = None
-        self.written = 0
+        self.started = asyncio.Event()
+        self.dropped: QueueFull | None = None
+        self.enqueued_at_s = queue.clock.elapsed_s()
+        self.started_at_s = 0.0
+        self.charged_tokens = 0.0
+        self.first_token_at_s: float | None = None
+        self.finished_at_s: float | None = None
+        self.written_tokens = 0
         self.cut = False
 
     def __enter__(self) -> "Job":
@@ -257,77 +267,77 @@ class Job:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.line.over(self)
+        self.queue.leave(self)
 
-    def outlook(self) -> Waiting:
+    def estimate(self) -> WaitEstimate:
         """Return how long this job still waits."""
-        return self.line.forecast(self)
+        return self.queue.estimate(self)
 
     def late_s(self) -> float:
         """Return by how much this job is going to miss its deadline; 0 when it is not."""
         if self.deadline_s is None:
             return 0.0
-        waits_s = self.outlook().wait_s or 0.0
-        return max(0.0, waits_s - self._spare_s())
+        return max(0.0, (self.estimate().wait_s or 0.0) - self._slack_s())
 
-    def ready(self, size: Size, slots: int) -> None:
-        """Say that the job can begin as soon as one of the model's `slots` is free.
+    def mark_ready(self, size: Size, slots: int) -> None:
+        """Let the job start as soon as one of the model's `slots` is free.
 
         Raises DeadlineMissed when its true size is more than its deadline allows, and QueueFull
-        when its place was given up.
+        when it was dropped.
         """
-        self._require_place()
-        self.line.slots = slots
+        self._raise_if_dropped()
+        self.queue.slots = slots
         self.size = size
         if late_s := self.late_s():
-            raise self.line.late(late_s)
+            raise self.queue.deadline_missed(late_s)
         self.is_ready = True
-        self.line.grant()
+        self.queue.start_jobs()
 
-    async def begins(self, within_s: float) -> bool:
-        """Wait for a slot, at most so long; tell whether the job begins.
+    async def wait_for_slot(self, timeout_s: float) -> bool:
+        """Wait for a slot, at most so long; return whether the job starts.
 
-        Raises QueueFull when its place was given up to somebody who has fewer waiting, and
-        DeadlineMissed as soon as the deadline cannot be met any more.
+        Raises QueueFull when it was dropped for a caller who has fewer waiting, and DeadlineMissed
+        as soon as the deadline cannot be met any more.
         """
-        spare_s = self._spare_s()
+        slack_s = self._slack_s()
         try:
-            async with asyncio.timeout(max(0.0, min(within_s, spare_s))):
-                await self.begun.wait()
+            async with asyncio.timeout(max(0.0, min(timeout_s, slack_s))):
+                await self.started.wait()
         except TimeoutError:
-            if spare_s < within_s:
-                raise self.line.late(self.outlook().wait_s) from None
+            if slack_s < timeout_s:
+                raise self.queue.deadline_missed(self.estimate().wait_s) from None
             return False
-        self._require_place()
+        self._raise_if_dropped()
         return True
 
-    def wrote(self, tokens: int, prompt_tokens: int) -> None:
-        """Take note of a piece; the first one tells how many tokens the prompt had."""
-        if self.first_s is None:
-            self.first_s = self.line.clock.elapsed_s()
+    def record_tokens(self, tokens: int, prompt_tokens: int) -> None:
+        """Count new tokens; the first call also gives the prompt's true length, 0 if unknown."""
+        if self.first_token_at_s is None:
+            self.first_token_at_s = self.queue.clock.elapsed_s()
             self.size = Size(prompt_tokens or self.size.prompt_tokens, self.size.new_tokens)
-            self.line.speeds.reading.learn(self.first_s - self.begun_s, self.size.prompt_tokens)
-        self.written += tokens
+            prefill_s = self.first_token_at_s - self.started_at_s
+            self.queue.speeds.prefill.record(prefill_s, self.size.prompt_tokens)
+        self.written_tokens += tokens
 
-    def ended(self, *, cut: bool) -> None:
-        """Take note that the answer is whole; `cut` when its limit ended it."""
-        self.ended_s = self.line.clock.elapsed_s()
+    def finish(self, *, cut: bool) -> None:
+        """Note that the answer is whole; `cut` when its token limit ended it."""
+        self.finished_at_s = self.queue.clock.elapsed_s()
         self.cut = cut
 
-    def _spare_s(self) -> float:
+    def _slack_s(self) -> float:
         """Return for how long the job may still wait."""
         if self.deadline_s is None:
             return inf
-        service_s = self.line.speeds.service_s(self.size) or 0.0
-        return self.deadline_s - service_s - self.line.clock.elapsed_s()
+        service_s = self.queue.speeds.service_s(self.size) or 0.0
+        return self.deadline_s - service_s - self.queue.clock.elapsed_s()
 
-    def _require_place(self) -> None:
-        if self.given_up:
-            raise self.given_up
+    def _raise_if_dropped(self) -> None:
+        if self.dropped:
+            raise self.dropped
 
 
 class Scheduler:
-    """Every model's line: at most `most_waiting` jobs, none of which waits `longest_wait_s`."""
+    """Every model's queue: at most `most_waiting` jobs, none of which waits `longest_wait_s`."""
 
     def __init__(
         self, clock: Clock, metrics: SchedulerMetrics, *, most_waiting: int, longest_wait_s: float
@@ -336,29 +346,29 @@ class Scheduler:
         self._metrics = metrics
         self._most_waiting = most_waiting
         self.longest_wait_s = longest_wait_s
-        self._lines: dict[str, Line] = {}
+        self._queues: dict[str, Queue] = {}
 
     def enter(self, model: str, caller: str, size: Size, deadline_s: float | None = None) -> Job:
-        """Put a job in a model's line; `size` may be a guess until `Job.ready` tells it.
+        """Put a job in a model's queue; `size` may be a guess until `Job.mark_ready` gives it.
 
         `deadline_s` is on the clock. Raises QueueFull with what the job would wait, and
         DeadlineMissed with the time until the same request could be answered in time.
         """
-        line = self._lines.get(model)
-        if line is None:
-            line = self._lines[model] = Line(model, self._clock, self._metrics)
-        job = Job(line, caller, size, deadline_s)
+        queue = self._queues.get(model)
+        if queue is None:
+            queue = self._queues[model] = Queue(model, self._clock, self._metrics)
+        job = Job(queue, caller, size, deadline_s)
         if late_s := job.late_s():
-            raise line.late(late_s)
-        if (job.outlook().wait_s or 0.0) > self.longest_wait_s:
-            raise line.full(job)
-        free = max(0, line.slots - len(line.running))  # for jobs whose prompt is not written yet
-        if line.length >= self._most_waiting + free and not line.made_room_for(job):
-            raise line.full(job)
-        line.join(job)
+            raise queue.deadline_missed(late_s)
+        if (job.estimate().wait_s or 0.0) > self.longest_wait_s:
+            raise queue.queue_full(job)
+        free = max(0, queue.slots - len(queue.running))  # for jobs whose prompt is not built yet
+        if queue.length >= self._most_waiting + free and not queue.drop_newest_for(job):
+            raise queue.queue_full(job)
+        queue.enqueue(job)
         return job
 
-    def outlooks(self) -> Iterator[tuple[str, Outlook]]:
-        """Yield how each model's line is, for the models that were asked anything."""
-        for model, line in self._lines.items():
-            yield model, line.outlook()
+    def statuses(self) -> Iterator[tuple[str, QueueStatus]]:
+        """Yield how each model's queue is, for the models that were asked anything."""
+        for model, queue in self._queues.items():
+            yield model, queue.status()

@@ -25,13 +25,16 @@ async def ask(house: Any, number: int, patience_ms: int | None = None, **more: o
     return await house.client.post("/api/v1/chat", json=asked(number, **more), headers=headers)
 
 
-async def until_told(house: Any, waiting: int, running: int) -> None:
+async def until_queued(house: Any, waiting: int, running: int) -> None:
     """Return once so many answers wait and are written."""
-    told = (0, 0)
-    while told != (waiting, running):
+    counts = (0, 0)
+    while counts != (waiting, running):
         await asyncio.sleep(0.01)
-        lines = (await house.client.get("/api/v1/health")).json()["queue"]
-        told = (sum(line["waiting"] for line in lines), sum(line["running"] for line in lines))
+        queues = (await house.client.get("/api/v1/health")).json()["queue"]
+        counts = (
+            sum(queue["waiting"] for queue in queues),
+            sum(queue["running"] for queue in queues),
+        )
 
 
 @asynccontextmanager
@@ -41,7 +44,7 @@ async def busy(house: Any, engine: ScriptedEngine, answers: int) -> AsyncIterato
     try:
         async with asyncio.timeout(10):
             running = min(answers, engine.slots)
-            await until_told(house, answers - running, running)
+            await until_queued(house, answers - running, running)
         yield
     finally:
         for task in asking:
@@ -55,7 +58,7 @@ async def test_a_model_writes_no_more_at_once_than_it_has_slots(house_with: Any)
         assert len(engine.prompts) == 2
 
 
-async def test_a_full_line_refuses_and_says_when_to_come_back(house_with: Any) -> None:
+async def test_a_full_queue_refuses_and_says_when_to_come_back(house_with: Any) -> None:
     engine = ScriptedEngine(SLOW, pause_s=0.01, slots=1)
     async with house_with(engine, most_waiting=2) as house, busy(house, engine, 3):
         refused = await ask(house, 1)
@@ -64,14 +67,14 @@ async def test_a_full_line_refuses_and_says_when_to_come_back(house_with: Any) -
     assert int(refused.headers["retry-after"]) >= 1
 
 
-async def test_a_full_line_still_gives_cached_answers_and_refusals(house_with: Any) -> None:
+async def test_a_full_queue_still_gives_cached_answers_and_refusals(house_with: Any) -> None:
     engine = ScriptedEngine("Deux mois.", slots=1)
     slow = ScriptedEngine(SLOW, name="slow", pause_s=0.1, slots=1)
     async with house_with(engine, slow, most_waiting=500) as house:
         await ask(house, 1)
         asking = [asyncio.create_task(ask(house, 9 + n, model="slow")) for n in range(100)]
         async with asyncio.timeout(20):
-            await until_told(house, 99, 1)
+            await until_queued(house, 99, 1)
         async with asyncio.timeout(2):
             cached = await ask(house, 1)
             unknown = await ask(house, 1, model="gpt-9")
@@ -121,8 +124,8 @@ async def test_health_and_measures_tell_who_waits(house_with: Any) -> None:
         health = (await house.client.get("/api/v1/health")).json()
         measures = await house.client.get("/metrics", headers=house.bearing("admin"))
 
-    line = health["queue"][0]
-    assert (line["model"], line["waiting"], line["running"]) == ("scripted", 2, 1)
+    queue = health["queue"][0]
+    assert (queue["model"], queue["waiting"], queue["running"]) == ("scripted", 2, 1)
     assert 'num_requests_waiting{model="scripted"} 2.0' in measures.text
     assert 'num_requests_running{model="scripted"} 1.0' in measures.text
 
@@ -142,7 +145,7 @@ async def test_a_stream_tells_its_place_while_it_waits(
     assert second.text.endswith("data: [DONE]\n\n")
 
 
-async def test_a_deadline_passed_in_the_line_is_a_503(house_with: Any) -> None:
+async def test_a_deadline_passed_in_the_queue_is_a_503(house_with: Any) -> None:
     engine = ScriptedEngine(SLOW, pause_s=0.01, slots=1)
     async with house_with(engine) as house, busy(house, engine, 1):
         late = await ask(house, 1, patience_ms=50)

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from ai_core.errors import DeadlineMissed, QueueFull
 from ai_core.metrics import SchedulerMetrics
 from ai_core.models.scheduler import Job, Scheduler
-from ai_core.models.speeds import Lengths, Size
+from ai_core.models.speeds import AnswerLengths, Size
 from shared.clock import StoppedClock
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -39,14 +39,14 @@ class Service:
             longest_wait_s=self.longest_wait_s,
         )
         self.open: list[Job] = []
-        self.begun: dict[Job, float] = {}
+        self.started_at_s: dict[Job, float] = {}
 
     def ask(
         self, caller: str, prompt: int = 100, new: int = 40, deadline_s: float | None = None
     ) -> Job:
         size = Size(prompt, new)
         job = self.scheduler.enter("mistral", caller, size, deadline_s)
-        job.ready(size, self.slots)
+        job.mark_ready(size, self.slots)
         self.open.append(job)
         return job
 
@@ -54,28 +54,28 @@ class Service:
         self.clock.set(self.clock.now() + timedelta(seconds=seconds))
 
     def writing(self) -> list[Job]:
-        return [job for job in self.open if job.begun.is_set() and not job.given_up]
+        return [job for job in self.open if job.started.is_set() and not job.dropped]
 
     def until(self, over: Callable[[], bool], step_s: float = 0.05) -> None:
         """Let the model write until `over`, every job to its limit."""
         while not over():
             for job in self.writing():
-                self.begun.setdefault(job, self.clock.elapsed_s())
+                self.started_at_s.setdefault(job, self.clock.elapsed_s())
             self.pass_s(step_s)
             for job in self.writing():
                 self._write(job)
 
     def _write(self, job: Job) -> None:
-        since_s = self.clock.elapsed_s() - self.begun[job]
+        since_s = self.clock.elapsed_s() - self.started_at_s[job]
         due = int((since_s - job.size.prompt_tokens * READ_S) / WRITE_S + 1e-6) + 1
-        while since_s >= job.size.prompt_tokens * READ_S - 1e-6 and job.written < due:
-            job.wrote(1, job.size.prompt_tokens)
-            if job.written >= job.size.new_tokens:
+        while since_s >= job.size.prompt_tokens * READ_S - 1e-6 and job.written_tokens < due:
+            job.record_tokens(1, job.size.prompt_tokens)
+            if job.written_tokens >= job.size.new_tokens:
                 self.end(job)
                 return
 
     def end(self, job: Job) -> None:
-        job.ended(cut=True)
+        job.finish(cut=True)
         self.open.remove(job)
         job.__exit__(None, None, None)
 
@@ -86,24 +86,24 @@ class Service:
             self.until(lambda job=job: job not in self.open)  # type: ignore[misc]
 
 
-async def test_a_job_has_its_turn_at_once_while_there_is_a_place() -> None:
+async def test_a_job_starts_at_once_while_there_is_a_slot() -> None:
     service = Service(slots=2)
 
     jobs = [service.ask("a"), service.ask("a"), service.ask("a")]
 
-    assert [job.begun.is_set() for job in jobs] == [True, True, False]
+    assert [job.started.is_set() for job in jobs] == [True, True, False]
 
 
-async def test_a_place_that_gets_free_goes_to_the_next_one() -> None:
+async def test_a_slot_that_gets_free_goes_to_the_next_one() -> None:
     service = Service()
     first, second = service.ask("a"), service.ask("a")
 
     service.end(first)
 
-    assert await second.begins(within_s=0)
+    assert await second.wait_for_slot(timeout_s=0)
 
 
-async def test_leaving_the_line_frees_the_place_in_it_at_once() -> None:
+async def test_leaving_the_queue_frees_its_place_at_once() -> None:
     service = Service(most_waiting=1)
     service.ask("a")
     with service.ask("a"), pytest.raises(QueueFull):
@@ -114,7 +114,7 @@ async def test_leaving_the_line_frees_the_place_in_it_at_once() -> None:
     assert waiting == 1
 
 
-async def test_who_was_given_least_writes_next_whoever_came_first() -> None:
+async def test_who_was_served_least_writes_next_whoever_came_first() -> None:
     service = Service()
     for _ in range(4):
         service.ask("greedy")
@@ -122,7 +122,7 @@ async def test_who_was_given_least_writes_next_whoever_came_first() -> None:
 
     service.end(service.open[0])
 
-    assert modest.begun.is_set()
+    assert modest.started.is_set()
 
 
 async def test_a_caller_who_asked_for_nothing_for_a_while_saved_nothing_up() -> None:
@@ -150,7 +150,7 @@ async def test_a_caller_alone_takes_every_slot() -> None:
     service = Service(slots=4)
     flood = [service.ask("flood") for _ in range(9)]
 
-    assert sum(job.begun.is_set() for job in flood) == 4
+    assert sum(job.started.is_set() for job in flood) == 4
 
 
 async def test_of_several_slots_one_is_kept_for_who_holds_none() -> None:
@@ -159,11 +159,11 @@ async def test_of_several_slots_one_is_kept_for_who_holds_none() -> None:
     flood = [service.ask("flood") for _ in range(9)]
     other = service.ask("other")
 
-    assert sum(job.begun.is_set() for job in flood) == 3
-    assert other.begun.is_set()
+    assert sum(job.started.is_set() for job in flood) == 3
+    assert other.started.is_set()
 
 
-async def test_a_full_line_gives_up_the_newest_job_of_who_has_most_there() -> None:
+async def test_a_full_queue_drops_the_newest_job_of_who_has_most_there() -> None:
     service = Service(most_waiting=4)
     service.warm_up()
     flood = [service.ask("flood") for _ in range(5)]
@@ -171,8 +171,8 @@ async def test_a_full_line_gives_up_the_newest_job_of_who_has_most_there() -> No
     other = service.ask("other")
 
     with pytest.raises(QueueFull):
-        await flood[-1].begins(within_s=1)
-    assert not other.given_up
+        await flood[-1].wait_for_slot(timeout_s=1)
+    assert not other.dropped
     with pytest.raises(QueueFull):
         service.ask("flood")
 
@@ -189,18 +189,18 @@ async def test_a_wait_longer_than_anybody_stays_is_refused() -> None:
     assert refused.value.retry_after_s == pytest.approx(10, rel=0.1)
 
 
-async def test_the_predicted_wait_is_what_it_comes_to() -> None:
+async def test_the_estimated_wait_is_what_it_comes_to() -> None:
     service = Service(slots=4)
     service.warm_up()
     for number in range(12):
         service.ask(f"caller {number % 3}", prompt=50 + 40 * number, new=20 + 5 * number)
     asked_s = service.clock.elapsed_s()
     last = service.ask("caller 0")
-    predicted_s = last.outlook().wait_s
+    estimated_s = last.estimate().wait_s
 
-    service.until(last.begun.is_set)
+    service.until(last.started.is_set)
 
-    assert predicted_s == pytest.approx(service.clock.elapsed_s() - asked_s, rel=0.25)
+    assert estimated_s == pytest.approx(service.clock.elapsed_s() - asked_s, rel=0.25)
 
 
 async def test_a_deadline_that_cannot_be_met_says_when_it_could_be() -> None:
@@ -233,13 +233,13 @@ async def test_a_retry_after_the_wait_it_was_told_is_let_in() -> None:
     assert service.ask("a", deadline_s=service.clock.elapsed_s() + deadline_s)
 
 
-async def test_a_job_still_waiting_when_its_deadline_cannot_be_met_is_given_up() -> None:
+async def test_a_job_still_waiting_when_its_deadline_cannot_be_met_is_dropped() -> None:
     service = Service()
     service.ask("a")
     waiting = service.ask("b", deadline_s=service.clock.elapsed_s() + 0.01)
 
     with pytest.raises(DeadlineMissed):
-        await waiting.begins(within_s=5)
+        await waiting.wait_for_slot(timeout_s=5)
 
 
 async def test_a_job_learns_its_place_while_it_waits() -> None:
@@ -248,32 +248,32 @@ async def test_a_job_learns_its_place_while_it_waits() -> None:
     for _ in range(3):
         service.ask("a")
 
-    told = service.open[-1].outlook()
+    estimate = service.open[-1].estimate()
 
-    assert told.position == 1
-    assert told.wait_s == pytest.approx(10, rel=0.05)
+    assert estimate.position == 1
+    assert estimate.wait_s == pytest.approx(10, rel=0.05)
 
 
 async def test_before_anything_is_measured_no_wait_is_made_up() -> None:
     service = Service()
     service.ask("a")
 
-    assert service.ask("a").outlook().wait_s is None
+    assert service.ask("a").estimate().wait_s is None
 
 
-async def test_the_outlook_of_a_line_counts_who_waits_and_who_writes() -> None:
+async def test_the_status_of_a_queue_counts_who_waits_and_who_writes() -> None:
     service = Service(slots=2)
     service.warm_up()
     for _ in range(5):
         service.ask("a")
 
-    [(model, outlook)] = service.scheduler.outlooks()
+    [(model, status)] = service.scheduler.statuses()
 
-    assert (model, outlook.waiting, outlook.running) == ("mistral", 3, 2)
-    assert outlook.wait_s == pytest.approx(5, rel=0.1)
+    assert (model, status.waiting, status.running) == ("mistral", 3, 2)
+    assert status.wait_s == pytest.approx(5, rel=0.1)
 
 
-async def test_a_refusal_with_a_full_line_takes_less_than_a_hundredth_of_a_second() -> None:
+async def test_a_refusal_with_a_full_queue_takes_less_than_a_hundredth_of_a_second() -> None:
     service = Service(slots=4, most_waiting=64)
     service.warm_up()
     for number in range(68):
@@ -301,7 +301,7 @@ jobs = some.lists(
 
 @settings(max_examples=60, deadline=None)
 @given(jobs=jobs, slots=some.integers(1, 6))
-async def test_every_job_let_in_gets_its_turn_and_none_exceeds_the_places(
+async def test_every_job_let_in_is_served_and_none_exceeds_the_slots(
     jobs: list[tuple[str, int, int]], slots: int
 ) -> None:
     service = Service(slots=slots)
@@ -311,7 +311,7 @@ async def test_every_job_let_in_gets_its_turn_and_none_exceeds_the_places(
         assert len(service.writing()) <= slots
         service.end(service.writing()[0])
 
-    assert all(job.begun.is_set() for job in asked)
+    assert all(job.started.is_set() for job in asked)
 
 
 @settings(max_examples=40, deadline=None)
@@ -331,7 +331,7 @@ async def test_under_a_flood_another_caller_waits_for_one_job_at_most(
     asked_s = service.clock.elapsed_s()
     other = service.ask("other", prompt, new)
 
-    service.until(other.begun.is_set)
+    service.until(other.started.is_set)
 
     one_job_s = prompt * READ_S + new * WRITE_S
     assert service.clock.elapsed_s() - asked_s <= one_job_s + 0.1
@@ -339,28 +339,30 @@ async def test_under_a_flood_another_caller_waits_for_one_job_at_most(
 
 @settings(max_examples=40, deadline=None)
 @given(data=some.data())
-async def test_two_callers_who_always_wait_are_given_the_same_tokens(data: some.DataObject) -> None:
+async def test_two_callers_who_always_wait_are_served_the_same_tokens(
+    data: some.DataObject,
+) -> None:
     service = Service(slots=2, most_waiting=500)
     sizes = some.tuples(some.integers(1, 300), some.integers(1, 60))
     for caller, count in (("a", 60), ("b", 60)):
         for prompt, new in data.draw(some.lists(sizes, min_size=count, max_size=count)):
             service.ask(caller, prompt, new)
 
-    given_tokens = {"a": 0, "b": 0}
-    while len({job.caller for job in service.open if not job.begun.is_set()}) == 2:
+    served_tokens = {"a": 0, "b": 0}
+    while len({job.caller for job in service.open if not job.started.is_set()}) == 2:
         job = service.writing()[0]
-        job.wrote(job.size.new_tokens, job.size.prompt_tokens)
-        given_tokens[job.caller] += job.size.prompt_tokens + job.size.new_tokens
+        job.record_tokens(job.size.new_tokens, job.size.prompt_tokens)
+        served_tokens[job.caller] += job.size.prompt_tokens + job.size.new_tokens
         service.end(job)
 
-    assert abs(given_tokens["a"] - given_tokens["b"]) <= 3 * 360
+    assert abs(served_tokens["a"] - served_tokens["b"]) <= 3 * 360
 
 
 def test_answers_cut_at_their_limit_count_as_longer_than_it() -> None:
-    lengths = Lengths()
+    lengths = AnswerLengths()
     for _ in range(10):
-        lengths.learn(50, cut=True)
-        lengths.learn(100, cut=False)
+        lengths.record(50, cut=True)
+        lengths.record(100, cut=False)
 
     assert lengths.expected(50) == pytest.approx(50)
     assert lengths.expected(1_000) == pytest.approx(100)
@@ -368,4 +370,4 @@ def test_answers_cut_at_their_limit_count_as_longer_than_it() -> None:
 
 
 def test_a_length_nobody_knows_is_the_limit() -> None:
-    assert Lengths().expected(800) == 800
+    assert AnswerLengths().expected(800) == 800
