@@ -59,7 +59,7 @@ from shared.host_metrics import Vitals
 from shared.stores.redis_connection import RedisLink
 from shared.texts import Texts
 from shared.web.middleware import Edge, HttpMetrics, speak_errors
-from shared.web.tracer import tracing_of
+from shared.web.tracing import traced, tracing_of
 
 HERE = Path(__file__).parent
 SHARED_TEXTS = HERE.parent / "shared" / "texts" / "errors.toml"
@@ -161,7 +161,9 @@ async def assemble(
     limiter = Limiter(link)
     renewing = asyncio.create_task(limiter.renew_leases(), name="leases of visits")
     stack.callback(renewing.cancel)
-    gate = Gate(ring, limiter, GateMetrics(registry))
+    tracing = tracing_of("ai_core", settings.tracing)
+    stack.push_async_callback(tracing.flush)
+    gate = Gate(ring, limiter, GateMetrics(registry), tracing.tracer)
     built_in = (ExtractiveEngine(texts), *engines)
     pool = await stack.enter_async_context(
         open_pool(settings.models, settings.data_dir, built_in, opener, clock)
@@ -188,12 +190,7 @@ async def assemble(
     )
     metrics = AnswerMetrics(registry)
     dictation = Dictation(pool, scheduler, prompts, metrics)
-    answerer = Answerer(sources, dictation, cache, conversations, metrics, clock)
-    tracing = tracing_of("ai_core", settings.tracing)
-    stack.push_async_callback(tracing.flush)
-    tracing.follow(gate, "enter", "gate")
-    tracing.follow(library, "search", "search")
-    tracing.follow(answerer, "written", "engine")
+    answerer = Answerer(sources, dictation, cache, conversations, metrics, clock, tracing.tracer)
     return State(
         gate=gate,
         embedder=Embedder(pool, scheduler, clock),
@@ -242,8 +239,8 @@ def create_app(settings: Settings, open_state: Opener = open_state) -> ASGIApp:
     registry = CollectorRegistry()
     api = create_api(settings, open_state, registry)
     app = DirectRoutes(api, [generate.direct, chat.direct, openai.direct])
-    tracing = tracing_of("ai_core", settings.tracing)
-    return tracing.served(edge(app, settings, registry))
+    tracer = tracing_of("ai_core", settings.tracing).tracer
+    return traced(edge(app, settings, registry), tracer)
 
 
 def edge(app: ASGIApp, settings: Settings, registry: CollectorRegistry) -> Edge:

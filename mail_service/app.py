@@ -41,7 +41,7 @@ from shared.texts import Texts
 from shared.web.docs_page import docs_router
 from shared.web.middleware import Edge, HttpMetrics, speak_errors
 from shared.web.openapi import DocumentedApi
-from shared.web.tracer import tracing_of
+from shared.web.tracing import traced, tracing_of
 
 log = structlog.get_logger()
 
@@ -163,7 +163,7 @@ def create_app(settings: Settings, open_state: OpenState = open_state) -> ASGIAp
     app.include_router(docs_router(app, [Depends(need_key)]))
     speak_errors(app, texts)
     edge = Edge(app, HttpMetrics(registry), texts, settings.server.max_body_bytes)
-    return tracing_of("mail_service", settings.tracing).served(edge)
+    return traced(edge, tracing_of("mail_service", settings.tracing).tracer)
 
 
 async def work(settings: Settings, stopping: asyncio.Event) -> None:
@@ -188,7 +188,7 @@ async def work(settings: Settings, stopping: asyncio.Event) -> None:
                 settings.ai.url,
                 settings.ai.api_key.get_secret_value(),
                 channel="mail",
-                tracing=tracing,
+                tracer=tracing.tracer,
                 client_certificate=settings.ai.client_certificate,
                 tls_ca=settings.ai.tls_ca,
             )
@@ -209,7 +209,7 @@ async def work(settings: Settings, stopping: asyncio.Event) -> None:
             resources.wake,
             resources.clock,
             metrics,
-            tracing,
+            tracing.tracer,
         )
         await _run_all(settings, resources, pipeline, metrics, stopping)
 

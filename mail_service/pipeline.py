@@ -13,6 +13,7 @@ from traceback import walk_tb
 from typing import Protocol
 
 import structlog
+from opentelemetry.trace import Tracer
 
 from mail_service.errors import AiTooSlow, SpamFilterLost, TotalRateReached, Unreadable
 from mail_service.ledger.notifications import Wake
@@ -41,7 +42,6 @@ from shared.errors import AppError, BadInput
 from shared.languages import Language, language_of
 from shared.privacy.masking import unmask
 from shared.stores.postgres import PostgresLost
-from shared.web.tracing import Tracing
 
 log = structlog.get_logger()
 
@@ -85,7 +85,7 @@ class Pipeline:
         wake: Wake,
         clock: Clock,
         metrics: MailMetrics,
-        tracing: Tracing,
+        tracer: Tracer,
     ) -> None:
         self._settings = settings
         self._boxes = boxes
@@ -96,7 +96,7 @@ class Pipeline:
         self._wake = wake
         self._clock = clock
         self._metrics = metrics
-        self._tracing = tracing
+        self._tracer = tracer
 
     async def run(self) -> None:
         """Work for ever; a lost ledger is waited for."""
@@ -113,7 +113,7 @@ class Pipeline:
         if work is None:
             return False
         try:
-            with self._tracing.span("mail", mail=work.id):
+            with self._tracer.start_as_current_span("mail", attributes={"mail": work.id}):
                 outcome = await self._see_through(work)
             await self._settle(work, outcome)
         except PostgresLost:

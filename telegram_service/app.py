@@ -8,6 +8,7 @@ from pathlib import Path
 
 import structlog
 from fastapi import FastAPI, Request
+from opentelemetry.trace import Tracer
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry
 from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
@@ -22,8 +23,7 @@ from shared.stores.postgres import Postgres
 from shared.stores.redis_connection import RedisLink
 from shared.texts import Texts
 from shared.web.middleware import Edge, HttpMetrics, speak_errors
-from shared.web.tracer import tracing_of
-from shared.web.tracing import Tracing
+from shared.web.tracing import traced, tracing_of
 from telegram_service.answering.buttons import Buttons
 from telegram_service.answering.update_context import Parts
 from telegram_service.errors import NoToken
@@ -89,7 +89,7 @@ def create_app(settings: Settings) -> ASGIApp:
     redis, mailbox = Keyspace(link), Mailbox(link)
     state = State(
         settings, redis, mailbox, Counter(redis), Postgres(str(settings.postgres.url), size=2),
-        client_of(settings.ai, tracing),
+        client_of(settings.ai, tracing.tracer),
     )  # fmt: skip
 
     @asynccontextmanager
@@ -113,16 +113,16 @@ def create_app(settings: Settings) -> ASGIApp:
     app.add_route("/telegram/webhook", webhook.answer, methods=["POST"])
     add_views(app, state, Vitals(registry, settings.watch), collector)
     edge = Edge(app, HttpMetrics(registry), texts, settings.server.max_body_bytes)
-    return tracing.served(edge)
+    return traced(edge, tracing.tracer)
 
 
-def client_of(settings: AiSettings, tracing: Tracing) -> AiClient:
+def client_of(settings: AiSettings, tracer: Tracer) -> AiClient:
     """Return the client that asks ai_core for us."""
     return AiClient(
         str(settings.url),
         settings.api_key.get_secret_value(),
         channel="telegram",
-        tracing=tracing,
+        tracer=tracer,
         client_certificate=settings.client_certificate,
         tls_ca=settings.tls_ca,
     )
@@ -234,7 +234,7 @@ async def open_parts(settings: Settings, vault: Vault) -> AsyncIterator[Parts]:
         await postgres.open()
         tracing = tracing_of(SERVICE, settings.tracing)
         stack.push_async_callback(tracing.flush)
-        ai = await stack.enter_async_context(client_of(settings.ai, tracing))
+        ai = await stack.enter_async_context(client_of(settings.ai, tracing.tracer))
         bot = new_bot(token, str(settings.bot.api_url))
         stack.push_async_callback(bot.shutdown)
         sender = Sender(bot, redis, settings.limits)
@@ -254,7 +254,7 @@ async def open_parts(settings: Settings, vault: Vault) -> AsyncIterator[Parts]:
             throttle=Throttle(redis, settings.limits, clock),
             counter=Counter(redis),
             ai=ai,
-            tracing=tracing,
+            tracer=tracing.tracer,
             slots=Slots(settings.ai.at_once, Waitlist(redis)),
             buttons=Buttons(token),
             clock=clock,

@@ -135,7 +135,8 @@ class Worker:
         structlog.contextvars.bind_contextvars(update_id=lease.update_id)
         started = time.monotonic()
         try:
-            with self._parts.tracing.span("update", update_id=lease.update_id):
+            facts = {"update_id": lease.update_id}
+            with self._parts.tracer.start_as_current_span("update", attributes=facts):
                 outcome, entries = await self._answer(lease)
             await self._parts.mailbox.settle(lease, outcome, entries)
             duration_ms = round((time.monotonic() - started) * 1000)

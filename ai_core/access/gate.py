@@ -18,6 +18,7 @@ from math import ceil
 from types import TracebackType
 from typing import Self
 
+from opentelemetry.trace import Tracer
 from prometheus_client import CollectorRegistry, Counter
 from redis.exceptions import RedisError
 from starlette.requests import Request
@@ -26,6 +27,7 @@ from ai_core.access.keys import Key, KeyRing, Scope, well_formed
 from ai_core.access.rate_limits import WINDOWS, Decision, Limiter, Limits
 from ai_core.errors import AddressNotAllowed, KeysUnreadable, OriginNotAllowed, OverQuota
 from shared.errors import NotAllowed, NotAuthenticated
+from shared.web.tracing import NO_TRACER
 
 Header = tuple[bytes, bytes]
 
@@ -103,7 +105,8 @@ class Permit:
 
     async def __aenter__(self) -> Self:
         """Enter, or raise the refusal."""
-        await self._gate.enter(self)
+        with self._gate.tracer.start_span("gate"):
+            await self._gate.enter(self)
         return self
 
     async def __aexit__(
@@ -119,7 +122,14 @@ class Permit:
 class Gate:
     """Admits requests, or raises the reason of the refusal."""
 
-    def __init__(self, ring: KeyRing, limiter: Limiter, metrics: GateMetrics) -> None:
+    def __init__(
+        self,
+        ring: KeyRing,
+        limiter: Limiter,
+        metrics: GateMetrics,
+        tracer: Tracer = NO_TRACER,
+    ) -> None:
+        self.tracer = tracer
         self._ring = ring
         self._limiter = limiter
         self._without_redis = metrics.without_redis

@@ -10,6 +10,8 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Literal
 
+from opentelemetry.trace import Tracer
+
 from ai_core.answering.abstention import Abstentions
 from ai_core.answering.cache import AnswerCache, complete, strip
 from ai_core.answering.citations import CitationFilter
@@ -29,6 +31,7 @@ from ai_core.models.scheduler import Job, WaitEstimate
 from shared.ai.contract import Abstention, Citation, GenerateReply, LikelyToken, WrittenToken
 from shared.clock import Clock
 from shared.errors import Unavailable
+from shared.web.tracing import NO_TRACER
 
 PASSAGES = 16
 UNGROUNDED = Found(passages=(), scope=Scope.UNCLEAR)
@@ -93,7 +96,9 @@ class Answerer:
         conversations: Conversations,
         metrics: AnswerMetrics,
         clock: Clock,
+        tracer: Tracer = NO_TRACER,
     ) -> None:
+        self._tracer = tracer
         self._library = sources.library
         self._abstentions = sources.abstentions
         self._clarifications = sources.clarifications
@@ -228,9 +233,10 @@ class Answerer:
             if refusal is None:
                 if question.grounded:
                     self._metrics.topics.labels(topic_of(found)).inc()
-                async with aclosing(self.written(inquiry, found, draft, job)) as pieces:
-                    async for piece in pieces:
-                        yield piece
+                with self._tracer.start_span("engine"):
+                    async with aclosing(self._written(inquiry, found, draft, job)) as pieces:
+                        async for piece in pieces:
+                            yield piece
         if question.grounded and inquiry.card.extractive and not (refusal or draft.citations):
             refusal = self._abstentions.nothing_found(language)
         if refusal:
@@ -243,7 +249,7 @@ class Answerer:
         question = inquiry.question
         if not question.grounded:
             return UNGROUNDED
-        with self._metrics.search.time():
+        with self._tracer.start_span("search"), self._metrics.search.time():
             return await self._library.search(
                 subject_of(question),
                 limit=PASSAGES,
@@ -251,10 +257,10 @@ class Answerer:
                 as_of=inquiry.day,
             )
 
-    async def written(
+    async def _written(
         self, inquiry: Inquiry, found: Found, draft: Draft, job: Job | None
     ) -> AsyncGenerator[str | WaitEstimate]:
-        """Let the model write, and let through what holds; what traces call the engine."""
+        """Let the model write, and let through what holds."""
         check: Check = NoCheck()
         async with aclosing(self._dictation.pieces(inquiry, found, job)) as pieces:
             async for piece in pieces:

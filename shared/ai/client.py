@@ -6,8 +6,8 @@ document comes back as the error of `shared.errors` with its status and code.
 """
 
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from http import HTTPStatus
@@ -19,6 +19,7 @@ import httpcore2  # noqa: F401 - httpx2 would import it, reading files, inside t
 import httpx2
 import orjson
 import stamina
+from opentelemetry.trace import Span, SpanKind, Tracer, set_span_in_context
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from shared.ai.breaker import Breaker
@@ -34,6 +35,7 @@ from shared.ai.contract import (
     ModelsReply,
     SearchReply,
 )
+from shared.ai.sse import server_sent_events
 from shared.ai.tls import trust
 from shared.clock import Clock, SystemClock
 from shared.errors import (
@@ -47,12 +49,14 @@ from shared.errors import (
     TooMany,
     Unavailable,
 )
-from shared.web.tracing import Tracing
+from shared.web.tracing import NO_TRACER, PROPAGATOR, record_status
 
 stamina.instrumentation.set_on_retry_hooks(())  # the default ones import inside the event loop
 
 ReplyT = TypeVar("ReplyT", bound=BaseModel)
 
+NAMED_PARTS = 4
+"""Of a path, as many parts are recorded: what follows (a conversation's id) may be secret."""
 CONNECT_TIMEOUT_S = 3.0
 SHORT_TIMEOUT_S = 10.0
 ANSWER_TIMEOUT_S = 180.0
@@ -114,7 +118,7 @@ class AiClient:
     `client_certificate` is a file with our certificate and its key, shown where the server asks for
     one; `tls_ca` a file with the authorities to believe instead of the usual ones.
     All methods raise the tree of `shared.errors`; AiUnavailable when there is no answer. `channel`
-    is who asks, for ai_core's measures; `tracing` hands on the trace a question belongs to.
+    is who asks, for ai_core's metrics; calls are spans of `tracer`, and carry its trace context.
     """
 
     def __init__(
@@ -123,7 +127,7 @@ class AiClient:
         api_key: str,
         *,
         channel: str = "",
-        tracing: Tracing | None = None,
+        tracer: Tracer = NO_TRACER,
         transport: httpx2.AsyncBaseTransport | None = None,
         clock: Clock | None = None,
         connections: int = 64,
@@ -131,8 +135,7 @@ class AiClient:
         tls_ca: Path | None = None,
     ) -> None:
         self._breaker = Breaker(clock or SystemClock())
-        if tracing and transport is None:
-            transport = tracing.transport(connections)
+        self._tracer = tracer
         self._http = httpx2.AsyncClient(
             base_url=url,
             headers={"X-API-Key": api_key} | ({"X-Channel": channel} if channel else {}),
@@ -189,7 +192,7 @@ class AiClient:
             headers["X-Request-ID"] = request_id
         complete = False
         async with self._answered(body, headers) as response:
-            async for event, data in events(response):
+            async for event, data in server_sent_events(response):
                 if event == "" and data == "[DONE]":
                     complete = True
                 elif (piece := as_piece(event, data)) is not None:
@@ -204,18 +207,16 @@ class AiClient:
     ) -> AsyncIterator[httpx2.Response]:
         self._enter()
         limit = httpx2.Timeout(SILENCE_TIMEOUT_S, connect=CONNECT_TIMEOUT_S)
-        content = body.model_dump_json(exclude_defaults=True)
-        try:
+        content, path = body.model_dump_json(exclude_defaults=True), "/api/v1/chat"
+        with self._call("POST", path) as (span, context):
             async with self._http.stream(
-                "POST", "/api/v1/chat", content=content, headers=headers, timeout=limit
+                "POST", path, content=content, headers={**headers, **context}, timeout=limit
             ) as response:
+                record_status(span, response.status_code)
                 if response.is_error:
                     await response.aread()
                 self._judge(response)
                 yield response
-        except httpx2.TransportError as error:
-            self._breaker.failed()
-            raise AiUnavailable(type(error).__name__) from error
 
     async def models(self) -> ModelsReply:
         """List the models."""
@@ -295,15 +296,35 @@ class AiClient:
         timeout_s: float,
     ) -> httpx2.Response:
         limit = httpx2.Timeout(timeout_s, connect=CONNECT_TIMEOUT_S)
-        try:
+        with self._call(method, path) as (span, context):
+            sent = {**headers, **context}
             response = await self._http.request(
-                method, path, content=content, headers=dict(headers), params=wanted, timeout=limit
+                method, path, content=content, headers=sent, params=wanted, timeout=limit
             )
-        except httpx2.TransportError as error:
-            self._breaker.failed()
-            raise AiUnavailable(type(error).__name__) from error
+            record_status(span, response.status_code)
         self._judge(response)
         return response
+
+    @contextmanager
+    def _call(self, method: str, path: str) -> Iterator[tuple[Span, dict[str, str]]]:
+        """Lend a client span and the headers that carry it, until the response's last byte.
+
+        The span is not the current one: a stream's reader works on between two pieces. Raises
+        AiUnavailable, and tells the breaker, when there is no answer.
+        """
+        named = "/".join(path.split("/")[:NAMED_PARTS])
+        facts = {"http.request.method": method, "url.path": named}
+        span = self._tracer.start_span(f"{method} {named}", kind=SpanKind.CLIENT, attributes=facts)
+        context: dict[str, str] = {}
+        PROPAGATOR.inject(context, set_span_in_context(span))
+        try:
+            yield span, context
+        except httpx2.TransportError as error:
+            span.record_exception(error)
+            self._breaker.failed()
+            raise AiUnavailable(type(error).__name__) from error
+        finally:
+            span.end()
 
     def _enter(self) -> None:
         if (wait_s := self._breaker.enter()) > 0:
@@ -354,24 +375,6 @@ def read(response: httpx2.Response, kind: type[ReplyT]) -> ReplyT:
         return kind.model_validate_json(response.content)
     except ValidationError as error:
         raise AiUnavailable(f"ai_core answered no {kind.__name__}") from error
-
-
-async def events(response: httpx2.Response) -> AsyncIterator[tuple[str, str]]:
-    """Yield (event, data) of a stream of server-sent events (HTML standard, 9.2.6)."""
-    event = ""
-    data: list[str] = []
-    async for line in response.aiter_lines():
-        if not line:
-            if data:
-                yield event, "\n".join(data)
-            event, data = "", []
-            continue
-        name, _, value = line.partition(":")
-        value = value.removeprefix(" ")
-        if name == "event":
-            event = value
-        elif name == "data":
-            data.append(value)
 
 
 def as_piece(event: str, data: str) -> Piece | None:

@@ -1,34 +1,103 @@
-"""Following one question through the services, when an operator asks for it.
+"""Distributed tracing with OpenTelemetry's API: what a service is given, and its ASGI middleware.
 
-What the services are given, and what it is while it is off, which is the default: nothing is
-wrapped, nothing is measured, and the paths that must be fast run as if this file did not exist.
-Spans carry numbers and names of ours, never a text, an address or a person's id.
+Off, which is the default, the tracer is the API's no-op one and the application is not wrapped; the
+SDK and the exporter are not even imported. On, spans go to a collector by OTLP over HTTP, joined by
+W3C trace context (https://www.w3.org/TR/trace-context/) from nginx to the engine. Spans carry
+numbers and names of ours, never a text, an address or a person's id.
 """
 
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from collections.abc import Awaitable, Callable
+from functools import lru_cache
+from typing import NamedTuple
 
-import httpx2
-from starlette.types import ASGIApp
+from opentelemetry.trace import NoOpTracer, Span, SpanKind, StatusCode, Tracer
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared.settings import TracingSettings, WrongSettings
+from shared.web.middleware import header, route_of
+
+PROPAGATOR = TraceContextTextMapPropagator()
+NO_TRACER: Tracer = NoOpTracer()
+SERVER_ERROR = 500
 
 
-class Tracing:
-    """Tracing while it is off."""
+class Tracing(NamedTuple):
+    """What a service makes spans with, and what sends those not sent yet (before it stops)."""
 
-    def span(self, name: str, **facts: str | int) -> AbstractContextManager[Any]:
-        """Return a context whose duration is noted under `name`; what it calls belongs to it."""
-        return nullcontext()
+    tracer: Tracer
+    flush: Callable[[], Awaitable[object]]
 
-    def follow(self, thing: object, method: str, name: str) -> None:
-        """Note from now on each call of an asynchronous method of `thing`, or its iteration."""
 
-    def served(self, app: ASGIApp) -> ASGIApp:
-        """Return `app` with each request noted, as part of its caller's trace if it has one."""
+async def nothing_to_flush() -> None:
+    """Return at once: there are no spans."""
+
+
+@lru_cache
+def tracing_of(service: str, settings: TracingSettings) -> Tracing:
+    """Return the tracing of a service in this process: one, however often it is asked for.
+
+    Raises WrongSettings when traces are wanted and their packages are missing.
+    """
+    if not settings.url:
+        return Tracing(NO_TRACER, nothing_to_flush)
+    try:
+        from shared.web.span_export import Exporting  # only here: its packages may be absent
+    except ModuleNotFoundError as missing:
+        raise WrongSettings(
+            f"traces need the extra [tracing]: {missing.name} is missing"
+        ) from missing
+    exporting = Exporting(service, settings)
+    return Tracing(exporting.tracer, exporting.flush)
+
+
+def traced(app: ASGIApp, tracer: Tracer) -> ASGIApp:
+    """Return `app` with a server span around each HTTP request; unchanged when tracing is off.
+
+    The application sees the span as its caller (`traceparent`), so log lines carry the trace.
+    """
+    if isinstance(tracer, NoOpTracer):
         return app
 
-    def transport(self, connections: int) -> httpx2.AsyncBaseTransport | None:
-        """Return what carries calls to another service with their trace; None: the usual one."""
-        return None
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await app(scope, receive, send)
+            return
+        sent = {name: header(scope, name.encode()) for name in PROPAGATOR.fields}
+        caller = PROPAGATOR.extract({name: value for name, value in sent.items() if value})
+        facts = {"http.request.method": scope["method"]}
+        with tracer.start_as_current_span("request", caller, SpanKind.SERVER, facts) as span:
+            replace_trace_headers(scope)
+            await app(scope, receive, recording(span, scope, send))
 
-    async def flush(self) -> None:
-        """Send what was noted and not sent yet."""
+    return serve
+
+
+def replace_trace_headers(scope: Scope) -> None:
+    """Make the current span the parent that the request's headers name."""
+    ours: dict[str, str] = {}
+    PROPAGATOR.inject(ours)
+    others = [pair for pair in scope["headers"] if pair[0].decode("latin-1") not in ours]
+    scope["headers"] = [*others, *((name.encode(), value.encode()) for name, value in ours.items())]
+
+
+def recording(span: Span, scope: Scope, send: Send) -> Send:
+    """Return a `send` that records the route and the status of the response on `span`."""
+
+    async def record(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            route = route_of(scope)
+            span.update_name(f"{scope['method']} {route}")
+            span.set_attribute("http.route", route)
+            span.set_attribute("request_id", str(scope["state"]["request_id"]))
+            record_status(span, message["status"])
+        await send(message)
+
+    return record
+
+
+def record_status(span: Span, status: int) -> None:
+    """Record the HTTP status of a response; one of the server's own errors is the span's."""
+    span.set_attribute("http.response.status_code", status)
+    if status >= SERVER_ERROR:
+        span.set_status(StatusCode.ERROR)

@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from opentelemetry.trace import Tracer
+
 from shared.ai.client import AiClient
 from shared.clock import Clock
 from shared.errors import Unavailable
 from shared.languages import Language
 from shared.texts import Texts
-from shared.web.tracing import Tracing
 from telegram_service.answering.buttons import Buttons
 from telegram_service.queue.update_queue import Lease, Mailbox, now_ms
 from telegram_service.redis_keys import TAG, Keyspace
@@ -49,7 +50,7 @@ class Parts:
     throttle: Throttle
     counter: Counter
     ai: AiClient
-    tracing: Tracing
+    tracer: Tracer
     slots: Slots
     buttons: Buttons
     clock: Clock

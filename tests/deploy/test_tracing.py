@@ -2,16 +2,20 @@
 
 import asyncio
 import gzip
+import ssl
 import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
+import trustme
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.trace import NoOpTracer
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -29,8 +33,7 @@ from shared.privacy.encryption import Vault, new_key_file
 from shared.settings import TracingSettings, WrongSettings
 from shared.stores.postgres import Postgres
 from shared.web.middleware import Edge
-from shared.web.tracer import tracing_of
-from shared.web.tracing import Tracing
+from shared.web.tracing import traced, tracing_of
 from tests.ai_core.conftest import House, Open
 from tests.deploy.watch_rig import mail, until
 from tests.mail_service.letters import US, raw_letter
@@ -199,10 +202,13 @@ async def test_a_trace_begun_by_nginx_goes_on_here(house_with: Open) -> None:
 async def test_an_error_is_told_by_its_kind_never_by_its_text() -> None:
     async with collecting() as (collector, tracing):
         following = tracing_of("a caller", tracing)
-        with pytest.raises(ValueError, match="Camille"), following.span("step"):
+        with (
+            pytest.raises(ValueError, match="Camille"),
+            following.tracer.start_as_current_span("step"),
+        ):
             raise ValueError("Camille Dupont, 3 rue des Lilas")
         ask = ChatRequest(messages=[Message(role="user", content=QUESTION)])
-        async with AiClient("http://127.0.0.1:9", "key", tracing=following) as client:
+        async with AiClient("http://127.0.0.1:9", "key", tracer=following.tracer) as client:
             with pytest.raises(AiUnavailable):
                 await client.chat(ask)
         await following.flush()
@@ -210,6 +216,44 @@ async def test_an_error_is_told_by_its_kind_never_by_its_text() -> None:
     assert collector.of("a caller", "step").facts["error.type"] == "ValueError"
     assert collector.of("a caller", "POST /api/v1/chat").facts["error.type"] == "ConnectError"
     assert b"Camille" not in collector.raw
+
+
+async def test_calls_are_traced_over_mutual_tls_with_a_private_authority(tmp_path: Path) -> None:
+    """Building the traced transport apart once lost `verify`: the certificate was refused."""
+    authority = trustme.CA()
+    server, ours = authority.issue_cert("127.0.0.1"), authority.issue_cert("telegram.internal")
+    ca, certificate, key = tmp_path / "ca.pem", tmp_path / "ours.pem", tmp_path / "server.pem"
+    authority.cert_pem.write_to_path(str(ca))
+    ours.private_key_and_cert_chain_pem.write_to_path(str(certificate))
+    server.private_key_and_cert_chain_pem.write_to_path(str(key))
+    parents: list[str] = []
+
+    async def models(request: Request) -> Response:
+        parents.append(request.headers["traceparent"])
+        return Response('{"models": []}', media_type="application/json")
+
+    app = Starlette(routes=[Route("/api/v1/models", models)])
+    tls: dict[str, Any] = {
+        "ssl_certfile": key,
+        "ssl_ca_certs": str(ca),
+        "ssl_cert_reqs": ssl.CERT_REQUIRED,
+    }
+    async with collecting() as (collector, settings), served(app, **tls) as url:
+        tracing = tracing_of("a mutual caller", settings)
+        async with AiClient(
+            url, "key", tracer=tracing.tracer, tls_ca=ca, client_certificate=certificate
+        ) as client:
+            assert (await client.models()).models == []
+        async with AiClient(url, "key", tracer=tracing.tracer, tls_ca=ca) as stranger:
+            with pytest.raises(AiUnavailable):
+                await stranger.health()
+        await tracing.flush()
+
+    calls = {each.name: each for each in collector.spans}
+    span = calls["GET /api/v1/models"]
+    assert [parent[:53] for parent in parents] == [f"00-{span.trace}-{span.id}-"]
+    assert span.facts["http.response.status_code"] == "200"
+    assert "error.type" in calls["GET /api/v1/health"].facts
 
 
 async def test_a_collector_that_is_down_costs_only_the_traces(house_with: Open) -> None:
@@ -226,15 +270,18 @@ async def test_off_nothing_is_wrapped(house: House) -> None:
     assert isinstance(await asyncio.to_thread(create_app, Settings()), Edge)
     assert "enter" not in vars(house.state["gate"])
     assert "search" not in vars(house.state["library"])
-    assert type(tracing_of("ai_core", TracingSettings())) is Tracing
-    assert tracing_of("ai_core", TracingSettings()).transport(1) is None
+    tracer = tracing_of("ai_core", TracingSettings()).tracer
+    assert type(tracer) is NoOpTracer
+    assert traced(house.app, tracer) is house.app
+    with tracer.start_span("nothing") as span:
+        assert not span.is_recording()
 
 
 def test_off_what_traces_is_not_even_imported() -> None:
     """redis-py imports OpenTelemetry's measures by itself when they are installed."""
     program = (
         "import sys, ai_core.__main__, telegram_service.__main__, mail_service.__main__\n"
-        "traces = ('shared.open_', 'opentelemetry.sdk.trace', 'opentelemetry.exporter')\n"
+        "traces = ('shared.web.span_export', 'opentelemetry.sdk.trace', 'opentelemetry.exporter')\n"
         "print([name for name in sys.modules if name.startswith(traces)])"
     )
     loaded = subprocess.run(
@@ -246,8 +293,8 @@ def test_off_what_traces_is_not_even_imported() -> None:
 def test_traces_without_their_packages_are_refused_in_one_sentence(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.delitem(sys.modules, "shared.web.open_telemetry", raising=False)
-    monkeypatch.setitem(sys.modules, "opentelemetry.context", None)
+    monkeypatch.delitem(sys.modules, "shared.web.span_export", raising=False)
+    monkeypatch.setitem(sys.modules, "opentelemetry.sdk.resources", None)
 
     with pytest.raises(WrongSettings, match="extra \\[tracing\\]"):
         tracing_of("a service", TracingSettings(url="http://127.0.0.1:9/v1/traces"))

@@ -23,7 +23,7 @@ from shared.ai.client import AiClient
 from shared.ai.scripted import ScriptedAi
 from shared.clock import StoppedClock
 from shared.privacy.encryption import Vault
-from shared.web.tracing import Tracing
+from shared.web.tracing import NO_TRACER
 from tests.mail_service.letters import US
 
 TRUSTED = "mx.neo.example"
@@ -111,7 +111,7 @@ async def house(
             clock=clock,
             pipeline=Pipeline(
                 chosen, {"main": Box(chosen.mode, composer)}, store, room, client, spam, wake,
-                clock, metrics, Tracing(),
+                clock, metrics, NO_TRACER,
             ),
             outbox=Outbox({"main": smtp}, store, wake, clock, metrics),
             relay=sink,

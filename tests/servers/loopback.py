@@ -4,14 +4,18 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
 
 
 @asynccontextmanager
-async def served(app: ASGIApp, *, lifespan: bool = False) -> AsyncIterator[str]:
-    """Yield the address once it answers; hang up on everybody at the end."""
+async def served(app: ASGIApp, *, lifespan: bool = False, **tls: Any) -> AsyncIterator[str]:
+    """Yield the address once it answers; hang up on everybody at the end.
+
+    `tls` is uvicorn's `ssl_…`; without it, plain HTTP.
+    """
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen(128)
@@ -21,11 +25,12 @@ async def served(app: ASGIApp, *, lifespan: bool = False) -> AsyncIterator[str]:
             access_log=False,
             lifespan="on" if lifespan else "off",
             timeout_graceful_shutdown=1,
+            **tls,
         )
         server = uvicorn.Server(config)
         task = asyncio.create_task(server.serve([listening]))
         try:
-            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+            yield f"{'https' if tls else 'http'}://127.0.0.1:{listening.getsockname()[1]}"
         finally:
             server.should_exit = True
             await task
