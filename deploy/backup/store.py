@@ -16,6 +16,7 @@ from deploy.backup.errors import BackupFailed
 from deploy.local.postgres_server import PostgresNotStarted, bundled_postgres
 
 SLOT = "neo_backup"
+GZIP_LEVEL = 1  # a segment is mostly empty, and the repository compresses again
 QUERY_TIMEOUT_S = 120.0
 COPY_TIMEOUT_S = 3 * 3600.0
 ROWS = """
@@ -125,7 +126,7 @@ class Store:
         for segment in incoming.iterdir():
             # What ends in `.partial` holds all until the switch; the next visit brings it whole.
             target = folder / f"{segment.name.removesuffix('.partial')}.gz"
-            with segment.open("rb") as plain, gzip.open(target, "wb") as packed:
+            with segment.open("rb") as plain, gzip.open(target, "wb", GZIP_LEVEL) as packed:
                 shutil.copyfileobj(plain, packed)
         shutil.rmtree(incoming)
 

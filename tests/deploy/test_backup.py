@@ -10,8 +10,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import redirect_stdout, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -78,14 +80,34 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     neo = tmp_path_factory.mktemp("prepared") / ".neo"
     mailbox = Mailbox(neo)
     mailbox.start()
-    mailbox.write("CREATE TABLE mails (id int)")
+    mailbox.write("CREATE TABLE mails (id int, body text DEFAULT 'marker-in-a-letter')")
     mailbox.write("INSERT INTO mails SELECT generate_series(1, 1000)")
     mailbox.stop()
     return neo
 
 
+@dataclass(frozen=True)
+class FirstBackup:
+    """A `.neo` at rest whose only backup was made while its stores were stopped."""
+
+    neo: Path
+    status: int
+    output: str
+
+
+@pytest.fixture(scope="module")
+def first_backup(stopped: Path, tmp_path_factory: pytest.TempPathFactory) -> FirstBackup:
+    """One base copy for all tests: making one takes seconds, copying its repository none."""
+    folder = tmp_path_factory.mktemp("backed-up")
+    subprocess.run(["cp", "-a", stopped, folder], check=True)
+    with redirect_stdout(StringIO()) as output:
+        status = Mailbox(folder / ".neo").neo_backup()
+    return FirstBackup(folder / ".neo", status, output.getvalue())
+
+
 @pytest.fixture
 def mailbox(stopped: Path, tmp_path: Path) -> Iterator[Mailbox]:
+    """A running mailbox without any backup."""
     subprocess.run(["cp", "-a", stopped, tmp_path], check=True)
     mailbox = Mailbox(tmp_path / ".neo")
     mailbox.start()
@@ -93,15 +115,29 @@ def mailbox(stopped: Path, tmp_path: Path) -> Iterator[Mailbox]:
     mailbox.stop()
 
 
-def test_a_backup_is_verified_by_starting_from_it(
-    mailbox: Mailbox, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert mailbox.neo_backup() == 0
-    assert mailbox.neo_backup("verify") == 0
+@pytest.fixture
+def resting(first_backup: FirstBackup, tmp_path: Path) -> Mailbox:
+    """A stopped mailbox with one backup."""
+    subprocess.run(["cp", "-a", first_backup.neo, tmp_path], check=True)
+    return Mailbox(tmp_path / ".neo")
 
-    told = capsys.readouterr().out
-    assert "keep a copy of it on another machine" in told
-    assert "starts: 1000 rows" in told
+
+@pytest.fixture
+def backed_up(resting: Mailbox) -> Iterator[Mailbox]:
+    """A running mailbox with one backup."""
+    resting.start()
+    yield resting
+    resting.stop()
+
+
+def test_a_backup_is_verified_by_starting_from_it(
+    first_backup: FirstBackup, resting: Mailbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert first_backup.status == 0
+    assert resting.neo_backup("verify") == 0
+
+    assert "keep a copy of it on another machine" in first_backup.output
+    assert "starts: 1000 rows" in capsys.readouterr().out
 
 
 def test_a_server_whose_settings_are_not_among_its_data_is_restored_too(
@@ -135,56 +171,55 @@ def test_a_server_that_allows_more_connections_than_ours_is_restored_too(
 
 
 def test_what_was_deleted_comes_back_as_of_the_moment_before(
-    mailbox: Mailbox, capsys: pytest.CaptureFixture[str]
+    backed_up: Mailbox, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert mailbox.neo_backup() == 0
-    mailbox.write("INSERT INTO mails SELECT generate_series(1001, 1500)")
+    backed_up.write("INSERT INTO mails SELECT generate_series(1001, 1500)")
     time.sleep(0.05)
     before = datetime.now(UTC)
     time.sleep(0.05)
-    mailbox.write("DELETE FROM mails")
-    assert mailbox.neo_backup() == 0
-    mailbox.stop()
-    (mailbox.neo / "mail" / "vault").write_text("overwritten by mistake")
+    backed_up.write("DELETE FROM mails")
+    assert backed_up.neo_backup() == 0
+    backed_up.stop()
+    (backed_up.neo / "mail" / "vault").write_text("overwritten by mistake")
 
-    assert mailbox.neo_backup("restore", "--to", before.isoformat()) == 0
+    assert backed_up.neo_backup("restore", "--to", before.isoformat()) == 0
     assert "1500 rows" in capsys.readouterr().out
-    mailbox.restart()
-    assert mailbox.mails() == 1500
-    assert (mailbox.neo / "mail" / "vault").read_text() == "seal key"
-    assert list((mailbox.neo / "mail" / "postgres").glob("data.before-*"))
+    backed_up.restart()
+    assert backed_up.mails() == 1500
+    assert (backed_up.neo / "mail" / "vault").read_text() == "seal key"
+    assert list((backed_up.neo / "mail" / "postgres").glob("data.before-*"))
 
-    mailbox.write("INSERT INTO mails VALUES (1501)")
-    assert mailbox.neo_backup() == 0
-    assert mailbox.neo_backup("verify") == 0
+    backed_up.write("INSERT INTO mails VALUES (1501)")
+    assert backed_up.neo_backup() == 0
+    assert backed_up.neo_backup("verify") == 0
     assert "starts: 1501 rows" in capsys.readouterr().out
 
 
 def test_after_a_lost_disk_at_most_what_came_since_the_last_backup_is_lost(
-    mailbox: Mailbox, tmp_path: Path
+    backed_up: Mailbox, tmp_path: Path
 ) -> None:
     away = str(tmp_path / "elsewhere")
-    assert mailbox.neo_backup("--repository", away) == 0
-    mailbox.write("INSERT INTO mails SELECT generate_series(1001, 1200)")
-    assert mailbox.neo_backup("--repository", away) == 0
-    mailbox.write("INSERT INTO mails VALUES (1201)")
-    mailbox.postgres.kill()
-    mailbox.redis.kill()
-    password = (mailbox.neo / "backup" / "password").read_text()
-    subprocess.run(["rm", "-rf", str(mailbox.neo)], check=True)
+    subprocess.run(["mv", backed_up.neo / "backup" / "repository", away], check=True)
+    backed_up.write("INSERT INTO mails SELECT generate_series(1001, 1200)")
+    assert backed_up.neo_backup("--repository", away) == 0
+    backed_up.write("INSERT INTO mails VALUES (1201)")
+    backed_up.postgres.kill()
+    backed_up.redis.kill()
+    password = (backed_up.neo / "backup" / "password").read_text()
+    subprocess.run(["rm", "-rf", str(backed_up.neo)], check=True)
 
-    (mailbox.neo / "mail" / "redis").mkdir(parents=True)
-    (mailbox.neo / "mail" / "postgres").mkdir()
-    (mailbox.neo / "backup").mkdir()
-    write_private(mailbox.neo / "backup" / "password", password)
+    (backed_up.neo / "mail" / "redis").mkdir(parents=True)
+    (backed_up.neo / "mail" / "postgres").mkdir()
+    (backed_up.neo / "backup").mkdir()
+    write_private(backed_up.neo / "backup" / "password", password)
     started_s = time.monotonic()
-    assert mailbox.neo_backup("restore", "--repository", away) == 0
-    mailbox.restart()
+    assert backed_up.neo_backup("restore", "--repository", away) == 0
+    backed_up.restart()
     taken_s = time.monotonic() - started_s
 
-    assert mailbox.mails() == 1200
+    assert backed_up.mails() == 1200
     assert timedelta(seconds=taken_s) < timedelta(hours=1)
-    assert (mailbox.neo / "mail" / "password").read_text() == "secret-of-the-stores"
+    assert (backed_up.neo / "mail" / "password").read_text() == "secret-of-the-stores"
 
 
 @pytest.mark.parametrize(
@@ -195,11 +230,10 @@ def test_after_a_lost_disk_at_most_what_came_since_the_last_backup_is_lost(
     ],
 )
 def test_redis_starts_again_with_what_it_held(
-    stopped: Path, tmp_path: Path, binary: Callable[[], Path | None]
+    resting: Mailbox, binary: Callable[[], Path | None]
 ) -> None:
-    subprocess.run(["cp", "-a", stopped, tmp_path], check=True)
-    subprocess.run(["rm", "-rf", tmp_path / ".neo" / "mail" / "redis"], check=True)
-    mailbox = Mailbox(tmp_path / ".neo", binary())
+    subprocess.run(["rm", "-rf", resting.neo / "mail" / "redis"], check=True)
+    mailbox = Mailbox(resting.neo, binary())
     mailbox.start()
     try:
         for number in range(50):
@@ -221,84 +255,78 @@ def test_redis_starts_again_with_what_it_held(
 
 
 def test_stores_that_do_not_run_are_started_for_the_backup_and_stopped_again(
-    mailbox: Mailbox, capsys: pytest.CaptureFixture[str]
+    first_backup: FirstBackup,
 ) -> None:
-    mailbox.stop()
-
-    assert mailbox.neo_backup() == 0
-    assert "1000 rows" in capsys.readouterr().out
-    assert not (mailbox.neo / "mail" / "postgres" / "data" / "postmaster.pid").exists()
+    assert first_backup.status == 0
+    assert "1000 rows" in first_backup.output
+    assert not (first_backup.neo / "mail" / "postgres" / "data" / "postmaster.pid").exists()
 
 
 def test_a_restore_over_running_stores_is_refused(
-    mailbox: Mailbox, capsys: pytest.CaptureFixture[str]
+    backed_up: Mailbox, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert mailbox.neo_backup() == 0
-
-    assert mailbox.neo_backup("restore") == 1
+    assert backed_up.neo_backup("restore") == 1
     assert "stop ./neo run first" in capsys.readouterr().out
-    assert mailbox.mails() == 1000
+    assert backed_up.mails() == 1000
 
 
 def test_a_damaged_backup_is_one_clear_sentence_and_changes_nothing(
-    mailbox: Mailbox, capsys: pytest.CaptureFixture[str]
+    resting: Mailbox, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert mailbox.neo_backup() == 0
-    mailbox.stop()
-    packs = (mailbox.neo / "backup" / "repository" / "data").rglob("*")
+    packs = (resting.neo / "backup" / "repository" / "data").rglob("*")
     for pack in (path for path in packs if path.is_file()):
         content = bytearray(pack.read_bytes())
         middle = len(content) // 2
         content[middle : middle + 64] = bytes(64)
         pack.chmod(0o600)
         pack.write_bytes(content)
-    capsys.readouterr()
 
     for action in ("verify", "restore"):
-        assert mailbox.neo_backup(action) == 1
+        assert resting.neo_backup(action) == 1
         told = capsys.readouterr().out
         assert told.startswith("neo: the backups in ")
         assert "cannot be used" in told
         assert len(told.splitlines()) == 1
-    assert not list((mailbox.neo / "backup" / "mail").glob("scratch-*"))
-    mailbox.restart()
-    assert mailbox.mails() == 1000
+    assert not list((resting.neo / "backup" / "mail").glob("scratch-*"))
+    resting.restart()
+    try:
+        assert resting.mails() == 1000
+    finally:
+        resting.stop()
 
 
-def test_what_lies_in_the_repository_cannot_be_read_without_the_password(mailbox: Mailbox) -> None:
-    mailbox.write("CREATE TABLE letters (body text)")
-    mailbox.write("INSERT INTO letters VALUES ('marker-in-a-letter')")
-    assert mailbox.neo_backup() == 0
+def test_what_lies_in_the_repository_cannot_be_read_without_the_password(resting: Mailbox) -> None:
+    staging = resting.neo / "backup" / "mail" / "staging"
+    base = b"".join(path.read_bytes() for path in (staging / "base").rglob("*") if path.is_file())
+    assert b"marker-in-a-letter" in base
 
-    stored = (mailbox.neo / "backup" / "repository").rglob("*")
+    stored = (resting.neo / "backup" / "repository").rglob("*")
     contents = b"".join(path.read_bytes() for path in stored if path.is_file())
     assert b"marker-in-a-letter" not in contents
     assert b"seal key" not in contents
-    (mailbox.neo / "backup" / "password").write_text("another")
-    assert mailbox.neo_backup("verify") == 1
+    (resting.neo / "backup" / "password").write_text("another")
+    assert resting.neo_backup("verify") == 1
 
 
-def test_a_log_with_a_gap_leads_to_a_new_copy(mailbox: Mailbox) -> None:
-    assert mailbox.neo_backup() == 0
-    store = Store(connection(mailbox.postgres.url()))
+def test_a_log_with_a_gap_leads_to_a_new_copy(backed_up: Mailbox) -> None:
+    store = Store(connection(backed_up.postgres.url()))
     store.forget_our_place()
-    mailbox.write("INSERT INTO mails VALUES (1001)")
+    backed_up.write("INSERT INTO mails VALUES (1001)")
     store.query("SELECT pg_switch_wal(); CHECKPOINT;")
-    stamp = mailbox.neo / "backup" / "mail" / "staging" / "base.at"
+    stamp = backed_up.neo / "backup" / "mail" / "staging" / "base.at"
     first = stamp.read_text()
 
-    assert mailbox.neo_backup() == 0
+    assert backed_up.neo_backup() == 0
     assert stamp.read_text() != first
-    assert mailbox.neo_backup("verify") == 0
+    assert backed_up.neo_backup("verify") == 0
 
 
-def test_the_day_s_second_backup_copies_the_log_alone(mailbox: Mailbox) -> None:
-    assert mailbox.neo_backup() == 0
-    staging = mailbox.neo / "backup" / "mail" / "staging"
+def test_the_day_s_second_backup_copies_the_log_alone(backed_up: Mailbox) -> None:
+    staging = backed_up.neo / "backup" / "mail" / "staging"
     copied = (staging / "base.at").read_text()
-    mailbox.write("INSERT INTO mails VALUES (1001)")
+    backed_up.write("INSERT INTO mails VALUES (1001)")
 
-    assert mailbox.neo_backup() == 0
+    assert backed_up.neo_backup() == 0
     assert (staging / "base.at").read_text() == copied
     when = {path.name: path.stat().st_mtime for path in (staging.parent / "succeeded").iterdir()}
     assert set(when) == {"wal", "postgres", "redis", "files"}
@@ -306,16 +334,15 @@ def test_the_day_s_second_backup_copies_the_log_alone(mailbox: Mailbox) -> None:
 
 
 def test_yesterday_s_copy_is_kept_with_all_of_its_log_when_a_new_one_is_made(
-    mailbox: Mailbox,
+    backed_up: Mailbox,
 ) -> None:
-    assert mailbox.neo_backup() == 0
-    stamp = mailbox.neo / "backup" / "mail" / "staging" / "base.at"
+    stamp = backed_up.neo / "backup" / "mail" / "staging" / "base.at"
     yesterday = datetime.now(UTC) - timedelta(days=1)
     stamp.write_text(yesterday.isoformat())
 
-    assert mailbox.neo_backup() == 0
-    repository = mailbox.neo / "backup" / "repository"
-    kept = Repository(str(repository), mailbox.neo / "backup" / "password").snapshots("mail")
+    assert backed_up.neo_backup() == 0
+    repository = backed_up.neo / "backup" / "repository"
+    kept = Repository(str(repository), backed_up.neo / "backup" / "password").snapshots("mail")
     assert kept[-2].base_at == yesterday
     assert kept[-1].base_at is not None
     assert kept[-1].base_at > yesterday
