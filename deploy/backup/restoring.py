@@ -21,8 +21,9 @@ from deploy.backup.holding import Holding
 from deploy.backup.making import FACTS
 from deploy.backup.repository import Repository, Snapshot
 from deploy.backup.store import Store, check_copy, find_binaries, limits
-from deploy.local.postgres_server import PostgresNotStarted, PostgresServer
-from deploy.local.redis_server import RedisNotStarted, RedisServer
+from deploy.local.postgres_server import PostgresServer
+from deploy.local.redis_server import RedisServer
+from deploy.local.server import ServerNotStarted
 
 RECOVERY_TIMEOUT_S = 3600.0
 NOTHING_LATER = "recovery ended before configured recovery target was reached"
@@ -148,11 +149,11 @@ def _recover(folder: Path, to: datetime | None) -> dict[str, int]:
     try:
         try:
             rows = _count(folder, sockets, target)
-        except PostgresNotStarted as error:
+        except ServerNotStarted as error:
             if not to or NOTHING_LATER not in str(error):
                 raise BackupFailed(f"Postgres does not start from the backup: {error}") from error
             rows = _count(folder, sockets, [])  # no transaction ended between `to` and the backup
-    except PostgresNotStarted as error:
+    except ServerNotStarted as error:
         raise BackupFailed(f"Postgres does not start from the backup: {error}") from error
     finally:
         shutil.rmtree(sockets, ignore_errors=True)
@@ -195,7 +196,7 @@ def _count(folder: Path, sockets: Path, target: list[str]) -> dict[str, int]:
         return store.rows()
     except BackupFailed as error:
         if server.status is not None:  # it ended in the middle of its log
-            raise PostgresNotStarted(server.last_words()) from error
+            raise ServerNotStarted(server.last_words()) from error
         raise
     finally:
         server.stop()
@@ -218,7 +219,7 @@ def _start_redis(folder: Path) -> int:
     try:
         server.start()
         return server.keys()
-    except RedisNotStarted as error:
+    except ServerNotStarted as error:
         raise BackupFailed(f"Redis does not start from the backup: {error}") from error
     finally:
         server.stop()

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from deploy.backup.errors import BackupFailed
 from deploy.backup.holding import Holding
-from deploy.local.postgres_server import PostgresNotStarted, PostgresServer, runs_over
-from deploy.local.redis_server import RedisNotStarted, RedisServer
+from deploy.local.postgres_server import PostgresServer, runs_over
+from deploy.local.redis_server import RedisServer
+from deploy.local.server import ServerNotStarted
 
 
 def postgres_port(data: Path) -> int | None:
@@ -56,7 +57,7 @@ def reachable(holding: Holding) -> Iterator[Holding]:
                 postgres_url=_postgres_url(holding, stack),
                 redis_url=_redis_url(holding, stack),
             )
-        except (PostgresNotStarted, RedisNotStarted) as error:
+        except ServerNotStarted as error:
             raise BackupFailed(str(error)) from error
 
 

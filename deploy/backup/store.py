@@ -13,7 +13,8 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from deploy.backup.errors import BackupFailed
-from deploy.local.postgres_server import PostgresNotStarted, bundled_postgres
+from deploy.local.postgres_server import bundled_postgres
+from deploy.local.server import ServerNotStarted
 
 SLOT = "neo_backup"
 GZIP_LEVEL = 1  # a segment is mostly empty, and the repository compresses again
@@ -67,7 +68,7 @@ def find_binaries() -> Path:
             return Path(folder)
     try:
         return bundled_postgres()
-    except PostgresNotStarted as error:
+    except ServerNotStarted as error:
         found = sorted(DEBIAN.glob("[1-9][0-9]/bin/pg_basebackup"))
         if not found:
             raise BackupFailed("Postgres's programs are needed: postgresql") from error

@@ -21,9 +21,10 @@ import uvicorn
 from pydantic import SecretStr
 
 from deploy.demos.smtp_relay import RecordingRelay, relay
-from deploy.local.dovecot import Dovecot, DovecotNotStarted
+from deploy.local.dovecot import Dovecot
 from deploy.local.ports import free_port
 from deploy.local.postgres_server import PostgresServer
+from deploy.local.server import ServerNotStarted
 from mail_service.app import Resources, migrated, open_resources, work
 from mail_service.explain import explain
 from mail_service.mailboxes.imap import ImapMailbox
@@ -57,7 +58,7 @@ def main(arguments: list[str]) -> int:
         postgres.start()
         (folder / "vault").write_text(new_key_file(), encoding="ascii")
         asyncio.run(_show(folder, dovecot, postgres, (options.ai_url, key)))
-    except DovecotNotStarted as reason:
+    except ServerNotStarted as reason:
         say(f"The demo needs a mail server: {reason}")
         return 2
     finally:

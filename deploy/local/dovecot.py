@@ -10,13 +10,13 @@ import secrets
 import shutil
 import signal
 import subprocess
-import time
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from deploy.local.ports import free_port
+from deploy.local.server import Server, ServerNotStarted, accepts_connections, children_of
 
-START_TIMEOUT_S = 10.0
-STOP_TIMEOUT_S = 10.0
 CONFIGURATION = """
 base_dir = {base}/run
 state_dir = {base}/state
@@ -72,15 +72,13 @@ service anvil {{
 """
 
 
-class DovecotNotStarted(Exception):
-    """There is no Dovecot on this machine, or it did not start."""
-
-
-class Dovecot:
+class Dovecot(Server):
     """One server over `directory`, which it owns and whose parents must be open to its user."""
 
+    directory_mode = 0o755
+
     def __init__(self, directory: Path, address: str = "questions@neo.example") -> None:
-        self.directory = directory.resolve()
+        super().__init__("dovecot", directory.resolve())
         self.address = address
         self.password = secrets.token_hex(8)
         self.imap_port = free_port()
@@ -91,49 +89,41 @@ class Dovecot:
         """Return the certificate, which signs itself."""
         return self.directory / "cert.pem"
 
-    def start(self) -> None:
-        """Start, and return once it answers. Raises DovecotNotStarted."""
+    def prepare(self) -> Sequence[str | Path]:
+        """Write the configuration once; return the command."""
         if shutil.which("dovecot") is None:
-            raise DovecotNotStarted(
+            raise ServerNotStarted(
                 "no dovecot; on Debian: apt-get install -y --no-install-recommends dovecot-imapd"
             )
         if not (self.directory / "dovecot.conf").exists():
-            self._prepare()
-        command = ["dovecot", "-c", str(self.directory / "dovecot.conf")]
-        with (self.directory / "start.log").open("wb") as said:  # a pipe would stay open for ever
-            done = subprocess.run(command, stdout=said, stderr=said, check=False)
-        if done.returncode:
-            raise DovecotNotStarted((self.directory / "start.log").read_text(encoding="utf-8"))
-        give_up_s = time.monotonic() + START_TIMEOUT_S
-        while not (self.directory / "run" / "master.pid").exists():
-            if time.monotonic() > give_up_s:
-                raise DovecotNotStarted("no answer")
-            time.sleep(0.02)
+            self._write_configuration()
+        return ["dovecot", "-F", "-c", self.directory / "dovecot.conf"]
+
+    def answers(self) -> bool:
+        """Tell whether the master has started its listeners."""
+        return (self.directory / "run" / "master.pid").exists() and accepts_connections(
+            self.imap_port
+        )
 
     def stop(self) -> None:
         """Stop the master and the processes it leaves behind."""
         for child in self.stop_master_only():
-            if Path(f"/proc/{child}").exists():
+            with suppress(ProcessLookupError):
                 os.kill(child, signal.SIGTERM)
 
     def stop_master_only(self) -> list[int]:
         """Stop the master, as a bad restart does; return the processes it may leave behind."""
-        try:
-            pid = int((self.directory / "run" / "master.pid").read_text(encoding="ascii"))
-        except FileNotFoundError:
+        if self._process is None:
             return []
-        left_over = children_of(pid)
-        os.kill(pid, signal.SIGTERM)
-        give_up_s = time.monotonic() + STOP_TIMEOUT_S
-        while Path(f"/proc/{pid}").exists() and time.monotonic() < give_up_s:
-            time.sleep(0.02)
+        left_over = children_of(self._process.pid)
+        super().stop()
         return left_over
 
     def forget_mail(self) -> None:
         """Delete the maildir: the next UIDVALIDITY is another one."""
         shutil.rmtree(self.directory / "mail" / self.address, ignore_errors=True)
 
-    def _prepare(self) -> None:
+    def _write_configuration(self) -> None:
         as_root = os.geteuid() == 0
         user = "dovecot" if as_root else getpass.getuser()
         for name in ("run", "state", "mail"):
@@ -166,17 +156,3 @@ class Dovecot:
             capture_output=True,
             check=True,
         )
-
-
-def children_of(pid: int) -> list[int]:
-    """Return the processes whose parent is `pid`."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal():
-            try:
-                words = (entry / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-            except OSError:
-                continue
-            if int(words[1]) == pid:
-                found.append(int(entry.name))
-    return found

@@ -7,7 +7,6 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-STOP_GRACE_S = 30.0
 PR_SET_PDEATHSIG = 1
 
 
@@ -20,8 +19,13 @@ class Program:
     """One command, run in `directory` with `environment` added to ours.
 
     It has a session of its own, so that Ctrl-C reaches the supervisor alone, which stops the
-    programs in order.
+    programs in order. `user` is whom it runs as, None for ourselves.
     """
+
+    stop_signal = signal.SIGTERM
+    stop_grace_s = 30.0
+    dies_with_parent = True
+    user: str | None = None
 
     def __init__(
         self, name: str, command: Sequence[str | Path], log: Path, environment: Mapping[str, str]
@@ -42,7 +46,8 @@ class Program:
                 stdout=lines,
                 stderr=lines,
                 start_new_session=True,
-                preexec_fn=die_with_parent,
+                user=self.user,
+                preexec_fn=die_with_parent if self.dies_with_parent else None,
             )
 
     @property
@@ -59,13 +64,13 @@ class Program:
         """Ask it to stop, and insist after a grace period."""
         if self._process is None or self._process.poll() is not None:
             return
-        self._process.terminate()
+        self._process.send_signal(self.stop_signal)
         try:
-            self._process.wait(STOP_GRACE_S)
+            self._process.wait(self.stop_grace_s)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
 
     def last_words(self) -> str:
         """Return the end of its log."""
-        return self.log.read_bytes()[-2_000:].decode(errors="replace")
+        return self.log.read_bytes()[-2_000:].decode(errors="replace") if self.log.exists() else ""

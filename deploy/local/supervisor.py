@@ -21,10 +21,10 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 
-from deploy.local.postgres_server import PostgresNotStarted
 from deploy.local.private_files import secret, write_private
 from deploy.local.program import Program
-from deploy.local.redis_server import RedisNotStarted, RedisServer
+from deploy.local.redis_server import RedisServer
+from deploy.local.server import ServerNotStarted
 from deploy.local.services import Home, Part, mail, telegram
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -102,7 +102,7 @@ def main(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         say("stopped")
         return 0
-    except (CannotRun, RedisNotStarted, PostgresNotStarted) as reason:
+    except (CannotRun, ServerNotStarted) as reason:
         say(str(reason))
         return 1
 

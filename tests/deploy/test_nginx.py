@@ -26,6 +26,7 @@ from starlette.websockets import WebSocket
 from ai_core.settings import ServerSettings as AiServer
 from deploy.host.edge.__main__ import main as write_out
 from deploy.host.edge.rendering import MissingVariable, fill, read_variables, render
+from deploy.local.server import ServerNotStarted
 from mail_service.settings import ServerSettings as MailServer
 from shared.ai.client import AiClient
 from shared.errors import BadInput
@@ -34,7 +35,6 @@ from shared.web.pages import SECURITY
 from telegram_service.settings import ServerSettings as TelegramServer
 from tests.deploy.edge_rig import NAMES, EdgeRig, edge, server_line
 from tests.servers.loopback import served
-from tests.servers.nginx import NginxNotStarted
 
 pytestmark = pytest.mark.needs("nginx")
 
@@ -526,7 +526,7 @@ def test_where_standard_output_is_the_journal_s_socket_nginx_starts_as_written_f
 def test_a_configuration_nginx_refuses_is_told_before_it_is_in_force(dead: EdgeRig) -> None:
     dead.server.set(NGINX_AI_RATE="often")
     try:
-        with pytest.raises(NginxNotStarted, match="often"):
+        with pytest.raises(ServerNotStarted, match="often"):
             dead.server.reload()
         assert dead.server.status is None
     finally:

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.redis_server import RedisNotStarted, RedisServer, bundled_redis, find_redis
+from deploy.local.redis_server import RedisServer, bundled_redis, find_redis
+from deploy.local.server import ServerNotStarted
 
 
 def test_the_settings_with_the_password_are_readable_by_their_owner_only(
@@ -17,10 +18,10 @@ def test_the_settings_with_the_password_are_readable_by_their_owner_only(
 def test_data_of_a_newer_redis_are_not_opened_by_an_older_one(tmp_path: Path) -> None:
     (tmp_path / "redis-major").write_text("99", encoding="ascii")
 
-    with pytest.raises(RedisNotStarted, match="99"):
+    with pytest.raises(ServerNotStarted, match="99"):
         RedisServer(tmp_path, binary=bundled_redis()).start()
 
 
 def test_a_redis_that_cannot_start_says_why(tmp_path: Path, own_redis: RedisServer) -> None:
-    with pytest.raises(RedisNotStarted, match="in use"):
+    with pytest.raises(ServerNotStarted, match="in use"):
         RedisServer(tmp_path, binary=find_redis(), port=own_redis.port).start()

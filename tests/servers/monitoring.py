@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
@@ -11,70 +10,52 @@ from pathlib import Path
 
 from deploy.local.ports import free_port
 from deploy.local.private_files import write_private
-from deploy.local.program import Program
+from deploy.local.server import Server, ServerNotStarted
 
 SHIPPED = Path(__file__).resolve().parents[2] / "deploy" / "monitoring" / "prometheus"
-START_TIMEOUT_S = 30.0
 
 
-class WatchNotStarted(Exception):
-    """There is no such program here, or it did not become ready."""
+class MonitoringServer(Server):
+    """Prometheus or Alertmanager, whichever of `binaries` is installed."""
 
+    start_timeout_s = 30.0
 
-class WatchServer:
-    """One of the two programs, over `folder`, which it owns."""
-
-    def __init__(self, name: str, binaries: Sequence[str], folder: Path) -> None:
-        self.name = name
-        self.folder = folder
+    def __init__(self, name: str, binaries: Sequence[str], directory: Path) -> None:
+        super().__init__(name, directory)
         self.port = free_port()
         self._binaries = binaries
-        self._program: Program | None = None
 
     @property
     def url(self) -> str:
         """Return its address."""
         return f"http://127.0.0.1:{self.port}"
 
-    def begin(self, arguments: Sequence[str]) -> None:
-        """Start it and return once it is ready. Raises WatchNotStarted."""
-        found = next(filter(None, map(shutil.which, self._binaries)), None)
-        if found is None:
-            raise WatchNotStarted(f"{self.name} is not installed; Debian: {self._binaries[-1]}")
-        listen = f"--web.listen-address=127.0.0.1:{self.port}"
-        command = [found, listen, "--log.level=warn", *arguments]
-        self._program = Program(self.name, command, self.folder / "log", {})
-        self._program.start()
-        give_up_s = time.monotonic() + START_TIMEOUT_S
-        while time.monotonic() < give_up_s and self._program.status is None:
-            if self._ready():
-                return
-            time.sleep(0.05)
-        self.stop()
-        raise WatchNotStarted(f"{self.name} did not start:\n{self._program.last_words()}")
-
-    def stop(self) -> None:
-        """Stop it; nothing when it does not run."""
-        if self._program:
-            self._program.stop()
-
-    def _ready(self) -> bool:
+    def answers(self) -> bool:
+        """Tell whether it is ready, by its own word."""
         try:
-            with urllib.request.urlopen(f"{self.url}/-/ready", timeout=2) as told:  # noqa: S310 - loopback, ours
-                return bool(told.status == HTTPStatus.OK)
+            with urllib.request.urlopen(f"{self.url}/-/ready", timeout=2) as reply:  # noqa: S310 - loopback, ours
+                return bool(reply.status == HTTPStatus.OK)
         except (urllib.error.URLError, TimeoutError, ConnectionError):
             return False
 
+    def command(self, *arguments: str) -> list[str]:
+        """Return the command with `arguments`. Raises ServerNotStarted when it is not installed."""
+        found = next(filter(None, map(shutil.which, self._binaries)), None)
+        if found is None:
+            raise ServerNotStarted(f"{self.name} is not installed; Debian: {self._binaries[-1]}")
+        listen = f"--web.listen-address=127.0.0.1:{self.port}"
+        return [found, listen, "--log.level=warn", *arguments]
 
-class PrometheusServer(WatchServer):
+
+class PrometheusServer(MonitoringServer):
     """Prometheus with the shipped rules; `targets` says where each job is, as HOST:PORT."""
 
     def __init__(
-        self, folder: Path, targets: Mapping[str, Sequence[str]], admin_key: str = ""
+        self, directory: Path, targets: Mapping[str, Sequence[str]], admin_key: str = ""
     ) -> None:
-        super().__init__("prometheus", ("prometheus",), folder)
-        shutil.copytree(SHIPPED, folder / "configuration")
-        self.configuration = folder / "configuration"
+        super().__init__("prometheus", ("prometheus",), directory)
+        shutil.copytree(SHIPPED, directory / "configuration")
+        self.configuration = directory / "configuration"
         places = {"prometheus": [f"127.0.0.1:{self.port}"], **targets}
         for file in (self.configuration / "targets").iterdir():
             wanted = [{"targets": list(places.get(file.stem, ()))}]
@@ -82,31 +63,27 @@ class PrometheusServer(WatchServer):
         (self.configuration / "secrets").mkdir(mode=0o700)
         write_private(self.configuration / "secrets" / "ai_core_admin_key", admin_key)
 
-    def start(self) -> None:
-        """Start it and return once it is ready. Raises WatchNotStarted."""
-        self.begin(
-            [
-                f"--config.file={self.configuration / 'prometheus.yml'}",
-                f"--storage.tsdb.path={self.folder / 'data'}",
-            ]
+    def prepare(self) -> Sequence[str | Path]:
+        """Return the command."""
+        return self.command(
+            f"--config.file={self.configuration / 'prometheus.yml'}",
+            f"--storage.tsdb.path={self.directory / 'data'}",
         )
 
 
-class AlertmanagerServer(WatchServer):
+class AlertmanagerServer(MonitoringServer):
     """Alertmanager with a configuration as `deploy.monitoring.alertmanager` writes it."""
 
-    def __init__(self, folder: Path, configuration: str) -> None:
+    def __init__(self, directory: Path, configuration: str) -> None:
         binaries = ("alertmanager", "prometheus-alertmanager")
-        super().__init__("alertmanager", binaries, folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        write_private(folder / "alertmanager.yml", configuration)
+        super().__init__("alertmanager", binaries, directory)
+        directory.mkdir(parents=True, exist_ok=True)
+        write_private(directory / "alertmanager.yml", configuration)
 
-    def start(self) -> None:
-        """Start it and return once it is ready. Raises WatchNotStarted."""
-        self.begin(
-            [
-                f"--config.file={self.folder / 'alertmanager.yml'}",
-                f"--storage.path={self.folder / 'data'}",
-                "--cluster.listen-address=",
-            ]
+    def prepare(self) -> Sequence[str | Path]:
+        """Return the command."""
+        return self.command(
+            f"--config.file={self.directory / 'alertmanager.yml'}",
+            f"--storage.path={self.directory / 'data'}",
+            "--cluster.listen-address=",
         )
