@@ -1,16 +1,41 @@
-"""The few shapes of Grafana's dashboard JSON that we use.
+"""Dashboards and panels in our few shapes, built with Grafana's own SDK.
 
-Its schema: https://grafana.com/docs/grafana/latest/dashboards/build-dashboards/view-dashboard-json-model/
+Only who writes the dashboards needs the SDK (extra [dev]); Grafana reads the JSON files.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-SOURCE = {"type": "prometheus", "uid": "prometheus"}
+from grafana_foundation_sdk.builders import (
+    bargauge,
+    common,
+    dashboard,
+    prometheus,
+    stat,
+    timeseries,
+)
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models.common import (
+    BarGaugeDisplayMode,
+    BigValueColorMode,
+    BigValueGraphMode,
+    GraphThresholdsStyleMode,
+    LegendDisplayMode,
+    LegendPlacement,
+    SortOrder,
+    StackingMode,
+    TooltipDisplayMode,
+    VisibilityMode,
+    VizOrientation,
+)
+from grafana_foundation_sdk.models.dashboard import DataSourceRef, Threshold, ThresholdsMode
+
+SOURCE = DataSourceRef(type_val="prometheus", uid="prometheus")
 COLUMNS = 24
 HEIGHT = 7
-Kind = Literal["timeseries", "stat", "bargauge"]
+PanelBuilder = timeseries.Panel | stat.Panel | bargauge.Panel
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +48,24 @@ class Panel:
     title: str
     lines: tuple[tuple[str, str], ...]
     unit: str = "short"
-    kind: Kind = "timeseries"
+    kind: Literal["timeseries", "stat", "bargauge"] = "timeseries"
     width: int = 8
     alarm: float | None = None
     stacked: bool = False
+
+    def build(self) -> PanelBuilder:
+        """Return Grafana's panel; the dashboard gives it its place."""
+        panel = BUILDERS[self.kind](self)
+        steps = [Threshold(color="green")]
+        if self.alarm is not None:
+            steps.append(Threshold(value=self.alarm, color="red"))
+        thresholds = dashboard.ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(steps)
+        panel.title(self.title).datasource(SOURCE).unit(self.unit).min(0).thresholds(thresholds)
+        panel.span(self.width).height(HEIGHT)
+        for ref_id, (expression, legend) in zip("ABCDEFGH", self.lines, strict=False):
+            query = prometheus.Dataquery().ref_id(ref_id).expr(expression).legend_format(legend)
+            panel.with_target(query if self.kind == "timeseries" else query.instant())
+        return panel
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,97 +78,71 @@ class Dashboard:
 
     def document(self) -> dict[str, Any]:
         """Return what Grafana reads."""
-        panels: list[dict[str, Any]] = []
-        top = 0
-        for title, row in self.rows:
-            place = {"h": 1, "w": COLUMNS, "x": 0, "y": top}
-            panels.append({"id": len(panels) + 1, "type": "row", "title": title, "gridPos": place})
-            laid, top = lay(row, top + 1)
-            for panel, where in laid:
-                panels.append({"id": len(panels) + 1, **drawn(panel), "gridPos": where})
-        return {
-            "uid": self.uid,
-            "title": self.title,
-            "tags": ["code-du-travail-neo"],
-            "schemaVersion": 38,
-            "version": 1,
-            "editable": False,
-            "refresh": "30s",
-            "time": {"from": "now-6h", "to": "now"},
-            "timezone": "browser",
-            "annotations": {"list": [ALERTS]},
-            "templating": {"list": []},
-            "panels": panels,
-        }
+        built = (
+            dashboard.Dashboard(self.title)
+            .uid(self.uid)
+            .tags(["code-du-travail-neo"])
+            .readonly()
+            .refresh("30s")
+            .time("now-6h", "now")
+            .timezone("browser")
+            .annotation(
+                dashboard.AnnotationQuery()
+                .name("Alerts")
+                .enable(True)
+                .datasource(SOURCE)
+                .expr('ALERTS{alertstate="firing"}')
+                .icon_color("red")
+            )
+        )
+        for title, panels in self.rows:
+            built.with_row(dashboard.Row(title))
+            for panel in panels:
+                built.with_panel(panel.build())
+        document: dict[str, Any] = json.loads(JSONEncoder(sort_keys=True).encode(built.build()))
+        for number, each in enumerate(document["panels"], start=1):
+            each["id"] = number
+        # Read by the Prometheus source alone, so the SDK does not know them.
+        document["annotations"]["list"][0] |= ALERT_TEXTS
+        return document
 
 
-ALERTS = {
-    "name": "Alerts",
-    "enable": True,
-    "datasource": SOURCE,
-    "expr": 'ALERTS{alertstate="firing"}',
-    "titleFormat": "{{alertname}}",
-    "textFormat": "{{job}} {{instance}}",
-    "iconColor": "red",
-}
+ALERT_TEXTS = {"titleFormat": "{{alertname}}", "textFormat": "{{job}} {{instance}}"}
 
 
-def lay(row: Sequence[Panel], top: int) -> tuple[list[tuple[Panel, dict[str, int]]], int]:
-    """Return each panel with its place, and the first free line below."""
-    laid = []
-    left = 0
-    for panel in row:
-        if left + panel.width > COLUMNS:
-            left, top = 0, top + HEIGHT
-        laid.append((panel, {"h": HEIGHT, "w": panel.width, "x": left, "y": top}))
-        left += panel.width
-    return laid, top + HEIGHT
+def _timeseries(panel: Panel) -> timeseries.Panel:
+    mode = StackingMode.NORMAL if panel.stacked else StackingMode.NONE
+    line = GraphThresholdsStyleMode.OFF if panel.alarm is None else GraphThresholdsStyleMode.LINE
+    legend = common.VizLegendOptions().display_mode(LegendDisplayMode.LIST)
+    return (
+        timeseries.Panel()
+        .fill_opacity(10)
+        .show_points(VisibilityMode.NEVER)
+        .stacking(common.StackingConfig().mode(mode))
+        .thresholds_style(common.GraphThresholdsStyleConfig().mode(line))
+        .legend(legend.placement(LegendPlacement.BOTTOM).show_legend(True))
+        .tooltip(
+            common.VizTooltipOptions().mode(TooltipDisplayMode.MULTI).sort(SortOrder.DESCENDING)
+        )
+    )
 
 
-def drawn(panel: Panel) -> dict[str, Any]:
-    """Return a panel without its place."""
-    steps: list[dict[str, Any]] = [{"color": "green", "value": None}]
-    if panel.alarm is not None:
-        steps.append({"color": "red", "value": panel.alarm})
-    defaults: dict[str, Any] = {
-        "unit": panel.unit,
-        "min": 0,
-        "thresholds": {"mode": "absolute", "steps": steps},
-    }
-    if panel.kind == "timeseries":
-        defaults["custom"] = {
-            "fillOpacity": 10,
-            "showPoints": "never",
-            "stacking": {"mode": "normal" if panel.stacked else "none"},
-            "thresholdsStyle": {"mode": "off" if panel.alarm is None else "line"},
-        }
-    return {
-        "type": panel.kind,
-        "title": panel.title,
-        "datasource": SOURCE,
-        "targets": [
-            {"refId": chr(ord("A") + at), "expr": expression, "legendFormat": legend}
-            | ({} if panel.kind == "timeseries" else {"instant": True})
-            for at, (expression, legend) in enumerate(panel.lines)
-        ],
-        "fieldConfig": {"defaults": defaults, "overrides": []},
-        "options": OPTIONS[panel.kind],
-    }
+def _stat(_panel: Panel) -> stat.Panel:
+    built = stat.Panel().reduce_options(_latest())
+    return built.color_mode(BigValueColorMode.BACKGROUND).graph_mode(BigValueGraphMode.NONE)
 
 
-OPTIONS: dict[Kind, dict[str, Any]] = {
-    "timeseries": {
-        "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True},
-        "tooltip": {"mode": "multi", "sort": "desc"},
-    },
-    "stat": {
-        "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
-        "colorMode": "background",
-        "graphMode": "none",
-    },
-    "bargauge": {
-        "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
-        "orientation": "horizontal",
-        "displayMode": "basic",
-    },
+def _bargauge(_panel: Panel) -> bargauge.Panel:
+    built = bargauge.Panel().reduce_options(_latest())
+    return built.orientation(VizOrientation.HORIZONTAL).display_mode(BarGaugeDisplayMode.BASIC)
+
+
+def _latest() -> common.ReduceDataOptions:
+    return common.ReduceDataOptions().calcs(["lastNotNull"]).fields("").values(False)
+
+
+BUILDERS: Mapping[str, Callable[[Panel], PanelBuilder]] = {
+    "timeseries": _timeseries,
+    "stat": _stat,
+    "bargauge": _bargauge,
 }
