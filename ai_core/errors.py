@@ -119,6 +119,7 @@ class ModelBusy(Conflict):
     """The model is writing answers: it cannot be unloaded now."""
 
     code = "model_busy"
+    retryable = True
 
 
 class UpdateUnderWay(Conflict):
