@@ -37,6 +37,15 @@ from ai_core.api import chat, generate, health, models
 from ai_core.api import openai_routes as openai
 from ai_core.api import search as knowledge
 from ai_core.api.direct_routes import MAX_CONCURRENT, DirectRoutes
+from ai_core.api.openai_replies import EXAMPLES as OPENAI_EXAMPLES
+from ai_core.api.openai_replies import ErrorDocument
+from ai_core.api.openapi import (
+    DESCRIPTION,
+    KEYED_HEADERS,
+    REQUEST_HEADERS,
+    RESPONSE_HEADERS,
+    TAGS,
+)
 from ai_core.api.page import page_router
 from ai_core.api.responder import Desk
 from ai_core.api.response_formats import OPENAI, error_document
@@ -54,11 +63,14 @@ from ai_core.models.scheduler import Scheduler
 from ai_core.models.slot import Opener as ModelOpener
 from ai_core.redis_keys import TAG
 from ai_core.settings import AnswerSettings, Settings
+from shared.ai.examples import EXAMPLES
 from shared.clock import Clock, SystemClock
 from shared.host_metrics import Vitals
 from shared.stores.redis_connection import RedisLink
 from shared.texts import Texts
+from shared.web.docs_page import docs_router
 from shared.web.middleware import Edge, HttpMetrics, speak_errors
+from shared.web.openapi import DocumentedApi
 from shared.web.tracing import traced, tracing_of
 
 HERE = Path(__file__).parent
@@ -214,13 +226,21 @@ def create_api(settings: Settings, open_state: Opener, registry: CollectorRegist
         async with open_state(settings, registry) as state:
             yield state
 
-    api = FastAPI(
-        title="Code du travail Neo",
-        description="Answers about French labour law that carry their sources.",
+    texts = read_texts()
+    api = DocumentedApi(
+        texts=texts,
+        documents=DIALECTS,
+        error_models={"application/json": ErrorDocument},
+        request_headers=REQUEST_HEADERS,
+        response_headers=RESPONSE_HEADERS,
+        keyed_headers=KEYED_HEADERS,
+        examples=EXAMPLES | OPENAI_EXAMPLES,
+        title="Code du Travail Neo",
+        summary="Answers about French labour law that carry their sources.",
+        description=DESCRIPTION,
         version="1",
+        openapi_tags=TAGS,
         lifespan=lifespan,
-        docs_url=None,
-        redoc_url=None,
     )
     for router in (
         generate.direct,
@@ -230,7 +250,8 @@ def create_api(settings: Settings, open_state: Opener, registry: CollectorRegist
     ):
         api.include_router(router)
     api.include_router(page_router(settings.page))
-    speak_errors(api, read_texts(), DIALECTS)
+    api.include_router(docs_router(api))
+    speak_errors(api, texts, DIALECTS)
     return api
 
 

@@ -1,12 +1,14 @@
 """What is demanded of a service's OpenAPI document: whole, valid, with examples that are true."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
+import httpx2
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
 
-from shared.web.openapi import operations
+from shared.web.openapi import code_of, operations
 
 PROBLEM = "application/problem+json"
 Fragment = dict[str, Any]
@@ -23,11 +25,49 @@ def check(document: Fragment) -> None:
     assert not wrong, "\n".join(wrong)
 
 
-def responses(document: Fragment) -> Iterator[tuple[str, str, Fragment]]:
-    """Yield each response with its operation and status."""
-    for path, operation in operations(document):
-        for status, response in operation["responses"].items():
-            yield f"{operation['operationId']} {path}", status, response
+def conforming(document: Fragment) -> Callable[[httpx2.Response], Awaitable[None]]:
+    """Return a hook of a client that fails when a response is not as the document says."""
+    patterns = [
+        (re.compile(re.sub(r"\{\w+\}", "[^/]+", path)), _by_method(methods))
+        for path, methods in document["paths"].items()
+    ]
+
+    async def conform(response: httpx2.Response) -> None:
+        path, method = response.request.url.path, response.request.method
+        for pattern, operations_of in patterns:
+            if pattern.fullmatch(path) and operations_of.get(method):
+                await response.aread()
+                wrong = list(wrong_response(document, operations_of[method], response))
+                assert not wrong, "\n".join(wrong)
+                break
+
+    return conform
+
+
+def _by_method(methods: Fragment) -> Fragment:
+    return {method.upper(): operation for method, operation in methods.items()}
+
+
+def wrong_response(
+    document: Fragment, operation: Fragment, response: httpx2.Response
+) -> Iterator[str]:
+    """Yield what a document does not say of a response: status, media type, body, code."""
+    where = f"{operation['operationId']} {response.status_code}"
+    described = operation["responses"].get(str(response.status_code))
+    media_type = response.headers.get("content-type", "").partition(";")[0]
+    if described is None:
+        yield f"{where}: not declared: {response.text}"
+    elif response.content and media_type not in described.get("content", {}):
+        yield f"{where}: {media_type} not declared"
+    elif response.content and media_type.endswith("json"):
+        content = described["content"][media_type]
+        rules = {"components": document["components"], "allOf": [content["schema"]]}
+        body = response.json()
+        yield from (
+            f"{where}: {error.message}" for error in OAS31Validator(rules).iter_errors(body)
+        )
+        if response.status_code >= 400 and code_of(body) not in content["examples"]:
+            yield f"{where}: {code_of(body)} not declared"
 
 
 def _undescribed_fields(document: Fragment) -> Iterator[str]:

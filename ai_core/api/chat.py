@@ -1,24 +1,26 @@
 """POST /api/v1/chat, DELETE /api/v1/conversations/{conversation_id}."""
 
-from fastapi import APIRouter, Request, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request, Response
 from redis.exceptions import RedisError
 
 from ai_core.access.keys import Scope
 from ai_core.api.dependencies import (
     API,
-    GATE_PROBLEMS,
-    KEY_SCHEMES,
     ConversationsDep,
     PageAdmittedDep,
     desk_of,
     gate_of,
     inquiries_of,
-    problems,
     read_asker,
 )
 from ai_core.api.direct_routes import DirectRoute, json_body, parse_body
+from ai_core.api.openapi import ANSWER_ERRORS, ANSWER_HEADERS, ANSWER_STREAM, PAGE_KEY_ERRORS
+from ai_core.errors import KnowledgeRequired, UnknownAgreement, UnknownConversation
 from shared.ai.contract import ChatReply, ChatRequest, ConversationId
-from shared.errors import Unavailable
+from shared.errors import BadInput, Unavailable
+from shared.web.openapi import KEY_SCHEMES, errors, reads
 
 router = APIRouter(prefix=API, tags=["answers"], dependencies=KEY_SCHEMES)
 direct = APIRouter(prefix=API, tags=["answers"], dependencies=KEY_SCHEMES, route_class=DirectRoute)
@@ -26,12 +28,21 @@ direct = APIRouter(prefix=API, tags=["answers"], dependencies=KEY_SCHEMES, route
 
 @direct.post(
     "/chat",
+    summary="Ask in a conversation",
     response_model=ChatReply,
-    responses=problems(400, 404, 409, 413, *GATE_PROBLEMS),
+    responses=ANSWER_STREAM
+    | errors(
+        *PAGE_KEY_ERRORS, *ANSWER_ERRORS, KnowledgeRequired, UnknownConversation, UnknownAgreement
+    ),
+    openapi_extra=reads(*ANSWER_HEADERS),
     dependencies=[json_body(ChatRequest)],
 )
 async def chat(request: Request) -> Response:
-    """Answer the next turn of a conversation, whole or as server-sent events."""
+    """Answers the last message, with the messages before it as context. Key: publishable.
+
+    A conversation belongs to the key that began it (for a publishable key: to the visitor). Its
+    last 20 messages are kept with personal data masked, until 24 hours pass without a question.
+    """
     caller = await gate_of(request).identify(request, Scope.PUBLISHABLE)
     asker = read_asker(request, caller)
     body = await parse_body(request, ChatRequest)
@@ -40,12 +51,19 @@ async def chat(request: Request) -> Response:
 
 
 @router.delete(
-    "/conversations/{conversation_id}", status_code=204, responses=problems(404, *GATE_PROBLEMS)
+    "/conversations/{conversation_id}",
+    status_code=204,
+    summary="Erase a conversation",
+    responses=errors(*PAGE_KEY_ERRORS, BadInput, UnknownConversation, Unavailable),
 )
 async def forget(
-    conversation_id: ConversationId, caller: PageAdmittedDep, conversations: ConversationsDep
+    conversation_id: Annotated[
+        ConversationId, Path(description="As in a reply.", examples=["kVt3mJ0uQx2c9yRb7Lw1Zg"])
+    ],
+    caller: PageAdmittedDep,
+    conversations: ConversationsDep,
 ) -> None:
-    """Erase a conversation now, instead of when it has been silent long enough."""
+    """Erases its messages at once. Key: publishable, the one that began it."""
     try:
         await conversations.erase(conversation_id, caller.subject)
     except RedisError as error:

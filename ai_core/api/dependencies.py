@@ -1,11 +1,9 @@
-"""What a route may ask for by type, and what every route says of its errors."""
+"""What a route may ask for by type."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Annotated, Any, cast
 
-from fastapi import Depends, Request, Security
-from fastapi.security import APIKeyHeader, HTTPBearer
-from pydantic import BaseModel, Field
+from fastapi import Depends, Request
 
 from ai_core.access.gate import Caller, Gate
 from ai_core.access.keys import Scope
@@ -19,45 +17,10 @@ from ai_core.models.pool import ModelPool
 from shared.clock import Clock
 from shared.host_metrics import Vitals
 from shared.languages import preferred_language
-from shared.web.middleware import PROBLEM, WrongFields, header
+from shared.web.middleware import WrongFields, header
 
 API = "/api/v1"
 MAX_DEADLINE_MS = 24 * 3600 * 1000
-# Both are only described here, for the OpenAPI document: the gate reads the key.
-KEY_SCHEMES = [
-    Security(APIKeyHeader(name="X-API-Key", scheme_name="ApiKey", auto_error=False)),
-    Security(HTTPBearer(scheme_name="Bearer", auto_error=False)),
-]
-
-
-class Fault(BaseModel):
-    """A field that is wrong, and why."""
-
-    field: str
-    reason: str
-
-
-class Problem(BaseModel):
-    """An error (RFC 9457); `code` is stable, `detail` is a sentence in the caller's language."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    code: str
-    request_id: str
-    errors: list[Fault] = Field(default_factory=list)
-
-
-def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Describe the errors a route may answer, besides those of the gate."""
-    content = {
-        PROBLEM: {"schema": Problem.model_json_schema(ref_template="#/components/schemas/{model}")}
-    }
-    return {status: {"description": "Problem", "content": content} for status in statuses}
-
-
-GATE_PROBLEMS = (401, 403, 422, 429, 500, 503)
 
 
 def state(name: str) -> Callable[[Request], Awaitable[Any]]:

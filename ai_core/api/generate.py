@@ -5,28 +5,32 @@ from fastapi import APIRouter, Request, Response
 from ai_core.access.keys import Scope
 from ai_core.api.dependencies import (
     API,
-    GATE_PROBLEMS,
-    KEY_SCHEMES,
     desk_of,
     gate_of,
     inquiries_of,
-    problems,
     read_asker,
 )
 from ai_core.api.direct_routes import DirectRoute, json_body, parse_body
+from ai_core.api.openapi import ANSWER_ERRORS, ANSWER_HEADERS, ANSWER_STREAM, KEY_ERRORS
 from shared.ai.contract import GenerateReply, GenerateRequest
+from shared.web.openapi import KEY_SCHEMES, errors, reads
 
 direct = APIRouter(prefix=API, tags=["answers"], dependencies=KEY_SCHEMES, route_class=DirectRoute)
 
 
 @direct.post(
     "/generate",
+    summary="Ask one question",
     response_model=GenerateReply,
-    responses=problems(400, 404, 409, 413, *GATE_PROBLEMS),
+    responses=ANSWER_STREAM | errors(*KEY_ERRORS, *ANSWER_ERRORS),
+    openapi_extra=reads(*ANSWER_HEADERS),
     dependencies=[json_body(GenerateRequest)],
 )
 async def generate(request: Request) -> Response:
-    """Answer one question about labour law, whole or as server-sent events."""
+    """Answers a question about labour law from the law itself. Key: inference.
+
+    The answer is in the language of the question, French or English; the law is quoted in French.
+    """
     caller = await gate_of(request).identify(request, Scope.INFERENCE)
     asker = read_asker(request, caller)
     body = await parse_body(request, GenerateRequest)

@@ -1,45 +1,58 @@
 """GET /api/v1/health, /live, /ready, and the metrics."""
 
+from typing import Any
+
 from fastapi import APIRouter, Response
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from starlette.responses import PlainTextResponse
 
-from ai_core.api.dependencies import (
-    API,
-    GATE_PROBLEMS,
-    KEY_SCHEMES,
-    AdminAdmittedDep,
-    HealthDep,
-    VitalsDep,
-    problems,
-)
+from ai_core.api.dependencies import API, AdminAdmittedDep, HealthDep, VitalsDep
+from ai_core.api.openapi import KEY_ERRORS, METRICS_TEXT
+from ai_core.errors import CorpusMissing, EngineStarting
 from shared.ai.contract import HealthReply, SignOfLife
+from shared.errors import Unavailable
+from shared.web.openapi import KEY_SCHEMES, errors
 
 router = APIRouter(tags=["health"])
+METRICS: dict[str, Any] = {
+    "summary": "Prometheus metrics",
+    "dependencies": KEY_SCHEMES,
+    "response_class": PlainTextResponse,
+    "responses": METRICS_TEXT | errors(*KEY_ERRORS),
+}
+"""How the metrics are documented at either address."""
 
 
-@router.get("/live")
+@router.get("/live", summary="Liveness probe", responses=errors())
 async def live() -> SignOfLife:
-    """Tell that the process answers."""
+    """Answers 200 while the process lives."""
     return SignOfLife(status="live")
 
 
-@router.get("/ready", responses=problems(503))
+@router.get(
+    "/ready",
+    summary="Readiness probe",
+    responses=errors(CorpusMissing, EngineStarting, Unavailable),
+)
 async def ready(health: HealthDep) -> SignOfLife:
-    """Tell that a question can be answered now; 503 says why not."""
+    """Answers 200 when a question can be answered, 503 otherwise.
+
+    The law must be there, the keys must have been read, and no model may be restarting.
+    """
     await health.require_ready()
     return SignOfLife(status="ready")
 
 
-@router.get(f"{API}/health")
+@router.get(f"{API}/health", summary="Health summary", responses=errors())
 async def summary(health: HealthDep) -> HealthReply:
-    """Say how the parts are, and how old the law is; open to everybody, hence without details."""
+    """State of the parts, age of the law, queue of each model. No key is needed."""
     return await health.summary()
 
 
-@router.get(f"{API}/metrics", dependencies=KEY_SCHEMES, responses=problems(*GATE_PROBLEMS))
-@router.get("/metrics", dependencies=KEY_SCHEMES, responses=problems(*GATE_PROBLEMS))
+@router.get(f"{API}/metrics", **METRICS)
+@router.get("/metrics", **METRICS)
 async def metrics(vitals: VitalsDep, health: HealthDep, _caller: AdminAdmittedDep) -> Response:
-    """Return the measures, in Prometheus's text format."""
+    """Metrics in Prometheus's text format. Key: admin, on every address."""
     found = await health.summary()
     vitals.parts.labels("redis").set(found.redis == "up")
     vitals.parts.labels("corpus").set(found.corpus is not None)

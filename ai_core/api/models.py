@@ -4,15 +4,22 @@ from fastapi import APIRouter
 
 from ai_core.api.dependencies import (
     API,
-    GATE_PROBLEMS,
-    KEY_SCHEMES,
     AdminAdmittedDep,
     InferenceAdmittedDep,
     PoolDep,
-    problems,
+)
+from ai_core.api.openapi import KEY_ERRORS
+from ai_core.errors import (
+    EngineStarting,
+    ModelBuiltIn,
+    ModelBusy,
+    ModelUnusable,
+    NoMemory,
+    UnknownModel,
 )
 from ai_core.models.pool import ModelStatus
 from shared.ai.contract import ModelCardReply, ModelName, ModelsReply
+from shared.web.openapi import BODY_ERRORS, KEY_SCHEMES, errors
 
 router = APIRouter(prefix=API, tags=["models"], dependencies=KEY_SCHEMES)
 
@@ -38,19 +45,30 @@ def described(model: ModelStatus, default: str) -> ModelCardReply:
     )
 
 
-@router.get("/models", responses=problems(*GATE_PROBLEMS))
+@router.get("/models", summary="List the models", responses=errors(*KEY_ERRORS))
 async def models(pool: PoolDep, _caller: InferenceAdmittedDep) -> ModelsReply:
-    """List the models this service can answer with, the default one first."""
+    """Models the service can answer with, the default one first. Key: inference."""
     return ModelsReply(models=[described(model, pool.default) for model in pool.statuses()])
 
 
-@router.post("/models/load", responses=problems(404, *GATE_PROBLEMS))
+@router.post(
+    "/models/load",
+    summary="Load a model",
+    responses=errors(
+        *KEY_ERRORS, *BODY_ERRORS, UnknownModel, ModelUnusable, NoMemory, EngineStarting
+    ),
+)
 async def load(body: ModelName, pool: PoolDep, _caller: AdminAdmittedDep) -> ModelCardReply:
-    """Bring a model to memory; one that is there already stays."""
+    """Loads a model into memory, also one whose last load failed. Key: admin."""
     return described(await pool.load(body.model), pool.default)
 
 
-@router.post("/models/unload", status_code=204, responses=problems(404, 409, *GATE_PROBLEMS))
+@router.post(
+    "/models/unload",
+    status_code=204,
+    summary="Unload a model",
+    responses=errors(*KEY_ERRORS, *BODY_ERRORS, UnknownModel, ModelBuiltIn, ModelBusy),
+)
 async def unload(body: ModelName, pool: PoolDep, _caller: AdminAdmittedDep) -> None:
-    """Give a model's memory back once it has written its answers; a built-in one stays."""
+    """Frees a model's memory once it has finished its answers. Key: admin."""
     await pool.unload(body.model)

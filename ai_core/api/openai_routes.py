@@ -6,16 +6,14 @@ own name, with the caller's messages and nothing else.
 
 import base64
 import struct
-from typing import Any
+from typing import Annotated
 
 import orjson
-from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
+from fastapi import APIRouter, Path, Request, Response
 
 from ai_core.access.keys import Scope
 from ai_core.answering.question import safe
 from ai_core.api.dependencies import (
-    KEY_SCHEMES,
     EmbedderDep,
     GateDep,
     InferenceAdmittedDep,
@@ -28,6 +26,13 @@ from ai_core.api.dependencies import (
     read_asker,
 )
 from ai_core.api.direct_routes import DirectRoute, json_body, parse_body
+from ai_core.api.openai_replies import (
+    ChatCompletion,
+    Completion,
+    EmbeddingList,
+    ModelList,
+    ModelObject,
+)
 from ai_core.api.openai_schemas import (
     ASSISTANT,
     ChatCompletionRequest,
@@ -35,59 +40,68 @@ from ai_core.api.openai_schemas import (
     EmbeddingRequest,
     OpenAiBody,
 )
+from ai_core.api.openapi import (
+    ANSWER_ERRORS,
+    ANSWER_HEADERS,
+    CHAT_STREAM,
+    KEY_ERRORS,
+    MODEL_ERRORS,
+    TEXT_STREAM,
+)
 from ai_core.api.responder import NO_STORE, while_connected
 from ai_core.api.response_formats import ChatDialect, CompletionDialect
 from ai_core.errors import UnknownModel
 from ai_core.models.registry import ModelCard
+from shared.web.openapi import BODY_ERRORS, KEY_SCHEMES, errors, reads
+
+router = APIRouter(prefix="/v1", tags=["OpenAI"], dependencies=KEY_SCHEMES)
+direct = APIRouter(prefix="/v1", tags=["OpenAI"], dependencies=KEY_SCHEMES, route_class=DirectRoute)
+COMPLETION_ERRORS = errors(*KEY_ERRORS, *ANSWER_ERRORS)
 
 
-class ErrorObject(BaseModel):
-    """An error as OpenAI writes it; `request_id` is ours."""
-
-    message: str
-    type: str
-    param: str | None
-    code: str
-    request_id: str
-
-
-class ErrorDocument(BaseModel):
-    """What `/v1` answers when it does not."""
-
-    error: ErrorObject
-
-
-ERRORS: dict[int | str, dict[str, Any]] = {
-    status: {"model": ErrorDocument} for status in (400, 401, 403, 404, 413, 429, 500, 503)
-}
-router = APIRouter(prefix="/v1", tags=["OpenAI"], dependencies=KEY_SCHEMES, responses=ERRORS)
-direct = APIRouter(
-    prefix="/v1",
-    tags=["OpenAI"],
-    dependencies=KEY_SCHEMES,
-    responses=ERRORS,
-    route_class=DirectRoute,
+@router.get(
+    "/models",
+    summary="List the models that write",
+    response_model=ModelList,
+    responses=errors(*KEY_ERRORS),
 )
-
-
-@router.get("/models")
 async def models(pool: PoolDep, _caller: InferenceAdmittedDep) -> Response:
-    """List the assistant and the models that write."""
+    """`cdt-assistant` and every model that writes. Key: inference."""
     listed = [_model(ASSISTANT), *(_model(card.id) for card in pool.cards() if _writes(card))]
     return _json({"object": "list", "data": listed})
 
 
-@router.get("/models/{model:path}")
-async def model(model: str, pool: PoolDep, _caller: InferenceAdmittedDep) -> Response:
-    """Describe one of them."""
+@router.get(
+    "/models/{model:path}",
+    summary="Look up a model",
+    response_model=ModelObject,
+    responses=errors(*KEY_ERRORS, UnknownModel),
+)
+async def model(
+    model: Annotated[str, Path(description="Its name.", examples=[ASSISTANT])],
+    pool: PoolDep,
+    _caller: InferenceAdmittedDep,
+) -> Response:
+    """One of these models. Key: inference."""
     if model != ASSISTANT and not _writes(pool.card(model)):
         raise UnknownModel(model=model)
     return _json(_model(model))
 
 
-@direct.post("/chat/completions", dependencies=[json_body(ChatCompletionRequest)])
+@direct.post(
+    "/chat/completions",
+    summary="Complete a chat",
+    response_model=ChatCompletion,
+    responses=CHAT_STREAM | COMPLETION_ERRORS,
+    openapi_extra=reads(*ANSWER_HEADERS),
+    dependencies=[json_body(ChatCompletionRequest)],
+)
 async def chat_completions(request: Request) -> Response:
-    """Answer the last message, whole or as server-sent events."""
+    """Answers the last message. Key: inference.
+
+    `cdt-assistant` answers with the law behind it, its sources at the end of the text. Any other
+    model reads the messages and nothing else, and nothing it writes is checked.
+    """
     caller = await gate_of(request).identify(request, Scope.INFERENCE)
     asker = read_asker(request, caller)
     body = await parse_body(request, ChatCompletionRequest)
@@ -98,9 +112,16 @@ async def chat_completions(request: Request) -> Response:
     return await desk.send(request, caller, inquiry, stream=body.stream, dialect=dialect)
 
 
-@direct.post("/completions", dependencies=[json_body(CompletionRequest)])
+@direct.post(
+    "/completions",
+    summary="Continue a text",
+    response_model=Completion,
+    responses=TEXT_STREAM | COMPLETION_ERRORS,
+    openapi_extra=reads(*ANSWER_HEADERS),
+    dependencies=[json_body(CompletionRequest)],
+)
 async def completions(request: Request) -> Response:
-    """Go on with a text, whole or as server-sent events."""
+    """Continues a text, without a chat template. Key: inference."""
     caller = await gate_of(request).identify(request, Scope.INFERENCE)
     asker = read_asker(request, caller)
     body = await parse_body(request, CompletionRequest)
@@ -111,7 +132,13 @@ async def completions(request: Request) -> Response:
     return await desk.send(request, caller, inquiry, stream=body.stream, dialect=dialect)
 
 
-@router.post("/embeddings")
+@router.post(
+    "/embeddings",
+    summary="Embed texts",
+    response_model=EmbeddingList,
+    responses=errors(*KEY_ERRORS, *BODY_ERRORS, *MODEL_ERRORS),
+    openapi_extra=reads("X-Deadline-Ms"),
+)
 async def embeddings(
     body: EmbeddingRequest,
     request: Request,
@@ -120,7 +147,7 @@ async def embeddings(
     embedder: EmbedderDep,
     timeout_s: TimeoutDep,
 ) -> Response:
-    """Return a vector for each text, as numbers or as base64 of little-endian 32-bit floats."""
+    """A vector for each text. Key: inference."""
     texts = [safe(text) or " " for text in body.texts()]
     cost_tokens = embedder.guess_tokens(texts)
     async with gate.admit(request, caller, cost_tokens=cost_tokens) as permit:

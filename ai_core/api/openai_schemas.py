@@ -6,9 +6,9 @@ we have never heard of is refused as everywhere.
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, JsonValue, StringConstraints, field_validator
+from pydantic import ConfigDict, Field, JsonValue, StringConstraints, field_validator
 
 from ai_core.answering.question import DEFAULT_NEW_TOKENS, Question, safe, schema_text, seed_of
 from ai_core.engines.base import ChatMessage, Sampling
@@ -36,8 +36,8 @@ MEANS_NOTHING: dict[str, tuple[object, ...]] = {
     "best_of": (None, 1),
     "echo": (None, False),
     "suffix": (None, ""),
-    "presence_penalty": (None, 0, 0.0),
-    "frequency_penalty": (None, 0, 0.0),
+    "presence_penalty": (None, 0),
+    "frequency_penalty": (None, 0),
     "logit_bias": (None, {}),
     "tools": (None, []),
     "functions": (None, []),
@@ -56,15 +56,33 @@ MEANS_NOTHING: dict[str, tuple[object, ...]] = {
 """Fields of OpenAI's we do not serve, with the values that ask for nothing."""
 
 
+def _describe_unsupported(schema: dict[str, Any]) -> None:
+    """Describe the fields of MEANS_NOTHING in a JSON Schema."""
+    for name, nothing in MEANS_NOTHING.items():
+        schema["properties"][name] = {
+            "enum": [*nothing],
+            "default": None,
+            "description": "Not supported: any value but those listed is a 400 `unsupported`.",
+        }
+
+
 class OpenAiBody(Body):
-    """What every request of `/v1` may hold; `user` and its like are read by nobody."""
+    """The fields every request of `/v1` may hold."""
+
+    model_config = ConfigDict(json_schema_extra=_describe_unsupported)
 
     model: ModelId = ASSISTANT
+    """`cdt-assistant`, which answers with the law, or a name from `GET /v1/models`."""
     user: str | None = Field(default=None, max_length=256)
+    """Accepted and not used."""
     safety_identifier: str | None = Field(default=None, max_length=256)
+    """Accepted and not used."""
     prompt_cache_key: str | None = Field(default=None, max_length=256)
+    """Accepted and not used."""
     metadata: dict[str, str] | None = None
+    """Accepted and not used."""
     parallel_tool_calls: bool | None = None
+    """Accepted and not used."""
     n: JsonValue = None
     best_of: JsonValue = None
     echo: JsonValue = None
@@ -97,23 +115,36 @@ class StreamOptions(Body):
     """What a stream holds besides the answer."""
 
     include_usage: bool = False
+    """Send a last chunk with the tokens used."""
     include_obfuscation: bool = False
+    """Accepted and not used."""
 
 
 class Writing(OpenAiBody):
-    """How the answer is written; `top_k`, `min_p` and `repetition_penalty` are vLLM's names."""
+    """Sampling options; `top_k`, `min_p` and `repetition_penalty` are named as in vLLM."""
 
     max_tokens: int | None = Field(default=None, ge=1, le=MAX_NEW_TOKENS)
+    """Longest answer, in tokens; null: 800."""
     temperature: float | None = Field(default=None, ge=0.0, le=2.0)
+    """Sampling temperature; null: 0, unlike at OpenAI."""
     top_p: float | None = Field(default=None, gt=0.0, le=1.0)
+    """Nucleus sampling: share of the probability mass to choose from; null: 1."""
     top_k: int = Field(default=0, ge=0, le=1_000)
+    """Choose among this many most likely tokens; 0: among all of them. Not in OpenAI's API."""
     min_p: float = Field(default=0.0, ge=0.0, le=1.0)
+    """Leave out tokens less likely than this fraction of the likeliest. Not in OpenAI's API."""
     repetition_penalty: float = Field(default=1.0, gt=0.0, le=2.0)
+    """Factor by which repeated tokens become less likely; 1: none. Not in OpenAI's API."""
     seed: int | None = None
+    """Seed of the sampler, used above temperature 0; null: a random one."""
     stop: tuple[StopSequence, ...] = Field(default=(), max_length=8)
+    """The answer ends before the first of these texts; a single text may stand alone."""
     stream: bool = False
+    """Send the answer as server-sent events."""
     stream_options: StreamOptions | None = None
+    """What a stream holds besides the answer."""
     fallback: Literal["extractive"] | None = None
+    """Quote the law instead when the model cannot answer now, or in time. Not in OpenAI's API."""
 
     @field_validator("stop", mode="before")
     @classmethod
@@ -147,38 +178,53 @@ class Writing(OpenAiBody):
 
 
 class Part(Body):
-    """A piece of a message; only text is read."""
+    """A part of a message."""
 
     type: str
+    """`text`; other kinds are refused."""
     text: Words = ""
+    """Its text."""
 
 
 class ChatTurn(Body):
-    """One message; `tool_calls` and its like are refused with the tools they belong to."""
+    """One message."""
 
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
+    """Who wrote it; `tool` and `function` are refused."""
     content: Words | list[Part] | None = None
+    """Its text, whole or in parts."""
     name: str | None = Field(default=None, max_length=64)
+    """Accepted and not used."""
     refusal: str | None = None
+    """Accepted and not used."""
     tool_calls: JsonValue = None
+    """Refused unless null or empty."""
     tool_call_id: str | None = None
+    """Accepted and not used."""
     function_call: JsonValue = None
+    """Refused unless null or empty."""
 
 
 class JsonSchema(Body):
-    """A schema with its name, which is not read."""
+    """A JSON Schema with its name."""
 
     name: str = ""
+    """Accepted and not used."""
     description: str | None = None
+    """Accepted and not used."""
     strict: bool | None = None
+    """Accepted and not used: the schema is always followed."""
     schema_: dict[str, JsonValue] = Field(default={"type": "object"}, alias="schema")
+    """The JSON Schema that the answer follows."""
 
 
 class ResponseFormat(Body):
     """The form of the answer."""
 
     type: Literal["text", "json_object", "json_schema"]
+    """Prose, any JSON object, or JSON that follows `json_schema`."""
     json_schema: JsonSchema | None = None
+    """The schema, with type `json_schema`."""
 
     @property
     def schema_text(self) -> str | None:
@@ -191,13 +237,18 @@ class ResponseFormat(Body):
 
 
 class ChatCompletionRequest(Writing):
-    """POST /v1/chat/completions."""
+    """A request for a chat completion."""
 
     messages: list[ChatTurn] = Field(min_length=1, max_length=MAX_MESSAGES)
+    """The messages so far, oldest first; the last one is the user's."""
     max_completion_tokens: int | None = Field(default=None, ge=1, le=MAX_NEW_TOKENS)
+    """Takes precedence over `max_tokens`."""
     response_format: ResponseFormat | None = None
+    """Form of the answer; null: prose."""
     logprobs: bool | None = None
+    """Return the log-probability of each token."""
     top_logprobs: int | None = Field(default=None, ge=0, le=20)
+    """And of this many alternatives."""
 
     def question(self, language: Language) -> Question:
         """Return the last message as a question, personal data masked.
@@ -228,10 +279,12 @@ class ChatCompletionRequest(Writing):
 
 
 class CompletionRequest(Writing):
-    """POST /v1/completions."""
+    """A request to continue a text."""
 
     prompt: Words | list[Words]
+    """The text to continue; a list holds exactly one."""
     logprobs: int | None = Field(default=None, ge=0, le=5)
+    """Return the log-probability of each token and of this many alternatives."""
 
     def question(self, language: Language) -> Question:
         """Return the text to go on with, personal data masked. Raises Unsupported, WrongFields."""
@@ -256,10 +309,12 @@ class CompletionRequest(Writing):
 
 
 class EmbeddingRequest(OpenAiBody):
-    """POST /v1/embeddings; texts only, for tokens are another model's."""
+    """A request for embeddings."""
 
     input: Words | list[Words]
+    """The texts, at most 256; token ids are not accepted."""
     encoding_format: Literal["float", "base64"] = "float"
+    """Vectors as numbers, or as base64 of little-endian 32-bit floats."""
 
     def texts(self) -> Sequence[str]:
         """Return what to embed. Raises Unsupported, WrongFields when it is nothing or too much."""

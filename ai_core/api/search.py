@@ -9,13 +9,12 @@ from pydantic import Field
 from ai_core.answering.question import safe
 from ai_core.api.dependencies import (
     API,
-    GATE_PROBLEMS,
-    KEY_SCHEMES,
     ClockDep,
     LibraryDep,
     PageAdmittedDep,
-    problems,
 )
+from ai_core.api.openapi import PAGE_KEY_ERRORS
+from ai_core.errors import CorpusMissing, UnknownAgreement, UnknownArticle
 from ai_core.law.records import Article, FicheSection, Kind, Passage
 from ai_core.law.titles import heading, title_of
 from shared.ai.contract import (
@@ -27,6 +26,8 @@ from shared.ai.contract import (
     SearchReply,
     Text,
 )
+from shared.errors import BadInput
+from shared.web.openapi import KEY_SCHEMES, errors
 
 router = APIRouter(prefix=API, tags=["law"], dependencies=KEY_SCHEMES)
 
@@ -34,27 +35,37 @@ router = APIRouter(prefix=API, tags=["law"], dependencies=KEY_SCHEMES)
 class SearchQuery(Body):
     """What to search for."""
 
-    q: Text = Field(max_length=2_000)
+    q: Text = Field(max_length=2_000, examples=["préavis de démission"])
+    """The question, in French, at most 2,000 characters."""
     limit: int = Field(default=10, ge=1, le=50)
+    """Most passages to return."""
     kind: Kind | None = None
+    """Only passages of this kind; all kinds by default."""
     agreement: Idcc | None = None
+    """Collective agreement to search as well, by its IDCC number."""
     as_of: date | None = None
+    """The law in force on that day (ISO 8601); today by default."""
 
 
 class ArticleQuery(Body):
     """Which version of an article."""
 
-    as_of: date | None = Field(default=None, description="The law in force on that day.")
+    as_of: date | None = None
+    """The version in force on that day (ISO 8601); today by default."""
 
 
-@router.get("/search", responses=problems(404, *GATE_PROBLEMS))
+@router.get(
+    "/search",
+    summary="Search the law",
+    responses=errors(*PAGE_KEY_ERRORS, BadInput, UnknownAgreement, CorpusMissing),
+)
 async def search(
     query: Annotated[SearchQuery, Query()],
     library: LibraryDep,
     clock: ClockDep,
     _caller: PageAdmittedDep,
 ) -> SearchReply:
-    """Find the passages of the law nearest to a question."""
+    """Passages of the law that match a question, best first. Key: publishable."""
     found = await library.search(
         safe(query.q),
         limit=query.limit,
@@ -65,15 +76,26 @@ async def search(
     return SearchReply(passages=[_passage(passage) for passage in found.passages])
 
 
-@router.get("/articles/{number}", responses=problems(404, *GATE_PROBLEMS))
+@router.get(
+    "/articles/{number}",
+    summary="Read an article",
+    responses=errors(*PAGE_KEY_ERRORS, BadInput, UnknownArticle, CorpusMissing),
+)
 async def article(
-    number: Annotated[str, Path(max_length=80)],
+    number: Annotated[
+        str,
+        Path(
+            max_length=80,
+            description="Its number (`L1234-1`, `l. 1234-1`, `R*3231-2`), or the id of a version.",
+            examples=["L3121-27"],
+        ),
+    ],
     query: Annotated[ArticleQuery, Query()],
     library: LibraryDep,
     clock: ClockDep,
     _caller: PageAdmittedDep,
 ) -> ArticleReply:
-    """Return an article whole, by its number however it is spelled, or by its LEGIARTI id."""
+    """An article: by number as in force on `as_of`, or a version by its id. Key: publishable."""
     found = await library.article(number, as_of=query.as_of or clock.today())
     return _article(found, await library.fiches_citing(found.cid))
 

@@ -74,24 +74,26 @@ class Problem(BaseModel):
     """The fields at fault, if the request can be corrected."""
 
 
-def _header(description: str, example: str, kind: str = "string") -> Fragment:
+def described_header(description: str, example: str | int) -> Fragment:
+    """Return a header, or the parameter that reads it."""
+    kind = "integer" if isinstance(example, int) else "string"
     return {"description": description, "schema": {"type": kind, "examples": [example]}}
 
 
 REQUEST_HEADERS: dict[str, Fragment] = {
-    "Accept-Language": _header(
+    "Accept-Language": described_header(
         "Language of error messages, and of an answer whose question does not tell: `fr` or `en`.",
         "fr",
     ),
 }
 RESPONSE_HEADERS: dict[str, Fragment] = {
-    "X-Request-Id": _header(
+    "X-Request-Id": described_header(
         "Identifies the request in the operator's logs; the caller's own when it sent one.",
         "4f0c2a9d8e1b47c6a35d9f7e2b801c64",
     ),
-    "Content-Language": _header("Language of the message.", "fr"),
-    "Retry-After": _header("Seconds to wait before the same request may succeed.", "5"),
-    "WWW-Authenticate": _header("How to authenticate.", "Bearer"),
+    "Content-Language": described_header("Language of the message.", "fr"),
+    "Retry-After": described_header("Seconds to wait before the same request may succeed.", 5),
+    "WWW-Authenticate": described_header("How to authenticate.", "Bearer"),
 }
 
 EXAMPLE_FACTS: dict[str, str | int] = {
@@ -183,6 +185,8 @@ class DocumentedApi(FastAPI):
             ref_template="#/components/schemas/{model}",
         )
         schemas |= described["$defs"]
+        if "JsonValue" in schemas:  # pydantic's own
+            schemas["JsonValue"]["description"] = "Any JSON value."
         for name, example in self._examples.items():
             schemas[name]["examples"] = [example]
         components["headers"] = self._response_headers
@@ -237,10 +241,14 @@ class DocumentedApi(FastAPI):
                     },
                 },
             )
-            summary = (kind.__doc__ or "").strip().partition("\n")[0]
-            response["content"][written.media_type]["examples"][kind.code] = {
-                "summary": summary if kind is not AppError else "A fault of the service.",
-                "value": orjson.loads(written.body),
+            meaning = (kind.__doc__ or "").strip().partition("\n")[0]
+            if kind is AppError:
+                meaning = "A fault of the service."
+            body = orjson.loads(written.body)
+            code = code_of(body)
+            response["content"][written.media_type]["examples"][code] = {
+                "summary": f"{code}: {meaning}",
+                "value": body,
             }
         return dict(sorted(responses.items()))
 
@@ -258,6 +266,11 @@ def operations(document: Fragment) -> Iterator[tuple[str, Fragment]]:
     for path, methods in document["paths"].items():
         for operation in methods.values():
             yield path, operation
+
+
+def code_of(body: Fragment) -> str:
+    """Return the code of an error, which OpenAI's object holds one level deeper."""
+    return str(body.get("error", body)["code"])
 
 
 def _schema(model: type[BaseModel]) -> Fragment:

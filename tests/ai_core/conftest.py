@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -14,7 +15,7 @@ from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
 from ai_core.access.keys import KeyRing, Scope
-from ai_core.app import State, assemble, create_app
+from ai_core.app import State, assemble, create_api, create_app, open_state
 from ai_core.engines.base import Engine
 from ai_core.errors import UnknownArticle
 from ai_core.law.corpus import Corpus
@@ -30,6 +31,7 @@ from deploy.local.redis_server import RedisServer, bundled_redis
 from shared.clock import Clock, StoppedClock
 from shared.settings import TracingSettings
 from shared.stores.redis_connection import RedisLink
+from tests.openapi_rules import conforming
 
 UNTRACED = TracingSettings()
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -144,8 +146,16 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     server.stop()
 
 
+@pytest.fixture(scope="session")
+def document() -> dict[str, Any]:
+    """The OpenAPI document: every response of a test is held against it."""
+    return create_api(Settings(), open_state, CollectorRegistry()).openapi()
+
+
 @pytest.fixture
-def house_with(redis: RedisServer, library: SampleLibrary, tmp_path: Path) -> Open:
+def house_with(
+    redis: RedisServer, library: SampleLibrary, tmp_path: Path, document: dict[str, Any]
+) -> Open:
     """Open the app with engines beside the built-in one; the first becomes the default.
 
     `answers` are settings of that section.
@@ -185,7 +195,9 @@ def house_with(redis: RedisServer, library: SampleLibrary, tmp_path: Path) -> Op
         async with (
             LifespanManager(app) as manager,
             httpx2.AsyncClient(
-                transport=httpx2.ASGITransport(manager.app), base_url="http://ai_core"
+                transport=httpx2.ASGITransport(manager.app),
+                base_url="http://ai_core",
+                event_hooks={"response": [conforming(document)]},
             ) as client,
         ):
             yield House(manager.app, client, states[0], keys)

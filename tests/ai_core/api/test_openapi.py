@@ -5,30 +5,84 @@ import json
 import re
 from typing import Any
 
+import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
+from prometheus_client import CollectorRegistry
+from pydantic import BaseModel
 
 from ai_core.access.keys import Scope
+from ai_core.app import create_api, open_state, read_texts
+from ai_core.settings import Settings
+from shared.web.middleware import problem
+from shared.web.openapi import EXAMPLE_FACTS, kinds_by_code, operations
+from tests.openapi_rules import check
 
 EXAMPLES = 6
+STREAMED = (
+    "/api/v1/generate",
+    "/api/v1/chat",
+    "/v1/chat/completions",
+    "/v1/completions",
+)
 SENT = ("method", "url", "params", "json", "data")
 
 
-async def test_every_operation_names_its_errors_and_its_keys(house: Any) -> None:
+async def test_the_document_is_valid_and_whole(house: Any) -> None:
     document = (await house.client.get("/openapi.json")).json()
 
+    check(document)
     assert set(document["components"]["securitySchemes"]) == {"ApiKey", "Bearer"}
-    for path, operations in document["paths"].items():
-        for operation in operations.values():
-            problems = {
-                status
-                for status, response in operation["responses"].items()
-                if "application/problem+json" in response.get("content", {})
-                or "ErrorDocument" in str(response)
-            }
-            is_public = path in {"/live", "/api/v1/health"}
-            assert is_public or problems, path
-            assert path.startswith(("/live", "/ready", "/api/v1/health")) or operation["security"]
+    public = {"/live", "/ready", "/api/v1/health"}
+    assert {path for path, found in operations(document) if not found.get("security")} == public
+
+
+def test_a_route_without_a_description_is_noticed() -> None:
+    api = create_api(Settings(), open_state, CollectorRegistry())
+
+    class Undescribed(BaseModel):
+        words: str
+
+    async def surprise(body: Undescribed) -> Undescribed:
+        return body
+
+    api.add_api_route("/api/v1/surprise", surprise, methods=["POST"], tags=["answers"])
+    with pytest.raises(AssertionError) as noticed:
+        check(api.openapi())
+
+    told = str(noticed.value)
+    for fault in (
+        "Undescribed.words: no description",
+        "no summary of its own",
+        "no description",
+        "no errors",
+        "no refusal of bodies",
+        "no example of a application/json body",
+    ):
+        assert fault in told
+
+
+async def test_streams_and_headers_are_declared(house: Any) -> None:
+    document = (await house.client.get("/openapi.json")).json()
+    for path in STREAMED:
+        operation = document["paths"][path]["post"]
+        content = operation["responses"]["200"]["content"]
+        assert "data: [DONE]" in content["text/event-stream"]["example"]
+        assert "application/json" in content
+        read = {parameter["$ref"].rpartition("/")[2] for parameter in operation["parameters"]}
+        assert read == {"Accept-Language", "X-Deadline-Ms", "Idempotency-Key", "X-Channel"}
+        assert {"RateLimit", "Idempotent-Replayed"} <= set(operation["responses"]["200"]["headers"])
+        assert {"RateLimit", "Retry-After"} <= set(operation["responses"]["429"]["headers"])
+
+
+def test_every_error_can_be_written_and_says_what_it_is() -> None:
+    texts = read_texts()
+    for code, kind in kinds_by_code().items():
+        if kind.__module__ in {"ai_core.errors", "shared.errors"}:
+            error = kind()
+            error.facts = EXAMPLE_FACTS
+            written = problem(error, texts, "en", "r1")
+            assert json.loads(bytes(written.body))["code"] == code
 
 
 async def test_nothing_the_document_allows_breaks_the_service(house: Any) -> None:

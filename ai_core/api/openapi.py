@@ -1,0 +1,173 @@
+"""The OpenAPI document of ai_core besides its routes: headers, errors, streams, introduction."""
+
+import orjson
+
+from ai_core.errors import (
+    AddressNotAllowed,
+    ContextOverflow,
+    CorpusMissing,
+    DeadlineMissed,
+    EngineFailed,
+    EngineStarting,
+    IdempotencyMismatch,
+    KeysUnreadable,
+    ModelUnusable,
+    NoMemory,
+    OriginNotAllowed,
+    OverQuota,
+    QueueFull,
+    StillAnswering,
+    UnknownModel,
+    Unsupported,
+)
+from shared.ai import examples
+from shared.errors import AppError, NotAllowed, NotAuthenticated
+from shared.web.openapi import BODY_ERRORS, Fragment, described_header
+
+DESCRIPTION = """\
+Each answer quotes its sources, which are checked against the law in force on the day asked about.
+
+Bodies are JSON in UTF-8. Unknown fields and unknown query parameters are refused. A key has one of
+three scopes: `publishable` (a web page), `inference`, `admin`; each opens everything the one before
+opens. Errors under `/api/v1` are problem documents (RFC 9457) with a stable `code`, in French or
+English as `Accept-Language` asks; under `/v1` they are OpenAI's error object. A W3C `traceparent`
+is continued when the operator records traces.
+"""
+TAGS: list[Fragment] = [
+    {"name": "answers", "description": "Questions and conversations."},
+    {"name": "law", "description": "The law itself: search and articles."},
+    {"name": "models", "description": "The models, and which of them are in memory."},
+    {"name": "OpenAI", "description": "The same answers for clients of OpenAI's API."},
+    {"name": "health", "description": "Probes and metrics."},
+]
+
+KEY_ERRORS = (NotAuthenticated, NotAllowed, AddressNotAllowed, OverQuota, KeysUnreadable)
+"""What every route that needs a key may answer."""
+PAGE_KEY_ERRORS = (*KEY_ERRORS, OriginNotAllowed)
+"""The same for routes that a publishable key opens."""
+MODEL_ERRORS: tuple[type[AppError], ...] = (
+    UnknownModel,
+    Unsupported,
+    ContextOverflow,
+    EngineFailed,
+    QueueFull,
+    DeadlineMissed,
+    EngineStarting,
+    ModelUnusable,
+    NoMemory,
+)
+"""What every route that runs a model may answer."""
+ANSWER_ERRORS: tuple[type[AppError], ...] = (
+    *BODY_ERRORS,
+    *MODEL_ERRORS,
+    CorpusMissing,
+    StillAnswering,
+    IdempotencyMismatch,
+)
+"""What every route that answers a question may answer instead."""
+
+REQUEST_HEADERS = {
+    "X-Deadline-Ms": described_header(
+        "For how many milliseconds the answer is of use, 1 to 86,400,000. A request that cannot be "
+        "answered in time is refused (503 `deadline_missed`) as soon as that is plain.",
+        8000,
+    ),
+    "Idempotency-Key": described_header(
+        "1 to 255 printable characters: for a day, the same request under the same key gets the "
+        "same answer. Not with `stream`.",
+        "7f9c24e8-question-1",
+    ),
+    "X-Channel": described_header(
+        "Where the question comes from, for statistics: `telegram`, `mail`; others count as `api`.",
+        "api",
+    ),
+}
+RESPONSE_HEADERS = {
+    "Idempotent-Replayed": described_header(
+        "`true` when the answer is that of an earlier request with the same `Idempotency-Key`.",
+        "true",
+    ),
+    "RateLimit-Policy": described_header(
+        "The limits of the key (draft-ietf-httpapi-ratelimit-headers): quota `q` in a window of "
+        "`w` seconds.",
+        '"minute";q=60;w=60',
+    ),
+    "RateLimit": described_header(
+        "What is left of each limit: `r`; after a refusal, `t` is the wait in seconds.",
+        '"minute";r=59',
+    ),
+    "X-RateLimit-Limit": described_header("Quota of the key's first limit.", 60),
+    "X-RateLimit-Remaining": described_header("What is left of it.", 59),
+    "X-RateLimit-Reset": described_header("Seconds until it is whole again.", 60),
+}
+KEYED_HEADERS = tuple(name for name in RESPONSE_HEADERS if "RateLimit" in name)
+ANSWER_HEADERS = ("X-Deadline-Ms", "Idempotency-Key", "X-Channel")
+"""Request headers of every route that answers a question."""
+
+
+def _event(data: object, name: str = "") -> str:
+    head = f"event: {name}\n" if name else ""
+    return f"{head}data: {orjson.dumps(data).decode()}\n\n"
+
+
+def _stream(description: str, *events: str) -> dict[int | str, Fragment]:
+    """Return the `responses` of an answer that may be a stream of events."""
+    content = {
+        "schema": {"type": "string", "description": description},
+        "example": "".join([*events, "data: [DONE]\n\n"]),
+    }
+    return {
+        200: {
+            "description": "The answer; server-sent events when `stream` is true.",
+            "content": {"text/event-stream": content},
+            "headers": {
+                "Idempotent-Replayed": {"$ref": "#/components/headers/Idempotent-Replayed"}
+            },
+        }
+    }
+
+
+ANSWER_STREAM = _stream(
+    "Events without a name carry the next piece of the text, `{delta}`. `queue`, every 2 s while "
+    "others are before the request: `{position, wait_s}`, the wait in seconds or null. "
+    "`citations`: the sources. `usage`: every other field of the reply. The last line is `[DONE]`; "
+    "after an error the last event is `error`, with a problem document. A comment every 15 s keeps "
+    "the connection open.",
+    _event({"position": 3, "wait_s": 4.2}, "queue"),
+    _event({"delta": f"Article {examples.NUMBER} [1]"}),
+    _event([examples.SOURCE], "citations"),
+    _event(examples.USAGE, "usage"),
+)
+_CHUNK = {"id": "chatcmpl-4f0c2a9d", "created": 1775117730, "model": "cdt-assistant"}
+CHAT_STREAM = _stream(
+    "Chunks as OpenAI writes them (`chat.completion.chunk`); the last one of `cdt-assistant` holds "
+    "`citations` and `answered_by` too. While others are before the request, comments tell how "
+    "many. The last line is `[DONE]`; after an error the last event is OpenAI's error object.",
+    _event(
+        _CHUNK
+        | {
+            "object": "chat.completion.chunk",
+            "choices": [{"index": 0, "finish_reason": None, "delta": {"content": "Un mois"}}],
+        }
+    ),
+)
+TEXT_STREAM = _stream(
+    "Chunks as OpenAI writes them (`text_completion`). The last line is `[DONE]`; after an error "
+    "the last event is OpenAI's error object.",
+    _event(
+        _CHUNK
+        | {
+            "object": "text_completion",
+            "choices": [{"index": 0, "finish_reason": None, "text": "Un mois"}],
+        }
+    ),
+)
+METRICS_TEXT: dict[int | str, Fragment] = {
+    200: {
+        "content": {
+            "text/plain": {
+                "example": "# TYPE http_requests_open gauge\nhttp_requests_open 1.0\n",
+            }
+        }
+    }
+}
