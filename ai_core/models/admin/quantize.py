@@ -117,7 +117,7 @@ def _choices(format: str, path: Path, precision: str, texts: list[str]) -> list[
         str(path), options
     )
     try:
-        if not runner.facts.capabilities.logprobs:
+        if not runner.info.capabilities.logprobs:
             raise ModelUnusable(f"a {format} model here does not tell which token it chooses")
         return _written(runner, list(_jobs(runner, texts)))
     finally:
