@@ -24,7 +24,7 @@ from redis.exceptions import RedisError
 from starlette.requests import Request
 
 from ai_core.access.keys import Key, KeyRing, Scope, well_formed
-from ai_core.access.rate_limits import WINDOWS, Decision, Limiter, Limits
+from ai_core.access.rate_limits import Decision, Limiter, Limits
 from ai_core.errors import AddressNotAllowed, KeysUnreadable, OriginNotAllowed, OverQuota
 from shared.errors import NotAllowed, NotAuthenticated
 from shared.web.tracing import NO_TRACER
@@ -190,14 +190,8 @@ class Gate:
 
     async def leave(self, permit: Permit) -> None:
         """Settle a request, for Permit; a cached reply reserved nothing."""
-        if permit.decision and permit.cached_reply is None:
-            await self._settle(permit, permit.decision, permit.spent_tokens)
-
-    async def _settle(self, permit: Permit, decision: Decision, spent_tokens: int) -> None:
-        caller = permit.caller
-        await self._limiter.settle(
-            caller.subject, caller.key.limits, decision, permit.cost_tokens, spent_tokens
-        )
+        if permit.decision:
+            await self._limiter.settle(permit.decision, permit.spent_tokens)
 
     async def _authenticate_again(self, permit: Permit, decision: Decision) -> None:
         """Read the changed keys; refuse the request just admitted if its key is no longer valid."""
@@ -209,8 +203,7 @@ class Gate:
         try:
             self._authenticate(permit.request, presented, permit.caller.needed)
         except (NotAuthenticated, NotAllowed):
-            if not decision.refused:
-                await self._settle(permit, decision, 0)
+            await self._limiter.settle(decision, 0)
             raise
 
     def _authenticate(self, request: Request, presented: str | None, needed: Scope) -> Caller:
@@ -238,34 +231,26 @@ def quota_headers(limits: Limits, decision: Decision) -> Iterator[Header]:
     `t` is a refused request's wait in seconds. X-RateLimit-Reset of an admitted one is the whole
     window: by then all that is used has expired.
     """
-    policy, bounded = _policy(*limits.by_window())
-    if not bounded:
+    if not limits.windows:
         return
     wait_s = ceil(decision.wait_s)
-    state = ", ".join(
-        [
-            f'"{WINDOWS[place].name}";r={decision.left[place]}'
-            + (f";t={wait_s}" if WINDOWS[place].name == decision.refused else "")
-            for place in bounded
-        ]
-    )
-    first = bounded[0]
-    yield b"ratelimit-policy", policy
-    yield b"ratelimit", state.encode()
-    yield b"x-ratelimit-limit", b"%d" % (limits.by_window()[first] or 0)
-    yield b"x-ratelimit-remaining", b"%d" % decision.left[first]
-    yield b"x-ratelimit-reset", b"%d" % (wait_s or WINDOWS[first].span_s)
+    state = [
+        f'"{window.name}";r={left}' + (f";t={wait_s}" if window.name == decision.refused else "")
+        for (window, _), left in zip(limits.windows, decision.left, strict=True)
+    ]
+    first, limit = limits.windows[0]
+    yield b"ratelimit-policy", _policy(limits)
+    yield b"ratelimit", ", ".join(state).encode()
+    yield b"x-ratelimit-limit", b"%d" % limit
+    yield b"x-ratelimit-remaining", b"%d" % decision.left[0]
+    yield b"x-ratelimit-reset", b"%d" % (wait_s or first.span_s)
 
 
 @lru_cache(maxsize=1_024)
-def _policy(*by_window: int | None) -> tuple[bytes, tuple[int, ...]]:
-    """Return the policy of a key's limits, and which of WINDOWS have one."""
-    bounded = tuple(place for place, limit in enumerate(by_window) if limit)
-    policy = ", ".join(
-        f'"{WINDOWS[place].name}";q={by_window[place]};w={WINDOWS[place].span_s}'
-        for place in bounded
-    )
-    return policy.encode(), bounded
+def _policy(limits: Limits) -> bytes:
+    return ", ".join(
+        f'"{window.name}";q={limit};w={window.span_s}' for window, limit in limits.windows
+    ).encode()
 
 
 def _presented_key(request: Request) -> str | None:

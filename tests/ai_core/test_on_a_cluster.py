@@ -44,8 +44,8 @@ async def test_every_script_runs_on_a_cluster(
     renewing = asyncio.create_task(limiter.renew_leases())
     await asyncio.sleep(0.2)
     renewing.cancel()
-    await limiter.settle("k", limits, decision, 60, 10)
-    assert (await limiter.admit("k", limits, 90, None)).left[1] == 0
+    await limiter.settle(decision, 10)
+    assert (await limiter.admit("k", limits, 90, None)).left == [0]
     assert not decision.without_redis
 
     conversations = Conversations(link, silence_s=60, turns_kept=6)

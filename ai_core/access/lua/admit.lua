@@ -1,109 +1,81 @@
--- One visit in one round trip: may the caller enter, is the answer known, did the keys change?
--- KEYS: version of the keys, used, open [, answer]
--- ARGV: visit, lease (ms), concurrent limit, visits open in the asking process,
---       then limit, cost, floor of each window (requests a minute, tokens a minute, tokens a day).
---       A limit of 0 is none. A floor is what the asking process knows to be used already.
--- Returns: version, answer, refusal (0 none, 1-3 the window, 4 concurrency), wait (ms),
---          what is left of each window (-1: no limit), the slots the tokens were counted in.
--- A window is a ring of slots: used[name:at] the newest slot, used[name:sum] the total,
--- used[name<slot modulo>] each slot. One slot more than the window has, so that no span as long
--- as the window ever holds more than the limit.
-local WINDOWS = {{'r', 1000, 60}, {'t', 1000, 60}, {'d', 900000, 96}}
+-- Admit one request in one round trip: its limits, the cached reply, the version of the keys.
+-- The rule is that of sliding_window.py, which decides while Redis is lost; a test gives both the
+-- same usage and compares what they decide.
+-- KEYS: version of the keys, open requests, usage [, cached reply].
+-- ARGV: request id, lease (ms), concurrent limit (0: none), open requests of the calling process,
+--       then of each window: name, slot (ms), slots, limit, cost, total known to that process.
+-- Returns: version, cached reply, time (ms), refused by ('': admitted), wait (ms), left of each.
+-- Usage is MessagePack: {window = {slot, amount, slot, amount, …}}, oldest first.
 local BUSY_WAIT_MS = 1000
 
-local used, open = KEYS[2], KEYS[3]
-local visit, lease, concurrent, here = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+local function add(used, slot, amount)
+  if used[#used - 1] == slot then
+    used[#used] = used[#used] + amount
+  elseif amount > 0 then
+    used[#used + 1] = slot
+    used[#used + 1] = amount
+  end
+end
+
+local id, lease_ms, concurrent, open_here = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+local cached = KEYS[4] and redis.call('GET', KEYS[4]) or false
+local stored = redis.call('GET', KEYS[3])
+local usage = stored and cmsgpack.unpack(stored) or {}
+local refused, wait_ms, kept_ms, charges, left = '', 0, 0, {}, {}
 
-local function roll(window, floor)
-  local name, width, slots = unpack(window)
-  local slot = math.floor(now / width)
-  local seen = redis.call('HMGET', used, name .. ':at', name .. ':sum')
-  local at, sum = tonumber(seen[1] or slot), tonumber(seen[2] or 0)
-  if at > slot then  -- the clock was set back
-    slot = at
+for at = 5, #ARGV, 6 do
+  local name, slot_ms, slots = ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
+  local limit, cost, known = tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4]), tonumber(ARGV[at + 5])
+  local used, slot, total = usage[name] or {}, math.floor(now_ms / slot_ms), 0
+  while used[1] and used[1] < slot - slots do
+    table.remove(used, 1)
+    table.remove(used, 1)
   end
-  for past = math.max(at + 1, slot - slots), slot do
-    local field = name .. past % (slots + 1)
-    local gone = redis.call('HGET', used, field)
-    if gone then
-      sum = sum - gone
-      redis.call('HDEL', used, field)
+  for place = 2, #used, 2 do
+    total = total + used[place]
+  end
+  if known > total then
+    add(used, slot, known - total)
+    total = known
+  end
+  if cached and name ~= 'requests' then
+    cost = 0
+  end
+  if cost > 0 and total + cost > limit then
+    local excess, place = total + cost - limit, -1
+    while excess > 0 do
+      place = place + 2
+      excess = excess - used[place + 1]
+    end
+    local needed_ms = (used[place] + slots + 1) * slot_ms - now_ms
+    if needed_ms > wait_ms then
+      refused, wait_ms = name, needed_ms
     end
   end
-  if floor > sum then
-    redis.call('HINCRBY', used, name .. slot % (slots + 1), floor - sum)
-    sum = floor
-  end
-  return slot, sum
+  usage[name], kept_ms = used, math.max(kept_ms, (slots + 1) * slot_ms)
+  charges[#charges + 1], left[#left + 1] = {used, slot, cost}, math.max(limit - total, 0)
 end
 
-local function wait(window, slot, excess)
-  local name, width, slots = unpack(window)
-  for past = slot - slots, slot do
-    excess = excess - (redis.call('HGET', used, name .. past % (slots + 1)) or 0)
-    if excess <= 0 then
-      return (past + slots + 1) * width - now
-    end
+if concurrent > 0 and not cached then
+  redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now_ms)
+  if refused == '' and math.max(redis.call('ZCARD', KEYS[2]), open_here) >= concurrent then
+    refused, wait_ms = 'concurrent', BUSY_WAIT_MS
   end
-  return width
-end
-
-local reply = {redis.call('GET', KEYS[1]), false, 0, 0, -1, -1, -1, 0, 0}
-if KEYS[4] then
-  reply[2] = redis.call('GET', KEYS[4])
-end
-
-local counted, longest = {}, 0
-for place, window in ipairs(WINDOWS) do
-  local limit = tonumber(ARGV[2 + 3 * place])
-  if limit > 0 then
-    local cost = tonumber(ARGV[3 + 3 * place])
-    if reply[2] and place > 1 then  -- a known answer takes no tokens
-      cost = 0
-    end
-    cost = math.min(cost, limit)
-    local slot, sum = roll(window, tonumber(ARGV[4 + 3 * place]))
-    redis.call('HSET', used, window[1] .. ':at', slot, window[1] .. ':sum', sum)
-    longest = math.max(longest, window[2] * (window[3] + 1))
-    counted[place] = {window, slot, cost}
-    reply[4 + place] = math.max(limit - sum, 0)
-    if cost > 0 and sum + cost > limit then
-      local needed = wait(window, slot, sum + cost - limit)
-      if needed > reply[4] then
-        reply[3], reply[4] = place, needed
-      end
-    end
+  if refused == '' then
+    redis.call('ZADD', KEYS[2], now_ms + lease_ms, id)
+    redis.call('PEXPIRE', KEYS[2], lease_ms)
   end
 end
-if concurrent > 0 and not reply[2] then
-  redis.call('ZREMRANGEBYSCORE', open, '-inf', now)
-  if math.max(redis.call('ZCARD', open), here) >= concurrent and reply[3] == 0 then
-    reply[3] = 4
-    reply[4] = BUSY_WAIT_MS
+if refused == '' then
+  for place, charge in ipairs(charges) do
+    local used, slot, cost = unpack(charge)
+    add(used, slot, cost)
+    left[place] = left[place] - cost
   end
 end
-if longest > 0 then
-  redis.call('PEXPIRE', used, longest)
+if kept_ms > 0 then
+  redis.call('SET', KEYS[3], cmsgpack.pack(usage), 'PX', kept_ms)
 end
-if reply[3] > 0 then
-  return reply
-end
-
-for place, count in pairs(counted) do
-  local window, slot, cost = unpack(count)
-  if cost > 0 then
-    redis.call('HINCRBY', used, window[1] .. slot % (window[3] + 1), cost)
-    redis.call('HINCRBY', used, window[1] .. ':sum', cost)
-    reply[4 + place] = reply[4 + place] - cost
-  end
-  if place > 1 then
-    reply[6 + place] = slot
-  end
-end
-if concurrent > 0 and not reply[2] then
-  redis.call('ZADD', open, now + lease, visit)
-  redis.call('PEXPIRE', open, lease)
-end
-return reply
+return {redis.call('GET', KEYS[1]), cached, now_ms, refused, wait_ms, unpack(left)}

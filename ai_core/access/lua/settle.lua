@@ -1,14 +1,16 @@
--- A visit ends: its place is free, and its tokens become what they were, not what was reserved.
--- KEYS: used, open. ARGV: visit, then for tokens a minute and a day: slot (0 none), difference.
-local WINDOWS = {{'t', 60}, {'d', 96}}
-
-redis.call('ZREM', KEYS[2], ARGV[1])
-for place, window in ipairs(WINDOWS) do
-  local name, slots = unpack(window)
-  local slot, difference = tonumber(ARGV[2 * place]), tonumber(ARGV[2 * place + 1])
-  local at = tonumber(redis.call('HGET', KEYS[1], name .. ':at') or -1)
-  if slot > 0 and difference ~= 0 and at >= slot and at - slot <= slots then
-    redis.call('HINCRBY', KEYS[1], name .. slot % (slots + 1), difference)
-    redis.call('HINCRBY', KEYS[1], name .. ':sum', difference)
+-- End a request: free its concurrency slot, and correct the tokens reserved to those spent.
+-- KEYS: open requests, usage. ARGV: request id, then of each window: name, slot, difference.
+redis.call('ZREM', KEYS[1], ARGV[1])
+local stored = redis.call('GET', KEYS[2])
+if stored and #ARGV > 1 then
+  local usage = cmsgpack.unpack(stored)
+  for at = 2, #ARGV, 3 do
+    local used, slot = usage[ARGV[at]] or {}, tonumber(ARGV[at + 1])
+    for place = 1, #used, 2 do
+      if used[place] == slot then
+        used[place + 1] = used[place + 1] + ARGV[at + 2]
+      end
+    end
   end
+  redis.call('SET', KEYS[2], cmsgpack.pack(usage), 'KEEPTTL')
 end

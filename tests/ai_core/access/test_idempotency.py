@@ -9,119 +9,135 @@ from ai_core.access.idempotency import Idempotency, StoredResponse
 from ai_core.errors import IdempotencyMismatch, StillAnswering
 from ai_core.redis_keys import TAG
 from shared.errors import AppError, BadInput, Unavailable
-from shared.stores.redis_connection import RedisLink
+from shared.stores.redis_connection import RedisLink, Reply, Word
 
 
-class Clerk:
-    """Answers with a number that grows, or fails as told."""
+class Endpoint:
+    """Responds with a number that grows, or with `fault`."""
 
     def __init__(self, link: RedisLink) -> None:
         self._idempotency = Idempotency(link, lease_s=0.4, wait_s=0.6)
-        self.written = 0
+        self.responses = 0
         self.fault: AppError | None = None
         self.status = 200
+        self.started = asyncio.Event()
         self.may_finish = asyncio.Event()
         self.may_finish.set()
 
-    async def ask(self, caller: str, key: str, request: str) -> StoredResponse:
-        return await self._idempotency.run_once(caller, key, request.encode(), self._write)
+    async def post(self, caller: str, key: str, request: str) -> StoredResponse:
+        return await self._idempotency.run_once(caller, key, request.encode(), self._respond)
 
-    async def _write(self) -> StoredResponse:
+    async def _respond(self) -> StoredResponse:
+        self.started.set()
         await self.may_finish.wait()
         if self.fault:
             raise self.fault
-        self.written += 1
-        return StoredResponse(self.status, b"%d" % self.written)
+        self.responses += 1
+        return StoredResponse(self.status, b"%d" % self.responses)
 
 
 @pytest.fixture
-def clerk(link: RedisLink) -> Clerk:
-    return Clerk(link)
+def endpoint(link: RedisLink) -> Endpoint:
+    return Endpoint(link)
 
 
-async def test_the_same_request_again_gets_the_same_answer_without_writing(clerk: Clerk) -> None:
-    first = await clerk.ask("caller", "k1", "question")
-    again = await clerk.ask("caller", "k1", "question")
+async def test_the_same_request_again_gets_the_same_answer_without_writing(
+    endpoint: Endpoint,
+) -> None:
+    first = await endpoint.post("caller", "k1", "question")
+    again = await endpoint.post("caller", "k1", "question")
 
     assert first == StoredResponse(200, b"1")
     assert again == StoredResponse(200, b"1", replayed=True)
-    assert clerk.written == 1
+    assert endpoint.responses == 1
 
 
-async def test_another_request_under_the_same_key_is_refused(clerk: Clerk) -> None:
-    await clerk.ask("caller", "k1", "question")
+async def test_another_request_under_the_same_key_is_refused(endpoint: Endpoint) -> None:
+    await endpoint.post("caller", "k1", "question")
 
     with pytest.raises(IdempotencyMismatch):
-        await clerk.ask("caller", "k1", "another question")
+        await endpoint.post("caller", "k1", "another question")
 
 
-async def test_while_the_first_is_being_answered_the_second_is_told_so(clerk: Clerk) -> None:
-    clerk.may_finish.clear()
-    first = asyncio.create_task(clerk.ask("caller", "k1", "question"))
-    await asyncio.sleep(0.05)
+async def test_while_the_first_is_being_answered_the_second_is_told_so(endpoint: Endpoint) -> None:
+    endpoint.may_finish.clear()
+    first = asyncio.create_task(endpoint.post("caller", "k1", "question"))
+    await endpoint.started.wait()
     with pytest.raises(StillAnswering):
-        await clerk.ask("caller", "k1", "question")
+        await endpoint.post("caller", "k1", "question")
 
-    clerk.may_finish.set()
+    endpoint.may_finish.set()
     assert await first == StoredResponse(200, b"1")
 
 
-async def test_the_second_waits_a_while_for_the_first_one_s_answer(clerk: Clerk) -> None:
-    clerk.may_finish.clear()
-    first = asyncio.create_task(clerk.ask("caller", "k1", "question"))
-    await asyncio.sleep(0.05)
-    second = asyncio.create_task(clerk.ask("caller", "k1", "question"))
-    await asyncio.sleep(0.15)
-    clerk.may_finish.set()
+async def test_the_second_waits_a_while_for_the_first_one_s_answer(
+    endpoint: Endpoint, link: RedisLink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call, polled = link.call, asyncio.Event()
+
+    def watched(*command: Word) -> asyncio.Future[Reply]:
+        if command[0] == "GET":
+            polled.set()
+        return call(*command)
+
+    monkeypatch.setattr(link, "call", watched)
+    endpoint.may_finish.clear()
+    first = asyncio.create_task(endpoint.post("caller", "k1", "question"))
+    await endpoint.started.wait()
+    second = asyncio.create_task(endpoint.post("caller", "k1", "question"))
+    await polled.wait()
+    endpoint.may_finish.set()
 
     assert await first == StoredResponse(200, b"1")
     assert await second == StoredResponse(200, b"1", replayed=True)
 
 
 async def test_when_the_first_one_s_process_dies_the_second_is_answered(
-    clerk: Clerk, link: RedisLink
+    endpoint: Endpoint, link: RedisLink
 ) -> None:
-    clerk.may_finish.clear()
-    dying = asyncio.create_task(clerk.ask("caller", "k1", "question"))
-    await asyncio.sleep(0.05)
-    [place] = await link.call("KEYS", f"{TAG}:idempotency:*")
-    lease = await link.call("GET", place)
+    endpoint.may_finish.clear()
+    dying = asyncio.create_task(endpoint.post("caller", "k1", "question"))
+    await endpoint.started.wait()
+    [redis_key] = await link.call("KEYS", f"{TAG}:idempotency:*")
+    lease = await link.call("GET", redis_key)
     dying.cancel()
     await asyncio.wait([dying])
-    await link.call("SET", place, lease, "PX", 400)  # what a kill -9 leaves behind
-    clerk.may_finish.set()
+    await link.call("SET", redis_key, lease, "PX", 400)  # what a kill -9 leaves behind
+    endpoint.may_finish.set()
 
-    assert await clerk.ask("caller", "k1", "question") == StoredResponse(200, b"1")
+    assert await endpoint.post("caller", "k1", "question") == StoredResponse(200, b"1")
 
 
-async def test_a_failure_that_may_pass_is_tried_again(clerk: Clerk) -> None:
-    clerk.fault = Unavailable()
+async def test_a_failure_that_may_pass_is_tried_again(endpoint: Endpoint) -> None:
+    endpoint.fault = Unavailable()
     with pytest.raises(Unavailable):
-        await clerk.ask("caller", "k1", "question")
+        await endpoint.post("caller", "k1", "question")
 
-    clerk.fault = None
-    assert await clerk.ask("caller", "k1", "question") == StoredResponse(200, b"1")
+    endpoint.fault = None
+    assert await endpoint.post("caller", "k1", "question") == StoredResponse(200, b"1")
 
 
-async def test_a_caller_who_hangs_up_may_come_back(clerk: Clerk) -> None:
-    clerk.may_finish.clear()
-    first = asyncio.create_task(clerk.ask("caller", "k1", "question"))
-    await asyncio.sleep(0.05)
+async def test_a_caller_who_hangs_up_may_come_back(endpoint: Endpoint) -> None:
+    endpoint.may_finish.clear()
+    first = asyncio.create_task(endpoint.post("caller", "k1", "question"))
+    await endpoint.started.wait()
     first.cancel()
     await asyncio.wait([first])
 
-    clerk.may_finish.set()
-    assert await clerk.ask("caller", "k1", "question") == StoredResponse(200, b"1")
+    endpoint.may_finish.set()
+    assert await endpoint.post("caller", "k1", "question") == StoredResponse(200, b"1")
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "é", "a\nb"])
-async def test_a_key_that_cannot_be_one_is_refused(clerk: Clerk, key: str) -> None:
+async def test_a_key_that_cannot_be_one_is_refused(endpoint: Endpoint, key: str) -> None:
     with pytest.raises(BadInput):
-        await clerk.ask("caller", key, "question")
+        await endpoint.post("caller", key, "question")
 
 
-async def test_redis_learns_neither_the_key_nor_the_question(clerk: Clerk, link: RedisLink) -> None:
-    await clerk.ask("caller", "secret-of-mine", "marker-in-question")
+async def test_redis_learns_neither_the_key_nor_the_question(
+    endpoint: Endpoint, link: RedisLink
+) -> None:
+    await endpoint.post("caller", "secret-of-mine", "marker-in-question")
 
     [name] = await link.call("KEYS", "*")
     assert b"secret-of-mine" not in name
@@ -130,12 +146,12 @@ async def test_redis_learns_neither_the_key_nor_the_question(clerk: Clerk, link:
 
 
 async def test_without_redis_each_request_is_answered_for_itself(
-    clerk: Clerk, link: RedisLink
+    endpoint: Endpoint, link: RedisLink
 ) -> None:
     await link.close()
 
-    assert await clerk.ask("caller", "k1", "question") == StoredResponse(200, b"1")
-    assert await clerk.ask("caller", "k1", "question") == StoredResponse(200, b"2")
+    assert await endpoint.post("caller", "k1", "question") == StoredResponse(200, b"1")
+    assert await endpoint.post("caller", "k1", "question") == StoredResponse(200, b"2")
 
 
 STEPS = st.lists(
@@ -155,22 +171,22 @@ async def test_any_sequence_of_requests_is_answered_as_the_rules_say(
     link: RedisLink, steps: list[tuple[str, str, str, int]]
 ) -> None:
     await link.call("FLUSHALL")
-    clerk = Clerk(link)
+    endpoint = Endpoint(link)
     kept: dict[tuple[str, str], tuple[str, StoredResponse]] = {}
     for caller, key, request, status in steps:
-        clerk.status = status
+        endpoint.status = status
         known = kept.get((caller, key))
         if known and known[0] != request:
             with pytest.raises(IdempotencyMismatch):
-                await clerk.ask(caller, key, request)
+                await endpoint.post(caller, key, request)
             continue
-        outcome = await clerk.ask(caller, key, request)
+        response = await endpoint.post(caller, key, request)
         if known:
-            assert outcome == StoredResponse(known[1].status, known[1].body, replayed=True)
+            assert response == StoredResponse(known[1].status, known[1].body, replayed=True)
             continue
-        assert outcome == StoredResponse(status, b"%d" % clerk.written)
+        assert response == StoredResponse(status, b"%d" % endpoint.responses)
         if status in {200, 400}:
-            kept[caller, key] = request, outcome
+            kept[caller, key] = request, response
 
 
 async def test_over_http_a_repeated_answer_says_so_and_is_counted_as_a_request(
