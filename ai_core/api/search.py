@@ -18,13 +18,13 @@ from ai_core.errors import CorpusMissing, UnknownAgreement, UnknownArticle
 from ai_core.law.records import Article, FicheSection, Kind, Passage
 from ai_core.law.titles import heading, title_of
 from shared.ai.contract import (
+    NOT_BLANK,
     ArticleReply,
     Body,
     FicheReference,
     Idcc,
     PassageReply,
     SearchReply,
-    Text,
 )
 from shared.errors import BadInput
 from shared.web.openapi import KEY_SCHEMES, errors
@@ -35,7 +35,9 @@ router = APIRouter(prefix=API, tags=["law"], dependencies=KEY_SCHEMES)
 class SearchQuery(Body):
     """What to search for."""
 
-    q: Text = Field(max_length=2_000, examples=["préavis de démission"])
+    q: str = Field(
+        min_length=1, max_length=2_000, pattern=NOT_BLANK, examples=["préavis de démission"]
+    )
     """The question, in French, at most 2,000 characters."""
     limit: int = Field(default=10, ge=1, le=50)
     """Most passages to return."""

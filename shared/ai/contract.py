@@ -15,11 +15,11 @@ MAX_NEW_TOKENS = 4_096
 MAX_STOPS = 8
 MAX_TOP_LOGPROBS = 20
 
-Text = Annotated[  # something else than white space, and no NUL, which Postgres cannot keep
-    str,
-    StringConstraints(
-        min_length=1, max_length=MAX_PROMPT_CHARACTERS, pattern=r"^[^\x00]*[^\s\x00][^\x00]*$"
-    ),
+NOT_BLANK = r"^[^\x00]*[^\s\x00][^\x00]*$"
+"""Something else than white space, and no NUL, which Postgres cannot keep."""
+
+Text = Annotated[
+    str, StringConstraints(min_length=1, max_length=MAX_PROMPT_CHARACTERS, pattern=NOT_BLANK)
 ]
 ConversationId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
 Idcc = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,4}$")]

@@ -20,7 +20,17 @@ async def test_search_gives_passages_word_for_word_with_their_address(house: Any
 
 
 @pytest.mark.parametrize(
-    "query", ["", "q=", "q=%00", "q=a&limit=0", "q=a&limit=51", "q=a&kind=loi", "q=a&page=2"]
+    "query",
+    [
+        "",
+        "q=",
+        "q=%00",
+        f"q={'a' * 2_001}",
+        "q=a&limit=0",
+        "q=a&limit=51",
+        "q=a&kind=loi",
+        "q=a&page=2",
+    ],
 )
 async def test_a_search_that_makes_no_sense_is_refused(house: Any, query: str) -> None:
     response = await get(house, f"/api/v1/search?{query}")
