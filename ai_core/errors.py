@@ -25,50 +25,53 @@ from shared.errors import (
 
 
 class EngineFailed(AppError):
-    """The model stopped in the middle of an answer."""
+    """The model stopped in the middle of the answer."""
 
     code = "engine_failed"
 
 
 class UnknownModel(NotFound):
-    """The registry has no model by that name."""
+    """No model has that name."""
 
     code = "unknown_model"
 
 
 class UnknownArticle(NotFound):
-    """No article in force on that day bears that number."""
+    """No article in force on that day has that number."""
 
     code = "unknown_article"
 
 
 class UnknownAgreement(NotFound):
-    """No collective agreement we hold bears that IDCC."""
+    """No known collective agreement has that IDCC number."""
 
     code = "unknown_agreement"
 
 
 class UnknownKey(NotFound):
-    """No API key bears that id, or it is no longer active."""
+    """No active API key has that id."""
 
     code = "unknown_key"
 
 
 class UnknownConversation(NotFound):
-    """This key has no conversation by that id, or it has ended."""
+    """The key has no conversation with that id, or it has expired."""
 
     code = "unknown_conversation"
 
 
 class ContextOverflow(BadInput):
-    """The prompt is longer than the model can read."""
+    """The prompt is longer than the model's context."""
 
     status = 400
     code = "context_overflow"
 
 
 class Unsupported(BadInput):
-    """The model cannot do what was asked of it; `feature` is the field that asks for it."""
+    """The model does not support a field of the request.
+
+    `feature` is its name.
+    """
 
     status = 400
     code = "unsupported"
@@ -86,7 +89,7 @@ class IdempotencyMismatch(BadInput):
 
 
 class KnowledgeRequired(BadInput):
-    """The model only quotes the law, and was asked to answer without it."""
+    """The model only quotes the law and cannot answer without it."""
 
     code = "knowledge_required"
 
@@ -98,7 +101,7 @@ class AddressNotAllowed(NotAllowed):
 
 
 class OriginNotAllowed(NotAllowed):
-    """The key may not be used from this web site."""
+    """The key may not be used from this website."""
 
     code = "origin_not_allowed"
 
@@ -129,7 +132,7 @@ class UpdateUnderWay(Conflict):
 
 
 class OverQuota(TooMany):
-    """The key has used what it may use for now."""
+    """The key's quota is exceeded."""
 
     code = "over_quota"
 
@@ -153,48 +156,48 @@ class CorpusRefused(AppError):
 
 
 class KeysUnreadable(Unavailable):
-    """The keys could not be read and no copy of them is in memory."""
+    """The keys could not be read, and no copy is in memory."""
 
     code = "keys_unreadable"
 
 
 class QueueFull(Unavailable):
-    """More is waiting than can be answered in time."""
+    """The queue is full: the answer would come too late."""
 
     code = "queue_full"
 
 
 class DeadlineMissed(Unavailable):
-    """The answer cannot be there when the caller needs it."""
+    """The answer cannot be ready before the deadline."""
 
     code = "deadline_missed"
 
 
 class ModelUnusable(Unavailable):
-    """A model's files are missing, damaged or do not belong together."""
+    """The model's files are missing, damaged or inconsistent."""
 
     code = "model_unusable"
 
 
 class NoMemory(Unavailable):
-    """A model does not fit in the memory that models may use."""
+    """The model does not fit in the memory available to models."""
 
     code = "no_memory"
 
 
 class NoDisk(Unavailable):
-    """A model's files do not fit on the disk."""
+    """The model's files do not fit on the disk."""
 
     code = "no_disk"
 
 
 class HubUnreachable(Unavailable):
-    """The place models are fetched from does not answer, or refuses."""
+    """The model hub does not answer, or refuses."""
 
     code = "hub_unreachable"
 
 
 class EngineStarting(Unavailable):
-    """The model's process died and is being started again."""
+    """The model's process died and is being restarted."""
 
     code = "engine_starting"

@@ -4,7 +4,7 @@ AppError                   500  internal_error      a fault of ours
 ├── BadInput               422  invalid_request     the caller can fix it
 │   ├── MalformedBody      400  malformed_body      not JSON, not UTF-8
 │   └── TooLarge           413  too_large           more bytes or characters than we take
-├── NotAuthenticated       401  not_authenticated   we do not know who asks
+├── NotAuthenticated       401  not_authenticated   no valid key
 ├── NotAllowed             403  not_allowed         the caller may not do that
 ├── NotFound               404  not_found           nothing by that name
 ├── Conflict               409  conflict            the same thing is already under way
@@ -43,56 +43,56 @@ class AppError(Exception):
 
 
 class BadInput(AppError):
-    """The request cannot be understood."""
+    """The request is not valid; `errors` names the fields at fault."""
 
     status = 422
     code = "invalid_request"
 
 
 class MalformedBody(BadInput):
-    """The body is not the JSON it should be."""
+    """The body is not JSON in UTF-8."""
 
     status = 400
     code = "malformed_body"
 
 
 class TooLarge(BadInput):
-    """The body or a text in it is larger than we take."""
+    """The body, or a text in it, is larger than allowed."""
 
     status = 413
     code = "too_large"
 
 
 class NotAuthenticated(AppError):
-    """We do not know who asks."""
+    """The API key is missing, unknown, expired or revoked."""
 
     status = 401
     code = "not_authenticated"
 
 
 class NotAllowed(AppError):
-    """This caller may not do that."""
+    """The caller is not allowed to do that."""
 
     status = 403
     code = "not_allowed"
 
 
 class NotFound(AppError):
-    """There is nothing by that name."""
+    """The resource does not exist."""
 
     status = 404
     code = "not_found"
 
 
 class Conflict(AppError):
-    """The same thing is already under way."""
+    """The operation conflicts with the current state."""
 
     status = 409
     code = "conflict"
 
 
 class TooMany(AppError):
-    """Come back later."""
+    """A limit is exceeded; retry later."""
 
     status = 429
     code = "too_many_requests"
@@ -100,7 +100,7 @@ class TooMany(AppError):
 
 
 class Unavailable(AppError):
-    """Something we depend on is down; retrying may help."""
+    """A dependency is unavailable; retrying may help."""
 
     status = 503
     code = "unavailable"
