@@ -138,17 +138,21 @@ async def open_state(settings: Settings, registry: CollectorRegistry) -> AsyncIt
 OpenState = Callable[[Settings, CollectorRegistry], AbstractAsyncContextManager[State]]
 
 
-def create_app(settings: Settings, open_state: OpenState = open_state) -> ASGIApp:
-    """Return the API and the review page; tests pass their own `open_state`."""
-    registry = CollectorRegistry()
-    texts = Texts.read(SHARED_TEXTS / "errors.toml", HERE / "texts" / "errors.toml")
+def read_texts() -> Texts:
+    """Read the sentences of every error."""
+    return Texts.read(SHARED_TEXTS / "errors.toml", HERE / "texts" / "errors.toml")
+
+
+def create_api(settings: Settings, open_state: OpenState, registry: CollectorRegistry) -> FastAPI:
+    """Build the routes, and the document that describes them."""
+    texts = read_texts()
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[State]:
         async with open_state(settings, registry) as state:
             yield state
 
-    app = DocumentedApi(
+    api = DocumentedApi(
         texts=texts,
         title="Code du Travail Neo: mail",
         summary="Review of the mails that mail_service answers.",
@@ -159,10 +163,17 @@ def create_app(settings: Settings, open_state: OpenState = open_state) -> ASGIAp
         lifespan=lifespan,
     )
     for part in (health, mails, people, page):
-        app.include_router(part.router)
-    app.include_router(docs_router(app, [Depends(need_key)]))
-    speak_errors(app, texts)
-    edge = Edge(app, HttpMetrics(registry), texts, settings.server.max_body_bytes)
+        api.include_router(part.router)
+    api.include_router(docs_router(api, [Depends(need_key)]))
+    speak_errors(api, texts)
+    return api
+
+
+def create_app(settings: Settings, open_state: OpenState = open_state) -> ASGIApp:
+    """Return the API and the review page; tests pass their own `open_state`."""
+    registry = CollectorRegistry()
+    api = create_api(settings, open_state, registry)
+    edge = Edge(api, HttpMetrics(registry), read_texts(), settings.server.max_body_bytes)
     return traced(edge, tracing_of("mail_service", settings.tracing).tracer)
 
 

@@ -4,13 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import cache
+from typing import Any
 
 import httpx2
 import pytest
 from asgi_lifespan import LifespanManager
 from prometheus_client import CollectorRegistry
 
-from mail_service.app import State, create_app
+from mail_service.app import State, create_api, create_app, open_state
 from mail_service.ledger.store import Store
 from mail_service.metrics import LedgerMetrics
 from mail_service.settings import Settings
@@ -20,8 +22,15 @@ from shared.privacy.encryption import Vault
 from shared.stores.postgres import Postgres
 from tests.mail_service.house import House, house, settings
 from tests.mail_service.letters import raw_letter
+from tests.openapi_rules import conforming
 
 KEY = "clef-de-relecture"
+
+
+@cache
+def read_document() -> dict[str, Any]:
+    """Return the OpenAPI document: every response of a test is held against it."""
+    return create_api(settings("review"), open_state, CollectorRegistry()).openapi()
 
 
 @asynccontextmanager
@@ -38,11 +47,15 @@ async def served(neo: House, key: str = KEY) -> AsyncIterator[httpx2.AsyncClient
 
     chosen = settings("review", server={"api_key": key})
     app = await asyncio.to_thread(create_app, chosen, open_state)
+    document = await asyncio.to_thread(read_document)
     async with LifespanManager(app) as manager:
         transport = httpx2.ASGITransport(app=manager.app)
         headers = {"X-API-Key": KEY}
         async with httpx2.AsyncClient(
-            transport=transport, base_url="http://mail", headers=headers
+            transport=transport,
+            base_url="http://mail",
+            headers=headers,
+            event_hooks={"response": [conforming(document)]},
         ) as client:
             yield client
 
