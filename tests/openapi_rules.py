@@ -93,7 +93,7 @@ def _poor_operations(document: Fragment) -> Iterator[str]:
             "no refusal of bodies": "requestBody" in operation and not {"400", "413"} <= statuses,
         }
         for parameter in operation.get("parameters", ()):
-            found = _resolved(document, parameter)
+            found = resolved(document, parameter)
             faults[f"parameter {found['name']} not described"] = not found.get("description")
         for media_type, content in operation.get("requestBody", {}).get("content", {}).items():
             faults[f"no example of a {media_type} body"] = not _has_example(document, content)
@@ -114,14 +114,15 @@ def _poor_response(document: Fragment, path: str, status: int, response: Fragmen
         "no body": status != 204 and not content,
     }
     for name, header in headers.items():
-        faults[f"header {name} not described"] = not _resolved(document, header)["description"]
+        faults[f"header {name} not described"] = not resolved(document, header)["description"]
     for media_type, described in content.items():
         faults[f"no schema of {media_type}"] = not described.get("schema")
         faults[f"no example of {media_type}"] = not _has_example(document, described)
     yield from (fault for fault, found in faults.items() if found)
 
 
-def _resolved(document: Fragment, part: Fragment) -> Fragment:
+def resolved(document: Fragment, part: Fragment) -> Fragment:
+    """Return what a part refers to, or the part itself."""
     found = part
     while "$ref" in found:
         target: Any = document
@@ -138,7 +139,7 @@ def _has_example(document: Fragment, part: Fragment) -> bool:
     inner = [part[key] for key in ("schema", "items") if key in part]
     inner += [choice for choice in part.get("anyOf", ()) if choice != {"type": "null"}]
     if "$ref" in part:
-        inner.append(_resolved(document, part))
+        inner.append(resolved(document, part))
     return any(_has_example(document, each) for each in inner)
 
 

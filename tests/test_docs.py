@@ -14,8 +14,11 @@ from ai_core.settings import Settings as AiCoreSettings
 from mail_service.settings import Settings as MailSettings
 from shared.settings import StrictSettings
 from telegram_service.settings import Settings as TelegramSettings
+from tests import api_reference
 
 ROOT = Path(__file__).resolve().parents[1]
+API_REPLIES = {"reply POST /api/v1/models/load"}
+"""What docs/api.md says in words: the reply is an entry of a list it has a table of."""
 SERVICES = [AiCoreSettings, TelegramSettings, MailSettings]
 
 
@@ -62,6 +65,12 @@ def test_every_endpoint_is_in_the_api_documentation() -> None:
     documented = create_api(AiCoreSettings(), open_state, CollectorRegistry()).openapi()["paths"]
     spelled = {path: re.sub(r"\\{\w+\\}", r"[^/\\s]+", re.escape(path)) for path in documented}
     assert not [path for path, pattern in spelled.items() if not re.search(pattern, text)]
+
+
+def test_the_api_documentation_says_what_the_openapi_document_says() -> None:
+    text, document = api_reference.PAGE.read_text(), api_reference.read_document()
+    assert api_reference.demanded(document) - api_reference.written(text) - API_REPLIES == set()
+    assert api_reference.render(text, document) == text, "run python -m tests.api_reference"
 
 
 def test_the_tree_in_the_readme_is_the_tree_on_disk() -> None:

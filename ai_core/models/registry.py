@@ -13,7 +13,6 @@ import structlog
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from ai_core.engines.base import Capabilities, Engine
-from ai_core.engines.formats import FileFormat
 from ai_core.engines.runner import LoadOptions
 from ai_core.errors import ModelUnusable, UnknownModel
 from ai_core.models.files import ModelFacts, read_facts, weight_files
@@ -23,8 +22,7 @@ from shared.settings import Section, WrongSettings
 
 log = structlog.get_logger()
 
-CatalogueFormat = Literal[FileFormat, "remote"]
-ModelFormat = Literal["built-in", CatalogueFormat]
+Format = Literal["built-in", "gguf", "safetensors", "onnx", "lora", "remote"]
 Quantization = Literal["auto", "none", "q8_0", "q6_k", "q5_k_m", "q4_k_m", "q4_0", "int8", "bf16"]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 
@@ -42,7 +40,7 @@ class ModelEntry(Section):
     """
 
     name: Name
-    format: CatalogueFormat
+    format: Literal["gguf", "safetensors", "onnx", "lora", "remote"]
     source: str = ""
     origin: str = Field(default="", description="Where it was fetched from, for the operator.")
     base: str = Field(default="", description="The model an adapter belongs to.")
@@ -82,7 +80,7 @@ class ModelCard:
     """
 
     id: str
-    format: ModelFormat
+    format: Format
     weights: str
     extractive: bool = False
     context_tokens: int = 0
@@ -313,7 +311,7 @@ def entry_weights(entry: ModelEntry, folder: Path) -> str:
     return entry.sha256 or fingerprint((folder / entry.source).resolve(), entry.format)
 
 
-def fingerprint(path: Path, format: ModelFormat) -> str:
+def fingerprint(path: Path, format: Format) -> str:
     """Return a hash of the names, sizes and dates of a model's files, quick whatever their size."""
     return _digest(*(f"{file.name} {_stat(file)}" for file in weight_files(path, format)))
 

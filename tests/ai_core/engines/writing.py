@@ -33,7 +33,7 @@ def job(
     return GenerationJob(id, prompt, sampling or Sampling(max_tokens=LONGEST), adapter)
 
 
-def run_jobs(
+def finish(
     runner: ModelRunner,
     jobs: Sequence[GenerationJob],
     *,
@@ -66,7 +66,7 @@ def run_jobs(
     return list(found.values())
 
 
-def generate(
+def ask(
     runner: ModelRunner,
     questions: Sequence[str],
     sampling: Sampling | None = None,
@@ -76,7 +76,7 @@ def generate(
 ) -> list[Written]:
     """Ask questions at once, or one every `steps_between` steps."""
     jobs = [job(runner, at, asked, sampling, adapter) for at, asked in enumerate(questions)]
-    return run_jobs(runner, jobs, steps_between=steps_between)
+    return finish(runner, jobs, steps_between=steps_between)
 
 
 def texts(written: Sequence[Written]) -> list[str]:
