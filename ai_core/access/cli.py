@@ -5,6 +5,7 @@ A secret is shown once, or written to a file only its owner can read.
 
 import argparse
 import asyncio
+import json
 import os
 import re
 import sys
@@ -23,12 +24,12 @@ from shared.clock import Clock, SystemClock
 from shared.stores.redis_connection import RedisLink
 
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
-PATIENCE_S = 10.0
-"""Redis may have been started with the same command as we, and read its data still."""
+REDIS_WAIT_S = 10.0
+"""Redis may have been started a moment ago and still be loading its data."""
 
 
 def duration(text: str) -> timedelta:
-    """Read "30m", "24h" or "90d"; "0" is none at all."""
+    """Parse "30m", "24h" or "90d"; "0" is no time at all."""
     if text == "0":
         return timedelta()
     match = re.fullmatch(r"([0-9]{1,5})([mhd])", text)
@@ -38,7 +39,7 @@ def duration(text: str) -> timedelta:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe what can be done with keys."""
+    """Add the actions of `keys` and their options."""
     actions = parser.add_subparsers(dest="action", required=True)
     create = actions.add_parser("create", help="make a key and show it once")
     create.add_argument("--scope", type=Scope, choices=list(Scope), required=True)
@@ -57,7 +58,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     create.add_argument("--expires", type=duration, metavar="90d")
     create.add_argument("--write", type=Path, metavar="FILE", help="write it there, mode 0600")
-    actions.add_parser("list", help="show every key, never its secret")
+    listing = actions.add_parser("list", help="show every key, never its secret")
+    listing.add_argument("--json", action="store_true", help="as a JSON array, for scripts")
     rotate = actions.add_parser("rotate", help="give a key a new secret")
     rotate.add_argument("id")
     rotate.add_argument(
@@ -69,27 +71,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, redis_url: str, clock: Clock | None = None) -> None:
-    """Do what was asked, and print the outcome.
+    """Run the action and print its result.
 
-    Raises KeysUnreadable when Redis does not answer, UnknownKey for an id no key bears.
+    Raises KeysUnreadable when Redis does not answer, UnknownKey when no key has the id.
     """
     clock = clock or SystemClock()
-    outcome = asyncio.run(_run(arguments, redis_url, clock))
-    if isinstance(outcome, NewKey):
-        _hand_over(outcome, arguments.write)
-        return
-    for key in outcome:
-        _say(_line(key, clock))
+    result = asyncio.run(_run(arguments, redis_url, clock))
+    if isinstance(result, NewKey):
+        _deliver(result, arguments.write)
+    elif arguments.action == "list" and arguments.json:
+        _print(json.dumps([_record(key, clock) for key in result], ensure_ascii=False))
+    else:
+        for key in result:
+            _print(_line(key, clock))
 
 
 async def _run(arguments: argparse.Namespace, redis_url: str, clock: Clock) -> NewKey | list[Key]:
     link = RedisLink(redis_url, TAG)
     await link.open()
     try:
-        await asyncio.wait_for(link.found.wait(), PATIENCE_S)
+        await asyncio.wait_for(link.found.wait(), REDIS_WAIT_S)
         return await ACTIONS[arguments.action](arguments, KeyRing(link, clock))
     except TimeoutError as error:
-        raise KeysUnreadable(f"Redis was not found within {PATIENCE_S:g} s") from error
+        raise KeysUnreadable(f"Redis was not found within {REDIS_WAIT_S:g} s") from error
     except RedisError as error:
         raise KeysUnreadable(f"Redis does not answer: {error}") from error
     finally:
@@ -133,27 +137,32 @@ ACTIONS: dict[str, Action] = {
 }
 
 
+def _record(key: Key, clock: Clock) -> dict[str, object]:
+    state = key.state(clock.now())
+    return {"state": state, **key.model_dump(mode="json", exclude={"secrets"})}
+
+
 def _line(key: Key, clock: Clock) -> str:
     limits = key.limits.model_dump(exclude_none=True)
-    words = [key.id, f"{key.scope:<11}", f"{key.state(clock.now()):<7}", key.name]
-    words += [f"{name.replace('_', '-')}={number}" for name, number in limits.items()]
-    words += [f"from={network}" for network in key.allowed_networks]
-    words += [f"origin={origin}" for origin in key.allowed_origins]
+    columns = [key.id, f"{key.scope:<11}", f"{key.state(clock.now()):<7}", key.name]
+    columns += [f"{name.replace('_', '-')}={number}" for name, number in limits.items()]
+    columns += [f"from={network}" for network in key.allowed_networks]
+    columns += [f"origin={origin}" for origin in key.allowed_origins]
     if key.expires_at:
-        words.append(f"expires={key.expires_at:%Y-%m-%d}")
-    return "  ".join(words)
+        columns.append(f"expires={key.expires_at:%Y-%m-%d}")
+    return "  ".join(columns)
 
 
-def _hand_over(made: NewKey, path: Path | None) -> None:
+def _deliver(made: NewKey, path: Path | None) -> None:
     if path is None:
-        _say(f"{made.key.id}  {made.secret}")
+        _print(f"{made.key.id}  {made.secret}")
         return
     path.unlink(missing_ok=True)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
     with os.fdopen(os.open(path, flags, 0o600), "w", encoding="ascii") as file:
         file.write(made.secret + "\n")
-    _say(made.key.id)
+    _print(made.key.id)
 
 
-def _say(line: str) -> None:
+def _print(line: str) -> None:
     sys.stdout.write(line + "\n")

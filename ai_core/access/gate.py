@@ -211,9 +211,9 @@ class Gate:
         if key is None:
             self._refused["key"].inc()
             raise NotAuthenticated("no active key")
-        if not key.scope.opens(needed):
+        if not key.scope.includes(needed):
             self._refused["scope"].inc()
-            raise NotAllowed(f"{key.scope} does not open {needed}")
+            raise NotAllowed(f"{key.scope} does not include {needed}")
         if key.allowed_networks and not _address_allowed(request, key):
             self._refused["address"].inc()
             raise AddressNotAllowed

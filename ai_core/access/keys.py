@@ -1,9 +1,9 @@
-"""API keys: made, listed, rotated, revoked; kept in Redis, read from a copy in memory.
+"""API keys: created, listed, rotated, revoked; stored in Redis, checked against a copy in memory.
 
-A key is `cdt_live_` + 43 base62 characters (256 bits of chance) + `_` + 6 base62 characters of
-CRC-32, so that a typing slip is refused without a look-up. Only the SHA-256 of the whole is kept:
-a fast hash is right for a secret nobody can guess, and a slow one would let anybody tire the
-server. The reasons are in docs/decisions/0012-api-keys.md.
+A secret is `cdt_live_` + 43 base62 characters (256 bits of entropy) + `_` + 6 base62 characters of
+CRC-32, so that a typing error is refused without a look-up. Only the SHA-256 of the whole is kept:
+a fast hash is enough for a secret nobody can guess, where a slow one allows CPU-exhaustion attacks.
+The reasons are in docs/decisions/0012-api-keys.md.
 """
 
 import asyncio
@@ -40,14 +40,14 @@ PUBLISHABLE_CONCURRENT = 3
 
 
 class Scope(StrEnum):
-    """What a key opens; each scope opens all that the scopes below it open."""
+    """What a key may use; each scope includes those below it."""
 
     ADMIN = "admin"
     INFERENCE = "inference"
     PUBLISHABLE = "publishable"
 
-    def opens(self, needed: "Scope") -> bool:
-        """Tell whether a key of this scope may use what needs `needed`."""
+    def includes(self, needed: "Scope") -> bool:
+        """Tell whether a key of this scope may use what requires `needed`."""
         return RANKS[self] <= RANKS[needed]
 
 
@@ -61,7 +61,7 @@ VISITOR_LIMITS = Limits(
 
 
 class Secret(BaseModel):
-    """The hash of a secret that opens a key, until `until` when it is being replaced."""
+    """The hash of a secret of a key, valid until `until` when it is being replaced."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -70,7 +70,7 @@ class Secret(BaseModel):
 
 
 class Key(BaseModel):
-    """What is kept of a key. `id` is public; no secret can be had from a record."""
+    """The record of a key. `id` is public; no secret can be derived from a record."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -94,20 +94,20 @@ class Key(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class NewKey:
-    """A key and its secret, which cannot be had again."""
+    """A key and its secret, which is nowhere else."""
 
     key: Key
     secret: str
 
 
 def make_secret() -> str:
-    """Return a new secret."""
-    chance = "".join(secrets.choice(BASE62) for _ in range(43))
-    return f"{PREFIX}{chance}_{_checksum(PREFIX + chance)}"
+    """Return a random secret."""
+    entropy = "".join(secrets.choice(BASE62) for _ in range(43))
+    return f"{PREFIX}{entropy}_{_checksum(PREFIX + entropy)}"
 
 
 def well_formed(presented: str) -> bool:
-    """Tell whether it has the shape of a key and its checksum is right."""
+    """Tell whether a secret has the right format and checksum."""
     if not SHAPE.fullmatch(presented):
         return False
     body, _, checksum = presented.rpartition("_")
@@ -115,24 +115,24 @@ def well_formed(presented: str) -> bool:
 
 
 def digest(presented: str) -> str:
-    """Return the hash a secret is known by."""
+    """Return the hash under which a secret is stored."""
     return hashlib.sha256(presented.encode()).hexdigest()
 
 
 def _checksum(text: str) -> str:
     number = zlib.crc32(text.encode())
-    letters = []
+    digits = []
     for _ in range(6):
-        number, place = divmod(number, 62)
-        letters.append(BASE62[place])
-    return "".join(reversed(letters))
+        number, digit = divmod(number, 62)
+        digits.append(BASE62[digit])
+    return "".join(reversed(digits))
 
 
 class KeyRing:
     """Every key, in Redis and in the memory of this process.
 
     `version` changes with every change of a key; the gate compares it with the one Redis returns
-    on each request, so that a revoked key is refused from the next request on.
+    with each request, so that a revoked key is refused from the next request on.
     """
 
     def __init__(self, link: RedisLink, clock: Clock) -> None:
@@ -148,7 +148,7 @@ class KeyRing:
         return self._by_digest is not None
 
     def find(self, presented: str) -> Key | None:
-        """Return the key this secret opens now, expired and revoked ones excepted.
+        """Return the active key of a secret; None when it is unknown, expired or revoked.
 
         Raises KeysUnreadable when the keys were never read.
         """
@@ -156,21 +156,21 @@ class KeyRing:
             raise KeysUnreadable
         presented_digest = digest(presented)
         key, secret = self._by_digest.get(presented_digest, (None, NO_SECRET))
-        known = hmac.compare_digest(secret.digest, presented_digest)
-        if not known or key is None:
+        matches = hmac.compare_digest(secret.digest, presented_digest)
+        if not matches or key is None:
             return None
         now = self._clock.now()
         if key.state(now) != "active" or (secret.until and secret.until <= now):
             return None
         return key
 
-    async def refresh(self, seen: bytes | None = None) -> None:
-        """Read the keys again, unless they are already at the version `seen`.
+    async def refresh(self, newest: bytes | None = None) -> None:
+        """Read the keys again, unless they are already at the version `newest`.
 
         Raises RedisError when Redis does not answer; the copy in memory stays.
         """
         async with self._refreshing:
-            if self.readable and seen is not None and seen == self.version:
+            if self.readable and newest is not None and newest == self.version:
                 return
             version, records = await asyncio.gather(
                 self._link.call("GET", KEYS_VERSION), self._link.call("HVALS", KEYS)
@@ -182,12 +182,12 @@ class KeyRing:
             self.version = version
 
     async def changed(self) -> bool:
-        """Read the keys again if they changed; tell whether they did. Redis lost: they did not."""
+        """Read the keys again if they changed; tell whether they did. Without Redis, False."""
         try:
-            seen = await self._link.call("GET", KEYS_VERSION)
-            if self.readable and seen == self.version:
+            newest = await self._link.call("GET", KEYS_VERSION)
+            if self.readable and newest == self.version:
                 return False
-            await self.refresh(seen)
+            await self.refresh(newest)
         except RedisError:
             return False
         return True
@@ -202,7 +202,7 @@ class KeyRing:
         allowed_origins: Sequence[str] = (),
         lifetime: timedelta | None = None,
     ) -> NewKey:
-        """Make a key. A publishable one without limits gets VISITOR_LIMITS."""
+        """Create a key. A publishable one without limits gets VISITOR_LIMITS."""
         if scope is Scope.PUBLISHABLE and not limits:
             limits = VISITOR_LIMITS
         now = self._clock.now()
@@ -228,9 +228,9 @@ class KeyRing:
         return sorted(keys, key=lambda key: key.created_at)
 
     async def rotate(self, key_id: str, overlap: timedelta) -> NewKey:
-        """Give a key a new secret; the present ones open it until `overlap` has passed.
+        """Give a key a new secret; the present ones stay valid for `overlap`.
 
-        Raises UnknownKey when no active key bears that id.
+        Raises UnknownKey when no active key has that id.
         """
         record, key = await self._read(key_id)
         now = self._clock.now()
@@ -248,7 +248,7 @@ class KeyRing:
         return NewKey(renewed, secret)
 
     async def revoke(self, key_id: str) -> Key:
-        """Refuse a key from now on, for good. Raises UnknownKey when no key bears that id."""
+        """Refuse a key from now on, for good. Raises UnknownKey when no key has that id."""
         record, key = await self._read(key_id)
         revoked = key.model_copy(update={"revoked_at": key.revoked_at or self._clock.now()})
         await self._replace(revoked, record)
@@ -257,13 +257,13 @@ class KeyRing:
     async def _read(self, key_id: str) -> tuple[bytes, Key]:
         record = await self._link.call("HGET", KEYS, key_id)
         if record is None:
-            raise UnknownKey(f"no key bears the id {key_id}")
+            raise UnknownKey(f"no key has the id {key_id}")
         return record, Key.model_validate_json(record)
 
     async def _replace(self, key: Key, expected: bytes | str) -> None:
-        words = (key.id, expected, key.model_dump_json(), secrets.token_hex(8))
-        if not await self._link.run(REPLACE, (KEYS, KEYS_VERSION), words):
-            raise UnknownKey(f"{key.id} was changed by somebody else meanwhile")
+        arguments = (key.id, expected, key.model_dump_json(), secrets.token_hex(8))
+        if not await self._link.run(REPLACE, (KEYS, KEYS_VERSION), arguments):
+            raise UnknownKey(f"{key.id} was changed by another operator meanwhile")
 
 
 NO_SECRET = Secret(digest="0" * 64)

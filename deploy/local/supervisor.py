@@ -225,7 +225,8 @@ def make_keys(environment: Mapping[str, str], *, rate_limits: bool) -> list[str]
         "inference": ("--scope", "inference", *(RATE_LIMITS if rate_limits else ())),
         "page": ("--scope", "publishable"),
     }
-    known = {line.split()[3] for line in keys_command(environment, "list") if " active " in line}
+    listed = json.loads(keys_command(environment, "list", "--json"))
+    known = {key["name"] for key in listed if key["state"] == "active"}
     made = []
     for name, options in wanted.items():
         file = NEO / "keys" / name
@@ -236,8 +237,8 @@ def make_keys(environment: Mapping[str, str], *, rate_limits: bool) -> list[str]
     return made
 
 
-def keys_command(environment: Mapping[str, str], *words: str) -> list[str]:
-    """Run `ai_core keys …`; return the lines it prints. Raises CannotRun."""
+def keys_command(environment: Mapping[str, str], *words: str) -> str:
+    """Run `ai_core keys …`; return what it prints. Raises CannotRun."""
     done = subprocess.run(
         ai_core_command("keys", *words),
         env={**os.environ, **environment},
@@ -247,7 +248,7 @@ def keys_command(environment: Mapping[str, str], *words: str) -> list[str]:
     )
     if done.returncode:
         raise CannotRun(f"keys {words[0]} failed: {done.stderr}")
-    return done.stdout.splitlines()
+    return done.stdout
 
 
 def answers(url: str) -> bool:

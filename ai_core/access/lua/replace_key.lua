@@ -1,7 +1,7 @@
--- Write one key if nobody changed it meanwhile, and tell every process that the keys changed.
+-- Replace one key unless it was changed meanwhile, and change the version that every process compares.
 -- KEYS: keys, their version. ARGV: id, record expected ("" for a new key), record, new version.
-local found = redis.call('HGET', KEYS[1], ARGV[1]) or ''
-if found ~= ARGV[2] then
+local stored = redis.call('HGET', KEYS[1], ARGV[1]) or ''
+if stored ~= ARGV[2] then
   return 0
 end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])

@@ -24,7 +24,7 @@ from shared.stores.redis_connection import RedisLink
 from shared.texts import Texts
 from shared.web.middleware import Edge, HttpMetrics, speak_errors
 
-ANSWER = f"{TAG}:answer:1"
+CACHE_KEY = f"{TAG}:answer:1"
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 TEXTS = Texts.read(
@@ -32,8 +32,8 @@ TEXTS = Texts.read(
 )
 
 
-class Door:
-    """An app with one route per scope, and an operator who makes its keys."""
+class GatedApp:
+    """An app with one route per scope, and the operator's key ring."""
 
     def __init__(self, link: RedisLink) -> None:
         self.clock = StoppedClock(NOON)
@@ -41,9 +41,9 @@ class Door:
         self.ring = KeyRing(link, self.clock)  # the service's
         self.operator = KeyRing(link, self.clock)
         self.gate = Gate(self.ring, Limiter(link), GateMetrics(CollectorRegistry()))
-        self.held = asyncio.Event()
-        self.held.set()
-        self.entered = asyncio.Event()
+        self.may_finish = asyncio.Event()
+        self.may_finish.set()
+        self.admitted = asyncio.Event()
         self.app = self._app()
         self.browser = self.client("203.0.113.7")
 
@@ -72,30 +72,32 @@ class Door:
     def _route(self, needed: Scope) -> Callable[[Request], Awaitable[Response]]:
         async def route(request: Request) -> Response:
             caller = await self.gate.identify(request, needed)
-            async with self.gate.admit(request, caller, cost_tokens=10, cache_key=ANSWER) as permit:
+            async with self.gate.admit(
+                request, caller, cost_tokens=10, cache_key=CACHE_KEY
+            ) as permit:
                 permit.spend(2)
-                self.entered.set()
-                await self.held.wait()
+                self.admitted.set()
+                await self.may_finish.wait()
                 return Response(permit.cached_reply or b"written")
 
         return route
 
 
 @asynccontextmanager
-async def opened(link: RedisLink) -> AsyncIterator[Door]:
-    door = Door(link)
-    async with LifespanManager(door.app), door.browser:
-        yield door
+async def opened(link: RedisLink) -> AsyncIterator[GatedApp]:
+    gated = GatedApp(link)
+    async with LifespanManager(gated.app), gated.browser:
+        yield gated
 
 
 @pytest.fixture
-async def door(link: RedisLink) -> AsyncIterator[Door]:
-    async with opened(link) as door:
-        await door.ring.refresh()
-        yield door
+async def gated(link: RedisLink) -> AsyncIterator[GatedApp]:
+    async with opened(link) as gated:
+        await gated.ring.refresh()
+        yield gated
 
 
-OPENS = {
+STATUSES = {
     (Scope.ADMIN, Scope.ADMIN): 200,
     (Scope.ADMIN, Scope.INFERENCE): 200,
     (Scope.ADMIN, Scope.PUBLISHABLE): 200,
@@ -108,12 +110,12 @@ OPENS = {
 }
 
 
-@pytest.mark.parametrize(("scopes", "status"), OPENS.items())
+@pytest.mark.parametrize(("scopes", "status"), STATUSES.items())
 async def test_a_key_opens_what_its_scope_opens(
-    door: Door, scopes: tuple[Scope, Scope], status: int
+    gated: GatedApp, scopes: tuple[Scope, Scope], status: int
 ) -> None:
-    key = await door.make(scopes[0])
-    response = await door.get(f"/{scopes[1]}", key, sec_fetch_site="same-origin")
+    key = await gated.make(scopes[0])
+    response = await gated.get(f"/{scopes[1]}", key, sec_fetch_site="same-origin")
 
     assert response.status_code == status
     if status == 403:
@@ -124,9 +126,9 @@ async def test_a_key_opens_what_its_scope_opens(
     "key", [None, "", "x", "cdt_live_typo", "é", pytest.param(make_secret(), id="unknown")]
 )
 async def test_no_key_a_mistyped_one_and_an_unknown_one_are_a_401(
-    door: Door, key: str | None
+    gated: GatedApp, key: str | None
 ) -> None:
-    response = await door.browser.get(
+    response = await gated.browser.get(
         "/inference", headers={} if key is None else {b"x-api-key": key.encode()}
     )
 
@@ -136,58 +138,60 @@ async def test_no_key_a_mistyped_one_and_an_unknown_one_are_a_401(
 
 
 async def test_a_key_made_just_now_opens_though_another_request_read_the_keys_meanwhile(
-    door: Door, monkeypatch: pytest.MonkeyPatch
+    gated: GatedApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await door.get("/inference", await door.make())
-    key = await door.make()
-    look = door.ring.changed
+    await gated.get("/inference", await gated.make())
+    key = await gated.make()
+    look = gated.ring.changed
 
     async def overtaken() -> bool:
-        await door.ring.refresh()
+        await gated.ring.refresh()
         return await look()
 
-    monkeypatch.setattr(door.ring, "changed", overtaken)
-    assert (await door.get("/inference", key)).status_code == 200
+    monkeypatch.setattr(gated.ring, "changed", overtaken)
+    assert (await gated.get("/inference", key)).status_code == 200
 
 
-async def test_a_key_may_come_as_a_bearer_token(door: Door) -> None:
-    key = await door.make()
+async def test_a_key_may_come_as_a_bearer_token(gated: GatedApp) -> None:
+    key = await gated.make()
 
-    assert (await door.get("/inference", authorization=f"Bearer {key}")).status_code == 200
-
-
-async def test_an_expired_key_is_a_401(door: Door) -> None:
-    key = await door.make(lifetime=timedelta(days=1))
-    assert (await door.get("/inference", key)).status_code == 200
-
-    door.clock.set(NOON + timedelta(days=1))
-    assert (await door.get("/inference", key)).status_code == 401
+    assert (await gated.get("/inference", authorization=f"Bearer {key}")).status_code == 200
 
 
-async def test_a_revoked_key_is_refused_by_the_next_request(door: Door) -> None:
-    made = await door.operator.create("essai", Scope.INFERENCE, limits=Limits(concurrent=1))
-    assert (await door.get("/inference", made.secret)).status_code == 200
+async def test_an_expired_key_is_a_401(gated: GatedApp) -> None:
+    key = await gated.make(lifetime=timedelta(days=1))
+    assert (await gated.get("/inference", key)).status_code == 200
 
-    await door.operator.revoke(made.key.id)
-    assert (await door.get("/inference", made.secret)).status_code == 401
-    assert await door.link.call("ZCARD", f"{TAG}:open:{made.key.id}") == 0
+    gated.clock.set(NOON + timedelta(days=1))
+    assert (await gated.get("/inference", key)).status_code == 401
 
 
-async def test_a_rotated_key_works_from_the_next_request_beside_the_old_one(door: Door) -> None:
-    old = await door.operator.create("essai", Scope.INFERENCE)
-    new = await door.operator.rotate(old.key.id, timedelta(hours=1))
+async def test_a_revoked_key_is_refused_by_the_next_request(gated: GatedApp) -> None:
+    made = await gated.operator.create("essai", Scope.INFERENCE, limits=Limits(concurrent=1))
+    assert (await gated.get("/inference", made.secret)).status_code == 200
 
-    assert (await door.get("/inference", new.secret)).status_code == 200
-    assert (await door.get("/inference", old.secret)).status_code == 200
+    await gated.operator.revoke(made.key.id)
+    assert (await gated.get("/inference", made.secret)).status_code == 401
+    assert await gated.link.call("ZCARD", f"{TAG}:open:{made.key.id}") == 0
+
+
+async def test_a_rotated_key_works_from_the_next_request_beside_the_old_one(
+    gated: GatedApp,
+) -> None:
+    old = await gated.operator.create("essai", Scope.INFERENCE)
+    new = await gated.operator.rotate(old.key.id, timedelta(hours=1))
+
+    assert (await gated.get("/inference", new.secret)).status_code == 200
+    assert (await gated.get("/inference", old.secret)).status_code == 200
 
 
 @pytest.mark.parametrize(
     ("address", "status"),
     [("10.1.2.3", 200), ("::ffff:10.1.2.3", 200), ("192.0.2.1", 403), ("2001:db8::1", 403)],
 )
-async def test_a_key_may_be_bound_to_addresses(door: Door, address: str, status: int) -> None:
-    key = await door.make(allowed_networks=[ip_network("10.0.0.0/8")])
-    async with door.client(address) as client:
+async def test_a_key_may_be_bound_to_addresses(gated: GatedApp, address: str, status: int) -> None:
+    key = await gated.make(allowed_networks=[ip_network("10.0.0.0/8")])
+    async with gated.client(address) as client:
         response = await client.get("/inference", headers={"x-api-key": key})
 
     assert response.status_code == status
@@ -207,40 +211,40 @@ async def test_a_key_may_be_bound_to_addresses(door: Door, address: str, status:
     ],
 )
 async def test_a_publishable_key_serves_our_page_and_the_sites_it_names(
-    door: Door, headers: dict[str, str], status: int
+    gated: GatedApp, headers: dict[str, str], status: int
 ) -> None:
-    key = await door.make(Scope.PUBLISHABLE, allowed_origins=["https://intranet.example"])
+    key = await gated.make(Scope.PUBLISHABLE, allowed_origins=["https://intranet.example"])
 
-    response = await door.get("/publishable", key, **headers)
+    response = await gated.get("/publishable", key, **headers)
     assert response.status_code == status
     if status == 403:
         assert response.json()["code"] == "origin_not_allowed"
 
 
-async def test_each_visitor_of_a_publishable_key_has_its_own_quota(door: Door) -> None:
-    key = await door.make(Scope.PUBLISHABLE, limits=Limits(requests_per_minute=1))
+async def test_each_visitor_of_a_publishable_key_has_its_own_quota(gated: GatedApp) -> None:
+    key = await gated.make(Scope.PUBLISHABLE, limits=Limits(requests_per_minute=1))
     headers = {"x-api-key": key, "origin": "http://neo.test"}
     statuses = []
     for address in ("203.0.113.1", "203.0.113.1", "203.0.113.2"):
-        async with door.client(address) as client:
+        async with gated.client(address) as client:
             statuses.append((await client.get("/publishable", headers=headers)).status_code)
 
     assert statuses == [200, 429, 200]
-    names = b" ".join(await door.link.call("KEYS", "*"))
+    names = b" ".join(await gated.link.call("KEYS", "*"))
     assert b"203.0.113" not in names
 
 
-async def test_over_quota_says_exactly_when_to_come_back(door: Door) -> None:
-    key = await door.make(limits=Limits(requests_per_minute=2, tokens_per_day=1_000))
-    first = await door.get("/inference", key)
+async def test_over_quota_says_exactly_when_to_come_back(gated: GatedApp) -> None:
+    key = await gated.make(limits=Limits(requests_per_minute=2, tokens_per_day=1_000))
+    first = await gated.get("/inference", key)
     policy = '"requests";q=2;w=60, "tokens-day";q=1000;w=86400'
     assert first.headers["ratelimit-policy"] == policy
     assert first.headers["ratelimit"] == '"requests";r=1, "tokens-day";r=990'
     assert first.headers["x-ratelimit-limit"] == "2"
     assert first.headers["x-ratelimit-remaining"] == "1"
-    await door.get("/inference", key)
+    await gated.get("/inference", key)
 
-    refused = await door.get("/inference", key)
+    refused = await gated.get("/inference", key)
     assert refused.status_code == 429
     assert refused.json()["code"] == "over_quota"
     wait_s = int(refused.headers["retry-after"])
@@ -249,57 +253,57 @@ async def test_over_quota_says_exactly_when_to_come_back(door: Door) -> None:
     assert refused.headers["x-ratelimit-reset"] == str(wait_s)
 
 
-async def test_without_limits_no_limit_is_spoken_of(door: Door) -> None:
-    response = await door.get("/inference", await door.make())
+async def test_without_limits_there_are_no_rate_limit_headers(gated: GatedApp) -> None:
+    response = await gated.get("/inference", await gated.make())
 
     assert not [name for name in response.headers if "ratelimit" in name]
 
 
-async def test_a_place_is_held_until_the_answer_is_finished(door: Door) -> None:
-    key = await door.make(limits=Limits(concurrent=1))
-    door.held.clear()
-    first = asyncio.create_task(door.get("/inference", key))
-    await door.entered.wait()
-    assert (await door.get("/inference", key)).status_code == 429
+async def test_a_concurrency_slot_is_held_until_the_answer_is_finished(gated: GatedApp) -> None:
+    key = await gated.make(limits=Limits(concurrent=1))
+    gated.may_finish.clear()
+    first = asyncio.create_task(gated.get("/inference", key))
+    await gated.admitted.wait()
+    assert (await gated.get("/inference", key)).status_code == 429
 
-    door.held.set()
+    gated.may_finish.set()
     assert (await first).status_code == 200
-    assert (await door.get("/inference", key)).status_code == 200
+    assert (await gated.get("/inference", key)).status_code == 200
 
 
-async def test_a_known_answer_comes_with_the_admission(door: Door) -> None:
-    key = await door.make()
-    await door.link.call("SET", ANSWER, "kept")
+async def test_a_cached_reply_comes_with_the_permit(gated: GatedApp) -> None:
+    key = await gated.make()
+    await gated.link.call("SET", CACHE_KEY, "kept")
 
-    assert (await door.get("/inference", key)).text == "kept"
+    assert (await gated.get("/inference", key)).text == "kept"
 
 
 async def test_while_redis_is_lost_keys_and_quotas_hold(own_redis: RedisServer) -> None:
     link = RedisLink(own_redis.url, TAG)
     await link.open()
-    async with opened(link) as door:
-        await door.ring.refresh()
-        key = await door.make(limits=Limits(requests_per_minute=20))
+    async with opened(link) as gated:
+        await gated.ring.refresh()
+        key = await gated.make(limits=Limits(requests_per_minute=20))
         stranger = make_secret()
-        assert (await door.get("/inference", key)).status_code == 200
+        assert (await gated.get("/inference", key)).status_code == 200
         await asyncio.to_thread(own_redis.kill)
         async with asyncio.timeout(5):
             while link.found.is_set():  # noqa: ASYNC110 - nothing tells of a loss
                 await asyncio.sleep(0.001)
 
-        responses = await asyncio.gather(*(door.get("/inference", key) for _ in range(50)))
+        responses = await asyncio.gather(*(gated.get("/inference", key) for _ in range(50)))
         statuses = [response.status_code for response in responses]
         assert (statuses.count(200), statuses.count(429)) == (19, 31)
-        assert (await door.get("/inference", stranger)).status_code == 401
-        assert (await door.get("/admin", key)).status_code == 403
+        assert (await gated.get("/inference", stranger)).status_code == 401
+        assert (await gated.get("/admin", key)).status_code == 403
     await link.close()
 
 
 async def test_keys_that_were_never_read_are_a_503_until_redis_is_there() -> None:
     link = RedisLink(f"redis://127.0.0.1:{free_port()}/0", TAG)
     await link.open()
-    async with opened(link) as door:
-        response = await door.get("/inference", make_secret())
+    async with opened(link) as gated:
+        response = await gated.get("/inference", make_secret())
         assert response.status_code == 503
         assert response.json()["code"] == "keys_unreadable"
         assert int(response.headers["retry-after"]) >= 1
@@ -307,13 +311,13 @@ async def test_keys_that_were_never_read_are_a_503_until_redis_is_there() -> Non
 
 
 async def test_a_service_that_starts_before_redis_reads_the_keys_when_it_can(
-    door: Door,
+    gated: GatedApp,
 ) -> None:
-    key = await door.make()
-    late = KeyRing(door.link, door.clock)
-    door.gate = Gate(late, Limiter(door.link), GateMetrics(CollectorRegistry()))
+    key = await gated.make()
+    late = KeyRing(gated.link, gated.clock)
+    gated.gate = Gate(late, Limiter(gated.link), GateMetrics(CollectorRegistry()))
 
-    assert (await door.get("/inference", key)).status_code == 200
+    assert (await gated.get("/inference", key)).status_code == 200
 
 
 async def test_fifty_same_questions_at_once_are_one_answer_and_all_let_in(house: Any) -> None:
@@ -326,5 +330,5 @@ async def test_fifty_same_questions_at_once_are_one_answer_and_all_let_in(house:
     )
     assert {response.status_code for response in responses} == {200}
 
-    told = (await house.client.get("/api/v1/metrics", headers=house.bearing(Scope.ADMIN))).text
-    assert 'answers_total{end="answered",model="extractive"} 1.0' in told
+    metrics = (await house.client.get("/api/v1/metrics", headers=house.bearing(Scope.ADMIN))).text
+    assert 'answers_total{end="answered",model="extractive"} 1.0' in metrics

@@ -1,5 +1,6 @@
 import argparse
 import asyncio
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -162,8 +163,30 @@ def test_the_command_line_makes_lists_rotates_and_revokes(
     assert "revoked" in capsys.readouterr().out
 
 
+def test_the_command_line_lists_keys_as_json_without_their_secrets(
+    own_redis: RedisServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("page", "essai : une clé"):
+        scope = "publishable" if name == "page" else "inference"
+        run(command("create", "--scope", scope, "--name", name), own_redis.url)
+    page_id = capsys.readouterr().out.split()[0]
+    run(command("revoke", page_id), own_redis.url)
+    capsys.readouterr()
+
+    run(command("list", "--json"), own_redis.url)
+    page, essai = json.loads(capsys.readouterr().out)
+    assert (page["id"], page["name"], page["state"]) == (page_id, "page", "revoked")
+    assert (essai["name"], essai["scope"], essai["state"]) == (
+        "essai : une clé",
+        "inference",
+        "active",
+    )
+    assert page["limits"]["requests_per_minute"] == 20
+    assert "secrets" not in page
+
+
 def test_the_command_line_says_when_redis_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keys_command, "PATIENCE_S", 0.5)
+    monkeypatch.setattr(keys_command, "REDIS_WAIT_S", 0.5)
     with pytest.raises(KeysUnreadable, match="not found"):
         run(command("list"), f"redis://127.0.0.1:{free_port()}/0")
 
