@@ -12,8 +12,8 @@ import uvloop
 from shared.logs import set_up_logs
 from shared.privacy.encryption import Vault, new_key_file
 from shared.settings import WrongSettings, read_settings
-from shared.texts import Texts
-from telegram_service.app import SHARED_TEXTS, TEXTS, create_app, open_parts
+from telegram_service.answering.services import bot_texts, open_services
+from telegram_service.app import create_app
 from telegram_service.registration import register
 from telegram_service.sending.sender import new_bot
 from telegram_service.settings import Settings
@@ -47,7 +47,7 @@ def run(program: str, settings: Settings) -> None:
     elif program == "worker":
         uvloop.run(work(settings))
     else:
-        asyncio.run(tell_telegram(settings))
+        asyncio.run(register_bot(settings))
 
 
 def serve(settings: Settings) -> None:
@@ -67,34 +67,34 @@ async def work(settings: Settings) -> None:
     """Answer updates until SIGTERM; without a token, wait for it."""
     if not settings.bot.token.get_secret_value():
         log.warning("no token: TELEGRAM_BOT__TOKEN is empty, waiting to be stopped")
-        await signalled()
+        await wait_for_signal()
         return
     vault = await asyncio.to_thread(Vault.read, settings.store.key_file)
-    async with open_parts(settings, vault) as parts:
-        worker = Worker(parts)
+    async with open_services(settings, vault) as services:
+        worker = Worker(services)
         running = asyncio.create_task(worker.run(), name="worker")
-        stopping = asyncio.create_task(signalled(), name="signal")
+        stopping = asyncio.create_task(wait_for_signal(), name="signal")
         await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
         worker.stop()
         await running
 
 
-async def tell_telegram(settings: Settings) -> None:
+async def register_bot(settings: Settings) -> None:
     """Set the webhook, the commands and the description."""
     bot = new_bot(settings.bot.token.get_secret_value(), str(settings.bot.api_url))
-    texts = Texts.read(SHARED_TEXTS / "errors.toml", TEXTS / "bot.toml")
+    texts = bot_texts()
     async with bot:
         await register(bot, settings, texts)
-    log.info("telegram knows", webhook=bool(settings.webhook.url))
+    log.info("bot registered", webhook=bool(settings.webhook.url))
 
 
-async def signalled() -> None:
+async def wait_for_signal() -> None:
     """Wait for SIGTERM or SIGINT."""
-    asked = asyncio.Event()
+    received = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, asked.set)
-    await asked.wait()
+        loop.add_signal_handler(number, received.set)
+    await received.wait()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The bot at a glance: what it does with each kind of update."""
+"""Routes each kind of update to what answers it."""
 
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -6,7 +6,7 @@ import structlog
 
 from telegram_service.answering.conversation import converse
 from telegram_service.answering.documents import question_about
-from telegram_service.answering.update_context import Turn
+from telegram_service.answering.update_context import UpdateContext
 from telegram_service.commands import (
     article,
     help,
@@ -21,13 +21,12 @@ from telegram_service.commands import (
     thumbs,
 )
 from telegram_service.queue.update_queue import Outcome
-from telegram_service.sending.sender import Place
-from telegram_service.state.records import Seen
-from telegram_service.updates import Post
+from telegram_service.state.records import PersonSeen
+from telegram_service.updates import ChatAddress, IncomingMessage
 
 log = structlog.get_logger()
 
-Command = Callable[[Turn, str], Awaitable[None]]
+Command = Callable[[UpdateContext, str], Awaitable[None]]
 
 COMMANDS: Mapping[str, Command] = {
     "start": start.run,
@@ -42,12 +41,12 @@ COMMANDS: Mapping[str, Command] = {
     "mesdonnees": mesdonnees.run,
     "supprimer": supprimer.run,
 }
-TAPS: Mapping[str, Command] = {
-    "art": article.tapped,
-    "set": settings.tapped,
-    "model": models.tapped,
-    "stop": stop.tapped,
-    "erase": supprimer.tapped,
+BUTTON_ACTIONS: Mapping[str, Command] = {
+    "art": article.on_button,
+    "set": settings.on_button,
+    "model": models.on_button,
+    "stop": stop.on_button,
+    "erase": supprimer.on_button,
     "up": thumbs.up,
     "down": thumbs.down,
     "why": thumbs.why,
@@ -56,109 +55,110 @@ ACKNOWLEDGED = {"up": "thanks", "why": "thanks", "down": "why", "stop": "stop_do
 GONE = {"kicked", "left"}
 
 
-async def answer(turn: Turn) -> Outcome:
-    """Do what an update asks for; each message it leads to is sent once."""
-    update = turn.update
+async def answer(context: UpdateContext) -> Outcome:
+    """Answer an update; each message it leads to is sent once."""
+    update = context.update
     if update.callback_query:
-        return await tapped(turn)
+        return await press_button(context)
     if update.stopped_message_generation:
-        await stop.halt(turn)
+        await stop.stop_earlier(context)
         return "answered"
     if update.my_chat_member:
-        return await joined_or_left(turn)
-    post = turn.post
-    if post is None or turn.person.is_bot:
+        return await joined_or_left(context)
+    message = context.message
+    if message is None or context.person.is_bot:
         return "ignored"
-    if post.migrate_to_chat_id:
-        new = Place(post.migrate_to_chat_id, turn.thread, private=False)
-        await turn.parts.sessions.move(turn.place, new)
+    if message.migrate_to_chat_id:
+        new = ChatAddress(message.migrate_to_chat_id, context.thread, private=False)
+        await context.services.sessions.move(context.address, new)
         return "ignored"
-    return await read(turn, post)
+    return await answer_message(context, message)
 
 
-async def read(turn: Turn, post: Post) -> Outcome:
+async def answer_message(context: UpdateContext, message: IncomingMessage) -> Outcome:
     """Answer a message that is for us."""
-    text = addressed(turn, post)
-    if text is None or await is_old_edit(turn, post):
+    text = addressed_text(context, message)
+    if text is None or await is_old_edit(context, message):
         return "ignored"
-    allowed = turn.parts.settings.bot.allowed_users
-    if allowed and turn.person.id not in allowed:
-        await turn.reply("not_invited")
+    allowed = context.services.settings.bot.allowed_users
+    if allowed and context.person.id not in allowed:
+        await context.reply("not_invited")
         return "answered"
     if text.startswith("/"):
-        return await command(turn, text)
-    if post.voice or post.audio:
-        await turn.reply("no_voice")
+        return await run_command(context, text)
+    if message.voice or message.audio:
+        await context.reply("no_voice")
         return "answered"
-    if post.photo or post.video or post.video_note:
-        await turn.reply("no_picture")
+    if message.photo or message.video or message.video_note:
+        await context.reply("no_picture")
         return "answered"
-    if post.document:
-        question = await question_about(turn, post.document, text)
-        return await converse(turn, question.text, cut=question.cut) if question else "answered"
-    return await converse(turn, text) if text else "ignored"
+    if message.document:
+        question = await question_about(context, message.document, text)
+        return await converse(context, question.text, cut=question.cut) if question else "answered"
+    return await converse(context, text) if text else "ignored"
 
 
-async def command(turn: Turn, text: str) -> Outcome:
+async def run_command(context: UpdateContext, text: str) -> Outcome:
     """Run a command, unless it names another bot."""
-    head, _, words = text[1:].partition(" ")
+    head, _, arguments = text[1:].partition(" ")
     name, _, bot = head.partition("@")
-    if bot and bot.lower() != turn.parts.bot_name.lower():
+    if bot and bot.lower() != context.services.bot_name.lower():
         return "ignored"
     run = COMMANDS.get(name.lower())
     if run is None:
-        if turn.chat.is_private:
-            await turn.reply("unknown_command")
-        return "answered" if turn.chat.is_private else "ignored"
-    await run(turn, words.strip())
+        if context.chat.is_private:
+            await context.reply("unknown_command")
+        return "answered" if context.chat.is_private else "ignored"
+    await run(context, arguments.strip())
     return "answered"
 
 
-async def tapped(turn: Turn) -> Outcome:
-    """Do what a button says, having acknowledged it at once."""
-    tap = turn.update.callback_query
-    assert tap is not None  # noqa: S101 - the caller has looked
-    act = turn.parts.buttons.read(turn.chat.id, tap.data)
-    known = act is not None and act.name in TAPS
-    key = ACKNOWLEDGED.get(act.name) if act and known else "old_button"
-    await turn.parts.sender.answer_tap(tap.id, turn.say(key) if key else "")
-    if act and known:
-        await TAPS[act.name](turn, act.value)
+async def press_button(context: UpdateContext) -> Outcome:
+    """Run a button's action, after acknowledging it at once."""
+    query = context.update.callback_query
+    assert query is not None  # noqa: S101 - the caller has looked
+    action = context.services.buttons.read(context.chat.id, query.data)
+    known = action is not None and action.name in BUTTON_ACTIONS
+    key = ACKNOWLEDGED.get(action.name) if action and known else "old_button"
+    await context.services.sender.answer_callback(query.id, context.say(key) if key else "")
+    if action and known:
+        await BUTTON_ACTIONS[action.name](context, action.value)
     return "answered"
 
 
-async def joined_or_left(turn: Turn) -> Outcome:
-    """Greet a group; note who has blocked the bot or allowed it again."""
-    change = turn.update.my_chat_member
+async def joined_or_left(context: UpdateContext) -> Outcome:
+    """Greet a group; record who has blocked the bot or allowed it again."""
+    change = context.update.my_chat_member
     assert change is not None  # noqa: S101 - the caller has looked
     gone = change.new_chat_member.status in GONE
-    if turn.chat.is_private:
-        seen = Seen(person=turn.person.id, at=turn.parts.clock.now(), reachable=not gone)
-        await turn.parts.journal.put(seen)
+    if context.chat.is_private:
+        now = context.services.clock.now()
+        seen = PersonSeen(person=context.person.id, at=now, reachable=not gone)
+        await context.services.journal.put(seen)
     elif not gone:
-        await turn.reply("group_hello")
+        await context.reply("group_hello")
     return "ignored" if gone else "answered"
 
 
-async def is_old_edit(turn: Turn, post: Post) -> bool:
-    """Tell whether an edit concerns another message than the last question: too late for it."""
-    replaced_one_that_waited = turn.update.update_id != turn.lease.update_id
-    if turn.update.edited_message is None or replaced_one_that_waited:
+async def is_old_edit(context: UpdateContext, message: IncomingMessage) -> bool:
+    """Tell whether an edit is of another message than the last question, so comes too late."""
+    replaced_a_waiting_message = context.update.update_id != context.lease.update_id
+    if context.update.edited_message is None or replaced_a_waiting_message:
         return False
-    session = await turn.parts.sessions.get(turn.place)
-    return session.last_question != post.message_id
+    session = await context.services.sessions.get(context.address)
+    return session.last_question != message.message_id
 
 
-def addressed(turn: Turn, post: Post) -> str | None:
-    """Return the text that is for us, or None: in a group, a mention, a reply or a command."""
-    text = post.text or post.caption
-    if turn.chat.is_private or text.startswith("/"):
+def addressed_text(context: UpdateContext, message: IncomingMessage) -> str | None:
+    """Return the text addressed to the bot, or None; in a group: a mention, a reply, a command."""
+    text = message.text or message.caption
+    if context.chat.is_private or text.startswith("/"):
         return text
-    replied = post.reply_to_message
-    if replied and replied.sender and replied.sender.id == turn.parts.bot_id:
+    replied = message.reply_to_message
+    if replied and replied.sender and replied.sender.id == context.services.bot.id:
         return text
-    mention = f"@{turn.parts.bot_name}"
-    place = text.lower().find(mention.lower())
-    if place < 0:
+    mention = f"@{context.services.bot_name}"
+    start = text.lower().find(mention.lower())
+    if start < 0:
         return None
-    return (text[:place] + text[place + len(mention) :]).strip()
+    return (text[:start] + text[start + len(mention) :]).strip()

@@ -1,8 +1,8 @@
-"""What can go wrong in here; see shared.errors for the tree.
+"""The errors of telegram_service; see shared.errors for the tree.
 
 NotAuthenticated ├── WrongSecret
-TooMany          ├── Held
-Unavailable      ├── MailboxLost · NoToken · TelegramLost · AiAway
+TooMany          ├── RateLimited
+Unavailable      ├── RedisUnavailable · NoToken · TelegramLost · AiAway
 BadInput         ├── UnreadableDocument
 AppError         ├── LeaseLost · TelegramRefused
                  │                └── BotBlocked · ChatMoved
@@ -17,7 +17,7 @@ class WrongSecret(NotAuthenticated):
     code = "wrong_secret"
 
 
-class MailboxLost(Unavailable):
+class RedisUnavailable(Unavailable):
     """Redis does not answer, so nothing can be accepted."""
 
     code = "mailbox_lost"
@@ -63,7 +63,7 @@ class UnreadableDocument(BadInput):
     code = "unreadable_document"
 
 
-class Held(TooMany):
+class RateLimited(TooMany):
     """Telegram asks us to wait longer than a worker should."""
 
     code = "held"

@@ -1,6 +1,7 @@
-"""What Prometheus reads: the numbers of all processes, from Redis, at the moment it asks."""
+"""What Prometheus reads: the counters of all processes, from Redis, at each scrape."""
 
 from collections.abc import Iterator
+from itertools import accumulate
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import (
@@ -10,9 +11,9 @@ from prometheus_client.core import (
     Metric,
 )
 
-from telegram_service.state.counters import BUCKETS_MS, Numbers
+from telegram_service.state.counters import BUCKETS_MS, Statistics
 
-COUNTED = {
+COUNTERS = {
     "accepted": "Updates accepted, each once.",
     "duplicates": "Deliveries of an update that had been accepted before.",
     "settled": "Updates that need nothing more.",
@@ -27,48 +28,36 @@ COUNTED = {
     "thumbs_up": "Taps on the thumb up under an answer.",
     "thumbs_down": "Taps on the thumb down under an answer.",
 }
-TIMED = {
+HISTOGRAMS = {
     "first_sign": "From acceptance to the first thing the person sees.",
     "final": "From acceptance to the whole answer.",
 }
 
 
-class NumbersCollector:
-    """Turns one reading of the numbers into metrics; set `numbers` before each scrape."""
+class StatisticsCollector:
+    """Turns statistics into metrics; set `statistics` before each scrape, None without Redis."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.numbers: Numbers | None = None
+        self.statistics: Statistics | None = None
         registry.register(self)
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the metrics of the last reading."""
-        numbers = self.numbers
-        if numbers is None:
+        """Yield the metrics."""
+        if (now := self.statistics) is None:
             return
-        for name, meaning in COUNTED.items():
-            value = numbers.counts.get(name, 0)
-            yield CounterMetricFamily(f"telegram_{name}", meaning, value=value)
-        gauges = {
-            "telegram_lost": ("Accepted, neither settled nor waiting: 0, always.", numbers.lost),
-            "telegram_waiting": ("Updates waiting or being answered.", numbers.waiting),
-            "telegram_postponed_chats": ("Chats put aside.", numbers.postponed_chats),
-            "telegram_oldest_seconds": ("Age of the oldest waiting update.", numbers.oldest_s),
-        }
-        for name, (meaning, amount) in gauges.items():
-            yield GaugeMetricFamily(name, meaning, value=amount)
-        for name, meaning in TIMED.items():
-            yield histogram(name, meaning, numbers)
-
-
-def histogram(name: str, meaning: str, numbers: Numbers) -> HistogramMetricFamily:
-    """Return one of the counted durations, in seconds."""
-    total = 0
-    buckets = []
-    for top in BUCKETS_MS:
-        total += numbers.counts.get(f"{name}:{top}", 0)
-        buckets.append((str(top / 1000), float(total)))
-    total += numbers.counts.get(f"{name}:inf", 0)
-    buckets.append(("+Inf", float(total)))
-    family = HistogramMetricFamily(f"telegram_{name}_seconds", meaning)
-    family.add_metric([], buckets, sum_value=numbers.counts.get(f"{name}:sum", 0) / 1000)
-    return family
+        for name, meaning in COUNTERS.items():
+            yield CounterMetricFamily(f"telegram_{name}", meaning, value=now.counts.get(name, 0))
+        for name, meaning, value in (
+            ("lost", "Accepted, neither settled nor waiting: 0, always.", now.lost),
+            ("waiting", "Updates waiting or being answered.", now.waiting),
+            ("postponed_chats", "Chats put aside.", now.postponed_chats),
+            ("oldest_seconds", "Age of the oldest waiting update.", now.oldest_s),
+        ):
+            yield GaugeMetricFamily(f"telegram_{name}", meaning, value=value)
+        for name, meaning in HISTOGRAMS.items():
+            counts = (now.counts.get(f"{name}:{top}", 0) for top in (*BUCKETS_MS, "inf"))
+            tops = (*(str(top / 1000) for top in BUCKETS_MS), "+Inf")
+            histogram = HistogramMetricFamily(f"telegram_{name}_seconds", meaning)
+            buckets = list(zip(tops, map(float, accumulate(counts)), strict=True))
+            histogram.add_metric([], buckets, sum_value=now.counts.get(f"{name}:sum", 0) / 1000)
+            yield histogram

@@ -1,4 +1,4 @@
-"""What Telegram must know about the bot: where its updates go, its commands, its description."""
+"""Registers the bot with Telegram: its webhook, its commands, its description."""
 
 from telegram import Bot, BotCommand
 
@@ -12,7 +12,7 @@ LANGUAGES: tuple[Language, ...] = ("fr", "en")
 
 
 async def register(bot: Bot, settings: Settings, texts: Texts) -> None:
-    """Tell Telegram, in French for everybody and in English for who reads English.
+    """Register, in French for everybody and in English for English clients.
 
     Pending updates are never dropped. Raises telegram.error.TelegramError.
     """

@@ -1,8 +1,9 @@
-"""What Telegram sends, as far as we read it: the Bot API's objects, checked at the door.
+"""The Bot API's objects, as far as we read them, validated; and the address of a chat.
 
 Fields we do not use are ignored, so a newer Bot API changes nothing here.
 """
 
+from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -17,14 +18,23 @@ ALLOWED_UPDATES = [
 """Asked for by name: the last one (Bot API 10.3) is in no library's list of all types yet."""
 
 
-class Thing(BaseModel):
+@dataclass(frozen=True)
+class ChatAddress:
+    """Where to write: a chat and, in a forum, its thread."""
+
+    chat: int
+    thread: int | None = None
+    private: bool = True
+
+
+class BotApiObject(BaseModel):
     """An object of the Bot API."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
-class Person(Thing):
-    """Who writes."""
+class Person(BotApiObject):
+    """Who writes (the Bot API's User)."""
 
     id: int
     is_bot: bool = False
@@ -32,8 +42,8 @@ class Person(Thing):
     language_code: str = ""
 
 
-class Chat(Thing):
-    """Where it is written."""
+class Chat(BotApiObject):
+    """The chat a message is in."""
 
     id: int
     type: Literal["private", "group", "supergroup", "channel"] = "private"
@@ -44,15 +54,7 @@ class Chat(Thing):
         return self.type == "private"
 
 
-class Entity(Thing):
-    """A marked part of a text; offsets in UTF-16 units."""
-
-    type: str
-    offset: int
-    length: int
-
-
-class File(Thing):
+class File(BotApiObject):
     """A file that came with a message."""
 
     file_id: str
@@ -61,7 +63,7 @@ class File(Thing):
     file_size: int = 0
 
 
-class Post(Thing):
+class IncomingMessage(BotApiObject):
     """A message."""
 
     message_id: int
@@ -71,69 +73,68 @@ class Post(Thing):
     message_thread_id: int | None = None
     text: str = ""
     caption: str = ""
-    entities: tuple[Entity, ...] = ()
-    reply_to_message: "Post | None" = None
+    reply_to_message: "IncomingMessage | None" = None
     document: File | None = None
-    voice: Thing | None = None
-    audio: Thing | None = None
-    video: Thing | None = None
-    video_note: Thing | None = None
-    photo: tuple[Thing, ...] = ()
+    voice: BotApiObject | None = None
+    audio: BotApiObject | None = None
+    video: BotApiObject | None = None
+    video_note: BotApiObject | None = None
+    photo: tuple[BotApiObject, ...] = ()
     migrate_to_chat_id: int | None = None
     migrate_from_chat_id: int | None = None
 
 
-class Tap(Thing):
-    """A button was tapped."""
+class CallbackQuery(BotApiObject):
+    """A button was pressed."""
 
     id: str
     sender: Person = Field(alias="from")
-    message: Post | None = None
+    message: IncomingMessage | None = None
     data: str = ""
 
 
-class Member(Thing):
-    """Somebody's place in a chat."""
+class ChatMember(BotApiObject):
+    """Somebody's membership of a chat."""
 
     status: str
 
 
-class Membership(Thing):
+class ChatMemberUpdated(BotApiObject):
     """The bot was added, removed, blocked or allowed again."""
 
     chat: Chat
     sender: Person = Field(alias="from")
-    new_chat_member: Member
+    new_chat_member: ChatMember
 
 
-class Stopped(Thing):
-    """The native Stop of a draft (Bot API 10.3)."""
+class GenerationStopped(BotApiObject):
+    """The native Stop of a draft was pressed (Bot API 10.3)."""
 
     chat: Chat
     draft_id: int
     message_thread_id: int | None = None
 
 
-class Update(Thing):
+class Update(BotApiObject):
     """One update; exactly one of the optional fields is there, or none we know."""
 
     update_id: int
-    message: Post | None = None
-    edited_message: Post | None = None
-    callback_query: Tap | None = None
-    my_chat_member: Membership | None = None
-    stopped_message_generation: Stopped | None = None
+    message: IncomingMessage | None = None
+    edited_message: IncomingMessage | None = None
+    callback_query: CallbackQuery | None = None
+    my_chat_member: ChatMemberUpdated | None = None
+    stopped_message_generation: GenerationStopped | None = None
 
     @property
-    def post(self) -> Post | None:
+    def any_message(self) -> IncomingMessage | None:
         """Return the message, edited or not."""
         return self.message or self.edited_message
 
     @property
     def sender(self) -> Person | None:
-        """Return who caused it."""
+        """Return the person who caused the update."""
         if self.callback_query:
             return self.callback_query.sender
         if self.my_chat_member:
             return self.my_chat_member.sender
-        return self.post.sender if self.post else None
+        return self.any_message.sender if self.any_message else None

@@ -1,289 +1,260 @@
-"""A worker: takes chats that have something to do, answers, settles; several run side by side.
+"""A worker: claims chats that have updates, answers, completes; several run side by side.
 
-It may die at any moment. A job it held is taken over once it has been silent for a lease; what it
-had sent is in the outbox, and its fence keeps it out if it was only frozen.
+It may die at any moment. Its leases lapse after `lease_s` of silence and another worker claims its
+chats; what was sent is in the outbox, and fencing keeps a worker out that was only frozen.
 """
 
 import asyncio
 import os
 import socket
 import time
-from collections.abc import Awaitable, Callable
-from itertools import pairwise
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
 from shared.errors import TooMany, Unavailable
 from shared.stores.postgres import PostgresLost
 from shared.stores.redis_connection import Reply
-from telegram_service.answering.update_context import Parts, Turn, moved_key, open_turn
+from telegram_service.answering.services import Services
+from telegram_service.answering.split_texts import join_split_text
+from telegram_service.answering.update_context import UpdateContext, open_context
 from telegram_service.bot import answer
 from telegram_service.errors import (
     AiAway,
     BotBlocked,
     ChatMoved,
     LeaseLost,
-    MailboxLost,
+    RedisUnavailable,
     TelegramRefused,
 )
-from telegram_service.queue.update_queue import CONTROL, READY, Entry, Lease, Outcome
-from telegram_service.sending.formatting import Letter, units
-from telegram_service.sending.outbox import Record
-from telegram_service.sending.sender import Place
-from telegram_service.state.records import Seen
-from telegram_service.updates import Update
+from telegram_service.queue.update_queue import CONTROL, READY, Lease, Outcome, QueuedUpdate
+from telegram_service.sending.formatting import OutgoingMessage
+from telegram_service.sending.outbox import Outbox
+from telegram_service.state.records import PersonSeen
+from telegram_service.updates import ChatAddress, Update
 
 log = structlog.get_logger()
-Entries = tuple[Entry, ...]
 
-WAIT_MS, FULL_WAIT_MS = 200, 20
-CONTROLS_AT_ONCE = 32
+READ_TIMEOUT_MS, FULL_READ_TIMEOUT_MS = 200, 20
+MAX_CONTROLS = 32
 MAX_FAILURES = 3
 MAX_DEATHS = 8
 """Deaths before an update counts as poison. More than failures: a worker that is killed takes
 all its chats with it, and one of them may be unlucky several times running."""
-FAILURE_PAUSE_S = 1.0
-SWEEP_EVERY_S = 0.25
-HOUSEKEEPING_EVERY_S = 2.0
+RETRY_AFTER_FAILURE_S = 1.0
+REQUEUE_EVERY_S = 0.25
+REDIS_RETRY_S = 0.25
+MAINTENANCE_EVERY_S = 2.0
 RETENTION_EVERY_S = 3_600.0
-SPLIT_AT_UNITS = 3_900
-"""A text this long was probably split by the client, which does so at 4096."""
-NEXT_PART_S = 1.2
-MOVED_KEPT_S = 30 * 86_400
 
 
 class Worker:
     """Runs until `stop()`; then finishes what it holds, within its drain time."""
 
-    def __init__(self, parts: Parts, name: str = "") -> None:
-        self._parts = parts
+    def __init__(self, services: Services, name: str = "") -> None:
+        self._services = services
+        self._queue = services.queue
+        self._settings = services.settings.worker
         self._name = name or f"{socket.gethostname()}-{os.getpid()}"
         self._jobs: dict[asyncio.Task[None], Lease] = {}
-        self._turns: dict[Lease, Turn] = {}
+        self._contexts: dict[Lease, UpdateContext] = {}
         self._stopping = asyncio.Event()
-        self._settings = parts.settings.worker
 
     def stop(self) -> None:
-        """Take nothing new, finish what is held, end."""
+        """Claim nothing new, finish what is held, end."""
         self._stopping.set()
 
     async def run(self) -> None:
         """Work until stopped."""
-        mailbox = self._parts.mailbox
-        await self._patiently(mailbox.prepare)
-        loops = [
-            self._read(),
-            self._reclaim(),
-            self._sweep(),
-            self._keep_house(),
-        ]
-        pulse = asyncio.create_task(self._pulse(), name="pulse")
+        await self._retry_redis(self._queue.create_streams)
+        renewing = asyncio.create_task(self._renew_leases(), name="renew leases")
         async with asyncio.TaskGroup() as group:
-            for loop in loops:
-                group.create_task(loop)
+            group.create_task(self._read())
+            group.create_task(self._reclaim())
+            group.create_task(self._requeue_postponed())
+            group.create_task(self._maintain())
         await self._drain()
-        pulse.cancel()
-        await asyncio.wait([pulse])
-        await self._patiently(lambda: mailbox.forget_worker(self._name), tries=1)
+        renewing.cancel()
+        await asyncio.wait([renewing])
+        await self._retry_redis(lambda: self._queue.remove_worker(self._name), tries=1)
 
     async def _read(self) -> None:
-        """Take what is new; the control lane also while every chat's place is taken."""
-        mailbox, most = self._parts.mailbox, self._settings.chats
+        """Claim what is new; the control lane even while as many chats are held as may be."""
         while not self._stopping.is_set():
-            free = most - sum(lease.stream == READY for lease in self._jobs.values())
+            held = sum(lease.stream == READY for lease in self._jobs.values())
+            free = self._settings.chats - held
+            streams, count, timeout_ms = (
+                ([CONTROL, READY], free, READ_TIMEOUT_MS)
+                if free > 0
+                else ([CONTROL], MAX_CONTROLS, FULL_READ_TIMEOUT_MS)
+            )
             try:
-                found = (
-                    await mailbox.wait(self._name, [CONTROL, READY], free, WAIT_MS)
-                    if free > 0
-                    else await mailbox.wait(self._name, [CONTROL], CONTROLS_AT_ONCE, FULL_WAIT_MS)
-                )
-                for stream, token, fields in found:
-                    await self._begin(stream, token, fields)
-            except MailboxLost:
-                await asyncio.sleep(SWEEP_EVERY_S)
+                for found in await self._queue.read(self._name, streams, count, timeout_ms):
+                    await self._start(*found)
+            except RedisUnavailable:
+                await asyncio.sleep(REDIS_RETRY_S)
 
     async def _reclaim(self) -> None:
-        """Take over what dead workers held; without traffic, too."""
+        """Claim what dead workers held, also while nothing new arrives."""
         lease_s = self._settings.lease_s
         while not self._stopping.is_set():
             try:
                 for stream in (READY, CONTROL):
-                    for token, fields in await self._parts.mailbox.abandoned(
+                    for stream_id, fields in await self._queue.read_abandoned(
                         self._name, stream, lease_s, 16
                     ):
-                        await self._begin(stream, token, fields)
-            except MailboxLost:
-                log.info("reclaim waits for redis")
+                        await self._start(stream, stream_id, fields)
+            except RedisUnavailable:
+                log.info("redis unavailable", task="reclaim")
             await self._pause(lease_s / 4)
 
-    async def _begin(self, stream: str, token: bytes, fields: list[bytes]) -> None:
-        if any(lease.token == token for lease in self._jobs.values()):
+    async def _start(self, stream: str, stream_id: bytes, fields: list[bytes]) -> None:
+        if any(lease.stream_id == stream_id for lease in self._jobs.values()):
             return
-        mailbox, chat = self._parts.mailbox, fields[1].decode()
+        chat = fields[1].decode()
         if stream == CONTROL:
-            lease: Lease | None = await mailbox.take_control(token, chat, fields[3])
+            lease: Lease | None = await self._queue.claim_control(stream_id, chat, fields[3])
         else:
-            lease = await mailbox.take(token, chat)
+            lease = await self._queue.claim(stream_id, chat)
         if lease is None:
             return
-        task = asyncio.create_task(self._work(lease), name=f"chat {lease.update_id}")
+        task = asyncio.create_task(self._process(lease), name=f"chat {lease.update_id}")
         self._jobs[task] = lease
         task.add_done_callback(lambda done: self._jobs.pop(done, None))
 
-    async def _work(self, lease: Lease) -> None:
-        """Answer one lease; every way it can end is here."""
+    async def _process(self, lease: Lease) -> None:
+        """Process one lease; every way it can end is here."""
         structlog.contextvars.bind_contextvars(update_id=lease.update_id)
         started = time.monotonic()
         try:
-            facts = {"update_id": lease.update_id}
-            with self._parts.tracer.start_as_current_span("update", attributes=facts):
-                outcome, entries = await self._answer(lease)
-            await self._parts.mailbox.settle(lease, outcome, entries)
+            attributes = {"update_id": lease.update_id}
+            with self._services.tracer.start_as_current_span("update", attributes=attributes):
+                outcome, updates = await self._answer(lease)
+            await self._queue.complete(lease, outcome, updates)
             duration_ms = round((time.monotonic() - started) * 1000)
-            log.info("update", outcome=outcome, count=len(entries), duration_ms=duration_ms)
-        except (LeaseLost, MailboxLost) as error:
-            log.info("left to another", reason=error.code)
+            log.info("update", outcome=outcome, count=len(updates), duration_ms=duration_ms)
+        except (LeaseLost, RedisUnavailable) as error:
+            log.info("lease given up", reason=error.code)
         except (Unavailable, TooMany) as error:
-            await self._later(lease, error)
+            await self._postpone(lease, error)
         except Exception as error:  # noqa: BLE001 - the worker's edge: one update never stops it
-            await self._failed(lease, error)
+            await self._fail(lease, error)
         finally:
-            self._turns.pop(lease, None)
+            self._contexts.pop(lease, None)
 
-    async def _answer(self, lease: Lease) -> tuple[Outcome, Entries]:
-        alone = lease.entries[:1]
+    async def _answer(self, lease: Lease) -> tuple[Outcome, Sequence[QueuedUpdate]]:
+        head = lease.updates[:1]
         if lease.deaths >= MAX_DEATHS or lease.failures >= MAX_FAILURES:
-            await self._give_up(lease, "deaths" if lease.deaths else "failures")
-            return "dead", alone
-        update = Update.model_validate_json(lease.entries[0].payload)
-        turn = await open_turn(self._parts, lease, update)
-        if turn is None:
-            return "ignored", alone
-        if lease.stop_mark > lease.update_id:
-            turn.stopped.set()
-        self._turns[lease] = turn
-        entries = await self._join(turn)
+            await self._move_to_dead_letters(lease, "deaths" if lease.deaths else "failures")
+            return "dead", head
+        update = Update.model_validate_json(lease.updates[0].payload)
+        context = await open_context(self._services, lease, update)
+        if context is None:
+            return "ignored", head
+        if lease.stop_before > lease.update_id:
+            context.stopped.set()
+        self._contexts[lease] = context
+        updates = await join_split_text(context)
         try:
-            return await answer(turn), entries
+            return await answer(context), updates
         except BotBlocked:
-            seen = Seen(person=turn.person.id, at=self._parts.clock.now(), reachable=False)
-            await self._parts.journal.put(seen)
-            return "ignored", entries
+            now = self._services.clock.now()
+            seen = PersonSeen(person=context.person.id, at=now, reachable=False)
+            await self._services.journal.put(seen)
+            return "ignored", updates
         except ChatMoved as moved:
-            await self._follow(turn, moved.new_chat)
+            old = context.address
+            new = ChatAddress(moved.new_chat, old.thread, private=False)
+            await self._services.sessions.move(old, new)
             raise Unavailable("the group has moved", retry_after_s=0.1) from moved
 
-    async def _join(self, turn: Turn) -> Entries:
-        """Put the parts of a text that a client split together; return the entries they are."""
-        lease = turn.lease
-        head = turn.update.message
-        if lease.stream == CONTROL or head is None or units(head.text) < SPLIT_AT_UNITS:
-            return lease.entries[:1]
-        if (joined := turn.record.get("joined")) is None:
-            await asyncio.sleep(NEXT_PART_S)
-            entries = await self._parts.mailbox.look(lease)
-            count = parts_of_one_text(entries)
-            await turn.record.write(joined=count)
-        else:
-            entries, count = await self._parts.mailbox.look(lease), int(joined)
-        texts = [text_of(entry) for entry in entries[:count]]
-        whole = head.model_copy(update={"text": "".join(texts)})
-        turn.update = turn.update.model_copy(update={"message": whole})
-        return entries[:count]
-
-    async def _follow(self, turn: Turn, new_chat: int) -> None:
-        old = turn.place
-        await self._parts.redis.call("SET", moved_key(old.chat), new_chat, "EX", MOVED_KEPT_S)
-        await self._parts.sessions.move(old, Place(new_chat, old.thread, private=False))
-
-    async def _later(self, lease: Lease, error: Unavailable | TooMany) -> None:
-        """Put the chat aside until what is missing may be back, and say so once."""
+    async def _postpone(self, lease: Lease, error: Unavailable | TooMany) -> None:
+        """Retry the chat when what is missing may be back; tell the person once."""
         log.warning("postponed", reason=error.code, detail=str(error))
-        delay_s = error.retry_after_s or self._parts.settings.ai.retry_s
+        delay_s = error.retry_after_s or self._services.settings.ai.retry_s
         try:
-            turn = self._turns.get(lease)
-            if turn and isinstance(error, (AiAway, PostgresLost)):
-                await turn.reply("kept" if isinstance(error, AiAway) else "later")
-            await self._parts.mailbox.postpone(lease, delay_s)
+            context = self._contexts.get(lease)
+            if context and isinstance(error, (AiAway, PostgresLost)):
+                await context.reply("kept" if isinstance(error, AiAway) else "later")
+            await self._queue.postpone(lease, delay_s)
         except (LeaseLost, Unavailable, TooMany, TelegramRefused) as again:
-            log.info("left to another", reason=again.code)
+            log.info("lease given up", reason=again.code)
 
-    async def _failed(self, lease: Lease, error: Exception) -> None:
+    async def _fail(self, lease: Lease, error: Exception) -> None:
         log.error("update failed", exc_info=error)
         try:
-            failures = await self._parts.mailbox.postpone(lease, FAILURE_PAUSE_S, failed=True)
+            failures = await self._queue.postpone(lease, RETRY_AFTER_FAILURE_S, failed=True)
             if lease.stream == CONTROL and failures >= MAX_FAILURES:
-                await self._give_up(lease, type(error).__name__)
-                await self._parts.mailbox.settle(lease, "dead", lease.entries)
+                await self._move_to_dead_letters(lease, type(error).__name__)
+                await self._queue.complete(lease, "dead", lease.updates)
         except (LeaseLost, Unavailable, TooMany) as again:
-            log.info("left to another", reason=again.code)
+            log.info("lease given up", reason=again.code)
 
-    async def _give_up(self, lease: Lease, reason: str) -> None:
-        """Keep a poison update for an operator, apologise, and let the chat go on."""
-        parts = self._parts
-        sealed = parts.store.seal(lease.entries[0].payload.decode("utf-8", "replace"))
-        await parts.mailbox.bury(lease, reason, sealed)
+    async def _move_to_dead_letters(self, lease: Lease, reason: str) -> None:
+        """Keep a poison update, sealed, for an operator, and apologise."""
+        services = self._services
+        sealed = services.store.seal(lease.updates[0].payload.decode("utf-8", "replace"))
+        await self._queue.add_dead_letter(lease, reason, sealed)
         log.error("dead letter", reason=reason)
-        record = await Record.open(parts.redis, parts.sender, lease)
-        place = Place(int(lease.chat), private=not lease.chat.startswith("-"))
+        outbox = await Outbox.open(services.redis, services.sender, lease)
+        address = ChatAddress(int(lease.chat), private=not lease.chat.startswith("-"))
         try:
-            letter = Letter(text=parts.texts.say("apology", "fr"))
-            if placeholder := record.message_id("placeholder"):
-                await record.edit("apology", place, placeholder, letter)
+            message = OutgoingMessage(text=services.texts.say("apology", "fr"))
+            if placeholder := outbox.message_id("placeholder"):
+                await outbox.edit("apology", address, placeholder, message)
             else:
-                await record.send("apology", place, letter)
+                await outbox.send("apology", address, message)
         except TelegramRefused as refusal:
             log.info("no apology", reason=refusal.code)
 
-    async def _pulse(self) -> None:
-        """Renew the leases; stop what a person stopped, leave what another has taken."""
+    async def _renew_leases(self) -> None:
+        """Renew the leases; stop what a person stopped, drop what another worker has claimed."""
         while True:
             held = list(self._jobs.items())
             try:
                 leases = [lease for _, lease in held]
                 leases.sort(key=lambda lease: lease.stream != READY)
-                marks = dict(
-                    zip(leases, await self._parts.mailbox.renew(self._name, leases), strict=True)
-                )
+                renewed = await self._queue.renew(self._name, leases)
+                stops = dict(zip(leases, renewed, strict=True))
                 for task, lease in held:
-                    self._heed(task, lease, marks[lease])
-            except MailboxLost:
-                log.info("pulse waits for redis")
+                    self._apply(stops[lease], task, lease)
+            except RedisUnavailable:
+                log.info("redis unavailable", task="renew leases")
             await asyncio.sleep(self._settings.lease_s / 6)
 
-    def _heed(self, task: asyncio.Task[None], lease: Lease, mark: int | None) -> None:
-        turn = self._turns.get(lease)
-        if mark is None:
+    def _apply(self, stop_before: int | None, task: asyncio.Task[None], lease: Lease) -> None:
+        context = self._contexts.get(lease)
+        if stop_before is None:
             if not task.done() and task in self._jobs:
                 task.cancel()
-        elif turn and mark > lease.update_id:
-            turn.stopped.set()
+        elif context and stop_before > lease.update_id:
+            context.stopped.set()
 
-    async def _sweep(self) -> None:
+    async def _requeue_postponed(self) -> None:
         while not self._stopping.is_set():
             try:
-                await self._parts.mailbox.wake()
-            except MailboxLost:
-                log.info("sweep waits for redis")
-            await self._pause(SWEEP_EVERY_S)
+                await self._queue.requeue_due()
+            except RedisUnavailable:
+                log.info("redis unavailable", task="requeue")
+            await self._pause(REQUEUE_EVERY_S)
 
-    async def _keep_house(self) -> None:
-        """Migrate, empty the journal into Postgres, remove what is due, seal with the new key."""
-        store, migrated, next_round = self._parts.store, False, 0.0
+    async def _maintain(self) -> None:
+        """Migrate, drain the journal into Postgres, delete what expired, rotate the key."""
+        services, migrated, next_retention = self._services, False, 0.0
         while not self._stopping.is_set():
             try:
                 if not migrated:
-                    await store.migrate()
+                    await services.store.migrate()
                     migrated = True
-                await self._parts.journal.drain()
-                if time.monotonic() >= next_round:
-                    removed = await store.remove_due(self._parts.clock.now())
-                    resealed = await store.reseal()
-                    log.info("retention", removed=removed, resealed=resealed)
-                    next_round = time.monotonic() + (0.0 if resealed else RETENTION_EVERY_S)
+                await services.journal.drain()
+                if time.monotonic() >= next_retention:
+                    deleted = await services.store.delete_expired(services.clock.now())
+                    resealed = await services.store.reseal()
+                    log.info("retention", deleted=deleted, resealed=resealed)
+                    next_retention = time.monotonic() + (0.0 if resealed else RETENTION_EVERY_S)
             except Unavailable as error:
-                log.warning("postgres waits", reason=error.code)
-            await self._pause(HOUSEKEEPING_EVERY_S)
+                log.warning("maintenance waits", reason=error.code)
+            await self._pause(MAINTENANCE_EVERY_S)
 
     async def _drain(self) -> None:
         if self._jobs:
@@ -293,47 +264,24 @@ class Worker:
         if self._jobs:
             await asyncio.wait(list(self._jobs))
 
-    async def _pause(self, seconds: float) -> None:
-        """Sleep, but wake when we are to stop."""
+    async def _pause(self, duration_s: float) -> None:
+        """Sleep, but wake when stopping."""
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(duration_s):
                 await self._stopping.wait()
         except TimeoutError:
             return
 
-    async def _patiently(
+    async def _retry_redis(
         self, attempt: Callable[[], Awaitable[Reply]], tries: int = 10_000
     ) -> None:
-        """Do something that needs Redis, however long Redis takes to come."""
+        """Call until Redis answers."""
         for _ in range(tries):
             if self._stopping.is_set() and tries > 1:
                 return
             try:
                 await attempt()
-            except MailboxLost:
-                await self._pause(SWEEP_EVERY_S)
+            except RedisUnavailable:
+                await self._pause(REDIS_RETRY_S)
             else:
                 return
-
-
-def text_of(entry: Entry) -> str:
-    """Return the text of a waiting message, "" for anything else."""
-    update = Update.model_validate_json(entry.payload)
-    return update.message.text if update.message else ""
-
-
-def parts_of_one_text(entries: Entries) -> int:
-    """Return how many of the first entries are one text that a client split: long pieces of one
-    person, sent within two seconds of each other, up to and including the first shorter one.
-    """
-    count = 1
-    for before, after in pairwise(entries):
-        first = Update.model_validate_json(before.payload).message
-        second = Update.model_validate_json(after.payload).message
-        if first is None or second is None or units(first.text) < SPLIT_AT_UNITS:
-            break
-        same = first.sender == second.sender and first.message_thread_id == second.message_thread_id
-        if not same or not second.text or second.date - first.date > 2:
-            break
-        count += 1
-    return count

@@ -1,8 +1,8 @@
-"""`./neo demo telegram`: a conversation with the bot, played through the Bot API emulator.
+"""`./neo demo telegram`: a conversation with the bot through the Bot API emulator.
 
 Everything is real but Telegram and the person: ingest, Redis, Postgres, a worker, and the ai_core
-that `./neo run` keeps (or, with `--scripted`, one that says always the same). The data are thrown
-away at the end.
+that `./neo run` keeps (or, with `--scripted`, one whose answer is always the same). The data are
+deleted at the end.
 """
 
 import argparse
@@ -14,7 +14,6 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -25,33 +24,35 @@ from deploy.local.redis_server import RedisServer
 from shared.ai.scripted import ScriptedAi
 from shared.logs import set_up_logs
 from shared.privacy.encryption import Vault, new_key_file
-from telegram_service.app import create_app, open_parts
+from telegram_service.answering.services import open_services
+from telegram_service.app import create_app
 from telegram_service.emulator.account import Account
 from telegram_service.emulator.api import BotApi
 from telegram_service.settings import Settings
+from telegram_service.state.counters import Counters
 from telegram_service.worker import Worker
 
 NEO = Path(__file__).resolve().parents[2] / ".neo"
 TOKEN = "424242:demo"  # noqa: S105 - the emulator's
 SECRET = "the-demo-s-webhook-secret"  # noqa: S105 - the emulator's
 PERSON = 7
-PATIENCE_S = 120.0
+TIMEOUT_S = 120.0
 WIDTH = 92
 QUESTION = "Quelle est la durée du préavis en cas de démission ?"
 FOLLOW_UP = "Et pour un licenciement, si j'ai plus de deux ans d'ancienneté ?"
 
 
-class Play:
-    """A person at the emulator, and what both sides say, on standard output."""
+class DemoChat:
+    """A person's chat with the bot in the emulator, printed to standard output."""
 
-    def __init__(self, api: BotApi, counter_waiting: Any) -> None:
+    def __init__(self, api: BotApi, counters: Counters) -> None:
         self._api = api
-        self._waiting = counter_waiting
+        self._counters = counters
         self._shown: dict[int, tuple[str, str]] = {}
 
     async def say(self, text: str) -> None:
         """Send a message and show the answers."""
-        tell("👤", text)
+        show("👤", text)
         self._api.account.say(PERSON, text)
         await self._listen()
 
@@ -61,19 +62,19 @@ class Play:
             for row in message.get("reply_markup", {}).get("inline_keyboard", []):
                 for button in row:
                     if label in button["text"] and "callback_data" in button:
-                        tell("👆", button["text"])
+                        show("👆", button["text"])
                         number, data = message["message_id"], button["callback_data"]
                         self._api.account.tap(PERSON, number, data)
                         await self._listen()
                         return
-        tell("  ", f"(no button {label})")
+        show("  ", f"(no button {label})")
 
     async def _listen(self) -> None:
-        limit = time.monotonic() + PATIENCE_S
+        limit = time.monotonic() + TIMEOUT_S
         while time.monotonic() < limit:
             await asyncio.sleep(0.05)
             delivered = not self._api.account.updates and not self._api.delivery.pending
-            if delivered and not (await self._waiting()).waiting:
+            if delivered and not (await self._counters.read()).waiting:
                 break
         for message in self._api.account.written(PERSON):
             rows = message.get("reply_markup", {}).get("inline_keyboard", [])
@@ -83,13 +84,13 @@ class Play:
                 edited = " (même message, modifié)" if message["message_id"] in self._shown else ""
                 self._shown[message["message_id"]] = now
                 file = message.get("document", {}).get("file_name")
-                tell("🤖", (f"📎 {file}\n" if file else "") + message["text"] + edited)
+                show("🤖", (f"📎 {file}\n" if file else "") + message["text"] + edited)
                 if buttons:
-                    tell("  ", buttons)
+                    show("  ", buttons)
 
 
 async def main(arguments: list[str]) -> int:
-    """Play; return the exit status."""
+    """DemoChat; return the exit status."""
     parser = argparse.ArgumentParser(prog="./neo demo telegram", description=__doc__)
     parser.add_argument("--ai-url", default="http://127.0.0.1:8000")
     parser.add_argument("--key-file", type=Path, default=NEO / "keys" / "inference")
@@ -104,31 +105,31 @@ async def main(arguments: list[str]) -> int:
         url = options.ai_url
         if options.scripted:
             url = await stack.enter_async_context(served(ScriptedAi().app))
-        await stack.enter_async_context(asyncio.timeout(PATIENCE_S * 10))
-        await play(await stack.enter_async_context(staged(url, key)))
+        await stack.enter_async_context(asyncio.timeout(TIMEOUT_S * 10))
+        await play(await stack.enter_async_context(demo_chat(url, key)))
     return 0
 
 
-async def play(person: Play) -> None:
-    """Go through what the bot does."""
-    await person.say("/start")
-    await person.say(QUESTION)
-    await person.tap("L")
-    await person.say(FOLLOW_UP)
-    await person.tap("👍")
-    await person.say("/switch extractive")
-    await person.say("/settings")
-    await person.tap("Longueur")
-    await person.say("/status")
-    await person.say("/mesdonnees")
-    await person.say("/supprimer")
-    await person.tap("Effacer")
-    await person.tap("Oui")
+async def play(chat: DemoChat) -> None:
+    """Use each of the bot's features once."""
+    await chat.say("/start")
+    await chat.say(QUESTION)
+    await chat.tap("L")
+    await chat.say(FOLLOW_UP)
+    await chat.tap("👍")
+    await chat.say("/switch extractive")
+    await chat.say("/settings")
+    await chat.tap("Longueur")
+    await chat.say("/status")
+    await chat.say("/mesdonnees")
+    await chat.say("/supprimer")
+    await chat.tap("Effacer")
+    await chat.tap("Oui")
 
 
 @asynccontextmanager
-async def staged(ai_url: str, key: str) -> AsyncIterator[Play]:
-    """Set the stage: servers, ingest, worker, emulator."""
+async def demo_chat(ai_url: str, key: str) -> AsyncIterator[DemoChat]:
+    """Start the servers, the ingest, a worker and the emulator; yield the chat."""
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         redis = RedisServer(folder / "redis", queue=True)
@@ -152,12 +153,12 @@ async def staged(ai_url: str, key: str) -> AsyncIterator[Play]:
         )
         url = await stack.enter_async_context(served(create_app(settings)))
         vault = await asyncio.to_thread(Vault.read, key_file)
-        parts = await stack.enter_async_context(open_parts(settings, vault))
+        services = await stack.enter_async_context(open_services(settings, vault))
         api.delivery.set_webhook(f"{url}/telegram/webhook", SECRET, 40)
-        worker = Worker(parts)
+        worker = Worker(services)
         working = asyncio.create_task(worker.run())
         delivering = asyncio.create_task(api.delivery.run())
-        yield Play(api, parts.counter.read)
+        yield DemoChat(api, services.counters)
         worker.stop()
         await working
         delivering.cancel()
@@ -179,10 +180,10 @@ async def served(app: ASGIApp) -> AsyncIterator[str]:
     await serving
 
 
-def tell(who: str, text: str) -> None:
-    """Show a line of the transcript, wrapped."""
+def show(prefix: str, text: str) -> None:
+    """Print a message of the transcript, wrapped."""
     for number, line in enumerate(text.splitlines() or [""]):
-        head = who if number == 0 else "  "
+        head = prefix if number == 0 else "  "
         for piece in textwrap.wrap(line, WIDTH) or [""]:
             sys.stdout.write(f"{head} {piece}\n")
             head = "  "

@@ -1,16 +1,16 @@
-"""What buttons carry: `v1|act|value|signature`, at most 64 bytes, valid in its own chat only."""
+"""Callback data of buttons: `v1|action|value|signature`, at most 64 bytes, valid in one chat."""
 
 import hmac
 from dataclasses import dataclass
 
 VERSION = "v1"
 SIGNATURE_CHARACTERS = 8
-MOST_BYTES = 64
+MAX_BYTES = 64
 
 
 @dataclass(frozen=True)
-class Act:
-    """What a tap asks for."""
+class ButtonAction:
+    """What a button does."""
 
     name: str
     value: str
@@ -22,19 +22,19 @@ class Buttons:
     def __init__(self, secret: str) -> None:
         self._key = b"buttons\0" + secret.encode()
 
-    def data(self, chat: int, act: str, value: str = "") -> str | None:
-        """Return what a button carries, or None when it would be longer than Telegram takes."""
-        head = f"{VERSION}|{act}|{value}"
+    def data(self, chat: int, action: str, value: str = "") -> str | None:
+        """Return a button's data, or None when it would be longer than Telegram accepts."""
+        head = f"{VERSION}|{action}|{value}"
         data = f"{head}|{self._signature(chat, head)}"
-        return data if len(data.encode()) <= MOST_BYTES else None
+        return data if len(data.encode()) <= MAX_BYTES else None
 
-    def read(self, chat: int, data: str) -> Act | None:
-        """Return what was tapped, or None when it is not ours, or not of this chat."""
+    def read(self, chat: int, data: str) -> ButtonAction | None:
+        """Return the action, or None when the signature is not ours or of another chat."""
         head, _, signature = data.rpartition("|")
         if not hmac.compare_digest(signature.encode(), self._signature(chat, head).encode()):
             return None
-        version, act, value = head.split("|", 2)
-        return Act(act, value) if version == VERSION else None
+        version, action, value = head.split("|", 2)
+        return ButtonAction(action, value) if version == VERSION else None
 
     def _signature(self, chat: int, head: str) -> str:
         message = f"{chat}|{head}".encode()

@@ -1,8 +1,8 @@
-"""The story of a question: quota → masking → ai_core, shown as it comes → final → kept.
+"""Answers one question: quota → masking → ai_core, previewed meanwhile → sent → recorded.
 
-Told once per update, however often a worker dies in between: the answer is stored before it is
-sent, each message of it has its place in the outbox, and what is stored afterwards is written
-once. While ai_core is away the question stays where it is, and is asked again.
+Once per update, however often a worker dies in between: the answer is stored before it is sent, the
+outbox sends each of its messages once, and recording is idempotent. While ai_core is unavailable
+the question stays in the queue and is asked again.
 """
 
 import asyncio
@@ -19,141 +19,149 @@ from shared.ai.contract import MAX_PROMPT_CHARACTERS, ChatRequest, Citation, Mes
 from shared.errors import AppError, BadInput, NotFound, TooMany, Unavailable
 from shared.privacy.masking import Found, mask, unmask
 from shared.privacy.plain_text import without_invisible
-from telegram_service.answering.live_preview import Scribe
-from telegram_service.answering.update_context import Rows, Turn
+from telegram_service.answering.live_preview import LivePreview
+from telegram_service.answering.update_context import Rows, UpdateContext
 from telegram_service.errors import AiAway, TelegramRefused
 from telegram_service.queue.update_queue import Outcome
-from telegram_service.sending.formatting import Button, Letter, letters
+from telegram_service.sending.formatting import Button, OutgoingMessage, to_messages
 from telegram_service.sending.sender import Priority
 from telegram_service.state.preferences import LENGTHS
-from telegram_service.state.records import Said, Seen
+from telegram_service.state.records import MessageRecorded, PersonSeen
 
 log = structlog.get_logger()
 
-LETTERS = TypeAdapter(list[Letter])
+MESSAGES = TypeAdapter(list[OutgoingMessage])
 EXTRACTIVE = "extractive"
 """The engine without a model: it still answers when a model cannot."""
-AT_ONCE_S = 0.1
+RETRY_NOW_S = 0.1
 BUTTONS_PER_ROW = 3
-MOST_SOURCES = 9
+MAX_SOURCES = 9
 LABEL_CHARACTERS = 24
 
 
 @dataclass
 class Answer:
-    """What ai_core said, as far as it came."""
+    """What ai_core has answered so far; `masked` is what was masked in the question."""
 
     text: str = ""
     citations: Sequence[Citation] = ()
     usage: Usage | None = None
     stopped: bool = False
-    found: Found = field(default_factory=lambda: Found({}, {}))
+    masked: Found = field(default_factory=lambda: Found({}, {}))
 
 
-async def converse(turn: Turn, question: str, *, cut: bool = False) -> Outcome:
-    """Answer a question. Raises AiAway to be called again later, with the same turn."""
-    if turn.stopped.is_set():
+async def converse(context: UpdateContext, question: str, *, cut: bool = False) -> Outcome:
+    """Answer a question; `cut` tells that a document in it is incomplete.
+
+    Raises AiAway, after which the same update is to be tried again.
+    """
+    if context.stopped.is_set():
         return "stopped"
-    limit = await turn.parts.throttle.reached(turn.person.id, turn.update.update_id)
+    limit = await context.services.throttle.reached(context.person.id, context.update.update_id)
     if limit:
-        await turn.reply(f"quota_{limit}")
+        await context.reply(f"quota_{limit}")
         return "answered"
     question = without_invisible(question).strip()
     if len(question) > MAX_PROMPT_CHARACTERS:
-        await turn.reply("too_long", characters=len(question), limit=MAX_PROMPT_CHARACTERS)
+        await context.reply("too_long", characters=len(question), limit=MAX_PROMPT_CHARACTERS)
         return "answered"
-    if turn.post:
-        await turn.parts.sessions.asked(turn.place, turn.post.message_id)
-    stored = turn.record.get("answer")
+    if context.message:
+        message_id = context.message.message_id
+        await context.services.sessions.set_last_question(context.address, message_id)
+    stored = context.outbox.get("answer")
     if stored is None:
-        stored = await compose(turn, question, cut=cut)
-    await deliver(turn, LETTERS.validate_json(stored))
-    await turn.parts.counter.observe("final", turn.age_ms)
+        stored = await write_answer(context, question, cut=cut)
+    await deliver(context, MESSAGES.validate_json(stored))
+    await context.services.counters.observe("final", context.age_ms)
     return "answered"
 
 
-async def compose(turn: Turn, question: str, *, cut: bool) -> bytes:
-    """Have the answer written and shown meanwhile; store it and return it as letters."""
+async def write_answer(context: UpdateContext, question: str, *, cut: bool) -> bytes:
+    """Have the answer written, previewed meanwhile; store its messages and return them as JSON."""
     masked = mask(question)
-    scribe = Scribe(turn)
-    await scribe.begin()
-    showing = asyncio.create_task(scribe.run(), name="scribe")
+    preview = LivePreview(context)
+    await preview.begin()
+    previewing = asyncio.create_task(preview.run(), name="preview")
     try:
-        answer = await ask(turn, await spoken(turn, masked.text), scribe)
+        answer = await ask(context, await with_speaker(context, masked.text), preview)
     except (BadInput, NotFound) as refusal:
-        answer = Answer(await refused(turn, refusal))
+        answer = Answer(await refusal_text(context, refusal))
     finally:
-        showing.cancel()
-        await asyncio.wait([showing])
-    answer.found = masked.found
-    pages = letters(final_text(turn, answer, cut=cut), under(turn, answer), replied_to(turn))
-    stored = LETTERS.dump_json(pages)
-    await keep(turn, question, answer)
-    await turn.record.write(answer=stored)
+        previewing.cancel()
+        await asyncio.wait([previewing])
+    answer.masked = masked.found
+    text, buttons = final_text(context, answer, cut=cut), answer_buttons(context, answer)
+    stored = MESSAGES.dump_json(to_messages(text, buttons, context.reply_to))
+    await record_exchange(context, question, answer)
+    await context.outbox.write(answer=stored)
     return stored
 
 
-async def ask(turn: Turn, question: str, scribe: Scribe) -> Answer:
-    """Ask ai_core; when the chosen model cannot answer, ask for extracts of the law instead.
+async def ask(context: UpdateContext, question: str, preview: LivePreview) -> Answer:
+    """Ask ai_core; when the chosen model cannot answer, fall back to the extractive engine.
 
     Raises AiAway, BadInput, NotFound.
     """
-    async with turn.parts.slots.one(turn.update.update_id, scribe.waits):
+    services, model = context.services, context.preferences.model
+    async with services.slots.acquire(context.update.update_id, preview.show_position):
         try:
-            return await stream(turn, question, scribe, turn.chosen.model)
+            return await stream(context, question, preview, model)
         except (Unavailable, TooMany) as error:
             reason = error
         except NotFound as error:
             if str(error) != "unknown_conversation":
                 raise
-            await turn.parts.sessions.end(turn.place)
-            raise Unavailable("the conversation has ended", retry_after_s=AT_ONCE_S) from error
-        if turn.chosen.model not in {None, EXTRACTIVE} and not turn.parts.ai.down:
-            scribe.text = ""
+            await services.sessions.end(context.address)
+            raise Unavailable("the conversation has ended", retry_after_s=RETRY_NOW_S) from error
+        if model not in {None, EXTRACTIVE} and not services.ai.down:
+            preview.text = ""
             try:
-                return await stream(turn, question, scribe, EXTRACTIVE)
+                return await stream(context, question, preview, EXTRACTIVE)
             except (Unavailable, TooMany) as error:
                 reason = error
     raise AiAway(str(reason), retry_after_s=reason.retry_after_s) from reason
 
 
-async def stream(turn: Turn, question: str, scribe: Scribe, model: str | None) -> Answer:
-    """Receive one answer; hang up, which cancels the run in ai_core, when the person stops it."""
-    session = await turn.parts.sessions.get(turn.place)
+async def stream(
+    context: UpdateContext, question: str, preview: LivePreview, model: str | None
+) -> Answer:
+    """Receive one answer; disconnect, which cancels it in ai_core, when the person stops it."""
+    session = await context.services.sessions.get(context.address)
+    chosen = context.preferences
     request = ChatRequest(
         messages=[Message(role="user", content=question)],
-        conversation_id=session.conversation if turn.chosen.history else None,
+        conversation_id=session.conversation if chosen.history else None,
         model=model,
-        max_tokens=LENGTHS[turn.chosen.length],
-        agreement=turn.chosen.agreement,
+        max_tokens=LENGTHS[chosen.length],
+        agreement=chosen.agreement,
         stream=True,
     )
     answer = Answer()
-    pieces = turn.parts.ai.stream(request, language=turn.language)
-    async with aclosing(pieces), aclosing(until(turn.stopped, pieces)) as heard:
-        async for piece in heard:
+    pieces = context.services.ai.stream(request, language=context.language)
+    async with aclosing(pieces), aclosing(until_stopped(context.stopped, pieces)) as received:
+        async for piece in received:
             match piece:
                 case Delta():
                     answer.text += piece.text
-                    scribe.text = answer.text
+                    preview.text = answer.text
                 case Citations():
                     answer.citations = piece.items
                 case Usage():
                     answer.usage = piece
-    answer.stopped = turn.stopped.is_set()
+    answer.stopped = context.stopped.is_set()
     return answer
 
 
-async def until(
+async def until_stopped(
     stopped: asyncio.Event, pieces: AsyncIterator[Piece]
 ) -> AsyncGenerator[Piece, None]:
     """Yield pieces until they end or the person stops them, even while none comes."""
-    halt = asyncio.create_task(stopped.wait())
+    stopping = asyncio.create_task(stopped.wait())
     try:
         while not stopped.is_set():
             step = asyncio.ensure_future(anext(pieces, None))
             try:
-                await asyncio.wait({step, halt}, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait({step, stopping}, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 if not step.done():
                     step.cancel()
@@ -162,74 +170,75 @@ async def until(
                 return
             yield piece
     finally:
-        halt.cancel()
+        stopping.cancel()
 
 
-async def spoken(turn: Turn, question: str) -> str:
-    """Return the question as the model reads it: in a group, with the speaker's pseudonym."""
-    if turn.chat.is_private:
+async def with_speaker(context: UpdateContext, question: str) -> str:
+    """Return the question as the model gets it: in a group, after the speaker's pseudonym."""
+    if context.chat.is_private:
         return question
-    letter = await turn.parts.sessions.pseudonym(turn.place, turn.person.id)
-    return f"{letter} : {question}"
+    sessions = context.services.sessions
+    pseudonym = await sessions.pseudonym(context.address, context.person.id)
+    return f"{pseudonym} : {question}"
 
 
-async def refused(turn: Turn, error: AppError) -> str:
-    """Return what to say when ai_core refuses the question; forget a model that is gone."""
-    if str(error) == "unknown_model" and turn.chosen.model:
-        gone = turn.chosen.model
-        await turn.choose(model=None)
-        return turn.say("switch_unknown", model=gone)
-    return turn.say("refused_question", sentence=str(error.facts.get("sentence", "")))
+async def refusal_text(context: UpdateContext, error: AppError) -> str:
+    """Return the reply to a question that ai_core refuses; deselect a model that is gone."""
+    model = context.preferences.model
+    if str(error) == "unknown_model" and model:
+        await context.choose(model=None)
+        return context.say("switch_unknown", model=model)
+    return context.say("refused_question", sentence=str(error.facts.get("sentence", "")))
 
 
-def final_text(turn: Turn, answer: Answer, *, cut: bool) -> str:
-    """Return the whole final text: the answer, what is owed to the reader, who can help.
-
-    What the answer says itself, as extracts of the law do, is not said again.
-    """
-    text = unmask(answer.text, answer.found).strip()
-    parts = [text]
+def final_text(context: UpdateContext, answer: Answer, *, cut: bool) -> str:
+    """Return the final text: the answer, then the notices it does not contain already."""
+    text = unmask(answer.text, answer.masked).strip()
+    paragraphs = [text]
     if answer.stopped:
-        parts.append(turn.say("stopped_answer"))
+        paragraphs.append(context.say("stopped_answer"))
     if cut:
-        parts.append(turn.say("file_cut"))
-    parts += [line for said, line in owed(turn, answer.usage) if not said or said not in text]
-    if answer.found.counts:
-        counts = answer.found.counts.items()
-        what = ", ".join(turn.say(f"kind_{kind.value}", count=count) for kind, count in counts)
-        parts.append(turn.say("masked", what=what))
-    return "\n\n".join(parts)
+        paragraphs.append(context.say("file_cut"))
+    for key_words, notice in notices(context, answer.usage):
+        if not key_words or key_words not in text:
+            paragraphs.append(notice)
+    if answer.masked.counts:
+        counts = answer.masked.counts.items()
+        what = ", ".join(context.say(f"kind_{kind.value}", count=count) for kind, count in counts)
+        paragraphs.append(context.say("masked", what=what))
+    return "\n\n".join(paragraphs)
 
 
-def owed(turn: Turn, usage: Usage | None) -> list[tuple[str, str]]:
-    """Return lines that belong to an answer, each with the words by which it says so already."""
-    lines: list[tuple[str, str]] = []
+def notices(context: UpdateContext, usage: Usage | None) -> list[tuple[str, str]]:
+    """Return the notices of an answer, each after words that tell it is in the answer already."""
+    found: list[tuple[str, str]] = []
     if usage and usage.clarification:
-        lines.append((usage.clarification, f"❓ {usage.clarification}"))
+        found.append((usage.clarification, f"❓ {usage.clarification}"))
     if usage and usage.abstained:
         contact = usage.abstained.contact
-        lines.append((contact.url, turn.say("contact", name=contact.name, url=contact.url)))
-    notice = turn.say("footer")
+        found.append((contact.url, context.say("contact", name=contact.name, url=contact.url)))
+    footer = context.say("footer")
     if usage and usage.corpus_date:
-        notice += " " + turn.say("footer_date", date=f"{usage.corpus_date:%d/%m/%Y}")
-    lines.append((usage.notice if usage else "", notice))
-    return lines
+        footer += " " + context.say("footer_date", date=f"{usage.corpus_date:%d/%m/%Y}")
+    found.append((usage.notice if usage else "", footer))
+    return found
 
 
-def under(turn: Turn, answer: Answer) -> Rows:
+def answer_buttons(context: UpdateContext, answer: Answer) -> Rows:
     """Return the buttons under an answer: its sources, then the thumbs."""
-    sources = [source(turn, citation) for citation in unique(answer.citations)[:MOST_SOURCES]]
+    citations = {citation.number: citation for citation in answer.citations}.values()
+    sources = [source_button(context, citation) for citation in list(citations)[:MAX_SOURCES]]
     rows = [
         tuple(sources[first : first + BUTTONS_PER_ROW])
         for first in range(0, len(sources), BUTTONS_PER_ROW)
     ]
-    mine = str(turn.update.update_id)
-    return (*rows, (turn.button("👍", "up", mine), turn.button("👎", "down", mine)))
+    update_id = str(context.update.update_id)
+    return (*rows, (context.button("👍", "up", update_id), context.button("👎", "down", update_id)))
 
 
-def source(turn: Turn, citation: Citation) -> Button:
-    """Return a button that shows an article here, or opens another source where it is."""
-    data = turn.parts.buttons.data(turn.chat.id, "art", citation.number)
+def source_button(context: UpdateContext, citation: Citation) -> Button:
+    """Return a button that shows an article here, or opens another source's address."""
+    data = context.services.buttons.data(context.chat.id, "art", citation.number)
     if citation.kind == "article" and data:
         return Button(label=citation.number, data=data)
     label = citation.title
@@ -238,51 +247,42 @@ def source(turn: Turn, citation: Citation) -> Button:
     return Button(label=label, url=citation.url)
 
 
-def unique(citations: Sequence[Citation]) -> list[Citation]:
-    """Return each source once, in order."""
-    return list({citation.number: citation for citation in citations}.values())
-
-
-def replied_to(turn: Turn) -> int | None:
-    """Return the message a group's answer replies to."""
-    return turn.post.message_id if turn.post and not turn.chat.is_private else None
-
-
-async def deliver(turn: Turn, pages: Sequence[Letter]) -> None:
-    """Send what was not sent yet: the first page into the placeholder, if there is one."""
-    placeholder = turn.record.message_id("placeholder")
-    for number, page in enumerate(pages):
+async def deliver(context: UpdateContext, messages: Sequence[OutgoingMessage]) -> None:
+    """Send what was not sent yet: the first message into the placeholder, if there is one."""
+    placeholder = context.outbox.message_id("placeholder")
+    for number, message in enumerate(messages):
         part = f"final/{number}"
         if number == 0 and placeholder:
             try:
-                await turn.record.edit(part, turn.place, placeholder, page)
-            except TelegramRefused as gone:
-                log.info("placeholder gone", reason=str(gone))
+                await context.outbox.edit(part, context.address, placeholder, message)
+            except TelegramRefused as refusal:
+                log.info("placeholder gone", reason=str(refusal))
             else:
                 continue
-        await turn.record.send(part, turn.place, page, Priority.FINAL)
+        await context.outbox.send(part, context.address, message, Priority.FINAL)
 
 
-async def keep(turn: Turn, question: str, answer: Answer) -> None:
-    """Hand the exchange to the journal, sealed, unless the person wants no history."""
-    parts, now = turn.parts, turn.parts.clock.now()
-    await parts.journal.put(Seen(person=turn.person.id, at=now))
-    if not turn.chosen.history:
+async def record_exchange(context: UpdateContext, question: str, answer: Answer) -> None:
+    """Put question and answer into the journal, encrypted, unless the history is off."""
+    services, now = context.services, context.services.clock.now()
+    await services.journal.put(PersonSeen(person=context.person.id, at=now))
+    if not context.preferences.history:
         return
     if answer.usage and not answer.stopped:
-        await parts.sessions.continued(turn.place, answer.usage.conversation_id)
-    await parts.journal.put(
+        conversation = answer.usage.conversation_id
+        await services.sessions.set_conversation(context.address, conversation)
+    await services.journal.put(
         *(
-            Said(
-                person=turn.person.id,
+            MessageRecorded(
+                person=context.person.id,
                 at=now,
-                update_id=turn.update.update_id,
+                update_id=context.update.update_id,
                 author=author,
-                chat=turn.chat.id,
-                thread=turn.thread or 0,
-                body=b64encode(parts.store.seal(text)),
+                chat=context.chat.id,
+                thread=context.thread or 0,
+                body=b64encode(services.store.seal(text)),
                 model=answer.usage.model if answer.usage and author == "assistant" else None,
-                due=now + turn.due_in(),
+                due=now + context.retention,
             )
             for author, text in (("person", question), ("assistant", answer.text))
         )

@@ -1,6 +1,6 @@
-"""Documents people attach: fetched, read in a child process, put before the model as a quotation.
+"""Attached documents: downloaded, read in a sandbox, quoted after the question.
 
-What a document says is data: it is quoted after the question, never joined to our own words.
+A document is data: its text is quoted, never joined to our own instructions.
 """
 
 import asyncio
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from shared.privacy.sandbox import Sandbox, SandboxFailed
-from telegram_service.answering.update_context import Turn
+from telegram_service.answering.update_context import UpdateContext
 from telegram_service.errors import UnreadableDocument
 from telegram_service.updates import File
 
@@ -19,12 +19,12 @@ MAX_BYTES = 20 * 1024 * 1024
 """What Telegram lets a bot download."""
 READ_TIMEOUT_S = 15.0
 READER_MEMORY_MIB = 768
-FETCH_TIMEOUT_S = 60.0
+DOWNLOAD_TIMEOUT_S = 60.0
 
 
 @dataclass(frozen=True)
 class Question:
-    """What to ask about a document; `cut` when only its beginning fits."""
+    """A question that quotes a document; `cut` when only its beginning fits."""
 
     text: str
     cut: bool
@@ -35,25 +35,25 @@ def kind_of(file: File) -> str | None:
     return KINDS.get(PurePosixPath(file.file_name.lower()).suffix)
 
 
-async def question_about(turn: Turn, file: File, caption: str) -> Question | None:
-    """Return the question, or None when the person was told why there is none."""
+async def question_about(context: UpdateContext, file: File, caption: str) -> Question | None:
+    """Return the question, or None after a reply that says why there is none."""
     kind = kind_of(file)
     if kind is None:
-        await turn.reply("file_kind")
+        await context.reply("file_kind")
         return None
     if file.file_size > MAX_BYTES:
-        await turn.reply("file_large")
+        await context.reply("file_large")
         return None
-    async with asyncio.timeout(FETCH_TIMEOUT_S):
-        content = await turn.parts.sender.download(file.file_id)
+    async with asyncio.timeout(DOWNLOAD_TIMEOUT_S):
+        content = await context.services.sender.download(file.file_id)
     try:
         text = await read(kind, content)
     except UnreadableDocument:
-        await turn.reply("file_unreadable")
+        await context.reply("file_unreadable")
         return None
-    asked = caption or turn.say("file_question")
-    quoted = turn.say("file_quoted", text=text[:MAX_CHARACTERS])
-    return Question(f"{asked}\n\n{quoted}", cut=len(text) > MAX_CHARACTERS)
+    question = caption or context.say("file_question")
+    quoted = context.say("file_quoted", text=text[:MAX_CHARACTERS])
+    return Question(f"{question}\n\n{quoted}", cut=len(text) > MAX_CHARACTERS)
 
 
 async def read(kind: str, content: bytes) -> str:

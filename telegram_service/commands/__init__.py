@@ -1,4 +1,4 @@
-"""One file per command: `run(turn, words)`, where `words` is what follows its name.
+"""One file per command: `run(context, arguments)`, where `arguments` is the text after its name.
 
-A command that has buttons also has `tapped(turn, value)`.
+A command that has buttons also has `on_button(context, value)`.
 """

@@ -1,38 +1,38 @@
 """/article L1234-1, and the buttons under an answer: the text in force, its date and its link."""
 
 from shared.errors import BadInput, NotFound, Unavailable
-from telegram_service.answering.update_context import Turn
+from telegram_service.answering.update_context import UpdateContext
 
-LONGEST_NUMBER = 24
+MAX_NUMBER = 24
 
 
-async def run(turn: Turn, words: str) -> None:
-    """Show the article that is named."""
-    if not words:
-        await turn.reply("article_which")
+async def run(context: UpdateContext, arguments: str) -> None:
+    """Show an article by its number."""
+    if not arguments:
+        await context.reply("article_which")
         return
-    await show(turn, words.upper().replace(" ", "").replace("L.", "L")[:LONGEST_NUMBER])
+    await show(context, arguments.upper().replace(" ", "").replace("L.", "L")[:MAX_NUMBER])
 
 
-async def tapped(turn: Turn, value: str) -> None:
-    """Show the article of a button."""
-    await show(turn, value)
+async def on_button(context: UpdateContext, value: str) -> None:
+    """Show the article whose button was pressed."""
+    await show(context, value)
 
 
-async def show(turn: Turn, number: str) -> None:
+async def show(context: UpdateContext, number: str) -> None:
     """Send an article."""
     if not number.replace("-", "").isalnum():
-        await turn.reply("article_which")
+        await context.reply("article_which")
         return
     try:
-        article = await turn.parts.ai.article(number)
+        article = await context.services.ai.article(number)
     except (NotFound, BadInput):
-        await turn.reply("article_unknown", number=number)
+        await context.reply("article_unknown", number=number)
         return
     except Unavailable:
-        await turn.reply("ai_away")
+        await context.reply("ai_away")
         return
-    await turn.reply(
+    await context.reply(
         "article",
         number=article.number,
         section=" › ".join(article.section_path[-2:]) or article.title,

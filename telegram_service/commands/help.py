@@ -1,8 +1,8 @@
 """/help: everything the bot does."""
 
-from telegram_service.answering.update_context import Turn
+from telegram_service.answering.update_context import UpdateContext
 
 
-async def run(turn: Turn, _words: str) -> None:
-    """List it."""
-    await turn.reply("help")
+async def run(context: UpdateContext, _arguments: str) -> None:
+    """Send the help text."""
+    await context.reply("help")

@@ -1,4 +1,4 @@
-"""/mesdonnees: all that is kept about a person, for people and for programs (GDPR, 15 and 20)."""
+"""/mesdonnees: exports a person's data, as text and as JSON (GDPR, articles 15 and 20)."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -6,47 +6,47 @@ from datetime import datetime
 import orjson
 
 from shared.clock import PARIS
-from telegram_service.answering.update_context import Turn
-from telegram_service.state.store import Judgement, Message
+from telegram_service.answering.update_context import UpdateContext
+from telegram_service.state.store import Feedback, Message
 
 
-async def run(turn: Turn, _words: str) -> None:
-    """Send two files. Raises PostgresLost: then it is done once Postgres is back."""
-    if not turn.chat.is_private:
-        await turn.reply("in_private")
+async def run(context: UpdateContext, _arguments: str) -> None:
+    """Send two files. Raises PostgresLost, to be retried when Postgres is back."""
+    if not context.chat.is_private:
+        await context.reply("in_private")
         return
-    parts, person = turn.parts, turn.person.id
-    await parts.journal.drain()
-    messages = await parts.store.messages(person)
-    judged = await parts.store.feedback(person)
-    first_seen = await parts.store.first_seen(person)
+    services, person = context.services, context.person.id
+    await services.journal.drain()
+    messages = await services.store.messages(person)
+    feedback = await services.store.feedback(person)
+    first_seen = await services.store.first_seen(person)
     facts = {"count": len(messages)}
     if not messages and first_seen is None:
-        await turn.reply("export_empty")
+        await context.reply("export_empty")
         return
-    await turn.record.send_file(
+    await context.outbox.send_file(
         "readable",
-        turn.place,
+        context.address,
         "mes-donnees.md",
-        readable(turn, messages).encode(),
-        turn.say("export_caption", **facts),
+        as_markdown(context, messages).encode(),
+        context.say("export_caption", **facts),
     )
-    await turn.record.send_file(
+    await context.outbox.send_file(
         "json",
-        turn.place,
+        context.address,
         "mes-donnees.json",
-        as_json(turn, messages, judged, first_seen),
-        turn.say("export_json_caption"),
+        as_json(context, messages, feedback, first_seen),
+        context.say("export_json_caption"),
     )
 
 
-def readable(turn: Turn, messages: Sequence[Message]) -> str:
-    """Return the export for people."""
-    today = f"{turn.parts.clock.now().astimezone(PARIS):%d/%m/%Y %H:%M}"
-    lines = [f"# {turn.say('export_head', date=today)}", ""]
+def as_markdown(context: UpdateContext, messages: Sequence[Message]) -> str:
+    """Return the export as Markdown."""
+    today = f"{context.services.clock.now().astimezone(PARIS):%d/%m/%Y %H:%M}"
+    lines = [f"# {context.say('export_head', date=today)}", ""]
     for message in messages:
-        who = turn.say(f"export_{message.author}")
-        due = turn.say("export_due", date=f"{message.due.astimezone(PARIS):%d/%m/%Y}")
+        who = context.say(f"export_{message.author}")
+        due = context.say("export_due", date=f"{message.due.astimezone(PARIS):%d/%m/%Y}")
         lines += [
             f"## {who}, {message.at.astimezone(PARIS):%d/%m/%Y %H:%M} ({due})",
             "",
@@ -57,20 +57,20 @@ def readable(turn: Turn, messages: Sequence[Message]) -> str:
 
 
 def as_json(
-    turn: Turn,
+    context: UpdateContext,
     messages: Sequence[Message],
-    judged: Sequence[Judgement],
+    feedback: Sequence[Feedback],
     first_seen: datetime | None,
 ) -> bytes:
-    """Return the export for programs."""
+    """Return the export as JSON."""
     return orjson.dumps(
         {
-            "person": turn.person.id,
-            "exported_at": turn.parts.clock.now(),
+            "person": context.person.id,
+            "exported_at": context.services.clock.now(),
             "first_seen": first_seen,
-            "preferences": turn.chosen.model_dump(),
+            "preferences": context.preferences.model_dump(),
             "messages": list(messages),
-            "feedback": list(judged),
+            "feedback": list(feedback),
         },
         option=orjson.OPT_INDENT_2,
     )

@@ -2,62 +2,67 @@
 
 from shared.ai.contract import ModelCardReply
 from shared.errors import AppError, Unavailable
-from telegram_service.answering.update_context import Rows, Turn
+from telegram_service.answering.update_context import Rows, UpdateContext
 
 
-async def run(turn: Turn, _words: str) -> None:
+async def run(context: UpdateContext, _arguments: str) -> None:
     """List the models with a button each."""
     try:
-        cards = await known(turn)
+        cards = await list_models(context)
     except Unavailable:
-        await turn.reply("ai_away")
+        await context.reply("ai_away")
         return
-    listed = "\n".join(f"- {mark(turn, card)} `{card.id}`" for card in cards)
-    await turn.reply("models", buttons(turn, cards), list=listed)
+    listed = "\n".join(f"- {selection_mark(context, card)} `{card.id}`" for card in cards)
+    await context.reply("models", buttons(context, cards), list=listed)
 
 
-async def switch(turn: Turn, words: str) -> None:
-    """Choose by name; without a name, list."""
-    if not words:
-        await run(turn, "")
+async def switch(context: UpdateContext, arguments: str) -> None:
+    """Select a model by name; without a name, list them."""
+    if not arguments:
+        await run(context, "")
         return
-    if not await turn.may_choose():
-        await turn.reply("admins_only")
+    if not await context.may_choose():
+        await context.reply("admins_only")
         return
     try:
-        names = {card.id.lower(): card.id for card in await known(turn)}
+        names = {card.id.lower(): card.id for card in await list_models(context)}
     except AppError:
-        await turn.reply("ai_away")
+        await context.reply("ai_away")
         return
-    name = names.get(words.lower())
+    name = names.get(arguments.lower())
     if name is None:
-        await turn.reply("switch_unknown", model=words[:64])
+        await context.reply("switch_unknown", model=arguments[:64])
         return
-    await turn.choose(model=name)
-    await turn.reply("switched", model=name)
+    await context.choose(model=name)
+    await context.reply("switched", model=name)
 
 
-async def tapped(turn: Turn, value: str) -> None:
-    """Choose by button."""
-    if not await turn.may_choose():
-        await turn.reply("admins_only")
+async def on_button(context: UpdateContext, value: str) -> None:
+    """Select a model by button."""
+    if not await context.may_choose():
+        await context.reply("admins_only")
         return
-    await turn.choose(model=value)
-    await turn.edit_tapped(turn.say("switched", model=value))
+    await context.choose(model=value)
+    await context.edit_button_message(context.say("switched", model=value))
 
 
-async def known(turn: Turn) -> list[ModelCardReply]:
+async def list_models(context: UpdateContext) -> list[ModelCardReply]:
     """Return the models ai_core knows."""
-    return (await turn.parts.ai.models()).models
+    return (await context.services.ai.models()).models
 
 
-def mark(turn: Turn, card: ModelCardReply) -> str:
-    """Return a sign for the model that answers now."""
-    chosen = card.id == turn.chosen.model or (turn.chosen.model is None and card.default)
+def selection_mark(context: UpdateContext, card: ModelCardReply) -> str:
+    """Return a sign that tells whether the model is the selected one."""
+    chosen = card.id == context.preferences.model or (
+        context.preferences.model is None and card.default
+    )
     return "✅" if chosen else "▫️"
 
 
-def buttons(turn: Turn, cards: list[ModelCardReply]) -> Rows:
+def buttons(context: UpdateContext, cards: list[ModelCardReply]) -> Rows:
     """Return a button per model whose name fits into one."""
-    made = [turn.button(f"{mark(turn, card)} {card.id}", "model", card.id) for card in cards]
+    made = [
+        context.button(f"{selection_mark(context, card)} {card.id}", "model", card.id)
+        for card in cards
+    ]
     return tuple((button,) for button in made if button.data)

@@ -1,10 +1,10 @@
 """/reset: begin a new conversation; what waits unanswered is dropped with the old one."""
 
-from telegram_service.answering.update_context import Turn
+from telegram_service.answering.update_context import UpdateContext
 
 
-async def run(turn: Turn, _words: str) -> None:
+async def run(context: UpdateContext, _arguments: str) -> None:
     """Stop what runs, forget the session."""
-    await turn.parts.mailbox.stop_before(turn.lease.chat, turn.update.update_id)
-    await turn.parts.sessions.end(turn.place)
-    await turn.reply("reset_done")
+    await context.services.queue.stop_before(context.lease.chat, context.update.update_id)
+    await context.services.sessions.end(context.address)
+    await context.reply("reset_done")

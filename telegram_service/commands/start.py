@@ -1,8 +1,8 @@
 """/start: who this is, that it is an AI, and what to ask."""
 
-from telegram_service.answering.update_context import Turn
+from telegram_service.answering.update_context import UpdateContext
 
 
-async def run(turn: Turn, _words: str) -> None:
-    """Greet."""
-    await turn.reply("start" if turn.chat.is_private else "group_hello")
+async def run(context: UpdateContext, _arguments: str) -> None:
+    """Send the greeting of a private chat or a group."""
+    await context.reply("start" if context.chat.is_private else "group_hello")

@@ -1,20 +1,20 @@
 """/stop, the ⏹ button and Telegram's own Stop: end the answer being written, and what waits."""
 
-from telegram_service.answering.update_context import Turn
+from telegram_service.answering.update_context import UpdateContext
 
 
-async def run(turn: Turn, _words: str) -> None:
+async def run(context: UpdateContext, _arguments: str) -> None:
     """Stop, and say so."""
-    await halt(turn)
-    await turn.reply("stop_done")
+    await stop_earlier(context)
+    await context.reply("stop_done")
 
 
-async def tapped(turn: Turn, value: str) -> None:
+async def on_button(context: UpdateContext, value: str) -> None:
     """Stop the answer whose placeholder carries the button."""
     if value.isdecimal():
-        await turn.parts.mailbox.stop_before(turn.lease.chat, int(value) + 1)
+        await context.services.queue.stop_before(context.lease.chat, int(value) + 1)
 
 
-async def halt(turn: Turn) -> None:
-    """Stop everything asked before this."""
-    await turn.parts.mailbox.stop_before(turn.lease.chat, turn.update.update_id)
+async def stop_earlier(context: UpdateContext) -> None:
+    """Stop everything asked before this update."""
+    await context.services.queue.stop_before(context.lease.chat, context.update.update_id)

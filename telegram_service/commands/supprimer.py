@@ -1,44 +1,46 @@
-"""/supprimer: erase everything about a person, after two taps, with a receipt (GDPR, article 17).
+"""/supprimer: erases a person's data, after two confirmations, with a receipt (GDPR, article 17).
 
-Erased: Redis (sessions, choices, dead letters), Postgres (messages, choices, feedback, who), and
-the private conversations in ai_core. Kept: a receipt that holds a fingerprint instead of the
-person. What was said in a group is the group's conversation in ai_core, and ends by itself.
+Erased: Redis (sessions, preferences, dead letters), Postgres (messages, preferences, feedback, the
+person), and the private conversations in ai_core. Kept: a receipt that holds a fingerprint instead
+of the person. A group's conversation in ai_core is the group's, and expires.
 """
 
 import hashlib
 
 from shared.clock import PARIS
-from telegram_service.answering.update_context import Turn
+from telegram_service.answering.update_context import UpdateContext
 
-SURE = "sure"
+CONFIRMED = "sure"
 
 
-async def run(turn: Turn, _words: str) -> None:
-    """Ask for the first tap."""
-    if not turn.chat.is_private:
-        await turn.reply("in_private")
+async def run(context: UpdateContext, _arguments: str) -> None:
+    """Ask for the first confirmation."""
+    if not context.chat.is_private:
+        await context.reply("in_private")
         return
-    await turn.reply("erase_ask", ((turn.button(turn.say("erase_button"), "erase"),),))
+    await context.reply("erase_ask", ((context.button(context.say("erase_button"), "erase"),),))
 
 
-async def tapped(turn: Turn, value: str) -> None:
-    """Ask for the second tap, then erase. Raises Unavailable to be done again until it is done."""
-    if value != SURE:
-        again = turn.button(turn.say("erase_button_sure"), "erase", SURE)
-        await turn.edit_tapped(turn.say("erase_sure"), ((again,),))
+async def on_button(context: UpdateContext, value: str) -> None:
+    """Ask for the second confirmation, then erase. Raises Unavailable, to be retried until done."""
+    if value != CONFIRMED:
+        again = context.button(context.say("erase_button_sure"), "erase", CONFIRMED)
+        await context.edit_button_message(context.say("erase_sure"), ((again,),))
         return
-    parts, person = turn.parts, turn.person.id
-    await parts.mailbox.stop_before(turn.lease.chat, turn.update.update_id)
-    names = await parts.sessions.conversations(turn.chat.id)
-    for name in names:
-        await parts.ai.erase_conversation(name)
-    await parts.journal.drain()
-    receipt = await parts.store.erase(person, receipt_id(turn), parts.clock.now(), len(names))
-    await parts.mailbox.exhume(turn.lease.chat)
-    await parts.sessions.forget(turn.chat.id)
-    await parts.preferences.forget(turn.owner)
-    await turn.edit_tapped(
-        turn.say(
+    services, person = context.services, context.person.id
+    await services.queue.stop_before(context.lease.chat, context.update.update_id)
+    conversations = await services.sessions.conversations(context.chat.id)
+    for conversation in conversations:
+        await services.ai.erase_conversation(conversation)
+    await services.journal.drain()
+    receipt = await services.store.erase(
+        person, receipt_id(context), services.clock.now(), len(conversations)
+    )
+    await services.queue.purge_dead_letters(context.lease.chat)
+    await services.sessions.delete(context.chat.id)
+    await services.preferences.delete(context.owner)
+    await context.edit_button_message(
+        context.say(
             "erase_done",
             messages=receipt.messages,
             conversations=receipt.conversations,
@@ -48,7 +50,7 @@ async def tapped(turn: Turn, value: str) -> None:
     )
 
 
-def receipt_id(turn: Turn) -> str:
-    """Return the receipt's number: the same for the same tap, telling nothing of the person."""
-    seed = f"{turn.parts.bot_id}:{turn.update.update_id}:{turn.update.callback_query}"
+def receipt_id(context: UpdateContext) -> str:
+    """Return the receipt's number: the same for the same button press, without personal data."""
+    seed = f"{context.services.bot.id}:{context.update.update_id}:{context.update.callback_query}"
     return hashlib.sha256(seed.encode()).hexdigest()[:12].upper()

@@ -1,52 +1,58 @@
-"""👍 and 👎 under an answer; a 👎 asks why, in one more tap."""
+"""👍 and 👎 under an answer; a 👎 asks why, with one more button."""
 
 from typing import Literal
 
-from telegram_service.answering.update_context import Turn
-from telegram_service.sending.formatting import Button, Letter
-from telegram_service.state.records import Judged
+from telegram_service.answering.update_context import UpdateContext
+from telegram_service.sending.formatting import Button, OutgoingMessage
+from telegram_service.state.records import FeedbackGiven
 
 REASONS = ("wrong", "source", "unclear", "beside")
 
 
-async def up(turn: Turn, value: str) -> None:
-    """Note a thumb up."""
-    await note(turn, value, 1, None)
+async def up(context: UpdateContext, value: str) -> None:
+    """Record a thumb up."""
+    await record_feedback(context, value, 1, None)
 
 
-async def down(turn: Turn, value: str) -> None:
-    """Note a thumb down and offer reasons under the same message."""
-    await note(turn, value, -1, None)
-    buttons = [turn.button(turn.say(f"why_{name}"), "why", f"{value}:{name}") for name in REASONS]
-    await set_last_rows(turn, (tuple(buttons[:2]), tuple(buttons[2:])))
+async def down(context: UpdateContext, value: str) -> None:
+    """Record a thumb down and offer reasons under the same message."""
+    await record_feedback(context, value, -1, None)
+    buttons = [
+        context.button(context.say(f"why_{name}"), "why", f"{value}:{name}") for name in REASONS
+    ]
+    await replace_buttons(context, (tuple(buttons[:2]), tuple(buttons[2:])))
 
 
-async def why(turn: Turn, value: str) -> None:
-    """Note the reason, and put the thumbs away."""
+async def why(context: UpdateContext, value: str) -> None:
+    """Record the reason, and remove the buttons."""
     answer, _, reason = value.partition(":")
-    await note(turn, answer, -1, reason if reason in REASONS else None)
-    await set_last_rows(turn, ())
+    await record_feedback(context, answer, -1, reason if reason in REASONS else None)
+    await replace_buttons(context, ())
 
 
-async def note(turn: Turn, answer: str, thumb: Literal[-1, 1], reason: str | None) -> None:
-    """Hand the judgement to the journal, and count it; its reason is no second judgement."""
+async def record_feedback(
+    context: UpdateContext, answer: str, thumb: Literal[-1, 1], reason: str | None
+) -> None:
+    """Put feedback into the journal and count it; a reason is not counted again."""
     if answer.isdecimal():
-        record = Judged(
-            person=turn.person.id,
-            at=turn.parts.clock.now(),
+        record = FeedbackGiven(
+            person=context.person.id,
+            at=context.services.clock.now(),
             update_id=int(answer),
-            chat=turn.chat.id,
+            chat=context.chat.id,
             thumb=thumb,
             reason=reason,
         )
-        await turn.parts.journal.put(record)
+        await context.services.journal.put(record)
         if reason is None:
-            await turn.parts.counter.add("thumbs_up" if thumb > 0 else "thumbs_down")
+            await context.services.counters.add("thumbs_up" if thumb > 0 else "thumbs_down")
 
 
-async def set_last_rows(turn: Turn, rows: tuple[tuple[Button, ...], ...]) -> None:
-    """Replace the buttons of the tapped message."""
-    tap = turn.update.callback_query
-    if tap and tap.message:
-        letter = Letter(text="", buttons=rows)
-        await turn.parts.sender.set_buttons(turn.place, tap.message.message_id, letter)
+async def replace_buttons(context: UpdateContext, rows: tuple[tuple[Button, ...], ...]) -> None:
+    """Replace the buttons of the message whose button was pressed."""
+    query = context.update.callback_query
+    if query and query.message:
+        message = OutgoingMessage(text="", buttons=rows)
+        await context.services.sender.set_buttons(
+            context.address, query.message.message_id, message
+        )

@@ -1,6 +1,6 @@
-"""Fetching updates instead of receiving them, for a developer without a public address.
+"""Long polling instead of a webhook, for a developer without a public address.
 
-The offset moves on only after the mailbox has accepted, so nothing is lost here either. The call
+The offset advances only after an update is queued, so nothing is lost here either. The call
 is made without python-telegram-bot, so that an update is kept exactly as Telegram wrote it.
 """
 
@@ -11,9 +11,9 @@ import httpx2
 import orjson
 import structlog
 
-from telegram_service.errors import MailboxLost
-from telegram_service.queue.update_queue import Mailbox
-from telegram_service.queue.webhook import accept
+from telegram_service.errors import RedisUnavailable
+from telegram_service.queue.update_queue import UpdateQueue
+from telegram_service.queue.webhook import enqueue
 from telegram_service.settings import Settings
 from telegram_service.updates import ALLOWED_UPDATES
 
@@ -24,20 +24,20 @@ TIMEOUT_S = LONG_POLL_S + 10
 PAUSE_S = 1.0
 
 
-async def poll(settings: Settings, mailbox: Mailbox) -> None:
-    """Fetch and accept, until cancelled."""
+async def poll(settings: Settings, queue: UpdateQueue) -> None:
+    """Fetch and enqueue, until cancelled."""
     base = str(settings.bot.api_url).rstrip("/")
     url = f"{base}/bot{settings.bot.token.get_secret_value()}/getUpdates"
-    wanted = {"timeout": LONG_POLL_S, "allowed_updates": ALLOWED_UPDATES}
+    query = {"timeout": LONG_POLL_S, "allowed_updates": ALLOWED_UPDATES}
     offset = 0
     async with httpx2.AsyncClient(timeout=TIMEOUT_S) as http:
         while True:
             try:
-                response = await http.post(url, json={**wanted, "offset": offset})
+                response = await http.post(url, json={**query, "offset": offset})
                 response.raise_for_status()
                 for update in response.json()["result"]:
-                    await accept(mailbox, orjson.dumps(update))
+                    await enqueue(queue, orjson.dumps(update))
                     offset = update["update_id"] + 1
-            except (httpx2.HTTPError, MailboxLost) as error:
-                log.warning("polling waits", reason=type(error).__name__)
+            except (httpx2.HTTPError, RedisUnavailable) as error:
+                log.warning("polling failed", reason=type(error).__name__)
                 await asyncio.sleep(PAUSE_S)

@@ -1,4 +1,4 @@
-"""From the model's Markdown to messages Telegram takes: plain text, entities, safe lengths.
+"""Markdown into messages that Telegram accepts: plain text, entities, bounded lengths.
 
 Never parse_mode: a text that breaks its markup would be refused whole. The messages, joined, are
 the text exactly; no one exceeds the budget or splits a character.
@@ -14,8 +14,8 @@ from telegramify_markdown.config import RenderConfig
 BUDGET_UNITS = 4_000
 """UTF-16 units in one message. Telegram's 4096 is contested (units or characters); this is below
 both readings, and leaves room for white space carried over."""
-MOST_ENTITIES = 100
-CUTS = ("\n\n", "\n", ". ", " ")
+MAX_ENTITIES = 100
+SEPARATORS = ("\n\n", "\n", ". ", " ")
 EARLIEST_CUT = 0.5
 """A cut before this part of the budget would waste the message."""
 TELEGRAM_TYPES = frozenset(
@@ -33,7 +33,7 @@ TELEGRAM_TYPES = frozenset(
 )
 
 
-class Mark(BaseModel):
+class Entity(BaseModel):
     """A formatted stretch of text; offset and length in UTF-16 units."""
 
     model_config = ConfigDict(frozen=True)
@@ -55,19 +55,19 @@ class Button(BaseModel):
     url: str | None = None
 
 
-class Letter(BaseModel):
-    """One message, ready to send."""
+class OutgoingMessage(BaseModel):
+    """One message to send."""
 
     model_config = ConfigDict(frozen=True)
 
     text: str
-    marks: tuple[Mark, ...] = ()
+    entities: tuple[Entity, ...] = ()
     buttons: tuple[tuple[Button, ...], ...] = ()
     reply_to: int | None = None
 
 
-def rendering() -> RenderConfig:
-    """Return how Markdown becomes text: no ornaments of the library's own."""
+def render_config() -> RenderConfig:
+    """Return the converter's configuration, without its own decorations."""
     config = RenderConfig.isolated()
     config.cite_expandable = False
     symbols = config.markdown_symbol
@@ -79,7 +79,7 @@ def rendering() -> RenderConfig:
     return config
 
 
-RENDERING = rendering()
+RENDERING = render_config()
 
 
 def units(text: str) -> int:
@@ -87,51 +87,51 @@ def units(text: str) -> int:
     return len(text) + sum(character > "\uffff" for character in text)
 
 
-def plain(markdown: str) -> tuple[str, list[Mark]]:
+def plain(markdown: str) -> tuple[str, list[Entity]]:
     """Return the text without its markup, and the markup as entities."""
-    text, entities = convert(markdown.replace("\x00", ""), config=RENDERING)
-    marks = [
-        Mark(
-            type=entity.type,
-            offset=entity.offset,
-            length=entity.length,
-            url=entity.url,
-            language=entity.language,
+    text, converted = convert(markdown.replace("\x00", ""), config=RENDERING)
+    entities = [
+        Entity(
+            type=each.type,
+            offset=each.offset,
+            length=each.length,
+            url=each.url,
+            language=each.language,
         )
-        for entity in entities
-        if entity.type in TELEGRAM_TYPES and entity.length > 0
+        for each in converted
+        if each.type in TELEGRAM_TYPES and each.length > 0
     ]
-    return text, nested(marks)
+    return text, nested(entities)
 
 
-def nested(marks: Sequence[Mark]) -> list[Mark]:
-    """Return the marks without those that begin inside another one and end outside it.
+def nested(entities: Sequence[Entity]) -> list[Entity]:
+    """Return the entities without those that partly overlap an earlier one.
 
     Telegram refuses the whole message for one of them; the converter makes them of `||`.
     """
-    kept: list[Mark] = []
+    kept: list[Entity] = []
     ends: list[int] = []
-    for mark in sorted(marks, key=lambda each: (each.offset, -each.length)):
-        end = mark.offset + mark.length
-        while ends and ends[-1] <= mark.offset:
+    for entity in sorted(entities, key=lambda each: (each.offset, -each.length)):
+        end = entity.offset + entity.length
+        while ends and ends[-1] <= entity.offset:
             ends.pop()
         if not ends or end <= ends[-1]:
-            kept.append(mark)
+            kept.append(entity)
             ends.append(end)
     return kept
 
 
-def letters(
+def to_messages(
     markdown: str, buttons: tuple[tuple[Button, ...], ...] = (), reply_to: int | None = None
-) -> list[Letter]:
+) -> list[OutgoingMessage]:
     """Return the messages for a Markdown text; the buttons go under the last one."""
-    text, marks = plain(markdown)
-    pieces = split(text, marks)
+    text, entities = plain(markdown)
+    pieces = split(text, entities)
     last = len(pieces) - 1
     return [
-        Letter(
+        OutgoingMessage(
             text=piece,
-            marks=tuple(own),
+            entities=tuple(own),
             buttons=buttons if number == last else (),
             reply_to=reply_to if number == 0 else None,
         )
@@ -140,49 +140,49 @@ def letters(
 
 
 def split(
-    text: str, marks: Sequence[Mark], budget: int = BUDGET_UNITS
-) -> list[tuple[str, list[Mark]]]:
-    """Cut a text into pieces of at most `budget` units and 100 entities; marks are cut with it."""
-    places = [0, *accumulate(2 if character > "\uffff" else 1 for character in text)]
-    starts = sorted(mark.offset for mark in marks)
+    text: str, entities: Sequence[Entity], budget: int = BUDGET_UNITS
+) -> list[tuple[str, list[Entity]]]:
+    """Cut a text, and its entities with it, into pieces of at most `budget` units, 100 entities."""
+    offsets = [0, *accumulate(2 if character > "\uffff" else 1 for character in text)]
+    starts = sorted(entity.offset for entity in entities)
     pieces, start = [], 0
     while start < len(text):
-        end = furthest(places, start, budget)
+        end = furthest(offsets, start, budget)
         if end < len(text):
             end = best_cut(text, start, end)
-        end = within_entities(places, starts, start, end)
+        end = within_entities(offsets, starts, start, end)
         end = past_blanks(text, start, end)
-        pieces.append((text[start:end], clipped(marks, places[start], places[end])))
+        pieces.append((text[start:end], clipped(entities, offsets[start], offsets[end])))
         start = end
     return [piece for piece in pieces if piece[0].strip()]
 
 
-def furthest(places: Sequence[int], start: int, budget: int) -> int:
+def furthest(offsets: Sequence[int], start: int, budget: int) -> int:
     """Return the last index whose text from `start` fits the budget, at least one character on."""
     end = start + 1
-    step = min(len(places) - 1, start + budget)
-    while step > end and places[step] - places[start] > budget:
-        step -= max(1, (places[step] - places[start] - budget) // 2)
+    step = min(len(offsets) - 1, start + budget)
+    while step > end and offsets[step] - offsets[start] > budget:
+        step -= max(1, (offsets[step] - offsets[start] - budget) // 2)
     return max(end, step)
 
 
 def best_cut(text: str, start: int, end: int) -> int:
-    """Return the best place to cut before `end`: a paragraph, a line, a sentence, a word."""
+    """Return the best index before `end` to cut at: a paragraph, a line, a sentence, a word."""
     earliest = start + int((end - start) * EARLIEST_CUT)
-    for mark in CUTS:
-        place = text.rfind(mark, earliest, end)
-        if place > start:
-            return place + len(mark)
+    for separator in SEPARATORS:
+        index = text.rfind(separator, earliest, end)
+        if index > start:
+            return index + len(separator)
     return end
 
 
-def within_entities(places: Sequence[int], starts: Sequence[int], start: int, end: int) -> int:
+def within_entities(offsets: Sequence[int], starts: Sequence[int], start: int, end: int) -> int:
     """Return an `end` before the entity that would be one too many."""
-    inside = [offset for offset in starts if places[start] <= offset < places[end]]
-    if len(inside) <= MOST_ENTITIES:
+    inside = [offset for offset in starts if offsets[start] <= offset < offsets[end]]
+    if len(inside) <= MAX_ENTITIES:
         return end
-    limit = inside[MOST_ENTITIES]
-    while end > start + 1 and places[end] > limit:
+    limit = inside[MAX_ENTITIES]
+    while end > start + 1 and offsets[end] > limit:
         end -= 1
     return end
 
@@ -199,11 +199,11 @@ def past_blanks(text: str, start: int, end: int) -> int:
     return end
 
 
-def clipped(marks: Sequence[Mark], start: int, end: int) -> list[Mark]:
-    """Return the marks as seen from the piece between two UTF-16 places."""
+def clipped(entities: Sequence[Entity], start: int, end: int) -> list[Entity]:
+    """Return the entities clipped to the piece between two UTF-16 offsets, relative to it."""
     own = []
-    for mark in marks:
-        first, last = max(mark.offset, start), min(mark.offset + mark.length, end)
+    for entity in entities:
+        first, last = max(entity.offset, start), min(entity.offset + entity.length, end)
         if first < last:
-            own.append(mark.model_copy(update={"offset": first - start, "length": last - first}))
-    return own[:MOST_ENTITIES]
+            own.append(entity.model_copy(update={"offset": first - start, "length": last - first}))
+    return own[:MAX_ENTITIES]

@@ -1,9 +1,9 @@
-"""What was sent for an update, so that nothing is sent twice, whoever dies in between.
+"""The outbox of one update: each of its messages is sent once, even when a worker dies between.
 
-Before a message leaves, a mark says so; after, its id. An edit is idempotent and needs neither. A
-mark without an id means that a worker died, or that Telegram's answer was lost, in between: then
-the chat is searched among the message ids nobody knows for one that is ours (is_ours), because
-sendMessage has no idempotency key. See docs/decisions/0022.
+Before a message is sent, the outbox says so; afterwards it holds the message's id. An edit is
+idempotent and needs neither. An entry without an id means that a worker died, or that Telegram's
+reply was lost, in between: then the chat is searched among the unknown message ids for one of ours
+(is_ours), because sendMessage has no idempotency key. See docs/decisions/0022.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -11,32 +11,33 @@ from pathlib import Path
 
 from shared.stores.redis_connection import Script, Word
 from telegram_service.errors import LeaseLost, TelegramLost, TelegramRefused
-from telegram_service.queue.update_queue import COUNTS, KEPT_S, Lease, ids_key
-from telegram_service.redis_keys import Keyspace
-from telegram_service.sending.formatting import Letter
-from telegram_service.sending.sender import Place, Priority, Sender
+from telegram_service.queue.update_queue import COUNTERS, TTL_S, Lease, message_ids_key
+from telegram_service.redis_client import RedisClient
+from telegram_service.sending.formatting import OutgoingMessage
+from telegram_service.sending.sender import Priority, Sender
+from telegram_service.updates import ChatAddress
 
-WRITE = Script.read(Path(__file__).parent / "lua" / "write.lua")
-BEYOND = 10
-"""Ids looked at after the newest one known: what was sent just before a crash."""
-MOST_PROBES = 24
-UNKNOWN = b"?"
+WRITE_FENCED = Script.read(Path(__file__).parent / "lua" / "write_fenced.lua")
+IDS_AFTER_NEWEST = 10
+"""Ids probed after the newest known one: what was sent just before a crash."""
+MAX_PROBES = 24
+UNCERTAIN = b"?"
 
 
-class Record:
-    """What was done for one update: parts by name, each with the id of its message."""
+class Outbox:
+    """What was sent for one update: parts by name, each with the id of its message."""
 
-    def __init__(self, redis: Keyspace, sender: Sender, lease: Lease, fields: dict[str, bytes]):
+    def __init__(self, redis: RedisClient, sender: Sender, lease: Lease, fields: dict[str, bytes]):
         self._redis = redis
         self._sender = sender
         self._lease = lease
         self._fields = fields
 
     @classmethod
-    async def open(cls, redis: Keyspace, sender: Sender, lease: Lease) -> "Record":
-        """Read what an earlier holder of the lease has done."""
-        told = await redis.call("HGETALL", lease.record_key)
-        fields = {told[place].decode(): told[place + 1] for place in range(0, len(told), 2)}
+    async def open(cls, redis: RedisClient, sender: Sender, lease: Lease) -> "Outbox":
+        """Read what an earlier holder of the lease has sent."""
+        flat = await redis.call("HGETALL", lease.outbox_key)
+        fields = {flat[n].decode(): flat[n + 1] for n in range(0, len(flat), 2)}
         return cls(redis, sender, lease, fields)
 
     def get(self, name: str) -> bytes | None:
@@ -46,18 +47,18 @@ class Record:
     def message_id(self, part: str) -> int | None:
         """Return the id of a part that was sent for certain."""
         value = self.get(part)
-        return int(value) if value and not value.startswith(UNKNOWN) else None
+        return int(value) if value and not value.startswith(UNCERTAIN) else None
 
     async def write(self, **fields: str | bytes | int) -> None:
         """Keep fields. Raises LeaseLost when another worker has taken over."""
         await self._write(fields, known="")
 
     async def _write(self, fields: Mapping[str, str | bytes | int], known: int | str) -> None:
-        words: list[Word] = [self._lease.fence, KEPT_S, known]
+        args: list[Word] = [self._lease.fence, TTL_S, known]
         for name, value in fields.items():
-            words += [name, value]
-        keys = [self._lease.fence_key, self._lease.record_key, ids_key(self._lease.chat)]
-        if not await self._redis.run(WRITE, keys, words):
+            args += [name, value]
+        keys = [self._lease.fence_key, self._lease.outbox_key, message_ids_key(self._lease.chat)]
+        if not await self._redis.run(WRITE_FENCED, keys, args):
             raise LeaseLost(self._lease.fence_key)
         self._fields |= {
             name: value if isinstance(value, bytes) else str(value).encode()
@@ -65,34 +66,42 @@ class Record:
         }
 
     async def send(
-        self, part: str, place: Place, letter: Letter, priority: Priority = Priority.REPLY
+        self,
+        part: str,
+        address: ChatAddress,
+        message: OutgoingMessage,
+        priority: Priority = Priority.REPLY,
     ) -> int:
         """Send a message once, and return its id, however often this is called."""
         return await self.once(
-            part, place, letter, lambda: self._sender.send(place, letter, priority)
+            part, address, message, lambda: self._sender.send(address, message, priority)
         )
 
     async def send_file(
-        self, part: str, place: Place, name: str, content: bytes, caption: str
+        self, part: str, address: ChatAddress, name: str, content: bytes, caption: str
     ) -> int:
         """Send a document once."""
         return await self.once(
             part,
-            place,
-            Letter(text=caption),
-            lambda: self._sender.send_file(place, name, content, caption),
+            address,
+            OutgoingMessage(text=caption),
+            lambda: self._sender.send_file(address, name, content, caption),
         )
 
     async def once(
-        self, part: str, place: Place, letter: Letter, send: Callable[[], Awaitable[int]]
+        self,
+        part: str,
+        address: ChatAddress,
+        message: OutgoingMessage,
+        send: Callable[[], Awaitable[int]],
     ) -> int:
-        """Do `send` once for this part; `letter` tells what its message looks like."""
+        """Call `send` once for this part; `message` is what it sends, to recognise it by."""
         state = self.get(part) or b""
-        if state and not state.startswith(UNKNOWN):
+        if state and not state.startswith(UNCERTAIN):
             return int(state)
-        found = await self._search(place, letter, int(state[1:])) if state else None
+        found = await self._search(address, message, int(state[1:])) if state else None
         if found is None:
-            newest = await self._newest(place)
+            newest = await self._newest(address)
             await self.write(**{part: f"?{newest}"})
             try:
                 found = await send()
@@ -106,29 +115,33 @@ class Record:
         await self._write({part: found}, known=found)
         return found
 
-    async def edit(self, part: str, place: Place, message_id: int, letter: Letter) -> None:
-        """Turn a message of ours into its final text, and note that it was done."""
+    async def edit(
+        self, part: str, address: ChatAddress, message_id: int, message: OutgoingMessage
+    ) -> None:
+        """Replace the text of a message of ours, and record that it was done."""
         if self.message_id(part) is None:
-            await self._sender.edit(place, message_id, letter, Priority.FINAL)
+            await self._sender.edit(address, message_id, message, Priority.FINAL)
             await self.write(**{part: message_id})
 
-    async def _search(self, place: Place, letter: Letter, since: int) -> int | None:
-        """Return the id of a message of ours that no record knows, sent after `since`."""
-        key = ids_key(str(place.chat))
+    async def _search(
+        self, address: ChatAddress, message: OutgoingMessage, since: int
+    ) -> int | None:
+        """Return the id of a message of ours that no outbox knows, sent after `since`."""
+        key = message_ids_key(str(address.chat))
         known = {
             int(number) for number in await self._redis.call("ZRANGEBYSCORE", key, since, "+inf")
         }
-        top = max(known, default=since) + BEYOND
+        top = max(known, default=since) + IDS_AFTER_NEWEST
         gaps = [number for number in range(since + 1, top + 1) if number not in known]
-        for number in gaps[:MOST_PROBES]:
-            if await self._sender.is_ours(place, number, letter):
-                await self._redis.call("HINCRBY", COUNTS, "found_again", 1)
+        for number in gaps[:MAX_PROBES]:
+            if await self._sender.is_ours(address, number, message):
+                await self._redis.call("HINCRBY", COUNTERS, "found_again", 1)
                 return number
-        if len(gaps) > MOST_PROBES:
-            await self._redis.call("HINCRBY", COUNTS, "resent_blindly", 1)
+        if len(gaps) > MAX_PROBES:
+            await self._redis.call("HINCRBY", COUNTERS, "resent_blindly", 1)
         return None
 
-    async def _newest(self, place: Place) -> int:
-        key = ids_key(str(place.chat))
-        told = await self._redis.call("ZREVRANGE", key, 0, 0)
-        return int(told[0]) if told else 0
+    async def _newest(self, address: ChatAddress) -> int:
+        key = message_ids_key(str(address.chat))
+        newest = await self._redis.call("ZREVRANGE", key, 0, 0)
+        return int(newest[0]) if newest else 0

@@ -1,15 +1,14 @@
-"""What goes to Telegram: paced across all workers, with its refusals turned into our errors.
+"""Calls to the Bot API: rate-limited across all workers, errors translated into ours.
 
-Limits are Redis buckets (the bot, the chat) and deadlines after a 429, so that no process calls
-inside a window another one was told to respect. python-telegram-bot makes the calls; its rate
-limiter, its persistence and its dispatching are not used (docs/decisions/0021).
+Limits are token buckets in Redis (of the bot, of the chat) and the deadlines of 429s, so that no
+process calls inside a window another one was told to respect. python-telegram-bot makes the calls;
+its rate limiter, its persistence and its dispatching are not used (docs/decisions/0021).
 """
 
 import asyncio
 import mimetypes
 import os
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import TypeVar
@@ -43,20 +42,21 @@ from shared.stores.redis_connection import Script
 from telegram_service.errors import (
     BotBlocked,
     ChatMoved,
-    Held,
     NoToken,
+    RateLimited,
     TelegramLost,
     TelegramRefused,
 )
-from telegram_service.queue.update_queue import COUNTS
-from telegram_service.redis_keys import TAG, Keyspace
-from telegram_service.sending.formatting import Letter
+from telegram_service.queue.update_queue import COUNTERS
+from telegram_service.redis_client import KEY_PREFIX, RedisClient
+from telegram_service.sending.formatting import OutgoingMessage
 from telegram_service.settings import LimitSettings
+from telegram_service.updates import ChatAddress
 
 LUA = Path(__file__).parent / "lua"
-PACE = Script.read(LUA / "pace.lua")
-HOLD = Script.read(LUA / "hold.lua")
-PACE_KEY, HOLD_KEY = f"{TAG}:pace", f"{TAG}:hold"
+ACQUIRE_RATE = Script.read(LUA / "acquire_rate.lua")
+RECORD_RETRY_AFTER = Script.read(LUA / "record_retry_after.lua")
+RATE_KEY, RETRY_AFTER_KEY = f"{KEY_PREFIX}:rate", f"{KEY_PREFIX}:retry_after"
 T = TypeVar("T")
 
 mimetypes.init()  # reads files: now, not when the first document is sent
@@ -64,37 +64,28 @@ mimetypes.init()  # reads files: now, not when the first document is sent
 log = structlog.get_logger()
 
 CALL_TIMEOUT_S = 15.0
-GREETING_EVERY_S = 2.0
-POOL = 64
-LONGEST_WAIT_S = 20.0
-"""A longer wait is not worth a worker's place: the chat is put aside until then."""
+RETRY_GET_ME_S = 2.0
+POOL_SIZE = 64
+MAX_WAIT_S = 20.0
+"""After a longer wait the update is postponed instead, and the worker does something else."""
 AFTER_DEADLINE_S = 0.02
-CHATS_THAT_MEAN_THE_BOT = 5
-NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+REFUSED_CHATS_THAT_MEAN_THE_BOT = 5
+NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 PROBES_PER_S, PROBE_BURST = 10.0, 10
 
 
 class Priority(Enum):
-    """What a call may use of the buckets: tokens kept for the others (bot, chat), and patience."""
+    """Tokens a call leaves in the buckets of bot and chat, and whether it waits for its own."""
 
     FINAL = (0, 0, True)
     REPLY = (1, 0, True)
-    PASSING = (5, 2, False)
-    """Drafts, edits while writing, chat actions: dropped when the budget is low."""
+    PREVIEW = (5, 2, False)
+    """Drafts and edits while an answer is written: dropped when the buckets are low."""
 
     @property
     def waits(self) -> bool:
-        """Tell whether the call waits for leave."""
+        """Tell whether the call waits for tokens rather than being dropped."""
         return self.value[2]
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where to write: a chat and, in a forum, its thread."""
-
-    chat: int
-    thread: int | None = None
-    private: bool = True
 
 
 def new_bot(token: str, api_url: str) -> Bot:
@@ -103,7 +94,7 @@ def new_bot(token: str, api_url: str) -> Bot:
 
     def request() -> HTTPXRequest:
         return HTTPXRequest(
-            connection_pool_size=POOL,
+            connection_pool_size=POOL_SIZE,
             connect_timeout=5.0,
             read_timeout=CALL_TIMEOUT_S,
             write_timeout=CALL_TIMEOUT_S,
@@ -121,17 +112,17 @@ def new_bot(token: str, api_url: str) -> Bot:
 
 
 class Sender:
-    """Calls the Bot API. All methods raise BotBlocked, ChatMoved, Held, TelegramRefused,
-    TelegramLost, and MailboxLost when the buckets cannot be read.
+    """Calls the Bot API. All methods raise BotBlocked, ChatMoved, RateLimited, TelegramRefused,
+    TelegramLost, and RedisUnavailable when the buckets cannot be read.
     """
 
-    def __init__(self, bot: Bot, redis: Keyspace, limits: LimitSettings) -> None:
+    def __init__(self, bot: Bot, redis: RedisClient, limits: LimitSettings) -> None:
         self.bot = bot
         self._redis = redis
         self._limits = limits
 
-    async def introduce(self) -> User:
-        """Return who the bot is, as soon as Telegram says so. Raises NoToken for a wrong token."""
+    async def get_me(self) -> User:
+        """Return the bot's account, waiting for Telegram. Raises NoToken for a wrong token."""
         while True:
             try:
                 await self.bot.initialize()
@@ -139,51 +130,57 @@ class Sender:
                 raise NoToken(error.message) from error
             except TelegramError as error:
                 log.warning("telegram does not answer", reason=type(error).__name__)
-                await asyncio.sleep(GREETING_EVERY_S)
+                await asyncio.sleep(RETRY_GET_ME_S)
             else:
                 return self.bot.bot
 
-    async def send(self, place: Place, letter: Letter, priority: Priority) -> int:
+    async def send(self, address: ChatAddress, message: OutgoingMessage, priority: Priority) -> int:
         """Send a message and return its id. Not idempotent: see the outbox."""
 
         async def call() -> Message:
             return await self.bot.send_message(
-                place.chat,
-                letter.text,
-                message_thread_id=place.thread,
-                entities=entities(letter),
-                reply_markup=keyboard(letter),
-                reply_parameters=reply_to(letter),
+                address.chat,
+                message.text,
+                message_thread_id=address.thread,
+                entities=bot_api_entities(message),
+                reply_markup=keyboard(message),
+                reply_parameters=reply_to(message),
                 disable_web_page_preview=True,
             )
 
-        sent = await self._paced(place, priority, call)
+        sent = await self._rate_limited(address, priority, call)
         assert sent is not None  # noqa: S101 - a call that waits is never dropped
         return sent.message_id
 
-    async def send_file(self, place: Place, name: str, content: bytes, caption: str) -> int:
+    async def send_file(self, address: ChatAddress, name: str, content: bytes, caption: str) -> int:
         """Send a document and return the message's id."""
 
         async def call() -> Message:
             return await self.bot.send_document(
-                place.chat, content, filename=name, caption=caption, message_thread_id=place.thread
+                address.chat,
+                content,
+                filename=name,
+                caption=caption,
+                message_thread_id=address.thread,
             )
 
-        sent = await self._paced(place, Priority.FINAL, call)
+        sent = await self._rate_limited(address, Priority.FINAL, call)
         assert sent is not None  # noqa: S101 - a call that waits is never dropped
         return sent.message_id
 
-    async def edit(self, place: Place, message_id: int, letter: Letter, priority: Priority) -> bool:
-        """Make a message say what `letter` says; idempotent. False when it was dropped."""
+    async def edit(
+        self, address: ChatAddress, message_id: int, message: OutgoingMessage, priority: Priority
+    ) -> bool:
+        """Replace the text of a message of ours; idempotent. False when the call was dropped."""
 
         async def call() -> bool:
             try:
                 await self.bot.edit_message_text(
-                    letter.text,
-                    place.chat,
+                    message.text,
+                    address.chat,
                     message_id,
-                    entities=entities(letter),
-                    reply_markup=keyboard(letter),
+                    entities=bot_api_entities(message),
+                    reply_markup=keyboard(message),
                     disable_web_page_preview=True,
                 )
             except BadRequest as error:
@@ -191,25 +188,29 @@ class Sender:
                     raise
             return True
 
-        return bool(await self._paced(place, priority, call))
+        return bool(await self._rate_limited(address, priority, call))
 
-    async def set_buttons(self, place: Place, message_id: int, letter: Letter) -> None:
+    async def set_buttons(
+        self, address: ChatAddress, message_id: int, message: OutgoingMessage
+    ) -> None:
         """Change the buttons under a message; idempotent."""
 
         async def call() -> bool:
             try:
                 await self.bot.edit_message_reply_markup(
-                    place.chat, message_id, reply_markup=keyboard(letter)
+                    address.chat, message_id, reply_markup=keyboard(message)
                 )
             except BadRequest as error:
                 if "not modified" not in error.message:
                     raise
             return True
 
-        await self._paced(place, Priority.REPLY, call)
+        await self._rate_limited(address, Priority.REPLY, call)
 
-    async def is_ours(self, place: Place, message_id: int, letter: Letter) -> bool:
-        """Tell whether that message of the chat is one of ours, by giving it `letter`'s buttons.
+    async def is_ours(
+        self, address: ChatAddress, message_id: int, message: OutgoingMessage
+    ) -> bool:
+        """Tell whether a message of the chat is one of ours, by setting `message`'s buttons on it.
 
         Telegram refuses this for other people's messages and for messages that do not exist.
         """
@@ -217,64 +218,64 @@ class Sender:
         async def call() -> bool:
             try:
                 await self.bot.edit_message_reply_markup(
-                    place.chat, message_id, reply_markup=keyboard(letter)
+                    address.chat, message_id, reply_markup=keyboard(message)
                 )
             except BadRequest as error:
                 return "not modified" in error.message
             return True
 
-        bucket = (f"{PACE_KEY}:probe:{place.chat}", PROBES_PER_S, PROBE_BURST)
-        return bool(await self._paced(place, Priority.REPLY, call, bucket))
+        bucket = (f"{RATE_KEY}:probe:{address.chat}", PROBES_PER_S, PROBE_BURST)
+        return bool(await self._rate_limited(address, Priority.REPLY, call, bucket))
 
-    async def draft(self, place: Place, draft_id: int, text: str) -> bool:
-        """Show a text that is still being written, with Telegram's own Stop; may be dropped."""
+    async def draft(self, address: ChatAddress, draft_id: int, text: str) -> bool:
+        """Show a text still being written, with Telegram's own Stop; false when it was dropped."""
 
         async def call() -> bool:
             return await self.bot.send_message_draft(
-                place.chat,
+                address.chat,
                 draft_id,
                 text or None,
-                message_thread_id=place.thread,
+                message_thread_id=address.thread,
                 api_kwargs={"can_stop": True, "keep_on_stop": True},
             )
 
-        return bool(await self._paced(place, Priority.PASSING, call))
+        return bool(await self._rate_limited(address, Priority.PREVIEW, call))
 
-    async def answer_tap(self, tap_id: str, text: str = "") -> None:
-        """Acknowledge a button; late or repeated is no matter. Telegram does not limit these."""
+    async def answer_callback(self, query_id: str, text: str = "") -> None:
+        """Acknowledge a button; late or repeated does no harm. Telegram does not limit these."""
         try:
-            await self.bot.answer_callback_query(tap_id, text or None)
+            await self.bot.answer_callback_query(query_id, text or None)
         except BadRequest:
             return
         except TelegramError as error:
             raise translated(error) from error
 
     async def download(self, file_id: str) -> bytes:
-        """Return the content of a file a person sent (Telegram gives up to 20 MB)."""
+        """Return the content of a file a person sent (at most 20 MB, Telegram's limit)."""
         try:
             file = await self.bot.get_file(file_id)
             return bytes(await file.download_as_bytearray())
         except TelegramError as error:
             raise translated(error) from error
 
-    async def is_admin(self, place: Place, person: int) -> bool:
-        """Tell whether somebody runs the group."""
+    async def is_admin(self, address: ChatAddress, person: int) -> bool:
+        """Tell whether a person administers the group."""
         try:
-            member = await self.bot.get_chat_member(place.chat, person)
+            member = await self.bot.get_chat_member(address.chat, person)
         except TelegramError as error:
             raise translated(error) from error
         return member.status in {"creator", "administrator"}
 
-    async def _paced(
+    async def _rate_limited(
         self,
-        place: Place,
+        address: ChatAddress,
         priority: Priority,
         call: Callable[[], Awaitable[T]],
         bucket: tuple[str, float, int] | None = None,
     ) -> T | None:
-        """Wait for leave, call, and obey a 429; None when a passing call is dropped."""
+        """Wait for tokens, call, and obey a 429; None when a preview call is dropped."""
         while True:
-            wait_ms = await self._ask(place, priority, bucket)
+            wait_ms = await self._acquire(address, priority, bucket)
             if wait_ms:
                 if not priority.waits:
                     return None
@@ -283,39 +284,51 @@ class Sender:
             try:
                 return await call()
             except RetryAfter as error:
-                await self._hold(place, error)
+                await self._record_retry_after(address, error)
             except TelegramError as error:
                 raise translated(error) from error
 
-    async def _ask(
-        self, place: Place, priority: Priority, bucket: tuple[str, float, int] | None
+    async def _acquire(
+        self, address: ChatAddress, priority: Priority, bucket: tuple[str, float, int] | None
     ) -> int:
         limits = self._limits
         if bucket is None:
             rate, burst = limits.private_per_s, limits.private_burst
-            if not place.private:
+            if not address.private:
                 rate, burst = limits.group_per_min / 60, max(1, round(limits.group_per_min))
-            bucket = (f"{PACE_KEY}:{place.chat}", rate, burst)
+            bucket = (f"{RATE_KEY}:{address.chat}", rate, burst)
         name, rate, burst = bucket
-        for_bot, for_chat, _ = priority.value
-        keys = [f"{PACE_KEY}:bot", name, f"{HOLD_KEY}:bot", f"{HOLD_KEY}:{place.chat}"]
+        bot_reserve, chat_reserve, _ = priority.value
+        keys = [
+            f"{RATE_KEY}:bot", name, f"{RETRY_AFTER_KEY}:bot", f"{RETRY_AFTER_KEY}:{address.chat}"
+        ]  # fmt: skip
         bot_burst = max(1.0, limits.bot_per_s)
-        words = [limits.bot_per_s, bot_burst, rate, burst, min(for_bot, bot_burst - 1), for_chat]
-        return int(await self._redis.run(PACE, keys, words))
+        args = [
+            limits.bot_per_s,
+            bot_burst,
+            rate,
+            burst,
+            min(bot_reserve, bot_burst - 1),
+            chat_reserve,
+        ]
+        return int(await self._redis.run(ACQUIRE_RATE, keys, args))
 
-    async def _hold(self, place: Place, error: RetryAfter) -> None:
-        told = error.retry_after
-        seconds = told if isinstance(told, int) else told.total_seconds()
-        keys = [f"{HOLD_KEY}:bot", f"{HOLD_KEY}:{place.chat}", f"{HOLD_KEY}:chats", COUNTS]
+    async def _record_retry_after(self, address: ChatAddress, error: RetryAfter) -> None:
+        after = error.retry_after
+        retry_after_s = after if isinstance(after, int) else after.total_seconds()
+        names = ("bot", str(address.chat), "chats")
+        keys = [*(f"{RETRY_AFTER_KEY}:{name}" for name in names), COUNTERS]
         await self._redis.run(
-            HOLD, keys, [int(seconds * 1000), place.chat, CHATS_THAT_MEAN_THE_BOT]
+            RECORD_RETRY_AFTER,
+            keys,
+            [int(retry_after_s * 1000), address.chat, REFUSED_CHATS_THAT_MEAN_THE_BOT],
         )
 
 
 async def wait(seconds: float) -> None:
-    """Wait for leave. Raises Held when that is longer than a worker should."""
-    if seconds > LONGEST_WAIT_S:
-        raise Held(retry_after_s=seconds)
+    """Sleep. Raises RateLimited when that is longer than a worker should wait."""
+    if seconds > MAX_WAIT_S:
+        raise RateLimited(retry_after_s=seconds)
     await asyncio.sleep(seconds + AFTER_DEADLINE_S)
 
 
@@ -332,33 +345,33 @@ def translated(error: TelegramError) -> Exception:
             return TelegramRefused(error.message)
         case NetworkError():
             return TelegramLost(
-                type(error.__cause__).__name__, sent=not isinstance(error.__cause__, NEVER_LEFT)
+                type(error.__cause__).__name__, sent=not isinstance(error.__cause__, NEVER_SENT)
             )
     return TelegramRefused(error.message)
 
 
-def entities(letter: Letter) -> list[MessageEntity]:
-    """Return a letter's marks as the Bot API wants them."""
+def bot_api_entities(message: OutgoingMessage) -> list[MessageEntity]:
+    """Return a message's formatting for the Bot API."""
     return [
-        MessageEntity(mark.type, mark.offset, mark.length, url=mark.url, language=mark.language)
-        for mark in letter.marks
+        MessageEntity(each.type, each.offset, each.length, url=each.url, language=each.language)
+        for each in message.entities
     ]
 
 
-def keyboard(letter: Letter) -> InlineKeyboardMarkup | None:
-    """Return a letter's buttons as the Bot API wants them."""
-    if not letter.buttons:
+def keyboard(message: OutgoingMessage) -> InlineKeyboardMarkup | None:
+    """Return a message's buttons for the Bot API."""
+    if not message.buttons:
         return None
     return InlineKeyboardMarkup(
         [
             [InlineKeyboardButton(b.label, callback_data=b.data, url=b.url) for b in row]
-            for row in letter.buttons
+            for row in message.buttons
         ]
     )
 
 
-def reply_to(letter: Letter) -> ReplyParameters | None:
-    """Return which message a letter answers; it is sent all the same when that one is gone."""
-    if letter.reply_to is None:
+def reply_to(message: OutgoingMessage) -> ReplyParameters | None:
+    """Return the message replied to; ours is sent all the same when that one is gone."""
+    if message.reply_to is None:
         return None
-    return ReplyParameters(letter.reply_to, allow_sending_without_reply=True)
+    return ReplyParameters(message.reply_to, allow_sending_without_reply=True)

@@ -1,30 +1,31 @@
-"""What is counted across all processes: in Redis, so that any of them can tell the whole.
+"""What is counted across all processes: in Redis, many counts within the queue's own scripts.
 
 `lost` is computed, not counted: what was accepted, less what was settled, less what still waits
-somewhere. It is 0 unless something is wrong.
+somewhere. It is 0 unless something is wrong. Why not prometheus_client: docs/decisions/0096.
 """
 
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
-from shared.stores.redis_connection import Word
+from shared.stores.redis_connection import Script
 from telegram_service.queue.update_queue import (
-    ACTIVE,
     CONTROL,
-    COUNTS,
-    LATER,
-    READY,
-    box_key,
+    COUNTERS,
+    POSTPONED,
+    QUEUED_CHATS,
     now_ms,
+    queue_key,
 )
-from telegram_service.redis_keys import Keyspace
+from telegram_service.redis_client import RedisClient
 
+SNAPSHOT = Script.read(Path(__file__).parent / "lua" / "snapshot.lua")
 BUCKETS_MS = (50, 100, 250, 500, 1_000, 2_000, 3_000, 5_000, 10_000, 30_000, 60_000)
 
 
 @dataclass(frozen=True)
-class Numbers:
+class Statistics:
     """The state of the service at one moment."""
 
     counts: Mapping[str, int]
@@ -38,48 +39,28 @@ class Numbers:
         return self.counts.get("accepted", 0) - self.counts.get("settled", 0) - self.waiting
 
 
-class Counter:
-    """Adds to the numbers, and reads them."""
+class Counters:
+    """Adds to the counters, and reads them. Raises RedisUnavailable."""
 
-    def __init__(self, redis: Keyspace) -> None:
+    def __init__(self, redis: RedisClient) -> None:
         self._redis = redis
 
     async def add(self, name: str, amount: int = 1) -> None:
-        """Count something."""
-        await self._redis.call("HINCRBY", COUNTS, name, amount)
+        """Add to a counter."""
+        await self._redis.call("HINCRBY", COUNTERS, name, amount)
 
-    async def observe(self, name: str, milliseconds: int) -> None:
-        """Note a duration in its histogram."""
-        bucket = next((str(top) for top in BUCKETS_MS if milliseconds <= top), "inf")
+    async def observe(self, name: str, duration_ms: int) -> None:
+        """Add a duration to its histogram."""
+        bucket = next((str(top) for top in BUCKETS_MS if duration_ms <= top), "inf")
         await asyncio.gather(
-            self._redis.call("HINCRBY", COUNTS, f"{name}:{bucket}", 1),
-            self._redis.call("HINCRBY", COUNTS, f"{name}:sum", milliseconds),
+            self.add(f"{name}:{bucket}"),
+            self.add(f"{name}:sum", duration_ms),
         )
 
-    async def read(self) -> Numbers:
-        """Look at everything, in one transaction so that the sums agree.
-
-        A mailbox that fills between two looks would make `lost` wrong: hence the script.
-        """
-        keys: list[Word] = [COUNTS, ACTIVE, CONTROL, READY, LATER]
-        told = await self._redis.call("EVAL", READ, len(keys), *keys, box_key(""))
-        flat, waiting, postponed, oldest = told
+    async def read(self) -> Statistics:
+        """Read everything at one moment, so that `lost` is exact."""
+        keys = [COUNTERS, QUEUED_CHATS, CONTROL, POSTPONED]
+        flat, waiting, postponed, oldest_ms = await self._redis.run(SNAPSHOT, keys, [queue_key("")])
         counts = {flat[n].decode(): int(flat[n + 1]) for n in range(0, len(flat), 2)}
-        age_s = max(0.0, (now_ms() - int(oldest)) / 1000) if oldest else 0.0
-        return Numbers(counts, waiting, postponed, age_s)
-
-
-READ = """
-local waiting, oldest = redis.call('XLEN', KEYS[3]), nil
-for _, chat in ipairs(redis.call('SMEMBERS', KEYS[2])) do
-  local box = ARGV[1] .. chat
-  waiting = waiting + redis.call('LLEN', box)
-  local head = redis.call('LINDEX', box, 0)
-  if head then
-    local at = tonumber(string.match(head, '^%d+|%d*|(%d+)|'))
-    if at and (not oldest or at < oldest) then oldest = at end
-  end
-end
-local counts = redis.call('HGETALL', KEYS[1])
-return {counts, waiting, redis.call('ZCARD', KEYS[5]), oldest and tostring(oldest) or false}
-"""
+        oldest_s = max(0.0, (now_ms() - int(oldest_ms)) / 1000) if oldest_ms else 0.0
+        return Statistics(counts, waiting, postponed, oldest_s)

@@ -1,4 +1,4 @@
-"""What a person, or a group's administrators, chose: kept in Redis, written behind to Postgres.
+"""The settings a person, or a group's administrators, chose: in Redis, written behind to Postgres.
 
 Redis answers first, so a Postgres that is down changes nothing; after a loss of Redis the choices
 come back from Postgres.
@@ -9,15 +9,15 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.languages import Language
-from telegram_service.redis_keys import TAG, Keyspace
+from telegram_service.redis_client import KEY_PREFIX, RedisClient
 
 LENGTHS = {"short": 256, "normal": 768, "long": 2_048}
 """Tokens an answer may have. The extractive engine quotes and is not shortened."""
-KEPT_S = 30 * 86_400
+TTL_S = 30 * 86_400
 
 
 class Preferences(BaseModel):
-    """Choices, with what holds when nothing was chosen."""
+    """The chosen settings, with their defaults."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -30,21 +30,21 @@ class Preferences(BaseModel):
 
 
 class PreferenceCache:
-    """The copy in Redis, by owner: a person's id, or a group's."""
+    """Preferences in Redis, by owner: the id of a person or of a group."""
 
-    def __init__(self, redis: Keyspace) -> None:
+    def __init__(self, redis: RedisClient) -> None:
         self._redis = redis
 
     async def get(self, owner: int) -> Preferences | None:
-        """Return the choices, or None when Redis does not know."""
-        told = await self._redis.call("GET", f"{TAG}:prefs:{owner}")
-        return Preferences.model_validate_json(told) if told else None
+        """Return the preferences, or None when Redis has none."""
+        stored = await self._redis.call("GET", f"{KEY_PREFIX}:preferences:{owner}")
+        return Preferences.model_validate_json(stored) if stored else None
 
     async def set(self, owner: int, chosen: Preferences) -> None:
-        """Keep the choices."""
-        key = f"{TAG}:prefs:{owner}"
-        await self._redis.call("SET", key, chosen.model_dump_json(), "EX", KEPT_S)
+        """Store the preferences."""
+        key = f"{KEY_PREFIX}:preferences:{owner}"
+        await self._redis.call("SET", key, chosen.model_dump_json(), "EX", TTL_S)
 
-    async def forget(self, owner: int) -> None:
-        """Forget them."""
-        await self._redis.call("DEL", f"{TAG}:prefs:{owner}")
+    async def delete(self, owner: int) -> None:
+        """Delete the preferences."""
+        await self._redis.call("DEL", f"{KEY_PREFIX}:preferences:{owner}")

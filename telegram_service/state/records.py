@@ -1,4 +1,4 @@
-"""What is worth keeping in Postgres, as it travels through the journal."""
+"""The records of the journal, on their way to Postgres."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -8,7 +8,7 @@ from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, TypeAdapter
 from telegram_service.state.preferences import Preferences
 
 
-class Kept(BaseModel):
+class JournalRecord(BaseModel):
     """A record; `person` is whose data it is."""
 
     model_config = ConfigDict(frozen=True)
@@ -17,14 +17,14 @@ class Kept(BaseModel):
     at: datetime
 
 
-class Seen(Kept):
-    """Somebody was here, or has become unreachable."""
+class PersonSeen(JournalRecord):
+    """A person wrote, or has become unreachable."""
 
     kind: Literal["seen"] = "seen"
     reachable: bool = True
 
 
-class Chosen(Kept):
+class PreferencesChosen(JournalRecord):
     """Preferences were chosen; the owner is a person or a group."""
 
     kind: Literal["chosen"] = "chosen"
@@ -32,8 +32,8 @@ class Chosen(Kept):
     preferences: Preferences
 
 
-class Said(Kept):
-    """A question or an answer; the body is sealed."""
+class MessageRecorded(JournalRecord):
+    """A question or an answer; the body is encrypted."""
 
     kind: Literal["said"] = "said"
     update_id: int
@@ -45,7 +45,7 @@ class Said(Kept):
     due: datetime
 
 
-class Judged(Kept):
+class FeedbackGiven(JournalRecord):
     """A thumb, with or without a reason."""
 
     kind: Literal["judged"] = "judged"
@@ -55,5 +55,5 @@ class Judged(Kept):
     reason: str | None = None
 
 
-Anything = Annotated[Seen | Chosen | Said | Judged, Field(discriminator="kind")]
-RECORD: TypeAdapter[Seen | Chosen | Said | Judged] = TypeAdapter(Anything)
+Record = PersonSeen | PreferencesChosen | MessageRecorded | FeedbackGiven
+RECORD: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator="kind")])

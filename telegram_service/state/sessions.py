@@ -1,19 +1,20 @@
-"""The conversation a chat is in: by bot, chat and thread, in Redis, over after silence.
+"""The open conversation of a chat, by bot, chat and thread, in Redis; it expires after silence.
 
-Never by person alone: what is said in private must not continue in a group.
+Never by person alone: a private conversation must not continue in a group.
 """
 
 from dataclasses import dataclass
 
-from telegram_service.redis_keys import TAG, Keyspace
-from telegram_service.sending.sender import Place
+from telegram_service.redis_client import KEY_PREFIX, RedisClient
+from telegram_service.updates import ChatAddress
 
+MOVED_TTL_S = 30 * 86_400
 PSEUDONYMS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 @dataclass(frozen=True)
 class Session:
-    """An open conversation: its name in ai_core, and the last question's message."""
+    """An open conversation: its id in ai_core, and the message of the last question."""
 
     conversation: str | None = None
     last_question: int | None = None
@@ -22,67 +23,75 @@ class Session:
 class Sessions:
     """Sessions of one bot; a session ends after `hours` of silence."""
 
-    def __init__(self, redis: Keyspace, bot: str, hours: int) -> None:
+    def __init__(self, redis: RedisClient, bot: str, hours: int) -> None:
         self._redis = redis
         self._bot = bot
-        self._kept_s = hours * 3600
+        self._ttl_s = hours * 3600
 
-    def _key(self, place: Place) -> str:
-        return f"{TAG}:session:{self._bot}:{place.chat}:{place.thread or 0}"
+    def _key(self, address: ChatAddress) -> str:
+        return f"{KEY_PREFIX}:session:{self._bot}:{address.chat}:{address.thread or 0}"
 
-    async def get(self, place: Place) -> Session:
+    def _moved_key(self, chat: int) -> str:
+        return f"{KEY_PREFIX}:moved:{chat}"
+
+    async def get(self, address: ChatAddress) -> Session:
         """Return the session, an empty one when there is none."""
-        told = await self._redis.call("HMGET", self._key(place), "conversation", "last")
-        name, last = told
+        name, last = await self._redis.call("HMGET", self._key(address), "conversation", "last")
         return Session(name.decode() if name else None, int(last) if last else None)
 
-    async def asked(self, place: Place, message_id: int) -> None:
-        """Note the last question."""
-        await self._set(place, "last", message_id)
+    async def set_last_question(self, address: ChatAddress, message_id: int) -> None:
+        """Record the message of the last question."""
+        await self._set(address, "last", message_id)
 
-    async def continued(self, place: Place, conversation: str) -> None:
-        """Note the conversation's name in ai_core, for the next question and for erasure."""
-        await self._set(place, "conversation", conversation)
-        key = f"{TAG}:conversations:{place.chat}"
+    async def set_conversation(self, address: ChatAddress, conversation: str) -> None:
+        """Record the conversation's id in ai_core, for the next question and for erasure."""
+        await self._set(address, "conversation", conversation)
+        key = f"{KEY_PREFIX}:conversations:{address.chat}"
         await self._redis.call("SADD", key, conversation)
         await self._redis.call("EXPIRE", key, 90 * 86_400)
 
-    async def end(self, place: Place) -> None:
-        """Begin anew with the next question."""
-        await self._redis.call("DEL", self._key(place))
+    async def end(self, address: ChatAddress) -> None:
+        """Start a new conversation with the next question."""
+        await self._redis.call("DEL", self._key(address))
 
     async def conversations(self, chat: int) -> list[str]:
-        """Return the names ai_core may know a chat's conversations by."""
-        told = await self._redis.call("SMEMBERS", f"{TAG}:conversations:{chat}")
-        return sorted(name.decode() for name in told)
+        """Return the ids in ai_core of all conversations of a chat."""
+        ids = await self._redis.call("SMEMBERS", f"{KEY_PREFIX}:conversations:{chat}")
+        return sorted(each.decode() for each in ids)
 
-    async def forget(self, chat: int) -> int:
-        """Remove all of a chat's sessions; return how many keys that were."""
-        pattern = f"{TAG}:session:{self._bot}:{chat}:*"
-        keys, cursor = [f"{TAG}:conversations:{chat}".encode()], b"0"
+    async def delete(self, chat: int) -> int:
+        """Delete all of a chat's sessions; return how many keys that were."""
+        pattern = f"{KEY_PREFIX}:session:{self._bot}:{chat}:*"
+        keys, cursor = [f"{KEY_PREFIX}:conversations:{chat}".encode()], b"0"
         while True:
             cursor, found = await self._redis.call("SCAN", cursor, "MATCH", pattern, "COUNT", 1000)
             keys += found
             if cursor == b"0":
                 return int(await self._redis.call("DEL", *keys))
 
-    async def move(self, old: Place, new: Place) -> None:
-        """Follow a group that became a supergroup."""
+    async def move(self, old: ChatAddress, new: ChatAddress) -> None:
+        """Follow a group that became a supergroup, with its session."""
+        await self._redis.call("SET", self._moved_key(old.chat), new.chat, "EX", MOVED_TTL_S)
         exists = await self._redis.call("EXISTS", self._key(old))
         if exists:
             await self._redis.call("RENAME", self._key(old), self._key(new))
 
-    async def pseudonym(self, place: Place, person: int) -> str:
-        """Return a letter for a speaker of a group, the same for the whole session."""
-        key, field = self._key(place), f"speaker:{person}"
-        told = await self._redis.call("HGET", key, field)
-        if not told:
-            count = await self._redis.call("HINCRBY", key, "speakers", 1)
-            letter = PSEUDONYMS[(int(count) - 1) % len(PSEUDONYMS)]
-            await self._redis.call("HSETNX", key, field, letter)
-            return letter
-        return str(told, "ascii")
+    async def current_chat(self, chat: int) -> int:
+        """Return the supergroup a chat has become, or the chat itself."""
+        moved = await self._redis.call("GET", self._moved_key(chat))
+        return int(moved) if moved else chat
 
-    async def _set(self, place: Place, field: str, value: str | int) -> None:
-        await self._redis.call("HSET", self._key(place), field, value)
-        await self._redis.call("EXPIRE", self._key(place), self._kept_s)
+    async def pseudonym(self, address: ChatAddress, person: int) -> str:
+        """Return a speaker's pseudonym in a group, one capital, the same for the whole session."""
+        key, field = self._key(address), f"speaker:{person}"
+        known = await self._redis.call("HGET", key, field)
+        if not known:
+            count = await self._redis.call("HINCRBY", key, "speakers", 1)
+            pseudonym = PSEUDONYMS[(int(count) - 1) % len(PSEUDONYMS)]
+            await self._redis.call("HSETNX", key, field, pseudonym)
+            return pseudonym
+        return str(known, "ascii")
+
+    async def _set(self, address: ChatAddress, field: str, value: str | int) -> None:
+        await self._redis.call("HSET", self._key(address), field, value)
+        await self._redis.call("EXPIRE", self._key(address), self._ttl_s)

@@ -1,18 +1,18 @@
-"""Places at ai_core: so many questions at once per worker, the others wait in order and know it."""
+"""Concurrent questions to ai_core: a few per worker, the others wait in order and can see where."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
-from telegram_service.errors import MailboxLost
+from telegram_service.errors import RedisUnavailable
 from telegram_service.state.waitlist import Waitlist
 
-Place = Callable[[], Awaitable[int]]
-Tell = Callable[[Place | None], None]
+PositionReader = Callable[[], Awaitable[int]]
+"""Returns the position in the queue at the moment of the call, from 1."""
 
 
 class Slots:
-    """A semaphore whose waiters can tell their place among all that wait, in every worker."""
+    """A semaphore whose waiters can read their position among all that wait, in every worker."""
 
     def __init__(self, size: int, waitlist: Waitlist) -> None:
         self._free = size
@@ -21,40 +21,42 @@ class Slots:
         self._number = 0
 
     @asynccontextmanager
-    async def one(self, update_id: int, tell: Tell) -> AsyncIterator[None]:
-        """Hold a slot; while waiting, `tell` has been given how to ask for the place, then None."""
+    async def acquire(
+        self, update_id: int, on_wait: Callable[[PositionReader | None], None]
+    ) -> AsyncIterator[None]:
+        """Hold a slot. `on_wait` gets a reader of the position when waiting begins, None after."""
         if self._free > 0 and not self._waiting:
             self._free -= 1
         else:
-            await self._wait(update_id, tell)
+            await self._wait(update_id, on_wait)
         try:
             yield
         finally:
-            self._pass_on()
+            self._release()
 
-    async def _wait(self, update_id: int, tell: Tell) -> None:
+    async def _wait(self, update_id: int, on_wait: Callable[[PositionReader | None], None]) -> None:
         self._number += 1
         mine = self._number
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting[mine] = turn
-        tell(lambda: self._waitlist.place(update_id))
+        granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting[mine] = granted
+        on_wait(lambda: self._waitlist.position(update_id))
         try:
-            with suppress(MailboxLost):  # the place is for people to see; the order is kept here
-                await self._waitlist.place(update_id)
-            await turn
+            with suppress(RedisUnavailable):  # only shown to people; the order is kept here
+                await self._waitlist.position(update_id)
+            await granted
         except asyncio.CancelledError:
-            if self._waiting.pop(mine, None) is None:  # it was given to us as we left
-                self._pass_on()
+            if self._waiting.pop(mine, None) is None:  # granted in the moment of cancellation
+                self._release()
             raise
         finally:
-            tell(None)
-            with suppress(MailboxLost):
+            on_wait(None)
+            with suppress(RedisUnavailable):
                 await self._waitlist.leave(update_id)
 
-    def _pass_on(self) -> None:
+    def _release(self) -> None:
         while self._waiting:
-            turn = self._waiting.pop(min(self._waiting))
-            if not turn.done():
-                turn.set_result(None)
+            granted = self._waiting.pop(min(self._waiting))
+            if not granted.done():
+                granted.set_result(None)
                 return
         self._free += 1

@@ -1,6 +1,6 @@
-"""The truth about people, choices, messages, feedback and erasures: every statement is here.
+"""People, preferences, messages, feedback and erasures in Postgres: every SQL statement is here.
 
-Bodies are sealed by the vault before they come here. Raises PostgresLost throughout.
+Bodies are encrypted before they come here. Raises PostgresLost throughout.
 """
 
 from collections.abc import Sequence
@@ -14,17 +14,23 @@ import asyncpg
 from shared.privacy.encryption import Vault
 from shared.stores.postgres import Postgres
 from telegram_service.state.preferences import Preferences
-from telegram_service.state.records import Chosen, Judged, Said, Seen
+from telegram_service.state.records import (
+    FeedbackGiven,
+    MessageRecorded,
+    PersonSeen,
+    PreferencesChosen,
+    Record,
+)
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 BODY = "telegram message"
 PERSON = "telegram person"
-RESEALED_AT_ONCE = 200
+RESEAL_BATCH = 200
 
 
 @dataclass(frozen=True)
 class Message:
-    """A question or an answer, opened."""
+    """A question or an answer, decrypted."""
 
     at: datetime
     author: Literal["person", "assistant"]
@@ -34,7 +40,7 @@ class Message:
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Feedback:
     """A thumb that somebody gave."""
 
     at: datetime
@@ -53,22 +59,22 @@ class Receipt:
 
 
 class Store:
-    """Reads and writes; what it writes twice is there once."""
+    """Reads and writes; writing is idempotent."""
 
     def __init__(self, postgres: Postgres, vault: Vault) -> None:
         self._postgres = postgres
         self._vault = vault
 
     async def migrate(self) -> None:
-        """Bring the schema forward."""
+        """Apply the migrations that are missing."""
         await self._postgres.migrate(MIGRATIONS)
 
-    async def keep(self, records: Sequence[Seen | Chosen | Said | Judged]) -> None:
+    async def write(self, records: Sequence[Record]) -> None:
         """Write records, in order, all or none; what is older than an erasure is left out."""
         async with self._postgres.transaction() as connection:
             for record in records:
                 if not await self._erased_since(connection, record.person, record.at):
-                    await self._write(connection, record)
+                    await self._write_one(connection, record)
 
     async def _erased_since(
         self, connection: asyncpg.Connection, person: int, at: datetime
@@ -82,11 +88,9 @@ class Store:
             )
         )
 
-    async def _write(
-        self, connection: asyncpg.Connection, record: Seen | Chosen | Said | Judged
-    ) -> None:
+    async def _write_one(self, connection: asyncpg.Connection, record: Record) -> None:
         match record:
-            case Seen():
+            case PersonSeen():
                 await connection.execute(
                     """
                     INSERT INTO people AS known (id, first_seen, last_seen, reachable)
@@ -96,7 +100,7 @@ class Store:
                     """,
                     record.person, record.at, record.reachable,
                 )  # fmt: skip
-            case Chosen():
+            case PreferencesChosen():
                 await connection.execute(
                     """
                     INSERT INTO preferences AS old (owner, chosen, changed_at)
@@ -106,7 +110,7 @@ class Store:
                     """,
                     record.owner, record.preferences.model_dump_json(), record.at,
                 )  # fmt: skip
-            case Said():
+            case MessageRecorded():
                 await connection.execute(
                     """
                     INSERT INTO messages
@@ -117,7 +121,7 @@ class Store:
                     record.update_id, record.author, record.person, record.chat,
                     record.thread, record.body, record.model, record.at, record.due,
                 )  # fmt: skip
-            case Judged():
+            case FeedbackGiven():
                 await connection.execute(
                     """
                     INSERT INTO feedback AS old (update_id, person, chat, thumb, reason, at)
@@ -130,14 +134,14 @@ class Store:
                 )  # fmt: skip
 
     async def preferences(self, owner: int) -> Preferences | None:
-        """Return what an owner chose, or None."""
+        """Return an owner's preferences, or None."""
         row = await self._postgres.fetch_one(
             "SELECT chosen FROM preferences WHERE owner = $1", owner
         )
         return Preferences.model_validate_json(row["chosen"]) if row else None
 
     async def messages(self, person: int) -> list[Message]:
-        """Return all that is kept of what a person asked and was answered, oldest first."""
+        """Return a person's questions and answers, oldest first."""
         rows = await self._postgres.fetch(
             "SELECT at, author, body, model, due FROM messages WHERE person = $1 ORDER BY at, id",
             person,
@@ -150,23 +154,23 @@ class Store:
             for row in rows
         ]  # fmt: skip
 
-    async def feedback(self, person: int) -> list[Judgement]:
-        """Return the thumbs a person gave."""
+    async def feedback(self, person: int) -> list[Feedback]:
+        """Return the feedback a person gave."""
         rows = await self._postgres.fetch(
             "SELECT at, thumb, reason FROM feedback WHERE person = $1 ORDER BY at", person
         )
-        return [Judgement(row["at"], row["thumb"], row["reason"]) for row in rows]
+        return [Feedback(row["at"], row["thumb"], row["reason"]) for row in rows]
 
     async def first_seen(self, person: int) -> datetime | None:
-        """Return when a person was first here."""
+        """Return when a person first wrote."""
         row = await self._postgres.fetch_one("SELECT first_seen FROM people WHERE id = $1", person)
         return row["first_seen"] if row else None
 
     async def erase(self, person: int, receipt: str, at: datetime, conversations: int) -> Receipt:
-        """Erase all of a person, leave a receipt; the same receipt twice is one erasure."""
+        """Erase all data of a person and leave a receipt; idempotent by the receipt's id."""
         async with self._postgres.transaction() as connection:
             await connection.execute("SELECT pg_advisory_xact_lock($1)", person)
-            told = await connection.execute("DELETE FROM messages WHERE person = $1", person)
+            deleted = await connection.execute("DELETE FROM messages WHERE person = $1", person)
             await connection.execute("DELETE FROM feedback WHERE person = $1", person)
             await connection.execute("DELETE FROM preferences WHERE owner = $1", person)
             await connection.execute("DELETE FROM people WHERE id = $1", person)
@@ -175,24 +179,24 @@ class Store:
                 INSERT INTO receipts (id, fingerprint, at, messages, conversations)
                 VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING
                 """,
-                receipt, self._fingerprint(person), at, int(told.split()[-1]), conversations,
+                receipt, self._fingerprint(person), at, int(deleted.split()[-1]), conversations,
             )  # fmt: skip
             row = await connection.fetchrow("SELECT * FROM receipts WHERE id = $1", receipt)
         return Receipt(row["id"], row["at"], row["messages"], row["conversations"])
 
-    async def remove_due(self, now: datetime) -> int:
-        """Remove messages whose time is over, and feedback after a year; return how many."""
+    async def delete_expired(self, now: datetime) -> int:
+        """Delete messages past their retention, and feedback after a year; return how many rows."""
         removed = await self._postgres.execute("DELETE FROM messages WHERE due <= $1", now)
         year = now - timedelta(days=365)
         return removed + await self._postgres.execute("DELETE FROM feedback WHERE at <= $1", year)
 
     async def reseal(self) -> int:
-        """Seal again, with the newest key, some of what older keys sealed; return how many."""
+        """Encrypt a batch of older rows again with the newest key; return how many."""
         newest = self._vault.newest_id
         rows = await self._postgres.fetch(
             "SELECT id, body FROM messages WHERE substring(body FOR 4) <> $1 LIMIT $2",
             newest,
-            RESEALED_AT_ONCE,
+            RESEAL_BATCH,
         )
         again = [
             (row["id"], self._vault.seal(self._vault.open(row["body"], BODY), BODY)) for row in rows
@@ -201,7 +205,7 @@ class Store:
         return len(again)
 
     def seal(self, text: str) -> bytes:
-        """Seal a body for the journal."""
+        """Encrypt a body for the journal."""
         return self._vault.seal_text(text, BODY)
 
     def _fingerprint(self, person: int) -> bytes:

@@ -1,6 +1,6 @@
-"""How much one person may ask, and everybody together: counted in Redis, each question once.
+"""Quotas of questions, per person and for everybody: counted in Redis, each question once.
 
-Telegram's own limits are the sender's matter.
+Telegram's own limits: sending/sender.py.
 """
 
 from datetime import datetime
@@ -9,8 +9,8 @@ from typing import Literal
 
 from shared.clock import PARIS, Clock
 from shared.stores.redis_connection import Script
-from telegram_service.queue.update_queue import KEPT_S
-from telegram_service.redis_keys import TAG, Keyspace
+from telegram_service.queue.update_queue import TTL_S
+from telegram_service.redis_client import KEY_PREFIX, RedisClient
 from telegram_service.settings import LimitSettings
 
 QUOTA = Script.read(Path(__file__).parent / "lua" / "quota.lua")
@@ -20,30 +20,29 @@ Limit = Literal["minute", "day", "all"]
 class Throttle:
     """Counts questions against the quotas."""
 
-    def __init__(self, redis: Keyspace, limits: LimitSettings, clock: Clock) -> None:
+    def __init__(self, redis: RedisClient, limits: LimitSettings, clock: Clock) -> None:
         self._redis = redis
         self._limits = limits
         self._clock = clock
 
     async def reached(self, person: int, update_id: int) -> Limit | None:
-        """Return the limit this question runs into, or None; the same update counts once."""
+        """Return the limit that this question reaches, or None; the same update counts once."""
         now = self._clock.now()
         keys = [
-            f"{TAG}:quota:counted:{update_id}",
-            f"{TAG}:quota:{person}:{minute(now)}",
-            f"{TAG}:quota:{person}:{now.astimezone(PARIS):%Y%m%d}",
-            f"{TAG}:quota:all:{minute(now)}",
+            f"{KEY_PREFIX}:quota:counted:{update_id}",
+            f"{KEY_PREFIX}:quota:{person}:{minute(now)}",
+            f"{KEY_PREFIX}:quota:{person}:{now.astimezone(PARIS):%Y%m%d}",
+            f"{KEY_PREFIX}:quota:all:{minute(now)}",
         ]
         limits = self._limits
-        words = [
+        args = [
             limits.questions_per_minute,
             limits.questions_per_day,
             limits.questions_per_minute_in_all,
-            KEPT_S,
+            TTL_S,
         ]
-        told = (await self._redis.run(QUOTA, keys, words)).decode()
-        found: dict[str, Limit] = {"minute": "minute", "day": "day", "all": "all"}
-        return found.get(told)
+        limit: Limit | Literal[""] = (await self._redis.run(QUOTA, keys, args)).decode()
+        return limit or None
 
 
 def minute(moment: datetime) -> str:

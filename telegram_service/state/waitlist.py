@@ -1,32 +1,34 @@
-"""Who waits for a place at ai_core, over all workers, in the order in which they began to wait."""
+"""The updates waiting for a slot at ai_core, over all workers, in order of arrival."""
 
 import asyncio
 from pathlib import Path
 
 from shared.stores.redis_connection import Script
-from telegram_service.redis_keys import TAG, Keyspace
+from telegram_service.redis_client import KEY_PREFIX, RedisClient
 
-LINE_UP = Script.read(Path(__file__).parent / "lua" / "line_up.lua")
-PLACES = f"{TAG}:waitlist"
-HEARD, TICKETS = f"{PLACES}:heard", f"{PLACES}:tickets"
-SILENT_MS = 30_000
-"""Longer than the longest pause of a scribe: who was not heard of since died with their worker."""
+QUEUE_POSITION = Script.read(Path(__file__).parent / "lua" / "queue_position.lua")
+POSITIONS = f"{KEY_PREFIX}:waitlist"
+RENEWED, TICKETS = f"{POSITIONS}:renewed", f"{POSITIONS}:tickets"
+TIMEOUT_MS = 30_000
+"""Longer than the longest pause of a live preview: what was not renewed since lost its worker."""
 
 
 class Waitlist:
-    """Places in line, for people to see; who is served next is each worker's matter.
+    """Positions for people to see; each worker serves its own updates in order.
 
-    Raises MailboxLost.
+    Raises RedisUnavailable.
     """
 
-    def __init__(self, redis: Keyspace) -> None:
+    def __init__(self, redis: RedisClient) -> None:
         self._redis = redis
 
-    async def place(self, update_id: int) -> int:
-        """Return the place of an update, 1 for the first; the last one when it had none yet."""
-        keys = [PLACES, HEARD, TICKETS]
-        return 1 + int(await self._redis.run(LINE_UP, keys, [update_id, SILENT_MS]))
+    async def position(self, update_id: int) -> int:
+        """Return the position of an update from 1, and renew it; a new update comes last."""
+        keys = [POSITIONS, RENEWED, TICKETS]
+        return 1 + int(await self._redis.run(QUEUE_POSITION, keys, [update_id, TIMEOUT_MS]))
 
     async def leave(self, update_id: int) -> None:
-        """Give the place up."""
-        await asyncio.gather(*(self._redis.call("ZREM", key, update_id) for key in (PLACES, HEARD)))
+        """Remove an update."""
+        await asyncio.gather(
+            *(self._redis.call("ZREM", key, update_id) for key in (POSITIONS, RENEWED))
+        )

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from tests.telegram_service.rig import SECRET
+from tests.telegram_service.running_app import SECRET
 
 CHATS = 500
 

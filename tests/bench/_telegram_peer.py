@@ -29,10 +29,10 @@ from shared.ai.scripted import ScriptedAi
 from shared.stores.redis_connection import RedisLink
 from telegram_service.emulator.account import Account
 from telegram_service.emulator.api import BotApi
-from telegram_service.redis_keys import TAG
+from telegram_service.redis_client import KEY_PREFIX
 from tests.servers.loopback import served
-from tests.telegram_service.deployment import Deployment, answering
-from tests.telegram_service.rig import TOKEN
+from tests.telegram_service.deployment import Deployment, until_ready
+from tests.telegram_service.running_app import TOKEN
 
 
 async def run(api_url: str, ai_url: str, port: int) -> None:
@@ -82,12 +82,12 @@ async def peer(folder: Path, chats: Sequence[int], each: int) -> dict[str, Any]:
         api = BotApi(account, TOKEN)
         async with served(api.app) as api_url, served(ai.app) as ai_url:
             here = Deployment(
-                account, api, ai, {}, "", RedisLink("redis://127.0.0.1:9", TAG), folder
+                account, api, ai, {}, "", RedisLink("redis://127.0.0.1:9", KEY_PREFIX), folder
             )
             api.delivery.twice = 0.1
             delivering = asyncio.create_task(api.delivery.run())
             bot = start(api_url, ai_url, port)
-            await answering(f"http://127.0.0.1:{port}/ready")
+            await until_ready(f"http://127.0.0.1:{port}/ready")
             api.delivery.set_webhook(f"http://127.0.0.1:{port}/telegram", "", 40)
             for number in range(each):
                 for chat in chats:
@@ -98,7 +98,7 @@ async def peer(folder: Path, chats: Sequence[int], each: int) -> dict[str, Any]:
                 await asyncio.to_thread(bot.wait)
                 bot = start(api_url, ai_url, port)
             await quiet(account)
-            figures[name] = asdict(here.verdict())
+            figures[name] = asdict(here.observed())
             bot.terminate()
             await asyncio.to_thread(bot.wait)
             delivering.cancel()

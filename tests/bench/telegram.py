@@ -23,12 +23,12 @@ from deploy.local.postgres_server import PostgresServer
 from deploy.local.redis_server import RedisServer
 from shared.privacy.encryption import new_key_file
 from telegram_service.emulator.account import Refusal, check_text
-from telegram_service.sending.formatting import letters, plain
+from telegram_service.sending.formatting import plain, to_messages
 from telegram_service.state.journal import JOURNAL
 from tests.bench._telegram_load import Load
 from tests.bench._telegram_peer import peer
 from tests.telegram_service.deployment import Deployment, deployed
-from tests.telegram_service.test_formatting import answer_of
+from tests.telegram_service.test_formatting import random_markdown
 
 Figures = dict[str, Any]
 GROUPS = [-100_000_000_000 - number for number in range(100)]
@@ -99,14 +99,14 @@ class Bench:
                 await here.kill(dice.choice(here.workers))
                 here.start("worker")
             await asking
-            await here.settled(patience_s=120)
+            await here.settled(timeout_s=120)
             took_s = time.monotonic() - began
-            counts = (await here.numbers()).counts
-            verdict = here.verdict()
+            counts = (await here.statistics()).counts
+            observed = here.observed()
         return {
-            **asdict(verdict),
+            **asdict(observed),
             "kills": kills,
-            "duplicates_per_kill": verdict.duplicates / kills,
+            "duplicates_per_kill": observed.duplicates / kills,
             "delivered_twice": here.api.delivery.repeated,
             "seconds": round(took_s, 1),
             **{name: counts.get(name, 0) for name in ("found_again", "resent_blindly", "dead")},
@@ -139,7 +139,7 @@ class Bench:
                 here.ask(chat, 0)
             await asked_at_least(here, 16)
             took_s = await here.stop(here.workers[0])
-            return {"seconds": round(took_s, 2), **asdict(here.verdict())}
+            return {"seconds": round(took_s, 2), **asdict(here.observed())}
 
     async def peer(self) -> Figures:
         """The public pattern (queue in memory, update handed over at once) with one SIGKILL."""
@@ -162,7 +162,7 @@ class Bench:
             drained_s = await here.settled(120)
             statuses = here.api.delivery.statuses
             return {
-                **asdict(here.verdict()),
+                **asdict(here.observed()),
                 "refused_with_503": statuses.count(503),
                 "other_refusals": sum(status not in {200, 503} for status in statuses),
                 "drained_after_s": round(drained_s, 1),
@@ -174,7 +174,7 @@ class Bench:
             await asyncio.to_thread(self.postgres.kill)
             asking = asyncio.create_task(ask_all(here, PEOPLE, each=3, pause_s=self._outage_s / 3))
             await asyncio.sleep(self._outage_s)
-            meanwhile = here.verdict().answered
+            meanwhile = here.observed().answered
             await asking
             await asyncio.to_thread(self.postgres.start)
             await here.settled(60)
@@ -184,7 +184,7 @@ class Bench:
                 if not journal:
                     break
                 await asyncio.sleep(0.1)
-            return {**asdict(here.verdict()), "answered_meanwhile": meanwhile, "journal": journal}
+            return {**asdict(here.observed()), "answered_meanwhile": meanwhile, "journal": journal}
 
     async def ai_core_outage(self) -> Figures:
         """ai_core answering 503 while people ask."""
@@ -196,7 +196,7 @@ class Bench:
             await asking
             here.ai.script.status = 200
             took_s = await here.settled(120)
-            return {**asdict(here.verdict()), "told": told, "caught_up_after_s": round(took_s, 1)}
+            return {**asdict(here.observed()), "told": told, "caught_up_after_s": round(took_s, 1)}
 
     async def latency(self) -> Figures:
         """First sign of an answer, and commands without a model at 50 a second."""
@@ -258,7 +258,7 @@ class Bench:
             written = [here.account.written(chat) for chat, _ in people]
             sourced = sum(any(map(cites, messages)) for messages in written)
             messages = sum(map(len, written))
-            lost = (await here.numbers()).lost
+            lost = (await here.statistics()).lost
             return {
                 "final": percentiles(took),
                 "people": len(people),
@@ -272,11 +272,11 @@ class Bench:
         dice = random.Random(11)  # noqa: S311 - reproducible texts
         refused, different, began = 0, 0, time.monotonic()
         for _ in range(5_000):
-            markdown = answer_of(dice)
-            pages = letters(markdown)
+            markdown = random_markdown(dice)
+            pages = to_messages(markdown)
             try:
                 for page in pages:
-                    check_text(page.text, [mark.model_dump() for mark in page.marks])
+                    check_text(page.text, [entity.model_dump() for entity in page.entities])
             except Refusal:
                 refused += 1
             whole = "".join(page.text for page in pages)

@@ -38,7 +38,7 @@ from tests.ai_core.conftest import House, Open
 from tests.deploy.watch_rig import mail, until
 from tests.mail_service.letters import US, raw_letter
 from tests.servers.loopback import served
-from tests.telegram_service.rig import running
+from tests.telegram_service.running_app import running
 
 MIGRATIONS = Path(__file__).parents[2] / "mail_service" / "migrations"
 QUESTION = "Camille Dupont, quelle est la durée du préavis en cas de démission ?"

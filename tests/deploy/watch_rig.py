@@ -20,7 +20,7 @@ from shared.privacy.encryption import new_key_file
 from telegram_service.app import create_app as telegram_app
 from tests.servers.loopback import served
 from tests.servers.monitoring import PrometheusServer
-from tests.telegram_service.rig import settings_for
+from tests.telegram_service.running_app import settings_for
 
 PATIENCE_S = 30.0
 NOWHERE = "http://127.0.0.1:9"

@@ -11,7 +11,7 @@ from deploy.local.postgres_server import PostgresServer
 from deploy.local.redis_server import RedisServer
 from shared.logs import set_up_logs
 from shared.privacy.encryption import new_key_file
-from tests.telegram_service.rig import Rig, running
+from tests.telegram_service.running_app import RunningApp, running
 
 NUMBERS = itertools.count()
 
@@ -60,6 +60,6 @@ def key_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-async def rig(redis_url: str, database_url: str, key_file: Path) -> AsyncIterator[Rig]:
-    async with running(redis_url, database_url, key_file) as rig:
-        yield rig
+async def app(redis_url: str, database_url: str, key_file: Path) -> AsyncIterator[RunningApp]:
+    async with running(redis_url, database_url, key_file) as app:
+        yield app

@@ -25,10 +25,10 @@ from shared.ai.scripted import ScriptedAi
 from shared.stores.redis_connection import RedisLink
 from telegram_service.emulator.account import Account
 from telegram_service.emulator.api import BotApi
-from telegram_service.redis_keys import TAG, Keyspace
-from telegram_service.state.counters import Counter, Numbers
+from telegram_service.redis_client import KEY_PREFIX, RedisClient
+from telegram_service.state.counters import Counters, Statistics
 from tests.servers.loopback import served
-from tests.telegram_service.rig import SECRET, TOKEN
+from tests.telegram_service.running_app import SECRET, TOKEN
 
 ROOT = Path(__file__).resolve().parents[2]
 START_S = 20.0
@@ -37,7 +37,7 @@ PLACEHOLDER = "🤖 Je cherche"
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Observed:
     """What the people in the chats have seen."""
 
     asked: int
@@ -96,27 +96,27 @@ class Deployment:
     def ask(self, chat: int, number: int, **more: Any) -> None:
         """Ask a question that its answer will quote."""
         text = f"q{chat}-{number}"
-        said = text if chat > 0 else f"@CodeDuTravailNeoBot {text}"
-        self.account.say(chat, said, person=abs(chat), **more)
+        written = text if chat > 0 else f"@CodeDuTravailNeoBot {text}"
+        self.account.say(chat, written, person=abs(chat), **more)
         self.asked.append((chat, text))
 
-    async def numbers(self) -> Numbers:
+    async def statistics(self) -> Statistics:
         """Return the service's own counts."""
-        return await Counter(Keyspace(self.redis)).read()
+        return await Counters(RedisClient(self.redis)).read()
 
-    async def settled(self, patience_s: float) -> float:
+    async def settled(self, timeout_s: float) -> float:
         """Wait until nothing waits anywhere; return how long that took."""
         began = time.monotonic()
-        while time.monotonic() - began < patience_s:
+        while time.monotonic() - began < timeout_s:
             await asyncio.sleep(0.05)
             if self.account.updates or self.api.delivery.pending:
                 continue
-            numbers = await self.numbers()
-            if numbers.waiting == 0 and numbers.counts.get("accepted"):
+            statistics = await self.statistics()
+            if statistics.waiting == 0 and statistics.counts.get("accepted"):
                 return time.monotonic() - began
-        raise AssertionError(f"not settled: {await self.numbers()}")
+        raise AssertionError(f"not settled: {await self.statistics()}")
 
-    def verdict(self) -> Verdict:
+    def observed(self) -> Observed:
         """Read the chats as the people in them do."""
         seen: dict[int, list[str]] = collections.defaultdict(list)
         orphans = 0
@@ -130,7 +130,7 @@ class Deployment:
             first_seen = list(dict.fromkeys(texts))
             wanted = [text for where, text in self.asked if where == chat and text in times]
             disordered += sum(a != b for a, b in zip(first_seen, wanted, strict=True))
-        return Verdict(
+        return Observed(
             asked=len(self.asked),
             answered=len(times),
             lost=sum(text not in times for _, text in self.asked),
@@ -182,22 +182,22 @@ async def deployed(
     account, ai, port = Account(privacy=False), ScriptedAi(), free_port()
     ai.script.echo = True
     api = BotApi(account, TOKEN)
-    redis = RedisLink(redis_url, TAG, timeout_s=5)
+    redis = RedisLink(redis_url, KEY_PREFIX, timeout_s=5)
     await redis.open()
     async with served(api.app) as api_url, served(ai.app) as ai_url:
         environment = environment_for(redis_url, database_url, api_url, ai_url, key_file, port)
         url = f"http://127.0.0.1:{port}"
-        here = Deployment(account, api, ai, {**environment, **more}, url, redis, logs)
+        deployment = Deployment(account, api, ai, {**environment, **more}, url, redis, logs)
         delivering = asyncio.create_task(api.delivery.run())
         try:
-            here.start("serve")
+            deployment.start("serve")
             for _ in range(workers):
-                here.start("worker")
-            await answering(f"{url}/ready")
+                deployment.start("worker")
+            await until_ready(f"{url}/ready")
             api.delivery.set_webhook(f"{url}/telegram/webhook", SECRET, 40)
-            yield here
+            yield deployment
         finally:
-            for process in [*here.workers, *here.others]:
+            for process in [*deployment.workers, *deployment.others]:
                 process.kill()
                 await asyncio.to_thread(process.wait)
             delivering.cancel()
@@ -205,7 +205,7 @@ async def deployed(
             await redis.close()
 
 
-async def answering(url: str) -> None:
+async def until_ready(url: str) -> None:
     """Wait until an address answers 200."""
     until = time.monotonic() + START_S
     async with httpx2.AsyncClient(timeout=2) as http:

@@ -1,139 +1,139 @@
-"""The commands, and the buttons they lead to."""
+"""The commands, and their buttons."""
 
-from telegram_service.redis_keys import TAG
-from tests.telegram_service.rig import Rig
+from telegram_service.redis_client import KEY_PREFIX
+from tests.telegram_service.running_app import RunningApp
 
 ALICE = 11
 GROUP = -1001
 
 
-async def test_start_says_who_this_is_and_that_it_is_an_ai(rig: Rig) -> None:
-    [hello] = await rig.ask(ALICE, "/start")
+async def test_start_says_who_this_is_and_that_it_is_an_ai(app: RunningApp) -> None:
+    [hello] = await app.ask(ALICE, "/start")
     assert "intelligence artificielle" in hello["text"]
     assert any(entity["type"] == "bold" for entity in hello["entities"])
 
 
-async def test_status_tells_the_law_date_and_the_queue(rig: Rig) -> None:
-    [status] = await rig.ask(ALICE, "/status")
+async def test_status_tells_the_law_date_and_the_queue(app: RunningApp) -> None:
+    [status] = await app.ask(ALICE, "/status")
     assert "01/11/2026" in status["text"]
     assert "le service répond" in status["text"]
 
 
-async def test_an_article_is_shown_with_its_date_and_link(rig: Rig) -> None:
-    [article] = await rig.ask(ALICE, "/article l9999-1")
+async def test_an_article_is_shown_with_its_date_and_link(app: RunningApp) -> None:
+    [article] = await app.ask(ALICE, "/article l9999-1")
     assert "Article L9999-1" in article["text"]
     assert "01/01/2020" in article["text"]
     assert any(entity["type"] == "text_link" for entity in article["entities"])
 
 
-async def test_a_citation_button_shows_the_article(rig: Rig) -> None:
-    await rig.ask(ALICE, "Quel préavis ?")
-    await rig.tap(ALICE, "L9999-1")
-    assert "Un article inventé pour les essais." in rig.account.texts(ALICE)[-1]
-    assert len(rig.account.answered_taps) == 1
+async def test_a_citation_button_shows_the_article(app: RunningApp) -> None:
+    await app.ask(ALICE, "Quel préavis ?")
+    await app.tap(ALICE, "L9999-1")
+    assert "Un article inventé pour les essais." in app.account.texts(ALICE)[-1]
+    assert len(app.account.answered_taps) == 1
 
 
-async def test_switch_by_name_changes_the_model_that_is_asked(rig: Rig) -> None:
-    [done] = await rig.ask(ALICE, "/switch petit")
+async def test_switch_by_name_changes_the_model_that_is_asked(app: RunningApp) -> None:
+    [done] = await app.ask(ALICE, "/switch petit")
     assert done["text"] == "Modèle : petit."
-    await rig.ask(ALICE, "Quel préavis ?")
-    assert rig.ai.asked[-1].model == "petit"
+    await app.ask(ALICE, "Quel préavis ?")
+    assert app.ai.asked[-1].model == "petit"
 
 
-async def test_switch_by_button_does_the_same(rig: Rig) -> None:
-    await rig.ask(ALICE, "/models")
-    await rig.tap(ALICE, "petit")
-    await rig.ask(ALICE, "Quel préavis ?")
-    assert rig.ai.asked[-1].model == "petit"
+async def test_switch_by_button_does_the_same(app: RunningApp) -> None:
+    await app.ask(ALICE, "/models")
+    await app.tap(ALICE, "petit")
+    await app.ask(ALICE, "Quel préavis ?")
+    assert app.ai.asked[-1].model == "petit"
 
 
-async def test_settings_change_by_button_in_the_same_message(rig: Rig) -> None:
-    [shown] = await rig.ask(ALICE, "/settings")
-    await rig.tap(ALICE, "English")
-    [message] = rig.account.written(ALICE)
+async def test_settings_change_by_button_in_the_same_message(app: RunningApp) -> None:
+    [shown] = await app.ask(ALICE, "/settings")
+    await app.tap(ALICE, "English")
+    [message] = app.account.written(ALICE)
     assert message["message_id"] == shown["message_id"]
     assert message["text"].startswith("Settings")
-    await rig.tap(ALICE, "History")
-    assert "History kept: no" in rig.account.texts(ALICE)[0]
+    await app.tap(ALICE, "History")
+    assert "History kept: no" in app.account.texts(ALICE)[0]
 
 
-async def test_without_history_nothing_is_kept_and_nothing_continues(rig: Rig) -> None:
-    await rig.ask(ALICE, "/settings")
-    await rig.tap(ALICE, "Historique")
+async def test_without_history_nothing_is_kept_and_nothing_continues(app: RunningApp) -> None:
+    await app.ask(ALICE, "/settings")
+    await app.tap(ALICE, "Historique")
     for _ in range(2):
-        await rig.ask(ALICE, "Quel préavis ?")
-    assert rig.ai.asked[-1].conversation_id is None
+        await app.ask(ALICE, "Quel préavis ?")
+    assert app.ai.asked[-1].conversation_id is None
 
 
-async def test_an_agreement_goes_with_the_question(rig: Rig) -> None:
-    await rig.ask(ALICE, "/settings 1486")
-    await rig.ask(ALICE, "Quel préavis ?")
-    assert rig.ai.asked[-1].agreement == "1486"
+async def test_an_agreement_goes_with_the_question(app: RunningApp) -> None:
+    await app.ask(ALICE, "/settings 1486")
+    await app.ask(ALICE, "Quel préavis ?")
+    assert app.ai.asked[-1].agreement == "1486"
 
 
-async def test_only_administrators_change_a_groups_settings(rig: Rig) -> None:
-    [refused] = await rig.ask(GROUP, "/switch petit", person=ALICE)
+async def test_only_administrators_change_a_groups_settings(app: RunningApp) -> None:
+    [refused] = await app.ask(GROUP, "/switch petit", person=ALICE)
     assert "seuls ses administrateurs" in refused["text"]
-    rig.account.admins.add(ALICE)
-    [done] = await rig.ask(GROUP, "/switch petit", person=ALICE)
+    app.account.admins.add(ALICE)
+    [done] = await app.ask(GROUP, "/switch petit", person=ALICE)
     assert done["text"] == "Modèle : petit."
 
 
-async def test_a_command_for_another_bot_is_not_ours(rig: Rig) -> None:
-    assert await rig.ask(GROUP, "/start@AnotherBot", person=ALICE) == []
+async def test_a_command_for_another_bot_is_not_ours(app: RunningApp) -> None:
+    assert await app.ask(GROUP, "/start@AnotherBot", person=ALICE) == []
 
 
-async def test_my_data_come_as_two_files(rig: Rig) -> None:
-    await rig.parts.store.migrate()
-    await rig.ask(ALICE, "Une question à exporter ?")
-    await rig.ask(ALICE, "/mesdonnees")
-    assert b"exporter" in rig.account.files["mes-donnees.md"]
-    assert b'"messages"' in rig.account.files["mes-donnees.json"]
+async def test_my_data_come_as_two_files(app: RunningApp) -> None:
+    await app.services.store.migrate()
+    await app.ask(ALICE, "Une question à exporter ?")
+    await app.ask(ALICE, "/mesdonnees")
+    assert b"exporter" in app.account.files["mes-donnees.md"]
+    assert b'"messages"' in app.account.files["mes-donnees.json"]
 
 
-async def test_erasure_takes_two_taps_and_leaves_a_receipt(rig: Rig) -> None:
-    await rig.parts.store.migrate()
-    await rig.ask(ALICE, "Une question à oublier ?")
-    await rig.ask(ALICE, "/supprimer")
-    await rig.tap(ALICE, "Effacer mes données")
-    await rig.parts.journal.drain()
-    assert await rig.parts.store.messages(ALICE)
-    await rig.tap(ALICE, "Oui, tout effacer")
-    assert "Tout est effacé" in rig.account.texts(ALICE)[-1]
-    assert "Reçu :" in rig.account.texts(ALICE)[-1]
-    assert await rig.parts.store.messages(ALICE) == []
-    assert rig.ai.erased == ["scripted-00000001"]
-    left = [key async for key in keys(rig) if b"11" in key and b"box" not in key]
-    assert all(not key.startswith((b"{tg}:session", b"{tg}:prefs")) for key in left)
+async def test_erasure_takes_two_taps_and_leaves_a_receipt(app: RunningApp) -> None:
+    await app.services.store.migrate()
+    await app.ask(ALICE, "Une question à oublier ?")
+    await app.ask(ALICE, "/supprimer")
+    await app.tap(ALICE, "Effacer mes données")
+    await app.services.journal.drain()
+    assert await app.services.store.messages(ALICE)
+    await app.tap(ALICE, "Oui, tout effacer")
+    assert "Tout est effacé" in app.account.texts(ALICE)[-1]
+    assert "Reçu :" in app.account.texts(ALICE)[-1]
+    assert await app.services.store.messages(ALICE) == []
+    assert app.ai.erased == ["scripted-00000001"]
+    left = [key async for key in keys(app) if b"11" in key and b"queue" not in key]
+    assert all(not key.startswith((b"{tg}:session", b"{tg}:preferences")) for key in left)
 
 
-async def keys(rig: Rig):  # type: ignore[no-untyped-def]
-    for key in await rig.parts.redis.call("KEYS", f"{TAG}:*"):
+async def keys(app: RunningApp):  # type: ignore[no-untyped-def]
+    for key in await app.services.redis.call("KEYS", f"{KEY_PREFIX}:*"):
         yield key
 
 
-async def test_a_thumb_down_asks_why_and_is_kept(rig: Rig) -> None:
-    await rig.parts.store.migrate()
-    await rig.ask(ALICE, "Quel préavis ?")
-    await rig.tap(ALICE, "👎")
-    await rig.tap(ALICE, "Mauvaise source")
-    await rig.parts.journal.drain()
-    [judged] = (await rig.parts.store.feedback(ALICE))[-1:]
-    assert (judged.thumb, judged.reason) == (-1, "source")
-    counts = (await rig.parts.counter.read()).counts
+async def test_a_thumb_down_asks_why_and_is_kept(app: RunningApp) -> None:
+    await app.services.store.migrate()
+    await app.ask(ALICE, "Quel préavis ?")
+    await app.tap(ALICE, "👎")
+    await app.tap(ALICE, "Mauvaise source")
+    await app.services.journal.drain()
+    [feedback] = (await app.services.store.feedback(ALICE))[-1:]
+    assert (feedback.thumb, feedback.reason) == (-1, "source")
+    counts = (await app.services.counters.read()).counts
     assert (counts["thumbs_down"], counts.get("thumbs_up", 0)) == (1, 0)
 
 
-async def test_a_button_of_another_chat_is_refused(rig: Rig) -> None:
-    await rig.ask(ALICE, "/models")
-    message = rig.account.written(ALICE)[0]
+async def test_a_button_of_another_chat_is_refused(app: RunningApp) -> None:
+    await app.ask(ALICE, "/models")
+    message = app.account.written(ALICE)[0]
     data = message["reply_markup"]["inline_keyboard"][1][0]["callback_data"]
-    [other] = await rig.ask(12, "/help")
-    rig.account.tap(12, other["message_id"], data)
-    await rig.settled()
-    assert await rig.parts.preferences.get(12) is None
+    [other] = await app.ask(12, "/help")
+    app.account.tap(12, other["message_id"], data)
+    await app.settled()
+    assert await app.services.preferences.get(12) is None
 
 
-async def test_a_voice_message_gets_a_polite_answer(rig: Rig) -> None:
-    [answer] = await rig.ask(ALICE, "", voice={"file_id": "v", "duration": 1})
+async def test_a_voice_message_gets_a_polite_answer(app: RunningApp) -> None:
+    [answer] = await app.ask(ALICE, "", voice={"file_id": "v", "duration": 1})
     assert "messages vocaux" in answer["text"]

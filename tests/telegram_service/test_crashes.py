@@ -20,24 +20,24 @@ async def test_workers_that_are_killed_lose_and_double_nothing(
     redis_url: str, database_url: str, key_file: Path, tmp_path: Path, chats: list[int]
 ) -> None:
     dice = random.Random(3)  # noqa: S311 - which worker dies, reproducibly
-    async with deployed(redis_url, database_url, key_file, tmp_path, workers=2) as here:
-        here.ai.script.pause_s = 0.05
-        here.api.delivery.twice = 0.1
+    async with deployed(redis_url, database_url, key_file, tmp_path, workers=2) as deployment:
+        deployment.ai.script.pause_s = 0.05
+        deployment.api.delivery.twice = 0.1
         await asyncio.sleep(1.5)
         for number in range(5):
             for chat in chats:
-                here.ask(chat, number)
+                deployment.ask(chat, number)
         for _ in range(3):
             await asyncio.sleep(0.4)
-            await here.kill(dice.choice(here.workers))
-            here.start("worker")
-        await here.settled(patience_s=40)
-        verdict, numbers = here.verdict(), await here.numbers()
-    assert (verdict.asked, verdict.lost, verdict.duplicates) == (40, 0, 0)
-    assert (verdict.disordered, verdict.orphans) == (0, 0)
-    assert numbers.lost == 0
-    assert numbers.counts.get("disordered", 0) == 0
-    assert numbers.counts["duplicates"] == here.api.delivery.repeated
+            await deployment.kill(dice.choice(deployment.workers))
+            deployment.start("worker")
+        await deployment.settled(timeout_s=40)
+        observed, statistics = deployment.observed(), await deployment.statistics()
+    assert (observed.asked, observed.lost, observed.duplicates) == (40, 0, 0)
+    assert (observed.disordered, observed.orphans) == (0, 0)
+    assert statistics.lost == 0
+    assert statistics.counts.get("disordered", 0) == 0
+    assert statistics.counts["duplicates"] == deployment.api.delivery.repeated
 
 
 async def test_a_redis_that_is_killed_then_frozen_loses_nothing_it_acknowledged(
@@ -45,10 +45,10 @@ async def test_a_redis_that_is_killed_then_frozen_loses_nothing_it_acknowledged(
 ) -> None:
     redis = RedisServer(tmp_path / "redis", queue=True)
     await asyncio.to_thread(redis.start)
-    async with deployed(redis.url, database_url, key_file, tmp_path, workers=1) as here:
+    async with deployed(redis.url, database_url, key_file, tmp_path, workers=1) as deployment:
         for number in range(4):
             for chat in PEOPLE:
-                here.ask(chat, number)
+                deployment.ask(chat, number)
             if number == 1:
                 await asyncio.to_thread(redis.kill)
                 await asyncio.sleep(2)
@@ -57,23 +57,28 @@ async def test_a_redis_that_is_killed_then_frozen_loses_nothing_it_acknowledged(
                 redis.freeze()
                 await asyncio.sleep(3)
                 redis.thaw()
-        await here.settled(patience_s=40)
-        verdict = here.verdict()
-        assert [worker.poll() for worker in here.workers] == [None]
+        await deployment.settled(timeout_s=40)
+        observed = deployment.observed()
+        assert [worker.poll() for worker in deployment.workers] == [None]
     await asyncio.to_thread(redis.stop)
-    assert (verdict.asked, verdict.lost, verdict.duplicates, verdict.disordered) == (32, 0, 0, 0)
+    assert (observed.asked, observed.lost, observed.duplicates, observed.disordered) == (
+        32,
+        0,
+        0,
+        0,
+    )
 
 
 async def test_sigterm_finishes_what_was_begun(
     redis_url: str, database_url: str, key_file: Path, tmp_path: Path
 ) -> None:
-    async with deployed(redis_url, database_url, key_file, tmp_path, workers=1) as here:
-        here.ai.script.pause_s = 0.2
+    async with deployed(redis_url, database_url, key_file, tmp_path, workers=1) as deployment:
+        deployment.ai.script.pause_s = 0.2
         for chat in GROUPS:
-            here.ask(chat, 0)
-        while len(here.ai.asked) < len(GROUPS):  # noqa: ASYNC110 - no event to wait for
+            deployment.ask(chat, 0)
+        while len(deployment.ai.asked) < len(GROUPS):  # noqa: ASYNC110 - no event to wait for
             await asyncio.sleep(0.02)
-        took_s = await here.stop(here.workers[0])
-        verdict = here.verdict()
-    assert (verdict.answered, verdict.orphans) == (len(GROUPS), 0)
+        took_s = await deployment.stop(deployment.workers[0])
+        observed = deployment.observed()
+    assert (observed.answered, observed.orphans) == (len(GROUPS), 0)
     assert took_s < 25

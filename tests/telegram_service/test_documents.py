@@ -8,7 +8,7 @@ import pytest
 
 from telegram_service.answering.documents import read
 from telegram_service.errors import UnreadableDocument
-from tests.telegram_service.rig import Rig
+from tests.telegram_service.running_app import RunningApp
 
 ALICE = 11
 
@@ -67,17 +67,17 @@ async def test_a_zip_bomb_is_unreadable_and_quickly_so() -> None:
     assert time.monotonic() - began < 10
 
 
-async def test_a_question_about_a_document_quotes_it(rig: Rig) -> None:
-    rig.account.attach(ALICE, "Contrat.TXT", b"Article 4. Essai de neuf mois.", "Est-ce permis ?")
-    await rig.settled()
-    asked = rig.ai.asked[0].messages[-1].content
+async def test_a_question_about_a_document_quotes_it(app: RunningApp) -> None:
+    app.account.attach(ALICE, "Contrat.TXT", b"Article 4. Essai de neuf mois.", "Est-ce permis ?")
+    await app.settled()
+    asked = app.ai.asked[0].messages[-1].content
     assert asked.startswith("Est-ce permis ?")
     assert "« Article 4. Essai de neuf mois. »" in asked
-    assert len(rig.account.texts(ALICE)) == 1
+    assert len(app.account.texts(ALICE)) == 1
 
 
-async def test_a_file_of_another_kind_is_politely_refused(rig: Rig) -> None:
-    rig.account.attach(ALICE, "programme.exe", b"MZ")
-    await rig.settled()
-    assert "PDF, DOCX et TXT" in rig.account.texts(ALICE)[0]
-    assert rig.ai.asked == []
+async def test_a_file_of_another_kind_is_politely_refused(app: RunningApp) -> None:
+    app.account.attach(ALICE, "programme.exe", b"MZ")
+    await app.settled()
+    assert "PDF, DOCX et TXT" in app.account.texts(ALICE)[0]
+    assert app.ai.asked == []

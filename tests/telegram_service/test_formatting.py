@@ -7,12 +7,12 @@ import pytest
 from telegram_service.emulator.account import check_text
 from telegram_service.sending.formatting import (
     BUDGET_UNITS,
-    Mark,
+    Entity,
     clipped,
-    letters,
     nested,
     plain,
     split,
+    to_messages,
     units,
 )
 
@@ -24,24 +24,27 @@ PIECES = [
 ]  # fmt: skip
 
 
-def answer_of(dice: random.Random) -> str:
+def random_markdown(dice: random.Random) -> str:
     return "".join(dice.choices(PIECES, k=dice.randint(1, 400)))
 
 
 def test_no_fuzzed_answer_is_refused_and_nothing_is_missing() -> None:
     dice = random.Random(11)  # noqa: S311 - reproducible texts
     for _ in range(300):
-        markdown = answer_of(dice)
+        markdown = random_markdown(dice)
         text = plain(markdown)[0]
-        pages = letters(markdown)
+        pages = to_messages(markdown)
         for page in pages:
-            check_text(page.text, [mark.model_dump() for mark in page.marks])
+            check_text(page.text, [entity.model_dump() for entity in page.entities])
         assert "".join(page.text for page in pages).strip() == text.strip()
 
 
-def test_marks_that_cross_are_not_sent() -> None:
-    bold, crossing = Mark(type="bold", offset=0, length=5), Mark(type="italic", offset=3, length=5)
-    inside = Mark(type="code", offset=1, length=2)
+def test_entities_that_overlap_partly_are_not_sent() -> None:
+    bold, crossing = (
+        Entity(type="bold", offset=0, length=5),
+        Entity(type="italic", offset=3, length=5),
+    )
+    inside = Entity(type="code", offset=1, length=2)
     assert nested([crossing, inside, bold]) == [bold, inside]
 
 
@@ -57,17 +60,17 @@ def test_a_text_without_any_place_to_cut_is_cut_between_characters() -> None:
     assert all(units(piece) <= BUDGET_UNITS for piece in pieces)
 
 
-def test_a_mark_over_a_cut_goes_on_in_the_next_message() -> None:
-    marks = [Mark(type="bold", offset=5, length=10)]
-    assert clipped(marks, 0, 8) == [Mark(type="bold", offset=5, length=3)]
-    assert clipped(marks, 8, 20) == [Mark(type="bold", offset=0, length=7)]
+def test_an_entity_over_a_cut_goes_on_in_the_next_message() -> None:
+    entities = [Entity(type="bold", offset=5, length=10)]
+    assert clipped(entities, 0, 8) == [Entity(type="bold", offset=5, length=3)]
+    assert clipped(entities, 8, 20) == [Entity(type="bold", offset=0, length=7)]
 
 
-def test_more_marks_than_telegram_takes_make_another_message() -> None:
-    pages = letters(" ".join(f"**m{n}**" for n in range(150)))
-    assert [len(page.marks) for page in pages] == [100, 50]
+def test_more_entities_than_telegram_takes_make_another_message() -> None:
+    pages = to_messages(" ".join(f"**m{n}**" for n in range(150)))
+    assert [len(page.entities) for page in pages] == [100, 50]
 
 
 @pytest.mark.parametrize("text", ["", "   ", "\n\n"])
 def test_nothing_to_say_is_no_message(text: str) -> None:
-    assert letters(text) == []
+    assert to_messages(text) == []

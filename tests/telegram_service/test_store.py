@@ -11,7 +11,12 @@ import pytest
 from shared.privacy.encryption import Vault, new_key_file
 from shared.stores.postgres import Postgres
 from telegram_service.state.preferences import Preferences
-from telegram_service.state.records import Chosen, Judged, Said, Seen
+from telegram_service.state.records import (
+    FeedbackGiven,
+    MessageRecorded,
+    PersonSeen,
+    PreferencesChosen,
+)
 from telegram_service.state.store import Store
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -44,8 +49,8 @@ def vault_of(keys: str, tmp_path: Path) -> Vault:
     return Vault.read(path)
 
 
-def said(store: Store, update_id: int = 1, at: datetime = NOW, days: int = 30) -> Said:
-    return Said(
+def said(store: Store, update_id: int = 1, at: datetime = NOW, days: int = 30) -> MessageRecorded:
+    return MessageRecorded(
         person=ALICE,
         at=at,
         update_id=update_id,
@@ -58,21 +63,21 @@ def said(store: Store, update_id: int = 1, at: datetime = NOW, days: int = 30) -
 
 async def test_what_is_written_twice_is_there_once(store: Store) -> None:
     for _ in range(2):
-        await store.keep([Seen(person=ALICE, at=NOW), said(store)])
+        await store.write([PersonSeen(person=ALICE, at=NOW), said(store)])
     assert [message.body for message in await store.messages(ALICE)] == ["Une question ?"]
 
 
 async def test_an_older_choice_does_not_undo_a_newer_one(store: Store) -> None:
     new, old = Preferences(length="long"), Preferences(length="short")
-    await store.keep([Chosen(person=ALICE, at=NOW, owner=ALICE, preferences=new)])
+    await store.write([PreferencesChosen(person=ALICE, at=NOW, owner=ALICE, preferences=new)])
     before = NOW - timedelta(seconds=1)
-    await store.keep([Chosen(person=ALICE, at=before, owner=ALICE, preferences=old)])
+    await store.write([PreferencesChosen(person=ALICE, at=before, owner=ALICE, preferences=old)])
     assert await store.preferences(ALICE) == new
 
 
 async def test_erasure_leaves_only_a_receipt(store: Store, postgres: Postgres) -> None:
-    judged = Judged(person=ALICE, at=NOW, update_id=1, chat=ALICE, thumb=1)
-    await store.keep([Seen(person=ALICE, at=NOW), said(store), judged])
+    feedback = FeedbackGiven(person=ALICE, at=NOW, update_id=1, chat=ALICE, thumb=1)
+    await store.write([PersonSeen(person=ALICE, at=NOW), said(store), feedback])
     receipt = await store.erase(ALICE, "R1", NOW, conversations=2)
     assert (receipt.messages, receipt.conversations) == (1, 2)
     again = await store.erase(ALICE, "R1", NOW, conversations=0)
@@ -84,22 +89,22 @@ async def test_erasure_leaves_only_a_receipt(store: Store, postgres: Postgres) -
 
 async def test_a_record_that_was_late_does_not_come_back_after_an_erasure(store: Store) -> None:
     await store.erase(ALICE, "R1", NOW, conversations=0)
-    await store.keep([said(store, at=NOW - timedelta(seconds=5))])
+    await store.write([said(store, at=NOW - timedelta(seconds=5))])
     assert await store.messages(ALICE) == []
-    await store.keep([said(store, at=NOW + timedelta(seconds=5))])
+    await store.write([said(store, at=NOW + timedelta(seconds=5))])
     assert len(await store.messages(ALICE)) == 1
 
 
 async def test_messages_end_with_their_retention(store: Store) -> None:
-    await store.keep([said(store, 1, days=7), said(store, 2, days=30)])
-    assert await store.remove_due(NOW + timedelta(days=8)) == 1
+    await store.write([said(store, 1, days=7), said(store, 2, days=30)])
+    assert await store.delete_expired(NOW + timedelta(days=8)) == 1
     assert len(await store.messages(ALICE)) == 1
 
 
 async def test_old_rows_are_sealed_again_with_the_newest_key(
     store: Store, postgres: Postgres, keys: str, tmp_path: Path
 ) -> None:
-    await store.keep([said(store)])
+    await store.write([said(store)])
     rotated = Store(postgres, await asyncio.to_thread(vault_of, new_key_file(keys), tmp_path))
     assert await rotated.reseal() == 1
     assert await rotated.reseal() == 0

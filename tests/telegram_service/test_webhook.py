@@ -1,4 +1,4 @@
-"""The door: who may knock, and what it costs to be let in."""
+"""The webhook and the operators' routes."""
 
 import asyncio
 import time
@@ -13,7 +13,7 @@ from shared.ai.scripted import ScriptedAi
 from telegram_service.app import create_app
 from telegram_service.queue.webhook import destination, overtakes
 from tests.servers.loopback import served
-from tests.telegram_service.rig import SECRET, settings_for
+from tests.telegram_service.running_app import SECRET, settings_for
 
 UPDATE = {"update_id": 7, "message": {"message_id": 1, "chat": {"id": 5}, "text": "Bonjour"}}
 HEADER = {"X-Telegram-Bot-Api-Secret-Token": SECRET}
@@ -21,7 +21,7 @@ NOWHERE = "http://127.0.0.1:9"
 
 
 @pytest.fixture
-async def door(redis_url: str, key_file: Path) -> AsyncIterator[httpx2.AsyncClient]:
+async def client(redis_url: str, key_file: Path) -> AsyncIterator[httpx2.AsyncClient]:
     settings = settings_for(
         redis_url, "postgresql://neo:x@127.0.0.1:9/x", NOWHERE, NOWHERE, key_file
     )
@@ -30,24 +30,24 @@ async def door(redis_url: str, key_file: Path) -> AsyncIterator[httpx2.AsyncClie
         yield client
 
 
-async def knock(door: httpx2.AsyncClient, **more: object) -> httpx2.Response:
-    return await door.post("/telegram/webhook", json={**UPDATE, **more}, headers=HEADER)
+async def post_update(client: httpx2.AsyncClient, **more: object) -> httpx2.Response:
+    return await client.post("/telegram/webhook", json={**UPDATE, **more}, headers=HEADER)
 
 
 @pytest.mark.parametrize("secret", ["", "wrong", SECRET + "x", "é".encode().decode("latin-1")])
-async def test_a_wrong_secret_is_refused(door: httpx2.AsyncClient, secret: str) -> None:
+async def test_a_wrong_secret_is_refused(client: httpx2.AsyncClient, secret: str) -> None:
     headers = [(b"X-Telegram-Bot-Api-Secret-Token", secret.encode("latin-1"))]
-    answer = await door.post("/telegram/webhook", json=UPDATE, headers=headers)
+    answer = await client.post("/telegram/webhook", json=UPDATE, headers=headers)
     assert answer.status_code == 401
     assert answer.json()["code"] == "wrong_secret"
 
 
-async def test_a_missing_secret_is_refused(door: httpx2.AsyncClient) -> None:
-    assert (await door.post("/telegram/webhook", json=UPDATE)).status_code == 401
+async def test_a_missing_secret_is_refused(client: httpx2.AsyncClient) -> None:
+    assert (await client.post("/telegram/webhook", json=UPDATE)).status_code == 401
 
 
-async def test_a_body_over_the_limit_is_refused(door: httpx2.AsyncClient) -> None:
-    answer = await door.post("/telegram/webhook", content=b"x" * 1_100_000, headers=HEADER)
+async def test_a_body_over_the_limit_is_refused(client: httpx2.AsyncClient) -> None:
+    answer = await client.post("/telegram/webhook", content=b"x" * 1_100_000, headers=HEADER)
     assert answer.status_code == 413
 
 
@@ -55,16 +55,16 @@ async def test_a_body_over_the_limit_is_refused(door: httpx2.AsyncClient) -> Non
     ("body", "status"), [(b"{", 400), (b"[]", 422), (b"{}", 422), (b'{"update_id":"x"}', 422)]
 )
 async def test_what_is_no_update_is_refused(
-    door: httpx2.AsyncClient, body: bytes, status: int
+    client: httpx2.AsyncClient, body: bytes, status: int
 ) -> None:
-    answer = await door.post("/telegram/webhook", content=body, headers=HEADER)
+    answer = await client.post("/telegram/webhook", content=body, headers=HEADER)
     assert answer.status_code == status
 
 
-async def test_an_update_delivered_twice_is_accepted_once(door: httpx2.AsyncClient) -> None:
-    assert (await knock(door)).status_code == 200
-    assert (await knock(door)).status_code == 200
-    metrics = (await door.get("/metrics")).text
+async def test_an_update_delivered_twice_is_accepted_once(client: httpx2.AsyncClient) -> None:
+    assert (await post_update(client)).status_code == 200
+    assert (await post_update(client)).status_code == 200
+    metrics = (await client.get("/metrics")).text
     assert "telegram_accepted_total 1.0" in metrics
     assert "telegram_duplicates_total 1.0" in metrics
     assert "telegram_lost 0.0" in metrics
@@ -72,11 +72,11 @@ async def test_an_update_delivered_twice_is_accepted_once(door: httpx2.AsyncClie
 
 
 async def test_an_update_of_an_unknown_kind_is_accepted_and_dropped(
-    door: httpx2.AsyncClient,
+    client: httpx2.AsyncClient,
 ) -> None:
     headers = HEADER
     body = {"update_id": 9, "something_new": {"x": 1}}
-    assert (await door.post("/telegram/webhook", json=body, headers=headers)).status_code == 200
+    assert (await client.post("/telegram/webhook", json=body, headers=headers)).status_code == 200
 
 
 async def test_while_redis_is_frozen_the_answer_is_a_503_within_its_time(
@@ -88,29 +88,29 @@ async def test_while_redis_is_frozen_the_answer_is_a_503_within_its_time(
         redis.url, "postgresql://neo:x@127.0.0.1:9/x", NOWHERE, NOWHERE, key_file
     )
     app = await asyncio.to_thread(create_app, settings)
-    async with served(app, lifespan=True) as url, httpx2.AsyncClient(base_url=url) as door:
-        assert (await knock(door)).status_code == 200
+    async with served(app, lifespan=True) as url, httpx2.AsyncClient(base_url=url) as client:
+        assert (await post_update(client)).status_code == 200
         redis.freeze()
         began = time.monotonic()
-        answer = await knock(door, update_id=8)
+        answer = await post_update(client, update_id=8)
         took_s = time.monotonic() - began
         redis.thaw()
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
         assert took_s < 1.5
         async with asyncio.timeout(5):
-            while (await knock(door, update_id=8)).status_code != 200:  # noqa: ASYNC110 - Telegram retries
+            while (await post_update(client, update_id=8)).status_code != 200:  # noqa: ASYNC110 - Telegram retries
                 await asyncio.sleep(0.1)
     await asyncio.to_thread(redis.stop)
 
 
-async def test_health_says_what_is_missing(door: httpx2.AsyncClient) -> None:
-    health = (await door.get("/health")).json()
+async def test_health_says_what_is_missing(client: httpx2.AsyncClient) -> None:
+    health = (await client.get("/health")).json()
     assert health["redis"]
     assert not health["postgres"]
     assert not health["ai_core"]
     assert health["status"] == "degraded"
-    assert (await door.get("/live")).status_code == 200
-    assert (await door.get("/ready")).status_code == 200
+    assert (await client.get("/live")).status_code == 200
+    assert (await client.get("/ready")).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -122,14 +122,14 @@ def test_only_some_commands_overtake(text: str, yes: bool) -> None:
 
 
 def test_a_button_goes_by_the_control_lane_of_its_chat() -> None:
-    tap = {"id": "1", "from": {"id": 3}, "message": {"message_id": 4, "chat": {"id": -5}}}
-    assert destination({"callback_query": tap}) == (-5, None, "control")
+    query = {"id": "1", "from": {"id": 3}, "message": {"message_id": 4, "chat": {"id": -5}}}
+    assert destination({"callback_query": query}) == (-5, None, "control")
 
 
-async def test_requests_are_measured_by_their_route(door: httpx2.AsyncClient) -> None:
-    await knock(door)
-    await door.get("/no/such/address")
-    metrics = (await door.get("/metrics")).text
+async def test_requests_are_measured_by_their_route(client: httpx2.AsyncClient) -> None:
+    await post_update(client)
+    await client.get("/no/such/address")
+    metrics = (await client.get("/metrics")).text
     assert (
         'http_requests_total{method="POST",route="/telegram/webhook",status="200"} 1.0' in metrics
     )

@@ -1,5 +1,5 @@
--- Notes a 429: no call before the deadline, never shortened; the whole bot when many chats got one.
--- KEYS: 1 bot deadline  2 chat deadline  3 refused chats  4 counts
+-- Records a 429: no call before its deadline, never shortened; the whole bot when many chats got one.
+-- KEYS: 1 bot retry-after  2 chat retry-after  3 refused chats  4 counters
 -- ARGV: 1 wait in ms  2 chat  3 how many chats mean the bot
 redis.call('HINCRBY', KEYS[4], 'refused_429', 1)
 if redis.call('PTTL', KEYS[2]) < tonumber(ARGV[1]) then

@@ -1,4 +1,4 @@
-"""The whole service in one event loop, on real servers: what the tests here drive."""
+"""The whole service in one event loop, on real Redis and Postgres."""
 
 import asyncio
 import time
@@ -10,8 +10,8 @@ from typing import Any
 
 from shared.ai.scripted import ScriptedAi
 from shared.privacy.encryption import Vault
-from telegram_service.answering.update_context import Parts
-from telegram_service.app import create_app, open_parts
+from telegram_service.answering.services import Services, open_services
+from telegram_service.app import create_app
 from telegram_service.emulator.account import Account
 from telegram_service.emulator.api import BotApi
 from telegram_service.settings import Settings
@@ -20,26 +20,26 @@ from tests.servers.loopback import served
 
 TOKEN = "424242:test"  # noqa: S105 - a made-up one
 SECRET = "a-secret-of-the-webhook"  # noqa: S105 - a made-up one
-PATIENCE_S = 10.0
+TIMEOUT_S = 10.0
 
 
 @dataclass
-class Rig:
-    """Everything, running."""
+class RunningApp:
+    """The service with its workers, and the emulators of Telegram and ai_core."""
 
     account: Account
     api: BotApi
     ai: ScriptedAi
     settings: Settings
-    parts: Parts
+    services: Services
     url: str
     workers: list[Worker] = field(default_factory=list)
 
-    async def until(self, true: Callable[[], bool], patience_s: float = PATIENCE_S) -> None:
-        """Wait until something is so."""
-        limit = time.monotonic() + patience_s
-        while not true():
-            assert time.monotonic() < limit, f"not so in time: {self.account.messages}"
+    async def until(self, condition: Callable[[], bool], timeout_s: float = TIMEOUT_S) -> None:
+        """Wait until a condition holds."""
+        limit = time.monotonic() + timeout_s
+        while not condition():
+            assert time.monotonic() < limit, f"not in time: {self.account.messages}"
             await asyncio.sleep(0.01)
 
     async def ask(self, chat: int, text: str, **more: Any) -> list[dict[str, Any]]:
@@ -50,7 +50,7 @@ class Rig:
         return self.account.written(chat)[before:]
 
     async def tap(self, chat: int, label: str, person: int | None = None) -> None:
-        """Tap the newest button whose label contains `label`."""
+        """CallbackQuery the newest button whose label contains `label`."""
         for message in reversed(self.account.written(chat)):
             for row in message.get("reply_markup", {}).get("inline_keyboard", []):
                 for button in row:
@@ -61,16 +61,16 @@ class Rig:
                         return
         raise AssertionError(f"no button {label}")
 
-    async def settled(self, patience_s: float = PATIENCE_S) -> None:
+    async def settled(self, timeout_s: float = TIMEOUT_S) -> None:
         """Wait until nothing waits anywhere."""
-        limit = time.monotonic() + patience_s
+        limit = time.monotonic() + timeout_s
         while True:
             assert time.monotonic() < limit, "not settled in time"
             await asyncio.sleep(0.01)
             if self.account.updates or self.api.delivery.pending:
                 continue
-            numbers = await self.parts.counter.read()
-            if not numbers.waiting:
+            statistics = await self.services.counters.read()
+            if not statistics.waiting:
                 return
 
 
@@ -100,28 +100,28 @@ def settings_for(
 @asynccontextmanager
 async def running(
     redis_url: str, database_url: str, key_file: Path, *, workers: int = 1, **more: Any
-) -> AsyncIterator[Rig]:
+) -> AsyncIterator[RunningApp]:
     """Run the emulator, a scripted ai_core, the ingest and workers."""
     account, ai = Account(privacy=False), ScriptedAi()
     api = BotApi(account, TOKEN)
     async with served(api.app) as api_url, served(ai.app) as ai_url:
         settings = settings_for(redis_url, database_url, api_url, ai_url, key_file, **more)
         vault = await asyncio.to_thread(Vault.read, key_file)
-        app = await asyncio.to_thread(create_app, settings)
+        asgi_app = await asyncio.to_thread(create_app, settings)
         async with (
-            served(app, lifespan=True) as url,
-            open_parts(settings, vault) as parts,
+            served(asgi_app, lifespan=True) as url,
+            open_services(settings, vault) as services,
         ):
             api.delivery.set_webhook(f"{url}/telegram/webhook", SECRET, 40)
-            hands = [Worker(parts, f"worker-{number}") for number in range(workers)]
-            rig = Rig(account, api, ai, settings, parts, url, hands)
-            tasks = [asyncio.create_task(hand.run()) for hand in hands]
+            running_workers = [Worker(services, f"worker-{number}") for number in range(workers)]
+            app = RunningApp(account, api, ai, settings, services, url, running_workers)
+            tasks = [asyncio.create_task(worker.run()) for worker in running_workers]
             delivering = asyncio.create_task(api.delivery.run())
             try:
-                yield rig
+                yield app
             finally:
-                for hand in hands:
-                    hand.stop()
+                for worker in running_workers:
+                    worker.stop()
                 await asyncio.wait_for(asyncio.gather(*tasks), 10)
                 delivering.cancel()
                 await asyncio.wait([delivering])

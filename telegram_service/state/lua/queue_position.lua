@@ -1,6 +1,5 @@
--- Takes the last place in line, or keeps the one there is; forgets who was not heard of for long.
--- KEYS: 1 places  2 when each was last heard of  3 tickets   ARGV: 1 update id  2 silence in ms
--- Returns how many are before.
+-- Returns how many wait before an update, which joins at the end when it is new; drops silent ones.
+-- KEYS: 1 positions  2 when each was last renewed  3 tickets   ARGV: 1 update id  2 timeout in ms
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 for _, gone in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now - ARGV[2])) do

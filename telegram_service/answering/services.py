@@ -1,0 +1,137 @@
+"""Everything answering needs, opened once per worker and closed in reverse order."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from opentelemetry.trace import Tracer
+from telegram import User
+
+from shared.ai.client import AiClient
+from shared.clock import Clock, SystemClock
+from shared.privacy.encryption import Vault
+from shared.stores.postgres import Postgres
+from shared.stores.redis_connection import RedisLink
+from shared.texts import Texts
+from shared.web.tracing import tracing_of
+from telegram_service.answering.buttons import Buttons
+from telegram_service.errors import NoToken
+from telegram_service.queue.update_queue import UpdateQueue
+from telegram_service.redis_client import KEY_PREFIX, RedisClient
+from telegram_service.sending.sender import Sender, new_bot
+from telegram_service.settings import AiSettings, Settings
+from telegram_service.state.counters import Counters
+from telegram_service.state.journal import Journal
+from telegram_service.state.preferences import PreferenceCache
+from telegram_service.state.sessions import Sessions
+from telegram_service.state.slots import Slots
+from telegram_service.state.store import Store
+from telegram_service.state.throttle import Throttle
+from telegram_service.state.waitlist import Waitlist
+
+SERVICE = "telegram_service"
+TEXTS = Path(__file__).parents[1] / "texts"
+SHARED_TEXTS = Path(__file__).parents[2] / "shared" / "texts"
+REDIS_TIMEOUT_S = 2.0
+BLOCKING_TIMEOUT_S = 5.0
+"""More than a blocking read waits."""
+
+
+@dataclass(frozen=True)
+class Services:
+    """Stores, clients and settings; `bot` is the bot's own account."""
+
+    settings: Settings
+    texts: Texts
+    clock: Clock
+    tracer: Tracer
+    ai: AiClient
+    bot: User
+    sender: Sender
+    buttons: Buttons
+    queue: UpdateQueue
+    redis: RedisClient
+    store: Store
+    journal: Journal
+    sessions: Sessions
+    preferences: PreferenceCache
+    throttle: Throttle
+    counters: Counters
+    slots: Slots
+
+    @property
+    def bot_name(self) -> str:
+        """Return the bot's user name, without the `@`."""
+        return self.bot.username or ""
+
+
+@asynccontextmanager
+async def open_services(settings: Settings, vault: Vault) -> AsyncIterator[Services]:
+    """Open everything; wait for Telegram to tell who the bot is. Raises NoToken."""
+    token = settings.bot.token.get_secret_value()
+    if not token:
+        raise NoToken
+    async with AsyncExitStack() as stack:
+        link = await stack.enter_async_context(redis_link(settings, REDIS_TIMEOUT_S))
+        blocking = await stack.enter_async_context(redis_link(settings, BLOCKING_TIMEOUT_S))
+        redis = RedisClient(link)
+        postgres = Postgres(str(settings.postgres.url))
+        stack.push_async_callback(postgres.close)
+        await postgres.open()
+        tracing = tracing_of(SERVICE, settings.tracing)
+        stack.push_async_callback(tracing.flush)
+        ai = await stack.enter_async_context(ai_client(settings.ai, tracing.tracer))
+        client = new_bot(token, str(settings.bot.api_url))
+        stack.push_async_callback(client.shutdown)
+        sender = Sender(client, redis, settings.limits)
+        bot = await sender.get_me()
+        store, clock = Store(postgres, vault), SystemClock()
+        yield Services(
+            settings=settings,
+            texts=await asyncio.to_thread(bot_texts),
+            clock=clock,
+            tracer=tracing.tracer,
+            ai=ai,
+            bot=bot,
+            sender=sender,
+            buttons=Buttons(token),
+            queue=UpdateQueue(link, blocking),
+            redis=redis,
+            store=store,
+            journal=Journal(redis, store),
+            sessions=Sessions(redis, str(bot.id), settings.store.session_hours),
+            preferences=PreferenceCache(redis),
+            throttle=Throttle(redis, settings.limits, clock),
+            counters=Counters(redis),
+            slots=Slots(settings.ai.at_once, Waitlist(redis)),
+        )
+
+
+def bot_texts() -> Texts:
+    """Read the sentences the bot says."""
+    return Texts.read(SHARED_TEXTS / "errors.toml", TEXTS / "bot.toml")
+
+
+def ai_client(settings: AiSettings, tracer: Tracer) -> AiClient:
+    """Return the client of ai_core."""
+    return AiClient(
+        str(settings.url),
+        settings.api_key.get_secret_value(),
+        channel="telegram",
+        tracer=tracer,
+        client_certificate=settings.client_certificate,
+        tls_ca=settings.tls_ca,
+    )
+
+
+@asynccontextmanager
+async def redis_link(settings: Settings, timeout_s: float) -> AsyncIterator[RedisLink]:
+    """Open a connection to Redis."""
+    link = RedisLink(str(settings.redis.url), KEY_PREFIX, timeout_s=timeout_s)
+    await link.open()
+    try:
+        yield link
+    finally:
+        await link.close()

@@ -1,7 +1,0 @@
--- Asks that nothing older than an update be answered in a chat; the mark only moves forward.
--- KEYS: 1 chat   ARGV: 1 update id  2 kept for, s
-if tonumber(redis.call('HGET', KEYS[1], 'stop') or '0') < tonumber(ARGV[1]) then
-  redis.call('HSET', KEYS[1], 'stop', ARGV[1])
-end
-redis.call('EXPIRE', KEYS[1], ARGV[2])
-return 1

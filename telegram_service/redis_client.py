@@ -1,0 +1,38 @@
+"""The bot's Redis: one shared connection, every failure of it a RedisUnavailable.
+
+Every key is `{tg}:` and a name, so that all are in one slot and a script may touch any of them on a
+Redis Cluster: docs/decisions/0079-one-tag-per-service.md.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from redis.exceptions import RedisError, ResponseError
+
+from shared.stores.redis_connection import RedisLink, Reply, Script, Word
+from telegram_service.errors import RedisUnavailable
+
+KEY_PREFIX = "{tg}"
+
+
+class RedisClient:
+    """Commands and scripts. Raises RedisUnavailable while Redis is lost or slow."""
+
+    def __init__(self, link: RedisLink) -> None:
+        self._link = link
+
+    async def call(self, *command: Word) -> Reply:
+        """Send a command and return its reply."""
+        return await _translated(lambda: self._link.call(*command))
+
+    async def run(self, script: Script, keys: Sequence[Word], args: Sequence[Word]) -> Reply:
+        """Run a script and return its reply."""
+        return await _translated(lambda: self._link.run(script, keys, args))
+
+
+async def _translated(request: Callable[[], Awaitable[Reply]]) -> Reply:
+    try:
+        return await request()
+    except ResponseError:
+        raise
+    except RedisError as error:
+        raise RedisUnavailable(type(error).__name__) from error
