@@ -10,6 +10,7 @@ from openapi_spec_validator import validate
 
 from shared.web.openapi import code_of, operations
 
+STANDARD_HEADERS = {"content-type", "content-length", "cache-control", "x-accel-buffering"}
 PROBLEM = "application/problem+json"
 Fragment = dict[str, Any]
 
@@ -51,13 +52,17 @@ def _by_method(methods: Fragment) -> Fragment:
 def wrong_response(
     document: Fragment, operation: Fragment, response: httpx2.Response
 ) -> Iterator[str]:
-    """Yield what a document does not say of a response: status, media type, body, code."""
+    """Yield what a document does not say of a response: status, media type, headers, body."""
     where = f"{operation['operationId']} {response.status_code}"
     described = operation["responses"].get(str(response.status_code))
     media_type = response.headers.get("content-type", "").partition(";")[0]
     if described is None:
         yield f"{where}: not declared: {response.text}"
-    elif response.content and media_type not in described.get("content", {}):
+        return
+    declared = {name.lower() for name in described["headers"]}
+    for name in set(response.headers) - declared - STANDARD_HEADERS:
+        yield f"{where}: header {name} not declared"
+    if response.content and media_type not in described.get("content", {}):
         yield f"{where}: {media_type} not declared"
     elif response.content and media_type.endswith("json"):
         content = described["content"][media_type]

@@ -9,7 +9,7 @@ from starlette.responses import PlainTextResponse
 from ai_core.api.dependencies import API, AdminAdmittedDep, HealthDep, VitalsDep
 from ai_core.api.openapi import KEY_ERRORS, METRICS_TEXT
 from ai_core.errors import CorpusMissing, EngineStarting
-from shared.ai.contract import HealthReply, SignOfLife
+from shared.ai.contract import HealthReply, ProbeReply
 from shared.errors import Unavailable
 from shared.web.openapi import KEY_SCHEMES, errors
 
@@ -24,9 +24,9 @@ METRICS: dict[str, Any] = {
 
 
 @router.get("/live", summary="Liveness probe", responses=errors())
-async def live() -> SignOfLife:
+async def live() -> ProbeReply:
     """Answers 200 while the process lives."""
-    return SignOfLife(status="live")
+    return ProbeReply(status="live")
 
 
 @router.get(
@@ -34,13 +34,13 @@ async def live() -> SignOfLife:
     summary="Readiness probe",
     responses=errors(CorpusMissing, EngineStarting, Unavailable),
 )
-async def ready(health: HealthDep) -> SignOfLife:
+async def ready(health: HealthDep) -> ProbeReply:
     """Answers 200 when a question can be answered, 503 otherwise.
 
     The law must be there, the keys must have been read, and no model may be restarting.
     """
     await health.require_ready()
-    return SignOfLife(status="ready")
+    return ProbeReply(status="ready")
 
 
 @router.get(f"{API}/health", summary="Health summary", responses=errors())

@@ -226,7 +226,8 @@ class EmbeddingList(Reply):
 
 
 USAGE = {"prompt_tokens": 12, "completion_tokens": 43, "total_tokens": 55}
-HEAD = {"id": "chatcmpl-4f0c2a9d8e1b47c6a35d9f7e2b801c64", "created": 1775117730}
+REQUEST_ID = "4f0c2a9d8e1b47c6a35d9f7e2b801c64"
+CREATED = 1775117730
 MODEL = {"id": ASSISTANT, "object": "model", "created": 0, "owned_by": "code-du-travail-neo"}
 QUESTION = "Quelle est la durée du préavis en cas de démission ?"
 EXAMPLES: dict[str, dict[str, Any]] = {
@@ -236,8 +237,9 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "model": ASSISTANT,
         "messages": [{"role": "user", "content": QUESTION}],
     },
-    "ChatCompletion": HEAD
-    | {
+    "ChatCompletion": {
+        "id": f"chatcmpl-{REQUEST_ID}",
+        "created": CREATED,
         "object": "chat.completion",
         "model": ASSISTANT,
         "choices": [
@@ -260,8 +262,9 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "notice": examples.NOTICE,
     },
     "CompletionRequest": {"model": "qwen3-4b", "prompt": "Le préavis de démission dure"},
-    "Completion": HEAD
-    | {
+    "Completion": {
+        "id": f"cmpl-{REQUEST_ID}",
+        "created": CREATED,
         "object": "text_completion",
         "model": "qwen3-4b",
         "choices": [{"index": 0, "text": " un mois.", "logprobs": None, "finish_reason": "length"}],

@@ -29,6 +29,7 @@ MAX_EMBEDDED_TEXTS = 256
 
 Words = Annotated[str, StringConstraints(max_length=MAX_PROMPT_CHARACTERS, pattern=r"^[^\x00]*$")]
 Role = Literal["system", "user", "assistant"]
+StopField = StopSequence | Annotated[list[StopSequence], Field(max_length=8)] | None
 ModelId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 
 MEANS_NOTHING: dict[str, tuple[object, ...]] = {
@@ -146,7 +147,7 @@ class Writing(OpenAiBody):
     fallback: Literal["extractive"] | None = None
     """Quote the law instead when the model cannot answer now, or in time. Not in OpenAI's API."""
 
-    @field_validator("stop", mode="before")
+    @field_validator("stop", mode="before", json_schema_input_type=StopField)
     @classmethod
     def _one_or_several(cls, told: object) -> object:
         if told is None:
@@ -248,7 +249,7 @@ class ChatCompletionRequest(Writing):
     logprobs: bool | None = None
     """Return the log-probability of each token."""
     top_logprobs: int | None = Field(default=None, ge=0, le=20)
-    """And of this many alternatives."""
+    """Number of alternatives to return with each token; needs `logprobs`."""
 
     def question(self, language: Language) -> Question:
         """Return the last message as a question, personal data masked.
@@ -311,6 +312,8 @@ class CompletionRequest(Writing):
 class EmbeddingRequest(OpenAiBody):
     """A request for embeddings."""
 
+    model: ModelId = ASSISTANT
+    """A model that embeds: `cdt-assistant`, the default, does not."""
     input: Words | list[Words]
     """The texts, at most 256; token ids are not accepted."""
     encoding_format: Literal["float", "base64"] = "float"

@@ -90,15 +90,15 @@ RESPONSE_HEADERS = {
     "RateLimit-Policy": described_header(
         "The limits of the key (draft-ietf-httpapi-ratelimit-headers): quota `q` in a window of "
         "`w` seconds.",
-        '"minute";q=60;w=60',
+        '"requests";q=60;w=60',
     ),
     "RateLimit": described_header(
         "What is left of each limit: `r`; after a refusal, `t` is the wait in seconds.",
-        '"minute";r=59',
+        '"requests";r=59',
     ),
-    "X-RateLimit-Limit": described_header("Quota of the key's first limit.", 60),
+    "X-RateLimit-Limit": described_header("Quota of the first limit.", 60),
     "X-RateLimit-Remaining": described_header("What is left of it.", 59),
-    "X-RateLimit-Reset": described_header("Seconds until it is whole again.", 60),
+    "X-RateLimit-Reset": described_header("Seconds until all of it is free again.", 60),
 }
 KEYED_HEADERS = tuple(name for name in RESPONSE_HEADERS if "RateLimit" in name)
 ANSWER_HEADERS = ("X-Deadline-Ms", "Idempotency-Key", "X-Channel")

@@ -7,7 +7,7 @@ from ai_core.law.source import LawSource
 from ai_core.metrics import CorpusMetrics
 from ai_core.models.pool import ModelPool
 from ai_core.models.scheduler import Scheduler
-from shared.ai.contract import CorpusHealth, HealthReply, LineHealth
+from shared.ai.contract import CorpusHealth, HealthReply, QueueHealth
 from shared.clock import Clock
 from shared.errors import Unavailable
 from shared.stores.redis_connection import RedisLink
@@ -60,7 +60,7 @@ class Health:
             redis="up" if redis_up else "down",
             models=[card.id for card in self._pool.cards()],
             queue=[
-                LineHealth(
+                QueueHealth(
                     model=model,
                     waiting=queue.waiting,
                     running=queue.running,

@@ -282,7 +282,7 @@ class ModelCardReply(Reply):
     default: bool
     """Whether requests that name no model use it."""
     context_tokens: int = 0
-    """Longest prompt and answer together, in tokens; 0: unlimited or unknown."""
+    """Longest prompt and answer together, in tokens; 0: unknown."""
     size_bytes: int = 0
     """Size of its files in bytes."""
     memory_bytes: int = 0
@@ -337,14 +337,14 @@ class CorpusHealth(Reply):
     """Whether the last update failed; the previous corpus stays in service until one succeeds."""
 
 
-class SignOfLife(Reply):
+class ProbeReply(Reply):
     """The body of a probe that succeeded."""
 
     status: Literal["live", "ready"]
     """Which probe succeeded."""
 
 
-class LineHealth(Reply):
+class QueueHealth(Reply):
     """The queue of one model."""
 
     model: str
@@ -368,5 +368,5 @@ class HealthReply(Reply):
     """Whether Redis answers."""
     models: list[str]
     """Names of the models."""
-    queue: list[LineHealth] = []
+    queue: list[QueueHealth] = []
     """One entry for each model that has been used."""

@@ -129,7 +129,7 @@ EXAMPLES: dict[str, Example] = {
     "ModelCardReply": MODEL_CARD,
     "ModelsReply": MODELS_REPLY,
     "ModelName": {"model": MODEL_CARD["id"]},
-    "SignOfLife": {"status": "ready"},
+    "ProbeReply": {"status": "ready"},
     "HealthReply": HEALTH_REPLY,
 }
 """An example of each body by the name of its model."""

@@ -155,7 +155,13 @@ class DocumentedApi(FastAPI):
         examples: Mapping[str, Fragment] = MappingProxyType({}),
         **settings: Any,
     ) -> None:
-        super().__init__(openapi_url=None, docs_url=None, redoc_url=None, **settings)
+        super().__init__(
+            openapi_url=None,
+            docs_url=None,
+            redoc_url=None,
+            license_info={"name": "GNU General Public License v3", "identifier": "GPL-3.0-only"},
+            **settings,
+        )
         self._texts = texts
         self._documents = documents
         self._error_models: dict[str, type[BaseModel]] = {PROBLEM: Problem, **error_models}

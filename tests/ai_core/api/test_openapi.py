@@ -5,6 +5,7 @@ import json
 import re
 from typing import Any
 
+import httpx2
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
@@ -16,7 +17,7 @@ from ai_core.app import create_api, open_state, read_texts
 from ai_core.settings import Settings
 from shared.web.middleware import problem
 from shared.web.openapi import EXAMPLE_FACTS, kinds_by_code, operations
-from tests.openapi_rules import check
+from tests.openapi_rules import PROBLEM, check, wrong_response
 
 EXAMPLES = 6
 STREAMED = (
@@ -60,6 +61,26 @@ def test_a_route_without_a_description_is_noticed() -> None:
         "no example of a application/json body",
     ):
         assert fault in told
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "headers", "fault"),
+    [
+        (418, {}, {}, "418: not declared"),
+        (200, {"status": "asleep"}, {}, "'asleep' is not one of"),
+        (200, {}, {}, "'status' is a required property"),
+        (200, {"status": "live"}, {"X-Surprise": "1"}, "header x-surprise not declared"),
+        (200, {"status": "live"}, {"Content-Type": "text/html"}, "text/html not declared"),
+        (503, {"code": "no_disk"}, {"Content-Type": PROBLEM}, "no_disk not declared"),
+    ],
+)
+def test_a_response_the_document_does_not_tell_of_is_noticed(
+    document: dict[str, Any], status: int, body: object, headers: dict[str, str], fault: str
+) -> None:
+    response = httpx2.Response(status, json=body, headers=headers)
+    wrong = list(wrong_response(document, document["paths"]["/ready"]["get"], response))
+
+    assert fault in "\n".join(wrong)
 
 
 async def test_streams_and_headers_are_declared(house: Any) -> None:
