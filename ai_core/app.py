@@ -65,12 +65,14 @@ from ai_core.redis_keys import TAG
 from ai_core.settings import AnswerSettings, Settings
 from shared.ai.examples import EXAMPLES
 from shared.clock import Clock, SystemClock
-from shared.host_metrics import Vitals
-from shared.stores.redis_connection import RedisLink
+from shared.host_metrics import HostMetrics
+from shared.stores.redis_connection import RedisConnection
 from shared.texts import Texts
 from shared.web.docs_page import docs_router
-from shared.web.middleware import Edge, HttpMetrics, speak_errors
+from shared.web.http_metrics import HttpMetrics
+from shared.web.middleware import RequestMiddleware
 from shared.web.openapi import DocumentedApi
+from shared.web.problems import add_error_handlers
 from shared.web.tracing import traced, tracing_of
 
 HERE = Path(__file__).parent
@@ -93,7 +95,7 @@ class State(TypedDict):
     pool: ModelPool
     conversations: Conversations
     health: Health
-    vitals: Vitals
+    host_metrics: HostMetrics
     clock: Clock
     concurrency: asyncio.Semaphore
 
@@ -164,13 +166,13 @@ async def assemble(
     """
     words = await asyncio.to_thread(Words.read, settings.answers)
     texts = words.texts
-    link = RedisLink(str(settings.redis.url), TAG)
-    stack.push_async_callback(link.close)
-    await link.open()
-    ring = KeyRing(link, clock)
+    connection = RedisConnection(str(settings.redis.url), TAG)
+    stack.push_async_callback(connection.close)
+    await connection.open()
+    ring = KeyRing(connection, clock)
     with suppress(RedisError):  # the gate reads them again with the first request
         await ring.refresh()
-    limiter = Limiter(link)
+    limiter = Limiter(connection)
     renewing = asyncio.create_task(limiter.renew_leases(), name="leases of visits")
     stack.callback(renewing.cancel)
     tracing = tracing_of("ai_core", settings.tracing)
@@ -183,11 +185,11 @@ async def assemble(
     ModelCollector(pool, registry)
     prompts = words.prompts
     conversations = Conversations(
-        link,
+        connection,
         silence_s=settings.conversations.silence_s,
         turns_kept=settings.conversations.turns_kept,
     )
-    cache = AnswerCache(link, CacheMetrics(registry))
+    cache = AnswerCache(connection, CacheMetrics(registry))
     sources = Sources(
         library=library,
         abstentions=Abstentions(texts, words.offices),
@@ -206,13 +208,13 @@ async def assemble(
     return State(
         gate=gate,
         embedder=Embedder(pool, scheduler, clock),
-        desk=Desk(answerer, gate, cache, Idempotency(link), QuestionMetrics(registry), texts),
+        desk=Desk(answerer, gate, cache, Idempotency(connection), QuestionMetrics(registry), texts),
         inquiries=Inquiries(library, pool, prompts, conversations, clock),
         library=library,
         pool=pool,
         conversations=conversations,
-        health=Health(library, pool, scheduler, link, ring, CorpusMetrics(registry), clock),
-        vitals=Vitals(registry, settings.watch),
+        health=Health(library, pool, scheduler, connection, ring, CorpusMetrics(registry), clock),
+        host_metrics=HostMetrics(registry, settings.watch),
         clock=clock,
         concurrency=asyncio.Semaphore(MAX_CONCURRENT),
     )
@@ -229,7 +231,7 @@ def create_api(settings: Settings, open_state: Opener, registry: CollectorRegist
     texts = read_texts()
     api = DocumentedApi(
         texts=texts,
-        documents=DIALECTS,
+        error_formats=DIALECTS,
         error_models={"application/json": ErrorDocument},
         request_headers=REQUEST_HEADERS,
         response_headers=RESPONSE_HEADERS,
@@ -251,7 +253,7 @@ def create_api(settings: Settings, open_state: Opener, registry: CollectorRegist
         api.include_router(router)
     api.include_router(page_router(settings.page))
     api.include_router(docs_router(api))
-    speak_errors(api, texts, DIALECTS)
+    add_error_handlers(api, texts, DIALECTS)
     return api
 
 
@@ -264,12 +266,12 @@ def create_app(settings: Settings, open_state: Opener = open_state) -> ASGIApp:
     return traced(edge(app, settings, registry), tracer)
 
 
-def edge(app: ASGIApp, settings: Settings, registry: CollectorRegistry) -> Edge:
+def edge(app: ASGIApp, settings: Settings, registry: CollectorRegistry) -> RequestMiddleware:
     """Put the outermost layer around an app."""
-    return Edge(
+    return RequestMiddleware(
         app,
         metrics=HttpMetrics(registry),
         texts=read_texts(),
         max_body_bytes=settings.server.max_body_bytes,
-        documents=DIALECTS,
+        error_formats=DIALECTS,
     )

@@ -34,13 +34,15 @@ from mail_service.sender_checks.spam import SpamFilter
 from mail_service.settings import MailboxSettings, Settings
 from shared.ai.client import AiClient
 from shared.clock import SystemClock
-from shared.host_metrics import Vitals
-from shared.privacy.encryption import Vault
+from shared.host_metrics import HostMetrics
+from shared.privacy.encryption import Encryption
 from shared.stores.postgres import Postgres, PostgresLost
 from shared.texts import Texts
 from shared.web.docs_page import docs_router
-from shared.web.middleware import Edge, HttpMetrics, speak_errors
+from shared.web.http_metrics import HttpMetrics
+from shared.web.middleware import RequestMiddleware
 from shared.web.openapi import DocumentedApi
+from shared.web.problems import add_error_handlers
 from shared.web.tracing import traced, tracing_of
 
 log = structlog.get_logger()
@@ -57,7 +59,7 @@ class Resources:
     store: Store
     wake: Wake
     composers: dict[str, Composer]
-    vault: Vault
+    vault: Encryption
     clock: SystemClock
 
 
@@ -67,7 +69,7 @@ class State(TypedDict):
     settings: Settings
     store: Store
     review: Review
-    vitals: Vitals
+    host_metrics: HostMetrics
     ledger: LedgerMetrics
 
 
@@ -75,7 +77,7 @@ class State(TypedDict):
 async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
     """Open the ledger, the bell and the letterheads. Raises WrongSettings for a bad key file."""
     clock = SystemClock()
-    vault = await asyncio.to_thread(Vault.read, settings.vault.key_file)
+    vault = await asyncio.to_thread(Encryption.read, settings.vault.key_file)
     composers = await asyncio.to_thread(_composers, settings, vault)
     async with AsyncExitStack() as stack:
         postgres = Postgres(str(settings.postgres.url))
@@ -85,7 +87,7 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
         yield Resources(Store(postgres, vault, clock), wake, composers, vault, clock)
 
 
-def _composers(settings: Settings, vault: Vault) -> dict[str, Composer]:
+def _composers(settings: Settings, vault: Encryption) -> dict[str, Composer]:
     return {box.name: Composer(_letterhead(settings, box), vault) for box in settings.every_mailbox}
 
 
@@ -127,7 +129,7 @@ async def open_state(settings: Settings, registry: CollectorRegistry) -> AsyncIt
                 settings=settings,
                 store=resources.store,
                 review=review,
-                vitals=Vitals(registry, settings.watch),
+                host_metrics=HostMetrics(registry, settings.watch),
                 ledger=LedgerMetrics(registry),
             )
         finally:
@@ -165,7 +167,7 @@ def create_api(settings: Settings, open_state: OpenState, registry: CollectorReg
     for part in (health, mails, people, page):
         api.include_router(part.router)
     api.include_router(docs_router(api, [Depends(need_key)]))
-    speak_errors(api, texts)
+    add_error_handlers(api, texts)
     return api
 
 
@@ -173,14 +175,16 @@ def create_app(settings: Settings, open_state: OpenState = open_state) -> ASGIAp
     """Return the API and the review page; tests pass their own `open_state`."""
     registry = CollectorRegistry()
     api = create_api(settings, open_state, registry)
-    edge = Edge(api, HttpMetrics(registry), read_texts(), settings.server.max_body_bytes)
+    edge = RequestMiddleware(
+        api, HttpMetrics(registry), read_texts(), settings.server.max_body_bytes
+    )
     return traced(edge, tracing_of("mail_service", settings.tracing).tracer)
 
 
 async def work(settings: Settings, stopping: asyncio.Event) -> None:
     """Read, answer and send mail until `stopping`."""
     registry = CollectorRegistry()
-    metrics, vitals = MailMetrics(registry), Vitals(registry, settings.watch)
+    metrics, host_metrics = MailMetrics(registry), HostMetrics(registry, settings.watch)
     async with AsyncExitStack() as stack:
         resources = await stack.enter_async_context(open_resources(settings))
         await migrated(resources.store)
@@ -204,7 +208,7 @@ async def work(settings: Settings, stopping: asyncio.Event) -> None:
                 tls_ca=settings.ai.tls_ca,
             )
         )
-        vitals.parts.labels("ai_core").set_function(lambda: not ai.failing)
+        host_metrics.parts.labels("ai_core").set_function(lambda: not ai.failing)
         spam = SpamFilter(settings.spam)
         stack.push_async_callback(spam.close)
         boxes = {

@@ -1,1 +1,4 @@
-"""What at least two services need, and nothing else."""
+"""What the three services share: the client of ai_core, errors, settings, logs, texts, stores, web.
+
+It imports no service. A module here serves at least two of them, or a module here that does.
+"""

@@ -26,7 +26,7 @@ CERTIFICATE_LOOK_S = 300.0
 CONNECT_TIMEOUT_S = 2.0
 
 
-class Vitals:
+class HostMetrics:
     """The measures of one process: add metrics to `registry`, set `parts`, show them all.
 
     `parts` says which of the parts a service depends on answer: 1 or 0 by name.
@@ -38,14 +38,14 @@ class Vitals:
             "part_up", "1 while a part the service depends on answers.", ["part"], registry=registry
         )
         ProcessCollector(registry=registry)
-        registry.register(Machine(watch))
+        registry.register(HostCollector(watch))
 
     async def text(self) -> bytes:
         """Return everything in Prometheus's text format."""
         return await asyncio.to_thread(generate_latest, self.registry)
 
 
-class Machine:
+class HostCollector:
     """A collector of the machine's measures (the interface is prometheus_client's)."""
 
     def __init__(self, watch: WatchSettings) -> None:

@@ -1,10 +1,16 @@
-"""Every sentence a person can read, kept in TOML files: `[key]` with `fr` and `en`."""
+"""Localised texts: sentences in TOML files, `[key]` with `fr` and `en`, and dates in words."""
 
 import tomllib
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 
 from shared.languages import Language
+
+MONTHS = (
+    "janvier", "février", "mars", "avril", "mai", "juin",
+    "juillet", "août", "septembre", "octobre", "novembre", "décembre",
+)  # fmt: skip
 
 
 class Texts:
@@ -33,3 +39,11 @@ class Texts:
     def say(self, key: str, language: Language, **facts: str | int) -> str:
         """Return the sentence `key` with its placeholders filled."""
         return self._sentences[key][language].format(**facts)
+
+
+def date_in_words(day: date, language: Language) -> str:
+    """Return a day in words: "1er mai 2026", "1 May 2026"."""
+    if language == "en":
+        return f"{day.day} {day:%B} {day.year}"
+    first = "1er" if day.day == 1 else str(day.day)
+    return f"{first} {MONTHS[day.month - 1]} {day.year}"

@@ -10,7 +10,7 @@ import uvicorn
 import uvloop
 
 from shared.logs import set_up_logs
-from shared.privacy.encryption import Vault, new_key_file
+from shared.privacy.encryption import Encryption, new_key_file
 from shared.settings import WrongSettings, read_settings
 from telegram_service.answering.services import bot_texts, open_services
 from telegram_service.app import create_app
@@ -69,7 +69,7 @@ async def work(settings: Settings) -> None:
         log.warning("no token: TELEGRAM_BOT__TOKEN is empty, waiting to be stopped")
         await wait_for_signal()
         return
-    vault = await asyncio.to_thread(Vault.read, settings.store.key_file)
+    vault = await asyncio.to_thread(Encryption.read, settings.store.key_file)
     async with open_services(settings, vault) as services:
         worker = Worker(services)
         running = asyncio.create_task(worker.run(), name="worker")

@@ -14,11 +14,13 @@ from starlette.types import ASGIApp
 
 from shared.ai.client import AiClient
 from shared.errors import AppError, Unavailable
-from shared.host_metrics import Vitals
+from shared.host_metrics import HostMetrics
 from shared.stores.postgres import Postgres
-from shared.stores.redis_connection import RedisLink
+from shared.stores.redis_connection import RedisConnection
 from shared.texts import Texts
-from shared.web.middleware import Edge, HttpMetrics, speak_errors
+from shared.web.http_metrics import HttpMetrics
+from shared.web.middleware import RequestMiddleware
+from shared.web.problems import add_error_handlers
 from shared.web.tracing import traced, tracing_of
 from telegram_service.answering.services import SERVICE, SHARED_TEXTS, TEXTS, ai_client
 from telegram_service.metrics import StatisticsCollector
@@ -76,8 +78,8 @@ def create_app(settings: Settings) -> ASGIApp:
     """Return the application, which opens and closes what it uses."""
     registry, tracing = CollectorRegistry(), tracing_of(SERVICE, settings.tracing)
     collector = StatisticsCollector(registry)
-    link = RedisLink(str(settings.redis.url), KEY_PREFIX, timeout_s=REDIS_TIMEOUT_S)
-    redis, queue = RedisClient(link), UpdateQueue(link)
+    connection = RedisConnection(str(settings.redis.url), KEY_PREFIX, timeout_s=REDIS_TIMEOUT_S)
+    redis, queue = RedisClient(connection), UpdateQueue(connection)
     postgres = Postgres(str(settings.postgres.url), size=2)
     ai = ai_client(settings.ai, tracing.tracer)
 
@@ -86,8 +88,8 @@ def create_app(settings: Settings) -> ASGIApp:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(tracing.flush)
             await stack.enter_async_context(ai)
-            stack.push_async_callback(link.close)
-            await link.open()
+            stack.push_async_callback(connection.close)
+            await connection.open()
             stack.push_async_callback(postgres.close)
             await postgres.open()
             if settings.bot.mode == "polling" and settings.bot.token.get_secret_value():
@@ -97,17 +99,20 @@ def create_app(settings: Settings) -> ASGIApp:
 
     texts = Texts.read(SHARED_TEXTS / "errors.toml", TEXTS / "errors.toml")
     app = FastAPI(lifespan=lifespan, title="telegram_service", openapi_url=None)
-    speak_errors(app, texts)
+    add_error_handlers(app, texts)
     webhook = Webhook(queue, settings.webhook.secret.get_secret_value())
     app.add_route("/telegram/webhook", webhook.answer, methods=["POST"])
     dependencies = Dependencies(settings, redis, Counters(redis), postgres, ai)
-    add_views(app, dependencies, Vitals(registry, settings.watch), collector)
-    edge = Edge(app, HttpMetrics(registry), texts, settings.server.max_body_bytes)
+    add_views(app, dependencies, HostMetrics(registry, settings.watch), collector)
+    edge = RequestMiddleware(app, HttpMetrics(registry), texts, settings.server.max_body_bytes)
     return traced(edge, tracing.tracer)
 
 
 def add_views(
-    app: FastAPI, dependencies: Dependencies, vitals: Vitals, collector: StatisticsCollector
+    app: FastAPI,
+    dependencies: Dependencies,
+    host_metrics: HostMetrics,
+    collector: StatisticsCollector,
 ) -> None:
     """Add the routes for operators."""
 
@@ -126,8 +131,8 @@ def add_views(
         check = await check_health(dependencies)
         collector.statistics = check.statistics
         for name, up in check.up.items():
-            vitals.parts.labels(name).set(up)
-        return Response(await vitals.text(), media_type=CONTENT_TYPE_LATEST)
+            host_metrics.parts.labels(name).set(up)
+        return Response(await host_metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
     for path, view in {
         "/live": live, "/ready": ready, "/health": health, "/metrics": metrics,

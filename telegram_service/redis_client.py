@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from redis.exceptions import RedisError, ResponseError
 
-from shared.stores.redis_connection import RedisLink, Reply, Script, Word
+from shared.stores.redis_connection import RedisConnection, Reply, Script, Word
 from telegram_service.errors import RedisUnavailable
 
 KEY_PREFIX = "{tg}"
@@ -17,7 +17,7 @@ KEY_PREFIX = "{tg}"
 class RedisClient:
     """Commands and scripts. Raises RedisUnavailable while Redis is lost or slow."""
 
-    def __init__(self, link: RedisLink) -> None:
+    def __init__(self, link: RedisConnection) -> None:
         self._link = link
 
     async def call(self, *command: Word) -> Reply:

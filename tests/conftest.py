@@ -12,7 +12,7 @@ from blockbuster import BlockBuster
 
 from ai_core.redis_keys import TAG
 from deploy.local.redis_server import RedisServer, bundled_redis, system_redis
-from shared.stores.redis_connection import RedisLink
+from shared.stores.redis_connection import RedisConnection
 from tests.models.bleuet import Bleuet, bleuet
 from tests.servers.redis_cluster import RedisCluster
 
@@ -64,13 +64,13 @@ def redis_server(
 
 
 @pytest.fixture
-async def link(redis_server: RedisServer | RedisCluster) -> AsyncIterator[RedisLink]:
-    """A link to an empty Redis."""
-    link = RedisLink(redis_server.url, TAG)
-    await link.open()
-    await link.call("FLUSHALL")
-    yield link
-    await link.close()
+async def connection(redis_server: RedisServer | RedisCluster) -> AsyncIterator[RedisConnection]:
+    """A connection to an empty Redis."""
+    connection = RedisConnection(redis_server.url, TAG)
+    await connection.open()
+    await connection.call("FLUSHALL")
+    yield connection
+    await connection.close()
 
 
 @pytest.fixture

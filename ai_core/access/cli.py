@@ -21,7 +21,7 @@ from ai_core.access.rate_limits import Limits
 from ai_core.errors import KeysUnreadable
 from ai_core.redis_keys import TAG
 from shared.clock import Clock, SystemClock
-from shared.stores.redis_connection import RedisLink
+from shared.stores.redis_connection import RedisConnection
 
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 REDIS_WAIT_S = 10.0
@@ -87,17 +87,17 @@ def run(arguments: argparse.Namespace, redis_url: str, clock: Clock | None = Non
 
 
 async def _run(arguments: argparse.Namespace, redis_url: str, clock: Clock) -> NewKey | list[Key]:
-    link = RedisLink(redis_url, TAG)
-    await link.open()
+    connection = RedisConnection(redis_url, TAG)
+    await connection.open()
     try:
-        await asyncio.wait_for(link.found.wait(), REDIS_WAIT_S)
-        return await ACTIONS[arguments.action](arguments, KeyRing(link, clock))
+        await asyncio.wait_for(connection.found.wait(), REDIS_WAIT_S)
+        return await ACTIONS[arguments.action](arguments, KeyRing(connection, clock))
     except TimeoutError as error:
         raise KeysUnreadable(f"Redis was not found within {REDIS_WAIT_S:g} s") from error
     except RedisError as error:
         raise KeysUnreadable(f"Redis does not answer: {error}") from error
     finally:
-        await link.close()
+        await connection.close()
 
 
 async def _create(arguments: argparse.Namespace, ring: KeyRing) -> NewKey:

@@ -20,7 +20,7 @@ from redis.exceptions import RedisError
 from ai_core.errors import IdempotencyMismatch, StillAnswering
 from ai_core.redis_keys import TAG
 from shared.errors import BadInput
-from shared.stores.redis_connection import RedisLink
+from shared.stores.redis_connection import RedisConnection
 
 KEPT_S = 24 * 3600
 LEASE_S = 4.0
@@ -56,9 +56,9 @@ class Idempotency:
     """Responses by caller and Idempotency-Key."""
 
     def __init__(
-        self, link: RedisLink, *, lease_s: float = LEASE_S, wait_s: float = WAIT_S
+        self, connection: RedisConnection, *, lease_s: float = LEASE_S, wait_s: float = WAIT_S
     ) -> None:
-        self._link = link
+        self._connection = connection
         self._lease_ms = int(lease_s * 1000)
         self._wait_s = wait_s
 
@@ -91,8 +91,8 @@ class Idempotency:
         """Take the lease and return None, or return the response that is stored."""
         lease = ("NX", "PX", self._lease_ms)
         give_up_s = time.monotonic() + self._wait_s
-        while not await self._link.call("SET", redis_key, fingerprint, *lease):
-            record = await self._link.call("GET", redis_key)
+        while not await self._connection.call("SET", redis_key, fingerprint, *lease):
+            record = await self._connection.call("GET", redis_key)
             if record is None:
                 continue
             if (stored := _parse(record, fingerprint)) is not None:
@@ -116,9 +116,9 @@ class Idempotency:
             with suppress(RedisError):  # the lease expires
                 if response and _is_final(response.status):
                     record = b"%b%d %b" % (fingerprint, response.status, response.body)
-                    await self._link.call("SET", redis_key, record, "EX", KEPT_S)
+                    await self._connection.call("SET", redis_key, record, "EX", KEPT_S)
                 else:
-                    await self._link.call("DEL", redis_key)
+                    await self._connection.call("DEL", redis_key)
         return response
 
     @asynccontextmanager
@@ -127,7 +127,7 @@ class Idempotency:
             while True:
                 await asyncio.sleep(self._lease_ms / 1000 / RENEWALS_PER_LEASE)
                 with suppress(RedisError):
-                    await self._link.call("PEXPIRE", redis_key, self._lease_ms)
+                    await self._connection.call("PEXPIRE", redis_key, self._lease_ms)
 
         task = asyncio.create_task(renew())
         try:

@@ -27,7 +27,7 @@ from ai_core.access.rate_limits import UNLIMITED, Limits
 from ai_core.errors import KeysUnreadable, UnknownKey
 from ai_core.redis_keys import KEYS, KEYS_VERSION
 from shared.clock import Clock
-from shared.stores.redis_connection import RedisLink, Script
+from shared.stores.redis_connection import RedisConnection, Script
 
 log = structlog.get_logger()
 
@@ -135,8 +135,8 @@ class KeyRing:
     with each request, so that a revoked key is refused from the next request on.
     """
 
-    def __init__(self, link: RedisLink, clock: Clock) -> None:
-        self._link = link
+    def __init__(self, connection: RedisConnection, clock: Clock) -> None:
+        self._connection = connection
         self._clock = clock
         self._by_digest: dict[str, tuple[Key, Secret]] | None = None
         self._refreshing = asyncio.Lock()
@@ -173,7 +173,7 @@ class KeyRing:
             if self.readable and newest is not None and newest == self.version:
                 return
             version, records = await asyncio.gather(
-                self._link.call("GET", KEYS_VERSION), self._link.call("HVALS", KEYS)
+                self._connection.call("GET", KEYS_VERSION), self._connection.call("HVALS", KEYS)
             )
             keys = [Key.model_validate_json(record) for record in records]
             self._by_digest = {
@@ -184,7 +184,7 @@ class KeyRing:
     async def changed(self) -> bool:
         """Read the keys again if they changed; tell whether they did. Without Redis, False."""
         try:
-            newest = await self._link.call("GET", KEYS_VERSION)
+            newest = await self._connection.call("GET", KEYS_VERSION)
             if self.readable and newest == self.version:
                 return False
             await self.refresh(newest)
@@ -223,7 +223,7 @@ class KeyRing:
 
     async def list(self) -> list[Key]:
         """Return every key, revoked ones included, oldest first."""
-        records = await self._link.call("HVALS", KEYS)
+        records = await self._connection.call("HVALS", KEYS)
         keys = [Key.model_validate_json(record) for record in records]
         return sorted(keys, key=lambda key: key.created_at)
 
@@ -255,14 +255,14 @@ class KeyRing:
         return revoked
 
     async def _read(self, key_id: str) -> tuple[bytes, Key]:
-        record = await self._link.call("HGET", KEYS, key_id)
+        record = await self._connection.call("HGET", KEYS, key_id)
         if record is None:
             raise UnknownKey(f"no key has the id {key_id}")
         return record, Key.model_validate_json(record)
 
     async def _replace(self, key: Key, expected: bytes | str) -> None:
         arguments = (key.id, expected, key.model_dump_json(), secrets.token_hex(8))
-        if not await self._link.run(REPLACE, (KEYS, KEYS_VERSION), arguments):
+        if not await self._connection.run(REPLACE, (KEYS, KEYS_VERSION), arguments):
             raise UnknownKey(f"{key.id} was changed by another operator meanwhile")
 
 

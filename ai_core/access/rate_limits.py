@@ -22,7 +22,7 @@ from redis.exceptions import RedisError
 
 from ai_core.access.sliding_window import Charge, Usage, Window, count, decide
 from ai_core.redis_keys import KEYS_VERSION, TAG
-from shared.stores.redis_connection import RedisLink, Reply, Script, Word
+from shared.stores.redis_connection import RedisConnection, Reply, Script, Word
 
 LUA = Path(__file__).parent / "lua"
 ADMIT = Script.read(LUA / "admit.lua")
@@ -102,7 +102,7 @@ class Decision(NamedTuple):
 class Account:
     """What this process knows of one caller: what it used, and its open requests.
 
-    Redis knew all of it when the link's epoch was `epoch`. `open` holds the ids of requests that
+    Redis knew all of it when the connection's epoch was `epoch`. `open` holds ids of requests that
     hold a concurrency slot.
     """
 
@@ -119,8 +119,8 @@ class Account:
 class Limiter:
     """Admits requests, and settles the tokens they took."""
 
-    def __init__(self, link: RedisLink) -> None:
-        self._link = link
+    def __init__(self, connection: RedisConnection) -> None:
+        self._connection = connection
         self._accounts: dict[str, Account] = {}
 
     async def admit(
@@ -129,7 +129,7 @@ class Limiter:
         """Decide on a request of `subject`, and read its cached reply in the same round trip."""
         if not limits:
             return await self._read(cache_key)
-        account = self._accounts.setdefault(subject, Account(self._link.epoch))
+        account = self._accounts.setdefault(subject, Account(self._connection.epoch))
         wanted = Reservation(
             secrets.token_hex(8), subject, limits.concurrent or 0, limits.charges(cost_tokens)
         )
@@ -139,7 +139,9 @@ class Limiter:
             decision = _admit_here(wanted, account)
         except asyncio.CancelledError:  # Redis may have admitted it all the same
             with suppress(RedisError):  # the lease expires
-                self._link.call("ZREM", _open_key(subject), wanted.id).add_done_callback(_ignore)
+                self._connection.call("ZREM", _open_key(subject), wanted.id).add_done_callback(
+                    _ignore
+                )
             raise
         if decision.refused is None:
             for window, _, cost in wanted.charges:
@@ -170,7 +172,7 @@ class Limiter:
         for window, difference in corrections:
             words += [window.name, decision.decided_ms // window.slot_ms, difference]
         with suppress(RedisError):  # the lease expires, and what was reserved counts
-            await self._link.run(SETTLE, keys, words)
+            await self._connection.run(SETTLE, keys, words)
 
     async def renew_leases(self) -> None:
         """Keep the slots of open requests, for as long as this runs."""
@@ -183,14 +185,14 @@ class Limiter:
     async def _read(self, cache_key: str | None) -> Decision:
         names = (KEYS_VERSION,) if cache_key is None else (KEYS_VERSION, cache_key)
         try:
-            return Decision(*await self._link.call("MGET", *names))
+            return Decision(*await self._connection.call("MGET", *names))
         except RedisError:
             return Decision(without_redis=True)
 
     async def _admit_in_redis(
         self, wanted: Reservation, account: Account, cache_key: str | None
     ) -> Decision:
-        epoch = self._link.epoch
+        epoch = self._connection.epoch
         redis_knows = account.epoch == epoch
         keys = [KEYS_VERSION, _open_key(wanted.subject), _usage_key(wanted.subject)]
         words: list[Word] = [wanted.id, _lease_ms(), wanted.concurrent, len(account.open)]
@@ -199,7 +201,7 @@ class Limiter:
             words += [*window, limit, cost, known]
         if cache_key is not None:
             keys.append(cache_key)
-        reply = await self._link.run(ADMIT, keys, words)
+        reply = await self._connection.run(ADMIT, keys, words)
         version, cached_reply, now_ms, refused, wait_ms, *left = reply
         account.epoch = epoch
         return Decision(
@@ -216,8 +218,8 @@ class Limiter:
         until_ms = _now_ms() + _lease_ms()
         for subject, account in self._accounts.items():
             for request_id in account.open:
-                yield self._link.call("ZADD", _open_key(subject), until_ms, request_id)
-                yield self._link.call("PEXPIRE", _open_key(subject), _lease_ms())
+                yield self._connection.call("ZADD", _open_key(subject), until_ms, request_id)
+                yield self._connection.call("PEXPIRE", _open_key(subject), _lease_ms())
 
     def _forget_idle(self) -> None:
         now_ms = _now_ms()

@@ -20,7 +20,7 @@ from redis.exceptions import RedisError
 from ai_core.redis_keys import TAG
 from shared.ai.contract import GenerateReply
 from shared.privacy.masking import contains_personal_data
-from shared.stores.redis_connection import RedisLink
+from shared.stores.redis_connection import RedisConnection
 
 log = structlog.get_logger()
 
@@ -112,9 +112,9 @@ class AnswerCache:
     """Answers by key, for `ttl_s`."""
 
     def __init__(
-        self, link: RedisLink, metrics: CacheMetrics, *, ttl_s: int = DEFAULT_TTL_S
+        self, connection: RedisConnection, metrics: CacheMetrics, *, ttl_s: int = DEFAULT_TTL_S
     ) -> None:
-        self._link = link
+        self._connection = connection
         self._ttl_s = ttl_s
         self._hits = metrics.lookups.labels("hit")
         self._misses = metrics.lookups.labels("miss")
@@ -127,7 +127,7 @@ class AnswerCache:
     async def get(self, key: str) -> bytes | None:
         """Return the body kept under `key`, if any."""
         try:
-            body: bytes | None = await self._link.call("GET", key)
+            body: bytes | None = await self._connection.call("GET", key)
         except RedisError:
             body = None
         self.saw(body)
@@ -142,7 +142,7 @@ class AnswerCache:
             log.warning("answer not kept", reason="personal data")
             return
         try:
-            await self._link.call("SET", key, body, "EX", self._ttl_s)
+            await self._connection.call("SET", key, body, "EX", self._ttl_s)
         except RedisError as error:
             log.warning("answer not kept", reason=type(error).__name__)
 

@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 from ai_core.engines.base import ChatMessage
 from ai_core.errors import UnknownConversation
 from ai_core.redis_keys import TAG
-from shared.stores.redis_connection import RedisLink, Script
+from shared.stores.redis_connection import RedisConnection, Script
 
 log = structlog.get_logger()
 
@@ -37,8 +37,8 @@ class Conversations:
     Of a long turn only the beginning is kept.
     """
 
-    def __init__(self, link: RedisLink, *, silence_s: int, turns_kept: int) -> None:
-        self._link = link
+    def __init__(self, connection: RedisConnection, *, silence_s: int, turns_kept: int) -> None:
+        self._connection = connection
         self._silence_s = silence_s
         self._turns_kept = turns_kept
 
@@ -48,7 +48,7 @@ class Conversations:
         Raises UnknownConversation when `owner` has no such conversation, or it has ended.
         """
         try:
-            turns = await self._link.call("LRANGE", _name(conversation_id, owner), 0, -1)
+            turns = await self._connection.call("LRANGE", _name(conversation_id, owner), 0, -1)
         except RedisError as error:
             log.warning("conversation not recalled", reason=type(error).__name__)
             return ()
@@ -60,7 +60,7 @@ class Conversations:
         """Keep new turns, unless Redis is lost."""
         words = [orjson.dumps((turn.role, turn.content[:TURN_CHARS])) for turn in turns]
         try:
-            await self._link.run(
+            await self._connection.run(
                 APPEND,
                 (_name(conversation_id, owner),),
                 (self._turns_kept, self._silence_s, *words),
@@ -74,7 +74,7 @@ class Conversations:
         Raises UnknownConversation as `recall` does, and RedisError: an erasure that did not happen
         is never said to have happened.
         """
-        if not await self._link.call("DEL", _name(conversation_id, owner)):
+        if not await self._connection.call("DEL", _name(conversation_id, owner)):
             raise UnknownConversation
 
 

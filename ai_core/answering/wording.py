@@ -4,9 +4,8 @@ import re
 from dataclasses import dataclass
 from datetime import date
 
-from shared.days import written_day
 from shared.languages import Language
-from shared.texts import Texts
+from shared.texts import Texts, date_in_words
 
 _GREETING = re.compile(
     r"\W*(?:bonjour|bonsoir|salut|coucou|hello|hi|hey|good (?:morning|afternoon|evening))"
@@ -62,9 +61,9 @@ class Wording:
             lines.append(self._texts.say("missing_references", language, numbers=numbers))
         if closing.clarification:
             lines.append(self._texts.say("clarification", language, question=closing.clarification))
-        published = written_day(closing.law_date, language)
+        published = date_in_words(closing.law_date, language)
         if closing.as_of:
-            day = written_day(closing.as_of, language)
+            day = date_in_words(closing.as_of, language)
             version = self._texts.say("as_of_date", language, day=day, published=published)
         else:
             version = self._texts.say("corpus_date", language, day=published)

@@ -15,9 +15,10 @@ from ai_core.api.status import Health
 from ai_core.law.source import LawSource
 from ai_core.models.pool import ModelPool
 from shared.clock import Clock
-from shared.host_metrics import Vitals
+from shared.host_metrics import HostMetrics
 from shared.languages import preferred_language
-from shared.web.middleware import WrongFields, header
+from shared.web.middleware import header_value
+from shared.web.problems import InvalidFields
 
 API = "/api/v1"
 MAX_DEADLINE_MS = 24 * 3600 * 1000
@@ -50,19 +51,19 @@ def desk_of(request: Request) -> Desk:
 def read_timeout(request: Request) -> float | None:
     """Return for how many seconds the answer is of use, from `X-Deadline-Ms`; None: no limit.
 
-    Raises WrongFields when it is no whole number of milliseconds between 1 and MAX_DEADLINE_MS.
+    Raises InvalidFields when it is no whole number of milliseconds between 1 and MAX_DEADLINE_MS.
     """
-    value = header(request.scope, b"x-deadline-ms")
+    value = header_value(request.scope, b"x-deadline-ms")
     if value is None:
         return None
     if not (value.isascii() and value.isdecimal() and 0 < int(value) <= MAX_DEADLINE_MS):
-        raise WrongFields([{"type": "deadline", "loc": ("X-Deadline-Ms",)}])
+        raise InvalidFields([{"type": "deadline", "loc": ("X-Deadline-Ms",)}])
     return int(value) / 1000
 
 
 def read_asker(request: Request, caller: Caller) -> Asker:
-    """Return who asks, and how. Raises WrongFields as `read_timeout` does."""
-    language = preferred_language(header(request.scope, b"accept-language"))
+    """Return who asks, and how. Raises InvalidFields as `read_timeout` does."""
+    language = preferred_language(header_value(request.scope, b"accept-language"))
     return Asker(language, caller.scope, caller.subject, read_timeout(request))
 
 
@@ -100,7 +101,7 @@ PoolDep = Annotated[ModelPool, Depends(state("pool"))]
 ConversationsDep = Annotated[Conversations, Depends(state("conversations"))]
 ClockDep = Annotated[Clock, Depends(state("clock"))]
 HealthDep = Annotated[Health, Depends(state("health"))]
-VitalsDep = Annotated[Vitals, Depends(state("vitals"))]
+HostMetricsDep = Annotated[HostMetrics, Depends(state("host_metrics"))]
 InferenceCallerDep = Annotated[Caller, Depends(caller(Scope.INFERENCE))]
 PageAdmittedDep = Annotated[Caller, Depends(admitted_caller(Scope.PUBLISHABLE))]
 InferenceAdmittedDep = Annotated[Caller, Depends(admitted_caller(Scope.INFERENCE))]

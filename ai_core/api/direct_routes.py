@@ -17,7 +17,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from shared.web.middleware import header, wrong_body
+from shared.web.middleware import header_value
+from shared.web.problems import validation_error
 
 MAX_CONCURRENT = 64
 """Requests processed at the same time; the others wait, first come first served. An answer takes
@@ -120,14 +121,14 @@ def json_body(model: type[BaseModel]) -> Any:
 
 
 async def parse_body(request: Request, model: type[Body]) -> Body:
-    """Return the JSON body as `model`. Raises MalformedBody and WrongFields."""
-    kind = header(request.scope, b"content-type") or ""
+    """Return the JSON body as `model`. Raises MalformedBody and InvalidFields."""
+    kind = header_value(request.scope, b"content-type") or ""
     if not kind.startswith("application/json"):
-        raise wrong_body([{"type": "media_type", "loc": ()}])
+        raise validation_error([{"type": "media_type", "loc": ()}])
     body = await request.body()
     if not body:
-        raise wrong_body([{"type": "missing", "loc": ()}])
+        raise validation_error([{"type": "missing", "loc": ()}])
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
-        raise wrong_body(error.errors(include_url=False, include_input=False)) from None
+        raise validation_error(error.errors(include_url=False, include_input=False)) from None

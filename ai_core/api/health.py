@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.responses import PlainTextResponse
 
-from ai_core.api.dependencies import API, AdminAdmittedDep, HealthDep, VitalsDep
+from ai_core.api.dependencies import API, AdminAdmittedDep, HealthDep, HostMetricsDep
 from ai_core.api.openapi import KEY_ERRORS, METRICS_TEXT
 from ai_core.errors import CorpusMissing, EngineStarting
 from shared.ai.contract import HealthReply, ProbeReply
@@ -51,9 +51,11 @@ async def summary(health: HealthDep) -> HealthReply:
 
 @router.get(f"{API}/metrics", **METRICS)
 @router.get("/metrics", **METRICS)
-async def metrics(vitals: VitalsDep, health: HealthDep, _caller: AdminAdmittedDep) -> Response:
+async def metrics(
+    host_metrics: HostMetricsDep, health: HealthDep, _caller: AdminAdmittedDep
+) -> Response:
     """Metrics in Prometheus's text format. Key: admin, on every address."""
     found = await health.summary()
-    vitals.parts.labels("redis").set(found.redis == "up")
-    vitals.parts.labels("corpus").set(found.corpus is not None)
-    return Response(await vitals.text(), media_type=CONTENT_TYPE_LATEST)
+    host_metrics.parts.labels("redis").set(found.redis == "up")
+    host_metrics.parts.labels("corpus").set(found.corpus is not None)
+    return Response(await host_metrics.text(), media_type=CONTENT_TYPE_LATEST)

@@ -21,7 +21,7 @@ from shared.ai.contract import (
     StopSequence,
 )
 from shared.languages import Language, language_of
-from shared.web.middleware import WrongFields
+from shared.web.problems import InvalidFields
 
 ASSISTANT = "cdt-assistant"
 """The model id of the assistant with the law behind it."""
@@ -254,14 +254,14 @@ class ChatCompletionRequest(Writing):
     def question(self, language: Language) -> Question:
         """Return the last message as a question, personal data masked.
 
-        Raises Unsupported for what is not served, WrongFields when the last message is not the
+        Raises Unsupported for what is not served, InvalidFields when the last message is not the
         user's.
         """
         self.require_supported()
         turns = tuple(_turn(message, self.model) for message in self.messages)
         *earlier, last = turns
         if last.role != "user":
-            raise WrongFields([{"type": "last_must_be_user", "loc": ("messages",)}])
+            raise InvalidFields([{"type": "last_must_be_user", "loc": ("messages",)}])
         plain = self.model != ASSISTANT
         return Question(
             last.content,
@@ -288,11 +288,11 @@ class CompletionRequest(Writing):
     """Return the log-probability of each token and of this many alternatives."""
 
     def question(self, language: Language) -> Question:
-        """Return the text to go on with, personal data masked. Raises Unsupported, WrongFields."""
+        """Return the text to continue, masked. Raises Unsupported, InvalidFields."""
         self.require_supported()
         prompts = [self.prompt] if isinstance(self.prompt, str) else self.prompt
         if len(prompts) != 1:
-            raise WrongFields([{"type": "one_prompt_only", "loc": ("prompt",)}])
+            raise InvalidFields([{"type": "one_prompt_only", "loc": ("prompt",)}])
         if self.model == ASSISTANT:
             text = safe(prompts[0])
             sampling = self.sampling(self.max_tokens, None, self.logprobs)
@@ -320,13 +320,13 @@ class EmbeddingRequest(OpenAiBody):
     """Vectors as numbers, or as base64 of little-endian 32-bit floats."""
 
     def texts(self) -> Sequence[str]:
-        """Return what to embed. Raises Unsupported, WrongFields when it is nothing or too much."""
+        """Return what to embed. Raises Unsupported; InvalidFields when nothing or too much."""
         self.require_supported()
         if self.model == ASSISTANT:
             raise Unsupported("the assistant has no vectors", model=ASSISTANT, feature="embeddings")
         texts = [self.input] if isinstance(self.input, str) else self.input
         if not 1 <= len(texts) <= MAX_EMBEDDED_TEXTS or not all(texts):
-            raise WrongFields([{"type": "texts_wanted", "loc": ("input",)}])
+            raise InvalidFields([{"type": "texts_wanted", "loc": ("input",)}])
         return texts
 
 

@@ -20,7 +20,7 @@ from ai_core.api.sse import AnswerStream, disconnected
 from ai_core.metrics import CHANNELS, QuestionMetrics
 from shared.errors import BadInput
 from shared.texts import Texts
-from shared.web.middleware import header
+from shared.web.middleware import header_value
 
 NO_STORE = {"Cache-Control": "no-store"}
 REPLAYED = NO_STORE | {"Idempotent-Replayed": "true"}
@@ -64,7 +64,7 @@ class Desk:
 
         With an Idempotency-Key, which a stream cannot have, the same request gets the same answer.
         """
-        idempotency_key = header(request.scope, b"idempotency-key")
+        idempotency_key = header_value(request.scope, b"idempotency-key")
         if stream:
             if idempotency_key is not None:
                 raise BadInput("a stream cannot be repeated")
@@ -142,7 +142,7 @@ def channel_of(request: Request, caller: Caller) -> str:
     """Return where a question comes from: page, telegram, mail, or api for every other client."""
     if caller.scope is Scope.PUBLISHABLE:
         return "page"
-    said = header(request.scope, b"x-channel")
+    said = header_value(request.scope, b"x-channel")
     return said if said in CHANNELS else "api"
 
 

@@ -16,7 +16,7 @@ from shared.ai.contract import GenerateReply, WrittenToken
 from shared.errors import AppError
 from shared.languages import Language
 from shared.texts import Texts
-from shared.web.middleware import DEFAULT_RETRY_AFTER_S, problem
+from shared.web.problems import DEFAULT_RETRY_AFTER_S, problem_response
 
 DONE = b"data: [DONE]\n\n"
 APART = {"response", "citations"}
@@ -79,7 +79,7 @@ class OwnDialect:
 
     def error(self, error: AppError, texts: Texts, language: Language, request_id: str) -> bytes:
         """Return an event named error that holds the problem document."""
-        document = bytes(problem(error, texts, language, request_id).body)
+        document = bytes(problem_response(error, texts, language, request_id).body)
         return event(orjson.Fragment(document), "error")
 
 

@@ -10,7 +10,7 @@ from ai_core.models.scheduler import Scheduler
 from shared.ai.contract import CorpusHealth, HealthReply, QueueHealth
 from shared.clock import Clock
 from shared.errors import Unavailable
-from shared.stores.redis_connection import RedisLink
+from shared.stores.redis_connection import RedisConnection
 
 RETRY_AFTER_S = 2.0
 
@@ -23,7 +23,7 @@ class Health:
         library: LawSource,
         pool: ModelPool,
         scheduler: Scheduler,
-        link: RedisLink,
+        connection: RedisConnection,
         ring: KeyRing,
         metrics: CorpusMetrics,
         clock: Clock,
@@ -31,7 +31,7 @@ class Health:
         self._library = library
         self._pool = pool
         self._scheduler = scheduler
-        self._link = link
+        self._connection = connection
         self._ring = ring
         self._metrics = metrics
         self._clock = clock
@@ -52,7 +52,7 @@ class Health:
             corpus = self._corpus(await self._library.status())
         except CorpusMissing:
             corpus = None
-        redis_up = self._link.found.is_set()
+        redis_up = self._connection.found.is_set()
         whole = redis_up and corpus is not None and not corpus.update_failing
         return HealthReply(
             status="ok" if whole else "degraded",

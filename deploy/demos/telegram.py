@@ -23,7 +23,7 @@ from deploy.local.postgres_server import PostgresServer
 from deploy.local.redis_server import RedisServer
 from shared.ai.scripted import ScriptedAi
 from shared.logs import set_up_logs
-from shared.privacy.encryption import Vault, new_key_file
+from shared.privacy.encryption import Encryption, new_key_file
 from telegram_service.answering.services import open_services
 from telegram_service.app import create_app
 from telegram_service.emulator.account import Account
@@ -152,7 +152,7 @@ async def demo_chat(ai_url: str, key: str) -> AsyncIterator[DemoChat]:
             }
         )
         url = await stack.enter_async_context(served(create_app(settings)))
-        vault = await asyncio.to_thread(Vault.read, key_file)
+        vault = await asyncio.to_thread(Encryption.read, key_file)
         services = await stack.enter_async_context(open_services(settings, vault))
         api.delivery.set_webhook(f"{url}/telegram/webhook", SECRET, 40)
         worker = Worker(services)

@@ -10,9 +10,9 @@ from mail_service.metrics import LedgerMetrics
 from mail_service.review import Review
 from mail_service.settings import Settings
 from shared.errors import NotAuthenticated
-from shared.host_metrics import Vitals
+from shared.host_metrics import HostMetrics
 from shared.stores.postgres import PostgresLost
-from shared.web.middleware import header
+from shared.web.middleware import header_value
 from shared.web.openapi import KEY_SCHEMES
 
 
@@ -34,10 +34,10 @@ def review_of(request: Request) -> Review:
     return review
 
 
-def vitals_of(request: Request) -> Vitals:
+def host_metrics_of(request: Request) -> HostMetrics:
     """Return the metrics."""
-    vitals: Vitals = request.state.vitals
-    return vitals
+    host_metrics: HostMetrics = request.state.host_metrics
+    return host_metrics
 
 
 def ledger_of(request: Request) -> LedgerMetrics:
@@ -50,14 +50,14 @@ SettingsDep = Annotated[Settings, Depends(settings_of)]
 StoreDep = Annotated[Store, Depends(store_of)]
 ReviewDep = Annotated[Review, Depends(review_of)]
 LedgerDep = Annotated[LedgerMetrics, Depends(ledger_of)]
-VitalsDep = Annotated[Vitals, Depends(vitals_of)]
+HostMetricsDep = Annotated[HostMetrics, Depends(host_metrics_of)]
 
 
 def need_key(request: Request, settings: SettingsDep) -> None:
     """Let in who knows the key. Raises NotAuthenticated; without a key set, for everybody."""
     key = settings.server.api_key.get_secret_value().encode()
-    bearer = (header(request.scope, b"authorization") or "").removeprefix("Bearer ")
-    presented = header(request.scope, b"x-api-key") or bearer
+    bearer = (header_value(request.scope, b"authorization") or "").removeprefix("Bearer ")
+    presented = header_value(request.scope, b"x-api-key") or bearer
     if not key or not hmac.compare_digest(key, presented.encode("utf-8", "replace")):
         raise NotAuthenticated
 

@@ -5,7 +5,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import PlainTextResponse, Response
 
 from mail_service.api import examples
-from mail_service.api.dependencies import LedgerDep, SettingsDep, StoreDep, VitalsDep
+from mail_service.api.dependencies import HostMetricsDep, LedgerDep, SettingsDep, StoreDep
 from shared.ai.contract import Reply
 from shared.errors import Unavailable
 from shared.stores.postgres import PostgresLost
@@ -70,12 +70,12 @@ async def health(store: StoreDep, settings: SettingsDep) -> HealthReply:
     response_class=PlainTextResponse,
     responses=errors() | {200: {"content": {"text/plain": {"example": examples.METRICS}}}},
 )
-async def metrics(vitals: VitalsDep, ledger: LedgerDep, store: StoreDep) -> Response:
+async def metrics(host_metrics: HostMetricsDep, ledger: LedgerDep, store: StoreDep) -> Response:
     """Metrics in Prometheus's text format; those of the ledger are left out while it is lost."""
     try:
         ledger.observe(await store.counts(), await store.waiting_s())
     except Unavailable:
-        vitals.parts.labels("postgres").set(0)
+        host_metrics.parts.labels("postgres").set(0)
     else:
-        vitals.parts.labels("postgres").set(1)
-    return Response(await vitals.text(), media_type=CONTENT_TYPE_LATEST)
+        host_metrics.parts.labels("postgres").set(1)
+    return Response(await host_metrics.text(), media_type=CONTENT_TYPE_LATEST)

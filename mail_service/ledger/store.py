@@ -21,7 +21,7 @@ from mail_service.reading.message import Mail
 from mail_service.reading.reader import MAILS
 from mail_service.rules.context import History
 from shared.clock import Clock
-from shared.privacy.encryption import Vault
+from shared.privacy.encryption import Encryption
 from shared.stores.postgres import Postgres, PostgresLost, Row
 
 State = Literal[
@@ -186,7 +186,7 @@ def identity_of(raw: bytes) -> bytes:
 class Store:
     """The ledger."""
 
-    def __init__(self, postgres: Postgres, vault: Vault, clock: Clock) -> None:
+    def __init__(self, postgres: Postgres, vault: Encryption, clock: Clock) -> None:
         self._postgres = postgres
         self._vault = vault
         self._clock = clock

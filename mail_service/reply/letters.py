@@ -28,10 +28,9 @@ from mail_service.reply.prose import Block, blocks, is_official
 from mail_service.rules.ours import LOOP_FIELD
 from shared.ai.contract import ChatReply, Citation
 from shared.clock import PARIS
-from shared.days import written_day
 from shared.languages import Language
-from shared.privacy.encryption import Vault
-from shared.texts import Texts
+from shared.privacy.encryption import Encryption
+from shared.texts import Texts, date_in_words
 
 HERE = Path(__file__).parents[1]
 REPLY_PREFIX = re.compile(
@@ -107,7 +106,7 @@ class Answer:
 class Composer:
     """Writes our letters. Opening one reads files: not in the event loop."""
 
-    def __init__(self, letterhead: Letterhead, vault: Vault) -> None:
+    def __init__(self, letterhead: Letterhead, vault: Encryption) -> None:
         self._head = letterhead
         self._vault = vault
         self._texts = Texts.read(HERE / "texts" / "reply.toml")
@@ -170,7 +169,7 @@ class Composer:
             if contact
             else None,
             files=self.unread_files(mail.attachments, language),
-            corpus_date=say("corpus_date", day=written_day(reply.corpus_date, language))
+            corpus_date=say("corpus_date", day=date_in_words(reply.corpus_date, language))
             if reply.corpus_date
             else "",
             notice=say("ai_notice_reviewed" if reviewed else "ai_notice"),
@@ -290,7 +289,7 @@ class Composer:
                 "title": _title(source),
                 "url": source.url,
                 "in_force": self._texts.say(
-                    "in_force", language, day=written_day(source.in_force_since, language)
+                    "in_force", language, day=date_in_words(source.in_force_since, language)
                 )
                 if source.in_force_since
                 else "",
@@ -320,7 +319,7 @@ def said_date_field(value: str, language: Language) -> str:
     """Return the day of a Date field in words; empty when it cannot be read."""
     try:
         moment = parsedate_to_datetime(value)
-        return written_day(moment.astimezone(PARIS).date(), language)
+        return date_in_words(moment.astimezone(PARIS).date(), language)
     except (ValueError, TypeError, OverflowError, IndexError):
         return ""
 

@@ -6,10 +6,9 @@ document comes back as the error of `shared.errors` with its status and code.
 """
 
 import secrets
+import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
-from datetime import date
 from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
@@ -20,23 +19,20 @@ import httpx2
 import orjson
 import stamina
 from opentelemetry.trace import Span, SpanKind, Tracer, set_span_in_context
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from shared.ai.breaker import Breaker
 from shared.ai.contract import (
-    Abstention,
     ArticleReply,
     ChatReply,
     ChatRequest,
-    Citation,
     GenerateReply,
     GenerateRequest,
     HealthReply,
     ModelsReply,
     SearchReply,
 )
-from shared.ai.sse import server_sent_events
-from shared.ai.tls import trust
+from shared.ai.stream import AiUnavailable, Piece, parse_event, server_sent_events
 from shared.clock import Clock, SystemClock
 from shared.errors import (
     AppError,
@@ -47,8 +43,8 @@ from shared.errors import (
     NotFound,
     TooLarge,
     TooMany,
-    Unavailable,
 )
+from shared.settings import WrongSettings
 from shared.web.tracing import NO_TRACER, PROPAGATOR, record_status
 
 stamina.instrumentation.set_on_retry_hooks(())  # the default ones import inside the event loop
@@ -65,7 +61,6 @@ SILENCE_TIMEOUT_S = 60.0
 ATTEMPTS = 3
 LONGEST_WAIT_S = 2.0
 """A Retry-After beyond this is the caller's to wait, not ours."""
-CITATIONS = TypeAdapter(list[Citation])
 KINDS: Mapping[int, type[AppError]] = {
     401: NotAuthenticated,
     403: NotAllowed,
@@ -74,42 +69,6 @@ KINDS: Mapping[int, type[AppError]] = {
     413: TooLarge,
     429: TooMany,
 }
-
-
-class AiUnavailable(Unavailable):
-    """ai_core does not answer."""
-
-    code = "ai_unavailable"
-
-
-class Usage(BaseModel):
-    """The end of a streamed answer; fields as in `ChatReply`."""
-
-    model: str
-    tokens_used: int
-    processing_time: float
-    conversation_id: str
-    corpus_date: date | None = None
-    notice: str = ""
-    abstained: Abstention | None = None
-    clarification: str | None = None
-
-
-@dataclass(frozen=True)
-class Delta:
-    """The next piece of the text."""
-
-    text: str
-
-
-@dataclass(frozen=True)
-class Citations:
-    """The sources of the text, once it is complete."""
-
-    items: tuple[Citation, ...]
-
-
-Piece = Delta | Citations | Usage
 
 
 class AiClient:
@@ -142,7 +101,7 @@ class AiClient:
             timeout=httpx2.Timeout(SHORT_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
             limits=httpx2.Limits(max_connections=connections),
             transport=transport,
-            verify=trust(client_certificate, tls_ca),
+            verify=tls_context(client_certificate, tls_ca),
         )
 
     async def __aenter__(self) -> "AiClient":
@@ -195,7 +154,7 @@ class AiClient:
             async for event, data in server_sent_events(response):
                 if event == "" and data == "[DONE]":
                     complete = True
-                elif (piece := as_piece(event, data)) is not None:
+                elif (piece := parse_event(event, data)) is not None:
                     yield piece
         if not complete:
             self._breaker.failed()
@@ -377,21 +336,18 @@ def read(response: httpx2.Response, kind: type[ReplyT]) -> ReplyT:
         raise AiUnavailable(f"ai_core answered no {kind.__name__}") from error
 
 
-def as_piece(event: str, data: str) -> Piece | None:
-    """Return what an event says; None for one we do not know.
+def tls_context(client_certificate: Path | None, tls_ca: Path | None) -> ssl.SSLContext | bool:
+    """Return how TLS is spoken; True is the usual way.
 
-    Raises AiUnavailable for `event: error` and for data that are not what the event promises.
+    Raises WrongSettings when a file cannot be read.
     """
+    if client_certificate is None and tls_ca is None:
+        return True
     try:
-        match event:
-            case "":
-                return Delta(str(orjson.loads(data)["delta"]))
-            case "citations":
-                return Citations(tuple(CITATIONS.validate_json(data)))
-            case "usage":
-                return Usage.model_validate_json(data)
-            case "error":
-                raise AiUnavailable(str(orjson.loads(data).get("code", "error")))
-    except (orjson.JSONDecodeError, KeyError, TypeError, ValidationError) as error:
-        raise AiUnavailable(f"unreadable event {event or 'delta'}") from error
-    return None
+        context = ssl.create_default_context(cafile=tls_ca)
+        if client_certificate:
+            context.load_cert_chain(client_certificate)
+    except OSError as error:  # ssl.SSLError is one
+        files = ", ".join(str(file) for file in (client_certificate, tls_ca) if file)
+        raise WrongSettings(f"TLS with ai_core: {files}: {error}") from error
+    return context

@@ -24,31 +24,31 @@ KEY_ID_BYTES = 4
 NONCE_BYTES = 12
 
 
-class CannotUnseal(AppError):
+class DecryptionFailed(AppError):
     """A sealed text was altered, or its key is no longer in the key file."""
 
     code = "cannot_unseal"
 
 
-class Vault:
-    """Seals and opens texts; safe to share between threads."""
+class Encryption:
+    """Encrypts (seals) and decrypts (opens) texts; safe to share between threads."""
 
     def __init__(self, seal_keys: Sequence[bytes], fingerprint_key: bytes) -> None:
         if not seal_keys or any(len(key) != KEY_BYTES for key in (*seal_keys, fingerprint_key)):
-            raise WrongSettings(f"a vault needs keys of {KEY_BYTES} bytes")
+            raise WrongSettings(f"encryption needs keys of {KEY_BYTES} bytes")
         self._ciphers = {_key_id(key): AESGCM(key) for key in seal_keys}
         self._newest = _key_id(seal_keys[0])
         self._fingerprint_key = fingerprint_key
 
     @classmethod
-    def read(cls, path: Path) -> "Vault":
+    def read(cls, path: Path) -> "Encryption":
         """Read the key file. Raises WrongSettings when it is missing or not in the format."""
         try:
             lines = path.read_text(encoding="ascii").splitlines()
             words = [line.split() for line in lines if line.strip() and not line.startswith("#")]
             keys = [(use, base64.b64decode(key, validate=True)) for use, key in words]
         except (OSError, ValueError) as error:
-            raise WrongSettings(f"{path} is not a vault key file: {error}") from None
+            raise WrongSettings(f"{path} is not a key file: {error}") from None
         seals = [key for use, key in keys if use == "seal"]
         fingerprints = [key for use, key in keys if use == "fingerprint"]
         if len(fingerprints) != 1 or len(seals) + 1 != len(keys):
@@ -67,27 +67,23 @@ class Vault:
         return self._newest + nonce + cipher.encrypt(nonce, clear, purpose.encode())
 
     def open(self, sealed: bytes, purpose: str) -> bytes:
-        """Decrypt what `seal` made. Raises CannotUnseal."""
+        """Decrypt what `seal` made. Raises DecryptionFailed."""
         cipher = self._ciphers.get(sealed[:KEY_ID_BYTES])
         nonce, text = sealed[KEY_ID_BYTES:][:NONCE_BYTES], sealed[KEY_ID_BYTES + NONCE_BYTES :]
         if cipher is None or len(nonce) < NONCE_BYTES:
-            raise CannotUnseal
+            raise DecryptionFailed
         try:
             return cipher.decrypt(nonce, text, purpose.encode())
         except InvalidTag:
-            raise CannotUnseal from None
+            raise DecryptionFailed from None
 
     def seal_text(self, clear: str, purpose: str) -> bytes:
         """Encrypt a string; lone surrogates become question marks."""
         return self.seal(clear.encode("utf-8", "replace"), purpose)
 
     def open_text(self, sealed: bytes, purpose: str) -> str:
-        """Decrypt what `seal_text` made. Raises CannotUnseal."""
+        """Decrypt what `seal_text` made. Raises DecryptionFailed."""
         return self.open(sealed, purpose).decode()
-
-    def is_newest(self, sealed: bytes) -> bool:
-        """Tell whether the newest key sealed this; the others are to be sealed again."""
-        return sealed[:KEY_ID_BYTES] == self._newest
 
     def fingerprint(self, text: str, purpose: str) -> bytes:
         """Return 32 bytes that are the same for the same text, and tell nothing without the key."""

@@ -4,11 +4,11 @@ Commands given in the same turn of the event loop leave as one write, and their 
 in order: thousands of callers need neither a pool nor a wait for a free connection. The reasons
 are in docs/decisions/0011-one-shared-redis-connection.md.
 
-While Redis is lost a call fails at once with redis-py's ConnectionError, and the link looks for
-it again in the background: callers never wait twice for the same outage. Blocking commands (BLPOP,
+While Redis is lost a call fails at once with redis-py's ConnectionError, and the connection is made
+again in the background: callers never wait twice for the same outage. Blocking commands (BLPOP,
 XREAD BLOCK), SUBSCRIBE and MULTI do not belong here: they would hold everybody else's replies.
 
-Redis may be a server, one with replicas, or a cluster: the link speaks with the node that takes
+Redis may be a server, one with replicas, or a cluster: the connection is with the node that takes
 writes for the keys of one tag (docs/decisions/0079-one-tag-per-service.md). A node that no longer
 does is a lost one, and is looked for again among the addresses of the URL.
 """
@@ -69,7 +69,7 @@ class NotServed(RedisLost):
         self.owner = message.split()[2] if code == "MOVED" else None
 
 
-class RedisLink:
+class RedisConnection:
     """The connection, renewed whenever it is lost.
 
     Every key begins with `tag`, so that all are in one slot of a cluster. `timeout_s` bounds each

@@ -19,7 +19,7 @@ from starlette.responses import Response
 
 from shared.errors import AppError, BadInput, MalformedBody, TooLarge
 from shared.texts import Texts
-from shared.web.middleware import PROBLEM, Document, document_of
+from shared.web.problems import PROBLEM_TYPE, ErrorFormat, error_format_of
 
 Fragment = dict[str, Any]
 """A part of the document."""
@@ -137,7 +137,7 @@ def kinds_by_code(root: type[AppError] = AppError) -> dict[str, type[AppError]]:
 class DocumentedApi(FastAPI):
     """A FastAPI app with a whole OpenAPI document.
 
-    `documents` and `error_models` tell how errors are written under which addresses (a media type,
+    `error_formats` and `error_models` are the formats of errors by path prefix (a media type,
     then the schema of its bodies). Answers of routes that need a key carry `keyed_headers`, some of
     `response_headers`. `examples` has one for each body by the name of its schema: FastAPI would
     leave the nulls out of those it is given.
@@ -147,7 +147,7 @@ class DocumentedApi(FastAPI):
         self,
         *,
         texts: Texts,
-        documents: Mapping[str, Document] = MappingProxyType({}),
+        error_formats: Mapping[str, ErrorFormat] = MappingProxyType({}),
         error_models: Mapping[str, type[BaseModel]] = MappingProxyType({}),
         request_headers: Mapping[str, Fragment] = MappingProxyType({}),
         response_headers: Mapping[str, Fragment] = MappingProxyType({}),
@@ -163,8 +163,8 @@ class DocumentedApi(FastAPI):
             **settings,
         )
         self._texts = texts
-        self._documents = documents
-        self._error_models: dict[str, type[BaseModel]] = {PROBLEM: Problem, **error_models}
+        self._error_formats = error_formats
+        self._error_models: dict[str, type[BaseModel]] = {PROBLEM_TYPE: Problem, **error_models}
         self._request_headers = REQUEST_HEADERS | dict(request_headers)
         self._response_headers = RESPONSE_HEADERS | dict(response_headers)
         self._keyed_headers = keyed_headers
@@ -264,7 +264,7 @@ class DocumentedApi(FastAPI):
         if kind.code in FIELDS_OF:
             error.faults = [FIELDS_OF[kind.code]]
         request_id = self._response_headers["X-Request-Id"]["schema"]["examples"][0]
-        return document_of(path, self._documents)(error, self._texts, "en", request_id)
+        return error_format_of(path, self._error_formats)(error, self._texts, "en", request_id)
 
 
 def operations(document: Fragment) -> Iterator[tuple[str, Fragment]]:

@@ -15,7 +15,8 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.settings import TracingSettings, WrongSettings
-from shared.web.middleware import header, route_of
+from shared.web.http_metrics import route_template
+from shared.web.middleware import header_value
 
 PROPAGATOR = TraceContextTextMapPropagator()
 NO_TRACER: Tracer = NoOpTracer()
@@ -63,7 +64,7 @@ def traced(app: ASGIApp, tracer: Tracer) -> ASGIApp:
         if scope["type"] != "http":
             await app(scope, receive, send)
             return
-        sent = {name: header(scope, name.encode()) for name in PROPAGATOR.fields}
+        sent = {name: header_value(scope, name.encode()) for name in PROPAGATOR.fields}
         caller = PROPAGATOR.extract({name: value for name, value in sent.items() if value})
         facts = {"http.request.method": scope["method"]}
         with tracer.start_as_current_span("request", caller, SpanKind.SERVER, facts) as span:
@@ -86,7 +87,7 @@ def recording(span: Span, scope: Scope, send: Send) -> Send:
 
     async def record(message: Message) -> None:
         if message["type"] == "http.response.start":
-            route = route_of(scope)
+            route = route_template(scope)
             span.update_name(f"{scope['method']} {route}")
             span.set_attribute("http.route", route)
             span.set_attribute("request_id", str(scope["state"]["request_id"]))

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 import structlog
 from pydantic import TypeAdapter
 
-from shared.ai.client import Citations, Delta, Piece, Usage
 from shared.ai.contract import MAX_PROMPT_CHARACTERS, ChatRequest, Citation, Message
+from shared.ai.stream import Citations, Delta, Piece, Usage
 from shared.errors import AppError, BadInput, NotFound, TooMany, Unavailable
 from shared.privacy.masking import Found, mask, unmask
 from shared.privacy.plain_text import without_invisible

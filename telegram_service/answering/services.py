@@ -11,9 +11,9 @@ from telegram import User
 
 from shared.ai.client import AiClient
 from shared.clock import Clock, SystemClock
-from shared.privacy.encryption import Vault
+from shared.privacy.encryption import Encryption
 from shared.stores.postgres import Postgres
-from shared.stores.redis_connection import RedisLink
+from shared.stores.redis_connection import RedisConnection
 from shared.texts import Texts
 from shared.web.tracing import tracing_of
 from telegram_service.answering.buttons import Buttons
@@ -68,7 +68,7 @@ class Services:
 
 
 @asynccontextmanager
-async def open_services(settings: Settings, vault: Vault) -> AsyncIterator[Services]:
+async def open_services(settings: Settings, vault: Encryption) -> AsyncIterator[Services]:
     """Open everything; wait for Telegram to tell who the bot is. Raises NoToken."""
     token = settings.bot.token.get_secret_value()
     if not token:
@@ -127,9 +127,9 @@ def ai_client(settings: AiSettings, tracer: Tracer) -> AiClient:
 
 
 @asynccontextmanager
-async def redis_link(settings: Settings, timeout_s: float) -> AsyncIterator[RedisLink]:
+async def redis_link(settings: Settings, timeout_s: float) -> AsyncIterator[RedisConnection]:
     """Open a connection to Redis."""
-    link = RedisLink(str(settings.redis.url), KEY_PREFIX, timeout_s=timeout_s)
+    link = RedisConnection(str(settings.redis.url), KEY_PREFIX, timeout_s=timeout_s)
     await link.open()
     try:
         yield link

@@ -17,7 +17,7 @@ from typing import Literal
 
 from redis.exceptions import RedisError, ResponseError
 
-from shared.stores.redis_connection import RedisLink, Reply, Script, Word
+from shared.stores.redis_connection import RedisConnection, Reply, Script, Word
 from telegram_service.errors import LeaseLost, RedisUnavailable
 from telegram_service.redis_client import KEY_PREFIX
 
@@ -122,7 +122,9 @@ class UpdateQueue:
     RedisUnavailable whenever Redis does not answer.
     """
 
-    def __init__(self, redis: RedisLink, blocking_redis: RedisLink | None = None) -> None:
+    def __init__(
+        self, redis: RedisConnection, blocking_redis: RedisConnection | None = None
+    ) -> None:
         self._redis = redis
         self._blocking_redis = blocking_redis
 

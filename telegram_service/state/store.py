@@ -11,7 +11,7 @@ from typing import Literal
 
 import asyncpg
 
-from shared.privacy.encryption import Vault
+from shared.privacy.encryption import Encryption
 from shared.stores.postgres import Postgres
 from telegram_service.state.preferences import Preferences
 from telegram_service.state.records import (
@@ -61,7 +61,7 @@ class Receipt:
 class Store:
     """Reads and writes; writing is idempotent."""
 
-    def __init__(self, postgres: Postgres, vault: Vault) -> None:
+    def __init__(self, postgres: Postgres, vault: Encryption) -> None:
         self._postgres = postgres
         self._vault = vault
 

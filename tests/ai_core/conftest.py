@@ -30,7 +30,7 @@ from ai_core.settings import AnswerSettings, RedisSettings, Settings
 from deploy.local.redis_server import RedisServer, bundled_redis
 from shared.clock import Clock, StoppedClock
 from shared.settings import TracingSettings
-from shared.stores.redis_connection import RedisLink
+from shared.stores.redis_connection import RedisConnection
 from tests.openapi_rules import conforming
 
 UNTRACED = TracingSettings()
@@ -207,14 +207,14 @@ def house_with(
 
 async def fresh_keys(redis: RedisServer) -> dict[Scope, str]:
     """Empty Redis and make a key of each scope."""
-    link = RedisLink(redis.url, TAG)
-    await link.open()
+    connection = RedisConnection(redis.url, TAG)
+    await connection.open()
     try:
-        await link.call("FLUSHALL")
-        ring = KeyRing(link, StoppedClock(NOON))
+        await connection.call("FLUSHALL")
+        ring = KeyRing(connection, StoppedClock(NOON))
         return {scope: (await ring.create(scope.value, scope)).secret for scope in Scope}
     finally:
-        await link.close()
+        await connection.close()
 
 
 @pytest.fixture

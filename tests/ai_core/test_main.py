@@ -21,7 +21,7 @@ from ai_core.redis_keys import TAG
 from deploy.local.ports import free_port
 from deploy.local.redis_server import RedisServer, bundled_redis
 from shared.clock import SystemClock
-from shared.stores.redis_connection import RedisLink
+from shared.stores.redis_connection import RedisConnection
 
 START_TIMEOUT_S = 20
 ROOT = Path(__file__).parents[2]
@@ -49,12 +49,12 @@ def command(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str
 
 
 async def make_key(redis_url: str) -> str:
-    link = RedisLink(redis_url, TAG)
-    await link.open()
+    connection = RedisConnection(redis_url, TAG)
+    await connection.open()
     try:
-        return (await KeyRing(link, SystemClock()).create("test", Scope.INFERENCE)).secret
+        return (await KeyRing(connection, SystemClock()).create("test", Scope.INFERENCE)).secret
     finally:
-        await link.close()
+        await connection.close()
 
 
 async def ready(url: str) -> None:

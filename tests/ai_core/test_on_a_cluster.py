@@ -14,7 +14,7 @@ from ai_core.answering.conversations import Conversations, new_id
 from ai_core.engines.base import ChatMessage
 from ai_core.redis_keys import TAG
 from shared.clock import StoppedClock
-from shared.stores.redis_connection import RedisLink, Script
+from shared.stores.redis_connection import RedisConnection, Script
 from tests.servers.redis_cluster import RedisCluster
 
 pytestmark = pytest.mark.needs("redis-server")
@@ -26,20 +26,20 @@ TURNS = (ChatMessage("user", "Quel préavis ?"), ChatMessage("assistant", "Deux 
 
 
 @pytest.fixture
-async def link(cluster: RedisCluster) -> AsyncIterator[RedisLink]:
-    link = RedisLink(cluster.stranger(TAG).url, TAG)
-    await link.open()
-    await link.call("FLUSHALL")
-    yield link
-    await link.close()
+async def connection(cluster: RedisCluster) -> AsyncIterator[RedisConnection]:
+    connection = RedisConnection(cluster.stranger(TAG).url, TAG)
+    await connection.open()
+    await connection.call("FLUSHALL")
+    yield connection
+    await connection.close()
 
 
 async def test_every_script_runs_on_a_cluster(
-    cluster: RedisCluster, link: RedisLink, monkeypatch: pytest.MonkeyPatch
+    cluster: RedisCluster, connection: RedisConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ai_core.access.rate_limits, "RENEW_EVERY_S", 0.02)
-    limiter, limits = Limiter(link), Limits(tokens_per_minute=100, concurrent=1)
-    await KeyRing(link, StoppedClock(NOON)).create("test", Scope.INFERENCE)
+    limiter, limits = Limiter(connection), Limits(tokens_per_minute=100, concurrent=1)
+    await KeyRing(connection, StoppedClock(NOON)).create("test", Scope.INFERENCE)
     decision = await limiter.admit("k", limits, 60, f"{TAG}:answer:1")
     renewing = asyncio.create_task(limiter.renew_leases())
     await asyncio.sleep(0.2)
@@ -48,36 +48,36 @@ async def test_every_script_runs_on_a_cluster(
     assert (await limiter.admit("k", limits, 90, None)).left == [0]
     assert not decision.without_redis
 
-    conversations = Conversations(link, silence_s=60, turns_kept=6)
+    conversations = Conversations(connection, silence_s=60, turns_kept=6)
     name = new_id()
     await conversations.add(name, "caller", TURNS)
     assert await conversations.recall(name, "caller") == TURNS
-    known = await link.call("SCRIPT", "EXISTS", *SCRIPTS.values())
+    known = await connection.call("SCRIPT", "EXISTS", *SCRIPTS.values())
     assert [name for name, yes in zip(SCRIPTS, known, strict=True) if not yes] == []
 
 
 async def test_keys_quotas_and_conversations_outlive_the_node_they_were_on(
-    cluster: RedisCluster, link: RedisLink
+    cluster: RedisCluster, connection: RedisConnection
 ) -> None:
-    ring, limiter = KeyRing(link, StoppedClock(NOON)), Limiter(link)
+    ring, limiter = KeyRing(connection, StoppedClock(NOON)), Limiter(connection)
     limits, name = Limits(tokens_per_day=100), new_id()
-    conversations = Conversations(link, silence_s=60, turns_kept=6)
+    conversations = Conversations(connection, silence_s=60, turns_kept=6)
     made = await ring.create("test", Scope.INFERENCE)
     await limiter.admit("k", limits, 60, None)
     await conversations.add(name, "caller", TURNS)
     async with asyncio.timeout(30):  # a busy machine replicates late
-        while await link.call("WAIT", 1, 900) == 0:
+        while await connection.call("WAIT", 1, 900) == 0:
             pass
 
-    epoch = link.epoch
+    epoch = connection.epoch
     cluster.owner(TAG).kill()
-    assert (await Limiter(link).admit("k", limits, 60, None)).without_redis
+    assert (await Limiter(connection).admit("k", limits, 60, None)).without_redis
     async with asyncio.timeout(FAILOVER_S):
-        while link.epoch == epoch or not link.found.is_set():  # noqa: ASYNC110 - lost meanwhile
+        while connection.epoch == epoch or not connection.found.is_set():  # noqa: ASYNC110 - lost meanwhile
             await asyncio.sleep(0.02)
 
     await ring.refresh()
     assert ring.find(made.secret) == made.key
-    refused = await Limiter(link).admit("k", limits, 60, None)
+    refused = await Limiter(connection).admit("k", limits, 60, None)
     assert (refused.refused, refused.without_redis) == ("tokens-day", False)
     assert await conversations.recall(name, "caller") == TURNS

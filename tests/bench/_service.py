@@ -23,7 +23,7 @@ from ai_core.redis_keys import TAG
 from deploy.local.ports import free_port
 from deploy.local.redis_server import RedisServer
 from shared.clock import SystemClock
-from shared.stores.redis_connection import RedisLink
+from shared.stores.redis_connection import RedisConnection
 
 READY_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 30.0
@@ -156,13 +156,13 @@ def _wait_until_ready(url: str, process: "subprocess.Popen[bytes]", log: Path) -
 
 
 async def _make_keys(redis_url: str, names: Sequence[str], limits: Limits) -> dict[str, str]:
-    link = RedisLink(redis_url, TAG)
-    await link.open()
-    ring = KeyRing(link, SystemClock())
+    connection = RedisConnection(redis_url, TAG)
+    await connection.open()
+    ring = KeyRing(connection, SystemClock())
     scopes = {"admin": Scope.ADMIN, **dict.fromkeys(names, Scope.INFERENCE)}
     made = {
         name: (await ring.create(name, scope, limits=limits)).secret
         for name, scope in scopes.items()
     }
-    await link.close()
+    await connection.close()
     return made

@@ -26,7 +26,7 @@ from telegram.ext import Application, ContextTypes, MessageHandler, filters
 
 from deploy.local.ports import free_port
 from shared.ai.scripted import ScriptedAi
-from shared.stores.redis_connection import RedisLink
+from shared.stores.redis_connection import RedisConnection
 from telegram_service.emulator.account import Account
 from telegram_service.emulator.api import BotApi
 from telegram_service.redis_client import KEY_PREFIX
@@ -82,7 +82,7 @@ async def peer(folder: Path, chats: Sequence[int], each: int) -> dict[str, Any]:
         api = BotApi(account, TOKEN)
         async with served(api.app) as api_url, served(ai.app) as ai_url:
             here = Deployment(
-                account, api, ai, {}, "", RedisLink("redis://127.0.0.1:9", KEY_PREFIX), folder
+                account, api, ai, {}, "", RedisConnection("redis://127.0.0.1:9", KEY_PREFIX), folder
             )
             api.delivery.twice = 0.1
             delivering = asyncio.create_task(api.delivery.run())

@@ -29,7 +29,7 @@ from ai_core.redis_keys import TAG
 from deploy.local.ports import free_port
 from deploy.local.redis_server import RedisServer
 from shared.clock import SystemClock
-from shared.stores.redis_connection import RedisLink
+from shared.stores.redis_connection import RedisConnection
 
 START_TIMEOUT_S = 120.0
 WORST_P95_MS = 100.0
@@ -97,12 +97,12 @@ def service(data_dir: Path) -> Iterator[tuple[str, str]]:
 
 async def make_key(redis_url: str) -> str:
     """Make an inference key without limits."""
-    link = RedisLink(redis_url, TAG)
-    await link.open()
+    connection = RedisConnection(redis_url, TAG)
+    await connection.open()
     try:
-        return (await KeyRing(link, SystemClock()).create("bench", Scope.INFERENCE)).secret
+        return (await KeyRing(connection, SystemClock()).create("bench", Scope.INFERENCE)).secret
     finally:
-        await link.close()
+        await connection.close()
 
 
 def wait_ready(url: str) -> None:

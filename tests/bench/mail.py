@@ -34,7 +34,7 @@ from mail_service.settings import ImapSettings
 from shared.ai.scripted import ScriptedAi
 from shared.clock import SystemClock
 from shared.privacy.charset import decode
-from shared.privacy.encryption import Vault
+from shared.privacy.encryption import Encryption
 from shared.stores.postgres import Postgres
 from tests.bench._mail_faults import Post, imap_faults, paced, polling, stop, through
 from tests.mail_service.crashes import crash_through, environment, worker
@@ -222,7 +222,7 @@ async def _ledger(rig: Rig, stack: AsyncExitStack) -> Store:
     await postgres.open()
     stack.push_async_callback(postgres.close)
     await postgres.migrate(MIGRATIONS)
-    return Store(postgres, Vault([b"s" * 32], b"f" * 32), SystemClock())
+    return Store(postgres, Encryption([b"s" * 32], b"f" * 32), SystemClock())
 
 
 async def crashes(rig: Rig, kills: int) -> dict[str, object]:

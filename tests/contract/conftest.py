@@ -8,6 +8,7 @@ from ai_core.access.keys import Scope
 from shared.ai.client import AiClient
 from tests.ai_core.conftest import (  # fixtures
     House,
+    document,
     house,
     house_with,
     library,
@@ -16,7 +17,7 @@ from tests.ai_core.conftest import (  # fixtures
 )
 from tests.servers.loopback import served
 
-__all__ = ["house", "house_with", "library", "redis", "sample"]
+__all__ = ["document", "house", "house_with", "library", "redis", "sample"]
 
 
 @pytest.fixture

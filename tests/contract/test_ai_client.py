@@ -2,8 +2,9 @@
 
 import pytest
 
-from shared.ai.client import AiClient, Citations, Delta, Usage
+from shared.ai.client import AiClient
 from shared.ai.contract import ChatRequest, GenerateRequest, Message
+from shared.ai.stream import Citations, Delta, Usage
 from shared.errors import NotFound
 from tests.ai_core.conftest import House
 from tests.servers.loopback import served

@@ -12,6 +12,7 @@ from deploy.local.postgres_server import PostgresServer
 from deploy.local.redis_server import RedisServer
 from tests.ai_core.conftest import (  # fixtures
     House,
+    document,
     house,
     house_with,
     library,
@@ -21,7 +22,7 @@ from tests.ai_core.conftest import (  # fixtures
 from tests.deploy.watch_rig import Watched, mail, telegram, until, watching
 from tests.servers.loopback import served
 
-__all__ = ["house", "house_with", "library", "redis", "sample"]
+__all__ = ["document", "house", "house_with", "library", "redis", "sample"]
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import pytest
 from deploy.host.init import plan, writing
 from deploy.host.init.__main__ import main
 from shared import settings
-from shared.privacy.encryption import Vault
+from shared.privacy.encryption import Encryption
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = {"ai_core": "ai_core", "telegram": "telegram_service", "mail": "mail_service"}
@@ -167,7 +167,7 @@ def test_no_secret_is_in_a_settings_file(root: Path) -> None:
 
 def test_the_vault_it_makes_opens(root: Path) -> None:
     init(root, "telegram")
-    vault = Vault.read(root / "deploy/secrets/telegram/telegram_vault")
+    vault = Encryption.read(root / "deploy/secrets/telegram/telegram_vault")
     assert vault.open_text(vault.seal_text("bonjour", "test"), "test") == "bonjour"
 
 

@@ -8,16 +8,16 @@ from ai_core.redis_keys import TAG
 from deploy.local import supervisor
 from deploy.local.redis_server import RedisServer
 from shared.clock import SystemClock
-from shared.stores.redis_connection import RedisLink
+from shared.stores.redis_connection import RedisConnection
 
 
 async def test_a_key_whose_name_only_begins_like_one_of_ours_is_not_taken_for_it(
     own_redis: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(supervisor, "NEO", tmp_path)
-    link = RedisLink(own_redis.url, TAG)
-    await link.open()
-    ring = KeyRing(link, SystemClock())
+    connection = RedisConnection(own_redis.url, TAG)
+    await connection.open()
+    ring = KeyRing(connection, SystemClock())
     (tmp_path / "keys").mkdir()
     for name in ("admin of somebody else", "inference", "page"):
         await ring.create(name, Scope.INFERENCE)
@@ -27,7 +27,7 @@ async def test_a_key_whose_name_only_begins_like_one_of_ours_is_not_taken_for_it
     environment = {"AI_CORE_REDIS__URL": own_redis.url, "AI_CORE_DATA_DIR": str(tmp_path)}
     made = await asyncio.to_thread(supervisor.make_keys, environment, rate_limits=False)
     names = [key.name for key in await ring.list()]
-    await link.close()
+    await connection.close()
 
     assert made == ["admin"]
     assert names.count("admin") == 1

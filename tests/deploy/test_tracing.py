@@ -26,13 +26,14 @@ from ai_core.app import create_app
 from ai_core.settings import Settings
 from deploy.local.redis_server import RedisServer
 from mail_service.ledger.store import Place, Store
-from shared.ai.client import AiClient, AiUnavailable
+from shared.ai.client import AiClient
 from shared.ai.contract import ChatRequest, Message
+from shared.ai.stream import AiUnavailable
 from shared.clock import SystemClock
-from shared.privacy.encryption import Vault, new_key_file
+from shared.privacy.encryption import Encryption, new_key_file
 from shared.settings import TracingSettings, WrongSettings
 from shared.stores.postgres import Postgres
-from shared.web.middleware import Edge
+from shared.web.middleware import RequestMiddleware
 from shared.web.tracing import traced, tracing_of
 from tests.ai_core.conftest import House, Open
 from tests.deploy.watch_rig import mail, until
@@ -159,7 +160,7 @@ async def test_a_letter_is_followed_to_the_engine_without_a_word_of_it(
         ai = {"url": url, "api_key": house.keys[Scope.INFERENCE]}
         told = {"url": tracing.url}
         async with mail(database_url, own_redis, tmp_path, ai=ai, tracing=told, address=US):
-            vault = await asyncio.to_thread(Vault.read, tmp_path / "mail-vault")
+            vault = await asyncio.to_thread(Encryption.read, tmp_path / "mail-vault")
             store = Store(postgres, vault, SystemClock())
             await postgres.open()
             await store.migrate(MIGRATIONS)
@@ -267,7 +268,7 @@ async def test_a_collector_that_is_down_costs_only_the_traces(house_with: Open) 
 
 
 async def test_off_nothing_is_wrapped(house: House) -> None:
-    assert isinstance(await asyncio.to_thread(create_app, Settings()), Edge)
+    assert isinstance(await asyncio.to_thread(create_app, Settings()), RequestMiddleware)
     assert "enter" not in vars(house.state["gate"])
     assert "search" not in vars(house.state["library"])
     tracer = tracing_of("ai_core", TracingSettings()).tracer

@@ -22,7 +22,7 @@ from ai_core.redis_keys import TAG
 from deploy.local.ports import free_port
 from deploy.local.redis_server import RedisServer
 from shared.clock import SystemClock
-from shared.stores.redis_connection import RedisLink
+from shared.stores.redis_connection import RedisConnection
 
 ROOMY = Limits(requests_per_minute=100_000_000, tokens_per_minute=2_000_000_000, concurrent=100_000)
 """Limits that are worked out on every request and never reached."""
@@ -114,12 +114,14 @@ def make_key(redis_url: str, limits: Limits = ROOMY) -> NewKey:
     """Make an inference key, and the record the peer route reads."""
 
     async def make() -> NewKey:
-        link = RedisLink(redis_url, TAG)
-        await link.open()
-        made = await KeyRing(link, SystemClock()).create("bench", Scope.INFERENCE, limits=limits)
+        connection = RedisConnection(redis_url, TAG)
+        await connection.open()
+        made = await KeyRing(connection, SystemClock()).create(
+            "bench", Scope.INFERENCE, limits=limits
+        )
         record = made.key.model_dump_json()
-        await link.call("SET", f"peer:{made.key.secrets[0].digest}", record)
-        await link.close()
+        await connection.call("SET", f"peer:{made.key.secrets[0].digest}", record)
+        await connection.close()
         return made
 
     return asyncio.run(make())

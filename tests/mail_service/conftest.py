@@ -19,7 +19,7 @@ from mail_service.mailboxes.imap import ImapMailbox
 from mail_service.metrics import MailMetrics
 from mail_service.settings import ImapSettings
 from shared.clock import StoppedClock
-from shared.privacy.encryption import Vault
+from shared.privacy.encryption import Encryption
 from shared.stores.postgres import Postgres
 
 MIGRATIONS = Path("mail_service/migrations").resolve()
@@ -84,8 +84,8 @@ async def other_client(imap: ImapSettings) -> AsyncIterator[ImapMailbox]:
 
 
 @pytest.fixture
-def vault() -> Vault:
-    return Vault([b"s" * 32], base64.b64decode("Zg==") * 32)
+def vault() -> Encryption:
+    return Encryption([b"s" * 32], base64.b64decode("Zg==") * 32)
 
 
 @pytest.fixture
@@ -108,5 +108,5 @@ async def postgres(database_url: str) -> AsyncIterator[Postgres]:
 
 
 @pytest.fixture
-def store(postgres: Postgres, vault: Vault, clock: StoppedClock) -> Store:
+def store(postgres: Postgres, vault: Encryption, clock: StoppedClock) -> Store:
     return Store(postgres, vault, clock)

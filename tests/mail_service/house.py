@@ -22,7 +22,7 @@ from mail_service.settings import Settings, SmtpSettings
 from shared.ai.client import AiClient
 from shared.ai.scripted import ScriptedAi
 from shared.clock import StoppedClock
-from shared.privacy.encryption import Vault
+from shared.privacy.encryption import Encryption
 from shared.web.tracing import NO_TRACER
 from tests.mail_service.letters import US
 
@@ -85,7 +85,11 @@ class House:
 
 @asynccontextmanager
 async def house(
-    store: Store, vault: Vault, clock: StoppedClock, wanted: Settings | None = None, **ways: object
+    store: Store,
+    vault: Encryption,
+    clock: StoppedClock,
+    wanted: Settings | None = None,
+    **ways: object,
 ) -> AsyncIterator[House]:
     """Open the house; `ways` are the relay's."""
     chosen = wanted or settings()

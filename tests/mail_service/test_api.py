@@ -17,8 +17,8 @@ from mail_service.ledger.store import Store
 from mail_service.metrics import LedgerMetrics
 from mail_service.settings import Settings
 from shared.clock import StoppedClock
-from shared.host_metrics import Vitals
-from shared.privacy.encryption import Vault
+from shared.host_metrics import HostMetrics
+from shared.privacy.encryption import Encryption
 from shared.stores.postgres import Postgres
 from tests.mail_service.house import House, house, settings
 from tests.mail_service.letters import raw_letter
@@ -41,7 +41,7 @@ async def served(neo: House, key: str = KEY) -> AsyncIterator[httpx2.AsyncClient
             settings=chosen,
             store=neo.store,
             review=neo.review,
-            vitals=Vitals(registry, chosen.watch),
+            host_metrics=HostMetrics(registry, chosen.watch),
             ledger=LedgerMetrics(registry),
         )
 
@@ -61,7 +61,7 @@ async def served(neo: House, key: str = KEY) -> AsyncIterator[httpx2.AsyncClient
 
 
 async def test_a_reviewer_sees_approves_and_the_letter_leaves(
-    store: Store, vault: Vault, clock: StoppedClock
+    store: Store, vault: Encryption, clock: StoppedClock
 ) -> None:
     async with house(store, vault, clock, settings("review")) as neo, served(neo) as client:
         await neo.answer(raw_letter())
@@ -78,7 +78,7 @@ async def test_a_reviewer_sees_approves_and_the_letter_leaves(
 
 
 async def test_a_rejected_mail_gets_nothing(
-    store: Store, vault: Vault, clock: StoppedClock
+    store: Store, vault: Encryption, clock: StoppedClock
 ) -> None:
     async with house(store, vault, clock, settings("review")) as neo, served(neo) as client:
         await neo.answer(raw_letter())
@@ -89,7 +89,7 @@ async def test_a_rejected_mail_gets_nothing(
 
 
 async def test_a_silent_mail_can_be_let_through(
-    store: Store, vault: Vault, clock: StoppedClock
+    store: Store, vault: Encryption, clock: StoppedClock
 ) -> None:
     async with house(store, vault, clock) as neo, served(neo) as client:
         await neo.answer(raw_letter(List_Id="<a.b>"))
@@ -100,7 +100,7 @@ async def test_a_silent_mail_can_be_let_through(
 
 
 async def test_a_person_is_exported_then_forgotten(
-    store: Store, vault: Vault, clock: StoppedClock
+    store: Store, vault: Encryption, clock: StoppedClock
 ) -> None:
     async with house(store, vault, clock) as neo, served(neo) as client:
         await neo.answer(raw_letter())
@@ -128,7 +128,7 @@ ROUTES = [
 
 @pytest.mark.parametrize(("set_key", "said"), [(KEY, "wrong"), ("", ""), (KEY, "")])
 async def test_nobody_enters_without_the_key(
-    store: Store, vault: Vault, clock: StoppedClock, set_key: str, said: str
+    store: Store, vault: Encryption, clock: StoppedClock, set_key: str, said: str
 ) -> None:
     async with house(store, vault, clock) as neo, served(neo, set_key) as client:
         for method, path in ROUTES:
@@ -137,7 +137,7 @@ async def test_nobody_enters_without_the_key(
 
 
 async def test_bad_requests_are_problem_documents(
-    store: Store, vault: Vault, clock: StoppedClock
+    store: Store, vault: Encryption, clock: StoppedClock
 ) -> None:
     async with house(store, vault, clock) as neo, served(neo) as client:
         for path in ("/api/v1/mails/999", "/api/v1/mails/x", "/api/v1/mails?limit=0"):
@@ -149,7 +149,7 @@ async def test_bad_requests_are_problem_documents(
 
 
 async def test_health_says_how_the_work_goes(
-    store: Store, vault: Vault, clock: StoppedClock
+    store: Store, vault: Encryption, clock: StoppedClock
 ) -> None:
     async with house(store, vault, clock) as neo, served(neo) as client:
         await neo.receive(raw_letter())
@@ -166,7 +166,7 @@ async def test_health_says_how_the_work_goes(
 
 
 async def test_without_the_ledger_the_metrics_say_so(
-    store: Store, postgres: Postgres, vault: Vault, clock: StoppedClock
+    store: Store, postgres: Postgres, vault: Encryption, clock: StoppedClock
 ) -> None:
     async with house(store, vault, clock) as neo, served(neo) as client:
         assert 'part_up{part="postgres"} 1.0' in (await client.get("/metrics")).text
@@ -177,7 +177,7 @@ async def test_without_the_ledger_the_metrics_say_so(
 
 
 async def test_the_page_runs_only_its_own_script(
-    store: Store, vault: Vault, clock: StoppedClock
+    store: Store, vault: Encryption, clock: StoppedClock
 ) -> None:
     async with house(store, vault, clock) as neo, served(neo) as client:
         page = await client.get("/")

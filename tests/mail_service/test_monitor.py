@@ -18,7 +18,7 @@ from mail_service.mailboxes.monitor import Monitor
 from mail_service.metrics import MailMetrics
 from mail_service.settings import ImapSettings, MailboxSettings, SmtpSettings
 from shared.clock import StoppedClock, SystemClock
-from shared.privacy.encryption import Vault
+from shared.privacy.encryption import Encryption
 from shared.stores.postgres import Postgres
 from tests.mail_service.conftest import MIGRATIONS
 from tests.mail_service.house import house
@@ -199,7 +199,7 @@ async def test_a_letter_that_comes_during_the_audit_is_no_difference(
 async def test_a_letter_in_doubt_is_looked_for_in_sent_and_copies_are_kept(
     imap: ImapSettings,
     store: Store,
-    vault: Vault,
+    vault: Encryption,
     clock: StoppedClock,
     other_client: ImapMailbox,
     folder: str,
@@ -245,7 +245,7 @@ async def test_a_backlog_is_taken_in_by_small_batches(
 
 async def test_while_postgres_is_down_nothing_is_marked_and_nothing_is_lost(
     imap: ImapSettings,
-    vault: Vault,
+    vault: Encryption,
     other_client: ImapMailbox,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from mail_service.ledger.store import Store
 from shared.clock import StoppedClock
-from shared.privacy.encryption import Vault
+from shared.privacy.encryption import Encryption
 from tests.docs_page import Witness, execute
 from tests.mail_service.house import house, settings
 from tests.mail_service.test_api import served
@@ -13,7 +13,7 @@ from tests.openapi_rules import check
 
 
 async def test_the_document_is_valid_and_whole(
-    store: Store, vault: Vault, clock: StoppedClock
+    store: Store, vault: Encryption, clock: StoppedClock
 ) -> None:
     async with house(store, vault, clock, settings("review")) as neo, served(neo) as client:
         document = (await client.get("/openapi.json")).json()
@@ -22,7 +22,7 @@ async def test_the_document_is_valid_and_whole(
 
 
 async def test_the_document_needs_the_key_and_its_page_does_not(
-    store: Store, vault: Vault, clock: StoppedClock
+    store: Store, vault: Encryption, clock: StoppedClock
 ) -> None:
     async with house(store, vault, clock, settings("review")) as neo, served(neo) as client:
         refused = await client.get("/openapi.json", headers={"X-API-Key": "fausse"})
@@ -37,7 +37,7 @@ async def test_the_document_needs_the_key_and_its_page_does_not(
 
 @pytest.mark.needs("chromium")
 async def test_the_page_asks_for_the_key_then_shows_and_tries_operations(
-    store: Store, vault: Vault, clock: StoppedClock
+    store: Store, vault: Encryption, clock: StoppedClock
 ) -> None:
     async with house(store, vault, clock, settings("review")) as neo, browsed(neo) as page:
         witness = Witness.of(page)

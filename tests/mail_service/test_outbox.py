@@ -7,7 +7,7 @@ import pytest
 
 from mail_service.ledger.store import File, Store
 from shared.clock import StoppedClock
-from shared.privacy.encryption import Vault
+from shared.privacy.encryption import Encryption
 from tests.mail_service.house import House, house
 from tests.mail_service.letters import US, raw_letter
 
@@ -33,7 +33,7 @@ def says(answer: str) -> Callable[[int], str]:
 )
 async def test_what_the_relay_says_decides_the_state(
     store: Store,
-    vault: Vault,
+    vault: Encryption,
     clock: StoppedClock,
     ways: dict[str, object],
     state: str,
@@ -53,7 +53,7 @@ async def later(neo: House, minutes: float) -> File:
 
 
 async def test_a_deferred_letter_is_tried_again_with_growing_pauses(
-    store: Store, vault: Vault, clock: StoppedClock
+    store: Store, vault: Encryption, clock: StoppedClock
 ) -> None:
     async with house(
         store, vault, clock, None, answer=lambda n: "451 later" if n < 2 else "250 ok"
@@ -66,7 +66,7 @@ async def test_a_deferred_letter_is_tried_again_with_growing_pauses(
 
 
 async def test_a_relay_that_is_away_is_tried_again(
-    store: Store, vault: Vault, clock: StoppedClock
+    store: Store, vault: Encryption, clock: StoppedClock
 ) -> None:
     async with house(store, vault, clock) as neo:
         neo.outbox._relays = {"main": neo.smtp.model_copy(update={"port": 9})}
@@ -76,7 +76,7 @@ async def test_a_relay_that_is_away_is_tried_again(
 
 @pytest.mark.parametrize("answer", ["cut", "slow"])
 async def test_a_letter_in_doubt_is_never_sent_again_by_itself(
-    store: Store, vault: Vault, clock: StoppedClock, answer: str
+    store: Store, vault: Encryption, clock: StoppedClock, answer: str
 ) -> None:
     async with house(store, vault, clock, None, answer=says(answer)) as neo:
         await neo.answer(raw_letter())
@@ -92,7 +92,7 @@ async def test_a_letter_in_doubt_is_never_sent_again_by_itself(
 
 @pytest.mark.parametrize(("handed_over", "state"), [(False, "sent"), (True, "unknown")])
 async def test_a_worker_that_dies_leaves_doubt_only_once_the_letter_was_leaving(
-    store: Store, vault: Vault, clock: StoppedClock, handed_over: bool, state: str
+    store: Store, vault: Encryption, clock: StoppedClock, handed_over: bool, state: str
 ) -> None:
     async with house(store, vault, clock) as neo:
         await neo.receive(raw_letter())
@@ -117,7 +117,7 @@ def bounce(token: str, message_id: str) -> bytes:
 
 
 async def test_a_bounce_is_matched_with_our_letter(
-    store: Store, vault: Vault, clock: StoppedClock
+    store: Store, vault: Encryption, clock: StoppedClock
 ) -> None:
     async with house(store, vault, clock) as neo:
         file = await neo.answer(raw_letter())
@@ -128,7 +128,7 @@ async def test_a_bounce_is_matched_with_our_letter(
 
 
 async def test_a_forged_bounce_changes_nothing(
-    store: Store, vault: Vault, clock: StoppedClock
+    store: Store, vault: Encryption, clock: StoppedClock
 ) -> None:
     async with house(store, vault, clock) as neo:
         file = await neo.answer(raw_letter())
@@ -138,7 +138,7 @@ async def test_a_forged_bounce_changes_nothing(
 
 
 async def test_two_hard_bounces_end_the_letters_to_an_address(
-    store: Store, vault: Vault, clock: StoppedClock
+    store: Store, vault: Encryption, clock: StoppedClock
 ) -> None:
     async with house(store, vault, clock) as neo:
         for number in range(3):

@@ -16,8 +16,8 @@ from mail_service.ledger.store import Store
 from mail_service.metrics import LedgerMetrics
 from mail_service.settings import Settings
 from shared.clock import StoppedClock
-from shared.host_metrics import Vitals
-from shared.privacy.encryption import Vault
+from shared.host_metrics import HostMetrics
+from shared.privacy.encryption import Encryption
 from tests.mail_service.house import House, house, settings
 from tests.mail_service.letters import raw_letter
 
@@ -32,7 +32,7 @@ async def browsed(neo: House) -> AsyncIterator[Page]:
             settings=chosen,
             store=neo.store,
             review=neo.review,
-            vitals=Vitals(registry, chosen.watch),
+            host_metrics=HostMetrics(registry, chosen.watch),
             ledger=LedgerMetrics(registry),
         )
 
@@ -58,7 +58,7 @@ async def browsed(neo: House) -> AsyncIterator[Page]:
 
 @pytest.mark.needs("chromium")
 async def test_a_reviewer_edits_and_sends_a_reply_in_the_page(
-    store: Store, vault: Vault, clock: StoppedClock
+    store: Store, vault: Encryption, clock: StoppedClock
 ) -> None:
     async with house(store, vault, clock, settings("review")) as neo, browsed(neo) as page:
         await neo.answer(raw_letter("<img src=x onerror=alert(1)> quel préavis ?"))

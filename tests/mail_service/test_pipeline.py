@@ -11,7 +11,7 @@ import stamina
 from mail_service.ledger.store import Place, Store
 from shared.ai.scripted import SOURCE
 from shared.clock import StoppedClock
-from shared.privacy.encryption import Vault
+from shared.privacy.encryption import Encryption
 from tests.mail_service.house import TRUSTED, house, settings
 from tests.mail_service.letters import PERSON, QUESTION, US, raw_letter
 
@@ -20,7 +20,7 @@ FAIL = f"{TRUSTED}; dmarc=fail header.from=personne.example"
 
 
 async def test_a_letter_gets_one_sourced_reply_in_its_thread(
-    store: Store, vault: Vault, clock: StoppedClock
+    store: Store, vault: Encryption, clock: StoppedClock
 ) -> None:
     async with house(store, vault, clock) as neo:
         file = await neo.answer(raw_letter())
@@ -41,7 +41,7 @@ async def test_a_letter_gets_one_sourced_reply_in_its_thread(
 
 
 async def test_the_same_mail_seen_again_is_answered_once(
-    store: Store, vault: Vault, clock: StoppedClock
+    store: Store, vault: Encryption, clock: StoppedClock
 ) -> None:
     async with house(store, vault, clock) as neo:
         first = await neo.answer(raw_letter())
@@ -63,7 +63,7 @@ async def test_the_same_mail_seen_again_is_answered_once(
     ],
 )
 async def test_a_machine_gets_no_answer_and_the_ledger_says_why(
-    store: Store, vault: Vault, clock: StoppedClock, fields: dict[str, str], reason: str
+    store: Store, vault: Encryption, clock: StoppedClock, fields: dict[str, str], reason: str
 ) -> None:
     async with house(store, vault, clock) as neo:
         file = await neo.answer(raw_letter(**fields))
@@ -72,7 +72,7 @@ async def test_a_machine_gets_no_answer_and_the_ledger_says_why(
 
 
 async def test_forged_mail_waits_for_a_person(
-    store: Store, vault: Vault, clock: StoppedClock
+    store: Store, vault: Encryption, clock: StoppedClock
 ) -> None:
     async with house(store, vault, clock) as neo:
         file = await neo.answer(raw_letter(Authentication_Results=FAIL))
@@ -80,7 +80,7 @@ async def test_forged_mail_waits_for_a_person(
 
 
 async def test_a_mail_too_big_waits_for_a_person(
-    store: Store, vault: Vault, clock: StoppedClock
+    store: Store, vault: Encryption, clock: StoppedClock
 ) -> None:
     async with house(store, vault, clock) as neo:
         mail_id = await neo.receive(raw_letter(), size_bytes=30_000_000)
@@ -91,7 +91,7 @@ async def test_a_mail_too_big_waits_for_a_person(
 @pytest.mark.parametrize("quotes", [True, False])
 @pytest.mark.parametrize("subject", ["Re: Préavis", "Ticket {number}"])
 async def test_a_robot_without_any_sign_gets_at_most_three_replies(
-    store: Store, vault: Vault, clock: StoppedClock, quotes: bool, subject: str
+    store: Store, vault: Encryption, clock: StoppedClock, quotes: bool, subject: str
 ) -> None:
     async with house(store, vault, clock) as neo:
         last = "<start@robot.example>"
@@ -111,7 +111,7 @@ async def test_a_robot_without_any_sign_gets_at_most_three_replies(
 
 
 async def test_personal_data_do_not_leave_and_come_back_in_the_reply(
-    store: Store, vault: Vault, clock: StoppedClock
+    store: Store, vault: Encryption, clock: StoppedClock
 ) -> None:
     async with house(store, vault, clock) as neo:
         neo.ai.script.echo = True
@@ -131,7 +131,7 @@ def follow_up(**fields: str) -> bytes:
 
 @pytest.mark.parametrize(("results", "turns"), [(PASS, 3), (f"{TRUSTED}; dmarc=none", 1)])
 async def test_only_an_authenticated_sender_continues_the_conversation(
-    store: Store, vault: Vault, clock: StoppedClock, results: str, turns: int
+    store: Store, vault: Encryption, clock: StoppedClock, results: str, turns: int
 ) -> None:
     async with house(store, vault, clock) as neo:
         await neo.answer(raw_letter(Authentication_Results=PASS))
@@ -142,7 +142,7 @@ async def test_only_an_authenticated_sender_continues_the_conversation(
 
 @pytest.mark.parametrize(("token", "turns"), [("", 3), ("0123456789abcdef", 1)])
 async def test_a_thread_without_references_is_known_by_the_address_it_was_sent_to(
-    store: Store, vault: Vault, clock: StoppedClock, token: str, turns: int
+    store: Store, vault: Encryption, clock: StoppedClock, token: str, turns: int
 ) -> None:
     plus = settings(reply={"plus_addresses": True})
     async with house(store, vault, clock, plus) as neo:
@@ -156,7 +156,7 @@ async def test_a_thread_without_references_is_known_by_the_address_it_was_sent_t
 
 
 async def test_unless_the_mailbox_takes_them_no_address_with_a_token_is_given(
-    store: Store, vault: Vault, clock: StoppedClock
+    store: Store, vault: Encryption, clock: StoppedClock
 ) -> None:
     async with house(store, vault, clock) as neo:
         await neo.answer(raw_letter())
@@ -164,7 +164,7 @@ async def test_unless_the_mailbox_takes_them_no_address_with_a_token_is_given(
 
 
 async def test_a_stranger_who_quotes_our_message_id_sees_nothing_of_the_thread(
-    store: Store, vault: Vault, clock: StoppedClock
+    store: Store, vault: Encryption, clock: StoppedClock
 ) -> None:
     async with house(store, vault, clock) as neo:
         await neo.answer(raw_letter("Mon canari secret est un colibri, quel préavis ?"))
@@ -177,7 +177,7 @@ async def test_a_stranger_who_quotes_our_message_id_sees_nothing_of_the_thread(
 
 
 async def test_an_answer_that_cites_nothing_waits_for_a_person(
-    store: Store, vault: Vault, clock: StoppedClock
+    store: Store, vault: Encryption, clock: StoppedClock
 ) -> None:
     async with house(store, vault, clock) as neo:
         neo.ai.script.citations = ()
@@ -190,7 +190,7 @@ async def test_an_answer_that_cites_nothing_waits_for_a_person(
 
 
 async def test_an_article_that_is_not_among_the_sources_waits_for_a_person(
-    store: Store, vault: Vault, clock: StoppedClock
+    store: Store, vault: Encryption, clock: StoppedClock
 ) -> None:
     async with house(store, vault, clock) as neo:
         neo.ai.script.answer = "Selon l'article L. 1234-5 du Code du travail, deux mois."
@@ -199,7 +199,7 @@ async def test_an_article_that_is_not_among_the_sources_waits_for_a_person(
 
 @pytest.mark.parametrize(("mode", "state"), [("review", "review"), ("dry_run", "dry_run")])
 async def test_no_letter_leaves_unless_the_mode_says_so(
-    store: Store, vault: Vault, clock: StoppedClock, mode: str, state: str
+    store: Store, vault: Encryption, clock: StoppedClock, mode: str, state: str
 ) -> None:
     async with house(store, vault, clock, settings(mode)) as neo:
         file = await neo.answer(raw_letter())
@@ -208,7 +208,7 @@ async def test_no_letter_leaves_unless_the_mode_says_so(
 
 
 async def test_an_edited_answer_is_what_leaves(
-    store: Store, vault: Vault, clock: StoppedClock
+    store: Store, vault: Encryption, clock: StoppedClock
 ) -> None:
     async with house(store, vault, clock, settings("review")) as neo:
         file = await neo.answer(raw_letter())
@@ -219,7 +219,7 @@ async def test_an_edited_answer_is_what_leaves(
 
 
 async def test_when_ai_core_is_down_a_holding_reply_leaves_after_four_minutes_and_the_answer_later(
-    store: Store, vault: Vault, clock: StoppedClock
+    store: Store, vault: Encryption, clock: StoppedClock
 ) -> None:
     stamina.set_active(False)
     async with house(store, vault, clock) as neo:
@@ -242,7 +242,7 @@ async def test_when_ai_core_is_down_a_holding_reply_leaves_after_four_minutes_an
 
 
 async def test_a_model_that_obeys_an_injection_changes_nothing_but_its_own_words(
-    store: Store, vault: Vault, clock: StoppedClock
+    store: Store, vault: Encryption, clock: StoppedClock
 ) -> None:
     async with house(store, vault, clock) as neo:
         neo.ai.script.answer = (
@@ -263,7 +263,7 @@ async def test_a_model_that_obeys_an_injection_changes_nothing_but_its_own_words
 
 
 async def test_a_name_with_a_line_break_cannot_add_a_header(
-    store: Store, vault: Vault, clock: StoppedClock
+    store: Store, vault: Encryption, clock: StoppedClock
 ) -> None:
     async with house(store, vault, clock) as neo:
         raw = raw_letter(subject="x").replace(
@@ -278,7 +278,7 @@ async def test_a_name_with_a_line_break_cannot_add_a_header(
 
 
 async def test_erasure_asked_by_authenticated_mail_leaves_nothing_and_the_mail_stays_away(
-    store: Store, vault: Vault, clock: StoppedClock
+    store: Store, vault: Encryption, clock: StoppedClock
 ) -> None:
     async with house(store, vault, clock) as neo:
         first = await neo.answer(raw_letter(Authentication_Results=PASS))
@@ -297,7 +297,7 @@ async def test_erasure_asked_by_authenticated_mail_leaves_nothing_and_the_mail_s
 
 
 async def test_erasure_is_not_done_for_a_sender_who_may_be_somebody_else(
-    store: Store, vault: Vault, clock: StoppedClock
+    store: Store, vault: Encryption, clock: StoppedClock
 ) -> None:
     async with house(store, vault, clock) as neo:
         await neo.answer(raw_letter())
@@ -306,7 +306,7 @@ async def test_erasure_is_not_done_for_a_sender_who_may_be_somebody_else(
 
 
 async def test_a_copy_asked_by_authenticated_mail_comes_as_a_file(
-    store: Store, vault: Vault, clock: StoppedClock
+    store: Store, vault: Encryption, clock: StoppedClock
 ) -> None:
     async with house(store, vault, clock) as neo:
         await neo.answer(raw_letter(Authentication_Results=PASS))
@@ -324,7 +324,7 @@ async def test_a_copy_asked_by_authenticated_mail_comes_as_a_file(
 
 
 async def test_a_copy_is_not_sent_to_a_sender_who_may_be_somebody_else(
-    store: Store, vault: Vault, clock: StoppedClock
+    store: Store, vault: Encryption, clock: StoppedClock
 ) -> None:
     async with house(store, vault, clock) as neo:
         await neo.answer(raw_letter())
@@ -333,7 +333,7 @@ async def test_a_copy_is_not_sent_to_a_sender_who_may_be_somebody_else(
 
 
 async def test_a_mail_without_a_question_gets_a_polite_word(
-    store: Store, vault: Vault, clock: StoppedClock
+    store: Store, vault: Encryption, clock: StoppedClock
 ) -> None:
     async with house(store, vault, clock) as neo:
         await neo.answer(raw_letter("", subject="", sender=PERSON))
@@ -341,7 +341,7 @@ async def test_a_mail_without_a_question_gets_a_polite_word(
 
 
 async def test_nothing_personal_is_readable_in_the_database(
-    store: Store, vault: Vault, clock: StoppedClock, database_url: str
+    store: Store, vault: Encryption, clock: StoppedClock, database_url: str
 ) -> None:
     async with house(store, vault, clock) as neo:
         await neo.answer(raw_letter(f"{QUESTION} canari-violet"))
@@ -354,7 +354,7 @@ async def test_nothing_personal_is_readable_in_the_database(
 
 
 async def test_a_flood_is_answered_at_a_measured_pace(
-    store: Store, vault: Vault, clock: StoppedClock
+    store: Store, vault: Encryption, clock: StoppedClock
 ) -> None:
     async with house(store, vault, clock, settings(quotas={"everyone_minute": 2})) as neo:
         for number in range(5):
@@ -372,7 +372,7 @@ async def test_a_flood_is_answered_at_a_measured_pace(
 
 
 async def test_a_fault_of_ours_stops_one_mail_and_tells_nothing_of_it(
-    store: Store, vault: Vault, clock: StoppedClock, capsys: pytest.CaptureFixture[str]
+    store: Store, vault: Encryption, clock: StoppedClock, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with house(store, vault, clock) as neo:
         neo.pipeline._spam = None  # type: ignore[assignment]

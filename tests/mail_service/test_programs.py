@@ -11,7 +11,7 @@ import pytest
 from deploy.local.ports import free_port
 from mail_service.ledger.store import Place, Store
 from shared.clock import StoppedClock
-from shared.privacy.encryption import Vault
+from shared.privacy.encryption import Encryption
 from shared.stores.postgres import Postgres
 from tests.mail_service.letters import raw_letter
 
@@ -42,7 +42,7 @@ async def settings(tmp_path: Path, database_url: str) -> dict[str, str]:
 async def test_a_mail_is_explained_and_its_sender_forgotten(
     settings: dict[str, str], postgres: Postgres, clock: StoppedClock
 ) -> None:
-    vault = await asyncio.to_thread(Vault.read, Path(settings["MAIL_VAULT__KEY_FILE"]))
+    vault = await asyncio.to_thread(Encryption.read, Path(settings["MAIL_VAULT__KEY_FILE"]))
     store = Store(postgres, vault, clock)
     await store.admit(Place("main", "INBOX", 1, 1), raw_letter(), 1)
     status, told, _ = await run("explain", "1", **settings)

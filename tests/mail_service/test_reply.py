@@ -17,7 +17,7 @@ from mail_service.reply.letters import Composer, Letterhead, Signer, clean_subje
 from mail_service.reply.prose import blocks, is_official, without_addresses
 from shared.ai.contract import Abstention, ChatReply, Contact
 from shared.ai.scripted import SOURCE
-from shared.privacy.encryption import Vault
+from shared.privacy.encryption import Encryption
 from tests.mail_service.letters import US, raw_letter
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -38,7 +38,7 @@ def answer(text: str, **changes: object) -> ChatReply:
 
 
 @pytest.fixture
-def composer(vault: Vault) -> Composer:
+def composer(vault: Encryption) -> Composer:
     return Composer(Letterhead("Code du Travail Neo", US), vault)
 
 
@@ -121,7 +121,7 @@ def test_an_abstention_names_somebody_who_can_help(composer: Composer) -> None:
     assert text.count(contact.url) == 1
 
 
-def test_our_letters_are_signed_when_there_is_a_key(vault: Vault) -> None:
+def test_our_letters_are_signed_when_there_is_a_key(vault: Encryption) -> None:
     key = rsa.generate_private_key(public_exponent=65537, key_size=1024)  # noqa: S505 - a test
     pem = key.private_bytes(
         serialization.Encoding.PEM,

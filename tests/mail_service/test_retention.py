@@ -8,14 +8,14 @@ from mail_service.ledger.retention import Retention
 from mail_service.ledger.store import Place, Store
 from mail_service.settings import RetentionSettings
 from shared.clock import StoppedClock
-from shared.privacy.encryption import Vault
+from shared.privacy.encryption import Encryption
 from shared.stores.postgres import Postgres
 from tests.mail_service.house import house
 from tests.mail_service.letters import raw_letter
 
 
 async def test_texts_go_first_and_the_row_later_and_the_mail_does_not_come_back(
-    store: Store, vault: Vault, clock: StoppedClock
+    store: Store, vault: Encryption, clock: StoppedClock
 ) -> None:
     retention = Retention(RetentionSettings(text_days=30, ledger_days=365), store, clock)
     async with house(store, vault, clock) as neo:
@@ -31,22 +31,22 @@ async def test_texts_go_first_and_the_row_later_and_the_mail_does_not_come_back(
 
 
 async def test_after_rotation_everything_can_be_sealed_with_the_new_key(
-    store: Store, vault: Vault, clock: StoppedClock, postgres: Postgres
+    store: Store, vault: Encryption, clock: StoppedClock, postgres: Postgres
 ) -> None:
     old, new, prints = b"s" * 32, b"n" * 32, base64.b64decode("Zg==") * 32
     async with house(store, vault, clock) as neo:
         file = await neo.answer(raw_letter())
-    rotated = Store(postgres, Vault([new, old], prints), clock)
+    rotated = Store(postgres, Encryption([new, old], prints), clock)
     assert await rotated.reseal() > 0
     assert await rotated.reseal() == 0
-    alone = Store(postgres, Vault([new], prints), clock)
+    alone = Store(postgres, Encryption([new], prints), clock)
     read = await alone.file(file.entry.id)
     assert read.mail is not None
     assert await alone.find_person("camille@personne.example") == (file.entry.id,)
 
 
 async def test_the_story_of_a_mail_can_be_told_without_its_content(
-    store: Store, vault: Vault, clock: StoppedClock
+    store: Store, vault: Encryption, clock: StoppedClock
 ) -> None:
     async with house(store, vault, clock) as neo:
         told = explain(await neo.answer(raw_letter(Auto_Submitted="auto-replied")))

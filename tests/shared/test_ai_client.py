@@ -8,9 +8,10 @@ import httpx2
 import pytest
 import stamina
 
-from shared.ai.client import AiClient, AiUnavailable, Citations, Delta, Piece, Usage
+from shared.ai.client import AiClient
 from shared.ai.contract import ChatRequest, GenerateRequest, Message
 from shared.ai.scripted import SOURCE, ScriptedAi
+from shared.ai.stream import AiUnavailable, Citations, Delta, Piece, Usage
 from shared.clock import StoppedClock
 from shared.errors import BadInput, NotFound, TooMany, Unavailable
 from tests.servers.loopback import served

@@ -22,7 +22,7 @@ import httpx2
 
 from deploy.local.ports import free_port
 from shared.ai.scripted import ScriptedAi
-from shared.stores.redis_connection import RedisLink
+from shared.stores.redis_connection import RedisConnection
 from telegram_service.emulator.account import Account
 from telegram_service.emulator.api import BotApi
 from telegram_service.redis_client import KEY_PREFIX, RedisClient
@@ -57,7 +57,7 @@ class Deployment:
     ai: ScriptedAi
     environment: Mapping[str, str]
     url: str
-    redis: RedisLink
+    redis: RedisConnection
     logs: Path
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
     others: list[subprocess.Popen[bytes]] = field(default_factory=list)
@@ -182,7 +182,7 @@ async def deployed(
     account, ai, port = Account(privacy=False), ScriptedAi(), free_port()
     ai.script.echo = True
     api = BotApi(account, TOKEN)
-    redis = RedisLink(redis_url, KEY_PREFIX, timeout_s=5)
+    redis = RedisConnection(redis_url, KEY_PREFIX, timeout_s=5)
     await redis.open()
     async with served(api.app) as api_url, served(ai.app) as ai_url:
         environment = environment_for(redis_url, database_url, api_url, ai_url, key_file, port)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.ai.scripted import ScriptedAi
-from shared.privacy.encryption import Vault
+from shared.privacy.encryption import Encryption
 from telegram_service.answering.services import Services, open_services
 from telegram_service.app import create_app
 from telegram_service.emulator.account import Account
@@ -106,7 +106,7 @@ async def running(
     api = BotApi(account, TOKEN)
     async with served(api.app) as api_url, served(ai.app) as ai_url:
         settings = settings_for(redis_url, database_url, api_url, ai_url, key_file, **more)
-        vault = await asyncio.to_thread(Vault.read, key_file)
+        vault = await asyncio.to_thread(Encryption.read, key_file)
         asgi_app = await asyncio.to_thread(create_app, settings)
         async with (
             served(asgi_app, lifespan=True) as url,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.privacy.encryption import Vault, new_key_file
+from shared.privacy.encryption import Encryption, new_key_file
 from shared.stores.postgres import Postgres
 from telegram_service.state.preferences import Preferences
 from telegram_service.state.records import (
@@ -43,10 +43,10 @@ async def store(postgres: Postgres, keys: str, tmp_path: Path) -> Store:
     return store
 
 
-def vault_of(keys: str, tmp_path: Path) -> Vault:
+def vault_of(keys: str, tmp_path: Path) -> Encryption:
     path = tmp_path / "key"
     path.write_text(keys)
-    return Vault.read(path)
+    return Encryption.read(path)
 
 
 def said(store: Store, update_id: int = 1, at: datetime = NOW, days: int = 30) -> MessageRecorded:

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx2
 
 from shared.logs import set_up_logs
-from shared.privacy.encryption import Vault
+from shared.privacy.encryption import Encryption
 from telegram_service.answering.services import bot_texts, open_services
 from telegram_service.queue.polling import poll
 from telegram_service.queue.update_queue import DEAD_LETTERS
@@ -60,7 +60,7 @@ async def test_the_position_counts_who_waits_in_every_worker(
     chats = range(20, 28)
     async with running(redis_url, database_url, key_file, ai={"at_once": 1}) as app:
         app.ai.script.pause_s = 0.3
-        vault = await asyncio.to_thread(Vault.read, key_file)
+        vault = await asyncio.to_thread(Encryption.read, key_file)
         async with open_services(app.settings, vault) as services:  # as in a process of its own
             other = Worker(services, "another process")
             working = asyncio.create_task(other.run())

@@ -20,9 +20,11 @@ from ai_core.redis_keys import TAG
 from deploy.local.ports import free_port
 from deploy.local.redis_server import RedisServer
 from shared.clock import StoppedClock
-from shared.stores.redis_connection import RedisLink
+from shared.stores.redis_connection import RedisConnection
 from shared.texts import Texts
-from shared.web.middleware import Edge, HttpMetrics, speak_errors
+from shared.web.http_metrics import HttpMetrics
+from shared.web.middleware import RequestMiddleware
+from shared.web.problems import add_error_handlers
 
 CACHE_KEY = f"{TAG}:answer:1"
 
@@ -35,12 +37,12 @@ TEXTS = Texts.read(
 class GatedApp:
     """An app with one route per scope, and the operator's key ring."""
 
-    def __init__(self, link: RedisLink) -> None:
+    def __init__(self, connection: RedisConnection) -> None:
         self.clock = StoppedClock(NOON)
-        self.link = link
-        self.ring = KeyRing(link, self.clock)  # the service's
-        self.operator = KeyRing(link, self.clock)
-        self.gate = Gate(self.ring, Limiter(link), GateMetrics(CollectorRegistry()))
+        self.connection = connection
+        self.ring = KeyRing(connection, self.clock)  # the service's
+        self.operator = KeyRing(connection, self.clock)
+        self.gate = Gate(self.ring, Limiter(connection), GateMetrics(CollectorRegistry()))
         self.may_finish = asyncio.Event()
         self.may_finish.set()
         self.admitted = asyncio.Event()
@@ -63,9 +65,12 @@ class GatedApp:
         app = FastAPI()
         for scope in Scope:
             app.add_api_route(f"/{scope}", self._route(scope))
-        speak_errors(app, TEXTS)
+        add_error_handlers(app, TEXTS)
         app.add_middleware(
-            Edge, metrics=HttpMetrics(CollectorRegistry()), texts=TEXTS, max_body_bytes=1_000
+            RequestMiddleware,
+            metrics=HttpMetrics(CollectorRegistry()),
+            texts=TEXTS,
+            max_body_bytes=1_000,
         )
         return app
 
@@ -84,15 +89,15 @@ class GatedApp:
 
 
 @asynccontextmanager
-async def opened(link: RedisLink) -> AsyncIterator[GatedApp]:
-    gated = GatedApp(link)
+async def opened(connection: RedisConnection) -> AsyncIterator[GatedApp]:
+    gated = GatedApp(connection)
     async with LifespanManager(gated.app), gated.browser:
         yield gated
 
 
 @pytest.fixture
-async def gated(link: RedisLink) -> AsyncIterator[GatedApp]:
-    async with opened(link) as gated:
+async def gated(connection: RedisConnection) -> AsyncIterator[GatedApp]:
+    async with opened(connection) as gated:
         await gated.ring.refresh()
         yield gated
 
@@ -172,7 +177,7 @@ async def test_a_revoked_key_is_refused_by_the_next_request(gated: GatedApp) -> 
 
     await gated.operator.revoke(made.key.id)
     assert (await gated.get("/inference", made.secret)).status_code == 401
-    assert await gated.link.call("ZCARD", f"{TAG}:open:{made.key.id}") == 0
+    assert await gated.connection.call("ZCARD", f"{TAG}:open:{made.key.id}") == 0
 
 
 async def test_a_rotated_key_works_from_the_next_request_beside_the_old_one(
@@ -230,7 +235,7 @@ async def test_each_visitor_of_a_publishable_key_has_its_own_quota(gated: GatedA
             statuses.append((await client.get("/publishable", headers=headers)).status_code)
 
     assert statuses == [200, 429, 200]
-    names = b" ".join(await gated.link.call("KEYS", "*"))
+    names = b" ".join(await gated.connection.call("KEYS", "*"))
     assert b"203.0.113" not in names
 
 
@@ -273,22 +278,22 @@ async def test_a_concurrency_slot_is_held_until_the_answer_is_finished(gated: Ga
 
 async def test_a_cached_reply_comes_with_the_permit(gated: GatedApp) -> None:
     key = await gated.make()
-    await gated.link.call("SET", CACHE_KEY, "kept")
+    await gated.connection.call("SET", CACHE_KEY, "kept")
 
     assert (await gated.get("/inference", key)).text == "kept"
 
 
 async def test_while_redis_is_lost_keys_and_quotas_hold(own_redis: RedisServer) -> None:
-    link = RedisLink(own_redis.url, TAG)
-    await link.open()
-    async with opened(link) as gated:
+    connection = RedisConnection(own_redis.url, TAG)
+    await connection.open()
+    async with opened(connection) as gated:
         await gated.ring.refresh()
         key = await gated.make(limits=Limits(requests_per_minute=20))
         stranger = make_secret()
         assert (await gated.get("/inference", key)).status_code == 200
         await asyncio.to_thread(own_redis.kill)
         async with asyncio.timeout(5):
-            while link.found.is_set():  # noqa: ASYNC110 - nothing tells of a loss
+            while connection.found.is_set():  # noqa: ASYNC110 - nothing tells of a loss
                 await asyncio.sleep(0.001)
 
         responses = await asyncio.gather(*(gated.get("/inference", key) for _ in range(50)))
@@ -296,26 +301,26 @@ async def test_while_redis_is_lost_keys_and_quotas_hold(own_redis: RedisServer) 
         assert (statuses.count(200), statuses.count(429)) == (19, 31)
         assert (await gated.get("/inference", stranger)).status_code == 401
         assert (await gated.get("/admin", key)).status_code == 403
-    await link.close()
+    await connection.close()
 
 
 async def test_keys_that_were_never_read_are_a_503_until_redis_is_there() -> None:
-    link = RedisLink(f"redis://127.0.0.1:{free_port()}/0", TAG)
-    await link.open()
-    async with opened(link) as gated:
+    connection = RedisConnection(f"redis://127.0.0.1:{free_port()}/0", TAG)
+    await connection.open()
+    async with opened(connection) as gated:
         response = await gated.get("/inference", make_secret())
         assert response.status_code == 503
         assert response.json()["code"] == "keys_unreadable"
         assert int(response.headers["retry-after"]) >= 1
-    await link.close()
+    await connection.close()
 
 
 async def test_a_service_that_starts_before_redis_reads_the_keys_when_it_can(
     gated: GatedApp,
 ) -> None:
     key = await gated.make()
-    late = KeyRing(gated.link, gated.clock)
-    gated.gate = Gate(late, Limiter(gated.link), GateMetrics(CollectorRegistry()))
+    late = KeyRing(gated.connection, gated.clock)
+    gated.gate = Gate(late, Limiter(gated.connection), GateMetrics(CollectorRegistry()))
 
     assert (await gated.get("/inference", key)).status_code == 200
 

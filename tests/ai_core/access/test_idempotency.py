@@ -9,14 +9,14 @@ from ai_core.access.idempotency import Idempotency, StoredResponse
 from ai_core.errors import IdempotencyMismatch, StillAnswering
 from ai_core.redis_keys import TAG
 from shared.errors import AppError, BadInput, Unavailable
-from shared.stores.redis_connection import RedisLink, Reply, Word
+from shared.stores.redis_connection import RedisConnection, Reply, Word
 
 
 class Endpoint:
     """Responds with a number that grows, or with `fault`."""
 
-    def __init__(self, link: RedisLink) -> None:
-        self._idempotency = Idempotency(link, lease_s=0.4, wait_s=0.6)
+    def __init__(self, connection: RedisConnection) -> None:
+        self._idempotency = Idempotency(connection, lease_s=0.4, wait_s=0.6)
         self.responses = 0
         self.fault: AppError | None = None
         self.status = 200
@@ -37,8 +37,8 @@ class Endpoint:
 
 
 @pytest.fixture
-def endpoint(link: RedisLink) -> Endpoint:
-    return Endpoint(link)
+def endpoint(connection: RedisConnection) -> Endpoint:
+    return Endpoint(connection)
 
 
 async def test_the_same_request_again_gets_the_same_answer_without_writing(
@@ -71,16 +71,16 @@ async def test_while_the_first_is_being_answered_the_second_is_told_so(endpoint:
 
 
 async def test_the_second_waits_a_while_for_the_first_one_s_answer(
-    endpoint: Endpoint, link: RedisLink, monkeypatch: pytest.MonkeyPatch
+    endpoint: Endpoint, connection: RedisConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    call, polled = link.call, asyncio.Event()
+    call, polled = connection.call, asyncio.Event()
 
     def watched(*command: Word) -> asyncio.Future[Reply]:
         if command[0] == "GET":
             polled.set()
         return call(*command)
 
-    monkeypatch.setattr(link, "call", watched)
+    monkeypatch.setattr(connection, "call", watched)
     endpoint.may_finish.clear()
     first = asyncio.create_task(endpoint.post("caller", "k1", "question"))
     await endpoint.started.wait()
@@ -93,16 +93,16 @@ async def test_the_second_waits_a_while_for_the_first_one_s_answer(
 
 
 async def test_when_the_first_one_s_process_dies_the_second_is_answered(
-    endpoint: Endpoint, link: RedisLink
+    endpoint: Endpoint, connection: RedisConnection
 ) -> None:
     endpoint.may_finish.clear()
     dying = asyncio.create_task(endpoint.post("caller", "k1", "question"))
     await endpoint.started.wait()
-    [redis_key] = await link.call("KEYS", f"{TAG}:idempotency:*")
-    lease = await link.call("GET", redis_key)
+    [redis_key] = await connection.call("KEYS", f"{TAG}:idempotency:*")
+    lease = await connection.call("GET", redis_key)
     dying.cancel()
     await asyncio.wait([dying])
-    await link.call("SET", redis_key, lease, "PX", 400)  # what a kill -9 leaves behind
+    await connection.call("SET", redis_key, lease, "PX", 400)  # what a kill -9 leaves behind
     endpoint.may_finish.set()
 
     assert await endpoint.post("caller", "k1", "question") == StoredResponse(200, b"1")
@@ -135,20 +135,20 @@ async def test_a_key_that_cannot_be_one_is_refused(endpoint: Endpoint, key: str)
 
 
 async def test_redis_learns_neither_the_key_nor_the_question(
-    endpoint: Endpoint, link: RedisLink
+    endpoint: Endpoint, connection: RedisConnection
 ) -> None:
     await endpoint.post("caller", "secret-of-mine", "marker-in-question")
 
-    [name] = await link.call("KEYS", "*")
+    [name] = await connection.call("KEYS", "*")
     assert b"secret-of-mine" not in name
-    assert b"marker-in-question" not in await link.call("GET", name)
-    assert 0 < await link.call("TTL", name) <= 24 * 3600
+    assert b"marker-in-question" not in await connection.call("GET", name)
+    assert 0 < await connection.call("TTL", name) <= 24 * 3600
 
 
 async def test_without_redis_each_request_is_answered_for_itself(
-    endpoint: Endpoint, link: RedisLink
+    endpoint: Endpoint, connection: RedisConnection
 ) -> None:
-    await link.close()
+    await connection.close()
 
     assert await endpoint.post("caller", "k1", "question") == StoredResponse(200, b"1")
     assert await endpoint.post("caller", "k1", "question") == StoredResponse(200, b"2")
@@ -168,10 +168,10 @@ STEPS = st.lists(
 @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 @given(STEPS)
 async def test_any_sequence_of_requests_is_answered_as_the_rules_say(
-    link: RedisLink, steps: list[tuple[str, str, str, int]]
+    connection: RedisConnection, steps: list[tuple[str, str, str, int]]
 ) -> None:
-    await link.call("FLUSHALL")
-    endpoint = Endpoint(link)
+    await connection.call("FLUSHALL")
+    endpoint = Endpoint(connection)
     kept: dict[tuple[str, str], tuple[str, StoredResponse]] = {}
     for caller, key, request, status in steps:
         endpoint.status = status

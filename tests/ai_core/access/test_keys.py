@@ -15,7 +15,7 @@ from ai_core.redis_keys import KEYS, TAG
 from deploy.local.ports import free_port
 from deploy.local.redis_server import RedisServer
 from shared.clock import StoppedClock
-from shared.stores.redis_connection import RedisLink
+from shared.stores.redis_connection import RedisConnection
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -26,8 +26,8 @@ def clock() -> StoppedClock:
 
 
 @pytest.fixture
-async def ring(link: RedisLink, clock: StoppedClock) -> KeyRing:
-    ring = KeyRing(link, clock)
+async def ring(connection: RedisConnection, clock: StoppedClock) -> KeyRing:
+    ring = KeyRing(connection, clock)
     await ring.refresh()
     return ring
 
@@ -46,9 +46,9 @@ def test_what_does_not_look_like_a_key_is_not_one(text: str) -> None:
     assert not well_formed(text)
 
 
-async def test_nothing_in_redis_opens_anything(link: RedisLink, ring: KeyRing) -> None:
+async def test_nothing_in_redis_opens_anything(connection: RedisConnection, ring: KeyRing) -> None:
     made = await ring.create("essai", Scope.INFERENCE)
-    records = b"".join(await link.call("HVALS", KEYS))
+    records = b"".join(await connection.call("HVALS", KEYS))
 
     assert made.key.id.encode() in records
     assert made.secret.encode() not in records
@@ -56,9 +56,9 @@ async def test_nothing_in_redis_opens_anything(link: RedisLink, ring: KeyRing) -
 
 
 async def test_a_key_made_elsewhere_is_found_after_a_refresh(
-    link: RedisLink, ring: KeyRing, clock: StoppedClock
+    connection: RedisConnection, ring: KeyRing, clock: StoppedClock
 ) -> None:
-    made = await KeyRing(link, clock).create("essai", Scope.ADMIN)
+    made = await KeyRing(connection, clock).create("essai", Scope.ADMIN)
     assert ring.find(made.secret) is None
     assert await ring.changed()
 
@@ -110,12 +110,12 @@ async def test_a_revoked_key_cannot_be_rotated_back(ring: KeyRing) -> None:
 
 
 async def test_two_operators_do_not_undo_each_other(
-    link: RedisLink, ring: KeyRing, clock: StoppedClock
+    connection: RedisConnection, ring: KeyRing, clock: StoppedClock
 ) -> None:
     made = await ring.create("essai", Scope.INFERENCE)
     changes = await asyncio.gather(
         ring.revoke(made.key.id),
-        KeyRing(link, clock).rotate(made.key.id, timedelta()),
+        KeyRing(connection, clock).rotate(made.key.id, timedelta()),
         return_exceptions=True,
     )
 
@@ -125,7 +125,7 @@ async def test_two_operators_do_not_undo_each_other(
 
 
 async def test_keys_never_read_are_unreadable_not_unknown(clock: StoppedClock) -> None:
-    ring = KeyRing(RedisLink(f"redis://127.0.0.1:{free_port()}/0", TAG), clock)
+    ring = KeyRing(RedisConnection(f"redis://127.0.0.1:{free_port()}/0", TAG), clock)
 
     with pytest.raises(KeysUnreadable):
         ring.find(make_secret())

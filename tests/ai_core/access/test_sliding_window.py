@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from ai_core.access.rate_limits import ADMIT, REQUESTS, TOKENS_DAY, TOKENS_MINUTE
 from ai_core.access.sliding_window import Charge, Usage, Window, count, decide
 from ai_core.redis_keys import KEYS_VERSION, TAG
-from shared.stores.redis_connection import RedisLink, Word
+from shared.stores.redis_connection import RedisConnection, Word
 
 SPAN_MS = REQUESTS.span_s * 1_000
 OPEN_KEY, USAGE_KEY, CACHE_KEY = f"{TAG}:open:k", f"{TAG}:usage:k", f"{TAG}:answer:k"
@@ -67,16 +67,16 @@ AMOUNTS = st.dictionaries(st.integers(0, 70), st.integers(0, 9), max_size=12)
     st.booleans(),
 )
 async def test_redis_and_this_process_decide_alike(
-    link: RedisLink,
+    connection: RedisConnection,
     windows: list[tuple[Window, dict[int, int], int, int]],
     concurrent: int,
     open_here: int,
     is_cached: bool,
 ) -> None:
-    await link.call("FLUSHALL")
+    await connection.call("FLUSHALL")
     if is_cached:
-        await link.call("SET", CACHE_KEY, "kept")
-    now_s, _ = await link.call("TIME")
+        await connection.call("SET", CACHE_KEY, "kept")
+    now_s, _ = await connection.call("TIME")
     words: list[Word] = ["id", 20_000, concurrent, open_here]
     usage: Usage = {}
     charges = []
@@ -87,10 +87,10 @@ async def test_redis_and_this_process_decide_alike(
         is_free = is_cached and window is not REQUESTS
         charges.append(Charge(window, limit, 0 if is_free else min(cost, limit)))
 
-    await link.call("SET", USAGE_KEY, packed(usage))
+    await connection.call("SET", USAGE_KEY, packed(usage))
 
     keys = (KEYS_VERSION, OPEN_KEY, USAGE_KEY, CACHE_KEY)
-    _, reply, now_ms, *decided = await link.run(ADMIT, keys, words)
+    _, reply, now_ms, *decided = await connection.run(ADMIT, keys, words)
     busy = not is_cached and 0 < concurrent <= open_here
     verdict = decide(usage, charges, now_ms, busy=busy)
     assert (reply is not None) == is_cached
@@ -100,9 +100,9 @@ async def test_redis_and_this_process_decide_alike(
     for window, _, cost in charges if admitted else ():
         count(usage, window, now_ms, cost)
     if usage:
-        assert await stored_usage(link) == usage
+        assert await stored_usage(connection) == usage
     holds_slot = admitted and concurrent > 0 and not is_cached
-    assert await link.call("ZCARD", OPEN_KEY) == int(holds_slot)
+    assert await connection.call("ZCARD", OPEN_KEY) == int(holds_slot)
 
 
 def packed(usage: Usage) -> bytes:
@@ -110,8 +110,8 @@ def packed(usage: Usage) -> bytes:
     return msgspec.msgpack.encode(flat)
 
 
-async def stored_usage(link: RedisLink) -> Usage:
-    stored = msgspec.msgpack.decode(await link.call("GET", USAGE_KEY))
+async def stored_usage(connection: RedisConnection) -> Usage:
+    stored = msgspec.msgpack.decode(await connection.call("GET", USAGE_KEY))
     return {
         window: dict(zip(stored[window.name][::2], stored[window.name][1::2], strict=True))
         for window in WINDOWS

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 from ai_core.answering.cache import AnswerCache, Asked, CacheMetrics, cache_key, complete, strip
 from ai_core.redis_keys import TAG
 from shared.ai.contract import GenerateReply
-from shared.stores.redis_connection import RedisLink
+from shared.stores.redis_connection import RedisConnection
 
 ANSWER = f"{TAG}:answer:1"
 
@@ -46,8 +46,8 @@ OTHERS = {
 
 
 @pytest.fixture
-async def cache(link: RedisLink) -> AnswerCache:
-    return AnswerCache(link, CacheMetrics(CollectorRegistry()))
+async def cache(connection: RedisConnection) -> AnswerCache:
+    return AnswerCache(connection, CacheMetrics(CollectorRegistry()))
 
 
 @pytest.mark.parametrize("field", OTHERS)
@@ -83,18 +83,18 @@ def test_a_question_with_personal_data_is_not_kept() -> None:
 
 
 async def test_personal_data_do_not_reach_redis_in_an_answer(
-    cache: AnswerCache, link: RedisLink
+    cache: AnswerCache, connection: RedisConnection
 ) -> None:
     await cache.put(ANSWER, '{"response":"Écrivez à jean@exemple.fr"}'.encode())
 
-    assert await link.call("KEYS", "*") == []
+    assert await connection.call("KEYS", "*") == []
 
 
-async def test_what_is_kept_ends(cache: AnswerCache, link: RedisLink) -> None:
+async def test_what_is_kept_ends(cache: AnswerCache, connection: RedisConnection) -> None:
     await cache.put(ANSWER, b"{}")
 
     assert await cache.get(ANSWER) == b"{}"
-    assert 0 < await link.call("TTL", ANSWER) <= 24 * 3600
+    assert 0 < await connection.call("TTL", ANSWER) <= 24 * 3600
 
 
 class Pen:
@@ -171,9 +171,11 @@ async def test_when_all_leave_the_writing_stops(cache: AnswerCache) -> None:
     assert await cache.once(ANSWER, pen.write) == b'{"response":"quinze jours"}'
 
 
-async def test_without_redis_questions_are_answered_all_the_same(link: RedisLink) -> None:
-    cache = AnswerCache(link, CacheMetrics(CollectorRegistry()))
-    await link.close()
+async def test_without_redis_questions_are_answered_all_the_same(
+    connection: RedisConnection,
+) -> None:
+    cache = AnswerCache(connection, CacheMetrics(CollectorRegistry()))
+    await connection.close()
     pen = Pen()
     pen.may_finish.set()
 

@@ -15,8 +15,8 @@ from pydantic import BaseModel
 from ai_core.access.keys import Scope
 from ai_core.app import create_api, open_state, read_texts
 from ai_core.settings import Settings
-from shared.web.middleware import problem
 from shared.web.openapi import EXAMPLE_FACTS, kinds_by_code, operations
+from shared.web.problems import problem_response
 from tests.openapi_rules import PROBLEM, check, wrong_response
 
 EXAMPLES = 6
@@ -102,7 +102,7 @@ def test_every_error_can_be_written_and_says_what_it_is() -> None:
         if kind.__module__ in {"ai_core.errors", "shared.errors"}:
             error = kind()
             error.facts = EXAMPLE_FACTS
-            written = problem(error, texts, "en", "r1")
+            written = problem_response(error, texts, "en", "r1")
             assert json.loads(bytes(written.body))["code"] == code
 
 

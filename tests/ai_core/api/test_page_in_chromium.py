@@ -36,7 +36,7 @@ from ai_core.redis_keys import TAG
 from ai_core.settings import PageSettings, RedisSettings, Settings
 from deploy.local.redis_server import RedisServer
 from shared.clock import Clock, StoppedClock
-from shared.stores.redis_connection import RedisLink
+from shared.stores.redis_connection import RedisConnection
 
 pytestmark = pytest.mark.needs("chromium")
 
@@ -483,7 +483,7 @@ def test_stop_ends_the_request_and_keeps_what_was_written(visitor: Visitor) -> N
 
 
 async def publishable_key(redis_url: str, clock: Clock) -> str:
-    link = RedisLink(redis_url, TAG)
+    link = RedisConnection(redis_url, TAG)
     await link.open()
     try:
         return (await KeyRing(link, clock).create("page", Scope.PUBLISHABLE)).secret

@@ -20,10 +20,10 @@ from ai_core.errors import ContextOverflow, EngineFailed, ModelUnusable, Unsuppo
 from ai_core.models.opening import open_remote
 from ai_core.models.registry import ModelCard
 from shared.errors import Unavailable
-from tests.ai_core.conftest import house_with, library, redis, sample
+from tests.ai_core.conftest import document, house_with, library, redis, sample
 from tests.servers.loopback import served
 
-__all__ = ["house_with", "library", "redis", "sample"]
+__all__ = ["document", "house_with", "library", "redis", "sample"]
 
 ASKED = Prompt(
     (ChatMessage("system", "Sois bref."), ChatMessage("user", "Bonjour")), "Bonjour", (), "fr"

@@ -2,14 +2,14 @@ from pathlib import Path
 
 import pytest
 
-from shared.privacy.encryption import CannotUnseal, Vault, new_key_file
+from shared.privacy.encryption import DecryptionFailed, Encryption, new_key_file
 from shared.settings import WrongSettings
 
 
-def vault_from(folder: Path, content: str) -> Vault:
+def vault_from(folder: Path, content: str) -> Encryption:
     path = folder / "vault"
     path.write_text(content)
-    return Vault.read(path)
+    return Encryption.read(path)
 
 
 def test_what_was_sealed_opens_again(tmp_path: Path) -> None:
@@ -26,7 +26,7 @@ def test_the_same_text_is_sealed_differently_each_time(tmp_path: Path) -> None:
 
 def test_a_sealed_text_opens_only_for_its_purpose(tmp_path: Path) -> None:
     vault = vault_from(tmp_path, new_key_file())
-    with pytest.raises(CannotUnseal):
+    with pytest.raises(DecryptionFailed):
         vault.open(vault.seal(b"a", "mail text"), "reply")
 
 
@@ -35,13 +35,13 @@ def test_an_altered_text_does_not_open(tmp_path: Path, position: int) -> None:
     vault = vault_from(tmp_path, new_key_file())
     sealed = bytearray(vault.seal(b"bonjour", "mail text"))
     sealed[position] ^= 1
-    with pytest.raises(CannotUnseal):
+    with pytest.raises(DecryptionFailed):
         vault.open(bytes(sealed), "mail text")
 
 
 @pytest.mark.parametrize("garbage", [b"", b"abc", b"x" * 15])
 def test_garbage_does_not_open(tmp_path: Path, garbage: bytes) -> None:
-    with pytest.raises(CannotUnseal):
+    with pytest.raises(DecryptionFailed):
         vault_from(tmp_path, new_key_file()).open(garbage, "mail text")
 
 
@@ -50,10 +50,10 @@ def test_after_rotation_old_texts_open_and_new_ones_use_the_new_key(tmp_path: Pa
     before, after = vault_from(tmp_path, first), vault_from(tmp_path, new_key_file(first))
     old = before.seal(b"ancien", "mail text")
     assert after.open(old, "mail text") == b"ancien"
-    assert not after.is_newest(old)
+    assert not old.startswith(after.newest_id)
     new = after.seal(b"nouveau", "mail text")
-    assert after.is_newest(new)
-    with pytest.raises(CannotUnseal):
+    assert new.startswith(after.newest_id)
+    with pytest.raises(DecryptionFailed):
         before.open(new, "mail text")
 
 
@@ -74,4 +74,4 @@ def test_a_wrong_key_file_refuses_to_start(tmp_path: Path, content: str) -> None
 
 def test_a_missing_key_file_refuses_to_start(tmp_path: Path) -> None:
     with pytest.raises(WrongSettings):
-        Vault.read(tmp_path / "absent")
+        Encryption.read(tmp_path / "absent")

@@ -12,7 +12,7 @@ from redis.exceptions import TimeoutError as RedisTimeout
 
 from ai_core.redis_keys import TAG
 from deploy.local.redis_server import RedisServer, bundled_redis, system_redis
-from shared.stores.redis_connection import CONNECT_TIMEOUT_S, RedisLink, Script
+from shared.stores.redis_connection import CONNECT_TIMEOUT_S, RedisConnection, Script
 
 KEY = f"{TAG}:b"
 COUNT = Script("return redis.call('INCR', KEYS[1])")
@@ -26,87 +26,91 @@ BOTH_REDIS = pytest.mark.parametrize(
 
 
 async def test_commands_of_one_turn_leave_together_and_each_gets_its_own_reply(
-    link: RedisLink,
+    connection: RedisConnection,
 ) -> None:
-    replies = await asyncio.gather(*(link.call("ECHO", number) for number in range(2_000)))
+    replies = await asyncio.gather(*(connection.call("ECHO", number) for number in range(2_000)))
 
     assert replies == [b"%d" % number for number in range(2_000)]
 
 
-async def test_a_refused_command_is_an_error_of_its_own_caller_only(link: RedisLink) -> None:
-    refused, answered = link.call("NO-SUCH-COMMAND"), link.call("ECHO", "here")
+async def test_a_refused_command_is_an_error_of_its_own_caller_only(
+    connection: RedisConnection,
+) -> None:
+    refused, answered = connection.call("NO-SUCH-COMMAND"), connection.call("ECHO", "here")
 
     with pytest.raises(ResponseError):
         await refused
     assert await answered == b"here"
 
 
-async def test_a_caller_that_goes_away_does_not_shift_the_replies(link: RedisLink) -> None:
-    gone, stays = link.call("ECHO", "gone"), link.call("ECHO", "stays")
+async def test_a_caller_that_goes_away_does_not_shift_the_replies(
+    connection: RedisConnection,
+) -> None:
+    gone, stays = connection.call("ECHO", "gone"), connection.call("ECHO", "stays")
     gone.cancel()
 
     assert await stays == b"stays"
 
 
-async def test_a_script_runs_also_when_redis_has_forgotten_it(link: RedisLink) -> None:
+async def test_a_script_runs_also_when_redis_has_forgotten_it(connection: RedisConnection) -> None:
     script = Script("return ARGV[1] .. KEYS[1]")
-    assert await link.run(script, [KEY], ["a"]) == b"a{ai}:b"
-    await link.call("SCRIPT", "FLUSH")
+    assert await connection.run(script, [KEY], ["a"]) == b"a{ai}:b"
+    await connection.call("SCRIPT", "FLUSH")
 
-    assert await link.run(script, [KEY], ["a"]) == b"a{ai}:b"
+    assert await connection.run(script, [KEY], ["a"]) == b"a{ai}:b"
 
 
 async def test_a_wrong_password_is_a_lost_redis_not_a_crash(redis_server: RedisServer) -> None:
-    link = RedisLink(redis_server.url.replace(redis_server.password, "wrong"), TAG)
-    await link.open()
+    connection = RedisConnection(redis_server.url.replace(redis_server.password, "wrong"), TAG)
+    await connection.open()
 
-    assert not link.found.is_set()
+    assert not connection.found.is_set()
     with pytest.raises(RedisLost):
-        await link.call("PING")
-    await link.close()
+        await connection.call("PING")
+    await connection.close()
 
 
 async def test_a_killed_redis_fails_at_once_and_is_found_again_within_two_seconds(
     own_redis: RedisServer,
 ) -> None:
-    link = RedisLink(own_redis.url, TAG)
-    await link.open()
-    await link.call("SET", "kept", "yes")
+    connection = RedisConnection(own_redis.url, TAG)
+    await connection.open()
+    await connection.call("SET", "kept", "yes")
     await asyncio.to_thread(own_redis.kill)
 
     started_s = time.monotonic()
     for _ in range(20):
         with pytest.raises(RedisLost):
-            await link.call("PING")
+            await connection.call("PING")
     assert time.monotonic() - started_s < 1
 
     await asyncio.to_thread(own_redis.start)
     async with asyncio.timeout(2):
-        await link.found.wait()
-    assert await link.call("GET", "kept") == b"yes"
-    await link.close()
+        await connection.found.wait()
+    assert await connection.call("GET", "kept") == b"yes"
+    await connection.close()
 
 
 async def test_a_frozen_redis_is_waited_for_once_not_by_each_caller(
     own_redis: RedisServer,
 ) -> None:
-    link = RedisLink(own_redis.url, TAG, timeout_s=0.2)
-    await link.open()
+    connection = RedisConnection(own_redis.url, TAG, timeout_s=0.2)
+    await connection.open()
     own_redis.freeze()
     with pytest.raises(RedisTimeout):
-        await link.call("PING")
+        await connection.call("PING")
 
     started_s = time.monotonic()
     for _ in range(100):
         with pytest.raises(RedisLost):
-            await link.call("PING")
+            await connection.call("PING")
     assert time.monotonic() - started_s < 0.1
 
     own_redis.thaw()
     async with asyncio.timeout(2):
-        await link.found.wait()
-    assert await link.call("PING") == b"PONG"
-    await link.close()
+        await connection.found.wait()
+    assert await connection.call("PING") == b"PONG"
+    await connection.close()
 
 
 @BOTH_REDIS
@@ -122,20 +126,20 @@ async def test_a_redis_that_takes_no_writes_is_lost_until_it_does(
 ) -> None:
     redis = RedisServer(tmp_path, binary=binary())
     await asyncio.to_thread(redis.start)
-    link = RedisLink(redis.url, TAG)
-    await link.open()
+    connection = RedisConnection(redis.url, TAG)
+    await connection.open()
 
     await asyncio.to_thread(redis.ask, refuse)
     with pytest.raises(RedisLost):
-        await link.run(COUNT, [KEY], [])
+        await connection.run(COUNT, [KEY], [])
     await asyncio.sleep(0.5)
-    assert not link.found.is_set()
+    assert not connection.found.is_set()
 
     await asyncio.to_thread(redis.ask, allow)
     async with asyncio.timeout(2):
-        await link.found.wait()
-    assert await link.run(COUNT, [KEY], []) == 1
-    await link.close()
+        await connection.found.wait()
+    assert await connection.run(COUNT, [KEY], []) == 1
+    await connection.close()
     await asyncio.to_thread(redis.stop)
 
 
@@ -145,7 +149,7 @@ async def test_a_read_that_waits_ends_when_its_redis_becomes_a_replica(
 ) -> None:
     redis = RedisServer(tmp_path, binary=binary())
     await asyncio.to_thread(redis.start)
-    reader = RedisLink(redis.url, TAG, timeout_s=10)
+    reader = RedisConnection(redis.url, TAG, timeout_s=10)
     await reader.open()
     read = reader.call("XREAD", "BLOCK", 8_000, "STREAMS", KEY, "$")
     await asyncio.sleep(0.2)
@@ -171,9 +175,9 @@ async def test_an_address_that_does_not_answer_is_passed_over_in_time(
     real = socket.getaddrinfo
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
     with socket.create_server(("127.0.0.2", own_redis.port)):  # takes connections, never replies
-        link = RedisLink(own_redis.url.replace("127.0.0.1", "redis.example"), TAG)
+        connection = RedisConnection(own_redis.url.replace("127.0.0.1", "redis.example"), TAG)
         started_s = time.monotonic()
-        await link.open()
+        await connection.open()
         assert time.monotonic() - started_s < CONNECT_TIMEOUT_S
-        assert await link.call("PING") == b"PONG"
-    await link.close()
+        assert await connection.call("PING") == b"PONG"
+    await connection.close()

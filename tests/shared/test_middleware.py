@@ -13,7 +13,9 @@ from pydantic import BaseModel, ConfigDict
 from shared.errors import NotFound, TooMany
 from shared.logs import set_up_logs
 from shared.texts import Texts
-from shared.web.middleware import Edge, HttpMetrics, speak_errors
+from shared.web.http_metrics import HttpMetrics
+from shared.web.middleware import RequestMiddleware
+from shared.web.problems import add_error_handlers
 
 TEXTS = Texts.read(Path("shared/texts/errors.toml"))
 
@@ -62,8 +64,8 @@ async def client(
     registry: CollectorRegistry, log: io.StringIO
 ) -> AsyncIterator[httpx2.AsyncClient]:
     app = small_app()
-    speak_errors(app, TEXTS)
-    edge = Edge(app, HttpMetrics(registry), TEXTS, max_body_bytes=1_000)
+    add_error_handlers(app, TEXTS)
+    edge = RequestMiddleware(app, HttpMetrics(registry), TEXTS, max_body_bytes=1_000)
     async with httpx2.AsyncClient(
         transport=httpx2.ASGITransport(edge), base_url="http://service"
     ) as client:

@@ -14,12 +14,12 @@ from prometheus_client import CollectorRegistry
 from pydantic import ValidationError
 
 from deploy.local.ports import free_port
-from shared.host_metrics import ServedCertificate, Vitals
+from shared.host_metrics import HostMetrics, ServedCertificate
 from shared.settings import WatchSettings
 
 
 async def shown(watch: WatchSettings) -> dict[str, float]:
-    text = (await Vitals(CollectorRegistry(), watch).text()).decode()
+    text = (await HostMetrics(CollectorRegistry(), watch).text()).decode()
     lines = [line.rpartition(" ") for line in text.splitlines() if not line.startswith("#")]
     return {name: float(value) for name, _, value in lines}
 
