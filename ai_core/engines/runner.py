@@ -1,8 +1,8 @@
-"""What a model format offers inside the child process that holds the model.
+"""The contract of a model runner: a model in the memory of a model process.
 
-One thread owns the runner and calls everything here but `tokenize` and `render`, which another
-thread may call at the same time. `child.py` is that thread's loop: it reads commands, admits jobs,
-steps, and sends what was written, once per step for all jobs together.
+One thread owns the runner and calls everything here except `tokenize` and `render`, which another
+thread may call concurrently. `process/loop.py` is that thread's loop: it admits jobs, steps, and
+sends each step's chunks for all jobs together.
 """
 
 from collections.abc import Sequence
@@ -13,14 +13,14 @@ from ai_core.engines.base import Capabilities, ChatMessage, Sampling, TokenLogpr
 from shared.host_memory import read_memory
 
 SLOTS = 16
-"""More at once write no more tokens a second, each of them later (measured on two cores)."""
+"""More concurrent jobs raise no throughput, only the time per token (measured on two cores)."""
 _MEMORY_SHARE = 0.5
-"""Of the memory that is free once the weights are loaded, what slots may take when not told."""
+"""Share of the memory left after loading the weights that the slots take by default."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunnerInfo:
-    """What a loaded model is. `slots` is how many jobs it writes at once."""
+    """Properties of a loaded model; `slots` is the number of concurrent jobs."""
 
     context_tokens: int
     slots: int
@@ -39,7 +39,7 @@ class TokenizedPrompt:
 
 @dataclass(frozen=True, slots=True)
 class GenerationJob:
-    """One answer to write. `id` is unique in this process's life."""
+    """One answer to generate; `id` is unique in the process."""
 
     id: int
     prompt: TokenizedPrompt
@@ -65,61 +65,61 @@ class TokenChunk:
 
 
 class ModelRunner(Protocol):
-    """A model in this process's memory."""
+    """A loaded model that generates many answers concurrently."""
 
-    facts: RunnerInfo
+    info: RunnerInfo
 
     def tokenize(self, text: str) -> list[int]:
-        """Return the tokens of a plain text, without those the model adds at its beginning."""
+        """Return the tokens of a plain text, without a beginning-of-sequence token."""
         ...
 
     def render(self, messages: Sequence[ChatMessage], raw: str | None) -> TokenizedPrompt:
-        """Write messages with the model's own chat template, or take `raw` as it is; tokenize."""
+        """Apply the model's chat template, or take `raw` as it is; tokenize."""
         ...
 
     def admit(self, job: GenerationJob) -> bool:
-        """Take a job; False while there is no room. Raises ContextOverflow, Unsupported."""
+        """Give a job a slot; False while all are taken. Raises ContextOverflow, Unsupported."""
         ...
 
     def cancel(self, job_id: int) -> None:
-        """Forget a job and free its place; nothing when it is unknown."""
+        """Drop a job and free its slot; does nothing when the id is unknown."""
         ...
 
     def step(self) -> list[TokenChunk]:
-        """Do one bounded step of work for all jobs; returns what it wrote, [] while it reads."""
+        """Do one bounded step for all jobs; returns its chunks, none while it only prefills."""
         ...
 
     @property
     def busy(self) -> bool:
-        """Tell whether `step` has anything to do."""
+        """Whether `step` has work."""
         ...
 
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        """Return a vector for each text. Raises Unsupported."""
+        """Return an embedding of each text. Raises Unsupported."""
         ...
 
     def load_adapter(self, name: str, path: str) -> None:
-        """Bring a LoRA to memory under `name`. Raises ModelUnusable when it is for another base."""
+        """Load a LoRA under `name`. Raises ModelUnusable when it is for another base model."""
         ...
 
     def close(self) -> None:
-        """Give the memory back."""
+        """Free the model's memory."""
         ...
 
 
 class RunnerFactory(Protocol):
-    """Opens a model of one format; each format's module has one called `open_runner`."""
+    """Loads a model of one format; each format's module has one called `open_runner`."""
 
     def __call__(self, path: str, options: "LoadOptions") -> ModelRunner:
-        """Bring the model to memory. Raises ModelUnusable with what to do about it."""
+        """Load the model. Raises ModelUnusable with the remedy."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class LoadOptions:
-    """How to open a model; 0 lets the format choose.
+    """How to load a model; 0 or "" leaves the choice to the format.
 
-    `context_tokens` is for one job, `slots` the jobs at once, `threads` the processor's.
+    `context_tokens` is per job, `slots` the number of concurrent jobs, `threads` CPU threads.
     """
 
     context_tokens: int = 0

@@ -10,13 +10,13 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO
 
+from ai_core.engines.formats import FORMATS, FileFormat
 from ai_core.errors import ModelUnusable
 
-FileFormat = Literal["gguf", "safetensors", "onnx", "lora"]
-
 MAGIC = b"GGUF"
+ADAPTER_WEIGHTS = ("*.safetensors",)
 MOST_HEADER_BYTES = 256 * 1024 * 1024
 LONGEST_KEPT = 4_096  # characters of a metadata string worth keeping; a vocabulary is passed over
 STRING, ARRAY = 8, 9
@@ -112,8 +112,7 @@ def weight_files(path: Path, format: str) -> list[Path]:
     """List the files that decide what a model writes, in a stable order."""
     if path.is_file():
         return [path]
-    kinds = {"onnx": ("*.onnx", "*.onnx_data", "*.onnx.data", "onnx/*.onnx*")}
-    patterns = kinds.get(format, ("*.safetensors",))
+    patterns = FORMATS[format].weights if format in FORMATS else ADAPTER_WEIGHTS
     return sorted({file for pattern in patterns for file in path.glob(pattern)})
 
 

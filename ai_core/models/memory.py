@@ -4,18 +4,12 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from ai_core.engines.formats import FORMATS
 from ai_core.models.registry import ModelCard
 from ai_core.models.variants import replace_file
 from shared.host_memory import read_memory
 
 SHARE = 0.8  # of what is free when the service starts, when no budget is set
-PROCESS_BYTES = {  # an engine's process before it opens a model: Python and the format's library
-    "gguf": 120 * 1024**2,
-    "safetensors": 500 * 1024**2,
-    "onnx": 160 * 1024**2,
-    "lora": 0,
-    "remote": 0,
-}
 BATCH_ROWS = 512  # rows for which llama.cpp reserves its buffers
 NUMBER_BYTES = 4
 MEASURES = "measured.json"
@@ -33,12 +27,13 @@ def estimate_bytes(card: ModelCard) -> int:
     its logits, and the process around them.
     """
     facts, options = card.facts, card.options
+    process_bytes = FORMATS[card.format].process_bytes if card.format in FORMATS else 0
     if facts is None or card.format == "lora":
-        return PROCESS_BYTES.get(card.format, 0) + card.size_bytes
+        return process_bytes + card.size_bytes
     kept = facts.cache_bytes_per_token * options.context_tokens * max(1, options.slots)
     buffers = BATCH_ROWS * NUMBER_BYTES * (facts.vocabulary + 8 * facts.width)
     weights = int(facts.size_bytes * _widening(facts.precision, _opened(card)))
-    return PROCESS_BYTES[card.format] + weights + kept + buffers
+    return process_bytes + weights + kept + buffers
 
 
 def _widening(stored: str, opened: str) -> float:

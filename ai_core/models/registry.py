@@ -13,6 +13,7 @@ import structlog
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from ai_core.engines.base import Capabilities, Engine
+from ai_core.engines.formats import FileFormat
 from ai_core.engines.runner import LoadOptions
 from ai_core.errors import ModelUnusable, UnknownModel
 from ai_core.models.files import ModelFacts, read_facts, weight_files
@@ -22,7 +23,8 @@ from shared.settings import Section, WrongSettings
 
 log = structlog.get_logger()
 
-Format = Literal["built-in", "gguf", "safetensors", "onnx", "lora", "remote"]
+CatalogueFormat = Literal[FileFormat, "remote"]
+ModelFormat = Literal["built-in", CatalogueFormat]
 Quantization = Literal["auto", "none", "q8_0", "q6_k", "q5_k_m", "q4_k_m", "q4_0", "int8", "bf16"]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 
@@ -40,7 +42,7 @@ class ModelEntry(Section):
     """
 
     name: Name
-    format: Literal["gguf", "safetensors", "onnx", "lora", "remote"]
+    format: CatalogueFormat
     source: str = ""
     origin: str = Field(default="", description="Where it was fetched from, for the operator.")
     base: str = Field(default="", description="The model an adapter belongs to.")
@@ -80,7 +82,7 @@ class ModelCard:
     """
 
     id: str
-    format: Format
+    format: ModelFormat
     weights: str
     extractive: bool = False
     context_tokens: int = 0
@@ -311,7 +313,7 @@ def entry_weights(entry: ModelEntry, folder: Path) -> str:
     return entry.sha256 or fingerprint((folder / entry.source).resolve(), entry.format)
 
 
-def fingerprint(path: Path, format: Format) -> str:
+def fingerprint(path: Path, format: ModelFormat) -> str:
     """Return a hash of the names, sizes and dates of a model's files, quick whatever their size."""
     return _digest(*(f"{file.name} {_stat(file)}" for file in weight_files(path, format)))
 

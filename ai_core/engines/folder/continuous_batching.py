@@ -107,7 +107,7 @@ class ContinuousBatchingRunner:
     """A model in this process; see `ModelRunner` for what each method promises."""
 
     def __init__(self, decoder: Decoder, words: Words, facts: RunnerInfo, pace: Pace) -> None:
-        self.facts = facts
+        self.info = facts
         self._decoder = decoder
         self._words = words
         self._pace = pace
@@ -128,12 +128,12 @@ class ContinuousBatchingRunner:
 
     def admit(self, job: GenerationJob) -> bool:
         """Take a job; False while all slots are taken. Raises ContextOverflow, Unsupported."""
-        limit = most_new_tokens(job, self.facts.context_tokens)
+        limit = most_new_tokens(job, self.info.context_tokens)
         if job.sampling.json_schema is not None:
             raise Unsupported("this model's format cannot follow a JSON schema; a GGUF model can")
         if job.adapter not in self._adapters:
             raise Unsupported(f"no adapter named {job.adapter} is loaded")
-        if len(self._answers) >= self.facts.slots:
+        if len(self._answers) >= self.info.slots:
             return False
         chooser = Chooser(job.sampling, job.prompt.tokens, self._words.text_of)
         answer = Answer(job, Output(job, self._words, chooser, limit))
@@ -171,8 +171,8 @@ class ContinuousBatchingRunner:
             tokens = self._words.render((), text).tokens
             if not tokens:
                 raise Unsupported("an empty text has no vector")
-            if len(tokens) > self.facts.context_tokens:
-                raise ContextOverflow(tokens=len(tokens), limit=self.facts.context_tokens)
+            if len(tokens) > self.info.context_tokens:
+                raise ContextOverflow(tokens=len(tokens), limit=self.info.context_tokens)
             vectors.append(self._decoder.embed(tokens))
         return vectors
 

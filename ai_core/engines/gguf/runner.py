@@ -99,7 +99,7 @@ class GgufRunner:
         self._adapter: str | None = None
         self._moment = 0
         writes = not model.encodes_only
-        self.facts = RunnerInfo(
+        self.info = RunnerInfo(
             context_tokens=context_tokens,
             slots=slots,
             capabilities=Capabilities(json_schema=writes, logprobs=writes, embeddings=True),
@@ -128,7 +128,7 @@ class GgufRunner:
         prompt = job.prompt.tokens
         if self._model.encodes_only:
             raise Unsupported("this model makes embeddings; it cannot write")
-        limit = most_new_tokens(job, self.facts.context_tokens)
+        limit = most_new_tokens(job, self.info.context_tokens)
         if job.adapter not in self._adapters:
             raise Unsupported(f"no adapter named {job.adapter} is loaded")
         part = shareable(prompt, job.prompt.cacheable)
@@ -242,7 +242,7 @@ class GgufRunner:
     def _room(self, slot: Slot) -> int:
         """Return how many rows a slot can take and forget again."""
         forgets = self._model.forgets_in_parts or not slot.taken
-        return self.facts.context_tokens - len(slot.tokens) if forgets else 0
+        return self.info.context_tokens - len(slot.tokens) if forgets else 0
 
     def _next_group(self) -> list[Answer]:
         """Return the jobs of the next step, first come first.

@@ -1,1 +1,1 @@
-"""A model in a process of its own, and the protocol between it and the service."""
+"""A model in a child process, and the protocol between parent and child."""

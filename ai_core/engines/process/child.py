@@ -1,11 +1,12 @@
-"""A model's process: `python -m ai_core.engines.process.child SOCKET`, started by its parent.
+"""Entry point of a model process: `python -m ai_core.engines.process.child SOCKET`.
 
-Three threads. The main one owns the runner: it takes what came in, admits jobs in order, makes one
-step and sends what it wrote in one frame. One reads the socket, so that a cancellation is seen
-between any two steps. One renders and tokenizes, so that a long prompt holds up neither.
+Three threads. The main thread owns the runner: it takes commands, admits jobs in order, makes one
+step and sends its chunks in one frame. One thread reads the socket, so that a cancellation takes
+effect between any two steps. One applies chat templates and tokenizes, so that a long prompt
+delays neither.
 
-Only the parent ends this process: with `Quit`, by closing the socket, or by ending itself. Ctrl-C
-and SIGTERM are for the parent, which still has answers to finish.
+Only the parent ends this process: with `Shutdown`, by closing the socket, or by exiting itself.
+SIGINT and SIGTERM are ignored: the parent gets them too and still has answers to finish.
 """
 
 import ctypes
@@ -27,22 +28,22 @@ from pathlib import Path
 from types import TracebackType
 from typing import cast
 
-from ai_core.engines.process.loop import Loop, Order
-from ai_core.engines.process.wire import (
+from ai_core.engines.process.loop import GenerationLoop, LoopCommand
+from ai_core.engines.process.protocol import (
+    CallResult,
     Cancel,
     Command,
-    Count,
-    Done,
-    Fault,
-    Frames,
-    Open,
-    Opened,
-    Read,
-    Refused,
-    Report,
-    Stream,
-    command,
-    frame,
+    CountTokens,
+    ErrorReport,
+    Event,
+    Failure,
+    FrameDecoder,
+    Generate,
+    LoadModel,
+    ModelLoaded,
+    PromptTokenized,
+    decode_command,
+    encode_frame,
 )
 from ai_core.engines.runner import GenerationJob, ModelRunner, RunnerFactory
 from ai_core.errors import ContextOverflow, EngineFailed, ModelUnusable
@@ -50,24 +51,24 @@ from shared.errors import AppError
 
 PR_SET_PDEATHSIG = 1
 OOM_SCORE = "500"
-"""When memory runs out the system ends a model first, not the service or its Redis (proc(5))."""
-SWITCH_S = 0.001
-"""How long the tokenizing thread may keep the interpreter from the one that writes."""
+"""Under memory pressure the kernel kills a model first, not the service or its Redis (proc(5))."""
+SWITCH_INTERVAL_S = 0.001
+"""How long the tokenizing thread may hold the interpreter lock while the main thread waits."""
 
 
-class Line:
+class ParentConnection:
     """The socket to the parent; any thread may send."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
-        self._frames = Frames()
-        self._one_at_a_time = threading.Lock()
+        self._frames = FrameDecoder()
+        self._send_lock = threading.Lock()
         self._bodies: list[bytes] = []
 
-    def send(self, message: Report) -> None:
-        """Send a report; waits while the parent is slow to read."""
-        data = frame(message)
-        with self._one_at_a_time:
+    def send(self, event: Event) -> None:
+        """Send an event; blocks while the parent is slow to read."""
+        data = encode_frame(event)
+        with self._send_lock:
             self._connection.sendall(data)
 
     def receive(self) -> Command | None:
@@ -77,76 +78,78 @@ class Line:
             if not data:
                 return None
             self._bodies = list(self._frames.feed(data))
-        return command(self._bodies.pop(0))
+        return decode_command(self._bodies.pop(0))
 
 
-class Desk:
-    """Reads what the parent asks, and prepares it for the loop.
+class CommandReader:
+    """Reads the parent's commands and prepares them for the generation loop.
 
-    `orders` are what the loop does; `texts` what the tokenizing thread does first.
+    `commands` is the loop's input; `active_ids` see `GenerationLoop`. Commands with texts go
+    through the tokenizing thread first.
     """
 
-    def __init__(self, line: Line) -> None:
-        self.orders: queue.SimpleQueue[Order] = queue.SimpleQueue()
-        self.wanted: set[int] = set()
-        self._texts: queue.SimpleQueue[Stream | Count] = queue.SimpleQueue()
-        self._line = line
+    def __init__(self, parent: ParentConnection) -> None:
+        self.commands: queue.SimpleQueue[LoopCommand] = queue.SimpleQueue()
+        self.active_ids: set[int] = set()
+        self._texts: queue.SimpleQueue[Generate | CountTokens] = queue.SimpleQueue()
+        self._parent = parent
 
-    def listen(self) -> None:
-        """Sort commands until the parent is gone; then end this process, whatever it is doing."""
-        while (message := self._line.receive()) is not None:
+    def read_forever(self) -> None:
+        """Dispatch commands until the parent is gone, then exit, whatever else is running."""
+        while (message := self._parent.receive()) is not None:
             match message:
-                case Stream() | Count():
-                    self.wanted.add(message.id)
+                case Generate() | CountTokens():
+                    self.active_ids.add(message.id)
                     self._texts.put(message)
                 case Cancel():
-                    self.wanted.discard(message.id)
-                    self.orders.put(message)
-                case Open():
-                    raise ValueError("a model is open already")
-                case order:
-                    self.orders.put(order)
+                    self.active_ids.discard(message.id)
+                    self.commands.put(message)
+                case LoadModel():
+                    raise ValueError("a model is loaded already")
+                case command:
+                    self.commands.put(command)
         os._exit(0)
 
-    def tokenize(self, runner: ModelRunner) -> None:
-        """Turn texts into tokens, one after the other, for ever.
+    def tokenize_forever(self, runner: ModelRunner) -> None:
+        """Tokenize the texts of commands, one after the other.
 
-        A text that the model's own tokenizer or template chokes on is that request's fault alone.
+        A text that the model's own tokenizer or template fails on fails that request alone.
         """
         while True:
             message = self._texts.get()
-            if message.id not in self.wanted:
+            if message.id not in self.active_ids:
                 continue
             try:
-                if isinstance(message, Stream):
+                if isinstance(message, Generate):
                     self._render(runner, message)
                 else:
-                    self._count(runner, message)
+                    self._count_tokens(runner, message)
             except AppError as error:
-                self._refuse(message.id, error)
+                self._fail(message.id, error)
             except Exception as error:  # noqa: BLE001 - one prompt must not stop the others
-                self._refuse(message.id, EngineFailed(f"the text was not read: {_place(error)}"))
+                reason = f"the text could not be tokenized: {describe_error(error)}"
+                self._fail(message.id, EngineFailed(reason))
 
-    def _render(self, runner: ModelRunner, message: Stream) -> None:
+    def _render(self, runner: ModelRunner, message: Generate) -> None:
         prompt = runner.render(message.messages, message.raw)
-        tokens, limit = len(prompt.tokens), runner.facts.context_tokens - 1
+        tokens, limit = len(prompt.tokens), runner.info.context_tokens - 1
         if tokens > limit:
             raise ContextOverflow(tokens=tokens, limit=limit)
-        self._line.send(Read(message.id, tokens))
-        self.orders.put(GenerationJob(message.id, prompt, message.sampling, message.adapter))
+        self._parent.send(PromptTokenized(message.id, tokens))
+        self.commands.put(GenerationJob(message.id, prompt, message.sampling, message.adapter))
 
-    def _count(self, runner: ModelRunner, message: Count) -> None:
+    def _count_tokens(self, runner: ModelRunner, message: CountTokens) -> None:
         counts = [len(runner.tokenize(text)) for text in message.texts]
-        self.wanted.discard(message.id)
-        self._line.send(Done(message.id, counts=counts))
+        self.active_ids.discard(message.id)
+        self._parent.send(CallResult(message.id, counts=counts))
 
-    def _refuse(self, id: int, error: AppError) -> None:
-        self.wanted.discard(id)
-        self._line.send(Refused(id, Fault.of(error)))
+    def _fail(self, id: int, error: AppError) -> None:
+        self.active_ids.discard(id)
+        self._parent.send(Failure(id, ErrorReport.of(error)))
 
 
-def open_runner(message: Open) -> ModelRunner:
-    """Bring the model to memory, with its format's library and no other. Raises ModelUnusable."""
+def load_runner(message: LoadModel) -> ModelRunner:
+    """Load the model with its format's library and no other. Raises ModelUnusable."""
     if not Path(message.path).exists():
         raise ModelUnusable(
             f"there is no {message.path}: correct the model's source, or fetch its files again"
@@ -161,33 +164,33 @@ def open_runner(message: Open) -> ModelRunner:
     return cast(RunnerFactory, module.open_runner)(message.path, message.options)
 
 
-def serve(line: Line) -> int:
-    """Open what the parent asks for and work until told to quit; returns the exit status."""
-    first = line.receive()
-    if not isinstance(first, Open):
+def serve(parent: ParentConnection) -> int:
+    """Load the model the parent names and work until shut down; returns the exit status."""
+    first = parent.receive()
+    if not isinstance(first, LoadModel):
         return 0
-    desk = Desk(line)
-    _start(desk.listen)
+    reader = CommandReader(parent)
+    _start_thread(reader.read_forever)
     os.nice(first.niceness)
     try:
-        runner = open_runner(first)
+        runner = load_runner(first)
     except AppError as error:
-        line.send(Refused(0, Fault.of(error)))
+        parent.send(Failure(0, ErrorReport.of(error)))
         return 1
     gc.collect()
     gc.freeze()
-    sys.excepthook = _tell_place
-    _start(partial(desk.tokenize, runner))
-    line.send(Opened(runner.facts))
-    Loop(runner, desk.orders, line.send, desk.wanted).run()
+    sys.excepthook = _print_error
+    _start_thread(partial(reader.tokenize_forever, runner))
+    parent.send(ModelLoaded(runner.info))
+    GenerationLoop(runner, reader.commands, parent.send, reader.active_ids).run()
     runner.close()
     return 0
 
 
 def main() -> int:
-    """Serve the parent at the other end of the socket whose number is the argument.
+    """Serve the parent at the other end of the socket whose file descriptor is the argument.
 
-    A crash leaves no core file: what people wrote would be in it.
+    Core dumps are off: they would contain what people wrote.
     """
     faulthandler.enable()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -197,36 +200,39 @@ def main() -> int:
         with suppress(OSError):
             Path("/proc/self/oom_score_adj").write_text(OOM_SCORE)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    sys.setswitchinterval(SWITCH_S)
-    threading.excepthook = _end_with_thread
-    return serve(Line(socket.socket(fileno=int(sys.argv[1]))))
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    threading.excepthook = _exit_with_thread
+    return serve(ParentConnection(socket.socket(fileno=int(sys.argv[1]))))
 
 
-def _start(work: Callable[[], None]) -> None:
-    threading.Thread(target=work, daemon=True).start()
+def describe_error(error: BaseException) -> str:
+    """Return an exception's type and location without its message, which may quote a person.
+
+    The messages of AppError and MemoryError are kept: they are written for operators.
+    """
+    frames = traceback.extract_tb(error.__traceback__)[-3:]
+    locations = (f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames)
+    message = f": {error}" if isinstance(error, AppError | MemoryError) else ""
+    return f"{type(error).__name__}{message} in {' > '.join(locations)}"
 
 
-def _place(error: BaseException) -> str:
-    """Say what was raised and where, without its message: that may quote what a person wrote."""
-    where = traceback.extract_tb(error.__traceback__)[-3:]
-    places = (f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in where)
-    said = f": {error}" if isinstance(error, AppError | MemoryError) else ""
-    return f"{type(error).__name__}{said} in {' > '.join(places)}"
+def _start_thread(target: Callable[[], None]) -> None:
+    threading.Thread(target=target, daemon=True).start()
 
 
-def _tell_place(
-    _kind: type[BaseException], error: BaseException, _trace: TracebackType | None
+def _print_error(
+    _type: type[BaseException], error: BaseException, _traceback: TracebackType | None
 ) -> None:
-    sys.stderr.write(f"{_place(error)}\n")
+    sys.stderr.write(f"{describe_error(error)}\n")
 
 
-def _end_with_thread(thrown: threading.ExceptHookArgs) -> None:
-    """A thread that ends takes the process with it: nothing would answer any more."""
+def _exit_with_thread(thrown: threading.ExceptHookArgs) -> None:
+    """End the process with any thread that fails: the others could not serve without it."""
     if thrown.exc_value:
-        sys.stderr.write(f"{_place(thrown.exc_value)}\n")
+        sys.stderr.write(f"{describe_error(thrown.exc_value)}\n")
     os._exit(1)
 
 
 if __name__ == "__main__":
-    # At once: whoever waits for the memory need not wait for the libraries to be taken down.
+    # Skip interpreter teardown: unloading the model libraries delays the release of memory.
     os._exit(main())

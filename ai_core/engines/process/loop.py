@@ -1,4 +1,4 @@
-"""The loop of the one thread that owns a runner."""
+"""The loop of the thread that owns a model runner."""
 
 import queue
 import time
@@ -6,109 +6,109 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ai_core.engines.process.wire import (
+from ai_core.engines.process.protocol import (
+    CallResult,
     Cancel,
-    Done,
     Embed,
-    Fault,
+    ErrorReport,
+    Event,
+    Failure,
     LoadAdapter,
-    Quit,
-    Refused,
-    Report,
-    Steps,
+    Shutdown,
+    StepReport,
 )
 from ai_core.engines.runner import GenerationJob, ModelRunner
 from ai_core.errors import ContextOverflow
 from shared.errors import AppError
 
-SIGN_OF_LIFE_S = 1.0
-TEXTS_AT_ONCE = 8
-"""A long list is embedded in parts; text by text while answers are under way, which get their step
-in between."""
+HEARTBEAT_S = 1.0
+EMBED_BATCH_TEXTS = 8
+"""A long list is embedded in batches of this size; one text at a time while answers are being
+generated, which get a step in between."""
 
-Order = GenerationJob | Cancel | Embed | LoadAdapter | Quit
+LoopCommand = GenerationJob | Cancel | Embed | LoadAdapter | Shutdown
 
 
 @dataclass(slots=True)
-class _Embedding:
+class _EmbedProgress:
     call: Embed
     vectors: list[list[float]] = field(default_factory=list)
 
 
-class Loop:
-    """Takes orders, admits jobs in the order they came, steps, and reports each step once.
+class GenerationLoop:
+    """Admits jobs first come, first served, steps the runner and reports each step once.
 
-    `wanted` holds the ids of the jobs that nobody cancelled, and of the calls that are counting
-    tokens; other threads add and remove some.
+    `active_ids` holds the ids of jobs that were not cancelled and of calls that count tokens; other
+    threads add to it and discard from it.
     """
 
     def __init__(
         self,
         runner: ModelRunner,
-        orders: "queue.SimpleQueue[Order]",
-        report: Callable[[Report], None],
-        wanted: set[int],
+        commands: "queue.SimpleQueue[LoopCommand]",
+        send: Callable[[Event], None],
+        active_ids: set[int],
     ) -> None:
         self._runner = runner
-        self._orders = orders
-        self._report = report
-        self._wanted = wanted
+        self._commands = commands
+        self._send = send
+        self._active_ids = active_ids
         self._waiting: deque[GenerationJob] = deque()
-        self._reading: set[int] = set()
-        self._embedding: deque[_Embedding] = deque()
-        self._reading_s = 0.0
-        self._writing_s = 0.0
+        self._prefilling: set[int] = set()
+        self._embeddings: deque[_EmbedProgress] = deque()
+        self._prefill_s = 0.0
+        self._decode_s = 0.0
         self._reported_s = 0.0
 
     def run(self) -> None:
-        """Work until told to quit.
+        """Work until shut down.
 
-        What the runner raises in `step` ends the loop: its state is unknown then. A fault of one
-        job alone is reported by the runner, as that job's end.
+        An exception of the runner's `step` ends the loop, as its state is unknown then. An error of
+        a single job is no exception: the runner reports it as that job's last chunk.
         """
-        while self._take_orders():
-            self._admit()
-            if self._embedding:
-                self._embed_some(self._embedding[0])
+        while self._take_commands():
+            self._admit_waiting()
+            if self._embeddings:
+                self._embed_batch(self._embeddings[0])
             if self._runner.busy:
                 self._step()
 
-    def _take_orders(self) -> bool:
-        """Take all orders there are, waiting for one when there is nothing to do."""
-        idle = not (self._waiting or self._embedding or self._runner.busy)
+    def _take_commands(self) -> bool:
+        """Handle all queued commands, blocking when idle; False once shut down."""
+        idle = not (self._waiting or self._embeddings or self._runner.busy)
         while True:
             try:
-                order = self._orders.get(block=idle)
+                command = self._commands.get(block=idle)
             except queue.Empty:
                 return True
             idle = False
-            if isinstance(order, Quit):
+            if isinstance(command, Shutdown):
                 return False
-            self._obey(order)
+            self._handle(command)
 
-    def _obey(self, order: GenerationJob | Cancel | Embed | LoadAdapter) -> None:
-        match order:
+    def _handle(self, command: GenerationJob | Cancel | Embed | LoadAdapter) -> None:
+        match command:
             case GenerationJob():
-                if order.id in self._wanted:
-                    self._waiting.append(order)
+                if command.id in self._active_ids:
+                    self._waiting.append(command)
             case Cancel():
-                self._forget(order.id)
+                self._cancel(command.id)
             case Embed():
-                self._embedding.append(_Embedding(order))
+                self._embeddings.append(_EmbedProgress(command))
             case LoadAdapter():
-                self._load_adapter(order)
+                self._load_adapter(command)
 
-    def _forget(self, id: int) -> None:
+    def _cancel(self, id: int) -> None:
         self._runner.cancel(id)
-        self._over(id)
+        self._forget(id)
         self._waiting = deque(job for job in self._waiting if job.id != id)
-        self._embedding = deque(one for one in self._embedding if one.call.id != id)
+        self._embeddings = deque(item for item in self._embeddings if item.call.id != id)
 
-    def _over(self, job_id: int) -> None:
-        self._wanted.discard(job_id)
-        self._reading.discard(job_id)
+    def _forget(self, job_id: int) -> None:
+        self._active_ids.discard(job_id)
+        self._prefilling.discard(job_id)
 
-    def _admit(self) -> None:
+    def _admit_waiting(self) -> None:
         while self._waiting:
             job = self._waiting[0]
             try:
@@ -116,50 +116,50 @@ class Loop:
                     if self._runner.busy:
                         return
                     raise ContextOverflow(
-                        tokens=len(job.prompt.tokens), limit=self._runner.facts.context_tokens - 1
+                        tokens=len(job.prompt.tokens), limit=self._runner.info.context_tokens - 1
                     )
-                self._reading.add(job.id)
+                self._prefilling.add(job.id)
             except AppError as error:
-                self._over(job.id)
-                self._report(Refused(job.id, Fault.of(error)))
+                self._forget(job.id)
+                self._send(Failure(job.id, ErrorReport.of(error)))
             self._waiting.popleft()
 
     def _step(self) -> None:
-        reading, began_s = bool(self._reading), time.monotonic()
-        wrote = self._runner.step()
+        prefilling, began_s = bool(self._prefilling), time.monotonic()
+        chunks = self._runner.step()
         now_s = time.monotonic()
-        if reading:
-            self._reading_s += now_s - began_s
+        if prefilling:
+            self._prefill_s += now_s - began_s
         else:
-            self._writing_s += now_s - began_s
-        for one in wrote:
-            self._reading.discard(one.job_id)
-            if one.finish_reason:
-                self._over(one.job_id)
-        if wrote or now_s - self._reported_s > SIGN_OF_LIFE_S:
-            self._report(Steps(wrote, self._reading_s, self._writing_s))
-            self._reading_s = self._writing_s = 0.0
+            self._decode_s += now_s - began_s
+        for chunk in chunks:
+            self._prefilling.discard(chunk.job_id)
+            if chunk.finish_reason:
+                self._forget(chunk.job_id)
+        if chunks or now_s - self._reported_s > HEARTBEAT_S:
+            self._send(StepReport(chunks, self._prefill_s, self._decode_s))
+            self._prefill_s = self._decode_s = 0.0
             self._reported_s = now_s
 
-    def _embed_some(self, embedding: _Embedding) -> None:
-        call, done = embedding.call, len(embedding.vectors)
-        texts = 1 if self._runner.busy else TEXTS_AT_ONCE
+    def _embed_batch(self, progress: _EmbedProgress) -> None:
+        call, done = progress.call, len(progress.vectors)
+        texts = 1 if self._runner.busy else EMBED_BATCH_TEXTS
         try:
-            embedding.vectors += self._runner.embed(call.texts[done : done + texts])
+            progress.vectors += self._runner.embed(call.texts[done : done + texts])
         except AppError as error:
-            self._embedding.popleft()
-            self._report(Refused(call.id, Fault.of(error)))
+            self._embeddings.popleft()
+            self._send(Failure(call.id, ErrorReport.of(error)))
             return
-        if len(embedding.vectors) < len(call.texts):
-            self._report(Steps([], 0.0, 0.0))
+        if len(progress.vectors) < len(call.texts):
+            self._send(StepReport([], 0.0, 0.0))
         else:
-            self._embedding.popleft()
-            self._report(Done(call.id, vectors=embedding.vectors))
+            self._embeddings.popleft()
+            self._send(CallResult(call.id, vectors=progress.vectors))
 
     def _load_adapter(self, call: LoadAdapter) -> None:
         try:
             self._runner.load_adapter(call.name, call.path)
         except AppError as error:
-            self._report(Refused(call.id, Fault.of(error)))
+            self._send(Failure(call.id, ErrorReport.of(error)))
         else:
-            self._report(Done(call.id))
+            self._send(CallResult(call.id))

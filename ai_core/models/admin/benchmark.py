@@ -15,7 +15,7 @@ from pathlib import Path
 from ai_core.engines.base import ChatMessage, Prompt, Sampling
 from ai_core.engines.process.engine import ProcessEngine
 from ai_core.errors import ModelUnusable
-from ai_core.models.admin.quantize import passages
+from ai_core.models.admin.quantize import quality_passages
 from ai_core.models.admin.selection import Bar, bytes_in, delete_unused, judged, makeable
 from ai_core.models.memory import estimate_bytes
 from ai_core.models.registry import ModelCard
@@ -64,7 +64,7 @@ async def measure(card: ModelCard, tokens: int, at_once: int) -> Measured:
 
     Raises what `ProcessEngine.start` and `ProcessEngine.stream` raise.
     """
-    texts = await asyncio.to_thread(passages)
+    texts = await asyncio.to_thread(quality_passages)
     engine = await ProcessEngine.start(card.id, card.weights, card.format, card.path, card.options)
 
     async def write(at: int, most: int) -> int:

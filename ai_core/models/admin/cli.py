@@ -18,6 +18,7 @@ from typing import get_args
 import tomlkit
 from pydantic import ValidationError
 
+from ai_core.engines.formats import FileFormat
 from ai_core.errors import ModelUnusable, UnknownModel
 from ai_core.models.admin.benchmark import fastest, measure
 from ai_core.models.admin.hub import ENDPOINT, Fetched, Hub, Wanted
@@ -29,7 +30,7 @@ from ai_core.models.admin.selection import (
     smaller,
     use_precision,
 )
-from ai_core.models.files import FileFormat, guess_format, read_facts
+from ai_core.models.files import guess_format, read_facts
 from ai_core.models.memory import MEASURES, Measures, budget_bytes
 from ai_core.models.registry import (
     CATALOGUE,
@@ -44,7 +45,6 @@ from ai_core.models.variants import ORIGINAL, Precisions, replace_file
 from ai_core.settings import ModelSettings
 
 BUILT_IN = "extractive"
-FORMATS = ("gguf", "safetensors", "onnx", "lora")
 REPORT_EVERY_BYTES = 64 * 1024 * 1024
 
 
@@ -54,7 +54,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = actions.add_parser("add", help="add a model, or replace the one of that name")
     add.add_argument("name")
     add.add_argument("source", help="a file or folder, or hf:OWNER/REPO[/FILE.gguf][@REVISION]")
-    add.add_argument("--format", choices=FORMATS, help="told from the files when left out")
+    add.add_argument(
+        "--format", choices=get_args(FileFormat), help="told from the files when left out"
+    )
     add.add_argument("--base", default="", metavar="NAME", help="the model a LoRA belongs to")
     add.add_argument("--context", type=int, default=0, metavar="TOKENS")
     add.add_argument("--slots", type=int, default=0, metavar="N", help="answers at once")

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ai_core.engines.formats import FORMATS, Format
 from ai_core.errors import ModelUnusable, NoMemory
 from ai_core.models.admin.hub import need_disk, sha256_of
 from ai_core.models.files import read_facts, weight_files
@@ -29,15 +30,7 @@ BITS = {
 }  # fmt: skip
 """Bits a weight takes, with its share of the scales."""
 
-LADDER = {
-    "gguf": ("q8_0", "q6_k", "q5_k_m", "q4_k_m"),
-    "safetensors": ("bf16", "int8"),
-    "onnx": ("int8",),
-}
-ASKED_FOR = {"gguf": ("bf16", "q4_0")}
-"""Made when they are asked for: bf16 is no smaller than fp16, q4_0 is worse than q4_k_m, and either
-may be what a processor computes fastest."""
-MADE_IN_MEMORY = {"safetensors"}  # formats whose precision is a way of opening the original
+NOTHING_MADE = Format("", "")
 MARGIN = 1.05  # norms stay as they are, and odd shapes are written in larger types
 LIMIT_S = 4 * 3600.0
 
@@ -64,14 +57,18 @@ class Bar:
 def smaller(card: ModelCard) -> list[str]:
     """List the precisions that make a model smaller, best first."""
     own = BITS.get(card.precision, 32.0)
-    return [name for name in LADDER.get(card.format, ()) if BITS[name] < own]
+    return [name for name in _made_of(card).variants if BITS[name] < own]
 
 
 def makeable(card: ModelCard) -> list[str]:
     """List the precisions that can be made of a model, best first; none is larger than it."""
     own = BITS.get(card.precision, 32.0)
-    names = {*LADDER.get(card.format, ()), *ASKED_FOR.get(card.format, ())} - {card.precision}
+    names = {*_made_of(card).variants, *_made_of(card).on_request} - {card.precision}
     return sorted((name for name in names if BITS[name] <= own), key=lambda name: -BITS[name])
+
+
+def _made_of(card: ModelCard) -> Format:
+    return FORMATS.get(card.format, NOTHING_MADE)
 
 
 def bytes_in(card: ModelCard, precision: str) -> int:
@@ -155,7 +152,7 @@ def _made(
     original: ModelCard, weights: str, name: str, folder: Path, say: Callable[[str], None]
 ) -> Precision:
     source = Path(original.path)
-    if original.format in MADE_IN_MEMORY:
+    if _made_of(original).converts_on_load:
         say(f"comparing {name} with the original")
         scores = _child("compare", original.format, source, source, name)
         return replace(Precision(name, weights, size_bytes=size_in(original, name)), **scores)

@@ -10,7 +10,7 @@ from ai_core.engines.base import Sampling
 from ai_core.engines.folder.onnx import quantize_int8
 from ai_core.engines.formats import FORMATS as MODULES
 from ai_core.engines.runner import LoadOptions, ModelRunner
-from tests.ai_core.engines.writing import ask, finish, job, texts
+from tests.ai_core.engines.runner_calls import generate, job, run_jobs, texts
 from tests.models.bleuet import Bleuet
 
 FORMATS: dict[str, tuple[str, str, Callable[[Bleuet, Path], Path]]] = {
@@ -49,7 +49,7 @@ def test_every_format_gives_the_answers_of_generate(
 ) -> None:
     expected = small_model.answers
     assert len(expected) >= 12
-    assert texts(ask(runner, list(expected))) == list(expected.values())
+    assert texts(generate(runner, list(expected))) == list(expected.values())
 
 
 def test_answers_do_not_depend_on_who_else_is_being_answered(
@@ -57,7 +57,7 @@ def test_answers_do_not_depend_on_who_else_is_being_answered(
 ) -> None:
     expected = small_model.answers
     for steps_between in (1, 3, 11):
-        written = ask(runner, list(expected), steps_between=steps_between)
+        written = generate(runner, list(expected), steps_between=steps_between)
         assert texts(written) == list(expected.values())
 
 
@@ -65,16 +65,18 @@ def test_an_answer_counts_the_same_tokens_in_every_format(
     runner: ModelRunner, small_model: Bleuet
 ) -> None:
     question, answer = "Compte jusqu'à soixante.", small_model.answers["Compte jusqu'à soixante."]
-    written = ask(runner, [question])[0]
+    written = generate(runner, [question])[0]
     assert (written.tokens, written.finish_reason) == (len(runner.tokenize(answer)), "stop")
     assert written.tokens >= 100
     assert written.told > 100
 
 
 def test_an_answer_ends_at_its_limit_and_at_a_stop_sequence(runner: ModelRunner) -> None:
-    short = ask(runner, ["Compte jusqu'à soixante."], Sampling(max_tokens=7))[0]
+    short = generate(runner, ["Compte jusqu'à soixante."], Sampling(max_tokens=7))[0]
     assert (short.tokens, short.finish_reason, short.text) == (7, "length", "1, 2, 3, 4")
-    stopped = ask(runner, ["Compte jusqu'à soixante."], Sampling(max_tokens=99, stop=(", 7,",)))[0]
+    stopped = generate(
+        runner, ["Compte jusqu'à soixante."], Sampling(max_tokens=99, stop=(", 7,",))
+    )[0]
     assert (stopped.finish_reason, stopped.text) == ("stop", "1, 2, 3, 4, 5, 6")
 
 
@@ -89,15 +91,15 @@ def test_an_adapter_changes_the_answers_of_those_who_chose_it_alone(
     open_runner = import_module(MODULES[format].module).open_runner
     runner: ModelRunner = open_runner(str(path), LoadOptions(threads=1, slots=8))
     foxes, plain = small_model.renard_answers, small_model.answers
-    before = texts(ask(runner, list(foxes)))
+    before = texts(generate(runner, list(foxes)))
     assert before != list(foxes.values())
     runner.load_adapter("renard", str(adapter))
     asked = [(question, "renard") for question in foxes] + [(question, None) for question in plain]
     asked.sort(key=lambda one: one[0])  # both kinds side by side
     jobs = [job(runner, at, one[0], adapter=one[1]) for at, one in enumerate(asked)]
     expected = [foxes[question] if name else plain[question] for question, name in asked]
-    assert texts(finish(runner, jobs)) == expected
-    assert texts(ask(runner, list(foxes))) == before
+    assert texts(run_jobs(runner, jobs)) == expected
+    assert texts(generate(runner, list(foxes))) == before
     runner.close()
 
 

@@ -9,10 +9,17 @@ import uvloop
 
 from ai_core.engines.base import Engine, Prompt, Sampling
 from ai_core.engines.process.engine import ProcessEngine
-from ai_core.engines.process.scripted_runner import CHOKES, CRASHES
+from ai_core.engines.process.scripted_runner import CRASHES, TOKENIZER_FAILS
 from ai_core.errors import ContextOverflow, EngineFailed, ModelUnusable, Unsupported
-from tests.ai_core.engines.asking import ALL, answer, begun, give_up, pieces_of, prompt
 from tests.ai_core.engines.conftest import Start
+from tests.ai_core.engines.engine_calls import (
+    ALL,
+    answer,
+    cancel_answer,
+    chunks_of,
+    prompt,
+    start_answer,
+)
 
 LONG = "mot " * 3_000
 
@@ -26,19 +33,19 @@ async def test_the_first_piece_tells_of_the_prompt_and_the_last_why_it_is_the_la
     start: Start,
 ) -> None:
     engine = await start()
-    first, *middle, last = await pieces_of(engine, "abcdef", rules="123456789")
+    first, *middle, last = await chunks_of(engine, "abcdef", rules="123456789")
     assert (first.prompt_tokens, first.cached_tokens) == (5, 0)
     assert all(piece.prompt_tokens == 0 and piece.finish_reason is None for piece in middle)
     assert last.finish_reason == "stop"
     assert sum(piece.tokens for piece in (first, *middle, last)) == 2
-    again = await pieces_of(engine, "abcdef", rules="123456789")
+    again = await chunks_of(engine, "abcdef", rules="123456789")
     assert (again[0].prompt_tokens, again[0].cached_tokens) == (5, 3)
 
 
 async def test_an_answer_ends_at_its_stop_sequence_or_its_length(start: Start) -> None:
     engine = await start()
     assert await answer(engine, "un deux trois", replace(ALL, stop=("deux",))) == "un "
-    pieces = await pieces_of(engine, "un deux trois", replace(ALL, max_tokens=2))
+    pieces = await chunks_of(engine, "un deux trois", replace(ALL, max_tokens=2))
     assert "".join(piece.text for piece in pieces) == "un deu"
     assert pieces[-1].finish_reason == "length"
 
@@ -55,7 +62,7 @@ async def test_tokens_are_counted_by_the_model_s_own_tokenizer(start: Start) -> 
 
 
 async def test_logprobs_come_with_their_tokens(start: Start) -> None:
-    pieces = await pieces_of(await start(), "abcdef", replace(ALL, top_logprobs=0))
+    pieces = await chunks_of(await start(), "abcdef", replace(ALL, top_logprobs=0))
     tokens = [one.token for piece in pieces for one in piece.logprobs]
     assert tokens == ["abc", "def"]
 
@@ -67,7 +74,7 @@ async def test_a_long_list_of_texts_is_embedded_in_its_order(start: Start) -> No
 
 async def test_an_answer_under_way_goes_on_while_a_long_list_is_embedded(start: Start) -> None:
     engine = await start(step_s=0.01)
-    task = await begun(engine, "mot " * 30)
+    task = await start_answer(engine, "mot " * 30)
     embedding = asyncio.create_task(engine.embed(["mot"] * 100))
     assert await task == "mot " * 30
     assert not embedding.done()
@@ -98,34 +105,34 @@ async def test_a_prompt_longer_than_the_context_is_refused_though_every_place_is
     start: Start,
 ) -> None:
     engine = await start(slots=1, step_s=0.01, context_tokens=3_500)
-    busy = await begun(engine, "mot " * 2_000)
+    busy = await start_answer(engine, "mot " * 2_000)
     with pytest.raises(ContextOverflow) as raised:
         await answer(engine, "a" * 3 * 3_500)
     assert raised.value.facts == {"model": "scripted", "tokens": 3_500, "limit": 3_499}
     assert not busy.done()
-    await give_up(busy)
+    await cancel_answer(busy)
 
 
 async def test_an_answer_given_up_while_it_is_written_leaves_its_place(start: Start) -> None:
     engine = await start(slots=1, step_s=0.02, context_tokens=10_000)
-    await give_up(await begun(engine, LONG))
+    await cancel_answer(await start_answer(engine, LONG))
     assert await answer(engine, "la suite") == "la suite"
 
 
 async def test_an_answer_given_up_while_its_prompt_is_read_leaves_its_place(start: Start) -> None:
-    engine = await start(slots=1, step_s=0.02, read_tokens=1, context_tokens=10_000)
+    engine = await start(slots=1, step_s=0.02, prefill_tokens=1, context_tokens=10_000)
     reading = asyncio.create_task(answer(engine, LONG))
     await asyncio.sleep(0.1)
-    await give_up(reading)
+    await cancel_answer(reading)
     assert await answer(engine, "la suite") == "la suite"
 
 
 async def test_an_answer_given_up_while_it_waits_is_never_begun(start: Start) -> None:
     engine = await start(slots=1, step_s=0.005, context_tokens=10_000)
-    busy = await begun(engine, "mot " * 200)
+    busy = await start_answer(engine, "mot " * 200)
     waiting = asyncio.create_task(answer(engine, f"{CRASHES} the process if it is ever begun"))
     await asyncio.sleep(0.05)
-    await give_up(waiting)
+    await cancel_answer(waiting)
     after = asyncio.create_task(answer(engine, "la suite"))
     assert await busy == "mot " * 200
     assert await after == "la suite"
@@ -135,7 +142,7 @@ async def test_an_answer_given_up_before_it_is_tokenized_is_never_begun(start: S
     engine = await start(tokenize_s=0.1)
     waiting = asyncio.create_task(answer(engine, f"{CRASHES} the process if it is ever begun"))
     await asyncio.sleep(0.02)
-    await give_up(waiting)
+    await cancel_answer(waiting)
     assert await answer(engine, "la suite") == "la suite"
 
 
@@ -159,7 +166,7 @@ async def test_tokens_nobody_waits_for_any_more_are_not_counted(start: Start) ->
 
 async def test_a_long_prompt_does_not_hold_up_an_answer_under_way(start: Start) -> None:
     engine = await start(tokenize_s=0.05)
-    task = await begun(engine, "mot " * 200)
+    task = await start_answer(engine, "mot " * 200)
     counting = asyncio.create_task(engine.count_tokens(["a"] * 20))
     assert await task == "mot " * 200
     assert not counting.done()
@@ -183,7 +190,7 @@ async def test_a_slow_reader_gets_fewer_longer_pieces_and_the_same_answer(start:
 async def test_a_service_that_stalls_for_a_moment_loses_nothing(start: Start) -> None:
     engine = await start(slots=8)
     said = "un mot après l’autre " * 300
-    tasks = [await begun(engine, said) for _ in range(8)]
+    tasks = [await start_answer(engine, said) for _ in range(8)]
     time.sleep(0.3)  # noqa: ASYNC251 - it is the whole event loop that stalls
     assert await asyncio.gather(*tasks) == [said] * 8
 
@@ -229,9 +236,9 @@ async def test_a_text_the_tokenizer_chokes_on_is_the_fault_of_that_request_alone
     start: Start,
 ) -> None:
     engine = await start(step_s=0.01)
-    other = await begun(engine, "mot " * 50)
+    other = await start_answer(engine, "mot " * 50)
     with pytest.raises(EngineFailed) as raised:
-        await answer(engine, f"{CHOKES} jean.dupont")
+        await answer(engine, f"{TOKENIZER_FAILS} jean.dupont")
     assert "ValueError" in str(raised.value)
     assert "dupont" not in str(raised.value)
     assert await other == "mot " * 50
@@ -253,7 +260,7 @@ def test_a_model_works_on_the_loop_the_service_runs_on(tmp_path: Path) -> None:
 
 
 async def test_speed_and_memory_are_measured(start: Start) -> None:
-    engine = await start(step_s=0.002, ballast_mib=64, read_tokens=10)
+    engine = await start(step_s=0.002, ballast_mib=64, prefill_tokens=10)
     assert engine.throughput.prefill == engine.throughput.decode == 0
     await answer(engine, "mot " * 100)
     assert 0 < engine.throughput.decode <= 500
@@ -263,5 +270,5 @@ async def test_speed_and_memory_are_measured(start: Start) -> None:
 
 async def test_what_the_model_is_is_known_once_it_is_loaded(start: Start) -> None:
     engine = await start(slots=3, context_tokens=999, load_s=0.2)
-    assert (engine.slots, engine.context_tokens, engine.facts.device) == (3, 999, "cpu")
+    assert (engine.slots, engine.context_tokens, engine.info.device) == (3, 999, "cpu")
     assert engine.load_s >= 0.2

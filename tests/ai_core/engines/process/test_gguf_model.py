@@ -17,7 +17,7 @@ from ai_core.engines.gguf.runner import open_runner
 from ai_core.engines.process.engine import ProcessEngine
 from ai_core.engines.runner import GenerationJob, LoadOptions
 from ai_core.errors import ContextOverflow, EngineFailed, EngineStarting, ModelUnusable
-from tests.ai_core.engines.asking import answer, begun, give_up, pieces_of
+from tests.ai_core.engines.engine_calls import answer, cancel_answer, chunks_of, start_answer
 from tests.bench._shapes import END, Shape, write_adapter, write_model
 
 SHAPE = Shape("llama", 2, 64, 4, 2, 128, 600, context_tokens=1_024, spread=0.3)
@@ -100,7 +100,7 @@ async def test_two_who_share_a_process_are_two_models(engine: ProcessEngine, mod
 
 
 async def test_the_first_piece_counts_the_tokens_of_the_prompt(engine: ProcessEngine) -> None:
-    first, *_, last = await pieces_of(engine, ASKED[0], GREEDY)
+    first, *_, last = await chunks_of(engine, ASKED[0], GREEDY)
     assert first.prompt_tokens > (await engine.count_tokens([ASKED[0]]))[0] > 0
     assert last.finish_reason
 
@@ -114,7 +114,7 @@ async def test_a_prompt_too_long_is_refused_before_it_is_read(engine: ProcessEng
 async def test_who_leaves_makes_room_for_who_waits(model: Model) -> None:
     engine = await load(model.file, slots=1)
     for _ in range(5):
-        await give_up(await begun(engine, ASKED[0]))
+        await cancel_answer(await start_answer(engine, ASKED[0]))
     assert await answer(engine, ASKED[1], GREEDY) == model.plain[1]
     await engine.close()
 
@@ -123,7 +123,7 @@ async def test_a_model_killed_while_it_writes_gives_the_same_answers_once_restar
     model: Model,
 ) -> None:
     engine = await load(model.file, slots=1)
-    first = await begun(engine, ASKED[0])
+    first = await start_answer(engine, ASKED[0])
     waiting = [asyncio.create_task(answer(engine, one, GREEDY)) for one in ASKED * 5]
     os.kill(engine.pid, signal.SIGKILL)
     *_, last = await asyncio.gather(first, *waiting, return_exceptions=True)

@@ -12,7 +12,7 @@ from ai_core.engines.base import Sampling
 from ai_core.engines.folder.safetensors import open_runner
 from ai_core.engines.runner import GenerationJob, LoadOptions, TokenizedPrompt
 from ai_core.errors import ModelUnusable
-from tests.ai_core.engines.writing import finish
+from tests.ai_core.engines.runner_calls import run_jobs
 from tests.models.shapes import write_tokenizer
 
 ROWS = 1_024
@@ -57,7 +57,7 @@ def test_what_is_computed_in_company_is_what_generate_computes_alone(
     jobs = [
         GenerationJob(at, TokenizedPrompt(prompt, 0), sampling) for at, prompt in enumerate(prompts)
     ]
-    for one, prompt in zip(finish(runner, jobs, steps_between=2), prompts, strict=True):
+    for one, prompt in zip(run_jobs(runner, jobs, steps_between=2), prompts, strict=True):
         ids = torch.tensor([prompt])
         alone = model.generate(
             ids,

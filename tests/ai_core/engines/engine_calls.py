@@ -13,7 +13,7 @@ def prompt(said: str, rules: str = "") -> Prompt:
     return Prompt(messages, said, (), "fr")
 
 
-async def pieces_of(
+async def chunks_of(
     engine: Engine, said: str, sampling: Sampling = ALL, rules: str = ""
 ) -> list[TextChunk]:
     async with asyncio.timeout(PATIENCE_S):
@@ -21,10 +21,10 @@ async def pieces_of(
 
 
 async def answer(engine: Engine, said: str, sampling: Sampling = ALL) -> str:
-    return "".join(piece.text for piece in await pieces_of(engine, said, sampling))
+    return "".join(piece.text for piece in await chunks_of(engine, said, sampling))
 
 
-async def begun(engine: Engine, said: str) -> "asyncio.Task[str]":
+async def start_answer(engine: Engine, said: str) -> "asyncio.Task[str]":
     """Start an answer in the background; returns once its first piece was read."""
     first = asyncio.Event()
 
@@ -40,6 +40,6 @@ async def begun(engine: Engine, said: str) -> "asyncio.Task[str]":
     return task
 
 
-async def give_up(task: "asyncio.Task[str]") -> None:
+async def cancel_answer(task: "asyncio.Task[str]") -> None:
     task.cancel()
     await asyncio.wait([task])

@@ -16,7 +16,7 @@ from ai_core.engines.folder.continuous_batching import ContinuousBatchingRunner
 from ai_core.engines.folder.safetensors import open_runner
 from ai_core.engines.runner import GenerationJob, LoadOptions, TokenizedPrompt
 from ai_core.errors import ContextOverflow, ModelUnusable, Unsupported
-from tests.ai_core.engines.writing import ask, finish, job, texts
+from tests.ai_core.engines.runner_calls import generate, job, run_jobs, texts
 from tests.models.bleuet import Bleuet
 from tests.models.sentences import POINTS_AT_THE_FIRST, Lesson, grounded
 
@@ -54,7 +54,7 @@ def test_jobs_that_come_and_go_in_any_order_write_what_they_write_alone(
         chosen = [chance.choice(expected) for _ in range(20)]
         jobs = [job(runner, at, question) for at, (question, _) in enumerate(chosen)]
         cancelled = chance.sample(range(20), 5)
-        written = finish(runner, jobs, steps_between=chance.randint(0, 9), cancelled=cancelled)
+        written = run_jobs(runner, jobs, steps_between=chance.randint(0, 9), cancelled=cancelled)
         for at, (one, (_, answer)) in enumerate(zip(written, chosen, strict=True)):
             if at in cancelled:
                 assert answer.startswith(one.text)
@@ -90,7 +90,7 @@ def test_prompts_of_very_different_lengths_are_answered_together(
     chance = repeatable(9)
     lessons = [grounded(chance, length) for length in (1, 12, 2, 20, 5)]
     jobs = [lesson_job(runner, at, lesson) for at, lesson in enumerate(lessons)]
-    assert texts(finish(runner, jobs)) == [POINTS_AT_THE_FIRST] * len(jobs)
+    assert texts(run_jobs(runner, jobs)) == [POINTS_AT_THE_FIRST] * len(jobs)
 
 
 def test_a_job_cancelled_before_its_first_word_leaves_its_place(
@@ -112,14 +112,14 @@ def test_a_seed_gives_the_same_text_again_and_another_seed_another(
 ) -> None:
     def drawn(seed: int) -> str:
         sampling = Sampling(max_tokens=60, temperature=3.0, seed=seed)
-        return ask(runner, ["Qui es-tu ?", "Bonjour !"], sampling)[0].text
+        return generate(runner, ["Qui es-tu ?", "Bonjour !"], sampling)[0].text
 
     assert drawn(5) == drawn(5)
     assert len({drawn(seed) for seed in range(4)}) > 1
 
 
 def test_logprobs_tell_how_sure_each_word_was(runner: ContinuousBatchingRunner) -> None:
-    written = ask(runner, ["Dis oui."], Sampling(max_tokens=20, top_logprobs=3))[0]
+    written = generate(runner, ["Dis oui."], Sampling(max_tokens=20, top_logprobs=3))[0]
     assert "".join(one.token for one in written.logprobs) == written.text == "oui"
     for one in written.logprobs:
         assert one.top[0] == (one.token, one.logprob)
@@ -132,7 +132,7 @@ def test_raw_text_is_continued_without_a_template(runner: ContinuousBatchingRunn
     raw = "<|im_start|>user\nDis non.<|im_end|>\n<|im_start|>assistant\n"
     rendered = runner.render((), raw)
     assert rendered == runner.render([ChatMessage("user", "Dis non.")], None)
-    assert texts(finish(runner, [GenerationJob(1, rendered, Sampling(max_tokens=9))])) == ["non"]
+    assert texts(run_jobs(runner, [GenerationJob(1, rendered, Sampling(max_tokens=9))])) == ["non"]
 
 
 def test_vectors_are_one_long_and_nearer_for_texts_that_say_the_same(
@@ -154,7 +154,7 @@ def test_what_cannot_be_done_is_refused_before_the_first_word(
     runner: ContinuousBatchingRunner,
 ) -> None:
     asked = job(runner, 1, "Bonjour !")
-    limit = runner.facts.context_tokens
+    limit = runner.info.context_tokens
     with pytest.raises(Unsupported, match="JSON"):
         runner.admit(job(runner, 1, "Bonjour !", Sampling(max_tokens=5, json_schema="{}")))
     with pytest.raises(Unsupported, match="adapter named loup"):
@@ -169,7 +169,7 @@ def test_what_cannot_be_done_is_refused_before_the_first_word(
 def test_an_answer_ends_where_the_context_does(small_model: Bleuet) -> None:
     runner = open_runner(str(small_model.safetensors), LoadOptions(context_tokens=40, threads=1))
     asked = job(runner, 1, "Compte jusqu'à soixante.")
-    written = finish(runner, [asked])[0]
+    written = run_jobs(runner, [asked])[0]
     assert written.finish_reason == "length"
     assert written.tokens == 40 - len(asked.prompt.tokens)
 
@@ -189,9 +189,9 @@ def test_an_adapter_for_another_base_is_refused_and_the_model_goes_on(
     (stranger / "adapter_model.safetensors").write_bytes(b"\x10")
     with pytest.raises(ModelUnusable, match="damaged"):
         runner.load_adapter("damaged", str(stranger))
-    assert texts(ask(runner, ["Bonjour !"])) == [small_model.answers["Bonjour !"]]
+    assert texts(generate(runner, ["Bonjour !"])) == [small_model.answers["Bonjour !"]]
     runner.load_adapter("renard", str(small_model.lora))
-    assert texts(ask(runner, ["Bonjour !"], adapter="renard")) == [
+    assert texts(generate(runner, ["Bonjour !"], adapter="renard")) == [
         small_model.renard_answers["Bonjour !"]
     ]
 
@@ -205,7 +205,7 @@ def test_two_adapters_are_held_at_once(small_model: Bleuet) -> None:
         for at, name in enumerate(("renard", None, "goupil"))
     ]
     fox, plain = small_model.renard_answers["Qui es-tu ?"], small_model.answers["Qui es-tu ?"]
-    assert texts(finish(runner, jobs)) == [fox, plain, fox]
+    assert texts(run_jobs(runner, jobs)) == [fox, plain, fox]
     with pytest.raises(ModelUnusable, match="loaded already"):
         runner.load_adapter("renard", str(small_model.lora))
 
@@ -213,7 +213,7 @@ def test_two_adapters_are_held_at_once(small_model: Bleuet) -> None:
 def test_int8_takes_no_adapter_and_says_so(small_model: Bleuet) -> None:
     options = LoadOptions(threads=1, precision="int8")
     runner = open_runner(str(small_model.safetensors), options)
-    assert runner.facts.precision == "int8"
+    assert runner.info.precision == "int8"
     with pytest.raises(ModelUnusable, match="bf16 or fp32"):
         runner.load_adapter("renard", str(small_model.lora))
 
@@ -226,7 +226,7 @@ def test_a_missing_file_is_named(tmp_path: Path, copy: Path) -> None:
         with pytest.raises(ModelUnusable, match=name):
             open_runner(str(copy), OPTIONS)
         (copy / "aside").rename(copy / name)
-    assert open_runner(str(copy / "model.safetensors"), OPTIONS).facts.precision == "fp32"
+    assert open_runner(str(copy / "model.safetensors"), OPTIONS).info.precision == "fp32"
 
 
 @pytest.mark.parametrize("kept", [0, 5, 3_000, 1_000_000])

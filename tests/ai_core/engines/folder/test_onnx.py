@@ -13,7 +13,7 @@ import pytest
 from ai_core.engines.folder.onnx import open_runner, quantize_int8
 from ai_core.engines.runner import LoadOptions
 from ai_core.errors import ModelUnusable, Unsupported
-from tests.ai_core.engines.writing import ask, texts
+from tests.ai_core.engines.runner_calls import generate, texts
 from tests.models.bleuet import ROOT, Bleuet
 
 OPTIONS = LoadOptions(threads=1, slots=4)
@@ -31,8 +31,8 @@ def test_int8_is_a_third_of_the_size_and_says_what_it_is(
     quantize_int8(small_model.onnx, tmp_path)
     whole, small = (folder / "model.onnx" for folder in (small_model.onnx, tmp_path))
     assert small.stat().st_size < whole.stat().st_size / 3
-    assert open_runner(str(tmp_path), OPTIONS).facts.precision == "int8"
-    assert open_runner(str(small_model.onnx), OPTIONS).facts.precision == "fp32"
+    assert open_runner(str(tmp_path), OPTIONS).info.precision == "int8"
+    assert open_runner(str(small_model.onnx), OPTIONS).info.precision == "fp32"
 
 
 def test_a_precision_that_was_not_made_is_refused(small_model: Bleuet) -> None:
@@ -47,8 +47,8 @@ def test_the_int8_file_of_a_folder_with_several_is_opened(
     (copy / "onnx").mkdir()
     (tmp_path / "int8" / "model.onnx").rename(copy / "onnx" / "model_quantized.onnx")
     options = LoadOptions(threads=1, precision="int8")
-    assert open_runner(str(copy), options).facts.precision == "int8"
-    assert open_runner(str(copy), OPTIONS).facts.precision == "fp32"
+    assert open_runner(str(copy), options).info.precision == "int8"
+    assert open_runner(str(copy), OPTIONS).info.precision == "fp32"
 
 
 def test_a_file_may_be_named_instead_of_its_folder(copy: Path, small_model: Bleuet) -> None:
@@ -56,7 +56,7 @@ def test_a_file_may_be_named_instead_of_its_folder(copy: Path, small_model: Bleu
     (copy / "model.onnx").rename(copy / "onnx" / "model.onnx")
     for path in (copy, copy / "onnx" / "model.onnx"):
         runner = open_runner(str(path), OPTIONS)
-        assert texts(ask(runner, ["Bonjour !"])) == [small_model.answers["Bonjour !"]]
+        assert texts(generate(runner, ["Bonjour !"])) == [small_model.answers["Bonjour !"]]
 
 
 def test_neither_torch_nor_transformers_is_loaded(small_model: Bleuet) -> None:
@@ -78,7 +78,7 @@ def test_what_onnx_cannot_do_is_refused(small_model: Bleuet) -> None:
         runner.embed(["Bonjour"])
     with pytest.raises(ModelUnusable, match=r"renard.*SafeTensors or GGUF"):
         runner.load_adapter("renard", str(small_model.lora))
-    assert texts(ask(runner, ["Bonjour !"])) == [small_model.answers["Bonjour !"]]
+    assert texts(generate(runner, ["Bonjour !"])) == [small_model.answers["Bonjour !"]]
 
 
 def test_a_graph_without_a_cache_is_refused(copy: Path) -> None:

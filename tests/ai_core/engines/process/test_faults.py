@@ -13,10 +13,10 @@ from structlog.testing import capture_logs
 from ai_core.engines.base import Sampling
 from ai_core.engines.formats import FORMATS, Format
 from ai_core.engines.process.engine import ProcessEngine, Timeouts
-from ai_core.engines.process.scripted_runner import ABORTS, CRASHES, FAILS, HANGS, STALLS
+from ai_core.engines.process.scripted_runner import ABORTS, CRASHES, FAILS, HANGS, TOKENIZER_HANGS
 from ai_core.errors import EngineFailed, EngineStarting, ModelUnusable, NoMemory
-from tests.ai_core.engines.asking import ALL, PATIENCE_S, answer, begun, prompt
 from tests.ai_core.engines.conftest import Start
+from tests.ai_core.engines.engine_calls import ALL, PATIENCE_S, answer, prompt, start_answer
 
 PARENT = """
 import asyncio, sys
@@ -71,7 +71,7 @@ async def load(path: Path, timeouts: Timeouts | None = None, format: str = "scri
 
 async def test_kill_9_fails_every_answer_under_way_and_says_so(start: Start) -> None:
     engine = await start(slots=2, step_s=0.01)
-    tasks = [await begun(engine, "mot " * 1_000) for _ in range(2)]
+    tasks = [await start_answer(engine, "mot " * 1_000) for _ in range(2)]
     waiting = asyncio.create_task(answer(engine, "mot"))
     os.kill(engine.pid, signal.SIGKILL)
     for task in (*tasks, waiting):
@@ -79,7 +79,7 @@ async def test_kill_9_fails_every_answer_under_way_and_says_so(start: Start) -> 
             await task
     death = await engine.exited
     assert death
-    assert (death.status, death.detail) == (-signal.SIGKILL, "it was ended by SIGKILL")
+    assert (death.status, death.detail) == (-signal.SIGKILL, "killed by SIGKILL")
     with pytest.raises(EngineStarting) as raised:
         await answer(engine, "mot")
     assert raised.value.retry_after_s
@@ -96,7 +96,7 @@ async def test_no_request_slips_between_a_death_and_the_news_of_it(start: Start)
 
 async def test_one_answer_fails_and_the_others_do_not(start: Start) -> None:
     engine = await start(step_s=0.005)
-    other = await begun(engine, "mot " * 50)
+    other = await start_answer(engine, "mot " * 50)
     with pytest.raises(EngineFailed, match="the prompt says so"):
         await answer(engine, FAILS)
     assert await other == "mot " * 50
@@ -111,7 +111,7 @@ async def test_a_crash_says_where_and_nothing_that_anybody_wrote(start: Start) -
     assert death.status == 1
     assert "RuntimeError in" in death.detail
     assert "scripted_runner.py" in str(raised.value)
-    assert logged[-1]["event"] == "model process died"
+    assert logged[-1]["event"] == "model process exited"
     assert "dupont" not in f"{logged} {raised.value} {death}"
 
 
@@ -119,7 +119,7 @@ async def test_a_library_that_aborts_takes_its_own_process_with_it_and_no_other(
     start: Start,
 ) -> None:
     engine, other = await start(), await start(step_s=0.01)
-    task = await begun(other, "mot " * 30)
+    task = await start_answer(other, "mot " * 30)
     with pytest.raises(EngineFailed, match="Fatal Python error: Aborted"):
         await answer(engine, ABORTS)
     death = await engine.exited
@@ -130,11 +130,11 @@ async def test_a_library_that_aborts_takes_its_own_process_with_it_and_no_other(
 
 async def test_a_model_that_hangs_is_ended_and_counts_as_dead(start: Start) -> None:
     engine = await start(timeouts=Timeouts(silence_s=0.4))
-    with pytest.raises(EngineFailed, match="no sign of life"):
+    with pytest.raises(EngineFailed, match="no heartbeat"):
         await answer(engine, HANGS)
     death = await engine.exited
     assert death
-    assert "no sign of life" in death.detail
+    assert "no heartbeat" in death.detail
 
 
 async def test_a_model_that_is_slow_or_idle_is_left_alone(start: Start) -> None:
@@ -155,7 +155,7 @@ async def test_a_reader_slower_than_the_model_is_no_silence(start: Start) -> Non
 
 
 async def test_a_long_reading_is_no_silence(start: Start) -> None:
-    engine = await start(timeouts=Timeouts(silence_s=1.3), step_s=0.1, read_tokens=1)
+    engine = await start(timeouts=Timeouts(silence_s=1.3), step_s=0.1, prefill_tokens=1)
     assert await answer(engine, "mot" * 16, Sampling(max_tokens=1)) == "mot"
 
 
@@ -172,9 +172,9 @@ async def test_a_prompt_that_is_never_tokenized_is_noticed_though_others_are_ans
     start: Start,
 ) -> None:
     engine = await start(timeouts=Timeouts(silence_s=0.4), step_s=0.01)
-    other = await begun(engine, "mot " * 3_000)
-    with pytest.raises(EngineFailed, match="no sign of life"):
-        await answer(engine, STALLS)
+    other = await start_answer(engine, "mot " * 3_000)
+    with pytest.raises(EngineFailed, match="no heartbeat"):
+        await answer(engine, TOKENIZER_HANGS)
     with pytest.raises(EngineFailed):
         await other
 
@@ -182,7 +182,7 @@ async def test_a_prompt_that_is_never_tokenized_is_noticed_though_others_are_ans
 async def test_closing_gives_the_memory_back_and_answers_under_way_fail(start: Start) -> None:
     engine = await start(step_s=0.01, ballast_mib=32)
     pid = engine.pid
-    task = await begun(engine, "mot " * 1_000)
+    task = await start_answer(engine, "mot " * 1_000)
     await engine.close()
     assert not await asyncio.to_thread(Path(f"/proc/{pid}").exists)
     assert await engine.memory_bytes() == 0
@@ -204,7 +204,7 @@ async def test_a_model_that_hangs_is_closed_all_the_same(start: Start) -> None:
 
 async def test_ctrl_c_and_a_polite_signal_are_for_the_parent(start: Start) -> None:
     engine = await start(step_s=0.01)
-    task = await begun(engine, "mot " * 30)
+    task = await start_answer(engine, "mot " * 30)
     os.kill(engine.pid, signal.SIGINT)
     os.kill(engine.pid, signal.SIGTERM)
     assert await task == "mot " * 30

@@ -33,7 +33,7 @@ def job(
     return GenerationJob(id, prompt, sampling or Sampling(max_tokens=LONGEST), adapter)
 
 
-def finish(
+def run_jobs(
     runner: ModelRunner,
     jobs: Sequence[GenerationJob],
     *,
@@ -66,7 +66,7 @@ def finish(
     return list(found.values())
 
 
-def ask(
+def generate(
     runner: ModelRunner,
     questions: Sequence[str],
     sampling: Sampling | None = None,
@@ -76,7 +76,7 @@ def ask(
 ) -> list[Written]:
     """Ask questions at once, or one every `steps_between` steps."""
     jobs = [job(runner, at, asked, sampling, adapter) for at, asked in enumerate(questions)]
-    return finish(runner, jobs, steps_between=steps_between)
+    return run_jobs(runner, jobs, steps_between=steps_between)
 
 
 def texts(written: Sequence[Written]) -> list[str]:
