@@ -12,7 +12,7 @@ from shared.host_memory import read_memory
 SHARE = 0.8  # of what is free when the service starts, when no budget is set
 BATCH_ROWS = 512  # rows for which llama.cpp reserves its buffers
 NUMBER_BYTES = 4
-MEASURES = "measured.json"
+MEASUREMENTS = "measured.json"
 
 
 def budget_bytes(wanted: int) -> int:
@@ -50,35 +50,35 @@ def _opened(card: ModelCard) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Measure:
+class Measurement:
     """What a model was seen to take and do on this machine; 0 is unknown."""
 
     memory_bytes: int = 0
     tokens_per_s: float = 0.0
 
 
-class Measures:
+class Measurements:
     """What was measured of each model, kept in a small file from one start to the next."""
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
-        self._seen: dict[str, Measure] = {}
+        self._seen: dict[str, Measurement] = {}
 
     @classmethod
-    def read(cls, path: Path) -> "Measures":
+    def read(cls, path: Path) -> "Measurements":
         """Read the file; nothing is known when it is missing or damaged. Blocks on the disk."""
-        measures = cls(path)
-        measures._seen = _read_measures(path)
-        return measures
+        measurements = cls(path)
+        measurements._seen = _read_measurements(path)
+        return measurements
 
-    def of(self, card: ModelCard) -> Measure:
+    def of(self, card: ModelCard) -> Measurement:
         """Return what is known of a model, opened as it is now."""
-        return self._seen.get(_key(card), Measure())
+        return self._seen.get(_key(card), Measurement())
 
-    def note(self, card: ModelCard, *, memory_bytes: int = 0, tokens_per_s: float = 0.0) -> None:
+    def record(self, card: ModelCard, *, memory_bytes: int = 0, tokens_per_s: float = 0.0) -> None:
         """Remember the most memory seen and the latest speed."""
         known = self.of(card)
-        self._seen[_key(card)] = Measure(
+        self._seen[_key(card)] = Measurement(
             max(known.memory_bytes, memory_bytes), tokens_per_s or known.tokens_per_s
         )
 
@@ -90,7 +90,7 @@ class Measures:
         """Keep what is known, beside what another program measured. Blocks on the disk."""
         if self._path is None:
             return
-        self._seen = _read_measures(self._path) | self._seen
+        self._seen = _read_measurements(self._path) | self._seen
         facts = {
             key: {"memory_bytes": seen.memory_bytes, "tokens_per_s": round(seen.tokens_per_s, 2)}
             for key, seen in self._seen.items()
@@ -99,10 +99,10 @@ class Measures:
         replace_file(self._path, json.dumps(facts, indent=1))
 
 
-def _read_measures(path: Path) -> dict[str, Measure]:
+def _read_measurements(path: Path) -> dict[str, Measurement]:
     try:
         written = json.loads(path.read_text("utf-8"))
-        return {key: Measure(**found) for key, found in written.items()}
+        return {key: Measurement(**found) for key, found in written.items()}
     except (OSError, ValueError, TypeError, AttributeError):
         return {}
 

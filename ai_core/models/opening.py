@@ -11,7 +11,7 @@ from pathlib import Path
 from ai_core.engines.process.engine import ProcessEngine
 from ai_core.engines.remote.engine import RemoteEngine
 from ai_core.errors import ModelUnusable, NoMemory
-from ai_core.models.admin.selection import LIMIT_S
+from ai_core.models.admin.selection import TIMEOUT_S
 from ai_core.models.registry import ModelCard
 from ai_core.models.slot import LoadedEngine, Opener
 
@@ -111,7 +111,7 @@ class Quantizer:
             start_new_session=True,
         )
         try:
-            async with asyncio.timeout(LIMIT_S):
+            async with asyncio.timeout(TIMEOUT_S):
                 _, said = await child.communicate()
         except TimeoutError:
             raise NoMemory(f"{card.id}: quantizing takes too long", model=card.id) from None

@@ -24,7 +24,7 @@ from ai_core.engines.base import Engine
 from ai_core.errors import EngineStarting, ModelBuiltIn, ModelBusy, ModelUnusable
 from ai_core.models.changes import ChangeNotifier
 from ai_core.models.eviction import RETRY_AFTER_S, Eviction
-from ai_core.models.memory import MEASURES, Measures, budget_bytes
+from ai_core.models.memory import MEASUREMENTS, Measurements, budget_bytes
 from ai_core.models.opening import ClosingEngines, Quantizer, open_measured
 from ai_core.models.registry import ModelCard, Registry
 from ai_core.models.slot import LoadedEngine, ModelSlot, Opener, Shrinker, SlotState
@@ -65,9 +65,11 @@ async def open_pool(
     """
     folder = settings.folder or data_dir / "models"
     registry = await asyncio.to_thread(Registry.read, folder, built_in, settings.default)
-    measures = await asyncio.to_thread(Measures.read, folder / MEASURES)
+    measurements = await asyncio.to_thread(Measurements.read, folder / MEASUREMENTS)
     budget = await asyncio.to_thread(budget_bytes, settings.memory_bytes)
-    pool = ModelPool(registry, opener, clock, budget, measures, settings.wait_s, Quantizer(folder))
+    pool = ModelPool(
+        registry, opener, clock, budget, measurements, settings.wait_s, Quantizer(folder)
+    )
     await pool.start()
     try:
         yield pool
@@ -84,7 +86,7 @@ class ModelPool:
         opener: Opener,
         clock: Clock,
         budget_bytes: int,
-        measures: Measures,
+        measurements: Measurements,
         wait_s: float,
         shrink: Shrinker,
     ) -> None:
@@ -92,7 +94,7 @@ class ModelPool:
         self._open = opener
         self._shrink = shrink
         self._clock = clock
-        self._measures = measures
+        self._measurements = measurements
         self._wait_s = wait_s
         self._slots: dict[tuple[object, ...], ModelSlot] = {}
         self._changes = ChangeNotifier()
@@ -132,7 +134,7 @@ class ModelPool:
         for card in self.cards():
             if built_in := self._registry.built_in(card.id):
                 await built_in.close()
-        await asyncio.to_thread(self._measures.write)
+        await asyncio.to_thread(self._measurements.write)
 
     @asynccontextmanager
     async def lease(self, card: ModelCard) -> AsyncGenerator[Engine]:
@@ -199,7 +201,7 @@ class ModelPool:
         """Describe one model as it is now; an adapter is where its base is."""
         if self._registry.built_in(card.id):
             return ModelStatus(card, SlotState.LOADED)
-        speed = self._measures.of(card).tokens_per_s
+        speed = self._measurements.of(card).tokens_per_s
         slot = self._slots.get(self._base(card).key)
         if slot is None or (card.base and card.id not in slot.adapters):
             return ModelStatus(card, SlotState.UNLOADED, tokens_per_s=speed)
@@ -268,17 +270,16 @@ class ModelPool:
     async def _measure(self) -> None:
         """Measure what each model takes."""
         for slot in list(self._slots.values()):
-            engine = slot.engine
-            if engine is None:
+            if (engine := slot.engine) is None:
                 continue
             memory_bytes = await engine.memory_bytes()
             if slot.engine is not engine:
-                continue
+                continue  # it was unloaded meanwhile
             slot.measure(memory_bytes)
             if slot.last_used_s > slot.loaded_at_s:
                 speed = engine.throughput.decode
-                self._measures.note(slot.card, memory_bytes=memory_bytes, tokens_per_s=speed)
-        await asyncio.to_thread(self._measures.write)
+                self._measurements.record(slot.card, memory_bytes=memory_bytes, tokens_per_s=speed)
+        await asyncio.to_thread(self._measurements.write)
 
     def _base(self, card: ModelCard) -> ModelCard:
         return self._registry.card(card.base) if card.base else card
@@ -322,10 +323,10 @@ class ModelPool:
         Evicted models are out of the budget at once, but the load begins when they have ended.
         """
         card = slot.card
-        if card.fault:
-            raise ModelUnusable(card.fault, model=card.id)
+        if card.error:
+            raise ModelUnusable(card.error, model=card.id)
         if slot.reserved_bytes is None:
-            need_bytes = self._measures.need_bytes(card)
+            need_bytes = self._measurements.need_bytes(card)
             await self._shrink_to_fit(slot, need_bytes)
             for victim in await self._eviction.victims_of(slot, need_bytes, self._wait_s):
                 self._unload(victim)
@@ -362,7 +363,7 @@ class ModelPool:
         else:
             engine, memory_bytes = task.result()
             slot.finish_load(engine, memory_bytes, now_s)
-            engine.exited.add_done_callback(partial(self._engine_died, slot, engine))
+            engine.exited.add_done_callback(partial(self._crashed, slot, engine))
             took_s = round(now_s - began_s, 3)
             log.info("model loaded", model=model, took_s=took_s, bytes=memory_bytes)
         self._changes.notify()
@@ -384,16 +385,14 @@ class ModelPool:
         log.info("model unloaded", model=slot.card.id)
         return self._closing.close(engine)
 
-    def _engine_died(
-        self, slot: ModelSlot, engine: LoadedEngine, died: asyncio.Future[Any]
-    ) -> None:
+    def _crashed(self, slot: ModelSlot, engine: LoadedEngine, exited: asyncio.Future[Any]) -> None:
         """Note a crash; the maintenance loop restarts the model when it is due."""
         if slot.engine is not engine:
             return  # it was unloaded
         now_s = self._clock.elapsed_s()
         slot.crash(now_s)
         restart_in_s = round(slot.retry_at_s - now_s, 1)
-        reason = str(died.result())
+        reason = str(exited.result())
         log.warning("model restarts", model=slot.card.id, in_s=restart_in_s, reason=reason)
         self._changes.notify()
         self._closing.close(engine)

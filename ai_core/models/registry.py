@@ -17,7 +17,7 @@ from ai_core.engines.formats import FileFormat
 from ai_core.engines.runner import LoadOptions
 from ai_core.errors import ModelUnusable, UnknownModel
 from ai_core.models.files import ModelFacts, read_facts, weight_files
-from ai_core.models.variants import FILE, Precisions
+from ai_core.models.variants import FILE, Variants
 from shared.errors import AppError
 from shared.settings import Section, WrongSettings
 
@@ -77,7 +77,7 @@ class ModelCard:
 
     `weights` is a hash of everything that decides what it writes. `path` is opened with `options`;
     `size_bytes` is what its files take on disk. `base` names the model an adapter stands on.
-    `agreement` tells how often a precision made here chooses the original's token. `fault` is why
+    `agreement` tells how often a precision made here chooses the original's token. `error` is why
     it cannot be opened, when its files already tell.
     """
 
@@ -97,7 +97,7 @@ class ModelCard:
     agreement: float | None = None
     quantization: Quantization = "none"
     facts: ModelFacts | None = None
-    fault: str = ""
+    error: str = ""
     upstreams: tuple[str, ...] = ()
     upstream_model: str = ""
     upstream_key_file: str = ""
@@ -254,57 +254,59 @@ class Registry:
 
 
 def read_card(entry: ModelEntry, folder: Path, *, original: bool = False) -> ModelCard:
-    """Describe a model of models.toml in the precision in use, or as it was added (`original`).
+    """Describe a model of models.toml in the variant in use, or as it was added (`original`).
 
-    A fault in its files is noted on the card. Blocks on the disk.
+    What is wrong with its files is noted on the card. Blocks on the disk.
     """
-    path = str((folder / entry.source).resolve()) if entry.source else ""
-    if entry.format == "remote":
-        return ModelCard(
-            id=entry.name,
-            format="remote",
-            weights=_digest("remote", entry.upstream_model or entry.name, *entry.upstreams),
-            context_tokens=entry.context_tokens or MOST_CONTEXT_TOKENS,
-            licence=entry.licence,
-            pinned=entry.pinned,
-            keep_alive_s=entry.keep_alive_s,
-            options=LoadOptions(slots=entry.slots),
-            upstreams=entry.upstreams,
-            upstream_model=entry.upstream_model or entry.name,
-            upstream_key_file=entry.upstream_key_file,
-        )
-    facts, fault, active = None, "", None
-    weights = entry_weights(entry, folder)
-    try:
-        if not original:
-            active = Precisions.read(folder / entry.name).in_use(weights)
-        if active and active.path:
-            path = str((folder / active.path).resolve())
-        facts = read_facts(Path(path), entry.format)
-    except ModelUnusable as error:
-        fault = str(error)
-    options = _options(entry, facts, active.name if active and not active.path else "")
-    return ModelCard(
+    card = ModelCard(
         id=entry.name,
         format=entry.format,
-        weights=_digest(
-            active.sha256 or weights if active else weights,
-            options.precision,
-            options.chat_template,
-        ),
-        context_tokens=options.context_tokens,
+        weights="",
         base=entry.base or None,
-        path=path,
         licence=entry.licence,
         pinned=entry.pinned,
         keep_alive_s=entry.keep_alive_s,
+        quantization=entry.quantization,
+    )
+    if entry.format == "remote":
+        return _with_upstreams(card, entry)
+    path, weights = (folder / entry.source).resolve(), entry_weights(entry, folder)
+    variant, facts = None, None
+    try:
+        if not original:
+            variant = Variants.read(folder / entry.name).active_of(weights)
+        if variant and variant.path:
+            path = (folder / variant.path).resolve()
+        facts = read_facts(path, entry.format)
+    except ModelUnusable as error:
+        card = replace(card, error=str(error))
+    options = _options(entry, facts, variant.name if variant and not variant.path else "")
+    if variant:
+        weights = variant.sha256 or weights
+        card = replace(card, precision=variant.name, agreement=variant.agreement)
+    elif facts:
+        card = replace(card, precision=facts.precision)
+    return replace(
+        card,
+        weights=_digest(weights, options.precision, options.chat_template),
+        context_tokens=options.context_tokens,
+        path=str(path),
         size_bytes=facts.size_bytes if facts else 0,
         options=options,
-        precision=active.name if active else (facts.precision if facts else ""),
-        agreement=active.agreement if active else None,
-        quantization=entry.quantization,
         facts=facts,
-        fault=fault,
+    )
+
+
+def _with_upstreams(card: ModelCard, entry: ModelEntry) -> ModelCard:
+    model = entry.upstream_model or entry.name
+    return replace(
+        card,
+        weights=_digest("remote", model, *entry.upstreams),
+        context_tokens=entry.context_tokens or MOST_CONTEXT_TOKENS,
+        options=LoadOptions(slots=entry.slots),
+        upstreams=entry.upstreams,
+        upstream_model=model,
+        upstream_key_file=entry.upstream_key_file,
     )
 
 

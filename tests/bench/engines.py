@@ -30,8 +30,8 @@ import httpx2
 
 from ai_core.engines.decoding.threads import busy_s, cores
 from ai_core.engines.runner import LoadOptions
-from ai_core.models.admin.benchmark import fastest, opened_as
-from ai_core.models.admin.selection import Bar, judged
+from ai_core.models.admin.benchmark import fastest
+from ai_core.models.admin.selection import Thresholds, VariantMaker
 from ai_core.models.files import read_facts
 from ai_core.models.registry import ModelCard
 from tests.bench._peers import OURS, SLOW, Peer, Running, Setting, ours, peers_of
@@ -321,9 +321,10 @@ def calibrated(_peers: Peers, given: Namespace) -> Row:
         sys.stderr.write(f"{line}\n")
 
     how = {"tokens": NEW_TOKENS, "at_once": min(16, at_once)}
-    best = fastest(card, card.weights, folder, Bar(), PLENTY_BYTES, **how, say=say)
-    fixed = judged(card, card.weights, "q8_0", folder, Bar(0.0, inf), say)
-    chosen, plain = (opened_as(card, made, folder).path for made in (best.made, fixed))
+    maker = VariantMaker(card, card.weights, folder, Thresholds(), say)
+    best = fastest(maker, PLENTY_BYTES, **how)
+    fixed = replace(maker, thresholds=Thresholds(0.0, inf)).make("q8_0")
+    chosen, plain = (maker.card_of(variant).path for variant in (best.variant, fixed))
 
     def scene(server: Running, seed: object) -> Figures:
         prompts = (letters(PROMPT_TOKENS, (seed, at)) for at in range(at_once))

@@ -1,8 +1,8 @@
-"""Fetches a model from a Hub: resumed where it was cut, checked against the Hub's own hashes.
+"""Downloads models from a Hub, resumed where a connection broke and verified by hash.
 
 The Hub's listing gives each file's size and hash: SHA-256 for large files (Git LFS), the Git blob's
 SHA-1 for small ones (https://git-scm.com/book/en/v2/Git-Internals-Git-Objects). Files come from
-`/OWNER/REPO/resolve/COMMIT/FILE` and are taken up again with Range (RFC 9110, section 14).
+`/OWNER/REPO/resolve/COMMIT/FILE` and are resumed with Range (RFC 9110, section 14).
 """
 
 import hashlib
@@ -25,18 +25,18 @@ SOURCE = re.compile(
 TIMEOUT = httpx2.Timeout(30.0, connect=10.0)
 ATTEMPTS = 4
 CHUNK_BYTES = 1024 * 1024
-BESIDE = (  # what stands beside weights in a folder
+COMPANIONS = (  # files a folder of weights needs beside them
     "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json",
     "tokenizer.model", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt",
     "chat_template.jinja", "adapter_config.json", "model.safetensors.index.json",
 )  # fmt: skip
 
-Report = Callable[[str, int, int], None]
-"""Told of a file's name, its bytes so far and its bytes in all."""
+Progress = Callable[[str, int, int], None]
+"""Takes a file's name, the bytes fetched so far and its size in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class HubSource:
     """A repository, or one file of it, at a revision."""
 
     repo: str
@@ -44,7 +44,7 @@ class Wanted:
     revision: str = "main"
 
     @classmethod
-    def read(cls, source: str) -> "Wanted":
+    def parse(cls, source: str) -> "HubSource":
         """Read `hf:OWNER/REPO[/FILE][@REVISION]`. Raises ModelUnusable."""
         match = SOURCE.fullmatch(source)
         if not match or ".." in source:
@@ -72,7 +72,7 @@ class Fetched:
 
 
 class Hub:
-    """A place models are fetched from. Everything here blocks."""
+    """A server of model repositories. Everything here blocks."""
 
     def __init__(self, endpoint: str = ENDPOINT, token: str = "") -> None:
         headers = {"Accept-Encoding": "identity"}  # what is counted is what is on the disk
@@ -82,66 +82,68 @@ class Hub:
         self._client = httpx2.Client(timeout=TIMEOUT, headers=headers, follow_redirects=True)
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connections."""
         self._client.close()
 
-    def fetch(self, wanted: Wanted, folder: Path, report: Report) -> Fetched:
-        """Bring a model to `folder`; what is there already and whole is not fetched again.
+    def fetch(self, source: HubSource, folder: Path, progress: Progress) -> Fetched:
+        """Download a model into `folder`; files that are complete there are not fetched again.
 
         Raises HubUnreachable, NoDisk before anything is written, ModelUnusable when the repository
         holds no model we know or a file arrives damaged.
         """
-        listing = self._listing(wanted)
-        files = chosen(listing_files(listing), wanted)
+        listing = self._listing(source)
+        files = choose_files(listing_files(listing), source)
         self._need_disk(files, folder)
         commit = str(listing["sha"])
         for file in files:
-            self._bring(wanted, commit, file, folder, report)
+            self._fetch_file(source, commit, file, folder, progress)
         licence = str((listing.get("cardData") or {}).get("license") or "")
         path = folder / files[0].name if len(files) == 1 else folder
         return Fetched(path, commit, licence)
 
-    def _listing(self, wanted: Wanted) -> dict[str, Any]:
-        revision = quote(wanted.revision, safe="")
-        url = f"{self._endpoint}/api/models/{wanted.repo}/revision/{revision}?blobs=true"
+    def _listing(self, source: HubSource) -> dict[str, Any]:
+        revision = quote(source.revision, safe="")
+        url = f"{self._endpoint}/api/models/{source.repo}/revision/{revision}?blobs=true"
         try:
-            answer = self._client.get(url)
-            self._check(answer, wanted)
-            listing: dict[str, Any] = answer.json()
+            response = self._client.get(url)
+            self._check(response, source)
+            listing: dict[str, Any] = response.json()
         except (httpx2.HTTPError, ValueError) as error:
             raise self._unreachable(error) from error
         return listing
 
-    def _bring(
-        self, wanted: Wanted, commit: str, file: HubFile, folder: Path, report: Report
+    def _fetch_file(
+        self, source: HubSource, commit: str, file: HubFile, folder: Path, progress: Progress
     ) -> None:
         target = folder / file.name
         if target.exists() and target.stat().st_size == file.size_bytes and intact(target, file):
             return
         target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_name(f"{target.name}.part")
-        url = f"{self._endpoint}/{wanted.repo}/resolve/{commit}/{quote(file.name)}"
-        self._download(url, wanted, file, part, report)
+        url = f"{self._endpoint}/{source.repo}/resolve/{commit}/{quote(file.name)}"
+        self._download(url, source, file, part, progress)
         if not intact(part, file):
             part.unlink()
             raise ModelUnusable(f"{file.name} arrived damaged and was deleted: add it again")
         part.replace(target)
 
     def _download(
-        self, url: str, wanted: Wanted, file: HubFile, part: Path, report: Report
+        self, url: str, source: HubSource, file: HubFile, part: Path, progress: Progress
     ) -> None:
-        """Fetch until the file is whole, going on where the connection broke."""
-        fault: httpx2.HTTPError | None = None
+        """Download until the file is complete, resuming where the connection broke."""
+        last_error: httpx2.HTTPError | None = None
         for _ in range(ATTEMPTS):
             try:
-                self._go_on(url, wanted, file, part, report)
+                self._resume(url, source, file, part, progress)
             except httpx2.HTTPError as error:
-                fault = error
+                last_error = error
             if part.exists() and part.stat().st_size >= file.size_bytes:
                 return
-        raise self._unreachable(fault or f"{file.name} ends too soon")
+        raise self._unreachable(last_error or f"{file.name} ends too soon")
 
-    def _go_on(self, url: str, wanted: Wanted, file: HubFile, part: Path, report: Report) -> None:
+    def _resume(
+        self, url: str, source: HubSource, file: HubFile, part: Path, progress: Progress
+    ) -> None:
         done = part.stat().st_size if part.exists() else 0
         if done > file.size_bytes:
             part.unlink()
@@ -149,15 +151,15 @@ class Hub:
         headers = {"Range": f"bytes={done}-"} if done else {}
         if done == file.size_bytes and done:
             return
-        with self._client.stream("GET", url, headers=headers) as answer:
-            self._check(answer, wanted)
-            resumed = answer.status_code == httpx2.codes.PARTIAL_CONTENT
+        with self._client.stream("GET", url, headers=headers) as response:
+            self._check(response, source)
+            resumed = response.status_code == httpx2.codes.PARTIAL_CONTENT
             done = done if resumed else 0
             with part.open("ab" if resumed else "wb") as opened:
-                for chunk in answer.iter_raw():
+                for chunk in response.iter_raw():
                     opened.write(chunk)
                     done += len(chunk)
-                    report(file.name, done, file.size_bytes)
+                    progress(file.name, done, file.size_bytes)
 
     def _need_disk(self, files: list[HubFile], folder: Path) -> None:
         there = sum(
@@ -168,15 +170,15 @@ class Hub:
         )
         need_disk(sum(file.size_bytes for file in files) - there, folder)
 
-    def _check(self, answer: httpx2.Response, wanted: Wanted) -> None:
-        if answer.status_code in {401, 403}:
+    def _check(self, response: httpx2.Response, source: HubSource) -> None:
+        if response.status_code in {401, 403}:
             raise HubUnreachable(
-                f"{wanted.repo} is not open to everybody or does not exist: accept its licence on "
+                f"{source.repo} is not open to everybody or does not exist: accept its licence on "
                 "its page, and give a token in HF_TOKEN"
             )
-        if answer.status_code == httpx2.codes.NOT_FOUND:
-            raise ModelUnusable(f"{wanted.repo} at {wanted.revision} is not on {self._endpoint}")
-        answer.raise_for_status()
+        if response.status_code == httpx2.codes.NOT_FOUND:
+            raise ModelUnusable(f"{source.repo} at {source.revision} is not on {self._endpoint}")
+        response.raise_for_status()
 
     def _unreachable(self, reason: object) -> HubUnreachable:
         return HubUnreachable(
@@ -202,15 +204,15 @@ def listing_files(listing: dict[str, Any]) -> list[HubFile]:
         raise HubUnreachable(f"the Hub's listing is not what it was ({error!r})") from error
 
 
-def chosen(files: list[HubFile], wanted: Wanted) -> list[HubFile]:
-    """Choose what to fetch: the file named, else the weights and what stands beside them.
+def choose_files(files: list[HubFile], source: HubSource) -> list[HubFile]:
+    """Choose what to fetch: the file named, else the weights and their companions.
 
     Raises ModelUnusable, naming the GGUF files to choose from when there are several.
     """
-    if wanted.file:
-        named = [file for file in files if file.name == wanted.file]
+    if source.file:
+        named = [file for file in files if file.name == source.file]
         if not named:
-            raise ModelUnusable(f"{wanted.repo} has no file {wanted.file}")
+            raise ModelUnusable(f"{source.repo} has no file {source.file}")
         return named
     gguf = [file for file in files if file.name.endswith(".gguf")]
     weights = [file for file in files if file.name.endswith(".safetensors")] or [
@@ -220,12 +222,12 @@ def chosen(files: list[HubFile], wanted: Wanted) -> list[HubFile]:
         return gguf
     if not weights:
         names = ", ".join(file.name for file in gguf) or "none that is a model"
-        raise ModelUnusable(f"{wanted.repo}: name one of its files: {names}")
-    return weights + [file for file in files if file.name in BESIDE]
+        raise ModelUnusable(f"{source.repo}: name one of its files: {names}")
+    return weights + [file for file in files if file.name in COMPANIONS]
 
 
 def intact(path: Path, file: HubFile) -> bool:
-    """Tell whether a file is what the Hub says; a file without a hash by its size alone."""
+    """Return whether a file is what the Hub lists; without a hash there, its size decides."""
     if path.stat().st_size != file.size_bytes:
         return False
     if file.sha256:

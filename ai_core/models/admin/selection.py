@@ -1,7 +1,7 @@
-"""The best precision of a model that fits: which it is, how it is made, whether it is good enough.
+"""Smaller variants of a model: which fits, how it is made, whether it is good enough.
 
-What is made is measured against the original before it is used; the choice is one file replaced
-atomically (`precisions.py`), so a running service has the old one or the new one.
+A variant is compared with the original before it is used; the selection is one file replaced
+atomically (`variants.py`), so a running service has the old one or the new one.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from ai_core.models.admin.hub import need_disk, sha256_of
 from ai_core.models.files import read_facts, weight_files
 from ai_core.models.memory import estimate_bytes
 from ai_core.models.registry import ModelCard
-from ai_core.models.variants import Precision, Precisions
+from ai_core.models.variants import Variant, Variants
 
 BITS = {
     "fp32": 32.0, "f32": 32.0, "fp16": 16.0, "f16": 16.0, "bf16": 16.0,
@@ -28,53 +28,51 @@ BITS = {
     "q4_1": 5.0, "q4_k_m": 4.9, "q4_k_s": 4.6, "q4_0": 4.5, "q3_k_l": 4.3, "q3_k_m": 3.9,
     "q3_k_s": 3.5, "q2_k": 3.0,
 }  # fmt: skip
-"""Bits a weight takes, with its share of the scales."""
+"""Bits per weight, with its share of the scales."""
 
-NOTHING_MADE = Format("", "")
+NO_VARIANTS = Format("", "")
 MARGIN = 1.05  # norms stay as they are, and odd shapes are written in larger types
-LIMIT_S = 4 * 3600.0
+TIMEOUT_S = 4 * 3600.0
+
+Report = Callable[[str], None]
+"""Takes one line for the operator."""
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
-    """What a precision must reach: measured on the passages of texts/quality.toml."""
+class Thresholds:
+    """What a variant must reach, measured on the passages of texts/quality.toml."""
 
     agreement: float = 0.80
     perplexity_ratio: float = 1.15
 
-    def refuse_below(self, precision: Precision) -> None:
-        """Raise ModelUnusable with the figures when a precision is not good enough."""
-        worse = precision.perplexity_ratio > self.perplexity_ratio
-        if precision.agreement < self.agreement or worse:
+    def require(self, variant: Variant) -> None:
+        """Raise ModelUnusable with the figures when a variant is not good enough."""
+        worse = variant.perplexity_ratio > self.perplexity_ratio
+        if variant.agreement < self.agreement or worse:
             raise ModelUnusable(
-                f"{precision.name} is not good enough and was deleted: it chooses the original's "
-                f"token {precision.agreement:.0%} of the time (at least {self.agreement:.0%}), "
-                f"perplexity × {precision.perplexity_ratio:.2f} (at most "
+                f"{variant.name} is not good enough and was deleted: it chooses the original's "
+                f"token {variant.agreement:.0%} of the time (at least {self.agreement:.0%}), "
+                f"perplexity × {variant.perplexity_ratio:.2f} (at most "
                 f"{self.perplexity_ratio:.2f}); take a larger precision or a smaller model"
             )
 
 
-def smaller(card: ModelCard) -> list[str]:
+def smaller_precisions(card: ModelCard) -> list[str]:
     """List the precisions that make a model smaller, best first."""
     own = BITS.get(card.precision, 32.0)
-    return [name for name in _made_of(card).variants if BITS[name] < own]
+    return [name for name in _format(card).variants if BITS[name] < own]
 
 
-def makeable(card: ModelCard) -> list[str]:
-    """List the precisions that can be made of a model, best first; none is larger than it."""
+def possible_precisions(card: ModelCard) -> list[str]:
+    """List the precisions a model can be made in, best first; none is larger than it."""
     own = BITS.get(card.precision, 32.0)
-    names = {*_made_of(card).variants, *_made_of(card).on_request} - {card.precision}
+    names = {*_format(card).variants, *_format(card).on_request} - {card.precision}
     return sorted((name for name in names if BITS[name] <= own), key=lambda name: -BITS[name])
-
-
-def _made_of(card: ModelCard) -> Format:
-    return FORMATS.get(card.format, NOTHING_MADE)
 
 
 def bytes_in(card: ModelCard, precision: str) -> int:
     """Return the memory a model would take in a precision."""
-    files = size_in(card, precision)
-    spared = card.size_bytes - files
+    spared = card.size_bytes - size_in(card, precision)
     return estimate_bytes(replace(card, options=replace(card.options, precision=""))) - spared
 
 
@@ -84,130 +82,149 @@ def size_in(card: ModelCard, precision: str) -> int:
     return int(card.size_bytes * min(1.0, MARGIN * BITS[precision] / own))
 
 
-def best_that_fits(original: ModelCard, room_bytes: int) -> str:
+def best_that_fits(original: ModelCard, budget_bytes: int) -> str:
     """Return the best precision of a model within that memory. Raises NoMemory."""
-    for name in smaller(original):
-        if bytes_in(original, name) <= room_bytes:
+    smaller = smaller_precisions(original)
+    for name in smaller:
+        if bytes_in(original, name) <= budget_bytes:
             return name
-    tried = ", ".join(smaller(original)) or f"nothing smaller is made of {original.format}"
+    tried = ", ".join(smaller) or f"nothing smaller is made of {original.format}"
     raise NoMemory(
-        f"{original.id} does not fit in {room_bytes:,} bytes ({tried}): choose a smaller model, or "
-        "give it less context_tokens or slots in models.toml",
+        f"{original.id} does not fit in {budget_bytes:,} bytes ({tried}): choose a smaller model, "
+        "or give it less context_tokens or slots in models.toml",
         model=original.id,
     )
 
 
-def use_precision(
-    original: ModelCard,
-    weights: str,
-    name: str,
-    folder: Path,
-    bar: Bar,
-    say: Callable[[str], None],
-) -> Precision:
-    """Make a precision unless it is there, judge it, and put it in use; see `judged`.
+@dataclass(frozen=True, slots=True)
+class VariantMaker:
+    """Makes variants of one model, in the model's own folder.
 
-    When that fails, what was in use stays in use.
+    `original` is the model as it was added, `weights` its hash.
     """
-    made = judged(original, weights, name, folder, bar, say)
-    Precisions.read(folder).choosing(made).write(folder)
-    return made
+
+    original: ModelCard
+    weights: str
+    folder: Path
+    thresholds: Thresholds
+    report: Report
+
+    def select(self, precision: str) -> Variant:
+        """Make a variant and use it from now on; see `make`.
+
+        When that fails, the variant in use stays.
+        """
+        variant = self.make(precision)
+        Variants.read(self.folder).select(variant).write(self.folder)
+        return variant
+
+    def make(self, precision: str) -> Variant:
+        """Make a variant unless it is there, and return it if it is good enough.
+
+        Raises NoDisk before anything is made, ModelUnusable when it cannot be made or is not good
+        enough: then it is deleted. Blocks, for minutes with a large model.
+        """
+        variant = self._existing(precision) or self._build(precision)
+        try:
+            self.thresholds.require(variant)
+        except ModelUnusable:
+            if variant.path:
+                _delete(self._path(variant))
+            raise
+        return variant
+
+    def delete_unused(self, variants: Sequence[Variant]) -> None:
+        """Delete the files of variants that the folder does not list."""
+        known = Variants.read(self.folder).made
+        for variant in variants:
+            if variant.path and known.get(variant.name) != variant:
+                _delete(self._path(variant))
+
+    def card_of(self, variant: Variant | None) -> ModelCard:
+        """Return the model's card in a variant; None is the original."""
+        if variant is None:
+            return self.original
+        if variant.path:
+            path = str(self._path(variant))
+            return replace(self.original, path=path, precision=variant.name)
+        options = replace(self.original.options, precision=variant.name)
+        return replace(self.original, options=options, precision=variant.name)
+
+    def _path(self, variant: Variant) -> Path:
+        return self.folder.parent / variant.path
+
+    def _existing(self, precision: str) -> Variant | None:
+        found = Variants.read(self.folder).made.get(precision)
+        if found is None or found.of != self.weights:
+            return None
+        return found if not found.path or self._path(found).exists() else None
+
+    def _build(self, precision: str) -> Variant:
+        source, format = Path(self.original.path), self.original.format
+        size_bytes = size_in(self.original, precision)
+        if _format(self.original).converts_on_load:
+            self.report(f"comparing {precision} with the original")
+            scores = _run("compare", format, source, source, precision)
+            return Variant(precision, self.weights, size_bytes=size_bytes, **scores)
+        need_disk(int(size_bytes * 1.1), self.folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        suffix = source.suffix if source.is_file() else ""
+        target = self.folder / f"{self.original.id}-{precision}{suffix}"
+        draft = target.with_name(f".{target.name}.new")
+        _delete(draft)
+        try:
+            self.report(f"making {precision}")
+            _run("make", format, source, draft, precision)
+            facts = read_facts(draft, "gguf" if format == "gguf" else "onnx")
+            self.report("comparing it with the original")
+            scores = _run("compare", format, source, draft, precision)
+            _delete(target)
+            draft.replace(target)
+        except BaseException:
+            _delete(draft)
+            raise
+        return Variant(
+            precision,
+            self.weights,
+            path=str(target.relative_to(self.folder.parent)),
+            sha256=weights_sha256(target, format),
+            size_bytes=facts.size_bytes,
+            **scores,
+        )
 
 
-def judged(
-    original: ModelCard,
-    weights: str,
-    name: str,
-    folder: Path,
-    bar: Bar,
-    say: Callable[[str], None],
-) -> Precision:
-    """Make a precision unless it is there, and return it if it is good enough.
-
-    `original` is the model as it was added, `weights` its hash, `folder` its own. Raises NoDisk
-    before anything is made, ModelUnusable when it cannot be made or is not good enough: then it is
-    deleted. Blocks, for minutes with a large model.
-    """
-    made = Precisions.read(folder).made.get(name)
-    there = made and made.of == weights and (not made.path or (folder.parent / made.path).exists())
-    if made is None or not there:
-        made = _made(original, weights, name, folder, say)
-    try:
-        bar.refuse_below(made)
-    except ModelUnusable:
-        _delete(folder.parent / made.path if made.path else None)
-        raise
-    return made
-
-
-def delete_unused(folder: Path, made: Sequence[Precision]) -> None:
-    """Delete the files of precisions that a model's folder does not list."""
-    known = Precisions.read(folder).made
-    for precision in made:
-        if precision.path and known.get(precision.name) != precision:
-            _delete(folder.parent / precision.path)
-
-
-def _made(
-    original: ModelCard, weights: str, name: str, folder: Path, say: Callable[[str], None]
-) -> Precision:
-    source = Path(original.path)
-    if _made_of(original).converts_on_load:
-        say(f"comparing {name} with the original")
-        scores = _child("compare", original.format, source, source, name)
-        return replace(Precision(name, weights, size_bytes=size_in(original, name)), **scores)
-    need_disk(int(size_in(original, name) * 1.1), folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    target = folder / f"{original.id}-{name}{source.suffix if source.is_file() else ''}"
-    fresh = target.with_name(f".{target.name}.new")
-    _delete(fresh)
-    try:
-        say(f"making {name}")
-        _child("make", original.format, source, fresh, name)
-        facts = read_facts(fresh, "gguf" if original.format == "gguf" else "onnx")
-        say("comparing it with the original")
-        scores = _child("compare", original.format, source, fresh, name)
-        _delete(target)
-        fresh.replace(target)
-    except BaseException:
-        _delete(fresh)
-        raise
-    digest = hash_of(target, original)
-    where = str(target.relative_to(folder.parent))
-    return replace(Precision(name, weights, where, digest, facts.size_bytes), **scores)
-
-
-def hash_of(path: Path, card: ModelCard) -> str:
+def weights_sha256(path: Path, format: str) -> str:
     """Return the SHA-256 of a model's weights: of the file, or of its files' hashes in order."""
-    hashes = [sha256_of(file) for file in weight_files(path, card.format)]
-    return hashes[0] if len(hashes) == 1 else _joined(hashes)
+    hashes = [sha256_of(file) for file in weight_files(path, format)]
+    return hashes[0] if len(hashes) == 1 else hashlib.sha256("\n".join(hashes).encode()).hexdigest()
 
 
-def _joined(hashes: list[str]) -> str:
-    return hashlib.sha256("\n".join(hashes).encode()).hexdigest()
+def _format(card: ModelCard) -> Format:
+    return FORMATS.get(card.format, NO_VARIANTS)
 
 
-def _child(action: str, format: str, source: Path, target: Path, name: str) -> dict[str, Any]:
+def _run(action: str, format: str, source: Path, target: Path, precision: str) -> dict[str, Any]:
+    """Run `quantize.py` in a child process and return the scores it prints."""
     command = [sys.executable, "-m", "ai_core.models.admin.quantize", action, format]
     try:
         done = subprocess.run(  # noqa: S603 - a program of ours
-            [*command, str(source), str(target), name],
+            [*command, str(source), str(target), precision],
             capture_output=True,
             text=True,
-            timeout=LIMIT_S,
+            timeout=TIMEOUT_S,
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise ModelUnusable(f"{action} {name} took more than {LIMIT_S:g} s") from None
+        raise ModelUnusable(f"{action} {precision} took more than {TIMEOUT_S:g} s") from None
     if done.returncode:
         reason = done.stderr.strip().splitlines()[-1:] or [f"status {done.returncode}"]
-        raise ModelUnusable(f"{source.name} as {name}: {reason[0]}")
+        raise ModelUnusable(f"{source.name} as {precision}: {reason[0]}")
     scores: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return scores
 
 
-def _delete(path: Path | None) -> None:
-    if path and path.is_dir():
+def _delete(path: Path) -> None:
+    if path.is_dir():
         shutil.rmtree(path)
-    elif path:
+    else:
         path.unlink(missing_ok=True)

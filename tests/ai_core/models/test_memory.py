@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ai_core.engines.runner import LoadOptions
 from ai_core.models.files import ModelFacts
-from ai_core.models.memory import Measures, budget_bytes, estimate_bytes
+from ai_core.models.memory import Measurements, budget_bytes, estimate_bytes
 from ai_core.models.registry import ModelCard
 from shared.host_memory import read_memory
 
@@ -45,28 +45,28 @@ def test_a_model_opened_in_a_smaller_precision_needs_less() -> None:
 
 
 def test_what_was_measured_counts_more_than_what_the_files_say(tmp_path: Path) -> None:
-    measures = Measures.read(tmp_path / "measured.json")
-    assert measures.need_bytes(CARD) == estimate_bytes(CARD)
-    measures.note(CARD, memory_bytes=5 * GIB, tokens_per_s=7.5)
-    measures.note(CARD, memory_bytes=4 * GIB)
-    measures.write()
-    again = Measures.read(tmp_path / "measured.json")
+    measurements = Measurements.read(tmp_path / "measured.json")
+    assert measurements.need_bytes(CARD) == estimate_bytes(CARD)
+    measurements.record(CARD, memory_bytes=5 * GIB, tokens_per_s=7.5)
+    measurements.record(CARD, memory_bytes=4 * GIB)
+    measurements.write()
+    again = Measurements.read(tmp_path / "measured.json")
     assert again.need_bytes(CARD) == 5 * GIB
     assert again.of(CARD).tokens_per_s == 7.5
     assert again.of(replace(CARD, weights="other")).memory_bytes == 0
 
 
 def test_two_programs_may_measure_and_neither_forgets_the_other(tmp_path: Path) -> None:
-    service, bench = (Measures.read(tmp_path / "measured.json") for _ in range(2))
+    service, bench = (Measurements.read(tmp_path / "measured.json") for _ in range(2))
     other = replace(CARD, id="other")
-    bench.note(other, tokens_per_s=3.0)
+    bench.record(other, tokens_per_s=3.0)
     bench.write()
-    service.note(CARD, tokens_per_s=7.0)
+    service.record(CARD, tokens_per_s=7.0)
     service.write()
-    seen = Measures.read(tmp_path / "measured.json")
+    seen = Measurements.read(tmp_path / "measured.json")
     assert (seen.of(CARD).tokens_per_s, seen.of(other).tokens_per_s) == (7.0, 3.0)
 
 
 def test_damaged_measures_are_forgotten(tmp_path: Path) -> None:
     (tmp_path / "measured.json").write_text('{"mistral w 1x1": 3}')
-    assert Measures.read(tmp_path / "measured.json").of(CARD).memory_bytes == 0
+    assert Measurements.read(tmp_path / "measured.json").of(CARD).memory_bytes == 0

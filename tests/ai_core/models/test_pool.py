@@ -20,7 +20,7 @@ from ai_core.errors import (
     UnknownModel,
 )
 from ai_core.models.eviction import PATIENCE_S
-from ai_core.models.memory import Measures
+from ai_core.models.memory import Measurements
 from ai_core.models.opening import Quantizer
 from ai_core.models.pool import TICK_S, ModelPool
 from ai_core.models.registry import CATALOGUE, ModelCard, Registry
@@ -109,11 +109,11 @@ async def bench(
     clock, opener = StoppedClock(NOON), PretendOpener()
     built_in = PretendEngine("extractive", 0)
     registry = await asyncio.to_thread(Registry.read, folder, (built_in,))
-    measures = Measures(folder / "measured.json")
+    measurements = Measurements(folder / "measured.json")
     for card in registry.cards():
         if card.format != "built-in":
-            measures.note(card, memory_bytes=opener.takes_bytes)
-    pool = ModelPool(registry, opener, clock, budget, measures, wait_s, Quantizer(folder))
+            measurements.record(card, memory_bytes=opener.takes_bytes)
+    pool = ModelPool(registry, opener, clock, budget, measurements, wait_s, Quantizer(folder))
     await pool.tick()
     table = Bench(pool, opener, clock, folder)
     await table.settled()
@@ -419,8 +419,8 @@ async def test_what_a_model_took_is_what_is_set_aside_for_it_next_time(tmp_path:
         table.opener.takes_bytes = 100 * MIB
         await table.touch("two")
         assert table.opener.in_memory() == {"two"}
-        measures = await asyncio.to_thread(Measures.read, tmp_path / "measured.json")
-        assert measures.need_bytes(table.pool.card("one")) == 200 * MIB
+        measurements = await asyncio.to_thread(Measurements.read, tmp_path / "measured.json")
+        assert measurements.need_bytes(table.pool.card("one")) == 200 * MIB
         assert table.pool.status(table.pool.card("one")).tokens_per_s == 12.5
 
 

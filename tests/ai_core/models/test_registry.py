@@ -11,7 +11,7 @@ from ai_core.engines.base import Engine
 from ai_core.errors import ModelUnusable, UnknownModel
 from ai_core.models.files import BLOCKS, guess_format, read_facts
 from ai_core.models.registry import CATALOGUE, Registry
-from ai_core.models.variants import Precision, Precisions
+from ai_core.models.variants import Variant, Variants
 from shared.settings import WrongSettings
 from tests.ai_core.tiny_models import write_gguf
 
@@ -51,7 +51,7 @@ def test_a_model_is_described_by_its_files(tmp_path: Path, weights: Path) -> Non
     card = written(tmp_path, entry("one", weights, "pinned = true", 'licence = "MIT"')).card("one")
     assert (card.format, card.precision, card.context_tokens) == ("gguf", "f32", 512)
     assert card.size_bytes == weights.stat().st_size
-    assert (card.pinned, card.licence, card.fault) == (True, "MIT", "")
+    assert (card.pinned, card.licence, card.error) == (True, "MIT", "")
     assert 2 <= card.options.slots <= 16
 
 
@@ -92,7 +92,7 @@ def test_the_default_of_the_file_answers_unless_the_settings_name_another(
 
 def test_a_model_without_files_is_listed_with_what_is_wrong(tmp_path: Path) -> None:
     card = written(tmp_path, entry("one", tmp_path / "gone.gguf")).card("one")
-    assert "gone.gguf does not exist" in card.fault
+    assert "gone.gguf does not exist" in card.error
 
 
 def test_other_weights_have_another_identity(tmp_path: Path, weights: Path) -> None:
@@ -108,8 +108,8 @@ def test_a_precision_in_use_takes_the_place_of_the_original(tmp_path: Path, weig
     registry = written(tmp_path, entry("one", weights, 'sha256 = "a"'))
     before = registry.card("one")
     made = write_gguf(tmp_path / "made.gguf", seed=2)
-    precision = Precision("q8_0", of="a", path=made.name, sha256="b", agreement=0.97)
-    Precisions().choosing(precision).write(tmp_path / "one")
+    variant = Variant("q8_0", of="a", path=made.name, sha256="b", agreement=0.97)
+    Variants().select(variant).write(tmp_path / "one")
     assert registry.refresh()
     after = registry.card("one")
     assert after.path == str(made)

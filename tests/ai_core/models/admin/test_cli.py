@@ -38,7 +38,7 @@ def test_a_model_is_added_listed_and_removed(
 ) -> None:
     assert model("add", "tiny", weights, "--licence", "MIT", "--pinned", "--context", 256) == 0
     card = Registry.read(folder, (), "tiny").card("tiny")
-    assert (card.path, card.pinned, card.context_tokens, card.fault) == (
+    assert (card.path, card.pinned, card.context_tokens, card.error) == (
         str(weights),
         True,
         256,
@@ -153,12 +153,12 @@ def test_the_precision_that_writes_most_here_is_put_in_use_and_the_others_are_de
     model("add", "tiny", weights, "--context", 256, "--slots", 2)
     capsys.readouterr()
     assert model("quantize", "tiny", "fastest", "--at-once", 2, "--tokens", 8) == 0
-    said = capsys.readouterr().out
-    speeds = dict(re.findall(r"^(\w+): ([\d.]+) tokens/s, 2 at once", said, re.MULTILINE))
+    printed = capsys.readouterr().out
+    speeds = dict(re.findall(r"^(\w+): ([\d.]+) tokens/s, 2 at once", printed, re.MULTILINE))
     assert set(speeds) == {"original", "bf16", "q8_0", "q6_k", "q5_k_m", "q4_k_m", "q4_0"}
     assert all(float(speed) > 0 for speed in speeds.values())
     card = Registry.read(folder, (), "tiny").card("tiny")
-    assert f"tiny now writes as {card.precision}" in said
+    assert f"tiny now writes as {card.precision}" in printed
     kept = [file.name for file in (folder / "tiny").glob("*.gguf")]
     assert kept == ([] if card.path == str(weights) else [Path(card.path).name])
     assert float(speeds[card.precision if kept else "original"]) * 1.06 > max(
@@ -173,9 +173,9 @@ def test_a_precision_that_is_not_good_enough_is_never_the_fastest(
     model("add", "tiny", unsure, "--context", 256, "--slots", 2)
     words = ("quantize", "tiny", "fastest", "--at-once", 1, "--tokens", 4, "--agreement", "1.01")
     assert model(*words) == 0
-    said = capsys.readouterr().out
-    assert "q4_0 is not good enough" in said
-    assert "tiny now writes as f32" in said
+    printed = capsys.readouterr().out
+    assert "q4_0 is not good enough" in printed
+    assert "tiny now writes as f32" in printed
     assert not list((folder / "tiny").glob("*.gguf"))
 
 

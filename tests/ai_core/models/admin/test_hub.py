@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ai_core.errors import HubUnreachable, ModelUnusable, NoDisk
-from ai_core.models.admin.hub import Fetched, Hub, Wanted
+from ai_core.models.admin.hub import Fetched, Hub, HubSource
 from tests.servers.hub import COMMIT, PretendHub, serving
 
 WEIGHTS = bytes(range(256)) * 2_000
@@ -22,7 +22,7 @@ def hub() -> Iterator[PretendHub]:
 def fetch(hub: PretendHub, folder: Path, source: str = REPO) -> Fetched:
     client = Hub(hub.address)
     try:
-        return client.fetch(Wanted.read(source), folder, lambda *_: None)
+        return client.fetch(HubSource.parse(source), folder, lambda *_: None)
     finally:
         client.close()
 
@@ -128,4 +128,4 @@ def test_a_full_disk_is_said_before_anything_is_fetched(
 @pytest.mark.parametrize("source", ["hf:", "hf:owner", "hf:owner/../etc", "hf:owner/repo/../x"])
 def test_a_source_that_is_no_repository_is_refused(source: str) -> None:
     with pytest.raises(ModelUnusable, match="write hf:OWNER/REPO"):
-        Wanted.read(source)
+        HubSource.parse(source)

@@ -1,4 +1,4 @@
-"""Smaller precisions of a model: made by the real libraries, judged, chosen and rolled back."""
+"""Smaller variants of a model: made by the real libraries, judged, selected and rolled back."""
 
 import asyncio
 from dataclasses import replace
@@ -8,14 +8,21 @@ import pytest
 
 from ai_core.engines.runner import LoadOptions
 from ai_core.errors import ModelUnusable, NoDisk, NoMemory
-from ai_core.models.admin.selection import Bar, best_that_fits, bytes_in, smaller, use_precision
+from ai_core.models.admin.selection import (
+    Report,
+    Thresholds,
+    VariantMaker,
+    best_that_fits,
+    bytes_in,
+    smaller_precisions,
+)
 from ai_core.models.files import read_facts
 from ai_core.models.opening import Quantizer
 from ai_core.models.registry import CATALOGUE, ModelCard, Registry
-from ai_core.models.variants import Precisions
+from ai_core.models.variants import Variants
 from tests.ai_core.tiny_models import write_gguf
 
-LOW = Bar(0.5, 2.0)
+LOW = Thresholds(0.5, 2.0)
 
 
 def card_of(path: Path, context_tokens: int = 128) -> ModelCard:
@@ -32,6 +39,12 @@ def card_of(path: Path, context_tokens: int = 128) -> ModelCard:
     )
 
 
+def maker(
+    path: Path, folder: Path, thresholds: Thresholds = LOW, report: Report = print
+) -> VariantMaker:
+    return VariantMaker(card_of(path), "original", folder, thresholds, report)
+
+
 @pytest.fixture(scope="module")
 def sure(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_gguf(tmp_path_factory.mktemp("gguf") / "sure.gguf")
@@ -42,53 +55,52 @@ def unsure(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_gguf(tmp_path_factory.mktemp("gguf") / "unsure.gguf", sure=False)
 
 
-def test_a_precision_is_made_judged_and_put_in_use(sure: Path, tmp_path: Path) -> None:
-    own, said = tmp_path / "tiny", list[str]()
-    made = use_precision(card_of(sure), "original", "q8_0", own, Bar(), said.append)
+def test_a_variant_is_made_judged_and_selected(sure: Path, tmp_path: Path) -> None:
+    own, reported = tmp_path / "tiny", list[str]()
+    made = maker(sure, own, Thresholds(), reported.append).select("q8_0")
     assert made.agreement > 0.99
     assert 0.9 < made.perplexity_ratio < 1.1
-    assert Precisions.read(own).in_use("original") == made
+    assert Variants.read(own).active_of("original") == made
     assert read_facts(tmp_path / made.path, "gguf").precision == "q8_0"
     assert made.size_bytes < sure.stat().st_size / 3
-    assert said == ["making q8_0", "comparing it with the original"]
+    assert reported == ["making q8_0", "comparing it with the original"]
 
 
-def test_a_precision_that_lost_too_much_is_refused_and_the_one_before_stays(
+def test_a_variant_that_lost_too_much_is_refused_and_the_one_before_stays(
     unsure: Path, tmp_path: Path
 ) -> None:
     own = tmp_path / "tiny"
-    kept = use_precision(card_of(unsure), "original", "q8_0", own, LOW, print)
+    kept = maker(unsure, own).select("q8_0")
     with pytest.raises(ModelUnusable, match="not good enough"):
-        use_precision(card_of(unsure), "original", "q4_k_m", own, Bar(agreement=0.99), print)
-    assert Precisions.read(own).in_use("original") == kept
+        maker(unsure, own, Thresholds(agreement=0.99)).select("q4_k_m")
+    assert Variants.read(own).active_of("original") == kept
     assert [file.name for file in own.glob("*.gguf")] == ["tiny-q8_0.gguf"]
 
 
-def test_a_precision_can_be_rolled_back(sure: Path, tmp_path: Path) -> None:
+def test_a_variant_can_be_rolled_back(sure: Path, tmp_path: Path) -> None:
     own = tmp_path / "tiny"
-    first = use_precision(card_of(sure), "original", "q8_0", own, LOW, print)
-    second = use_precision(card_of(sure), "original", "q4_k_m", own, LOW, print)
-    assert Precisions.read(own).in_use("original") == second
-    Precisions.read(own).rolled_back().write(own)
-    assert Precisions.read(own).in_use("original") == first
-    Precisions.read(own).choosing(None).write(own)
-    assert Precisions.read(own).in_use("original") is None
+    first = maker(sure, own).select("q8_0")
+    second = maker(sure, own).select("q4_k_m")
+    assert Variants.read(own).active_of("original") == second
+    Variants.read(own).roll_back().write(own)
+    assert Variants.read(own).active_of("original") == first
+    Variants.read(own).select(None).write(own)
+    assert Variants.read(own).active_of("original") is None
 
 
-def test_a_precision_made_of_other_weights_is_not_used(sure: Path, tmp_path: Path) -> None:
+def test_a_variant_made_of_other_weights_is_not_used(sure: Path, tmp_path: Path) -> None:
     own = tmp_path / "tiny"
-    use_precision(card_of(sure), "original", "q8_0", own, LOW, print)
-    assert Precisions.read(own).in_use("other weights") is None
+    maker(sure, own).select("q8_0")
+    assert Variants.read(own).active_of("other weights") is None
 
 
 def test_a_damaged_original_is_said_and_leaves_nothing_behind(sure: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken.gguf"
     whole = sure.read_bytes()
     broken.write_bytes(whole[: len(whole) // 2])
+    damaged = replace(card_of(sure), path=str(broken))
     with pytest.raises(ModelUnusable, match=r"broken\.gguf as q8_0"):
-        use_precision(
-            replace(card_of(sure), path=str(broken)), "o", "q8_0", tmp_path / "t", LOW, print
-        )
+        replace(maker(sure, tmp_path / "t"), original=damaged).select("q8_0")
     assert not list((tmp_path / "t").iterdir())
 
 
@@ -98,18 +110,18 @@ def test_a_full_disk_is_said_before_anything_is_made(
     full = type("Usage", (), {"free": 1_000})
     monkeypatch.setattr("shutil.disk_usage", lambda _place: full)
     with pytest.raises(NoDisk, match="1,000 are free"):
-        use_precision(card_of(sure), "original", "q8_0", tmp_path / "tiny", LOW, print)
+        maker(sure, tmp_path / "tiny").select("q8_0")
     assert not (tmp_path / "tiny").exists()
 
 
-def test_the_best_precision_that_fits_is_chosen(sure: Path) -> None:
+def test_the_best_variant_that_fits_is_chosen(sure: Path) -> None:
     card = card_of(sure)
-    assert smaller(card) == ["q8_0", "q6_k", "q5_k_m", "q4_k_m"]
+    assert smaller_precisions(card) == ["q8_0", "q6_k", "q5_k_m", "q4_k_m"]
     assert best_that_fits(card, bytes_in(card, "q8_0")) == "q8_0"
     assert best_that_fits(card, bytes_in(card, "q8_0") - 1) == "q6_k"
     with pytest.raises(NoMemory, match="choose a smaller model"):
         best_that_fits(card, 1_000)
-    assert smaller(replace(card, precision="q5_k_m")) == ["q4_k_m"]
+    assert smaller_precisions(replace(card, precision="q5_k_m")) == ["q4_k_m"]
 
 
 async def test_a_model_too_large_for_the_budget_is_made_smaller_by_itself(
