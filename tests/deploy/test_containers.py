@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from deploy.local.ports import free_port
-from tests.stage import bare, watch
+from tests.stage import bare_debian, monitoring
+from tests.stage.container_engine import Engine, StageFailed
 from tests.stage.docker_command import lines, read_project, surplus, wanted
-from tests.stage.engine import Engine, StageFailed
-from tests.stage.page import blocks, says
+from tests.stage.documented_commands import blocks, says
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -99,7 +99,7 @@ def test_two_runs_of_the_stage_do_not_share_a_storage(
 @pytest.fixture
 def relay() -> Iterator[tuple[smtplib.SMTP, subprocess.Popen[str]]]:
     port = free_port()
-    command = [sys.executable, "-c", watch.TAKE, str(port), "user", "the password"]
+    command = [sys.executable, "-c", monitoring.TAKE, str(port), "user", "the password"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as program:
         with connected(port) as line:
             yield line, program
@@ -122,34 +122,36 @@ def test_the_operators_relay_keeps_the_letter_of_who_knows_its_password(
     letter = "Subject: [FIRING] ServiceDown ai_core\r\n\r\nIt is gone."
 
     with pytest.raises(smtplib.SMTPResponseException, match="530"):
-        line.sendmail("alerts@example.org", [watch.OPERATOR], letter)
+        line.sendmail("alerts@example.org", [monitoring.OPERATOR], letter)
     with pytest.raises(smtplib.SMTPAuthenticationError):
         line.login("user", "another one")
     line.login("user", "the password")
-    line.sendmail("alerts@example.org", [watch.OPERATOR], letter)
+    line.sendmail("alerts@example.org", [monitoring.OPERATOR], letter)
 
     assert program.stdout is not None
     kept = json.loads(program.stdout.readline())
-    assert kept["to"] == [f"<{watch.OPERATOR}>"]
+    assert kept["to"] == [f"<{monitoring.OPERATOR}>"]
     assert "Subject: [FIRING] ServiceDown ai_core" in kept["letter"]
 
 
 def test_the_stage_types_what_init_says_of_alertmanager() -> None:
     told = "then (docs/operating.md has every step):\n  docker run --rm x | install y\n"
 
-    assert watch.by_image(told) == "docker run --rm x | install y"
+    assert monitoring.by_image(told) == "docker run --rm x | install y"
     with pytest.raises(StageFailed, match="does not say how"):
-        watch.by_image("then:\n  docker compose up -d --build\n")
+        monitoring.by_image("then:\n  docker compose up -d --build\n")
 
 
 def test_a_port_is_open_when_somebody_there_speaks() -> None:
     spoken, silent = free_port(), free_port()
-    with subprocess.Popen([sys.executable, "-c", bare.LISTEN, json.dumps([spoken])]) as program:
+    with subprocess.Popen(
+        [sys.executable, "-c", bare_debian.LISTEN, json.dumps([spoken])]
+    ) as program:
         asked = json.dumps([["127.0.0.1"], [spoken, silent], 2.0])
         heard: list[object] = []
         for _ in range(50):
             told = subprocess.run(
-                [sys.executable, "-c", bare.CONNECT, asked], capture_output=True, check=True
+                [sys.executable, "-c", bare_debian.CONNECT, asked], capture_output=True, check=True
             )
             if heard := json.loads(told.stdout):
                 break

@@ -1,4 +1,4 @@
-"""The Dockerfiles: what the linter knows, and what only this house knows."""
+"""The Dockerfiles: what the linter knows, and what only this project knows."""
 
 import fnmatch
 import re

@@ -27,7 +27,7 @@ import deploy.backup.__main__
 import deploy.host.dns_records
 import mail_service.__main__
 import telegram_service.__main__
-from tests.stage.page import blocks
+from tests.stage.documented_commands import blocks
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"

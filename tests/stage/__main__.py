@@ -12,11 +12,10 @@ from collections.abc import Set
 from dataclasses import asdict
 from pathlib import Path
 
-from tests.stage.bare import run_bare
+from tests.stage.bare_debian import run_bare
 from tests.stage.certificate import run_certificate
-from tests.stage.engine import Engine, StageFailed, need_tools
-from tests.stage.full import run_full
-from tests.stage.house import House, make_house
+from tests.stage.container_engine import Engine, StageFailed, need_tools
+from tests.stage.full_image import run_full
 from tests.stage.images import (
     OURS,
     Built,
@@ -28,7 +27,8 @@ from tests.stage.images import (
 )
 from tests.stage.one_host import run_one_host
 from tests.stage.operating import Drill, begin_ai, walk_ai, walk_mail, walk_telegram
-from tests.stage.stacks import Figures
+from tests.stage.simulated_host import SimulatedHost, make_simulated_host
+from tests.stage.stack_checks import Figures
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVICES = ("ai", "telegram", "mail", "all")
@@ -76,21 +76,21 @@ def main(arguments: list[str]) -> int:
 
 def run_chosen(engine: Engine, chosen: Set[str]) -> tuple[list[Figures], list[Drill]]:
     """Run the parts that are asked for, each of the last two alone."""
-    house = make_house(engine)
+    host = make_simulated_host(engine)
     figures = []
     if "bare" in chosen:
         say("the first steps in a bare Debian …")
-        figures.append(run_bare(house))
-    shown, drills = run_services(house, chosen)
+        figures.append(run_bare(host))
+    shown, drills = run_services(host, chosen)
     figures += shown
     if "certificate" in chosen:
         say("a first certificate …")
         engine.clear()
-        figures.append(run_certificate(house))
+        figures.append(run_certificate(host))
     if "full" in chosen:
         say("ai with models of its own …")
         engine.clear()
-        figures.append(run_full(house, ROOT))
+        figures.append(run_full(host, ROOT))
     return figures, drills
 
 
@@ -111,26 +111,26 @@ def build_all(engine: Engine, *, full: bool) -> dict[str, Built]:
     return built
 
 
-def run_services(house: House, chosen: Set[str]) -> tuple[list[Figures], list[Drill]]:
+def run_services(host: SimulatedHost, chosen: Set[str]) -> tuple[list[Figures], list[Drill]]:
     """Type the page for each service; an ai_core stays up, for the others to ask."""
     figures, drills, key = [], [], ""
     if "ai" in chosen:
         say("ai, as docs/operating.md says …")
-        shown, drill, key = walk_ai(house)
+        shown, drill, key = walk_ai(host)
         figures.append(shown)
         drills.append(drill)
     elif chosen & set(SERVICES):
         say("ai, for the others to ask …")
-        key = begin_ai(house)
+        key = begin_ai(host)
     for name, walk in (("telegram", walk_telegram), ("mail", walk_mail)):
         if name in chosen:
             say(f"{name} …")
-            shown, drill = walk(house, key)
+            shown, drill = walk(host, key)
             figures.append(shown)
             drills.append(drill)
     if "all" in chosen:
         say("the three on one host …")
-        figures.append(run_one_host(house))
+        figures.append(run_one_host(host))
     return figures, drills
 
 

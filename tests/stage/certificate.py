@@ -14,11 +14,11 @@ import trustme
 import yaml
 from cryptography import x509
 
-from tests.stage.house import DOMAIN, HTTPS_PORT, House
+from tests.stage.documented_commands import blocks, says
 from tests.stage.images import official_image
 from tests.stage.operating import AI_STACK, clone_and_init
-from tests.stage.page import blocks, says
-from tests.stage.stacks import Figures, stop_each, until
+from tests.stage.simulated_host import DOMAIN, HTTPS_PORT, SimulatedHost
+from tests.stage.stack_checks import Figures, stop_each, until
 
 HOST = f"ai-api.{DOMAIN}"
 STAGE = "docker-compose.stage.yml"
@@ -41,12 +41,12 @@ PEBBLE = {
 }
 
 
-def run_certificate(house: House) -> Figures:
+def run_certificate(host: SimulatedHost) -> Figures:
     """Type the steps on a machine without a certificate; its first real one is what counts.
 
     Raises StageFailed.
     """
-    machine = house.machine("certificate")
+    machine = host.machine("certificate")
     clone_and_init(machine, "ai")
     write_stage(machine.tree)
     machine.type_in(SETTINGS)
@@ -69,21 +69,21 @@ def write_stage(tree: Path) -> None:
     (tree / STAGE).write_text(yaml.safe_dump(stack), encoding="utf-8")
 
 
-def begin_pebble(house: House) -> None:
+def begin_pebble(host: SimulatedHost) -> None:
     """Start the authority, whose own certificate the ACME client is told to believe."""
-    folder = house.tree / "pebble"
+    folder = host.tree / "pebble"
     folder.mkdir()
     authority = trustme.CA()
     own = authority.issue_cert("pebble")
     own.private_key_pem.write_to_path(str(folder / "key.pem"))
     own.cert_chain_pems[0].write_to_path(str(folder / "certificate.pem"))
     (folder / "config.json").write_text(json.dumps(PEBBLE), encoding="utf-8")
-    authority.cert_pem.write_to_path(str(house.tree / "deploy" / "host" / "acme" / "authority.pem"))
-    house.engine.podman(
+    authority.cert_pem.write_to_path(str(host.tree / "deploy" / "host" / "acme" / "authority.pem"))
+    host.engine.podman(
         "run", "--detach", "--name", "pebble", "--network", "neo-ai_front",
         "--volume", f"{folder}:/pebble:ro", "--env", "PEBBLE_VA_NOSLEEP=1",
         "--env", "PEBBLE_WFE_NONCEREJECT=0", "--entrypoint", "pebble",
-        official_image(house.tree, "certbot"), "-config", "/pebble/config.json",
+        official_image(host.tree, "certbot"), "-config", "/pebble/config.json",
     )  # fmt: skip
 
 

@@ -24,7 +24,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.stage.engine import build_options
+from tests.stage.container_engine import build_options
 
 OURS = ("PYTHONPATH", "PYTHONSAFEPATH")
 """Variables this program was started with, which are not podman-compose's."""

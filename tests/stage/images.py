@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.stage.engine import Engine, StageFailed, call
+from tests.stage.container_engine import Engine, StageFailed, call
 
 BASE = "localhost/neo-base"
 PACKAGES = ("python3", "python3-venv", "ca-certificates", "usr-is-merged")

@@ -7,9 +7,9 @@ from email.message import EmailMessage
 from email.utils import formatdate
 from itertools import count
 
-from tests.stage.engine import StageFailed
-from tests.stage.house import DOMAIN, House
-from tests.stage.stacks import ARTICLE, QUESTION, until
+from tests.stage.container_engine import StageFailed
+from tests.stage.simulated_host import DOMAIN, SimulatedHost
+from tests.stage.stack_checks import ARTICLE, QUESTION, until
 
 ADDRESS = f"questions@{DOMAIN}"
 MAIL_LINES = (
@@ -33,23 +33,23 @@ print(asyncio.run(admit(int(sys.argv[1]), sys.argv[2].encode())))
 """
 
 
-class Letters:
+class Mails:
     """People's letters, each of another person, and what the mailbox shows of them.
 
     `last` is the number of the one that was answered last; `container` is the service's.
     """
 
-    def __init__(self, house: House, container: str) -> None:
-        self._house = house
+    def __init__(self, host: SimulatedHost, container: str) -> None:
+        self._host = host
         self._container = container
-        secret = house.tree / "deploy/secrets/mail/MAIL_SERVER__API_KEY"
+        secret = host.tree / "deploy/secrets/mail/MAIL_SERVER__API_KEY"
         self._headers = {"X-API-Key": secret.read_text(encoding="utf-8").strip()}
         self._numbers = count(1)
         self.last = 0
 
     def listed(self) -> bool:
         """Tell whether the mails are listed through nginx."""
-        return self._house.visitor.ask("mail", "/api/v1/mails", headers=self._headers)[0] == 200
+        return self._host.client.ask("mail", "/api/v1/mails", headers=self._headers)[0] == 200
 
     def answered(self) -> bool:
         """Write a letter about an article; tell whether an answer that cites it is shown."""
@@ -68,7 +68,7 @@ class Letters:
     def shown(self, number: int) -> bool:
         """Tell whether a letter is shown with an answer that cites the article."""
         path = f"/api/v1/mails/{number}"
-        status, told = self._house.visitor.ask("mail", path, headers=self._headers)
+        status, told = self._host.client.ask("mail", path, headers=self._headers)
         if status != 200:
             return False
         cited = [each["number"] for each in told["citations"]]
@@ -86,7 +86,7 @@ class Letters:
         letter.set_content(QUESTION)
         written = letter.as_string()
         return int(
-            self._house.engine.podman(
+            self._host.engine.podman(
                 "exec", self._container, "python", "-c", ADMIT, str(uid), written
             )
         )

@@ -8,10 +8,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 
-from tests.stage.chat import EMULATOR, Chat, begin_emulator
-from tests.stage.engine import StageFailed
-from tests.stage.house import HOSTS, House
-from tests.stage.mailbox import Letters
+from tests.stage.container_engine import StageFailed
+from tests.stage.documented_commands import blocks, says
+from tests.stage.mailbox import Mails
 from tests.stage.operating import (
     ONLY_BACKUP,
     backed_up,
@@ -23,8 +22,9 @@ from tests.stage.operating import (
     running,
     since_made,
 )
-from tests.stage.page import blocks, says
-from tests.stage.stacks import Figures, answered, free_the_edge, kill_each, until
+from tests.stage.simulated_host import HOSTS, SimulatedHost
+from tests.stage.stack_checks import Figures, answered, free_the_edge, kill_each, until
+from tests.stage.telegram_chat import EMULATOR, TelegramChat, begin_emulator
 
 PROJECT = "neo"
 PARTS = ("ai-api", "telegram-redis", "mail-postgres", "nginx")
@@ -35,14 +35,14 @@ MOMENT = "2026-11-21T14:00:00Z"
 SERVICES = ("ai", "telegram", "mail")
 
 
-def run_one_host(house: House) -> Figures:
+def run_one_host(host: SimulatedHost) -> Figures:
     """Each host name reaches its service, which asks ai_core; a killed part comes back.
 
     Raises StageFailed.
     """
     figures = Figures("all")
-    free_the_edge(house)
-    machine = house.machine("all")
+    free_the_edge(host)
+    machine = host.machine("all")
     clone_and_init(machine, "all")
     machine.certify(*HOSTS)
     machine.type_in(ONLY_BACKUP, {"=backup": "="})
@@ -53,8 +53,8 @@ def run_one_host(house: House) -> Figures:
     machine.type_in(f"docker compose up -d --scale telegram-worker={WORKERS}")
     begin_emulator(machine, f"{PROJECT}_front")
     machine.type_in(blocks("### 5.")[0].splitlines()[-1])
-    chat = Chat(machine)
-    letters = Letters(machine, f"{PROJECT}_mail-service_1")
+    chat = TelegramChat(machine)
+    letters = Mails(machine, f"{PROJECT}_mail-service_1")
 
     def works() -> bool:
         return answered(machine, key) and letters.answered() and chat.answered()
@@ -68,7 +68,7 @@ def run_one_host(house: House) -> Figures:
     return figures
 
 
-def go_back(machine: House, letters: Letters, works: Callable[[], bool]) -> None:
+def go_back(machine: SimulatedHost, letters: Mails, works: Callable[[], bool]) -> None:
     """Type step 9 for each service of the host; the mailbox is put back to between two letters.
 
     Raises StageFailed when the later one is still there, or the earlier one is not.

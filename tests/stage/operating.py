@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.host.init.writing import GROUP, POSTGRES
-from tests.stage.chat import EMULATOR, EMULATOR_TOKEN, EMULATOR_URL, Chat, begin_emulator
-from tests.stage.engine import StageFailed
-from tests.stage.house import DOMAIN, NEXT, House
-from tests.stage.mailbox import MAIL_LINES, MAIL_SECRETS, Letters
-from tests.stage.page import blocks, says
-from tests.stage.stacks import (
+from tests.stage.container_engine import StageFailed
+from tests.stage.documented_commands import blocks, says
+from tests.stage.mailbox import MAIL_LINES, MAIL_SECRETS, Mails
+from tests.stage.monitoring import watch
+from tests.stage.simulated_host import DOMAIN, NEXT, SimulatedHost
+from tests.stage.stack_checks import (
     Figures,
     answered,
     free_the_edge,
@@ -29,7 +29,13 @@ from tests.stage.stacks import (
     stop_each,
     until,
 )
-from tests.stage.watch import watch
+from tests.stage.telegram_chat import (
+    EMULATOR,
+    EMULATOR_TOKEN,
+    EMULATOR_URL,
+    TelegramChat,
+    begin_emulator,
+)
 
 AI = "neo-ai_ai-api_1"
 AI_URL = f"http://{AI}:8000"
@@ -91,20 +97,20 @@ MAIL_STACK = Stack(
 )
 
 
-def walk_ai(house: House) -> tuple[Figures, Drill, str]:
+def walk_ai(host: SimulatedHost) -> tuple[Figures, Drill, str]:
     """ai_core: keys and the page's key are made; both open on the machine it moves to.
 
     Returns a key of it, too. Raises StageFailed.
     """
     figures = Figures("ai")
-    machine = install(house, AI_STACK)
+    machine = install(host, AI_STACK)
     begin(machine, AI_STACK, figures)
     key = new_key(machine)
     machine.type_in(blocks("### 6.")[1])
     page_key = (machine.tree / "deploy/secrets/ai_core/page_key").read_text("utf-8").strip()
 
     def works() -> bool:
-        handed = machine.visitor.ask("ai-api", "/page.json")
+        handed = machine.client.ask("ai-api", "/page.json")
         return answered(machine, key) and handed == (200, {"key": page_key})
 
     until(works, "the page with its key, and an answer")
@@ -120,22 +126,22 @@ def walk_ai(house: House) -> tuple[Figures, Drill, str]:
     return figures, drill, key
 
 
-def begin_ai(house: House) -> str:
+def begin_ai(host: SimulatedHost) -> str:
     """Bring an ai_core up, as the page says; return a key of it."""
-    machine = install(house, AI_STACK)
+    machine = install(host, AI_STACK)
     begin(machine, AI_STACK, Figures("ai"))
     return new_key(machine)
 
 
-def walk_telegram(house: House, ai_key: str) -> tuple[Figures, Drill]:
+def walk_telegram(host: SimulatedHost, ai_key: str) -> tuple[Figures, Drill]:
     """The bot: updates that Telegram posts are answered, through an upgrade, back, and a move."""
     figures = Figures("telegram")
-    free_the_edge(house)
-    machine = install(house, BOT_STACK)
+    free_the_edge(host)
+    machine = install(host, BOT_STACK)
     fill_telegram(machine, ai_key)
     begin_emulator(machine, "neo-ai_front")
     begin(machine, BOT_STACK, figures)
-    chat = Chat(machine)
+    chat = TelegramChat(machine)
     until(chat.answered, "the bot's first answer")
     figures.ready_s = since_made(machine, BOT_STACK.project)
     tell_telegram(machine, chat)
@@ -146,14 +152,14 @@ def walk_telegram(house: House, ai_key: str) -> tuple[Figures, Drill]:
     return figures, move(machine, BOT_STACK, chat.answered)
 
 
-def walk_mail(house: House, ai_key: str) -> tuple[Figures, Drill]:
+def walk_mail(host: SimulatedHost, ai_key: str) -> tuple[Figures, Drill]:
     """The mailbox: letters are answered and explained, and shown again after the move."""
     figures = Figures("mail")
-    free_the_edge(house)
-    machine = install(house, MAIL_STACK)
+    free_the_edge(host)
+    machine = install(host, MAIL_STACK)
     fill_mail(machine, ai_key)
     begin(machine, MAIL_STACK, figures)
-    letters = Letters(machine, "neo-mail_mail-service_1")
+    letters = Mails(machine, "neo-mail_mail-service_1")
     until(letters.answered, "the first letter's answer")
     figures.ready_s = since_made(machine, MAIL_STACK.project)
     explain(machine, letters)
@@ -163,9 +169,11 @@ def walk_mail(house: House, ai_key: str) -> tuple[Figures, Drill]:
     return figures, move(machine, MAIL_STACK, lambda: letters.kept() and letters.answered())
 
 
-def install(house: House, stack: Stack, name: str = "", *, certified: bool = True) -> House:
+def install(
+    host: SimulatedHost, stack: Stack, name: str = "", *, certified: bool = True
+) -> SimulatedHost:
     """Type step 3 on an empty machine, and do what step 4 says of certificates of one's own."""
-    machine = house.machine(name or stack.service)
+    machine = host.machine(name or stack.service)
     clone_and_init(machine, stack.service)
     if certified:
         machine.certify(stack.host)
@@ -173,7 +181,7 @@ def install(house: House, stack: Stack, name: str = "", *, certified: bool = Tru
     return machine
 
 
-def clone_and_init(machine: House, service: str) -> None:
+def clone_and_init(machine: SimulatedHost, service: str) -> None:
     """Type the first block of step 3."""
     machine.type_in(
         blocks("### 3.")[0],
@@ -185,7 +193,7 @@ def clone_and_init(machine: House, service: str) -> None:
     )
 
 
-def fill_telegram(machine: House, ai_key: str, ai_url: str = AI_URL) -> None:
+def fill_telegram(machine: SimulatedHost, ai_key: str, ai_url: str = AI_URL) -> None:
     """Put in what only the bot's operator knows, and where the stand-ins are."""
     token, settings = blocks("### 3.")[1].splitlines()
     machine.type_in(token, {"123456:token-from-BotFather": EMULATOR_TOKEN})
@@ -194,7 +202,7 @@ def fill_telegram(machine: House, ai_key: str, ai_url: str = AI_URL) -> None:
     machine.type_in(settings, {"mail.env": "telegram.env"}, typed="\n".join(where))
 
 
-def fill_mail(machine: House, ai_key: str, ai_url: str = AI_URL) -> None:
+def fill_mail(machine: SimulatedHost, ai_key: str, ai_url: str = AI_URL) -> None:
     """Put in what only the mailbox's operator knows; there is no mail server here."""
     settings = blocks("### 3.")[1].splitlines()[1]
     machine.type_in(settings, typed="\n".join((*MAIL_LINES, f"MAIL_AI__URL={ai_url}")))
@@ -202,14 +210,14 @@ def fill_mail(machine: House, ai_key: str, ai_url: str = AI_URL) -> None:
         put_secret(machine, f"mail/{name}", secret)
 
 
-def put_secret(machine: House, name: str, secret: str) -> None:
+def put_secret(machine: SimulatedHost, name: str, secret: str) -> None:
     """Put a secret in its file, as the line about the bot's token does."""
     token = blocks("### 3.")[1].splitlines()[0]
     said = {"123456:token-from-BotFather": secret, "telegram/TELEGRAM_BOT__TOKEN": name}
     machine.type_in(token, said)
 
 
-def begin(machine: House, stack: Stack, figures: Figures) -> None:
+def begin(machine: SimulatedHost, stack: Stack, figures: Figures) -> None:
     """Type step 5; the last line waits until the service answers through nginx over TLS."""
     start, of_others = blocks("### 5.")
     up, curl, ready = re.sub("docker compose logs acme.*\n", "", start).rpartition("curl ")
@@ -223,19 +231,19 @@ def begin(machine: House, stack: Stack, figures: Figures) -> None:
     figures.ready_s = since_made(machine, stack.project)
 
 
-def since_made(machine: House, project: str) -> float:
+def since_made(machine: SimulatedHost, project: str) -> float:
     """Return the seconds since the first container of a project was made."""
     names = running(machine, f"{project}_")
     made = machine.engine.podman("inspect", "--format", "{{.Created.UnixMilli}}", *names)
     return time.time() - min(map(int, made.split())) / 1000
 
 
-def new_key(machine: House) -> str:
+def new_key(machine: SimulatedHost) -> str:
     """Type the first block of step 6; return the key: the second word that it prints."""
     return machine.type_in(blocks("### 6.")[0]).split()[1]
 
 
-def tell_telegram(machine: House, chat: Chat) -> None:
+def tell_telegram(machine: SimulatedHost, chat: TelegramChat) -> None:
     """Type how Telegram is told where the bot is. The stage, not the stand-in, delivers updates."""
     machine.type_in(blocks("### 7.")[0])
     told = chat.webhook()
@@ -244,14 +252,14 @@ def tell_telegram(machine: House, chat: Chat) -> None:
     chat.forget_webhook()
 
 
-def explain(machine: House, letters: Letters) -> None:
+def explain(machine: SimulatedHost, letters: Mails) -> None:
     """Type how a letter's story is told."""
     told = machine.type_in(blocks("### 7.")[1], {"explain 12": f"explain {letters.last}"})
     if not told.startswith(f"mail {letters.last} ") or "review" not in told:
         raise StageFailed(f"letter {letters.last} is explained so: {told}")
 
 
-def grow(machine: House, stack: Stack, service: str, works: Callable[[], bool]) -> None:
+def grow(machine: SimulatedHost, stack: Stack, service: str, works: Callable[[], bool]) -> None:
     """Type `--scale` for a service, then `up -d` without: as many run, then one."""
     [line] = [each for each in blocks("### More")[0].splitlines() if f"{service}=" in each]
     number = int(line.split("=")[1].split()[0])
@@ -262,13 +270,13 @@ def grow(machine: House, stack: Stack, service: str, works: Callable[[], bool]) 
         until(works, f"{stack.service} at work with {wanted} of {service}")
 
 
-def running(machine: House, prefix: str) -> list[str]:
+def running(machine: SimulatedHost, prefix: str) -> list[str]:
     """Return the names of the containers that run and begin like this."""
     names = machine.engine.podman("ps", "--format", "{{.Names}}").split()
     return [name for name in names if name.startswith(prefix)]
 
 
-def upgrade_and_back(machine: House, works: Callable[[], bool]) -> None:
+def upgrade_and_back(machine: SimulatedHost, works: Callable[[], bool]) -> None:
     """Type an upgrade of the bot to a version after this one, and the way back."""
     block = blocks("### Upgrade")[0]
     machine.publish("telegram")
@@ -281,13 +289,13 @@ def upgrade_and_back(machine: House, works: Callable[[], bool]) -> None:
         raise StageFailed(f"the upgrade left version {next_version}")
 
 
-def version(machine: House) -> str:
+def version(machine: SimulatedHost) -> str:
     """Return the version that a running container of the bot's image says it is."""
     label = '{{index .Config.Labels "org.opencontainers.image.version"}}'
     return machine.engine.podman("inspect", "--format", label, "neo-telegram_worker_1").strip()
 
 
-def move(machine: House, stack: Stack, works: Callable[[], bool]) -> Drill:
+def move(machine: SimulatedHost, stack: Stack, works: Callable[[], bool]) -> Drill:
     """Type step 9; then the machine is lost, and the rest of the step typed on an empty one.
 
     Raises StageFailed when fewer rows come back, no key does, or `works` stays false.
@@ -314,7 +322,7 @@ def move(machine: House, stack: Stack, works: Callable[[], bool]) -> Drill:
     return Drill(stack.service, rows, rows_kept, keys, keys_kept, time.monotonic() - started)
 
 
-def keep_elsewhere(machine: House) -> Path:
+def keep_elsewhere(machine: SimulatedHost) -> Path:
     """Say where backups are kept, as step 9 does; return the folder, which outlives the machine."""
     elsewhere = machine.engine.folder / "elsewhere"
     shutil.rmtree(elsewhere, ignore_errors=True)
@@ -325,7 +333,7 @@ def keep_elsewhere(machine: House) -> Path:
     return elsewhere
 
 
-def backed_up(machine: House, service: str = "backup") -> bool:
+def backed_up(machine: SimulatedHost, service: str = "backup") -> bool:
     """Type how a backup is made now; tell whether it was: not while another one is."""
     line = blocks("### Upgrade")[0].splitlines()[0]
     try:
@@ -335,7 +343,7 @@ def backed_up(machine: House, service: str = "backup") -> bool:
     return True
 
 
-def lose(machine: House, stack: Stack) -> None:
+def lose(machine: SimulatedHost, stack: Stack) -> None:
     """Take a machine away: its containers, its volumes, its disk."""
     for outside in stack.outside:
         machine.engine.podman("network", "disconnect", f"{stack.project}_front", outside)

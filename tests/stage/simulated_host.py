@@ -16,8 +16,8 @@ from pathlib import Path
 import trustme
 
 from deploy.host.init.writing import GROUP
-from tests.stage.engine import Engine, call
-from tests.stage.visitor import Visitor
+from tests.stage.container_engine import Engine, call
+from tests.stage.external_client import ExternalClient
 
 ROOT = Path(__file__).resolve().parents[2]
 DOMAIN = "example.org"
@@ -62,7 +62,7 @@ with open(sys.argv[1], "w") as file:
 
 
 @dataclass(frozen=True)
-class House:
+class SimulatedHost:
     """A machine, and what it shares with the others: the engine, where the code comes from, the
     authority of the certificates, somebody who asks from outside.
     """
@@ -71,14 +71,14 @@ class House:
     root: Path
     source: Path
     authority: trustme.CA
-    visitor: Visitor
+    client: ExternalClient
 
     @property
     def tree(self) -> Path:
         """Return the folder of the code."""
         return self.root / "opt" / "neo"
 
-    def machine(self, name: str) -> "House":
+    def machine(self, name: str) -> "SimulatedHost":
         """Return an empty machine."""
         root = self.root.with_name(name)
         shutil.rmtree(root, ignore_errors=True)
@@ -126,7 +126,7 @@ class House:
         call([*git, "checkout", "--quiet", "main"])
 
 
-def make_house(engine: Engine, root: Path = ROOT) -> House:
+def make_simulated_host(engine: Engine, root: Path = ROOT) -> SimulatedHost:
     """Make the first machine, with the tree as it is but for its secrets."""
     source = make_source(engine, root)
     authority = trustme.CA()
@@ -135,8 +135,8 @@ def make_house(engine: Engine, root: Path = ROOT) -> House:
     make_programs(engine.folder / "bin", believed)
     (engine.folder / RECORD).unlink(missing_ok=True)
     shutil.rmtree(engine.folder / "machines", ignore_errors=True)
-    visitor = Visitor(DOMAIN, HTTPS_PORT, believed)
-    first = House(engine, engine.folder / "machines" / "first", source, authority, visitor)
+    client = ExternalClient(DOMAIN, HTTPS_PORT, believed)
+    first = SimulatedHost(engine, engine.folder / "machines" / "first", source, authority, client)
     return first.machine("first")
 
 

@@ -10,11 +10,11 @@ import re
 import time
 from dataclasses import dataclass
 
-from tests.stage.engine import CERTIFICATES, StageFailed, call
-from tests.stage.house import DOMAIN, RECORD, TYPING_TIMEOUT_S, House
+from tests.stage.container_engine import CERTIFICATES, StageFailed, call
+from tests.stage.documented_commands import blocks
 from tests.stage.images import BASE
-from tests.stage.page import blocks
-from tests.stage.stacks import Figures, until
+from tests.stage.simulated_host import DOMAIN, RECORD, TYPING_TIMEOUT_S, SimulatedHost
+from tests.stage.stack_checks import Figures, until
 
 NETWORK = "bare"
 HOST, OUTSIDE = "bare", "outside"
@@ -61,19 +61,19 @@ print(json.dumps(heard))
 
 
 @dataclass(frozen=True)
-class Bare:
+class BareDebian:
     """A container that is a host of the page, and another one outside, on one network."""
 
-    house: House
+    host: SimulatedHost
 
     def begin(self) -> None:
         """Make both, and the network; something listens on each port of either."""
-        engine = self.house.engine
+        engine = self.host.engine
         engine.podman("network", "create", "--ipv6", NETWORK)
         common = ("run", "--detach", "--network", NETWORK)
         engine.podman(
             *common, "--name", HOST, "--cap-add", "NET_ADMIN",
-            "--volume", f"{self.house.source}:/source:ro",
+            "--volume", f"{self.host.source}:/source:ro",
             "--volume", f"{CERTIFICATE}:/believed.pem:ro", "--env", "PIP_CERT=/believed.pem",
             BASE, "sleep", "infinity",
         )  # fmt: skip
@@ -89,16 +89,16 @@ class Bare:
         """
         return call(
             ["podman", "exec", HOST, "bash", "-euo", "pipefail", "-c", commands],
-            self.house.engine.environment,
+            self.host.engine.environment,
             timeout_s=TYPING_TIMEOUT_S,
-            record=self.house.engine.folder / RECORD,
+            record=self.host.engine.folder / RECORD,
         )
 
     def addresses(self, name: str) -> list[str]:
         """Return a container's IPv4 and IPv6 address."""
         where = f'{{{{with index .NetworkSettings.Networks "{NETWORK}"}}}}'
         told = f"{where}{{{{.IPAddress}}}} {{{{.GlobalIPv6Address}}}}{{{{end}}}}"
-        return self.house.engine.podman("inspect", "--format", told, name).split()
+        return self.host.engine.podman("inspect", "--format", told, name).split()
 
     def heard(self, by: str, of: str) -> list[int]:
         """Return the ports of a container at which another one hears something.
@@ -106,7 +106,7 @@ class Bare:
         Raises StageFailed when they are not the same by IPv4 and by IPv6.
         """
         asked = json.dumps([self.addresses(of), OPEN + CLOSED, CONNECT_TIMEOUT_S])
-        told = json.loads(self.house.engine.podman("exec", by, "python3", "-c", CONNECT, asked))
+        told = json.loads(self.host.engine.podman("exec", by, "python3", "-c", CONNECT, asked))
         first, second = (
             sorted(port for at, port, said in told if at == address and said == "here")
             for address in self.addresses(of)
@@ -116,13 +116,13 @@ class Bare:
         return first
 
 
-def run_bare(house: House) -> Figures:
+def run_bare(host: SimulatedHost) -> Figures:
     """Steps 1, 3 and 4: the ports that the page opens are open and no other, what the host asks for
     comes, and the page's packages are all that `./neo init` and `./neo dns` need.
 
     Raises StageFailed.
     """
-    bare = Bare(house)
+    bare = BareDebian(host)
     bare.begin()
     started = time.monotonic()
     until(lambda: bare.heard(OUTSIDE, HOST) == OPEN + CLOSED, "every port open without a firewall")
@@ -138,5 +138,5 @@ def run_bare(house: House) -> Figures:
     if not re.search(rf"^ai-api\.{DOMAIN}\.\s+3600\s+IN\s+A\s+203\.0\.113\.7$", told, re.MULTILINE):
         raise StageFailed(f"{names} says {told}")
     took_s = time.monotonic() - started
-    house.engine.podman("rm", "--force", "--time", "0", HOST, OUTSIDE)
+    host.engine.podman("rm", "--force", "--time", "0", HOST, OUTSIDE)
     return Figures("bare", took_s)

@@ -3,31 +3,31 @@
 import json
 from typing import Any
 
-from tests.stage.engine import StageFailed
-from tests.stage.house import House
-from tests.stage.stacks import ARTICLE, QUESTION, until
+from tests.stage.container_engine import StageFailed
+from tests.stage.simulated_host import SimulatedHost
+from tests.stage.stack_checks import ARTICLE, QUESTION, until
 
 EMULATOR = "emulator"
 EMULATOR_TOKEN = "424242:emulator"  # noqa: S105 - the emulator's own
 EMULATOR_URL = f"http://{EMULATOR}:8081"
 
 
-def begin_emulator(house: House, network: str) -> None:
+def begin_emulator(host: SimulatedHost, network: str) -> None:
     """Start Telegram's stand-in on a network, anew if there is one."""
-    house.engine.podman("rm", "--force", "--ignore", EMULATOR)
-    house.engine.podman(
+    host.engine.podman("rm", "--force", "--ignore", EMULATOR)
+    host.engine.podman(
         "run", "--detach", "--name", EMULATOR, "--network", network,
         "--entrypoint", "python", "localhost/neo-telegram:latest",
         "-m", "telegram_service.emulator", "--host", "0.0.0.0",  # noqa: S104 - in its container
     )  # fmt: skip
 
 
-class Chat:
+class TelegramChat:
     """A person's chat with the bot, through the emulator; updates enter as Telegram sends them."""
 
-    def __init__(self, house: House) -> None:
-        self._house = house
-        secret = house.tree / "deploy/secrets/telegram/TELEGRAM_WEBHOOK__SECRET"
+    def __init__(self, host: SimulatedHost) -> None:
+        self._host = host
+        secret = host.tree / "deploy/secrets/telegram/TELEGRAM_WEBHOOK__SECRET"
         self._secret = secret.read_text(encoding="utf-8").strip()
         self._said = 0
 
@@ -46,7 +46,7 @@ class Chat:
         update = self._emulator(f"/bot{EMULATOR_TOKEN}/getUpdates", body)["result"][-1]
         self._said = update["update_id"]
         headers = {"X-Telegram-Bot-Api-Secret-Token": self._secret}
-        return self._house.visitor.ask("telegram", "/telegram/webhook", update, headers)[0]
+        return self._host.client.ask("telegram", "/telegram/webhook", update, headers)[0]
 
     def answered(self) -> bool:
         """Ask about an article; tell whether its answer comes to the chat."""
@@ -78,5 +78,5 @@ class Chat:
         )
         sent = "" if body is None else json.dumps(body)
         return json.loads(
-            self._house.engine.podman("exec", EMULATOR, "python", "-c", program, path, sent)
+            self._host.engine.podman("exec", EMULATOR, "python", "-c", program, path, sent)
         )

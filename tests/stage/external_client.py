@@ -11,7 +11,7 @@ from typing import Any
 TIMEOUT_S = 20.0
 
 
-class Visitor:
+class ExternalClient:
     """Speaks HTTPS to the host names of `domain`, all of which are `port` of this machine."""
 
     def __init__(self, domain: str, port: int, authority: Path) -> None:

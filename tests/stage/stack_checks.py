@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
-from tests.stage.engine import Engine, StageFailed
-from tests.stage.house import House
+from tests.stage.container_engine import Engine, StageFailed
+from tests.stage.simulated_host import SimulatedHost
 
 READY_TIMEOUT_S = 120.0
 LOOK_EVERY_S = 0.25
@@ -49,23 +49,23 @@ def until(works: Callable[[], bool], what: str) -> float:
     raise StageFailed(f"after {READY_TIMEOUT_S:.0f} s, still not: {what}")
 
 
-def answered(house: House, key: str) -> bool:
+def answered(host: SimulatedHost, key: str) -> bool:
     """Ask about an article; tell whether the answer cites it."""
     body = {"messages": [{"role": "user", "content": QUESTION}]}
-    status, told = house.visitor.ask("ai-api", "/api/v1/chat", body, {"X-API-Key": key})
+    status, told = host.client.ask("ai-api", "/api/v1/chat", body, {"X-API-Key": key})
     return status == 200 and [each["number"] for each in told["citations"]] == [ARTICLE]
 
 
-def free_the_edge(house: House) -> None:
+def free_the_edge(host: SimulatedHost) -> None:
     """Stop the nginx that holds the ports: each stack stands for a host of its own."""
-    running = house.engine.podman("ps", "--format", "{{.Names}}").split()
+    running = host.engine.podman("ps", "--format", "{{.Names}}").split()
     for name in running:
         if name.endswith("_nginx_1"):
-            house.engine.podman("stop", name)
+            host.engine.podman("stop", name)
 
 
 def kill_each(
-    house: House,
+    host: SimulatedHost,
     figures: Figures,
     project: str,
     parts: tuple[str, ...],
@@ -75,17 +75,17 @@ def kill_each(
     until(works, f"{project} at work")
     for part in parts:
         name = f"{project}_{part}_1"
-        pid = house.engine.pid(name)
-        os.kill(house.engine.program(name), signal.SIGKILL)
+        pid = host.engine.pid(name)
+        os.kill(host.engine.program(name), signal.SIGKILL)
         started = time.monotonic()
-        until(partial(again, house.engine, name, pid), f"{name} again")
-        until(partial(well, house.engine, name), f"{name} well")
+        until(partial(again, host.engine, name, pid), f"{name} again")
+        until(partial(well, host.engine, name), f"{name} well")
         until(works, f"{project} at work after {part} was killed")
         figures.back_s[part] = time.monotonic() - started
 
 
 def stop_each(
-    house: House,
+    host: SimulatedHost,
     figures: Figures,
     project: str,
     parts: tuple[str, ...],
@@ -97,12 +97,12 @@ def stop_each(
     """
     for part in parts:
         name = f"{project}_{part}_1"
-        house.engine.podman("stop", name)
-        house.engine.podman("start", name)
+        host.engine.podman("stop", name)
+        host.engine.podman("start", name)
         started = time.monotonic()
-        house.engine.podman("stop", "--time", str(GRACE_S), name)
+        host.engine.podman("stop", "--time", str(GRACE_S), name)
         figures.stopped_s[part] = time.monotonic() - started
-        house.engine.podman("start", name)
+        host.engine.podman("start", name)
         if figures.stopped_s[part] >= STOP_LIMIT_S:
             raise StageFailed(f"{name} stopped after {figures.stopped_s[part]:.1f} s")
     until(works, f"{project} at work after its stops")

@@ -12,11 +12,11 @@ import urllib.request
 
 import yaml
 
-from tests.stage.engine import StageFailed
-from tests.stage.house import PROMETHEUS_PORT, House
+from tests.stage.container_engine import StageFailed
+from tests.stage.documented_commands import blocks
 from tests.stage.images import BASE
-from tests.stage.page import blocks
-from tests.stage.stacks import until
+from tests.stage.simulated_host import PROMETHEUS_PORT, SimulatedHost
+from tests.stage.stack_checks import until
 
 COMPOSE = "docker-compose.watch.yml"
 GRAFANA = "grafana"
@@ -73,7 +73,7 @@ socketserver.ThreadingTCPServer(("127.0.0.1", int(sys.argv[1])), Session).serve_
 """An SMTP server (RFC 5321, AUTH PLAIN of RFC 4954) that prints what one user gives it."""
 
 
-def watch(machine: House, project: str, service: str) -> float:
+def watch(machine: SimulatedHost, project: str, service: str) -> float:
     """Type step 10; return the seconds from the service's stop to the letter that tells of it.
 
     Raises StageFailed.
@@ -97,7 +97,7 @@ def watch(machine: House, project: str, service: str) -> float:
     return waited_s
 
 
-def leave_grafana_out(machine: House) -> None:
+def leave_grafana_out(machine: SimulatedHost) -> None:
     """Take Grafana out of the machine's compose file."""
     path = machine.tree / COMPOSE
     whole = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -116,7 +116,7 @@ def by_image(told: str) -> str:
     return found[1]
 
 
-def begin_relay(machine: House, beside: str) -> None:
+def begin_relay(machine: SimulatedHost, beside: str) -> None:
     """Start the relay in a container's network, for the user and the password of the page."""
     network = f"ns:/proc/{machine.engine.pid(beside)}/ns/net"
     machine.engine.podman(
@@ -125,7 +125,7 @@ def begin_relay(machine: House, beside: str) -> None:
     )  # fmt: skip
 
 
-def told(machine: House, subject: str) -> bool:
+def told(machine: SimulatedHost, subject: str) -> bool:
     """Tell whether the operator has had a letter with this subject."""
     letters = [json.loads(line) for line in machine.engine.podman("logs", RELAY).splitlines()]
     return any(
