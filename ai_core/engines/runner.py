@@ -14,6 +14,8 @@ from shared.host_memory import read_memory
 
 SLOTS = 16
 """More concurrent jobs raise no throughput, only the time per token (measured on two cores)."""
+CONTEXT_TOKENS = 4_096
+"""Default context of a job, when the model was trained with more."""
 _MEMORY_SHARE = 0.5
 """Share of the memory left after loading the weights that the slots take by default."""
 
@@ -129,7 +131,16 @@ class LoadOptions:
     chat_template: str = ""
 
 
-def slots_that_fit(bytes_per_slot: int) -> int:
-    """Return the default number of slots: `SLOTS`, or as many as half of the free memory holds."""
+def fit_memory(
+    options: LoadOptions, trained_context_tokens: int, kv_bytes_per_token: int
+) -> tuple[int, int]:
+    """Return the context of a job, in tokens, and the number of slots.
+
+    What `options` leave open is the smaller of `CONTEXT_TOKENS` and the trained context, and as
+    many slots as half of the free memory holds, at most `SLOTS`. Blocks on /proc.
+    """
+    context_tokens = options.context_tokens or min(trained_context_tokens, CONTEXT_TOKENS)
+    slot_bytes = max(1, kv_bytes_per_token * context_tokens)
     free_bytes = read_memory().available_bytes
-    return max(1, min(SLOTS, int(_MEMORY_SHARE * free_bytes) // max(1, bytes_per_slot)))
+    slots = options.slots or max(1, min(SLOTS, int(_MEMORY_SHARE * free_bytes) // slot_bytes))
+    return context_tokens, slots

@@ -28,7 +28,7 @@ from typing import Any
 
 import httpx2
 
-from ai_core.engines.decoding.threads import busy_s, cores
+from ai_core.engines.decoding.threads import available_cores, total_cpu_s
 from ai_core.engines.runner import LoadOptions
 from ai_core.models.admin.benchmark import fastest
 from ai_core.models.admin.selection import Thresholds, VariantMaker
@@ -83,12 +83,12 @@ def measured(server: Running, scene: Scene, seed: object) -> Figures:
     """Measure one turn of one server, again when the machine was busy with something else."""
     figures: Figures = {}
     for attempt in range(_TRIES):
-        all_s, server_s = busy_s(), server.server.cpu_s()
+        all_s, server_s = total_cpu_s(), server.server.cpu_s()
         began_s, ours_s = time.monotonic(), time.process_time()
         figures = scene(server, (seed, attempt))
         passed_s = time.monotonic() - began_s
         used_s = server.server.cpu_s() - server_s + time.process_time() - ours_s
-        figures["outside_cores"] = max(0.0, (busy_s() - all_s - used_s) / passed_s)
+        figures["outside_cores"] = max(0.0, (total_cpu_s() - all_s - used_s) / passed_s)
         if figures["outside_cores"] <= QUIET_CORES:
             break
     return figures
@@ -365,7 +365,7 @@ def main() -> int:
     options.add_argument("--models", nargs="+", choices=sorted(SHAPES), default=list(SHAPES))
     options.add_argument("--precisions", nargs="+", default=["q8_0", "q4_0"])
     options.add_argument("--at-once", nargs="+", type=int, default=list(AT_ONCE))
-    options.add_argument("--threads", type=int, default=cores())
+    options.add_argument("--threads", type=int, default=available_cores())
     options.add_argument("--turns", type=int, default=3)
     options.add_argument(
         "--slow-at-once", nargs="+", type=int, default=[1, 16], help=f"of {', '.join(sorted(SLOW))}"

@@ -1,1 +1,1 @@
-"""What every engine with weights needs to turn logits into text."""
+"""What every model runner shares: sampling, stop sequences, detokenization, templates, threads."""

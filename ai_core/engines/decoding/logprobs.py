@@ -1,4 +1,4 @@
-"""How likely a token was, from one row of logits."""
+"""Log-probabilities of tokens, from the logits of one position."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -9,15 +9,15 @@ import numpy.typing as npt
 from ai_core.engines.base import TokenLogprob
 
 
-def odds_of(
-    row: npt.NDArray[np.float32], token: int, others: int, text_of: Callable[[int], str]
+def token_logprob(
+    logits: npt.NDArray[np.float32], token: int, top: int, text_of: Callable[[int], str]
 ) -> TokenLogprob:
-    """Return the log-probability of `token`, and those of the `others` likeliest, best first."""
-    peak = float(row.max())
-    whole = peak + math.log(float(np.exp(row - peak).sum()))
+    """Return the log-probability of `token` and those of the `top` likeliest, best first."""
+    peak = float(logits.max())
+    log_sum = peak + math.log(float(np.exp(logits - peak).sum()))
     likeliest: Sequence[int] = ()
-    if others:
-        best = np.argpartition(row, -others)[-others:]
-        likeliest = best[np.argsort(-row[best], kind="stable")].tolist()
-    top = tuple((text_of(other), float(row[other]) - whole) for other in likeliest)
-    return TokenLogprob(text_of(token), float(row[token]) - whole, top)
+    if top:
+        best = np.argpartition(logits, -top)[-top:]
+        likeliest = best[np.argsort(-logits[best], kind="stable")].tolist()
+    alternatives = tuple((text_of(other), float(logits[other]) - log_sum) for other in likeliest)
+    return TokenLogprob(text_of(token), float(logits[token]) - log_sum, alternatives)

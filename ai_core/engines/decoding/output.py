@@ -1,4 +1,4 @@
-"""What a job has written: from rows of logits to the pieces its caller is told."""
+"""The output of one job: from logits to the chunks its caller receives."""
 
 from typing import Any, Literal, Protocol
 
@@ -7,33 +7,34 @@ from ai_core.engines.decoding.stops import StopFilter
 from ai_core.engines.runner import GenerationJob, TokenChunk
 from ai_core.errors import ContextOverflow, EngineFailed, Unsupported
 
-End = Literal["stop", "length", "failed"]
+FinishReason = Literal["stop", "length", "failed"]
 
 
-class Spelling(Protocol):
-    """How a model's tokens are spelled."""
+class Detokenizer(Protocol):
+    """Maps a model's tokens to bytes."""
 
-    leads_with_space: bool
+    adds_leading_space: bool
+    """Whether the vocabulary puts a space before the first word (SentencePiece)."""
 
-    def is_end(self, token: int) -> bool:
-        """Tell whether a token ends what the model writes."""
+    def is_end_token(self, token: int) -> bool:
+        """Whether a token ends the generation."""
         ...
 
-    def piece(self, token: int) -> bytes:
-        """Return the bytes a token writes."""
-        ...
-
-
-class Chooses(Protocol):
-    """Chooses the tokens of one job."""
-
-    def next(self, row: Any) -> tuple[int, tuple[TokenLogprob, ...]]:
-        """Choose from a row of logits; returns the token and its odds. Raises EngineFailed."""
+    def token_bytes(self, token: int) -> bytes:
+        """Return the bytes of a token; none for a control token."""
         ...
 
 
-def most_new_tokens(job: GenerationJob, context_tokens: int) -> int:
-    """Return how many tokens a job may write. Raises Unsupported, ContextOverflow."""
+class TokenSampler(Protocol):
+    """Samples the tokens of one job."""
+
+    def sample(self, logits: Any) -> tuple[int, tuple[TokenLogprob, ...]]:
+        """Return the next token and its log-probability if asked for. Raises EngineFailed."""
+        ...
+
+
+def max_new_tokens(job: GenerationJob, context_tokens: int) -> int:
+    """Return how many tokens a job may generate. Raises Unsupported, ContextOverflow."""
     tokens = len(job.prompt.tokens)
     if not tokens:
         raise Unsupported("an empty prompt leaves the model nothing to go on from")
@@ -46,53 +47,69 @@ def most_new_tokens(job: GenerationJob, context_tokens: int) -> int:
     return max(1, min(job.sampling.max_tokens, context_tokens - tokens))
 
 
-class Output:
-    """What one job writes, at most `limit` tokens; `token` is the last, `written` their number."""
+class JobOutput:
+    """Samples, detokenizes and filters the answer of one job, at most `max_tokens` long.
 
-    def __init__(self, job: GenerationJob, spelling: Spelling, choice: Chooses, limit: int) -> None:
-        self.token = 0
-        self.written = 0
+    `last_token` is the latest token, `generated` their number.
+    """
+
+    def __init__(
+        self, job: GenerationJob, detokenizer: Detokenizer, sampler: TokenSampler, max_tokens: int
+    ) -> None:
+        self.last_token = 0
+        self.generated = 0
         self._job_id = job.id
-        self._spelling = spelling
-        self._choice = choice
-        self._shown = StopFilter(job.sampling.stop)
-        self._limit = limit
-        self._untold = 0
-        self._odds: list[TokenLogprob] = []
+        self._detokenizer = detokenizer
+        self._sampler = sampler
+        self._stop_filter = StopFilter(job.sampling.stop)
+        self._max_tokens = max_tokens
+        self._unsent_tokens = 0
+        self._unsent_logprobs: list[TokenLogprob] = []
 
-    def next(self, row: Any, reused: int = 0) -> TokenChunk | None:
-        """Choose the next token; returns what can be told, None while that is nothing.
+    def sample(self, logits: Any, cached_tokens: int = 0) -> TokenChunk | None:
+        """Sample the next token; returns a chunk, None while all text is held back.
 
-        `reused` is told with the first piece.
+        `cached_tokens` is reported with the first chunk.
         """
         try:
-            self.token, odds = self._choice.next(row)
-        except EngineFailed as fault:
-            return self.over("failed", fault=str(fault))
-        if self._spelling.is_end(self.token):
-            return self.over("stop", self._shown.finish(), reused)
-        self.written += 1
-        self._untold += 1
-        self._odds.extend(odds)
-        first = self.written == 1
-        piece = self._spelling.piece(self.token)
-        if first and self._spelling.leads_with_space:
-            piece = piece.removeprefix(b" ")
-        text = self._shown.feed(piece)
-        if self._shown.stopped:
-            return self.over("stop", text, reused)
-        if self.written >= self._limit:
-            return self.over("length", text + self._shown.finish(), reused)
-        return self._told(text, None, reused) if text or first else None
+            self.last_token, logprobs = self._sampler.sample(logits)
+        except EngineFailed as error:
+            return self.finish("failed", error=str(error))
+        if self._detokenizer.is_end_token(self.last_token):
+            return self.finish("stop", self._stop_filter.finish(), cached_tokens)
+        self.generated += 1
+        self._unsent_tokens += 1
+        self._unsent_logprobs.extend(logprobs)
+        first = self.generated == 1
+        written = self._detokenizer.token_bytes(self.last_token)
+        if first and self._detokenizer.adds_leading_space:
+            written = written.removeprefix(b" ")
+        text = self._stop_filter.feed(written)
+        if self._stop_filter.stopped:
+            return self.finish("stop", text, cached_tokens)
+        if self.generated >= self._max_tokens:
+            return self.finish("length", text + self._stop_filter.finish(), cached_tokens)
+        return self._chunk(text, None, cached_tokens) if text or first else None
 
-    def over(self, end: End, text: str = "", reused: int = 0, fault: str = "") -> TokenChunk:
-        """Return the last piece of a job."""
-        return self._told(text, end, reused, fault)
+    def finish(
+        self, reason: FinishReason, text: str = "", cached_tokens: int = 0, error: str = ""
+    ) -> TokenChunk:
+        """Return the last chunk of a job."""
+        return self._chunk(text, reason, cached_tokens, error)
 
-    def _told(self, text: str, end: End | None, reused: int, fault: str = "") -> TokenChunk:
-        first = self.written == self._untold
-        told = (self._job_id, text, self._untold, reused if first else 0)
-        wrote = TokenChunk(*told, end, tuple(self._odds), fault)
-        self._untold = 0
-        self._odds.clear()
-        return wrote
+    def _chunk(
+        self, text: str, reason: FinishReason | None, cached_tokens: int, error: str = ""
+    ) -> TokenChunk:
+        first = self.generated == self._unsent_tokens
+        chunk = TokenChunk(
+            self._job_id,
+            text,
+            self._unsent_tokens,
+            cached_tokens if first else 0,
+            reason,
+            tuple(self._unsent_logprobs),
+            error,
+        )
+        self._unsent_tokens = 0
+        self._unsent_logprobs.clear()
+        return chunk

@@ -1,9 +1,9 @@
-"""Which token comes next, from a row of logits in numpy: for SafeTensors and ONNX models.
+"""Token sampling in numpy, for SafeTensors and ONNX models.
 
-Greedy is the largest logit. Otherwise, as llama.cpp orders it, so that the same request means the
-same in every format: top_k, top_p (Holtzman et al. 2020), min_p, temperature, draw. Without a top_k
-the 100 likeliest tokens are kept: sorting a whole vocabulary takes milliseconds a token. The
-repetition penalty (Keskar et al. 2019, CTRL, 4.1) looks at the prompt and all that was written.
+Greedy decoding takes the largest logit. Otherwise the order is llama.cpp's, so that a request means
+the same in every format: top_k, top_p (Holtzman et al. 2020), min_p, temperature, draw. Without a
+top_k the 100 likeliest tokens are kept: sorting a whole vocabulary takes milliseconds per token.
+The repetition penalty (Keskar et al. 2019, CTRL, 4.1) covers the prompt and the answer.
 """
 
 import math
@@ -13,16 +13,16 @@ import numpy as np
 import numpy.typing as npt
 
 from ai_core.engines.base import Sampling, TokenLogprob
-from ai_core.engines.decoding.logprobs import odds_of
+from ai_core.engines.decoding.logprobs import token_logprob
 from ai_core.errors import EngineFailed
 
 TOP_K = 100
 
-Row = npt.NDArray[np.float32]
+Logits = npt.NDArray[np.float32]
 
 
-class Chooser:
-    """Chooses the tokens of one job; `text_of` spells a token for the logarithms asked for."""
+class Sampler:
+    """Samples the tokens of one job; `text_of` returns a token's text for its log-probability."""
 
     def __init__(
         self, sampling: Sampling, prompt: Sequence[int], text_of: Callable[[int], str]
@@ -30,41 +30,44 @@ class Chooser:
         self._sampling = sampling
         self._text_of = text_of
         self._seen = set(prompt) if sampling.repetition_penalty != 1.0 else set()
-        self._dice = np.random.default_rng(sampling.seed) if sampling.temperature > 0 else None
+        self._random = np.random.default_rng(sampling.seed) if sampling.temperature > 0 else None
 
-    def next(self, row: Row) -> tuple[int, tuple[TokenLogprob, ...]]:
-        """Choose from the logits `row`, [vocabulary]; returns the token and its odds if asked.
+    def sample(self, logits: Logits) -> tuple[int, tuple[TokenLogprob, ...]]:
+        """Sample from logits of shape [vocabulary]; see `TokenSampler`.
 
-        Raises EngineFailed when the logits are not numbers.
+        Raises EngineFailed when they are not finite.
         """
         penalty = self._sampling.repetition_penalty
-        plain = row
+        unpenalized = logits
         if penalty != 1.0:
             seen = np.fromiter(self._seen, dtype=np.int64)
-            row = row.copy()
-            row[seen] = np.where(row[seen] > 0, row[seen] / penalty, row[seen] * penalty)
-        if not math.isfinite(row.max()):
+            logits = logits.copy()
+            logits[seen] = np.where(
+                logits[seen] > 0, logits[seen] / penalty, logits[seen] * penalty
+            )
+        if not math.isfinite(logits.max()):
             raise EngineFailed("the model computed something that is not a number")
-        token = int(row.argmax()) if self._dice is None else self._draw(row, self._dice)
+        token = int(logits.argmax()) if self._random is None else self._draw(logits, self._random)
         if penalty != 1.0:
             self._seen.add(token)
-        if self._sampling.top_logprobs is None:
+        top = self._sampling.top_logprobs
+        if top is None:
             return token, ()
-        return token, (odds_of(plain, token, self._sampling.top_logprobs, self._text_of),)
+        return token, (token_logprob(unpenalized, token, top, self._text_of),)
 
-    def _draw(self, row: Row, dice: np.random.Generator) -> int:
-        count = min(len(row), self._sampling.top_k or TOP_K)
-        best = np.argpartition(row, -count)[-count:]
-        best = best[np.argsort(-row[best], kind="stable")]
-        chances = _softmax(row[best])
-        # The shortest head whose chances reach top_p, and nothing below min_p of the likeliest.
-        kept = int(np.searchsorted(np.cumsum(chances), self._sampling.top_p)) + 1
-        kept = min(kept, int((chances >= self._sampling.min_p * chances[0]).sum()))
+    def _draw(self, logits: Logits, random: np.random.Generator) -> int:
+        count = min(len(logits), self._sampling.top_k or TOP_K)
+        best = np.argpartition(logits, -count)[-count:]
+        best = best[np.argsort(-logits[best], kind="stable")]
+        probabilities = _softmax(logits[best])
+        # The shortest head whose mass reaches top_p, and nothing below min_p of the likeliest.
+        kept = int(np.searchsorted(np.cumsum(probabilities), self._sampling.top_p)) + 1
+        kept = min(kept, int((probabilities >= self._sampling.min_p * probabilities[0]).sum()))
         best = best[: max(1, kept)]
-        return int(dice.choice(best, p=_softmax(row[best] / self._sampling.temperature)))
+        return int(random.choice(best, p=_softmax(logits[best] / self._sampling.temperature)))
 
 
-def _softmax(logits: Row) -> npt.NDArray[np.float64]:
+def _softmax(logits: Logits) -> npt.NDArray[np.float64]:
     powers = np.exp(logits.astype(np.float64) - float(logits.max()))
-    chances: npt.NDArray[np.float64] = powers / powers.sum()
-    return chances
+    probabilities: npt.NDArray[np.float64] = powers / powers.sum()
+    return probabilities

@@ -1,1 +1,1 @@
-"""Models that are a folder: SafeTensors and ONNX, with continuous batching."""
+"""Models that are a folder of files (SafeTensors, ONNX), with continuous batching."""

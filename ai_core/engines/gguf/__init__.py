@@ -1,1 +1,1 @@
-"""GGUF models by llama.cpp, with continuous batching."""
+"""GGUF models through llama.cpp, with continuous batching."""

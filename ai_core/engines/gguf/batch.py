@@ -1,10 +1,10 @@
-"""What one step computes: a row for each job that writes, then rows of prompts, within a bound.
+"""Batch planning: one row for each job that decodes, then rows of prompts, within a budget.
 
-llama.cpp reads the weights once for slots whose numbers follow one another in the batch, and once
-more at every break. Its kernels are quick for one row and for sixteen, and slow between (Q8_0 with
-one thread: 7 ms for one row, 30 for two, 86 for fifteen, 62 for sixteen), so few may be quicker
-apart, and many with rows added that are thrown away; which is quicker here is measured as
-we go. Its attention takes 64 rows of a slot at a time in a third of the time they take one by one.
+A row is one token of a slot. llama.cpp reads the weights once for slots with consecutive numbers in
+the batch, and once more at every gap. Its kernels are fast for one row and for sixteen, and slow in
+between (Q8_0 with one thread: 7 ms for one row, 30 for two, 86 for fifteen, 62 for sixteen), so few
+rows may be faster apart, and many with padding rows; which is faster here is measured as we go. Its
+attention takes 64 rows of a slot at a time in a third of the time they take one by one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,227 +12,238 @@ from dataclasses import dataclass, field
 from enum import Enum
 from itertools import pairwise
 
-from ai_core.engines.gguf.context import Rows
+from ai_core.engines.gguf.context import BatchSegment
 
-_MOST_ROWS = 512
-_LEAST_ROWS = 64
-"""Of prompts in a step, even when they take longer: fewer take up to twice the time a row. A prompt
-is not cut into less."""
-_STEP_S = 0.25
-"""How long a step may take while answers are written, hence how long they may pause."""
-_READING_STEP_S = 0.5
-"""How long a step may take that only reads: many rows at once are read quicker."""
-_REST = 0.25
-"""What is left of a prompt goes along beyond the bound, up to this share of it."""
-_WIDEST_GAP = 4
-_MOST_APART = 8
-_LEAST_FILLED = 5
+_MAX_ROWS = 512
+_MIN_ROWS = 64
+"""Prompt rows of a step, even when they take longer: fewer take up to twice the time per row. A
+prompt is not split into less."""
+_DECODE_STEP_S = 0.25
+"""Target duration of a step with answers in it, hence the longest pause between their tokens."""
+_PREFILL_STEP_S = 0.5
+"""Target duration of a step with prompts only: many rows at once are faster."""
+_OVERRUN = 0.25
+"""The rest of a prompt may exceed the budget by this share of it."""
+_MAX_GAP = 4
+_MAX_SEPARATE = 8
+_MIN_PADDED = 5
 _TILE_ROWS = 16
-"""How many rows the quickest kernels of llama.cpp take at a time."""
-_FULL_ROWS = 64  # GGML_FA_TILE_Q in llama.cpp
-_ATTENTION_PRICE = 5.4
-"""What a multiplication of attention takes by one with the weights; measured at 135 M, Q8_0."""
-_FULL_ATTENTION_PRICE = 1.8
-"""The same, 64 rows or more of a slot at a time."""
-_TRIES = 3
+"""Rows that llama.cpp's fastest kernels take at a time."""
+_ATTENTION_TILE_ROWS = 64  # GGML_FA_TILE_Q in llama.cpp
+_ATTENTION_COST = 5.4
+"""Cost of a multiplication in attention, relative to one with the weights (135 M, Q8_0)."""
+_TILED_ATTENTION_COST = 1.8
+"""The same with 64 rows or more of a slot at a time."""
+_TRIALS = 3
 _HOPELESS = 1.25
-"""A way that took so much more than another is not tried again."""
-_TRY_AGAIN_STEPS = 500
-_NEW = 0.3
+"""A layout slower than another by this factor is not tried again."""
+_RETRY_STEPS = 500
+_SMOOTHING = 0.3
 
 
 class RowBudget:
-    """How many rows of prompts a step may have, so that it takes no longer than people may wait.
+    """How many prompt rows a step may have without exceeding its target duration.
 
-    Speed is what the last steps with a good number of rows measured, in time on the cores: when
-    others take them, smaller steps would only make it worse.
+    The rate is a moving average over steps with enough rows, in CPU time: when other processes take
+    the cores, smaller steps would only make it worse.
     """
 
     def __init__(self) -> None:
         self._rows_per_s = 0.0
 
-    def rows(self, runners: int) -> int:
-        """Return the bound of a step in which so many answers go on.
+    def prompt_rows(self, decoding: int) -> int:
+        """Return the budget of a step beside `decoding` jobs that decode.
 
-        It is whole tiles; one row more beside answers, as a row of each slot is computed first.
+        It is a multiple of the tile, and one more beside decoding jobs, because llama.cpp computes
+        one row of each slot first then.
         """
-        step_s = _STEP_S if runners else _READING_STEP_S
-        fit = int(self._rows_per_s * step_s - runners) // _TILE_ROWS * _TILE_ROWS
-        return max(_LEAST_ROWS, min(_MOST_ROWS, fit)) + (runners > 0)
+        step_s = _DECODE_STEP_S if decoding else _PREFILL_STEP_S
+        fit = int(self._rows_per_s * step_s - decoding) // _TILE_ROWS * _TILE_ROWS
+        return max(_MIN_ROWS, min(_MAX_ROWS, fit)) + (decoding > 0)
 
-    def took(self, rows: int, core_s: float) -> None:
-        """Take note of a step."""
-        if rows < _LEAST_ROWS or core_s <= 0:
+    def record(self, rows: int, core_s: float) -> None:
+        """Record a step's rows and duration."""
+        if rows < _MIN_ROWS or core_s <= 0:
             return
-        speed = rows / core_s
+        rate = rows / core_s
         known = self._rows_per_s
-        self._rows_per_s = speed if not known else known + _NEW * (speed - known)
+        self._rows_per_s = rate if not known else known + _SMOOTHING * (rate - known)
 
 
-def most_rows(slots: int) -> int:
-    """Return the rows that the largest step of so many slots has."""
-    return int(_MOST_ROWS * (1 + _REST)) + slots
+def max_batch_rows(slots: int) -> int:
+    """Return the rows of the largest step with that many slots."""
+    return int(_MAX_ROWS * (1 + _OVERRUN)) + slots
 
 
-class Way(Enum):
-    """How the rows of jobs that write are laid out."""
+class BatchLayout(Enum):
+    """How the rows of decoding jobs are laid out."""
 
-    APART = "apart"
-    """Each by itself: the weights are read once for every row."""
-    TOGETHER = "together"
-    """In one block; a short gap between two slots is filled."""
-    FILLED = "filled"
-    """In one block, with rows added up to a whole tile."""
+    SEPARATE = "separate"
+    """Each by itself: the weights are read once per row."""
+    CONTIGUOUS = "contiguous"
+    """In one block; a short gap between two slots is padded."""
+    PADDED = "padded"
+    """In one block, padded to whole tiles."""
 
 
-class Grouping:
-    """How so many jobs that write are laid out: the way that takes least.
+class LayoutTuner:
+    """Chooses the fastest layout for each number of decoding jobs and threads.
 
-    Every way that may be best is tried a few times, and again after some hundred steps.
+    Every layout that may be the fastest is tried a few times, and again after some hundred steps.
     """
 
     def __init__(self, slots: int) -> None:
         self._slots = slots
-        self._took_s: dict[tuple[int, int, Way], float] = {}
-        self._tries: dict[tuple[int, int, Way], int] = {}
+        self._cpu_s: dict[tuple[int, int, BatchLayout], float] = {}
+        self._trials: dict[tuple[int, int, BatchLayout], int] = {}
         self._steps = 0
 
-    def way(self, jobs: int, threads: int) -> Way:
-        """Choose for a step of that many jobs."""
-        ways = self._ways(jobs)
-        known = [self._took_s[key] for way in ways if (key := (jobs, threads, way)) in self._took_s]
-        for way in ways:
-            key = jobs, threads, way
-            tries = self._tries.get(key, 0) if len(ways) > 1 else _TRIES
-            if not tries or (tries < _TRIES and self._took_s[key] < _HOPELESS * min(known)):
-                return way
-        return min(ways, key=lambda way: self._took_s.get((jobs, threads, way), 0.0))
+    def choose(self, jobs: int, threads: int) -> BatchLayout:
+        """Return the layout of the next step."""
+        layouts = self._candidates(jobs)
+        known = [
+            self._cpu_s[key] for one in layouts if (key := (jobs, threads, one)) in self._cpu_s
+        ]
+        for layout in layouts:
+            key = jobs, threads, layout
+            trials = self._trials.get(key, 0) if len(layouts) > 1 else _TRIALS
+            if not trials or (trials < _TRIALS and self._cpu_s[key] < _HOPELESS * min(known)):
+                return layout
+        return min(layouts, key=lambda layout: self._cpu_s.get((jobs, threads, layout), 0.0))
 
-    def took(self, jobs: int, threads: int, way: Way, ours_s: float) -> None:
-        """Take note of a step in which nobody read: what it used of the cores."""
-        key = jobs, threads, way
-        known = self._took_s.get(key, ours_s)
-        self._took_s[key] = min(ours_s, known + _NEW * (ours_s - known))
-        self._tries[key] = self._tries.get(key, 0) + 1
+    def record(self, jobs: int, threads: int, layout: BatchLayout, cpu_s: float) -> None:
+        """Record the CPU time of a step in which every job decoded."""
+        key = jobs, threads, layout
+        known = self._cpu_s.get(key, cpu_s)
+        self._cpu_s[key] = min(cpu_s, known + _SMOOTHING * (cpu_s - known))
+        self._trials[key] = self._trials.get(key, 0) + 1
         self._steps += 1
-        if self._steps % _TRY_AGAIN_STEPS == 0:
-            self._tries.clear()
-            self._took_s.clear()
+        if self._steps % _RETRY_STEPS == 0:
+            self._trials.clear()
+            self._cpu_s.clear()
 
-    def _ways(self, jobs: int) -> list[Way]:
-        ways = [Way.TOGETHER]
-        if _LEAST_FILLED <= jobs < whole_tiles(jobs) <= self._slots:
-            ways.append(Way.FILLED)
-        if 1 < jobs <= _MOST_APART:
-            ways.append(Way.APART)
-        return ways
+    def _candidates(self, jobs: int) -> list[BatchLayout]:
+        layouts = [BatchLayout.CONTIGUOUS]
+        if _MIN_PADDED <= jobs < _whole_tiles(jobs) <= self._slots:
+            layouts.append(BatchLayout.PADDED)
+        if 1 < jobs <= _MAX_SEPARATE:
+            layouts.append(BatchLayout.SEPARATE)
+        return layouts
 
 
-def whole_tiles(rows: int) -> int:
-    """Return the next number of rows that are whole tiles."""
+def _whole_tiles(rows: int) -> int:
+    """Round up to whole tiles."""
     return -(-rows // _TILE_ROWS) * _TILE_ROWS
 
 
 @dataclass(slots=True)
-class RowPlan:
-    """The rows of a step, and how many of their own tokens each slot takes.
+class BatchPlan:
+    """The segments of a step, and how many of its pending tokens each slot computes.
 
-    `keep` has the slots that have rows added to be thrown away, and how many tokens they hold
-    without them.
+    `keep` maps each slot that gets padding to the tokens it holds without it.
     """
 
-    rows: list[Rows] = field(default_factory=list)
+    segments: list[BatchSegment] = field(default_factory=list)
     taken: dict[int, int] = field(default_factory=dict)
     keep: dict[int, int] = field(default_factory=dict)
 
 
-def plan_rows(
-    unread: Mapping[int, Sequence[int]],
-    held: Sequence[int],
+def plan_batch(
+    pending: Mapping[int, Sequence[int]],
+    lengths: Sequence[int],
     *,
-    room: Sequence[int],
+    free: Sequence[int],
     budget: int,
-    way: Way,
+    layout: BatchLayout,
     attention: float,
-) -> RowPlan:
-    """Lay out a step.
+) -> BatchPlan:
+    """Plan a step.
 
-    `unread` has the tokens each running slot is to compute, first come first; `held` how many
-    tokens every slot holds, `room` how many more it can take and forget again; `budget` how many
-    tokens of prompts the step may have. `attention` is what a row multiplies for each token it
-    looks at, by what it multiplies with the weights.
+    `pending` maps each running slot to the tokens it has to compute, first come, first served;
+    `lengths` are the tokens every slot holds, `free` how many more it can take and truncate again;
+    `budget` is the number of prompt rows. `attention` is the multiplications of a row per token it
+    attends to, relative to those with the weights.
     """
-    taken = _share(unread, budget)
-    added = _added(taken, held, room, attention)
-    rows = [
-        Rows(index, unread[index][:count], held[index], count == len(unread[index]), added[index])
-        for index, count in sorted(taken.items(), reverse=way is Way.APART)
+    taken = _allot(pending, budget)
+    padding = _prompt_padding(taken, lengths, free, attention)
+    segments = [
+        BatchSegment(
+            slot,
+            pending[slot][:count],
+            lengths[slot],
+            wants_logits=count == len(pending[slot]),
+            padding=padding[slot],
+        )
+        for slot, count in sorted(taken.items(), reverse=layout is BatchLayout.SEPARATE)
     ]
-    empty = _around(rows, len(held)) if way is Way.FILLED else _gaps(rows)
-    filled = [index for index in empty if room[index] and way is not Way.APART]
-    rows += [Rows(index, (), held[index], wanted=False, added=1) for index in filled]
+    padded = layout is BatchLayout.PADDED
+    gaps = _tile_gaps(segments, len(lengths)) if padded else _short_gaps(segments)
+    filled = [slot for slot in gaps if free[slot] and layout is not BatchLayout.SEPARATE]
+    segments += [
+        BatchSegment(slot, (), lengths[slot], wants_logits=False, padding=1) for slot in filled
+    ]
     if filled:
-        rows.sort(key=lambda chunk: chunk.slot)
-    keep = {chunk.slot: chunk.at + len(chunk.tokens) for chunk in rows if chunk.added}
-    return RowPlan(rows, taken, keep)
+        segments.sort(key=lambda segment: segment.slot)
+    keep = {one.slot: one.position + len(one.tokens) for one in segments if one.padding}
+    return BatchPlan(segments, taken, keep)
 
 
-def _share(unread: Mapping[int, Sequence[int]], budget: int) -> dict[int, int]:
-    """Give whoever writes one row, and the budget to prompts in the order they came.
+def _allot(pending: Mapping[int, Sequence[int]], budget: int) -> dict[int, int]:
+    """Give each decoding job one row, and the budget to prompts, first come, first served.
 
-    A prompt gets a good piece or nothing: a row of it beside others' would cost a reading of the
-    weights and bring it no nearer to its end. Nor is little left of it for another step.
+    A prompt gets at least `_MIN_ROWS` or nothing: one row of it beside others' would cost a pass
+    over the weights and hardly bring its end nearer. Nor is a small rest left for another step.
     """
     left, taken = budget, {}
-    for index, tokens in unread.items():
+    for slot, tokens in pending.items():
         if len(tokens) == 1:
-            taken[index] = 1
-        elif left >= min(len(tokens), _LEAST_ROWS):
-            whole = len(tokens) <= left + int(budget * _REST)
-            taken[index] = len(tokens) if whole else left
-            left -= taken[index]
+            taken[slot] = 1
+        elif left >= min(len(tokens), _MIN_ROWS):
+            whole = len(tokens) <= left + int(budget * _OVERRUN)
+            taken[slot] = len(tokens) if whole else left
+            left -= taken[slot]
     return taken
 
 
-def _added(
-    taken: Mapping[int, int], held: Sequence[int], room: Sequence[int], attention: float
+def _prompt_padding(
+    taken: Mapping[int, int], lengths: Sequence[int], free: Sequence[int], attention: float
 ) -> dict[int, int]:
-    """Return the rows added to each slot's, so that short pieces of prompts are computed quicker.
+    """Return the padding rows of each slot that make short pieces of prompts faster.
 
-    Pieces of unequal length are computed one after the other, so the shorter ones are made as long
-    as the longest; all are made full where attention makes that worth it. llama.cpp takes one row
-    of each slot first when some have no more.
+    Pieces of unequal length are computed one after the other, so the shorter ones are padded to the
+    longest; all are padded to a whole attention tile where attention makes that worth it. llama.cpp
+    takes one row of each slot first when some have no more.
     """
-    short = {index: count for index, count in taken.items() if 1 < count < _FULL_ROWS}
+    short = {slot: count for slot, count in taken.items() if 1 < count < _ATTENTION_TILE_ROWS}
     target = max(short.values(), default=0)
-    seen = max((attention * held[index] for index in short), default=0.0)
-    alone = target * (1 + _ATTENTION_PRICE * seen)
-    if alone > _FULL_ROWS * (1 + _FULL_ATTENTION_PRICE * seen):
-        target = _FULL_ROWS + (1 in taken.values())
-    left = most_rows(0) - sum(count for count in taken.values() if count > 1)
-    added = dict.fromkeys(taken, 0)
-    for index, count in short.items():
+    attended = max((attention * lengths[slot] for slot in short), default=0.0)
+    row_by_row = target * (1 + _ATTENTION_COST * attended)
+    if row_by_row > _ATTENTION_TILE_ROWS * (1 + _TILED_ATTENTION_COST * attended):
+        target = _ATTENTION_TILE_ROWS + (1 in taken.values())
+    left = max_batch_rows(0) - sum(count for count in taken.values() if count > 1)
+    padding = dict.fromkeys(taken, 0)
+    for slot, count in short.items():
         more = target - count
-        if 0 < more <= left and target <= min(2 * count, room[index]):
-            added[index] = more
+        if 0 < more <= left and target <= min(2 * count, free[slot]):
+            padding[slot] = more
             left -= more
-    return added
+    return padding
 
 
-def _gaps(rows: Sequence[Rows]) -> list[int]:
-    """Return the slots in the short gaps between those of a step."""
-    filled: list[int] = []
-    for left, right in pairwise(rows):
+def _short_gaps(segments: Sequence[BatchSegment]) -> list[int]:
+    """Return the slots in the short gaps between the segments."""
+    slots: list[int] = []
+    for left, right in pairwise(segments):
         gap = range(left.slot + 1, right.slot)
-        if len(gap) <= _WIDEST_GAP:
-            filled += gap
-    return filled
+        if len(gap) <= _MAX_GAP:
+            slots += gap
+    return slots
 
 
-def _around(rows: Sequence[Rows], slots: int) -> list[int]:
-    """Return the slots that make whole tiles of those of a step, or those in its short gaps."""
-    tiles = whole_tiles(len(rows))
-    start = max(0, min(rows[0].slot, slots - tiles)) if rows else 0
-    if not rows or tiles > slots or rows[-1].slot >= start + tiles:
-        return _gaps(rows)
-    return sorted({*range(start, start + tiles)} - {chunk.slot for chunk in rows})
+def _tile_gaps(segments: Sequence[BatchSegment], slots: int) -> list[int]:
+    """Return the slots that complete the segments to whole tiles, or else the short gaps."""
+    tiles = _whole_tiles(len(segments))
+    start = max(0, min(segments[0].slot, slots - tiles)) if segments else 0
+    if not segments or tiles > slots or segments[-1].slot >= start + tiles:
+        return _short_gaps(segments)
+    return sorted({*range(start, start + tiles)} - {segment.slot for segment in segments})

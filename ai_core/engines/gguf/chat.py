@@ -1,7 +1,7 @@
-"""Chat messages as one text, in the way the model was trained to read them.
+"""The chat template of a GGUF file, and how much of the rendered text callers may share.
 
-The template is the one in the file (Jinja, as for transformers), in a sandbox. With the text comes
-how much of its beginning is the operator's: what stays the same whatever the caller writes.
+The template is the one in the file (Jinja, as for transformers), evaluated in a sandbox. The
+cacheable prefix is the part of the text that stays the same whatever the caller writes.
 """
 
 from collections.abc import Sequence
@@ -11,81 +11,53 @@ from jinja2 import TemplateError
 from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 
 from ai_core.engines.base import ChatMessage
-from ai_core.engines.gguf.slots import common
-from ai_core.errors import ModelUnusable, Unsupported
-
-WITHOUT_TEMPLATE = (
-    "{% for message in messages %}{{ message['role'] }}: {{ message['content'] }}\n\n{% endfor %}"
-    "assistant:"
+from ai_core.engines.decoding.chat_template import (
+    PLAIN_TEMPLATE,
+    apply_template,
+    template_unusable,
 )
-_MARKS = "\ue000", "\ue001"
+from ai_core.engines.gguf.prefix_cache import common_prefix_length
+
+_PLACEHOLDERS = "\ue000", "\ue001"
 
 
-class Chat:
+class ChatTemplate:
     """A model's chat template; plain "role: content" lines for a model without one."""
 
     def __init__(self, template: str, *, bos: str, eos: str) -> None:
         try:
             self._formatter = Jinja2ChatFormatter(
-                template=template or WITHOUT_TEMPLATE, bos_token=bos, eos_token=eos
+                template=template or PLAIN_TEMPLATE, bos_token=bos, eos_token=eos
             )
-        except TemplateError as fault:
-            raise ModelUnusable(
-                f"the model's chat template cannot be read ({fault}); give one in models.toml"
-            ) from fault
+        except TemplateError as error:
+            raise template_unusable(error) from error
 
-    def write(self, messages: Sequence[ChatMessage]) -> tuple[str, str]:
-        """Return the whole text, and the beginning of it that is the operator's."""
-        whole = self._text(messages)
-        private = next(
-            (
-                at
-                for at, message in enumerate(messages)
-                if message.cacheable_chars < len(message.content)
-            ),
-            None,
+    def render(self, messages: Sequence[ChatMessage]) -> tuple[str, str]:
+        """Return the prompt text, and its cacheable prefix.
+
+        The prefix is found by rendering once more with a placeholder in place of what the caller
+        wrote: the two texts differ from there on.
+        """
+        text = apply_template(self._format, messages)
+        private = (
+            at
+            for at, message in enumerate(messages)
+            if message.cacheable_chars < len(message.content)
         )
-        if private is None:
-            return whole, whole
-        hidden = self._text(
-            [
-                *messages[:private],
-                *(_hidden(message) for message in messages[private : private + 1]),
-            ]
-            + [ChatMessage(message.role, _MARKS[0]) for message in messages[private + 1 :]]
-        )
-        return whole, whole[: common(whole, hidden)]
+        first = next(private, None)
+        if first is None:
+            return text, text
+        later = (ChatMessage(message.role, _PLACEHOLDERS[0]) for message in messages[first + 1 :])
+        redacted = [*messages[:first], _redacted(messages[first]), *later]
+        other = apply_template(self._format, redacted)
+        return text, text[: common_prefix_length(text, other)]
 
-    def _text(self, messages: Sequence[ChatMessage]) -> str:
-        try:
-            return self._render(messages)
-        except (TemplateError, ValueError, TypeError):
-            merged = _without_system(messages)
-        try:
-            return self._render(merged)
-        except (TemplateError, ValueError, TypeError) as fault:
-            raise Unsupported(
-                f"the model's chat template refuses these messages: {fault}"
-            ) from fault
-
-    def _render(self, messages: Sequence[ChatMessage]) -> str:
-        records: Any = [{"role": message.role, "content": message.content} for message in messages]
-        return str(self._formatter(messages=records).prompt)
+    def _format(self, messages: Any) -> str:
+        return str(self._formatter(messages=messages).prompt)
 
 
-def _hidden(message: ChatMessage) -> ChatMessage:
-    """Put a mark where the caller's words begin, one they do not begin with."""
-    owned, private = (
-        message.content[: message.cacheable_chars],
-        message.content[message.cacheable_chars :],
-    )
-    mark = _MARKS[1] if private.startswith(_MARKS[0]) else _MARKS[0]
-    return ChatMessage(message.role, owned + mark)
-
-
-def _without_system(messages: Sequence[ChatMessage]) -> list[ChatMessage]:
-    """Move the system message into the first user message, for templates without that role."""
-    if len(messages) < 2 or messages[0].role != "system":
-        return list(messages)
-    first, second = messages[0], messages[1]
-    return [ChatMessage(second.role, f"{first.content}\n\n{second.content}"), *messages[2:]]
+def _redacted(message: ChatMessage) -> ChatMessage:
+    """Replace what the caller wrote by a placeholder it does not begin with."""
+    end = message.cacheable_chars
+    clash = message.content.startswith(_PLACEHOLDERS[0], end)
+    return ChatMessage(message.role, message.content[:end] + _PLACEHOLDERS[clash])

@@ -1,9 +1,9 @@
-"""GGUF models through llama.cpp: many answers in every step, over its low-level batch interface.
+"""GGUF models through llama.cpp, with continuous batching over its low-level batch interface.
 
-Each job has a slot, a stream of keys and values of its own. A step computes one row for every job
-that writes and a bounded number of rows for those that read their prompts, so that a long prompt
-does not hold up running answers. Jobs come and go between any two steps. `gguf_slots` says what a
-job need not compute, `gguf_rows` what a step computes, `gguf_threads` with how many threads.
+Each job has a slot, a llama.cpp sequence of keys and values. A step computes one row for every job
+that decodes and a bounded number of prompt rows, so that a long prompt does not hold up running
+answers. Jobs come and go between any two steps. `prefix_cache` says what a job need not compute,
+`batch` what a step computes, `decoding.threads` with how many threads.
 """
 
 import os
@@ -15,50 +15,62 @@ from typing import Any
 from llama_cpp import llama_cpp as lib
 
 from ai_core.engines.base import Capabilities, ChatMessage
-from ai_core.engines.decoding.output import Output, most_new_tokens
-from ai_core.engines.decoding.threads import Pace, cores
-from ai_core.engines.gguf.batch import Grouping, RowBudget, RowPlan, most_rows, plan_rows
-from ai_core.engines.gguf.chat import Chat
-from ai_core.engines.gguf.context import Context, Logits, Rows, is_wanted
-from ai_core.engines.gguf.model import Model, why_refused
-from ai_core.engines.gguf.pooling import Pooling
-from ai_core.engines.gguf.sampling import Choice
-from ai_core.engines.gguf.slots import Head, Slot, choose_slot, common, find_head, shareable
+from ai_core.engines.decoding.output import JobOutput, max_new_tokens
+from ai_core.engines.decoding.threads import ThreadGovernor, available_cores
+from ai_core.engines.gguf.batch import (
+    BatchPlan,
+    LayoutTuner,
+    RowBudget,
+    max_batch_rows,
+    plan_batch,
+)
+from ai_core.engines.gguf.chat import ChatTemplate
+from ai_core.engines.gguf.context import BatchSegment, Context, Logits
+from ai_core.engines.gguf.model import GgufModel, take_logged_errors
+from ai_core.engines.gguf.pooling import EmbeddingContext
+from ai_core.engines.gguf.prefix_cache import (
+    PrefixSource,
+    SequenceSlot,
+    cacheable_prefix,
+    choose_slot,
+    common_prefix_length,
+    find_prefix,
+)
+from ai_core.engines.gguf.sampling import LlamaSampler
 from ai_core.engines.runner import (
     GenerationJob,
     LoadOptions,
     RunnerInfo,
     TokenChunk,
     TokenizedPrompt,
-    slots_that_fit,
+    fit_memory,
 )
 from ai_core.errors import ModelUnusable, Unsupported
 
-CONTEXT_TOKENS = 4_096
-_HOLD_S = 12.0
+_MAX_HOLD_S = 12.0
 
 
 @dataclass(slots=True)
-class Answer:
-    """A job while it is written, in its slot; `head` is how its prompt begins, once known."""
+class RunningJob:
+    """A job in its slot; `prefix` is unknown while another job is computing it."""
 
     job: GenerationJob
-    slot: Slot
-    choice: Choice
-    output: Output
-    head: Head | None = None
-    first_s: float = 0.0
+    slot: SequenceSlot
+    sampler: LlamaSampler
+    output: JobOutput
+    prefix: PrefixSource | None = None
+    first_token_s: float = 0.0
 
-    def unread(self) -> Sequence[int]:
-        """Return the tokens that are still to be computed: of the prompt, or the last written."""
-        if self.output.written:
-            return (self.output.token,)
+    def pending_tokens(self) -> Sequence[int]:
+        """Return the tokens to compute: the rest of the prompt, or the last one generated."""
+        if self.output.generated:
+            return (self.output.last_token,)
         return self.job.prompt.tokens[len(self.slot.tokens) :]
 
 
 def open_runner(path: str, options: LoadOptions) -> "GgufRunner":
-    """Bring a GGUF file to memory. Raises ModelUnusable, NoMemory with what to do about it."""
-    model = Model(path)
+    """Load a GGUF file. Raises ModelUnusable, NoMemory with the remedy."""
+    model = GgufModel(path)
     try:
         return GgufRunner(model, options)
     except BaseException:
@@ -67,274 +79,278 @@ def open_runner(path: str, options: LoadOptions) -> "GgufRunner":
 
 
 class GgufRunner:
-    """A GGUF model in this process; see `ModelRunner` for what each method promises."""
+    """A GGUF model in this process; see `ModelRunner` for the contract of each method."""
 
-    def __init__(self, model: Model, options: LoadOptions) -> None:
-        context_tokens = options.context_tokens or min(model.trained_tokens, CONTEXT_TOKENS)
-        per_slot = model.memory_bytes_per_token * context_tokens
-        slots = 1 if model.encodes_only else options.slots or slots_that_fit(per_slot)
+    def __init__(self, model: GgufModel, options: LoadOptions) -> None:
+        context_tokens, slots = fit_memory(
+            options, model.trained_context_tokens, model.kv_bytes_per_token
+        )
+        slots = 1 if model.encoder_only else slots
         vocabulary = model.vocabulary
         self._model = model
         self._vocabulary = vocabulary
-        self._chat = Chat(
+        self._chat_template = ChatTemplate(
             options.chat_template or vocabulary.chat_template,
             bos=vocabulary.bos,
             eos=vocabulary.eos,
         )
-        self._pace = Pace(options.threads or cores())
-        self._pooling = Pooling(model, context_tokens, self._pace.threads)
+        self._governor = ThreadGovernor(options.threads or available_cores())
+        self._threads = self._governor.threads
+        self._embeddings = EmbeddingContext(model, context_tokens, self._threads)
         self._context = Context(
             model,
             slots=slots,
             tokens=context_tokens,
-            rows=most_rows(slots),
-            threads=self._pace.threads,
+            rows=max_batch_rows(slots),
+            threads=self._threads,
         )
-        self._threads = self._pace.threads
         self._budget = RowBudget()
-        self._grouping = Grouping(slots)
-        self._slots = [Slot(index) for index in range(slots)]
-        self._answers: dict[int, Answer] = {}
+        self._layouts = LayoutTuner(slots)
+        self._slots = [SequenceSlot(index) for index in range(slots)]
+        self._jobs: dict[int, RunningJob] = {}
         self._adapters: dict[str | None, Any] = {None: None}
         self._adapter: str | None = None
-        self._moment = 0
-        writes = not model.encodes_only
+        self._frees = 0
+        generates = not model.encoder_only
         self.info = RunnerInfo(
             context_tokens=context_tokens,
             slots=slots,
-            capabilities=Capabilities(json_schema=writes, logprobs=writes, embeddings=True),
+            capabilities=Capabilities(json_schema=generates, logprobs=generates, embeddings=True),
             precision=model.precision,
             device="cuda" if model.on_gpu else "cpu",
         )
 
     def tokenize(self, text: str) -> list[int]:
-        """Return the tokens of a plain text; nothing in it is read as a control token."""
-        return self._vocabulary.tokens(text, special=False, around=False)
+        """Return the tokens of a plain text; control tokens in it are taken literally."""
+        return self._vocabulary.tokenize(text, parse_special=False, add_special=False)
 
     def render(self, messages: Sequence[ChatMessage], raw: str | None) -> TokenizedPrompt:
-        """Write the messages with the file's chat template; see `gguf_chat`."""
+        """Apply the file's chat template; see `ChatTemplate`."""
         if raw is not None:
-            return TokenizedPrompt(self._vocabulary.prompt_tokens(raw), 0)
-        whole, owned = self._chat.write([self._disarmed(message) for message in messages])
-        tokens = self._vocabulary.prompt_tokens(whole)
-        if owned == whole:
+            return TokenizedPrompt(self._vocabulary.tokenize_prompt(raw), 0)
+        text, prefix = self._chat_template.render([self._neutralized(one) for one in messages])
+        tokens = self._vocabulary.tokenize_prompt(text)
+        if prefix == text:
             return TokenizedPrompt(tokens, len(tokens))
-        # The last token of the operator's text may go on into the caller's.
-        of_owned = self._vocabulary.prompt_tokens(owned)[:-1]
-        return TokenizedPrompt(tokens, common(tokens, of_owned))
+        # The last token of the operator's text may continue into the caller's.
+        prefix_tokens = self._vocabulary.tokenize_prompt(prefix)[:-1]
+        return TokenizedPrompt(tokens, common_prefix_length(tokens, prefix_tokens))
 
     def admit(self, job: GenerationJob) -> bool:
         """Give a job a slot; False while all are taken. Raises ContextOverflow, Unsupported."""
         prompt = job.prompt.tokens
-        if self._model.encodes_only:
+        if self._model.encoder_only:
             raise Unsupported("this model makes embeddings; it cannot write")
-        limit = most_new_tokens(job, self.info.context_tokens)
+        max_tokens = max_new_tokens(job, self.info.context_tokens)
         if job.adapter not in self._adapters:
             raise Unsupported(f"no adapter named {job.adapter} is loaded")
-        part = shareable(prompt, job.prompt.cacheable)
-        slot = choose_slot(self._slots, part, job.adapter)
+        prefix = cacheable_prefix(prompt, job.prompt.cacheable)
+        slot = choose_slot(self._slots, prefix, job.adapter)
         if slot is None:
             return False
-        choice = Choice(self._vocabulary, job.sampling, prompt)
-        answer = Answer(job, slot, choice, Output(job, self._vocabulary, choice, limit))
-        slot.taken = True
-        self._answers[job.id] = answer
-        self._begin(answer)
+        sampler = LlamaSampler(self._vocabulary, job.sampling, prompt)
+        output = JobOutput(job, self._vocabulary, sampler, max_tokens)
+        running = RunningJob(job, slot, sampler, output)
+        slot.in_use = True
+        self._jobs[job.id] = running
+        self._start(running)
         return True
 
     def cancel(self, job_id: int) -> None:
-        """Forget a job and what its caller wrote; nothing when it is unknown."""
-        answer = self._answers.pop(job_id, None)
-        if answer is not None:
-            self._free(answer)
+        """Drop a job and what its caller wrote; does nothing when the id is unknown."""
+        running = self._jobs.pop(job_id, None)
+        if running is not None:
+            self._free_slot(running)
 
     @property
     def busy(self) -> bool:
-        """Tell whether there is a job."""
-        return bool(self._answers)
+        """Whether there is a job."""
+        return bool(self._jobs)
 
     def step(self) -> list[TokenChunk]:
-        """Compute one bounded batch and choose a token for every job that has read its prompt."""
-        for answer in self._answers.values():
-            if answer.head is None:
-                self._begin(answer)
-        running = who_computes(self._next_group(), time.monotonic())
-        if not running:
+        """Decode one bounded batch and sample a token for every job whose prompt is complete."""
+        for running in self._jobs.values():
+            if running.prefix is None:
+                self._start(running)
+        jobs = hold_back_starters(self._next_group(), time.monotonic())
+        if not jobs:
             return []
-        writers = sum(answer.output.written > 0 for answer in running)
-        self._pace.wake()
-        way = self._grouping.way(len(running), self._pace.threads)
-        plan = plan_rows(
-            {answer.slot.index: answer.unread() for answer in running},
+        decoding = sum(one.output.generated > 0 for one in jobs)
+        self._governor.before_step()
+        layout = self._layouts.choose(len(jobs), self._governor.threads)
+        plan = plan_batch(
+            {one.slot.index: one.pending_tokens() for one in jobs},
             [len(slot.tokens) for slot in self._slots],
-            room=[self._room(slot) for slot in self._slots],
-            budget=self._budget.rows(writers),
-            way=way,
-            attention=self._model.attention,
+            free=[self._free_rows(slot) for slot in self._slots],
+            budget=self._budget.prompt_rows(decoding),
+            layout=layout,
+            attention=self._model.attention_ratio,
         )
-        logits, ours_s = self._compute(plan.rows)
-        if writers == len(running):
-            self._grouping.took(len(running), self._threads, way, ours_s)
+        logits, cpu_s = self._decode(plan.segments)
+        if decoding == len(jobs):
+            self._layouts.record(len(jobs), self._threads, layout, cpu_s)
         for index, tokens in plan.keep.items():
-            self._context.forget(index, tokens)
+            self._context.truncate(index, tokens)
         if logits is None:
-            return [self._failed(answer) for answer in running]
-        return self._advance(running, plan, logits)
+            return [self._fail(running) for running in jobs]
+        return self._advance(jobs, plan, logits)
 
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        """Return a vector of length 1 for each text; see `gguf_pooling`."""
-        return self._pooling.embed(texts)
+        """Return an embedding of unit length for each text; see `EmbeddingContext`."""
+        return self._embeddings.embed(texts)
 
     def load_adapter(self, name: str, path: str) -> None:
-        """Bring a GGUF LoRA to memory. Raises ModelUnusable when it does not fit the model."""
+        """Load a GGUF LoRA. Raises ModelUnusable when it does not fit the model."""
         if not os.path.isfile(path):  # noqa: PTH113
             raise ModelUnusable(f"{path}: there is no such adapter; check the path in models.toml")
-        why_refused()
+        take_logged_errors()
         adapter = lib.llama_adapter_lora_init(self._model.handle, path.encode())
         if not adapter:
             raise ModelUnusable(
                 f"{path} is not an adapter of {self._model.path}; "
-                f"use the one made for this base ({why_refused()})"
+                f"use the one made for this base ({take_logged_errors()})"
             )
         self._adapters[name] = adapter
 
     def close(self) -> None:
-        """Give the memory back."""
-        for job_id in list(self._answers):
+        """Free the model and its contexts."""
+        for job_id in list(self._jobs):
             self.cancel(job_id)
-        self._pooling.close()
+        self._embeddings.close()
         self._context.close()
         self._model.close()
 
-    def _disarmed(self, message: ChatMessage) -> ChatMessage:
-        """Neutralise control tokens, which would end the message or begin another."""
-        content = self._vocabulary.disarmed(message.content)
-        owned = self._vocabulary.disarmed(message.content[: message.cacheable_chars])
-        return ChatMessage(message.role, content, common(content, owned))
+    def _neutralized(self, message: ChatMessage) -> ChatMessage:
+        neutralize = self._vocabulary.control_tokens.neutralize
+        content = neutralize(message.content)
+        prefix = neutralize(message.content[: message.cacheable_chars])
+        return ChatMessage(message.role, content, common_prefix_length(content, prefix))
 
-    def _begin(self, answer: Answer) -> None:
-        """Settle where the beginning of the prompt comes from, unless it is being computed."""
-        prompt, slot, adapter = answer.job.prompt, answer.slot, answer.job.adapter
-        part = shareable(prompt.tokens, prompt.cacheable)
-        head = find_head(self._slots, slot, part, adapter)
-        if head.awaited is not None:
+    def _start(self, running: RunningJob) -> None:
+        """Take a job's prefix from the cache, unless another job is still computing it."""
+        prompt, slot, adapter = running.job.prompt, running.slot, running.job.adapter
+        prefix = cacheable_prefix(prompt.tokens, prompt.cacheable)
+        source = find_prefix(self._slots, slot, prefix, adapter)
+        if source.awaited is not None:
             return
-        tokens = head.tokens if self._take_over(slot, head) else 0
+        tokens = source.tokens if self._load_prefix(slot, source) else 0
         slot.tokens = prompt.tokens[:tokens]
-        slot.owned = tokens
+        slot.cacheable = tokens
         slot.adapter = adapter
         slot.computing = True
-        slot.wanted, slot.wanted_owned = prompt.tokens, min(prompt.cacheable, len(prompt.tokens))
-        answer.head = Head(slot, tokens)
+        slot.prompt = prompt.tokens
+        slot.prompt_cacheable = min(prompt.cacheable, len(prompt.tokens))
+        running.prefix = PrefixSource(slot, tokens)
 
-    def _take_over(self, slot: Slot, head: Head) -> bool:
-        """Make a slot hold the beginning of its prompt; False when it must be computed anew."""
-        if head.tokens and self._model.forgets_in_parts:
-            if head.source is None or head.source is slot:
-                kept = self._context.forget(slot.index, head.tokens)
+    def _load_prefix(self, slot: SequenceSlot, source: PrefixSource) -> bool:
+        """Make a slot hold the prefix; False when it has to be computed."""
+        if source.tokens and self._model.can_truncate:
+            if source.slot is None or source.slot is slot:
+                loaded = self._context.truncate(slot.index, source.tokens)
             else:
-                kept = self._context.copy(head.source.index, slot.index, head.tokens)
-            if kept:
+                loaded = self._context.copy_prefix(source.slot.index, slot.index, source.tokens)
+            if loaded:
                 return True
-        self._context.forget(slot.index)
+        self._context.truncate(slot.index)
         return False
 
-    def _room(self, slot: Slot) -> int:
-        """Return how many rows a slot can take and forget again."""
-        forgets = self._model.forgets_in_parts or not slot.taken
-        return self.info.context_tokens - len(slot.tokens) if forgets else 0
+    def _free_rows(self, slot: SequenceSlot) -> int:
+        """Return how many rows a slot can take and truncate again."""
+        can_truncate = self._model.can_truncate or not slot.in_use
+        return self.info.context_tokens - len(slot.tokens) if can_truncate else 0
 
-    def _next_group(self) -> list[Answer]:
-        """Return the jobs of the next step, first come first.
+    def _next_group(self) -> list[RunningJob]:
+        """Return the jobs of the next step, first come, first served.
 
-        An adapter holds for a whole step, so those who write with different ones take turns.
+        An adapter applies to a whole step, so jobs with different ones alternate.
         """
-        ready = [answer for answer in self._answers.values() if answer.head is not None]
+        ready = [running for running in self._jobs.values() if running.prefix is not None]
         if not ready:
             return []
-        names = sorted({answer.job.adapter for answer in ready}, key=lambda name: name or "")
+        names = sorted({running.job.adapter for running in ready}, key=lambda name: name or "")
         later = [name for name in names if (name or "") > (self._adapter or "")]
         chosen = (later or names)[0]
         if chosen != self._adapter:
             self._context.set_adapter(self._adapters[chosen])
             self._adapter = chosen
-        return [answer for answer in ready if answer.job.adapter == chosen]
+        return [running for running in ready if running.job.adapter == chosen]
 
-    def _compute(self, rows: Sequence[Rows]) -> tuple[Logits | None, float]:
-        """Compute rows with the threads that are best now; returns the cores' seconds it took."""
-        if self._threads != self._pace.threads:
-            self._threads = self._pace.threads
+    def _decode(self, segments: Sequence[BatchSegment]) -> tuple[Logits | None, float]:
+        """Decode a batch with the governor's threads; returns the CPU seconds it took."""
+        if self._threads != self._governor.threads:
+            self._threads = self._governor.threads
             self._context.set_threads(self._threads)
-        began_s, used_s = time.monotonic(), time.process_time()
-        logits = self._context.compute(rows)
-        wall_s, ours_s = time.monotonic() - began_s, time.process_time() - used_s
-        self._pace.took(wall_s, ours_s)
-        self._budget.took(sum(map(len, rows)), ours_s / self._threads)
-        return logits, ours_s
+        began_s, began_cpu_s = time.monotonic(), time.process_time()
+        logits = self._context.decode(segments)
+        wall_s, cpu_s = time.monotonic() - began_s, time.process_time() - began_cpu_s
+        self._governor.record_step(wall_s, cpu_s)
+        self._budget.record(sum(map(len, segments)), cpu_s / self._threads)
+        return logits, cpu_s
 
     def _advance(
-        self, running: Sequence[Answer], plan: RowPlan, logits: Logits
+        self, jobs: Sequence[RunningJob], plan: BatchPlan, logits: Logits
     ) -> list[TokenChunk]:
-        """Take note of what was computed, and let those who have read everything write."""
-        at = {chunk.slot: row for row, chunk in enumerate(filter(is_wanted, plan.rows))}
-        said: list[TokenChunk | None] = []
-        for answer in running:
-            slot = answer.slot
-            slot.tokens.extend(answer.unread()[: plan.taken.get(slot.index, 0)])
-            slot.owned = min(len(slot.tokens), slot.wanted_owned)
-            if slot.index in at:
+        """Update the slots, and sample for the jobs whose pending tokens were all computed."""
+        outputs = (segment.slot for segment in plan.segments if segment.wants_logits)
+        row_of = {slot: row for row, slot in enumerate(outputs)}
+        chunks: list[TokenChunk | None] = []
+        for running in jobs:
+            slot = running.slot
+            slot.tokens.extend(running.pending_tokens()[: plan.taken.get(slot.index, 0)])
+            slot.cacheable = min(len(slot.tokens), slot.prompt_cacheable)
+            if slot.index in row_of:
                 slot.computing = False
-                said.append(self._write(answer, logits[at[slot.index]]))
-        return [wrote for wrote in said if wrote is not None]
+                chunks.append(self._sample(running, logits[row_of[slot.index]]))
+        return [chunk for chunk in chunks if chunk is not None]
 
-    def _write(self, answer: Answer, row: Logits) -> TokenChunk | None:
-        """Choose the next token of a job; returns what can be told of it."""
-        wrote = answer.output.next(row, answer.head.tokens if answer.head else 0)
-        if answer.output.written == 1:
-            answer.first_s = time.monotonic()
-        return self._end(answer, wrote) if wrote and wrote.finish_reason else wrote
+    def _sample(self, running: RunningJob, logits: Logits) -> TokenChunk | None:
+        cached_tokens = running.prefix.tokens if running.prefix else 0
+        chunk = running.output.sample(logits, cached_tokens)
+        if running.output.generated == 1:
+            running.first_token_s = time.monotonic()
+        return self._end(running, chunk) if chunk and chunk.finish_reason else chunk
 
-    def _end(self, answer: Answer, wrote: TokenChunk) -> TokenChunk:
-        self._answers.pop(answer.job.id, None)
-        self._free(answer)
-        return wrote
+    def _end(self, running: RunningJob, chunk: TokenChunk) -> TokenChunk:
+        self._jobs.pop(running.job.id, None)
+        self._free_slot(running)
+        return chunk
 
-    def _failed(self, answer: Answer) -> TokenChunk:
-        """End a job whose step failed; nothing its slot holds can be trusted."""
-        answer.slot.owned = 0
-        fault = f"llama.cpp could not compute: {why_refused()}"
-        return self._end(answer, answer.output.over("failed", fault=fault))
+    def _fail(self, running: RunningJob) -> TokenChunk:
+        """End a job whose step failed; what its slot holds is undefined."""
+        running.slot.cacheable = 0
+        error = f"llama.cpp could not compute: {take_logged_errors()}"
+        return self._end(running, running.output.finish("failed", error=error))
 
-    def _free(self, answer: Answer) -> None:
-        """Keep the operator's tokens in the slot, forget all others."""
-        slot = answer.slot
-        answer.choice.close()
-        if answer.head is not None:
-            kept = slot.owned if self._model.forgets_in_parts else 0
-            if kept < len(slot.tokens) and not self._context.forget(slot.index, kept):
-                self._context.forget(slot.index)
+    def _free_slot(self, running: RunningJob) -> None:
+        """Keep the operator's tokens in the slot, drop all others."""
+        slot = running.slot
+        running.sampler.close()
+        if running.prefix is not None:
+            kept = slot.cacheable if self._model.can_truncate else 0
+            if kept < len(slot.tokens) and not self._context.truncate(slot.index, kept):
+                self._context.truncate(slot.index)
                 kept = 0
             slot.tokens = slot.tokens[:kept]
-            slot.owned = kept
-        slot.taken = slot.computing = False
-        slot.wanted, slot.wanted_owned = [], 0
-        self._moment += 1
-        slot.freed_at = self._moment
+            slot.cacheable = kept
+        slot.in_use = slot.computing = False
+        slot.prompt, slot.prompt_cacheable = [], 0
+        self._frees += 1
+        slot.freed_at = self._frees
 
 
-def who_computes(group: Sequence[Answer], now_s: float) -> Sequence[Answer]:
-    """Let those who came together go on from their first token together.
+def hold_back_starters(group: Sequence[RunningJob], now_s: float) -> Sequence[RunningJob]:
+    """Return the jobs to step, so that jobs that arrived together decode together.
 
-    A step with few rows costs nearly as much as one with many, and whoever goes on alone ends
-    alone too. So while more jobs read their prompts than are under way, one that has only its
-    first token waits for them, at most `_HOLD_S`.
+    A step with few rows costs nearly as much as one with many, and a job that decodes ahead of the
+    others also ends alone. So while more jobs prefill than decode, one that has only its first
+    token waits for them, at most `_MAX_HOLD_S`.
     """
-    readers = sum(not answer.output.written for answer in group)
-    beginners = {
-        answer.job.id
-        for answer in group
-        if answer.output.written == 1 and now_s - answer.first_s < _HOLD_S
+    prefilling = sum(not running.output.generated for running in group)
+    starters = {
+        running.job.id
+        for running in group
+        if running.output.generated == 1 and now_s - running.first_token_s < _MAX_HOLD_S
     }
-    if readers <= len(group) - readers - len(beginners):
+    if prefilling <= len(group) - prefilling - len(starters):
         return group
-    return [answer for answer in group if answer.job.id not in beginners]
+    return [running for running in group if running.job.id not in starters]

@@ -1,9 +1,9 @@
-"""Which token comes next.
+"""Token sampling by llama.cpp.
 
-Greedy is the largest logit. Otherwise llama.cpp's samplers, in its order: top_k, top_p, min_p,
-temperature, draw. Without a top_k, the 100 likeliest tokens are kept: sorting a whole vocabulary
-takes milliseconds a token. The repetition penalty (Keskar et al. 2019, CTRL, 4.1) looks at the
-prompt and all that was written.
+Greedy decoding takes the largest logit. Otherwise llama.cpp's samplers in its order: top_k, top_p,
+min_p, temperature, draw. Without a top_k the 100 likeliest tokens are kept: sorting a whole
+vocabulary takes milliseconds per token. The repetition penalty (Keskar et al. 2019, CTRL, 4.1)
+covers the prompt and the answer.
 """
 
 import ctypes
@@ -15,10 +15,10 @@ import numpy.typing as npt
 from llama_cpp import llama_cpp as lib
 
 from ai_core.engines.base import Sampling, TokenLogprob
-from ai_core.engines.decoding.logprobs import odds_of
+from ai_core.engines.decoding.logprobs import token_logprob
 from ai_core.engines.gguf.context import Logits
-from ai_core.engines.gguf.grammar import grammar_of
-from ai_core.engines.gguf.model import Vocabulary, why_refused
+from ai_core.engines.gguf.grammar import schema_to_gbnf
+from ai_core.engines.gguf.model import Vocabulary, take_logged_errors
 from ai_core.errors import EngineFailed, Unsupported
 
 TOP_K = 100
@@ -26,53 +26,54 @@ _RANDOM_SEED = 0xFFFFFFFF  # llama.cpp takes this one for "draw a seed"
 _CANDIDATE = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
 
 
-class Choice:
-    """Chooses the tokens of one job; holds llama.cpp samplers until `close`."""
+class LlamaSampler:
+    """Samples the tokens of one job; holds llama.cpp samplers until `close`."""
 
     def __init__(self, vocabulary: Vocabulary, sampling: Sampling, prompt: Sequence[int]) -> None:
         self._vocabulary = vocabulary
-        self._sampling = sampling
+        self._top_logprobs = sampling.top_logprobs
         self._penalty = sampling.repetition_penalty
         self._seen = set(prompt) if self._penalty != 1.0 else set()
-        self._grammar: Any = _grammar(vocabulary, sampling.json_schema)
-        self._chain: Any = _chain(sampling) if sampling.temperature > 0 else None
+        self._grammar: Any = _open_grammar(vocabulary, sampling.json_schema)
+        self._chain: Any = _open_chain(sampling) if sampling.temperature > 0 else None
 
-    def next(self, row: Logits) -> tuple[int, tuple[TokenLogprob, ...]]:
-        """Choose from a row of logits, which it may change; returns the token and its odds."""
-        plain = row if self._sampling.top_logprobs is None else row.copy()
+    def sample(self, logits: Logits) -> tuple[int, tuple[TokenLogprob, ...]]:
+        """Sample from logits of shape [vocabulary], which it may change; see `TokenSampler`."""
+        unpenalized = logits if self._top_logprobs is None else logits.copy()
         if self._seen:
             seen = np.fromiter(self._seen, dtype=np.int64)
-            held = row[seen]
-            row[seen] = np.where(held > 0, held / self._penalty, held * self._penalty)
-        token = self._choose(row)
+            held = logits[seen]
+            logits[seen] = np.where(held > 0, held / self._penalty, held * self._penalty)
+        token = self._choose(logits)
         if self._grammar:
             lib.llama_sampler_accept(self._grammar, token)
         if self._penalty != 1.0:
             self._seen.add(token)
-        if self._sampling.top_logprobs is None:
+        if self._top_logprobs is None:
             return token, ()
-        return token, (odds_of(plain, token, self._sampling.top_logprobs, self._text),)
+        return token, (token_logprob(unpenalized, token, self._top_logprobs, self._text_of),)
 
-    def _choose(self, row: Logits) -> int:
-        token = self._pick(_candidates(row)) if self._chain else int(row.argmax())
-        if not self._grammar or self._allowed(token, float(row[token])):
+    def _choose(self, logits: Logits) -> int:
+        """Sample freely, and only when the grammar forbids the result among what it allows."""
+        token = self._draw(_candidates(logits)) if self._chain else int(logits.argmax())
+        if not self._grammar or self._grammar_allows(token, float(logits[token])):
             return token
-        candidates = _candidates(row)
+        candidates = _candidates(logits)
         self._apply(self._grammar, candidates)
         if not np.isfinite(candidates["logit"]).any():
             raise EngineFailed("no token of this model can follow the JSON schema here")
         if self._chain:
-            return self._pick(candidates)
+            return self._draw(candidates)
         return int(candidates["id"][candidates["logit"].argmax()])
 
-    def _allowed(self, token: int, logit: float) -> bool:
-        one = np.array([(token, logit, 0.0)], dtype=_CANDIDATE)
-        self._apply(self._grammar, one)
-        return bool(np.isfinite(one["logit"][0]))
+    def _grammar_allows(self, token: int, logit: float) -> bool:
+        candidate = np.array([(token, logit, 0.0)], dtype=_CANDIDATE)
+        self._apply(self._grammar, candidate)
+        return bool(np.isfinite(candidate["logit"][0]))
 
-    def _pick(self, candidates: npt.NDArray[np.void]) -> int:
-        chosen = self._apply(self._chain, candidates)
-        return int(candidates["id"][chosen])
+    def _draw(self, candidates: npt.NDArray[np.void]) -> int:
+        selected = self._apply(self._chain, candidates)
+        return int(candidates["id"][selected])
 
     def _apply(self, sampler: Any, candidates: npt.NDArray[np.void]) -> int:
         array = lib.llama_token_data_array(
@@ -81,8 +82,8 @@ class Choice:
         lib.llama_sampler_apply(sampler, ctypes.byref(array))
         return int(array.selected)
 
-    def _text(self, token: int) -> str:
-        return self._vocabulary.piece(token).decode("utf-8", "replace")
+    def _text_of(self, token: int) -> str:
+        return self._vocabulary.token_bytes(token).decode("utf-8", "replace")
 
     def close(self) -> None:
         """Free the samplers."""
@@ -91,26 +92,26 @@ class Choice:
         self._chain = self._grammar = None
 
 
-def _candidates(row: Logits) -> npt.NDArray[np.void]:
-    candidates = np.empty(len(row), dtype=_CANDIDATE)
-    candidates["id"] = np.arange(len(row), dtype=np.int32)
-    candidates["logit"] = row
+def _candidates(logits: Logits) -> npt.NDArray[np.void]:
+    candidates = np.empty(len(logits), dtype=_CANDIDATE)
+    candidates["id"] = np.arange(len(logits), dtype=np.int32)
+    candidates["logit"] = logits
     candidates["p"] = 0
     return candidates
 
 
-def _grammar(vocabulary: Vocabulary, schema: str | None) -> Any:
+def _open_grammar(vocabulary: Vocabulary, schema: str | None) -> Any:
     if schema is None:
         return None
-    words = grammar_of(schema)
-    why_refused()
-    grammar = lib.llama_sampler_init_grammar(vocabulary.handle, words.encode(), b"root")
+    gbnf = schema_to_gbnf(schema)
+    take_logged_errors()
+    grammar = lib.llama_sampler_init_grammar(vocabulary.handle, gbnf.encode(), b"root")
     if not grammar:
-        raise Unsupported(f"the JSON schema cannot be followed: {why_refused()}")
+        raise Unsupported(f"the JSON schema cannot be followed: {take_logged_errors()}")
     return grammar
 
 
-def _chain(sampling: Sampling) -> Any:
+def _open_chain(sampling: Sampling) -> Any:
     chain = lib.llama_sampler_chain_init(lib.llama_sampler_chain_default_params())
     lib.llama_sampler_chain_add(chain, lib.llama_sampler_init_top_k(sampling.top_k or TOP_K))
     if sampling.top_p < 1:

@@ -5,7 +5,12 @@ from operator import add
 
 import pytest
 
-from ai_core.engines.decoding.threads import Pace, Usage, busy_s, cores
+from ai_core.engines.decoding.threads import (
+    CpuUsage,
+    ThreadGovernor,
+    available_cores,
+    total_cpu_s,
+)
 
 
 class Machine:
@@ -13,23 +18,23 @@ class Machine:
 
     def __init__(self) -> None:
         self.others = 0.0
-        self._now = Usage(0.0, 0.0, 0.0)
+        self._now = CpuUsage(0.0, 0.0, 0.0)
 
-    def look(self) -> Usage:
+    def usage(self) -> CpuUsage:
         return self._now
 
     def rest(self, wall_s: float, *, others: float) -> None:
         now = self._now
-        self._now = Usage(now.wall_s + wall_s, now.ours_s, now.all_s + others * wall_s)
+        self._now = CpuUsage(now.wall_s + wall_s, now.own_s, now.all_s + others * wall_s)
 
-    def step(self, pace: Pace, wall_s: float) -> None:
-        ours = min(pace.threads, 2 - self.others / 2 if pace.threads == 2 else 1) * wall_s
-        self._now = Usage(
+    def step(self, governor: ThreadGovernor, wall_s: float) -> None:
+        own = min(governor.threads, 2 - self.others / 2 if governor.threads == 2 else 1) * wall_s
+        self._now = CpuUsage(
             self._now.wall_s + wall_s,
-            self._now.ours_s + ours,
-            self._now.all_s + ours + self.others * wall_s,
+            self._now.own_s + own,
+            self._now.all_s + own + self.others * wall_s,
         )
-        pace.took(wall_s, ours)
+        governor.record_step(wall_s, own)
 
 
 @pytest.fixture
@@ -38,85 +43,95 @@ def machine() -> Machine:
 
 
 @pytest.fixture
-def pace(machine: Machine) -> Pace:
-    return Pace(2, machine.look)
+def governor(machine: Machine) -> ThreadGovernor:
+    return ThreadGovernor(2, machine.usage)
 
 
-def test_a_quiet_machine_is_used_whole(machine: Machine, pace: Pace) -> None:
+def test_a_quiet_machine_is_used_whole(machine: Machine, governor: ThreadGovernor) -> None:
     for _ in range(100):
-        machine.step(pace, 0.03)
-    assert pace.threads == 2
+        machine.step(governor, 0.03)
+    assert governor.threads == 2
 
 
-def until_given_up(machine: Machine, pace: Pace) -> float:
+def until_given_up(machine: Machine, governor: ThreadGovernor) -> float:
     """Return how long a core that another process takes is held on to."""
     machine.others = 1.0
     for step in range(1, 100):
-        machine.step(pace, 0.06)
-        if pace.threads == 1:
+        machine.step(governor, 0.06)
+        if governor.threads == 1:
             return 0.06 * step
     raise AssertionError("the core is never given up")
 
 
-def test_a_core_another_process_takes_is_soon_given_up(machine: Machine, pace: Pace) -> None:
-    assert until_given_up(machine, pace) < 0.4
+def test_a_core_another_process_takes_is_soon_given_up(
+    machine: Machine, governor: ThreadGovernor
+) -> None:
+    assert until_given_up(machine, governor) < 0.4
     for _ in range(100):
-        machine.step(pace, 0.1)
-    assert pace.threads == 1
+        machine.step(governor, 0.1)
+    assert governor.threads == 1
 
 
-def test_a_core_taken_for_moments_is_held_on_to(machine: Machine, pace: Pace) -> None:
+def test_a_core_taken_for_moments_is_held_on_to(machine: Machine, governor: ThreadGovernor) -> None:
     for _ in range(100):
         machine.others = 1.0
-        machine.step(pace, 0.1)
+        machine.step(governor, 0.1)
         machine.others = 0.1
-        machine.step(pace, 0.1)
-        assert pace.threads == 2
+        machine.step(governor, 0.1)
+        assert governor.threads == 2
 
 
-def test_a_core_that_is_free_again_is_taken_back(machine: Machine, pace: Pace) -> None:
-    until_given_up(machine, pace)
+def test_a_core_that_is_free_again_is_taken_back(
+    machine: Machine, governor: ThreadGovernor
+) -> None:
+    until_given_up(machine, governor)
     machine.others = 0.3
     for _ in range(12):
-        machine.step(pace, 0.1)
-    assert pace.threads == 2
+        machine.step(governor, 0.1)
+    assert governor.threads == 2
 
 
-def test_a_core_that_comes_and_goes_is_tried_ever_less(machine: Machine, pace: Pace) -> None:
+def test_a_core_that_comes_and_goes_is_tried_ever_less(
+    machine: Machine, governor: ThreadGovernor
+) -> None:
     falls = []
     for step in range(1_200):
-        machine.others = 1.0 if pace.threads == 2 else 0.0
-        before = pace.threads
-        machine.step(pace, 0.1)
-        if pace.threads < before:
+        machine.others = 1.0 if governor.threads == 2 else 0.0
+        before = governor.threads
+        machine.step(governor, 0.1)
+        if governor.threads < before:
             falls.append(step)
     assert len(falls) < 12
 
 
 @pytest.mark.parametrize(("others", "threads"), [(1.0, 1), (0.1, 2)])
 def test_a_model_that_gave_up_a_core_looks_after_a_rest_whether_it_is_free(
-    machine: Machine, pace: Pace, monkeypatch: pytest.MonkeyPatch, others: float, threads: int
+    machine: Machine,
+    governor: ThreadGovernor,
+    monkeypatch: pytest.MonkeyPatch,
+    others: float,
+    threads: int,
 ) -> None:
-    until_given_up(machine, pace)
+    until_given_up(machine, governor)
     machine.rest(2.0, others=others)
     monkeypatch.setattr(time, "monotonic", partial(add, 2.0, time.monotonic()))
-    pace.wake()
-    assert pace.threads == threads
+    governor.before_step()
+    assert governor.threads == threads
 
 
 def test_a_model_that_rested_while_others_worked_begins_with_all(
-    machine: Machine, pace: Pace
+    machine: Machine, governor: ThreadGovernor
 ) -> None:
     machine.rest(20.0, others=1.0)
-    pace.wake()
-    assert pace.threads == 2
+    governor.before_step()
+    assert governor.threads == 2
 
 
 def test_no_more_threads_than_cores_we_may_use() -> None:
-    assert 1 <= cores() <= len(os.sched_getaffinity(0))
+    assert 1 <= available_cores() <= len(os.sched_getaffinity(0))
 
 
 def test_the_machine_tells_how_busy_it_is() -> None:
-    before = busy_s()
+    before = total_cpu_s()
     assert sum(number * number for number in range(2_000_000)) > 0
-    assert busy_s() > before
+    assert total_cpu_s() > before

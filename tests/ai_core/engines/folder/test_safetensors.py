@@ -11,7 +11,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from ai_core.engines.base import ChatMessage, Sampling
-from ai_core.engines.folder import continuous_batching as rolling
+from ai_core.engines.folder import continuous_batching
 from ai_core.engines.folder.continuous_batching import ContinuousBatchingRunner
 from ai_core.engines.folder.safetensors import open_runner
 from ai_core.engines.runner import GenerationJob, LoadOptions, TokenizedPrompt
@@ -66,7 +66,7 @@ def test_jobs_that_come_and_go_in_any_order_write_what_they_write_alone(
 def test_a_long_prompt_is_read_in_parts_while_others_go_on_writing(
     runner: ContinuousBatchingRunner, small_model: Bleuet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rolling, "READ_TOKENS", 64)
+    monkeypatch.setattr(continuous_batching, "PREFILL_TOKENS", 64)
     lesson = grounded(repeatable(2), 24)
     reader = lesson_job(runner, 2, lesson)
     assert len(reader.prompt.tokens) > 600

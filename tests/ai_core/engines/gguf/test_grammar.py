@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from ai_core.engines.gguf.grammar import grammar_of
+from ai_core.engines.gguf.grammar import schema_to_gbnf
 from ai_core.errors import Unsupported
 
 PERSON = {
@@ -22,7 +22,7 @@ PERSON = {
 
 
 def test_a_usual_schema_becomes_a_grammar() -> None:
-    assert grammar_of(json.dumps(PERSON)).count("::=") > 5
+    assert schema_to_gbnf(json.dumps(PERSON)).count("::=") > 5
 
 
 @pytest.mark.parametrize(
@@ -46,14 +46,14 @@ def test_a_usual_schema_becomes_a_grammar() -> None:
 )
 def test_what_cannot_be_kept_is_refused(schema: Any) -> None:
     with pytest.raises(Unsupported):
-        grammar_of(json.dumps(schema))
+        schema_to_gbnf(json.dumps(schema))
 
 
 def test_what_is_not_json_is_refused() -> None:
     with pytest.raises(Unsupported):
-        grammar_of("{")
+        schema_to_gbnf("{")
 
 
 def test_a_very_deep_schema_is_refused() -> None:
     with pytest.raises(Unsupported):
-        grammar_of('{"type":"array","items":' * 400 + "{}" + "}" * 400)
+        schema_to_gbnf('{"type":"array","items":' * 400 + "{}" + "}" * 400)
