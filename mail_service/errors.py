@@ -17,13 +17,13 @@ from shared.errors import AppError, BadInput, Conflict, NotAllowed, NotFound, To
 
 
 class UnknownMail(NotFound):
-    """There is no mail by that number."""
+    """No mail has that number."""
 
     code = "unknown_mail"
 
 
 class NotReviewable(Conflict):
-    """The mail is not in a state in which that can be decided."""
+    """The mail's state does not allow that decision."""
 
     code = "not_reviewable"
 
@@ -65,7 +65,7 @@ class Unreadable(AppError):
 
 
 class NotWritable(BadInput):
-    """The sender gave no address that can be written to."""
+    """The mail has no address to reply to."""
 
     code = "not_writable"
 

@@ -1,4 +1,6 @@
-"""The generated blocks of docs/api.md: `python -m tests.api_reference` writes them anew.
+"""The generated blocks of docs/api.md and docs/mail.md.
+
+`python -m tests.api_reference` writes them anew.
 
     <!-- generated: request POST /api/v1/chat beyond POST /api/v1/generate -->
     …
@@ -15,12 +17,14 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
-from ai_core.app import create_api, open_state
-from ai_core.settings import Settings
+from ai_core import app as ai_core
+from ai_core.settings import Settings as AiSettings
+from mail_service import app as mail_service
+from mail_service.settings import Settings as MailSettings
 from shared.web.openapi import Fragment, code_of, operations
 from tests.openapi_rules import resolved
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "api.md"
+DOCS = Path(__file__).resolve().parents[1] / "docs"
 BLOCK = re.compile(r"(<!-- generated: ([^>]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 LIMITS = {
     "minimum": "≥ {}",
@@ -35,9 +39,11 @@ COMMON |= {"over_quota", "keys_unreadable", "internal_error"}
 """Codes of every route, which its own line leaves out."""
 
 
-def read_document() -> Fragment:
-    """Return the OpenAPI document of ai_core."""
-    return create_api(Settings(), open_state, CollectorRegistry()).openapi()
+def read_documents() -> dict[Path, Fragment]:
+    """Return the OpenAPI document that each page shows."""
+    ai = ai_core.create_api(AiSettings(), ai_core.open_state, CollectorRegistry())
+    mail = mail_service.create_api(MailSettings(), mail_service.open_state, CollectorRegistry())
+    return {DOCS / "api.md": ai.openapi(), DOCS / "mail.md": mail.openapi()}
 
 
 def render(page: str, document: Fragment) -> str:
@@ -91,7 +97,7 @@ class Reference:
         yield "|---|---|---|"
         for path, operation in operations(self._document):
             scope = re.search(r"Key: (\w+)", operation["description"])
-            key = scope[1] if scope else "none"
+            key = scope[1] if scope else "needed" if operation.get("security") else "none"
             method = _method(self._document, operation)
             yield f"| `{method} {path}` | {key} | {operation['summary']} |"
 
@@ -235,8 +241,9 @@ def _text(schema: Fragment) -> str:
 
 
 def main() -> None:
-    """Write the page anew."""
-    PAGE.write_text(render(PAGE.read_text(encoding="utf-8"), read_document()), encoding="utf-8")
+    """Write the pages anew."""
+    for page, document in read_documents().items():
+        page.write_text(render(page.read_text(encoding="utf-8"), document), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -68,9 +68,12 @@ def test_every_endpoint_is_in_the_api_documentation() -> None:
 
 
 def test_the_api_documentation_says_what_the_openapi_document_says() -> None:
-    text, document = api_reference.PAGE.read_text(), api_reference.read_document()
-    assert api_reference.demanded(document) - api_reference.written(text) - API_REPLIES == set()
-    assert api_reference.render(text, document) == text, "run python -m tests.api_reference"
+    for page, document in api_reference.read_documents().items():
+        text = page.read_text()
+        assert api_reference.render(text, document) == text, "run python -m tests.api_reference"
+        if page.name == "api.md":
+            wanted = api_reference.demanded(document) - API_REPLIES
+            assert wanted <= api_reference.written(text)
 
 
 def test_the_tree_in_the_readme_is_the_tree_on_disk() -> None:

@@ -2,6 +2,7 @@
 "use strict";
 
 const entry = document.getElementById("entry");
+const message = document.getElementById("message");
 
 function show(spec, key) {
   const ui = SwaggerUIBundle({
@@ -17,20 +18,23 @@ function show(spec, key) {
 }
 
 async function open(key) {
-  const reply = await fetch("/openapi.json", { headers: key ? { "X-API-Key": key } : {} });
-  const body = await reply.json();
-  if (!reply.ok) throw new Error(body.detail);
-  entry.hidden = true;
-  show(body, key);
+  try {
+    const reply = await fetch("/openapi.json", { headers: key ? { "X-API-Key": key } : {} });
+    const body = await reply.json();
+    if (!reply.ok) throw new Error(body.detail);
+    entry.hidden = true;
+    message.textContent = "";
+    show(body, key);
+  } catch (error) {
+    message.textContent = error.message;
+  }
 }
 
 if (document.body.dataset.key === "asked") {
   entry.hidden = false;
   entry.addEventListener("submit", (event) => {
     event.preventDefault();
-    open(document.getElementById("key").value).catch((error) => {
-      document.getElementById("message").textContent = error.message;
-    });
+    open(document.getElementById("key").value);
   });
 } else {
   open("");

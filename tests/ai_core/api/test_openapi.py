@@ -96,6 +96,16 @@ async def test_streams_and_headers_are_declared(house: Any) -> None:
         assert {"RateLimit", "Retry-After"} <= set(operation["responses"]["429"]["headers"])
 
 
+async def test_the_page_of_the_document_loads_nothing_from_elsewhere(house: Any) -> None:
+    page = await house.client.get("/docs")
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert not re.search(r"unsafe|http|\*", policy)
+    assert "http" not in page.text
+    for path in re.findall(r'(?:src|href)="(/[^"]+)"', page.text):
+        assert (await house.client.get(path)).status_code == 200, path
+
+
 def test_every_error_can_be_written_and_says_what_it_is() -> None:
     texts = read_texts()
     for code, kind in kinds_by_code().items():
