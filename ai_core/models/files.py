@@ -1,4 +1,4 @@
-"""What the files of a model say of it, read without any model library.
+"""Reads the metadata of model files without any model library.
 
 GGUF: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md. SafeTensors: an 8-byte length, a
 JSON header, the tensors (https://github.com/huggingface/safetensors). A folder of SafeTensors or
@@ -18,7 +18,7 @@ from ai_core.errors import ModelUnusable
 MAGIC = b"GGUF"
 ADAPTER_WEIGHTS = ("*.safetensors",)
 MOST_HEADER_BYTES = 256 * 1024 * 1024
-LONGEST_KEPT = 4_096  # characters of a metadata string worth keeping; a vocabulary is passed over
+LONGEST_STRING = 4_096  # characters; longer metadata, as a vocabulary, is skipped
 STRING, ARRAY = 8, 9
 SCALARS = {
     0: "B",
@@ -48,8 +48,8 @@ PRECISIONS = {  # general.file_type of llama.cpp
 
 
 @dataclass(frozen=True, slots=True)
-class ModelFacts:
-    """What a model's files say; 0 and "" where they do not.
+class ModelMetadata:
+    """What a model's files say of it; 0 and "" where they say nothing.
 
     `size_bytes` counts the weights' files. `cache_bytes_per_token` is what one token of context
     takes in memory: keys and values, in 2 bytes for GGUF and 4 for the others. `base` is the name
@@ -67,27 +67,27 @@ class ModelFacts:
     base: str = ""
 
 
-def read_facts(path: Path, format: FileFormat) -> ModelFacts:
+def read_metadata(path: Path, format: FileFormat) -> ModelMetadata:
     """Read and check a model's files: there, whole, and of that format.
 
-    Raises ModelUnusable with the file at fault and what to do. Blocks on the disk.
+    Raises ModelUnusable that names the damaged file and what to do. Blocks on the disk.
     """
     if not path.exists():
         raise ModelUnusable(f"{path} does not exist: give the model's file again (model add)")
     try:
         if format == "gguf" or (format == "lora" and path.suffix == ".gguf"):
-            return _gguf(path, format)
-        return _folder(path, format)
+            return _read_gguf(path, format)
+        return _read_folder(path, format)
     except (OSError, ValueError, KeyError, struct.error, UnicodeDecodeError) as error:
         raise ModelUnusable(f"{path} is damaged ({error}): fetch it again") from error
 
 
 def guess_format(path: Path) -> FileFormat:
-    """Tell the format of a file or folder. Raises ModelUnusable when there is none we know."""
+    """Return the format of a file or folder. Raises ModelUnusable for an unknown one."""
     if not path.exists():
         raise ModelUnusable(f"{path} does not exist")
     if path.is_file():
-        return _kind_of_file(path)
+        return _format_of_file(path)
     if (path / "adapter_config.json").exists():
         return "lora"
     if any(path.glob("*.onnx")) or any(path.glob("onnx/*.onnx")):
@@ -97,15 +97,15 @@ def guess_format(path: Path) -> FileFormat:
     raise ModelUnusable(f"{path} holds no model: no .gguf, .safetensors or .onnx file")
 
 
-def _kind_of_file(path: Path) -> FileFormat:
+def _format_of_file(path: Path) -> FileFormat:
     with path.open("rb") as file:
         if file.read(4) != MAGIC:
             raise ModelUnusable(f"{path} is not a GGUF file; SafeTensors and ONNX come as folders")
     try:
-        known, _ = _gguf_metadata(path)
+        header, _ = _gguf_header(path)
     except (ValueError, KeyError, struct.error):
-        return "gguf"  # damaged: `read_facts` tells how
-    return "lora" if known.get("general.type") == "adapter" else "gguf"
+        return "gguf"  # damaged: `read_metadata` says how
+    return "lora" if header.get("general.type") == "adapter" else "gguf"
 
 
 def weight_files(path: Path, format: str) -> list[Path]:
@@ -116,18 +116,18 @@ def weight_files(path: Path, format: str) -> list[Path]:
     return sorted({file for pattern in patterns for file in path.glob(pattern)})
 
 
-def _gguf(path: Path, format: FileFormat) -> ModelFacts:
-    known, needed_bytes = _gguf_metadata(path)
+def _read_gguf(path: Path, format: FileFormat) -> ModelMetadata:
+    header, needed_bytes = _gguf_header(path)
     size_bytes = path.stat().st_size
     if size_bytes < needed_bytes:
         raise ValueError(f"{needed_bytes} bytes expected, {size_bytes} found")
-    kind = str(known.get("general.type", "model"))
-    if (kind == "adapter") != (format == "lora"):
-        raise ValueError(f"it holds an {kind}, not what format {format} means")
-    name = str(known.get("general.architecture", ""))
+    content = str(header.get("general.type", "model"))
+    if (content == "adapter") != (format == "lora"):
+        raise ValueError(f"it holds an {content}, not what format {format} means")
+    name = str(header.get("general.architecture", ""))
 
     def number(key: str) -> int:
-        found = known.get(f"{name}.{key}", 0)
+        found = header.get(f"{name}.{key}", 0)
         return int(found) if isinstance(found, int | float) else 0
 
     layers, width, heads = (
@@ -137,20 +137,20 @@ def _gguf(path: Path, format: FileFormat) -> ModelFacts:
     )
     head_width = number("attention.key_length") or (width // heads if heads else 0)
     kv_heads = number("attention.head_count_kv") or heads
-    return ModelFacts(
+    return ModelMetadata(
         format=format,
         size_bytes=size_bytes,
-        precision=PRECISIONS.get(int(known.get("general.file_type", -1)), ""),
+        precision=PRECISIONS.get(int(header.get("general.file_type", -1)), ""),
         architecture=name,
         context_tokens=number("context_length"),
-        vocabulary=int(known.get("tokenizer.ggml.tokens[]", 0)),
+        vocabulary=int(header.get("tokenizer.ggml.tokens[]", 0)),
         width=width,
         cache_bytes_per_token=2 * 2 * layers * kv_heads * head_width,
         base=name if format == "lora" else "",
     )
 
 
-def _gguf_metadata(path: Path) -> tuple[dict[str, Any], int]:
+def _gguf_header(path: Path) -> tuple[dict[str, Any], int]:
     """Return the metadata (of an array, as `key[]`, its length) and the bytes of the whole file."""
     with path.open("rb") as file:
         if file.read(4) != MAGIC:
@@ -158,15 +158,15 @@ def _gguf_metadata(path: Path) -> tuple[dict[str, Any], int]:
         version, tensors, pairs = struct.unpack("<IQQ", file.read(20))
         if version not in {2, 3}:
             raise ValueError(f"GGUF version {version} is not read here")
-        known = {}
+        header = {}
         for _ in range(pairs):
             key = _string(file)
-            kind = _unpack(file, "I")
-            known[f"{key}[]" if kind == ARRAY else key] = _value(file, kind)
+            type_id = _unpack(file, "I")
+            header[f"{key}[]" if type_id == ARRAY else key] = _value(file, type_id)
         ends = list(_tensor_ends(file, tensors))
-        align = int(known.get("general.alignment", 32))
+        align = int(header.get("general.alignment", 32))
         start = -(-file.tell() // align) * align
-        return known, start + max(ends, default=0)
+        return header, start + max(ends, default=0)
 
 
 def _tensor_ends(file: BinaryIO, tensors: int) -> Iterator[int]:
@@ -175,16 +175,16 @@ def _tensor_ends(file: BinaryIO, tensors: int) -> Iterator[int]:
         numbers = 1
         for _ in range(_unpack(file, "I")):
             numbers *= _unpack(file, "Q")
-        kind, offset = _unpack(file, "I"), _unpack(file, "Q")
-        block, bytes_of_block = BLOCKS.get(kind, (1, 0))
+        type_id, offset = _unpack(file, "I"), _unpack(file, "Q")
+        block, bytes_of_block = BLOCKS.get(type_id, (1, 0))
         yield offset + numbers // block * bytes_of_block
 
 
-def _value(file: BinaryIO, kind: int) -> Any:
-    if kind == STRING:
+def _value(file: BinaryIO, type_id: int) -> Any:
+    if type_id == STRING:
         return _string(file)
-    if kind != ARRAY:
-        return _unpack(file, SCALARS[kind])
+    if type_id != ARRAY:
+        return _unpack(file, SCALARS[type_id])
     item, length = _unpack(file, "I"), _unpack(file, "Q")
     if item in SCALARS:
         file.seek(struct.calcsize(SCALARS[item]) * length, 1)
@@ -198,7 +198,7 @@ def _string(file: BinaryIO) -> str:
     length = _unpack(file, "Q")
     if length > MOST_HEADER_BYTES:
         raise ValueError("a name longer than any file")
-    if length > LONGEST_KEPT:
+    if length > LONGEST_STRING:
         file.seek(length, 1)
         return ""
     return file.read(length).decode("utf-8", "replace")
@@ -208,7 +208,7 @@ def _unpack(file: BinaryIO, form: str) -> Any:
     return struct.unpack(f"<{form}", file.read(struct.calcsize(form)))[0]
 
 
-def _folder(path: Path, format: FileFormat) -> ModelFacts:
+def _read_folder(path: Path, format: FileFormat) -> ModelMetadata:
     files = weight_files(path, format)
     if not files:
         raise ValueError(f"no {format} weights in it")
@@ -220,24 +220,24 @@ def _folder(path: Path, format: FileFormat) -> ModelFacts:
     if format == "lora":
         adapter = json.loads((path / "adapter_config.json").read_text("utf-8"))
         base = str(adapter.get("base_model_name_or_path") or "")
-        return ModelFacts(format, _size(files), base=base)
+        return ModelMetadata(format, _size(files), base=base)
     missing = [name for name in ("config.json", "tokenizer.json") if not (path / name).exists()]
     if missing:
         raise ValueError(f"{' and '.join(missing)} missing beside the weights")
     return _transformer(files, format, json.loads((path / "config.json").read_text("utf-8")))
 
 
-def _transformer(files: list[Path], format: FileFormat, config: dict[str, Any]) -> ModelFacts:
+def _transformer(files: list[Path], format: FileFormat, config: dict[str, Any]) -> ModelMetadata:
     layers, width = int(config.get("num_hidden_layers", 0)), int(config.get("hidden_size", 0))
     heads = int(config.get("num_attention_heads", 0))
     kv_heads = int(config.get("num_key_value_heads") or heads)
     head_width = int(config.get("head_dim") or (width // heads if heads else 0))
-    kind = str(config.get("dtype") or config.get("torch_dtype") or "")
-    kind = {"float32": "fp32", "bfloat16": "bf16", "float16": "fp16"}.get(kind, kind)
-    return ModelFacts(
+    dtype = str(config.get("dtype") or config.get("torch_dtype") or "")
+    dtype = {"float32": "fp32", "bfloat16": "bf16", "float16": "fp16"}.get(dtype, dtype)
+    return ModelMetadata(
         format=format,
         size_bytes=_size(files),
-        precision=kind if format == "safetensors" else "",
+        precision=dtype if format == "safetensors" else "",
         architecture=str(config.get("model_type", "")),
         context_tokens=int(config.get("max_position_embeddings", 0)),
         vocabulary=int(config.get("vocab_size", 0)),

@@ -1,4 +1,4 @@
-"""How much memory models may take, and how much each of them needs."""
+"""How much memory the models may take together, and how much each of them needs."""
 
 import json
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from ai_core.models.variants import replace_file
 from shared.host_memory import read_memory
 
 SHARE = 0.8  # of what is free when the service starts, when no budget is set
-BATCH_ROWS = 512  # rows for which llama.cpp reserves its buffers
-NUMBER_BYTES = 4
+BATCH_TOKENS = 512  # for which llama.cpp reserves its buffers
+FLOAT_BYTES = 4
 MEASUREMENTS = "measured.json"
 
 
@@ -26,32 +26,34 @@ def estimate_bytes(card: ModelCard) -> int:
     The weights, the keys and values of every slot's whole context, the buffers of one batch with
     its logits, and the process around them.
     """
-    facts, options = card.facts, card.options
+    metadata, options = card.metadata, card.options
     process_bytes = FORMATS[card.format].process_bytes if card.format in FORMATS else 0
-    if facts is None or card.format == "lora":
+    if metadata is None or card.format == "lora":
         return process_bytes + card.size_bytes
-    kept = facts.cache_bytes_per_token * options.context_tokens * max(1, options.slots)
-    buffers = BATCH_ROWS * NUMBER_BYTES * (facts.vocabulary + 8 * facts.width)
-    weights = int(facts.size_bytes * _widening(facts.precision, _opened(card)))
-    return process_bytes + weights + kept + buffers
+    kv_cache = metadata.cache_bytes_per_token * options.context_tokens * max(1, options.slots)
+    buffers = BATCH_TOKENS * FLOAT_BYTES * (metadata.vocabulary + 8 * metadata.width)
+    weights = int(metadata.size_bytes * _size_ratio(metadata.precision, _precision_in_memory(card)))
+    return process_bytes + weights + kv_cache + buffers
 
 
-def _widening(stored: str, opened: str) -> float:
-    """Return how much larger weights get when they are opened otherwise than stored."""
+def _size_ratio(stored: str, in_memory: str) -> float:
+    """Return how much larger weights are in memory than in their files."""
     bits = {"fp32": 32, "fp16": 16, "bf16": 16, "int8": 8}
-    return bits.get(opened, 0) / bits[stored] if opened in bits and stored in bits else 1.0
+    if stored not in bits or in_memory not in bits:
+        return 1.0
+    return bits[in_memory] / bits[stored]
 
 
-def _opened(card: ModelCard) -> str:
+def _precision_in_memory(card: ModelCard) -> str:
     """Return the precision a model is opened with: processors have no fp16."""
-    stored = card.facts.precision if card.facts else ""
+    stored = card.metadata.precision if card.metadata else ""
     default = "fp32" if card.format == "safetensors" and stored == "fp16" else ""
     return card.options.precision or default
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """What a model was seen to take and do on this machine; 0 is unknown."""
+    """The memory and speed of a model on this machine; 0 is unknown."""
 
     memory_bytes: int = 0
     tokens_per_s: float = 0.0
@@ -62,23 +64,23 @@ class Measurements:
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
-        self._seen: dict[str, Measurement] = {}
+        self._by_key: dict[str, Measurement] = {}
 
     @classmethod
     def read(cls, path: Path) -> "Measurements":
         """Read the file; nothing is known when it is missing or damaged. Blocks on the disk."""
         measurements = cls(path)
-        measurements._seen = _read_measurements(path)
+        measurements._by_key = _read_measurements(path)
         return measurements
 
     def of(self, card: ModelCard) -> Measurement:
         """Return what is known of a model, opened as it is now."""
-        return self._seen.get(_key(card), Measurement())
+        return self._by_key.get(_key(card), Measurement())
 
     def record(self, card: ModelCard, *, memory_bytes: int = 0, tokens_per_s: float = 0.0) -> None:
         """Remember the most memory seen and the latest speed."""
         known = self.of(card)
-        self._seen[_key(card)] = Measurement(
+        self._by_key[_key(card)] = Measurement(
             max(known.memory_bytes, memory_bytes), tokens_per_s or known.tokens_per_s
         )
 
@@ -90,13 +92,13 @@ class Measurements:
         """Keep what is known, beside what another program measured. Blocks on the disk."""
         if self._path is None:
             return
-        self._seen = _read_measurements(self._path) | self._seen
-        facts = {
-            key: {"memory_bytes": seen.memory_bytes, "tokens_per_s": round(seen.tokens_per_s, 2)}
-            for key, seen in self._seen.items()
+        self._by_key = _read_measurements(self._path) | self._by_key
+        document = {
+            key: {"memory_bytes": one.memory_bytes, "tokens_per_s": round(one.tokens_per_s, 2)}
+            for key, one in self._by_key.items()
         }
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(self._path, json.dumps(facts, indent=1))
+        replace_file(self._path, json.dumps(document, indent=1))
 
 
 def _read_measurements(path: Path) -> dict[str, Measurement]:

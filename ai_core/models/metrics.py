@@ -1,4 +1,4 @@
-"""What operators watch of the models: memory, whether they are loaded, how often they died."""
+"""Prometheus metrics of the models: memory, whether they are loaded, restarts."""
 
 from collections.abc import Iterable
 
@@ -10,18 +10,18 @@ from ai_core.models.pool import ModelPool
 
 
 class ModelCollector(Collector):
-    """Asks the pool whenever somebody reads the metrics; built-in models are left out."""
+    """Reads the pool at every scrape; built-in models and adapters are left out."""
 
     def __init__(self, pool: ModelPool, registry: CollectorRegistry) -> None:
         self._pool = pool
         registry.register(self)
 
     def describe(self) -> Iterable[Metric]:
-        """Say nothing before the pool is asked."""
+        """Describe nothing: the models are known when the pool is read."""
         return ()
 
     def collect(self) -> Iterable[Metric]:
-        """Yield the measures."""
+        """Yield the metrics."""
         memory = GaugeMetricFamily("model_memory_bytes", "Memory a model takes.", labels=["model"])
         loaded = GaugeMetricFamily("model_loaded", "1 while a model answers.", labels=["model"])
         restarts = CounterMetricFamily(

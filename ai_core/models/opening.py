@@ -98,7 +98,7 @@ class Quantizer:
     async def __call__(self, card: ModelCard, room_bytes: int) -> None:
         """Make it and put it in use, as `model quantize NAME --room BYTES` does; takes minutes.
 
-        Raises NoMemory with the command's own words when nothing fits or is good enough.
+        Raises NoMemory with the command's last line when nothing fits or is good enough.
         """
         command = ["-m", "ai_core", "model", "quantize", card.id, "--room", str(room_bytes)]
         child = await asyncio.create_subprocess_exec(
@@ -112,12 +112,12 @@ class Quantizer:
         )
         try:
             async with asyncio.timeout(TIMEOUT_S):
-                _, said = await child.communicate()
+                _, stderr = await child.communicate()
         except TimeoutError:
             raise NoMemory(f"{card.id}: quantizing takes too long", model=card.id) from None
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGKILL)
         if child.returncode:
-            lines = said.decode("utf-8", "replace").strip().splitlines() or ["no reason given"]
+            lines = stderr.decode("utf-8", "replace").strip().splitlines() or ["no reason given"]
             raise NoMemory(lines[-1], model=card.id)

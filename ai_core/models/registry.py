@@ -16,7 +16,7 @@ from ai_core.engines.base import Capabilities, Engine
 from ai_core.engines.formats import FileFormat
 from ai_core.engines.runner import LoadOptions
 from ai_core.errors import ModelUnusable, UnknownModel
-from ai_core.models.files import ModelFacts, read_facts, weight_files
+from ai_core.models.files import ModelMetadata, read_metadata, weight_files
 from ai_core.models.variants import FILE, Variants
 from shared.errors import AppError
 from shared.settings import Section, WrongSettings
@@ -35,7 +35,7 @@ SLOTS = (2, 16)  # batches wider than 16 rows bring next to nothing on processor
 
 
 class ModelEntry(Section):
-    """One `[[model]]` of models.toml; what it does not know it refuses.
+    """One `[[model]]` of models.toml; unknown keys are refused.
 
     `source` is a file or folder, relative to models.toml or absolute. `sha256` is that of the
     weights as `model add` found them. 0 lets the service choose.
@@ -73,12 +73,12 @@ class ModelEntry(Section):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCard:
-    """A model that exists, and how it comes to memory.
+    """A model that exists, and how it is loaded.
 
     `weights` is a hash of everything that decides what it writes. `path` is opened with `options`;
-    `size_bytes` is what its files take on disk. `base` names the model an adapter stands on.
-    `agreement` tells how often a precision made here chooses the original's token. `error` is why
-    it cannot be opened, when its files already tell.
+    `size_bytes` is what its files take on disk. `base` names the model an adapter belongs to.
+    `agreement` is how often the variant in use chooses the original's token. `error` is why it
+    cannot be opened, where its files already show it.
     """
 
     id: str
@@ -96,7 +96,7 @@ class ModelCard:
     precision: str = ""
     agreement: float | None = None
     quantization: Quantization = "none"
-    facts: ModelFacts | None = None
+    metadata: ModelMetadata | None = None
     error: str = ""
     upstreams: tuple[str, ...] = ()
     upstream_model: str = ""
@@ -132,7 +132,7 @@ class Catalogue(Section):
     def read(cls, path: Path) -> "Catalogue":
         """Read the file; an empty catalogue when there is none.
 
-        Raises WrongSettings with one sentence that names the line or the model at fault.
+        Raises WrongSettings with one sentence that names the line or the model that is wrong.
         """
         try:
             written = tomllib.loads(path.read_text("utf-8"))
@@ -143,7 +143,7 @@ class Catalogue(Section):
         try:
             catalogue = cls.model_validate(written)
         except ValidationError as error:
-            raise WrongSettings(f"{path}: {_sentence(error, written)}") from None
+            raise WrongSettings(f"{path}: {_first_error(error, written)}") from None
         catalogue.check(path)
         return catalogue
 
@@ -162,11 +162,11 @@ class Catalogue(Section):
                 )
 
 
-def _sentence(error: ValidationError, written: dict[str, Any]) -> str:
-    """Say the first fault, with the name of the model it stands in."""
-    fault = error.errors(include_input=False, include_url=False)[0]
-    where = list(fault["loc"])
-    words = "unknown key" if fault["type"] == "extra_forbidden" else str(fault["msg"])
+def _first_error(error: ValidationError, written: dict[str, Any]) -> str:
+    """Return one sentence about the first error, with the name of its model."""
+    first = error.errors(include_input=False, include_url=False)[0]
+    where = list(first["loc"])
+    words = "unknown key" if first["type"] == "extra_forbidden" else str(first["msg"])
     if where[:1] == ["model"] and len(where) > 1 and isinstance(where[1], int):
         entry = written["model"][where[1]]
         name = entry.get("name") if isinstance(entry, dict) else None
@@ -197,13 +197,13 @@ class Registry:
         return registry
 
     def refresh(self) -> bool:
-        """Read the file again if it changed; tell whether it did. Blocks on the disk.
+        """Read the file again if it changed; return whether anything did. Blocks on the disk.
 
         Raises WrongSettings, UnknownModel: then everything stays as it was read last.
         """
         if self._folder is None:
-            return self._settle(self._cards, self._wanted)
-        seen = self._stamp()
+            return self._replace(self._cards, self._wanted)
+        seen = self._file_stamps()
         if seen == self._seen:
             return False
         catalogue = Catalogue.read(self._folder / CATALOGUE)
@@ -212,7 +212,7 @@ class Registry:
             if entry.name in cards:
                 raise WrongSettings(f"model {entry.name}: that model is built in; rename it")
             cards[entry.name] = read_card(entry, self._folder)
-        changed = self._settle(_on_their_bases(cards), self._wanted or catalogue.default)
+        changed = self._replace(_with_bases(cards), self._wanted or catalogue.default)
         self._seen = seen
         return changed
 
@@ -238,7 +238,7 @@ class Registry:
         """Return the engine of a model that is part of the service, None for the others."""
         return self._engines.get(name)
 
-    def _settle(self, cards: dict[str, ModelCard], wanted: str) -> bool:
+    def _replace(self, cards: dict[str, ModelCard], wanted: str) -> bool:
         default = wanted or next(iter(self._engines), "")
         if default not in cards:
             raise UnknownModel(f"the default model {default} does not exist", model=default)
@@ -246,7 +246,7 @@ class Registry:
         self._cards, self.default = cards, default
         return changed
 
-    def _stamp(self) -> tuple[object, ...]:
+    def _file_stamps(self) -> tuple[object, ...]:
         """Return what changes with models.toml and with the precisions in use."""
         assert self._folder is not None  # noqa: S101 - refresh() asked already
         files = [self._folder / CATALOGUE, *sorted(self._folder.glob(f"*/{FILE}"))]
@@ -271,29 +271,29 @@ def read_card(entry: ModelEntry, folder: Path, *, original: bool = False) -> Mod
     if entry.format == "remote":
         return _with_upstreams(card, entry)
     path, weights = (folder / entry.source).resolve(), entry_weights(entry, folder)
-    variant, facts = None, None
+    variant, metadata = None, None
     try:
         if not original:
             variant = Variants.read(folder / entry.name).active_of(weights)
         if variant and variant.path:
             path = (folder / variant.path).resolve()
-        facts = read_facts(path, entry.format)
+        metadata = read_metadata(path, entry.format)
     except ModelUnusable as error:
         card = replace(card, error=str(error))
-    options = _options(entry, facts, variant.name if variant and not variant.path else "")
+    options = _options(entry, metadata, variant.name if variant and not variant.path else "")
     if variant:
         weights = variant.sha256 or weights
         card = replace(card, precision=variant.name, agreement=variant.agreement)
-    elif facts:
-        card = replace(card, precision=facts.precision)
+    elif metadata:
+        card = replace(card, precision=metadata.precision)
     return replace(
         card,
         weights=_digest(weights, options.precision, options.chat_template),
         context_tokens=options.context_tokens,
         path=str(path),
-        size_bytes=facts.size_bytes if facts else 0,
+        size_bytes=metadata.size_bytes if metadata else 0,
         options=options,
-        facts=facts,
+        metadata=metadata,
     )
 
 
@@ -320,30 +320,30 @@ def fingerprint(path: Path, format: ModelFormat) -> str:
     return _digest(*(f"{file.name} {_stat(file)}" for file in weight_files(path, format)))
 
 
-def _options(entry: ModelEntry, facts: ModelFacts | None, precision: str) -> LoadOptions:
-    trained = facts.context_tokens if facts else 0
+def _options(entry: ModelEntry, metadata: ModelMetadata | None, precision: str) -> LoadOptions:
+    trained = metadata.context_tokens if metadata else 0
     context = entry.context_tokens or min(trained or MOST_CONTEXT_TOKENS, MOST_CONTEXT_TOKENS)
     return LoadOptions(
         context_tokens=context,
-        slots=entry.slots or _slots(context, facts),
+        slots=entry.slots or _slots(context, metadata),
         threads=entry.threads,
         precision=precision,
         chat_template=entry.chat_template,
     )
 
 
-def _slots(context_tokens: int, facts: ModelFacts | None) -> int:
+def _slots(context_tokens: int, metadata: ModelMetadata | None) -> int:
     """Return how many answers at once: their memory together is about that of the weights."""
     fewest, most = SLOTS
-    if facts is None or not facts.cache_bytes_per_token:
+    if metadata is None or not metadata.cache_bytes_per_token:
         return fewest
     return max(
-        fewest, min(most, facts.size_bytes // (facts.cache_bytes_per_token * context_tokens))
+        fewest, min(most, metadata.size_bytes // (metadata.cache_bytes_per_token * context_tokens))
     )
 
 
-def _on_their_bases(cards: dict[str, ModelCard]) -> dict[str, ModelCard]:
-    """Let each adapter read and write as its base does, under a hash of both."""
+def _with_bases(cards: dict[str, ModelCard]) -> dict[str, ModelCard]:
+    """Give each adapter the limits of its base, and a hash of both."""
     placed = dict(cards)
     for card in cards.values():
         if card.base:

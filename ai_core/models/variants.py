@@ -17,7 +17,7 @@ FILE = "precisions.json"
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A model in one precision, whose name it bears.
+    """A model in one precision, which is its name.
 
     `path` is the file or folder made, "" when the original is opened with that precision.
     `agreement` is the share of tokens it chooses as the original does, `perplexity_ratio` its

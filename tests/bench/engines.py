@@ -32,7 +32,7 @@ from ai_core.engines.decoding.threads import available_cores, total_cpu_s
 from ai_core.engines.runner import LoadOptions
 from ai_core.models.admin.benchmark import fastest
 from ai_core.models.admin.selection import Thresholds, VariantMaker
-from ai_core.models.files import read_facts
+from ai_core.models.files import read_metadata
 from ai_core.models.registry import ModelCard
 from tests.bench._peers import OURS, SLOW, Peer, Running, Setting, ours, peers_of
 from tests.bench._shapes import MODELS, SHAPES, model_file
@@ -303,15 +303,15 @@ def calibrated(_peers: Peers, given: Namespace) -> Row:
     """Ours in the precision that `model quantize NAME fastest` takes here, beside ours in Q8_0."""
     at_once = max(given.at_once)
     original = given.original or model_file(given.models[0], "f16")
-    facts, folder = read_facts(original, "gguf"), MODELS / "calibrated"
+    metadata, folder = read_metadata(original, "gguf"), MODELS / "calibrated"
     card = ModelCard(
         id=original.stem,
         format="gguf",
         weights=f"{original} {original.stat().st_mtime_ns}",
         path=str(original),
-        size_bytes=facts.size_bytes,
-        precision=facts.precision,
-        facts=facts,
+        size_bytes=metadata.size_bytes,
+        precision=metadata.precision,
+        metadata=metadata,
         options=LoadOptions(context_tokens=512, slots=16, threads=given.threads),
     )
     said: list[str] = []

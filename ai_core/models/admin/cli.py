@@ -25,7 +25,7 @@ from ai_core.models.admin.selection import (
     smaller_precisions,
     weights_sha256,
 )
-from ai_core.models.files import guess_format, read_facts
+from ai_core.models.files import guess_format, read_metadata
 from ai_core.models.memory import MEASUREMENTS, Measurements, budget_bytes
 from ai_core.models.registry import (
     ModelEntry,
@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add.add_argument("name")
     add.add_argument("source", help="a file or folder, or hf:OWNER/REPO[/FILE.gguf][@REVISION]")
     add.add_argument(
-        "--format", choices=get_args(FileFormat), help="told from the files when left out"
+        "--format", choices=get_args(FileFormat), help="read from the files when left out"
     )
     add.add_argument("--base", default="", metavar="NAME", help="the model a LoRA belongs to")
     add.add_argument("--context", type=int, default=0, metavar="TOKENS")
@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add.add_argument("--threads", type=int, default=0, metavar="N")
     add.add_argument("--quantization", choices=get_args(Quantization), default="auto")
     add.add_argument("--pinned", action="store_true", help="always in memory")
-    add.add_argument("--licence", default="", help="told by the Hub when left out")
+    add.add_argument("--licence", default="", help="the Hub's when left out")
     actions.add_parser("list", help="show every model")
     remove = actions.add_parser("remove", help="forget a model, and delete what was fetched of it")
     remove.add_argument("name")
@@ -126,7 +126,7 @@ class ModelAdmin:
             path, licence = fetched.path, licence or fetched.licence
             origin = f"{options.source.partition('@')[0]}@{fetched.commit}"
         format: FileFormat = options.format or guess_format(path)
-        facts = read_facts(path, format)
+        metadata = read_metadata(path, format)
         entry = valid_entry({
             "name": options.name,
             "format": format,
@@ -141,8 +141,8 @@ class ModelAdmin:
             "pinned": options.pinned,
         })  # fmt: skip
         if entry.base:
-            self._check_base(entry, path, facts.architecture)
-        _print(f"hashing {facts.size_bytes / 1e6:,.0f} MB")
+            self._check_base(entry, path, metadata.architecture)
+        _print(f"hashing {metadata.size_bytes / 1e6:,.0f} MB")
         entry = entry.model_copy(update={"sha256": weights_sha256(path, format)})
         self._make_fit(entry)
         self.catalogue.put(entry)
@@ -244,10 +244,10 @@ class ModelAdmin:
                 f"{adapter.name} is a {format} adapter and {base.id} is {base.format}: "
                 f"add the base as {format} too, or take the adapter in the base's format"
             )
-        if base.facts and architecture and base.facts.architecture != architecture:
+        if base.metadata and architecture and base.metadata.architecture != architecture:
             raise ModelUnusable(
                 f"{adapter.name} was made for {architecture} and {base.id} is "
-                f"{base.facts.architecture}: give the base it was made for"
+                f"{base.metadata.architecture}: give the base it was made for"
             )
 
     def _make_fit(self, entry: ModelEntry) -> None:

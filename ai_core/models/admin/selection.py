@@ -17,7 +17,7 @@ from typing import Any
 from ai_core.engines.formats import FORMATS, Format
 from ai_core.errors import ModelUnusable, NoMemory
 from ai_core.models.admin.hub import need_disk, sha256_of
-from ai_core.models.files import read_facts, weight_files
+from ai_core.models.files import read_metadata, weight_files
 from ai_core.models.memory import estimate_bytes
 from ai_core.models.registry import ModelCard
 from ai_core.models.variants import Variant, Variants
@@ -175,7 +175,7 @@ class VariantMaker:
         try:
             self.report(f"making {precision}")
             _run("make", format, source, draft, precision)
-            facts = read_facts(draft, "gguf" if format == "gguf" else "onnx")
+            metadata = read_metadata(draft, "gguf" if format == "gguf" else "onnx")
             self.report("comparing it with the original")
             scores = _run("compare", format, source, draft, precision)
             _delete(target)
@@ -188,7 +188,7 @@ class VariantMaker:
             self.weights,
             path=str(target.relative_to(self.folder.parent)),
             sha256=weights_sha256(target, format),
-            size_bytes=facts.size_bytes,
+            size_bytes=metadata.size_bytes,
             **scores,
         )
 

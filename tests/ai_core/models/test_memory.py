@@ -4,13 +4,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from ai_core.engines.runner import LoadOptions
-from ai_core.models.files import ModelFacts
+from ai_core.models.files import ModelMetadata
 from ai_core.models.memory import Measurements, budget_bytes, estimate_bytes
 from ai_core.models.registry import ModelCard
 from shared.host_memory import read_memory
 
 GIB = 1024**3
-MISTRAL = ModelFacts(
+MISTRAL = ModelMetadata(
     "gguf", 4_370_000_000, "q4_k_m", "llama", 32_768, 32_000, 4_096, 2 * 2 * 32 * 8 * 128
 )
 CARD = ModelCard(
@@ -18,7 +18,7 @@ CARD = ModelCard(
     format="gguf",
     weights="w",
     size_bytes=MISTRAL.size_bytes,
-    facts=MISTRAL,
+    metadata=MISTRAL,
     options=LoadOptions(context_tokens=8_192, slots=2),
 )
 
@@ -36,8 +36,8 @@ def test_a_model_needs_its_weights_and_the_context_of_every_slot() -> None:
 
 
 def test_a_model_opened_in_a_smaller_precision_needs_less() -> None:
-    facts = replace(MISTRAL, format="safetensors", precision="fp32")
-    card = replace(CARD, format="safetensors", facts=facts)
+    metadata = replace(MISTRAL, format="safetensors", precision="fp32")
+    card = replace(CARD, format="safetensors", metadata=metadata)
     small = replace(card, options=replace(card.options, precision="int8"))
     assert estimate_bytes(card) - estimate_bytes(small) == MISTRAL.size_bytes - int(
         MISTRAL.size_bytes / 4

@@ -9,7 +9,7 @@ import pytest
 
 from ai_core.engines.base import Engine
 from ai_core.errors import ModelUnusable, UnknownModel
-from ai_core.models.files import BLOCKS, guess_format, read_facts
+from ai_core.models.files import BLOCKS, guess_format, read_metadata
 from ai_core.models.registry import CATALOGUE, Registry
 from ai_core.models.variants import Variant, Variants
 from shared.settings import WrongSettings
@@ -137,13 +137,13 @@ def test_a_remote_model_is_known_by_its_servers(tmp_path: Path) -> None:
 
 
 def test_a_truncated_gguf_is_told_from_a_whole_one(tmp_path: Path, weights: Path) -> None:
-    assert read_facts(weights, "gguf").vocabulary == 259
+    assert read_metadata(weights, "gguf").vocabulary == 259
     whole = weights.read_bytes()
     for length in (3, 20, 900, len(whole) - 1):
         cut = tmp_path / "cut.gguf"
         cut.write_bytes(whole[:length])
         with pytest.raises(ModelUnusable, match="damaged"):
-            read_facts(cut, "gguf")
+            read_metadata(cut, "gguf")
 
 
 def test_the_sizes_of_ggml_types_are_those_of_its_own_package() -> None:
@@ -153,20 +153,24 @@ def test_the_sizes_of_ggml_types_are_those_of_its_own_package() -> None:
 
 def test_a_folder_of_safetensors_is_checked_before_it_is_loaded(tmp_path: Path) -> None:
     folder = folder_of_safetensors(tmp_path / "whole")
-    facts = read_facts(folder, guess_format(folder))
-    assert (facts.format, facts.context_tokens, facts.precision) == ("safetensors", 2048, "fp32")
-    assert facts.cache_bytes_per_token == 2 * 4 * 2 * 2 * 16
+    metadata = read_metadata(folder, guess_format(folder))
+    assert (metadata.format, metadata.context_tokens, metadata.precision) == (
+        "safetensors",
+        2048,
+        "fp32",
+    )
+    assert metadata.cache_bytes_per_token == 2 * 4 * 2 * 2 * 16
     weights = folder / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1])
     with pytest.raises(ModelUnusable, match=r"model\.safetensors: \d+ bytes expected"):
-        read_facts(folder, "safetensors")
+        read_metadata(folder, "safetensors")
 
 
 def test_a_folder_without_a_tokenizer_is_refused(tmp_path: Path) -> None:
     folder = folder_of_safetensors(tmp_path / "mute")
     (folder / "tokenizer.json").unlink()
     with pytest.raises(ModelUnusable, match=r"tokenizer\.json missing"):
-        read_facts(folder, "safetensors")
+        read_metadata(folder, "safetensors")
 
 
 def test_the_format_is_told_from_the_files(tmp_path: Path, weights: Path) -> None:

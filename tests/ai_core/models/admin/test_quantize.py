@@ -16,7 +16,7 @@ from ai_core.models.admin.selection import (
     bytes_in,
     smaller_precisions,
 )
-from ai_core.models.files import read_facts
+from ai_core.models.files import read_metadata
 from ai_core.models.opening import Quantizer
 from ai_core.models.registry import CATALOGUE, ModelCard, Registry
 from ai_core.models.variants import Variants
@@ -26,15 +26,15 @@ LOW = Thresholds(0.5, 2.0)
 
 
 def card_of(path: Path, context_tokens: int = 128) -> ModelCard:
-    facts = read_facts(path, "gguf")
+    metadata = read_metadata(path, "gguf")
     return ModelCard(
         id="tiny",
         format="gguf",
         weights="?",
         path=str(path),
-        size_bytes=facts.size_bytes,
-        precision=facts.precision,
-        facts=facts,
+        size_bytes=metadata.size_bytes,
+        precision=metadata.precision,
+        metadata=metadata,
         options=LoadOptions(context_tokens=context_tokens, slots=2),
     )
 
@@ -61,7 +61,7 @@ def test_a_variant_is_made_judged_and_selected(sure: Path, tmp_path: Path) -> No
     assert made.agreement > 0.99
     assert 0.9 < made.perplexity_ratio < 1.1
     assert Variants.read(own).active_of("original") == made
-    assert read_facts(tmp_path / made.path, "gguf").precision == "q8_0"
+    assert read_metadata(tmp_path / made.path, "gguf").precision == "q8_0"
     assert made.size_bytes < sure.stat().st_size / 3
     assert reported == ["making q8_0", "comparing it with the original"]
 
