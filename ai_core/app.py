@@ -24,15 +24,15 @@ from ai_core.access.idempotency import Idempotency
 from ai_core.access.keys import KeyRing
 from ai_core.access.rate_limits import Limiter
 from ai_core.answering.abstention import Abstentions, Office, read_offices
+from ai_core.answering.boilerplate import Boilerplate
 from ai_core.answering.cache import AnswerCache, CacheMetrics
 from ai_core.answering.clarification import Rule, read_rules
 from ai_core.answering.conversations import Conversations
 from ai_core.answering.embeddings import Embedder
-from ai_core.answering.generation import Dictation
-from ai_core.answering.pipeline import Answerer, Sources
+from ai_core.answering.generation import Generation
+from ai_core.answering.pipeline import AnswerPipeline
 from ai_core.answering.prompts import Prompts
-from ai_core.answering.request import Inquiries
-from ai_core.answering.wording import Wording
+from ai_core.answering.request import RequestResolver
 from ai_core.api import chat, generate, health, models
 from ai_core.api import openai_routes as openai
 from ai_core.api import search as knowledge
@@ -47,7 +47,7 @@ from ai_core.api.openapi import (
     TAGS,
 )
 from ai_core.api.page import page_router
-from ai_core.api.responder import Desk
+from ai_core.api.responder import Responder
 from ai_core.api.response_formats import OPENAI, error_document
 from ai_core.api.status import Health
 from ai_core.engines.base import Engine
@@ -89,8 +89,8 @@ class State(TypedDict):
 
     gate: Gate
     embedder: Embedder
-    desk: Desk
-    inquiries: Inquiries
+    responder: Responder
+    resolver: RequestResolver
     library: LawSource
     pool: ModelPool
     conversations: Conversations
@@ -190,12 +190,6 @@ async def assemble(
         turns_kept=settings.conversations.turns_kept,
     )
     cache = AnswerCache(connection, CacheMetrics(registry))
-    sources = Sources(
-        library=library,
-        abstentions=Abstentions(texts, words.offices),
-        clarifications=words.clarifications,
-        wording=Wording(texts),
-    )
     scheduler = Scheduler(
         clock,
         SchedulerMetrics(registry),
@@ -203,13 +197,27 @@ async def assemble(
         longest_wait_s=settings.answers.longest_wait_s,
     )
     metrics = AnswerMetrics(registry)
-    dictation = Dictation(pool, scheduler, prompts, metrics)
-    answerer = Answerer(sources, dictation, cache, conversations, metrics, clock, tracing.tracer)
+    boilerplate = Boilerplate(texts)
+    generation = Generation(pool, scheduler, prompts, boilerplate, metrics)
+    pipeline = AnswerPipeline(
+        library=library,
+        generation=generation,
+        abstentions=Abstentions(texts, words.offices),
+        clarifications=words.clarifications,
+        boilerplate=boilerplate,
+        cache=cache,
+        conversations=conversations,
+        metrics=metrics,
+        clock=clock,
+        tracer=tracing.tracer,
+    )
     return State(
         gate=gate,
         embedder=Embedder(pool, scheduler, clock),
-        desk=Desk(answerer, gate, cache, Idempotency(connection), QuestionMetrics(registry), texts),
-        inquiries=Inquiries(library, pool, prompts, conversations, clock),
+        responder=Responder(
+            pipeline, gate, cache, Idempotency(connection), QuestionMetrics(registry), texts, clock
+        ),
+        resolver=RequestResolver(library, pool, prompts, conversations, clock),
         library=library,
         pool=pool,
         conversations=conversations,

@@ -1,14 +1,12 @@
 """The same question, asked the same way of the same model and the same law, is answered once.
 
-Only deterministic answers are kept, never across scopes, never with personal data: the caller masks
-the question first, and what still holds any is not kept. While Redis is lost nothing is read or
-kept, and questions are answered all the same. Several processes may each answer a question once.
+Only deterministic answers are cached, never across scopes, never with personal data: the caller
+masks the question first, and one that still holds any is not cached. While Redis is lost nothing is
+read or stored, and questions are answered all the same.
 """
 
-import asyncio
 import hashlib
 import unicodedata
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -17,6 +15,7 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter
 from redis.exceptions import RedisError
 
+from ai_core.answering.events import Done
 from ai_core.redis_keys import TAG
 from shared.ai.contract import GenerateReply
 from shared.privacy.masking import contains_personal_data
@@ -30,10 +29,10 @@ APOSTROPHES = str.maketrans({"’": "'", "ʼ": "'"})
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """All that an answer depends on. `question` is masked; `turns` came before it.
+class AnswerInputs:
+    """Everything an answer depends on. `question` is masked; `turns` came before it.
 
-    `writing` is every other choice of how it is written.
+    `writing` holds every other sampling option.
     """
 
     question: str
@@ -53,16 +52,16 @@ class Asked:
     turns: tuple[str, ...] = ()
 
 
-def canonical(question: str) -> str:
-    """Return the question without differences nobody means: spaces, apostrophes, Unicode form."""
+def normalized(question: str) -> str:
+    """Return the question without irrelevant differences: spaces, apostrophes, Unicode form."""
     return " ".join(unicodedata.normalize("NFC", question).translate(APOSTROPHES).split())
 
 
-def cache_key(asked: Asked) -> str | None:
-    """Return the name under which the answer is kept, or None when it must not be."""
+def cache_key(asked: AnswerInputs) -> str | None:
+    """Return the Redis key of the answer, or None when it must not be cached."""
     if asked.temperature > 0:
         return None
-    texts = (canonical(asked.question), *map(canonical, asked.turns))
+    texts = (normalized(asked.question), *map(normalized, asked.turns))
     if any(contains_personal_data(text) for text in texts):
         return None
     form = orjson.dumps(
@@ -75,32 +74,40 @@ def cache_key(asked: Asked) -> str | None:
     return f"{TAG}:answer:{hashlib.sha256(form).hexdigest()}"
 
 
-def strip(reply: GenerateReply) -> bytes:
-    """Return the reply's JSON without what belongs to one request."""
+def shared_body(reply: GenerateReply) -> bytes:
+    """Return a reply's JSON without the fields that belong to one request."""
     return reply.model_dump_json(exclude=PER_REQUEST).encode()
 
 
-def complete(
+def add_request_fields(
     body: bytes,
     *,
     cached: bool,
     processing_time_s: float,
-    now: datetime,
+    timestamp: datetime,
     conversation_id: str | None = None,
 ) -> bytes:
-    """Return a stripped body with what belongs to this request put back."""
-    own: dict[str, object] = {
+    """Return a shared body with the fields of one request, without parsing it."""
+    fields: dict[str, object] = {
         "processing_time": round(processing_time_s, 6),
-        "timestamp": now,
+        "timestamp": timestamp,
         "cached": cached,
     }
     if conversation_id is not None:
-        own["conversation_id"] = conversation_id
-    return body[:-1] + b"," + orjson.dumps(own)[1:]
+        fields["conversation_id"] = conversation_id
+    return body[:-1] + b"," + orjson.dumps(fields)[1:]
+
+
+def parse_cached(body: bytes, *, processing_time_s: float, timestamp: datetime) -> Done:
+    """Return the answer kept as `body`, for one request."""
+    fields = add_request_fields(
+        body, cached=True, processing_time_s=processing_time_s, timestamp=timestamp
+    )
+    return Done(GenerateReply.model_validate_json(fields), body)
 
 
 class CacheMetrics:
-    """How often an answer was known."""
+    """Lookups in the answer cache."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.lookups = Counter(
@@ -109,7 +116,7 @@ class CacheMetrics:
 
 
 class AnswerCache:
-    """Answers by key, for `ttl_s`."""
+    """Answers by key, for `ttl_s`. Reading is the gate's, with the rate limits: one round trip."""
 
     def __init__(
         self, connection: RedisConnection, metrics: CacheMetrics, *, ttl_s: int = DEFAULT_TTL_S
@@ -118,20 +125,10 @@ class AnswerCache:
         self._ttl_s = ttl_s
         self._hits = metrics.lookups.labels("hit")
         self._misses = metrics.lookups.labels("miss")
-        self._writing: dict[str, _Flight] = {}
 
-    def saw(self, cached: bytes | None) -> None:
-        """Count a look-up that the gate made."""
-        (self._misses if cached is None else self._hits).inc()
-
-    async def get(self, key: str) -> bytes | None:
-        """Return the body kept under `key`, if any."""
-        try:
-            body: bytes | None = await self._connection.call("GET", key)
-        except RedisError:
-            body = None
-        self.saw(body)
-        return body
+    def count_lookup(self, *, hit: bool) -> None:
+        """Count a lookup that the gate made."""
+        (self._hits if hit else self._misses).inc()
 
     async def put(self, key: str, body: bytes, *, published: bool = False) -> None:
         """Keep a body, unless it holds personal data or Redis is lost.
@@ -139,48 +136,9 @@ class AnswerCache:
         A `published` one only quotes what is public already (a ministry's telephone number, say).
         """
         if not published and contains_personal_data(body.decode()):
-            log.warning("answer not kept", reason="personal data")
+            log.warning("answer not cached", reason="personal data")
             return
         try:
             await self._connection.call("SET", key, body, "EX", self._ttl_s)
         except RedisError as error:
-            log.warning("answer not kept", reason=type(error).__name__)
-
-    async def once(
-        self, key: str, write: Callable[[], Awaitable[bytes]], *, published: bool = False
-    ) -> bytes:
-        """Write the answer and keep it; whoever asks for it meanwhile waits for the same one.
-
-        Its failure is everybody's. It goes on while anybody still waits, whoever came first.
-        """
-        flight = self._writing.get(key)
-        if flight is None:
-            flight = _Flight(asyncio.create_task(self._write(key, write, published)))
-            self._writing[key] = flight
-        flight.waiting += 1
-        try:
-            return await asyncio.shield(flight.task)
-        finally:
-            flight.waiting -= 1
-            if not flight.waiting and not flight.task.done():
-                self._writing.pop(key, None)
-                flight.task.cancel()
-
-    async def _write(
-        self, key: str, write: Callable[[], Awaitable[bytes]], published: bool
-    ) -> bytes:
-        try:
-            body = await write()
-            await self.put(key, body, published=published)
-        finally:
-            if (flight := self._writing.get(key)) and flight.task is asyncio.current_task():
-                del self._writing[key]
-        return body
-
-
-@dataclass(slots=True)
-class _Flight:
-    """One answer being written, and how many wait for it."""
-
-    task: asyncio.Task[bytes]
-    waiting: int = 0
+            log.warning("answer not cached", reason=type(error).__name__)

@@ -28,12 +28,12 @@ class Embedder:
         self._clock = clock
 
     @staticmethod
-    def guess_tokens(texts: Sequence[str]) -> int:
+    def estimate_tokens(texts: Sequence[str]) -> int:
         """Return about how many tokens the texts have."""
         return sum(len(text) // CHARS_A_TOKEN + 1 for text in texts)
 
     async def embed(
-        self, model: str, texts: Sequence[str], subject: str, patience_s: float | None
+        self, model: str, texts: Sequence[str], subject: str, timeout_s: float | None
     ) -> Vectors:
         """Return the vectors of some texts.
 
@@ -43,8 +43,8 @@ class Embedder:
         card = self._pool.card(model)
         if card.extractive or (card.capabilities and not card.capabilities.embeddings):
             raise Unsupported(model=card.id, feature="embeddings")
-        deadline_s = None if patience_s is None else self._clock.elapsed_s() + patience_s
-        size = Size(self.guess_tokens(texts), 0)
+        deadline_s = None if timeout_s is None else self._clock.elapsed_s() + timeout_s
+        size = Size(self.estimate_tokens(texts), 0)
         with self._scheduler.enter(card.base or card.id, subject, size, deadline_s) as job:
             async with self._pool.lease(card) as engine:
                 tokens = sum(await engine.count_tokens(texts))

@@ -1,69 +1,102 @@
-"""A model writes: a place in its queue, its engine, the prompt, a slot, the pieces."""
+"""A model writes: its queue, its engine, the prompt, a slot, the text, the checks."""
 
 from collections.abc import AsyncGenerator
 from contextlib import AbstractContextManager, aclosing, nullcontext
 
+from ai_core.answering.boilerplate import Boilerplate
+from ai_core.answering.citations import CitationFilter
+from ai_core.answering.events import Queued, Text
+from ai_core.answering.output_checks import JsonCheck, NoCheck, OutputCheck
 from ai_core.answering.prompts import Prompts
-from ai_core.answering.request import Inquiry, require_capabilities
-from ai_core.engines.base import Prompt, TextChunk
+from ai_core.answering.reply import ReplyBuilder
+from ai_core.answering.request import ResolvedRequest, require_capabilities
+from ai_core.engines.base import Prompt
 from ai_core.law.records import Found
-from ai_core.metrics import AnswerMetrics
+from ai_core.metrics import AnswerMetrics, topic_of
 from ai_core.models.pool import ModelPool
-from ai_core.models.scheduler import Job, Scheduler, WaitEstimate
+from ai_core.models.scheduler import Job, Scheduler
+from ai_core.models.speeds import Size
 
-TOLD_EVERY_S = 2.0
-"""How often whoever waits for a slot learns how long it still takes."""
+QUEUED_EVERY_S = 2.0
+"""How often a `Queued` event is sent while the answer waits for a slot."""
 
 
-class Dictation:
-    """Has the models write."""
+class Generation:
+    """Has models write answers."""
 
     def __init__(
-        self, pool: ModelPool, scheduler: Scheduler, prompts: Prompts, metrics: AnswerMetrics
+        self,
+        pool: ModelPool,
+        scheduler: Scheduler,
+        prompts: Prompts,
+        boilerplate: Boilerplate,
+        metrics: AnswerMetrics,
     ) -> None:
         self._pool = pool
         self._scheduler = scheduler
         self._prompts = prompts
+        self._boilerplate = boilerplate
         self._metrics = metrics
 
-    def place(self, inquiry: Inquiry) -> AbstractContextManager[Job | None]:
-        """Give a place in the model's queue; an engine that only quotes has none and needs none.
+    def enqueue(self, request: ResolvedRequest) -> AbstractContextManager[Job | None]:
+        """Return a place in the model's queue; the extractive engine has none and needs none.
 
         Raises QueueFull and DeadlineMissed at once, before anything was looked up.
         """
-        card = inquiry.card
+        card = request.card
         if card.extractive:
             return nullcontext()
         return self._scheduler.enter(
-            card.base or card.id, inquiry.subject, inquiry.size, inquiry.deadline_s
+            card.base or card.id, request.rate_limit_id, request.size, request.deadline_s
         )
 
-    async def pieces(
-        self, inquiry: Inquiry, found: Found, job: Job | None
-    ) -> AsyncGenerator[Prompt | WaitEstimate | TextChunk]:
-        """Yield the prompt, how long it still waits from time to time, then the pieces.
+    async def write(
+        self, request: ResolvedRequest, found: Found, reply: ReplyBuilder, job: Job | None
+    ) -> AsyncGenerator[Queued | Text]:
+        """Add to `reply` what the model writes, as far as the passages found bear it out.
 
         Raises what `ModelPool.lease`, `Prompts.assemble`, `Job.mark_ready`, `Job.wait_for_slot` and
         `Engine.stream` raise.
         """
-        card, question = inquiry.card, inquiry.question
+        card, question = request.card, request.question
+        if question.grounded:
+            self._metrics.topics.labels(topic_of(found)).inc()
         async with self._pool.lease(card) as engine:
             require_capabilities(
                 card.id, engine.capabilities, question.sampling, extractive=card.extractive
             )
             prompt, size = await self._prompts.assemble(question, found, engine)
-            yield prompt
-            if job:
-                job.mark_ready(size, engine.slots)
-                while not await job.wait_for_slot(timeout_s=TOLD_EVERY_S):
-                    yield job.estimate()
-            end = None
+            check = self._check(request, prompt)
+            async for queued in _slot_wait(job, size, engine.slots):
+                yield queued
             with self._metrics.open.labels(card.id).track_inprogress():
-                async with aclosing(engine.stream(prompt, question.sampling)) as pieces:
-                    async for piece in pieces:
+                async with aclosing(engine.stream(prompt, question.sampling)) as chunks:
+                    async for chunk in chunks:
                         if job:
-                            job.record_tokens(piece.tokens, piece.prompt_tokens)
-                        end = piece.finish_reason
-                        yield piece
+                            job.record_tokens(chunk.tokens, chunk.prompt_tokens)
+                        reply.count(chunk)
+                        if text := check.feed(chunk.text):
+                            yield reply.add(text)
             if job:
-                job.finish(cut=end == "length")
+                job.finish(cut=reply.finish_reason == "length")
+        if text := check.finish():
+            yield reply.add(text)
+        reply.citations = check.citations()
+        self._metrics.removed.labels(card.id).inc(check.removed)
+
+    def _check(self, request: ResolvedRequest, prompt: Prompt) -> OutputCheck:
+        if request.question.plain:
+            return NoCheck()
+        unverified = self._boilerplate.unverified(request.question.language)
+        prose = CitationFilter(prompt.passages, request.day, unverified)
+        return JsonCheck(prose) if request.question.sampling.json_schema else prose
+
+
+async def _slot_wait(job: Job | None, size: Size, slots: int) -> AsyncGenerator[Queued]:
+    """Yield until one of the engine's `slots` is the job's."""
+    if job is None:
+        return
+    job.mark_ready(size, slots)
+    while not await job.wait_for_slot(timeout_s=QUEUED_EVERY_S):
+        wait = job.estimate()
+        yield Queued(wait.position, wait.wait_s)

@@ -9,7 +9,7 @@ from ai_core.answering.citations import CitationFilter
 from shared.ai.contract import Citation
 
 
-class Check(Protocol):
+class OutputCheck(Protocol):
     """Takes an answer piece by piece and lets through what holds; `removed` counts the rest."""
 
     @property

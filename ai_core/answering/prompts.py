@@ -35,12 +35,12 @@ RULES_TOKENS = 350
 CHARS_A_TOKEN = 3
 
 
-def subject_of(question: Question) -> str:
+def search_query(question: Question) -> str:
     """Return the words to search for: a follow-up is read with the question before it.
 
     "Et pour un CDD ?" alone means nothing. A question of more than a few words stands by itself.
     """
-    before = [turn.content for turn in question.earlier if turn.role == "user"]
+    before = [turn.content for turn in question.history if turn.role == "user"]
     short = len(question.text.split()) < _FOLLOW_UP_WORDS
     if before and (short or _FOLLOW_UP.match(question.text)):
         return f"{before[-1]} {question.text}"
@@ -74,9 +74,9 @@ class Prompts:
         }
         return cls(files, passage_tokens)
 
-    def guess(self, question: Question) -> Size:
+    def estimate(self, question: Question) -> Size:
         """Return about what a model will read and write, without asking its tokenizer."""
-        said = sum(len(turn.content) for turn in question.earlier) + len(question.text)
+        said = sum(len(turn.content) for turn in question.history) + len(question.text)
         aid = self._passage_tokens + RULES_TOKENS if question.grounded else 0
         return Size(said // CHARS_A_TOKEN + aid, question.sampling.max_tokens)
 
@@ -98,7 +98,7 @@ class Prompts:
             raw = None
             fixed = [turn.content for turn in self._turns(question, (), ())]
             passages = [_written(n, passage) for n, passage in enumerate(found.passages, start=1)]
-            earlier = [turn for turn in question.earlier if _belongs(turn, question)]
+            earlier = [turn for turn in question.history if _belongs(turn, question)]
         counts = await engine.count_tokens([*fixed, *passages, *(t.content for t in earlier)])
         costs = iter(count + _TURN_MARGIN_TOKENS for count in counts)
         tokens = sum(islice(costs, len(fixed)))
@@ -120,7 +120,7 @@ class Prompts:
         found: Found,
     ) -> Prompt:
         return Prompt(
-            turns, subject_of(question), passages, question.language, named_articles=found.exact
+            turns, search_query(question), passages, question.language, named_articles=found.exact
         )
 
     def _turns(

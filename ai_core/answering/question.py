@@ -23,7 +23,7 @@ DEFAULT_NEW_TOKENS = 800
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One question; `earlier` holds the turns before it, oldest first.
+    """One question; `history` holds the turns before it, oldest first.
 
     `as_of` None means today. `model` None means the default model. A `plain` question is the
     caller's own turns and nothing else: no rules, no law, no closing lines; a `raw` one is a text
@@ -34,7 +34,7 @@ class Question:
     text: str
     language: Language
     sampling: Sampling
-    earlier: tuple[ChatMessage, ...] = ()
+    history: tuple[ChatMessage, ...] = ()
     model: str | None = None
     grounded: bool = True
     agreement: str | None = None
@@ -43,9 +43,9 @@ class Question:
     raw: bool = False
     fallback: str | None = None
 
-    def after(self, earlier: tuple[ChatMessage, ...]) -> "Question":
-        """Return the question as the next turn after `earlier`."""
-        return replace(self, earlier=earlier)
+    def with_history(self, history: tuple[ChatMessage, ...]) -> "Question":
+        """Return the question as the next turn after `history`."""
+        return replace(self, history=history)
 
 
 def safe(text: str, *, whole: bool = False) -> str:
@@ -74,7 +74,7 @@ def read_chat(request: ChatRequest, language: Language) -> Question:
         text,
         language_of(text, language),
         sampling_of(request),
-        earlier=turns[:-1],
+        history=turns[:-1],
         model=request.model,
         grounded=request.knowledge,
         agreement=request.agreement,

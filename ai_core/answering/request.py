@@ -1,11 +1,12 @@
-"""What must be known of a question before it is answered: model, day, cost, cache, conversation."""
+"""What is decided before a question is answered: model, day, cost, cache key, conversation."""
 
+from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import partial
+from typing import NamedTuple
 
-from ai_core.answering.cache import Asked, cache_key
+from ai_core.answering.cache import AnswerInputs, cache_key
 from ai_core.answering.conversations import Conversations, new_id
 from ai_core.answering.prompts import Prompts
 from ai_core.answering.question import Question, read_chat, read_generate
@@ -21,8 +22,9 @@ from shared.clock import Clock
 from shared.errors import BadInput
 from shared.languages import Language
 
-LAW_LOOKED_AT_EVERY_S = 1.0
-MOST_READ = 2_048  # questions remembered as read; reading one costs as much as a cached answer
+CORPUS_STATUS_TTL_S = 1.0
+MAX_REMEMBERED = 2_048
+"""Requests resolved and remembered: resolving one costs as much as a cached answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,26 +36,26 @@ class Conversation:
 
 
 @dataclass(frozen=True, slots=True)
-class Asker:
-    """Who asks: their language, what their key opens, whose limits and conversations are theirs.
+class Requester:
+    """Who asks: their language, their key's scope, whose limits and conversations are theirs.
 
-    `patience_s` is for how long the answer is of use to them; None: for however long it takes.
+    `timeout_s` is for how long the answer is of use to them; None: no limit.
     """
 
     language: Language
     scope: str
-    subject: str = ""
-    patience_s: float | None = None
+    rate_limit_id: str = ""
+    timeout_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Inquiry:
-    """A question, decided.
+class ResolvedRequest:
+    """A question with everything needed to answer it.
 
-    `card` is of the model that answers, which need not be in memory. `day` is the day whose law is
-    asked for. `cache_key` is None when the answer must not be kept. `size` is a guess of what the
-    answer takes; `started_s` is when it was asked, `deadline_s` when it is of no use any more, both
-    on the clock. `fallback` is the same question to the model that answers when this one cannot.
+    `card` describes the model, which need not be in memory. `day` is the day whose law is asked
+    for. `cache_key` is None when the answer must not be cached. `size` is an estimate in tokens.
+    `started_s` and `deadline_s` (None: no deadline) are on the clock. `fallback` is the same
+    question to the model that answers when this one is unavailable.
     """
 
     question: Question
@@ -63,19 +65,29 @@ class Inquiry:
     cache_key: str | None
     size: Size
     started_s: float
-    subject: str = ""
+    rate_limit_id: str = ""
     deadline_s: float | None = None
     conversation: Conversation | None = None
-    fallback: "Inquiry | None" = None
+    fallback: "ResolvedRequest | None" = None
 
     @property
     def cost_tokens(self) -> int:
-        """Return what to reserve for the answer."""
+        """Return how many tokens to reserve for the answer."""
         return self.size.prompt_tokens + self.size.new_tokens
 
 
-class Inquiries:
-    """Reads requests."""
+class _RequestKey(NamedTuple):
+    """Everything the resolution of a request for one answer depends on, except who asks when."""
+
+    request: GenerateRequest
+    language: Language
+    scope: str
+    corpus_version: str
+    day: date
+
+
+class RequestResolver:
+    """Turns requests into what the pipeline answers."""
 
     def __init__(
         self,
@@ -90,65 +102,69 @@ class Inquiries:
         self._prompts = prompts
         self._conversations = conversations
         self._clock = clock
-        self._law: tuple[float, CorpusStatus] | None = None
-        self._read: dict[tuple[object, ...], Inquiry] = {}
+        self._corpus: tuple[float, CorpusStatus] | None = None
+        self._resolved: OrderedDict[_RequestKey, ResolvedRequest] = OrderedDict()
 
-    async def read(self, request: GenerateRequest, asker: Asker) -> Inquiry:
-        """Read a request for one answer.
+    async def resolve_generate(
+        self, request: GenerateRequest, requester: Requester
+    ) -> ResolvedRequest:
+        """Resolve a request for one answer, from memory where it was asked before.
 
         Raises UnknownModel, CorpusMissing, KnowledgeRequired, Unsupported, BadInput when nothing is
         asked.
         """
-        question_of = partial(read_generate, request, asker.language)
-        if request.json_schema is not None:
-            return await self.decide(question_of(), asker)
-        law = await self._law_in_service()
-        card, day = self._pool.card(request.model), self._clock.today()
-        asked = (*vars(request).values(), asker.language, asker.scope, law.edition, day)
-        known = self._read.get(asked)
-        if known and known.card is card:
-            return self._asked_again(known, asker)
-        question = question_of()
-        inquiry = await self.decide(question, asker)
-        if inquiry.cache_key and question.text == request.prompt:  # nothing had to be masked
-            if len(self._read) >= MOST_READ:
-                self._read.clear()
-            self._read[asked] = inquiry
-        return inquiry
+        if request.json_schema is not None:  # which cannot be part of a key
+            return await self.resolve(read_generate(request, requester.language), requester)
+        corpus = await self._corpus_status()
+        key = _RequestKey(
+            request, requester.language, requester.scope, corpus.edition, self._clock.today()
+        )
+        known = self._resolved.get(key)
+        if known and known.card is self._pool.card(request.model):
+            self._resolved.move_to_end(key)
+            return self._resolved_again(known, requester)
+        question = read_generate(request, requester.language)
+        resolved = await self.resolve(question, requester)
+        if resolved.cache_key and question.text == request.prompt:  # nothing had to be masked
+            self._resolved[key] = resolved
+            if len(self._resolved) > MAX_REMEMBERED:
+                self._resolved.popitem(last=False)
+        return resolved
 
-    async def read_chat(self, request: ChatRequest, asker: Asker) -> Inquiry:
-        """Read a request for the next turn; a conversation's own turns replace those sent along.
+    async def resolve_chat(self, request: ChatRequest, requester: Requester) -> ResolvedRequest:
+        """Resolve the next turn; a stored conversation's turns replace those sent along.
 
-        Raises UnknownConversation when the asker has none by that id, and what `read` raises.
+        Raises UnknownConversation when the requester has none by that id, and what
+        `resolve_generate` raises.
         """
-        question = read_chat(request, asker.language)
-        conversation = Conversation(request.conversation_id or new_id(), asker.subject)
+        question = read_chat(request, requester.language)
+        conversation = Conversation(request.conversation_id or new_id(), requester.rate_limit_id)
         if request.conversation_id:
-            turns = await self._conversations.recall(conversation.id, asker.subject)
-            question = question.after(turns)
-        return await self.decide(question, asker, conversation)
+            turns = await self._conversations.recall(conversation.id, requester.rate_limit_id)
+            question = question.with_history(turns)
+        return await self.resolve(question, requester, conversation)
 
-    async def decide(
-        self, question: Question, asker: Asker, conversation: Conversation | None = None
-    ) -> Inquiry:
-        """Decide on a question that was read already. Raises what `read` raises."""
+    async def resolve(
+        self, question: Question, requester: Requester, conversation: Conversation | None = None
+    ) -> ResolvedRequest:
+        """Resolve a question that was read already. Raises what `resolve_generate` raises."""
         if not question.text:
             raise BadInput("nothing but invisible characters")
-        law = await self._law_in_service()
-        inquiry = self._decided(question, asker, law, conversation)
-        if question.fallback and not inquiry.card.extractive:
+        corpus = await self._corpus_status()
+        resolved = self._with_model(question, requester, corpus, conversation)
+        if question.fallback and not resolved.card.extractive:
             other = replace(question, model=question.fallback, fallback=None)
-            fallback = self._decided(other, asker, law, conversation)
-            inquiry = replace(inquiry, fallback=fallback)
-        return inquiry
+            fallback = self._with_model(other, requester, corpus, conversation)
+            resolved = replace(resolved, fallback=fallback)
+        return resolved
 
-    def _decided(
+    def _with_model(
         self,
         question: Question,
-        asker: Asker,
-        law: CorpusStatus,
+        requester: Requester,
+        corpus: CorpusStatus,
         conversation: Conversation | None,
-    ) -> Inquiry:
+    ) -> ResolvedRequest:
         card = self._pool.card(question.model)
         if card.extractive and not question.grounded:
             raise KnowledgeRequired(model=card.id)
@@ -158,26 +174,26 @@ class Inquiries:
             )
         day = question.as_of or self._clock.today()
         now_s = self._clock.elapsed_s()
-        return Inquiry(
+        return ResolvedRequest(
             question,
             card,
             day,
-            law.law_date,
-            cache_key(self._asked(question, card, asker.scope, law, day)),
-            self._prompts.guess(question),
+            corpus.law_date,
+            cache_key(self._inputs(question, card, requester.scope, corpus, day)),
+            self._prompts.estimate(question),
             now_s,
-            asker.subject,
-            None if asker.patience_s is None else now_s + asker.patience_s,
+            requester.rate_limit_id,
+            None if requester.timeout_s is None else now_s + requester.timeout_s,
             conversation,
         )
 
-    def _asked(
-        self, question: Question, card: ModelCard, scope: str, law: CorpusStatus, day: date
-    ) -> Asked:
+    def _inputs(
+        self, question: Question, card: ModelCard, scope: str, corpus: CorpusStatus, day: date
+    ) -> AnswerInputs:
         sampling = question.sampling
         if card.extractive:
             sampling = Sampling(max_tokens=0)
-        return Asked(
+        return AnswerInputs(
             question=question.text,
             model=card.id,
             weights=card.weights,
@@ -185,7 +201,7 @@ class Inquiries:
             temperature=sampling.temperature,
             top_p=sampling.top_p,
             prompt_version=self._prompts.version,
-            corpus_version=law.edition,
+            corpus_version=corpus.edition,
             language=question.language,
             scope=scope,
             writing=(
@@ -196,33 +212,36 @@ class Inquiries:
             knowledge=question.grounded,
             agreement=question.agreement,
             as_of=day,
-            turns=tuple(_said(turn) for turn in question.earlier),
+            turns=tuple(_line_of(turn) for turn in question.history),
         )
 
-    def _asked_again(self, known: Inquiry, asker: Asker) -> Inquiry:
-        """Return a question read before, as this asker's of now."""
+    def _resolved_again(self, known: ResolvedRequest, requester: Requester) -> ResolvedRequest:
+        """Return a request resolved before as this requester's, asked now."""
         now_s = self._clock.elapsed_s()
         return replace(
             known,
             started_s=now_s,
-            subject=asker.subject,
-            deadline_s=None if asker.patience_s is None else now_s + asker.patience_s,
-            fallback=known.fallback and self._asked_again(known.fallback, asker),
+            rate_limit_id=requester.rate_limit_id,
+            deadline_s=None if requester.timeout_s is None else now_s + requester.timeout_s,
+            fallback=known.fallback and self._resolved_again(known.fallback, requester),
         )
 
-    async def _law_in_service(self) -> CorpusStatus:
-        """Return the corpus, looked at once a second: a cached answer need not wait for it."""
+    async def _corpus_status(self) -> CorpusStatus:
+        """Return the corpus in service, read once a second: cached answers need not wait for it."""
         now_s = self._clock.elapsed_s()
-        if self._law is None:
-            self._law = (now_s, await self._library.status())
-        elif now_s - self._law[0] >= LAW_LOOKED_AT_EVERY_S:
-            self._law = (now_s, self._law[1])  # one question looks; the others do not wait for it
+        if self._corpus is None:
+            self._corpus = (now_s, await self._library.status())
+        elif now_s - self._corpus[0] >= CORPUS_STATUS_TTL_S:
+            self._corpus = (
+                now_s,
+                self._corpus[1],
+            )  # one request reads; the others do not wait for it
             with suppress(QueueFull):
-                self._law = (now_s, await self._library.status())
-        return self._law[1]
+                self._corpus = (now_s, await self._library.status())
+        return self._corpus[1]
 
 
-def _said(turn: ChatMessage) -> str:
+def _line_of(turn: ChatMessage) -> str:
     return f"{turn.role}: {turn.content}"
 
 

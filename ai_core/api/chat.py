@@ -10,10 +10,10 @@ from ai_core.api.dependencies import (
     API,
     ConversationsDep,
     PageAdmittedDep,
-    desk_of,
     gate_of,
-    inquiries_of,
-    read_asker,
+    requester_of,
+    resolver_of,
+    responder_of,
 )
 from ai_core.api.direct_routes import DirectRoute, json_body, parse_body
 from ai_core.api.openapi import ANSWER_ERRORS, ANSWER_HEADERS, ANSWER_STREAM, PAGE_KEY_ERRORS
@@ -44,10 +44,10 @@ async def chat(request: Request) -> Response:
     last 20 messages are kept with personal data masked, until 24 hours pass without a question.
     """
     caller = await gate_of(request).identify(request, Scope.PUBLISHABLE)
-    asker = read_asker(request, caller)
+    requester = requester_of(request, caller)
     body = await parse_body(request, ChatRequest)
-    inquiry = await inquiries_of(request).read_chat(body, asker)
-    return await desk_of(request).send(request, caller, inquiry, stream=body.stream)
+    resolved = await resolver_of(request).resolve_chat(body, requester)
+    return await responder_of(request).send(request, caller, resolved, stream=body.stream)
 
 
 @router.delete(

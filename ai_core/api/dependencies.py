@@ -9,8 +9,8 @@ from ai_core.access.gate import Caller, Gate
 from ai_core.access.keys import Scope
 from ai_core.answering.conversations import Conversations
 from ai_core.answering.embeddings import Embedder
-from ai_core.answering.request import Asker, Inquiries
-from ai_core.api.responder import Desk
+from ai_core.answering.request import Requester, RequestResolver
+from ai_core.api.responder import Responder
 from ai_core.api.status import Health
 from ai_core.law.source import LawSource
 from ai_core.models.pool import ModelPool
@@ -38,14 +38,14 @@ def gate_of(request: Request) -> Gate:
     return cast(Gate, request.state.gate)
 
 
-def inquiries_of(request: Request) -> Inquiries:
+def resolver_of(request: Request) -> RequestResolver:
     """Return what resolves questions, for a direct route."""
-    return cast(Inquiries, request.state.inquiries)
+    return cast(RequestResolver, request.state.resolver)
 
 
-def desk_of(request: Request) -> Desk:
+def responder_of(request: Request) -> Responder:
     """Return what sends answers, for a direct route."""
-    return cast(Desk, request.state.desk)
+    return cast(Responder, request.state.responder)
 
 
 def read_timeout(request: Request) -> float | None:
@@ -61,10 +61,10 @@ def read_timeout(request: Request) -> float | None:
     return int(value) / 1000
 
 
-def read_asker(request: Request, caller: Caller) -> Asker:
+def requester_of(request: Request, caller: Caller) -> Requester:
     """Return who asks, and how. Raises InvalidFields as `read_timeout` does."""
     language = preferred_language(header_value(request.scope, b"accept-language"))
-    return Asker(language, caller.scope, caller.subject, read_timeout(request))
+    return Requester(language, caller.scope, caller.subject, read_timeout(request))
 
 
 async def timeout(request: Request) -> float | None:

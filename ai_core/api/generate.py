@@ -5,10 +5,10 @@ from fastapi import APIRouter, Request, Response
 from ai_core.access.keys import Scope
 from ai_core.api.dependencies import (
     API,
-    desk_of,
     gate_of,
-    inquiries_of,
-    read_asker,
+    requester_of,
+    resolver_of,
+    responder_of,
 )
 from ai_core.api.direct_routes import DirectRoute, json_body, parse_body
 from ai_core.api.openapi import ANSWER_ERRORS, ANSWER_HEADERS, ANSWER_STREAM, KEY_ERRORS
@@ -32,7 +32,7 @@ async def generate(request: Request) -> Response:
     The answer is in the language of the question, French or English; the law is quoted in French.
     """
     caller = await gate_of(request).identify(request, Scope.INFERENCE)
-    asker = read_asker(request, caller)
+    requester = requester_of(request, caller)
     body = await parse_body(request, GenerateRequest)
-    inquiry = await inquiries_of(request).read(body, asker)
-    return await desk_of(request).send(request, caller, inquiry, stream=body.stream)
+    resolved = await resolver_of(request).resolve_generate(body, requester)
+    return await responder_of(request).send(request, caller, resolved, stream=body.stream)

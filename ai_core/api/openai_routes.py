@@ -20,10 +20,10 @@ from ai_core.api.dependencies import (
     InferenceCallerDep,
     PoolDep,
     TimeoutDep,
-    desk_of,
     gate_of,
-    inquiries_of,
-    read_asker,
+    requester_of,
+    resolver_of,
+    responder_of,
 )
 from ai_core.api.direct_routes import DirectRoute, json_body, parse_body
 from ai_core.api.openai_replies import (
@@ -38,7 +38,7 @@ from ai_core.api.openai_schemas import (
     ChatCompletionRequest,
     CompletionRequest,
     EmbeddingRequest,
-    OpenAiBody,
+    Writing,
 )
 from ai_core.api.openapi import (
     ANSWER_ERRORS,
@@ -49,7 +49,11 @@ from ai_core.api.openapi import (
     TEXT_STREAM,
 )
 from ai_core.api.responder import NO_STORE, while_connected
-from ai_core.api.response_formats import ChatDialect, CompletionDialect
+from ai_core.api.response_formats import (
+    ChatCompletionSerializer,
+    CompletionFields,
+    CompletionSerializer,
+)
 from ai_core.errors import UnknownModel
 from ai_core.models.registry import ModelCard
 from shared.web.openapi import BODY_ERRORS, KEY_SCHEMES, errors, reads
@@ -103,13 +107,13 @@ async def chat_completions(request: Request) -> Response:
     model reads the messages and nothing else, and nothing it writes is checked.
     """
     caller = await gate_of(request).identify(request, Scope.INFERENCE)
-    asker = read_asker(request, caller)
+    requester = requester_of(request, caller)
     body = await parse_body(request, ChatCompletionRequest)
-    inquiry = await inquiries_of(request).decide(body.question(asker.language), asker)
-    desk = desk_of(request)
-    sources_heading = "" if body.response_format else desk.sources_heading(inquiry)
-    dialect = ChatDialect(*_head(request, body), sources_heading, with_usage=body.with_usage)
-    return await desk.send(request, caller, inquiry, stream=body.stream, dialect=dialect)
+    resolved = await resolver_of(request).resolve(body.question(requester.language), requester)
+    responder = responder_of(request)
+    heading = "" if body.response_format else responder.sources_heading(resolved)
+    serializer = ChatCompletionSerializer(_fields(request, body, heading))
+    return await responder.send(request, caller, resolved, serializer, stream=body.stream)
 
 
 @direct.post(
@@ -123,13 +127,13 @@ async def chat_completions(request: Request) -> Response:
 async def completions(request: Request) -> Response:
     """Continues a text, without a chat template. Key: inference."""
     caller = await gate_of(request).identify(request, Scope.INFERENCE)
-    asker = read_asker(request, caller)
+    requester = requester_of(request, caller)
     body = await parse_body(request, CompletionRequest)
-    inquiry = await inquiries_of(request).decide(body.question(asker.language), asker)
-    desk = desk_of(request)
-    sources_heading = desk.sources_heading(inquiry)
-    dialect = CompletionDialect(*_head(request, body), sources_heading, with_usage=body.with_usage)
-    return await desk.send(request, caller, inquiry, stream=body.stream, dialect=dialect)
+    resolved = await resolver_of(request).resolve(body.question(requester.language), requester)
+    responder = responder_of(request)
+    heading = responder.sources_heading(resolved)
+    serializer = CompletionSerializer(_fields(request, body, heading))
+    return await responder.send(request, caller, resolved, serializer, stream=body.stream)
 
 
 @router.post(
@@ -149,7 +153,7 @@ async def embeddings(
 ) -> Response:
     """A vector for each text. Key: inference."""
     texts = [safe(text) or " " for text in body.texts()]
-    cost_tokens = embedder.guess_tokens(texts)
+    cost_tokens = embedder.estimate_tokens(texts)
     async with gate.admit(request, caller, cost_tokens=cost_tokens) as permit:
         work = embedder.embed(body.model, texts, caller.subject, timeout_s)
         found = await while_connected(request, work)
@@ -163,10 +167,11 @@ async def embeddings(
     return _json({"object": "list", "model": body.model, "data": data, "usage": taken})
 
 
-def _head(request: Request, body: OpenAiBody) -> tuple[str, str, int]:
-    """Return the id, the model and the Unix time every reply and chunk bears."""
+def _fields(request: Request, body: Writing, sources_heading: str) -> CompletionFields:
     now_s = int(request.state.clock.now().timestamp())
-    return request.state.request_id, body.model, now_s
+    return CompletionFields(
+        request.state.request_id, body.model, now_s, sources_heading, body.with_usage
+    )
 
 
 def _writes(card: ModelCard) -> bool:

@@ -259,7 +259,7 @@ class ChatCompletionRequest(Writing):
         """
         self.require_supported()
         turns = tuple(_turn(message, self.model) for message in self.messages)
-        *earlier, last = turns
+        *history, last = turns
         if last.role != "user":
             raise InvalidFields([{"type": "last_must_be_user", "loc": ("messages",)}])
         plain = self.model != ASSISTANT
@@ -271,7 +271,7 @@ class ChatCompletionRequest(Writing):
                 self.response_format.schema_text if self.response_format else None,
                 (self.top_logprobs or 0) if self.logprobs else None,
             ),
-            earlier=tuple(earlier),
+            history=tuple(history),
             model=self.model if plain else None,
             grounded=not plain,
             plain=plain,

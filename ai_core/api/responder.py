@@ -1,4 +1,4 @@
-"""One answer over HTTP: the permit, the repeated request, the hung-up client, JSON or events."""
+"""One answer over HTTP: limits, cached reply, idempotency, disconnection, JSON or events."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -12,148 +12,168 @@ from ai_core.access.gate import Caller, Gate, Permit
 from ai_core.access.idempotency import Idempotency, StoredResponse
 from ai_core.access.keys import Scope
 from ai_core.answering.cache import AnswerCache
-from ai_core.answering.pipeline import Answerer, Pieces, Reply
-from ai_core.answering.request import Inquiry
+from ai_core.answering.events import Events, collect
+from ai_core.answering.pipeline import AnswerPipeline
+from ai_core.answering.request import ResolvedRequest
 from ai_core.api.direct_routes import release_slot
-from ai_core.api.response_formats import OWN, Dialect
-from ai_core.api.sse import AnswerStream, disconnected
+from ai_core.api.response_formats import API_SERIALIZER, ResponseSerializer, cached_body
+from ai_core.api.sse import AnswerStream, disconnected, log_fields
 from ai_core.metrics import CHANNELS, QuestionMetrics
+from shared.clock import Clock
 from shared.errors import BadInput
 from shared.texts import Texts
 from shared.web.middleware import header_value
 
 NO_STORE = {"Cache-Control": "no-store"}
 REPLAYED = NO_STORE | {"Idempotent-Replayed": "true"}
-CLIENT_HUNG_UP = 499  # nginx's status for it; nobody is there to read it
+CLIENT_CLOSED_REQUEST = 499  # nginx's status for it; nobody is there to read it
 T = TypeVar("T")
 
 
-class HungUp(Exception):
-    """The client is gone before its answer."""
+class ClientDisconnected(Exception):
+    """The client closed the connection before its answer."""
 
 
-class Desk:
+class Responder:
     """Sends answers."""
 
     def __init__(
         self,
-        answerer: Answerer,
+        pipeline: AnswerPipeline,
         gate: Gate,
         cache: AnswerCache,
         idempotency: Idempotency,
         metrics: QuestionMetrics,
         texts: Texts,
+        clock: Clock,
     ) -> None:
-        self._answerer = answerer
+        self._pipeline = pipeline
         self._gate = gate
         self._cache = cache
         self._idempotency = idempotency
         self._metrics = metrics
         self._texts = texts
+        self._clock = clock
 
     async def send(
         self,
         request: Request,
         caller: Caller,
-        inquiry: Inquiry,
+        resolved: ResolvedRequest,
+        serializer: ResponseSerializer = API_SERIALIZER,
         *,
         stream: bool,
-        dialect: Dialect = OWN,
     ) -> Response:
-        """Answer one request, in the words of `dialect`.
+        """Answer one request in the format of `serializer`.
 
         With an Idempotency-Key, which a stream cannot have, the same request gets the same answer.
         """
         idempotency_key = header_value(request.scope, b"idempotency-key")
+        permit = self._gate.admit(
+            request, caller, cost_tokens=resolved.cost_tokens, cache_key=resolved.cache_key
+        )
         if stream:
             if idempotency_key is not None:
                 raise BadInput("a stream cannot be repeated")
-            return self._stream(request, caller, inquiry, dialect)
+            return self._stream(request, permit, resolved, serializer)
+
+        async def respond() -> StoredResponse:
+            body = await self._body(request, permit, resolved, serializer)
+            return StoredResponse(HTTPStatus.OK, body)
 
         try:
-            async with self._permit(request, caller, inquiry) as permit:
-                outcome = await self._outcome(request, permit, inquiry, dialect, idempotency_key)
-        except HungUp:
-            return Response(status_code=CLIENT_HUNG_UP)
-        headers = REPLAYED if outcome.replayed else NO_STORE
-        return Response(outcome.body, outcome.status, headers, "application/json")
+            async with permit:
+                if idempotency_key is None:
+                    stored = await respond()
+                else:
+                    permit.spend(0)  # a repeated answer takes no tokens
+                    content = request.url.path.encode() + b"\n" + await request.body()
+                    stored = await self._idempotency.run_once(
+                        caller.subject, idempotency_key, content, respond
+                    )
+        except ClientDisconnected:
+            return Response(status_code=CLIENT_CLOSED_REQUEST)
+        headers = REPLAYED if stored.replayed else NO_STORE
+        return Response(stored.body, stored.status, headers, "application/json")
 
-    def sources_heading(self, inquiry: Inquiry) -> str:
+    def sources_heading(self, resolved: ResolvedRequest) -> str:
         """Return the line above the sources of an answer."""
-        return self._texts.say("sources", inquiry.question.language)
+        return self._texts.say("sources", resolved.question.language)
 
-    async def _outcome(
+    def _stream(
         self,
         request: Request,
         permit: Permit,
-        inquiry: Inquiry,
-        dialect: Dialect,
-        idempotency_key: str | None,
-    ) -> StoredResponse:
-        async def write() -> StoredResponse:
-            reply = await self._reply(request, permit, inquiry)
-            return StoredResponse(HTTPStatus.OK, dialect.whole(reply.body))
-
-        if idempotency_key is None:
-            return await write()
-        permit.spend(0)  # an answer that is repeated takes no tokens
-        content = request.url.path.encode() + b"\n" + await request.body()
-        return await self._idempotency.run_once(
-            permit.caller.subject, idempotency_key, content, write
-        )
-
-    def _stream(
-        self, request: Request, caller: Caller, inquiry: Inquiry, dialect: Dialect
+        resolved: ResolvedRequest,
+        serializer: ResponseSerializer,
     ) -> Response:
-        def pieces(permit: Permit) -> Pieces:
-            self._saw(request, inquiry, permit)
-            return self._answerer.stream(inquiry, permit.cached_reply)
+        def events(permit: Permit) -> Events:
+            return self._events(request, permit, resolved, live=True)
 
-        permit = self._permit(request, caller, inquiry)
-        return AnswerStream(permit, inquiry, pieces, dialect, self._texts)
+        return AnswerStream(permit, resolved, events, serializer, self._texts)
 
-    async def _reply(self, request: Request, permit: Permit, inquiry: Inquiry) -> Reply:
-        self._saw(request, inquiry, permit)
-        if permit.cached_reply is None and not inquiry.card.extractive:
+    async def _body(
+        self,
+        request: Request,
+        permit: Permit,
+        resolved: ResolvedRequest,
+        serializer: ResponseSerializer,
+    ) -> bytes:
+        """Return the body of a whole answer.
+
+        The cached one is sent as it is, where neither a conversation nor another format needs it
+        parsed.
+        """
+        cached_reply = permit.cached_reply
+        if cached_reply and serializer is API_SERIALIZER and not resolved.conversation:
+            self._count(request, permit, resolved)
+            permit.spend(0)
+            request.scope["state"]["log_facts"] = {"model": resolved.card.id, "cached": True}
+            now, now_s = self._clock.now(), self._clock.elapsed_s()
+            return cached_body(cached_reply, now, now_s - resolved.started_s)
+        if cached_reply is None and not resolved.card.extractive:
             release_slot(request)
-        answer = self._answerer.reply(inquiry, permit.cached_reply)
-        reply = await (answer if permit.cached_reply else while_connected(request, answer))
-        permit.spend(reply.tokens)
-        request.scope["state"]["log_facts"] = reply.facts
-        return reply
+        answer = collect(self._events(request, permit, resolved, live=False))
+        done = await (answer if cached_reply else while_connected(request, answer))
+        permit.spend(0 if done.reply.cached else done.reply.tokens_used)
+        request.scope["state"]["log_facts"] = log_fields(done.reply)
+        return serializer.body(done, resolved)
 
-    def _permit(self, request: Request, caller: Caller, inquiry: Inquiry) -> Permit:
-        return self._gate.admit(
-            request,
-            caller,
-            cost_tokens=inquiry.cost_tokens,
-            cache_key=inquiry.cache_key,
-        )
+    def _events(
+        self, request: Request, permit: Permit, resolved: ResolvedRequest, *, live: bool
+    ) -> Events:
+        self._count(request, permit, resolved)
+        if permit.cached_reply is not None:
+            return self._pipeline.replay(resolved, permit.cached_reply)
+        return self._pipeline.run(resolved, live=live)
 
-    def _saw(self, request: Request, inquiry: Inquiry, permit: Permit) -> None:
-        if inquiry.cache_key:
-            self._cache.saw(permit.cached_reply)
-        question = inquiry.question
+    def _count(self, request: Request, permit: Permit, resolved: ResolvedRequest) -> None:
+        if resolved.cache_key:
+            self._cache.count_lookup(hit=permit.cached_reply is not None)
+        question = resolved.question
         channel = channel_of(request, permit.caller)
-        self._metrics.count(channel, question.language, first=not question.earlier)
+        self._metrics.count(channel, question.language, first=not question.history)
 
 
 def channel_of(request: Request, caller: Caller) -> str:
     """Return where a question comes from: page, telegram, mail, or api for every other client."""
     if caller.scope is Scope.PUBLISHABLE:
         return "page"
-    said = header_value(request.scope, b"x-channel")
-    return said if said in CHANNELS else "api"
+    channel = header_value(request.scope, b"x-channel")
+    return channel if channel in CHANNELS else "api"
 
 
 async def while_connected(request: Request, work: Coroutine[object, object, T]) -> T:
-    """Return what `work` returns; give it up and raise HungUp when the client hangs up first."""
+    """Return what `work` returns; cancel it when the client disconnects first.
+
+    Raises ClientDisconnected then.
+    """
     working = asyncio.create_task(work)
     leaving = asyncio.create_task(disconnected(request.receive))
     try:
         await asyncio.wait([working, leaving], return_when=asyncio.FIRST_COMPLETED)
         if not working.done():
-            raise HungUp
+            raise ClientDisconnected
         return working.result()
     finally:
         working.cancel()

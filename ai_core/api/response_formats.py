@@ -1,27 +1,30 @@
-"""How an answer is told on the wire: as `/api/v1` tells it, or as OpenAI does."""
+"""Response serialization formats: that of `/api/v1`, and OpenAI's two."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from http import HTTPStatus
 from math import ceil
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import orjson
 from starlette.responses import Response
 
-from ai_core.answering.request import Inquiry
+from ai_core.answering.cache import add_request_fields
+from ai_core.answering.events import Done, Queued
+from ai_core.answering.request import ResolvedRequest
 from ai_core.api.openai_schemas import ASSISTANT
 from ai_core.errors import UnknownModel
-from ai_core.models.scheduler import WaitEstimate
 from shared.ai.contract import GenerateReply, WrittenToken
 from shared.errors import AppError
 from shared.languages import Language
 from shared.texts import Texts
 from shared.web.problems import DEFAULT_RETRY_AFTER_S, problem_response
 
-DONE = b"data: [DONE]\n\n"
-APART = {"response", "citations"}
+END = b"data: [DONE]\n\n"
+SENT_BEFORE = {"response", "citations"}
+"""Fields of a reply that have events of their own."""
 OPENAI = "/v1/"
-"""What the addresses of OpenAI's surface begin with."""
+"""The path prefix of the OpenAI-compatible routes."""
 
 
 def event(data: object, name: str | None = None) -> bytes:
@@ -30,52 +33,58 @@ def event(data: object, name: str | None = None) -> bytes:
     return b"%bdata: %b\n\n" % (head, orjson.dumps(data))
 
 
-class Dialect(Protocol):
-    """Writes one answer."""
+class ResponseSerializer(Protocol):
+    """Writes one answer, as a whole body or as server-sent events."""
 
-    def whole(self, body: bytes) -> bytes:
-        """Return the body to send, from that of a GenerateReply or ChatReply."""
+    def body(self, done: Done, resolved: ResolvedRequest) -> bytes:
+        """Return the body of a whole answer."""
         ...
 
-    def waiting(self, queue: WaitEstimate) -> bytes:
-        """Return what tells that others are before this answer."""
+    def queued(self, queued: Queued) -> bytes:
+        """Return the event of an answer that waits."""
         ...
 
-    def delta(self, text: str) -> bytes:
-        """Return the next piece of the text."""
+    def text(self, text: str) -> bytes:
+        """Return the event of the next piece of text."""
         ...
 
-    def end(self, reply: GenerateReply, inquiry: Inquiry) -> bytes:
-        """Return everything that follows the text."""
+    def done(self, done: Done, resolved: ResolvedRequest) -> bytes:
+        """Return all events that follow the text."""
         ...
 
     def error(self, error: AppError, texts: Texts, language: Language, request_id: str) -> bytes:
-        """Return what ends a stream that goes wrong."""
+        """Return the event that ends a failed stream."""
         ...
 
 
-class OwnDialect:
-    """As `/api/v1` tells it; see streams.py."""
+class ApiSerializer:
+    """The format of `/api/v1`; its events are listed in sse.py."""
 
-    def whole(self, body: bytes) -> bytes:
-        """Return the body as it is."""
-        return body
+    def body(self, done: Done, resolved: ResolvedRequest) -> bytes:
+        """Return a GenerateReply or ChatReply, without serializing the answer again."""
+        return add_request_fields(
+            done.body,
+            cached=done.reply.cached,
+            processing_time_s=done.reply.processing_time,
+            timestamp=done.reply.timestamp,
+            conversation_id=resolved.conversation.id if resolved.conversation else None,
+        )
 
-    def waiting(self, queue: WaitEstimate) -> bytes:
+    def queued(self, queued: Queued) -> bytes:
         """Return an event named queue."""
-        return event({"position": queue.position, "wait_s": queue.wait_s}, "queue")
+        return event({"position": queued.position, "wait_s": queued.wait_s}, "queue")
 
-    def delta(self, text: str) -> bytes:
+    def text(self, text: str) -> bytes:
         """Return an event without a name."""
         return event({"delta": text})
 
-    def end(self, reply: GenerateReply, inquiry: Inquiry) -> bytes:
+    def done(self, done: Done, resolved: ResolvedRequest) -> bytes:
         """Return the citations, the usage and the end."""
-        usage = reply.model_dump(mode="json", exclude=APART)
-        if inquiry.conversation:
-            usage["conversation_id"] = inquiry.conversation.id
-        citations = [citation.model_dump(mode="json") for citation in reply.citations]
-        return event(citations, "citations") + event(usage, "usage") + DONE
+        usage = done.reply.model_dump(mode="json", exclude=SENT_BEFORE)
+        if resolved.conversation:
+            usage["conversation_id"] = resolved.conversation.id
+        citations = [citation.model_dump(mode="json") for citation in done.reply.citations]
+        return event(citations, "citations") + event(usage, "usage") + END
 
     def error(self, error: AppError, texts: Texts, language: Language, request_id: str) -> bytes:
         """Return an event named error that holds the problem document."""
@@ -83,8 +92,25 @@ class OwnDialect:
         return event(orjson.Fragment(document), "error")
 
 
-class ChatDialect:
-    """As `POST /v1/chat/completions` tells it.
+def cached_body(cached_reply: bytes, timestamp: datetime, processing_time_s: float) -> bytes:
+    """Return a GenerateReply from the cache, without parsing it."""
+    return add_request_fields(
+        cached_reply, cached=True, processing_time_s=processing_time_s, timestamp=timestamp
+    )
+
+
+class CompletionFields(NamedTuple):
+    """Fields every body and chunk of one completion repeats, and options of its format."""
+
+    request_id: str
+    model: str
+    created_s: int
+    sources_heading: str
+    with_usage: bool
+
+
+class ChatCompletionSerializer:
+    """The format of `POST /v1/chat/completions`.
 
     The text of the assistant ends with its sources; `citations` and `answered_by` are ours.
     """
@@ -93,45 +119,42 @@ class ChatDialect:
     chunk = "chat.completion.chunk"
     prefix = "chatcmpl-"
 
-    def __init__(
-        self, request_id: str, model: str, created_s: int, sources: str, *, with_usage: bool
-    ) -> None:
-        self._head = {"id": f"{self.prefix}{request_id}", "created": created_s, "model": model}
-        self._grounded = model == ASSISTANT
-        self._sources = sources
-        self._with_usage = with_usage
-        self._begun = False
+    def __init__(self, fields: CompletionFields) -> None:
+        id_ = f"{self.prefix}{fields.request_id}"
+        self._head = {"id": id_, "created": fields.created_s, "model": fields.model}
+        self._grounded = fields.model == ASSISTANT
+        self._sources_heading = fields.sources_heading
+        self._with_usage = fields.with_usage
+        self._started = False
 
-    def whole(self, body: bytes) -> bytes:
+    def body(self, done: Done, resolved: ResolvedRequest) -> bytes:
         """Return a completion."""
-        reply = GenerateReply.model_validate_json(body)
-        choice = self.choice(reply.response + self._listed(reply), reply)
+        reply = done.reply
+        choice = self.choice(reply.response + self._sources(reply), reply)
         return orjson.dumps(
             self._head
             | {"object": self.kind, "choices": [choice], "usage": usage(reply)}
-            | self._ours(reply)
+            | self._extensions(reply)
         )
 
-    def waiting(self, queue: WaitEstimate) -> bytes:
+    def queued(self, queued: Queued) -> bytes:
         """Return a comment, which every client of OpenAI's skips."""
-        return b": %d before this one\n\n" % queue.position
+        return b": %d before this one\n\n" % queued.position
 
-    def delta(self, text: str) -> bytes:
+    def text(self, text: str) -> bytes:
         """Return a chunk; the first one names the role."""
-        role = {} if self._begun else {"role": "assistant"}
-        self._begun = True
+        role = {} if self._started else {"role": "assistant"}
+        self._started = True
         return self._chunk({"delta": {**role, "content": text}, "logprobs": None})
 
-    def end(self, reply: GenerateReply, inquiry: Inquiry) -> bytes:
-        """Return the sources, why the answer ended, what it took if that was asked, the end."""
-        listed = self._listed(reply)
+    def done(self, done: Done, resolved: ResolvedRequest) -> bytes:
+        """Return the sources, the finish reason, the usage if it was asked for, and the end."""
+        reply = done.reply
+        sources = self._sources(reply)
         last = {"delta": {}, "logprobs": self.logprobs(reply.logprobs)}
-        chunks = [self.delta(listed)] if listed else []
-        chunks.append(self._chunk(last, reply.finish_reason, **self._ours(reply)))
-        if self._with_usage:
-            taken = {"object": self.chunk, "choices": [], "usage": usage(reply)}
-            chunks.append(event(self._head | taken))
-        return b"".join([*chunks, DONE])
+        chunks = [self.text(sources)] if sources else []
+        chunks.append(self._chunk(last, reply.finish_reason, **self._extensions(reply)))
+        return b"".join([*chunks, self._usage_chunk(reply), END])
 
     def error(self, error: AppError, texts: Texts, language: Language, request_id: str) -> bytes:
         """Return OpenAI's error object as an event."""
@@ -152,8 +175,12 @@ class ChatDialect:
             return None
         return {
             "content": [
-                _likely(token.token, token.logprob)
-                | {"top_logprobs": [_likely(other.token, other.logprob) for other in token.top]}
+                _token_logprob(token.token, token.logprob)
+                | {
+                    "top_logprobs": [
+                        _token_logprob(other.token, other.logprob) for other in token.top
+                    ]
+                }
                 for token in tokens
             ],
             "refusal": None,
@@ -166,43 +193,44 @@ class ChatDialect:
         usage_key = {"usage": None} if self._with_usage else {}
         return event(self._head | {"object": self.chunk, "choices": [own]} | usage_key | more)
 
-    def _listed(self, reply: GenerateReply) -> str:
+    def _usage_chunk(self, reply: GenerateReply) -> bytes:
+        if not self._with_usage:
+            return b""
+        return event(self._head | {"object": self.chunk, "choices": [], "usage": usage(reply)})
+
+    def _sources(self, reply: GenerateReply) -> str:
         """Return the sources as lines at the end of the text."""
-        if not (self._grounded and reply.citations and self._sources):
+        if not (self._grounded and reply.citations and self._sources_heading):
             return ""
         lines = [
             f"[{n}] {source.number or source.title} — {source.url}"
             for n, source in enumerate(reply.citations, start=1)
         ]
-        return "\n\n" + "\n".join([self._sources, *lines])
+        return "\n\n" + "\n".join([self._sources_heading, *lines])
 
-    def _ours(self, reply: GenerateReply) -> dict[str, object]:
+    def _extensions(self, reply: GenerateReply) -> dict[str, object]:
         if not self._grounded:
             return {}
-        told = reply.model_dump(
-            mode="json", include={"citations", "abstained", "corpus_date", "notice"}
-        )
-        return {"answered_by": reply.model, **told}
+        fields = {"citations", "abstained", "corpus_date", "notice"}
+        return {"answered_by": reply.model, **reply.model_dump(mode="json", include=fields)}
 
 
-class CompletionDialect(ChatDialect):
-    """As `POST /v1/completions` tells it."""
+class CompletionSerializer(ChatCompletionSerializer):
+    """The format of `POST /v1/completions`."""
 
     kind = chunk = "text_completion"
     prefix = "cmpl-"
 
-    def delta(self, text: str) -> bytes:
+    def text(self, text: str) -> bytes:
         """Return a chunk."""
         return self._chunk({"text": text, "logprobs": None})
 
-    def end(self, reply: GenerateReply, inquiry: Inquiry) -> bytes:
-        """Return why the text ended, what it took if that was asked, and the end."""
-        last = {"text": self._listed(reply), "logprobs": self.logprobs(reply.logprobs)}
-        chunks = [self._chunk(last, reply.finish_reason, **self._ours(reply))]
-        if self._with_usage:
-            taken = {"object": self.kind, "choices": [], "usage": usage(reply)}
-            chunks.append(event(self._head | taken))
-        return b"".join([*chunks, DONE])
+    def done(self, done: Done, resolved: ResolvedRequest) -> bytes:
+        """Return the sources, the finish reason, the usage if it was asked for, and the end."""
+        reply = done.reply
+        last = {"text": self._sources(reply), "logprobs": self.logprobs(reply.logprobs)}
+        chunk = self._chunk(last, reply.finish_reason, **self._extensions(reply))
+        return chunk + self._usage_chunk(reply) + END
 
     def choice(self, text: str, reply: GenerateReply) -> dict[str, object]:
         """Return the one answer there is."""
@@ -229,7 +257,7 @@ class CompletionDialect(ChatDialect):
 
 
 def usage(reply: GenerateReply) -> dict[str, int]:
-    """Return what an answer took, in tokens."""
+    """Return the token counts of an answer."""
     return {
         "prompt_tokens": reply.prompt_tokens,
         "completion_tokens": reply.completion_tokens,
@@ -242,7 +270,7 @@ def error_document(error: AppError, texts: Texts, language: Language, request_id
     status = _status(error)
     headers: dict[str, str] = {"Content-Language": language}
     if error.retryable:
-        headers["Retry-After"] = str(_wait_s(error))
+        headers["Retry-After"] = str(_retry_after_s(error))
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
     body = orjson.dumps(error_object(error, texts, language, request_id))
@@ -255,12 +283,12 @@ def error_object(
     """Return `{"error": {message, type, param, code}}`, with the request's id."""
     facts = dict(error.facts)
     if error.retryable:
-        facts["retry_after_s"] = _wait_s(error)
+        facts["retry_after_s"] = _retry_after_s(error)
     param = next((fault["field"] for fault in error.faults), None)
     return {
         "error": {
             "message": texts.say(error.code, language, **facts),
-            "type": KINDS.get(_status(error), "server_error"),
+            "type": ERROR_TYPES.get(_status(error), "server_error"),
             "param": "model" if isinstance(error, UnknownModel) else param,
             "code": "model_not_found" if isinstance(error, UnknownModel) else error.code,
             "request_id": request_id,
@@ -268,7 +296,7 @@ def error_object(
     }
 
 
-KINDS = {
+ERROR_TYPES = {
     400: "invalid_request_error",
     401: "authentication_error",
     403: "permission_error",
@@ -281,16 +309,16 @@ KINDS = {
 
 
 def _status(error: AppError) -> int:
-    unclear = error.status == HTTPStatus.UNPROCESSABLE_ENTITY
-    return HTTPStatus.BAD_REQUEST if unclear else error.status
+    invalid = error.status == HTTPStatus.UNPROCESSABLE_ENTITY
+    return HTTPStatus.BAD_REQUEST if invalid else error.status
 
 
-def _wait_s(error: AppError) -> int:
+def _retry_after_s(error: AppError) -> int:
     return max(1, ceil(error.retry_after_s or DEFAULT_RETRY_AFTER_S))
 
 
-def _likely(token: str, logprob: float) -> dict[str, object]:
+def _token_logprob(token: str, logprob: float) -> dict[str, object]:
     return {"token": token, "logprob": logprob, "bytes": list(token.encode())}
 
 
-OWN = OwnDialect()
+API_SERIALIZER = ApiSerializer()

@@ -1,14 +1,14 @@
 """Answers sent as server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html).
 
-    event: queue                   from time to time while others are before it
-    data: {"delta": "…"}           the answer, piece by piece
+    event: queue                   every two seconds while the answer waits for a slot
+    data: {"delta": "…"}           the next piece of the answer
     event: citations               the list of sources
-    event: usage                   everything else a whole reply holds
+    event: usage                   every other field of a whole reply
     data: [DONE]
-    event: error                   instead of these, when it goes wrong after the beginning
+    event: error                   instead of the last three, for an error after the first event
 
-What goes wrong before the first event is an ordinary problem document. A comment keeps the line
-open while the model thinks. When the client hangs up, the engine is stopped.
+An error before the first event is an ordinary problem document. A comment keeps the connection open
+while the model writes nothing. When the client disconnects, the engine is stopped.
 """
 
 import asyncio
@@ -20,10 +20,9 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from ai_core.access.gate import Permit
-from ai_core.answering.pipeline import Pieces, log_facts
-from ai_core.answering.request import Inquiry
-from ai_core.api.response_formats import Dialect
-from ai_core.models.scheduler import WaitEstimate
+from ai_core.answering.events import Done, Events, Queued, Text
+from ai_core.answering.request import ResolvedRequest
+from ai_core.api.response_formats import ResponseSerializer
 from shared.ai.contract import GenerateReply
 from shared.errors import AppError
 from shared.texts import Texts
@@ -33,36 +32,36 @@ HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
 async def disconnected(receive: Receive) -> None:
-    """Return once the client has hung up."""
+    """Return once the client has disconnected."""
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
 class AnswerStream(Response):
-    """The events of one answer, under the caller's permit."""
+    """The events of one answer, sent while its permit is held."""
 
     media_type = "text/event-stream"
 
     def __init__(
         self,
         permit: Permit,
-        inquiry: Inquiry,
-        pieces: Callable[[Permit], Pieces],
-        dialect: Dialect,
+        resolved: ResolvedRequest,
+        events: Callable[[Permit], Events],
+        serializer: ResponseSerializer,
         texts: Texts,
     ) -> None:
         super().__init__(headers=HEADERS)
         del self.headers["content-length"]
         self._permit = permit
-        self._inquiry = inquiry
-        self._pieces = pieces
-        self._dialect = dialect
+        self._resolved = resolved
+        self._events = events
+        self._serializer = serializer
         self._texts = texts
         self._started = False
         self._sent_s = time.monotonic()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the events until the last one, or until the client hangs up."""
+        """Send the events until the last one, or until the client disconnects."""
         writing = asyncio.create_task(self._write(scope, send))
         others = [
             asyncio.create_task(disconnected(receive)),
@@ -89,15 +88,17 @@ class AnswerStream(Response):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _answer(self, scope: Scope, send: Send) -> None:
-        async with self._permit as permit, aclosing(self._pieces(permit)) as pieces:
-            async for piece in pieces:
-                if isinstance(piece, GenerateReply):
-                    permit.spend(0 if piece.cached else piece.tokens_used)
-                    await self._end(scope, send, piece)
-                elif isinstance(piece, WaitEstimate):
-                    await self._send(send, self._dialect.waiting(piece))
-                else:
-                    await self._send(send, self._dialect.delta(piece))
+        async with self._permit as permit, aclosing(self._events(permit)) as events:
+            async for event in events:
+                match event:
+                    case Queued():
+                        await self._send(send, self._serializer.queued(event))
+                    case Text():
+                        await self._send(send, self._serializer.text(event.text))
+                    case Done():
+                        permit.spend(0 if event.reply.cached else event.reply.tokens_used)
+                        scope["state"]["log_facts"] = log_fields(event.reply)
+                        await self._send(send, self._serializer.done(event, self._resolved))
 
     async def _send(self, send: Send, body: bytes) -> None:
         if not self._started:
@@ -106,14 +107,10 @@ class AnswerStream(Response):
         self._sent_s = time.monotonic()
         await send({"type": "http.response.body", "body": body, "more_body": True})
 
-    async def _end(self, scope: Scope, send: Send, reply: GenerateReply) -> None:
-        scope["state"]["log_facts"] = log_facts(reply)
-        await self._send(send, self._dialect.end(reply, self._inquiry))
-
     async def _fail(self, scope: Scope, send: Send, error: Exception) -> None:
         known = error if isinstance(error, AppError) else AppError()
-        language, request_id = self._inquiry.question.language, scope["state"]["request_id"]
-        await self._send(send, self._dialect.error(known, self._texts, language, request_id))
+        language, request_id = self._resolved.question.language, scope["state"]["request_id"]
+        await self._send(send, self._serializer.error(known, self._texts, language, request_id))
 
     async def _keep_alive(self, send: Send) -> None:
         while True:
@@ -122,3 +119,14 @@ class AnswerStream(Response):
                 await self._send(send, b": still writing\n\n")
                 quiet_s = 0.0
             await asyncio.sleep(KEEP_ALIVE_S - quiet_s)
+
+
+def log_fields(reply: GenerateReply) -> dict[str, str | int | bool | None]:
+    """Return what the request's log line holds of an answer: never its text."""
+    return {
+        "model": reply.model,
+        "cached": reply.cached,
+        "citations": len(reply.citations),
+        "abstained": reply.abstained.reason if reply.abstained else None,
+        "tokens": reply.tokens_used,
+    }

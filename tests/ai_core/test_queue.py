@@ -133,7 +133,7 @@ async def test_health_and_measures_tell_who_waits(house_with: Any) -> None:
 async def test_a_stream_tells_its_place_while_it_waits(
     house_with: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ai_core.answering.generation.TOLD_EVERY_S", 0.05)
+    monkeypatch.setattr("ai_core.answering.generation.QUEUED_EVERY_S", 0.05)
     engine = ScriptedEngine("mot " * 40, pause_s=0.01, slots=1)
     async with house_with(engine) as house:
         first = asyncio.create_task(ask(house, 1))

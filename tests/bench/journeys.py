@@ -27,7 +27,7 @@ from ai_core.law.ingest.sample import build_sample
 from ai_core.redis_keys import TAG
 from ai_core.settings import RedisSettings, Settings
 from shared.clock import SystemClock
-from shared.stores.redis_connection import RedisLink
+from shared.stores.redis_connection import RedisConnection
 from tests.load.bench import command_line, redis, show
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -57,7 +57,9 @@ class Journey:
     def figures(self) -> dict[str, object]:
         """Return what was counted, and the files entered most often."""
         files = [file for file, _ in self.calls]
-        entered = [file for before, file in zip([None, *files], files) if file != before]
+        entered = [
+            file for before, file in zip([None, *files], files, strict=False) if file != before
+        ]
         visits = Counter(str(Path(file).relative_to(ROOT)) for file in entered)
         return {
             "files": len(visits),
@@ -74,7 +76,7 @@ async def question(journey: Journey) -> None:
     with tempfile.TemporaryDirectory() as folder, redis() as store:
         data_dir = Path(folder)
         await asyncio.to_thread(build_sample, data_dir)
-        settings = Settings(data_dir=data_dir, redis=RedisSettings(url=store.url))  # type: ignore[arg-type]
+        settings = Settings(data_dir=data_dir, redis=RedisSettings(url=store.url))
         key = await _make_key(store.url)
         app = await asyncio.to_thread(create_app, settings)
         async with (
@@ -101,10 +103,10 @@ async def question(journey: Journey) -> None:
 
 
 async def _make_key(redis_url: str) -> str:
-    link = RedisLink(redis_url, TAG)
-    await link.open()
-    made = await KeyRing(link, SystemClock()).create("bench", Scope.INFERENCE)
-    await link.close()
+    connection = RedisConnection(redis_url, TAG)
+    await connection.open()
+    made = await KeyRing(connection, SystemClock()).create("bench", Scope.INFERENCE)
+    await connection.close()
     return made.secret
 
 

@@ -20,8 +20,8 @@ from prometheus_client import CollectorRegistry
 from redis.asyncio import BlockingConnectionPool, Redis
 
 from ai_core.access.keys import Key
-from ai_core.answering.cache import complete
-from ai_core.answering.request import Asker
+from ai_core.answering.request import Requester
+from ai_core.api.response_formats import cached_body
 from ai_core.app import (
     State,
     assemble,
@@ -118,16 +118,11 @@ def add_peer_route(app: FastAPI, url: str) -> None:
         key = Key.model_validate_json(record)
         if await count(keys=[f"peer:count:{key.id}"]) > (key.limits.requests_per_minute or 0):
             raise OverQuota(retry_after_s=60)
-        inquiry = await request.state.inquiries.read(body, Asker("fr", key.scope))
-        answer = await redis.get(inquiry.cache_key)
+        resolved = await request.state.resolver.resolve_generate(body, Requester("fr", key.scope))
+        answer = await redis.get(resolved.cache_key)
         if not isinstance(answer, bytes):
             raise NotFound
-        whole = complete(
-            answer,
-            cached=True,
-            processing_time_s=time.monotonic() - started_s,
-            now=datetime.now(UTC),
-        )
+        whole = cached_body(answer, datetime.now(UTC), time.monotonic() - started_s)
         return Response(whole, media_type="application/json")
 
 

@@ -1,4 +1,3 @@
-import asyncio
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
@@ -8,14 +7,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
-from ai_core.answering.cache import AnswerCache, Asked, CacheMetrics, cache_key, complete, strip
+from ai_core.answering.cache import (
+    AnswerCache,
+    AnswerInputs,
+    CacheMetrics,
+    add_request_fields,
+    cache_key,
+    shared_body,
+)
+from ai_core.answering.single_flight import SingleFlight
 from ai_core.redis_keys import TAG
 from shared.ai.contract import GenerateReply
 from shared.stores.redis_connection import RedisConnection
 
 ANSWER = f"{TAG}:answer:1"
 
-ASKED = Asked(
+INPUTS = AnswerInputs(
     question="Quelle est la durée du préavis ?",
     model="extractive",
     weights="1",
@@ -52,34 +59,34 @@ async def cache(connection: RedisConnection) -> AnswerCache:
 
 @pytest.mark.parametrize("field", OTHERS)
 def test_whatever_the_answer_depends_on_changes_its_name(field: str) -> None:
-    assert cache_key(ASKED) != cache_key(replace(ASKED, **{field: OTHERS[field]}))  # type: ignore[arg-type]
+    assert cache_key(INPUTS) != cache_key(replace(INPUTS, **{field: OTHERS[field]}))  # type: ignore[arg-type]
 
 
 def test_every_part_of_what_was_asked_is_tried_above() -> None:
-    assert set(OTHERS) | {"temperature"} == set(Asked.__dataclass_fields__)
+    assert set(OTHERS) | {"temperature"} == set(AnswerInputs.__dataclass_fields__)
 
 
 def test_spaces_apostrophes_and_unicode_forms_do_not_change_it() -> None:
-    typed = replace(ASKED, question="Qu'est-ce que l'été ?")
-    pasted = replace(ASKED, question="  Qu’est-ce  que l’e\u0301te\u0301 ?\n")
+    typed = replace(INPUTS, question="Qu'est-ce que l'été ?")
+    pasted = replace(INPUTS, question="  Qu’est-ce  que l’e\u0301te\u0301 ?\n")
 
     assert cache_key(typed) == cache_key(pasted)
 
 
 @given(st.text(max_size=20), st.text(max_size=20), st.text(max_size=20), st.text(max_size=20))
 def test_neighbouring_parts_never_run_together(a: str, b: str, c: str, d: str) -> None:
-    one, two = replace(ASKED, model=a, weights=b), replace(ASKED, model=c, weights=d)
+    one, two = replace(INPUTS, model=a, weights=b), replace(INPUTS, model=c, weights=d)
 
     assert (cache_key(one) == cache_key(two)) == ((a, b) == (c, d))
 
 
 def test_an_answer_left_to_chance_is_not_kept() -> None:
-    assert cache_key(replace(ASKED, temperature=0.7)) is None
+    assert cache_key(replace(INPUTS, temperature=0.7)) is None
 
 
 def test_a_question_with_personal_data_is_not_kept() -> None:
-    assert cache_key(replace(ASKED, question="Je suis jean@exemple.fr, quel préavis ?")) is None
-    assert cache_key(replace(ASKED, turns=("06 12 34 56 78",))) is None
+    assert cache_key(replace(INPUTS, question="Je suis jean@exemple.fr, quel préavis ?")) is None
+    assert cache_key(replace(INPUTS, turns=("06 12 34 56 78",))) is None
 
 
 async def test_personal_data_do_not_reach_redis_in_an_answer(
@@ -93,82 +100,8 @@ async def test_personal_data_do_not_reach_redis_in_an_answer(
 async def test_what_is_kept_ends(cache: AnswerCache, connection: RedisConnection) -> None:
     await cache.put(ANSWER, b"{}")
 
-    assert await cache.get(ANSWER) == b"{}"
+    assert await connection.call("GET", ANSWER) == b"{}"
     assert 0 < await connection.call("TTL", ANSWER) <= 24 * 3600
-
-
-class Pen:
-    """Writes when told to, and counts."""
-
-    def __init__(self) -> None:
-        self.started = 0
-        self.may_finish = asyncio.Event()
-        self.fails = False
-        self.stopped = False
-
-    async def write(self) -> bytes:
-        self.started += 1
-        try:
-            await self.may_finish.wait()
-        except asyncio.CancelledError:
-            self.stopped = True
-            raise
-        if self.fails:
-            raise ValueError("no ink")
-        return b'{"response":"quinze jours"}'
-
-
-async def test_fifty_same_questions_at_once_are_written_once(cache: AnswerCache) -> None:
-    pen = Pen()
-    asking = [asyncio.create_task(cache.once(ANSWER, pen.write)) for _ in range(50)]
-    await asyncio.sleep(0)
-    pen.may_finish.set()
-    bodies = await asyncio.gather(*asking)
-
-    assert set(bodies) == {b'{"response":"quinze jours"}'}
-    assert pen.started == 1
-    assert await cache.get(ANSWER) == bodies[0]
-
-
-async def test_a_failure_reaches_all_who_waited_and_nobody_after(cache: AnswerCache) -> None:
-    pen = Pen()
-    pen.fails = True
-    asking = [asyncio.create_task(cache.once(ANSWER, pen.write)) for _ in range(5)]
-    await asyncio.sleep(0)
-    pen.may_finish.set()
-    outcomes = await asyncio.gather(*asking, return_exceptions=True)
-    assert [str(outcome) for outcome in outcomes] == ["no ink"] * 5
-
-    pen.fails = False
-    assert await cache.once(ANSWER, pen.write) == b'{"response":"quinze jours"}'
-
-
-async def test_the_first_to_ask_may_leave_and_the_others_still_get_the_answer(
-    cache: AnswerCache,
-) -> None:
-    pen = Pen()
-    first = asyncio.create_task(cache.once(ANSWER, pen.write))
-    second = asyncio.create_task(cache.once(ANSWER, pen.write))
-    await asyncio.sleep(0)
-    first.cancel()
-    pen.may_finish.set()
-
-    assert await second == b'{"response":"quinze jours"}'
-    assert pen.started == 1
-
-
-async def test_when_all_leave_the_writing_stops(cache: AnswerCache) -> None:
-    pen = Pen()
-    asking = [asyncio.create_task(cache.once(ANSWER, pen.write)) for _ in range(3)]
-    await asyncio.sleep(0)
-    for task in asking:
-        task.cancel()
-    await asyncio.wait(asking)
-    await asyncio.sleep(0)
-
-    assert pen.stopped
-    pen.may_finish.set()
-    assert await cache.once(ANSWER, pen.write) == b'{"response":"quinze jours"}'
 
 
 async def test_without_redis_questions_are_answered_all_the_same(
@@ -176,11 +109,12 @@ async def test_without_redis_questions_are_answered_all_the_same(
 ) -> None:
     cache = AnswerCache(connection, CacheMetrics(CollectorRegistry()))
     await connection.close()
-    pen = Pen()
-    pen.may_finish.set()
 
-    assert await cache.get(ANSWER) is None
-    assert await cache.once(ANSWER, pen.write) == b'{"response":"quinze jours"}'
+    async def work() -> bytes:
+        await cache.put(ANSWER, b"{}")
+        return b'{"response":"quinze jours"}'
+
+    assert await SingleFlight[bytes]().run(ANSWER, work) == b'{"response":"quinze jours"}'
 
 
 def test_what_belongs_to_one_request_is_put_back_for_each() -> None:
@@ -194,14 +128,16 @@ def test_what_belongs_to_one_request_is_put_back_for_each() -> None:
         corpus_date=date(2026, 11, 1),
         notice="…",
     )
-    kept = strip(reply)
+    kept = shared_body(reply)
     assert not {"processing_time", "timestamp", "cached"} & set(orjson.loads(kept))
 
     now = datetime(2026, 11, 20, tzinfo=UTC)
-    body = complete(kept, cached=True, processing_time_s=0.25, now=now)
+    body = add_request_fields(kept, cached=True, processing_time_s=0.25, timestamp=now)
     put_back = GenerateReply.model_validate_json(body)
     assert put_back == reply.model_copy(
         update={"cached": True, "processing_time": 0.25, "timestamp": now}
     )
-    chat = complete(kept, cached=False, processing_time_s=0, now=now, conversation_id="abcdefgh")
+    chat = add_request_fields(
+        kept, cached=False, processing_time_s=0, timestamp=now, conversation_id="abcdefgh"
+    )
     assert orjson.loads(chat)["conversation_id"] == "abcdefgh"

@@ -1,4 +1,4 @@
-"""The sentences the assistant says itself, around the law it quotes."""
+"""The fixed sentences around an answer: greetings, notice, closing lines."""
 
 import re
 from dataclasses import dataclass
@@ -31,8 +31,8 @@ class Closing:
     missing: tuple[str, ...] = ()
 
 
-class Wording:
-    """Says what `texts/answers.toml` holds."""
+class Boilerplate:
+    """The sentences of `texts/answers.toml`, in the language of the question."""
 
     def __init__(self, texts: Texts) -> None:
         self._texts = texts

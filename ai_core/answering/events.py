@@ -1,0 +1,55 @@
+"""What happens while a question is answered: one stream of events, from the engine to the client.
+
+`Queued` from time to time while the answer waits for a slot, `Text` as it is written, `Done` last.
+"""
+
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from shared.ai.contract import GenerateReply
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """The answer waits behind `position` others, for about `wait_s` seconds; None: unknown."""
+
+    position: int
+    wait_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """The next piece of the answer, checked: never empty, never taken back."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The whole answer. `body` is its JSON as the cache keeps it, without per-request fields."""
+
+    reply: GenerateReply
+    body: bytes
+
+    def as_of(self, timestamp: datetime, processing_time_s: float) -> "Done":
+        """Return the same answer to another request, which took `processing_time_s`."""
+        times = {"timestamp": timestamp, "processing_time": processing_time_s}
+        return replace(self, reply=self.reply.model_copy(update=times))
+
+    def events(self) -> Iterator["Event"]:
+        """Yield the text line by line, then the answer itself."""
+        for line in self.reply.response.splitlines(keepends=True):
+            yield Text(line)
+        yield self
+
+
+Event = Queued | Text | Done
+Events = AsyncGenerator[Event]
+
+
+async def collect(events: Events) -> Done:
+    """Return the whole answer of a stream, and close it."""
+    async with aclosing(events):
+        return [event async for event in events if isinstance(event, Done)][-1]

@@ -1,0 +1,88 @@
+"""A reply while it is written: its text, the tokens it takes, its sources and how it ends."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ai_core.answering.cache import shared_body
+from ai_core.answering.events import Done, Text
+from ai_core.answering.request import ResolvedRequest
+from ai_core.engines.base import TextChunk, TokenLogprob
+from ai_core.metrics import AnswerMetrics
+from shared.ai.contract import Abstention, Citation, GenerateReply, LikelyToken, WrittenToken
+from shared.clock import Clock
+
+
+@dataclass(slots=True)
+class ReplyBuilder:
+    """Collects one reply and measures it."""
+
+    request: ResolvedRequest
+    notice: str
+    metrics: AnswerMetrics
+    clock: Clock
+    texts: list[str] = field(default_factory=list)
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+    citations: list[Citation] = field(default_factory=list)
+    logprobs: list[WrittenToken] = field(default_factory=list)
+    abstained: Abstention | None = None
+    clarification: str | None = None
+    outcome: str = "answered"
+    finish_reason: Literal["stop", "length"] = "stop"
+
+    def add(self, text: str) -> Text:
+        """Append a piece of text and return its event; the first one ends the wait for it."""
+        if not self.texts:
+            self.metrics.first_token.labels(self.request.card.id).observe(self._elapsed_s())
+        self.texts.append(text)
+        return Text(text)
+
+    def count(self, chunk: TextChunk) -> None:
+        """Count the tokens of a chunk."""
+        self.prompt_tokens += chunk.prompt_tokens
+        self.cached_tokens += chunk.cached_tokens
+        self.completion_tokens += chunk.tokens
+        self.finish_reason = chunk.finish_reason or self.finish_reason
+        if self.request.question.sampling.top_logprobs is not None:
+            self.logprobs += map(_written, chunk.logprobs)
+
+    def finish(self) -> Done:
+        """Return the whole answer, and count it."""
+        self._measure()
+        with_logprobs = self.request.question.sampling.top_logprobs is not None
+        reply = GenerateReply(
+            response="".join(self.texts),
+            model=self.request.card.id,
+            tokens_used=self.prompt_tokens + self.completion_tokens,
+            prompt_tokens=self.prompt_tokens,
+            completion_tokens=self.completion_tokens,
+            finish_reason=self.finish_reason,
+            logprobs=self.logprobs if with_logprobs else None,
+            processing_time=self._elapsed_s(),
+            timestamp=self.clock.now(),
+            citations=self.citations,
+            abstained=self.abstained,
+            clarification=self.clarification,
+            corpus_date=self.request.law_date,
+            notice=self.notice,
+        )
+        return Done(reply, shared_body(reply))
+
+    def _measure(self) -> None:
+        model, metrics = self.request.card.id, self.metrics
+        metrics.whole.labels(model).observe(self._elapsed_s())
+        metrics.answers.labels(model, self.outcome).inc()
+        metrics.read.labels(model).inc(self.prompt_tokens)
+        metrics.reused.labels(model).inc(self.cached_tokens)
+        metrics.written.labels(model).inc(self.completion_tokens)
+        if self.abstained:
+            metrics.abstentions.labels(self.abstained.reason).inc()
+
+    def _elapsed_s(self) -> float:
+        return self.clock.elapsed_s() - self.request.started_s
+
+
+def _written(token: TokenLogprob) -> WrittenToken:
+    top = [LikelyToken(token=text, logprob=logprob) for text, logprob in token.top]
+    return WrittenToken(token=token.token, logprob=token.logprob, top=top)
