@@ -28,7 +28,7 @@ from telegram_service.state.journal import JOURNAL
 from tests.bench._telegram_load import Load
 from tests.bench._telegram_peer import peer
 from tests.telegram_service.deployment import Deployment, deployed
-from tests.telegram_service.test_formatting import random_markdown
+from tests.telegram_service.sending.test_formatting import random_markdown
 
 Figures = dict[str, Any]
 GROUPS = [-100_000_000_000 - number for number in range(100)]

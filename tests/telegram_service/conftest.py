@@ -4,6 +4,7 @@ import itertools
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import httpx2
 import pytest
 import redis
 
@@ -11,7 +12,12 @@ from deploy.local.postgres_server import PostgresServer
 from deploy.local.redis_server import RedisServer
 from shared.logs import set_up_logs
 from shared.privacy.encryption import new_key_file
-from tests.telegram_service.running_app import RunningApp, running
+from tests.telegram_service.running_app import (
+    RunningApp,
+    http_client,
+    running,
+    settings_without_workers,
+)
 
 NUMBERS = itertools.count()
 
@@ -45,6 +51,20 @@ def database_url(postgres_server: PostgresServer) -> Iterator[str]:
     postgres_server.create_database(name)
     yield postgres_server.url(name)
     postgres_server.drop_database(name)
+
+
+@pytest.fixture
+def redis_client(redis_url: str) -> Iterator[redis.Redis]:
+    """A client of an empty Redis whose replies are text."""
+    with redis.Redis.from_url(redis_url, decode_responses=True) as client:
+        yield client
+
+
+@pytest.fixture
+async def client(redis_url: str, key_file: Path) -> AsyncIterator[httpx2.AsyncClient]:
+    """A client of the HTTP side alone."""
+    async with http_client(settings_without_workers(redis_url, key_file)) as client:
+        yield client
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx2
+
 from shared.ai.scripted import ScriptedAi
 from shared.privacy.encryption import Encryption
 from telegram_service.answering.services import Services, open_services
@@ -20,6 +22,10 @@ from tests.servers.loopback import served
 
 TOKEN = "424242:test"  # noqa: S105 - a made-up one
 SECRET = "a-secret-of-the-webhook"  # noqa: S105 - a made-up one
+SECRET_HEADER = {"X-Telegram-Bot-Api-Secret-Token": SECRET}
+UPDATE = {"update_id": 7, "message": {"message_id": 1, "chat": {"id": 5}, "text": "Bonjour"}}
+NOWHERE = "http://127.0.0.1:9"
+NO_DATABASE = "postgresql://neo:x@127.0.0.1:9/x"
 TIMEOUT_S = 10.0
 
 
@@ -95,6 +101,29 @@ def settings_for(
     for name, section in more.items():
         values[name] = {**values.get(name, {}), **section}
     return Settings(**values)
+
+
+def settings_without_workers(
+    redis_url: str, key_file: Path, ai_url: str = NOWHERE, **more: Any
+) -> Settings:
+    """Return settings of an ingest that reaches Redis, and neither Postgres nor Telegram."""
+    return settings_for(redis_url, NO_DATABASE, NOWHERE, ai_url, key_file, **more)
+
+
+@asynccontextmanager
+async def http_client(settings: Settings) -> AsyncIterator[httpx2.AsyncClient]:
+    """Serve the HTTP side alone; yield a client of it."""
+    asgi_app = await asyncio.to_thread(create_app, settings)
+    async with (
+        served(asgi_app, lifespan=True) as url,
+        httpx2.AsyncClient(base_url=url) as client,
+    ):
+        yield client
+
+
+async def post_update(client: httpx2.AsyncClient, **more: object) -> httpx2.Response:
+    """Deliver an update as Telegram does."""
+    return await client.post("/telegram/webhook", json={**UPDATE, **more}, headers=SECRET_HEADER)
 
 
 @asynccontextmanager

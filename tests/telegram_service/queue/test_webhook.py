@@ -1,0 +1,98 @@
+"""The webhook: what it refuses, and what it enqueues once."""
+
+import asyncio
+import time
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from deploy.local.redis_server import RedisServer
+from telegram_service.queue.webhook import destination, overtakes
+from tests.telegram_service.running_app import (
+    SECRET,
+    SECRET_HEADER,
+    UPDATE,
+    http_client,
+    post_update,
+    settings_without_workers,
+)
+
+
+@pytest.mark.parametrize("secret", ["", "wrong", SECRET + "x", "é".encode().decode("latin-1")])
+async def test_a_wrong_secret_is_refused(client: httpx2.AsyncClient, secret: str) -> None:
+    headers = [(b"X-Telegram-Bot-Api-Secret-Token", secret.encode("latin-1"))]
+    answer = await client.post("/telegram/webhook", json=UPDATE, headers=headers)
+    assert answer.status_code == 401
+    assert answer.json()["code"] == "wrong_secret"
+
+
+async def test_a_missing_secret_is_refused(client: httpx2.AsyncClient) -> None:
+    assert (await client.post("/telegram/webhook", json=UPDATE)).status_code == 401
+
+
+async def test_a_body_over_the_limit_is_refused(client: httpx2.AsyncClient) -> None:
+    answer = await client.post("/telegram/webhook", content=b"x" * 1_100_000, headers=SECRET_HEADER)
+    assert answer.status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("body", "status"), [(b"{", 400), (b"[]", 422), (b"{}", 422), (b'{"update_id":"x"}', 422)]
+)
+async def test_what_is_no_update_is_refused(
+    client: httpx2.AsyncClient, body: bytes, status: int
+) -> None:
+    answer = await client.post("/telegram/webhook", content=body, headers=SECRET_HEADER)
+    assert answer.status_code == status
+
+
+async def test_an_update_delivered_twice_is_accepted_once(client: httpx2.AsyncClient) -> None:
+    assert (await post_update(client)).status_code == 200
+    assert (await post_update(client)).status_code == 200
+    metrics = (await client.get("/metrics")).text
+    assert "telegram_accepted_total 1.0" in metrics
+    assert "telegram_duplicates_total 1.0" in metrics
+    assert "telegram_lost 0.0" in metrics
+    assert "telegram_waiting 1.0" in metrics
+
+
+async def test_an_update_of_an_unknown_kind_is_accepted_and_dropped(
+    client: httpx2.AsyncClient,
+) -> None:
+    body = {"update_id": 9, "something_new": {"x": 1}}
+    assert (
+        await client.post("/telegram/webhook", json=body, headers=SECRET_HEADER)
+    ).status_code == 200
+
+
+async def test_while_redis_is_frozen_the_answer_is_a_503_within_its_time(
+    key_file: Path, tmp_path: Path
+) -> None:
+    redis = RedisServer(tmp_path / "redis")
+    await asyncio.to_thread(redis.start)
+    async with http_client(settings_without_workers(redis.url, key_file)) as client:
+        assert (await post_update(client)).status_code == 200
+        redis.freeze()
+        began = time.monotonic()
+        answer = await post_update(client, update_id=8)
+        took_s = time.monotonic() - began
+        redis.thaw()
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+        assert took_s < 1.5
+        async with asyncio.timeout(5):
+            while (await post_update(client, update_id=8)).status_code != 200:  # noqa: ASYNC110 - Telegram retries
+                await asyncio.sleep(0.1)
+    await asyncio.to_thread(redis.stop)
+
+
+@pytest.mark.parametrize(
+    ("text", "yes"),
+    [("/stop", True), ("/RESET@Bot", True), ("/start", False), ("stop", False), ("/", False)],
+)
+def test_only_some_commands_overtake(text: str, yes: bool) -> None:
+    assert overtakes(text) is yes
+
+
+def test_a_button_goes_by_the_control_lane_of_its_chat() -> None:
+    query = {"id": "1", "from": {"id": 3}, "message": {"message_id": 4, "chat": {"id": -5}}}
+    assert destination({"callback_query": query}) == (-5, None, "control")

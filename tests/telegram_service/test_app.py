@@ -1,0 +1,60 @@
+"""Health and metrics of the HTTP side."""
+
+import asyncio
+from pathlib import Path
+
+import httpx2
+
+from deploy.local.redis_server import RedisServer
+from shared.ai.scripted import ScriptedAi
+from tests.servers.loopback import served
+from tests.telegram_service.running_app import (
+    http_client,
+    post_update,
+    settings_without_workers,
+)
+
+
+async def test_health_says_what_is_missing(client: httpx2.AsyncClient) -> None:
+    health = (await client.get("/health")).json()
+    assert health["redis"]
+    assert not health["postgres"]
+    assert not health["ai_core"]
+    assert health["status"] == "degraded"
+    assert (await client.get("/live")).status_code == 200
+    assert (await client.get("/ready")).status_code == 200
+
+
+async def test_requests_are_measured_by_their_route(client: httpx2.AsyncClient) -> None:
+    await post_update(client)
+    await client.get("/no/such/address")
+    metrics = (await client.get("/metrics")).text
+    assert (
+        'http_requests_total{method="POST",route="/telegram/webhook",status="200"} 1.0' in metrics
+    )
+    assert 'http_requests_total{method="GET",route="unmatched",status="404"} 1.0' in metrics
+
+
+async def test_without_redis_the_metrics_say_so(own_redis: RedisServer, key_file: Path) -> None:
+    async with http_client(settings_without_workers(own_redis.url, key_file)) as client:
+        assert 'part_up{part="redis"} 1.0' in (await client.get("/metrics")).text
+        await asyncio.to_thread(own_redis.kill)
+        metrics = await client.get("/metrics")
+    assert metrics.status_code == 200
+    assert 'part_up{part="redis"} 0.0' in metrics.text
+    assert "telegram_lost" not in metrics.text
+
+
+async def test_without_a_token_health_still_says_whether_ai_core_answers(
+    redis_url: str, key_file: Path
+) -> None:
+    ai = ScriptedAi()
+    async with served(ai.app) as ai_url:
+        settings = settings_without_workers(redis_url, key_file, ai_url, bot={"token": ""})
+        async with http_client(settings) as client:
+            up = (await client.get("/health")).json()
+            ai.script.status = 503
+            down = (await client.get("/health")).json()
+
+    assert (up["status"], up["ai_core"]) == ("waiting for a token", True)
+    assert down["ai_core"] is False
