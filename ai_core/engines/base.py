@@ -1,7 +1,7 @@
-"""What every engine can do, as the web process sees it.
+"""The contract of an inference engine, as the web process uses it.
 
-Nothing here blocks: an engine with weights lives in a child process (`process.py`) or on another
-host (`remote.py`), and every call that leaves the process has a time limit.
+Nothing here blocks: an engine with weights runs in a child process (`process`) or on another host
+(`remote`), and every call that leaves this process has a time limit.
 """
 
 from collections.abc import AsyncGenerator, Sequence
@@ -45,11 +45,11 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
-    """How to choose the next token; temperature 0 is greedy, hence deterministic.
+    """Sampling parameters; temperature 0 is greedy, hence deterministic.
 
-    `top_k` 0, `min_p` 0 and `repetition_penalty` 1 do nothing. `json_schema` is the text of a JSON
-    schema the answer must follow. `top_logprobs` asks for the logarithm of the probability of each
-    token written and of that many others; None asks for none.
+    `top_k` 0, `min_p` 0 and `repetition_penalty` 1 have no effect. `json_schema` is the text of a
+    JSON schema the answer must follow. `top_logprobs` asks for the log-probability of each token
+    and of that many alternatives; None asks for none.
     """
 
     max_tokens: int
@@ -66,7 +66,7 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class TokenLogprob:
-    """A token written, the natural logarithm of its probability, and the likeliest others."""
+    """A token, the natural logarithm of its probability, and the likeliest alternatives."""
 
     token: str
     logprob: float
@@ -91,7 +91,7 @@ class TextChunk:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a model can do besides writing."""
+    """What a model can do besides plain generation."""
 
     json_schema: bool = False
     logprobs: bool = False
@@ -99,9 +99,9 @@ class Capabilities:
 
 
 class Engine(Protocol):
-    """A model ready to write.
+    """A model that is ready to generate.
 
-    `weights` identifies what it writes with (a hash for a file of weights, a version for code).
+    `weights` identifies the model's version (a hash of its files, or a version of the code).
     `extractive` engines quote the passages and need no weights. Raises ContextOverflow, Unsupported
     before the first chunk, EngineFailed when the answer breaks off, Unavailable during a restart.
     """
@@ -112,17 +112,17 @@ class Engine(Protocol):
 
     @property
     def context_tokens(self) -> int:
-        """Return how many tokens a prompt and its answer may have together."""
+        """The most tokens a prompt and its answer may have together."""
         ...
 
     @property
     def slots(self) -> int:
-        """Return how many answers it writes at once."""
+        """The number of answers it generates concurrently."""
         ...
 
     @property
     def capabilities(self) -> Capabilities:
-        """Return what it can do besides writing."""
+        """What it can do besides plain generation."""
         ...
 
     async def count_tokens(self, texts: Sequence[str]) -> list[int]:
@@ -130,13 +130,13 @@ class Engine(Protocol):
         ...
 
     def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[TextChunk]:
-        """Write the answer, piece by piece; closing the generator stops the writing."""
+        """Generate the answer chunk by chunk; closing the generator cancels it."""
         ...
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        """Return a vector for each text. Raises Unsupported when the model has none."""
+        """Return an embedding of each text. Raises Unsupported when the model has none."""
         ...
 
     async def close(self) -> None:
-        """Give the memory back."""
+        """Free the model's memory."""
         ...

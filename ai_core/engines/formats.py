@@ -34,7 +34,7 @@ class Format:
     converts_on_load: bool = False
 
 
-_QUIET_HUB = {
+_OFFLINE = {
     "HF_HUB_OFFLINE": "1",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -57,7 +57,7 @@ FORMATS: Mapping[str, Format] = {
     "safetensors": Format(
         "ai_core.engines.folder.safetensors",
         "torch",
-        _QUIET_HUB,
+        _OFFLINE,
         process_bytes=500 * MIB,
         variants=("bf16", "int8"),
         converts_on_load=True,
@@ -65,7 +65,7 @@ FORMATS: Mapping[str, Format] = {
     "onnx": Format(
         "ai_core.engines.folder.onnx",
         "onnx",
-        _QUIET_HUB,
+        _OFFLINE,
         process_bytes=160 * MIB,
         weights=("*.onnx", "*.onnx_data", "*.onnx.data", "onnx/*.onnx*"),
         variants=("int8",),

@@ -1,4 +1,4 @@
-"""An engine that says what it was told to, slowly or badly if asked. For tests."""
+"""An engine that returns a prepared text, slowly or with a failure if asked. For tests."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
@@ -10,12 +10,12 @@ from ai_core.errors import EngineFailed
 
 
 class ScriptedEngine:
-    """Writes its script word by word, whatever the prompt, and remembers what it was asked.
+    """Generates its script word by word, whatever the prompt, and records its calls.
 
-    Its tokens are words; its vector of a text is how many characters and words that has; what the
-    operator wrote in the first message it reads once. `pause_s` passes before each word; after
-    `fails_after` words it raises EngineFailed. `begun` is set once an answer begins, `given_up`
-    once one was left before its end; `finished` counts those written to the end.
+    Its tokens are words; its embedding of a text is the number of characters and of words; the
+    cacheable part of the first message counts as cached from the second call on. `pause_s` passes
+    before each word; after `fails_after` words it raises EngineFailed. `started` is set once an
+    answer begins, `abandoned` once one was closed before its end; `completed` counts the others.
     """
 
     extractive = False
@@ -40,9 +40,9 @@ class ScriptedEngine:
         )
         self.prompts: list[Prompt] = []
         self.samplings: list[Sampling] = []
-        self.begun = asyncio.Event()
-        self.given_up = asyncio.Event()
-        self.finished = 0
+        self.started = asyncio.Event()
+        self.abandoned = asyncio.Event()
+        self.completed = 0
         self.closed = False
         self._script = script
         self._pause_s = pause_s
@@ -53,25 +53,24 @@ class ScriptedEngine:
         return [len(text.split()) for text in texts]
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        """Return how long each text is, in characters and in words."""
+        """Return each text's number of characters and of words."""
         return [[float(len(text)), float(len(text.split()))] for text in texts]
 
     async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[TextChunk]:
-        """Write the script, at most `sampling.max_tokens` words of it, each as likely as not."""
-        self.begun.set()
-        rules = prompt.messages[:1]
-        known = any(rules == before.messages[:1] for before in self.prompts)
-        reused = sum(
-            len(message.content[: message.cacheable_chars].split()) for message in rules if known
+        """Generate at most `sampling.max_tokens` words of the script, each with probability 0.5."""
+        self.started.set()
+        first = prompt.messages[:1]
+        seen = any(first == earlier.messages[:1] for earlier in self.prompts)
+        cached_tokens = sum(
+            len(message.content[: message.cacheable_chars].split()) for message in first if seen
         )
         self.prompts.append(prompt)
         self.samplings.append(sampling)
         script = self._script.split(" ")
         words = script[: sampling.max_tokens]
-        last: Literal["stop", "length"] = "stop" if len(words) == len(script) else "length"
-        read = sum(len(message.content.split()) for message in prompt.messages) or len(
-            (prompt.raw or "").split()
-        )
+        finish_reason: Literal["stop", "length"] = "stop" if len(words) == len(script) else "length"
+        texts = [message.content for message in prompt.messages] or [prompt.raw or ""]
+        prompt_tokens = sum(len(text.split()) for text in texts)
         written = 0
         try:
             for word in words:
@@ -80,21 +79,21 @@ class ScriptedEngine:
                     raise EngineFailed("the script says so")
                 written += 1
                 text = word if written == len(words) else f"{word} "
-                likely = () if sampling.top_logprobs is None else (TokenLogprob(text, log(0.5)),)
+                logprob = TokenLogprob(text, log(0.5))
                 yield TextChunk(
                     text,
                     1,
-                    prompt_tokens=read if written == 1 else 0,
-                    cached_tokens=reused if written == 1 else 0,
-                    finish_reason=last if written == len(words) else None,
-                    logprobs=likely,
+                    prompt_tokens=prompt_tokens if written == 1 else 0,
+                    cached_tokens=cached_tokens if written == 1 else 0,
+                    finish_reason=finish_reason if written == len(words) else None,
+                    logprobs=() if sampling.top_logprobs is None else (logprob,),
                 )
         finally:
             if written < len(words):
-                self.given_up.set()
+                self.abandoned.set()
             else:
-                self.finished += 1
+                self.completed += 1
 
     async def close(self) -> None:
-        """Remember that the memory was given back."""
+        """Record that it was closed."""
         self.closed = True

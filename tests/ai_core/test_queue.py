@@ -137,7 +137,7 @@ async def test_a_stream_tells_its_place_while_it_waits(
     engine = ScriptedEngine("mot " * 40, pause_s=0.01, slots=1)
     async with house_with(engine) as house:
         first = asyncio.create_task(ask(house, 1))
-        await engine.begun.wait()
+        await engine.started.wait()
         second = await ask(house, 2, stream=True)
         await first
 
@@ -158,7 +158,7 @@ async def test_somebody_in_a_hurry_makes_nobody_else_fail(house_with: Any) -> No
     engine = ScriptedEngine("mot " * 30, pause_s=0.01, slots=1)
     async with house_with(engine) as house:
         first = asyncio.create_task(ask(house, 1))
-        await engine.begun.wait()
+        await engine.started.wait()
         hurried, patient = await asyncio.gather(ask(house, 2, patience_ms=20), ask(house, 2))
         await first
 

@@ -1,1 +1,1 @@
-"""The engine that quotes the law and needs no model."""
+"""The extractive engine: it quotes the law and needs no model."""

@@ -1,8 +1,8 @@
-"""The lines of a text that answer a question, cut out word for word.
+"""Extractive excerpts: the lines of a text that match a question, word for word.
 
-A text is cut at line ends, and long lines at sentence ends; an item of a list is never shown
-without the words that introduce the list. Ranking is BM25-like over stems: it finds the lines that
-speak of the same things, it does not understand them.
+A text is split at line ends, and long lines at sentence ends; an item of a list is never shown
+without the line that introduces the list. Ranking is BM25-like over stems: it finds the lines on
+the same subject, it does not understand them.
 """
 
 import re
@@ -16,11 +16,11 @@ import Stemmer
 
 _LONG_LINE_CHARS = 450
 _NUMBER_BONUS = 0.35
-_LENGTH_COST = 0.2
+_LENGTH_PENALTY = 0.2
 _USUAL_CHARS = 160
 _NEXT_LINE_SHARE = 0.75
-_READ_ON_SHARE = 0.3
-_MOST_RUNS = 2
+_CONTINUE_SHARE = 0.3
+_MAX_RUNS = 2
 _HEADING_CHARS = 90
 _TEXTS_REMEMBERED = 1_024  # a few MiB; the same articles answer many questions
 _WORD = re.compile(r"[a-z0-9]+")
@@ -28,7 +28,7 @@ _SENTENCE_END = re.compile(
     r"(?<![\s(][A-Z]\.)(?<!\bart\.)(?<!\bal\.)(?<!\bn°)(?<=[.!?»])\s+(?=[A-ZÀ-Ý«])"
 )
 _ITEM = re.compile(r"\s*(?:[-–—•*]|\d{1,2}\s?°|\d{1,2}[.)]|[a-z]{1,2}\))\s*")
-_POINTS_ELSEWHERE = re.compile(
+_REFERS_ELSEWHERE = re.compile(
     r"\W*(?:v[ée]rifier sur|voir |voir aussi|consulter? |consultez|retrouvez|t[ée]l[ée]charge[rz]"
     r"|en savoir plus|pour en savoir plus|pour plus d.informations?|[àa] lire|acc[ée]de[rz] "
     r"|cliquez|d[ée]couvrez|rendez-vous sur|utilise[rz] |simulateur|lire aussi)",
@@ -46,16 +46,16 @@ _STOP = frozenset(Path(__file__).with_name("stop_words.txt").read_text(encoding=
 _stemmer = Stemmer.Stemmer("french")
 
 
-def folded(text: str) -> str:
-    """Return `text` in lower case without accents; signs that are not ASCII are dropped."""
+def fold(text: str) -> str:
+    """Return `text` in lower case without accents; other non-ASCII characters are dropped."""
     plain = text.lower().replace("œ", "oe").replace("’", "'")
     return unicodedata.normalize("NFKD", plain).encode("ascii", "ignore").decode()
 
 
 @lru_cache(_TEXTS_REMEMBERED)
 def stems(text: str) -> frozenset[str]:
-    """Return the stems of the words that carry meaning."""
-    words = [word for word in _WORD.findall(folded(text)) if word not in _STOP]
+    """Return the stems of the words, without stop words."""
+    words = [word for word in _WORD.findall(fold(text)) if word not in _STOP]
     return frozenset(_stemmer.stemWords(words))
 
 
@@ -63,8 +63,8 @@ def stems(text: str) -> frozenset[str]:
 class Unit:
     """A line or a sentence of a text: the characters from `start` to `stop`.
 
-    An `item` belongs to a list, which another unit `introduces`; a unit that `continues` begins in
-    the middle of a thought. A `heading` is the title of what follows it.
+    An `item` belongs to a list, which another unit `introduces`; one that `continues` needs the one
+    before it. A `heading` is the title of what follows it.
     """
 
     start: int
@@ -75,11 +75,11 @@ class Unit:
     heading: bool
 
 
-def units(text: str) -> list[Unit]:
-    """Cut `text` where a reader would stop; lines that only point to another page are left out."""
+def split_units(text: str) -> list[Unit]:
+    """Split `text` into lines and sentences, without lines that only refer to other pages."""
     found: list[Unit] = []
     for line in re.finditer(r"[^\n]+", text):
-        if _POINTS_ELSEWHERE.match(line[0]):
+        if _REFERS_ELSEWHERE.match(line[0]):
             continue
         cuts = [line.start()]
         if line.end() - line.start() > _LONG_LINE_CHARS:
@@ -104,60 +104,62 @@ def _unit(text: str, start: int, stop: int, before: Sequence[Unit]) -> Unit:
     return Unit(start, stop, item, words.endswith(":"), words[0].islower() and not item, heading)
 
 
-class Wanted:
-    """What a question asks for: its stems, those that `texts` speak of at all.
+class QueryTerms:
+    """The stems of a question that occur in `texts`, all with the same weight.
 
-    All weigh the same. Rarity among a dozen passages says little: they were found because they
-    speak of the subject, so the subject would weigh least.
+    Rarity among a dozen passages says little: they were retrieved for the subject of the question,
+    so the subject would weigh least. `quantity` is true when the question asks for a number.
     """
 
     def __init__(self, question: str, texts: Iterable[str]) -> None:
-        self.quantity = _QUANTITY_ASKED.search(folded(question)) is not None
+        self.quantity = _QUANTITY_ASKED.search(fold(question)) is not None
         asked = stems(question)
         self.stems = frozenset().union(*(asked & stems(text) for text in texts))
 
     def coverage(self, text: str) -> float:
-        """Return the share (0 to 1) of what is asked that `text` speaks of."""
+        """Return the share (0 to 1) of the terms that occur in `text`."""
         return len(self.stems & stems(text)) / max(1, len(self.stems))
 
     def score(self, text: str) -> float:
-        """Return how well a line answers: short ones better, with a quantity when one is asked."""
-        score = self.coverage(text) / (1 - _LENGTH_COST + _LENGTH_COST * len(text) / _USUAL_CHARS)
-        if self.quantity and _QUANTITY.search(folded(text)):
+        """Return a line's relevance: coverage, by length, with a bonus for an asked quantity."""
+        score = self.coverage(text) / (
+            1 - _LENGTH_PENALTY + _LENGTH_PENALTY * len(text) / _USUAL_CHARS
+        )
+        if self.quantity and _QUANTITY.search(fold(text)):
             score *= 1 + _NUMBER_BONUS
         return score
 
 
-def excerpt(text: str, wanted: Wanted, budget_chars: int) -> tuple[str, ...]:
-    """Return the runs of `text` that answer best, in the text's order, each word for word.
+def excerpt(text: str, query: QueryTerms, budget_chars: int) -> tuple[str, ...]:
+    """Return the most relevant runs of `text`, in its order, each word for word.
 
-    A text within the budget is returned whole, but for lines that point elsewhere. A single line
-    longer than the budget is kept whole too: a quote never stops in mid sentence.
+    A text within the budget is returned whole, except lines that only refer to other pages. A
+    single line longer than the budget is kept whole too: a quote never stops in mid sentence.
     """
-    lines = units(text)
+    lines = split_units(text)
     if not lines:
         return ()
     if _length(lines, range(len(lines))) <= budget_chars:
         return tuple(text[first:last] for first, last in _runs(text, lines, range(len(lines))))
-    scores = [0.0 if line.heading else wanted.score(text[line.start : line.stop]) for line in lines]
+    scores = [0.0 if line.heading else query.score(text[line.start : line.stop]) for line in lines]
     order = sorted(range(len(lines)), key=lambda at: (-scores[at], at))
     chosen: set[int] = set()
     for at in order:
-        group = _within(lines, _with_its_thought(lines, at), at, budget_chars) - chosen
+        group = _within_budget(lines, _with_context(lines, at), at, budget_chars) - chosen
         if not chosen:
-            chosen = _read_on(lines, group, scores, budget_chars)
+            chosen = _continued(lines, group, scores, budget_chars)
         elif scores[at] < _NEXT_LINE_SHARE * scores[order[0]]:
             break
         elif (
             _length(lines, chosen | group) <= budget_chars
-            and len(_runs(text, lines, chosen | group)) <= _MOST_RUNS
+            and len(_runs(text, lines, chosen | group)) <= _MAX_RUNS
         ):
             chosen |= group
     return tuple(text[first:last] for first, last in _runs(text, lines, chosen))
 
 
-def _with_its_thought(lines: Sequence[Unit], at: int) -> set[int]:
-    """Add to a line what it cannot be read without: the opening of its list, or the list itself."""
+def _with_context(lines: Sequence[Unit], at: int) -> set[int]:
+    """Add to a line its context: the introduction of its list, or the list it introduces."""
     group = {at}
     first = at
     while first > 0 and (lines[first].item or lines[first].continues):
@@ -172,8 +174,8 @@ def _with_its_thought(lines: Sequence[Unit], at: int) -> set[int]:
     return group
 
 
-def _within(lines: Sequence[Unit], group: set[int], at: int, budget_chars: int) -> set[int]:
-    """Keep the line itself, what introduces it, then the rest of its list while there is room."""
+def _within_budget(lines: Sequence[Unit], group: set[int], at: int, budget_chars: int) -> set[int]:
+    """Keep the line, its introduction, then the rest of its list within the budget."""
     kept = {at, min(group)}
     for other in sorted(group):
         if _length(lines, kept | {other}) <= budget_chars:
@@ -181,11 +183,11 @@ def _within(lines: Sequence[Unit], group: set[int], at: int, budget_chars: int) 
     return kept
 
 
-def _read_on(
+def _continued(
     lines: Sequence[Unit], chosen: set[int], scores: Sequence[float], budget_chars: int
 ) -> set[int]:
-    """Go on after the best line while the lines still speak of the question, or end its list."""
-    least = _READ_ON_SHARE * max(scores[at] for at in chosen)
+    """Add the lines after the best one while they are relevant or belong to its list."""
+    least = _CONTINUE_SHARE * max(scores[at] for at in chosen)
     at = max(chosen) + 1
     while at < len(lines) and not lines[at].heading:
         belongs = lines[at].item or lines[at].continues or scores[at] >= least
@@ -193,7 +195,7 @@ def _read_on(
             break
         chosen = chosen | {at}
         at += 1
-    # An opening that announces a list nobody sees helps no one.
+    # An introduction without its list is of no use.
     if lines[max(chosen)].introduces and len(chosen) > 1:
         chosen = chosen - {max(chosen)}
     return chosen
@@ -204,7 +206,7 @@ def _length(lines: Sequence[Unit], chosen: Iterable[int]) -> int:
 
 
 def _runs(text: str, lines: Sequence[Unit], chosen: Iterable[int]) -> list[tuple[int, int]]:
-    """Join the lines that follow one another with nothing but white space between them."""
+    """Merge lines with only white space between them."""
     runs: list[tuple[int, int]] = []
     for at in sorted(chosen):
         line = lines[at]

@@ -122,11 +122,11 @@ async def test_hanging_up_stops_the_model(house_with: Any, streamed: bool) -> No
             asking = asyncio.create_task(
                 client.post("/api/v1/chat", json=body, headers=house.bearing())
             )
-            await engine.begun.wait()
+            await engine.started.wait()
             asking.cancel()
             await asyncio.wait([asking])
         async with asyncio.timeout(2):
-            await engine.given_up.wait()
+            await engine.abandoned.wait()
 
     assert len(engine.prompts) == 1
 
@@ -141,10 +141,10 @@ async def test_pieces_arrive_while_the_model_still_writes(house_with: Any) -> No
     ):
         lines = told.aiter_lines()
         first = await anext(lines)
-        still_writing = not engine.finished
+        still_writing = not engine.completed
         rest = [line async for line in lines]
 
     assert first.startswith("data: ")
     assert still_writing
-    assert engine.finished
+    assert engine.completed
     assert "data: [DONE]" in rest[-2:]

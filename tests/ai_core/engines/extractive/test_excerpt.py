@@ -1,6 +1,6 @@
 """Which lines are quoted, and that they stay whole."""
 
-from ai_core.engines.extractive.excerpt import Wanted, excerpt
+from ai_core.engines.extractive.excerpt import QueryTerms, excerpt
 
 LIST = """Le salarié prévient son employeur.
 La durée de l'essai ne dépasse pas :
@@ -16,7 +16,7 @@ PROSE = " ".join(
 
 
 def quoted(text: str, question: str, budget_chars: int) -> tuple[str, ...]:
-    return excerpt(text, Wanted(question, [text]), budget_chars)
+    return excerpt(text, QueryTerms(question, [text]), budget_chars)
 
 
 def test_a_short_text_is_quoted_whole() -> None:
