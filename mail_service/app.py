@@ -156,7 +156,7 @@ def create_api(settings: Settings, open_state: OpenState, registry: CollectorReg
 
     api = DocumentedApi(
         texts=texts,
-        title="Code du Travail Neo: mail",
+        title="Code du Travail Neo, mail",
         summary="Review of the mails that mail_service answers.",
         description=DESCRIPTION,
         version="1",

@@ -57,13 +57,23 @@ MEANS_NOTHING: dict[str, tuple[object, ...]] = {
 """Fields of OpenAI's we do not serve, with the values that ask for nothing."""
 
 
+def _only(value: object) -> dict[str, Any]:
+    """Return a JSON Schema of one value of MEANS_NOTHING, in words that client generators know."""
+    if value is None:
+        return {"type": "null"}
+    if isinstance(value, dict):
+        return {"type": "object", "maxProperties": 0}
+    if isinstance(value, list):
+        return {"type": "array", "items": {"enum": value or [""]}, "maxItems": len(value)}
+    return {"const": value}
+
+
 def _describe_unsupported(schema: dict[str, Any]) -> None:
     """Describe the fields of MEANS_NOTHING in a JSON Schema."""
     for name, nothing in MEANS_NOTHING.items():
         schema["properties"][name] = {
-            "enum": [*nothing],
-            "default": None,
-            "description": "Not supported: any value but those listed is a 400 `unsupported`.",
+            "anyOf": [_only(value) for value in nothing],
+            "description": "Not supported: any other value than these is a 400 `unsupported`.",
         }
 
 

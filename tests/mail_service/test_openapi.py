@@ -1,6 +1,7 @@
 """The OpenAPI document of mail_service and the page that shows it."""
 
 import pytest
+from playwright.async_api import expect
 
 from mail_service.ledger.store import Store
 from shared.clock import StoppedClock
@@ -40,8 +41,12 @@ async def test_the_page_asks_for_the_key_then_shows_and_tries_operations(
     store: Store, vault: Encryption, clock: StoppedClock
 ) -> None:
     async with house(store, vault, clock, settings("review")) as neo, browsed(neo) as page:
-        witness = Witness.of(page)
         origin = page.url.rstrip("/")
+        await page.goto(f"{origin}/docs")
+        await page.get_by_label("API key").fill("wrong")
+        await page.get_by_role("button", name="Open").click()
+        await expect(page.get_by_role("status")).to_contain_text("API key is missing, unknown")
+        witness = Witness.of(page)
         await page.goto(f"{origin}/docs")
         await page.get_by_label("API key").fill(KEY)
         await page.get_by_role("button", name="Open").click()

@@ -9,10 +9,12 @@ import httpx2
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
+from openapi_schema_validator import OAS31Validator
 from prometheus_client import CollectorRegistry
 from pydantic import BaseModel
 
 from ai_core.access.keys import Scope
+from ai_core.api.openai_schemas import MEANS_NOTHING
 from ai_core.app import create_api, open_state, read_texts
 from ai_core.settings import Settings
 from shared.web.openapi import EXAMPLE_FACTS, kinds_by_code, operations
@@ -104,6 +106,17 @@ async def test_the_page_of_the_document_loads_nothing_from_elsewhere(house: Any)
     assert "http" not in page.text
     for path in re.findall(r'(?:src|href)="(/[^"]+)"', page.text):
         assert (await house.client.get(path)).status_code == 200, path
+
+
+def test_the_values_that_ask_for_nothing_are_allowed_and_no_others(
+    document: dict[str, Any],
+) -> None:
+    described = document["components"]["schemas"]["ChatCompletionRequest"]["properties"]
+    for name, nothing in MEANS_NOTHING.items():
+        rules = OAS31Validator(described[name])
+        assert [value for value in nothing if not rules.is_valid(value)] == [], name
+        others = (2, True, "other", ["other"], {"other": 1})
+        assert [value for value in others if rules.is_valid(value)] == [], name
 
 
 def test_every_error_can_be_written_and_says_what_it_is() -> None:
