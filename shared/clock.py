@@ -1,4 +1,4 @@
-"""What time it is, in one place, so that tests can say so."""
+"""Clocks: the machine's, and one for tests that moves only when it is set."""
 
 import time
 from datetime import UTC, date, datetime
@@ -41,7 +41,7 @@ class SystemClock:
 
 
 class StoppedClock:
-    """A clock that moves only when told to, for tests."""
+    """A clock for tests: it moves only when it is set."""
 
     def __init__(self, moment: datetime) -> None:
         self._moment = moment

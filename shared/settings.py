@@ -1,6 +1,6 @@
 """How a service reads its settings: from the environment, secrets also from files, and all of it.
 
-A secret may be a file that bears the variable's name, in `$CREDENTIALS_DIRECTORY` (systemd's
+A secret may be a file named like the variable, in `$CREDENTIALS_DIRECTORY` (systemd's
 LoadCredential) or else in `/run/secrets` (compose): it then shows in no environment and no listing
 of processes.
 """
@@ -74,7 +74,7 @@ class StrictSettings(BaseSettings):
     """Reads the environment and the secret files, and reads all of them.
 
     pydantic-settings passes over a misspelt variable even with `extra="forbid"`; here a variable
-    that bears our prefix and matches no setting refuses to start, and so does one that was given
+    that has our prefix and matches no setting refuses to start, and so does one that was given
     twice or is still to be filled in.
     """
 

@@ -179,7 +179,7 @@ def _count(folder: Path, sockets: Path, target: list[str]) -> dict[str, int]:
             *target,
         ),
     )
-    server.adopt(sockets, access, folder / "wal")
+    server.take_ownership(sockets, access, folder / "wal")
     facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
     where = facts["postgres"]
     store = Store(
@@ -196,7 +196,7 @@ def _count(folder: Path, sockets: Path, target: list[str]) -> dict[str, int]:
         return store.rows()
     except BackupFailed as error:
         if server.status is not None:  # it ended in the middle of its log
-            raise ServerNotStarted(server.last_words()) from error
+            raise ServerNotStarted(server.log_tail()) from error
         raise
     finally:
         server.stop()

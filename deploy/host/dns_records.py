@@ -119,7 +119,7 @@ def missing(record: Record, resolver: dns.resolver.Resolver) -> str | None:
     One policy is allowed where one is due: a second SPF or DMARC record makes both void. Raises
     CannotTell when the DNS does not answer.
     """
-    wanted = dns.rdata.from_text(
+    expected = dns.rdata.from_text(
         dns.rdataclass.IN, dns.rdatatype.from_text(record.kind), record.text
     )
     try:
@@ -128,8 +128,8 @@ def missing(record: Record, resolver: dns.resolver.Resolver) -> str | None:
         return "missing"
     except dns.exception.DNSException as error:
         raise CannotTell(f"the DNS does not answer about {record.name}: {error}") from error
-    found = [said(rdata) for rdata in answer]
-    if said(wanted) not in found:
+    found = [text_of(rdata) for rdata in answer]
+    if text_of(expected) not in found:
         return f"is {', '.join(sorted(rivals(record, found)) or ['another'])}"
     policies = rivals(record, found)
     if record.kind == "TXT" and len(policies) > 1:
@@ -137,7 +137,7 @@ def missing(record: Record, resolver: dns.resolver.Resolver) -> str | None:
     return None
 
 
-def said(rdata: dns.rdata.Rdata) -> str:
+def text_of(rdata: dns.rdata.Rdata) -> str:
     """Return a record's data for comparison: strings joined, names in lower case."""
     strings = getattr(rdata, "strings", None)
     if strings is not None:
@@ -192,28 +192,28 @@ def main(arguments: list[str]) -> int:
     """Print or check the records; return an exit status."""
     options = read(arguments)
     try:
-        wanted = records(options)
+        expected = records(options)
         if not options.check:
-            show(wanted, has_addresses=bool(options.address))
+            show(expected, has_addresses=bool(options.address))
             return 0
-        return check(wanted, resolver_of(options.server))
+        return check(expected, resolver_of(options.server))
     except CannotTell as reason:
         sys.stderr.write(f"neo: {reason}\n")
         return 2
 
 
-def show(wanted: list[Record], *, has_addresses: bool) -> None:
+def show(expected: list[Record], *, has_addresses: bool) -> None:
     """Print a zone file."""
-    for record in wanted:
+    for record in expected:
         sys.stdout.write(f"; {record.why}\n{record.line}\n")
     if not has_addresses:
         sys.stdout.write("; give each VPS's address: --address HOST=203.0.113.7 (IPv6 as well)\n")
 
 
-def check(wanted: list[Record], resolver: dns.resolver.Resolver) -> int:
+def check(expected: list[Record], resolver: dns.resolver.Resolver) -> int:
     """Print what each record is in the DNS; return 1 when one is not as it should be."""
     wrong = 0
-    for record in wanted:
+    for record in expected:
         fault = missing(record, resolver)
         wrong += fault is not None
         sys.stdout.write(f"{'ok     ' if fault is None else 'WRONG  '}{record.line}\n")

@@ -128,7 +128,7 @@ class PostgresServer(Server):
         """Drop a database and hang up on whoever uses it."""
         self._run_sql(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
-    def adopt(self, *others: Path) -> None:
+    def take_ownership(self, *others: Path) -> None:
         """Give the data, which came from elsewhere, and `others` to the user Postgres runs as."""
         self._choose_user()
         data = self.directory / "data"

@@ -71,6 +71,6 @@ class Program:
             self._process.kill()
             self._process.wait()
 
-    def last_words(self) -> str:
+    def log_tail(self) -> str:
         """Return the end of its log."""
         return self.log.read_bytes()[-2_000:].decode(errors="replace") if self.log.exists() else ""

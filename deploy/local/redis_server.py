@@ -35,10 +35,10 @@ tcp-backlog 511
 
 def redis_version(binary: Path) -> tuple[int, int]:
     """Return the major and minor version of a redis-server binary."""
-    told = subprocess.run(
+    reply = subprocess.run(
         [binary, "--version"], capture_output=True, text=True, timeout=10, check=True
     ).stdout
-    match = re.search(r"v=(\d+)\.(\d+)", told)
+    match = re.search(r"v=(\d+)\.(\d+)", reply)
     if not match:
         raise ServerNotStarted(f"{binary} does not say its version")
     return int(match[1]), int(match[2])
@@ -141,10 +141,10 @@ class RedisServer(Server):
 
     def keys(self) -> int:
         """Return how many keys it holds. Raises ServerNotStarted when it does not say."""
-        told = self.ask("DBSIZE")
-        if not told.startswith(b"+OK\r\n:"):
-            raise ServerNotStarted(f"Redis does not count: {told.decode(errors='replace')}")
-        return int(told.rpartition(b":")[2])
+        reply = self.ask("DBSIZE")
+        if not reply.startswith(b"+OK\r\n:"):
+            raise ServerNotStarted(f"Redis does not count: {reply.decode(errors='replace')}")
+        return int(reply.rpartition(b":")[2])
 
     def answers(self) -> bool:
         """Tell whether a Redis answers at our port to our password."""
@@ -155,12 +155,12 @@ class RedisServer(Server):
         try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=1) as line:
                 line.sendall(f"AUTH {self.password}\r\n{command}\r\n".encode())
-                told = b""
-                while told.count(b"\r\n") < 2:
+                reply = b""
+                while reply.count(b"\r\n") < 2:
                     piece = line.recv(256)
                     if not piece:
                         return b""
-                    told += piece
+                    reply += piece
         except OSError:
             return b""
-        return told
+        return reply

@@ -53,7 +53,7 @@ class Server(Program):
                 return
             time.sleep(POLL_S)
         self.kill()
-        raise ServerNotStarted(f"{self.name} did not start:\n{self.last_words()}")
+        raise ServerNotStarted(f"{self.name} did not start:\n{self.log_tail()}")
 
     def kill(self) -> None:
         """Kill it with all of its processes, as a crash would.

@@ -265,7 +265,7 @@ def wait(ready: Callable[[], bool], on: Program, otherwise: str, timeout_s: floa
     give_up_s = time.monotonic() + timeout_s
     while not ready():
         if on.status or time.monotonic() > give_up_s:
-            raise CannotRun(f"{otherwise}; the end of {on.log}:\n{on.last_words()}")
+            raise CannotRun(f"{otherwise}; the end of {on.log}:\n{on.log_tail()}")
         time.sleep(LOOK_EVERY_S)
 
 

@@ -150,7 +150,7 @@ class AiClient:
         if request_id:
             headers["X-Request-ID"] = request_id
         complete = False
-        async with self._answered(body, headers) as response:
+        async with self._open_stream(body, headers) as response:
             async for event, data in server_sent_events(response):
                 if event == "" and data == "[DONE]":
                     complete = True
@@ -161,10 +161,10 @@ class AiClient:
             raise AiUnavailable("the stream ended before [DONE]")
 
     @asynccontextmanager
-    async def _answered(
+    async def _open_stream(
         self, body: ChatRequest, headers: Mapping[str, str]
     ) -> AsyncIterator[httpx2.Response]:
-        self._enter()
+        self._check_breaker()
         limit = httpx2.Timeout(SILENCE_TIMEOUT_S, connect=CONNECT_TIMEOUT_S)
         content, path = body.model_dump_json(exclude_defaults=True), "/api/v1/chat"
         with self._call("POST", path) as (span, context):
@@ -174,7 +174,7 @@ class AiClient:
                 record_status(span, response.status_code)
                 if response.is_error:
                     await response.aread()
-                self._judge(response)
+                self._raise_for_status(response)
                 yield response
 
     async def models(self) -> ModelsReply:
@@ -185,10 +185,10 @@ class AiClient:
         self, question: str, *, limit: int = 5, kind: str | None = None
     ) -> SearchReply:
         """Search the sources."""
-        wanted: dict[str, str | int] = {"q": question, "limit": limit}
+        params: dict[str, str | int] = {"q": question, "limit": limit}
         if kind:
-            wanted["kind"] = kind
-        return await self._get("/api/v1/search", SearchReply, wanted)
+            params["kind"] = kind
+        return await self._get("/api/v1/search", SearchReply, params)
 
     async def article(self, number: str) -> ArticleReply:
         """Return an article whole. Raises NotFound."""
@@ -204,8 +204,8 @@ class AiClient:
 
     async def health(self) -> HealthReply:
         """Return what ai_core says of itself: asked once, also while it is given up on."""
-        response = await self._ask("GET", "/api/v1/health", b"", {}, {}, SHORT_TIMEOUT_S)
-        return read(response, HealthReply)
+        response = await self._send_once("GET", "/api/v1/health", b"", {}, {}, SHORT_TIMEOUT_S)
+        return parse_reply(response, HealthReply)
 
     async def _post(
         self, path: str, body: BaseModel, kind: type[ReplyT], idempotency_key: str | None
@@ -214,12 +214,12 @@ class AiClient:
         key = idempotency_key or secrets.token_hex(16)
         headers = {"Content-Type": "application/json", "Idempotency-Key": key}
         response = await self._send("POST", path, content, headers, timeout_s=ANSWER_TIMEOUT_S)
-        return read(response, kind)
+        return parse_reply(response, kind)
 
     async def _get(
-        self, path: str, kind: type[ReplyT], wanted: Mapping[str, str | int] | None = None
+        self, path: str, kind: type[ReplyT], params: Mapping[str, str | int] | None = None
     ) -> ReplyT:
-        return read(await self._send("GET", path, wanted=wanted), kind)
+        return parse_reply(await self._send("GET", path, params=params), kind)
 
     async def _send(
         self,
@@ -228,40 +228,40 @@ class AiClient:
         content: bytes = b"",
         headers: Mapping[str, str] | None = None,
         *,
-        wanted: Mapping[str, str | int] | None = None,
+        params: Mapping[str, str | int] | None = None,
         timeout_s: float = SHORT_TIMEOUT_S,
     ) -> httpx2.Response:
         async for attempt in stamina.retry_context(
-            on=worth_another_try,
+            on=is_retryable,
             attempts=ATTEMPTS,
             timeout=timeout_s,
             wait_initial=0.2,
             wait_max=LONGEST_WAIT_S,
         ):
             with attempt:
-                self._enter()
-                return await self._ask(
-                    method, path, content, headers or {}, wanted or {}, timeout_s
+                self._check_breaker()
+                return await self._send_once(
+                    method, path, content, headers or {}, params or {}, timeout_s
                 )
         raise AssertionError("stamina raises when the last attempt fails")
 
-    async def _ask(
+    async def _send_once(
         self,
         method: str,
         path: str,
         content: bytes,
         headers: Mapping[str, str],
-        wanted: Mapping[str, str | int],
+        params: Mapping[str, str | int],
         timeout_s: float,
     ) -> httpx2.Response:
         limit = httpx2.Timeout(timeout_s, connect=CONNECT_TIMEOUT_S)
         with self._call(method, path) as (span, context):
             sent = {**headers, **context}
             response = await self._http.request(
-                method, path, content=content, headers=sent, params=wanted, timeout=limit
+                method, path, content=content, headers=sent, params=params, timeout=limit
             )
             record_status(span, response.status_code)
-        self._judge(response)
+        self._raise_for_status(response)
         return response
 
     @contextmanager
@@ -285,21 +285,21 @@ class AiClient:
         finally:
             span.end()
 
-    def _enter(self) -> None:
+    def _check_breaker(self) -> None:
         if (wait_s := self._breaker.enter()) > 0:
             raise AiUnavailable("given up on for a while", retry_after_s=wait_s)
 
-    def _judge(self, response: httpx2.Response) -> None:
+    def _raise_for_status(self, response: httpx2.Response) -> None:
         """Tell the breaker, and raise the error the response is."""
         if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
             self._breaker.failed()
         else:
             self._breaker.succeeded()
         if response.is_error:
-            raise refusal(response)
+            raise error_of(response)
 
 
-def worth_another_try(error: Exception) -> bool | float:
+def is_retryable(error: Exception) -> bool | float:
     """Tell whether to try again; a number is how many seconds to wait first (Retry-After)."""
     if not isinstance(error, AppError) or not error.retryable:
         return False
@@ -307,7 +307,7 @@ def worth_another_try(error: Exception) -> bool | float:
     return wait_s <= LONGEST_WAIT_S and (wait_s or True)
 
 
-def refusal(response: httpx2.Response) -> AppError:
+def error_of(response: httpx2.Response) -> AppError:
     """Return the error that an unhappy response means: its kind by status, its code and sentence.
 
     `str(error)` is the code; `error.facts["sentence"]` what ai_core says to the reader.
@@ -328,7 +328,7 @@ def refusal(response: httpx2.Response) -> AppError:
     )
 
 
-def read(response: httpx2.Response, kind: type[ReplyT]) -> ReplyT:
+def parse_reply(response: httpx2.Response, kind: type[ReplyT]) -> ReplyT:
     """Return the body as `kind`. Raises AiUnavailable when it is something else."""
     try:
         return kind.model_validate_json(response.content)

@@ -1,4 +1,4 @@
-"""An ai_core that says what it is told to, over the real contract: for tests, benches and demos.
+"""An ai_core whose answers are scripted, over the real contract: for tests, benches and demos.
 
 It is an ASGI application: in process through a transport, or on loopback with uvicorn. It holds
 no law and checks nothing but the shape of a request.

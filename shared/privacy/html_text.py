@@ -56,13 +56,13 @@ def _depth(html: str) -> int:
 
 
 def _take_hidden(tree: LexborHTMLParser) -> str:
-    """Remove hidden elements from the tree; return what they said."""
+    """Remove hidden elements from the tree; return their text."""
     taken: list[str] = []
     for node in tree.css("[style], [hidden], font[color], font[size]"):
         if _is_hidden(node):
-            said = " ".join(clean(node.text(separator=" ")).split())
-            if said:
-                taken.append(said)
+            text = " ".join(clean(node.text(separator=" ")).split())
+            if text:
+                taken.append(text)
             node.decompose()
     return "\n".join(dict.fromkeys(taken))
 

@@ -121,8 +121,8 @@ class Postgres:
     async def execute(self, statement: str, *values: Value) -> int:
         """Run a statement and return how many rows it touched."""
         async with self.transaction() as connection:
-            told = await connection.execute(statement, *values)
-        count = told.rpartition(" ")[2]
+            status = await connection.execute(statement, *values)
+        count = status.rpartition(" ")[2]
         return int(count) if count.isdecimal() else 0
 
     async def execute_many(self, statement: str, rows: Sequence[Sequence[Value]]) -> None:

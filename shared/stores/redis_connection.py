@@ -196,7 +196,7 @@ class RedisConnection:
                 names = [str(address["username"])] if "username" in address else []
                 await wire.call(("AUTH", *names, str(address["password"])))
             await wire.call(("SELECT", int(address.get("db", 0))))
-            # Nothing bears this name. Refused by who is not the owner, by a replica, and while
+            # Nothing has this name. Refused by who is not the owner, by a replica, and while
             # Redis reads its data back or cannot write them down.
             await wire.call(("DEL", f"{self._tag}:greeting"))
         except BaseException:

@@ -111,7 +111,7 @@ def test_alerts_that_would_be_told_to_nobody_are_refused(
 
     assert main([str(tmp_path / "alertmanager.yml")]) == 2
 
-    assert "nobody is told" in capsys.readouterr().err
+    assert "no recipient" in capsys.readouterr().err
     assert not (tmp_path / "alertmanager.yml").exists()
 
 

@@ -453,7 +453,7 @@ def test_a_host_s_stores_are_restored_where_its_variables_say(
     assert restored.read_text() == "seal key"
     assert (tmp_path / "volumes" / "redis" / "appendonly.aof").exists()
     again = PostgresServer(place.parent, password=mailbox.postgres.password)
-    again.adopt()
+    again.take_ownership()
     again.start()
     try:
         assert Store(connection(again.url())).rows()["public.mails"] == 1000

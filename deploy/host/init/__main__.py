@@ -120,8 +120,8 @@ def _report(host: Host, services: Sequence[Service], steps: Sequence[str]) -> st
     if left:
         lines.append("\nfill in (a service refuses to start until then):")
         for path, names in left.items():
-            told = f": {', '.join(names)}" if names else ""
-            lines.append(f"  {path.relative_to(host.root)}{told}")
+            names_text = f": {', '.join(names)}" if names else ""
+            lines.append(f"  {path.relative_to(host.root)}{names_text}")
     lines += ["\nthen (docs/operating.md has every step):", *(f"  {step}" for step in steps)]
     return "\n".join(lines) + "\n"
 

@@ -1,1 +1,1 @@
-"""Who is told, and how: writes Alertmanager's configuration."""
+"""Recipients of alerts and their channels: writes Alertmanager's configuration."""

@@ -33,7 +33,7 @@ class MailSettings(Section):
 
 
 class TelegramSettings(Section):
-    """Which chat is told; 0: none."""
+    """Chat that receives alerts; 0: none."""
 
     chat: int = 0
     token_file: Path | None = None
@@ -41,7 +41,7 @@ class TelegramSettings(Section):
 
 
 class AlertSettings(StrictSettings):
-    """Who is told of alerts, configured from the environment only."""
+    """Recipients of alerts, configured from the environment only."""
 
     model_config = SettingsConfigDict(
         env_prefix="ALERTS_", env_nested_delimiter="__", extra="forbid", frozen=True
@@ -49,14 +49,14 @@ class AlertSettings(StrictSettings):
 
     mail: MailSettings = MailSettings()
     telegram: TelegramSettings = TelegramSettings()
-    webhook: str = Field(default="", description="One more address, told in JSON.")
+    webhook: str = Field(default="", description="URL that receives alerts as JSON.")
     group_wait_s: int = Field(default=5, ge=0)
     repeat_h: int = Field(default=4, ge=1, description="Of an alert that goes on.")
 
     @model_validator(mode="after")
     def _tells_somebody(self) -> "AlertSettings":
         if not (self.mail.to or self.telegram.chat or self.webhook):
-            raise ValueError("nobody is told: ALERTS_MAIL__TO or ALERTS_TELEGRAM__CHAT is needed")
+            raise ValueError("no recipient: ALERTS_MAIL__TO or ALERTS_TELEGRAM__CHAT is needed")
         if self.telegram.chat and self.telegram.token_file is None:
             raise ValueError("ALERTS_TELEGRAM__TOKEN_FILE is needed with a chat")
         return self
@@ -65,7 +65,7 @@ class AlertSettings(StrictSettings):
 def configuration(settings: AlertSettings) -> str:
     """Return the configuration: one letter and one message per alert and service.
 
-    What a fault causes is not told beside it: a service that is down has lost no Redis.
+    Consequences of a fault are not sent beside it: a service that is down has lost no Redis.
     """
     receiver: dict[str, Any] = {"name": "operators"}
     if settings.mail.to:
