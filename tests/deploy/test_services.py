@@ -41,4 +41,4 @@ async def test_the_settings_of_the_running_mailbox_are_kept_for_its_commands_and
             await asyncio.to_thread(store.stop)
 
     assert written.stat().st_mode & 0o077 == 0
-    assert (told.returncode, told.stderr) == (1, "mail_service: There is no mail by that number.\n")
+    assert (told.returncode, told.stderr) == (1, "mail_service: No mail has that number.\n")
