@@ -21,7 +21,7 @@ from ai_core import app as ai_core
 from ai_core.settings import Settings as AiSettings
 from mail_service import app as mail_service
 from mail_service.settings import Settings as MailSettings
-from shared.web.openapi import Fragment, code_of, operations
+from shared.web.openapi import JsonObject, code_of, operations
 from tests.openapi_rules import resolved
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -39,20 +39,20 @@ COMMON |= {"over_quota", "keys_unreadable", "internal_error"}
 """Codes of every route, which its own line leaves out."""
 
 
-def read_documents() -> dict[Path, Fragment]:
+def read_documents() -> dict[Path, JsonObject]:
     """Return the OpenAPI document that each page shows."""
     ai = ai_core.create_api(AiSettings(), ai_core.open_state, CollectorRegistry())
     mail = mail_service.create_api(MailSettings(), mail_service.open_state, CollectorRegistry())
     return {DOCS / "api.md": ai.openapi(), DOCS / "mail.md": mail.openapi()}
 
 
-def render(page: str, document: Fragment) -> str:
+def render(page: str, document: JsonObject) -> str:
     """Return the page with every block written from the document."""
     reference = Reference(document)
     return BLOCK.sub(lambda found: f"{found[1]}{reference.block(found[2])}\n{found[3]}", page)
 
 
-def demanded(document: Fragment) -> set[str]:
+def required_blocks(document: JsonObject) -> set[str]:
     """Return the blocks that the page must have."""
     blocks = {"operations", "headers", "codes"}
     for path, operation in operations(document):
@@ -66,7 +66,7 @@ def demanded(document: Fragment) -> set[str]:
     return blocks
 
 
-def written(page: str) -> set[str]:
+def present_blocks(page: str) -> set[str]:
     """Return the blocks a page has."""
     return {found[2].partition(" beyond ")[0] for found in BLOCK.finditer(page)}
 
@@ -74,9 +74,9 @@ def written(page: str) -> set[str]:
 class Reference:
     """Writes the blocks from a document."""
 
-    def __init__(self, document: Fragment) -> None:
+    def __init__(self, document: JsonObject) -> None:
         self._document = document
-        self._schemas: Fragment = document["components"]["schemas"]
+        self._schemas: JsonObject = document["components"]["schemas"]
 
     def block(self, wanted: str) -> str:
         """Return one block."""
@@ -124,15 +124,15 @@ class Reference:
         ):
             yield f"| `{code}` | {status} | {meaning} |"
 
-    def errors(self, operation: Fragment) -> str:
+    def errors(self, operation: JsonObject) -> str:
         """Return the line of an operation's own errors."""
         own = [f"`{status} {code}`" for status, code, _ in _errors(operation) if code not in COMMON]
         common = "[those of every route](#errors)"
         return f"Errors: {', '.join([*own, common])}." if own else f"Errors: {common}."
 
-    def _operation(self, name: str) -> Fragment:
+    def _operation(self, name: str) -> JsonObject:
         method, _, path = name.partition(" ")
-        operation: Fragment = self._document["paths"][path][method.lower()]
+        operation: JsonObject = self._document["paths"][path][method.lower()]
         return operation
 
     def _head(self, kind: str) -> list[str]:
@@ -160,7 +160,9 @@ class Reference:
             for field, schema, required in inputs
         ]
 
-    def _fields(self, schema: Fragment, prefix: str = "") -> Iterator[tuple[str, Fragment, bool]]:
+    def _fields(
+        self, schema: JsonObject, prefix: str = ""
+    ) -> Iterator[tuple[str, JsonObject, bool]]:
         """Yield the fields of an object and of those in it, with whether each is required."""
         described = resolved(self._document, schema)
         for name, field in described.get("properties", {}).items():
@@ -171,7 +173,7 @@ class Reference:
             if "$ref" in inner:
                 yield from self._fields(inner, f"{prefix}{name}{suffix}.")
 
-    def _type(self, schema: Fragment) -> str:
+    def _type(self, schema: JsonObject) -> str:
         """Return a type in words: of what, within which limits, null or not."""
         choices = schema.get("anyOf")
         if choices:
@@ -191,7 +193,7 @@ class Reference:
         return f"{name} ({', '.join(limits)})" if limits else name
 
 
-def _method(document: Fragment, operation: Fragment) -> str:
+def _method(document: JsonObject, operation: JsonObject) -> str:
     for methods in document["paths"].values():
         for method, each in methods.items():
             if each is operation:
@@ -199,18 +201,18 @@ def _method(document: Fragment, operation: Fragment) -> str:
     raise KeyError(operation["operationId"])
 
 
-def _inputs(document: Fragment, operation: Fragment) -> list[Fragment]:
+def _inputs(document: JsonObject, operation: JsonObject) -> list[JsonObject]:
     """Return the parameters in the path and in the query."""
     found = (resolved(document, each) for each in operation.get("parameters", ()))
     return [each for each in found if each["in"] != "header"]
 
 
-def _body(part: Fragment) -> Fragment:
-    schema: Fragment = part["content"]["application/json"]["schema"]
+def _body(part: JsonObject) -> JsonObject:
+    schema: JsonObject = part["content"]["application/json"]["schema"]
     return schema
 
 
-def _errors(operation: Fragment) -> Iterator[tuple[str, str, str]]:
+def _errors(operation: JsonObject) -> Iterator[tuple[str, str, str]]:
     """Yield the status, the code and the meaning of each error."""
     for status, response in operation["responses"].items():
         for content in response.get("content", {}).values():
@@ -218,7 +220,7 @@ def _errors(operation: Fragment) -> Iterator[tuple[str, str, str]]:
                 yield status, code_of(example["value"]), example["summary"].partition(": ")[2]
 
 
-def _not_null(schema: Fragment) -> Fragment:
+def _not_null(schema: JsonObject) -> JsonObject:
     choices: Iterable[Any] = schema.get("anyOf", ())
     return next((choice for choice in choices if choice != {"type": "null"}), schema)
 
@@ -227,7 +229,7 @@ def _number(limit: float) -> str:
     return f"{int(limit):,}" if float(limit).is_integer() else str(limit)
 
 
-def _default(schema: Fragment, required: bool) -> str:
+def _default(schema: JsonObject, required: bool) -> str:
     if required:
         return "required"
     value = schema.get("default")
@@ -236,7 +238,7 @@ def _default(schema: Fragment, required: bool) -> str:
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
-def _text(schema: Fragment) -> str:
+def _text(schema: JsonObject) -> str:
     return str(schema["description"]).replace("\n", " ").replace("|", "\\|")
 
 

@@ -6,28 +6,30 @@ from playwright.async_api import ConsoleMessage, Page, expect
 
 
 @dataclass
-class Witness:
-    """What a page complains of on its console, and every address it asks for."""
+class PageLog:
+    """The errors and warnings on a page's console, and the URLs it requests."""
 
-    complaints: list[str] = field(default_factory=list)
-    asked: list[str] = field(default_factory=list)
+    console_errors: list[str] = field(default_factory=list)
+    requested_urls: list[str] = field(default_factory=list)
 
     @classmethod
-    def of(cls, page: Page) -> "Witness":
-        witness = cls()
-        page.on("console", witness.note)
-        page.on("pageerror", lambda error: witness.complaints.append(str(error)))
-        page.on("request", lambda request: witness.asked.append(request.url))
-        return witness
+    def of(cls, page: Page) -> "PageLog":
+        page_log = cls()
+        page.on("console", page_log.record_message)
+        page.on("pageerror", lambda error: page_log.console_errors.append(str(error)))
+        page.on("request", lambda request: page_log.requested_urls.append(request.url))
+        return page_log
 
-    def note(self, message: ConsoleMessage) -> None:
+    def record_message(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:
-            self.complaints.append(message.text)
+            self.console_errors.append(message.text)
 
-    def require_quiet_and_at_home(self, origin: str) -> None:
-        """Fail unless nothing was complained of and no other host was asked."""
-        assert self.complaints == []
-        assert [url for url in self.asked if not url.startswith((origin, "data:", "blob:"))] == []
+    def assert_clean(self, origin: str) -> None:
+        """Fail on a console error or warning, and on a request to another host."""
+        assert self.console_errors == []
+        assert [
+            url for url in self.requested_urls if not url.startswith((origin, "data:", "blob:"))
+        ] == []
 
 
 async def execute(page: Page, summary: str) -> str:

@@ -1,4 +1,4 @@
-"""What is demanded of a service's OpenAPI document: whole, valid, with examples that are true."""
+"""What a service's OpenAPI document must have: validity, descriptions, examples that are true."""
 
 import re
 from collections.abc import Awaitable, Callable, Iterator
@@ -12,10 +12,10 @@ from shared.web.openapi import code_of, operations
 
 STANDARD_HEADERS = {"content-type", "content-length", "cache-control", "x-accel-buffering"}
 PROBLEM = "application/problem+json"
-Fragment = dict[str, Any]
+JsonObject = dict[str, Any]
 
 
-def check(document: Fragment) -> None:
+def check(document: JsonObject) -> None:
     """Fail with everything that is wrong with a document."""
     validate(document)
     wrong = [
@@ -26,7 +26,7 @@ def check(document: Fragment) -> None:
     assert not wrong, "\n".join(wrong)
 
 
-def conforming(document: Fragment) -> Callable[[httpx2.Response], Awaitable[None]]:
+def response_checker(document: JsonObject) -> Callable[[httpx2.Response], Awaitable[None]]:
     """Return a hook of a client that fails when a response is not as the document says."""
     patterns = [
         (re.compile(re.sub(r"\{\w+\}", "[^/]+", path)), _by_method(methods))
@@ -38,19 +38,19 @@ def conforming(document: Fragment) -> Callable[[httpx2.Response], Awaitable[None
         for pattern, operations_of in patterns:
             if pattern.fullmatch(path) and operations_of.get(method):
                 await response.aread()
-                wrong = list(wrong_response(document, operations_of[method], response))
+                wrong = list(response_errors(document, operations_of[method], response))
                 assert not wrong, "\n".join(wrong)
                 break
 
     return conform
 
 
-def _by_method(methods: Fragment) -> Fragment:
+def _by_method(methods: JsonObject) -> JsonObject:
     return {method.upper(): operation for method, operation in methods.items()}
 
 
-def wrong_response(
-    document: Fragment, operation: Fragment, response: httpx2.Response
+def response_errors(
+    document: JsonObject, operation: JsonObject, response: httpx2.Response
 ) -> Iterator[str]:
     """Yield what a document does not say of a response: status, media type, headers, body."""
     where = f"{operation['operationId']} {response.status_code}"
@@ -75,7 +75,7 @@ def wrong_response(
             yield f"{where}: {code_of(body)} not declared"
 
 
-def _undescribed_fields(document: Fragment) -> Iterator[str]:
+def _undescribed_fields(document: JsonObject) -> Iterator[str]:
     for name, schema in document["components"]["schemas"].items():
         if not schema.get("description"):
             yield f"schema {name}: no description"
@@ -84,7 +84,7 @@ def _undescribed_fields(document: Fragment) -> Iterator[str]:
                 yield f"{name}.{field}: no description"
 
 
-def _poor_operations(document: Fragment) -> Iterator[str]:
+def _poor_operations(document: JsonObject) -> Iterator[str]:
     tags = {tag["name"] for tag in document["tags"] if tag["description"]}
     for path, operation in operations(document):
         where, statuses = operation["operationId"], set(operation["responses"])
@@ -108,7 +108,9 @@ def _poor_operations(document: Fragment) -> Iterator[str]:
                 yield f"{where} {status}: {fault}"
 
 
-def _poor_response(document: Fragment, path: str, status: int, response: Fragment) -> Iterator[str]:
+def _poor_response(
+    document: JsonObject, path: str, status: int, response: JsonObject
+) -> Iterator[str]:
     headers, content = response.get("headers", {}), response.get("content", {})
     error_type = "application/json" if path.startswith("/v1/") else PROBLEM
     faults = {
@@ -126,7 +128,7 @@ def _poor_response(document: Fragment, path: str, status: int, response: Fragmen
     yield from (fault for fault, found in faults.items() if found)
 
 
-def resolved(document: Fragment, part: Fragment) -> Fragment:
+def resolved(document: JsonObject, part: JsonObject) -> JsonObject:
     """Return what a part refers to, or the part itself."""
     found = part
     while "$ref" in found:
@@ -137,7 +139,7 @@ def resolved(document: Fragment, part: Fragment) -> Fragment:
     return found
 
 
-def _has_example(document: Fragment, part: Fragment) -> bool:
+def _has_example(document: JsonObject, part: JsonObject) -> bool:
     """Tell whether a media type, or the schema it holds, shows an example."""
     if part.get("example") is not None or part.get("examples"):
         return True
@@ -148,14 +150,14 @@ def _has_example(document: Fragment, part: Fragment) -> bool:
     return any(_has_example(document, each) for each in inner)
 
 
-def _untrue_examples(document: Fragment) -> Iterator[str]:
+def _untrue_examples(document: JsonObject) -> Iterator[str]:
     for where, schema, example in _examples(document, "#"):
         rules = {"components": document["components"], "allOf": [schema]}
         for error in OAS31Validator(rules).iter_errors(example):
             yield f"{where}: example: {error.message}"
 
 
-def _examples(part: Any, where: str) -> Iterator[tuple[str, Fragment, Any]]:
+def _examples(part: Any, where: str) -> Iterator[tuple[str, JsonObject, Any]]:
     """Yield every example below `part` with its place and its schema."""
     if isinstance(part, list):
         for at, each in enumerate(part):
@@ -168,7 +170,7 @@ def _examples(part: Any, where: str) -> Iterator[tuple[str, Fragment, Any]]:
                 yield from _examples(value, f"{where}/{key}")
 
 
-def _own_examples(part: Fragment) -> Iterator[Any]:
+def _own_examples(part: JsonObject) -> Iterator[Any]:
     """Yield the examples of a schema (a list) or of a media type (by name)."""
     examples = part.get("examples")
     if isinstance(examples, list):

@@ -20,7 +20,7 @@ from ai_core.api.openapi import ANSWER_ERRORS, ANSWER_HEADERS, ANSWER_STREAM, PA
 from ai_core.errors import KnowledgeRequired, UnknownAgreement, UnknownConversation
 from shared.ai.contract import ChatReply, ChatRequest, ConversationId
 from shared.errors import BadInput, Unavailable
-from shared.web.openapi import KEY_SCHEMES, errors, reads
+from shared.web.openapi import KEY_SCHEMES, errors, header_parameters
 
 router = APIRouter(prefix=API, tags=["answers"], dependencies=KEY_SCHEMES)
 direct = APIRouter(prefix=API, tags=["answers"], dependencies=KEY_SCHEMES, route_class=DirectRoute)
@@ -34,7 +34,7 @@ direct = APIRouter(prefix=API, tags=["answers"], dependencies=KEY_SCHEMES, route
     | errors(
         *PAGE_KEY_ERRORS, *ANSWER_ERRORS, KnowledgeRequired, UnknownConversation, UnknownAgreement
     ),
-    openapi_extra=reads(*ANSWER_HEADERS),
+    openapi_extra=header_parameters(*ANSWER_HEADERS),
     dependencies=[json_body(ChatRequest)],
 )
 async def chat(request: Request) -> Response:

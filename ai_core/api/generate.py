@@ -13,7 +13,7 @@ from ai_core.api.dependencies import (
 from ai_core.api.direct_routes import DirectRoute, json_body, parse_body
 from ai_core.api.openapi import ANSWER_ERRORS, ANSWER_HEADERS, ANSWER_STREAM, KEY_ERRORS
 from shared.ai.contract import GenerateReply, GenerateRequest
-from shared.web.openapi import KEY_SCHEMES, errors, reads
+from shared.web.openapi import KEY_SCHEMES, errors, header_parameters
 
 direct = APIRouter(prefix=API, tags=["answers"], dependencies=KEY_SCHEMES, route_class=DirectRoute)
 
@@ -23,7 +23,7 @@ direct = APIRouter(prefix=API, tags=["answers"], dependencies=KEY_SCHEMES, route
     summary="Ask one question",
     response_model=GenerateReply,
     responses=ANSWER_STREAM | errors(*KEY_ERRORS, *ANSWER_ERRORS),
-    openapi_extra=reads(*ANSWER_HEADERS),
+    openapi_extra=header_parameters(*ANSWER_HEADERS),
     dependencies=[json_body(GenerateRequest)],
 )
 async def generate(request: Request) -> Response:

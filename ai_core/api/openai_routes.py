@@ -36,9 +36,9 @@ from ai_core.api.openai_replies import (
 from ai_core.api.openai_schemas import (
     ASSISTANT,
     ChatCompletionRequest,
+    CompletionOptions,
     CompletionRequest,
     EmbeddingRequest,
-    Writing,
 )
 from ai_core.api.openapi import (
     ANSWER_ERRORS,
@@ -56,7 +56,7 @@ from ai_core.api.response_formats import (
 )
 from ai_core.errors import UnknownModel
 from ai_core.models.registry import ModelCard
-from shared.web.openapi import BODY_ERRORS, KEY_SCHEMES, errors, reads
+from shared.web.openapi import BODY_ERRORS, KEY_SCHEMES, errors, header_parameters
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"], dependencies=KEY_SCHEMES)
 direct = APIRouter(prefix="/v1", tags=["OpenAI"], dependencies=KEY_SCHEMES, route_class=DirectRoute)
@@ -97,7 +97,7 @@ async def model(
     summary="Complete a chat",
     response_model=ChatCompletion,
     responses=CHAT_STREAM | COMPLETION_ERRORS,
-    openapi_extra=reads(*ANSWER_HEADERS),
+    openapi_extra=header_parameters(*ANSWER_HEADERS),
     dependencies=[json_body(ChatCompletionRequest)],
 )
 async def chat_completions(request: Request) -> Response:
@@ -121,7 +121,7 @@ async def chat_completions(request: Request) -> Response:
     summary="Continue a text",
     response_model=Completion,
     responses=TEXT_STREAM | COMPLETION_ERRORS,
-    openapi_extra=reads(*ANSWER_HEADERS),
+    openapi_extra=header_parameters(*ANSWER_HEADERS),
     dependencies=[json_body(CompletionRequest)],
 )
 async def completions(request: Request) -> Response:
@@ -141,7 +141,7 @@ async def completions(request: Request) -> Response:
     summary="Embed texts",
     response_model=EmbeddingList,
     responses=errors(*KEY_ERRORS, *BODY_ERRORS, *MODEL_ERRORS),
-    openapi_extra=reads("X-Deadline-Ms"),
+    openapi_extra=header_parameters("X-Deadline-Ms"),
 )
 async def embeddings(
     body: EmbeddingRequest,
@@ -167,7 +167,7 @@ async def embeddings(
     return _json({"object": "list", "model": body.model, "data": data, "usage": taken})
 
 
-def _fields(request: Request, body: Writing, sources_heading: str) -> CompletionFields:
+def _fields(request: Request, body: CompletionOptions, sources_heading: str) -> CompletionFields:
     now_s = int(request.state.clock.now().timestamp())
     return CompletionFields(
         request.state.request_id, body.model, now_s, sources_heading, body.with_usage

@@ -1,8 +1,7 @@
-"""What `/v1` reads, and how it becomes a question of ours.
+"""Request bodies of `/v1`, and how they become questions.
 
-Field by field as OpenAI documents it (https://platform.openai.com/docs/api-reference). A field that
-asks for what we do not do is refused by its name unless it holds the value that means nothing; one
-we have never heard of is refused as everywhere.
+Field by field as OpenAI documents it (https://platform.openai.com/docs/api-reference). A field we
+do not support is accepted only with a value that asks for nothing; unknown fields are refused.
 """
 
 from collections.abc import Sequence
@@ -27,12 +26,14 @@ ASSISTANT = "cdt-assistant"
 """The model id of the assistant with the law behind it."""
 MAX_EMBEDDED_TEXTS = 256
 
-Words = Annotated[str, StringConstraints(max_length=MAX_PROMPT_CHARACTERS, pattern=r"^[^\x00]*$")]
+FreeText = Annotated[
+    str, StringConstraints(max_length=MAX_PROMPT_CHARACTERS, pattern=r"^[^\x00]*$")
+]
 Role = Literal["system", "user", "assistant"]
 StopField = StopSequence | Annotated[list[StopSequence], Field(max_length=8)] | None
 ModelId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 
-MEANS_NOTHING: dict[str, tuple[object, ...]] = {
+NEUTRAL_VALUES: dict[str, tuple[object, ...]] = {
     "n": (None, 1),
     "best_of": (None, 1),
     "echo": (None, False),
@@ -54,11 +55,11 @@ MEANS_NOTHING: dict[str, tuple[object, ...]] = {
     "store": (None, False),
     "dimensions": (None,),
 }
-"""Fields of OpenAI's we do not serve, with the values that ask for nothing."""
+"""Fields of OpenAI's API that are not supported, with the values that ask for nothing."""
 
 
 def _only(value: object) -> dict[str, Any]:
-    """Return a JSON Schema of one value of MEANS_NOTHING, in words that client generators know."""
+    """Return a JSON Schema of one value of NEUTRAL_VALUES, in words that client generators know."""
     if value is None:
         return {"type": "null"}
     if isinstance(value, dict):
@@ -69,8 +70,8 @@ def _only(value: object) -> dict[str, Any]:
 
 
 def _describe_unsupported(schema: dict[str, Any]) -> None:
-    """Describe the fields of MEANS_NOTHING in a JSON Schema."""
-    for name, nothing in MEANS_NOTHING.items():
+    """Describe the fields of NEUTRAL_VALUES in a JSON Schema."""
+    for name, nothing in NEUTRAL_VALUES.items():
         schema["properties"][name] = {
             "anyOf": [_only(value) for value in nothing],
             "description": "Not supported: any other value than these is a 400 `unsupported`.",
@@ -116,8 +117,8 @@ class OpenAiBody(Body):
     dimensions: JsonValue = None
 
     def require_supported(self) -> None:
-        """Raise Unsupported for the first field that asks for what we do not do."""
-        for name, nothing in MEANS_NOTHING.items():
+        """Raise Unsupported for the first field that asks for something unsupported."""
+        for name, nothing in NEUTRAL_VALUES.items():
             if getattr(self, name) not in nothing:
                 raise Unsupported(f"{name} is not served", model=self.model, feature=name)
 
@@ -131,7 +132,7 @@ class StreamOptions(Body):
     """Accepted and not used."""
 
 
-class Writing(OpenAiBody):
+class CompletionOptions(OpenAiBody):
     """Sampling options; `top_k`, `min_p` and `repetition_penalty` are named as in vLLM."""
 
     max_tokens: int | None = Field(default=None, ge=1, le=MAX_NEW_TOKENS)
@@ -159,10 +160,10 @@ class Writing(OpenAiBody):
 
     @field_validator("stop", mode="before", json_schema_input_type=StopField)
     @classmethod
-    def _one_or_several(cls, told: object) -> object:
-        if told is None:
+    def _one_or_several(cls, value: object) -> object:
+        if value is None:
             return ()
-        return (told,) if isinstance(told, str) else told
+        return (value,) if isinstance(value, str) else value
 
     @property
     def with_usage(self) -> bool:
@@ -188,21 +189,21 @@ class Writing(OpenAiBody):
         )
 
 
-class Part(Body):
+class ContentPart(Body):
     """A part of a message."""
 
     type: str
     """`text`; other kinds are refused."""
-    text: Words = ""
+    text: FreeText = ""
     """Its text."""
 
 
-class ChatTurn(Body):
+class RequestMessage(Body):
     """One message."""
 
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
     """Who wrote it; `tool` and `function` are refused."""
-    content: Words | list[Part] | None = None
+    content: FreeText | list[ContentPart] | None = None
     """Its text, whole or in parts."""
     name: str | None = Field(default=None, max_length=64)
     """Accepted and not used."""
@@ -247,10 +248,10 @@ class ResponseFormat(Body):
         return schema_text(self.json_schema.schema_)
 
 
-class ChatCompletionRequest(Writing):
+class ChatCompletionRequest(CompletionOptions):
     """A request for a chat completion."""
 
-    messages: list[ChatTurn] = Field(min_length=1, max_length=MAX_MESSAGES)
+    messages: list[RequestMessage] = Field(min_length=1, max_length=MAX_MESSAGES)
     """The messages so far, oldest first; the last one is the user's."""
     max_completion_tokens: int | None = Field(default=None, ge=1, le=MAX_NEW_TOKENS)
     """Takes precedence over `max_tokens`."""
@@ -289,10 +290,10 @@ class ChatCompletionRequest(Writing):
         )
 
 
-class CompletionRequest(Writing):
+class CompletionRequest(CompletionOptions):
     """A request to continue a text."""
 
-    prompt: Words | list[Words]
+    prompt: FreeText | list[FreeText]
     """The text to continue; a list holds exactly one."""
     logprobs: int | None = Field(default=None, ge=0, le=5)
     """Return the log-probability of each token and of this many alternatives."""
@@ -324,7 +325,7 @@ class EmbeddingRequest(OpenAiBody):
 
     model: ModelId = ASSISTANT
     """A model that embeds: `cdt-assistant`, the default, does not."""
-    input: Words | list[Words]
+    input: FreeText | list[FreeText]
     """The texts, at most 256; token ids are not accepted."""
     encoding_format: Literal["float", "base64"] = "float"
     """Vectors as numbers, or as base64 of little-endian 32-bit floats."""
@@ -340,16 +341,16 @@ class EmbeddingRequest(OpenAiBody):
         return texts
 
 
-def _turn(message: ChatTurn, model: str) -> ChatMessage:
+def _turn(message: RequestMessage, model: str) -> ChatMessage:
     if message.role in {"tool", "function"} or message.tool_calls or message.function_call:
         raise Unsupported("tools are not served", model=model, feature="tools")
     parts = message.content if isinstance(message.content, list) else []
     if any(part.type not in {"text", "input_text"} for part in parts):
         raise Unsupported("only text is read", model=model, feature="messages.content")
-    told = message.content if isinstance(message.content, str) else _joined(parts)
+    text = message.content if isinstance(message.content, str) else _joined(parts)
     roles: dict[str, Role] = {"user": "user", "assistant": "assistant"}
-    return ChatMessage(roles.get(message.role, "system"), safe(told))
+    return ChatMessage(roles.get(message.role, "system"), safe(text))
 
 
-def _joined(parts: Sequence[Part]) -> str:
+def _joined(parts: Sequence[ContentPart]) -> str:
     return "".join(part.text for part in parts)

@@ -22,7 +22,7 @@ from ai_core.errors import (
 )
 from shared.ai import examples
 from shared.errors import AppError, NotAllowed, NotAuthenticated
-from shared.web.openapi import BODY_ERRORS, Fragment, described_header
+from shared.web.openapi import BODY_ERRORS, JsonObject, header_object
 
 DESCRIPTION = """\
 Each answer quotes its sources, which are checked against the law in force on the day asked about.
@@ -33,7 +33,7 @@ opens. Errors under `/api/v1` are problem documents (RFC 9457) with a stable `co
 English as `Accept-Language` asks; under `/v1` they are OpenAI's error object. A W3C `traceparent`
 is continued when the operator records traces.
 """
-TAGS: list[Fragment] = [
+TAGS: list[JsonObject] = [
     {"name": "answers", "description": "Questions and conversations."},
     {"name": "law", "description": "The law itself: search and articles."},
     {"name": "models", "description": "The models, and which of them are in memory."},
@@ -67,38 +67,38 @@ ANSWER_ERRORS: tuple[type[AppError], ...] = (
 """What every route that answers a question may answer instead."""
 
 REQUEST_HEADERS = {
-    "X-Deadline-Ms": described_header(
+    "X-Deadline-Ms": header_object(
         "For how many milliseconds the answer is of use, 1 to 86,400,000. A request that cannot be "
         "answered in time is refused (503 `deadline_missed`) as soon as that is plain.",
         8000,
     ),
-    "Idempotency-Key": described_header(
+    "Idempotency-Key": header_object(
         "1 to 255 printable characters: for a day, the same request under the same key gets the "
         "same answer. Not with `stream`.",
         "7f9c24e8-question-1",
     ),
-    "X-Channel": described_header(
+    "X-Channel": header_object(
         "Where the question comes from, for statistics: `telegram`, `mail`; others count as `api`.",
         "api",
     ),
 }
 RESPONSE_HEADERS = {
-    "Idempotent-Replayed": described_header(
+    "Idempotent-Replayed": header_object(
         "`true` when the answer is that of an earlier request with the same `Idempotency-Key`.",
         "true",
     ),
-    "RateLimit-Policy": described_header(
+    "RateLimit-Policy": header_object(
         "The limits of the key (draft-ietf-httpapi-ratelimit-headers): quota `q` in a window of "
         "`w` seconds.",
         '"requests";q=60;w=60',
     ),
-    "RateLimit": described_header(
+    "RateLimit": header_object(
         "What is left of each limit: `r`; after a refusal, `t` is the wait in seconds.",
         '"requests";r=59',
     ),
-    "X-RateLimit-Limit": described_header("Quota of the first limit.", 60),
-    "X-RateLimit-Remaining": described_header("What is left of it.", 59),
-    "X-RateLimit-Reset": described_header("Seconds until all of it is free again.", 60),
+    "X-RateLimit-Limit": header_object("Quota of the first limit.", 60),
+    "X-RateLimit-Remaining": header_object("What is left of it.", 59),
+    "X-RateLimit-Reset": header_object("Seconds until all of it is free again.", 60),
 }
 KEYED_HEADERS = tuple(name for name in RESPONSE_HEADERS if "RateLimit" in name)
 ANSWER_HEADERS = ("X-Deadline-Ms", "Idempotency-Key", "X-Channel")
@@ -110,7 +110,7 @@ def _event(data: object, name: str = "") -> str:
     return f"{head}data: {orjson.dumps(data).decode()}\n\n"
 
 
-def _stream(description: str, *events: str) -> dict[int | str, Fragment]:
+def _stream(description: str, *events: str) -> dict[int | str, JsonObject]:
     """Return the `responses` of an answer that may be a stream of events."""
     content = {
         "schema": {"type": "string", "description": description},
@@ -162,7 +162,7 @@ TEXT_STREAM = _stream(
         }
     ),
 )
-METRICS_TEXT: dict[int | str, Fragment] = {
+METRICS_TEXT: dict[int | str, JsonObject] = {
     200: {
         "content": {
             "text/plain": {

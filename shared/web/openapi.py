@@ -21,7 +21,7 @@ from shared.errors import AppError, BadInput, MalformedBody, TooLarge
 from shared.texts import Texts
 from shared.web.problems import PROBLEM_TYPE, ErrorFormat, error_format_of
 
-Fragment = dict[str, Any]
+JsonObject = dict[str, Any]
 """A part of the document."""
 
 KEY_SCHEMES = [
@@ -74,26 +74,26 @@ class Problem(BaseModel):
     """The fields at fault, if the request can be corrected."""
 
 
-def described_header(description: str, example: str | int) -> Fragment:
+def header_object(description: str, example: str | int) -> JsonObject:
     """Return a header, or the parameter that reads it."""
     kind = "integer" if isinstance(example, int) else "string"
     return {"description": description, "schema": {"type": kind, "examples": [example]}}
 
 
-REQUEST_HEADERS: dict[str, Fragment] = {
-    "Accept-Language": described_header(
+REQUEST_HEADERS: dict[str, JsonObject] = {
+    "Accept-Language": header_object(
         "Language of error messages, and of an answer whose question does not tell: `fr` or `en`.",
         "fr",
     ),
 }
-RESPONSE_HEADERS: dict[str, Fragment] = {
-    "X-Request-Id": described_header(
+RESPONSE_HEADERS: dict[str, JsonObject] = {
+    "X-Request-Id": header_object(
         "Identifies the request in the operator's logs; the caller's own when it sent one.",
         "4f0c2a9d8e1b47c6a35d9f7e2b801c64",
     ),
-    "Content-Language": described_header("Language of the message.", "fr"),
-    "Retry-After": described_header("Seconds to wait before the same request may succeed.", 5),
-    "WWW-Authenticate": described_header("How to authenticate.", "Bearer"),
+    "Content-Language": header_object("Language of the message.", "fr"),
+    "Retry-After": header_object("Seconds to wait before the same request may succeed.", 5),
+    "WWW-Authenticate": header_object("How to authenticate.", "Bearer"),
 }
 
 EXAMPLE_FACTS: dict[str, str | int] = {
@@ -111,9 +111,9 @@ FIELDS_OF = {
 """What the examples of errors hold, for all and for some codes."""
 
 
-def errors(*kinds: type[AppError]) -> dict[int | str, Fragment]:
+def errors(*kinds: type[AppError]) -> dict[int | str, JsonObject]:
     """Return the `responses` of a route that may answer these errors, and `internal_error`."""
-    by_status: dict[int | str, Fragment] = {}
+    by_status: dict[int | str, JsonObject] = {}
     named: tuple[type[AppError], ...] = (*kinds, AppError)
     for kind in dict.fromkeys(named):
         response = by_status.setdefault(kind.status, {"description": "", "x-codes": []})
@@ -121,7 +121,7 @@ def errors(*kinds: type[AppError]) -> dict[int | str, Fragment]:
     return by_status
 
 
-def reads(*names: str) -> Fragment:
+def header_parameters(*names: str) -> JsonObject:
     """Return the `openapi_extra` of a route that reads these request headers."""
     return {"parameters": [{"$ref": f"#/components/parameters/{name}"} for name in names]}
 
@@ -149,10 +149,10 @@ class DocumentedApi(FastAPI):
         texts: Texts,
         error_formats: Mapping[str, ErrorFormat] = MappingProxyType({}),
         error_models: Mapping[str, type[BaseModel]] = MappingProxyType({}),
-        request_headers: Mapping[str, Fragment] = MappingProxyType({}),
-        response_headers: Mapping[str, Fragment] = MappingProxyType({}),
+        request_headers: Mapping[str, JsonObject] = MappingProxyType({}),
+        response_headers: Mapping[str, JsonObject] = MappingProxyType({}),
         keyed_headers: Sequence[str] = (),
-        examples: Mapping[str, Fragment] = MappingProxyType({}),
+        examples: Mapping[str, JsonObject] = MappingProxyType({}),
         **settings: Any,
     ) -> None:
         super().__init__(
@@ -170,7 +170,7 @@ class DocumentedApi(FastAPI):
         self._keyed_headers = keyed_headers
         self._examples = examples
 
-    def openapi(self) -> Fragment:
+    def openapi(self) -> JsonObject:
         """Return the document; it is built once."""
         if not self.openapi_schema:
             document = super().openapi()
@@ -180,7 +180,7 @@ class DocumentedApi(FastAPI):
                 self._complete(path, operation, kinds)
         return self.openapi_schema or {}
 
-    def _add_components(self, document: Fragment) -> None:
+    def _add_components(self, document: JsonObject) -> None:
         components = document.setdefault("components", {})
         schemas = components.setdefault("schemas", {})
         for never_sent in ("HTTPValidationError", "ValidationError"):  # FastAPI's own
@@ -202,7 +202,7 @@ class DocumentedApi(FastAPI):
         }
 
     def _complete(
-        self, path: str, operation: Fragment, kinds: Mapping[str, type[AppError]]
+        self, path: str, operation: JsonObject, kinds: Mapping[str, type[AppError]]
     ) -> None:
         """Describe one operation's errors and headers."""
         named = [
@@ -218,7 +218,7 @@ class DocumentedApi(FastAPI):
         if operation.get("security"):
             operation["parameters"] = [
                 *operation.get("parameters", ()),
-                *reads("Accept-Language")["parameters"],
+                *header_parameters("Accept-Language")["parameters"],
             ]
         for status, response in operation["responses"].items():
             if response["description"] == "Successful Response":  # FastAPI's default
@@ -228,8 +228,8 @@ class DocumentedApi(FastAPI):
                 names += self._keyed_headers
             response.setdefault("headers", {}).update(_references(names))
 
-    def _error_responses(self, path: str, kinds: Sequence[type[AppError]]) -> Fragment:
-        responses: Fragment = {}
+    def _error_responses(self, path: str, kinds: Sequence[type[AppError]]) -> JsonObject:
+        responses: JsonObject = {}
         for kind in kinds:
             written = self._example(path, kind)
             response = responses.setdefault(
@@ -267,21 +267,21 @@ class DocumentedApi(FastAPI):
         return error_format_of(path, self._error_formats)(error, self._texts, "en", request_id)
 
 
-def operations(document: Fragment) -> Iterator[tuple[str, Fragment]]:
+def operations(document: JsonObject) -> Iterator[tuple[str, JsonObject]]:
     """Yield every operation of a document with its path."""
     for path, methods in document["paths"].items():
         for operation in methods.values():
             yield path, operation
 
 
-def code_of(body: Fragment) -> str:
+def code_of(body: JsonObject) -> str:
     """Return the code of an error, which OpenAI's object holds one level deeper."""
     return str(body.get("error", body)["code"])
 
 
-def _schema(model: type[BaseModel]) -> Fragment:
+def _schema(model: type[BaseModel]) -> JsonObject:
     return {"$ref": f"#/components/schemas/{model.__name__}"}
 
 
-def _references(names: Iterator[str] | Sequence[str]) -> Fragment:
+def _references(names: Iterator[str] | Sequence[str]) -> JsonObject:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}

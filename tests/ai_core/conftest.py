@@ -31,7 +31,7 @@ from deploy.local.redis_server import RedisServer, bundled_redis
 from shared.clock import Clock, StoppedClock
 from shared.settings import TracingSettings
 from shared.stores.redis_connection import RedisConnection
-from tests.openapi_rules import conforming
+from tests.openapi_rules import response_checker
 
 UNTRACED = TracingSettings()
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -197,7 +197,7 @@ def house_with(
             httpx2.AsyncClient(
                 transport=httpx2.ASGITransport(manager.app),
                 base_url="http://ai_core",
-                event_hooks={"response": [conforming(document)]},
+                event_hooks={"response": [response_checker(document)]},
             ) as client,
         ):
             yield House(manager.app, client, states[0], keys)

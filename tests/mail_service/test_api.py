@@ -22,7 +22,7 @@ from shared.privacy.encryption import Encryption
 from shared.stores.postgres import Postgres
 from tests.mail_service.house import House, house, settings
 from tests.mail_service.letters import raw_letter
-from tests.openapi_rules import conforming
+from tests.openapi_rules import response_checker
 
 KEY = "clef-de-relecture"
 
@@ -55,7 +55,7 @@ async def served(neo: House, key: str = KEY) -> AsyncIterator[httpx2.AsyncClient
             transport=transport,
             base_url="http://mail",
             headers=headers,
-            event_hooks={"response": [conforming(document)]},
+            event_hooks={"response": [response_checker(document)]},
         ) as client:
             yield client
 

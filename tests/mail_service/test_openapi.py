@@ -6,7 +6,7 @@ from playwright.async_api import expect
 from mail_service.ledger.store import Store
 from shared.clock import StoppedClock
 from shared.privacy.encryption import Encryption
-from tests.docs_page import Witness, execute
+from tests.docs_page import PageLog, execute
 from tests.mail_service.house import house, settings
 from tests.mail_service.test_api import served
 from tests.mail_service.test_page import KEY, browsed
@@ -46,9 +46,9 @@ async def test_the_page_asks_for_the_key_then_shows_and_tries_operations(
         await page.get_by_label("API key").fill("wrong")
         await page.get_by_role("button", name="Open").click()
         await expect(page.get_by_role("status")).to_contain_text("API key is missing, unknown")
-        witness = Witness.of(page)
+        page_log = PageLog.of(page)
         await page.goto(f"{origin}/docs")
         await page.get_by_label("API key").fill(KEY)
         await page.get_by_role("button", name="Open").click()
         assert "[]" in await execute(page, "List the mails")
-        witness.require_quiet_and_at_home(origin)
+        page_log.assert_clean(origin)

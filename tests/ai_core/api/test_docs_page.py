@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 from ai_core.app import State, create_api
 from ai_core.settings import Settings
 from deploy.local.ports import free_port
-from tests.docs_page import Witness, execute
+from tests.docs_page import PageLog, execute
 
 pytestmark = pytest.mark.needs("chromium")
 
@@ -37,7 +37,7 @@ async def test_the_page_shows_the_api_and_tries_an_operation() -> None:
                 executable_path=chromium, args=["--no-sandbox"]
             )
             page = await browser.new_page()
-            witness = Witness.of(page)
+            page_log = PageLog.of(page)
             await page.goto(f"{origin}/docs")
             await expect(page.get_by_label("API key")).to_be_hidden()
             await expect(page.get_by_text("Ask in a conversation")).to_be_visible()
@@ -45,7 +45,7 @@ async def test_the_page_shows_the_api_and_tries_an_operation() -> None:
             await page.get_by_text("Ask in a conversation").click()
             header = page.locator(".parameter__name", has_text="Idempotency-Key")
             await expect(header).to_be_visible()
-            witness.require_quiet_and_at_home(origin)
+            page_log.assert_clean(origin)
             await browser.close()
     finally:
         server.should_exit = True

@@ -14,12 +14,12 @@ from prometheus_client import CollectorRegistry
 from pydantic import BaseModel
 
 from ai_core.access.keys import Scope
-from ai_core.api.openai_schemas import MEANS_NOTHING
+from ai_core.api.openai_schemas import NEUTRAL_VALUES
 from ai_core.app import create_api, open_state, read_texts
 from ai_core.settings import Settings
 from shared.web.openapi import EXAMPLE_FACTS, kinds_by_code, operations
 from shared.web.problems import problem_response
-from tests.openapi_rules import PROBLEM, check, wrong_response
+from tests.openapi_rules import PROBLEM, check, response_errors
 
 EXAMPLES = 6
 STREAMED = (
@@ -53,7 +53,7 @@ def test_a_route_without_a_description_is_noticed() -> None:
     with pytest.raises(AssertionError) as noticed:
         check(api.openapi())
 
-    told = str(noticed.value)
+    message = str(noticed.value)
     for fault in (
         "Undescribed.words: no description",
         "no summary of its own",
@@ -62,7 +62,7 @@ def test_a_route_without_a_description_is_noticed() -> None:
         "no refusal of bodies",
         "no example of a application/json body",
     ):
-        assert fault in told
+        assert fault in message
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_a_response_the_document_does_not_tell_of_is_noticed(
     document: dict[str, Any], status: int, body: object, headers: dict[str, str], fault: str
 ) -> None:
     response = httpx2.Response(status, json=body, headers=headers)
-    wrong = list(wrong_response(document, document["paths"]["/ready"]["get"], response))
+    wrong = list(response_errors(document, document["paths"]["/ready"]["get"], response))
 
     assert fault in "\n".join(wrong)
 
@@ -112,7 +112,7 @@ def test_the_values_that_ask_for_nothing_are_allowed_and_no_others(
     document: dict[str, Any],
 ) -> None:
     described = document["components"]["schemas"]["ChatCompletionRequest"]["properties"]
-    for name, nothing in MEANS_NOTHING.items():
+    for name, nothing in NEUTRAL_VALUES.items():
         rules = OAS31Validator(described[name])
         assert [value for value in nothing if not rules.is_valid(value)] == [], name
         others = (2, True, "other", ["other"], {"other": 1})
@@ -130,19 +130,19 @@ def test_every_error_can_be_written_and_says_what_it_is() -> None:
 
 
 async def test_nothing_the_document_allows_breaks_the_service(house: Any) -> None:
-    told = (await house.client.get("/openapi.json")).text
+    text = (await house.client.get("/openapi.json")).text
     # Long texts take hypothesis seconds to make; test_chat sends one.
-    document = json.loads(re.sub(r'"maxLength":\d{4,}', '"maxLength":99', told))
+    document = json.loads(re.sub(r'"maxLength":\d{4,}', '"maxLength":99', text))
     schema = schemathesis.openapi.from_dict(document)
     loop = asyncio.get_running_loop()
     broken: list[str] = []
     sent: list[str] = []
 
     async def send(case: Any) -> None:
-        asked = case.as_transport_kwargs(base_url="http://ai_core")
-        asked = {name: asked[name] for name in SENT if name in asked}
+        request = case.as_transport_kwargs(base_url="http://ai_core")
+        request = {name: request[name] for name in SENT if name in request}
         sent.append(case.operation.label)
-        response = await house.client.request(**asked, headers=house.bearing(Scope.ADMIN))
+        response = await house.client.request(**request, headers=house.bearing(Scope.ADMIN))
         if response.status_code >= 500 and response.status_code != 503:
             broken.append(f"{case.method} {case.formatted_path}: {response.text}")
 
