@@ -54,7 +54,7 @@ from ai_core.engines.base import Engine
 from ai_core.engines.extractive.engine import ExtractiveEngine
 from ai_core.law.library import Library
 from ai_core.law.source import LawSource
-from ai_core.law.versions import Shelf
+from ai_core.law.versions import CorpusVersions
 from ai_core.metrics import AnswerMetrics, CorpusMetrics, QuestionMetrics, SchedulerMetrics
 from ai_core.models.metrics import ModelCollector
 from ai_core.models.opening import open_engine
@@ -132,7 +132,7 @@ async def open_state(settings: Settings, registry: CollectorRegistry) -> AsyncIt
     """Open everything the app needs; close it again on the way out."""
     clock = SystemClock()
     async with AsyncExitStack() as stack:
-        library = Library(Shelf(settings.data_dir))
+        library = Library(CorpusVersions(settings.data_dir))
         stack.push_async_callback(library.close)
         state = await assemble(settings, registry, stack, library, clock)
         tune_the_interpreter()

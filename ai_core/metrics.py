@@ -9,7 +9,7 @@ from datetime import datetime, time
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import CounterMetricFamily, Metric
 
-from ai_core.law.records import CorpusStatus, Found, Kind
+from ai_core.law.records import CorpusStatus, SearchResult, SourceKind
 from shared.clock import PARIS
 from shared.languages import Language
 
@@ -114,10 +114,10 @@ class SchedulerMetrics:
         )
 
 
-def topic_of(found: Found) -> str:
+def topic_of(found: SearchResult) -> str:
     """Return the part and book of the Code of the first article found: one of about fifty names."""
     for passage in found.passages:
-        if passage.kind is Kind.ARTICLE:
+        if passage.kind is SourceKind.ARTICLE:
             titles = (title.partition(" : ")[2] for title in passage.section_path[1:3])
             return " – ".join(title for title in titles if title) or "other"
     return "none"

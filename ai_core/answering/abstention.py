@@ -1,6 +1,6 @@
 """When not to answer, and who can help instead: out of scope, another law, nothing found.
 
-The judgement itself is retrieval's (`Found`); here it becomes a sentence and a human contact.
+The decision is made by the search (`SearchResult`); here it becomes a sentence and a human contact.
 """
 
 import tomllib
@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import TypeAdapter
 
-from ai_core.law.records import Found, Scope
+from ai_core.law.records import QuestionScope, SearchResult
 from shared.ai.contract import Abstention, Contact
 from shared.languages import Language
 from shared.texts import Texts
@@ -52,7 +52,7 @@ class Abstentions:
         self._texts = texts
         self._offices = offices
 
-    def judge(self, found: Found, language: Language) -> Refusal | None:
+    def judge(self, found: SearchResult, language: Language) -> Refusal | None:
         """Return why the question gets no answer, or None when it gets one.
 
         The search reads French: of an English question it cannot tell what it is about, only that
@@ -60,7 +60,7 @@ class Abstentions:
         """
         if found.exact:
             return None
-        if found.scope is Scope.NEIGHBOUR:
+        if found.scope is QuestionScope.NEIGHBOUR:
             office = found.neighbour if found.neighbour in self._offices else LABOUR_DESK
             law = self._offices[office].law[language]
             return self._refuse("neighbour_law", "neighbour_law", office, language, law=law)
@@ -74,9 +74,9 @@ class Abstentions:
             return self._refuse(
                 "unknown_reference", "unknown_reference", LABOUR_DESK, language, numbers=numbers
             )
-        if found.scope is Scope.OUTSIDE and language == "fr":
+        if found.scope is QuestionScope.OUTSIDE and language == "fr":
             return self._refuse("out_of_scope", "out_of_scope", LEGAL_HELP, language)
-        if found.scope is Scope.OUTSIDE or not found.passages:
+        if found.scope is QuestionScope.OUTSIDE or not found.passages:
             return self.nothing_found(language)
         return None
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from ai_core.law.records import Kind, Passage
+from ai_core.law.records import Passage, SourceKind
 from ai_core.law.references import Reading, Reference, canonical, find_references
 from ai_core.law.titles import title_of
 from shared.ai.contract import Citation
@@ -86,14 +86,14 @@ class CitationFilter:
         self._by_number: dict[str, int] = {}
         self._known: set[str] = set()
         for at, passage in enumerate(passages):
-            if passage.kind is Kind.ARTICLE and self._in_force[at]:
+            if passage.kind is SourceKind.ARTICLE and self._in_force[at]:
                 self._by_number.setdefault(canonical(passage.number), at)
                 for words in filter(_DIGIT.search, (passage.number, title_of(passage))):
                     self._known.update(_numbers(words))
         self._pending = ""
         self._line_start = True
-        self._shown: dict[tuple[Kind, str], int] = {}
-        self._quotes: dict[tuple[Kind, str], list[tuple[int, int]]] = {}
+        self._shown: dict[tuple[SourceKind, str], int] = {}
+        self._quotes: dict[tuple[SourceKind, str], list[tuple[int, int]]] = {}
         self._at = 0
         self.removed = 0
 
@@ -234,7 +234,7 @@ class CitationFilter:
         else:
             runs.append((start, stop))
 
-    def _citation(self, key: tuple[Kind, str]) -> Citation:
+    def _citation(self, key: tuple[SourceKind, str]) -> Citation:
         passages = [s.passage for s in self._sources if (s.passage.kind, s.passage.id) == key]
         runs = [
             passage.text[start:stop]

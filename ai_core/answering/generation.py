@@ -11,7 +11,7 @@ from ai_core.answering.prompts import Prompts
 from ai_core.answering.reply import ReplyBuilder
 from ai_core.answering.request import ResolvedRequest, require_capabilities
 from ai_core.engines.base import Prompt
-from ai_core.law.records import Found
+from ai_core.law.records import SearchResult
 from ai_core.metrics import AnswerMetrics, topic_of
 from ai_core.models.pool import ModelPool
 from ai_core.models.scheduler import Job, Scheduler
@@ -51,7 +51,7 @@ class Generation:
         )
 
     async def write(
-        self, request: ResolvedRequest, found: Found, reply: ReplyBuilder, job: Job | None
+        self, request: ResolvedRequest, found: SearchResult, reply: ReplyBuilder, job: Job | None
     ) -> AsyncGenerator[Queued | Text]:
         """Add to `reply` what the model writes, as far as the passages found bear it out.
 

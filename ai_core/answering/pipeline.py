@@ -24,7 +24,7 @@ from ai_core.answering.request import ResolvedRequest
 from ai_core.answering.single_flight import SingleFlight
 from ai_core.engines.base import ChatMessage
 from ai_core.errors import EngineFailed
-from ai_core.law.records import Found, Scope
+from ai_core.law.records import QuestionScope, SearchResult
 from ai_core.law.source import LawSource
 from ai_core.metrics import AnswerMetrics
 from shared.clock import Clock
@@ -32,7 +32,7 @@ from shared.errors import Unavailable
 from shared.web.tracing import NO_TRACER
 
 MAX_PASSAGES = 16
-UNGROUNDED = Found(passages=(), scope=Scope.UNCLEAR)
+UNGROUNDED = SearchResult(passages=(), scope=QuestionScope.UNCLEAR)
 
 
 class AnswerPipeline:
@@ -169,7 +169,7 @@ class AnswerPipeline:
             yield reply.add(f"\n\n{self._closing(request, found, reply)}")
         yield reply.finish()
 
-    async def _search(self, request: ResolvedRequest) -> Found:
+    async def _search(self, request: ResolvedRequest) -> SearchResult:
         question = request.question
         if not question.grounded:
             return UNGROUNDED
@@ -181,7 +181,7 @@ class AnswerPipeline:
                 as_of=request.day,
             )
 
-    def _closing(self, request: ResolvedRequest, found: Found, reply: ReplyBuilder) -> str:
+    def _closing(self, request: ResolvedRequest, found: SearchResult, reply: ReplyBuilder) -> str:
         question = request.question
         if question.grounded and not found.exact:
             asked_before = [turn.content for turn in question.history if turn.role == "user"]

@@ -15,7 +15,7 @@ from typing import get_args
 from ai_core.answering.question import Question
 from ai_core.engines.base import ChatMessage, Engine, Prompt
 from ai_core.errors import ContextOverflow
-from ai_core.law.records import Found, Passage
+from ai_core.law.records import Passage, SearchResult
 from ai_core.law.titles import title_of
 from ai_core.models.speeds import Size
 from ai_core.settings import PASSAGE_TOKENS
@@ -81,7 +81,7 @@ class Prompts:
         return Size(said // CHARS_A_TOKEN + aid, question.sampling.max_tokens)
 
     async def assemble(
-        self, question: Question, found: Found, engine: Engine
+        self, question: Question, found: SearchResult, engine: Engine
     ) -> tuple[Prompt, Size]:
         """Write the prompt: the best passages, then as many of the latest turns as still fit.
 
@@ -117,7 +117,7 @@ class Prompts:
         turns: tuple[ChatMessage, ...],
         question: Question,
         passages: tuple[Passage, ...],
-        found: Found,
+        found: SearchResult,
     ) -> Prompt:
         return Prompt(
             turns, search_query(question), passages, question.language, named_articles=found.exact

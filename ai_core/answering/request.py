@@ -117,7 +117,7 @@ class RequestResolver:
             return await self.resolve(read_generate(request, requester.language), requester)
         corpus = await self._corpus_status()
         key = _RequestKey(
-            request, requester.language, requester.scope, corpus.edition, self._clock.today()
+            request, requester.language, requester.scope, corpus.index_version, self._clock.today()
         )
         known = self._resolved.get(key)
         if known and known.card is self._pool.card(request.model):
@@ -201,7 +201,7 @@ class RequestResolver:
             temperature=sampling.temperature,
             top_p=sampling.top_p,
             prompt_version=self._prompts.version,
-            corpus_version=corpus.edition,
+            corpus_version=corpus.index_version,
             language=question.language,
             scope=scope,
             writing=(

@@ -15,7 +15,7 @@ from ai_core.api.dependencies import (
 )
 from ai_core.api.openapi import PAGE_KEY_ERRORS
 from ai_core.errors import CorpusMissing, UnknownAgreement, UnknownArticle
-from ai_core.law.records import Article, FicheSection, Kind, Passage
+from ai_core.law.records import Article, FicheSection, Passage, SourceKind
 from ai_core.law.titles import heading, title_of
 from shared.ai.contract import (
     NOT_BLANK,
@@ -41,7 +41,7 @@ class SearchQuery(Body):
     """The question, in French, at most 2,000 characters."""
     limit: int = Field(default=10, ge=1, le=50)
     """Most passages to return."""
-    kind: Kind | None = None
+    kind: SourceKind | None = None
     """Only passages of this kind; all kinds by default."""
     agreement: Idcc | None = None
     """Collective agreement to search as well, by its IDCC number."""

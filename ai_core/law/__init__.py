@@ -1,4 +1,9 @@
-"""The law: fetched, stored, found and cited. library.py is the way in."""
+"""The law: imported, stored, searched and cited.
+
+A query: `library.Library.search` (async, its own thread) → `index.CorpusIndex.search` (references
+in the question, agreement, scope) → `search/hybrid.py` (the ranking) → `corpus.Corpus` (the texts).
+A new version of the law: `cli` → `ingest/update.py` → `versions.py` → `search/indexing.py`.
+"""
 
 import os
 

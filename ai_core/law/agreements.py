@@ -1,4 +1,4 @@
-"""Which collective agreement a question names: by IDCC, by a name people use, or by its title.
+"""Finds the collective agreement a question names: by IDCC, by an alias, or by its title.
 
 Names come from `data/agreement_aliases.toml` and from the titles. Ordinary words ("sport",
 "banque") count only where the question speaks of an agreement or of the asker's trade, so that
@@ -88,7 +88,7 @@ def _plain(text: str) -> str:
 
 
 def _stem(word: str) -> str:
-    """Drop a plural's mark."""
+    """Drop the plural."""
     return word[:-1] if len(word) > 4 and word[-1] in "sx" else word
 
 

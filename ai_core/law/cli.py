@@ -9,7 +9,7 @@ from typing import TextIO
 from ai_core.law.corpus import Corpus
 from ai_core.law.ingest.update import update_corpus
 from ai_core.law.search.indexing import build_lexical, missing
-from ai_core.law.versions import Shelf
+from ai_core.law.versions import CorpusVersions
 from shared.clock import Clock
 from shared.errors import AppError
 
@@ -34,19 +34,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, data_dir: Path, clock: Clock) -> int:
     """Run the command; returns 0 when a corpus is in service and nothing failed, else 1."""
-    shelf = Shelf(data_dir)
+    versions = CorpusVersions(data_dir)
     if arguments.action == "status":
-        return _status(shelf)
-    if arguments.action == "update" and not _update(shelf, clock, arguments):
+        return _status(versions)
+    if arguments.action == "update" and not _update(versions, clock, arguments):
         return 1
-    return _index(shelf)
+    return _index(versions)
 
 
-def _update(shelf: Shelf, clock: Clock, arguments: argparse.Namespace) -> bool:
+def _update(versions: CorpusVersions, clock: Clock, arguments: argparse.Namespace) -> bool:
     """Put a corpus in service, searchable by words at once; tell whether that went well."""
     try:
         update = update_corpus(
-            shelf,
+            versions,
             clock,
             folder=arguments.folder,
             force=arguments.force,
@@ -54,7 +54,7 @@ def _update(shelf: Shelf, clock: Clock, arguments: argparse.Namespace) -> bool:
             report=lambda part: _say(f"importing: {part}"),
         )
     except (AppError, OSError, sqlite3.Error) as error:
-        kept = shelf.current()
+        kept = versions.current()
         _say(f"update failed: {error}", sys.stderr)
         _say(f"still in service: {kept}" if kept else "no corpus is in service", sys.stderr)
         return False
@@ -67,25 +67,25 @@ def _update(shelf: Shelf, clock: Clock, arguments: argparse.Namespace) -> bool:
     return True
 
 
-def _index(shelf: Shelf) -> int:
+def _index(versions: CorpusVersions) -> int:
     """Build what the version in service lacks; a running service picks it up."""
-    version = shelf.current()
+    version = versions.current()
     if version is None:
         _say("no corpus is in service; run: corpus update", sys.stderr)
         return 1
-    for name, build in missing(shelf.place(version)):
+    for name, build in missing(versions.folder(version)):
         _say(f"building: {name} index")
-        build(shelf.place(version))
+        build(versions.folder(version))
     _say(f"indexes complete: version {version}")
     return 0
 
 
-def _status(shelf: Shelf) -> int:
-    version, last = shelf.current(), shelf.last_update()
+def _status(versions: CorpusVersions) -> int:
+    version, last = versions.current(), versions.last_update()
     if version is None:
         _say("no corpus is in service; run: corpus update")
     else:
-        corpus = Corpus(shelf.place(version))
+        corpus = Corpus(versions.folder(version))
         _say(f"version {version}, law of {corpus.law_date}, imported {corpus.imported_at}")
         _say(f"{corpus.counts.articles} articles, {corpus.counts.fiches} fiches")
     if last:

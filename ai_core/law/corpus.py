@@ -1,4 +1,4 @@
-"""The law as imported, opened for reading: articles, fiches, agreements, and the passages of each.
+"""One version of the law, opened for reading: articles, fiches, agreements, and their passages.
 
 Nothing is kept in memory: each question is a query on the corpus file. Calls take well under a
 millisecond except those that walk the whole corpus, which is for building indexes.
@@ -15,10 +15,10 @@ from pathlib import Path
 
 from ai_core.errors import CorpusRefused
 from ai_core.law import store
-from ai_core.law.records import Agreement, Article, FicheSection, Kind, Passage
+from ai_core.law.records import Agreement, Article, FicheSection, Passage, SourceKind
 from ai_core.law.references import canonical
 from ai_core.law.splitting import split
-from ai_core.law.store import Counts, Row, Store
+from ai_core.law.store import CorpusFile, Counts, Row
 
 _BATCH_ROWS = 500
 _LEGIFRANCE = "https://www.legifrance.gouv.fr"
@@ -63,10 +63,10 @@ def _fiche_section(row: Row) -> FicheSection:
 
 
 def _article_passage(row: Row) -> tuple[int, Passage]:
-    place, article_id, number, path, text, start, since, until = row
+    position, article_id, number, path, text, start, since, until = row
     titles = tuple(json.loads(path))
-    return place, Passage(
-        kind=Kind.ARTICLE,
+    return position, Passage(
+        kind=SourceKind.ARTICLE,
         id=article_id,
         number=number,
         title=titles[-1] if titles else "",
@@ -81,9 +81,9 @@ def _article_passage(row: Row) -> tuple[int, Passage]:
 
 
 def _fiche_passage(row: Row) -> tuple[int, Passage]:
-    place, section_id, fiche_title, section_title, text, start, url, updated = row
-    return place, Passage(
-        kind=Kind.FICHE,
+    position, section_id, fiche_title, section_title, text, start, url, updated = row
+    return position, Passage(
+        kind=SourceKind.FICHE,
         id=section_id,
         number="",
         title=fiche_title,
@@ -105,7 +105,7 @@ class Corpus:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         try:
-            self._store = Store(directory / store.FILE_NAME)
+            self._store = CorpusFile(directory / store.FILE_NAME)
             facts: dict[str, str] = dict(self._store.rows(store.FACTS))
             self.version: str = facts["version"]
             self.law_date: date = date.fromisoformat(facts["law_date"])
@@ -140,7 +140,7 @@ class Corpus:
         return _article(found[0]) if found else None
 
     def by_number(self, number: str, day: date) -> tuple[Article, ...]:
-        """Return the articles in force on `day` that bear `number`, however it is spelled."""
+        """Return the articles in force on `day` with that number, however it is spelled."""
         return self._articles(store.ARTICLES_BY_SPELLING, day, spelling=canonical(number))
 
     def by_cid(self, cid: str, day: date) -> tuple[Article, ...]:
@@ -183,7 +183,7 @@ class Corpus:
             return ()
         return tuple(
             Passage(
-                kind=Kind.AGREEMENT,
+                kind=SourceKind.AGREEMENT,
                 id=article_id,
                 number=f"IDCC {idcc} art. {number}" if number else f"IDCC {idcc}",
                 title=agreement.short_title,

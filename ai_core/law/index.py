@@ -1,6 +1,6 @@
-"""One version of the corpus opened for search: exact references first, then what hybrid finds.
+"""One version of the corpus opened for search: exact references first, then hybrid search.
 
-Synchronous, and for one thread only: `library` owns that thread.
+Not safe to share between threads: `library` runs it in one of its own.
 """
 
 from collections import OrderedDict
@@ -14,14 +14,14 @@ import numpy as np
 from ai_core.errors import UnknownAgreement
 from ai_core.law.agreements import AgreementFinder
 from ai_core.law.corpus import Corpus
-from ai_core.law.records import Agreement, Article, Found, Kind, Passage, Scope
+from ai_core.law.records import Agreement, Article, Passage, QuestionScope, SearchResult, SourceKind
 from ai_core.law.references import find_references
 from ai_core.law.resolving import resolve
 from ai_core.law.search import hybrid, semantic
-from ai_core.law.search.hybrid import Hybrid
+from ai_core.law.search.hybrid import HybridSearch
 from ai_core.law.search.indexing import build_lexical
 from ai_core.law.search.lexical import LexicalIndex
-from ai_core.law.search.scope import Evidence, Scopes
+from ai_core.law.search.scope import Evidence, ScopeClassifier
 from ai_core.law.search.stems import without_references
 
 OPEN_AGREEMENTS = 3
@@ -34,25 +34,25 @@ _AGREEMENT_SHARE = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
-    """What the references of a question come to."""
+class ReferencedArticles:
+    """The articles a question names, and the references that are none of ours."""
 
     articles: tuple[Article, ...]
     missing: tuple[str, ...]
     other_code: tuple[str, ...]
 
 
-class Edition:
-    """A version of the corpus with its indexes; builds the lexical one when it is not there."""
+class CorpusIndex:
+    """A version of the corpus with its indexes; builds the lexical one when it is missing."""
 
     def __init__(self, directory: Path) -> None:
         if not (directory / hybrid.FOLDER).exists():
             build_lexical(directory)
         self.directory = directory
         self.corpus = Corpus(directory)
-        self.hybrid = Hybrid(directory)
+        self.hybrid = HybridSearch(directory)
         evidence = Evidence.open(directory / hybrid.FOLDER / "scope.npz")
-        self._scopes = Scopes(evidence, self.hybrid.words)
+        self._scopes = ScopeClassifier(evidence, self.hybrid.stemmer)
         self._finder = AgreementFinder(self.corpus.agreements())
         self._agreements: OrderedDict[str, tuple[LexicalIndex, tuple[Passage, ...]]] = OrderedDict()
 
@@ -61,23 +61,29 @@ class Edition:
         self.corpus.close()
 
     def outdated(self) -> bool:
-        """Tell whether the semantic index appeared since this edition was opened."""
+        """Tell whether the semantic index appeared since this index was opened."""
         return self.hybrid.semantic is None and (self.directory / semantic.FOLDER).exists()
 
     def search(
-        self, question: str, *, limit: int, kind: Kind | None, agreement: str | None, as_of: date
-    ) -> Found:
-        """Answer `Library.search`."""
+        self,
+        question: str,
+        *,
+        limit: int,
+        kind: SourceKind | None,
+        agreement: str | None,
+        as_of: date,
+    ) -> SearchResult:
+        """Search; see `Library.search`."""
         named = self._named(question, as_of)
         chosen = self._agreement(question, agreement)
         scope, neighbour = self._scopes.of(question)
         if named.articles or named.missing or chosen:
-            scope, neighbour = Scope.LABOUR_LAW, None
-        subject = _subject(question, named)
-        if scope is Scope.UNCLEAR:
-            subject = self._scopes.without_small_talk(subject)
-        return Found(
-            passages=tuple(self._passages(subject, named, chosen, limit, kind, as_of)),
+            scope, neighbour = QuestionScope.LABOUR_LAW, None
+        query = _query(question, named)
+        if scope is QuestionScope.UNCLEAR:
+            query = self._scopes.without_small_talk(query)
+        return SearchResult(
+            passages=tuple(self._passages(query, named, chosen, limit, kind, as_of)),
             scope=scope,
             exact=tuple(article.number for article in named.articles),
             missing=named.missing,
@@ -86,7 +92,7 @@ class Edition:
             neighbour=neighbour,
         )
 
-    def _named(self, question: str, day: date) -> Named:
+    def _named(self, question: str, day: date) -> ReferencedArticles:
         articles: dict[str, Article] = {}
         missing, other = [], []
         for reference in find_references(question):
@@ -96,7 +102,7 @@ class Edition:
                 other.append(reference.name)
             elif not found and reference.sure:
                 missing.append(reference.name)
-        return Named(tuple(articles.values()), tuple(missing), tuple(other))
+        return ReferencedArticles(tuple(articles.values()), tuple(missing), tuple(other))
 
     def _agreement(self, question: str, idcc: str | None) -> Agreement | None:
         if idcc is None:
@@ -109,18 +115,18 @@ class Edition:
     def _passages(
         self,
         question: str,
-        named: Named,
+        named: ReferencedArticles,
         agreement: Agreement | None,
         limit: int,
-        kind: Kind | None,
+        kind: SourceKind | None,
         day: date,
     ) -> list[Passage]:
-        stems = self.hybrid.words(question)
-        if kind is Kind.ARTICLE:
+        stems = self.hybrid.stemmer(question)
+        if kind is SourceKind.ARTICLE:
             return self._articles(question, stems, named, limit, day)
-        if kind is Kind.FICHE:
+        if kind is SourceKind.FICHE:
             return self._fiches(question, stems, limit)
-        if kind is Kind.AGREEMENT:
+        if kind is SourceKind.AGREEMENT:
             return self._of_agreement(agreement, stems, limit)
         fiches = self._fiches(question, stems, limit // _FICHE_SHARE)
         agreed = self._of_agreement(agreement, stems, limit // _AGREEMENT_SHARE)
@@ -128,34 +134,36 @@ class Edition:
         return agreed + self._articles(question, stems, named, rest, day) + fiches
 
     def _articles(
-        self, question: str, stems: Sequence[str], named: Named, limit: int, day: date
+        self, question: str, stems: Sequence[str], named: ReferencedArticles, limit: int, day: date
     ) -> list[Passage]:
-        outline = self.hybrid.outline
-        places = {outline.place(article.id): 1.0 for article in named.articles}
-        for found in self.hybrid.articles(question, day, limit):
-            places.setdefault(found.place, found.score)
+        metadata = self.hybrid.metadata
+        positions = {metadata.position(article.id): 1.0 for article in named.articles}
+        for hit in self.hybrid.articles(question, day, limit):
+            positions.setdefault(hit.position, hit.score)
         return [
-            replace(self._clearest(outline.pieces(place), stems), score=score)
-            for place, score in list(places.items())[:limit]
+            replace(self._clearest(metadata.pieces(position), stems), score=score)
+            for position, score in list(positions.items())[:limit]
         ]
 
     def _fiches(self, question: str, stems: Sequence[str], limit: int) -> list[Passage]:
-        outline = self.hybrid.outline
+        metadata = self.hybrid.metadata
         return [
             replace(
-                self._clearest(outline.pieces(outline.articles + found.place), stems),
-                score=found.score,
+                self._clearest(metadata.pieces(metadata.articles + hit.position), stems),
+                score=hit.score,
             )
-            for found in self.hybrid.fiches(question, limit)
+            for hit in self.hybrid.fiches(question, limit)
         ]
 
     def _clearest(self, rows: Sequence[int], stems: Sequence[str]) -> Passage:
-        """Return the passage that holds most of the question's words, the first among equals."""
+        """Return the passage with most of the question's stems, the first among equals."""
         passages = self.corpus.passages_at(rows)
         if len(passages) == 1:
             return passages[0]
-        asked = set(stems)
-        return max(passages, key=lambda one: len(asked.intersection(self.hybrid.words(one.text))))
+        wanted = set(stems)
+        return max(
+            passages, key=lambda one: len(wanted.intersection(self.hybrid.stemmer(one.text)))
+        )
 
     def _of_agreement(
         self, agreement: Agreement | None, stems: Sequence[str], limit: int
@@ -168,11 +176,11 @@ class Edition:
         return [replace(passages[row], score=float(scores[row] / scores[best[0]])) for row in best]
 
     def _agreement_index(self, idcc: str) -> tuple[LexicalIndex, tuple[Passage, ...]]:
-        """Index an agreement when it is first asked for; the least recently asked for leaves."""
+        """Index an agreement on its first use; the least recently used one is dropped."""
         if idcc not in self._agreements:
             passages = self.corpus.agreement_passages(idcc)
-            words = self.hybrid.words
-            texts = [words(" ".join((*one.section_path[-3:], one.text))) for one in passages]
+            stemmer = self.hybrid.stemmer
+            texts = [stemmer(" ".join((*one.section_path[-3:], one.text))) for one in passages]
             self._agreements[idcc] = LexicalIndex.build(texts), passages
             if len(self._agreements) > OPEN_AGREEMENTS:
                 self._agreements.popitem(last=False)
@@ -180,8 +188,8 @@ class Edition:
         return self._agreements[idcc]
 
 
-def _subject(question: str, named: Named) -> str:
-    """Return what to search for: a number says nothing, the titles above the article do."""
+def _query(question: str, named: ReferencedArticles) -> str:
+    """Return the query: an article's number is replaced by the titles above the article."""
     if not named.articles:
         return question
     return " ".join((without_references(question), *named.articles[0].section_path[-3:]))

@@ -1,8 +1,8 @@
-"""The way into the law for the rest of ai_core.
+"""The law for the rest of ai_core: search it, read an article.
 
-Every question about the law is answered in one thread of its own, so nothing blocks the event
-loop and no index is shared between threads. A new version of the corpus, or an embedding learned
-since, is noticed at the next question; questions already under way finish on the old one.
+All reads run in one thread, so that nothing blocks the event loop and no index is shared between
+threads. A new version of the corpus, or an embedding learned since, is opened at the next read;
+reads already under way finish on the old one.
 """
 
 import asyncio
@@ -15,10 +15,10 @@ from typing import TypeVar
 import structlog
 
 from ai_core.errors import CorpusMissing, QueueFull, UnknownArticle
-from ai_core.law.index import Edition
+from ai_core.law.index import CorpusIndex
 from ai_core.law.ingest.update import corpus_status
-from ai_core.law.records import Article, CorpusStatus, FicheSection, Found, Kind
-from ai_core.law.versions import Shelf
+from ai_core.law.records import Article, CorpusStatus, FicheSection, SearchResult, SourceKind
+from ai_core.law.versions import CorpusVersions
 
 MOST_WAITING = 32
 """Questions that may wait: one takes about 5 ms to search and as much to answer, so that under any
@@ -32,95 +32,95 @@ T = TypeVar("T")
 class Library:
     """Searches the corpus in service and reads from it. Close it when done."""
 
-    def __init__(self, shelf: Shelf, *, most_waiting: int = MOST_WAITING) -> None:
-        self._shelf = shelf
+    def __init__(self, versions: CorpusVersions, *, most_waiting: int = MOST_WAITING) -> None:
+        self._versions = versions
         self._most_waiting = most_waiting
         self._waiting = 0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="library")
-        self._mark: tuple[int, int] | None = None
-        self._edition: Edition | None = None
+        self._stamp: tuple[int, int] | None = None
+        self._index: CorpusIndex | None = None
 
     async def search(
         self,
         question: str,
         *,
         limit: int = 10,
-        kind: Kind | None = None,
+        kind: SourceKind | None = None,
         agreement: str | None = None,
         as_of: date,
-    ) -> Found:
-        """Find the passages that bear on a question, best first, at most `limit`.
+    ) -> SearchResult:
+        """Return at most `limit` passages relevant to a question, best first (see `ai_core.law`).
 
         Articles the question names come first. With no `kind`, the passages of the agreement
         lead, if one is given (`agreement`, an IDCC) or named, and some fiche sections close. A
         score compares passages of one kind in one answer, nothing else. Raises CorpusMissing,
         QueueFull, UnknownAgreement.
         """
-        return await self._ask(
-            lambda edition: edition.search(
+        return await self._run(
+            lambda index: index.search(
                 question, limit=limit, kind=kind, agreement=agreement, as_of=as_of
             )
         )
 
     async def article(self, number: str, as_of: date) -> Article:
-        """Return the article in force on a day that bears a number, however it is spelled.
+        """Return the article in force on a day by its number, however it is spelled.
 
         An article's id (LEGIARTI…) gives that version, whatever the day. Raises UnknownArticle,
         CorpusMissing, QueueFull.
         """
 
-        def read(edition: Edition) -> Article:
-            found = edition.corpus.by_number(number, as_of)
-            article = found[0] if found else edition.corpus.article(number.upper())
+        def read(index: CorpusIndex) -> Article:
+            found = index.corpus.by_number(number, as_of)
+            article = found[0] if found else index.corpus.article(number.upper())
             if article is None:
                 raise UnknownArticle(f"no article {number} on {as_of}", number=number)
             return article
 
-        return await self._ask(read)
+        return await self._run(read)
 
     async def fiches_citing(self, cid: str) -> tuple[FicheSection, ...]:
         """Return the fiche sections that refer to an article, by its lasting id."""
-        return await self._ask(lambda edition: edition.corpus.fiches_citing(cid))
+        return await self._run(lambda index: index.corpus.fiches_citing(cid))
 
     async def status(self) -> CorpusStatus:
         """Describe the corpus in service; `semantic` is false while the embedding is learned."""
-        return await self._ask(lambda edition: corpus_status(self._shelf, edition.corpus))
+        return await self._run(lambda index: corpus_status(self._versions, index.corpus))
 
     async def close(self) -> None:
         """Let the questions under way finish, then close the corpus."""
         await asyncio.to_thread(self._thread.shutdown)
-        if self._edition:
-            self._edition.close()
+        if self._index:
+            self._index.close()
 
-    async def _ask(self, answer: Callable[[Edition], T]) -> T:
+    async def _run(self, read: Callable[[CorpusIndex], T]) -> T:
         if self._waiting >= self._most_waiting:
             raise QueueFull("too many questions wait for the library", retry_after_s=1)
         self._waiting += 1
         try:
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._thread, lambda: answer(self._current()))
+            return await loop.run_in_executor(self._thread, lambda: read(self._current()))
         finally:
             self._waiting -= 1
 
-    def _current(self) -> Edition:
-        mark = self._shelf.mark()
-        if self._edition is None or mark != self._mark or self._edition.outdated():
-            self._reopen(mark)
-        if self._edition is None:
+    def _current(self) -> CorpusIndex:
+        stamp = self._versions.stamp()
+        if self._index is None or stamp != self._stamp or self._index.outdated():
+            self._reopen(stamp)
+        if self._index is None:
             raise CorpusMissing(retry_after_s=30)
-        return self._edition
+        return self._index
 
-    def _reopen(self, mark: tuple[int, int] | None) -> None:
+    def _reopen(self, stamp: tuple[int, int] | None) -> None:
         """Open the version in service; one that cannot be read leaves the one before."""
-        version = self._shelf.current()
+        version = self._versions.current()
         if version is None:
             return
-        self._mark = mark
+        self._stamp = stamp
         try:
-            opened = Edition(self._shelf.place(version))
+            opened = CorpusIndex(self._versions.folder(version))
         except (sqlite3.Error, OSError, KeyError) as error:
             _log.error("corpus_unreadable", version=version, reason=str(error))
             return
-        if self._edition:
-            self._edition.close()
-        self._edition = opened
+        if self._index:
+            self._index.close()
+        self._index = opened

@@ -1,4 +1,4 @@
-"""The things the law is made of, as the rest of ai_core sees them.
+"""Articles, fiches, agreements, passages and search results, as the rest of ai_core sees them.
 
 Dates follow the Légifrance convention: in force from `in_force_since` (included) until
 `in_force_until` (excluded; None while no end is known).
@@ -9,7 +9,7 @@ from datetime import date
 from enum import StrEnum
 
 
-class Kind(StrEnum):
+class SourceKind(StrEnum):
     """Where a passage comes from."""
 
     ARTICLE = "article"
@@ -79,7 +79,7 @@ class Passage:
     passages, told apart by `start`, the offset of `text` in the source's whole text.
     """
 
-    kind: Kind
+    kind: SourceKind
     id: str
     number: str
     title: str
@@ -93,8 +93,8 @@ class Passage:
     start: int = 0
 
 
-class Scope(StrEnum):
-    """Is the question one this assistant answers?"""
+class QuestionScope(StrEnum):
+    """Whether a question is one this assistant answers."""
 
     LABOUR_LAW = "labour_law"
     NEIGHBOUR = "neighbour"
@@ -103,16 +103,16 @@ class Scope(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What a search brought back.
+class SearchResult:
+    """What a search found.
 
-    `missing` lists references the question names exactly which no article in force bears.
+    `missing` lists the numbers named in the question that no article in force has.
     `other_code` lists references to another code (they are never resolved to ours).
     `neighbour` names the neighbouring law when `scope` is NEIGHBOUR (an entry of texts/).
     """
 
     passages: tuple[Passage, ...]
-    scope: Scope
+    scope: QuestionScope
     exact: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     other_code: tuple[str, ...] = ()
@@ -122,7 +122,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class CorpusStatus:
-    """What the service knows about the law it serves from.
+    """The state of the corpus in service.
 
     `version` identifies the content (a hash); `law_date` is the date of the law as its publisher
     states it. `last_failure` says why the latest update was refused, until one succeeds.
@@ -138,6 +138,6 @@ class CorpusStatus:
     last_failure: str | None = None
 
     @property
-    def edition(self) -> str:
-        """Return what searches depend on: the content, and whether the embedding is learned."""
+    def index_version(self) -> str:
+        """Identifies what searches depend on: the content, and whether the embedding is learned."""
         return f"{self.version}+semantic" if self.semantic else self.version

@@ -1,4 +1,4 @@
-"""References to the articles they mean, on a given day."""
+"""Resolves references to the articles they mean, on a given day."""
 
 from collections.abc import Iterable
 from datetime import date

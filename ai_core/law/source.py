@@ -1,9 +1,9 @@
-"""What an answer needs of the law: the seam between the story and `ai_core.law`."""
+"""The interface of the law that answering depends on; `library.Library` implements it."""
 
 from datetime import date
 from typing import Protocol
 
-from ai_core.law.records import Article, CorpusStatus, FicheSection, Found, Kind
+from ai_core.law.records import Article, CorpusStatus, FicheSection, SearchResult, SourceKind
 
 
 class LawSource(Protocol):
@@ -14,18 +14,18 @@ class LawSource(Protocol):
         question: str,
         *,
         limit: int,
-        kind: Kind | None = None,
+        kind: SourceKind | None = None,
         agreement: str | None = None,
         as_of: date,
-    ) -> Found:
-        """Return the passages nearest to a question, best first, and what else is known of it.
+    ) -> SearchResult:
+        """Return the passages relevant to a question, best first, with its scope and references.
 
         Raises UnknownAgreement, CorpusMissing, QueueFull.
         """
         ...
 
     async def article(self, number: str, as_of: date) -> Article:
-        """Return the article in force on a day that bears a number; raises UnknownArticle."""
+        """Return the article in force on a day by its number; raises UnknownArticle."""
         ...
 
     async def fiches_citing(self, cid: str) -> tuple[FicheSection, ...]:
@@ -33,5 +33,5 @@ class LawSource(Protocol):
         ...
 
     async def status(self) -> CorpusStatus:
-        """Return what is known of the corpus; raises CorpusMissing."""
+        """Describe the corpus in service; raises CorpusMissing."""
         ...

@@ -1,4 +1,4 @@
-"""Long texts cut into pieces short enough to rank and to quote.
+"""Splits long texts into pieces short enough to rank and to quote.
 
 A piece is a span of the text it comes from, never a rewording: pieces follow each other, and
 together they cover the text but for the white space between them.

@@ -126,7 +126,7 @@ INSERT_PIECE = "INSERT INTO piece VALUES (?, ?, ?, ?, ?)"
 Row = tuple[Any, ...]
 
 
-class Store:
+class CorpusFile:
     """A corpus file opened for reading; safe to share between threads."""
 
     def __init__(self, path: Path) -> None:
@@ -154,7 +154,7 @@ class Store:
         self._connection.close()
 
 
-class StoreWriter:
+class CorpusFileWriter:
     """A corpus file being written, complete once `commit` has returned."""
 
     def __init__(self, path: Path) -> None:

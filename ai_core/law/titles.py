@@ -1,4 +1,4 @@
-"""Titles as a reader understands them.
+"""Titles of sections and passages, made readable.
 
 The code numbers its titles ("Section 2 : Durée") and repeats the same three under every subject
 ("Ordre public", "Champ de la négociation collective", "Dispositions supplétives"): alone they say
@@ -8,7 +8,7 @@ nothing, so they are shown with the title above.
 import re
 from collections.abc import Sequence
 
-from ai_core.law.records import Kind, Passage
+from ai_core.law.records import Passage, SourceKind
 
 _RANK = re.compile(
     r"^\s*(?:(?:Premi[eè]re|Deuxi[eè]me|Troisi[eè]me|Quatri[eè]me|Cinqui[eè]me|Sixi[eè]me"
@@ -42,9 +42,9 @@ def heading(section_path: Sequence[str]) -> str:
 
 def title_of(passage: Passage) -> str:
     """Return what a passage is about, in words that stand alone."""
-    if passage.kind is Kind.FICHE:
+    if passage.kind is SourceKind.FICHE:
         parts = dict.fromkeys(part.strip() for part in passage.section_path if part.strip())
         return " – ".join(parts) or passage.title
-    if passage.kind is Kind.AGREEMENT:
+    if passage.kind is SourceKind.AGREEMENT:
         return " – ".join(filter(None, (passage.title, heading(passage.section_path))))
     return heading(passage.section_path) or passage.title

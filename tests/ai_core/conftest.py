@@ -20,8 +20,15 @@ from ai_core.engines.base import Engine
 from ai_core.errors import UnknownArticle
 from ai_core.law.corpus import Corpus
 from ai_core.law.ingest.sample import build_sample
-from ai_core.law.records import Article, CorpusStatus, FicheSection, Found, Kind, Passage
-from ai_core.law.records import Scope as Subject
+from ai_core.law.records import (
+    Article,
+    CorpusStatus,
+    FicheSection,
+    Passage,
+    QuestionScope,
+    SearchResult,
+    SourceKind,
+)
 from ai_core.law.references import find_references
 from ai_core.models.opening import open_engine
 from ai_core.models.slot import Opener
@@ -46,7 +53,7 @@ class SampleLibrary:
 
     corpus: Corpus
     planted: list[Passage] = field(default_factory=list)
-    found: Found | None = None
+    found: SearchResult | None = None
     asked: list[str] = field(default_factory=list)
 
     async def search(
@@ -54,16 +61,18 @@ class SampleLibrary:
         question: str,
         *,
         limit: int,
-        kind: Kind | None = None,
+        kind: SourceKind | None = None,
         agreement: str | None = None,
         as_of: date,
-    ) -> Found:
+    ) -> SearchResult:
         self.asked.append(question)
         if self.found:
             return self.found
         return await asyncio.to_thread(self._search, question, limit, kind, as_of)
 
-    def _search(self, question: str, limit: int, kind: Kind | None, day: date) -> Found:
+    def _search(
+        self, question: str, limit: int, kind: SourceKind | None, day: date
+    ) -> SearchResult:
         names = [r for r in find_references(question) if r.sure]
         exact = [a for r in names for a in self.corpus.by_number(r.readings[0][0], day)]
         missing = [r.name for r in names if not self.corpus.by_number(r.readings[0][0], day)]
@@ -81,9 +90,9 @@ class SampleLibrary:
             and (passage.in_force_since or day) <= day < (passage.in_force_until or date.max)
             and (kind is None or passage.kind is kind)
         ]
-        return Found(
+        return SearchResult(
             tuple([*self.planted, *sorted(passages, key=shared, reverse=True)][:limit]),
-            Subject.LABOUR_LAW,
+            QuestionScope.LABOUR_LAW,
             exact=tuple(article.number for article in exact),
             missing=tuple(missing),
         )

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from ai_core.law.search import indexing, scope
-from ai_core.law.search.hybrid import Hybrid
+from ai_core.law.search.hybrid import HybridSearch
 from ai_core.law.search.ranking import SIGNALS
 from ai_core.law.search.scope import Evidence
 from ai_core.law.search.stems import fold
-from ai_core.law.search.tokens import Material, listed
-from ai_core.law.versions import Shelf
+from ai_core.law.search.tokens import TokenizedCorpus, read_table
+from ai_core.law.versions import CorpusVersions
 
 DATA = Path(indexing.__file__).parents[1] / "data"
 FOLDS = 4
@@ -46,43 +46,43 @@ def main() -> None:
     """Fit and write both files."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data-dir", type=Path, default=Path(".neo/ai_core"))
-    shelf = Shelf(parser.parse_args().data_dir)
-    material = indexing.read_material(shelf.place(shelf.current() or ""))
-    scopes = fit_scope(material)
+    versions = CorpusVersions(parser.parse_args().data_dir)
+    tokens = indexing.read_tokens(versions.folder(versions.current() or ""))
+    scopes = fit_scope(tokens)
     (DATA / "scope.toml").write_text(_heading(DATA / "scope.toml") + _table(scopes))
     ranking = DATA / "ranking.toml"
-    fitted = fit_ranking(material)
+    fitted = fit_ranking(tokens)
     kept = ranking.read_text()
     tables = "".join(f"[{name}]\n{_table(weights)}\n" for name, weights in fitted.items())
     ranking.write_text(_heading(ranking) + "\n" + tables + kept[kept.index("[headings]") :])
 
 
-def fit_ranking(material: Material) -> dict[str, dict[str, float]]:
+def fit_ranking(tokens: TokenizedCorpus) -> dict[str, dict[str, float]]:
     """Return the weights for people's questions, with and without the embedding."""
     full: list[Judged] = []
     lexical: list[Judged] = []
     rng = np.random.default_rng(0)
-    folds = rng.integers(0, FOLDS, len(material.questions))
+    folds = rng.integers(0, FOLDS, len(tokens.questions))
     for held in range(FOLDS):
         with tempfile.TemporaryDirectory() as folder:
-            seen = [q for q, f in zip(material.questions, folds, strict=True) if f != held]
-            unseen = [q for q, f in zip(material.questions, folds, strict=True) if f == held]
-            part = without(material, seen)
+            seen = [q for q, f in zip(tokens.questions, folds, strict=True) if f != held]
+            unseen = [q for q, f in zip(tokens.questions, folds, strict=True) if f == held]
+            part = without(tokens, seen)
             indexing.write_lexical(part, Path(folder))
-            lexical += _judged(Hybrid(Path(folder)), unseen)
+            lexical += _judged(HybridSearch(Path(folder)), unseen)
             indexing.write_semantic(part, Path(folder))
-            full += _judged(Hybrid(Path(folder)), unseen)
+            full += _judged(HybridSearch(Path(folder)), unseen)
     return {"question": fit(full), "question_lexical": fit(lexical)}
 
 
-def without(material: Material, questions: list[Question]) -> Material:
-    """Return the same material with these everyday questions only."""
-    part = Material(material.articles, material.fiches, material.first_pieces)
-    part.__dict__.update(material.__dict__ | {"questions": questions})
+def without(tokens: TokenizedCorpus, questions: list[Question]) -> TokenizedCorpus:
+    """Return the same tokens with these everyday questions only."""
+    part = TokenizedCorpus(tokens.articles, tokens.fiches, tokens.first_pieces)
+    part.__dict__.update(tokens.__dict__ | {"questions": questions})
     return part
 
 
-def _judged(hybrid: Hybrid, questions: Sequence[Question]) -> list[Judged]:
+def _judged(hybrid: HybridSearch, questions: Sequence[Question]) -> list[Judged]:
     found = []
     for stems, cited in questions:
         signals = hybrid.signals(stems).astype(np.float64)
@@ -122,10 +122,10 @@ def fit(judged: Sequence[Judged]) -> dict[str, float]:
     return {name: weight for name, weight in learned if weight}
 
 
-def fit_scope(material: Material) -> dict[str, float]:
+def fit_scope(tokens: TokenizedCorpus) -> dict[str, float]:
     """Return the classifier's coefficients and threshold."""
-    labour = scope.labour_questions(material.words)
-    other = scope.other_questions(material.words)
+    labour = scope.labour_questions(tokens.stemmer)
+    other = scope.other_questions(tokens.stemmer)
     rng = np.random.default_rng(0)
     folds = rng.integers(0, 2 * FOLDS, len(labour) + len(other))
     questions = [*labour, *other]
@@ -133,7 +133,7 @@ def fit_scope(material: Material) -> dict[str, float]:
     for part in range(2 * FOLDS):
         seen = np.flatnonzero(folds != part)
         evidence = Evidence.gather(
-            material,
+            tokens,
             [questions[i] for i in seen if i < len(labour)],
             [questions[i] for i in seen if i >= len(labour)],
         )
@@ -141,7 +141,7 @@ def fit_scope(material: Material) -> dict[str, float]:
             rows[i] = evidence.summary(questions[i] or ["?"])
     weights = _logistic(rows, inside.astype(float))
     scores = np.column_stack([rows, np.ones(len(rows))]) @ weights
-    texts = [text for text, _ in listed("everyday_questions.tsv")]
+    texts = [text for text, _ in read_table("everyday_questions.tsv")]
     marked = [bool(scope.workplace().search(fold(text))) for text in texts]
     ours = np.where(marked, scores.max(), scores[: len(labour)])
     threshold = float(np.quantile(ours, FALSE_REFUSALS))

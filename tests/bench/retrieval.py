@@ -2,7 +2,7 @@
 
 A file is JSONL; its fields say what is measured. `articles` alone: ranking against these labels.
 `form`: exact references (an empty list must find nothing). `scope`: refusals. `idcc`: agreements.
-Everything goes through `Edition.search`, as a request does; times are of one thread. With
+Everything goes through `CorpusIndex.search`, as a request does; times are of one thread. With
 `--archives DIR` the import and both indexes are timed too, in a folder thrown away afterwards.
 """
 
@@ -19,13 +19,13 @@ from typing import Any
 import numpy as np
 
 from ai_core.law.corpus import Corpus
-from ai_core.law.index import Edition
+from ai_core.law.index import CorpusIndex
 from ai_core.law.ingest.update import update_corpus
-from ai_core.law.records import Found, Kind, Scope
+from ai_core.law.records import QuestionScope, SearchResult, SourceKind
 from ai_core.law.references import canonical
 from ai_core.law.search.indexing import build_lexical, build_semantic
-from ai_core.law.search.tokens import listed
-from ai_core.law.versions import Shelf
+from ai_core.law.search.tokens import read_table
+from ai_core.law.versions import CorpusVersions
 from shared.clock import SystemClock
 
 DEPTH = 20
@@ -38,15 +38,15 @@ Row = tuple[float, ...]
 
 @dataclass
 class Bench:
-    """An edition, and the time each search took."""
+    """An index, and the time each search took."""
 
-    edition: Edition
+    index: CorpusIndex
     took_ms: list[float] = field(default_factory=list)
 
-    def search(self, question: str, kind: Kind | None = Kind.ARTICLE) -> Found:
+    def search(self, question: str, kind: SourceKind | None = SourceKind.ARTICLE) -> SearchResult:
         """Search as a request would, and note the time."""
         start = time.perf_counter()
-        found = self.edition.search(
+        found = self.index.search(
             question, limit=DEPTH, kind=kind, agreement=None, as_of=SystemClock().today()
         )
         self.took_ms.append((time.perf_counter() - start) * 1000)
@@ -61,11 +61,11 @@ def main() -> None:
     parser.add_argument("--archives", type=Path)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    shelf = Shelf(options.data_dir)
-    version = shelf.current()
+    versions = CorpusVersions(options.data_dir)
+    version = versions.current()
     if version is None:
         parser.error(f"no corpus under {options.data_dir}: run ./neo corpus update")
-    report = measure(Bench(Edition(shelf.place(version))), options.questions)
+    report = measure(Bench(CorpusIndex(versions.folder(version))), options.questions)
     if options.archives:
         report["build_s"] = build_times(options.archives)
     print(json.dumps(report, ensure_ascii=False, indent=None if options.json else 2))
@@ -86,8 +86,8 @@ def measure(bench: Bench, files: Sequence[Path]) -> dict[str, Any]:
         report["all_ranked"] = summary(row for _, row in ranked)
         far = [row for question, row in ranked if question.get("ft_sim", 0) < 70]
         report["all_ranked_ft_sim_below_70"] = summary(far)
-    report["everyday_numbers_missing"] = missing_numbers(bench.edition)
-    report["semantic"] = bench.edition.hybrid.semantic is not None
+    report["everyday_numbers_missing"] = missing_numbers(bench.index)
+    report["semantic"] = bench.index.hybrid.semantic is not None
     report["query_ms"] = {
         f"p{level}": round(float(np.percentile(bench.took_ms, level)), 2) for level in (50, 95)
     }
@@ -109,7 +109,7 @@ def _measure_file(
     rows, refused = [], 0
     for question in questions:
         found = bench.search(question["query"])
-        refused += found.scope is not Scope.LABOUR_LAW
+        refused += found.scope is not QuestionScope.LABOUR_LAW
         rows.append(score(found, question["articles"]))
     ranked += zip(questions, rows, strict=True)
     far = [row for q, row in zip(questions, rows, strict=True) if q.get("ft_sim", 0) < 70]
@@ -119,17 +119,17 @@ def _measure_file(
     }
 
 
-def score(found: Found, labels: Iterable[str]) -> Row:
+def score(found: SearchResult, labels: Iterable[str]) -> Row:
     """Return MEASURES for one question; relevance is binary, an ideal list holds ≤ 10 labels."""
     wanted = {canonical(label) for label in labels}
     hits = np.array([canonical(one.number) in wanted for one in found.passages[:DEPTH]], float)
     hits = np.pad(hits, (0, DEPTH - len(hits)))
-    places = np.flatnonzero(hits[:10])
+    positions = np.flatnonzero(hits[:10])
     discount = 1 / np.log2(np.arange(2, 12))
     return (
         *(float(hits[:depth].any()) for depth in (1, 5, 10, 20)),
         float(hits[:10].sum() / max(1, len(wanted))),
-        1 / (float(places[0]) + 1) if len(places) else 0.0,
+        1 / (float(positions[0]) + 1) if len(positions) else 0.0,
         float((hits[:10] * discount).sum() / discount[: min(10, max(1, len(wanted)))].sum()),
     )
 
@@ -172,7 +172,9 @@ def refusals(bench: Bench, questions: list[Question]) -> dict[str, Any]:
     refused: dict[str, list[bool]] = {}
     for question in questions:
         found = bench.search(question["query"])
-        refused.setdefault(question["scope"], []).append(found.scope is not Scope.LABOUR_LAW)
+        refused.setdefault(question["scope"], []).append(
+            found.scope is not QuestionScope.LABOUR_LAW
+        )
     return {
         scope: {"questions": len(flags), "refused": round(sum(flags) / len(flags), 3)}
         for scope, flags in sorted(refused.items())
@@ -190,20 +192,20 @@ def agreements(bench: Bench, questions: list[Question]) -> dict[str, Any]:
     return {"questions": len(questions), "recognised": recognised, "first_passage": leading}
 
 
-def missing_numbers(edition: Edition) -> list[str]:
+def missing_numbers(index: CorpusIndex) -> list[str]:
     """Return the numbers our everyday questions name that no article in force bears."""
     today = SystemClock().today()
-    named = {n for _, numbers in listed("everyday_questions.tsv") for n in numbers.split()}
-    return sorted(number for number in named if not edition.corpus.by_number(number, today))
+    named = {n for _, numbers in read_table("everyday_questions.tsv") for n in numbers.split()}
+    return sorted(number for number in named if not index.corpus.by_number(number, today))
 
 
 def build_times(archives: Path) -> dict[str, float]:
     """Time the import and both indexes, from archives to a service that can search."""
     with tempfile.TemporaryDirectory() as folder:
-        shelf, marks = Shelf(Path(folder)), [time.process_time()]
-        version = update_corpus(shelf, SystemClock(), folder=archives).version
-        for build in (lambda place: Corpus(place).close(), build_lexical, build_semantic):
-            build(shelf.place(version))
+        versions, marks = CorpusVersions(Path(folder)), [time.process_time()]
+        version = update_corpus(versions, SystemClock(), folder=archives).version
+        for build in (lambda position: Corpus(position).close(), build_lexical, build_semantic):
+            build(versions.folder(version))
             marks.append(time.process_time())
     names = ("import", "lexical", "semantic")
     return {

@@ -34,10 +34,17 @@ from ai_core.engines.base import Engine
 from ai_core.engines.scripted import ScriptedEngine
 from ai_core.errors import OverQuota
 from ai_core.law.library import Library
-from ai_core.law.records import Article, CorpusStatus, FicheSection, Found, Kind, Passage
-from ai_core.law.records import Scope as Subject
+from ai_core.law.records import (
+    Article,
+    CorpusStatus,
+    FicheSection,
+    Passage,
+    QuestionScope,
+    SearchResult,
+    SourceKind,
+)
 from ai_core.law.source import LawSource
-from ai_core.law.versions import Shelf
+from ai_core.law.versions import CorpusVersions
 from ai_core.settings import ModelSettings, RedisSettings, ServerSettings, Settings
 from shared.ai.contract import GenerateReply, GenerateRequest
 from shared.clock import SystemClock
@@ -55,7 +62,7 @@ class StillLibrary:
     def __init__(self) -> None:
         self._passages = tuple(
             Passage(
-                kind=Kind.ARTICLE,
+                kind=SourceKind.ARTICLE,
                 id=f"LEGIARTI{number:012d}",
                 number=f"L1237-{number}",
                 title=f"Article L1237-{number}",
@@ -73,12 +80,12 @@ class StillLibrary:
         question: str,
         *,
         limit: int,
-        kind: Kind | None = None,
+        kind: SourceKind | None = None,
         agreement: str | None = None,
         as_of: date,
-    ) -> Found:
+    ) -> SearchResult:
         """Return the passages."""
-        return Found(self._passages[:limit], Subject.LABOUR_LAW)
+        return SearchResult(self._passages[:limit], QuestionScope.LABOUR_LAW)
 
     async def article(self, number: str, as_of: date) -> Article:
         """Return nothing: no measurement asks for an article."""
@@ -152,7 +159,7 @@ def main() -> int:
         async with AsyncExitStack() as stack:
             library: LawSource = StillLibrary()
             if arguments.data_dir:
-                library = Library(Shelf(arguments.data_dir))
+                library = Library(CorpusVersions(arguments.data_dir))
                 stack.push_async_callback(library.close)
             state = await assemble(settings, registry, stack, library, SystemClock(), engines)
             tune_the_interpreter()

@@ -11,12 +11,12 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 from ai_core.engines.base import Capabilities, Prompt, Sampling, TextChunk
 from ai_core.engines.extractive.excerpt import QueryTerms, excerpt
 from ai_core.errors import Unsupported
-from ai_core.law.records import Kind, Passage
+from ai_core.law.records import Passage, SourceKind
 from ai_core.law.titles import title_of
 from shared.languages import Language
 from shared.texts import Texts
 
-MAX_QUOTED = {Kind.AGREEMENT: 2, Kind.ARTICLE: 3}
+MAX_QUOTED = {SourceKind.AGREEMENT: 2, SourceKind.ARTICLE: 3}
 FICHE_CHARS = 900
 ARTICLE_CHARS = 900
 NAMED_ARTICLE_CHARS = 2_400
@@ -64,7 +64,7 @@ class ExtractiveEngine:
                 yield self._article(n, passage, prompt.language, (_shortened(passage.text),))
             return
         query = QueryTerms(prompt.question, [_with_titles(p) for p in prompt.passages])
-        fiche = _best_fiche(query, [(n, p) for n, p in numbered if p.kind is Kind.FICHE])
+        fiche = _best_fiche(query, [(n, p) for n, p in numbered if p.kind is SourceKind.FICHE])
         if fiche:
             yield self._fiche(*fiche, prompt.language, query)
         for kind in MAX_QUOTED:

@@ -91,7 +91,7 @@ def import_corpus(
 
     Raises CorpusRefused when a file is damaged or has not the publisher's shape.
     """
-    writer = store.StoreWriter(directory / store.FILE_NAME)
+    writer = store.CorpusFileWriter(directory / store.FILE_NAME)
     try:
         counts = _write(sources, writer, now, report)
     except (KeyError, TypeError, ValueError, StopIteration) as error:
@@ -102,7 +102,7 @@ def import_corpus(
 
 
 def _write(
-    sources: Sources, writer: store.StoreWriter, now: datetime, report: Report
+    sources: Sources, writer: store.CorpusFileWriter, now: datetime, report: Report
 ) -> store.Counts:
     tally = _Tally()
     report("Code du travail")
@@ -137,7 +137,7 @@ def _day(milliseconds: int) -> date:
     return _EPOCH + timedelta(milliseconds=milliseconds)
 
 
-def _write_code(archive: Archive, writer: store.StoreWriter, tally: _Tally) -> date:
+def _write_code(archive: Archive, writer: store.CorpusFileWriter, tally: _Tally) -> date:
     code = orjson.loads(archive.file(CODE_FILE))
     if code["data"]["id"] != CODE_ID:
         raise CorpusRefused(f"{CODE_FILE} is not the Code du travail")
@@ -173,7 +173,7 @@ def _write_code(archive: Archive, writer: store.StoreWriter, tally: _Tally) -> d
 
 
 def _write_pieces(
-    writer: store.StoreWriter,
+    writer: store.CorpusFileWriter,
     tally: _Tally,
     text: str,
     *,
@@ -185,7 +185,7 @@ def _write_pieces(
         tally.pieces += 1
 
 
-def _write_fiches(archive: Archive, writer: store.StoreWriter, tally: _Tally) -> None:
+def _write_fiches(archive: Archive, writer: store.CorpusFileWriter, tally: _Tally) -> None:
     for fiche in orjson.loads(archive.file(FICHES_FILE)):
         title = " ".join(fiche["title"].split())
         updated = datetime.strptime(fiche["date"], "%d/%m/%Y").replace(tzinfo=UTC).date()
@@ -229,7 +229,7 @@ def _cited(references: Node, known: set[str]) -> list[str]:
     return [cid for cid in cids if cid in known]
 
 
-def _write_agreements(archive: Archive, writer: store.StoreWriter, tally: _Tally) -> None:
+def _write_agreements(archive: Archive, writer: store.CorpusFileWriter, tally: _Tally) -> None:
     listed = {entry["id"]: entry for entry in orjson.loads(archive.file(AGREEMENTS_FILE))}
     for agreement_id in listed:
         if not AGREEMENT_ID.fullmatch(agreement_id):
@@ -254,7 +254,7 @@ def _write_agreements(archive: Archive, writer: store.StoreWriter, tally: _Tally
 
 
 def _write_agreement_articles(
-    tree: Node, idcc: str, writer: store.StoreWriter, tally: _Tally
+    tree: Node, idcc: str, writer: store.CorpusFileWriter, tally: _Tally
 ) -> None:
     rows: list[tuple[int, str, str, str, int, str]] = []
     for article, path in _leaves(tree):

@@ -21,7 +21,7 @@ from zlib import crc32
 from ai_core.law.ingest.importing import CODE_ID
 from ai_core.law.ingest.sources import AGREEMENTS_FILE, CODE_FILE, FICHES_FILE
 from ai_core.law.ingest.update import update_corpus
-from ai_core.law.versions import Shelf
+from ai_core.law.versions import CorpusVersions
 from shared.clock import Clock, StoppedClock
 
 SAMPLE_DAY = date(2026, 11, 20)
@@ -146,9 +146,9 @@ def build_sample(data_dir: Path, clock: Clock | None = None) -> Path:
     noon = datetime(SAMPLE_DAY.year, SAMPLE_DAY.month, SAMPLE_DAY.day, 12, tzinfo=UTC)
     folder = data_dir / "sample-archives"
     Sample.read().write(folder)
-    shelf = Shelf(data_dir)
-    update = update_corpus(shelf, clock or StoppedClock(noon), folder=folder)
-    return shelf.place(update.version)
+    versions = CorpusVersions(data_dir)
+    update = update_corpus(versions, clock or StoppedClock(noon), folder=folder)
+    return versions.folder(update.version)
 
 
 def _pack(folder: Path, name: str, files: Mapping[str, object]) -> None:

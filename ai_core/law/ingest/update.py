@@ -1,8 +1,8 @@
-"""How a new version of the law enters service, or does not.
+"""Puts a new version of the law in service, or refuses it.
 
-fetch (or take what the operator supplies) → verify → import aside → check against the version in
-service → swap → tidy. Whatever fails, the version in service stays, and the reason is recorded
-where health and metrics read it.
+fetch (or take what the operator supplies) → verify → import into a staging folder → check against
+the version in service → activate → delete older ones. Whatever fails, the version in service stays,
+and the reason is recorded where health and metrics read it.
 """
 
 import sqlite3
@@ -18,7 +18,7 @@ from ai_core.law.ingest.importing import Report, import_corpus, version_of
 from ai_core.law.ingest.sources import Sources, fetch, supplied
 from ai_core.law.records import CorpusStatus
 from ai_core.law.store import Counts
-from ai_core.law.versions import LastUpdate, Outcome, Shelf
+from ai_core.law.versions import CorpusVersions, LastUpdate, UpdateOutcome
 from shared.clock import Clock
 from shared.errors import AppError
 
@@ -35,14 +35,14 @@ Prepare = Callable[[Path], None]
 class Update:
     """A corpus update that went well."""
 
-    outcome: Outcome
+    outcome: UpdateOutcome
     version: str
     law_date: date
     counts: Counts
 
 
 def update_corpus(
-    shelf: Shelf,
+    versions: CorpusVersions,
     clock: Clock,
     *,
     folder: Path | None = None,
@@ -56,14 +56,14 @@ def update_corpus(
     an older or smaller corpus. Raises UpdateUnderWay, SourceUnreachable or CorpusRefused; the
     version in service then stays.
     """
-    with shelf.turn():
+    with versions.update_lock():
         try:
-            sources = supplied(folder) if folder else fetch(shelf.root / "archives")
-            update = _bring_in(shelf, clock, sources, force, prepare, report)
+            sources = supplied(folder) if folder else fetch(versions.root / "archives")
+            update = _import_and_activate(versions, clock, sources, force, prepare, report)
         except (AppError, OSError, sqlite3.Error) as error:
-            shelf.record(LastUpdate(_now(clock), "failed", str(error)))
+            versions.record_update(LastUpdate(_now(clock), "failed", str(error)))
             raise
-        shelf.record(LastUpdate(_now(clock), update.outcome))
+        versions.record_update(LastUpdate(_now(clock), update.outcome))
         return update
 
 
@@ -71,8 +71,8 @@ def _now(clock: Clock) -> str:
     return clock.now().isoformat(timespec="seconds")
 
 
-def _bring_in(
-    shelf: Shelf,
+def _import_and_activate(
+    versions: CorpusVersions,
     clock: Clock,
     sources: Sources,
     force: bool,
@@ -80,32 +80,32 @@ def _bring_in(
     report: Report,
 ) -> Update:
     version = version_of(sources)
-    previous = shelf.current()
-    old = _opened(shelf, previous)
-    ready = old if version == previous else _opened(shelf, version)
+    previous = versions.current()
+    old = _opened(versions, previous)
+    ready = old if version == previous else _opened(versions, version)
     if ready is None:
-        with shelf.incoming() as directory:
+        with versions.staging() as directory:
             import_corpus(sources, directory, now=clock.now(), report=report)
             with closing(Corpus(directory)) as new:
                 _check(new, old, clock.today(), force)
             prepare(directory)
-            shelf.accept(directory, version)
-        ready = Corpus(shelf.place(version))
+            versions.publish(directory, version)
+        ready = Corpus(versions.folder(version))
     elif version != previous:
         _check(ready, old, clock.today(), force)
-    outcome: Outcome = "unchanged" if old and version == previous else "updated"
+    outcome: UpdateOutcome = "unchanged" if old and version == previous else "updated"
     if outcome == "updated":
-        shelf.put_in_service(version)
-        shelf.sweep(version, previous)
+        versions.activate(version)
+        versions.delete_except(version, previous)
     return Update(outcome, version, ready.law_date, ready.counts)
 
 
-def _opened(shelf: Shelf, version: str | None) -> Corpus | None:
-    """Open a version if it is there and whole."""
+def _opened(versions: CorpusVersions, version: str | None) -> Corpus | None:
+    """Open a version if it exists and is intact."""
     if version is None:
         return None
     try:
-        corpus = Corpus(shelf.place(version))
+        corpus = Corpus(versions.folder(version))
         return corpus if corpus.intact() else None
     except CorpusRefused:
         return None
@@ -124,9 +124,9 @@ def _check(new: Corpus, old: Corpus | None, today: date, force: bool) -> None:
             raise CorpusRefused(f"it has {after} {name}, the one in service {before}")
 
 
-def corpus_status(shelf: Shelf, corpus: Corpus) -> CorpusStatus:
+def corpus_status(versions: CorpusVersions, corpus: Corpus) -> CorpusStatus:
     """Describe the corpus in service and how its last update went."""
-    last = shelf.last_update()
+    last = versions.last_update()
     return CorpusStatus(
         version=corpus.version,
         law_date=corpus.law_date,

@@ -1,4 +1,4 @@
-"""What a search must know of every article besides its words: dates, section, passages."""
+"""What a search needs of every article besides its words: dates, section, passages."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ai_core.law.search.tokens import OPEN_END, Material
+from ai_core.law.search.tokens import OPEN_END, TokenizedCorpus
 
 Numbers = NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)
-class Outline:
+class ArticleMetadata:
     """One value per article; dates as ordinals (date.toordinal)."""
 
     ids: NDArray[np.bytes_]
@@ -22,12 +22,12 @@ class Outline:
     until: Numbers
     section: Numbers
     first_piece: Numbers
-    """Passage rows, as `Material.first_pieces`: articles, then fiche sections, then the count."""
+    """Passage rows, as `TokenizedCorpus.first_pieces`: articles, fiche sections, the count."""
 
     @classmethod
-    def of(cls, material: Material) -> "Outline":
-        """Read it off the corpus."""
-        articles = material.articles
+    def of(cls, tokens: TokenizedCorpus) -> "ArticleMetadata":
+        """Derive it from the corpus."""
+        articles = tokens.articles
         return cls(
             ids=np.array([article.id.encode("ascii") for article in articles]),
             since=_numbers(article.in_force_since.toordinal() for article in articles),
@@ -35,12 +35,12 @@ class Outline:
                 article.in_force_until.toordinal() if article.in_force_until else OPEN_END
                 for article in articles
             ),
-            section=_numbers(material.sections),
-            first_piece=_numbers(material.first_pieces),
+            section=_numbers(tokens.sections),
+            first_piece=_numbers(tokens.first_pieces),
         )
 
     @classmethod
-    def open(cls, path: Path) -> "Outline":
+    def open(cls, path: Path) -> "ArticleMetadata":
         """Open what `save` wrote."""
         with np.load(path) as saved:
             return cls(**{field.name: saved[field.name] for field in fields(cls)})
@@ -59,8 +59,8 @@ class Outline:
         today = day.toordinal()
         return (self.since <= today) & (today < self.until)
 
-    def place(self, article_id: str) -> int:
-        """Return where an article (LEGIARTI…) stands."""
+    def position(self, article_id: str) -> int:
+        """Return the position of an article (LEGIARTI…)."""
         return int(np.flatnonzero(self.ids == article_id.encode("ascii"))[0])
 
     def pieces(self, source: int) -> range:

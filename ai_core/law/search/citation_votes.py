@@ -1,6 +1,6 @@
-"""From plain language to the law: who cites an article votes for it.
+"""From plain language to the law: a source that matches the question votes for what it cites.
 
-A fiche section of the ministry (or a question of ours) that resembles what is asked votes for the
+A fiche section of the ministry (or a question of ours) that resembles the question votes for the
 articles it cites. One that cites many votes for each more weakly.
 """
 
@@ -17,7 +17,7 @@ _FULL_VOTE = 8
 """A source that cites more articles than this divides its vote by √(n / this)."""
 
 
-class Bridge:
+class CitationVotes:
     """The citations of a family of sources, as a matrix of votes: sources × articles."""
 
     def __init__(self, votes: sparse.csr_array) -> None:
@@ -26,17 +26,19 @@ class Bridge:
         """Whether each source cites anything."""
 
     @classmethod
-    def build(cls, cited: Sequence[Sequence[int]], articles: int) -> "Bridge":
+    def build(cls, cited: Sequence[Sequence[int]], articles: int) -> "CitationVotes":
         """Build from the articles that each source cites."""
-        sources = [source for source, places in enumerate(cited) for _ in places]
-        places = [place for places in cited for place in places]
+        sources = [source for source, positions in enumerate(cited) for _ in positions]
+        positions = [position for positions in cited for position in positions]
         weights = [1 / max(1.0, math.sqrt(len(cited[source]) / _FULL_VOTE)) for source in sources]
         shape = (len(cited), articles)
-        matrix = sparse.coo_array((np.array(weights, np.float32), (sources, places)), shape=shape)
+        matrix = sparse.coo_array(
+            (np.array(weights, np.float32), (sources, positions)), shape=shape
+        )
         return cls(sparse.csr_array(matrix))
 
     @classmethod
-    def open(cls, path: Path) -> "Bridge":
+    def open(cls, path: Path) -> "CitationVotes":
         """Open what `save` wrote."""
         return cls(sparse.csr_array(sparse.load_npz(path)))
 

@@ -12,22 +12,22 @@ from pathlib import Path
 
 from ai_core.law.corpus import Corpus
 from ai_core.law.search import hybrid, scope, semantic
-from ai_core.law.search.article_metadata import Outline
-from ai_core.law.search.citation_votes import Bridge
+from ai_core.law.search.article_metadata import ArticleMetadata
+from ai_core.law.search.citation_votes import CitationVotes
 from ai_core.law.search.lexical import LexicalIndex
 from ai_core.law.search.scope import Evidence
-from ai_core.law.search.tokens import Material, flat
+from ai_core.law.search.tokens import TokenizedCorpus, flat
 from ai_core.law.search.training import STEPS, learn
 
 
 def build_lexical(directory: Path) -> None:
-    """Build what a search cannot do without; replaces what is there."""
-    write_lexical(read_material(directory), directory)
+    """Build the lexical index, without which there is no search; replaces an existing one."""
+    write_lexical(read_tokens(directory), directory)
 
 
 def build_semantic(directory: Path, *, steps: int = STEPS, seed: int = 0) -> None:
-    """Learn the embedding; replaces the one that is there."""
-    write_semantic(read_material(directory), directory, steps=steps, seed=seed)
+    """Learn the embedding; replaces an existing one."""
+    write_semantic(read_tokens(directory), directory, steps=steps, seed=seed)
 
 
 def missing(directory: Path) -> list[tuple[str, Callable[[Path], None]]]:
@@ -39,69 +39,67 @@ def missing(directory: Path) -> list[tuple[str, Callable[[Path], None]]]:
     return [(name, build) for name, folder, build in builders if not (directory / folder).exists()]
 
 
-def read_material(directory: Path) -> Material:
+def read_tokens(directory: Path) -> TokenizedCorpus:
     """Read the corpus in a folder."""
     with closing(Corpus(directory)) as corpus:
-        return Material.read(corpus)
+        return TokenizedCorpus.read(corpus)
 
 
-def write_lexical(material: Material, directory: Path) -> None:
-    """Write the lexical index of `material`."""
-    count = len(material.articles)
+def write_lexical(tokens: TokenizedCorpus, directory: Path) -> None:
+    """Write the lexical index of `tokens`."""
+    count = len(tokens.articles)
     with _draft(directory, hybrid.FOLDER) as folder:
-        Outline.of(material).save(folder / "outline.npz")
-        for name, texts in _fields(material).items():
+        ArticleMetadata.of(tokens).save(folder / "outline.npz")
+        for name, texts in _fields(tokens).items():
             LexicalIndex.build(texts).save(folder / name)
-        Bridge.build(material.cited, count).save(folder / "fiche_bridge.npz")
-        answers = [cited for _, cited in material.questions]
-        Bridge.build(answers, count).save(folder / "question_bridge.npz")
+        CitationVotes.build(tokens.cited, count).save(folder / "fiche_bridge.npz")
+        answers = [cited for _, cited in tokens.questions]
+        CitationVotes.build(answers, count).save(folder / "question_bridge.npz")
         labour, other = (
-            scope.labour_questions(material.words),
-            scope.other_questions(material.words),
+            scope.labour_questions(tokens.stemmer),
+            scope.other_questions(tokens.stemmer),
         )
-        Evidence.gather(material, labour, other).save(folder / "scope.npz")
+        Evidence.gather(tokens, labour, other).save(folder / "scope.npz")
 
 
 def write_semantic(
-    material: Material, directory: Path, *, steps: int = STEPS, seed: int = 0
+    tokens: TokenizedCorpus, directory: Path, *, steps: int = STEPS, seed: int = 0
 ) -> None:
-    """Learn and write the semantic index of `material`."""
-    learned = learn(material, steps=steps, seed=seed)
+    """Learn and write the semantic index of `tokens`."""
+    learned = learn(tokens, steps=steps, seed=seed)
     with _draft(directory, semantic.FOLDER) as folder:
         learned.save(folder)
 
 
-def _fields(material: Material) -> dict[str, list[list[str]]]:
+def _fields(tokens: TokenizedCorpus) -> dict[str, list[list[str]]]:
     """Return the texts of each field of `hybrid.FIELDS`, in stems."""
-    paths = [flat(titles) for titles in material.titles]
-    nearest = [flat(titles[-3:]) for titles in material.titles]
-    count = max(material.sections) + 1
+    paths = [flat(titles) for titles in tokens.titles]
+    nearest = [flat(titles[-3:]) for titles in tokens.titles]
+    count = max(tokens.sections) + 1
     path_of: list[list[str]] = [[] for _ in range(count)]
     titles_of: list[list[str]] = [[] for _ in range(count)]
     text_of: list[list[str]] = [[] for _ in range(count)]
-    for place, section in enumerate(material.sections):
-        path_of[section] = paths[place]
-        titles_of[section] = paths[place] + nearest[place]
-        text_of[section] += material.texts[place]
-    whole = zip(material.texts, paths, nearest, strict=True)
+    for position, section in enumerate(tokens.sections):
+        path_of[section] = paths[position]
+        titles_of[section] = paths[position] + nearest[position]
+        text_of[section] += tokens.texts[position]
+    whole = zip(tokens.texts, paths, nearest, strict=True)
     return {
         "whole_text": [text + path + near for text, path, near in whole],
-        "text": material.texts,
+        "text": tokens.texts,
         "path": path_of,
         "section": [text + path for text, path in zip(text_of, titles_of, strict=True)],
         "fiche": [
             2 * fiche + 2 * section + text
-            for (fiche, section), text in zip(
-                material.fiche_titles, material.fiche_texts, strict=True
-            )
+            for (fiche, section), text in zip(tokens.fiche_titles, tokens.fiche_texts, strict=True)
         ],
-        "question": [stems for stems, _ in material.questions],
+        "question": [stems for stems, _ in tokens.questions],
     }
 
 
 @contextmanager
 def _draft(directory: Path, name: str) -> Iterator[Path]:
-    """Lend a hidden folder that takes its place once everything in it is written."""
+    """Yield a hidden folder that is renamed to `name` once everything in it is written."""
     for left_over in directory.glob(f".{name}-*"):
         shutil.rmtree(left_over)
     draft = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=directory))

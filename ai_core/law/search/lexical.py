@@ -47,7 +47,3 @@ class LexicalIndex:
         if not known:
             return np.zeros(self.texts, np.float32)
         return np.asarray(self._index.get_scores(known), np.float32)
-
-    def knows(self, stem: str) -> bool:
-        """Tell whether any text contains the stem."""
-        return stem in self._index.vocab_dict

@@ -1,4 +1,4 @@
-"""How much each signal of `hybrid` counts: a linear sum, with weights for each style of question.
+"""The weights of the signals of `hybrid`, summed linearly, one set for each style of question.
 
 The weights lie in `data/ranking.toml`; `tests/bench/fitting.py` learns them.
 """
@@ -10,7 +10,7 @@ from importlib.resources import files
 import numpy as np
 
 from ai_core.law.search.lexical import Scores
-from ai_core.law.search.style import Style
+from ai_core.law.search.style import QuestionStyle
 
 SIGNALS = (
     "whole_text",
@@ -20,14 +20,18 @@ SIGNALS = (
     "semantic",
     "semantic_section",
     "both",
-    "bridge",
-    "semantic_bridge",
-    "questions",
-    "cited",
+    "fiche_votes",
+    "semantic_fiche_votes",
+    "question_votes",
+    "citations",
 )
-"""The signals, in the order of the rows that `hybrid.Hybrid.signals` returns."""
+"""The signals, in the order of the rows that `hybrid.HybridSearch.signals` returns."""
 
-_HEADINGS_SHARE = {Style.QUESTION: 0.0, Style.PHRASE: 0.25, Style.TRAIL: 1.0}
+_HEADINGS_SHARE = {
+    QuestionStyle.QUESTION: 0.0,
+    QuestionStyle.PHRASE: 0.25,
+    QuestionStyle.TRAIL: 1.0,
+}
 """How far the weights of headings replace those of questions."""
 
 
@@ -52,6 +56,6 @@ class Ranking:
         path = files("ai_core.law") / "data" / "ranking.toml"
         return cls(tomllib.loads(path.read_text("utf-8")))
 
-    def weights(self, style: Style, *, semantic: bool) -> Scores:
+    def weights(self, style: QuestionStyle, *, semantic: bool) -> Scores:
         """Return one weight per signal; `semantic` tells whether the embedding is there."""
         return self._weights[style, semantic]

@@ -1,12 +1,12 @@
-"""Is the question one about labour law? Evidence from its words, not from search scores.
+"""Classifies a question as labour law, neighbouring law or out of scope, by its words.
 
-Search scores do not tell (a question about passports finds its articles too). Each stem weighs
-for or against by how often it occurs in questions and titles of labour law and in questions of
-other kinds (`data/other_questions.tsv`); a stem seen nowhere weighs against. Four summaries of
-that evidence go into a logistic classifier whose coefficients lie in `data/scope.toml`. Questions
-of neighbouring law share our words, so they are told by marks listed in `data/neighbours.toml`. A
-word of the workplace (`data/workplace.toml`) settles the rest: a short complaint ("mon patron me
-crie dessus") holds little else that tells.
+Search scores cannot (a question about passports finds its articles too). Each stem weighs for or
+against by how often it occurs in questions and titles of labour law and in questions of other kinds
+(`data/other_questions.tsv`); a stem seen nowhere weighs against. Four summaries of that evidence go
+into a logistic classifier whose coefficients lie in `data/scope.toml`. Questions of neighbouring
+law share our words: they are recognised by the terms in `data/neighbours.toml`. A word of the
+workplace (`data/workplace.toml`) decides the rest: a short complaint ("mon patron me crie dessus")
+has no other evidence.
 
 Not covered: other languages, and questions that mix a labour question with another.
 """
@@ -22,21 +22,21 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ai_core.law.records import Scope
-from ai_core.law.search.stems import Words, fold
-from ai_core.law.search.tokens import Material, listed
+from ai_core.law.records import QuestionScope
+from ai_core.law.search.stems import FrenchStemmer, fold
+from ai_core.law.search.tokens import TokenizedCorpus, read_table
 
 _SMOOTHING = 0.3
 _TITLE_WEIGHT, _MOST_TITLES = 0.02, 20
 _MOST_RARITY = 9.0
 _OUTSIDE = "outside"
 _PLAINLY_LABOUR = 4.0
-"""From this score on, a mark of neighbouring law is a detail ("faux indépendant")."""
+"""From this score on, a term of neighbouring law is a detail ("faux indépendant")."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What each stem says: above zero for labour law, below for anything else."""
+    """Log-odds of each stem: above zero for labour law, below for anything else."""
 
     weights: dict[str, float]
     rarity: dict[str, float]
@@ -44,16 +44,19 @@ class Evidence:
 
     @classmethod
     def gather(
-        cls, material: Material, labour: Iterable[Sequence[str]], other: Iterable[Sequence[str]]
+        cls,
+        tokens: TokenizedCorpus,
+        labour: Iterable[Sequence[str]],
+        other: Iterable[Sequence[str]],
     ) -> "Evidence":
-        """Count the stems of labour questions and of others; titles of the corpus lend weight."""
-        for_, count_for = _documents([*labour, *_fiche_titles(material)])
+        """Estimate from labour questions and others; titles of the corpus count a little."""
+        for_, count_for = _documents([*labour, *_fiche_titles(tokens)])
         against, count_against = _documents(other)
         titles, _ = _documents(
-            [section for _, section in material.fiche_titles]
-            + [list(t) for t in {tuple(t) for titles in material.titles for t in titles}]
+            [section for _, section in tokens.fiche_titles]
+            + [list(t) for t in {tuple(t) for titles in tokens.titles for t in titles}]
         )
-        texts, count = _documents(material.texts)
+        texts, count = _documents(tokens.texts)
         stems = for_.keys() | against.keys() | titles.keys() | texts.keys()
         return cls(
             weights={
@@ -105,13 +108,13 @@ class Evidence:
         )
 
 
-class Scopes:
-    """Tells the scope of a question."""
+class ScopeClassifier:
+    """Returns the scope of a question."""
 
-    def __init__(self, evidence: Evidence, words: Words) -> None:
-        self._evidence, self._words = evidence, words
+    def __init__(self, evidence: Evidence, stemmer: FrenchStemmer) -> None:
+        self._evidence, self._stemmer = evidence, stemmer
         data = files("ai_core.law") / "data"
-        self._small_talk = frozenset(words((data / "small_talk.txt").read_text("utf-8")))
+        self._small_talk = frozenset(stemmer((data / "small_talk.txt").read_text("utf-8")))
         fitted = tomllib.loads((data / "scope.toml").read_text("utf-8"))
         self._threshold: float = fitted["threshold"]
         self._bias: float = fitted["bias"]
@@ -119,26 +122,26 @@ class Scopes:
         self._neighbours = _marks("neighbours.toml")
         self._workplace = workplace()
 
-    def of(self, question: str) -> tuple[Scope, str | None]:
+    def of(self, question: str) -> tuple[QuestionScope, str | None]:
         """Return the scope of a question, and which neighbouring law it is about if any."""
         plain = fold(question)
-        stems = [stem for stem in self._words(question) if stem not in self._small_talk]
+        stems = [stem for stem in self._stemmer(question) if stem not in self._small_talk]
         marked = bool(self._workplace.search(plain))
         known = marked or any(stem in self._evidence.weights for stem in stems)
         if not known and len(stems) < 3:
-            return Scope.UNCLEAR, None
+            return QuestionScope.UNCLEAR, None
         score = self.score(stems)
         if score < _PLAINLY_LABOUR:
             for name, marks in self._neighbours.items():
                 if marks.search(plain):
-                    return Scope.NEIGHBOUR, name
+                    return QuestionScope.NEIGHBOUR, name
         inside = marked or score >= self._threshold
-        return (Scope.LABOUR_LAW if inside else Scope.OUTSIDE), None
+        return (QuestionScope.LABOUR_LAW if inside else QuestionScope.OUTSIDE), None
 
     def without_small_talk(self, question: str) -> str:
         """Return a question without its greetings, thanks and words that ask for help."""
         words = question.split()
-        return " ".join(word for word in words if self._small_talk.isdisjoint(self._words(word)))
+        return " ".join(word for word in words if self._small_talk.isdisjoint(self._stemmer(word)))
 
     def score(self, stems: Sequence[str]) -> float:
         """Return the classifier's score: the higher, the more it is labour law."""
@@ -146,22 +149,22 @@ class Scopes:
 
 
 def workplace() -> re.Pattern[str]:
-    """Return what finds a word of the workplace in a folded question."""
+    """Return the pattern of the workplace's words, for a folded question."""
     return _marks("workplace.toml")["marks"]
 
 
-def labour_questions(words: Words) -> list[list[str]]:
+def labour_questions(stemmer: FrenchStemmer) -> list[list[str]]:
     """Return our everyday questions in stems."""
-    return [words(question) for question, _ in listed("everyday_questions.tsv")]
+    return [stemmer(question) for question, _ in read_table("everyday_questions.tsv")]
 
 
-def other_questions(words: Words) -> list[list[str]]:
-    """Return our questions about far things, in stems; those of neighbouring law left out."""
-    return [words(text) for kind, text in listed("other_questions.tsv") if kind == _OUTSIDE]
+def other_questions(stemmer: FrenchStemmer) -> list[list[str]]:
+    """Return our out-of-scope questions in stems, those of neighbouring law left out."""
+    return [stemmer(text) for kind, text in read_table("other_questions.tsv") if kind == _OUTSIDE]
 
 
 def _marks(name: str) -> dict[str, re.Pattern[str]]:
-    """Read a table of lists of marks; each pattern finds any mark of one list."""
+    """Read lists of terms; each pattern matches any term of one list."""
     table = (files("ai_core.law") / "data" / name).read_text("utf-8")
     return {
         key: re.compile(r"(?<!\w)(?:" + "|".join(map(re.escape, marks)) + r")(?!\w)")
@@ -169,8 +172,8 @@ def _marks(name: str) -> dict[str, re.Pattern[str]]:
     }
 
 
-def _fiche_titles(material: Material) -> list[list[str]]:
-    return [list(title) for title in sorted({tuple(fiche) for fiche, _ in material.fiche_titles})]
+def _fiche_titles(tokens: TokenizedCorpus) -> list[list[str]]:
+    return [list(title) for title in sorted({tuple(fiche) for fiche, _ in tokens.fiche_titles})]
 
 
 def _documents(texts: Iterable[Sequence[str]]) -> tuple[Counter[str], int]:

@@ -1,8 +1,8 @@
-"""A static embedding learned from the indexed sources: texts as points, near when they mean alike.
+"""Semantic index: a static embedding learned from the indexed sources themselves.
 
-A text's point is the sum of its terms' vectors (stems and pairs of stems), brought to length 1.
+A text's vector is the sum of its terms' vectors (stems and pairs of stems), brought to length 1.
 It knows no word order beyond pairs, and no word outside its vocabulary. `training` learns it; a
-question costs 0.1 ms to place and 1 ms to compare with the whole code.
+question costs 0.1 ms to embed and 1 ms to compare with the whole code.
 """
 
 import math
@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from ai_core.law.search.lexical import Scores
-from ai_core.law.search.stems import pairs
+from ai_core.law.search.stems import with_bigrams
 
 FOLDER = "semantic.1"
 
-Points = NDArray[np.float32]
+Vectors = NDArray[np.float32]
 Vocabulary = dict[str, int]
 
 
@@ -27,30 +27,30 @@ def bag(terms: Iterable[str], vocabulary: Vocabulary) -> dict[int, float]:
     """Count the known terms of one text, repeated ones less and less (1 + ln n)."""
     counts: dict[int, int] = {}
     for term in terms:
-        place = vocabulary.get(term)
-        if place is not None:
-            counts[place] = counts.get(place, 0) + 1
-    return {place: 1 + math.log(count) for place, count in counts.items()}
+        position = vocabulary.get(term)
+        if position is not None:
+            counts[position] = counts.get(position, 0) + 1
+    return {position: 1 + math.log(count) for position, count in counts.items()}
 
 
 def bags(texts: Iterable[Iterable[str]], vocabulary: Vocabulary) -> sparse.csr_array:
     """Return a matrix, texts × vocabulary, of `bag` counts."""
-    starts, places, counts = [0], list[int](), list[float]()
+    starts, positions, counts = [0], list[int](), list[float]()
     for text in texts:
         counted = bag(text, vocabulary)
-        places += counted.keys()
+        positions += counted.keys()
         counts += counted.values()
-        starts.append(len(places))
+        starts.append(len(positions))
     return sparse.csr_array(
-        (np.array(counts, np.float32), np.array(places, np.int32), np.array(starts, np.int32)),
+        (np.array(counts, np.float32), np.array(positions, np.int32), np.array(starts, np.int32)),
         shape=(len(starts) - 1, len(vocabulary)),
     )
 
 
-def unit(points: Points) -> Points:
-    """Bring each point to length 1; the origin stays."""
-    lengths = np.linalg.norm(points, axis=-1, keepdims=True)
-    return np.asarray(points / np.maximum(lengths, 1e-6), np.float32)
+def unit(vectors: Vectors) -> Vectors:
+    """Normalise each vector to length 1; the zero vector stays."""
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.asarray(vectors / np.maximum(lengths, 1e-6), np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,23 +58,23 @@ class Embedding:
     """A vector for each term of a vocabulary."""
 
     vocabulary: Vocabulary
-    vectors: NDArray[np.float16] | Points
+    vectors: NDArray[np.float16] | Vectors
 
-    def place(self, stems: Sequence[str]) -> Points:
-        """Return the point of one text, given as stems."""
-        counted = bag(pairs(list(stems)), self.vocabulary)
+    def embed(self, stems: Sequence[str]) -> Vectors:
+        """Return the vector of one text, given as stems."""
+        counted = bag(with_bigrams(list(stems)), self.vocabulary)
         terms = self.vectors[list(counted)].astype(np.float32)
         return unit(np.array(list(counted.values()), np.float32) @ terms)
 
-    def place_all(self, texts: Iterable[Iterable[str]]) -> Points:
-        """Return the points of many texts, given as terms (see `words.pairs`)."""
+    def embed_all(self, texts: Iterable[Iterable[str]]) -> Vectors:
+        """Return the vectors of many texts, given as terms (see `stems.with_bigrams`)."""
         counted = bags(texts, self.vocabulary)
         return unit(np.asarray(counted @ self.vectors.astype(np.float32), np.float32))
 
 
 @dataclass(frozen=True, slots=True)
-class Nearness:
-    """How near a question is to everything: cosines, one per article, source or section."""
+class Similarities:
+    """Cosines of a question: one per article, section, fiche section, everyday question."""
 
     articles: Scores
     sections: Scores
@@ -84,24 +84,24 @@ class Nearness:
 
 @dataclass(frozen=True, slots=True)
 class SemanticIndex:
-    """The embedding and the points of all that can be found, read from the file as needed."""
+    """The embedding and the vectors of all that can be found, read from the file as needed."""
 
     embedding: Embedding
-    articles: Points
-    sections: Points
-    fiches: Points
-    questions: Points
+    articles: Vectors
+    sections: Vectors
+    fiches: Vectors
+    questions: Vectors
 
     @classmethod
     def build(
         cls,
         embedding: Embedding,
-        articles: Points,
+        articles: Vectors,
         section_of: NDArray[np.int32],
-        fiches: Points,
-        questions: Points,
+        fiches: Vectors,
+        questions: Vectors,
     ) -> "SemanticIndex":
-        """Build from points; a section's is the mean of its articles'."""
+        """Build from vectors; a section's is the mean of its articles'."""
         sections = np.zeros((int(section_of.max()) + 1, articles.shape[1]), np.float32)
         np.add.at(sections, section_of, articles)
         return cls(embedding, articles, unit(sections), fiches, questions)
@@ -114,7 +114,7 @@ class SemanticIndex:
             name: np.load(folder / f"{name}.npy", mmap_mode="r")
             for name in ("vectors", "articles", "sections", "fiches", "questions")
         }
-        vocabulary = {term: place for place, term in enumerate(terms)}
+        vocabulary = {term: position for position, term in enumerate(terms)}
         return cls(Embedding(vocabulary, arrays.pop("vectors")), **arrays)
 
     def save(self, folder: Path) -> None:
@@ -124,12 +124,12 @@ class SemanticIndex:
         for name in ("articles", "sections", "fiches", "questions"):
             np.save(folder / f"{name}.npy", getattr(self, name))
 
-    def nearness(self, stems: Sequence[str]) -> Nearness:
+    def similarities(self, stems: Sequence[str]) -> Similarities:
         """Compare a question with everything."""
-        point = self.embedding.place(stems)
-        return Nearness(
-            self.articles @ point,
-            self.sections @ point,
-            self.fiches @ point,
-            self.questions @ point,
+        vector = self.embedding.embed(stems)
+        return Similarities(
+            self.articles @ vector,
+            self.sections @ vector,
+            self.fiches @ vector,
+            self.questions @ vector,
         )

@@ -1,4 +1,4 @@
-"""French text into the stems that search compares.
+"""Tokenizer and stemmer of French text, shared by every index.
 
 Lower case, accents folded, elided articles and stop words dropped, Snowball stems (Porter's
 algorithm for French). Spelling mistakes are not repaired.
@@ -30,13 +30,13 @@ def without_references(text: str) -> str:
     return REFERENCE.sub(" ", text)
 
 
-def pairs(stems: list[str]) -> list[str]:
-    """Return the stems, then each two that follow one another."""
+def with_bigrams(stems: list[str]) -> list[str]:
+    """Return the stems, then the bigrams (each two that follow one another)."""
     return stems + [f"{a}_{b}" for a, b in pairwise(stems)]
 
 
-class Words:
-    """Cuts text into stems. Not safe to share between threads (the stemmer is not)."""
+class FrenchStemmer:
+    """Tokenizes French text into stems. Not safe to share between threads (the stemmer is not)."""
 
     def __init__(self) -> None:
         self._stemmer = Stemmer.Stemmer("french", 0)

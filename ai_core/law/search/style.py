@@ -1,4 +1,4 @@
-"""How a question is put: as people ask, as a phrase, or as a trail of headings.
+"""The style of a question: a sentence, a phrase, or a trail of headings.
 
 People's questions need the plain language of the fiches and the learned embedding; a trail of
 headings ("Conseil de prud'hommes Compétence en raison de la matière") is close to the code's own
@@ -16,25 +16,25 @@ _TRAIL_STEMS = 7
 _WORD = re.compile(r"[a-z]+(?:-[a-z]+)*")
 
 
-class Style(StrEnum):
-    """How a question is put."""
+class QuestionStyle(StrEnum):
+    """The style of a question."""
 
     QUESTION = "question"
     PHRASE = "phrase"
     TRAIL = "trail"
 
 
-class Styles:
-    """Tells the style of a question."""
+class StyleClassifier:
+    """Returns the style of a question."""
 
     def __init__(self) -> None:
         listed = (files("ai_core.law") / "data" / "question_words.txt").read_text("utf-8")
         self._asking = frozenset(fold(listed).split())
 
-    def of(self, question: str, stems: Sequence[str]) -> Style:
-        """Tell the style of a question whose stems are given."""
+    def of(self, question: str, stems: Sequence[str]) -> QuestionStyle:
+        """Return the style of a question whose stems are given."""
         if "?" in question or not self._asking.isdisjoint(_WORD.findall(fold(question))):
-            return Style.QUESTION
+            return QuestionStyle.QUESTION
         if len(stems) >= _TRAIL_STEMS or len(set(stems)) < len(stems):
-            return Style.TRAIL
-        return Style.PHRASE
+            return QuestionStyle.TRAIL
+        return QuestionStyle.PHRASE

@@ -1,6 +1,6 @@
-"""The corpus as the indexes read it: bags of stems, and who cites whom.
+"""The corpus tokenized for the indexes: bags of stems, and which article is cited where.
 
-Articles and fiche sections are known by their place: 0, 1, 2… in the order of the corpus. Beside
+Articles and fiche sections are numbered by position: 0, 1, 2… in the order of the corpus. Beside
 the corpus stand our own `everyday_questions.tsv`: questions as people put them, each with the
 articles that govern the answer.
 """
@@ -16,15 +16,15 @@ from itertools import accumulate, chain
 from ai_core.law.corpus import Corpus
 from ai_core.law.records import Article, FicheSection
 from ai_core.law.references import canonical
-from ai_core.law.search.stems import Words, without_references
+from ai_core.law.search.stems import FrenchStemmer, without_references
 
 OPEN_END = date.max.toordinal()
 
 Cited = tuple[int, ...]
 
 
-def listed(name: str) -> Iterator[list[str]]:
-    """Walk the lines of a table under data/, cut at tabs; lines with # are headings."""
+def read_table(name: str) -> Iterator[list[str]]:
+    """Yield the rows of a tab-separated table under data/; lines with # are comments."""
     table = (files("ai_core.law") / "data" / name).read_text("utf-8")
     for line in table.splitlines():
         if line and not line.startswith("#"):
@@ -32,8 +32,8 @@ def listed(name: str) -> Iterator[list[str]]:
 
 
 @dataclass(frozen=True)
-class Material:
-    """Everything the indexes are built from."""
+class TokenizedCorpus:
+    """What the indexes are built from; a list has one entry per article or fiche section."""
 
     articles: tuple[Article, ...]
     fiches: tuple[FicheSection, ...]
@@ -41,7 +41,7 @@ class Material:
     """The first passage row of each article, then of each fiche section, then their count."""
 
     @classmethod
-    def read(cls, corpus: Corpus) -> "Material":
+    def read(cls, corpus: Corpus) -> "TokenizedCorpus":
         """Read the whole corpus."""
         articles, fiches = tuple(corpus.articles()), tuple(corpus.fiche_sections())
         pieces = Counter(passage.id for passage in corpus.passages())
@@ -50,19 +50,21 @@ class Material:
         return cls(articles, fiches, tuple(rows))
 
     @cached_property
-    def words(self) -> Words:
-        """What cuts this material into stems."""
-        return Words()
+    def stemmer(self) -> FrenchStemmer:
+        """The stemmer of these texts."""
+        return FrenchStemmer()
 
     @cached_property
     def texts(self) -> list[list[str]]:
         """The stems of each article's text."""
-        return [self.words(article.text) for article in self.articles]
+        return [self.stemmer(article.text) for article in self.articles]
 
     @cached_property
     def titles(self) -> list[list[list[str]]]:
         """The stems of each title above each article, from the widest to the nearest."""
-        return [[self.words(title) for title in article.section_path] for article in self.articles]
+        return [
+            [self.stemmer(title) for title in article.section_path] for article in self.articles
+        ]
 
     @cached_property
     def sections(self) -> list[int]:
@@ -74,21 +76,21 @@ class Material:
     def fiche_titles(self) -> list[tuple[list[str], list[str]]]:
         """The stems of each fiche section's two titles: the fiche's and its own."""
         return [
-            (self.words(section.fiche_title), self.words(section.section_title))
+            (self.stemmer(section.fiche_title), self.stemmer(section.section_title))
             for section in self.fiches
         ]
 
     @cached_property
     def fiche_texts(self) -> list[list[str]]:
         """The stems of each fiche section's text, article numbers left out."""
-        return [self.words(without_references(section.text)) for section in self.fiches]
+        return [self.stemmer(without_references(section.text)) for section in self.fiches]
 
     @cached_property
     def cited(self) -> list[Cited]:
         """The articles each fiche section cites."""
         by_cid: dict[str, list[int]] = {}
-        for place, article in enumerate(self.articles):
-            by_cid.setdefault(article.cid, []).append(place)
+        for position, article in enumerate(self.articles):
+            by_cid.setdefault(article.cid, []).append(position)
         return [
             tuple(chain.from_iterable(by_cid.get(cid, ()) for cid in section.cited))
             for section in self.fiches
@@ -96,21 +98,21 @@ class Material:
 
     @cached_property
     def by_number(self) -> dict[str, list[int]]:
-        """The articles that bear each number, in its canonical spelling."""
+        """The articles with each number, in its canonical spelling."""
         found: dict[str, list[int]] = {}
-        for place, article in enumerate(self.articles):
-            found.setdefault(canonical(article.number), []).append(place)
+        for position, article in enumerate(self.articles):
+            found.setdefault(canonical(article.number), []).append(position)
         return found
 
     @cached_property
     def questions(self) -> list[tuple[list[str], Cited]]:
         """Our everyday questions in stems, with the articles that answer them in this corpus."""
         found = []
-        for question, numbers in listed("everyday_questions.tsv"):
+        for question, numbers in read_table("everyday_questions.tsv"):
             cited = chain.from_iterable(
                 self.by_number.get(canonical(number), ()) for number in numbers.split()
             )
-            found.append((self.words(question), tuple(cited)))
+            found.append((self.stemmer(question), tuple(cited)))
         return [(stems, cited) for stems, cited in found if cited]
 
 

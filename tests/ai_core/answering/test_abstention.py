@@ -7,9 +7,9 @@ import pytest
 
 from ai_core.answering.abstention import Abstentions, read_offices
 from ai_core.app import read_texts
-from ai_core.law.records import Found, Kind, Passage, Scope
+from ai_core.law.records import Passage, QuestionScope, SearchResult, SourceKind
 
-PASSAGE = Passage(Kind.ARTICLE, "id", "L1-1", "t", ("t",), "texte", "https://x", 1.0)
+PASSAGE = Passage(SourceKind.ARTICLE, "id", "L1-1", "t", ("t",), "texte", "https://x", 1.0)
 
 
 @pytest.fixture(scope="module")
@@ -20,20 +20,32 @@ def abstentions() -> Abstentions:
 @pytest.mark.parametrize(
     ("found", "reason", "words"),
     [
-        (Found((PASSAGE,), Scope.OUTSIDE), "out_of_scope", "3039"),
+        (SearchResult((PASSAGE,), QuestionScope.OUTSIDE), "out_of_scope", "3039"),
         (
-            Found((PASSAGE,), Scope.NEIGHBOUR, neighbour="civil_service"),
+            SearchResult((PASSAGE,), QuestionScope.NEIGHBOUR, neighbour="civil_service"),
             "neighbour_law",
             "fonction",
         ),
-        (Found((PASSAGE,), Scope.NEIGHBOUR, neighbour="nobody"), "neighbour_law", "0 806 000 126"),
-        (Found((), Scope.LABOUR_LAW, other_code=("L131-1",)), "neighbour_law", "L131-1"),
-        (Found((), Scope.LABOUR_LAW, missing=("L9999-1",)), "unknown_reference", "L9999-1"),
-        (Found((), Scope.UNCLEAR), "no_source", "0 806 000 126"),
+        (
+            SearchResult((PASSAGE,), QuestionScope.NEIGHBOUR, neighbour="nobody"),
+            "neighbour_law",
+            "0 806 000 126",
+        ),
+        (
+            SearchResult((), QuestionScope.LABOUR_LAW, other_code=("L131-1",)),
+            "neighbour_law",
+            "L131-1",
+        ),
+        (
+            SearchResult((), QuestionScope.LABOUR_LAW, missing=("L9999-1",)),
+            "unknown_reference",
+            "L9999-1",
+        ),
+        (SearchResult((), QuestionScope.UNCLEAR), "no_source", "0 806 000 126"),
     ],
 )
 def test_each_refusal_has_its_reason_and_its_words(
-    abstentions: Abstentions, found: Found, reason: str, words: str
+    abstentions: Abstentions, found: SearchResult, reason: str, words: str
 ) -> None:
     refusal = abstentions.judge(found, "fr")
 
@@ -46,7 +58,7 @@ def test_each_refusal_has_its_reason_and_its_words(
 def test_what_was_found_by_its_number_is_answered_whatever_the_rest(
     abstentions: Abstentions,
 ) -> None:
-    found = Found((PASSAGE,), Scope.OUTSIDE, exact=("L1-1",), missing=("L9999-1",))
+    found = SearchResult((PASSAGE,), QuestionScope.OUTSIDE, exact=("L1-1",), missing=("L9999-1",))
 
     assert abstentions.judge(found, "fr") is None
 
@@ -54,7 +66,7 @@ def test_what_was_found_by_its_number_is_answered_whatever_the_rest(
 def test_an_english_question_that_finds_nothing_is_asked_for_in_french(
     abstentions: Abstentions,
 ) -> None:
-    refusal = abstentions.judge(Found((), Scope.OUTSIDE), "en")
+    refusal = abstentions.judge(SearchResult((), QuestionScope.OUTSIDE), "en")
 
     assert refusal is not None
     assert refusal.abstained.reason == "no_source"

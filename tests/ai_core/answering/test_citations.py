@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from ai_core.answering.citations import CitationFilter
-from ai_core.law.records import Kind, Passage
+from ai_core.law.records import Passage, SourceKind
 
 DAY = date(2026, 11, 20)
 TEXT = (
@@ -16,7 +16,7 @@ TEXT = (
 
 def passage(number: str = "L1237-1", text: str = TEXT, until: date | None = None) -> Passage:
     return Passage(
-        kind=Kind.ARTICLE,
+        kind=SourceKind.ARTICLE,
         id=f"LEGIARTI-{number}",
         number=number,
         title="Section 1 : Démission",

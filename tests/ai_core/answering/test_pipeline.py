@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ai_core.engines.scripted import ScriptedEngine
-from ai_core.law.records import Kind, Passage
+from ai_core.law.records import Passage, SourceKind
 
 QUESTION = "Quelle est la durée du préavis en cas de démission ?"
 
@@ -23,7 +23,7 @@ async def reply_to(house: Any, question: str, **more: object) -> dict[str, Any]:
 
 def planted(text: str) -> Passage:
     return Passage(
-        kind=Kind.FICHE,
+        kind=SourceKind.FICHE,
         id="fiche-1",
         number="",
         title="Fiche",

@@ -3,7 +3,7 @@ from datetime import date
 import pytest
 
 from ai_core.law.corpus import Corpus
-from ai_core.law.records import Kind
+from ai_core.law.records import SourceKind
 
 TODAY = date(2026, 11, 20)
 
@@ -99,7 +99,7 @@ def test_passages_come_back_in_the_order_asked_for(corpus: Corpus) -> None:
 def test_the_articles_of_an_agreement_bear_its_idcc_and_their_titles(corpus: Corpus) -> None:
     passages = corpus.agreement_passages("1979")
     assert [p.number for p in passages] == ["IDCC 1979 art. 1er", "IDCC 1979 art. 30", "IDCC 1979"]
-    assert passages[1].kind is Kind.AGREEMENT
+    assert passages[1].kind is SourceKind.AGREEMENT
     assert passages[1].section_path[-1] == "Préavis"
     assert "Employé\t8 jours\t15 jours\t1 mois" in passages[1].text
     assert passages[1].url.startswith("https://www.legifrance.gouv.fr/conv_coll/id/KALIARTI")

@@ -12,10 +12,10 @@ from ai_core.errors import CorpusMissing, QueueFull, UnknownAgreement, UnknownAr
 from ai_core.law.ingest.sample import SAMPLE_DAY, Sample, build_sample
 from ai_core.law.ingest.update import update_corpus
 from ai_core.law.library import Library
-from ai_core.law.records import Found, Kind, Scope
+from ai_core.law.records import QuestionScope, SearchResult, SourceKind
 from ai_core.law.search import semantic
 from ai_core.law.search.indexing import build_lexical, build_semantic
-from ai_core.law.versions import Shelf
+from ai_core.law.versions import CorpusVersions
 from shared.clock import StoppedClock
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -38,8 +38,8 @@ def data_dir(learned: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def version(data_dir: Path) -> Path:
-    shelf = Shelf(data_dir)
-    return shelf.place(shelf.current() or "")
+    versions = CorpusVersions(data_dir)
+    return versions.folder(versions.current() or "")
 
 
 @pytest.fixture
@@ -56,20 +56,20 @@ def another_law(archives: Path) -> Path:
 
 @pytest.fixture
 async def library(learned: Path) -> AsyncIterator[Library]:
-    library = Library(Shelf(learned))
+    library = Library(CorpusVersions(learned))
     yield library
     await library.close()
 
 
-async def ask(library: Library, question: str, **wishes: object) -> Found:
-    kind = wishes.get("kind", Kind.ARTICLE)
-    assert kind is None or isinstance(kind, Kind)
+async def ask(library: Library, question: str, **wishes: object) -> SearchResult:
+    kind = wishes.get("kind", SourceKind.ARTICLE)
+    assert kind is None or isinstance(kind, SourceKind)
     agreement = wishes.get("agreement")
     assert agreement is None or isinstance(agreement, str)
     return await library.search(question, limit=8, kind=kind, agreement=agreement, as_of=SAMPLE_DAY)
 
 
-def numbers(found: Found) -> list[str]:
+def numbers(found: SearchResult) -> list[str]:
     return [passage.number for passage in found.passages]
 
 
@@ -80,7 +80,7 @@ async def test_an_article_named_comes_first(library: Library) -> None:
 
 
 async def test_what_surrounds_an_article_named_is_about_its_subject(library: Library) -> None:
-    found = await ask(library, "Que dit l'article L3121-27 ?", kind=Kind.FICHE)
+    found = await ask(library, "Que dit l'article L3121-27 ?", kind=SourceKind.FICHE)
     assert found.passages[0].title.startswith("La durée légale du travail")
 
 
@@ -123,28 +123,28 @@ async def test_an_article_of_the_future_is_not_found_today(library: Library) -> 
 
 
 async def test_each_kind_can_be_asked_for_alone(library: Library) -> None:
-    fiches = await ask(library, "préavis de démission", kind=Kind.FICHE)
-    assert {passage.kind for passage in fiches.passages} == {Kind.FICHE}
+    fiches = await ask(library, "préavis de démission", kind=SourceKind.FICHE)
+    assert {passage.kind for passage in fiches.passages} == {SourceKind.FICHE}
     assert fiches.passages[0].title
-    assert not (await ask(library, "préavis de démission", kind=Kind.AGREEMENT)).passages
+    assert not (await ask(library, "préavis de démission", kind=SourceKind.AGREEMENT)).passages
 
 
 async def test_without_a_kind_articles_come_with_a_fiche(library: Library) -> None:
     found = await ask(library, "préavis de démission", kind=None)
-    assert [passage.kind for passage in found.passages[-2:]] == [Kind.FICHE, Kind.FICHE]
-    assert found.passages[0].kind is Kind.ARTICLE
+    assert [passage.kind for passage in found.passages[-2:]] == [SourceKind.FICHE, SourceKind.FICHE]
+    assert found.passages[0].kind is SourceKind.ARTICLE
 
 
 async def test_an_agreement_named_leads(library: Library) -> None:
     found = await ask(library, "préavis de démission dans la convention HCR", kind=None)
     assert found.agreement is not None
     assert found.agreement.idcc == "1979"
-    assert found.passages[0].kind is Kind.AGREEMENT
+    assert found.passages[0].kind is SourceKind.AGREEMENT
     assert found.passages[0].number.startswith("IDCC 1979")
 
 
 async def test_an_agreement_can_be_given_by_its_idcc(library: Library) -> None:
-    found = await ask(library, "préavis", kind=Kind.AGREEMENT, agreement="1486")
+    found = await ask(library, "préavis", kind=SourceKind.AGREEMENT, agreement="1486")
     assert found.agreement is not None
     assert all(passage.number.startswith("IDCC 1486") for passage in found.passages)
     with pytest.raises(UnknownAgreement):
@@ -154,21 +154,23 @@ async def test_an_agreement_can_be_given_by_its_idcc(library: Library) -> None:
 @pytest.mark.parametrize(
     ("question", "scope"),
     [
-        ("Quel préavis en cas de démission ?", Scope.LABOUR_LAW),
-        ("Que dit L1234-1 ?", Scope.LABOUR_LAW),
-        ("mon chef m'a insulté devant tout le monde", Scope.LABOUR_LAW),
-        ("j'ai pas été payé ce mois ci", Scope.LABOUR_LAW),
-        ("on m'a viré par sms", Scope.LABOUR_LAW),
-        ("Quelle est la capitale de l'Australie ?", Scope.OUTSIDE),
-        ("Mon wifi ne marche plus", Scope.OUTSIDE),
-        ("Comment renouveler mon passeport à la mairie ?", Scope.OUTSIDE),
-        ("Je suis fonctionnaire, quel est mon congé ?", Scope.NEIGHBOUR),
-        ("Bonjour !", Scope.UNCLEAR),
-        ("?", Scope.UNCLEAR),
-        ("zzqx", Scope.UNCLEAR),
+        ("Quel préavis en cas de démission ?", QuestionScope.LABOUR_LAW),
+        ("Que dit L1234-1 ?", QuestionScope.LABOUR_LAW),
+        ("mon chef m'a insulté devant tout le monde", QuestionScope.LABOUR_LAW),
+        ("j'ai pas été payé ce mois ci", QuestionScope.LABOUR_LAW),
+        ("on m'a viré par sms", QuestionScope.LABOUR_LAW),
+        ("Quelle est la capitale de l'Australie ?", QuestionScope.OUTSIDE),
+        ("Mon wifi ne marche plus", QuestionScope.OUTSIDE),
+        ("Comment renouveler mon passeport à la mairie ?", QuestionScope.OUTSIDE),
+        ("Je suis fonctionnaire, quel est mon congé ?", QuestionScope.NEIGHBOUR),
+        ("Bonjour !", QuestionScope.UNCLEAR),
+        ("?", QuestionScope.UNCLEAR),
+        ("zzqx", QuestionScope.UNCLEAR),
     ],
 )
-async def test_the_scope_of_a_question(library: Library, question: str, scope: Scope) -> None:
+async def test_the_scope_of_a_question(
+    library: Library, question: str, scope: QuestionScope
+) -> None:
     assert (await ask(library, question)).scope is scope
 
 
@@ -191,7 +193,7 @@ async def test_an_article_can_be_read_however_it_is_spelled(library: Library) ->
 
 
 async def test_no_corpus_is_said_so(tmp_path: Path) -> None:
-    library = Library(Shelf(tmp_path))
+    library = Library(CorpusVersions(tmp_path))
     with pytest.raises(CorpusMissing):
         await ask(library, "préavis")
     await library.close()
@@ -201,7 +203,7 @@ async def test_it_serves_lexically_until_the_embedding_is_learned(
     data_dir: Path, version: Path
 ) -> None:
     learned = (version / semantic.FOLDER).rename(version / "aside")
-    library = Library(Shelf(data_dir))
+    library = Library(CorpusVersions(data_dir))
     assert not (await library.status()).semantic
     assert "L1237-1" in numbers(await ask(library, "préavis de démission"))
     learned.rename(version / semantic.FOLDER)
@@ -211,11 +213,11 @@ async def test_it_serves_lexically_until_the_embedding_is_learned(
 
 
 async def test_a_new_corpus_is_picked_up_without_restart(data_dir: Path, another_law: Path) -> None:
-    library = Library(Shelf(data_dir))
+    library = Library(CorpusVersions(data_dir))
     before = await library.status()
     await asyncio.to_thread(
         update_corpus,
-        Shelf(data_dir),
+        CorpusVersions(data_dir),
         StoppedClock(NOON),
         folder=another_law,
         prepare=build_lexical,
@@ -226,7 +228,7 @@ async def test_a_new_corpus_is_picked_up_without_restart(data_dir: Path, another
 
 
 async def test_a_crowd_is_turned_away(learned: Path) -> None:
-    library = Library(Shelf(learned), most_waiting=3)
+    library = Library(CorpusVersions(learned), most_waiting=3)
     answers = await asyncio.gather(
         *(ask(library, "préavis") for _ in range(6)), return_exceptions=True
     )
@@ -239,16 +241,16 @@ async def test_the_same_seed_gives_the_same_ranking(
     data_dir: Path, version: Path, library: Library
 ) -> None:
     await asyncio.to_thread(build_semantic, version, steps=STEPS)
-    twin = Library(Shelf(data_dir))
+    twin = Library(CorpusVersions(data_dir))
     question = "Que me doit mon patron s'il me renvoie ?"
     assert await ask(library, question) == await ask(twin, question)
     await twin.close()
 
 
 def test_a_day_before_the_law_finds_nothing(learned: Path) -> None:
-    async def search() -> Found:
-        library = Library(Shelf(learned))
-        found = await library.search("préavis", kind=Kind.ARTICLE, as_of=date(1900, 1, 1))
+    async def search() -> SearchResult:
+        library = Library(CorpusVersions(learned))
+        found = await library.search("préavis", kind=SourceKind.ARTICLE, as_of=date(1900, 1, 1))
         await library.close()
         return found
 

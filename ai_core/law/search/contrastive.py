@@ -33,8 +33,8 @@ class Batch:
     targets: NDArray[np.int64]
 
 
-class Descent:
-    """Term vectors on their way down the loss."""
+class ContrastiveTrainer:
+    """Adam on the InfoNCE loss of the term vectors."""
 
     def __init__(
         self, texts: sparse.csr_array, rarity: Sequence[float], dimensions: int, seed: int
@@ -100,9 +100,9 @@ def _compact(texts: sparse.csr_array) -> tuple[sparse.csr_array, NDArray[np.int6
     used = np.zeros(texts.shape[1], bool)
     used[texts.indices] = True
     terms = np.flatnonzero(used)
-    places = (np.cumsum(used) - 1)[texts.indices]
+    positions = (np.cumsum(used) - 1)[texts.indices]
     shape = (texts.shape[0], len(terms))
-    return sparse.csr_array((texts.data, places, texts.indptr), shape=shape), terms
+    return sparse.csr_array((texts.data, positions, texts.indptr), shape=shape), terms
 
 
 def _pull(lefts: Matrix, rights: Matrix, targets: NDArray[np.int64]) -> Matrix:
