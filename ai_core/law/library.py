@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import structlog
 
-from ai_core.errors import CorpusMissing, QueueFull, UnknownArticle
+from ai_core.errors import CorpusMissing, CorpusRefused, QueueFull, UnknownArticle
 from ai_core.law.index import CorpusIndex
 from ai_core.law.ingest.update import corpus_status
 from ai_core.law.records import Article, CorpusStatus, FicheSection, SearchResult, SourceKind
@@ -118,7 +118,7 @@ class Library:
         self._stamp = stamp
         try:
             opened = CorpusIndex(self._versions.folder(version))
-        except (sqlite3.Error, OSError, KeyError) as error:
+        except (CorpusRefused, sqlite3.Error, OSError, KeyError) as error:
             _log.error("corpus_unreadable", version=version, reason=str(error))
             return
         if self._index:

@@ -1,3 +1,4 @@
+import asyncio
 import os
 import signal
 import sqlite3
@@ -261,6 +262,24 @@ def test_what_a_killed_update_left_is_swept(versions: CorpusVersions, archives: 
     (versions.root / ".incoming-dead").mkdir()
     update(versions, newer(archives))
     assert not list(versions.root.glob(".incoming-*"))
+
+
+async def test_a_pointer_to_an_unreadable_version_keeps_the_open_corpus(
+    versions: CorpusVersions,
+) -> None:
+    library, restarted = Library(versions), Library(versions)
+    old = await library.status()
+    await asyncio.to_thread(activate_damaged_version, versions)
+    assert await library.status() == old
+    with pytest.raises(CorpusMissing):
+        await restarted.status()
+    await library.close()
+
+
+def activate_damaged_version(versions: CorpusVersions) -> None:
+    versions.folder("0" * 16).mkdir()
+    (versions.folder("0" * 16) / FILE_NAME).write_bytes(b"damaged")
+    versions.activate("0" * 16)
 
 
 def test_a_corpus_is_read_only(versions: CorpusVersions) -> None:
