@@ -2,8 +2,8 @@
 
 A load takes what is free. Where that is too little, idle unpinned models are evicted, least
 recently used first, and only if that is enough. Otherwise the load waits; once it has waited
-`PATIENCE_S`, the models in its way take no new users, so that busy models alternate and none
-starves. A load that fits overtakes one that waits, until the latter has waited `PATIENCE_S`.
+`DRAIN_AFTER_S`, the models in its way take no new users, so that busy models alternate and none
+starves. A load that fits overtakes one that waits, until the latter has waited `DRAIN_AFTER_S`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,7 @@ from ai_core.models.changes import ChangeNotifier
 from ai_core.models.slot import ModelSlot
 from shared.clock import Clock
 
-PATIENCE_S = 5.0
+DRAIN_AFTER_S = 5.0
 RETRY_AFTER_S = 5.0
 
 
@@ -72,7 +72,7 @@ class Eviction:
         """Return what no model has reserved; below 0 when a model grew beyond its share."""
         return self._budget_bytes - sum(slot.reserved_bytes or 0 for slot in self._slots.values())
 
-    def most_bytes(self, slot: ModelSlot) -> int:
+    def max_bytes(self, slot: ModelSlot) -> int:
         """Return what a model could get if all but the pinned ones were evicted."""
         others = (other for other in self._slots.values() if other is not slot)
         pinned = sum(other.reserved_bytes or 0 for other in others if other.card.pinned)
@@ -85,7 +85,7 @@ class Eviction:
         and at once when no waiting would help.
         """
         request = LoadRequest(slot, need_bytes, self._clock.elapsed_s())
-        if need_bytes > self.most_bytes(slot):
+        if need_bytes > self.max_bytes(slot):
             raise self._refusal(request)
         self._requests.append(request)
         try:
@@ -95,7 +95,7 @@ class Eviction:
                     victims = self._victims(request)
                     if victims is not None:
                         return victims
-                    if waited_s >= PATIENCE_S:
+                    if waited_s >= DRAIN_AFTER_S:
                         self._drain(self._victims(request, with_busy=True) or [])
                 if waited_s >= wait_s:
                     raise self._refusal(request)
@@ -120,9 +120,9 @@ class Eviction:
         )
 
     def _is_next(self, request: LoadRequest) -> bool:
-        """Return whether a request may be served: none before it has waited `PATIENCE_S`."""
+        """Return whether a request may be served: none before it has waited `DRAIN_AFTER_S`."""
         first = self._requests[0]
-        return first is request or self._clock.elapsed_s() - first.since_s < PATIENCE_S
+        return first is request or self._clock.elapsed_s() - first.since_s < DRAIN_AFTER_S
 
     def _victims(self, request: LoadRequest, *, with_busy: bool = False) -> list[ModelSlot] | None:
         missing_bytes = request.need_bytes - self.free_bytes

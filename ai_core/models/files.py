@@ -17,8 +17,8 @@ from ai_core.errors import ModelUnusable
 
 MAGIC = b"GGUF"
 ADAPTER_WEIGHTS = ("*.safetensors",)
-MOST_HEADER_BYTES = 256 * 1024 * 1024
-LONGEST_STRING = 4_096  # characters; longer metadata, as a vocabulary, is skipped
+MAX_HEADER_BYTES = 256 * 1024 * 1024
+MAX_STRING_CHARS = 4_096  # longer metadata, as a vocabulary, is skipped
 STRING, ARRAY = 8, 9
 SCALARS = {
     0: "B",
@@ -33,14 +33,14 @@ SCALARS = {
     11: "q",
     12: "d",
 }
-BLOCKS = {  # ggml type: (numbers in a block, bytes of a block)
+GGML_BLOCKS = {  # ggml type: (numbers in a block, bytes of a block)
     0: (1, 4), 1: (1, 2), 2: (32, 18), 3: (32, 20), 6: (32, 22), 7: (32, 24), 8: (32, 34),
     9: (32, 40), 10: (256, 84), 11: (256, 110), 12: (256, 144), 13: (256, 176), 14: (256, 210),
     15: (256, 292), 16: (256, 66), 17: (256, 74), 18: (256, 98), 19: (256, 50), 20: (32, 18),
     21: (256, 110), 22: (256, 82), 23: (256, 136), 24: (1, 1), 25: (1, 2), 26: (1, 4), 27: (1, 8),
     28: (1, 8), 29: (256, 56), 30: (1, 2), 34: (256, 54), 35: (256, 66), 39: (32, 17),
 }  # fmt: skip
-PRECISIONS = {  # general.file_type of llama.cpp
+GGUF_PRECISIONS = {  # general.file_type of llama.cpp
     0: "f32", 1: "f16", 2: "q4_0", 3: "q4_1", 7: "q8_0", 8: "q5_0", 9: "q5_1", 10: "q2_k",
     11: "q3_k_s", 12: "q3_k_m", 13: "q3_k_l", 14: "q4_k_s", 15: "q4_k_m", 16: "q5_k_s",
     17: "q5_k_m", 18: "q6_k", 32: "bf16",
@@ -140,7 +140,7 @@ def _read_gguf(path: Path, format: FileFormat) -> ModelMetadata:
     return ModelMetadata(
         format=format,
         size_bytes=size_bytes,
-        precision=PRECISIONS.get(int(header.get("general.file_type", -1)), ""),
+        precision=GGUF_PRECISIONS.get(int(header.get("general.file_type", -1)), ""),
         architecture=name,
         context_tokens=number("context_length"),
         vocabulary=int(header.get("tokenizer.ggml.tokens[]", 0)),
@@ -160,9 +160,9 @@ def _gguf_header(path: Path) -> tuple[dict[str, Any], int]:
             raise ValueError(f"GGUF version {version} is not read here")
         header = {}
         for _ in range(pairs):
-            key = _string(file)
-            type_id = _unpack(file, "I")
-            header[f"{key}[]" if type_id == ARRAY else key] = _value(file, type_id)
+            key = _read_string(file)
+            type_id = _read_scalar(file, "I")
+            header[f"{key}[]" if type_id == ARRAY else key] = _read_value(file, type_id)
         ends = list(_tensor_ends(file, tensors))
         align = int(header.get("general.alignment", 32))
         start = -(-file.tell() // align) * align
@@ -171,40 +171,40 @@ def _gguf_header(path: Path) -> tuple[dict[str, Any], int]:
 
 def _tensor_ends(file: BinaryIO, tensors: int) -> Iterator[int]:
     for _ in range(tensors):
-        _string(file)
+        _read_string(file)
         numbers = 1
-        for _ in range(_unpack(file, "I")):
-            numbers *= _unpack(file, "Q")
-        type_id, offset = _unpack(file, "I"), _unpack(file, "Q")
-        block, bytes_of_block = BLOCKS.get(type_id, (1, 0))
+        for _ in range(_read_scalar(file, "I")):
+            numbers *= _read_scalar(file, "Q")
+        type_id, offset = _read_scalar(file, "I"), _read_scalar(file, "Q")
+        block, bytes_of_block = GGML_BLOCKS.get(type_id, (1, 0))
         yield offset + numbers // block * bytes_of_block
 
 
-def _value(file: BinaryIO, type_id: int) -> Any:
+def _read_value(file: BinaryIO, type_id: int) -> Any:
     if type_id == STRING:
-        return _string(file)
+        return _read_string(file)
     if type_id != ARRAY:
-        return _unpack(file, SCALARS[type_id])
-    item, length = _unpack(file, "I"), _unpack(file, "Q")
+        return _read_scalar(file, SCALARS[type_id])
+    item, length = _read_scalar(file, "I"), _read_scalar(file, "Q")
     if item in SCALARS:
         file.seek(struct.calcsize(SCALARS[item]) * length, 1)
     else:
         for _ in range(length):
-            _value(file, item)
+            _read_value(file, item)
     return length
 
 
-def _string(file: BinaryIO) -> str:
-    length = _unpack(file, "Q")
-    if length > MOST_HEADER_BYTES:
+def _read_string(file: BinaryIO) -> str:
+    length = _read_scalar(file, "Q")
+    if length > MAX_HEADER_BYTES:
         raise ValueError("a name longer than any file")
-    if length > LONGEST_STRING:
+    if length > MAX_STRING_CHARS:
         file.seek(length, 1)
         return ""
     return file.read(length).decode("utf-8", "replace")
 
 
-def _unpack(file: BinaryIO, form: str) -> Any:
+def _read_scalar(file: BinaryIO, form: str) -> Any:
     return struct.unpack(f"<{form}", file.read(struct.calcsize(form)))[0]
 
 
@@ -249,8 +249,8 @@ def _transformer(files: list[Path], format: FileFormat, config: dict[str, Any]) 
 def _check_safetensors(file: Path) -> None:
     size_bytes = file.stat().st_size
     with file.open("rb") as opened:
-        header_bytes = _unpack(opened, "Q")
-        if not 0 < header_bytes <= min(MOST_HEADER_BYTES, size_bytes):
+        header_bytes = _read_scalar(opened, "Q")
+        if not 0 < header_bytes <= min(MAX_HEADER_BYTES, size_bytes):
             raise ValueError(f"{file.name} has no SafeTensors header")
         header = json.loads(opened.read(header_bytes))
     ends = [tensor["data_offsets"][1] for name, tensor in header.items() if name != "__metadata__"]

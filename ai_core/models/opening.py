@@ -95,12 +95,12 @@ class Quantizer:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    async def __call__(self, card: ModelCard, room_bytes: int) -> None:
+    async def __call__(self, card: ModelCard, budget_bytes: int) -> None:
         """Make it and put it in use, as `model quantize NAME --room BYTES` does; takes minutes.
 
         Raises NoMemory with the command's last line when nothing fits or is good enough.
         """
-        command = ["-m", "ai_core", "model", "quantize", card.id, "--room", str(room_bytes)]
+        command = ["-m", "ai_core", "model", "quantize", card.id, "--room", str(budget_bytes)]
         child = await asyncio.create_subprocess_exec(
             sys.executable,
             *command,

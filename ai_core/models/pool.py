@@ -339,11 +339,11 @@ class ModelPool:
 
         Raises EngineStarting once it is made: models.toml now describes another model to load.
         """
-        card, most_bytes = slot.card, self._eviction.most_bytes(slot)
-        if need_bytes <= most_bytes or card.quantization != "auto" or card.agreement is not None:
+        card, max_bytes = slot.card, self._eviction.max_bytes(slot)
+        if need_bytes <= max_bytes or card.quantization != "auto" or card.agreement is not None:
             return
-        log.info("model does not fit, quantizing", model=card.id, most_bytes=most_bytes)
-        await self._shrink(card, most_bytes)
+        log.info("model does not fit, quantizing", model=card.id, max_bytes=max_bytes)
+        await self._shrink(card, max_bytes)
         await self._registry.reload()
         raise EngineStarting(retry_after_s=1.0, model=card.id)
 

@@ -30,7 +30,7 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,1
 
 CATALOGUE = "models.toml"
 KEEP_ALIVE_S = 1_800.0
-MOST_CONTEXT_TOKENS = 8_192  # unless models.toml asks for more: memory grows with it
+MAX_CONTEXT_TOKENS = 8_192  # unless models.toml asks for more: memory grows with it
 SLOTS = (2, 16)  # batches wider than 16 rows bring next to nothing on processors
 
 
@@ -302,7 +302,7 @@ def _with_upstreams(card: ModelCard, entry: ModelEntry) -> ModelCard:
     return replace(
         card,
         weights=_digest("remote", model, *entry.upstreams),
-        context_tokens=entry.context_tokens or MOST_CONTEXT_TOKENS,
+        context_tokens=entry.context_tokens or MAX_CONTEXT_TOKENS,
         options=LoadOptions(slots=entry.slots),
         upstreams=entry.upstreams,
         upstream_model=model,
@@ -322,7 +322,7 @@ def fingerprint(path: Path, format: ModelFormat) -> str:
 
 def _options(entry: ModelEntry, metadata: ModelMetadata | None, precision: str) -> LoadOptions:
     trained = metadata.context_tokens if metadata else 0
-    context = entry.context_tokens or min(trained or MOST_CONTEXT_TOKENS, MOST_CONTEXT_TOKENS)
+    context = entry.context_tokens or min(trained or MAX_CONTEXT_TOKENS, MAX_CONTEXT_TOKENS)
     return LoadOptions(
         context_tokens=context,
         slots=entry.slots or _slots(context, metadata),

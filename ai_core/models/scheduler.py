@@ -23,11 +23,11 @@ from ai_core.metrics import SchedulerMetrics
 from ai_core.models.speeds import Size, Speeds
 from shared.clock import Clock
 
-LEAST_SLOTS_TO_KEEP_ONE = 4
+MIN_SLOTS_TO_KEEP_ONE = 4
 """With fewer slots, one kept free would cost more than a quarter of the work."""
 ALONE_AFTER_S = 60.0
 """A caller who was the only one for so long may take every slot."""
-MOST_IDLE_COUNTERS = 256
+MAX_IDLE_COUNTERS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,13 +183,13 @@ class Queue:
     def _slots_kept_free(self) -> int:
         """Return how many slots are for callers who hold none."""
         is_shared = self.clock.elapsed_s() - self._shared_at_s < ALONE_AFTER_S
-        return 1 if is_shared and self.slots >= LEAST_SLOTS_TO_KEEP_ONE else 0
+        return 1 if is_shared and self.slots >= MIN_SLOTS_TO_KEEP_ONE else 0
 
     def _charge(self, caller: str, tokens: float) -> None:
         """Count the tokens served to a caller; negative ones were charged too much before."""
         self._served_tokens[caller] = self._served_tokens.get(caller, 0.0) + tokens
         active = {*self.waiting, *(job.caller for job in self.running)}
-        if len(self._served_tokens) > MOST_IDLE_COUNTERS + len(active):
+        if len(self._served_tokens) > MAX_IDLE_COUNTERS + len(active):
             self._served_tokens = {
                 name: served
                 for name, served in self._served_tokens.items()

@@ -1,4 +1,4 @@
-"""The model manager with real models in real processes."""
+"""The model pool with real models in real processes."""
 
 import asyncio
 import os

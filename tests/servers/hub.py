@@ -1,4 +1,4 @@
-"""A Hub on loopback: lists files with their hashes, serves ranges, and misbehaves if asked."""
+"""A Hub on loopback: lists files with their hashes, serves ranges, and misbehaves if requests."""
 
 import hashlib
 import json
@@ -13,15 +13,15 @@ COMMIT = "c0ffee" * 6 + "abcd"
 
 
 @dataclass
-class PretendHub:
-    """What the Hub holds. `cuts` answers end halfway; `lies` serves other bytes than listed."""
+class FakeHub:
+    """What the Hub holds. `cuts` responses end halfway; if `corrupt`, other bytes than listed."""
 
     files: dict[str, bytes]
     licence: str = "apache-2.0"
     closed: bool = False
     cuts: int = 0
-    lies: bool = False
-    asked: list[tuple[str, str]] = field(default_factory=list)
+    corrupt: bool = False
+    requests: list[tuple[str, str]] = field(default_factory=list)
     address: str = ""
 
     def listing(self) -> dict[str, Any]:
@@ -39,34 +39,34 @@ def blob_of(body: bytes) -> str:
 class HubServer(ThreadingHTTPServer):
     """A server of what a hub holds."""
 
-    def __init__(self, hub: PretendHub) -> None:
-        super().__init__(("127.0.0.1", 0), Visit)
+    def __init__(self, hub: FakeHub) -> None:
+        super().__init__(("127.0.0.1", 0), HubHandler)
         self.hub = hub
 
 
-class Visit(BaseHTTPRequestHandler):
-    """One request."""
+class HubHandler(BaseHTTPRequestHandler):
+    """Answers one request."""
 
     server: HubServer
 
     def do_GET(self) -> None:
         hub = self.server.hub
-        path, wanted = self.path.partition("?")[0], self.headers.get("Range", "")
-        hub.asked.append((path, wanted))
+        path, range_header = self.path.partition("?")[0], self.headers.get("Range", "")
+        hub.requests.append((path, range_header))
         if hub.closed:
             self._send(403, b"")
         elif path == "/api/models/owner/repo/revision/main":
             self._send(200, json.dumps(hub.listing()).encode())
         elif path.startswith(f"/owner/repo/resolve/{COMMIT}/"):
-            self._file(path.partition(f"{COMMIT}/")[2], wanted)
+            self._file(path.partition(f"{COMMIT}/")[2], range_header)
         else:
             self._send(404, b"")
 
-    def _file(self, name: str, wanted: str) -> None:
+    def _file(self, name: str, range_header: str) -> None:
         hub = self.server.hub
-        body = bytes(len(hub.files[name])) if hub.lies else hub.files[name]
-        start = int(wanted.removeprefix("bytes=").removesuffix("-") or 0)
-        self._send(206 if wanted else 200, body[start:], cut=hub.cuts > 0)
+        body = bytes(len(hub.files[name])) if hub.corrupt else hub.files[name]
+        start = int(range_header.removeprefix("bytes=").removesuffix("-") or 0)
+        self._send(206 if range_header else 200, body[start:], cut=hub.cuts > 0)
 
     def _send(self, status: int, body: bytes, *, cut: bool = False) -> None:
         self.send_response(status)
@@ -83,7 +83,7 @@ class Visit(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(hub: PretendHub) -> Iterator[PretendHub]:
+def serving(hub: FakeHub) -> Iterator[FakeHub]:
     server = HubServer(hub)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()

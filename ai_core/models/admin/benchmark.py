@@ -22,7 +22,7 @@ from ai_core.models.variants import ORIGINAL, Variant
 
 RETRY_SHARE = 0.5
 """Those that wrote this share of what the best one wrote are measured twice, against noise."""
-LEAST_SPEEDUP = 1.05
+MIN_SPEEDUP = 1.05
 """How much faster a variant must be to be preferred to a better one; less is noise."""
 CHARS_PER_TOKEN = 4
 """Of a text that fits for certain, even if every byte is a token and a template surrounds it."""
@@ -86,7 +86,7 @@ def fastest(maker: VariantMaker, budget_bytes: int, *, tokens: int, at_once: int
     """Make every variant of a model, and return the one that writes most on this machine.
 
     Only those that fit in `budget_bytes` and are good enough are measured; the original may be one
-    of them. A smaller one is preferred when it is LEAST_SPEEDUP faster. The others are deleted,
+    of them. A smaller one is preferred when it is MIN_SPEEDUP faster. The others are deleted,
     unless they were in use before; nothing is selected. Raises ModelUnusable when nothing is left.
     Blocks for minutes.
     """
@@ -120,7 +120,7 @@ def _fastest(
     for one in tried:
         score = f", agreement {one.variant.agreement:.1%}" if one.variant else ""
         maker.report(f"{one.name}: {one.tokens_per_s:.1f} tokens/s, {at_once} at once{score}")
-        if one.tokens_per_s > LEAST_SPEEDUP * best.tokens_per_s:
+        if one.tokens_per_s > MIN_SPEEDUP * best.tokens_per_s:
             best = one
     maker.delete_unused([variant for variant in good if variant and variant is not best.variant])
     return best

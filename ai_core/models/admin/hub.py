@@ -116,13 +116,13 @@ class Hub:
         self, source: HubSource, commit: str, file: HubFile, folder: Path, progress: Progress
     ) -> None:
         target = folder / file.name
-        if target.exists() and target.stat().st_size == file.size_bytes and intact(target, file):
+        if target.exists() and target.stat().st_size == file.size_bytes and is_intact(target, file):
             return
         target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_name(f"{target.name}.part")
         url = f"{self._endpoint}/{source.repo}/resolve/{commit}/{quote(file.name)}"
         self._download(url, source, file, part, progress)
-        if not intact(part, file):
+        if not is_intact(part, file):
             part.unlink()
             raise ModelUnusable(f"{file.name} arrived damaged and was deleted: add it again")
         part.replace(target)
@@ -226,7 +226,7 @@ def choose_files(files: list[HubFile], source: HubSource) -> list[HubFile]:
     return weights + [file for file in files if file.name in COMPANIONS]
 
 
-def intact(path: Path, file: HubFile) -> bool:
+def is_intact(path: Path, file: HubFile) -> bool:
     """Return whether a file is what the Hub lists; without a hash there, its size decides."""
     if path.stat().st_size != file.size_bytes:
         return False

@@ -27,7 +27,7 @@ from ai_core.errors import ModelUnusable
 from shared.errors import AppError
 
 PASSAGES = Path(__file__).parents[2] / "texts" / "quality.toml"
-MOST_TOKENS = 192  # of a passage
+MAX_TOKENS = 192  # of a passage
 EVERY_TOKENS = 6  # distance between the places where a runner is asked for one token
 
 
@@ -69,7 +69,7 @@ def quality_passages() -> list[str]:
 def _compare_gguf(original: Path, variant: Path, texts: list[str]) -> dict[str, float]:
     from ai_core.engines.gguf.quantization import predictions
 
-    before, after = ([*predictions(path, texts, MOST_TOKENS)] for path in (original, variant))
+    before, after = ([*predictions(path, texts, MAX_TOKENS)] for path in (original, variant))
     same = [one.likeliest == other.likeliest for one, other in zip(before, after, strict=True)]
     lost = [one.logprobs - other.logprobs for one, other in zip(before, after, strict=True)]
     return {
@@ -80,7 +80,7 @@ def _compare_gguf(original: Path, variant: Path, texts: list[str]) -> dict[str, 
 
 def _choices(format: str, path: Path, precision: str, texts: list[str]) -> list[str]:
     """Return the token a runner chooses at places of the texts, one after the other."""
-    options = LoadOptions(context_tokens=MOST_TOKENS + 8, slots=4, precision=precision)
+    options = LoadOptions(context_tokens=MAX_TOKENS + 8, slots=4, precision=precision)
     runner: ModelRunner = import_module(FORMATS[format].module).open_runner(str(path), options)
     try:
         if not runner.info.capabilities.logprobs:
@@ -93,7 +93,7 @@ def _choices(format: str, path: Path, precision: str, texts: list[str]) -> list[
 def _jobs(runner: ModelRunner, texts: list[str]) -> Iterator[GenerationJob]:
     number = 0
     for text in texts:
-        tokens = runner.tokenize(text)[:MOST_TOKENS]
+        tokens = runner.tokenize(text)[:MAX_TOKENS]
         for end in range(EVERY_TOKENS, len(tokens), EVERY_TOKENS):
             number += 1
             prompt = TokenizedPrompt(tokens[:end], end)

@@ -2,7 +2,7 @@
 
 from ai_core.models.eviction import choose_victims
 from ai_core.models.slot import ModelSlot, SlotState
-from tests.ai_core.models.pretend import MIB, in_state, loaded
+from tests.ai_core.models.fake_engines import MIB, in_state, loaded
 
 
 def names(victims: list[ModelSlot] | None) -> list[str] | None:

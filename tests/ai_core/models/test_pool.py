@@ -1,4 +1,4 @@
-"""The model pool, with engines that only pretend to take memory."""
+"""The model pool, with fake engines."""
 
 import asyncio
 import random
@@ -19,33 +19,33 @@ from ai_core.errors import (
     NoMemory,
     UnknownModel,
 )
-from ai_core.models.eviction import PATIENCE_S
+from ai_core.models.eviction import DRAIN_AFTER_S
 from ai_core.models.memory import Measurements
 from ai_core.models.opening import Quantizer
 from ai_core.models.pool import TICK_S, ModelPool
 from ai_core.models.registry import CATALOGUE, ModelCard, Registry
 from shared.clock import StoppedClock
-from tests.ai_core.models.pretend import MIB, PretendEngine
+from tests.ai_core.models.fake_engines import MIB, FakeEngine
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
 @dataclass
-class PretendOpener:
+class FakeOpener:
     """Opens engines, slowly where `gates` say so, or not at all where `faults` do."""
 
     takes_bytes: int = 100 * MIB
-    opened: list[PretendEngine] = field(default_factory=list)
+    opened: list[FakeEngine] = field(default_factory=list)
     gates: dict[str, asyncio.Event] = field(default_factory=dict)
     faults: dict[str, Exception] = field(default_factory=dict)
 
-    async def __call__(self, card: ModelCard) -> PretendEngine:
+    async def __call__(self, card: ModelCard) -> FakeEngine:
         await asyncio.sleep(0)
         if card.id in self.gates:
             await self.gates[card.id].wait()
         if card.id in self.faults:
             raise self.faults[card.id]
-        engine = PretendEngine(card.id, self.takes_bytes)
+        engine = FakeEngine(card.id, self.takes_bytes)
         self.opened.append(engine)
         return engine
 
@@ -61,7 +61,7 @@ class PoolRig:
     """A pool with its opener and clock."""
 
     pool: ModelPool
-    opener: PretendOpener
+    opener: FakeOpener
     clock: StoppedClock
     folder: Path
 
@@ -106,8 +106,8 @@ async def pool_rig(
 ) -> AsyncIterator[PoolRig]:
     """A pool whose models need 100 MiB each, on a clock that only `advance` moves."""
     await asyncio.to_thread((folder / CATALOGUE).write_text, "".join(entries))
-    clock, opener = StoppedClock(NOON), PretendOpener()
-    built_in = PretendEngine("extractive", 0)
+    clock, opener = StoppedClock(NOON), FakeOpener()
+    built_in = FakeEngine("extractive", 0)
     registry = await asyncio.to_thread(Registry.read, folder, (built_in,))
     measurements = Measurements(folder / "measured.json")
     for card in registry.cards():
@@ -230,7 +230,7 @@ async def test_a_model_always_busy_is_drained_for_one_that_waits(tmp_path: Path)
         waiting = rig.start_using("patient")
         await rig.advance(1)
         await overlap()
-        await rig.advance(PATIENCE_S)
+        await rig.advance(DRAIN_AFTER_S)
         held_back = asyncio.create_task(overlap())
         await rig.settle()
         assert not held_back.done()

@@ -9,7 +9,7 @@ import pytest
 
 from ai_core.engines.base import Engine
 from ai_core.errors import ModelUnusable, UnknownModel
-from ai_core.models.files import BLOCKS, guess_format, read_metadata
+from ai_core.models.files import GGML_BLOCKS, guess_format, read_metadata
 from ai_core.models.registry import CATALOGUE, Registry
 from ai_core.models.variants import Variant, Variants
 from shared.settings import WrongSettings
@@ -148,7 +148,7 @@ def test_a_truncated_gguf_is_told_from_a_whole_one(tmp_path: Path, weights: Path
 
 def test_the_sizes_of_ggml_types_are_those_of_its_own_package() -> None:
     known = {int(kind): size for kind, size in gguf.GGML_QUANT_SIZES.items()}
-    assert {kind: known[kind] for kind in BLOCKS} == BLOCKS
+    assert {kind: known[kind] for kind in GGML_BLOCKS} == GGML_BLOCKS
 
 
 def test_a_folder_of_safetensors_is_checked_before_it_is_loaded(tmp_path: Path) -> None:

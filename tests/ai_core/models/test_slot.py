@@ -14,13 +14,13 @@ from ai_core.models.eviction import Eviction
 from ai_core.models.registry import ModelCard
 from ai_core.models.slot import TRANSITIONS, IllegalTransition, ModelSlot, SlotState
 from shared.clock import SystemClock
-from tests.ai_core.models.pretend import PretendEngine, begin_load, in_state, loaded
+from tests.ai_core.models.fake_engines import FakeEngine, begin_load, in_state, loaded
 
 MODELS = Path(slot_module.__file__).parent
 
 CHANGES: dict[str, Callable[[ModelSlot], object]] = {
     "begin_load": begin_load,
-    "finish_load": lambda slot: slot.finish_load(PretendEngine("one", 1), 1, 0.0),
+    "finish_load": lambda slot: slot.finish_load(FakeEngine("one", 1), 1, 0.0),
     "fail_load": lambda slot: slot.fail_load(ModelUnusable("no"), 0.0),
     "crash": lambda slot: slot.crash(0.0),
     "unload": lambda slot: slot.unload(),

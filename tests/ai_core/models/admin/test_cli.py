@@ -10,7 +10,7 @@ from ai_core.__main__ import main
 from ai_core.models.memory import estimate_bytes
 from ai_core.models.registry import CATALOGUE, Registry
 from tests.ai_core.tiny_models import write_adapter, write_gguf
-from tests.servers.hub import COMMIT, PretendHub, serving
+from tests.servers.hub import COMMIT, FakeHub, serving
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_a_model_is_added_listed_and_removed(
 def test_a_model_of_a_hub_comes_with_its_origin_and_licence(
     folder: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with serving(PretendHub({"tiny.gguf": weights.read_bytes()})) as hub:
+    with serving(FakeHub({"tiny.gguf": weights.read_bytes()})) as hub:
         monkeypatch.setenv("HF_ENDPOINT", hub.address)
         assert model("add", "tiny", "hf:owner/repo") == 0
     entry = catalogue(folder)["model"][0]  # type: ignore[index]

@@ -7,19 +7,19 @@ import pytest
 
 from ai_core.errors import HubUnreachable, ModelUnusable, NoDisk
 from ai_core.models.admin.hub import Fetched, Hub, HubSource
-from tests.servers.hub import COMMIT, PretendHub, serving
+from tests.servers.hub import COMMIT, FakeHub, serving
 
 WEIGHTS = bytes(range(256)) * 2_000
 REPO = "hf:owner/repo"
 
 
 @pytest.fixture
-def hub() -> Iterator[PretendHub]:
-    with serving(PretendHub({"tiny.gguf": WEIGHTS, "README.md": b"# Tiny"})) as hub:
+def hub() -> Iterator[FakeHub]:
+    with serving(FakeHub({"tiny.gguf": WEIGHTS, "README.md": b"# Tiny"})) as hub:
         yield hub
 
 
-def fetch(hub: PretendHub, folder: Path, source: str = REPO) -> Fetched:
+def fetch(hub: FakeHub, folder: Path, source: str = REPO) -> Fetched:
     client = Hub(hub.address)
     try:
         return client.fetch(HubSource.parse(source), folder, lambda *_: None)
@@ -27,47 +27,45 @@ def fetch(hub: PretendHub, folder: Path, source: str = REPO) -> Fetched:
         client.close()
 
 
-def test_a_repository_with_one_gguf_file_gives_that_file(hub: PretendHub, tmp_path: Path) -> None:
+def test_a_repository_with_one_gguf_file_gives_that_file(hub: FakeHub, tmp_path: Path) -> None:
     fetched = fetch(hub, tmp_path)
     assert fetched == Fetched(tmp_path / "tiny.gguf", COMMIT, "apache-2.0")
     assert fetched.path.read_bytes() == WEIGHTS
     assert [file.name for file in tmp_path.iterdir()] == ["tiny.gguf"]
 
 
-def test_what_is_there_and_whole_is_not_fetched_again(hub: PretendHub, tmp_path: Path) -> None:
+def test_what_is_there_and_whole_is_not_fetched_again(hub: FakeHub, tmp_path: Path) -> None:
     fetch(hub, tmp_path)
-    hub.asked.clear()
+    hub.requests.clear()
     fetch(hub, tmp_path)
-    assert [path for path, _ in hub.asked if "resolve" in path] == []
+    assert [path for path, _ in hub.requests if "resolve" in path] == []
 
 
-def test_a_broken_connection_is_taken_up_where_it_was_cut(hub: PretendHub, tmp_path: Path) -> None:
+def test_a_broken_connection_is_taken_up_where_it_was_cut(hub: FakeHub, tmp_path: Path) -> None:
     hub.cuts = 2
     assert fetch(hub, tmp_path).path.read_bytes() == WEIGHTS
     half, quarter = len(WEIGHTS) // 2, len(WEIGHTS) * 3 // 4
-    ranges = [wanted for path, wanted in hub.asked if "resolve" in path]
+    ranges = [range_header for path, range_header in hub.requests if "resolve" in path]
     assert ranges == ["", f"bytes={half}-", f"bytes={quarter}-"]
 
 
-def test_what_came_before_a_failure_is_kept_for_the_next_time(
-    hub: PretendHub, tmp_path: Path
-) -> None:
+def test_what_came_before_a_failure_is_kept_for_the_next_time(hub: FakeHub, tmp_path: Path) -> None:
     hub.cuts = 4
     with pytest.raises(HubUnreachable, match="what came is kept"):
         fetch(hub, tmp_path)
-    hub.asked.clear()
+    hub.requests.clear()
     assert fetch(hub, tmp_path).path.read_bytes() == WEIGHTS
-    assert hub.asked[-1][1].startswith("bytes=")
+    assert hub.requests[-1][1].startswith("bytes=")
 
 
-def test_a_file_that_is_not_what_the_hub_lists_is_deleted(hub: PretendHub, tmp_path: Path) -> None:
-    hub.lies = True
+def test_a_file_that_is_not_what_the_hub_lists_is_deleted(hub: FakeHub, tmp_path: Path) -> None:
+    hub.corrupt = True
     with pytest.raises(ModelUnusable, match=r"tiny\.gguf arrived damaged"):
         fetch(hub, tmp_path)
     assert not list(tmp_path.iterdir())
 
 
-def test_a_small_file_is_checked_by_its_git_hash(hub: PretendHub, tmp_path: Path) -> None:
+def test_a_small_file_is_checked_by_its_git_hash(hub: FakeHub, tmp_path: Path) -> None:
     hub.files = {"model.safetensors": WEIGHTS, "config.json": b'{"a": 1}', "notes.md": b"x"}
     assert fetch(hub, tmp_path).path == tmp_path
     assert {file.name for file in tmp_path.iterdir()} == {"model.safetensors", "config.json"}
@@ -76,7 +74,7 @@ def test_a_small_file_is_checked_by_its_git_hash(hub: PretendHub, tmp_path: Path
     assert (tmp_path / "config.json").read_bytes() == b'{"a": 1}'
 
 
-def test_several_gguf_files_are_named_to_choose_from(hub: PretendHub, tmp_path: Path) -> None:
+def test_several_gguf_files_are_named_to_choose_from(hub: FakeHub, tmp_path: Path) -> None:
     hub.files["large.gguf"] = WEIGHTS
     with pytest.raises(ModelUnusable, match=r"name one of its files: tiny\.gguf, large\.gguf"):
         fetch(hub, tmp_path)
@@ -85,44 +83,44 @@ def test_several_gguf_files_are_named_to_choose_from(hub: PretendHub, tmp_path: 
         fetch(hub, tmp_path, f"{REPO}/huge.gguf@main")
 
 
-def test_a_closed_repository_says_what_to_do(hub: PretendHub, tmp_path: Path) -> None:
+def test_a_closed_repository_says_what_to_do(hub: FakeHub, tmp_path: Path) -> None:
     hub.closed = True
     with pytest.raises(HubUnreachable, match="HF_TOKEN"):
         fetch(hub, tmp_path)
 
 
-def test_an_unknown_repository_or_revision_is_said(hub: PretendHub, tmp_path: Path) -> None:
+def test_an_unknown_repository_or_revision_is_said(hub: FakeHub, tmp_path: Path) -> None:
     with pytest.raises(ModelUnusable, match="owner/repo at nowhere is not on"):
         fetch(hub, tmp_path, f"{REPO}@nowhere")
 
 
 def test_a_hub_that_does_not_answer_is_said_with_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(HubUnreachable, match="HF_ENDPOINT names a mirror"):
-        fetch(PretendHub({}, address="http://127.0.0.1:9"), tmp_path)
+        fetch(FakeHub({}, address="http://127.0.0.1:9"), tmp_path)
 
 
 def test_a_listing_that_makes_no_sense_is_the_hubs_fault(
-    hub: PretendHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    hub: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hub, "listing", lambda: {"sha": COMMIT, "siblings": [{}]})
     with pytest.raises(HubUnreachable, match="listing"):
         fetch(hub, tmp_path)
 
 
-def test_a_file_outside_the_folder_is_never_written(hub: PretendHub, tmp_path: Path) -> None:
+def test_a_file_outside_the_folder_is_never_written(hub: FakeHub, tmp_path: Path) -> None:
     hub.files = {"../evil.gguf": WEIGHTS}
     with pytest.raises(ModelUnusable, match="none that is a model"):
         fetch(hub, tmp_path)
 
 
 def test_a_full_disk_is_said_before_anything_is_fetched(
-    hub: PretendHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    hub: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     full = type("Usage", (), {"free": 1_000})
     monkeypatch.setattr("shutil.disk_usage", lambda _place: full)
     with pytest.raises(NoDisk, match="512,000 bytes are needed"):
         fetch(hub, tmp_path)
-    assert [path for path, _ in hub.asked if "resolve" in path] == []
+    assert [path for path, _ in hub.requests if "resolve" in path] == []
 
 
 @pytest.mark.parametrize("source", ["hf:", "hf:owner", "hf:owner/../etc", "hf:owner/repo/../x"])

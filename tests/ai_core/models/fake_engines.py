@@ -1,4 +1,4 @@
-"""Engines that only pretend to take memory, and slots in any state."""
+"""Fake engines that take no memory, and slots in any state."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
@@ -12,10 +12,10 @@ from ai_core.models.slot import ModelSlot, SlotState
 MIB = 1024**2
 
 
-class PretendEngine:
+class FakeEngine:
     """An engine that takes memory, may die, and fails whoever uses it once it is closed."""
 
-    weights = "pretended"
+    weights = "fake"
     extractive = False
     context_tokens = 1_000
     slots = 4
@@ -76,7 +76,7 @@ def loaded(
     slot = ModelSlot(ModelCard(id=name, format="gguf", weights="w", pinned=pinned))
     begin_load(slot)
     slot.reserve(reserved_bytes)
-    slot.finish_load(PretendEngine(name, reserved_bytes), reserved_bytes, used_s)
+    slot.finish_load(FakeEngine(name, reserved_bytes), reserved_bytes, used_s)
     for _ in range(users):
         slot.acquire()
     return slot
@@ -91,7 +91,7 @@ def in_state(state: SlotState) -> ModelSlot:
     if state is SlotState.FAILED:
         slot.fail_load(ModelUnusable("no"), 0.0)
     elif state is not SlotState.LOADING:
-        slot.finish_load(PretendEngine("one", 1), 1, 0.0)
+        slot.finish_load(FakeEngine("one", 1), 1, 0.0)
     if state is SlotState.RESTARTING:
         slot.crash(0.0)
     return slot
