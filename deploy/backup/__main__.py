@@ -15,12 +15,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from deploy.backup.backup_set import LOCAL_FILES, BackupSet, from_environment, local, needed
+from deploy.backup.create import create_backup
 from deploy.backup.errors import BackupFailed
-from deploy.backup.holding import LOCAL_FILES, Holding, from_environment, local, needed
-from deploy.backup.making import back_up
+from deploy.backup.local_stores import is_running, reachable
 from deploy.backup.repository import Repository
-from deploy.backup.restoring import restore, verify
-from deploy.backup.running import is_running, reachable
+from deploy.backup.restore import restore, verify
 from deploy.local.private_files import write_private
 
 NEO = Path(__file__).resolve().parents[2] / ".neo"
@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> int:
     options = read(arguments)
     try:
         if options.action == "every":
-            return keep_on(options)
+            return repeat(options)
         return once(options)
     except BackupFailed as reason:
         say(f"neo: {reason}")
@@ -67,15 +67,15 @@ def moment(text: str) -> datetime:
 
 def once(options: argparse.Namespace) -> int:
     """Do one thing for each service."""
-    repository, holdings = place(options)
-    if not holdings:
+    repository, backup_sets = place(options)
+    if not backup_sets:
         raise BackupFailed("there is nothing to back up: ./neo run has kept nothing yet")
-    for holding in holdings:
-        ACTIONS[options.action](holding, repository, options)
+    for backup_set in backup_sets:
+        ACTIONS[options.action](backup_set, repository, options)
     return 0
 
 
-def keep_on(options: argparse.Namespace) -> int:
+def repeat(options: argparse.Namespace) -> int:
     """Make backups until SIGINT; one that fails is said and tried again soon."""
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's job is born deaf to it
     while True:
@@ -88,7 +88,7 @@ def keep_on(options: argparse.Namespace) -> int:
         time.sleep(pause_s)
 
 
-def place(options: argparse.Namespace) -> tuple[Repository, list[Holding]]:
+def place(options: argparse.Namespace) -> tuple[Repository, list[BackupSet]]:
     """Return where backups are kept, and what is backed up."""
     if "BACKUP_NAME" in os.environ:
         address = options.repository or needed(os.environ, "BACKUP_REPOSITORY")
@@ -105,42 +105,42 @@ def place(options: argparse.Namespace) -> tuple[Repository, list[Holding]]:
 
 
 @contextmanager
-def with_addresses(holding: Holding) -> Iterator[Holding]:
-    """Yield the holding with its stores' addresses."""
+def with_addresses(backup_set: BackupSet) -> Iterator[BackupSet]:
+    """Yield the backup_set with its stores' addresses."""
     if "BACKUP_NAME" in os.environ:
-        yield holding
+        yield backup_set
         return
-    with reachable(holding) as found:
+    with reachable(backup_set) as found:
         yield found
 
 
-def _make(holding: Holding, repository: Repository, _options: argparse.Namespace) -> None:
-    with with_addresses(holding) as found:
-        facts = back_up(found, repository)
+def _make(backup_set: BackupSet, repository: Repository, _options: argparse.Namespace) -> None:
+    with with_addresses(backup_set) as found:
+        facts = create_backup(found, repository)
     counted = sum(facts.get("rows", {}).values())
     keys = facts.get("redis", {}).get("keys", 0)
-    say(f"{holding.name}: {counted} rows, {keys} keys, {facts['seconds']} s")
+    say(f"{backup_set.name}: {counted} rows, {keys} keys, {facts['seconds']} s")
 
 
-def _verify(holding: Holding, repository: Repository, _options: argparse.Namespace) -> None:
-    found = verify(holding, repository)
+def _verify(backup_set: BackupSet, repository: Repository, _options: argparse.Namespace) -> None:
+    found = verify(backup_set, repository)
     say(
-        f"{holding.name}: the backup of {found.snapshot.at:%Y-%m-%d %H:%M:%S %Z} starts: "
+        f"{backup_set.name}: the backup of {found.snapshot.at:%Y-%m-%d %H:%M:%S %Z} starts: "
         f"{sum(found.rows.values())} rows, {found.keys or 0} keys, {found.seconds} s"
     )
 
 
-def _list(holding: Holding, repository: Repository, _options: argparse.Namespace) -> None:
-    for snapshot in repository.snapshots(holding.name):
-        say(f"{holding.name} {snapshot.id[:8]} {snapshot.at:%Y-%m-%dT%H:%M:%SZ}")
+def _list(backup_set: BackupSet, repository: Repository, _options: argparse.Namespace) -> None:
+    for snapshot in repository.snapshots(backup_set.name):
+        say(f"{backup_set.name} {snapshot.id[:8]} {snapshot.at:%Y-%m-%dT%H:%M:%SZ}")
 
 
-def _restore(holding: Holding, repository: Repository, options: argparse.Namespace) -> None:
-    if "BACKUP_NAME" not in os.environ and is_running(holding):
-        raise BackupFailed(f"{holding.name} is running: stop ./neo run first")
-    found = restore(holding, repository, options.to)
+def _restore(backup_set: BackupSet, repository: Repository, options: argparse.Namespace) -> None:
+    if "BACKUP_NAME" not in os.environ and is_running(backup_set):
+        raise BackupFailed(f"{backup_set.name} is running: stop ./neo run first")
+    found = restore(backup_set, repository, options.to)
     say(
-        f"{holding.name}: as of {options.to or found.snapshot.at:%Y-%m-%d %H:%M:%S %Z}: "
+        f"{backup_set.name}: as of {options.to or found.snapshot.at:%Y-%m-%d %H:%M:%S %Z}: "
         f"{sum(found.rows.values())} rows, {found.keys or 0} keys, {found.seconds} s; "
         "what was there is kept beside it (.before-…)"
     )

@@ -42,38 +42,38 @@ class Repository:
         words = ("backup", "--host", name, *tags, ".")
         done = self._restic(*words, cwd=folder)
         if done.returncode and NO_REPOSITORY in done.stderr:
-            self._must("init")
+            self._run_checked("init")
             done = self._restic(*words, cwd=folder)
-        self._judge(done, "backup")
+        self._raise_for_status(done, "backup")
 
     def forget(self, name: str) -> None:
         """Let go of backups that are too many, and give their space back."""
-        self._must("unlock")  # of processes that are gone
-        self._must("forget", "--host", name, "--group-by", "host", *KEEP, "--prune")
+        self._run_checked("unlock")  # of processes that are gone
+        self._run_checked("forget", "--host", name, "--group-by", "host", *KEEP, "--prune")
 
     def snapshots(self, name: str) -> list[Snapshot]:
         """Return the backups of `name`, oldest first."""
-        told = json.loads(self._must("snapshots", "--host", name, "--json") or "[]")
+        entries = json.loads(self._run_checked("snapshots", "--host", name, "--json") or "[]")
         found = [
             Snapshot(entry["id"], _moment(entry["time"]), _base(entry.get("tags") or []))
-            for entry in told or []
+            for entry in entries or []
         ]
         return sorted(found, key=lambda snapshot: snapshot.at)
 
     def fetch(self, snapshot: Snapshot, target: Path) -> None:
         """Write a backup out into `target`. Raises BackupFailed when it is damaged."""
-        self._must("restore", snapshot.id, "--target", str(target))
+        self._run_checked("restore", snapshot.id, "--target", str(target))
 
     def check(self) -> None:
         """Read every byte and check it. Raises BackupFailed when one is damaged."""
-        self._must("check", "--read-data")
+        self._run_checked("check", "--read-data")
 
-    def _must(self, *words: str) -> str:
+    def _run_checked(self, *words: str) -> str:
         done = self._restic(*words)
-        self._judge(done, words[0])
+        self._raise_for_status(done, words[0])
         return done.stdout
 
-    def _judge(self, done: subprocess.CompletedProcess[str], action: str) -> None:
+    def _raise_for_status(self, done: subprocess.CompletedProcess[str], action: str) -> None:
         if done.returncode:
             raise BackupFailed(
                 f"the backups in {self.address} cannot be used (restic {action}): "
@@ -103,8 +103,8 @@ class Repository:
 
 def _reason(stderr: str) -> str:
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
-    told = [line for line in lines if "rror" in line or "atal" in line or "annot" in line]
-    return (told or lines or ["no reason given"])[0][:300]
+    errors = [line for line in lines if "rror" in line or "atal" in line or "annot" in line]
+    return (errors or lines or ["no reason given"])[0][:300]
 
 
 def _moment(text: str) -> datetime:

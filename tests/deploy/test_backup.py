@@ -19,12 +19,12 @@ from pathlib import Path
 import pytest
 
 from deploy.backup.__main__ import main
+from deploy.backup.backup_set import from_environment, local
 from deploy.backup.errors import BackupFailed
-from deploy.backup.holding import from_environment, local
+from deploy.backup.local_stores import reachable
 from deploy.backup.repository import Repository, Snapshot
-from deploy.backup.restoring import choose
-from deploy.backup.running import reachable
-from deploy.backup.store import Store, connection
+from deploy.backup.restore import choose_snapshot
+from deploy.backup.store import PostgresClient, connection
 from deploy.local.postgres_server import PostgresServer
 from deploy.local.private_files import write_private
 from deploy.local.redis_server import RedisServer, bundled_redis, system_redis
@@ -64,11 +64,11 @@ class Mailbox:
         self.start()
 
     def write(self, statement: str) -> None:
-        store = Store(connection(self.postgres.url()))
+        store = PostgresClient(connection(self.postgres.url()))
         store.query(f"{statement};")
 
     def mails(self) -> int:
-        return Store(connection(self.postgres.url())).rows()["public.mails"]
+        return PostgresClient(connection(self.postgres.url())).rows()["public.mails"]
 
     def neo_backup(self, *words: str) -> int:
         return main([*words, "--neo", str(self.neo), "--only", "mail"])
@@ -309,8 +309,8 @@ def test_what_lies_in_the_repository_cannot_be_read_without_the_password(resting
 
 
 def test_a_log_with_a_gap_leads_to_a_new_copy(backed_up: Mailbox) -> None:
-    store = Store(connection(backed_up.postgres.url()))
-    store.forget_our_place()
+    store = PostgresClient(connection(backed_up.postgres.url()))
+    store.drop_slot()
     backed_up.write("INSERT INTO mails VALUES (1001)")
     store.query("SELECT pg_switch_wal(); CHECKPOINT;")
     stamp = backed_up.neo / "backup" / "mail" / "staging" / "base.at"
@@ -362,7 +362,7 @@ def test_a_moment_is_found_in_the_first_backup_that_holds_it(
     kept = [snapshot(1, 0), snapshot(2, 0), snapshot(2.2, 2.1), snapshot(3, 2.1)]
 
     to = None if hour is None else NOON + timedelta(hours=hour)
-    assert choose(kept, to).id == chosen
+    assert choose_snapshot(kept, to).id == chosen
 
 
 @pytest.mark.parametrize(
@@ -370,7 +370,7 @@ def test_a_moment_is_found_in_the_first_backup_that_holds_it(
 )
 def test_a_moment_no_backup_holds_is_said(hour: float, sentence: str) -> None:
     with pytest.raises(BackupFailed, match=sentence):
-        choose([snapshot(1, 0), snapshot(2, 0)], NOON + timedelta(hours=hour))
+        choose_snapshot([snapshot(1, 0), snapshot(2, 0)], NOON + timedelta(hours=hour))
 
 
 def test_backups_that_go_on_end_without_a_word_when_they_are_told_to_stop(tmp_path: Path) -> None:
@@ -403,7 +403,7 @@ def test_backups_that_go_on_end_without_a_word_when_they_are_told_to_stop(tmp_pa
 
 def test_a_container_says_what_it_keeps_by_variables_and_files(tmp_path: Path) -> None:
     (tmp_path / "url").write_text("postgresql://telegram:secret@postgres:5432/telegram\n")
-    holding = from_environment(
+    backup_set = from_environment(
         {
             "BACKUP_NAME": "telegram",
             "BACKUP_POSTGRES_URL_FILE": str(tmp_path / "url"),
@@ -411,8 +411,8 @@ def test_a_container_says_what_it_keeps_by_variables_and_files(tmp_path: Path) -
         }
     )
 
-    assert connection(holding.postgres_url)["PGPASSWORD"] == "secret"
-    assert holding.files == (Path("/run/secrets"), Path("/etc/nginx/certificates"))
+    assert connection(backup_set.postgres_url)["PGPASSWORD"] == "secret"
+    assert backup_set.files == (Path("/run/secrets"), Path("/etc/nginx/certificates"))
     with pytest.raises(BackupFailed, match="BACKUP_NAME is not set"):
         from_environment({})
     with pytest.raises(BackupFailed, match="BACKUP_REDIS_URL_FILE cannot be read"):
@@ -456,7 +456,7 @@ def test_a_host_s_stores_are_restored_where_its_variables_say(
     again.take_ownership()
     again.start()
     try:
-        assert Store(connection(again.url())).rows()["public.mails"] == 1000
+        assert PostgresClient(connection(again.url())).rows()["public.mails"] == 1000
     finally:
         again.stop()
 
@@ -504,8 +504,8 @@ def test_a_store_that_cannot_start_is_said(mailbox: Mailbox) -> None:
     mailbox.stop()
     (mailbox.neo / "mail" / "redis" / "redis-major").write_text("99")
 
-    [holding] = local(mailbox.neo, ["mail"])
-    with pytest.raises(BackupFailed, match="99"), reachable(holding):
+    [backup_set] = local(mailbox.neo, ["mail"])
+    with pytest.raises(BackupFailed, match="99"), reachable(backup_set):
         pass
     with suppress(FileNotFoundError):
         (mailbox.neo / "mail" / "redis" / "redis-major").unlink()

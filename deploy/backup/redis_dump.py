@@ -16,7 +16,7 @@ TIMEOUT_S = 120.0
 BLOCK = 1 << 20
 
 
-def copy_redis(url: str, target: Path) -> dict[str, int]:
+def dump_redis(url: str, target: Path) -> dict[str, int]:
     """Write the RDB of the Redis at `url`; return its keys' number and its major version."""
     parts = urlsplit(url)
     try:
@@ -24,10 +24,10 @@ def copy_redis(url: str, target: Path) -> dict[str, int]:
         with socket.create_connection(address, TIMEOUT_S) as line, line.makefile("rb") as reader:
             if parts.password:
                 user = [unquote(parts.username)] if parts.username else []
-                _say(line, "AUTH", *user, unquote(parts.password))
+                _send(line, "AUTH", *user, unquote(parts.password))
                 _expect(reader.readline(), b"+OK")
             facts = {"keys": _keys(line, reader), "major": _major(line, reader)}
-            _say(line, "SYNC")
+            _send(line, "SYNC")
             head = reader.readline()
             while head == b"\n":  # Redis's sign of life while it prepares
                 head = reader.readline()
@@ -46,26 +46,26 @@ def copy_redis(url: str, target: Path) -> dict[str, int]:
 
 
 def _keys(line: socket.socket, reader: BinaryIO) -> int:
-    _say(line, "DBSIZE")
-    told: bytes = reader.readline()
-    _expect(told, b":")
-    return int(told[1:])
+    _send(line, "DBSIZE")
+    reply: bytes = reader.readline()
+    _expect(reply, b":")
+    return int(reply[1:])
 
 
 def _major(line: socket.socket, reader: BinaryIO) -> int:
-    _say(line, "INFO", "server")
+    _send(line, "INFO", "server")
     head: bytes = reader.readline()
     _expect(head, b"$")
     text: bytes = reader.read(int(head[1:]) + 2)
     return int(text.partition(b"redis_version:")[2].partition(b".")[0])
 
 
-def _say(line: socket.socket, *words: str) -> None:
+def _send(line: socket.socket, *words: str) -> None:
     encoded = [word.encode() for word in words]
     parts = b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in encoded)
     line.sendall(b"*%d\r\n%b" % (len(words), parts))
 
 
-def _expect(told: bytes, beginning: bytes) -> None:
-    if not told.startswith(beginning):
-        raise BackupFailed(f"Redis refused the copy: {told[:200].decode(errors='replace').strip()}")
+def _expect(reply: bytes, beginning: bytes) -> None:
+    if not reply.startswith(beginning):
+        raise BackupFailed(f"Redis refused: {reply[:200].decode(errors='replace').strip()}")

@@ -16,7 +16,7 @@ they are fetched again by name and hash."""
 
 
 @dataclass(frozen=True, slots=True)
-class Holding:
+class BackupSet:
     """One service's stores and files.
 
     `files` are folders or files below `root`. `postgres_data` and `redis_data` are the folders a
@@ -46,11 +46,11 @@ class Holding:
         return self.folder / "staging"
 
 
-def from_environment(environment: Mapping[str, str]) -> Holding:
-    """Return the holding of a container or a host. Raises BackupFailed when a variable lacks."""
+def from_environment(environment: Mapping[str, str]) -> BackupSet:
+    """Return the backup_set of a container or a host. Raises BackupFailed when a variable lacks."""
     name = needed(environment, "BACKUP_NAME")
     files = value(environment, "BACKUP_FILES")
-    return Holding(
+    return BackupSet(
         name,
         folder=Path(value(environment, "BACKUP_FOLDER") or "/var/lib/neo-backup"),
         root=Path("/"),
@@ -63,15 +63,15 @@ def from_environment(environment: Mapping[str, str]) -> Holding:
     )
 
 
-def local(neo: Path, chosen: Iterable[str] = LOCAL_FILES) -> list[Holding]:
-    """Return the holdings of `./neo run` that exist; the stores' addresses come when they run."""
-    holdings = []
+def local(neo: Path, chosen: Iterable[str] = LOCAL_FILES) -> list[BackupSet]:
+    """Return the sets of `./neo run` that exist; the stores have addresses once they run."""
+    backup_sets = []
     for name in chosen:
         home = neo if name == "ai" else neo / name
         if (home / "redis").exists():
             postgres = home / "postgres"
-            holdings.append(
-                Holding(
+            backup_sets.append(
+                BackupSet(
                     name,
                     folder=neo / "backup" / name,
                     root=neo,
@@ -81,7 +81,7 @@ def local(neo: Path, chosen: Iterable[str] = LOCAL_FILES) -> list[Holding]:
                     succeeded=neo / "backup" / name / "succeeded",
                 )
             )
-    return holdings
+    return backup_sets
 
 
 def value(environment: Mapping[str, str], name: str) -> str:

@@ -17,35 +17,35 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from deploy.backup.backup_set import BackupSet
 from deploy.backup.errors import BackupFailed
-from deploy.backup.holding import Holding
-from deploy.backup.redis_copy import copy_redis
+from deploy.backup.redis_dump import dump_redis
 from deploy.backup.repository import Repository
-from deploy.backup.store import Store, connection, first_segment
+from deploy.backup.store import PostgresClient, connection, first_segment
 
 FACTS = "facts.json"
 
 
-def back_up(holding: Holding, repository: Repository) -> dict[str, Any]:
+def create_backup(backup_set: BackupSet, repository: Repository) -> dict[str, Any]:
     """Make one backup; return its facts. Raises BackupFailed; the earlier ones stay."""
     started_s = time.monotonic()
-    with _alone(holding):
-        staging = holding.staging
+    with _locked(backup_set):
+        staging = backup_set.staging
         (staging / "wal").mkdir(parents=True, exist_ok=True)
-        facts: dict[str, Any] = {"name": holding.name}
+        facts: dict[str, Any] = {"name": backup_set.name}
         fresh = False
-        if holding.postgres_url:
-            fresh = _copy_postgres(holding, repository, facts)
-        if holding.redis_url:
-            facts["redis"] = copy_redis(holding.redis_url, staging / "redis.rdb")
-        _copy_files(holding)
+        if backup_set.postgres_url:
+            fresh = _copy_postgres(backup_set, repository, facts)
+        if backup_set.redis_url:
+            facts["redis"] = dump_redis(backup_set.redis_url, staging / "redis.rdb")
+        _copy_files(backup_set)
         facts["at"] = datetime.now(UTC).isoformat()
         (staging / FACTS).write_text(json.dumps(facts, indent=2), encoding="utf-8")
-        repository.save(holding.name, staging, base_at(staging))
-        if fresh or not holding.postgres_url:
-            repository.forget(holding.name)
+        repository.save(backup_set.name, staging, base_at(staging))
+        if fresh or not backup_set.postgres_url:
+            repository.forget(backup_set.name)
         facts["seconds"] = round(time.monotonic() - started_s, 1)
-        _remember(holding, copied=fresh)
+        _touch_succeeded(backup_set, copied=fresh)
     return facts
 
 
@@ -55,26 +55,26 @@ def base_at(staging: Path) -> datetime | None:
     return datetime.fromisoformat(stamp.read_text("ascii")) if stamp.exists() else None
 
 
-def _copy_postgres(holding: Holding, repository: Repository, facts: dict[str, Any]) -> bool:
+def _copy_postgres(backup_set: BackupSet, repository: Repository, facts: dict[str, Any]) -> bool:
     """Bring the log up to now, and make the day's copy; tell whether a copy was made."""
-    where = connection(holding.postgres_url)
-    store, staging = Store(where), holding.staging
+    where = connection(backup_set.postgres_url)
+    postgres, staging = PostgresClient(where), backup_set.staging
     facts["postgres"] = {"user": where["PGUSER"], "database": where["PGDATABASE"]}
-    facts["rows"] = store.rows()
+    facts["rows"] = postgres.rows()
     facts["counted_at"] = datetime.now(UTC).isoformat()
-    if not store.keeps_our_place():  # the log has a gap: only a new copy helps
-        store.forget_our_place()
+    if not postgres.slot_is_usable():  # the log has a gap: only a new copy helps
+        postgres.drop_slot()
         (staging / "base.at").unlink(missing_ok=True)
-    store.receive(staging / "wal")
+    postgres.receive_wal(staging / "wal")
     last = base_at(staging)
     if last and last.date() == datetime.now(UTC).date():
         return False
     if last:  # the old copy and its log until now: whatever lies between two copies can be had
         (staging / FACTS).write_text(json.dumps(facts), encoding="utf-8")
-        repository.save(holding.name, staging, last)
+        repository.save(backup_set.name, staging, last)
     new = staging / "base.new"
     shutil.rmtree(new, ignore_errors=True)
-    store.copy(new)
+    postgres.copy(new)
     (staging / "base.at").unlink(missing_ok=True)
     shutil.rmtree(staging / "base", ignore_errors=True)
     new.rename(staging / "base")
@@ -83,15 +83,15 @@ def _copy_postgres(holding: Holding, repository: Repository, facts: dict[str, An
     for segment in (staging / "wal").glob("*.gz"):
         if not segment.name.endswith(".history.gz") and segment.name < oldest:
             segment.unlink()
-    store.receive(staging / "wal")
+    postgres.receive_wal(staging / "wal")
     return True
 
 
-def _copy_files(holding: Holding) -> None:
-    target = holding.staging / "files"
+def _copy_files(backup_set: BackupSet) -> None:
+    target = backup_set.staging / "files"
     shutil.rmtree(target, ignore_errors=True)
-    for source in holding.files:
-        place = target / source.relative_to(holding.root)
+    for source in backup_set.files:
+        place = target / source.relative_to(backup_set.root)
         place.parent.mkdir(parents=True, exist_ok=True)
         try:
             if source.is_dir():
@@ -103,30 +103,30 @@ def _copy_files(holding: Holding) -> None:
 
 
 @contextmanager
-def _alone(holding: Holding) -> Iterator[None]:
+def _locked(backup_set: BackupSet) -> Iterator[None]:
     """Raise BackupFailed when another backup of this service runs, or nothing can be written."""
     try:
-        holding.staging.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with (holding.folder / "lock").open("w") as lock:
+        backup_set.staging.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with (backup_set.folder / "lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise BackupFailed(f"another backup of {holding.name} is running") from None
+                raise BackupFailed(f"another backup of {backup_set.name} is running") from None
             yield
     except OSError as error:
-        raise BackupFailed(f"{holding.folder} cannot be written: {error}") from error
+        raise BackupFailed(f"{backup_set.folder} cannot be written: {error}") from error
 
 
-def _remember(holding: Holding, *, copied: bool) -> None:
+def _touch_succeeded(backup_set: BackupSet, *, copied: bool) -> None:
     """Touch a file for each kind of backup that succeeded."""
     kinds = {
-        "wal": bool(holding.postgres_url),
+        "wal": bool(backup_set.postgres_url),
         "postgres": copied,
-        "redis": bool(holding.redis_url),
-        "files": bool(holding.files),
+        "redis": bool(backup_set.redis_url),
+        "files": bool(backup_set.files),
     }
-    if holding.succeeded:
-        holding.succeeded.mkdir(parents=True, exist_ok=True)
-        holding.succeeded.chmod(0o755)  # a service of another user reads the times
+    if backup_set.succeeded:
+        backup_set.succeeded.mkdir(parents=True, exist_ok=True)
+        backup_set.succeeded.chmod(0o755)  # a service of another user reads the times
         for kind in (name for name, done in kinds.items() if done):
-            (holding.succeeded / kind).touch()
+            (backup_set.succeeded / kind).touch()

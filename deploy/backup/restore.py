@@ -16,11 +16,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from deploy.backup.backup_set import BackupSet
+from deploy.backup.create import FACTS
 from deploy.backup.errors import BackupFailed
-from deploy.backup.holding import Holding
-from deploy.backup.making import FACTS
 from deploy.backup.repository import Repository, Snapshot
-from deploy.backup.store import Store, check_copy, find_binaries, limits
+from deploy.backup.store import (
+    PostgresClient,
+    find_binaries,
+    recovery_settings,
+    verify_base_backup,
+)
 from deploy.local.postgres_server import PostgresServer
 from deploy.local.redis_server import RedisServer
 from deploy.local.server import ServerNotStarted
@@ -41,7 +46,7 @@ class Restored:
     seconds: float = 0.0
 
 
-def choose(snapshots: list[Snapshot], to: datetime | None) -> Snapshot:
+def choose_snapshot(snapshots: list[Snapshot], to: datetime | None) -> Snapshot:
     """Return the backup to go back to: the latest, or the first one that holds the moment `to`.
 
     Raises BackupFailed when no backup reaches that moment.
@@ -61,13 +66,13 @@ def choose(snapshots: list[Snapshot], to: datetime | None) -> Snapshot:
 
 
 @contextmanager
-def tried(
-    holding: Holding, repository: Repository, to: datetime | None = None
+def restored_to_scratch(
+    backup_set: BackupSet, repository: Repository, to: datetime | None = None
 ) -> Iterator[Restored]:
     """Fetch a backup into a scratch folder and start from it. Raises BackupFailed."""
     started_s = time.monotonic()
-    snapshot = choose(repository.snapshots(holding.name), to)
-    with scratch(holding) as folder:
+    snapshot = choose_snapshot(repository.snapshots(backup_set.name), to)
+    with scratch(backup_set) as folder:
         repository.fetch(snapshot, folder)
         try:
             facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
@@ -75,7 +80,7 @@ def tried(
             raise BackupFailed(f"the backup {snapshot.id[:8]} has no {FACTS}") from error
         restored = Restored(snapshot, folder, facts)
         if (folder / "base").exists():
-            check_copy(folder / "base")
+            verify_base_backup(folder / "base")
             restored.rows = _recover(folder, to)
         if (folder / "redis.rdb").exists():
             restored.keys = _start_redis(folder)
@@ -83,13 +88,13 @@ def tried(
         yield restored
 
 
-def verify(holding: Holding, repository: Repository) -> Restored:
+def verify(backup_set: BackupSet, repository: Repository) -> Restored:
     """Read the whole repository, start from the latest backup, compare with what was counted.
 
     Raises BackupFailed when a table is missing, or empty though it was not.
     """
     repository.check()
-    with tried(holding, repository) as restored:
+    with restored_to_scratch(backup_set, repository) as restored:
         for table, counted in restored.facts.get("rows", {}).items():
             found = restored.rows.get(table)
             if found is None or (counted and not found):
@@ -100,31 +105,31 @@ def verify(holding: Holding, repository: Repository) -> Restored:
         return restored
 
 
-def restore(holding: Holding, repository: Repository, to: datetime | None = None) -> Restored:
+def restore(backup_set: BackupSet, repository: Repository, to: datetime | None = None) -> Restored:
     """Put a backup in the place of what is there; stores must be stopped.
 
     What was there is kept beside it, named `….before-TIME`. Raises BackupFailed, and then nothing
     was changed.
     """
-    with tried(holding, repository, to) as restored:
+    with restored_to_scratch(backup_set, repository, to) as restored:
         moment = f"{datetime.now(UTC):%Y%m%dT%H%M%S}"
-        if holding.postgres_data and (restored.folder / "data").exists():
-            _replace(restored.folder / "data", holding.postgres_data, moment)
-            holding.postgres_data.chmod(0o700)  # Postgres refuses any other
-        if holding.redis_data and restored.keys is not None:
-            _replace_redis(restored, holding.redis_data, moment)
+        if backup_set.postgres_data and (restored.folder / "data").exists():
+            _replace(restored.folder / "data", backup_set.postgres_data, moment)
+            backup_set.postgres_data.chmod(0o700)  # Postgres refuses any other
+        if backup_set.redis_data and restored.keys is not None:
+            _replace_redis(restored, backup_set.redis_data, moment)
         files = restored.folder / "files"
         if files.exists():
-            _replace_files(files, holding.files_return_to, moment)
-        shutil.rmtree(holding.staging, ignore_errors=True)  # its log belongs to what was replaced
+            _replace_files(files, backup_set.files_return_to, moment)
+        shutil.rmtree(backup_set.staging, ignore_errors=True)  # its WAL is of what was replaced
         return restored
 
 
 @contextmanager
-def scratch(holding: Holding) -> Iterator[Path]:
+def scratch(backup_set: BackupSet) -> Iterator[Path]:
     """Lend a folder beside the data, which Postgres's user may pass through."""
-    holding.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    folder = Path(tempfile.mkdtemp(prefix="scratch-", dir=holding.folder))
+    backup_set.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder = Path(tempfile.mkdtemp(prefix="scratch-", dir=backup_set.folder))
     try:
         yield folder
     finally:
@@ -175,14 +180,14 @@ def _count(folder: Path, sockets: Path, target: list[str]) -> dict[str, int]:
             f'restore_command=gzip -dc "{folder}/wal/%f.gz" > "%p"',
             "recovery_target_action=promote",
             "archive_mode=off",
-            *limits(folder / "data"),
+            *recovery_settings(folder / "data"),
             *target,
         ),
     )
     server.take_ownership(sockets, access, folder / "wal")
     facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
     where = facts["postgres"]
-    store = Store(
+    store = PostgresClient(
         {
             "PGHOST": str(sockets),
             "PGPORT": str(server.port),
@@ -202,7 +207,7 @@ def _count(folder: Path, sockets: Path, target: list[str]) -> dict[str, int]:
         server.stop()
 
 
-def _wait_for(store: Store) -> None:
+def _wait_for(store: PostgresClient) -> None:
     give_up_s = time.monotonic() + RECOVERY_TIMEOUT_S
     while store.in_recovery():
         if time.monotonic() > give_up_s:

@@ -6,8 +6,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from deploy.backup.backup_set import BackupSet
 from deploy.backup.errors import BackupFailed
-from deploy.backup.holding import Holding
 from deploy.local.postgres_server import PostgresServer, runs_over
 from deploy.local.redis_server import RedisServer
 from deploy.local.server import ServerNotStarted
@@ -37,54 +37,54 @@ def redis_port(folder: Path) -> int | None:
     return server.port if server.answers() else None
 
 
-def is_running(holding: Holding) -> bool:
+def is_running(backup_set: BackupSet) -> bool:
     """Tell whether a store of this service runs."""
-    postgres = holding.postgres_data and postgres_port(holding.postgres_data)
-    redis = holding.redis_data and redis_port(holding.redis_data)
+    postgres = backup_set.postgres_data and postgres_port(backup_set.postgres_data)
+    redis = backup_set.redis_data and redis_port(backup_set.redis_data)
     return bool(postgres or redis)
 
 
 @contextmanager
-def reachable(holding: Holding) -> Iterator[Holding]:
-    """Yield the holding with its stores' addresses; those that do not run are started meanwhile.
+def reachable(backup_set: BackupSet) -> Iterator[BackupSet]:
+    """Yield the backup_set with its stores' addresses; those that do not run are started meanwhile.
 
     Raises BackupFailed when one does not start.
     """
     with ExitStack() as stack:
         try:
             yield replace(
-                holding,
-                postgres_url=_postgres_url(holding, stack),
-                redis_url=_redis_url(holding, stack),
+                backup_set,
+                postgres_url=_postgres_url(backup_set, stack),
+                redis_url=_redis_url(backup_set, stack),
             )
         except ServerNotStarted as error:
             raise BackupFailed(str(error)) from error
 
 
-def _postgres_url(holding: Holding, stack: ExitStack) -> str:
-    if holding.postgres_data is None:
+def _postgres_url(backup_set: BackupSet, stack: ExitStack) -> str:
+    if backup_set.postgres_data is None:
         return ""
-    folder = holding.postgres_data.parent
+    folder = backup_set.postgres_data.parent
     password = (folder.parent / "password").read_text(encoding="utf-8")
-    server = PostgresServer(folder, port=postgres_port(holding.postgres_data), password=password)
-    if postgres_port(holding.postgres_data) is None:
+    server = PostgresServer(folder, port=postgres_port(backup_set.postgres_data), password=password)
+    if postgres_port(backup_set.postgres_data) is None:
         stack.callback(server.stop)
         server.start()
     return server.url()
 
 
-def _redis_url(holding: Holding, stack: ExitStack) -> str:
-    if holding.redis_data is None:
+def _redis_url(backup_set: BackupSet, stack: ExitStack) -> str:
+    if backup_set.redis_data is None:
         return ""
-    name = "redis-password" if holding.name == "ai" else f"{holding.name}/password"
-    password = (holding.root / name).read_text(encoding="utf-8")
+    name = "redis-password" if backup_set.name == "ai" else f"{backup_set.name}/password"
+    password = (backup_set.root / name).read_text(encoding="utf-8")
     server = RedisServer(
-        holding.redis_data,
-        port=redis_port(holding.redis_data),
+        backup_set.redis_data,
+        port=redis_port(backup_set.redis_data),
         password=password,
-        queue=holding.name != "ai",
+        queue=backup_set.name != "ai",
     )
-    if redis_port(holding.redis_data) is None:
+    if redis_port(backup_set.redis_data) is None:
         stack.callback(server.stop)
         server.start()
     return server.url
