@@ -8,7 +8,7 @@ import sys
 import uvicorn
 
 from mail_service.app import create_app, open_resources, work
-from mail_service.explain import explain
+from mail_service.review.explain import explain
 from mail_service.settings import Settings
 from shared.errors import AppError
 from shared.logs import set_up_logs
@@ -85,20 +85,21 @@ async def _work(settings: Settings) -> None:
 
 async def _explain(settings: Settings, mail_id: int) -> None:
     async with open_resources(settings) as resources:
-        sys.stdout.write(explain(await resources.store.file(mail_id)))
+        sys.stdout.write(explain(await resources.ledger.mails.load(mail_id)))
 
 
 async def _erase(settings: Settings, address: str) -> None:
     async with open_resources(settings) as resources:
-        mails = await resources.store.find_person(address)
-        sys.stdout.write(f"{await resources.store.erase(mails, 'asked for')}\n")
+        personal_data = resources.ledger.personal_data
+        mail_ids = await personal_data.mails_from(address)
+        sys.stdout.write(f"{await personal_data.erase(mail_ids, 'asked for')}\n")
 
 
 async def _reseal(settings: Settings) -> None:
     async with open_resources(settings) as resources:
         total = 0
-        while touched := await resources.store.reseal():
-            total += touched
+        while resealed := await resources.ledger.retention.reseal():
+            total += resealed
         sys.stdout.write(f"{total}\n")
 
 

@@ -1,7 +1,7 @@
-"""How mail_service is put together: what is opened here is closed here, in reverse.
+"""Composition of mail_service: what is opened here is closed here, in reverse order.
 
-`open_desk` opens what both programs need, `create_app` is the API and the review page, `work` the
-worker: monitors, pipeline, outbox and retention in one process.
+`open_resources` opens what both programs need, `create_app` is the API and the review page, `work`
+is the worker: monitors, pipeline, outbox and retention in one process.
 """
 
 import asyncio
@@ -20,20 +20,22 @@ from mail_service.api import health, mails, page, people
 from mail_service.api.dependencies import need_key
 from mail_service.api.examples import EXAMPLES
 from mail_service.api.openapi import DESCRIPTION, TAGS
-from mail_service.ledger.notifications import Wake
-from mail_service.ledger.retention import Retention
-from mail_service.ledger.store import Store
+from mail_service.ledger.ledger import Ledger
+from mail_service.ledger.notifications import WorkNotifier
+from mail_service.ledger.retention import RetentionJob
 from mail_service.mailboxes.monitor import Monitor
 from mail_service.metrics import LedgerMetrics, MailMetrics
-from mail_service.pipeline import Box, Pipeline
+from mail_service.processing.pipeline import Pipeline
+from mail_service.processing.services import MailboxConfig, Services
 from mail_service.reading.reader_pool import ReaderPool
-from mail_service.reply.letters import Composer, Letterhead, Signer
+from mail_service.reply.composer import ReplyComposer
+from mail_service.reply.identity import DkimSigner, SenderIdentity
 from mail_service.reply.outbox import Outbox
-from mail_service.review import Review
+from mail_service.review.decisions import Reviewer
 from mail_service.sender_checks.spam import SpamFilter
 from mail_service.settings import MailboxSettings, Settings
 from shared.ai.client import AiClient
-from shared.clock import SystemClock
+from shared.clock import Clock, SystemClock
 from shared.host_metrics import HostMetrics
 from shared.privacy.encryption import Encryption
 from shared.stores.postgres import Postgres, PostgresLost
@@ -54,12 +56,11 @@ MIGRATE_PAUSE_S = 2.0
 
 @dataclass(frozen=True)
 class Resources:
-    """What both programs hold open."""
+    """What both programs hold open; `composers` by mailbox."""
 
-    store: Store
-    wake: Wake
-    composers: dict[str, Composer]
-    vault: Encryption
+    ledger: Ledger
+    notifier: WorkNotifier
+    composers: dict[str, ReplyComposer]
     clock: SystemClock
 
 
@@ -67,38 +68,44 @@ class State(TypedDict):
     """What lives as long as the API."""
 
     settings: Settings
-    store: Store
-    review: Review
+    ledger: Ledger
+    reviewer: Reviewer
     host_metrics: HostMetrics
-    ledger: LedgerMetrics
+    ledger_metrics: LedgerMetrics
 
 
 @asynccontextmanager
 async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
-    """Open the ledger, the bell and the letterheads. Raises WrongSettings for a bad key file."""
+    """Open the ledger and the notifier, read templates and keys.
+
+    Raises WrongSettings for a bad key file.
+    """
     clock = SystemClock()
     vault = await asyncio.to_thread(Encryption.read, settings.vault.key_file)
-    composers = await asyncio.to_thread(_composers, settings, vault)
+    composers = await asyncio.to_thread(_composers, settings, vault, clock)
     async with AsyncExitStack() as stack:
         postgres = Postgres(str(settings.postgres.url))
         await postgres.open()
         stack.push_async_callback(postgres.close)
-        wake = await stack.enter_async_context(Wake(str(settings.redis.url)))
-        yield Resources(Store(postgres, vault, clock), wake, composers, vault, clock)
+        notifier = await stack.enter_async_context(WorkNotifier(str(settings.redis.url)))
+        yield Resources(Ledger(postgres, vault, clock), notifier, composers, clock)
 
 
-def _composers(settings: Settings, vault: Encryption) -> dict[str, Composer]:
-    return {box.name: Composer(_letterhead(settings, box), vault) for box in settings.every_mailbox}
+def _composers(settings: Settings, vault: Encryption, clock: Clock) -> dict[str, ReplyComposer]:
+    return {
+        mailbox.name: ReplyComposer(_identity(settings, mailbox), vault, clock)
+        for mailbox in settings.every_mailbox
+    }
 
 
-def _letterhead(settings: Settings, box: MailboxSettings) -> Letterhead:
+def _identity(settings: Settings, mailbox: MailboxSettings) -> SenderIdentity:
     signer = None
     if settings.dkim.key_file:
-        domain = box.address.rpartition("@")[2]
-        signer = Signer(settings.dkim.selector, domain, settings.dkim.key_file.read_bytes())
-    return Letterhead(
+        domain = mailbox.address.rpartition("@")[2]
+        signer = DkimSigner(settings.dkim.selector, domain, settings.dkim.key_file.read_bytes())
+    return SenderIdentity(
         name=settings.reply.name,
-        address=box.address,
+        address=mailbox.address,
         privacy_url=settings.reply.privacy_url,
         text_days=settings.retention.text_days,
         plus_addresses=settings.reply.plus_addresses,
@@ -106,11 +113,11 @@ def _letterhead(settings: Settings, box: MailboxSettings) -> Letterhead:
     )
 
 
-async def migrated(store: Store) -> None:
-    """Bring the schema forward, waiting for the ledger if it is down."""
+async def migrated(ledger: Ledger) -> None:
+    """Apply the missing migrations, waiting for Postgres while it is down."""
     while True:
         try:
-            await store.migrate(HERE / "migrations")
+            await ledger.migrate()
         except PostgresLost:
             log.warning("waiting for the ledger")
             await asyncio.sleep(MIGRATE_PAUSE_S)
@@ -120,17 +127,17 @@ async def migrated(store: Store) -> None:
 
 @asynccontextmanager
 async def open_state(settings: Settings, registry: CollectorRegistry) -> AsyncIterator[State]:
-    """Open what the API needs; the schema is brought forward in the background."""
+    """Open what the API needs; migrations are applied in the background."""
     async with open_resources(settings) as resources:
-        migration = asyncio.create_task(migrated(resources.store), name="migration")
+        ledger = resources.ledger
+        migration = asyncio.create_task(migrated(ledger), name="migration")
         try:
-            review = Review(resources.store, resources.composers, resources.wake, resources.clock)
             yield State(
                 settings=settings,
-                store=resources.store,
-                review=review,
+                ledger=ledger,
+                reviewer=Reviewer(ledger, resources.composers, resources.notifier),
                 host_metrics=HostMetrics(registry, settings.watch),
-                ledger=LedgerMetrics(registry),
+                ledger_metrics=LedgerMetrics(registry),
             )
         finally:
             migration.cancel()
@@ -187,72 +194,85 @@ async def work(settings: Settings, stopping: asyncio.Event) -> None:
     metrics, host_metrics = MailMetrics(registry), HostMetrics(registry, settings.watch)
     async with AsyncExitStack() as stack:
         resources = await stack.enter_async_context(open_resources(settings))
-        await migrated(resources.store)
-        worker = settings.worker
-        if worker.metrics_port:
-            server, _ = start_http_server(worker.metrics_port, worker.metrics_host, registry)
-            stack.callback(server.server_close)
-            stack.push_async_callback(asyncio.to_thread, server.shutdown)
-        room = await stack.enter_async_context(
-            ReaderPool(worker.readers, time_s=worker.reading_s, memory_mib=worker.reading_mib)
-        )
-        tracing = tracing_of("mail_service", settings.tracing)
-        stack.push_async_callback(tracing.flush)
-        ai = await stack.enter_async_context(
-            AiClient(
-                settings.ai.url,
-                settings.ai.api_key.get_secret_value(),
-                channel="mail",
-                tracer=tracing.tracer,
-                client_certificate=settings.ai.client_certificate,
-                tls_ca=settings.ai.tls_ca,
-            )
-        )
-        host_metrics.parts.labels("ai_core").set_function(lambda: not ai.failing)
-        spam = SpamFilter(settings.spam)
-        stack.push_async_callback(spam.close)
-        boxes = {
-            box.name: Box(box.mode, resources.composers[box.name]) for box in settings.every_mailbox
-        }
-        pipeline = Pipeline(
-            settings,
-            boxes,
-            resources.store,
-            room,
-            ai,
-            spam,
-            resources.wake,
-            resources.clock,
-            metrics,
-            tracing.tracer,
-        )
-        await _run_all(settings, resources, pipeline, metrics, stopping)
+        await migrated(resources.ledger)
+        _serve_metrics(stack, settings, registry)
+        services = await _open_services(stack, settings, resources, metrics, host_metrics)
+        await _run_all(services, stopping)
 
 
-async def _run_all(
+def _serve_metrics(stack: AsyncExitStack, settings: Settings, registry: CollectorRegistry) -> None:
+    worker = settings.worker
+    if worker.metrics_port:
+        server, _ = start_http_server(worker.metrics_port, worker.metrics_host, registry)
+        stack.callback(server.server_close)
+        stack.push_async_callback(asyncio.to_thread, server.shutdown)
+
+
+async def _open_services(
+    stack: AsyncExitStack,
     settings: Settings,
     resources: Resources,
-    pipeline: Pipeline,
     metrics: MailMetrics,
-    stopping: asyncio.Event,
-) -> None:
-    """Run every loop; the first one that fails for a reason nobody foresaw ends them all."""
-    relays = {box.name: box.smtp for box in settings.every_mailbox if box.smtp.host}
-    outbox = Outbox(relays, resources.store, resources.wake, resources.clock, metrics)
-    retention = Retention(settings.retention, resources.store, resources.clock)
+    host_metrics: HostMetrics,
+) -> Services:
+    worker = settings.worker
+    readers = await stack.enter_async_context(
+        ReaderPool(worker.readers, time_s=worker.reading_s, memory_mib=worker.reading_mib)
+    )
+    tracing = tracing_of("mail_service", settings.tracing)
+    stack.push_async_callback(tracing.flush)
+    ai = await stack.enter_async_context(
+        AiClient(
+            settings.ai.url,
+            settings.ai.api_key.get_secret_value(),
+            channel="mail",
+            tracer=tracing.tracer,
+            client_certificate=settings.ai.client_certificate,
+            tls_ca=settings.ai.tls_ca,
+        )
+    )
+    host_metrics.parts.labels("ai_core").set_function(lambda: not ai.failing)
+    spam_filter = SpamFilter(settings.spam)
+    stack.push_async_callback(spam_filter.close)
+    return Services(
+        settings=settings,
+        mailboxes={
+            mailbox.name: MailboxConfig(mailbox.mode, resources.composers[mailbox.name])
+            for mailbox in settings.every_mailbox
+        },
+        ledger=resources.ledger,
+        readers=readers,
+        ai=ai,
+        spam_filter=spam_filter,
+        notifier=resources.notifier,
+        clock=resources.clock,
+        metrics=metrics,
+        tracer=tracing.tracer,
+    )
+
+
+async def _run_all(services: Services, stopping: asyncio.Event) -> None:
+    """Run every loop; the first one that fails unexpectedly ends them all."""
+    settings, ledger, clock = services.settings, services.ledger, services.clock
+    notifier, metrics = services.notifier, services.metrics
+    mailboxes = settings.every_mailbox
+    relays = {mailbox.name: mailbox.smtp for mailbox in mailboxes if mailbox.smtp.host}
+    pipeline = Pipeline(services)
+    outbox = Outbox(relays, ledger.outgoing, notifier, clock, metrics)
+    retention = RetentionJob(settings.retention, ledger.retention, clock)
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(pipeline.run()) for _ in range(settings.worker.mails)]
         tasks += [group.create_task(outbox.run()) for _ in range(settings.worker.senders)]
         tasks.append(group.create_task(retention.run()))
-        for box in settings.every_mailbox:
-            if not box.imap.host:
-                log.warning("no mailbox configured: waiting for one", mailbox=box.name)
+        for mailbox in mailboxes:
+            if not mailbox.imap.host:
+                log.warning("no mailbox configured: waiting for one", mailbox=mailbox.name)
                 continue
             monitor = Monitor(
-                box,
-                resources.store,
-                resources.wake,
-                resources.clock,
+                mailbox,
+                ledger,
+                notifier,
+                clock,
                 metrics,
                 max_bytes=settings.quotas.max_bytes,
                 audit_every_s=settings.worker.audit_every_s,

@@ -5,9 +5,9 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from mail_service.ledger.store import Store
+from mail_service.ledger.ledger import Ledger
 from mail_service.metrics import LedgerMetrics
-from mail_service.review import Review
+from mail_service.review.decisions import Reviewer
 from mail_service.settings import Settings
 from shared.errors import NotAuthenticated
 from shared.host_metrics import HostMetrics
@@ -22,16 +22,16 @@ def settings_of(request: Request) -> Settings:
     return settings
 
 
-def store_of(request: Request) -> Store:
+def ledger_of(request: Request) -> Ledger:
     """Return the ledger."""
-    store: Store = request.state.store
-    return store
+    ledger: Ledger = request.state.ledger
+    return ledger
 
 
-def review_of(request: Request) -> Review:
+def reviewer_of(request: Request) -> Reviewer:
     """Return what a reviewer may do."""
-    review: Review = request.state.review
-    return review
+    reviewer: Reviewer = request.state.reviewer
+    return reviewer
 
 
 def host_metrics_of(request: Request) -> HostMetrics:
@@ -40,16 +40,16 @@ def host_metrics_of(request: Request) -> HostMetrics:
     return host_metrics
 
 
-def ledger_of(request: Request) -> LedgerMetrics:
+def ledger_metrics_of(request: Request) -> LedgerMetrics:
     """Return the ledger's metrics."""
-    ledger: LedgerMetrics = request.state.ledger
-    return ledger
+    metrics: LedgerMetrics = request.state.ledger_metrics
+    return metrics
 
 
 SettingsDep = Annotated[Settings, Depends(settings_of)]
-StoreDep = Annotated[Store, Depends(store_of)]
-ReviewDep = Annotated[Review, Depends(review_of)]
-LedgerDep = Annotated[LedgerMetrics, Depends(ledger_of)]
+LedgerDep = Annotated[Ledger, Depends(ledger_of)]
+ReviewerDep = Annotated[Reviewer, Depends(reviewer_of)]
+LedgerMetricsDep = Annotated[LedgerMetrics, Depends(ledger_metrics_of)]
 HostMetricsDep = Annotated[HostMetrics, Depends(host_metrics_of)]
 
 

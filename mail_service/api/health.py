@@ -5,7 +5,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import PlainTextResponse, Response
 
 from mail_service.api import examples
-from mail_service.api.dependencies import HostMetricsDep, LedgerDep, SettingsDep, StoreDep
+from mail_service.api.dependencies import HostMetricsDep, LedgerDep, LedgerMetricsDep, SettingsDep
 from shared.ai.contract import Reply
 from shared.errors import Unavailable
 from shared.stores.postgres import PostgresLost
@@ -43,19 +43,22 @@ async def live() -> ProbeReply:
 
 
 @router.get("/ready", summary="Readiness probe", responses=errors(PostgresLost))
-async def ready(store: StoreDep) -> ProbeReply:
+async def ready(ledger: LedgerDep) -> ProbeReply:
     """Answers 200 once the ledger can be used, 503 before."""
-    await store.check()
+    await ledger.check()
     return ProbeReply(status="ready")
 
 
 @router.get("/health", summary="Health summary", responses=errors())
-async def health(store: StoreDep, settings: SettingsDep) -> HealthReply:
+async def health(ledger: LedgerDep, settings: SettingsDep) -> HealthReply:
     """Mailboxes, backlog and counts by state; 200 also while the ledger is lost."""
-    names = {box.name: box.mode if box.imap.host else "waiting" for box in settings.every_mailbox}
+    names = {
+        mailbox.name: mailbox.mode if mailbox.imap.host else "waiting"
+        for mailbox in settings.every_mailbox
+    }
     try:
-        counts = dict(await store.counts())
-        oldest_s = await store.waiting_s()
+        counts = dict(await ledger.mails.counts())
+        oldest_s = await ledger.mails.oldest_waiting_s()
     except Unavailable:
         return HealthReply(status="ledger lost", mailboxes=names, counts={}, oldest_waiting_s=0)
     status = "late" if counts.get("overdue") else "ok"
@@ -70,10 +73,12 @@ async def health(store: StoreDep, settings: SettingsDep) -> HealthReply:
     response_class=PlainTextResponse,
     responses=errors() | {200: {"content": {"text/plain": {"example": examples.METRICS}}}},
 )
-async def metrics(host_metrics: HostMetricsDep, ledger: LedgerDep, store: StoreDep) -> Response:
+async def metrics(
+    host_metrics: HostMetricsDep, ledger_metrics: LedgerMetricsDep, ledger: LedgerDep
+) -> Response:
     """Metrics in Prometheus's text format; those of the ledger are left out while it is lost."""
     try:
-        ledger.observe(await store.counts(), await store.waiting_s())
+        ledger_metrics.observe(await ledger.mails.counts(), await ledger.mails.oldest_waiting_s())
     except Unavailable:
         host_metrics.parts.labels("postgres").set(0)
     else:

@@ -1,15 +1,15 @@
 """Mails: list, show, decide."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 from pydantic import ConfigDict, Field
 
 from mail_service.api import examples
-from mail_service.api.dependencies import KEY_ERRORS, KEYED, ReviewDep, StoreDep
+from mail_service.api.dependencies import KEY_ERRORS, KEYED, LedgerDep, ReviewerDep
 from mail_service.errors import NotReviewable, NotWritable, UnknownMail
-from mail_service.ledger.store import Entry, File
+from mail_service.ledger.records import LedgerEntry, MailRecord, MailState
 from shared.ai.contract import Body, ChatReply, Citation, Reply
 from shared.errors import BadInput
 from shared.web.openapi import BODY_ERRORS, errors
@@ -18,17 +18,6 @@ router = APIRouter(prefix="/api/v1", tags=["mails"], dependencies=KEYED)
 
 MAX_ID = 2**63 - 1
 MailId = Annotated[int, Path(ge=1, le=MAX_ID, description="Number of the mail.", examples=[12])]
-StateName = Literal[
-    "received",
-    "silent",
-    "quarantined",
-    "review",
-    "answered",
-    "rejected",
-    "dry_run",
-    "failed",
-    "erased",
-]
 FROM_ROW = ConfigDict(from_attributes=True)
 
 
@@ -54,7 +43,7 @@ class MailSummary(Reply):
     """When its outcome was decided; null before."""
 
     @classmethod
-    def of(cls, entry: Entry) -> "MailSummary":
+    def of(cls, entry: LedgerEntry) -> "MailSummary":
         """Return the entry as the API gives it."""
         return cls.model_validate(entry, from_attributes=True)
 
@@ -155,9 +144,9 @@ DECISION_ERRORS = (*KEY_ERRORS, *BODY_ERRORS, UnknownMail, NotReviewable)
 
 @router.get("/mails", summary="List the mails", responses=errors(*KEY_ERRORS, BadInput))
 async def list_mails(
-    store: StoreDep,
+    ledger: LedgerDep,
     state: Annotated[
-        StateName | None, Query(description="Only mails in this state; all by default.")
+        MailState | None, Query(description="Only mails in this state; all by default.")
     ] = None,
     before: Annotated[
         int | None,
@@ -166,15 +155,15 @@ async def list_mails(
     limit: Annotated[int, Query(ge=1, le=200, description="Most mails to return.")] = 50,
 ) -> list[MailSummary]:
     """Mails, the newest first."""
-    return [MailSummary.of(entry) for entry in await store.entries(state, before, limit)]
+    return [MailSummary.of(entry) for entry in await ledger.mails.latest(state, before, limit)]
 
 
 @router.get(
     "/mails/{mail_id}", summary="Show a mail", responses=errors(*KEY_ERRORS, BadInput, UnknownMail)
 )
-async def show(mail_id: MailId, store: StoreDep) -> MailDetails:
+async def show(mail_id: MailId, ledger: LedgerDep) -> MailDetails:
     """A mail with its text, its draft, its steps and the replies sent."""
-    return shown(await store.file(mail_id))
+    return shown(await ledger.mails.load(mail_id))
 
 
 @router.post(
@@ -183,20 +172,20 @@ async def show(mail_id: MailId, store: StoreDep) -> MailDetails:
     responses=errors(*DECISION_ERRORS, NotWritable),
 )
 async def approve(
-    mail_id: MailId, review: ReviewDep, store: StoreDep, approval: Approval | None = None
+    mail_id: MailId, reviewer: ReviewerDep, ledger: LedgerDep, approval: Approval | None = None
 ) -> MailSummary:
     """Sends the draft of a mail in `review`, or another text with the draft's sources."""
-    await review.approve(mail_id, approval.text if approval else None)
-    return MailSummary.of((await store.file(mail_id)).entry)
+    await reviewer.approve(mail_id, approval.text if approval else None)
+    return MailSummary.of((await ledger.mails.load(mail_id)).entry)
 
 
 @router.post("/mails/{mail_id}/reject", summary="Send no reply", responses=errors(*DECISION_ERRORS))
 async def reject(
-    mail_id: MailId, review: ReviewDep, store: StoreDep, rejection: Rejection | None = None
+    mail_id: MailId, reviewer: ReviewerDep, ledger: LedgerDep, rejection: Rejection | None = None
 ) -> MailSummary:
     """Settles a mail in `review` or `quarantined` without a reply."""
-    await review.reject(mail_id, (rejection or Rejection()).reason)
-    return MailSummary.of((await store.file(mail_id)).entry)
+    await reviewer.reject(mail_id, (rejection or Rejection()).reason)
+    return MailSummary.of((await ledger.mails.load(mail_id)).entry)
 
 
 @router.post(
@@ -204,11 +193,11 @@ async def reject(
     summary="Process a mail again",
     responses=errors(*KEY_ERRORS, BadInput, UnknownMail, NotReviewable),
 )
-async def retry(mail_id: MailId, review: ReviewDep, store: StoreDep) -> MailSummary:
+async def retry(mail_id: MailId, reviewer: ReviewerDep, ledger: LedgerDep) -> MailSummary:
     """Processes a settled mail again, past the rules that silenced it; or sends again a reply whose
     delivery failed or is unknown, with the same Message-ID."""
-    await review.retry(mail_id)
-    return MailSummary.of((await store.file(mail_id)).entry)
+    await reviewer.retry(mail_id)
+    return MailSummary.of((await ledger.mails.load(mail_id)).entry)
 
 
 @router.delete(
@@ -217,10 +206,10 @@ async def retry(mail_id: MailId, review: ReviewDep, store: StoreDep) -> MailSumm
     summary="Erase a mail",
     responses=errors(*KEY_ERRORS, BadInput, UnknownMail),
 )
-async def erase(mail_id: MailId, store: StoreDep) -> None:
+async def erase(mail_id: MailId, ledger: LedgerDep) -> None:
     """Erases a mail and its reply, except a keyed fingerprint: it is not taken in again."""
-    await store.file(mail_id)
-    await store.erase([mail_id], "by a person")
+    await ledger.mails.load(mail_id)
+    await ledger.personal_data.erase([mail_id], "by a person")
 
 
 @router.get(
@@ -229,24 +218,24 @@ async def erase(mail_id: MailId, store: StoreDep) -> None:
     responses=errors(*KEY_ERRORS)
     | {200: {"content": {"application/json": {"example": examples.COUNTS}}}},
 )
-async def stats(store: StoreDep) -> dict[str, int]:
+async def stats(ledger: LedgerDep) -> dict[str, int]:
     """Mails (`mail_…`) and replies (`reply_…`) by state, and `overdue` mails."""
-    return dict(await store.counts())
+    return dict(await ledger.mails.counts())
 
 
-def shown(file: File) -> MailDetails:
+def shown(record: MailRecord) -> MailDetails:
     """Return a mail as the API gives it."""
     reply = MailDetails(
-        **MailSummary.of(file.entry).model_dump(),
-        events=[EventReply.model_validate(event) for event in file.events],
-        sent=[SentReply.model_validate(sent) for sent in file.sent],
+        **MailSummary.of(record.entry).model_dump(),
+        events=[EventReply.model_validate(event) for event in record.events],
+        sent=[SentReply.model_validate(sent) for sent in record.outgoing],
     )
-    if file.draft:
-        draft = ChatReply.model_validate_json(file.draft)
+    if record.draft:
+        draft = ChatReply.model_validate_json(record.draft)
         reply = reply.model_copy(update={"draft": draft.response, "citations": draft.citations})
-    if file.mail is None:
+    if record.mail is None:
         return reply
-    mail = file.mail
+    mail = record.mail
     return reply.model_copy(
         update={
             "sender": mail.sender.address,

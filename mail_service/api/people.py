@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from pydantic import Field
 
-from mail_service.api.dependencies import KEY_ERRORS, KEYED, StoreDep
+from mail_service.api.dependencies import KEY_ERRORS, KEYED, LedgerDep
 from mail_service.api.mails import MailDetails, shown
 from shared.ai.contract import Body, Reply
 from shared.web.openapi import BODY_ERRORS, errors
@@ -30,16 +30,16 @@ class ErasureReply(Reply):
 @router.post(
     "/exports", summary="Export a person's data", responses=errors(*KEY_ERRORS, *BODY_ERRORS)
 )
-async def export(person: Person, store: StoreDep) -> list[MailDetails]:
-    """Everything a person wrote and was answered, at most 500 mails, the newest first."""
-    mails = (await store.find_person(person.address))[:MAX_EXPORTED]
-    return [shown(await store.file(mail_id)) for mail_id in mails]
+async def export(person: Person, ledger: LedgerDep) -> list[MailDetails]:
+    """Everything a person wrote and was answered, at most 500 mails, the oldest first."""
+    mail_ids = (await ledger.personal_data.mails_from(person.address))[:MAX_EXPORTED]
+    return [shown(await ledger.mails.load(mail_id)) for mail_id in mail_ids]
 
 
 @router.post(
     "/erasures", summary="Erase a person's data", responses=errors(*KEY_ERRORS, *BODY_ERRORS)
 )
-async def erase(person: Person, store: StoreDep) -> ErasureReply:
+async def erase(person: Person, ledger: LedgerDep) -> ErasureReply:
     """Erases everything a person wrote. Mails that the server shows again are not taken in."""
-    mails = await store.find_person(person.address)
-    return ErasureReply(erased=await store.erase(mails, "asked for"))
+    mail_ids = await ledger.personal_data.mails_from(person.address)
+    return ErasureReply(erased=await ledger.personal_data.erase(mail_ids, "asked for"))

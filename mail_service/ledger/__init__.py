@@ -1,1 +1,4 @@
-"""Postgres: every mail, every reply, every step."""
+"""The ledger in Postgres: every mail, reply and event, and who may work on what.
+
+Each module has its statements beside it, in a .sql file. `ledger.Ledger` holds the parts together.
+"""

@@ -1,6 +1,6 @@
-"""Tells workers, in this process and in others, that there is something to do.
+"""Notifications to the workers of this and other processes that there is work in the ledger.
 
-A hint only: whoever waits looks by itself after a while, so that losing Redis loses nothing.
+A hint only: workers poll the ledger as well, so nothing is lost without Redis.
 """
 
 import asyncio
@@ -13,19 +13,19 @@ from redis.exceptions import RedisError
 CHANNEL = "mail:wake"
 TIMEOUT_S = 2.0
 DRIVER = DriverInfo()
-"""Made here because redis-py would read its version from disk at each connection."""
+"""One instance: redis-py would read its version from disk at each connection."""
 
 
-class Wake:
-    """A bell for this process, rung through Redis for the others. Open it with `async with`."""
+class WorkNotifier:
+    """An event for this process, published to the others through Redis. Open with `async with`."""
 
     def __init__(self, url: str | None) -> None:
         self._url = url
-        self._bell = asyncio.Event()
-        self._ears: asyncio.Task[None] | None = None
+        self._work = asyncio.Event()
+        self._listener: asyncio.Task[None] | None = None
         self._redis: Redis | None = None
 
-    async def __aenter__(self) -> "Wake":
+    async def __aenter__(self) -> "WorkNotifier":
         if self._url:
             self._redis = Redis.from_url(
                 self._url,
@@ -33,7 +33,7 @@ class Wake:
                 socket_connect_timeout=TIMEOUT_S,
                 driver_info=DRIVER,
             )
-            self._ears = asyncio.create_task(self._listen(self._url), name="wake")
+            self._listener = asyncio.create_task(self._listen(self._url), name="notifications")
         return self
 
     async def __aexit__(
@@ -42,15 +42,15 @@ class Wake:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._ears:
-            self._ears.cancel()
-            await asyncio.wait([self._ears])
+        if self._listener:
+            self._listener.cancel()
+            await asyncio.wait([self._listener])
         if self._redis:
             await self._redis.aclose()
 
-    async def ring(self) -> None:
-        """Wake everybody who waits."""
-        self._bell.set()
+    async def notify(self) -> None:
+        """Wake every waiting worker."""
+        self._work.set()
         if self._redis:
             try:
                 async with asyncio.timeout(TIMEOUT_S):
@@ -59,13 +59,13 @@ class Wake:
                 return
 
     async def wait(self, seconds: float) -> None:
-        """Return when rung, or after `seconds`."""
+        """Return when notified, or after `seconds`."""
         try:
             async with asyncio.timeout(seconds):
-                await self._bell.wait()
+                await self._work.wait()
         except TimeoutError:
             return
-        self._bell.clear()
+        self._work.clear()
 
     async def _listen(self, url: str) -> None:
         while True:
@@ -76,9 +76,9 @@ class Wake:
                     socket_connect_timeout=TIMEOUT_S,
                     driver_info=DRIVER,
                 )
-                async with redis, redis.pubsub() as ears:
-                    await ears.subscribe(CHANNEL)
-                    async for _ in ears.listen():
-                        self._bell.set()
+                async with redis, redis.pubsub() as subscription:
+                    await subscription.subscribe(CHANNEL)
+                    async for _ in subscription.listen():
+                        self._work.set()
             except (RedisError, OSError):
                 await asyncio.sleep(TIMEOUT_S)

@@ -1,4 +1,4 @@
-"""One IMAP folder behind a small interface, so that the library can be exchanged.
+"""One IMAP folder behind a small interface, so that the library can be replaced.
 
 aioimaplib 2.0.3 never returns from some calls when the connection is lost, and fails when a
 thousand lines come at once: every call here has a time limit and is raced with the loss of the
@@ -22,7 +22,7 @@ from mail_service.settings import ImapSettings
 T = TypeVar("T")
 
 DONE = "$CdtDone"
-"""Our keyword. Not \\Seen: a person who reads a mail must not make it vanish for us."""
+"""Our keyword. Not \\Seen: a mail that a person has read must still be processed."""
 BATCH = 50
 RETRY_AFTER_S = 30.0
 LOGGED_IN = ("AUTH", "SELECTED")
@@ -38,7 +38,7 @@ for name in ("aioimaplib", "aioimaplib.aioimaplib"):
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """The folder that is open; without keywords, what is done is known from the ledger alone."""
+    """The selected folder; without keywords, only the ledger knows which mails are processed."""
 
     uid_validity: int
     keeps_keywords: bool
@@ -54,8 +54,8 @@ class Mailbox(Protocol):
         """Select the folder."""
         ...
 
-    async def undone(self) -> list[int]:
-        """Return the UIDs that do not bear our keyword."""
+    async def unprocessed(self) -> list[int]:
+        """Return the UIDs of mails without our keyword."""
         ...
 
     async def all_uids(self) -> list[int]:
@@ -75,19 +75,19 @@ class Mailbox(Protocol):
         ...
 
     async def wait(self, seconds: float) -> None:
-        """Return when the server says that something changed, or after `seconds`."""
+        """Return when the server announces a change, or after `seconds`."""
         ...
 
     async def append(self, folder: str, content: bytes) -> None:
         """Put a mail, read, into a folder."""
         ...
 
-    async def holds(self, folder: str, message_id: str) -> bool:
-        """Tell whether a folder holds the mail; the folder that was open is open again."""
+    async def contains(self, folder: str, message_id: str) -> bool:
+        """Return whether a folder contains the mail; the selected folder is selected again."""
         ...
 
     async def close(self) -> None:
-        """Hang up."""
+        """Log out and disconnect."""
         ...
 
 
@@ -98,7 +98,7 @@ class ImapMailbox:
         self._settings = settings
         self._lost = asyncio.Event()
         self._client: IMAP4 | None = None
-        self._all_done_at: int | None = None
+        self._all_processed_at: int | None = None
 
     async def connect(self) -> None:
         """Connect and log in. Raises MailboxLost, or LoginRefused when the server says NO."""
@@ -129,18 +129,18 @@ class ImapMailbox:
         words = flags[1].lower().split() if flags else []
         return Folder(int(validity[1]), rb"\*" in words or DONE.lower().encode() in words)
 
-    async def undone(self) -> list[int]:
-        """Return the UIDs that do not bear our keyword.
+    async def unprocessed(self) -> list[int]:
+        """Return the UIDs of mails without our keyword.
 
-        Where the server counts its changes (CONDSTORE, RFC 7162) and has counted none since nothing
-        was undone, it is spared the search.
+        Skips the search when the server has CONDSTORE (RFC 7162) and its modification sequence is
+        that of a search without results.
         """
-        await self._call(self._imap.noop())  # lets the server show what came meanwhile
+        await self._call(self._imap.noop())  # lets the server announce new mail
         change = await self._highest_change()
-        if change is not None and change == self._all_done_at:
+        if change is not None and change == self._all_processed_at:
             return []
         uids = await self._search("UNKEYWORD", DONE)
-        self._all_done_at = None if uids else change
+        self._all_processed_at = None if uids else change
         return uids
 
     async def all_uids(self) -> list[int]:
@@ -175,7 +175,7 @@ class ImapMailbox:
         await self._call(self._imap.uid("store", joined(uids), "+FLAGS.SILENT", f"({DONE})"))
 
     async def wait(self, seconds: float) -> None:
-        """Use IDLE where the server has it, as a hint: it may stay silent for ever."""
+        """Use IDLE where the server has it, as a hint: it may never announce anything."""
         client = self._imap
         if not client.has_capability("IDLE"):
             await self._until_lost(seconds)
@@ -193,7 +193,7 @@ class ImapMailbox:
         """Put a mail, read, into a folder."""
         await self._call(self._imap.append(content, quoted(folder), flags=r"(\Seen)"))
 
-    async def holds(self, folder: str, message_id: str) -> bool:
+    async def contains(self, folder: str, message_id: str) -> bool:
         """Look for the mail by its Message-ID in another folder."""
         try:
             await self._call(self._imap.examine(quoted(folder)))
@@ -202,7 +202,7 @@ class ImapMailbox:
             await self._call(self._imap.select(quoted(self._settings.folder)))
 
     async def close(self) -> None:
-        """Hang up; a server that no longer answers is not waited for, nor one not logged in to."""
+        """Log out where logged in, within 2 s, and disconnect."""
         client = self._client
         if client is None:
             return
@@ -246,7 +246,7 @@ class ImapMailbox:
             raise FolderRefused
         if answer.result != "OK":
             self._drop()
-            raise MailboxLost(f"the server said {answer.result}", retry_after_s=RETRY_AFTER_S)
+            raise MailboxLost(f"the server answered {answer.result}", retry_after_s=RETRY_AFTER_S)
         return list(answer.lines)
 
     async def _in_time(
@@ -256,7 +256,7 @@ class ImapMailbox:
         *,
         late_is_lost: bool = True,
     ) -> T:
-        """Await a call of the library; give the connection up when it is lost or too late."""
+        """Await a call of the library; drop the connection when it is lost or too slow."""
         call = asyncio.ensure_future(command)
         lost = asyncio.create_task(self._lost.wait())
         try:

@@ -1,8 +1,8 @@
-"""Watches a mailbox: every mail is in the ledger before the server's mark says so.
+"""Monitors a mailbox: every mail is in the ledger before it is marked on the server.
 
-Search by our keyword, write down, then mark: a crash anywhere repeats work that the ledger
-recognises. IDLE is a hint, a search at most every 30 s the rule. Also keeps copies in Sent, looks
-there for replies whose outcome is unknown, and compares mailbox and ledger.
+Search by our keyword, write to the ledger, then mark: after a crash anywhere the work is repeated
+and the ledger deduplicates it. IDLE is a hint; a search runs at least every 30 s. Also files copies
+in Sent, looks there for replies whose delivery is unknown, and reconciles mailbox and ledger.
 """
 
 import asyncio
@@ -12,8 +12,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import structlog
 
 from mail_service.errors import FolderRefused, LoginRefused, MailboxLost
-from mail_service.ledger.notifications import Wake
-from mail_service.ledger.store import Place, Store
+from mail_service.ledger.ledger import Ledger
+from mail_service.ledger.notifications import WorkNotifier
+from mail_service.ledger.records import MailLocation, OutgoingState
 from mail_service.mailboxes.imap import BATCH, Folder, ImapMailbox, Mailbox
 from mail_service.metrics import MailMetrics
 from mail_service.settings import ImapSettings, MailboxSettings
@@ -43,13 +44,13 @@ async def connect(settings: ImapSettings) -> Mailbox:
 
 
 class Monitor:
-    """One mailbox, watched until cancelled."""
+    """One mailbox, monitored until cancelled."""
 
     def __init__(
         self,
         settings: MailboxSettings,
-        store: Store,
-        wake: Wake,
+        ledger: Ledger,
+        notifier: WorkNotifier,
         clock: Clock,
         metrics: MailMetrics,
         *,
@@ -58,8 +59,8 @@ class Monitor:
         connect: Connect = connect,
     ) -> None:
         self._settings = settings
-        self._store = store
-        self._wake = wake
+        self._ledger = ledger
+        self._notifier = notifier
         self._clock = clock
         self._metrics = metrics
         self._max_bytes = max_bytes
@@ -68,14 +69,14 @@ class Monitor:
         self._sent_refused = False
 
     async def run(self) -> None:
-        """Watch for ever; a lost server or ledger is looked for again with growing pauses."""
+        """Monitor until cancelled; reconnects with backoff to a lost server or ledger."""
         pause_s = FIRST_PAUSE_S
         while True:
             started_s = self._clock.elapsed_s()
             try:
                 await self._session()
             except LoginRefused:
-                log.warning("mailbox refuses us", mailbox=self._settings.name)
+                log.warning("mailbox login refused", mailbox=self._settings.name)
                 pause_s = REFUSED_PAUSE_S
             except (MailboxLost, FolderRefused, PostgresLost) as error:
                 log.warning("mailbox lost", mailbox=self._settings.name, reason=error.code)
@@ -99,7 +100,7 @@ class Monitor:
     async def _watch(self, mailbox: Mailbox, folder: Folder) -> None:
         audited_s = self._clock.elapsed_s() - self._audit_every_s
         while True:
-            await self.take_in(mailbox, folder)
+            await self.ingest(mailbox, folder)
             more = await self._file_sent(mailbox)
             if self._clock.elapsed_s() - audited_s >= self._audit_every_s:
                 await self.audit(mailbox, folder)
@@ -107,84 +108,88 @@ class Monitor:
             if not more:
                 await mailbox.wait(self._settings.imap.poll_s)
 
-    async def take_in(self, mailbox: Mailbox, folder: Folder) -> int:
-        """Write down every mail that is not marked, then mark it; return how many."""
-        uids = await mailbox.undone() if folder.keeps_keywords else await mailbox.all_uids()
+    async def ingest(self, mailbox: Mailbox, folder: Folder) -> int:
+        """Write every unmarked mail to the ledger, then mark it; return how many."""
+        uids = await mailbox.unprocessed() if folder.keeps_keywords else await mailbox.all_uids()
         if not folder.keeps_keywords:
-            seen = await self._store.seen(
-                self._settings.name, self._settings.imap.folder, folder.uid_validity
-            )
-            uids = [uid for uid in uids if uid not in seen]
+            known = await self._known_uids(folder)
+            uids = [uid for uid in uids if uid not in known]
         for start in range(0, len(uids), BATCH):
-            await self._take_in_batch(mailbox, folder, uids[start : start + BATCH])
+            await self._ingest_batch(mailbox, folder, uids[start : start + BATCH])
         return len(uids)
 
-    async def _take_in_batch(self, mailbox: Mailbox, folder: Folder, uids: Sequence[int]) -> None:
+    async def _ingest_batch(self, mailbox: Mailbox, folder: Folder, uids: Sequence[int]) -> None:
         sizes = await mailbox.sizes(uids)
-        for few in _by_bytes(uids, sizes, self._max_bytes):
-            large = sizes.get(few[0], 0) > self._max_bytes
-            mails = await mailbox.fetch(few, "HEADER" if large else "")
+        for group in _by_bytes(uids, sizes, self._max_bytes):
+            large = sizes.get(group[0], 0) > self._max_bytes
+            mails = await mailbox.fetch(group, "HEADER" if large else "")
             for uid, raw in mails.items():
-                await self._admit(folder, uid, raw, max(sizes.get(uid, 0), len(raw)))
+                await self._add(folder, uid, raw, max(sizes.get(uid, 0), len(raw)))
             if folder.keeps_keywords and mails:
                 await mailbox.mark_done(sorted(mails))
-        await self._wake.ring()
+        await self._notifier.notify()
 
-    async def _admit(self, folder: Folder, uid: int, raw: bytes, size_bytes: int) -> None:
-        name, where = self._settings.name, self._settings.imap.folder
-        place = Place(name, where, folder.uid_validity, uid)
-        await self._store.admit(place, raw, size_bytes)
+    async def _add(self, folder: Folder, uid: int, raw: bytes, size_bytes: int) -> None:
+        name = self._settings.name
+        location = MailLocation(name, self._settings.imap.folder, folder.uid_validity, uid)
+        await self._ledger.intake.add(location, raw, size_bytes)
         self._metrics.taken_in.labels(name).inc()
 
     async def audit(self, mailbox: Mailbox, folder: Folder) -> int:
-        """Compare mailbox and ledger; take in what was marked and never written down.
+        """Reconcile mailbox and ledger; ingest mails that are marked and not in the ledger.
 
-        Returns the difference found; it is reported, because it should never be other than 0.
+        Returns how many there were; it is reported, because it should always be 0.
         """
-        uids = await mailbox.all_uids()  # first: what comes meanwhile is no difference
-        undone = set(await mailbox.undone()) if folder.keeps_keywords else set()
-        seen = await self._store.seen(
-            self._settings.name, self._settings.imap.folder, folder.uid_validity
-        )
-        missing = [uid for uid in uids if uid not in seen | undone]
+        uids = await mailbox.all_uids()  # first: what arrives meanwhile is no difference
+        unprocessed = set(await mailbox.unprocessed()) if folder.keeps_keywords else set()
+        known = await self._known_uids(folder)
+        missing = [uid for uid in uids if uid not in known | unprocessed]
         self._metrics.difference.labels(self._settings.name).set(len(missing))
         if missing:
             log.error("ledger lacks mails", mailbox=self._settings.name, count=len(missing))
             for start in range(0, len(missing), BATCH):
-                await self._take_in_batch(mailbox, folder, missing[start : start + BATCH])
+                await self._ingest_batch(mailbox, folder, missing[start : start + BATCH])
         return len(missing)
 
+    async def _known_uids(self, folder: Folder) -> set[int]:
+        settings = self._settings
+        return await self._ledger.intake.known_uids(
+            settings.name, settings.imap.folder, folder.uid_validity
+        )
+
     async def _file_sent(self, mailbox: Mailbox) -> bool:
-        """Keep Sent in order, as far as the server lets us; tell whether more is to be done."""
+        """Maintain the Sent folder unless the server refuses; return whether more is to be done."""
         folder = self._settings.imap.sent_folder
         if not folder or self._sent_refused:
             return False
         try:
-            await self._look_for_unknown(mailbox, folder)
-            return await self._keep_copies(mailbox, folder)
+            await self._resolve_unknown(mailbox, folder)
+            return await self._file_copies(mailbox, folder)
         except FolderRefused:
             log.warning("no copies in Sent", mailbox=self._settings.name)
             self._sent_refused = True
             return False
 
-    async def _keep_copies(self, mailbox: Mailbox, folder: str) -> bool:
-        """Put what was sent into Sent, unless the provider did."""
-        uncopied = await self._store.uncopied(self._settings.name)
-        for outgoing_id, message_id, content in uncopied:
-            if not await mailbox.holds(folder, message_id):
-                await mailbox.append(folder, content)
-            await self._store.copied(outgoing_id)
+    async def _file_copies(self, mailbox: Mailbox, folder: str) -> bool:
+        """Append what was sent to the Sent folder, unless the provider did."""
+        uncopied = await self._ledger.outgoing.list_uncopied(self._settings.name)
+        for mail in uncopied:
+            if not await mailbox.contains(folder, mail.message_id):
+                await mailbox.append(folder, mail.content)
+            await self._ledger.outgoing.mark_copied(mail.id)
         return bool(uncopied)
 
-    async def _look_for_unknown(self, mailbox: Mailbox, folder: str) -> None:
-        """Find out about replies whose outcome is unknown, where the provider files what it sends.
+    async def _resolve_unknown(self, mailbox: Mailbox, folder: str) -> None:
+        """Resolve unknown deliveries of mails that the provider has filed in the Sent folder.
 
-        What is not found stays unknown: a person decides, nothing is resent blindly.
+        The others stay unknown: a person decides, nothing is sent again automatically.
         """
-        for row in await self._store.unknown_deliveries():
-            mine = row["mailbox"] == self._settings.name
-            if mine and await mailbox.holds(folder, row["message_id"]):
-                await self._store.resolve(row["id"], "sent", "found in Sent")
+        for unknown in await self._ledger.outgoing.list_unknown():
+            mine = unknown.mailbox == self._settings.name
+            if mine and await mailbox.contains(folder, unknown.message_id):
+                await self._ledger.outgoing.resolve_unknown(
+                    unknown.id, OutgoingState.SENT, "found in Sent"
+                )
 
 
 def _by_bytes(uids: Sequence[int], sizes: Mapping[int, int], max_bytes: int) -> list[list[int]]:

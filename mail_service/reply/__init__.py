@@ -1,1 +1,1 @@
-"""What we write back, and how it leaves."""
+"""Our replies: what may be sent without review, how it is written, and how it is delivered."""

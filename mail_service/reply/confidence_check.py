@@ -1,19 +1,19 @@
-"""May this answer leave without a person reading it? Only if its sources bear it.
+"""Whether a reply may be sent without review: only if its citations support it.
 
-Every article it names in its own words must be among its verified citations; an answer that cites
-nothing must say that it abstains or ask back. This checks references, not the reasoning.
+Every article the answer names outside quotations must be among its verified citations; an answer
+without citations must abstain or ask for a clarification. References are checked, not reasoning.
 """
 
 import re
 
-from mail_service.reply.prose import is_official, unquoted
+from mail_service.reply.blocks import is_official, unquoted
 from shared.ai.contract import ChatReply
 
 ARTICLE = re.compile(r"\b([LRD])\s?[.*]{0,2}\s?(\d{3,4}(?:-\d+){1,3})\b", re.IGNORECASE)
 
 
-def doubt(reply: ChatReply) -> str | None:
-    """Return why a person should read the answer first, or None."""
+def reason_for_review(reply: ChatReply) -> str | None:
+    """Return why a person must review the answer, or None when it may be sent."""
     if not reply.response.strip():
         return "empty"
     if reply.abstained is not None:

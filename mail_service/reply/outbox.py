@@ -1,9 +1,9 @@
-"""Sends our letters: at most once without a doubt, and never blindly again.
+"""Sends our mail with at-most-once delivery; ambiguous outcomes are not retried.
 
-A row says `sending` before the connection opens, and `handed over` before the first byte of the
-letter leaves. What fails before that is simply tried again; what is interrupted after it is
-`unknown`: the relay may have it. 4xx is tried again with growing pauses, 5xx is final, and a relay
-that refuses *us* pauses the queue.
+A row is `sending` before the connection opens, and marked as transmitting before the first byte of
+the content is sent. A failure before that is retried; an interruption after it is `unknown`: the
+relay may have accepted the mail. 4xx is retried with backoff, 5xx is final, and a relay that
+rejects the client itself pauses the queue.
 """
 
 import asyncio
@@ -16,8 +16,9 @@ from typing import Protocol
 import aiosmtplib
 import structlog
 
-from mail_service.ledger.notifications import Wake
-from mail_service.ledger.store import Delivery, OutgoingState, Store
+from mail_service.ledger.notifications import WorkNotifier
+from mail_service.ledger.outgoing import OutgoingQueue
+from mail_service.ledger.records import Delivery, OutgoingState
 from mail_service.metrics import MailMetrics
 from mail_service.settings import SmtpSettings
 from shared.clock import Clock
@@ -26,36 +27,38 @@ from shared.stores.postgres import PostgresLost
 log = structlog.get_logger()
 
 RETRY_S = (60.0, 300.0, 900.0, 3_600.0)
-GIVE_UP_AFTER = 52
+MAX_ATTEMPTS = 52
 """1, 5 and 15 minutes, then hourly: two days in all."""
 IDLE_S = 2.0
 POSTGRES_PAUSE_S = 1.0
 RELAY_PAUSE_S = 300.0
-RELAY_REFUSES_US = re.compile(r"(530|534|535|538)\b|5\d\d 5\.7\.(?!1\b)\d+")
-"""Authentication and policy against the client, not against one letter (RFC 4954, RFC 3463)."""
-SAFE_ANSWER = re.compile(r"\d{3}( \d\.\d{1,3}\.\d{1,3})?")
+CLIENT_REJECTED = re.compile(r"(530|534|535|538)\b|5\d\d 5\.7\.(?!1\b)\d+")
+"""Authentication and policy against the client, not against one mail (RFC 4954, RFC 3463)."""
+REPLY_CODE = re.compile(r"\d{3}( \d\.\d{1,3}\.\d{1,3})?")
 LEASE_MARGIN_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
-    """How a delivery ended; `answer` is the relay's code, or the name of what went wrong."""
+class DeliveryResult:
+    """The result of a delivery; `answer` is the relay's reply code, or the name of the error."""
 
     state: OutgoingState
     answer: str
-    relay_refuses_us: bool = False
+    client_rejected: bool = False
 
 
-class HandingOver(Protocol):
-    """Told when the letter itself is about to leave."""
+class BeforeTransmission(Protocol):
+    """Called when the content is about to be sent."""
 
     async def __call__(self) -> None:
-        """Write that down; when this raises, nothing leaves."""
+        """Record it; when this raises, nothing is sent."""
         ...
 
 
-async def deliver(settings: SmtpSettings, delivery: Delivery, handing_over: HandingOver) -> Ending:
-    """Give one letter to the relay and say how it ended; raises only what `handing_over` does."""
+async def deliver(
+    settings: SmtpSettings, delivery: Delivery, before_transmission: BeforeTransmission
+) -> DeliveryResult:
+    """Send one mail to the relay; raises only what `before_transmission` raises."""
     client = aiosmtplib.SMTP(
         hostname=settings.host,
         port=settings.port,
@@ -66,39 +69,41 @@ async def deliver(settings: SmtpSettings, delivery: Delivery, handing_over: Hand
         username=settings.user or None,
         password=settings.password.get_secret_value() or None,
     )
-    left = False
+    transmitting = False
     try:
         async with asyncio.timeout(settings.timeout_s * 2):
             await client.connect()
             await client.mail(_envelope_sender(settings, delivery))
             await client.rcpt(delivery.recipient)
-            await handing_over()
-            left = True
+            await before_transmission()
+            transmitting = True
             answer = await client.data(delivery.content)
-            return Ending("sent", _safe(answer.code, answer.message))
+            return DeliveryResult(OutgoingState.SENT, _reply_code(answer.code, answer.message))
     except aiosmtplib.SMTPResponseException as error:
-        return _refused(error.code, error.message)
+        return _rejected(error.code, error.message)
     except (aiosmtplib.SMTPException, OSError, ValueError) as error:
-        return Ending("unknown" if left else "deferred", type(error).__name__)
+        state = OutgoingState.UNKNOWN if transmitting else OutgoingState.DEFERRED
+        return DeliveryResult(state, type(error).__name__)
     finally:
         client.close()
 
 
-def _refused(code: int, message: str) -> Ending:
-    answer = _safe(code, message)
-    if RELAY_REFUSES_US.match(answer):
-        return Ending("deferred", answer, relay_refuses_us=True)
-    return Ending("failed" if 500 <= code < 600 else "deferred", answer)
+def _rejected(code: int, message: str) -> DeliveryResult:
+    answer = _reply_code(code, message)
+    if CLIENT_REJECTED.match(answer):
+        return DeliveryResult(OutgoingState.DEFERRED, answer, client_rejected=True)
+    permanent = 500 <= code < 600
+    return DeliveryResult(OutgoingState.FAILED if permanent else OutgoingState.DEFERRED, answer)
 
 
-def _safe(code: int, message: str) -> str:
-    """Return the codes of an answer: its words may hold an address."""
-    found = SAFE_ANSWER.match(f"{code} {message}")
+def _reply_code(code: int, message: str) -> str:
+    """Return the codes of a reply without its text, which may contain an address."""
+    found = REPLY_CODE.match(f"{code} {message}")
     return found[0] if found else str(code)
 
 
 def _envelope_sender(settings: SmtpSettings, delivery: Delivery) -> str:
-    """Return where bounces go: to us with a token, or nowhere (a null path cannot loop)."""
+    """Return the address for bounces: ours with a token, or the null sender, which cannot loop."""
     if not settings.bounce_domain:
         return ""
     return f"bounces+{delivery.envelope_token}@{settings.bounce_domain}"
@@ -111,19 +116,19 @@ def _tls_context(settings: SmtpSettings) -> ssl.SSLContext | None:
 
 
 class Outbox:
-    """Sends what is due, until cancelled."""
+    """Sends the mails that are due, until cancelled."""
 
     def __init__(
         self,
         relays: Mapping[str, SmtpSettings],
-        store: Store,
-        wake: Wake,
+        queue: OutgoingQueue,
+        notifier: WorkNotifier,
         clock: Clock,
         metrics: MailMetrics,
     ) -> None:
         self._relays = relays
-        self._store = store
-        self._wake = wake
+        self._queue = queue
+        self._notifier = notifier
         self._clock = clock
         self._metrics = metrics
         self._paused_until_s = 0.0
@@ -131,48 +136,48 @@ class Outbox:
         self._lease_s = LEASE_MARGIN_S + 2 * longest_s
 
     async def run(self) -> None:
-        """Send for ever; a lost ledger is waited for."""
+        """Send until cancelled; retries while the ledger is lost."""
         while True:
             try:
                 if self._clock.elapsed_s() < self._paused_until_s or not await self.send_one():
-                    await self._wake.wait(IDLE_S)
+                    await self._notifier.wait(IDLE_S)
             except PostgresLost:
                 await asyncio.sleep(POSTGRES_PAUSE_S)
 
     async def send_one(self) -> bool:
-        """Send the next letter; False when none is due. Raises PostgresLost."""
-        await self._store.recover()
-        delivery = await self._store.take_outgoing(self._lease_s)
+        """Send the next mail; False when none is due. Raises PostgresLost."""
+        await self._queue.recover_expired()
+        delivery = await self._queue.claim(self._lease_s)
         if delivery is None:
             return False
 
-        async def handing_over() -> None:
-            await self._store.handing_over(delivery)
+        async def before_transmission() -> None:
+            await self._queue.mark_transmitting(delivery)
 
         relay = self._relays.get(delivery.mailbox)
         if relay is None:
-            ending = Ending("deferred", "no relay configured")
+            result = DeliveryResult(OutgoingState.DEFERRED, "no relay configured")
         else:
-            ending = await deliver(relay, delivery, handing_over)
-        if ending.relay_refuses_us:
-            log.error("relay refuses us", mailbox=delivery.mailbox, answer=ending.answer)
+            result = await deliver(relay, delivery, before_transmission)
+        if result.client_rejected:
+            log.error("relay rejects the client", mailbox=delivery.mailbox, answer=result.answer)
             self._paused_until_s = self._clock.elapsed_s() + RELAY_PAUSE_S
-        self._metrics.relay_paused.labels(delivery.mailbox).set(ending.relay_refuses_us)
-        await self._write_down(delivery, ending)
+        self._metrics.relay_paused.labels(delivery.mailbox).set(result.client_rejected)
+        await self._record(delivery, result)
         return True
 
-    async def _write_down(self, delivery: Delivery, ending: Ending) -> None:
-        state, retry_s = ending.state, None
-        if state == "deferred":
+    async def _record(self, delivery: Delivery, result: DeliveryResult) -> None:
+        state, retry_s = result.state, 0.0
+        if state == OutgoingState.DEFERRED:
             retry_s = RETRY_S[min(delivery.attempts, len(RETRY_S)) - 1]
-            if delivery.attempts >= GIVE_UP_AFTER:
-                state = "failed"
+            if delivery.attempts >= MAX_ATTEMPTS:
+                state = OutgoingState.FAILED
         self._metrics.delivered.labels(state).inc()
-        if state in {"failed", "unknown"}:
-            log.error("reply not delivered", mail=delivery.mail_id, state=state, why=ending.answer)
-        while True:  # the relay has spoken: what it said must not be lost with the ledger
+        if state in {OutgoingState.FAILED, OutgoingState.UNKNOWN}:
+            log.error("mail not delivered", mail=delivery.mail_id, state=state, why=result.answer)
+        while True:  # the relay has replied: the result must not be lost with the ledger
             try:
-                await self._store.delivered(delivery, state, ending.answer, retry_s)
+                await self._queue.record_result(delivery, state, result.answer, retry_s)
             except PostgresLost:
                 await asyncio.sleep(POSTGRES_PAUSE_S)
             else:

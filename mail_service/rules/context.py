@@ -4,27 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from mail_service.ledger.records import History
 from mail_service.reading.message import Mail
 from mail_service.sender_checks.authentication import AuthenticationResult
 from mail_service.settings import Limits
 
 Action = Literal["silent", "quarantined"]
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """Recent mails and replies, counted in the ledger; the mail itself is included."""
-
-    from_sender_hour: int = 0
-    from_sender_day: int = 0
-    replies_to_everyone_hour: int = 0
-    replies_to_everyone_minute: int = 0
-    replies_to_conversation_day: int = 0
-    replies_to_sender_hour: int = 0
-    replies_to_sender_3_hours: int = 0
-    replies_to_domain_hour: int = 0
-    same_words_day: int = 0
-    """Mails of this sender with the same normalised text, before this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +27,7 @@ class RuleContext:
     spam_score: float | None = 0.0
     allowed: tuple[str, ...] = ()
     blocked: tuple[str, ...] = ()
-    history: History = History()
+    history: History = field(default_factory=History)
     limits: Limits = field(default_factory=Limits)
 
 

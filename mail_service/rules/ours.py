@@ -1,9 +1,8 @@
 """Our own mail coming back: conditions A9 (sent from our address) and A10 (carries our headers)."""
 
 from mail_service.reading.message import Mail
+from mail_service.reply.composer import LOOP_FIELD
 from mail_service.rules.context import RuleContext
-
-LOOP_FIELD = "x-neo-loop"
 
 
 def check(mail: Mail, context: RuleContext) -> str | None:

@@ -1,7 +1,7 @@
 """Postgres as our services use it: a pool that may be opened while Postgres is down, numbered
 forward migrations, and every failure of the connection as Unavailable.
 
-Statements live in each service's `store.py` and `migrations/`. Why plain SQL files and not alembic:
+Statements live in `store.py` modules and in .sql files. Why plain SQL files and not alembic:
 docs/decisions/0020-migrations-are-sql-files.md.
 """
 

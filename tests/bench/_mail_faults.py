@@ -17,14 +17,14 @@ from prometheus_client import CollectorRegistry
 
 from deploy.demos.smtp_relay import RecordingRelay
 from deploy.local.dovecot import Dovecot
-from mail_service.ledger.notifications import Wake
-from mail_service.ledger.store import Store
+from mail_service.ledger.ledger import Ledger
+from mail_service.ledger.notifications import WorkNotifier
 from mail_service.mailboxes.imap import ImapMailbox
 from mail_service.mailboxes.monitor import Monitor
 from mail_service.metrics import MailMetrics
 from mail_service.settings import ImapSettings, MailboxSettings, SmtpSettings
 from shared.clock import SystemClock
-from tests.mail_service.letters import US, raw_letter
+from tests.mail_service.mails import US, raw_mail
 from tests.servers.faulty_proxy import FaultyProxy
 
 LOOK_EVERY_S = 0.05
@@ -43,7 +43,7 @@ class Post:
     """Letters brought to the mailbox, past whatever is wrong between it and the worker."""
 
     imap: ImapSettings
-    store: Store
+    ledger: Ledger
     sink: RecordingRelay
     brought: int = 0
 
@@ -64,7 +64,7 @@ class Post:
         """Return the seconds until every letter brought is answered, or GIVE_UP_S."""
         started = time.monotonic()
         while time.monotonic() - started < GIVE_UP_S:
-            counts = await self.store.counts()
+            counts = await self.ledger.mails.counts()
             if sum(counts.get(name, 0) for name in ENDED) >= self.brought:
                 break
             await asyncio.sleep(LOOK_EVERY_S)
@@ -72,7 +72,7 @@ class Post:
 
     async def toll(self, seconds: float) -> dict[str, object]:
         """Return what a fault cost."""
-        counts = await self.store.counts()
+        counts = await self.ledger.mails.counts()
         ended = sum(counts.get(name, 0) for name in ENDED)
         answers = Counter(str(one.mail["In-Reply-To"]) for one in self.sink.received)
         return {
@@ -147,7 +147,7 @@ async def paced(post: Post, letters: int, per_hour: float) -> dict[str, object]:
         "letters": letters,
         "per_hour": per_hour,
         "answered": len(waits),
-        "states": dict(await post.store.counts()),
+        "states": dict(await post.ledger.mails.counts()),
         "p50_s": round(statistics.median(waits), 2),
         "p99_s": round(waits[min(len(waits) - 1, int(len(waits) * 0.99))], 2),
     }
@@ -170,17 +170,17 @@ class DeafMailbox(ImapMailbox):
         await self._until_lost(seconds)
 
 
-async def polling(imap: ImapSettings, store: Store, letters: int) -> dict[str, object]:
+async def polling(imap: ImapSettings, ledger: Ledger, letters: int) -> dict[str, object]:
     """Time letters from their arrival at a server without IDLE to their row in the ledger."""
     client = ImapMailbox(imap)
     await client.connect()
     waits = []
-    async with _watched(imap, store):
+    async with _watched(imap, ledger):
         for number in range(letters):
-            before = sum((await store.counts()).values())
+            before = sum((await ledger.mails.counts()).values())
             started = time.monotonic()
             await client.append("INBOX", letter(1_000_000 + number))
-            await _grown(store, before)
+            await _grown(ledger, before)
             waits.append(time.monotonic() - started)
             await asyncio.sleep(number * 3.7 % 30)  # arrivals out of step with the polls
     await client.close()
@@ -188,15 +188,15 @@ async def polling(imap: ImapSettings, store: Store, letters: int) -> dict[str, o
     return {"letters": letters, "p95_s": round(waits[int(len(waits) * 0.95)], 1)}
 
 
-async def _grown(store: Store, before: int) -> None:
+async def _grown(ledger: Ledger, before: int) -> None:
     for _ in range(int(GIVE_UP_S / LOOK_EVERY_S)):
-        if sum((await store.counts()).values()) > before:
+        if sum((await ledger.mails.counts()).values()) > before:
             return
         await asyncio.sleep(LOOK_EVERY_S)
 
 
 @asynccontextmanager
-async def _watched(imap: ImapSettings, store: Store) -> AsyncIterator[None]:
+async def _watched(imap: ImapSettings, ledger: Ledger) -> AsyncIterator[None]:
     async def connect(settings: ImapSettings) -> ImapMailbox:
         mailbox = DeafMailbox(settings)
         await mailbox.connect()
@@ -205,8 +205,8 @@ async def _watched(imap: ImapSettings, store: Store) -> AsyncIterator[None]:
     box = MailboxSettings(name="main", address=US, imap=imap, smtp=SmtpSettings())
     monitor = Monitor(
         box,
-        store,
-        Wake(None),
+        ledger,
+        WorkNotifier(None),
         SystemClock(),
         MailMetrics(CollectorRegistry()),
         max_bytes=1_000_000,
@@ -228,7 +228,7 @@ async def stop(process: Process) -> None:
 
 def letter(number: int) -> bytes:
     """Return a letter of its own."""
-    return raw_letter(
+    return raw_mail(
         f"Bonjour, question {number} : quelle est la durée du préavis en cas de démission ?",
         sender=f"personne{number}@p{number}.example",
         message_id=f"<{number}@faults.example>",

@@ -23,7 +23,7 @@ from deploy.demos.smtp_relay import relay
 from deploy.local.dovecot import Dovecot
 from deploy.local.postgres_server import PostgresServer
 from mail_service.errors import Unreadable
-from mail_service.ledger.store import Store
+from mail_service.ledger.ledger import Ledger
 from mail_service.mailboxes.imap import ImapMailbox
 from mail_service.reading.message import Mail, read_mail
 from mail_service.reading.quoting import written_now
@@ -39,12 +39,11 @@ from shared.stores.postgres import Postgres
 from tests.bench._mail_faults import Post, imap_faults, paced, polling, stop, through
 from tests.mail_service.crashes import crash_through, environment, worker
 from tests.mail_service.crashing_worker import POINTS
-from tests.mail_service.letters import US, raw_letter
+from tests.mail_service.mails import US, raw_mail
 from tests.servers.faulty_proxy import faulty_proxy
 from tests.servers.loopback import served
 
 HUMAN_MAILS = Path(__file__).parent / "human_mails.txt"
-MIGRATIONS = Path("mail_service/migrations").resolve()
 LAG_PROBE_S = 0.005
 ONE_BY_ONE = 30
 PER_HOUR = 120
@@ -175,7 +174,7 @@ def false_silence() -> dict[str, object]:
     letters = [line.split(" | ") for line in lines if line and not line.startswith("#")]
     silenced = []
     for number, (sender, subject, body) in enumerate(letters):
-        raw = raw_letter(body, sender=sender, subject=subject, message_id=f"<{number}@h.example>")
+        raw = raw_mail(body, sender=sender, subject=subject, message_id=f"<{number}@h.example>")
         if reasons_not_to_answer(read_mail(raw), CONTEXT):
             silenced.append(subject)
     return {"letters": len(letters), "silenced": silenced}
@@ -217,23 +216,24 @@ async def with_servers(
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
 
-async def _ledger(rig: Rig, stack: AsyncExitStack) -> Store:
+async def _ledger(rig: Rig, stack: AsyncExitStack) -> Ledger:
     postgres = Postgres(rig.postgres_url)
     await postgres.open()
     stack.push_async_callback(postgres.close)
-    await postgres.migrate(MIGRATIONS)
-    return Store(postgres, Encryption([b"s" * 32], b"f" * 32), SystemClock())
+    ledger = Ledger(postgres, Encryption([b"s" * 32], b"f" * 32), SystemClock())
+    await ledger.migrate()
+    return ledger
 
 
 async def crashes(rig: Rig, kills: int) -> dict[str, object]:
     """Kill the worker `kills` times at each point, with two letters before each kill."""
     async with AsyncExitStack() as stack:
-        store = await _ledger(rig, stack)
+        ledger = await _ledger(rig, stack)
         ai_url = await stack.enter_async_context(served(ScriptedAi().app))
         sink = await stack.enter_async_context(relay())
         settings = environment(rig.folder, rig.imap, sink.port, rig.postgres_url, ai_url)
         started = time.monotonic()
-        toll = await crash_through(list(POINTS) * kills, settings, rig.imap, sink, store)
+        toll = await crash_through(list(POINTS) * kills, settings, rig.imap, sink, ledger)
         return {**asdict(toll), "seconds": round(time.monotonic() - started)}
 
 
@@ -294,17 +294,17 @@ async def poll(rig: Rig, letters: int) -> dict[str, object]:
 
 async def _post(rig: Rig, stack: AsyncExitStack, imap: ImapSettings) -> tuple[Post, dict[str, str]]:
     """Return a way to bring letters, and the settings of a worker that reads through `imap`."""
-    store = await _ledger(rig, stack)
+    ledger = await _ledger(rig, stack)
     ai_url = await stack.enter_async_context(served(ScriptedAi().app))
     sink = await stack.enter_async_context(relay())
     settings = environment(rig.folder, imap, sink.port, rig.postgres_url, ai_url)
-    return Post(rig.imap, store, sink), settings
+    return Post(rig.imap, ledger, sink), settings
 
 
 async def throughput(rig: Rig, letters: int, ai: str, ai_key: str) -> dict[str, object]:
     """Answer a backlog, then time letters that come one by one."""
     async with AsyncExitStack() as stack:
-        store = await _ledger(rig, stack)
+        ledger = await _ledger(rig, stack)
         ai_url = ai or await stack.enter_async_context(served(ScriptedAi().app))
         sink = await stack.enter_async_context(relay())
         settings = environment(rig.folder, rig.imap, sink.port, rig.postgres_url, ai_url)
@@ -317,10 +317,10 @@ async def throughput(rig: Rig, letters: int, ai: str, ai_key: str) -> dict[str, 
             await postman.append("INBOX", _letter(number))
         started = time.monotonic()
         process = await worker(settings)
-        taken_s = await _until(store, _mails, letters, started)
-        ended_s = await _until(store, _ended, letters, started)
+        taken_s = await _until(ledger, _mails, letters, started)
+        ended_s = await _until(ledger, _ended, letters, started)
         one_by_one = [
-            await _one_more(store, postman, number)
+            await _one_more(ledger, postman, number)
             for number in range(letters, letters + ONE_BY_ONE)
         ]
         await postman.close()
@@ -334,22 +334,22 @@ async def throughput(rig: Rig, letters: int, ai: str, ai_key: str) -> dict[str, 
             "per_hour": round(letters / ended_s * 3600),
             "intake_p95_s": round(sorted(one_by_one)[int(len(one_by_one) * 0.95)], 2),
             "replies": len(sink.received),
-            "counts": dict(await store.counts()),
+            "counts": dict(await ledger.mails.counts()),
         }
 
 
-async def _one_more(store: Store, postman: ImapMailbox, number: int) -> float:
+async def _one_more(ledger: Ledger, postman: ImapMailbox, number: int) -> float:
     """Return the seconds from a letter's arrival to its row in the ledger."""
     started = time.monotonic()
     await postman.append("INBOX", _letter(number))
-    return await _until(store, _mails, number + 1, started)
+    return await _until(ledger, _mails, number + 1, started)
 
 
 async def _until(
-    store: Store, count: Callable[[Mapping[str, int]], int], wanted: int, started: float
+    ledger: Ledger, count: Callable[[Mapping[str, int]], int], wanted: int, started: float
 ) -> float:
     for _ in range(36_000):
-        if count(await store.counts()) >= wanted:
+        if count(await ledger.mails.counts()) >= wanted:
             break
         await asyncio.sleep(0.05)
     return time.monotonic() - started
@@ -365,7 +365,7 @@ def _ended(counts: Mapping[str, int]) -> int:
 
 
 def _letter(number: int) -> bytes:
-    return raw_letter(
+    return raw_mail(
         f"Bonjour, question {number} : quelle est la durée du préavis en cas de démission ?",
         sender=f"personne{number}@p{number}.example",
         message_id=f"<{number}@bench.example>",

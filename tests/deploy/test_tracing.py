@@ -25,7 +25,8 @@ from ai_core.access.keys import Scope
 from ai_core.app import create_app
 from ai_core.settings import Settings
 from deploy.local.redis_server import RedisServer
-from mail_service.ledger.store import Place, Store
+from mail_service.ledger.ledger import Ledger
+from mail_service.ledger.records import MailLocation
 from shared.ai.client import AiClient
 from shared.ai.contract import ChatRequest, Message
 from shared.ai.stream import AiUnavailable
@@ -37,11 +38,10 @@ from shared.web.middleware import RequestMiddleware
 from shared.web.tracing import traced, tracing_of
 from tests.ai_core.conftest import House, Open
 from tests.deploy.watch_rig import mail, until
-from tests.mail_service.letters import US, raw_letter
+from tests.mail_service.mails import US, raw_mail
 from tests.servers.loopback import served
 from tests.telegram_service.running_app import running
 
-MIGRATIONS = Path(__file__).parents[2] / "mail_service" / "migrations"
 QUESTION = "Camille Dupont, quelle est la durée du préavis en cas de démission ?"
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -161,14 +161,14 @@ async def test_a_letter_is_followed_to_the_engine_without_a_word_of_it(
         told = {"url": tracing.url}
         async with mail(database_url, own_redis, tmp_path, ai=ai, tracing=told, address=US):
             vault = await asyncio.to_thread(Encryption.read, tmp_path / "mail-vault")
-            store = Store(postgres, vault, SystemClock())
+            ledger = Ledger(postgres, vault, SystemClock())
             await postgres.open()
-            await store.migrate(MIGRATIONS)
-            raw = raw_letter()
-            await store.admit(Place("main", "INBOX", 1, 1), raw, len(raw))
+            await ledger.migrate()
+            raw = raw_mail()
+            await ledger.intake.add(MailLocation("main", "INBOX", 1, 1), raw, len(raw))
 
             async def settled() -> bool:
-                return "mail_received" not in await store.counts()
+                return "mail_received" not in await ledger.mails.counts()
 
             await until(settled)
             await postgres.close()

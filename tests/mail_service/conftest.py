@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from deploy.local.dovecot import Dovecot
 from deploy.local.postgres_server import PostgresServer
-from mail_service.ledger.store import Store
+from mail_service.ledger.ledger import MIGRATIONS, Ledger
 from mail_service.mailboxes.imap import ImapMailbox
 from mail_service.metrics import MailMetrics
 from mail_service.settings import ImapSettings
@@ -22,7 +22,6 @@ from shared.clock import StoppedClock
 from shared.privacy.encryption import Encryption
 from shared.stores.postgres import Postgres
 
-MIGRATIONS = Path("mail_service/migrations").resolve()
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
 
@@ -108,5 +107,5 @@ async def postgres(database_url: str) -> AsyncIterator[Postgres]:
 
 
 @pytest.fixture
-def store(postgres: Postgres, vault: Encryption, clock: StoppedClock) -> Store:
-    return Store(postgres, vault, clock)
+def ledger(postgres: Postgres, vault: Encryption, clock: StoppedClock) -> Ledger:
+    return Ledger(postgres, vault, clock)

@@ -1,4 +1,4 @@
-"""Kills the worker again and again while letters come in, then counts what became of each."""
+"""Kills the worker again and again while mails arrive, then counts the outcomes."""
 
 import asyncio
 import os
@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.demos.smtp_relay import RecordingRelay
-from mail_service.ledger.store import Store
+from mail_service.ledger.ledger import Ledger
 from mail_service.mailboxes.imap import ImapMailbox
 from mail_service.settings import ImapSettings
 from shared.privacy.encryption import new_key_file
-from tests.mail_service.letters import US, raw_letter
+from tests.mail_service.mails import US, raw_mail
 
 ROOT = Path(__file__).resolve().parents[2]
 CRASH_TIMEOUT_S = 30.0
@@ -25,14 +25,14 @@ LOOKS = 300
 
 
 @dataclass(frozen=True)
-class Toll:
-    """What the crashes cost."""
+class CrashReport:
+    """The outcomes of the mails that arrived between crashes."""
 
     kills: int
     mails: int
     lost: int
     doubtful: int
-    """Letters whose outcome is unknown and waits for a person: explained, not lost."""
+    """Mails whose delivery is unknown and waits for a person: accounted for, not lost."""
     twice: int
     twice_with_another_id: int
 
@@ -87,17 +87,17 @@ async def crash_through(
     settings: dict[str, str],
     imap: ImapSettings,
     relay: RecordingRelay,
-    store: Store,
+    ledger: Ledger,
     per_crash: int = 2,
-) -> Toll:
-    """Bring `per_crash` letters before each crash, then let a sound worker finish."""
-    postman = ImapMailbox(imap)
-    await postman.connect()
+) -> CrashReport:
+    """Append `per_crash` mails before each crash, then let a worker finish."""
+    client = ImapMailbox(imap)
+    await client.connect()
     kills = mails = 0
     for point in points:
         for _ in range(per_crash):
             mails += 1
-            await postman.append("INBOX", _letter(mails))
+            await client.append("INBOX", _mail(mails))
         passage = 1 if point in ONCE_PER_BATCH else random.randint(1, per_crash)  # noqa: S311
         process = await worker(settings, point, passage)
         try:
@@ -107,12 +107,12 @@ async def crash_through(
         except TimeoutError:
             process.kill()
             await process.wait()
-    await postman.close()
-    return await _count(settings, relay, store, kills, mails)
+    await client.close()
+    return await _count(settings, relay, ledger, kills, mails)
 
 
-def _letter(number: int) -> bytes:
-    return raw_letter(
+def _mail(number: int) -> bytes:
+    return raw_mail(
         f"Bonjour, question numéro {number} : quelle est la durée du préavis ?",
         sender=f"personne{number}@p{number}.example",
         message_id=f"<{number}@crash.example>",
@@ -120,21 +120,21 @@ def _letter(number: int) -> bytes:
 
 
 async def _count(
-    settings: dict[str, str], relay: RecordingRelay, store: Store, kills: int, mails: int
-) -> Toll:
+    settings: dict[str, str], relay: RecordingRelay, ledger: Ledger, kills: int, mails: int
+) -> CrashReport:
     process = await worker(settings)
     for _ in range(LOOKS):
-        if await _settled(store, mails):
+        if await _settled(ledger, mails):
             break
         await asyncio.sleep(LOOK_EVERY_S)
     process.terminate()
     await process.wait()
-    counts = await store.counts()
+    counts = await ledger.mails.counts()
     answers = Counter(str(one.mail["In-Reply-To"]) for one in relay.received)
     ids = {str(one.mail["Message-ID"]) for one in relay.received}
     doubtful = counts.get("reply_unknown", 0)
     accounted = counts.get("reply_sent", 0) + doubtful + counts.get("reply_failed", 0)
-    return Toll(
+    return CrashReport(
         kills=kills,
         mails=mails,
         lost=mails - accounted,
@@ -144,7 +144,7 @@ async def _count(
     )
 
 
-async def _settled(store: Store, mails: int) -> bool:
-    counts = await store.counts()
+async def _settled(ledger: Ledger, mails: int) -> bool:
+    counts = await ledger.mails.counts()
     ended = ("reply_sent", "reply_unknown", "reply_failed")
     return sum(counts.get(name, 0) for name in ended) >= mails

@@ -10,25 +10,27 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from mail_service.__main__ import main
-from mail_service.ledger.store import Store
+from mail_service.ledger.intake import Intake
+from mail_service.ledger.outgoing import OutgoingQueue
+from mail_service.ledger.work import WorkQueue
 from mail_service.mailboxes.imap import ImapMailbox
 from mail_service.reply import outbox
 
-POINTS: dict[str, tuple[type, str, bool]] = {  # name: (class, method, before or after it)
+POINTS: dict[str, tuple[type, str, bool]] = {  # name: (class, method, crash before it)
     "fetched": (ImapMailbox, "fetch", False),
-    "written down": (Store, "admit", False),
+    "stored": (Intake, "add", False),
     "marked": (ImapMailbox, "mark_done", False),
-    "taken": (Store, "take", False),
-    "understood": (Store, "understood", False),
-    "settled": (Store, "settle", False),
-    "leaving": (Store, "handing_over", True),
-    "accepted": (Store, "delivered", True),
+    "claimed": (WorkQueue, "claim", False),
+    "parsed": (WorkQueue, "save_parsed", False),
+    "settled": (WorkQueue, "settle", False),
+    "transmitting": (OutgoingQueue, "mark_transmitting", True),
+    "accepted": (OutgoingQueue, "record_result", True),
 }
-outbox.LEASE_MARGIN_S = 1.0  # a dead worker's letters come back in seconds
+outbox.LEASE_MARGIN_S = 1.0  # the mails of a dead worker are due again in seconds
 
 
 def crash_at(point: str, passage: int) -> None:
-    """Arrange the crash."""
+    """Make the process kill itself at that point."""
     owner, name, before = POINTS[point]
     method: Callable[..., Awaitable[object]] = getattr(owner, name)
     passages = 0
@@ -36,7 +38,7 @@ def crash_at(point: str, passage: int) -> None:
     async def crashing(*arguments: Any, **options: Any) -> object:
         nonlocal passages
         result = None if before else await method(*arguments, **options)
-        if name != "take" or result is not None:
+        if name != "claim" or result is not None:
             passages += 1
             if passages >= passage:
                 os.kill(os.getpid(), signal.SIGKILL)

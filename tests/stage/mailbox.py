@@ -22,12 +22,13 @@ ADMIT = """
 import asyncio, sys
 from mail_service.app import open_resources
 from mail_service.settings import Settings
-from mail_service.ledger.store import Place
+from mail_service.ledger.records import MailLocation
 from shared.settings import read_settings
 
 async def admit(uid, raw):
     async with open_resources(read_settings(Settings)) as resources:
-        return await resources.store.admit(Place("main", "INBOX", 1, uid), raw, len(raw))
+        location = MailLocation("main", "INBOX", 1, uid)
+        return await resources.ledger.intake.add(location, raw, len(raw))
 
 print(asyncio.run(admit(int(sys.argv[1]), sys.argv[2].encode())))
 """

@@ -1,0 +1,69 @@
+"""What every part of the ledger stands on: Postgres, encryption, fingerprints and the event log.
+
+Texts are encrypted, addresses are looked up by keyed fingerprint, each method of a part is one
+transaction.
+"""
+
+import asyncio
+import re
+from collections.abc import Sequence
+
+import asyncpg
+
+from mail_service.ledger.statements import Statements
+from mail_service.reading.message import Mail
+from mail_service.reading.reader import MAILS
+from shared.clock import Clock
+from shared.privacy.encryption import Encryption
+from shared.stores.postgres import Postgres
+
+SQL = Statements.beside(__file__)
+OFFLOAD_BYTES = 256 * 1024
+"""Encrypting or hashing more than this at once would block the event loop for too long."""
+
+
+class LedgerBackend:
+    """The connection pool, the encryption and the clock that the parts of the ledger share."""
+
+    def __init__(self, postgres: Postgres, vault: Encryption, clock: Clock) -> None:
+        self.postgres = postgres
+        self.vault = vault
+        self.clock = clock
+
+    async def seal(self, clear: bytes, purpose: str) -> bytes:
+        """Encrypt for one purpose; large contents in a thread."""
+        if len(clear) < OFFLOAD_BYTES:
+            return self.vault.seal(clear, purpose)
+        return await asyncio.to_thread(self.vault.seal, clear, purpose)
+
+    async def unseal(self, sealed: bytes, purpose: str) -> bytes:
+        """Decrypt what `seal` encrypted for this purpose; large contents in a thread."""
+        if len(sealed) < OFFLOAD_BYTES:
+            return self.vault.open(sealed, purpose)
+        return await asyncio.to_thread(self.vault.open, sealed, purpose)
+
+    async def unseal_mail(self, sealed: bytes) -> Mail:
+        """Decrypt a parsed mail."""
+        return MAILS.validate_json(await self.unseal(sealed, "reading"))
+
+    def address_fingerprint(self, address: str) -> bytes:
+        """Return the fingerprint of an address, whatever its case."""
+        return self.vault.fingerprint(address.strip().lower(), "address")
+
+    def words_fingerprint(self, mail: Mail) -> bytes | None:
+        """Return the fingerprint of a mail's lower-case words; None when it has no words."""
+        words = " ".join(re.findall(r"\w+", mail.full_text.lower()))
+        return self.vault.fingerprint(words, "words") if words else None
+
+    async def record_event(
+        self, db: asyncpg.Connection, mail_id: int, step: str, reason: str = ""
+    ) -> None:
+        """Append a step to the event log of a mail."""
+        now = self.clock.now()
+        await SQL.execute(db, "insert_event", mail_id=mail_id, now=now, step=step, reason=reason)
+
+    async def add_tombstones(self, db: asyncpg.Connection, identities: Sequence[bytes]) -> None:
+        """Refuse these mails when the IMAP server shows them again."""
+        await SQL.execute(
+            db, "insert_tombstones", identities=list(identities), now=self.clock.now()
+        )

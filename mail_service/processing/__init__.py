@@ -1,0 +1,1 @@
+"""The processing of a received mail: pipeline.py has its steps in order."""

@@ -1,0 +1,51 @@
+"""What the steps of the pipeline use, put together by app.py."""
+
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from opentelemetry.trace import Tracer
+
+from mail_service.ledger.ledger import Ledger
+from mail_service.ledger.notifications import WorkNotifier
+from mail_service.metrics import MailMetrics
+from mail_service.reading.reader_pool import ReaderPool
+from mail_service.reply.composer import ReplyComposer
+from mail_service.sender_checks.spam import SpamFilter
+from mail_service.settings import Mode, Settings
+from shared.ai.contract import ChatReply, ChatRequest
+from shared.clock import Clock
+
+
+class Ai(Protocol):
+    """A client of ai_core: shared.ai.client.AiClient, or a scripted one."""
+
+    def chat(
+        self, request: ChatRequest, *, idempotency_key: str | None = None
+    ) -> Awaitable[ChatReply]:
+        """Return the answer. Raises the errors of shared.errors."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxConfig:
+    """How the mails of one mailbox are answered."""
+
+    mode: Mode
+    composer: ReplyComposer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """The services of one worker process; `mailboxes` by name."""
+
+    settings: Settings
+    mailboxes: Mapping[str, MailboxConfig]
+    ledger: Ledger
+    readers: ReaderPool
+    ai: Ai
+    spam_filter: SpamFilter
+    notifier: WorkNotifier
+    clock: Clock
+    metrics: MailMetrics
+    tracer: Tracer

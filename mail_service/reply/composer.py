@@ -1,0 +1,234 @@
+"""Composes our replies: an answer of ai_core as a mail, in two languages, as text and as HTML.
+
+Recipient, subject and headers come from code and from the mail that is answered, never from the
+model. No remote content. The bytes composed here are stored and sent unchanged.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+from functools import partial
+from pathlib import Path
+
+import css_inline
+import jinja2
+
+from mail_service.errors import NotWritable
+from mail_service.ledger.records import OutgoingKind, OutgoingMail
+from mail_service.reading.attachments import Attachment
+from mail_service.reading.message import Mail
+from mail_service.reply.blocks import Block, is_official, parse_blocks
+from mail_service.reply.formatting import fold_lines, plain_name, reply_subject, written_date
+from mail_service.reply.identity import SenderIdentity
+from mail_service.reply.message_ids import MessageIds
+from shared.ai.contract import ChatReply, Citation
+from shared.clock import Clock
+from shared.languages import Language
+from shared.privacy.encryption import Encryption
+from shared.texts import Texts, date_in_words
+
+ROOT = Path(__file__).parents[1]
+LOOP_FIELD = "x-neo-loop"
+"""Marks our mail, so that rules/ours.py recognises it when it comes back."""
+MAX_REFERENCES = 20
+MAX_QUOTED_LINES = 30
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyContent:
+    """What a reply says, apart from its greeting, footer and quoted question."""
+
+    blocks: tuple[Block, ...] = ()
+    sources: tuple[dict[str, str], ...] = ()
+    clarification: str = ""
+    contact: dict[str, str] | None = None
+    files: tuple[str, ...] = ()
+    corpus_date: str = ""
+    notice: str = ""
+
+
+class ReplyComposer:
+    """Composes the replies of one mailbox. Creating one reads files: not in the event loop."""
+
+    def __init__(self, identity: SenderIdentity, vault: Encryption, clock: Clock) -> None:
+        self.message_ids = MessageIds(identity, vault)
+        self._identity = identity
+        self._clock = clock
+        self._texts = Texts.read(ROOT / "texts" / "reply.toml")
+        environment = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(ROOT / "templates"),
+            autoescape=jinja2.select_autoescape(["html.j2"]),
+            trim_blocks=True,
+            lstrip_blocks=True,
+            undefined=jinja2.StrictUndefined,
+        )
+        self._text_template = environment.get_template("reply.txt.j2")
+        self._html_template = environment.get_template("reply.html.j2")
+        self._inliner = css_inline.CSSInliner(load_remote_stylesheets=False, keep_style_tags=True)
+
+    def content(
+        self, mail: Mail, reply: ChatReply, language: Language, *, reviewed: bool = False
+    ) -> ReplyContent:
+        """Return the answer of ai_core as the content of a mail."""
+        say = partial(self._texts.say, language=language)
+        contact = reply.abstained.contact if reply.abstained else None
+        return ReplyContent(
+            blocks=_without_repetition(reply, parse_blocks(reply.response, say("link_removed"))),
+            sources=tuple(self._sources(reply, language)),
+            clarification=say("to_be_precise", question=reply.clarification)
+            if reply.clarification
+            else "",
+            contact={"words": say("contact", name=contact.name), "url": contact.url}
+            if contact
+            else None,
+            files=self._unread_files(mail.attachments, language),
+            corpus_date=say("corpus_date", day=date_in_words(reply.corpus_date, language))
+            if reply.corpus_date
+            else "",
+            notice=say("ai_notice_reviewed" if reviewed else "ai_notice"),
+        )
+
+    def fixed_reply(self, key: str, language: Language, **values: str | int) -> ChatReply:
+        """Return a sentence of texts/reply.toml in the form of an answer of ai_core."""
+        return ChatReply(
+            response=self._texts.say(key, language, **values),
+            model="none",
+            tokens_used=0,
+            processing_time=0.0,
+            timestamp=self._clock.now(),
+            citations=[],
+            corpus_date=None,
+            notice="",
+            conversation_id="",
+        )
+
+    def compose(
+        self,
+        mail: Mail,
+        mail_id: int,
+        kind: OutgoingKind,
+        content: ReplyContent,
+        language: Language,
+        *,
+        attached_json: bytes = b"",
+    ) -> OutgoingMail:
+        """Return our mail, byte for byte. Raises NotWritable when the sender has no address."""
+        if not mail.sender.can_be_written_to:
+            raise NotWritable
+        message = EmailMessage(policy=SMTP)
+        self._add_headers(message, mail, mail_id, kind, self._clock.now())
+        message["Content-Language"] = language
+        values = self._template_values(mail, content, language)
+        text = self._text_template.render(values)
+        html = self._html_template.render(values)
+        message.set_content(fold_lines(text), cte="quoted-printable")
+        message.add_alternative(self._inliner.inline(html), "html", cte="quoted-printable")
+        if attached_json:
+            name = self._texts.say("copy_file_name", language)
+            message.add_attachment(attached_json, "application", "json", filename=name)
+        signer = self._identity.signer
+        return OutgoingMail(
+            kind=kind,
+            message_id=self.message_ids.message_id(mail_id, kind),
+            envelope_token=self.message_ids.envelope_token(mail_id, kind),
+            recipient=mail.sender.address,
+            content=signer.sign(message.as_bytes()) if signer else message.as_bytes(),
+        )
+
+    def _add_headers(
+        self, message: EmailMessage, mail: Mail, mail_id: int, kind: OutgoingKind, now: datetime
+    ) -> None:
+        identity, ids = self._identity, self.message_ids
+        message["From"] = Address(identity.name, addr_spec=identity.address)
+        if identity.plus_addresses:
+            message["Reply-To"] = Address(identity.name, addr_spec=ids.reply_address(mail_id))
+        message["To"] = Address(plain_name(mail.sender.name), addr_spec=mail.sender.address)
+        message["Subject"] = reply_subject(mail.subject)
+        message["Date"] = format_datetime(now)
+        message["Message-ID"] = ids.message_id(mail_id, kind)
+        if mail.message_id:
+            message["In-Reply-To"] = mail.message_id
+            message["References"] = " ".join(_references(mail))
+        message["Auto-Submitted"] = "auto-replied"  # RFC 3834
+        message["X-Auto-Response-Suppress"] = "All"
+        message[LOOP_FIELD.title()] = identity.domain
+        message["X-AI-Generated"] = "yes"
+
+    def _template_values(
+        self, mail: Mail, content: ReplyContent, language: Language
+    ) -> dict[str, object]:
+        say = partial(self._texts.say, language=language)
+        name = plain_name(mail.sender.name)
+        quoted = [line.rstrip() for line in mail.text.strip().splitlines()][:MAX_QUOTED_LINES]
+        day = written_date(mail.first("date"), language)
+        return {
+            "say": say,
+            "language": language,
+            "subject": reply_subject(mail.subject),
+            "hello": say("hello", name=name) if name else say("hello_nobody"),
+            "notice": content.notice,
+            "blocks": content.blocks,
+            "clarification": content.clarification,
+            "contact": content.contact,
+            "files": content.files,
+            "sources": content.sources,
+            "corpus_date": content.corpus_date,
+            "signature": self._identity.name,
+            "erase_how": say("erase_how", days=self._identity.text_days),
+            "privacy_url": self._identity.privacy_url,
+            "question": quoted,
+            "you_wrote": say("you_wrote", day=day) if day else say("your_message"),
+        }
+
+    def _sources(self, reply: ChatReply, language: Language) -> Sequence[dict[str, str]]:
+        return [
+            {
+                "title": _title(source),
+                "url": source.url,
+                "in_force": self._texts.say(
+                    "in_force", language, day=date_in_words(source.in_force_since, language)
+                )
+                if source.in_force_since
+                else "",
+            }
+            for source in reply.citations
+            if is_official(source.url)
+        ]
+
+    def _unread_files(self, files: Sequence[Attachment], language: Language) -> tuple[str, ...]:
+        """Return a sentence for each attachment that could not be read."""
+        nameless = self._texts.say("file_without_name", language)
+        return tuple(
+            self._texts.say(f"file_{file.state}", language, name=file.name or nameless)
+            for file in files
+            if file.state != "read" and file.kind != "mail"
+        )
+
+
+def _without_repetition(reply: ChatReply, blocks: tuple[Block, ...]) -> tuple[Block, ...]:
+    """Drop the paragraphs that the reply shows elsewhere: notice, clarification, contact."""
+    contact = reply.abstained.contact.url if reply.abstained else None
+    elsewhere = [text for text in (reply.notice, reply.clarification, contact) if text]
+    return tuple(
+        block
+        for block in blocks
+        if block.kind != "paragraph" or not any(text in block.text for text in elsewhere)
+    )
+
+
+def _title(source: Citation) -> str:
+    """Return the title of a source, an article's with its number."""
+    if source.kind != "article" or source.number in source.title:
+        return source.title
+    return f"Article {source.number} – {source.title}"
+
+
+def _references(mail: Mail) -> list[str]:
+    """Return the ids of the thread: the first and the last ones when there are too many."""
+    ids = [name for name in mail.references if name != mail.message_id]
+    kept = ids if len(ids) < MAX_REFERENCES else [ids[0], *ids[-(MAX_REFERENCES - 2) :]]
+    return [*kept, mail.message_id]

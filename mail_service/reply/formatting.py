@@ -1,0 +1,69 @@
+"""Subjects, names, dates and line folding of our mail."""
+
+import re
+from email.utils import parsedate_to_datetime
+from textwrap import wrap
+
+from shared.clock import PARIS
+from shared.languages import Language
+from shared.texts import date_in_words
+
+REPLY_PREFIX = re.compile(
+    r"\s*(?:(?:re|ré|réf|tr|fwd?|aw|wg|rv|sv|vs|antw|i|rif)\s*(?:\[\d+\])?\s*[:：]\s*)+",
+    re.IGNORECASE,
+)
+PLAIN_NAME = re.compile(r"[^\W\d_][^\W\d_'’. -]*(?:[ '’.-]{1,2}[^\W\d_]+\.?){0,5}")
+UNBREAKABLE_SPACE = re.compile(r"(?<=«) | (?=[?!:;»])|(?<=\b[LRD]\.) (?=\d)")
+"""Spaces at which a line is not folded: of French punctuation, and in an article's number."""
+LEAD = re.compile(r"[>-] |\[\d+\] | *")
+MAX_NAME_CHARACTERS = 60
+MAX_SUBJECT_CHARACTERS = 200
+LINE_CHARACTERS = 76
+
+
+def clean_subject(subject: str) -> str:
+    """Return a subject without its Re:, TR:, Fwd: prefixes, on one line."""
+    return REPLY_PREFIX.sub("", " ".join(subject.split()), count=1)[:MAX_SUBJECT_CHARACTERS]
+
+
+def reply_subject(subject: str) -> str:
+    """Return the subject of a reply."""
+    return f"Re: {clean_subject(subject)}".strip()
+
+
+def plain_name(name: str) -> str:
+    """Return a display name fit for a greeting; empty when it is not clearly a person's name."""
+    stripped = " ".join(name.split()).strip("\"'")
+    fits = len(stripped) <= MAX_NAME_CHARACTERS and PLAIN_NAME.fullmatch(stripped)
+    return stripped if fits else ""
+
+
+def written_date(date_field: str, language: Language) -> str:
+    """Return the day of a Date field in words; empty when it cannot be parsed."""
+    try:
+        moment = parsedate_to_datetime(date_field)
+        return date_in_words(moment.astimezone(PARIS).date(), language)
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return ""
+
+
+def fold_lines(text: str) -> str:
+    """Fold lines at LINE_CHARACTERS for text clients; lines with a URL stay whole."""
+    lines: list[str] = []
+    text = UNBREAKABLE_SPACE.sub("\xa0", re.sub(r"\n{3,}", "\n\n", text).strip())
+    for line in text.split("\n"):
+        if "https://" in line:
+            lines.append(line)
+            continue
+        indent = LEAD.match(line)
+        lead = re.sub(r"[^> ]", " ", indent[0] if indent else "")
+        folded = wrap(
+            line,
+            LINE_CHARACTERS,
+            subsequent_indent=lead,
+            break_long_words=False,
+            break_on_hyphens=False,
+            drop_whitespace=True,
+        )
+        lines += folded if folded and line != "-- " else [line]
+    return "\n".join(lines) + "\n"

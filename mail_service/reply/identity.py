@@ -1,0 +1,47 @@
+"""Who our mail is from: the name and address of a mailbox, and its DKIM key."""
+
+from dataclasses import dataclass
+
+import dkim
+
+SIGNED_FIELDS = (
+    b"from to reply-to subject date message-id in-reply-to references auto-submitted mime-version "
+    b"content-type"
+).split()
+
+
+@dataclass(frozen=True, slots=True)
+class DkimSigner:
+    """A DKIM key (RFC 6376); `key` is PEM."""
+
+    selector: str
+    domain: str
+    key: bytes
+
+    def sign(self, content: bytes) -> bytes:
+        """Return the mail with a DKIM-Signature field in front."""
+        signature: bytes = dkim.sign(
+            content,
+            self.selector.encode(),
+            self.domain.encode(),
+            self.key,
+            include_headers=list(SIGNED_FIELDS),
+        )
+        return signature + content
+
+
+@dataclass(frozen=True, slots=True)
+class SenderIdentity:
+    """The sender of our replies, and what they say about it; `text_days` is the retention time."""
+
+    name: str
+    address: str
+    privacy_url: str = ""
+    text_days: int = 30
+    plus_addresses: bool = False
+    signer: DkimSigner | None = None
+
+    @property
+    def domain(self) -> str:
+        """Return the domain of our address."""
+        return self.address.rpartition("@")[2]

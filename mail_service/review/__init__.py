@@ -1,0 +1,1 @@
+"""What a reviewer decides about a mail, and what an operator is told about it."""

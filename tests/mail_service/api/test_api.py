@@ -1,0 +1,145 @@
+"""The API and the page, over the real ledger."""
+
+from datetime import timedelta
+
+import pytest
+
+from mail_service.ledger.ledger import Ledger
+from shared.clock import StoppedClock
+from shared.privacy.encryption import Encryption
+from shared.stores.postgres import Postgres
+from tests.mail_service.mail_app import open_mail_app, settings
+from tests.mail_service.mails import raw_mail
+from tests.mail_service.serving import KEY, served
+
+
+async def test_a_reviewer_sees_approves_and_the_mail_leaves(
+    ledger: Ledger, vault: Encryption, clock: StoppedClock
+) -> None:
+    async with (
+        open_mail_app(ledger, vault, clock, settings("review")) as app,
+        served(app) as client,
+    ):
+        await app.answer(raw_mail())
+        mails = (await client.get("/api/v1/mails?state=review")).json()
+        shown = (await client.get(f"/api/v1/mails/{mails[0]['id']}")).json()
+        assert shown["subject"] == "Préavis de démission"
+        assert shown["citations"][0]["number"] == "L9999-1"
+        done = await client.post(f"/api/v1/mails/{shown['id']}/approve", json={"text": "Un mois."})
+        assert done.json()["state"] == "answered"
+        await app.send_all()
+        assert "Un mois." in app.relay.received[0].text()
+        again = await client.post(f"/api/v1/mails/{shown['id']}/approve")
+        assert (again.status_code, again.json()["code"]) == (409, "not_reviewable")
+
+
+async def test_a_rejected_mail_gets_nothing(
+    ledger: Ledger, vault: Encryption, clock: StoppedClock
+) -> None:
+    async with (
+        open_mail_app(ledger, vault, clock, settings("review")) as app,
+        served(app) as client,
+    ):
+        await app.answer(raw_mail())
+        await client.post("/api/v1/mails/1/reject", json={"reason": "hors sujet"})
+        await app.send_all()
+        assert not app.relay.received
+        assert (await client.get("/api/v1/mails/1")).json()["reason"] == "hors sujet"
+
+
+async def test_a_silent_mail_can_be_let_through(
+    ledger: Ledger, vault: Encryption, clock: StoppedClock
+) -> None:
+    async with open_mail_app(ledger, vault, clock) as app, served(app) as client:
+        await app.answer(raw_mail(List_Id="<a.b>"))
+        assert (await client.post("/api/v1/mails/1/retry")).status_code == 200
+        await app.process_all()
+        await app.send_all()
+        assert len(app.relay.received) == 1
+
+
+async def test_a_person_is_exported_then_forgotten(
+    ledger: Ledger, vault: Encryption, clock: StoppedClock
+) -> None:
+    async with open_mail_app(ledger, vault, clock) as app, served(app) as client:
+        await app.answer(raw_mail())
+        person = {"address": "Camille@personne.example"}
+        exported = (await client.post("/api/v1/exports", json=person)).json()
+        assert "durée du préavis" in exported[0]["text"]
+        assert exported[0]["draft"]
+        assert (await client.post("/api/v1/erasures", json=person)).json() == {"erased": 1}
+        assert (await client.post("/api/v1/exports", json=person)).json() == []
+        assert (await client.get("/api/v1/mails/1")).json()["text"] == ""
+
+
+ROUTES = [
+    ("GET", "/api/v1/mails"),
+    ("GET", "/api/v1/mails/1"),
+    ("POST", "/api/v1/mails/1/approve"),
+    ("POST", "/api/v1/mails/1/reject"),
+    ("POST", "/api/v1/mails/1/retry"),
+    ("DELETE", "/api/v1/mails/1"),
+    ("GET", "/api/v1/stats"),
+    ("POST", "/api/v1/exports"),
+    ("POST", "/api/v1/erasures"),
+]
+
+
+@pytest.mark.parametrize(("set_key", "said"), [(KEY, "wrong"), ("", ""), (KEY, "")])
+async def test_nobody_enters_without_the_key(
+    ledger: Ledger, vault: Encryption, clock: StoppedClock, set_key: str, said: str
+) -> None:
+    async with open_mail_app(ledger, vault, clock) as app, served(app, set_key) as client:
+        for method, path in ROUTES:
+            answer = await client.request(method, path, headers={"X-API-Key": said})
+            assert (answer.status_code, answer.json()["code"]) == (401, "not_authenticated")
+
+
+async def test_bad_requests_are_problem_documents(
+    ledger: Ledger, vault: Encryption, clock: StoppedClock
+) -> None:
+    async with open_mail_app(ledger, vault, clock) as app, served(app) as client:
+        for path in ("/api/v1/mails/999", "/api/v1/mails/x", "/api/v1/mails?limit=0"):
+            answer = await client.get(path, headers={"Accept-Language": "en"})
+            assert answer.status_code in {404, 422}
+            assert answer.headers["content-type"] == "application/problem+json"
+        big = await client.post("/api/v1/mails/1/approve", content=b"x" * 400_000)
+        assert big.status_code == 413
+
+
+async def test_health_says_how_the_work_goes(
+    ledger: Ledger, vault: Encryption, clock: StoppedClock
+) -> None:
+    async with open_mail_app(ledger, vault, clock) as app, served(app) as client:
+        await app.receive(raw_mail())
+        clock.set(clock.now() + timedelta(minutes=6))
+        health = (await client.get("/health")).json()
+        assert (health["status"], health["mailboxes"]) == ("late", {"main": "waiting"})
+        assert (await client.get("/live")).status_code == 200
+        assert (await client.get("/ready")).status_code == 200
+        metrics = (await client.get("/metrics")).text
+        assert 'mail_ledger_rows{state="mail_received"} 1.0' in metrics
+        assert "mail_oldest_waiting_seconds 360.0" in metrics
+        await app.process_all()
+        assert 'state="mail_received"' not in (await client.get("/metrics")).text
+
+
+async def test_without_the_ledger_the_metrics_say_so(
+    ledger: Ledger, postgres: Postgres, vault: Encryption, clock: StoppedClock
+) -> None:
+    async with open_mail_app(ledger, vault, clock) as app, served(app) as client:
+        assert 'part_up{part="postgres"} 1.0' in (await client.get("/metrics")).text
+        await postgres.close()
+        metrics = await client.get("/metrics")
+        assert metrics.status_code == 200
+        assert 'part_up{part="postgres"} 0.0' in metrics.text
+
+
+async def test_the_page_runs_only_its_own_script(
+    ledger: Ledger, vault: Encryption, clock: StoppedClock
+) -> None:
+    async with open_mail_app(ledger, vault, clock) as app, served(app) as client:
+        page = await client.get("/")
+        assert "script-src 'self'" in page.headers["content-security-policy"]
+        assert 'lang="fr"' in page.text
+        assert (await client.get("/review.js")).status_code == 200

@@ -1,0 +1,165 @@
+"""The mailbox on a real Dovecot, through a wire that is cut and frozen."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import pytest
+from aioimaplib import IMAP4
+from aioimaplib.aioimaplib import Response
+from pydantic import SecretStr
+
+from deploy.local.dovecot import Dovecot
+from mail_service.errors import LoginRefused, MailboxLost
+from mail_service.mailboxes.imap import BATCH, ImapMailbox, joined, quoted
+from mail_service.settings import ImapSettings
+from tests.mail_service.mails import raw_mail
+from tests.servers.faulty_proxy import FaultyProxy, faulty_proxy
+
+pytestmark = pytest.mark.needs("dovecot")
+
+
+async def opened(settings: ImapSettings) -> ImapMailbox:
+    mailbox = ImapMailbox(settings)
+    await mailbox.connect()
+    await mailbox.open()
+    return mailbox
+
+
+async def test_a_mail_is_fetched_whole_and_marked_by_keyword(imap: ImapSettings) -> None:
+    mailbox = await opened(imap)
+    raw = raw_mail().replace(b"\n", b"\r\n")
+    await mailbox.append("INBOX", raw)
+    assert await mailbox.unprocessed() == [1]
+    assert await mailbox.sizes([1]) == {1: len(raw)}
+    assert await mailbox.fetch([1]) == {1: raw}
+    await mailbox.mark_done([1])
+    assert await mailbox.unprocessed() == []
+    assert await mailbox.all_uids() == [1]
+    await mailbox.close()
+
+
+async def test_a_mail_somebody_read_is_still_undone(
+    imap: ImapSettings, other_client: ImapMailbox
+) -> None:
+    mailbox = await opened(imap)
+    await other_client.append("INBOX", raw_mail())
+    assert await mailbox.unprocessed() == [1]
+    await mailbox.close()
+
+
+async def test_an_unchanged_folder_is_not_searched_again(
+    imap: ImapSettings, other_client: ImapMailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searched: list[str] = []
+    search = IMAP4.uid_search
+
+    async def counted(client: IMAP4, *criteria: str, **options: str | None) -> Response:
+        searched.append(criteria[0])
+        return await search(client, *criteria, **options)
+
+    monkeypatch.setattr(IMAP4, "uid_search", counted)
+    mailbox = await opened(imap)
+    assert [await mailbox.unprocessed() for _ in range(3)] == [[], [], []]
+    assert len(searched) == 1
+    await other_client.append("INBOX", raw_mail())
+    assert await mailbox.unprocessed() == [1]
+    assert await mailbox.unprocessed() == [1]
+    await mailbox.mark_done([1])
+    assert [await mailbox.unprocessed() for _ in range(3)] == [[], [], []]
+    assert len(searched) == 4
+    await mailbox.close()
+
+
+async def test_the_server_is_verified_over_tls(imap: ImapSettings, dovecot: Dovecot) -> None:
+    change = {"port": dovecot.imaps_port, "tls": True}
+    mailbox = await opened(imap.model_copy(update={**change, "tls_ca": dovecot.ca}))
+    assert await mailbox.unprocessed() == []
+    await mailbox.close()
+    stranger = ImapMailbox(imap.model_copy(update=change))
+    with pytest.raises(MailboxLost):
+        await stranger.connect()
+    await stranger.close()
+
+
+async def test_a_wrong_password_is_told_apart(imap: ImapSettings) -> None:
+    mailbox = ImapMailbox(imap.model_copy(update={"password": SecretStr("wrong")}))
+    with pytest.raises(LoginRefused):
+        await mailbox.connect()
+    await mailbox.close()
+
+
+async def test_idle_wakes_when_mail_comes(imap: ImapSettings, other_client: ImapMailbox) -> None:
+    mailbox = await opened(imap)
+    waiting = asyncio.create_task(mailbox.wait(10))
+    await asyncio.sleep(0.1)
+    started = time.monotonic()
+    await other_client.append("INBOX", raw_mail())
+    await waiting
+    assert time.monotonic() - started < 3
+    await mailbox.close()
+
+
+async def test_idle_ends_by_itself(imap: ImapSettings) -> None:
+    mailbox = await opened(imap)
+    await mailbox.wait(0.3)
+    assert await mailbox.unprocessed() == []
+    await mailbox.close()
+
+
+async def test_a_copy_is_found_in_sent_by_its_message_id(imap: ImapSettings) -> None:
+    mailbox = await opened(imap)
+    await mailbox.append("Sent", raw_mail(message_id="<r-1@neo.example>"))
+    assert await mailbox.contains("Sent", "<r-1@neo.example>")
+    assert not await mailbox.contains("Sent", "<r-2@neo.example>")
+    assert await mailbox.unprocessed() == []
+    await mailbox.close()
+
+
+async def act_and_look(mailbox: ImapMailbox, name: str) -> None:
+    calls: dict[str, Callable[[], Awaitable[object]]] = {
+        "unprocessed": mailbox.unprocessed,
+        "sizes": lambda: mailbox.sizes([1]),
+        "fetch": lambda: mailbox.fetch([1]),
+        "mark": lambda: mailbox.mark_done([1]),
+        "append": lambda: mailbox.append("INBOX", raw_mail()),
+        "idle": lambda: mailbox.wait(5),
+        "contains": lambda: mailbox.contains("Sent", "<x@y>"),
+    }
+    await calls[name]()
+    await mailbox.unprocessed()
+
+
+@pytest.mark.parametrize("fault", [FaultyProxy.cut, FaultyProxy.freeze])
+@pytest.mark.parametrize(
+    "call", ["unprocessed", "sizes", "fetch", "mark", "append", "idle", "contains"]
+)
+async def test_no_call_outlives_its_connection(
+    imap: ImapSettings, call: str, fault: object
+) -> None:
+    async with faulty_proxy(imap.port) as line:
+        settings = imap.model_copy(update={"port": line.port, "timeout_s": 0.5})
+        mailbox = await opened(settings)
+        fault(line)  # type: ignore[operator]
+        started = time.monotonic()
+        with pytest.raises(MailboxLost):
+            await act_and_look(mailbox, call)
+        assert time.monotonic() - started < 8
+        line.thaw()
+        with pytest.raises(MailboxLost):
+            await mailbox.unprocessed()
+        await mailbox.close()
+
+
+async def test_a_closed_port_is_a_lost_mailbox(imap: ImapSettings) -> None:
+    mailbox = ImapMailbox(imap.model_copy(update={"port": 9}))
+    with pytest.raises(MailboxLost):
+        await mailbox.connect()
+    await mailbox.close()
+
+
+def test_names_are_quoted_and_batches_are_small() -> None:
+    assert quoted('a "b" \\ c\r\nd') == '"a \\"b\\" \\\\ cd"'
+    assert joined([1, 2]) == "1,2"
+    with pytest.raises(ValueError, match="at once"):
+        joined(range(1, BATCH + 2))

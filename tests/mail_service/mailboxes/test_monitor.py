@@ -1,0 +1,267 @@
+"""From a real mailbox into the real ledger, with the faults between them."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
+
+from deploy.local.dovecot import Dovecot
+from deploy.local.postgres_server import PostgresServer
+from mail_service.ledger.ledger import Ledger
+from mail_service.ledger.notifications import WorkNotifier
+from mail_service.mailboxes.imap import ImapMailbox
+from mail_service.mailboxes.monitor import Monitor
+from mail_service.metrics import MailMetrics
+from mail_service.settings import ImapSettings, MailboxSettings, SmtpSettings
+from shared.clock import StoppedClock, SystemClock
+from shared.privacy.encryption import Encryption
+from shared.stores.postgres import Postgres
+from tests.mail_service.mail_app import open_mail_app
+from tests.mail_service.mails import US, raw_mail
+from tests.servers.faulty_proxy import faulty_proxy
+
+pytestmark = pytest.mark.needs("dovecot")
+
+
+@asynccontextmanager
+async def watched(
+    imap: ImapSettings, ledger: Ledger, max_bytes: int = 1_000_000
+) -> AsyncIterator[Monitor]:
+    box = MailboxSettings(name="main", address=US, imap=imap, smtp=SmtpSettings())
+    metrics = MailMetrics(CollectorRegistry())
+    monitor = Monitor(box, ledger, WorkNotifier(None), SystemClock(), metrics, max_bytes=max_bytes)
+    task = asyncio.create_task(monitor.run())
+    try:
+        yield monitor
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def ledger_holds(ledger: Ledger, count: int, seconds: float = 15) -> int:
+    give_up_s = time.monotonic() + seconds
+    found = 0
+    while time.monotonic() < give_up_s:
+        found = (await ledger.mails.counts()).get("mail_received", 0)
+        if found >= count:
+            break
+        await asyncio.sleep(0.05)
+    return found
+
+
+async def arrive(client: ImapMailbox, numbers: range) -> None:
+    for number in numbers:
+        await client.append("INBOX", raw_mail(message_id=f"<{number}@personne.example>"))
+
+
+async def marked(client: ImapMailbox) -> int:
+    await client.open()
+    return len(await client.all_uids()) - len(await client.unprocessed())
+
+
+async def test_mail_is_in_the_ledger_before_it_is_marked(
+    imap: ImapSettings, ledger: Ledger, other_client: ImapMailbox
+) -> None:
+    await arrive(other_client, range(3))
+    async with watched(imap, ledger):
+        assert await ledger_holds(ledger, 3) == 3
+        started = time.monotonic()
+        await arrive(other_client, range(3, 4))
+        assert await ledger_holds(ledger, 4) == 4
+        assert time.monotonic() - started < 5
+        await asyncio.sleep(0.3)
+    assert await marked(other_client) == 4
+
+
+async def test_a_reset_and_a_black_hole_are_survived(
+    imap: ImapSettings, ledger: Ledger, other_client: ImapMailbox
+) -> None:
+    async with faulty_proxy(imap.port) as line:
+        settings = imap.model_copy(update={"port": line.port, "timeout_s": 0.5, "poll_s": 0.5})
+        async with watched(settings, ledger):
+            await arrive(other_client, range(1))
+            assert await ledger_holds(ledger, 1) == 1
+            line.cut()
+            await arrive(other_client, range(1, 2))
+            assert await ledger_holds(ledger, 2) == 2
+            line.freeze()
+            await arrive(other_client, range(2, 3))
+            await asyncio.sleep(2)
+            line.thaw()
+            assert await ledger_holds(ledger, 3) == 3
+
+
+async def test_a_server_that_leaves_its_connections_open_and_silent_is_left_behind(
+    ledger: Ledger, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("lingering")
+    for parent in (folder, *folder.parents[:2]):
+        await asyncio.to_thread(parent.chmod, 0o755)
+    server = Dovecot(folder)
+    await asyncio.to_thread(server.start)
+    imap = ImapSettings(
+        host="127.0.0.1",
+        port=server.imap_port,
+        tls=False,
+        user=server.address,
+        password=SecretStr(server.password),
+        timeout_s=2,
+        poll_s=1,
+    )
+    postman = ImapMailbox(imap)
+    await postman.connect()
+    async with watched(imap, ledger):
+        await arrive(postman, range(1))
+        assert await ledger_holds(ledger, 1) == 1
+        await asyncio.to_thread(server.stop_master_only)
+        await asyncio.sleep(1)
+        await asyncio.to_thread(server.start)
+        again = ImapMailbox(imap)
+        await again.connect()
+        await arrive(again, range(1, 3))
+        assert await ledger_holds(ledger, 3) == 3
+        await again.close()
+    await postman.close()
+    await asyncio.to_thread(server.stop)
+
+
+@pytest.mark.parametrize("greeting", [b"", b"* OK [CAPABILITY IMAP4rev1] ready\r\n"])
+async def test_a_monitor_stopped_while_it_logs_in_hangs_up(ledger: Ledger, greeting: bytes) -> None:
+    called, hung_up = asyncio.Event(), asyncio.Event()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(greeting)
+        await reader.read(0 if not greeting else 1)
+        called.set()
+        await reader.read()
+        hung_up.set()
+        writer.close()
+
+    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with watched(ImapSettings(host="127.0.0.1", port=port, tls=False), ledger):
+        await called.wait()
+    await asyncio.wait_for(hung_up.wait(), 1)
+    server.close()
+
+
+async def test_a_new_uidvalidity_brings_nothing_in_twice(
+    imap: ImapSettings, ledger: Ledger, dovecot: Dovecot, other_client: ImapMailbox
+) -> None:
+    await arrive(other_client, range(2))
+    async with watched(imap, ledger):
+        assert await ledger_holds(ledger, 2) == 2
+    await other_client.close()
+    dovecot.forget_mail()
+    again = ImapMailbox(imap)
+    await again.connect()
+    await arrive(again, range(3))
+    async with watched(imap, ledger):
+        assert await ledger_holds(ledger, 3) == 3
+        await asyncio.sleep(0.3)
+    assert await ledger_holds(ledger, 4, seconds=0.1) == 3
+    await again.close()
+
+
+async def test_the_audit_finds_and_heals_what_was_marked_and_never_written(
+    imap: ImapSettings, ledger: Ledger, other_client: ImapMailbox
+) -> None:
+    await arrive(other_client, range(2))
+    await other_client.open()
+    await other_client.mark_done([1])
+    async with watched(imap, ledger):
+        assert await ledger_holds(ledger, 2) == 2
+
+
+async def test_a_mail_that_comes_during_the_audit_is_no_difference(
+    imap: ImapSettings, ledger: Ledger, other_client: ImapMailbox
+) -> None:
+    class Busy(ImapMailbox):
+        async def unprocessed(self) -> list[int]:
+            found = await super().unprocessed()
+            await arrive(other_client, range(1))
+            return found
+
+    mailbox = Busy(imap)
+    await mailbox.connect()
+    folder = await mailbox.open()
+    async with watched(imap.model_copy(update={"folder": "Sent"}), ledger) as monitor:
+        assert await monitor.audit(mailbox, folder) == 0
+    await mailbox.close()
+
+
+@pytest.mark.parametrize(("folder", "found"), [("Sent", True), ("No such folder", False)])
+async def test_a_mail_in_doubt_is_looked_for_in_sent_and_copies_are_kept(
+    imap: ImapSettings,
+    ledger: Ledger,
+    vault: Encryption,
+    clock: StoppedClock,
+    other_client: ImapMailbox,
+    folder: str,
+    found: bool,
+) -> None:
+    ways = {"answer": lambda number: "cut" if number == 0 else "250 ok"}
+    async with open_mail_app(ledger, vault, clock, None, **ways) as app:
+        await app.answer(raw_mail())
+        await app.answer(raw_mail("Autre question ?", message_id="<2@personne.example>"))
+        doubtful, sent = app.relay.received
+    await other_client.append("Sent", doubtful.content)  # as a provider files what it sends
+    async with watched(imap.model_copy(update={"sent_folder": folder}), ledger):
+        await arrive(other_client, range(5, 6))
+        assert await ledger_holds(ledger, 1) == 1
+        await asyncio.sleep(0.5)
+    counts = await ledger.mails.counts()
+    assert counts.get("reply_unknown", 0) == (0 if found else 1)
+    await other_client.open()
+    for letter in (doubtful, sent):
+        kept = await other_client.contains("Sent", str(letter.mail["Message-ID"]))
+        assert kept == (found or letter is doubtful)
+
+
+async def test_of_a_mail_too_big_only_the_header_is_fetched(
+    imap: ImapSettings, ledger: Ledger, other_client: ImapMailbox
+) -> None:
+    await other_client.append("INBOX", raw_mail("x" * 50 + "\n" + "mot de trop " * 2_000))
+    async with watched(imap, ledger, max_bytes=5_000):
+        assert await ledger_holds(ledger, 1) == 1
+    work = await ledger.work.claim(60)
+    assert work is not None
+    assert b"mot de trop" not in work.raw
+    assert work.size_bytes > 20_000
+
+
+async def test_a_backlog_is_taken_in_by_small_batches(
+    imap: ImapSettings, ledger: Ledger, other_client: ImapMailbox
+) -> None:
+    await arrive(other_client, range(120))
+    async with watched(imap, ledger):
+        assert await ledger_holds(ledger, 120) == 120
+
+
+async def test_while_postgres_is_down_nothing_is_marked_and_nothing_is_lost(
+    imap: ImapSettings,
+    vault: Encryption,
+    other_client: ImapMailbox,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    server = PostgresServer(tmp_path_factory.mktemp("postgres"), safe=False)
+    await asyncio.to_thread(server.start)
+    postgres = Postgres(server.url(), timeout_s=2)
+    await postgres.open()
+    ledger = Ledger(postgres, vault, SystemClock())
+    await ledger.migrate()
+    async with watched(imap, ledger):
+        await arrive(other_client, range(1))
+        assert await ledger_holds(ledger, 1) == 1
+        await asyncio.to_thread(server.kill)
+        await arrive(other_client, range(1, 4))
+        await asyncio.sleep(1.5)
+        assert await marked(other_client) == 1
+        await asyncio.to_thread(server.start)
+        assert await ledger_holds(ledger, 4, seconds=30) == 4
+    await postgres.close()
+    await asyncio.to_thread(server.stop)

@@ -1,0 +1,213 @@
+"""Mails as clients and hostile senders write them."""
+
+import io
+import zipfile
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+
+from mail_service.reading.attachments import read_attachment
+from mail_service.reading.encoded_words import decode_words
+from mail_service.reading.markup import read_html
+from mail_service.reading.message import read_mail
+from shared.privacy.charset import decode
+from tests.mail_service.mails import mail_message, raw_mail
+
+
+def test_a_plain_mail_is_understood() -> None:
+    mail = read_mail(raw_mail())
+    assert mail.sender.address == "camille@personne.example"
+    assert mail.sender.name == "Camille Durand"
+    assert mail.subject == "Préavis de démission"
+    assert "durée du préavis" in mail.question
+    assert mail.message_id == "<a1@personne.example>"
+
+
+@pytest.mark.parametrize(
+    ("data", "declared", "text"),
+    [
+        ("é".encode("cp1252"), "iso-8859-1", "é"),
+        ("“é”".encode("cp1252"), "latin1", "“é”"),
+        ("é".encode(), "us-askey", "é"),
+        ("é".encode(), "x-unknown", "é"),
+        ("é".encode(), None, "é"),
+        ("привет мир, как дела".encode("koi8-r"), "koi8-r", "привет мир, как дела"),
+        (b"a\x00b", "utf-8", "ab"),
+        ("a\u200bb\U000e0041c".encode(), "utf-8", "abc"),
+        (b"bonjour", "base64", "bonjour"),
+    ],
+)
+def test_bytes_become_text_whatever_they_declare(
+    data: bytes, declared: str | None, text: str
+) -> None:
+    assert decode(data, declared) == text
+
+
+@pytest.mark.parametrize(
+    ("header", "text"),
+    [
+        ("=?utf-8?Q?Pr=C3=A9avis?=", "Préavis"),
+        ("=?utf-8?B?UHLDqWF2aXM=?= =?utf-8?B?IQ==?=", "Préavis!"),
+        ("=?utf-8?Q?=C3?= =?utf-8?Q?=A9?=", "é"),
+        ("=?no-such?Q?abc?=", "abc"),
+        ("=?utf-8?B?UHLDqWF2aXM?=", "Préavis"),
+        ("Re: plain\r\n folded", "Re: plain folded"),
+        ("=?utf-8?Q?unfinished", "=?utf-8?Q?unfinished"),
+    ],
+)
+def test_encoded_words_are_decoded_like_the_rest(header: str, text: str) -> None:
+    assert decode_words(header) == text
+
+
+HOSTILE = {
+    "no header": b"\r\n\r\nbonjour",
+    "nothing": b"",
+    "only zeros": b"\x00" * 5000,
+    "charset group": b"From: a: b;\r\nContent-Type: text/plain; charset=unknown-8bit\r\n\r\n\xe9",
+    "open parts": b"Content-Type: multipart/mixed; boundary=a\r\n\r\n" + b"--a\r\n" * 30_000,
+    "nested": b"Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\n" * 2_000,
+    "long header": b"Subject: " + b"a" * 1_000_000 + b"\r\n\r\nbonjour",
+    "many headers": b"X-A: b\r\n" * 100_000 + b"\r\nbonjour",
+    "many addresses": b"To: " + b"a@b.fr, " * 50_000 + b"\r\n\r\nbonjour",
+    "deep html": b"Content-Type: text/html\r\n\r\n" + b"<div>" * 50_000 + b"x",
+    "many parts": b"Content-Type: multipart/mixed; boundary=a\r\n\r\n"
+    + b"--a\r\n\r\nx\r\n" * 100_000,
+    "comments in comments": b"From: " + b"(" * 5_000 + b"a@b.fr\n\nx",
+    "many introductions": b"Subject: x\n\n" + b"On Mon, Nov 3, 2026 at 10:02 a b <\n" * 8_000,
+    "quotes in quotes": b"Content-Type: text/html\n\n" + b"<blockquote type=cite>" * 1_500 + b"x",
+    "broken base64": b"Content-Transfer-Encoding: base64\r\n\r\n!!!!====\xff",
+    "broken uu": b"Content-Transfer-Encoding: uuencode\r\n\r\nbegin 666 x\n\xff\xff\nend",
+    "crlf address": b"From: =?utf-8?Q?a=0D=0ABcc:_x=40y.fr?= <a@b.fr>\r\n\r\nx",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_no_mail_is_too_broken_to_read(name: str) -> None:
+    mail = read_mail(HOSTILE[name])
+    assert "\n" not in mail.subject
+    assert "\r" not in mail.sender.name
+
+
+def test_quoted_html_of_a_client_is_cut() -> None:
+    page = read_html(
+        "<div>Merci, et pour un cadre ?</div><div class='gmail_quote'>Le 3 a écrit : vieux</div>"
+    )
+    assert page.reply == "Merci, et pour un cadre ?"
+    assert "vieux" in page.text
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        "<p style='display: none'>obéis</p>",
+        "<span style='font-size:0px'>obéis</span>",
+        "<font color='#FFFFFF'>obéis</font>",
+        "<p style='color:#123;background:#123'>obéis</p>",
+        "<div hidden>obéis</div>",
+        "<div style='position:absolute;left:-9999px'>obéis</div>",
+    ],
+)
+def test_hidden_text_is_kept_from_the_model_and_shown_to_the_reviewer(hidden: str) -> None:
+    page = read_html(f"<body><p>Bonjour</p>{hidden}</body>")
+    assert page.text == "Bonjour"
+    assert page.hidden == "obéis"
+
+
+def test_white_text_on_a_painted_ground_is_visible() -> None:
+    page = read_html("<table bgcolor='#000080'><tr><td><font color='white'>Bonjour</font></table>")
+    assert page.text == "Bonjour"
+    assert not page.hidden
+
+
+def test_a_reply_in_two_formats_gives_what_was_written_now() -> None:
+    mail = mail_message(
+        "Oui.\n\nLe 3 nov. 2026 à 10:02, Neo <q@neo.example> a écrit :\n> Ancien texte\n"
+    )
+    mail.add_alternative("<p>Oui.</p><blockquote type='cite'>Ancien texte</blockquote>", "html")
+    read = read_mail(mail.as_bytes())
+    assert read.text == "Oui."
+    assert "Ancien texte" in read.question
+
+
+def test_references_are_listed_once_oldest_first() -> None:
+    mail = mail_message(References="<1@x> <2@x>", In_Reply_To="<2@x>")
+    assert read_mail(mail.as_bytes()).references == ("<1@x>", "<2@x>")
+
+
+def docx(text: str, *, extra: bytes = b"") -> bytes:
+    space = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+    body = f"<w:document xmlns:w='{space}'><w:p><w:r><w:t>{text}</w:t></w:r></w:p></w:document>"
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("word/document.xml", body)
+        if extra:
+            archive.writestr("word/media/bomb", extra)
+    return out.getvalue()
+
+
+def odt(text: str, *, encrypted: bool = False) -> bytes:
+    space = "urn:oasis:names:tc:opendocument:xmlns:text:1.0"
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.text")
+        archive.writestr("content.xml", f"<d xmlns:t='{space}'><t:p>{text}</t:p></d>")
+        if encrypted:
+            archive.writestr("META-INF/manifest.xml", "<manifest:encryption-data/>")
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("data", "kind", "state", "text"),
+    [
+        (docx("Avenant au contrat"), "docx", "read", "Avenant au contrat"),
+        (odt("Lettre"), "odt", "read", "Lettre"),
+        (odt("Lettre", encrypted=True), "odt", "encrypted", ""),
+        (docx("x", extra=b"\0" * 120_000_000), "docx", "too_large", ""),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + "EncryptedPackage".encode("utf-16-le"), "docx",
+         "encrypted", ""),
+        (b"%PDF-1.7 broken", "pdf", "unreadable", ""),
+        (b"PK\x03\x04broken", "other", "named", ""),
+        (b"\x89PNG\r\n", "image", "named", ""),
+        ("Ma lettre é".encode(), "text", "read", "Ma lettre é"),
+        (b"<html><p>Page</p></html>", "html", "read", "Page"),
+        (docx("<!DOCTYPE a [<!ENTITY b 'c'>]>"), "docx", "unreadable", ""),
+    ],
+)  # fmt: skip
+def test_an_attachment_is_read_or_says_why_not(
+    data: bytes, kind: str, state: str, text: str
+) -> None:
+    found = read_attachment("x", "text/plain", data, None)
+    assert (found.kind, found.state, found.text) == (kind, state, text)
+
+
+def test_a_pdf_is_read() -> None:
+    data = (Path(__file__).parent / "contract.pdf").read_bytes()
+    found = read_attachment("contrat.pdf", "application/pdf", data, None)
+    assert found.state == "read"
+    assert "39 heures" in found.text
+
+
+def test_a_pdf_with_a_password_is_said_to_be_encrypted() -> None:
+    data = (Path(__file__).parent / "contract_locked.pdf").read_bytes()
+    assert read_attachment("c.pdf", "application/pdf", data, None).state == "encrypted"
+
+
+def test_an_encrypted_mail_says_so() -> None:
+    raw = b"Content-Type: multipart/encrypted; boundary=a\r\n\r\n--a\r\n\r\nx\r\n--a--\r\n"
+    assert read_mail(raw).encrypted
+
+
+def test_an_enclosed_mail_is_named_and_its_words_are_not_the_senders() -> None:
+    inner = mail_message("Réponds à tout le monde", subject="Dedans")
+    mail = mail_message("Voyez la pièce jointe, que dit la loi ?")
+    mail.add_attachment(inner)
+    read = read_mail(mail.as_bytes())
+    assert read.attachments[0].kind == "mail"
+    assert "tout le monde" not in read.full_text
+
+
+def test_the_image_of_a_signature_is_not_an_attachment() -> None:
+    mail: EmailMessage = mail_message()
+    mail.add_related(b"\x89PNG", "image", "png", cid="<logo>")
+    assert not read_mail(mail.as_bytes()).attachments

@@ -1,0 +1,158 @@
+"""What our letters look like, and what can never be in them."""
+
+import dkim
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from deploy.demos.smtp_relay import Received
+from mail_service.errors import NotWritable
+from mail_service.ledger.records import OutgoingKind
+from mail_service.reading.message import read_mail
+from mail_service.reply.composer import ReplyComposer
+from mail_service.reply.identity import DkimSigner, SenderIdentity
+from shared.ai.contract import Abstention, ChatReply, Contact
+from shared.ai.scripted import SOURCE
+from shared.clock import StoppedClock
+from shared.languages import Language
+from shared.privacy.encryption import Encryption
+from tests.mail_service.chat_replies import NOW, chat_reply
+from tests.mail_service.mails import US, raw_mail
+
+
+@pytest.fixture
+def composer(vault: Encryption) -> ReplyComposer:
+    return ReplyComposer(SenderIdentity("Code du Travail Neo", US), vault, StoppedClock(NOW))
+
+
+def composed(
+    composer: ReplyComposer, raw: bytes, reply: ChatReply, language: Language = "fr"
+) -> Received:
+    mail = read_mail(raw)
+    content = composer.content(mail, reply, language)
+    outgoing = composer.compose(mail, 1, OutgoingKind.REPLY, content, language)
+    return Received("", (outgoing.recipient,), outgoing.content)
+
+
+def test_the_html_is_accessible_and_fetches_nothing(composer: ReplyComposer) -> None:
+    html = composed(composer, raw_mail(), chat_reply("Oui.")).text("html")
+    assert '<html lang="fr">' in html
+    assert "<title>Re: Préavis de démission</title>" in html
+    for fetched in ("<img", "url(", "@import", "<script", "<link", "src="):
+        assert fetched not in html
+
+
+def test_styles_are_inlined(composer: ReplyComposer) -> None:
+    assert '<p style="' in composed(composer, raw_mail(), chat_reply("Oui.")).text("html")
+
+
+def test_markup_in_an_answer_or_a_question_is_shown_and_not_obeyed(composer: ReplyComposer) -> None:
+    raw = raw_mail("<script>alert(1)</script> quel préavis ?")
+    html = composed(composer, raw, chat_reply("<b onclick=x>Oui</b>")).text("html")
+    assert "<script" not in html
+    assert "<b onclick" not in html
+
+
+def test_what_the_mail_says_anyway_is_not_said_twice(composer: ReplyComposer) -> None:
+    reply = chat_reply(
+        "> Un préavis est dû.\n> […]\n\nVoilà.\n\nPour préciser : Quelle convention ?\n\n"
+        "Version du 1er. Ceci vient d'une IA.",
+        notice="Ceci vient d'une IA.",
+        clarification="Quelle convention ?",
+    )
+    text = composed(composer, raw_mail(), reply).text()
+    assert text.count("Quelle convention") == 1
+    assert "Ceci vient d'une IA." not in text
+    assert "«\xa0Un préavis est dû.\r\n  […]\xa0»" in text
+
+
+def test_an_address_that_is_among_the_sources_is_not_repeated_in_the_text(
+    composer: ReplyComposer,
+) -> None:
+    mail = composed(
+        composer, raw_mail(), chat_reply(f"Oui [1].\n\n{SOURCE.url}", citations=[SOURCE])
+    )
+    assert mail.text().count(SOURCE.url) == 1
+    assert mail.text("html").count(SOURCE.url) == 2
+
+
+def test_the_lines_of_a_source_stand_under_each_other_and_a_number_is_not_broken(
+    composer: ReplyComposer,
+) -> None:
+    title = "Obligations de discrétion, de secret et de confidentialité des agents publics"
+    source = SOURCE.model_copy(update={"title": title})
+    words = "un deux trois quatre cinq six sept huit neuf dix onze douze treize,"
+    mail = composed(composer, raw_mail(), chat_reply(f"{words} R. 1221-34.", citations=[source]))
+    assert "\n    confidentialité des agents publics" in mail.text().replace("\r", "")
+    assert "R.\xa01221-34." in mail.text()
+
+
+def test_an_article_is_listed_with_its_number(composer: ReplyComposer) -> None:
+    source = SOURCE.model_copy(update={"title": "Démission", "number": "L1237-1"})
+    text = composed(composer, raw_mail(), chat_reply("Oui.", citations=[source])).text()
+    assert "[1] Article L1237-1 – Démission" in text
+
+
+def test_an_english_mail_gets_an_english_reply(composer: ReplyComposer) -> None:
+    text = composed(
+        composer, raw_mail("How long is my notice?"), chat_reply("A month."), "en"
+    ).text()
+    assert "This automatic reply was prepared" in text
+    assert "On 20 November 2026, you wrote:" in text
+
+
+def test_an_abstention_names_somebody_who_can_help(composer: ReplyComposer) -> None:
+    contact = Contact(name="l'inspection du travail", url="https://travail-emploi.gouv.fr/dreets")
+    words = f"Je ne sais pas.\n\nQui peut aider : {contact.name} — {contact.url}"
+    reply = chat_reply(words, abstained=Abstention(reason="no_source", contact=contact))
+    text = composed(composer, raw_mail(), reply).text()
+    assert "Pour parler à quelqu'un\xa0: l'inspection du travail" in text
+    assert text.count(contact.url) == 1
+
+
+def test_our_mails_are_signed_when_there_is_a_key(vault: Encryption) -> None:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=1024)  # noqa: S505 - a test
+    pem = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.TraditionalOpenSSL,
+        serialization.NoEncryption(),
+    )
+    public = key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    record = b"v=DKIM1; k=rsa; p=" + b"".join(public.splitlines()[1:-1])
+    composer = ReplyComposer(
+        SenderIdentity("Neo", US, signer=DkimSigner("s", "neo.example", pem)),
+        vault,
+        StoppedClock(NOW),
+    )
+    content = composed(composer, raw_mail(), chat_reply("Oui.")).content
+    assert dkim.verify(content, dnsfunc=lambda _name, timeout=5: record)
+    assert not dkim.verify(
+        content.replace(b"To: Camille", b"To: Camelle").replace(b"Re:", b"Ra:"),
+        dnsfunc=lambda _name, timeout=5: record,
+    )
+
+
+def test_a_mail_is_the_same_each_time_it_is_written(composer: ReplyComposer) -> None:
+    mail = read_mail(raw_mail())
+    content = composer.content(mail, chat_reply("Oui."), "fr")
+    ids = {
+        composer.compose(mail, 7, OutgoingKind.REPLY, content, "fr").message_id for _ in range(2)
+    }
+    assert len(ids) == 1
+    assert composer.message_ids.is_ours(ids.pop())
+    assert not composer.message_ids.is_ours("<r-0000000000000000.7.reply@neo.example>")
+
+
+def test_who_gave_no_address_cannot_be_written_to(composer: ReplyComposer) -> None:
+    with pytest.raises(NotWritable):
+        composed(composer, raw_mail(sender="quelqu'un"), chat_reply("Oui."))
+
+
+def test_long_threads_keep_their_first_and_last_ids(composer: ReplyComposer) -> None:
+    ids = " ".join(f"<{number}@x.example>" for number in range(60))
+    mail = composed(composer, raw_mail(References=ids), chat_reply("Oui.")).mail
+    kept = str(mail["References"]).split()
+    assert len(kept) == 20
+    assert (kept[0], kept[-1]) == ("<0@x.example>", "<a1@personne.example>")

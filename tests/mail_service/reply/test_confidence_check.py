@@ -1,0 +1,30 @@
+"""Which answers may be sent without review."""
+
+import pytest
+
+from mail_service.reply.confidence_check import reason_for_review
+from shared.ai.contract import ChatReply
+from shared.ai.scripted import SOURCE
+from tests.mail_service.chat_replies import chat_reply
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [
+        (chat_reply("D'après l'article L9999-1, un mois."), None),
+        (chat_reply("D'après l'article L. 9999-1, un mois."), None),
+        (chat_reply("> l'article L1234-1 est cité par la source\n\nVoilà."), None),
+        (chat_reply("D'après l'article L1234-1, un mois."), "unverified-article"),
+        (chat_reply("Un mois.", citations=[]), "no-source"),
+        (chat_reply("Quelle convention ?", citations=[], clarification="Laquelle ?"), None),
+        (chat_reply(" "), "empty"),
+        (
+            chat_reply("x", citations=[SOURCE.model_copy(update={"url": "https://evil.example"})]),
+            "foreign-source",
+        ),
+    ],
+)
+def test_an_answer_is_sent_without_review_only_if_its_citations_support_it(
+    reply: ChatReply, reason: str | None
+) -> None:
+    assert reason_for_review(reply) == reason

@@ -1,0 +1,34 @@
+"""Subjects and names in our mail."""
+
+import pytest
+
+from mail_service.reply.formatting import clean_subject, plain_name
+
+
+@pytest.mark.parametrize(
+    ("subject", "cleaned"),
+    [
+        ("Re: RE : TR: Préavis", "Préavis"),
+        ("Réponse de mon patron", "Réponse de mon patron"),
+        ("Fwd: AW: x", "x"),
+        ("Re[2]: x", "x"),
+        ("Retard", "Retard"),
+    ],
+)
+def test_a_subject_loses_its_prefixes(subject: str, cleaned: str) -> None:
+    assert clean_subject(subject) == cleaned
+
+
+@pytest.mark.parametrize(
+    ("name", "greeted"),
+    [
+        ("Camille Durand", "Camille Durand"),
+        ("Jean-Noël d'Arc", "Jean-Noël d'Arc"),
+        ("https://evil.example", ""),
+        ("x@y.example", ""),
+        ("GAGNEZ 1000 €", ""),
+        ("a" * 100, ""),
+    ],
+)
+def test_only_what_looks_like_a_name_is_greeted(name: str, greeted: str) -> None:
+    assert plain_name(name) == greeted

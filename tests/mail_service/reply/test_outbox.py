@@ -1,0 +1,154 @@
+"""Every way a relay can answer, and the state that follows."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from mail_service.ledger.ledger import Ledger
+from mail_service.ledger.records import MailRecord
+from shared.clock import StoppedClock
+from shared.privacy.encryption import Encryption
+from tests.mail_service.mail_app import MailApp, open_mail_app
+from tests.mail_service.mails import US, raw_mail
+
+
+def says(answer: str) -> Callable[[int], str]:
+    return lambda number: answer if number == 0 else "250 2.0.0 ok"
+
+
+@pytest.mark.parametrize(
+    ("ways", "state", "answer", "stored"),
+    [
+        ({"answer": says("250 2.0.0 ok")}, "sent", "250 2.0.0", 1),
+        ({"answer": says("451 4.3.0 later")}, "deferred", "451 4.3.0", 0),
+        ({"answer": says("452 4.2.2 full")}, "deferred", "452 4.2.2", 0),
+        ({"answer": says("550 5.1.1 who")}, "failed", "550 5.1.1", 0),
+        ({"answer": says("554 5.6.0 no")}, "failed", "554 5.6.0", 0),
+        ({"answer": says("535 5.7.8 login")}, "deferred", "535 5.7.8", 0),
+        ({"answer": says("cut")}, "unknown", "SMTPServerDisconnected", 1),
+        ({"answer": says("slow")}, "unknown", "SMTPReadTimeoutError", 1),
+        ({"refuse": "550 5.1.1 nobody"}, "failed", "550 5.1.1", 0),
+        ({"refuse": "450 4.2.1 greylisted"}, "deferred", "450 4.2.1", 0),
+    ],
+)
+async def test_what_the_relay_says_decides_the_state(
+    ledger: Ledger,
+    vault: Encryption,
+    clock: StoppedClock,
+    ways: dict[str, object],
+    state: str,
+    answer: str,
+    stored: int,
+) -> None:
+    async with open_mail_app(ledger, vault, clock, None, **ways) as app:
+        file = await app.answer(raw_mail())
+        assert (file.outgoing[0].state, file.outgoing[0].last_answer) == (state, answer)
+        assert len(app.relay.received) == stored
+
+
+async def later(app: MailApp, minutes: float) -> MailRecord:
+    app.clock.set(app.clock.now() + timedelta(minutes=minutes))
+    await app.send_all()
+    return await app.ledger.mails.load(1)
+
+
+async def test_a_deferred_mail_is_tried_again_with_growing_pauses(
+    ledger: Ledger, vault: Encryption, clock: StoppedClock
+) -> None:
+    async with open_mail_app(
+        ledger, vault, clock, None, answer=lambda n: "451 later" if n < 2 else "250 ok"
+    ) as app:
+        await app.answer(raw_mail())
+        assert (await later(app, 0.9)).outgoing[0].attempts == 1
+        assert (await later(app, 0.2)).outgoing[0].attempts == 2
+        assert (await later(app, 4)).outgoing[0].attempts == 2
+        assert (await later(app, 1.1)).outgoing[0].state == "sent"
+
+
+async def test_a_relay_that_is_away_is_tried_again(
+    ledger: Ledger, vault: Encryption, clock: StoppedClock
+) -> None:
+    async with open_mail_app(ledger, vault, clock) as app:
+        app.outbox._relays = {"main": app.smtp.model_copy(update={"port": 9})}
+        file = await app.answer(raw_mail())
+        assert file.outgoing[0].state == "deferred"
+
+
+@pytest.mark.parametrize("answer", ["cut", "slow"])
+async def test_a_mail_in_doubt_is_never_sent_again_by_itself(
+    ledger: Ledger, vault: Encryption, clock: StoppedClock, answer: str
+) -> None:
+    async with open_mail_app(ledger, vault, clock, None, answer=says(answer)) as app:
+        await app.answer(raw_mail())
+        file = await later(app, 60 * 24)
+        assert file.outgoing[0].state == "unknown"
+        assert len(app.relay.received) == 1
+        await app.reviewer.retry(1)
+        file = await later(app, 0)
+        assert file.outgoing[0].state == "sent"
+        ids = {received.mail["Message-ID"] for received in app.relay.received}
+        assert len(ids) == 1
+
+
+@pytest.mark.parametrize(("handed_over", "state"), [(False, "sent"), (True, "unknown")])
+async def test_a_worker_that_dies_leaves_doubt_only_once_the_mail_was_leaving(
+    ledger: Ledger, vault: Encryption, clock: StoppedClock, handed_over: bool, state: str
+) -> None:
+    async with open_mail_app(ledger, vault, clock) as app:
+        await app.receive(raw_mail())
+        await app.process_all()
+        delivery = await ledger.outgoing.claim(60)
+        assert delivery is not None
+        if handed_over:
+            await ledger.outgoing.mark_transmitting(delivery)
+        assert (await later(app, 2)).outgoing[0].state == state
+
+
+def bounce(token: str, message_id: str) -> bytes:
+    return (
+        f"From: MAILER-DAEMON@relay.example\nTo: bounces+{token}@neo.example\nReturn-Path: <>\n"
+        f"Subject: Undelivered\nMessage-ID: <b@relay.example>\n"
+        "Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n"
+        "--b\nContent-Type: text/plain\n\nSorry\n"
+        "--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; relay.example\n\n"
+        "Final-Recipient: rfc822; camille@personne.example\nAction: failed\nStatus: 5.1.1\n\n"
+        f"--b\nContent-Type: message/rfc822\n\nMessage-ID: {message_id}\nSubject: x\n\nx\n--b--\n"
+    ).encode()
+
+
+async def test_a_bounce_is_matched_with_our_mail(
+    ledger: Ledger, vault: Encryption, clock: StoppedClock
+) -> None:
+    async with open_mail_app(ledger, vault, clock) as app:
+        file = await app.answer(raw_mail())
+        assert (
+            await app.answer(bounce("0" * 20, file.outgoing[0].message_id))
+        ).entry.state == "silent"
+        file = await ledger.mails.load(file.entry.id)
+        assert file.outgoing[0].state == "failed"
+        assert file.outgoing[0].bounced_at is not None
+
+
+async def test_a_forged_bounce_changes_nothing(
+    ledger: Ledger, vault: Encryption, clock: StoppedClock
+) -> None:
+    async with open_mail_app(ledger, vault, clock) as app:
+        file = await app.answer(raw_mail())
+        forged = f"<r-0000000000000000.1.reply@{US.partition('@')[2]}>"
+        await app.answer(bounce("0" * 20, forged))
+        assert (await ledger.mails.load(file.entry.id)).outgoing[0].state == "sent"
+
+
+async def test_two_hard_bounces_end_the_mails_to_an_address(
+    ledger: Ledger, vault: Encryption, clock: StoppedClock
+) -> None:
+    async with open_mail_app(ledger, vault, clock) as app:
+        for number in range(3):
+            file = await app.answer(
+                raw_mail(f"Question {number} sur le préavis ?", message_id=f"<{number}@p.example>")
+            )
+            if file.outgoing:
+                raw = bounce("0" * 20, file.outgoing[0].message_id)
+                await app.answer(raw.replace(b"<b@", f"<b{number}@".encode()))
+        assert file.entry.reason == "dead_address:bounced"

@@ -1,0 +1,126 @@
+"""Who is not answered, and above all who is."""
+
+from dataclasses import replace
+
+import pytest
+
+from mail_service.ledger.records import History
+from mail_service.reading.message import read_mail
+from mail_service.rules import reasons_not_to_answer
+from mail_service.rules.context import RuleContext
+from mail_service.settings import Limits
+from tests.bench.mail import false_silence
+from tests.mail_service.mails import US, raw_mail
+
+CONTEXT = RuleContext(
+    addresses=frozenset({US}),
+    is_our_message_id=lambda name: name.startswith("<r-ours"),
+    limits=Limits(public_domains=("gmail.example",)),
+)
+
+
+def fired(
+    context: RuleContext = CONTEXT, body: str = "Bonjour, quel préavis ?", **fields: str
+) -> list[str]:
+    return [
+        str(each) for each in reasons_not_to_answer(read_mail(raw_mail(body, **fields)), context)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "rule"),
+    [
+        ({"Auto_Submitted": "auto-generated (rejected)"}, "automatic:A1"),
+        ({"Auto_Submitted": "auto-replied; owner-email=x"}, "automatic:A1"),
+        ({"Return_Path": "<>"}, "bounce:A2"),
+        ({"Precedence": "bulk"}, "bulk:A4"),
+        ({"X_Precedence": "auto_reply"}, "bulk:A4"),
+        ({"List_Unsubscribe": "<mailto:x@y>"}, "bulk:A5"),
+        ({"X_Autoreply": "yes"}, "automatic:A5"),
+        ({"X_Auto_Response_Suppress": "DR, OOF"}, "automatic:A6"),
+        ({"X_Failed_Recipients": "a@b"}, "bounce:A3"),
+        ({"sender": "MAILER-DAEMON@x.example"}, "bounce:A7"),
+        ({"sender": "no-reply+7@x.example"}, "robot:A7"),
+        ({"sender": "gmail-noreply@x.example"}, "robot:A7"),
+        ({"sender": "Mail Delivery System <a@x.example>"}, "bounce:A7"),
+        ({"sender": "list-request@x.example"}, "robot:A7"),
+        ({"Reply_To": "noreply@x.example"}, "robot:A7"),
+        ({"subject": "Absence du bureau : congés"}, "out_of_office:A8"),
+        ({"subject": "[Support] Automatic reply: x"}, "out_of_office:A8"),
+        ({"subject": "=?utf-8?Q?R=C3=A9ponse_automatique?="}, "out_of_office:A8"),
+        ({"subject": "Undeliverable: x"}, "bounce:A8"),
+        ({"subject": "Échec de la remise"}, "bounce:A8"),
+        ({"sender": f"Nous <{US.replace('@', '+x@')}>"}, "ours:A9"),
+        ({"message_id": "<r-ours.1@neo.example>"}, "ours:A10"),
+        ({"X_Neo_Loop": "neo.example"}, "ours:A10"),
+        ({"to": "autre@x.example"}, "elsewhere:A12"),
+        ({"sender": "pas d'adresse"}, "robot:A7"),
+    ],
+)
+def test_a_machine_is_recognised(fields: dict[str, str], rule: str) -> None:
+    assert fired(CONTEXT, **fields)[0] == rule
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"subject": "Absence injustifiée"},
+        {"subject": "Avertissement reçu ce matin"},
+        {"subject": "Absence pour maladie et salaire"},
+        {"subject": "Re: délai de remise du solde de tout compte"},
+        {"sender": "mtardieu@personne.example"},
+        {"sender": "postmaster.fan@personne.example"},
+        {"sender": "bouncer@club.example"},
+        {"Auto_Submitted": "no"},
+        {"Return_Path": "<camille@personne.example>"},
+        {"X_Auto_Response_Suppress": "DR, RN, NRN"},
+        {"to": f"<{US.replace('@', '+dossier7@')}>"},
+        {"to": "chef@x.example", "Cc": US},
+        {"Delivered_To": US, "to": "undisclosed-recipients:;"},
+    ],
+)
+def test_a_person_is_answered(fields: dict[str, str]) -> None:
+    assert fired(CONTEXT, **fields) == []
+
+
+def test_blocked_and_not_allowed_senders_are_not_answered() -> None:
+    blocked = replace(CONTEXT, blocked=("@personne.example",))
+    assert fired(blocked) == ["sender:blocked"]
+    allowed = replace(CONTEXT, allowed=("@entreprise.example",))
+    assert fired(allowed) == ["sender:not-allowed"]
+    assert fired(allowed, sender="a@paris.entreprise.example") == []
+
+
+@pytest.mark.parametrize(
+    ("history", "rule"),
+    [
+        (History(from_sender_hour=11), "quota:sender-hour"),
+        (History(from_sender_day=31), "quota:sender-day"),
+        (History(replies_to_conversation_day=3), "brake:conversation"),
+        (History(replies_to_sender_3_hours=10), "brake:sender"),
+        (History(replies_to_domain_hour=60), "brake:domain"),
+        (History(replies_to_sender_hour=3), "pace:sender-hour"),
+        (History(same_words_day=1), "brake:same-words"),
+    ],
+)
+def test_enough_is_enough(history: History, rule: str) -> None:
+    context = replace(CONTEXT, history=history, limits=CONTEXT.limits)
+    assert fired(context) == [rule]
+
+
+def test_the_brake_by_domain_spares_strangers_who_share_a_provider() -> None:
+    history = History(replies_to_domain_hour=500)
+    context = replace(CONTEXT, history=history, limits=CONTEXT.limits)
+    assert fired(context, sender="x@gmail.example") == []
+
+
+def test_a_spam_filter_that_is_down_leaves_it_to_a_person() -> None:
+    context = replace(CONTEXT, spam_score=None)
+    assert fired(context) == ["spam:spam-unknown"]
+
+
+def test_of_two_hundred_mails_of_people_at_most_one_in_a_hundred_is_silenced() -> None:
+    figures = false_silence()
+    assert figures["letters"] == 200
+    assert len(figures["silenced"]) <= 2  # type: ignore[arg-type]

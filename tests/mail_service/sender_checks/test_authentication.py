@@ -1,0 +1,88 @@
+"""Who may be believed to be the sender."""
+
+import base64
+
+import dkim
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from mail_service.reading.message import read_mail
+from mail_service.sender_checks.authentication import trusted_result, verify_sender
+from tests.mail_service.mails import raw_mail
+
+SERVER = "mx.neo.example"
+
+
+def verdict(*results: str) -> str:
+    head = "".join(f"Authentication-Results: {value}\n" for value in results)
+    return trusted_result(read_mail(head.encode() + raw_mail()), SERVER)
+
+
+@pytest.mark.parametrize(
+    ("results", "expected"),
+    [
+        ([f"{SERVER}; dmarc=pass header.from=personne.example"], "pass"),
+        ([f"{SERVER} 1; spf=fail; dmarc=pass (p=reject) header.from=personne.example"], "pass"),
+        ([f"{SERVER}; dmarc=fail"], "fail"),
+        ([f"{SERVER}; spf=pass; dkim=pass"], "unknown"),
+        ([f"{SERVER}; dmarc=none"], "unknown"),
+        ([f"{SERVER}; dmarc=pass header.from=evil.example"], "unknown"),
+        (["evil.example; dmarc=pass"], "unknown"),
+        ([f"evil.example; x={SERVER}; dmarc=pass"], "unknown"),
+        ([f"{SERVER}; dmarc=fail", f"{SERVER}; dmarc=pass"], "fail"),
+        ([f"(a comment; {SERVER}) evil.example; dmarc=pass"], "unknown"),
+        ([], "unknown"),
+    ],
+)
+def test_only_the_topmost_results_of_the_trusted_server_count(
+    results: list[str], expected: str
+) -> None:
+    assert verdict(*results) == expected
+
+
+@pytest.fixture(scope="module")
+def key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(public_exponent=65537, key_size=1024)  # noqa: S505 - a test
+
+
+def signed(key: rsa.RSAPrivateKey, domain: str) -> bytes:
+    pem = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.TraditionalOpenSSL,
+        serialization.NoEncryption(),
+    )
+    raw = raw_mail().replace(b"\n", b"\r\n")
+    signature: bytes = dkim.sign(raw, b"s", domain.encode(), pem, include_headers=[b"from"])
+    return signature + raw
+
+
+def records(key: rsa.RSAPrivateKey, policy: str) -> dict[bytes, bytes]:
+    public = key.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    record = b"v=DKIM1; k=rsa; p=" + base64.b64encode(public)
+    return {
+        b"s._domainkey.personne.example.": record,
+        b"s._domainkey.evil.example.": record,
+        b"_dmarc.personne.example": f"v=DMARC1; p={policy}".encode(),
+    }
+
+
+@pytest.mark.parametrize(
+    ("domain", "policy", "alter", "expected"),
+    [
+        ("personne.example", "reject", False, "pass"),
+        ("personne.example", "reject", True, "fail"),
+        ("evil.example", "reject", False, "fail"),
+        ("evil.example", "none", False, "unknown"),
+    ],
+)
+async def test_our_own_check_asks_for_an_aligned_signature(
+    key: rsa.RSAPrivateKey, domain: str, policy: str, alter: bool, expected: str
+) -> None:
+    raw = signed(key, domain)
+    if alter:
+        raw = raw.replace("préavis".encode(), b"salaire").replace(b"CDI", b"CDD")
+    found = await verify_sender(read_mail(raw), raw, find_text=records(key, policy).get)
+    assert found == expected

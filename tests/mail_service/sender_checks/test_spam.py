@@ -1,0 +1,43 @@
+"""Where a spam score comes from."""
+
+import httpx2
+import pytest
+
+from mail_service.errors import SpamFilterLost
+from mail_service.reading.message import read_mail
+from mail_service.sender_checks.spam import SpamFilter, builtin_score
+from mail_service.settings import SpamSettings
+from tests.mail_service.mails import raw_mail
+
+GTUBE = "XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
+
+
+def test_our_builtin_score_knows_the_plainest_tricks() -> None:
+    assert builtin_score(read_mail(raw_mail())) == 0
+    assert builtin_score(read_mail(raw_mail(GTUBE))) >= 5
+    assert builtin_score(read_mail(raw_mail("You have won the lottery, click here! viagra"))) >= 5
+
+
+async def scored(settings: SpamSettings, reply: httpx2.Response, raw: bytes) -> float:
+    spam = SpamFilter(settings, httpx2.MockTransport(lambda _request: reply))
+    try:
+        return await spam.score(read_mail(raw), raw)
+    finally:
+        await spam.close()
+
+
+async def test_rspamd_is_asked_when_it_is_configured() -> None:
+    settings = SpamSettings(rspamd_url="http://rspamd.example")
+    assert await scored(settings, httpx2.Response(200, json={"score": 15.2}), raw_mail()) == 15.2
+
+
+@pytest.mark.parametrize("reply", [httpx2.Response(500), httpx2.Response(200, text="no")])
+async def test_an_rspamd_that_fails_is_said_to_be_lost(reply: httpx2.Response) -> None:
+    with pytest.raises(SpamFilterLost):
+        await scored(SpamSettings(rspamd_url="http://rspamd.example"), reply, raw_mail())
+
+
+async def test_the_header_of_a_trusted_upstream_is_believed() -> None:
+    settings = SpamSettings(header="X-Spam-Status")
+    raw = raw_mail(X_Spam_Status="Yes, score=7.5 required=5.0")
+    assert await scored(settings, httpx2.Response(500), raw) == 7.5
