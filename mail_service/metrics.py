@@ -1,4 +1,4 @@
-"""What mail_service counts; never by person."""
+"""The metrics of mail_service; none is per person."""
 
 from collections.abc import Mapping
 
@@ -44,7 +44,7 @@ class MailMetrics:
 
 
 class LedgerMetrics:
-    """What the API reads from the ledger when it is asked for metrics."""
+    """The counts of the ledger, read when the API is scraped."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._rows = Gauge(
@@ -55,7 +55,7 @@ class LedgerMetrics:
         )
 
     def observe(self, counts: Mapping[str, int], oldest_s: float) -> None:
-        """Take the ledger as it is now; a state that nothing is in any more goes."""
+        """Set the current counts; a state without rows is removed."""
         self._rows.clear()
         for state, number in counts.items():
             self._rows.labels(state).set(number)

@@ -1,4 +1,4 @@
-"""Every knob of mail_service. `MAIL_IMAP__HOST=…` sets `settings.imap.host`."""
+"""The settings of mail_service. `MAIL_IMAP__HOST=…` sets `settings.imap.host`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ PUBLIC_DOMAINS = (
 
 
 class ImapSettings(Section):
-    """The mailbox that is read; without a host the service waits for one."""
+    """The IMAP mailbox; without a host the service waits for one."""
 
     host: str = ""
     port: int = Field(default=993, ge=1, le=65_535)
@@ -33,7 +33,7 @@ class ImapSettings(Section):
 
 
 class SmtpSettings(Section):
-    """The relay that takes our replies."""
+    """The SMTP relay for our replies."""
 
     host: str = ""
     port: int = Field(default=587, ge=1, le=65_535)
@@ -72,7 +72,7 @@ class AiSettings(Section):
 
 
 class RedisSettings(Section):
-    """Wakes the workers of other processes; losing it loses nothing."""
+    """Notifies the workers of other processes; a hint only, the ledger is polled too."""
 
     url: RedisDsn = RedisDsn("redis://127.0.0.1:6379/0")
 
@@ -101,14 +101,14 @@ class ServerSettings(Section):
 
 
 class SenderSettings(Section):
-    """Whom to answer: addresses, or `@domain` with its subdomains."""
+    """The allow list and block list: addresses, or `@domain` with its subdomains."""
 
     allowed: tuple[str, ...] = ()
     blocked: tuple[str, ...] = ()
 
 
 class AuthenticationSettings(Section):
-    """How to know that a sender is who the From line says."""
+    """How senders are authenticated."""
 
     server: str = Field(
         default="", description="authserv-id of the server whose Authentication-Results we trust."
@@ -126,7 +126,7 @@ class AuthenticationSettings(Section):
 
 
 class SpamSettings(Section):
-    """Which filter to believe."""
+    """The source of the spam score, and its threshold."""
 
     rspamd_url: str = ""
     rspamd_password: SecretStr = SecretStr("")
@@ -137,7 +137,7 @@ class SpamSettings(Section):
 
 
 class QuotaSettings(Section):
-    """How much mail is answered."""
+    """Quotas of mails and replies."""
 
     sender_hour: int = Field(default=10, gt=0)
     sender_day: int = Field(default=30, gt=0)
@@ -157,7 +157,7 @@ class DkimSettings(Section):
 
 
 class ReplySettings(Section):
-    """What a reply says of us."""
+    """What our replies contain about us."""
 
     name: str = "Code du Travail Neo"
     privacy_url: str = ""
@@ -170,14 +170,14 @@ class ReplySettings(Section):
 
 
 class RetentionSettings(Section):
-    """How long things are kept, in days."""
+    """Retention times in days."""
 
     text_days: int = Field(default=30, gt=0)
     ledger_days: int = Field(default=365, gt=0)
 
 
 class WorkerSettings(Section):
-    """How much is done at once."""
+    """Concurrency and time limits of the worker."""
 
     mails: int = Field(default=4, gt=0, le=64)
     senders: int = Field(default=2, gt=0, le=16)
@@ -261,7 +261,7 @@ class Settings(StrictSettings):
 
     @property
     def limits(self) -> Limits:
-        """Return what the rules count against."""
+        """Return the thresholds of the rules."""
         quotas = self.quotas
         return Limits(
             max_bytes=quotas.max_bytes,

@@ -208,6 +208,8 @@ class ImapMailbox:
             return
         try:
             if not self._lost.is_set() and client.get_state() in LOGGED_IN:
+                if client.has_pending_idle():  # the server reads no command before DONE
+                    client.idle_done()
                 await self._in_time(client.logout(), 2.0)
         except MailboxLost:
             return

@@ -1,6 +1,6 @@
-"""Which mail of ours a bounce is about, and whether it is final (RFC 3464, RFC 3463).
+"""Which mail of ours a bounce reports, and whether it is permanent (RFC 3464, RFC 3463).
 
-Only marks nobody can guess count: the token of the envelope sender and our own Message-IDs.
+Only unforgeable identifiers count: the token of the envelope sender and our Message-IDs.
 """
 
 import re
@@ -13,7 +13,7 @@ TOKEN = re.compile(r"bounces\+([0-9a-f]{20})@")
 
 @dataclass(frozen=True, slots=True)
 class BounceReport:
-    """What a bounce says."""
+    """The identifiers in a bounce; `hard` is a permanent failure."""
 
     tokens: tuple[str, ...]
     message_ids: tuple[str, ...]
@@ -21,7 +21,7 @@ class BounceReport:
 
     @classmethod
     def read(cls, mail: Mail) -> "BounceReport":
-        """Read a bounce; a standard one names the mail it encloses, others quote it."""
+        """Parse a bounce; a standard one encloses our mail, others quote it."""
         tokens = [m[1] for to in mail.recipients if (m := TOKEN.match(to.address))]
         quoted = MESSAGE_ID.findall(mail.full_text)
         ids = dict.fromkeys((*mail.enclosed_ids, *mail.references, *quoted))

@@ -32,7 +32,7 @@ class Page:
 
 
 def read_html(html: str) -> Page:
-    """Return the texts of `html`; whatever it is, something comes back."""
+    """Return the texts of `html`; never raises for its content."""
     tree, hidden = parse_html(html)
     text = text_of(tree.body)
     for selector in (*QUOTES, *SIGNATURES):

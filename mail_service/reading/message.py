@@ -1,6 +1,6 @@
-"""A received mail, understood: who wrote what, in reply to what, with which files.
+"""Parses a received mail: sender, references, texts and attachments.
 
-Reads anything: the standard library's compat32 parser never refuses a mail, and everything it
+Parses anything: the standard library's compat32 parser never refuses a mail, and everything it
 leaves undecoded is decoded here (its newer `default` policy raises on some real mails and takes
 seconds on others). Verifies nothing: authentication.py does.
 """
@@ -59,13 +59,13 @@ class Address:
 
     @property
     def can_be_written_to(self) -> bool:
-        """Tell whether this is an address we would put in an envelope."""
+        """Return whether we accept this address in an envelope."""
         return ADDRESS.fullmatch(self.address) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """A mail as the rest of the service sees it. Every text is clean of NUL and hidden marks.
+    """A parsed mail. Every text is free of NUL and invisible characters.
 
     `headers` holds every field, names in lower case, in the order received. `text` is what the
     sender wrote now, `full_text` all of it, `hidden_text` what only a machine would have read.
@@ -91,7 +91,7 @@ class Mail:
     delivery_statuses: tuple[str, ...] = ()
     """The Status fields of a delivery report (RFC 3464), such as 5.1.1."""
     cut: tuple[str, ...] = ()
-    """What was more than we read: headers, parts, depth, attachments, text."""
+    """Which limits were exceeded: headers, parts, depth, attachments, text."""
 
     def all(self, name: str) -> tuple[str, ...]:
         """Return every value of the field `name` (lower case), topmost first."""
@@ -109,7 +109,7 @@ class Mail:
 
 @dataclass(slots=True)
 class _Parts:
-    """What has been found while walking through a mail."""
+    """The parts collected while walking through a mail."""
 
     plain: list[str] = field(default_factory=list)
     pages: list[Page] = field(default_factory=list)
@@ -123,7 +123,7 @@ class _Parts:
 
 
 def read_mail(raw: bytes) -> Mail:
-    """Return the mail in `raw`; whatever it is, something comes back."""
+    """Parse `raw`; never raises for its content."""
     read = _within_boundaries(raw)
     message = BytesParser(policy=compat32).parsebytes(read)
     headers = _headers(message)
@@ -230,14 +230,14 @@ def _leaves(message: Message, parts: _Parts) -> Iterator[Message]:
 
 
 def _is_sealed(part: Message) -> bool:
-    """Tell whether the part is S/MIME ciphertext (RFC 8551); a signed mail is not."""
+    """Return whether the part is S/MIME ciphertext (RFC 8551); a signed mail is not."""
     if part.get_content_type() not in {"application/pkcs7-mime", "application/x-pkcs7-mime"}:
         return False
     return str(part.get_param("smime-type", "enveloped-data")) != "signed-data"
 
 
 def _name_enclosed(part: Message, inner: list[Message | str], parts: _Parts) -> None:
-    """List an enclosed mail as an attachment; who wrote it is not who writes to us."""
+    """List an enclosed mail as an attachment; its author is not the sender."""
     enclosed = [each for each in inner if isinstance(each, Message)]
     parts.content_types += [each.get_content_type() for each in enclosed]
     parts.statuses += [str(each["status"]).strip()[:20] for each in enclosed if each["status"]]
@@ -293,7 +293,7 @@ def _name(part: Message) -> str:
 
 
 def _is_decoration(part: Message, content_type: str) -> bool:
-    """Tell whether this is an image of the HTML, or a signature, rather than a file for us."""
+    """Return whether this is an image of the HTML, or a signature, rather than a file for us."""
     inline = part.get("content-id") is not None and content_type.startswith("image/")
     return inline or content_type in {
         "application/pgp-signature",

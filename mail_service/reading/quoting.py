@@ -1,4 +1,4 @@
-"""What the sender wrote this time, without the mail that is quoted below and the signature.
+"""The new text of a mail, without the quoted mail and the signature.
 
 Losing a person's words is the worse error, so a cut needs two signs: an introduction with an
 address or a time, a block of header lines, or `>` marks. Text between and below quoted passages

@@ -46,22 +46,22 @@ async def test_a_mail_is_explained_and_its_sender_forgotten(
     vault = await asyncio.to_thread(Encryption.read, Path(settings["MAIL_VAULT__KEY_FILE"]))
     ledger = Ledger(postgres, vault, clock)
     await ledger.intake.add(MailLocation("main", "INBOX", 1, 1), raw_mail(), 1)
-    status, told, _ = await run("explain", "1", **settings)
+    status, history, _ = await run("explain", "1", **settings)
     assert status == 0
-    assert "mail 1 (main, 1 bytes): received" in told
+    assert "mail 1 (main, 1 bytes): received" in history
     assert (await run("explain", "2", **settings))[0] == 1
     assert (await run("erase", "camille@personne.example", **settings))[1] == "0\n"
     assert (await run("reseal", **settings))[1] == "0\n"
 
 
 async def test_a_misspelt_setting_refuses_to_start(settings: dict[str, str]) -> None:
-    status, _, said = await run("worker", **settings, MAIL_TYPO="1")
-    assert (status, "MAIL_TYPO" in said) == (2, True)
+    status, _, error = await run("worker", **settings, MAIL_TYPO="1")
+    assert (status, "MAIL_TYPO" in error) == (2, True)
 
 
 async def test_a_missing_key_file_refuses_to_start(settings: dict[str, str]) -> None:
-    status, _, said = await run("worker", **{**settings, "MAIL_VAULT__KEY_FILE": "/nowhere"})
-    assert (status, "/nowhere" in said) == (2, True)
+    status, _, error = await run("worker", **{**settings, "MAIL_VAULT__KEY_FILE": "/nowhere"})
+    assert (status, "/nowhere" in error) == (2, True)
 
 
 async def test_without_a_mailbox_the_service_runs_says_so_and_waits(
@@ -88,9 +88,12 @@ async def test_without_a_mailbox_the_service_runs_says_so_and_waits(
             await asyncio.sleep(0.2)
         health = (await client.get("/health")).json()
     assert (health["status"], health["mailboxes"]) == ("ok", {"main": "waiting"})
-    await asyncio.sleep(1)
+    worker = programs[1]
+    assert worker.stdout is not None
+    async with asyncio.timeout(20):
+        while b"waiting for one" not in (line := await worker.stdout.readline()):
+            assert line, "the worker ended"
     for program in programs:
         program.terminate()
-    outputs = [(await program.communicate())[0].decode() for program in programs]
-    assert "waiting for one" in outputs[1]
-    assert programs[1].returncode == 0
+        await program.communicate()
+    assert worker.returncode == 0

@@ -14,6 +14,7 @@ from mail_service.errors import LoginRefused, MailboxLost
 from mail_service.mailboxes.imap import BATCH, ImapMailbox, joined, quoted
 from mail_service.settings import ImapSettings
 from tests.mail_service.mails import raw_mail
+from tests.mail_service.polling import becomes
 from tests.servers.faulty_proxy import FaultyProxy, faulty_proxy
 
 pytestmark = pytest.mark.needs("dovecot")
@@ -92,12 +93,22 @@ async def test_a_wrong_password_is_told_apart(imap: ImapSettings) -> None:
 async def test_idle_wakes_when_mail_comes(imap: ImapSettings, other_client: ImapMailbox) -> None:
     mailbox = await opened(imap)
     waiting = asyncio.create_task(mailbox.wait(10))
-    await asyncio.sleep(0.1)
+    assert await becomes(mailbox._imap.has_pending_idle)
     started = time.monotonic()
     await other_client.append("INBOX", raw_mail())
     await waiting
     assert time.monotonic() - started < 3
     await mailbox.close()
+
+
+async def test_a_mailbox_that_idles_is_closed_at_once(imap: ImapSettings) -> None:
+    mailbox = await opened(imap)
+    waiting = asyncio.create_task(mailbox.wait(10))
+    assert await becomes(mailbox._imap.has_pending_idle)
+    waiting.cancel()
+    started = time.monotonic()
+    await mailbox.close()
+    assert time.monotonic() - started < 1
 
 
 async def test_idle_ends_by_itself(imap: ImapSettings) -> None:
@@ -137,15 +148,15 @@ async def act_and_look(mailbox: ImapMailbox, name: str) -> None:
 async def test_no_call_outlives_its_connection(
     imap: ImapSettings, call: str, fault: object
 ) -> None:
-    async with faulty_proxy(imap.port) as line:
-        settings = imap.model_copy(update={"port": line.port, "timeout_s": 0.5})
+    async with faulty_proxy(imap.port) as proxy:
+        settings = imap.model_copy(update={"port": proxy.port, "timeout_s": 0.5})
         mailbox = await opened(settings)
-        fault(line)  # type: ignore[operator]
+        fault(proxy)  # type: ignore[operator]
         started = time.monotonic()
         with pytest.raises(MailboxLost):
             await act_and_look(mailbox, call)
         assert time.monotonic() - started < 8
-        line.thaw()
+        proxy.thaw()
         with pytest.raises(MailboxLost):
             await mailbox.unprocessed()
         await mailbox.close()

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -11,6 +12,7 @@ from pydantic import SecretStr
 
 from deploy.local.dovecot import Dovecot
 from deploy.local.postgres_server import PostgresServer
+from deploy.local.server import accepts_connections
 from mail_service.ledger.ledger import Ledger
 from mail_service.ledger.notifications import WorkNotifier
 from mail_service.mailboxes.imap import ImapMailbox
@@ -22,35 +24,74 @@ from shared.privacy.encryption import Encryption
 from shared.stores.postgres import Postgres
 from tests.mail_service.mail_app import open_mail_app
 from tests.mail_service.mails import US, raw_mail
+from tests.mail_service.polling import WAIT_S, becomes, until
 from tests.servers.faulty_proxy import faulty_proxy
 
 pytestmark = pytest.mark.needs("dovecot")
 
 
+@pytest.fixture(autouse=True)
+def short_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mail_service.mailboxes.monitor.FIRST_PAUSE_S", 0.05)
+
+
+@dataclass
+class RunningMonitor:
+    """A monitor that runs, and its metrics."""
+
+    monitor: Monitor
+    registry: CollectorRegistry
+
+    def lost(self, code: str) -> float:
+        """Return how many connections it gave up with this error."""
+        labels = {"what": code}
+        return self.registry.get_sample_value("mail_connection_lost_total", labels) or 0.0
+
+    @property
+    def is_connected(self) -> bool:
+        """Return whether it has selected its folder."""
+        labels = {"mailbox": "main"}
+        return self.registry.get_sample_value("mail_mailbox_connected", labels) == 1
+
+
 @asynccontextmanager
-async def watched(
+async def running_monitor(
     imap: ImapSettings, ledger: Ledger, max_bytes: int = 1_000_000
-) -> AsyncIterator[Monitor]:
-    box = MailboxSettings(name="main", address=US, imap=imap, smtp=SmtpSettings())
-    metrics = MailMetrics(CollectorRegistry())
-    monitor = Monitor(box, ledger, WorkNotifier(None), SystemClock(), metrics, max_bytes=max_bytes)
+) -> AsyncIterator[RunningMonitor]:
+    mailbox = MailboxSettings(name="main", address=US, imap=imap, smtp=SmtpSettings())
+    registry = CollectorRegistry()
+    monitor = Monitor(
+        mailbox,
+        ledger,
+        WorkNotifier(None),
+        SystemClock(),
+        MailMetrics(registry),
+        max_bytes=max_bytes,
+    )
     task = asyncio.create_task(monitor.run())
     try:
-        yield monitor
+        yield RunningMonitor(monitor, registry)
     finally:
         task.cancel()
         await asyncio.wait([task])
 
 
-async def ledger_holds(ledger: Ledger, count: int, seconds: float = 15) -> int:
-    give_up_s = time.monotonic() + seconds
-    found = 0
-    while time.monotonic() < give_up_s:
-        found = (await ledger.mails.counts()).get("mail_received", 0)
-        if found >= count:
-            break
-        await asyncio.sleep(0.05)
-    return found
+async def received(ledger: Ledger, count: int, seconds: float = WAIT_S) -> int:
+    """Return the number of mails in the ledger, once it is `count` or after `seconds`."""
+
+    async def enough() -> bool:
+        return await received_now(ledger) >= count
+
+    await until(enough, seconds)
+    return await received_now(ledger)
+
+
+async def received_now(ledger: Ledger) -> int:
+    return (await ledger.mails.counts()).get("mail_received", 0)
+
+
+async def refuses(port: int) -> bool:
+    return not await asyncio.to_thread(accepts_connections, port)
 
 
 async def arrive(client: ImapMailbox, numbers: range) -> None:
@@ -63,36 +104,44 @@ async def marked(client: ImapMailbox) -> int:
     return len(await client.all_uids()) - len(await client.unprocessed())
 
 
+async def marked_becomes(client: ImapMailbox, count: int) -> bool:
+    async def enough() -> bool:
+        return await marked(client) == count
+
+    return await until(enough)
+
+
 async def test_mail_is_in_the_ledger_before_it_is_marked(
     imap: ImapSettings, ledger: Ledger, other_client: ImapMailbox
 ) -> None:
     await arrive(other_client, range(3))
-    async with watched(imap, ledger):
-        assert await ledger_holds(ledger, 3) == 3
+    async with running_monitor(imap, ledger):
+        assert await received(ledger, 3) == 3
         started = time.monotonic()
         await arrive(other_client, range(3, 4))
-        assert await ledger_holds(ledger, 4) == 4
+        assert await received(ledger, 4) == 4
         assert time.monotonic() - started < 5
-        await asyncio.sleep(0.3)
-    assert await marked(other_client) == 4
+        assert await marked_becomes(other_client, 4)
 
 
 async def test_a_reset_and_a_black_hole_are_survived(
     imap: ImapSettings, ledger: Ledger, other_client: ImapMailbox
 ) -> None:
-    async with faulty_proxy(imap.port) as line:
-        settings = imap.model_copy(update={"port": line.port, "timeout_s": 0.5, "poll_s": 0.5})
-        async with watched(settings, ledger):
+    async with faulty_proxy(imap.port) as proxy:
+        settings = imap.model_copy(update={"port": proxy.port, "timeout_s": 0.5, "poll_s": 0.5})
+        async with running_monitor(settings, ledger) as running:
             await arrive(other_client, range(1))
-            assert await ledger_holds(ledger, 1) == 1
-            line.cut()
+            assert await received(ledger, 1) == 1
+            proxy.cut()
             await arrive(other_client, range(1, 2))
-            assert await ledger_holds(ledger, 2) == 2
-            line.freeze()
+            assert await received(ledger, 2) == 2
+            lost = running.lost("mailbox_lost")
+            proxy.freeze()
             await arrive(other_client, range(2, 3))
-            await asyncio.sleep(2)
-            line.thaw()
-            assert await ledger_holds(ledger, 3) == 3
+            assert await becomes(lambda: running.lost("mailbox_lost") > lost + 1)
+            assert await received_now(ledger) == 2
+            proxy.thaw()
+            assert await received(ledger, 3) == 3
 
 
 async def test_a_server_that_leaves_its_connections_open_and_silent_is_left_behind(
@@ -112,20 +161,20 @@ async def test_a_server_that_leaves_its_connections_open_and_silent_is_left_behi
         timeout_s=2,
         poll_s=1,
     )
-    postman = ImapMailbox(imap)
-    await postman.connect()
-    async with watched(imap, ledger):
-        await arrive(postman, range(1))
-        assert await ledger_holds(ledger, 1) == 1
+    client = ImapMailbox(imap)
+    await client.connect()
+    async with running_monitor(imap, ledger):
+        await arrive(client, range(1))
+        assert await received(ledger, 1) == 1
         await asyncio.to_thread(server.stop_master_only)
-        await asyncio.sleep(1)
+        assert await until(lambda: refuses(server.imap_port))
         await asyncio.to_thread(server.start)
         again = ImapMailbox(imap)
         await again.connect()
         await arrive(again, range(1, 3))
-        assert await ledger_holds(ledger, 3) == 3
+        assert await received(ledger, 3) == 3
         await again.close()
-    await postman.close()
+    await client.close()
     await asyncio.to_thread(server.stop)
 
 
@@ -143,7 +192,7 @@ async def test_a_monitor_stopped_while_it_logs_in_hangs_up(ledger: Ledger, greet
 
     server = await asyncio.start_server(silent, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    async with watched(ImapSettings(host="127.0.0.1", port=port, tls=False), ledger):
+    async with running_monitor(ImapSettings(host="127.0.0.1", port=port, tls=False), ledger):
         await called.wait()
     await asyncio.wait_for(hung_up.wait(), 1)
     server.close()
@@ -153,17 +202,17 @@ async def test_a_new_uidvalidity_brings_nothing_in_twice(
     imap: ImapSettings, ledger: Ledger, dovecot: Dovecot, other_client: ImapMailbox
 ) -> None:
     await arrive(other_client, range(2))
-    async with watched(imap, ledger):
-        assert await ledger_holds(ledger, 2) == 2
+    async with running_monitor(imap, ledger):
+        assert await received(ledger, 2) == 2
     await other_client.close()
     dovecot.forget_mail()
     again = ImapMailbox(imap)
     await again.connect()
     await arrive(again, range(3))
-    async with watched(imap, ledger):
-        assert await ledger_holds(ledger, 3) == 3
-        await asyncio.sleep(0.3)
-    assert await ledger_holds(ledger, 4, seconds=0.1) == 3
+    async with running_monitor(imap, ledger):
+        assert await received(ledger, 3) == 3
+        assert await marked_becomes(again, 3)
+    assert await received_now(ledger) == 3
     await again.close()
 
 
@@ -173,8 +222,8 @@ async def test_the_audit_finds_and_heals_what_was_marked_and_never_written(
     await arrive(other_client, range(2))
     await other_client.open()
     await other_client.mark_done([1])
-    async with watched(imap, ledger):
-        assert await ledger_holds(ledger, 2) == 2
+    async with running_monitor(imap, ledger):
+        assert await received(ledger, 2) == 2
 
 
 async def test_a_mail_that_comes_during_the_audit_is_no_difference(
@@ -189,8 +238,8 @@ async def test_a_mail_that_comes_during_the_audit_is_no_difference(
     mailbox = Busy(imap)
     await mailbox.connect()
     folder = await mailbox.open()
-    async with watched(imap.model_copy(update={"folder": "Sent"}), ledger) as monitor:
-        assert await monitor.audit(mailbox, folder) == 0
+    async with running_monitor(imap.model_copy(update={"folder": "Sent"}), ledger) as running:
+        assert await running.monitor.audit(mailbox, folder) == 0
     await mailbox.close()
 
 
@@ -210,10 +259,16 @@ async def test_a_mail_in_doubt_is_looked_for_in_sent_and_copies_are_kept(
         await app.answer(raw_mail("Autre question ?", message_id="<2@personne.example>"))
         doubtful, sent = app.relay.received
     await other_client.append("Sent", doubtful.content)  # as a provider files what it sends
-    async with watched(imap.model_copy(update={"sent_folder": folder}), ledger):
+    settings = imap.model_copy(update={"sent_folder": folder})
+    async with running_monitor(settings, ledger) as running:
         await arrive(other_client, range(5, 6))
-        assert await ledger_holds(ledger, 1) == 1
-        await asyncio.sleep(0.5)
+        assert await received(ledger, 1) == 1
+        if found:
+            sent_id = str(sent.mail["Message-ID"])
+            await other_client.open()
+            assert await until(lambda: other_client.contains("Sent", sent_id))
+        else:
+            assert await becomes(lambda: running.monitor._sent_refused)
     counts = await ledger.mails.counts()
     assert counts.get("reply_unknown", 0) == (0 if found else 1)
     await other_client.open()
@@ -226,8 +281,8 @@ async def test_of_a_mail_too_big_only_the_header_is_fetched(
     imap: ImapSettings, ledger: Ledger, other_client: ImapMailbox
 ) -> None:
     await other_client.append("INBOX", raw_mail("x" * 50 + "\n" + "mot de trop " * 2_000))
-    async with watched(imap, ledger, max_bytes=5_000):
-        assert await ledger_holds(ledger, 1) == 1
+    async with running_monitor(imap, ledger, max_bytes=5_000):
+        assert await received(ledger, 1) == 1
     work = await ledger.work.claim(60)
     assert work is not None
     assert b"mot de trop" not in work.raw
@@ -238,8 +293,8 @@ async def test_a_backlog_is_taken_in_by_small_batches(
     imap: ImapSettings, ledger: Ledger, other_client: ImapMailbox
 ) -> None:
     await arrive(other_client, range(120))
-    async with watched(imap, ledger):
-        assert await ledger_holds(ledger, 120) == 120
+    async with running_monitor(imap, ledger):
+        assert await received(ledger, 120) == 120
 
 
 async def test_while_postgres_is_down_nothing_is_marked_and_nothing_is_lost(
@@ -254,14 +309,14 @@ async def test_while_postgres_is_down_nothing_is_marked_and_nothing_is_lost(
     await postgres.open()
     ledger = Ledger(postgres, vault, SystemClock())
     await ledger.migrate()
-    async with watched(imap, ledger):
+    async with running_monitor(imap, ledger) as running:
         await arrive(other_client, range(1))
-        assert await ledger_holds(ledger, 1) == 1
+        assert await received(ledger, 1) == 1
         await asyncio.to_thread(server.kill)
         await arrive(other_client, range(1, 4))
-        await asyncio.sleep(1.5)
+        assert await becomes(lambda: running.lost("postgres_lost") > 1)
         assert await marked(other_client) == 1
         await asyncio.to_thread(server.start)
-        assert await ledger_holds(ledger, 4, seconds=30) == 4
+        assert await received(ledger, 4, seconds=30) == 4
     await postgres.close()
     await asyncio.to_thread(server.stop)
