@@ -1,4 +1,4 @@
-"""Every knob of telegram_service. `TELEGRAM_REDIS__URL=…` sets `settings.redis.url`."""
+"""The settings of telegram_service. `TELEGRAM_REDIS__URL=…` sets `settings.redis.url`."""
 
 from pathlib import Path
 from typing import Literal

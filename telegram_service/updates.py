@@ -15,7 +15,7 @@ ALLOWED_UPDATES = [
     "my_chat_member",
     "stopped_message_generation",
 ]
-"""Asked for by name: the last one (Bot API 10.3) is in no library's list of all types yet."""
+"""Named one by one: the last (Bot API 10.3) is in no library's list of all types yet."""
 
 
 @dataclass(frozen=True)

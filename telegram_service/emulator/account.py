@@ -1,4 +1,4 @@
-"""The bot's account as Telegram keeps it: chats, messages, drafts, files, rules.
+"""The bot's account on Telegram's side: chats, messages, drafts, files, and their rules.
 
 Shapes and refusals follow the Bot API's documentation and tdlib/telegram-bot-api; a refusal is a
 `Refusal` with Telegram's own wording. Message ids: a supergroup numbers its own, all other chats
@@ -14,12 +14,12 @@ from typing import Any
 
 BOT_ID = 424_242
 BOT_NAME = "CodeDuTravailNeoBot"
-MOST_UNITS = 4_096
-MOST_ENTITIES = 100
-MOST_DATA_BYTES = 64
+MAX_UNITS = 4_096
+MAX_ENTITIES = 100
+MAX_DATA_BYTES = 64
 DRAFT_S = 30.0
-LARGEST_FILE = 20 * 1024 * 1024
-KINDS = frozenset(
+MAX_FILE_BYTES = 20 * 1024 * 1024
+ENTITY_TYPES = frozenset(
     {
         "bold", "italic", "underline", "strikethrough", "spoiler", "blockquote",
         "expandable_blockquote", "code", "pre", "text_link", "text_mention", "custom_emoji",
@@ -27,11 +27,11 @@ KINDS = frozenset(
 )  # fmt: skip
 SUPERGROUP = "-100"
 
-Thing = dict[str, Any]
+JsonObject = dict[str, Any]
 
 
 class Refusal(Exception):
-    """Telegram says no."""
+    """An error as Telegram returns it."""
 
     def __init__(self, code: int, reason: str, retry_after_s: int | None = None) -> None:
         super().__init__(reason)
@@ -42,7 +42,7 @@ class Refusal(Exception):
 
 @dataclass(frozen=True)
 class Call:
-    """One call of the bot, and what became of it."""
+    """One call of the bot, with its error."""
 
     at_s: float
     method: str
@@ -55,21 +55,21 @@ class Account:
     """See the module's docstring. Tests act as people through `say`, `tap`, `stop_draft`."""
 
     privacy: bool = True
-    messages: dict[tuple[int, int], Thing] = field(default_factory=dict)
+    messages: dict[tuple[int, int], JsonObject] = field(default_factory=dict)
     drafts: dict[tuple[int, int], tuple[float, str]] = field(default_factory=dict)
     shown_drafts: list[tuple[int, str]] = field(default_factory=list)
     files: dict[str, bytes] = field(default_factory=dict)
-    answered_taps: list[str] = field(default_factory=list)
+    answered_callbacks: list[str] = field(default_factory=list)
     admins: set[int] = field(default_factory=set)
     blocked: set[int] = field(default_factory=set)
     moved: dict[int, int] = field(default_factory=dict)
-    commands: dict[str, list[Thing]] = field(default_factory=dict)
+    commands: dict[str, list[JsonObject]] = field(default_factory=dict)
     descriptions: dict[str, str] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
-    holds: dict[int, float] = field(default_factory=dict)
+    limited_until: dict[int, float] = field(default_factory=dict)
     violations: int = 0
-    most_per_s: int | None = None
-    updates: deque[Thing] = field(default_factory=deque)
+    max_per_s: int | None = None
+    updates: deque[JsonObject] = field(default_factory=deque)
     edits: Counter[tuple[int, int]] = field(default_factory=Counter)
     _recent: defaultdict[int, deque[float]] = field(
         default_factory=lambda: defaultdict(lambda: deque(maxlen=200))
@@ -82,64 +82,66 @@ class Account:
 
     # What people do
 
-    def say(self, chat: int, text: str, *, person: int | None = None, **more: Any) -> Thing:
-        """Somebody writes `text`; return the update that tells the bot, delivered or not."""
+    def say(self, chat: int, text: str, *, person: int | None = None, **more: Any) -> JsonObject:
+        """A person writes `text`; return the update, delivered or not."""
         message = self._received(chat, person, {"text": text, **more})
-        return self._tell(message, "message")
+        return self._queue_message(message, "message")
 
-    def attach(self, chat: int, name: str, content: bytes, caption: str = "") -> Thing:
-        """Somebody sends a file."""
+    def attach(self, chat: int, name: str, content: bytes, caption: str = "") -> JsonObject:
+        """A person sends a file."""
         file_id = f"file{len(self.files)}"
         self.files[file_id] = content
         document = {"file_id": file_id, "file_name": name, "file_size": len(content)}
         message = self._received(chat, None, {"document": document, "caption": caption})
-        return self._tell(message, "message")
+        return self._queue_message(message, "message")
 
-    def change(self, update: Thing, text: str) -> Thing:
-        """Somebody edits the message of an update."""
+    def change(self, update: JsonObject, text: str) -> JsonObject:
+        """A person edits the message of an update."""
         message = {**update["message"], "text": text, "edit_date": int(time.time())}
-        return self._tell(message, "edited_message")
+        return self._queue_message(message, "edited_message")
 
-    def tap(self, chat: int, message_id: int, data: str, *, person: int | None = None) -> Thing:
-        """Somebody taps a button."""
+    def tap(
+        self, chat: int, message_id: int, data: str, *, person: int | None = None
+    ) -> JsonObject:
+        """A person presses a button."""
         query = {
             "id": f"tap{next(self._account_ids)}",
-            "from": someone(person or chat),
+            "from": user_object(person or chat),
             "chat_instance": "1",
             "message": self.messages[chat, message_id],
             "data": data,
         }
         return self._queue({"callback_query": query})
 
-    def stop_draft(self, chat: int, draft_id: int) -> Thing:
-        """Somebody taps Telegram's own Stop."""
-        stopped = {"chat": place(chat), "draft_id": draft_id}
+    def stop_draft(self, chat: int, draft_id: int) -> JsonObject:
+        """A person presses Telegram's own Stop."""
+        stopped = {"chat": chat_object(chat), "draft_id": draft_id}
         return self._queue({"stopped_message_generation": stopped})
 
     def texts(self, chat: int) -> list[str]:
-        """Return what the bot's messages in a chat say now, in order."""
+        """Return the current texts of the bot's messages in a chat, in order."""
         return [message["text"] for message in self.written(chat)]
 
-    def written(self, chat: int) -> list[Thing]:
+    def written(self, chat: int) -> list[JsonObject]:
         """Return the bot's messages in a chat, in order."""
         return [
             message
-            for (where, _), message in sorted(self.messages.items())
-            if where == chat and message["from"]["id"] == BOT_ID
+            for (in_chat, _), message in sorted(self.messages.items())
+            if in_chat == chat and message["from"]["id"] == BOT_ID
         ]
 
-    def _received(self, chat: int, person: int | None, content: Mapping[str, Any]) -> Thing:
-        message: Thing = {
+    def _received(self, chat: int, person: int | None, content: Mapping[str, Any]) -> JsonObject:
+        message: JsonObject = {
             "message_id": self._next_id(chat),
             "date": int(time.time()),
-            "chat": place(chat),
-            "from": someone(person or chat),
+            "chat": chat_object(chat),
+            "from": user_object(person or chat),
             **content,
         }
         self.messages[chat, message["message_id"]] = message
         return message
 
-    def _tell(self, message: Thing, kind: str) -> Thing:
+    def _queue_message(self, message: JsonObject, kind: str) -> JsonObject:
         update = {kind: message}
         text = message.get("text") or message.get("caption") or ""
         replied = message.get("reply_to_message") or {}
@@ -148,7 +150,7 @@ class Account:
             return {"update_id": 0, **update}
         return self._queue(update)
 
-    def _queue(self, content: Thing) -> Thing:
+    def _queue(self, content: JsonObject) -> JsonObject:
         update = {"update_id": next(self._update_ids), **content}
         self.updates.append(update)
         return update
@@ -159,13 +161,13 @@ class Account:
 
     # What the bot does
 
-    def send(self, chat: int, content: Mapping[str, Any]) -> Thing:
-        """Keep a message of the bot."""
+    def send(self, chat: int, content: Mapping[str, Any]) -> JsonObject:
+        """Store a message of the bot."""
         self._may_write(chat)
-        message: Thing = {
+        message: JsonObject = {
             "message_id": self._next_id(chat),
             "date": int(time.time()),
-            "chat": place(chat),
+            "chat": chat_object(chat),
             "from": BOT,
             **content,
         }
@@ -174,7 +176,7 @@ class Account:
             del self.drafts[key]
         return message
 
-    def edit(self, chat: int, message_id: int, content: Mapping[str, Any]) -> Thing:
+    def edit(self, chat: int, message_id: int, content: Mapping[str, Any]) -> JsonObject:
         """Change a message of the bot; `content` without a text changes the buttons only."""
         self._may_write(chat)
         old = self.messages.get((chat, message_id))
@@ -207,22 +209,22 @@ class Account:
         self.drafts[chat, draft_id] = (time.monotonic() + DRAFT_S, text)
         self.shown_drafts.append((chat, text))
 
-    def pace(self, chat: int) -> None:
-        """Refuse a call inside a window, and one too many in a second where that is counted."""
+    def check_rate(self, chat: int) -> None:
+        """Refuse a call before a retry-after is over, or beyond `max_per_s` where that is set."""
         now = time.monotonic()
-        until = self.holds.get(chat, 0.0)
+        until = self.limited_until.get(chat, 0.0)
         if now < until:
             self.violations += 1
-            raise too_many(until - now)
+            raise too_many_requests(until - now)
         recent = self._recent[chat]
         recent.append(now)
-        if self.most_per_s and sum(now - at < 1 for at in recent) > self.most_per_s:
-            self.hold(chat, 3.0)
-            raise too_many(3.0)
+        if self.max_per_s and sum(now - at < 1 for at in recent) > self.max_per_s:
+            self.rate_limit(chat, 3.0)
+            raise too_many_requests(3.0)
 
-    def hold(self, chat: int, seconds: float) -> None:
-        """Refuse everything to a chat for a while; the first refusal tells how long."""
-        self.holds[chat] = time.monotonic() + seconds
+    def rate_limit(self, chat: int, duration_s: float) -> None:
+        """Answer 429 to every call to a chat for a while; the first one tells how long."""
+        self.limited_until[chat] = time.monotonic() + duration_s
 
     def _may_write(self, chat: int) -> None:
         if chat in self.blocked:
@@ -231,7 +233,7 @@ class Account:
             raise Refusal(400, "Bad Request: group chat was upgraded to a supergroup chat")
 
 
-BOT: Thing = {
+BOT: JsonObject = {
     "id": BOT_ID,
     "is_bot": True,
     "first_name": "Code du Travail Neo",
@@ -239,14 +241,14 @@ BOT: Thing = {
 }
 
 
-def too_many(seconds: float) -> Refusal:
+def too_many_requests(duration_s: float) -> Refusal:
     """Return Telegram's 429."""
-    wait_s = max(1, round(seconds + 0.499))
+    wait_s = max(1, round(duration_s + 0.499))
     return Refusal(429, f"Too Many Requests: retry after {wait_s}", wait_s)
 
 
-def someone(person: int) -> Thing:
-    """Return a person as Telegram describes them."""
+def user_object(person: int) -> JsonObject:
+    """Return a User of the Bot API."""
     return {
         "id": abs(person),
         "is_bot": False,
@@ -255,8 +257,8 @@ def someone(person: int) -> Thing:
     }
 
 
-def place(chat: int) -> Thing:
-    """Return a chat as Telegram describes it."""
+def chat_object(chat: int) -> JsonObject:
+    """Return a Chat of the Bot API."""
     if chat > 0:
         return {"id": chat, "type": "private", "first_name": f"Personne {chat}"}
     kind = "supergroup" if str(chat).startswith(SUPERGROUP) else "group"
@@ -268,9 +270,9 @@ def check_text(text: str, entities: Sequence[Mapping[str, Any]]) -> None:
     if not text.strip():
         raise Refusal(400, "Bad Request: message text is empty")
     encoded = text.encode("utf-16-le")
-    if len(encoded) // 2 > MOST_UNITS:
+    if len(encoded) // 2 > MAX_UNITS:
         raise Refusal(400, "Bad Request: message is too long")
-    if len(entities) > MOST_ENTITIES:
+    if len(entities) > MAX_ENTITIES:
         raise Refusal(400, "Bad Request: too many entities")
     open_ends: list[int] = []
     for entity in sorted(entities, key=lambda each: (each["offset"], -each["length"])):
@@ -286,7 +288,7 @@ def check_text(text: str, entities: Sequence[Mapping[str, Any]]) -> None:
 def check_entity(entity: Mapping[str, Any], encoded: bytes) -> None:
     """Refuse an entity of an unknown type, out of the text, or through a character."""
     start, end = entity["offset"], entity["offset"] + entity["length"]
-    if entity["type"] not in KINDS:
+    if entity["type"] not in ENTITY_TYPES:
         raise Refusal(400, f"Bad Request: unsupported entity type {entity['type']}")
     if start < 0 or end > len(encoded) // 2 or end <= start:
         raise Refusal(400, "Bad Request: entity out of bounds")
@@ -294,19 +296,19 @@ def check_entity(entity: Mapping[str, Any], encoded: bytes) -> None:
         raise Refusal(400, "Bad Request: entity begins or ends inside a character")
 
 
-def splits_pair(encoded: bytes, place_in_units: int) -> bool:
-    """Tell whether a place lies inside a surrogate pair."""
-    if not 0 < place_in_units < len(encoded) // 2:
+def splits_pair(encoded: bytes, offset: int) -> bool:
+    """Tell whether an offset in UTF-16 units is inside a surrogate pair."""
+    if not 0 < offset < len(encoded) // 2:
         return False
-    return 0xDC <= encoded[place_in_units * 2 + 1] <= 0xDF
+    return 0xDC <= encoded[offset * 2 + 1] <= 0xDF
 
 
 def check_keyboard(markup: Mapping[str, Any] | None) -> None:
-    """Refuse a button that carries nothing or too much."""
+    """Refuse a button without data or address, or with too much data."""
     for row in (markup or {}).get("inline_keyboard", []):
         for button in row:
             data = button.get("callback_data")
             if not data and not button.get("url"):
                 raise Refusal(400, "Bad Request: text buttons are unallowed in the inline keyboard")
-            if data and len(data.encode()) > MOST_DATA_BYTES:
+            if data and len(data.encode()) > MAX_DATA_BYTES:
                 raise Refusal(400, "Bad Request: BUTTON_DATA_INVALID")

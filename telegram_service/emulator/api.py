@@ -16,20 +16,20 @@ from starlette.routing import Route
 
 from telegram_service.emulator.account import (
     BOT,
-    LARGEST_FILE,
+    MAX_FILE_BYTES,
     Account,
     Call,
+    JsonObject,
     Refusal,
-    Thing,
     check_keyboard,
     check_text,
-    someone,
+    user_object,
 )
 from telegram_service.emulator.delivery import Delivery
 
 Fields = Mapping[str, Any]
 Method = Callable[[Fields], Awaitable[Any]]
-UNPACED = {"answerCallbackQuery", "editMessageReplyMarkup", "getFile", "getChatMember"}
+NOT_RATE_LIMITED = {"answerCallbackQuery", "editMessageReplyMarkup", "getFile", "getChatMember"}
 
 
 class BotApi:
@@ -53,7 +53,7 @@ class BotApi:
             "sendMessageDraft": self._draft,
             "editMessageText": self._edit,
             "editMessageReplyMarkup": self._edit_buttons,
-            "answerCallbackQuery": self._answer_tap,
+            "answerCallbackQuery": self._answer_callback,
             "getFile": self._get_file,
             "getChatMember": self._get_member,
         }
@@ -81,17 +81,17 @@ class BotApi:
             await asyncio.sleep(self.latency_s)
         error = ""
         try:
-            if chat and name not in UNPACED:
-                self.account.pace(chat)
+            if chat and name not in NOT_RATE_LIMITED:
+                self.account.check_rate(chat)
             result = await method(fields)
             return JSONResponse({"ok": True, "result": result})
-        except Refusal as no:
-            error = no.reason
-            return refusal(no, self.account.moved.get(chat))
+        except Refusal as refused:
+            error = refused.reason
+            return refusal(refused, self.account.moved.get(chat))
         finally:
             self.account.calls.append(Call(time.monotonic(), name, chat, error))
 
-    async def _get_me(self, _fields: Fields) -> Thing:
+    async def _get_me(self, _fields: Fields) -> JsonObject:
         return {
             **BOT,
             "can_join_groups": True,
@@ -109,14 +109,14 @@ class BotApi:
         self.delivery.set_webhook("", "", 40)
         return True
 
-    async def _webhook_info(self, _fields: Fields) -> Thing:
+    async def _webhook_info(self, _fields: Fields) -> JsonObject:
         return {
             "url": self.delivery.url,
             "has_custom_certificate": False,
             "pending_update_count": len(self.account.updates) + self.delivery.pending,
         }
 
-    async def _get_updates(self, fields: Fields) -> list[Thing]:
+    async def _get_updates(self, fields: Fields) -> list[JsonObject]:
         if self.delivery.url:
             raise Refusal(409, "Conflict: can't use getUpdates method while webhook is active")
         updates, offset = self.account.updates, int(fields.get("offset") or 0)
@@ -135,10 +135,10 @@ class BotApi:
         self.account.descriptions[fields.get("language_code", "")] = fields["description"]
         return True
 
-    async def _send(self, fields: Fields) -> Thing:
+    async def _send(self, fields: Fields) -> JsonObject:
         return self.account.send(int(fields["chat_id"]), content(fields))
 
-    async def _send_document(self, fields: Fields) -> Thing:
+    async def _send_document(self, fields: Fields) -> JsonObject:
         name, data = fields["document"]
         document = {"file_id": name, "file_unique_id": name, "file_name": name}
         self.account.files[name] = data
@@ -154,10 +154,10 @@ class BotApi:
         self.account.draft(int(fields["chat_id"]), int(fields["draft_id"]), text)
         return True
 
-    async def _edit(self, fields: Fields) -> Thing:
+    async def _edit(self, fields: Fields) -> JsonObject:
         return self.account.edit(int(fields["chat_id"]), int(fields["message_id"]), content(fields))
 
-    async def _edit_buttons(self, fields: Fields) -> Thing:
+    async def _edit_buttons(self, fields: Fields) -> JsonObject:
         markup = fields.get("reply_markup")
         check_keyboard(markup)
         return self.account.edit(
@@ -166,23 +166,23 @@ class BotApi:
             {"reply_markup": markup} if markup else {},
         )
 
-    async def _answer_tap(self, fields: Fields) -> bool:
-        self.account.answered_taps.append(fields["callback_query_id"])
+    async def _answer_callback(self, fields: Fields) -> bool:
+        self.account.answered_callbacks.append(fields["callback_query_id"])
         return True
 
-    async def _get_file(self, fields: Fields) -> Thing:
+    async def _get_file(self, fields: Fields) -> JsonObject:
         file_id = fields["file_id"]
         data = self.account.files.get(file_id)
         if data is None:
             raise Refusal(400, "Bad Request: wrong file_id")
-        if len(data) > LARGEST_FILE:
+        if len(data) > MAX_FILE_BYTES:
             raise Refusal(400, "Bad Request: file is too big")
         return {"file_id": file_id, "file_unique_id": file_id, "file_path": file_id}
 
-    async def _get_member(self, fields: Fields) -> Thing:
+    async def _get_member(self, fields: Fields) -> JsonObject:
         person = int(fields["user_id"])
         status = "administrator" if person in self.account.admins else "member"
-        member: Thing = {"user": someone(person), "status": status}
+        member: JsonObject = {"user": user_object(person), "status": status}
         if status == "administrator":
             member |= dict.fromkeys(ADMIN_RIGHTS, False)
         return member
@@ -192,8 +192,8 @@ class BotApi:
         return Response(data) if data is not None else Response(status_code=404)
 
     async def _say(self, request: Request) -> Response:
-        said = orjson.loads(await request.body())
-        return JSONResponse(self.account.say(int(said["chat"]), said["text"]))
+        message = orjson.loads(await request.body())
+        return JSONResponse(self.account.say(int(message["chat"]), message["text"]))
 
     async def _written(self, request: Request) -> Response:
         return JSONResponse(self.account.written(request.path_params["chat"]))
@@ -206,13 +206,13 @@ ADMIN_RIGHTS = (
 )  # fmt: skip
 
 
-def content(fields: Fields) -> Thing:
+def content(fields: Fields) -> JsonObject:
     """Return a message's checked content."""
     text, entities = fields.get("text", ""), fields.get("entities", [])
     check_text(text, entities)
     markup = fields.get("reply_markup")
     check_keyboard(markup)
-    found: Thing = {"text": text}
+    found: JsonObject = {"text": text}
     if entities:
         found["entities"] = entities
     if markup:
@@ -220,18 +220,18 @@ def content(fields: Fields) -> Thing:
     return found
 
 
-def refusal(no: Refusal, moved_to: int | None = None) -> Response:
-    """Return an error as the Bot API writes it."""
-    body: Thing = {"ok": False, "error_code": no.code, "description": no.reason}
-    if no.retry_after_s:
-        body["parameters"] = {"retry_after": no.retry_after_s}
-    elif moved_to and "upgraded" in no.reason:
+def refusal(error: Refusal, moved_to: int | None = None) -> Response:
+    """Return an error response of the Bot API."""
+    body: JsonObject = {"ok": False, "error_code": error.code, "description": error.reason}
+    if error.retry_after_s:
+        body["parameters"] = {"retry_after": error.retry_after_s}
+    elif moved_to and "upgraded" in error.reason:
         body["parameters"] = {"migrate_to_chat_id": moved_to}
-    return JSONResponse(body, no.code)
+    return JSONResponse(body, error.code)
 
 
-TEXTS = {"text", "caption", "url", "secret_token", "language_code", "description", "file_id"}
-TEXTS |= {"callback_query_id"}
+TEXT_FIELDS = {"text", "caption", "url", "secret_token", "language_code", "description", "file_id"}
+TEXT_FIELDS |= {"callback_query_id"}
 
 
 async def read_fields(request: Request) -> Fields:
@@ -244,7 +244,7 @@ async def read_fields(request: Request) -> Fields:
     if kind.startswith("multipart/form-data"):
         return read_multipart(kind, body)
     pairs = parse_qsl(body.decode() or str(request.url.query), keep_blank_values=True)
-    return {name: value if name in TEXTS else loads(value) for name, value in pairs}
+    return {name: value if name in TEXT_FIELDS else loads(value) for name, value in pairs}
 
 
 def read_multipart(kind: str, body: bytes) -> Fields:
@@ -259,7 +259,7 @@ def read_multipart(kind: str, body: bytes) -> Fields:
         if file_name := part.get_filename():
             fields[name] = (file_name, data)
         else:
-            fields[name] = data.decode() if name in TEXTS else loads(data.decode())
+            fields[name] = data.decode() if name in TEXT_FIELDS else loads(data.decode())
     document = fields.get("document")
     if isinstance(document, str) and document.startswith("attach://"):
         fields["document"] = fields[document.removeprefix("attach://")]

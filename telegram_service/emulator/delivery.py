@@ -1,4 +1,4 @@
-"""How updates reach the bot: as Telegram's webhook does, one in flight per chat, until accepted.
+"""Delivers updates to the webhook as Telegram does: one in flight per chat, until accepted.
 
 From tdlib/telegram-bot-api, WebhookActor.cpp: the front of each chat's queue only; anything but a
 2xx, and a hang-up, means the same update again; Retry-After is honoured.
@@ -11,9 +11,9 @@ from typing import Any
 
 import httpx2
 
-from telegram_service.emulator.account import Account, Thing
+from telegram_service.emulator.account import Account, JsonObject
 
-FIRST_RETRY_S, LONGEST_RETRY_S = 0.2, 5.0
+FIRST_RETRY_S, MAX_RETRY_S = 0.2, 5.0
 TIMEOUT_S = 10.0
 
 
@@ -28,7 +28,7 @@ class Delivery:
         self.url = ""
         self._secret = ""
         self._connections = 40
-        self._queues: dict[int, deque[Thing]] = {}
+        self._queues: dict[int, deque[JsonObject]] = {}
         self.twice = 0.0
         self.delivered = 0
         self.repeated = 0
@@ -70,9 +70,9 @@ class Delivery:
             queue.popleft()
 
     async def _deliver(
-        self, update: Thing, http: httpx2.AsyncClient, free: asyncio.Semaphore
+        self, update: JsonObject, http: httpx2.AsyncClient, free: asyncio.Semaphore
     ) -> None:
-        again_s = FIRST_RETRY_S
+        retry_s = FIRST_RETRY_S
         while True:
             async with free:
                 wait_s = await self._post(update, http)
@@ -84,11 +84,11 @@ class Delivery:
                         await self._post(update, http)
                 return
             self.refused += 1
-            await asyncio.sleep(wait_s or again_s)
-            again_s = min(LONGEST_RETRY_S, again_s * 2)
+            await asyncio.sleep(wait_s or retry_s)
+            retry_s = min(MAX_RETRY_S, retry_s * 2)
 
-    async def _post(self, update: Thing, http: httpx2.AsyncClient) -> float | None:
-        """Return None when the bot has accepted, else how long to wait (0: as you like)."""
+    async def _post(self, update: JsonObject, http: httpx2.AsyncClient) -> float | None:
+        """Return None when the bot has accepted, else its Retry-After in seconds, 0 without one."""
         headers = {"X-Telegram-Bot-Api-Secret-Token": self._secret}
         try:
             response = await http.post(self.url, json=update, headers=headers)

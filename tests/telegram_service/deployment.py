@@ -104,6 +104,15 @@ class Deployment:
         """Return the service's own counts."""
         return await Counters(RedisClient(self.redis)).read()
 
+    async def until_workers_read(self, count: int) -> None:
+        """Wait until `count` workers wait for updates."""
+        async with asyncio.timeout(START_S):
+            while True:
+                connections = await self.redis.call("CLIENT", "LIST")
+                if connections.count(b"cmd=xreadgroup") >= count:
+                    return
+                await asyncio.sleep(0.02)
+
     async def settled(self, timeout_s: float) -> float:
         """Wait until nothing waits anywhere; return how long that took."""
         began = time.monotonic()

@@ -16,6 +16,7 @@ from telegram_service.answering.services import Services, open_services
 from telegram_service.app import create_app
 from telegram_service.emulator.account import Account
 from telegram_service.emulator.api import BotApi
+from telegram_service.queue.update_queue import chat_key
 from telegram_service.settings import Settings
 from telegram_service.worker import Worker
 from tests.servers.loopback import served
@@ -46,6 +47,14 @@ class RunningApp:
         limit = time.monotonic() + timeout_s
         while not condition():
             assert time.monotonic() < limit, f"not in time: {self.account.messages}"
+            await asyncio.sleep(0.01)
+
+    async def until_claimed(self, chat: int, times: int) -> None:
+        """Wait until a chat's updates were claimed `times` times from now on."""
+        key, limit = chat_key(str(chat)), time.monotonic() + TIMEOUT_S
+        first = int(await self.services.redis.call("HGET", key, "fence") or 0)
+        while int(await self.services.redis.call("HGET", key, "fence") or 0) < first + times:
+            assert time.monotonic() < limit, f"claimed less than {times} times"
             await asyncio.sleep(0.01)
 
     async def ask(self, chat: int, text: str, **more: Any) -> list[dict[str, Any]]:

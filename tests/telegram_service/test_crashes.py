@@ -23,7 +23,7 @@ async def test_workers_that_are_killed_lose_and_double_nothing(
     async with deployed(redis_url, database_url, key_file, tmp_path, workers=2) as deployment:
         deployment.ai.script.pause_s = 0.05
         deployment.api.delivery.twice = 0.1
-        await asyncio.sleep(1.5)
+        await deployment.until_workers_read(2)
         for number in range(5):
             for chat in chats:
                 deployment.ask(chat, number)

@@ -25,16 +25,21 @@ async def test_every_script_runs_on_a_cluster(
     async with running(url, database_url, key_file, ai=at_once) as app:
         app.ai.script.status = 503
         app.account.say(ALICE, "Quel préavis ?")
-        await asyncio.sleep(0.5)
+        await app.until(lambda: len(app.account.texts(ALICE)) == 1)
+        await app.until_claimed(ALICE, times=1)
         app.ai.script.status = 200
         await app.settled()
         assert app.ai.script.answer[:20] in app.account.texts(ALICE)[-1]
-        app.account.hold(ALICE, 0.5)
+        app.account.rate_limit(ALICE, 0.5)
         await app.ask(ALICE, "/start")
         app.ai.script.answer, app.ai.script.pause_s = "mot " * 40, 0.05
         app.account.say(ALICE, "Une longue réponse ?")
         app.account.say(BOB, "Et moi, après ?")
-        await asyncio.sleep(1)
+        await app.until(
+            lambda: any(
+                chat == BOB and text.startswith("⏳") for chat, text in app.account.shown_drafts
+            )
+        )
         app.account.say(ALICE, "/stop")
         await app.settled(timeout_s=30)
         statistics = await app.services.counters.read()
@@ -49,7 +54,7 @@ async def test_the_death_of_the_node_with_the_queue_loses_and_doubles_nothing(
     url = cluster.stranger(KEY_PREFIX).url
     async with deployed(url, database_url, key_file, tmp_path, workers=2) as deployment:
         await deployment.redis.call("FLUSHALL")
-        await asyncio.sleep(1)
+        await deployment.until_workers_read(2)
         for number in range(4):
             for chat in PEOPLE:
                 deployment.ask(chat, number)

@@ -11,7 +11,7 @@ from shared.logs import set_up_logs
 from shared.privacy.encryption import Encryption
 from telegram_service.answering.services import bot_texts, open_services
 from telegram_service.queue.polling import poll
-from telegram_service.queue.update_queue import DEAD_LETTERS
+from telegram_service.queue.update_queue import DEAD_LETTERS, READY
 from telegram_service.registration import register
 from telegram_service.sending.sender import new_bot
 from telegram_service.state.waitlist import POSITIONS
@@ -113,7 +113,7 @@ async def test_a_worker_that_was_frozen_comes_back_and_doubles_nothing(
         deployment.start("worker")
         await deployment.settled(timeout_s=30)
         frozen.send_signal(signal.SIGCONT)
-        await asyncio.sleep(1.5)
+        await deployment.stop(frozen)
         observed = deployment.observed()
     assert (observed.answered, observed.duplicates, observed.lost) == (8, 0, 0)
 
@@ -188,7 +188,9 @@ def test_settings_never_print_the_secret(tmp_path: Path) -> None:
 async def test_a_redis_that_comes_back_empty_does_not_end_the_worker(app: RunningApp) -> None:
     await app.ask(ALICE, "/start")
     await app.services.redis.call("FLUSHALL")
-    await asyncio.sleep(0.5)
+    async with asyncio.timeout(5):
+        while not await app.services.redis.call("EXISTS", READY):  # noqa: ASYNC110 - polls Redis
+            await asyncio.sleep(0.01)
     await app.ask(BOB, "/start")
     assert len(app.account.texts(BOB)) == 1
 
@@ -204,6 +206,6 @@ async def test_without_postgres_answers_go_on_and_an_export_waits(
         app.account.say(ALICE, "/mesdonnees")
         await app.until(lambda: len(app.account.texts(ALICE)) == 2)
         assert "Votre demande est gardée" in app.account.texts(ALICE)[1]
-        await asyncio.sleep(1)
+        await app.until_claimed(ALICE, times=2)
         assert len(app.account.texts(ALICE)) == 2
         assert (await app.services.counters.read()).lost == 0

@@ -1,6 +1,5 @@
 """A question, from the person's message to the bot's."""
 
-import asyncio
 from pathlib import Path
 
 from shared.ai.scripted import NOTICE
@@ -111,7 +110,7 @@ async def test_a_question_asked_while_ai_core_is_down_is_answered_when_it_is_bac
     app.account.say(ALICE, "Quel préavis ?")
     await app.until(lambda: len(app.account.texts(ALICE)) == 1)
     assert "Votre question est gardée" in app.account.texts(ALICE)[0]
-    await asyncio.sleep(0.5)
+    await app.until_claimed(ALICE, times=2)
     app.ai.script.status = 200
     await app.settled(timeout_s=20)
     assert len(app.account.texts(ALICE)) == 2
@@ -131,7 +130,7 @@ async def test_an_edit_replaces_a_question_that_still_waits(app: RunningApp) -> 
     app.account.say(ALICE, "Première ?")
     await app.until(lambda: len(app.ai.asked) == 1)
     second = app.account.say(ALICE, "Secnde ?")
-    await asyncio.sleep(0.05)
+    await app.until(lambda: app.api.delivery.delivered == 2)
     app.account.change(second, "Seconde ?")
     await app.settled()
     asked = [chat.messages[-1].content for chat in app.ai.asked]

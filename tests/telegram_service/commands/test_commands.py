@@ -30,7 +30,7 @@ async def test_a_citation_button_shows_the_article(app: RunningApp) -> None:
     await app.ask(ALICE, "Quel préavis ?")
     await app.tap(ALICE, "L9999-1")
     assert "Un article inventé pour les essais." in app.account.texts(ALICE)[-1]
-    assert len(app.account.answered_taps) == 1
+    assert len(app.account.answered_callbacks) == 1
 
 
 async def test_switch_by_name_changes_the_model_that_is_asked(app: RunningApp) -> None:

@@ -1,6 +1,5 @@
 """Rate limits: what is obeyed after a 429, and which calls go first."""
 
-import asyncio
 import time
 from pathlib import Path
 
@@ -16,7 +15,7 @@ async def test_no_call_is_made_inside_a_retry_after_and_the_final_follows_it(
     app: RunningApp,
 ) -> None:
     app.ai.script.answer, app.ai.script.pause_s = "mot " * 60, 0.05
-    app.account.hold(ALICE, 2.0)
+    app.account.rate_limit(ALICE, 2.0)
     began = time.monotonic()
     await app.ask(ALICE, "Quel préavis ?")
     ended = [call.at_s for call in app.account.calls if call.method == "sendMessage"][-1] - began
@@ -27,14 +26,14 @@ async def test_no_call_is_made_inside_a_retry_after_and_the_final_follows_it(
 
 
 async def test_one_chats_refusal_does_not_hold_another(app: RunningApp) -> None:
-    app.account.hold(ALICE, 5.0)
+    app.account.rate_limit(ALICE, 5.0)
     app.account.say(ALICE, "/start")
     began = time.monotonic()
-    await asyncio.sleep(0.1)
+    await app.until(lambda: any(call.error for call in app.account.calls))
     app.account.say(12, "/start")
     await app.until(lambda: len(app.account.texts(12)) == 1)
     assert time.monotonic() - began < 2
-    app.account.holds.clear()
+    app.account.limited_until.clear()
     await app.settled(timeout_s=20)
 
 
