@@ -48,7 +48,7 @@ class Encryption:
             words = [line.split() for line in lines if line.strip() and not line.startswith("#")]
             keys = [(use, base64.b64decode(key, validate=True)) for use, key in words]
         except (OSError, ValueError) as error:
-            raise WrongSettings(f"{path} is not a key file: {error}") from None
+            raise WrongSettings(f"{path} is not a vault key file: {error}") from None
         seals = [key for use, key in keys if use == "seal"]
         fingerprints = [key for use, key in keys if use == "fingerprint"]
         if len(fingerprints) != 1 or len(seals) + 1 != len(keys):

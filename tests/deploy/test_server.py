@@ -33,9 +33,13 @@ def test_a_crash_of_postgres_takes_every_backend_with_it(tmp_path: Path) -> None
     assert len(backends) >= 4
     assert server.status is not None
     give_up_s = time.monotonic() + 10
-    while any(map(is_running, backends)):
-        assert time.monotonic() < give_up_s
-        time.sleep(0.02)
+    try:
+        while any(map(is_running, backends)):
+            assert time.monotonic() < give_up_s
+            time.sleep(0.02)
+    finally:
+        for pid in filter(is_running, backends):
+            os.kill(pid, signal.SIGKILL)
 
 
 class Silent(Server):
