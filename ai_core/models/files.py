@@ -20,19 +20,9 @@ ADAPTER_WEIGHTS = ("*.safetensors",)
 MAX_HEADER_BYTES = 256 * 1024 * 1024
 MAX_STRING_CHARS = 4_096  # longer metadata, as a vocabulary, is skipped
 STRING, ARRAY = 8, 9
-SCALARS = {
-    0: "B",
-    1: "b",
-    2: "H",
-    3: "h",
-    4: "I",
-    5: "i",
-    6: "f",
-    7: "?",
-    10: "Q",
-    11: "q",
-    12: "d",
-}
+SCALARS = {  # metadata type of GGUF: its format character in `struct`
+    0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d",
+}  # fmt: skip
 GGML_BLOCKS = {  # ggml type: (numbers in a block, bytes of a block)
     0: (1, 4), 1: (1, 2), 2: (32, 18), 3: (32, 20), 6: (32, 22), 7: (32, 24), 8: (32, 34),
     9: (32, 40), 10: (256, 84), 11: (256, 110), 12: (256, 144), 13: (256, 176), 14: (256, 210),

@@ -177,16 +177,16 @@ def _first_error(error: ValidationError, written: dict[str, Any]) -> str:
 class Registry:
     """Every model by name; those built into the service bring their engine along."""
 
-    def __init__(self, folder: Path | None, built_in: Sequence[Engine], default: str = "") -> None:
+    def __init__(self, folder: Path, built_in: Sequence[Engine], default: str = "") -> None:
         self._folder = folder
         self._engines = {engine.name: engine for engine in built_in}
         self._wanted = default
-        self._seen: tuple[object, ...] = ()
+        self._stamps: tuple[object, ...] = ()
         self._cards = {name: card_of(engine) for name, engine in self._engines.items()}
         self.default = default or next(iter(self._engines), "")
 
     @classmethod
-    def read(cls, folder: Path | None, built_in: Sequence[Engine], default: str = "") -> "Registry":
+    def read(cls, folder: Path, built_in: Sequence[Engine], default: str = "") -> "Registry":
         """Read the models of a folder's models.toml beside the built-in ones. Blocks on the disk.
 
         `default` wins over the file's own; without either the first built-in model answers. Raises
@@ -201,10 +201,8 @@ class Registry:
 
         Raises WrongSettings, UnknownModel: then everything stays as it was read last.
         """
-        if self._folder is None:
-            return self._replace(self._cards, self._wanted)
-        seen = self._file_stamps()
-        if seen == self._seen:
+        stamps = self._file_stamps()
+        if stamps == self._stamps:
             return False
         catalogue = Catalogue.read(self._folder / CATALOGUE)
         cards = {name: card_of(engine) for name, engine in self._engines.items()}
@@ -213,7 +211,7 @@ class Registry:
                 raise WrongSettings(f"model {entry.name}: that model is built in; rename it")
             cards[entry.name] = read_card(entry, self._folder)
         changed = self._replace(_with_bases(cards), self._wanted or catalogue.default)
-        self._seen = seen
+        self._stamps = stamps
         return changed
 
     async def reload(self) -> None:
@@ -247,8 +245,7 @@ class Registry:
         return changed
 
     def _file_stamps(self) -> tuple[object, ...]:
-        """Return what changes with models.toml and with the precisions in use."""
-        assert self._folder is not None  # noqa: S101 - refresh() asked already
+        """Return what changes with models.toml and with the variants in use."""
         files = [self._folder / CATALOGUE, *sorted(self._folder.glob(f"*/{FILE}"))]
         return tuple((str(file), *_stat(file)) for file in files)
 
