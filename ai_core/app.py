@@ -173,7 +173,7 @@ async def assemble(
     with suppress(RedisError):  # the gate reads them again with the first request
         await ring.refresh()
     limiter = Limiter(connection)
-    renewing = asyncio.create_task(limiter.renew_leases(), name="leases of visits")
+    renewing = asyncio.create_task(limiter.renew_leases(), name="renew leases")
     stack.callback(renewing.cancel)
     tracing = tracing_of("ai_core", settings.tracing)
     stack.push_async_callback(tracing.flush)

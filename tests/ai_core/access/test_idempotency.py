@@ -59,7 +59,7 @@ async def test_another_request_under_the_same_key_is_refused(endpoint: Endpoint)
         await endpoint.post("caller", "k1", "another question")
 
 
-async def test_while_the_first_is_being_answered_the_second_is_told_so(endpoint: Endpoint) -> None:
+async def test_while_the_first_is_being_answered_the_second_is_refused(endpoint: Endpoint) -> None:
     endpoint.may_finish.clear()
     first = asyncio.create_task(endpoint.post("caller", "k1", "question"))
     await endpoint.started.wait()

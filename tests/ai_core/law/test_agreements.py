@@ -96,7 +96,9 @@ def test_an_agreement_is_found_as_people_name_it(
         ("convention restauration rapide et non HCR", "1501"),
     ],
 )
-def test_twins_are_told_apart(finder: AgreementFinder, question: str, idcc: str) -> None:
+def test_agreements_with_similar_titles_are_distinguished(
+    finder: AgreementFinder, question: str, idcc: str
+) -> None:
     found = finder.find(question)
     assert found is not None
     assert found.idcc == idcc

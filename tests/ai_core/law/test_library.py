@@ -90,7 +90,7 @@ async def test_articles_named_come_in_order_and_the_rest_follows(library: Librar
     assert len(found.passages) > 2
 
 
-async def test_an_article_that_does_not_exist_is_said_to_be_missing(library: Library) -> None:
+async def test_an_article_that_does_not_exist_is_reported_missing(library: Library) -> None:
     found = await ask(library, "Que dit l'article L9999-1 ?")
     assert found.missing == ("L9999-1",)
     assert found.exact == ()
@@ -192,7 +192,7 @@ async def test_an_article_can_be_read_however_it_is_spelled(library: Library) ->
         await library.article("L9999-1", SAMPLE_DAY)
 
 
-async def test_no_corpus_is_said_so(tmp_path: Path) -> None:
+async def test_without_a_corpus_every_read_raises(tmp_path: Path) -> None:
     library = Library(CorpusVersions(tmp_path))
     with pytest.raises(CorpusMissing):
         await ask(library, "préavis")

@@ -165,7 +165,7 @@ def test_and_following_is_understood(text: str) -> None:
         "article L1234-1 du code du travail maritime",
     ],
 )
-def test_an_article_of_another_code_is_told_apart(text: str) -> None:
+def test_an_article_of_another_code_is_recognised(text: str) -> None:
     assert [reference.other_code for reference in find_references(text)] == [True]
 
 

@@ -72,7 +72,7 @@ def test_bytes_that_are_not_an_archive_are_refused(tmp_path: Path) -> None:
         Archive(path, "").file("index.json")
 
 
-def test_without_npm_the_operator_is_told_what_to_do(tmp_path: Path) -> None:
+def test_without_npm_the_error_names_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(SourceUnreachable, match="install npm"):
         fetch(tmp_path / "archives", npm=str(tmp_path / "absent"))
 
@@ -91,11 +91,13 @@ def test_an_archive_that_is_not_the_pinned_one_is_refused_and_deleted(tmp_path: 
 
 
 def test_npm_is_asked_for_the_exact_version_and_no_script(tmp_path: Path) -> None:
-    asking = npm(tmp_path, f'echo "$@" > {tmp_path}/asked')
+    command = npm(tmp_path, f'echo "$@" > {tmp_path}/arguments')
     with pytest.raises(SourceUnreachable, match="did not leave"):
-        fetch(tmp_path / "archives", npm=asking)
-    asked = (tmp_path / "asked").read_text()
-    assert asked.startswith(f"pack {sources.CODE.package}@{sources.CODE.version} --ignore-scripts")
+        fetch(tmp_path / "archives", npm=command)
+    arguments = (tmp_path / "arguments").read_text()
+    assert arguments.startswith(
+        f"pack {sources.CODE.package}@{sources.CODE.version} --ignore-scripts"
+    )
 
 
 def test_archives_already_fetched_are_not_fetched_again(
@@ -110,7 +112,7 @@ def test_archives_already_fetched_are_not_fetched_again(
     assert fetch(tmp_path, npm=str(tmp_path / "absent")).code.sha256 == releases[0].sha256
 
 
-def test_a_supplied_archive_that_bears_a_pinned_name_must_be_that_release(tmp_path: Path) -> None:
+def test_a_supplied_archive_with_a_pinned_name_must_be_that_release(tmp_path: Path) -> None:
     Sample.read().write(tmp_path)
     (code,) = tmp_path.glob("*legi*")
     code.rename(tmp_path / sources.CODE.archive_name)

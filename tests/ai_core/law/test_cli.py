@@ -41,9 +41,9 @@ def test_a_refused_update_says_why_and_what_stays(
     corpus(tmp_path, "update", "--from", str(archives))
     next(archives.glob("*legi*")).write_bytes(b"damaged")
     assert corpus(tmp_path, "update", "--from", str(archives)) == 1
-    said = capsys.readouterr().err
-    assert "update failed" in said
-    assert "still in service" in said
+    errors = capsys.readouterr().err
+    assert "update failed" in errors
+    assert "still in service" in errors
     assert corpus(tmp_path, "status") == 1
     assert "last update failed on 2026-11-20" in capsys.readouterr().out
 

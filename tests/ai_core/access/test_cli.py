@@ -1,0 +1,72 @@
+import argparse
+import json
+from pathlib import Path
+
+import pytest
+
+from ai_core.access import cli
+from ai_core.access.cli import add_arguments, run
+from ai_core.access.keys import well_formed
+from ai_core.errors import KeysUnreadable
+from deploy.local.ports import free_port
+from deploy.local.redis_server import RedisServer
+
+
+def command(*words: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    return parser.parse_args(words)
+
+
+def test_the_command_line_makes_lists_rotates_and_revokes(
+    own_redis: RedisServer, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    make = ("create", "--scope", "inference", "--name", "essai")
+    limits = ("--requests-per-minute", "60", "--allow", "10.0.0.0/8", "--expires", "90d")
+    run(command(*make, *limits), own_redis.url)
+    key_id, secret = capsys.readouterr().out.split()
+    assert well_formed(secret)
+
+    run(command("list"), own_redis.url)
+    listed = capsys.readouterr().out
+    assert key_id in listed
+    assert "requests-per-minute=60" in listed
+    assert "from=10.0.0.0/8" in listed
+    assert secret not in listed
+
+    file = tmp_path / "key"
+    run(command("rotate", key_id, "--overlap", "1h", "--write", str(file)), own_redis.url)
+    assert well_formed(file.read_text(encoding="ascii").strip())
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert capsys.readouterr().out.strip() == key_id
+
+    run(command("revoke", key_id), own_redis.url)
+    assert "revoked" in capsys.readouterr().out
+
+
+def test_the_command_line_lists_keys_as_json_without_their_secrets(
+    own_redis: RedisServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("page", "essai : une clé"):
+        scope = "publishable" if name == "page" else "inference"
+        run(command("create", "--scope", scope, "--name", name), own_redis.url)
+    page_id = capsys.readouterr().out.split()[0]
+    run(command("revoke", page_id), own_redis.url)
+    capsys.readouterr()
+
+    run(command("list", "--json"), own_redis.url)
+    page, essai = json.loads(capsys.readouterr().out)
+    assert (page["id"], page["name"], page["state"]) == (page_id, "page", "revoked")
+    assert (essai["name"], essai["scope"], essai["state"]) == (
+        "essai : une clé",
+        "inference",
+        "active",
+    )
+    assert page["limits"]["requests_per_minute"] == 20
+    assert "secrets" not in page
+
+
+def test_the_command_line_says_when_redis_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "REDIS_WAIT_S", 0.5)
+    with pytest.raises(KeysUnreadable, match="not found"):
+        run(command("list"), f"redis://127.0.0.1:{free_port()}/0")
