@@ -81,19 +81,21 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
     Raises WrongSettings for a bad key file.
     """
     clock = SystemClock()
-    vault = await asyncio.to_thread(Encryption.read, settings.vault.key_file)
-    composers = await asyncio.to_thread(_composers, settings, vault, clock)
+    encryption = await asyncio.to_thread(Encryption.read, settings.vault.key_file)
+    composers = await asyncio.to_thread(_composers, settings, encryption, clock)
     async with AsyncExitStack() as stack:
         postgres = Postgres(str(settings.postgres.url))
         await postgres.open()
         stack.push_async_callback(postgres.close)
         notifier = await stack.enter_async_context(WorkNotifier(str(settings.redis.url)))
-        yield Resources(Ledger(postgres, vault, clock), notifier, composers, clock)
+        yield Resources(Ledger(postgres, encryption, clock), notifier, composers, clock)
 
 
-def _composers(settings: Settings, vault: Encryption, clock: Clock) -> dict[str, ReplyComposer]:
+def _composers(
+    settings: Settings, encryption: Encryption, clock: Clock
+) -> dict[str, ReplyComposer]:
     return {
-        mailbox.name: ReplyComposer(_identity(settings, mailbox), vault, clock)
+        mailbox.name: ReplyComposer(_identity(settings, mailbox), encryption, clock)
         for mailbox in settings.every_mailbox
     }
 

@@ -54,7 +54,7 @@ HostMetricsDep = Annotated[HostMetrics, Depends(host_metrics_of)]
 
 
 def need_key(request: Request, settings: SettingsDep) -> None:
-    """Let in who knows the key. Raises NotAuthenticated; without a key set, for everybody."""
+    """Check the API key. Raises NotAuthenticated; always, while no key is configured."""
     key = settings.server.api_key.get_secret_value().encode()
     bearer = (header_value(request.scope, b"authorization") or "").removeprefix("Bearer ")
     presented = header_value(request.scope, b"x-api-key") or bearer

@@ -25,35 +25,39 @@ OFFLOAD_BYTES = 256 * 1024
 class LedgerBackend:
     """The connection pool, the encryption and the clock that the parts of the ledger share."""
 
-    def __init__(self, postgres: Postgres, vault: Encryption, clock: Clock) -> None:
+    def __init__(self, postgres: Postgres, encryption: Encryption, clock: Clock) -> None:
         self.postgres = postgres
-        self.vault = vault
+        self.encryption = encryption
         self.clock = clock
 
     async def seal(self, clear: bytes, purpose: str) -> bytes:
         """Encrypt for one purpose; large contents in a thread."""
         if len(clear) < OFFLOAD_BYTES:
-            return self.vault.seal(clear, purpose)
-        return await asyncio.to_thread(self.vault.seal, clear, purpose)
+            return self.encryption.seal(clear, purpose)
+        return await asyncio.to_thread(self.encryption.seal, clear, purpose)
 
     async def unseal(self, sealed: bytes, purpose: str) -> bytes:
         """Decrypt what `seal` encrypted for this purpose; large contents in a thread."""
         if len(sealed) < OFFLOAD_BYTES:
-            return self.vault.open(sealed, purpose)
-        return await asyncio.to_thread(self.vault.open, sealed, purpose)
+            return self.encryption.open(sealed, purpose)
+        return await asyncio.to_thread(self.encryption.open, sealed, purpose)
 
     async def unseal_mail(self, sealed: bytes) -> Mail:
         """Decrypt a parsed mail."""
         return MAILS.validate_json(await self.unseal(sealed, "reading"))
 
+    def fingerprint(self, text: str, purpose: str) -> bytes:
+        """Return the keyed fingerprint of a text for one purpose."""
+        return self.encryption.fingerprint(text, purpose)
+
     def address_fingerprint(self, address: str) -> bytes:
         """Return the fingerprint of an address, whatever its case."""
-        return self.vault.fingerprint(address.strip().lower(), "address")
+        return self.fingerprint(address.strip().lower(), "address")
 
     def words_fingerprint(self, mail: Mail) -> bytes | None:
         """Return the fingerprint of a mail's lower-case words; None when it has no words."""
         words = " ".join(re.findall(r"\w+", mail.full_text.lower()))
-        return self.vault.fingerprint(words, "words") if words else None
+        return self.fingerprint(words, "words") if words else None
 
     async def record_event(
         self, db: asyncpg.Connection, mail_id: int, step: str, reason: str = ""

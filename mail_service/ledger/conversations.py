@@ -30,7 +30,7 @@ class Conversations:
                 "history",
                 mail_id=job.id,
                 sender=self._backend.address_fingerprint(mail.sender.address),
-                domain=self._backend.vault.fingerprint(mail.sender.domain, "domain"),
+                domain=self._backend.fingerprint(mail.sender.domain, "domain"),
                 words=self._backend.words_fingerprint(mail),
                 conversation_id=conversation_id,
                 minute_ago=now - timedelta(minutes=1),
@@ -60,7 +60,7 @@ class Conversations:
     ) -> int:
         backend, now = self._backend, self._backend.clock.now()
         participant = backend.address_fingerprint(mail.sender.address)
-        subject_print = backend.vault.fingerprint(subject, "subject")
+        subject_print = backend.fingerprint(subject, "subject")
         message_ids = list(mail.references)
         known = {"participant": participant, "mailbox": job.mailbox}
         referenced = await SQL.fetch_row(
@@ -69,7 +69,7 @@ class Conversations:
             **known,
             mail_id=job.id,
             message_ids=message_ids,
-            fingerprints=[backend.vault.fingerprint(each, "message id") for each in message_ids],
+            fingerprints=[backend.fingerprint(each, "message id") for each in message_ids],
         )
         found = None
         if referenced is None:

@@ -45,7 +45,7 @@ class Intake:
         backend = self._backend
         large = len(raw) >= OFFLOAD_BYTES
         digest = await asyncio.to_thread(identity_of, raw) if large else identity_of(raw)
-        identity = backend.vault.fingerprint(digest.hex(), "identity")
+        identity = backend.fingerprint(digest.hex(), "identity")
         sealed = await backend.seal(raw, "raw")
         now = backend.clock.now()
         async with backend.postgres.transaction() as db:

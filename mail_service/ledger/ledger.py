@@ -20,8 +20,8 @@ MIGRATIONS = Path(__file__).parents[1] / "migrations"
 class Ledger:
     """The parts of the ledger. Every method of a part raises PostgresLost when Postgres is down."""
 
-    def __init__(self, postgres: Postgres, vault: Encryption, clock: Clock) -> None:
-        backend = LedgerBackend(postgres, vault, clock)
+    def __init__(self, postgres: Postgres, encryption: Encryption, clock: Clock) -> None:
+        backend = LedgerBackend(postgres, encryption, clock)
         self._postgres = postgres
         self.outgoing = OutgoingQueue(backend)
         self.intake = Intake(backend)

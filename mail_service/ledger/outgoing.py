@@ -35,7 +35,7 @@ class OutgoingQueue:
         self, db: asyncpg.Connection, mail_id: int, mailbox: str, outgoing: OutgoingMail
     ) -> bool:
         """Queue a mail in the caller's transaction; False when there is one of its kind already."""
-        vault = self._backend.vault
+        encryption = self._backend.encryption
         new = await SQL.fetch_value(
             db,
             "insert_outgoing",
@@ -44,7 +44,7 @@ class OutgoingQueue:
             kind=outgoing.kind,
             message_id=outgoing.message_id,
             envelope_token=outgoing.envelope_token,
-            recipient_sealed=vault.seal_text(outgoing.recipient, "recipient"),
+            recipient_sealed=encryption.seal_text(outgoing.recipient, "recipient"),
             recipient=self._backend.address_fingerprint(outgoing.recipient),
             content_sealed=await self._backend.seal(outgoing.content, "outgoing"),
             now=self._backend.clock.now(),
@@ -60,7 +60,7 @@ class OutgoingQueue:
         if row is None:
             return None
         columns = dict(row)
-        recipient = self._backend.vault.open_text(columns.pop("recipient_sealed"), "recipient")
+        recipient = self._backend.encryption.open_text(columns.pop("recipient_sealed"), "recipient")
         content = await self._backend.unseal(columns.pop("bytes_sealed"), "outgoing")
         return Delivery(recipient=recipient, content=content, **columns)
 

@@ -46,7 +46,7 @@ class Retention:
 
         Called until it returns 0, after which the older key may be removed from the file.
         """
-        newest = self._backend.vault.newest_id
+        newest = self._backend.encryption.newest_id
         async with self._backend.postgres.transaction() as db:
             mails = await SQL.fetch(db, "lock_mails_of_older_keys", newest=newest, limit=limit)
             for row in mails:

@@ -36,9 +36,8 @@ class WorkQueue:
 
     async def save_parsed(self, job: MailJob, mail: Mail) -> None:
         """Store the parsed mail and the fingerprints by which it is found."""
-        backend, vault = self._backend, self._backend.vault
+        backend = self._backend
         sealed = await backend.seal(MAILS.dump_json(mail), "reading")
-        message_id = vault.fingerprint(mail.message_id, "message id") if mail.message_id else None
         async with backend.postgres.transaction() as db:
             await SQL.execute(
                 db,
@@ -46,9 +45,11 @@ class WorkQueue:
                 mail_id=job.id,
                 reading_sealed=sealed,
                 sender=backend.address_fingerprint(mail.sender.address),
-                domain=vault.fingerprint(mail.sender.domain, "domain"),
+                domain=backend.fingerprint(mail.sender.domain, "domain"),
                 words=backend.words_fingerprint(mail),
-                message_id=message_id,
+                message_id=backend.fingerprint(mail.message_id, "message id")
+                if mail.message_id
+                else None,
             )
 
     async def settle(self, job: MailJob, outcome: MailOutcome) -> bool:

@@ -54,8 +54,8 @@ class ReplyContent:
 class ReplyComposer:
     """Composes the replies of one mailbox. Creating one reads files: not in the event loop."""
 
-    def __init__(self, identity: SenderIdentity, vault: Encryption, clock: Clock) -> None:
-        self.message_ids = MessageIds(identity, vault)
+    def __init__(self, identity: SenderIdentity, encryption: Encryption, clock: Clock) -> None:
+        self.message_ids = MessageIds(identity, encryption)
         self._identity = identity
         self._clock = clock
         self._texts = Texts.read(ROOT / "texts" / "reply.toml")

@@ -19,13 +19,13 @@ REPLY_TOKEN = re.compile(r"\+r(\d{1,18})\.[0-9a-f]{16}@")
 class MessageIds:
     """Makes and recognises the identifiers of our mail."""
 
-    def __init__(self, identity: SenderIdentity, vault: Encryption) -> None:
+    def __init__(self, identity: SenderIdentity, encryption: Encryption) -> None:
         self._identity = identity
-        self._vault = vault
+        self._encryption = encryption
 
     def message_id(self, mail_id: int, kind: OutgoingKind) -> str:
         """Return the Message-ID of our mail about a mail."""
-        mark = self._vault.fingerprint(f"{mail_id}.{kind}", "our message id").hex()[:16]
+        mark = self._encryption.fingerprint(f"{mail_id}.{kind}", "our message id").hex()[:16]
         return f"<r-{mark}.{mail_id}.{kind}@{self._identity.domain}>"
 
     def is_ours(self, message_id: str) -> bool:
@@ -37,13 +37,13 @@ class MessageIds:
 
     def reply_address(self, mail_id: int) -> str:
         """Return our address with a token that names the conversation (RFC 5233)."""
-        mark = self._vault.fingerprint(str(mail_id), "our reply address").hex()[:16]
+        mark = self._encryption.fingerprint(str(mail_id), "our reply address").hex()[:16]
         local, _, domain = self._identity.address.rpartition("@")
         return f"{local}+r{mail_id}.{mark}@{domain}"
 
     def envelope_token(self, mail_id: int, kind: OutgoingKind) -> str:
         """Return the token of the envelope sender, by which a bounce is matched."""
-        return self._vault.fingerprint(f"{mail_id}.{kind}", "envelope").hex()[:20]
+        return self._encryption.fingerprint(f"{mail_id}.{kind}", "envelope").hex()[:20]
 
     def with_reply_references(self, mail: Mail) -> Mail:
         """Return the mail with the replies whose tokens are in its recipients as references.

@@ -1,1 +1,1 @@
-"""What a reviewer decides about a mail, and what an operator is told about it."""
+"""What a reviewer decides about a mail, and the history shown to an operator."""

@@ -36,7 +36,7 @@ Check = Callable[[Mail, RuleContext], str | None]
 
 
 def matches(address: str, entries: tuple[str, ...]) -> bool:
-    """Tell whether the address, its domain or a parent of its domain is among `entries`."""
+    """Return whether the address, its domain or a parent of its domain is among `entries`."""
     domain = address.rpartition("@")[2]
     return any(
         address == entry or (entry.startswith("@") and f".{domain}".endswith(f".{entry[1:]}"))

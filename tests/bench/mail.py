@@ -115,15 +115,15 @@ async def reading(folder: Path) -> dict[str, object]:
     lags: list[float] = []
     seconds: list[float] = []
     unreadable = 0
-    async with ReaderPool(2, time_s=10, memory_mib=512) as room:
-        await room.read(b"")
-        await room.read(b"")
+    async with ReaderPool(2, time_s=10, memory_mib=512) as pool:
+        await pool.read(b"")
+        await pool.read(b"")
         watching = asyncio.create_task(_watch(lags))
         for file in files:
             raw = await asyncio.to_thread(file.read_bytes)
             started = time.perf_counter()
             try:
-                await room.read(raw)
+                await pool.read(raw)
             except Unreadable:
                 unreadable += 1
             seconds.append(time.perf_counter() - started)
@@ -250,12 +250,12 @@ async def backlog(rig: Rig, letters: int) -> dict[str, object]:
 async def faults(rig: Rig) -> dict[str, object]:
     """Let the IMAP server fail in four ways, one after the other."""
     async with AsyncExitStack() as stack:
-        carried = await stack.enter_async_context(faulty_proxy(rig.imap.port))
-        behind = rig.imap.model_copy(update={"port": carried.port})
+        proxy = await stack.enter_async_context(faulty_proxy(rig.imap.port))
+        behind = rig.imap.model_copy(update={"port": proxy.port})
         post, settings = await _post(rig, stack, behind)
         process = await worker(settings)
         stack.push_async_callback(stop, process)
-        return await imap_faults(post, carried, rig.dovecot)
+        return await imap_faults(post, proxy, rig.dovecot)
 
 
 async def postgres_down(rig: Rig, seconds: float) -> dict[str, object]:

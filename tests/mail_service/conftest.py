@@ -83,7 +83,7 @@ async def other_client(imap: ImapSettings) -> AsyncIterator[ImapMailbox]:
 
 
 @pytest.fixture
-def vault() -> Encryption:
+def encryption() -> Encryption:
     return Encryption([b"s" * 32], base64.b64decode("Zg==") * 32)
 
 
@@ -107,5 +107,5 @@ async def postgres(database_url: str) -> AsyncIterator[Postgres]:
 
 
 @pytest.fixture
-def ledger(postgres: Postgres, vault: Encryption, clock: StoppedClock) -> Ledger:
-    return Ledger(postgres, vault, clock)
+def ledger(postgres: Postgres, encryption: Encryption, clock: StoppedClock) -> Ledger:
+    return Ledger(postgres, encryption, clock)

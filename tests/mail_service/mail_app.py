@@ -88,7 +88,7 @@ class MailApp:
 @asynccontextmanager
 async def open_mail_app(
     ledger: Ledger,
-    vault: Encryption,
+    encryption: Encryption,
     clock: StoppedClock,
     chosen: Settings | None = None,
     **relay_options: object,
@@ -97,7 +97,7 @@ async def open_mail_app(
     chosen = chosen or settings()
     metrics = MailMetrics(CollectorRegistry())
     identity = SenderIdentity("Code du Travail Neo", US, plus_addresses=chosen.reply.plus_addresses)
-    composer = await asyncio.to_thread(ReplyComposer, identity, vault, clock)
+    composer = await asyncio.to_thread(ReplyComposer, identity, encryption, clock)
     ai = ScriptedAi()
     async with AsyncExitStack() as stack:
         sink = await stack.enter_async_context(relay(**relay_options))

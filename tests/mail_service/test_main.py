@@ -43,8 +43,8 @@ async def settings(tmp_path: Path, database_url: str) -> dict[str, str]:
 async def test_a_mail_is_explained_and_its_sender_forgotten(
     settings: dict[str, str], postgres: Postgres, clock: StoppedClock
 ) -> None:
-    vault = await asyncio.to_thread(Encryption.read, Path(settings["MAIL_VAULT__KEY_FILE"]))
-    ledger = Ledger(postgres, vault, clock)
+    encryption = await asyncio.to_thread(Encryption.read, Path(settings["MAIL_VAULT__KEY_FILE"]))
+    ledger = Ledger(postgres, encryption, clock)
     await ledger.intake.add(MailLocation("main", "INBOX", 1, 1), raw_mail(), 1)
     status, history, _ = await run("explain", "1", **settings)
     assert status == 0

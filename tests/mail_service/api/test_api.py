@@ -14,10 +14,10 @@ from tests.mail_service.serving import KEY, served
 
 
 async def test_a_reviewer_sees_approves_and_the_mail_leaves(
-    ledger: Ledger, vault: Encryption, clock: StoppedClock
+    ledger: Ledger, encryption: Encryption, clock: StoppedClock
 ) -> None:
     async with (
-        open_mail_app(ledger, vault, clock, settings("review")) as app,
+        open_mail_app(ledger, encryption, clock, settings("review")) as app,
         served(app) as client,
     ):
         await app.answer(raw_mail())
@@ -34,10 +34,10 @@ async def test_a_reviewer_sees_approves_and_the_mail_leaves(
 
 
 async def test_a_rejected_mail_gets_nothing(
-    ledger: Ledger, vault: Encryption, clock: StoppedClock
+    ledger: Ledger, encryption: Encryption, clock: StoppedClock
 ) -> None:
     async with (
-        open_mail_app(ledger, vault, clock, settings("review")) as app,
+        open_mail_app(ledger, encryption, clock, settings("review")) as app,
         served(app) as client,
     ):
         await app.answer(raw_mail())
@@ -48,9 +48,9 @@ async def test_a_rejected_mail_gets_nothing(
 
 
 async def test_a_silent_mail_can_be_let_through(
-    ledger: Ledger, vault: Encryption, clock: StoppedClock
+    ledger: Ledger, encryption: Encryption, clock: StoppedClock
 ) -> None:
-    async with open_mail_app(ledger, vault, clock) as app, served(app) as client:
+    async with open_mail_app(ledger, encryption, clock) as app, served(app) as client:
         await app.answer(raw_mail(List_Id="<a.b>"))
         assert (await client.post("/api/v1/mails/1/retry")).status_code == 200
         await app.process_all()
@@ -59,9 +59,9 @@ async def test_a_silent_mail_can_be_let_through(
 
 
 async def test_a_person_is_exported_then_forgotten(
-    ledger: Ledger, vault: Encryption, clock: StoppedClock
+    ledger: Ledger, encryption: Encryption, clock: StoppedClock
 ) -> None:
-    async with open_mail_app(ledger, vault, clock) as app, served(app) as client:
+    async with open_mail_app(ledger, encryption, clock) as app, served(app) as client:
         await app.answer(raw_mail())
         person = {"address": "Camille@personne.example"}
         exported = (await client.post("/api/v1/exports", json=person)).json()
@@ -87,18 +87,18 @@ ROUTES = [
 
 @pytest.mark.parametrize(("set_key", "said"), [(KEY, "wrong"), ("", ""), (KEY, "")])
 async def test_nobody_enters_without_the_key(
-    ledger: Ledger, vault: Encryption, clock: StoppedClock, set_key: str, said: str
+    ledger: Ledger, encryption: Encryption, clock: StoppedClock, set_key: str, said: str
 ) -> None:
-    async with open_mail_app(ledger, vault, clock) as app, served(app, set_key) as client:
+    async with open_mail_app(ledger, encryption, clock) as app, served(app, set_key) as client:
         for method, path in ROUTES:
             answer = await client.request(method, path, headers={"X-API-Key": said})
             assert (answer.status_code, answer.json()["code"]) == (401, "not_authenticated")
 
 
 async def test_bad_requests_are_problem_documents(
-    ledger: Ledger, vault: Encryption, clock: StoppedClock
+    ledger: Ledger, encryption: Encryption, clock: StoppedClock
 ) -> None:
-    async with open_mail_app(ledger, vault, clock) as app, served(app) as client:
+    async with open_mail_app(ledger, encryption, clock) as app, served(app) as client:
         for path in ("/api/v1/mails/999", "/api/v1/mails/x", "/api/v1/mails?limit=0"):
             answer = await client.get(path, headers={"Accept-Language": "en"})
             assert answer.status_code in {404, 422}
@@ -108,9 +108,9 @@ async def test_bad_requests_are_problem_documents(
 
 
 async def test_health_says_how_the_work_goes(
-    ledger: Ledger, vault: Encryption, clock: StoppedClock
+    ledger: Ledger, encryption: Encryption, clock: StoppedClock
 ) -> None:
-    async with open_mail_app(ledger, vault, clock) as app, served(app) as client:
+    async with open_mail_app(ledger, encryption, clock) as app, served(app) as client:
         await app.receive(raw_mail())
         clock.set(clock.now() + timedelta(minutes=6))
         health = (await client.get("/health")).json()
@@ -125,9 +125,9 @@ async def test_health_says_how_the_work_goes(
 
 
 async def test_without_the_ledger_the_metrics_say_so(
-    ledger: Ledger, postgres: Postgres, vault: Encryption, clock: StoppedClock
+    ledger: Ledger, postgres: Postgres, encryption: Encryption, clock: StoppedClock
 ) -> None:
-    async with open_mail_app(ledger, vault, clock) as app, served(app) as client:
+    async with open_mail_app(ledger, encryption, clock) as app, served(app) as client:
         assert 'part_up{part="postgres"} 1.0' in (await client.get("/metrics")).text
         await postgres.close()
         metrics = await client.get("/metrics")
@@ -136,9 +136,9 @@ async def test_without_the_ledger_the_metrics_say_so(
 
 
 async def test_the_page_runs_only_its_own_script(
-    ledger: Ledger, vault: Encryption, clock: StoppedClock
+    ledger: Ledger, encryption: Encryption, clock: StoppedClock
 ) -> None:
-    async with open_mail_app(ledger, vault, clock) as app, served(app) as client:
+    async with open_mail_app(ledger, encryption, clock) as app, served(app) as client:
         page = await client.get("/")
         assert "script-src 'self'" in page.headers["content-security-policy"]
         assert 'lang="fr"' in page.text

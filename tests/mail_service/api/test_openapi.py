@@ -13,10 +13,10 @@ from tests.openapi_rules import check
 
 
 async def test_the_document_is_valid_and_whole(
-    ledger: Ledger, vault: Encryption, clock: StoppedClock
+    ledger: Ledger, encryption: Encryption, clock: StoppedClock
 ) -> None:
     async with (
-        open_mail_app(ledger, vault, clock, settings("review")) as app,
+        open_mail_app(ledger, encryption, clock, settings("review")) as app,
         served(app) as client,
     ):
         document = (await client.get("/openapi.json")).json()
@@ -25,10 +25,10 @@ async def test_the_document_is_valid_and_whole(
 
 
 async def test_the_document_needs_the_key_and_its_page_does_not(
-    ledger: Ledger, vault: Encryption, clock: StoppedClock
+    ledger: Ledger, encryption: Encryption, clock: StoppedClock
 ) -> None:
     async with (
-        open_mail_app(ledger, vault, clock, settings("review")) as app,
+        open_mail_app(ledger, encryption, clock, settings("review")) as app,
         served(app) as client,
     ):
         refused = await client.get("/openapi.json", headers={"X-API-Key": "fausse"})
@@ -43,10 +43,10 @@ async def test_the_document_needs_the_key_and_its_page_does_not(
 
 @pytest.mark.needs("chromium")
 async def test_the_page_asks_for_the_key_then_shows_and_tries_operations(
-    ledger: Ledger, vault: Encryption, clock: StoppedClock
+    ledger: Ledger, encryption: Encryption, clock: StoppedClock
 ) -> None:
     async with (
-        open_mail_app(ledger, vault, clock, settings("review")) as app,
+        open_mail_app(ledger, encryption, clock, settings("review")) as app,
         browsed(app, "/docs") as page,
     ):
         origin = page.url.removesuffix("/docs")

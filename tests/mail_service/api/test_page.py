@@ -13,9 +13,12 @@ from tests.mail_service.serving import KEY, browsed
 
 @pytest.mark.needs("chromium")
 async def test_a_reviewer_edits_and_sends_a_reply_in_the_page(
-    ledger: Ledger, vault: Encryption, clock: StoppedClock
+    ledger: Ledger, encryption: Encryption, clock: StoppedClock
 ) -> None:
-    async with open_mail_app(ledger, vault, clock, settings("review")) as app, browsed(app) as page:
+    async with (
+        open_mail_app(ledger, encryption, clock, settings("review")) as app,
+        browsed(app) as page,
+    ):
         await app.answer(raw_mail("<img src=x onerror=alert(1)> quel préavis ?"))
         await page.get_by_label("Clé d'accès").fill("fausse")
         await page.get_by_role("button", name="Ouvrir").click()

@@ -15,10 +15,10 @@ from tests.mail_service.mails import raw_mail
 
 
 async def test_texts_go_first_and_the_row_later_and_the_mail_does_not_come_back(
-    ledger: Ledger, vault: Encryption, clock: StoppedClock
+    ledger: Ledger, encryption: Encryption, clock: StoppedClock
 ) -> None:
     job = RetentionJob(RetentionSettings(text_days=30, ledger_days=365), ledger.retention, clock)
-    async with open_mail_app(ledger, vault, clock) as app:
+    async with open_mail_app(ledger, encryption, clock) as app:
         file = await app.answer(raw_mail())
         clock.set(clock.now() + timedelta(days=29))
         assert await job.run_once() == (0, 0)
@@ -31,10 +31,10 @@ async def test_texts_go_first_and_the_row_later_and_the_mail_does_not_come_back(
 
 
 async def test_after_rotation_everything_can_be_sealed_with_the_new_key(
-    ledger: Ledger, vault: Encryption, clock: StoppedClock, postgres: Postgres
+    ledger: Ledger, encryption: Encryption, clock: StoppedClock, postgres: Postgres
 ) -> None:
     old, new, prints = b"s" * 32, b"n" * 32, base64.b64decode("Zg==") * 32
-    async with open_mail_app(ledger, vault, clock) as app:
+    async with open_mail_app(ledger, encryption, clock) as app:
         file = await app.answer(raw_mail())
     rotated = Ledger(postgres, Encryption([new, old], prints), clock)
     assert await rotated.retention.reseal() > 0

@@ -247,14 +247,14 @@ async def test_a_mail_that_comes_during_the_audit_is_no_difference(
 async def test_a_mail_in_doubt_is_looked_for_in_sent_and_copies_are_kept(
     imap: ImapSettings,
     ledger: Ledger,
-    vault: Encryption,
+    encryption: Encryption,
     clock: StoppedClock,
     other_client: ImapMailbox,
     folder: str,
     found: bool,
 ) -> None:
     ways = {"answer": lambda number: "cut" if number == 0 else "250 ok"}
-    async with open_mail_app(ledger, vault, clock, None, **ways) as app:
+    async with open_mail_app(ledger, encryption, clock, None, **ways) as app:
         await app.answer(raw_mail())
         await app.answer(raw_mail("Autre question ?", message_id="<2@personne.example>"))
         doubtful, sent = app.relay.received
@@ -299,7 +299,7 @@ async def test_a_backlog_is_taken_in_by_small_batches(
 
 async def test_while_postgres_is_down_nothing_is_marked_and_nothing_is_lost(
     imap: ImapSettings,
-    vault: Encryption,
+    encryption: Encryption,
     other_client: ImapMailbox,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
@@ -307,7 +307,7 @@ async def test_while_postgres_is_down_nothing_is_marked_and_nothing_is_lost(
     await asyncio.to_thread(server.start)
     postgres = Postgres(server.url(), timeout_s=2)
     await postgres.open()
-    ledger = Ledger(postgres, vault, SystemClock())
+    ledger = Ledger(postgres, encryption, SystemClock())
     await ledger.migrate()
     async with running_monitor(imap, ledger) as running:
         await arrive(other_client, range(1))

@@ -21,9 +21,9 @@ FAIL = f"{TRUSTED}; dmarc=fail header.from=personne.example"
 
 
 async def test_a_mail_gets_one_sourced_reply_in_its_thread(
-    ledger: Ledger, vault: Encryption, clock: StoppedClock
+    ledger: Ledger, encryption: Encryption, clock: StoppedClock
 ) -> None:
-    async with open_mail_app(ledger, vault, clock) as app:
+    async with open_mail_app(ledger, encryption, clock) as app:
         file = await app.answer(raw_mail())
         assert (file.entry.state, file.outgoing[0].state) == ("answered", "sent")
         received = app.relay.received[0]
@@ -42,9 +42,9 @@ async def test_a_mail_gets_one_sourced_reply_in_its_thread(
 
 
 async def test_the_same_mail_seen_again_is_answered_once(
-    ledger: Ledger, vault: Encryption, clock: StoppedClock
+    ledger: Ledger, encryption: Encryption, clock: StoppedClock
 ) -> None:
-    async with open_mail_app(ledger, vault, clock) as app:
+    async with open_mail_app(ledger, encryption, clock) as app:
         first = await app.answer(raw_mail())
         again = await app.answer(b"Received: by another way\n" + raw_mail())
         assert again.entry.id == first.entry.id
@@ -64,18 +64,18 @@ async def test_the_same_mail_seen_again_is_answered_once(
     ],
 )
 async def test_a_machine_gets_no_answer_and_the_ledger_says_why(
-    ledger: Ledger, vault: Encryption, clock: StoppedClock, fields: dict[str, str], reason: str
+    ledger: Ledger, encryption: Encryption, clock: StoppedClock, fields: dict[str, str], reason: str
 ) -> None:
-    async with open_mail_app(ledger, vault, clock) as app:
+    async with open_mail_app(ledger, encryption, clock) as app:
         file = await app.answer(raw_mail(**fields))
         assert (file.entry.state, file.entry.reason) == ("silent", reason)
         assert not app.relay.received
 
 
 async def test_forged_mail_waits_for_a_person(
-    ledger: Ledger, vault: Encryption, clock: StoppedClock
+    ledger: Ledger, encryption: Encryption, clock: StoppedClock
 ) -> None:
-    async with open_mail_app(ledger, vault, clock) as app:
+    async with open_mail_app(ledger, encryption, clock) as app:
         file = await app.answer(raw_mail(Authentication_Results=FAIL))
         assert (file.entry.state, file.entry.reason) == (
             "quarantined",
@@ -84,9 +84,9 @@ async def test_forged_mail_waits_for_a_person(
 
 
 async def test_a_mail_too_big_waits_for_a_person(
-    ledger: Ledger, vault: Encryption, clock: StoppedClock
+    ledger: Ledger, encryption: Encryption, clock: StoppedClock
 ) -> None:
-    async with open_mail_app(ledger, vault, clock) as app:
+    async with open_mail_app(ledger, encryption, clock) as app:
         mail_id = await app.receive(raw_mail(), size_bytes=30_000_000)
         await app.process_all()
         assert (await ledger.mails.load(mail_id)).entry.reason == "too_big:too-big"
@@ -95,9 +95,9 @@ async def test_a_mail_too_big_waits_for_a_person(
 @pytest.mark.parametrize("quotes", [True, False])
 @pytest.mark.parametrize("subject", ["Re: Préavis", "Ticket {number}"])
 async def test_a_robot_without_any_sign_gets_at_most_three_replies(
-    ledger: Ledger, vault: Encryption, clock: StoppedClock, quotes: bool, subject: str
+    ledger: Ledger, encryption: Encryption, clock: StoppedClock, quotes: bool, subject: str
 ) -> None:
-    async with open_mail_app(ledger, vault, clock) as app:
+    async with open_mail_app(ledger, encryption, clock) as app:
         last = "<start@robot.example>"
         for number in range(8):
             clock.set(clock.now() + timedelta(minutes=5))
@@ -115,9 +115,9 @@ async def test_a_robot_without_any_sign_gets_at_most_three_replies(
 
 
 async def test_personal_data_do_not_leave_and_come_back_in_the_reply(
-    ledger: Ledger, vault: Encryption, clock: StoppedClock
+    ledger: Ledger, encryption: Encryption, clock: StoppedClock
 ) -> None:
-    async with open_mail_app(ledger, vault, clock) as app:
+    async with open_mail_app(ledger, encryption, clock) as app:
         app.ai.script.echo = True
         await app.answer(raw_mail(f"{QUESTION}\nMon numéro : 06 12 34 56 78"))
         assert "06 12 34 56 78" not in app.ai.asked[0].model_dump_json()
@@ -135,9 +135,9 @@ def follow_up(**fields: str) -> bytes:
 
 @pytest.mark.parametrize(("results", "turns"), [(PASS, 3), (f"{TRUSTED}; dmarc=none", 1)])
 async def test_only_an_authenticated_sender_continues_the_conversation(
-    ledger: Ledger, vault: Encryption, clock: StoppedClock, results: str, turns: int
+    ledger: Ledger, encryption: Encryption, clock: StoppedClock, results: str, turns: int
 ) -> None:
-    async with open_mail_app(ledger, vault, clock) as app:
+    async with open_mail_app(ledger, encryption, clock) as app:
         await app.answer(raw_mail(Authentication_Results=PASS))
         ours = str(app.relay.received[0].mail["Message-ID"])
         await app.answer(follow_up(In_Reply_To=ours, Authentication_Results=results))
@@ -146,10 +146,10 @@ async def test_only_an_authenticated_sender_continues_the_conversation(
 
 @pytest.mark.parametrize(("token", "turns"), [("", 3), ("0123456789abcdef", 1)])
 async def test_a_thread_without_references_is_known_by_the_address_it_was_sent_to(
-    ledger: Ledger, vault: Encryption, clock: StoppedClock, token: str, turns: int
+    ledger: Ledger, encryption: Encryption, clock: StoppedClock, token: str, turns: int
 ) -> None:
     plus = settings(reply={"plus_addresses": True})
-    async with open_mail_app(ledger, vault, clock, plus) as app:
+    async with open_mail_app(ledger, encryption, clock, plus) as app:
         await app.answer(raw_mail(Authentication_Results=PASS))
         address = app.relay.received[0].mail["Reply-To"].addresses[0].addr_spec
         assert address.startswith("questions+r1.")
@@ -160,17 +160,17 @@ async def test_a_thread_without_references_is_known_by_the_address_it_was_sent_t
 
 
 async def test_unless_the_mailbox_takes_them_no_address_with_a_token_is_given(
-    ledger: Ledger, vault: Encryption, clock: StoppedClock
+    ledger: Ledger, encryption: Encryption, clock: StoppedClock
 ) -> None:
-    async with open_mail_app(ledger, vault, clock) as app:
+    async with open_mail_app(ledger, encryption, clock) as app:
         await app.answer(raw_mail())
         assert "Reply-To" not in app.relay.received[0].mail
 
 
 async def test_a_stranger_who_quotes_our_message_id_sees_nothing_of_the_thread(
-    ledger: Ledger, vault: Encryption, clock: StoppedClock
+    ledger: Ledger, encryption: Encryption, clock: StoppedClock
 ) -> None:
-    async with open_mail_app(ledger, vault, clock) as app:
+    async with open_mail_app(ledger, encryption, clock) as app:
         await app.answer(raw_mail("Mon canari secret est un colibri, quel préavis ?"))
         ours = str(app.relay.received[0].mail["Message-ID"])
         stranger = "voleur@ailleurs.example"
@@ -181,9 +181,9 @@ async def test_a_stranger_who_quotes_our_message_id_sees_nothing_of_the_thread(
 
 
 async def test_an_answer_that_cites_nothing_waits_for_a_person(
-    ledger: Ledger, vault: Encryption, clock: StoppedClock
+    ledger: Ledger, encryption: Encryption, clock: StoppedClock
 ) -> None:
-    async with open_mail_app(ledger, vault, clock) as app:
+    async with open_mail_app(ledger, encryption, clock) as app:
         app.ai.script.citations = ()
         file = await app.answer(raw_mail())
         assert (file.entry.state, file.entry.reason) == ("review", "no-source")
@@ -194,27 +194,27 @@ async def test_an_answer_that_cites_nothing_waits_for_a_person(
 
 
 async def test_an_article_that_is_not_among_the_sources_waits_for_a_person(
-    ledger: Ledger, vault: Encryption, clock: StoppedClock
+    ledger: Ledger, encryption: Encryption, clock: StoppedClock
 ) -> None:
-    async with open_mail_app(ledger, vault, clock) as app:
+    async with open_mail_app(ledger, encryption, clock) as app:
         app.ai.script.answer = "Selon l'article L. 1234-5 du Code du travail, deux mois."
         assert (await app.answer(raw_mail())).entry.reason == "unverified-article"
 
 
 @pytest.mark.parametrize(("mode", "state"), [("review", "review"), ("dry_run", "dry_run")])
 async def test_no_mail_leaves_unless_the_mode_says_so(
-    ledger: Ledger, vault: Encryption, clock: StoppedClock, mode: str, state: str
+    ledger: Ledger, encryption: Encryption, clock: StoppedClock, mode: str, state: str
 ) -> None:
-    async with open_mail_app(ledger, vault, clock, settings(mode)) as app:
+    async with open_mail_app(ledger, encryption, clock, settings(mode)) as app:
         file = await app.answer(raw_mail())
         assert file.entry.state == state
         assert not app.relay.received
 
 
 async def test_an_edited_answer_is_what_leaves(
-    ledger: Ledger, vault: Encryption, clock: StoppedClock
+    ledger: Ledger, encryption: Encryption, clock: StoppedClock
 ) -> None:
-    async with open_mail_app(ledger, vault, clock, settings("review")) as app:
+    async with open_mail_app(ledger, encryption, clock, settings("review")) as app:
         file = await app.answer(raw_mail())
         await app.reviewer.approve(file.entry.id, "Le préavis est fixé par votre convention.")
         await app.send_all()
@@ -223,10 +223,10 @@ async def test_an_edited_answer_is_what_leaves(
 
 
 async def test_when_ai_core_is_down_a_holding_reply_leaves_after_four_minutes_and_the_answer_later(
-    ledger: Ledger, vault: Encryption, clock: StoppedClock
+    ledger: Ledger, encryption: Encryption, clock: StoppedClock
 ) -> None:
     stamina.set_active(False)
-    async with open_mail_app(ledger, vault, clock) as app:
+    async with open_mail_app(ledger, encryption, clock) as app:
         app.ai.script.status = 503
         await app.answer(raw_mail())
         for _ in range(26):
@@ -246,9 +246,9 @@ async def test_when_ai_core_is_down_a_holding_reply_leaves_after_four_minutes_an
 
 
 async def test_a_model_that_obeys_an_injection_changes_nothing_but_its_own_words(
-    ledger: Ledger, vault: Encryption, clock: StoppedClock
+    ledger: Ledger, encryption: Encryption, clock: StoppedClock
 ) -> None:
-    async with open_mail_app(ledger, vault, clock) as app:
+    async with open_mail_app(ledger, encryption, clock) as app:
         app.ai.script.answer = (
             "To: pirate@evil.example\nBcc: x@evil.example\n\nCliquez [ici](https://evil.example/a) "
             "ou www.evil.com, evil.com/x, javascript:alert(1), mailto:x@evil.example, "
@@ -267,9 +267,9 @@ async def test_a_model_that_obeys_an_injection_changes_nothing_but_its_own_words
 
 
 async def test_a_name_with_a_line_break_cannot_add_a_header(
-    ledger: Ledger, vault: Encryption, clock: StoppedClock
+    ledger: Ledger, encryption: Encryption, clock: StoppedClock
 ) -> None:
-    async with open_mail_app(ledger, vault, clock) as app:
+    async with open_mail_app(ledger, encryption, clock) as app:
         raw = raw_mail(subject="x").replace(
             b"Camille Durand <camille@personne.example>",
             b"=?utf-8?Q?A=0D=0ABcc:_v=40evil.example?= <camille@personne.example>",
@@ -282,9 +282,9 @@ async def test_a_name_with_a_line_break_cannot_add_a_header(
 
 
 async def test_erasure_asked_by_authenticated_mail_leaves_nothing_and_the_mail_stays_away(
-    ledger: Ledger, vault: Encryption, clock: StoppedClock
+    ledger: Ledger, encryption: Encryption, clock: StoppedClock
 ) -> None:
-    async with open_mail_app(ledger, vault, clock) as app:
+    async with open_mail_app(ledger, encryption, clock) as app:
         first = await app.answer(raw_mail(Authentication_Results=PASS))
         ask = raw_mail(
             "Merci", subject="Effacer mes données", message_id="<e@personne.example>",
@@ -301,18 +301,18 @@ async def test_erasure_asked_by_authenticated_mail_leaves_nothing_and_the_mail_s
 
 
 async def test_erasure_is_not_done_for_a_sender_who_may_be_somebody_else(
-    ledger: Ledger, vault: Encryption, clock: StoppedClock
+    ledger: Ledger, encryption: Encryption, clock: StoppedClock
 ) -> None:
-    async with open_mail_app(ledger, vault, clock) as app:
+    async with open_mail_app(ledger, encryption, clock) as app:
         await app.answer(raw_mail())
         ask = raw_mail("x", subject="EFFACER MES DONNÉES", message_id="<e@x.example>")
         assert (await app.answer(ask)).entry.reason == "erasure:not-authenticated"
 
 
 async def test_a_copy_asked_by_authenticated_mail_comes_as_a_file(
-    ledger: Ledger, vault: Encryption, clock: StoppedClock
+    ledger: Ledger, encryption: Encryption, clock: StoppedClock
 ) -> None:
-    async with open_mail_app(ledger, vault, clock) as app:
+    async with open_mail_app(ledger, encryption, clock) as app:
         await app.answer(raw_mail(Authentication_Results=PASS))
         ask = raw_mail(
             "Merci", subject="Re: Mes données", message_id="<e@personne.example>",
@@ -328,26 +328,26 @@ async def test_a_copy_asked_by_authenticated_mail_comes_as_a_file(
 
 
 async def test_a_copy_is_not_sent_to_a_sender_who_may_be_somebody_else(
-    ledger: Ledger, vault: Encryption, clock: StoppedClock
+    ledger: Ledger, encryption: Encryption, clock: StoppedClock
 ) -> None:
-    async with open_mail_app(ledger, vault, clock) as app:
+    async with open_mail_app(ledger, encryption, clock) as app:
         await app.answer(raw_mail())
         ask = raw_mail("x", subject="MY DATA", message_id="<e@x.example>")
         assert (await app.answer(ask)).entry.reason == "copy:not-authenticated"
 
 
 async def test_a_mail_without_a_question_gets_a_polite_word(
-    ledger: Ledger, vault: Encryption, clock: StoppedClock
+    ledger: Ledger, encryption: Encryption, clock: StoppedClock
 ) -> None:
-    async with open_mail_app(ledger, vault, clock) as app:
+    async with open_mail_app(ledger, encryption, clock) as app:
         await app.answer(raw_mail("", subject="", sender=PERSON))
         assert "pas trouvé de question" in app.relay.received[0].text()
 
 
 async def test_nothing_personal_is_readable_in_the_database(
-    ledger: Ledger, vault: Encryption, clock: StoppedClock, database_url: str
+    ledger: Ledger, encryption: Encryption, clock: StoppedClock, database_url: str
 ) -> None:
-    async with open_mail_app(ledger, vault, clock) as app:
+    async with open_mail_app(ledger, encryption, clock) as app:
         await app.answer(raw_mail(f"{QUESTION} canari-violet"))
     db = await asyncpg.connect(database_url, ssl=False)
     tables = ["mails", "outbox", "events", "sightings", "conversations"]
@@ -358,9 +358,11 @@ async def test_nothing_personal_is_readable_in_the_database(
 
 
 async def test_a_flood_is_answered_at_a_measured_pace(
-    ledger: Ledger, vault: Encryption, clock: StoppedClock
+    ledger: Ledger, encryption: Encryption, clock: StoppedClock
 ) -> None:
-    async with open_mail_app(ledger, vault, clock, settings(quotas={"everyone_minute": 2})) as app:
+    async with open_mail_app(
+        ledger, encryption, clock, settings(quotas={"everyone_minute": 2})
+    ) as app:
         for number in range(5):
             raw = raw_mail(sender=f"p{number}@x{number}.example", message_id=f"<{number}@x>")
             await app.receive(raw)
@@ -376,9 +378,9 @@ async def test_a_flood_is_answered_at_a_measured_pace(
 
 
 async def test_a_fault_of_ours_stops_one_mail_and_tells_nothing_of_it(
-    ledger: Ledger, vault: Encryption, clock: StoppedClock, capsys: pytest.CaptureFixture[str]
+    ledger: Ledger, encryption: Encryption, clock: StoppedClock, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async with open_mail_app(ledger, vault, clock) as app:
+    async with open_mail_app(ledger, encryption, clock) as app:
         app.pipeline._screening._spam_filter = None  # type: ignore[assignment]
         file = await app.answer(raw_mail("Mon secret est un colibri."))
         assert (file.entry.state, file.entry.reason) == ("failed", "bug")

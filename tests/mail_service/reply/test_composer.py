@@ -21,8 +21,8 @@ from tests.mail_service.mails import US, raw_mail
 
 
 @pytest.fixture
-def composer(vault: Encryption) -> ReplyComposer:
-    return ReplyComposer(SenderIdentity("Code du Travail Neo", US), vault, StoppedClock(NOW))
+def composer(encryption: Encryption) -> ReplyComposer:
+    return ReplyComposer(SenderIdentity("Code du Travail Neo", US), encryption, StoppedClock(NOW))
 
 
 def composed(
@@ -110,7 +110,7 @@ def test_an_abstention_names_somebody_who_can_help(composer: ReplyComposer) -> N
     assert text.count(contact.url) == 1
 
 
-def test_our_mails_are_signed_when_there_is_a_key(vault: Encryption) -> None:
+def test_our_mails_are_signed_when_there_is_a_key(encryption: Encryption) -> None:
     key = rsa.generate_private_key(public_exponent=65537, key_size=1024)  # noqa: S505 - a test
     pem = key.private_bytes(
         serialization.Encoding.PEM,
@@ -123,7 +123,7 @@ def test_our_mails_are_signed_when_there_is_a_key(vault: Encryption) -> None:
     record = b"v=DKIM1; k=rsa; p=" + b"".join(public.splitlines()[1:-1])
     composer = ReplyComposer(
         SenderIdentity("Neo", US, signer=DkimSigner("s", "neo.example", pem)),
-        vault,
+        encryption,
         StoppedClock(NOW),
     )
     content = composed(composer, raw_mail(), chat_reply("Oui.")).content

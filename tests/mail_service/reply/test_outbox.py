@@ -34,14 +34,14 @@ def says(answer: str) -> Callable[[int], str]:
 )
 async def test_what_the_relay_says_decides_the_state(
     ledger: Ledger,
-    vault: Encryption,
+    encryption: Encryption,
     clock: StoppedClock,
     ways: dict[str, object],
     state: str,
     answer: str,
     stored: int,
 ) -> None:
-    async with open_mail_app(ledger, vault, clock, None, **ways) as app:
+    async with open_mail_app(ledger, encryption, clock, None, **ways) as app:
         file = await app.answer(raw_mail())
         assert (file.outgoing[0].state, file.outgoing[0].last_answer) == (state, answer)
         assert len(app.relay.received) == stored
@@ -54,10 +54,10 @@ async def later(app: MailApp, minutes: float) -> MailRecord:
 
 
 async def test_a_deferred_mail_is_tried_again_with_growing_pauses(
-    ledger: Ledger, vault: Encryption, clock: StoppedClock
+    ledger: Ledger, encryption: Encryption, clock: StoppedClock
 ) -> None:
     async with open_mail_app(
-        ledger, vault, clock, None, answer=lambda n: "451 later" if n < 2 else "250 ok"
+        ledger, encryption, clock, None, answer=lambda n: "451 later" if n < 2 else "250 ok"
     ) as app:
         await app.answer(raw_mail())
         assert (await later(app, 0.9)).outgoing[0].attempts == 1
@@ -67,9 +67,9 @@ async def test_a_deferred_mail_is_tried_again_with_growing_pauses(
 
 
 async def test_a_relay_that_is_away_is_tried_again(
-    ledger: Ledger, vault: Encryption, clock: StoppedClock
+    ledger: Ledger, encryption: Encryption, clock: StoppedClock
 ) -> None:
-    async with open_mail_app(ledger, vault, clock) as app:
+    async with open_mail_app(ledger, encryption, clock) as app:
         app.outbox._relays = {"main": app.smtp.model_copy(update={"port": 9})}
         file = await app.answer(raw_mail())
         assert file.outgoing[0].state == "deferred"
@@ -77,9 +77,9 @@ async def test_a_relay_that_is_away_is_tried_again(
 
 @pytest.mark.parametrize("answer", ["cut", "slow"])
 async def test_a_mail_in_doubt_is_never_sent_again_by_itself(
-    ledger: Ledger, vault: Encryption, clock: StoppedClock, answer: str
+    ledger: Ledger, encryption: Encryption, clock: StoppedClock, answer: str
 ) -> None:
-    async with open_mail_app(ledger, vault, clock, None, answer=says(answer)) as app:
+    async with open_mail_app(ledger, encryption, clock, None, answer=says(answer)) as app:
         await app.answer(raw_mail())
         file = await later(app, 60 * 24)
         assert file.outgoing[0].state == "unknown"
@@ -93,9 +93,9 @@ async def test_a_mail_in_doubt_is_never_sent_again_by_itself(
 
 @pytest.mark.parametrize(("handed_over", "state"), [(False, "sent"), (True, "unknown")])
 async def test_a_worker_that_dies_leaves_doubt_only_once_the_mail_was_leaving(
-    ledger: Ledger, vault: Encryption, clock: StoppedClock, handed_over: bool, state: str
+    ledger: Ledger, encryption: Encryption, clock: StoppedClock, handed_over: bool, state: str
 ) -> None:
-    async with open_mail_app(ledger, vault, clock) as app:
+    async with open_mail_app(ledger, encryption, clock) as app:
         await app.receive(raw_mail())
         await app.process_all()
         delivery = await ledger.outgoing.claim(60)
@@ -118,9 +118,9 @@ def bounce(token: str, message_id: str) -> bytes:
 
 
 async def test_a_bounce_is_matched_with_our_mail(
-    ledger: Ledger, vault: Encryption, clock: StoppedClock
+    ledger: Ledger, encryption: Encryption, clock: StoppedClock
 ) -> None:
-    async with open_mail_app(ledger, vault, clock) as app:
+    async with open_mail_app(ledger, encryption, clock) as app:
         file = await app.answer(raw_mail())
         assert (
             await app.answer(bounce("0" * 20, file.outgoing[0].message_id))
@@ -131,9 +131,9 @@ async def test_a_bounce_is_matched_with_our_mail(
 
 
 async def test_a_forged_bounce_changes_nothing(
-    ledger: Ledger, vault: Encryption, clock: StoppedClock
+    ledger: Ledger, encryption: Encryption, clock: StoppedClock
 ) -> None:
-    async with open_mail_app(ledger, vault, clock) as app:
+    async with open_mail_app(ledger, encryption, clock) as app:
         file = await app.answer(raw_mail())
         forged = f"<r-0000000000000000.1.reply@{US.partition('@')[2]}>"
         await app.answer(bounce("0" * 20, forged))
@@ -141,9 +141,9 @@ async def test_a_forged_bounce_changes_nothing(
 
 
 async def test_two_hard_bounces_end_the_mails_to_an_address(
-    ledger: Ledger, vault: Encryption, clock: StoppedClock
+    ledger: Ledger, encryption: Encryption, clock: StoppedClock
 ) -> None:
-    async with open_mail_app(ledger, vault, clock) as app:
+    async with open_mail_app(ledger, encryption, clock) as app:
         for number in range(3):
             file = await app.answer(
                 raw_mail(f"Question {number} sur le préavis ?", message_id=f"<{number}@p.example>")

@@ -9,9 +9,9 @@ from tests.mail_service.mails import raw_mail
 
 
 async def test_the_history_of_a_mail_shows_nothing_of_its_content(
-    ledger: Ledger, vault: Encryption, clock: StoppedClock
+    ledger: Ledger, encryption: Encryption, clock: StoppedClock
 ) -> None:
-    async with open_mail_app(ledger, vault, clock) as app:
+    async with open_mail_app(ledger, encryption, clock) as app:
         history = explain(await app.answer(raw_mail(Auto_Submitted="auto-replied")))
     assert "automatic:A1" in history
     assert "received" in history
