@@ -18,6 +18,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from ai_core import app as ai_core
+from ai_core.api import routes
 from ai_core.settings import Settings as AiSettings
 from mail_service import app as mail_service
 from mail_service.settings import Settings as MailSettings
@@ -41,7 +42,7 @@ COMMON |= {"over_quota", "keys_unreadable", "internal_error"}
 
 def read_documents() -> dict[Path, JsonObject]:
     """Return the OpenAPI document that each page shows."""
-    ai = ai_core.create_api(AiSettings(), ai_core.open_state, CollectorRegistry())
+    ai = routes.create_api(AiSettings(), ai_core.open_state, CollectorRegistry())
     mail = mail_service.create_api(MailSettings(), mail_service.open_state, CollectorRegistry())
     return {DOCS / "api.md": ai.openapi(), DOCS / "mail.md": mail.openapi()}
 

@@ -9,7 +9,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 from pydantic import BaseModel
 
-from ai_core.app import create_api, open_state
+from ai_core.api.routes import create_api
+from ai_core.app import open_state
 from ai_core.settings import Settings as AiCoreSettings
 from mail_service.settings import Settings as MailSettings
 from shared.settings import StrictSettings

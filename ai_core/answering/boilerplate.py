@@ -3,10 +3,17 @@
 import re
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 
 from shared.languages import Language
 from shared.texts import Texts, date_in_words
 
+ROOT = Path(__file__).parents[2]
+TEXT_FILES = (
+    ROOT / "shared" / "texts" / "errors.toml",
+    ROOT / "ai_core" / "texts" / "errors.toml",
+    ROOT / "ai_core" / "texts" / "answers.toml",
+)
 _GREETING = re.compile(
     r"\W*(?:bonjour|bonsoir|salut|coucou|hello|hi|hey|good (?:morning|afternoon|evening))"
     r"(?:\W+(?:à|a) tous|\W+madame|\W+monsieur|\W+there)?\W*"
@@ -19,6 +26,11 @@ _THANKS = re.compile(
     r"|pour (?:tout|votre (?:aide|réponse))|à vous|au revoir|bonne (?:journée|soirée)))*\W*",
     re.IGNORECASE,
 )
+
+
+def read_texts() -> Texts:
+    """Read every sentence ai_core says: its errors and what surrounds its answers."""
+    return Texts.read(*TEXT_FILES)
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,9 +77,12 @@ class ResolvedRequest:
 
 
 class _RequestKey(NamedTuple):
-    """Everything the resolution of a request for one answer depends on, except who asks when."""
+    """Everything the resolution of a request for one answer depends on, except who asks when.
 
-    request: GenerateRequest
+    `fields` are the values of the request: they compare faster than the model does.
+    """
+
+    fields: tuple[object, ...]
     language: Language
     scope: str
     corpus_version: str
@@ -117,7 +120,8 @@ class RequestResolver:
             return await self.resolve(read_generate(request, requester.language), requester)
         corpus = await self._corpus_status()
         key = _RequestKey(
-            request, requester.language, requester.scope, corpus.index_version, self._clock.today()
+            tuple(vars(request).values()),
+            *(requester.language, requester.scope, corpus.index_version, self._clock.today()),
         )
         known = self._resolved.get(key)
         if known and known.card is self._pool.card(request.model):

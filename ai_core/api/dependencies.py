@@ -35,17 +35,17 @@ def state(name: str) -> Callable[[Request], Awaitable[Any]]:
 
 def gate_of(request: Request) -> Gate:
     """Return the gate, for a direct route."""
-    return cast(Gate, request.state.gate)
+    return cast(Gate, request.scope["state"]["gate"])
 
 
 def resolver_of(request: Request) -> RequestResolver:
     """Return what resolves questions, for a direct route."""
-    return cast(RequestResolver, request.state.resolver)
+    return cast(RequestResolver, request.scope["state"]["resolver"])
 
 
 def responder_of(request: Request) -> Responder:
     """Return what sends answers, for a direct route."""
-    return cast(Responder, request.state.responder)
+    return cast(Responder, request.scope["state"]["responder"])
 
 
 def read_timeout(request: Request) -> float | None:

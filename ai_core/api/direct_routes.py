@@ -66,7 +66,7 @@ class DirectRoute(APIRoute):
 
     async def respond(self, request: Request) -> Response:
         """Call the endpoint inside a processing slot, which it finds in the scope."""
-        slot = request.scope["slot"] = ProcessingSlot(request.state.concurrency)
+        slot = request.scope["slot"] = ProcessingSlot(request.scope["state"]["concurrency"])
         await slot.acquire()
         try:
             response: Response = await self.endpoint(request)

@@ -15,7 +15,8 @@ from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
 from ai_core.access.keys import KeyRing, Scope
-from ai_core.app import State, assemble, create_api, create_app, open_state
+from ai_core.api.routes import State, create_api
+from ai_core.app import assemble, create_app, open_state
 from ai_core.engines.base import Engine
 from ai_core.errors import UnknownArticle
 from ai_core.law.corpus import Corpus

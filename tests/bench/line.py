@@ -18,7 +18,8 @@ from statistics import median, quantiles
 import httpx2
 from prometheus_client import CollectorRegistry
 
-from ai_core.app import State, assemble, create_app
+from ai_core.api.routes import State
+from ai_core.app import assemble, create_app
 from ai_core.engines.scripted import ScriptedEngine
 from ai_core.settings import ModelSettings, RedisSettings, Settings
 from shared.clock import SystemClock

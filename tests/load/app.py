@@ -22,14 +22,8 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from ai_core.access.keys import Key
 from ai_core.answering.request import Requester
 from ai_core.api.response_formats import cached_body
-from ai_core.app import (
-    State,
-    assemble,
-    create_api,
-    create_app,
-    edge,
-    tune_the_interpreter,
-)
+from ai_core.api.routes import State, create_api
+from ai_core.app import assemble, create_app, tune_the_interpreter, with_middleware
 from ai_core.engines.base import Engine
 from ai_core.engines.scripted import ScriptedEngine
 from ai_core.errors import OverQuota
@@ -171,7 +165,7 @@ def main() -> int:
         registry = CollectorRegistry()
         api = create_api(settings, open_state, registry)
         add_peer_route(api, arguments.redis)
-        app = edge(api, settings, registry)
+        app = with_middleware(api, settings, registry)
     config = uvicorn.Config(
         app,
         host=settings.server.host,

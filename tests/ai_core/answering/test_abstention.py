@@ -6,7 +6,7 @@ from importlib.resources import files
 import pytest
 
 from ai_core.answering.abstention import Abstentions, read_offices
-from ai_core.app import read_texts
+from ai_core.answering.boilerplate import read_texts
 from ai_core.law.records import Passage, QuestionScope, SearchResult, SourceKind
 
 PASSAGE = Passage(SourceKind.ARTICLE, "id", "L1-1", "t", ("t",), "texte", "https://x", 1.0)

@@ -11,7 +11,7 @@ import uvicorn
 from playwright.async_api import async_playwright, expect
 from prometheus_client import CollectorRegistry
 
-from ai_core.app import State, create_api
+from ai_core.api.routes import State, create_api
 from ai_core.settings import Settings
 from deploy.local.ports import free_port
 from tests.docs_page import PageLog, execute

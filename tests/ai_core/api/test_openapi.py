@@ -14,8 +14,10 @@ from prometheus_client import CollectorRegistry
 from pydantic import BaseModel
 
 from ai_core.access.keys import Scope
+from ai_core.answering.boilerplate import read_texts
 from ai_core.api.openai_schemas import NEUTRAL_VALUES
-from ai_core.app import create_api, open_state, read_texts
+from ai_core.api.routes import create_api
+from ai_core.app import open_state
 from ai_core.settings import Settings
 from shared.web.openapi import EXAMPLE_FACTS, kinds_by_code, operations
 from shared.web.problems import problem_response

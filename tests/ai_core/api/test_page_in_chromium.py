@@ -30,7 +30,8 @@ from starlette.types import ASGIApp
 
 from ai_core.access.keys import KeyRing, Scope
 from ai_core.api.page import page_router
-from ai_core.app import State, assemble, create_app
+from ai_core.api.routes import State
+from ai_core.app import assemble, create_app
 from ai_core.law.source import LawSource
 from ai_core.redis_keys import TAG
 from ai_core.settings import PageSettings, RedisSettings, Settings

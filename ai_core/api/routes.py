@@ -1,0 +1,100 @@
+"""All routes of ai_core, the document that describes them, and the state they share."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TypedDict
+
+from fastapi import APIRouter, FastAPI
+from prometheus_client import CollectorRegistry
+
+from ai_core.access.gate import Gate
+from ai_core.answering.boilerplate import read_texts
+from ai_core.answering.conversations import Conversations
+from ai_core.answering.embeddings import Embedder
+from ai_core.answering.request import RequestResolver
+from ai_core.api import chat, generate, health, models, openai_routes, search
+from ai_core.api.openai_replies import EXAMPLES as OPENAI_EXAMPLES
+from ai_core.api.openai_replies import ErrorDocument
+from ai_core.api.openapi import (
+    DESCRIPTION,
+    KEYED_HEADERS,
+    REQUEST_HEADERS,
+    RESPONSE_HEADERS,
+    TAGS,
+)
+from ai_core.api.page import page_router
+from ai_core.api.responder import Responder
+from ai_core.api.response_formats import OPENAI, error_document
+from ai_core.api.status import Health
+from ai_core.law.source import LawSource
+from ai_core.models.pool import ModelPool
+from ai_core.settings import Settings
+from shared.ai.examples import EXAMPLES
+from shared.clock import Clock
+from shared.host_metrics import HostMetrics
+from shared.web.docs_page import docs_router
+from shared.web.openapi import DocumentedApi
+from shared.web.problems import add_error_handlers
+
+DIRECT = (generate.direct, chat.direct, openai_routes.direct)
+"""Routers of direct routes."""
+ROUTERS: tuple[APIRouter, ...] = (
+    generate.direct,
+    *(chat.direct, chat.router),
+    *(search.router, models.router, health.router),
+    *(openai_routes.router, openai_routes.direct),
+)
+ERROR_FORMATS = {OPENAI: error_document}
+"""Format of errors by path prefix; elsewhere RFC 9457."""
+
+
+class State(TypedDict):
+    """What lives as long as the app, under the names routes use."""
+
+    gate: Gate
+    embedder: Embedder
+    responder: Responder
+    resolver: RequestResolver
+    library: LawSource
+    pool: ModelPool
+    conversations: Conversations
+    health: Health
+    host_metrics: HostMetrics
+    clock: Clock
+    concurrency: asyncio.Semaphore
+
+
+OpenState = Callable[[Settings, CollectorRegistry], AbstractAsyncContextManager[State]]
+
+
+def create_api(settings: Settings, open_state: OpenState, registry: CollectorRegistry) -> FastAPI:
+    """Build the routes, and the document that describes them."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[State]:
+        async with open_state(settings, registry) as state:
+            yield state
+
+    texts = read_texts()
+    api = DocumentedApi(
+        texts=texts,
+        error_formats=ERROR_FORMATS,
+        error_models={"application/json": ErrorDocument},
+        request_headers=REQUEST_HEADERS,
+        response_headers=RESPONSE_HEADERS,
+        keyed_headers=KEYED_HEADERS,
+        examples=EXAMPLES | OPENAI_EXAMPLES,
+        title="Code du Travail Neo",
+        summary="Answers about French labour law that carry their sources.",
+        description=DESCRIPTION,
+        version="1",
+        openapi_tags=TAGS,
+        lifespan=lifespan,
+    )
+    for router in ROUTERS:
+        api.include_router(router)
+    api.include_router(page_router(settings.page))
+    api.include_router(docs_router(api))
+    add_error_handlers(api, texts, ERROR_FORMATS)
+    return api
