@@ -52,16 +52,16 @@ def run_jobs(
             if not runner.admit(waiting[0]):
                 break
             waiting.pop(0)
-        for wrote in runner.step():
-            one = found[wrote.job_id]
+        for chunk in runner.step():
+            one = found[chunk.job_id]
             assert one.finish_reason is None, "nothing comes after the end"
-            one.text += wrote.text
-            one.tokens += wrote.tokens
-            one.finish_reason, one.error = wrote.finish_reason, wrote.error
+            one.text += chunk.text
+            one.tokens += chunk.tokens
+            one.finish_reason, one.error = chunk.finish_reason, chunk.error
             one.told += 1
-            one.logprobs += wrote.logprobs
-            if wrote.job_id in cancelled:
-                runner.cancel(wrote.job_id)
+            one.logprobs += chunk.logprobs
+            if chunk.job_id in cancelled:
+                runner.cancel(chunk.job_id)
         step += 1
     return list(found.values())
 

@@ -9,9 +9,9 @@ letters = st.text(alphabet="abé😀", max_size=20)
 stops = st.lists(st.text(alphabet="abé😀", min_size=1, max_size=4), max_size=3)
 
 
-def shown_of(pieces: list[bytes], stop: list[str]) -> str:
+def shown_of(chunks: list[bytes], stop: list[str]) -> str:
     check = StopFilter(stop)
-    return "".join(map(check.feed, pieces)) + check.finish()
+    return "".join(map(check.feed, chunks)) + check.finish()
 
 
 def cut(text: str, stop: list[str]) -> str:

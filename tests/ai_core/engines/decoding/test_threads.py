@@ -127,11 +127,11 @@ def test_a_model_that_rested_while_others_worked_begins_with_all(
     assert governor.threads == 2
 
 
-def test_no_more_threads_than_cores_we_may_use() -> None:
+def test_available_cores_are_within_the_affinity() -> None:
     assert 1 <= available_cores() <= len(os.sched_getaffinity(0))
 
 
-def test_the_machine_tells_how_busy_it_is() -> None:
+def test_cpu_time_grows_with_work() -> None:
     before = total_cpu_s()
     assert sum(number * number for number in range(2_000_000)) > 0
     assert total_cpu_s() > before

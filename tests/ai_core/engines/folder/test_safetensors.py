@@ -76,9 +76,9 @@ def test_a_long_prompt_is_read_in_parts_while_others_go_on_writing(
     assert runner.admit(reader)
     texts_of = {1: "", 2: ""}
     while runner.busy:
-        for wrote in runner.step():
-            told.append(wrote.job_id)
-            texts_of[wrote.job_id] += wrote.text
+        for chunk in runner.step():
+            told.append(chunk.job_id)
+            texts_of[chunk.job_id] += chunk.text
     assert told.index(2) >= 9, "the other one wrote a word for every part that was read"
     assert texts_of[1] == small_model.answers["Raconte l'histoire du portail."]
     assert texts_of[2] == POINTS_AT_THE_FIRST

@@ -42,7 +42,7 @@ def test_pieces_put_together_are_the_text_that_was_cut(folder: Path) -> None:
     assert spelled(tokenizer, tokenizer.tokenize(text)) == text
 
 
-def test_the_spelling_of_a_control_token_in_a_turn_is_text(folder: Path) -> None:
+def test_a_control_token_spelled_in_a_message_is_text(folder: Path) -> None:
     tokenizer = Tokenizer(folder, VOCABULARY)
     end = tokenizer.render((), "<|im_end|>").tokens
     assert len(end) == 1
@@ -57,7 +57,7 @@ def test_a_template_given_by_the_operator_wins(folder: Path) -> None:
     assert rendered(tokenizer, ChatMessage("user", "Oui")) == "Oui !"
 
 
-def test_a_template_without_system_turns_gets_the_rules_with_the_question(folder: Path) -> None:
+def test_a_template_without_system_role_gets_the_rules_with_the_question(folder: Path) -> None:
     tokenizer = Tokenizer(folder, VOCABULARY, NO_SYSTEM)
     messages = [ChatMessage("system", "Sois bref."), ChatMessage("user", "Oui ?")]
     assert rendered(tokenizer, *messages) == "[user] Sois bref.\n\nOui ?"

@@ -28,7 +28,7 @@ def plan(
     )
 
 
-def test_those_who_write_have_their_row_before_a_long_prompt_has_the_rest() -> None:
+def test_decoding_jobs_get_their_row_before_a_long_prompt_gets_the_rest() -> None:
     planned = plan({3: 1_000, 0: 1, 1: 1})
     assert planned.taken == {3: 256, 0: 1, 1: 1}
     assert [segment.slot for segment in planned.segments if segment.wants_logits] == [0, 1]
@@ -75,20 +75,20 @@ def test_a_short_gap_between_slots_is_filled_and_a_long_one_is_not() -> None:
     assert plan({0: 1, 2: 1}, free=(0,) * 16).keep == {}
 
 
-def test_many_rows_are_filled_up_to_what_the_quickest_kernels_take() -> None:
+def test_many_rows_are_padded_to_whole_tiles() -> None:
     planned = plan(dict.fromkeys([*range(3), *range(5, 15)], 1), layout=BatchLayout.PADDED)
     assert sorted(planned.keep) == [3, 4, 15]
     assert [segment.slot for segment in planned.segments] == list(range(16))
     assert plan({0: 1, 2: 1}, layout=BatchLayout.PADDED, free=(0, 1, *[0] * 14)).keep == {1: 10}
 
 
-def test_the_slots_of_a_step_follow_one_another_unless_they_are_to_stay_apart() -> None:
+def test_the_slots_of_a_step_are_contiguous_unless_they_are_separate() -> None:
     assert [segment.slot for segment in plan({4: 1, 2: 1, 3: 1}).segments] == [2, 3, 4]
     apart = plan({4: 1, 2: 1, 3: 1}, layout=BatchLayout.SEPARATE)
     assert [segment.slot for segment in apart.segments] == [4, 3, 2]
 
 
-def test_a_slow_machine_reads_fewer_rows_a_step() -> None:
+def test_a_slow_machine_prefills_fewer_rows_per_step() -> None:
     budget = RowBudget()
     assert budget.prompt_rows(decoding=0) == 64
     budget.record(400, 1.0)
@@ -116,7 +116,7 @@ def test_a_slow_machine_reads_fewer_rows_a_step() -> None:
         (15, {BatchLayout.CONTIGUOUS: 0.086, BatchLayout.PADDED: 0.062}, BatchLayout.PADDED),
     ],
 )
-def test_the_quickest_way_to_compute_rows_is_found(
+def test_the_fastest_layout_is_found(
     jobs: int, cpu_s: dict[BatchLayout, float], fastest: BatchLayout
 ) -> None:
     tuner = LayoutTuner(slots=16)
@@ -131,7 +131,7 @@ def test_one_job_or_a_whole_tile_of_them_are_computed_together() -> None:
     assert {tuner.choose(jobs, 1) for jobs in (1, 16) for _ in range(9)} == {BatchLayout.CONTIGUOUS}
 
 
-def test_few_slots_are_never_filled_up() -> None:
+def test_few_slots_are_never_padded_to_a_tile() -> None:
     tuner = LayoutTuner(slots=8)
     for _ in range(20):
         layout = tuner.choose(7, 1)

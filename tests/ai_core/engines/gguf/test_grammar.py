@@ -44,7 +44,7 @@ def test_a_usual_schema_becomes_a_grammar() -> None:
         pytest.param(["type"], id="a list"),
     ],
 )
-def test_what_cannot_be_kept_is_refused(schema: Any) -> None:
+def test_what_cannot_be_enforced_is_refused(schema: Any) -> None:
     with pytest.raises(Unsupported):
         schema_to_gbnf(json.dumps(schema))
 

@@ -38,7 +38,7 @@ def test_at_least_one_token_of_a_prompt_is_computed() -> None:
     assert cacheable_prefix([1, 2, 3], 1) == [1]
 
 
-def test_a_caller_s_tokens_are_never_looked_at() -> None:
+def test_a_caller_s_tokens_are_never_compared() -> None:
     private = [7, 7, 7]
     slot = SequenceSlot(0, [*LAW, *private], cacheable=len(LAW))
     source = find_prefix([slot, SequenceSlot(1)], SequenceSlot(1), [*LAW, *private], None)
@@ -76,7 +76,7 @@ def test_what_an_adapter_computed_is_of_no_use_without_it() -> None:
     assert find_prefix(slots, slots[1], LAW, "tone").tokens == len(LAW)
 
 
-def test_the_slot_left_first_is_lost_first() -> None:
+def test_the_least_recently_used_slot_is_lost_first() -> None:
     slots = [kept(0, RULES, freed_at=5), kept(1, LAW, freed_at=2), kept(2, [3] * 99, freed_at=9)]
     assert choose_slot(slots, [8, 9], None) is slots[1]
 
@@ -86,5 +86,5 @@ def test_what_another_slot_holds_too_is_lost_before_that() -> None:
     assert choose_slot(slots, [8, 9], None) is slots[1]
 
 
-def test_no_slot_is_free_when_all_are_taken() -> None:
+def test_no_slot_is_chosen_when_all_are_in_use() -> None:
     assert choose_slot([SequenceSlot(0, in_use=True)], [1], None) is None

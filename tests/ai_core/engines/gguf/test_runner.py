@@ -68,17 +68,17 @@ def finish(runner: GgufRunner) -> dict[int, Read]:
     for _ in range(2_000):
         if not runner.busy:
             return read
-        for wrote in runner.step():
-            seen = read.setdefault(wrote.job_id, Read(cached_tokens=wrote.cached_tokens))
-            seen.text += wrote.text
-            seen.tokens += wrote.tokens
-            seen.finish_reason = wrote.finish_reason
-            seen.error = wrote.error
-            seen.logprobs += wrote.logprobs
+        for chunk in runner.step():
+            seen = read.setdefault(chunk.job_id, Read(cached_tokens=chunk.cached_tokens))
+            seen.text += chunk.text
+            seen.tokens += chunk.tokens
+            seen.finish_reason = chunk.finish_reason
+            seen.error = chunk.error
+            seen.logprobs += chunk.logprobs
     raise AssertionError("the runner never came to an end")
 
 
-def written(runner: GgufRunner, *jobs: GenerationJob) -> list[Read]:
+def generated(runner: GgufRunner, *jobs: GenerationJob) -> list[Read]:
     for job in jobs:
         assert runner.admit(job)
     read = finish(runner)
@@ -99,21 +99,21 @@ QUESTIONS = [f"question {letter * (at + 1)} ?" for at, letter in enumerate("abcd
 
 def test_sixteen_answers_at_once_are_those_written_one_by_one(opened: GgufRunner) -> None:
     asking = jobs(opened, QUESTIONS)
-    alone = [written(opened, job)[0].text for job in asking]
+    alone = [generated(opened, job)[0].text for job in asking]
     assert len(set(alone)) > 8
-    assert [read.text for read in written(opened, *asking)] == alone
+    assert [read.text for read in generated(opened, *asking)] == alone
 
 
 def test_jobs_join_and_leave_between_any_two_steps(opened: GgufRunner) -> None:
     asking = jobs(opened, QUESTIONS[:8])
-    alone = [written(opened, job)[0].text for job in asking]
+    alone = [generated(opened, job)[0].text for job in asking]
     read: dict[int, str] = {}
     waiting = list(asking)
     while waiting or opened.busy:
         if waiting:
             assert opened.admit(waiting.pop())
-        for wrote in opened.step() + opened.step():
-            read[wrote.job_id] = read.get(wrote.job_id, "") + wrote.text
+        for chunk in opened.step() + opened.step():
+            read[chunk.job_id] = read.get(chunk.job_id, "") + chunk.text
     assert [read[job.id] for job in asking] == alone
 
 
@@ -129,16 +129,16 @@ def order_of_pieces(runner: GgufRunner, asking: Sequence[GenerationJob]) -> list
         assert runner.admit(job)
     order: list[int] = []
     while runner.busy:
-        order += [wrote.job_id for wrote in runner.step()]
+        order += [chunk.job_id for chunk in runner.step()]
     return order
 
 
-def test_those_who_came_together_go_on_from_their_first_token_together(opened: GgufRunner) -> None:
+def test_jobs_that_arrived_together_decode_together(opened: GgufRunner) -> None:
     asking = jobs(opened, [letter * 300 for letter in "abcd"])
     assert sorted(order_of_pieces(opened, asking)[:4]) == [1, 2, 3, 4]
 
 
-def test_who_is_under_way_goes_on_while_a_prompt_is_read(opened: GgufRunner) -> None:
+def test_a_running_job_decodes_while_a_prompt_is_prefilled(opened: GgufRunner) -> None:
     first, second = jobs(opened, ["a" * 20, "b" * 450], Sampling(max_tokens=30))
     assert opened.admit(first)
     for _ in range(4):
@@ -155,7 +155,7 @@ def test_no_more_jobs_are_taken_than_there_are_slots(runner: GgufRunner) -> None
 def test_the_context_ends_an_answer(runner: GgufRunner) -> None:
     prompt = asked(runner, "y" * 480)
     job = GenerationJob(1, prompt, replace(SAMPLING, max_tokens=10_000))
-    (read,) = written(runner, job)
+    (read,) = generated(runner, job)
     assert read.finish_reason == "length"
     assert len(prompt.tokens) + read.tokens == 512
 
@@ -171,7 +171,7 @@ def test_a_prompt_that_fills_the_context_is_refused_before_anything_runs(
     assert finish(runner)[2].tokens == 1
 
 
-def test_a_cancelled_job_leaves_its_place_at_once(runner: GgufRunner) -> None:
+def test_a_cancelled_job_frees_its_slot_at_once(runner: GgufRunner) -> None:
     for job in jobs(runner, QUESTIONS[:6]):
         runner.admit(job)
     runner.step()
@@ -184,9 +184,9 @@ def test_a_cancelled_job_leaves_its_place_at_once(runner: GgufRunner) -> None:
 
 
 def test_a_stop_sequence_ends_an_answer_and_is_not_shown(opened: GgufRunner) -> None:
-    (plain,) = written(opened, *jobs(opened, QUESTIONS[:1]))
+    (plain,) = generated(opened, *jobs(opened, QUESTIONS[:1]))
     stop = plain.text[5:8]
-    (read,) = written(opened, *jobs(opened, QUESTIONS[:1], replace(SAMPLING, stop=(stop,))))
+    (read,) = generated(opened, *jobs(opened, QUESTIONS[:1], replace(SAMPLING, stop=(stop,))))
     assert read.text == plain.text[: plain.text.find(stop)]
     assert read.finish_reason == "stop"
 
@@ -194,7 +194,7 @@ def test_a_stop_sequence_ends_an_answer_and_is_not_shown(opened: GgufRunner) -> 
 def test_the_same_seed_writes_the_same_and_another_something_else(opened: GgufRunner) -> None:
     def drawn(seed: int) -> str:
         hot = replace(SAMPLING, temperature=1.5, seed=seed, top_p=0.95, min_p=0.001)
-        return written(opened, *jobs(opened, QUESTIONS[:1], hot))[0].text
+        return generated(opened, *jobs(opened, QUESTIONS[:1], hot))[0].text
 
     assert drawn(3) == drawn(3)
     assert drawn(3) != drawn(4)
@@ -202,22 +202,22 @@ def test_the_same_seed_writes_the_same_and_another_something_else(opened: GgufRu
 
 def test_top_k_of_one_is_greedy(opened: GgufRunner) -> None:
     hot = replace(SAMPLING, temperature=1.5, top_k=1)
-    (greedy,) = written(opened, *jobs(opened, QUESTIONS[:1]))
-    (drawn,) = written(opened, *jobs(opened, QUESTIONS[:1], hot))
+    (greedy,) = generated(opened, *jobs(opened, QUESTIONS[:1]))
+    (drawn,) = generated(opened, *jobs(opened, QUESTIONS[:1], hot))
     assert drawn.text == greedy.text
 
 
 def test_a_repetition_penalty_makes_every_token_new(opened: GgufRunner) -> None:
     sampling = replace(SAMPLING, max_tokens=60, repetition_penalty=1e6, top_logprobs=0)
-    (read,) = written(opened, *jobs(opened, QUESTIONS[:1], sampling))
+    (read,) = generated(opened, *jobs(opened, QUESTIONS[:1], sampling))
     tokens = [one.token for one in read.logprobs if one.token.isascii()]
     assert read.tokens == 60
     assert len(set(tokens)) == len(tokens)
 
 
-def test_the_odds_are_those_of_the_tokens_written(opened: GgufRunner) -> None:
+def test_the_logprobs_are_those_of_the_tokens_generated(opened: GgufRunner) -> None:
     sampling = replace(SAMPLING, top_logprobs=600)
-    (read,) = written(opened, *jobs(opened, QUESTIONS[:1], sampling))
+    (read,) = generated(opened, *jobs(opened, QUESTIONS[:1], sampling))
     assert "".join(one.token for one in read.logprobs) == read.text
     for one in read.logprobs:
         assert one.top[0] == (one.token, one.logprob)
@@ -234,7 +234,7 @@ def test_an_answer_follows_a_json_schema(opened: GgufRunner, temperature: float)
         }
     )
     sampling = Sampling(max_tokens=200, temperature=temperature, seed=1, json_schema=schema)
-    (read,) = written(opened, *jobs(opened, QUESTIONS[:1], sampling))
+    (read,) = generated(opened, *jobs(opened, QUESTIONS[:1], sampling))
     assert read.finish_reason == "stop"
     answer = json.loads(read.text)
     assert answer["kind"] in {"employee", "employer"}
@@ -257,7 +257,7 @@ def test_the_operator_s_text_is_what_stays_whatever_the_caller_writes(opened: Gg
     assert len(LAW) * 0.9 < one.cacheable < len(one.tokens) - len("bonjour")
 
 
-def test_a_turn_may_begin_with_the_operator_s_words(opened: GgufRunner) -> None:
+def test_a_message_may_begin_with_the_operator_s_text(opened: GgufRunner) -> None:
     message = ChatMessage("user", LAW + "et moi ?", len(LAW))
     rendered = opened.render([message], None)
     assert len(LAW) < rendered.cacheable < len(rendered.tokens) - len("et moi ?")
@@ -267,7 +267,7 @@ def test_nothing_of_a_raw_prompt_is_the_operator_s(opened: GgufRunner) -> None:
     assert opened.render([], "abc") == TokenizedPrompt(opened.tokenize("abc"), 0)
 
 
-def test_a_caller_cannot_end_a_turn(opened: GgufRunner) -> None:
+def test_a_caller_cannot_end_a_message(opened: GgufRunner) -> None:
     ends = opened.render([ChatMessage("user", "a")], None).tokens.count(
         opened.render([], END).tokens[0]
     )
@@ -279,15 +279,15 @@ def test_the_operator_s_text_is_computed_once(runner: GgufRunner) -> None:
     first, second = (
         GenerationJob(at, asked(runner, f"cas {at}", RULES), SAMPLING) for at in (1, 2)
     )
-    (fresh,) = written(runner, first)
+    (fresh,) = generated(runner, first)
     assert fresh.cached_tokens == 0
-    (again,) = written(runner, second)
+    (again,) = generated(runner, second)
     assert again.cached_tokens == second.prompt.cacheable
 
 
 def test_jobs_that_arrive_together_share_what_one_of_them_computes(runner: GgufRunner) -> None:
     asking = [GenerationJob(at, asked(runner, f"cas {at}", RULES), SAMPLING) for at in range(1, 7)]
-    read = written(runner, *asking)
+    read = generated(runner, *asking)
     owned = asking[0].prompt.cacheable
     assert [one.cached_tokens for one in read] == [0] + [owned] * 5
 
@@ -297,12 +297,14 @@ def test_a_shared_beginning_changes_nothing_in_the_answers(
 ) -> None:
     asking = [GenerationJob(at, asked(runner, f"cas {at}", RULES), SAMPLING) for at in range(1, 7)]
     unshared = [replace(job, prompt=TokenizedPrompt(job.prompt.tokens, 0)) for job in asking]
-    alone = [written(opened, job)[0].text for job in unshared]
-    assert [read.text for read in written(runner, *asking)] == alone
-    assert [read.text for read in written(runner, *asking)] == alone
+    alone = [generated(opened, job)[0].text for job in unshared]
+    assert [read.text for read in generated(runner, *asking)] == alone
+    assert [read.text for read in generated(runner, *asking)] == alone
 
 
-def test_those_who_wait_for_a_cancelled_job_compute_it_themselves(runner: GgufRunner) -> None:
+def test_jobs_waiting_for_a_cancelled_job_compute_the_prefix(
+    runner: GgufRunner,
+) -> None:
     asking = [GenerationJob(at, asked(runner, f"cas {at}", RULES), SAMPLING) for at in (1, 2, 3)]
     for job in asking:
         runner.admit(job)
@@ -314,11 +316,11 @@ def test_those_who_wait_for_a_cancelled_job_compute_it_themselves(runner: GgufRu
 def test_nothing_a_caller_wrote_is_ever_reused(runner: GgufRunner) -> None:
     secret = "mon nom est personne et mon employeur est cyclope " * 3
     job = GenerationJob(1, asked(runner, secret, RULES), SAMPLING)
-    written(runner, job)
-    (again,) = written(runner, replace(job, id=2))
+    generated(runner, job)
+    (again,) = generated(runner, replace(job, id=2))
     assert again.cached_tokens == job.prompt.cacheable
     claimed = TokenizedPrompt(job.prompt.tokens, len(job.prompt.tokens))
-    (greedy,) = written(runner, GenerationJob(3, claimed, SAMPLING))
+    (greedy,) = generated(runner, GenerationJob(3, claimed, SAMPLING))
     assert greedy.cached_tokens == job.prompt.cacheable
 
 
@@ -329,7 +331,7 @@ def test_a_cancelled_job_leaves_only_the_operator_s_text(runner: GgufRunner) -> 
         runner.step()
     runner.cancel(1)
     claimed = TokenizedPrompt(job.prompt.tokens, len(job.prompt.tokens))
-    (read,) = written(runner, GenerationJob(2, claimed, SAMPLING))
+    (read,) = generated(runner, GenerationJob(2, claimed, SAMPLING))
     assert read.cached_tokens == job.prompt.cacheable
 
 
@@ -337,17 +339,17 @@ def test_an_adapter_changes_the_answer_and_only_where_it_was_asked_for(
     runner: GgufRunner, tmp_path: Path
 ) -> None:
     write_adapter(tmp_path / "tone.gguf", SHAPE, 0.5)
-    (plain,) = written(runner, *jobs(runner, QUESTIONS[:1]))
+    (plain,) = generated(runner, *jobs(runner, QUESTIONS[:1]))
     runner.load_adapter("tone", str(tmp_path / "tone.gguf"))
     both = [
         GenerationJob(at, asked(runner, QUESTIONS[0], RULES), SAMPLING, "tone" if at % 2 else None)
         for at in range(1, 7)
     ]
-    read = written(runner, *both)
+    read = generated(runner, *both)
     assert len({one.text for one in read[0::2]}) == 1
     assert len({one.text for one in read[1::2]}) == 1
     assert read[0].text != read[1].text
-    (after,) = written(runner, *jobs(runner, QUESTIONS[:1]))
+    (after,) = generated(runner, *jobs(runner, QUESTIONS[:1]))
     assert after.text == plain.text
 
 
@@ -359,10 +361,10 @@ def test_an_adapter_of_another_base_is_refused(runner: GgufRunner, tmp_path: Pat
         runner.load_adapter("missing", str(tmp_path / "missing.gguf"))
     with pytest.raises(Unsupported):
         runner.admit(GenerationJob(1, asked(runner, "a"), SAMPLING, "other"))
-    assert written(runner, *jobs(runner, QUESTIONS[:1]))[0].finish_reason == "length"
+    assert generated(runner, *jobs(runner, QUESTIONS[:1]))[0].finish_reason == "length"
 
 
-def test_texts_have_vectors_of_length_one(opened: GgufRunner) -> None:
+def test_embeddings_have_unit_length(opened: GgufRunner) -> None:
     one, same, other = opened.embed(["le salaire", "le salaire", "zzzz"])
     assert len(one) == SHAPE.width
     assert math.isclose(math.hypot(*one), 1.0, rel_tol=1e-5)
@@ -387,7 +389,7 @@ def test_a_template_that_cannot_be_read_is_refused(file: Path) -> None:
         open_runner(str(file), LoadOptions(chat_template="{% for %}"))
 
 
-def test_a_template_without_system_turns_has_them_said_by_the_caller(file: Path) -> None:
+def test_a_template_without_system_role_has_the_system_text_in_the_user_message(file: Path) -> None:
     template = (
         "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system') }}{% endif %}"
         "{% for message in messages %}<{{ message['content'] }}>{% endfor %}"

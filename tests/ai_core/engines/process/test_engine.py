@@ -17,6 +17,7 @@ from tests.ai_core.engines.engine_calls import (
     answer,
     cancel_answer,
     chunks_of,
+    commands_received,
     prompt,
     start_answer,
 )
@@ -35,9 +36,9 @@ async def test_the_first_piece_tells_of_the_prompt_and_the_last_why_it_is_the_la
     engine = await start()
     first, *middle, last = await chunks_of(engine, "abcdef", rules="123456789")
     assert (first.prompt_tokens, first.cached_tokens) == (5, 0)
-    assert all(piece.prompt_tokens == 0 and piece.finish_reason is None for piece in middle)
+    assert all(chunk.prompt_tokens == 0 and chunk.finish_reason is None for chunk in middle)
     assert last.finish_reason == "stop"
-    assert sum(piece.tokens for piece in (first, *middle, last)) == 2
+    assert sum(chunk.tokens for chunk in (first, *middle, last)) == 2
     again = await chunks_of(engine, "abcdef", rules="123456789")
     assert (again[0].prompt_tokens, again[0].cached_tokens) == (5, 3)
 
@@ -45,16 +46,16 @@ async def test_the_first_piece_tells_of_the_prompt_and_the_last_why_it_is_the_la
 async def test_an_answer_ends_at_its_stop_sequence_or_its_length(start: Start) -> None:
     engine = await start()
     assert await answer(engine, "un deux trois", replace(ALL, stop=("deux",))) == "un "
-    pieces = await chunks_of(engine, "un deux trois", replace(ALL, max_tokens=2))
-    assert "".join(piece.text for piece in pieces) == "un deu"
-    assert pieces[-1].finish_reason == "length"
+    chunks = await chunks_of(engine, "un deux trois", replace(ALL, max_tokens=2))
+    assert "".join(chunk.text for chunk in chunks) == "un deu"
+    assert chunks[-1].finish_reason == "length"
 
 
 async def test_a_text_may_be_continued_without_a_template(start: Start) -> None:
     engine = await start()
     raw = Prompt((), "", (), "fr", raw="tel quel")
-    pieces = [piece async for piece in engine.stream(raw, Sampling(max_tokens=100))]
-    assert "".join(piece.text for piece in pieces) == "tel quel"
+    chunks = [chunk async for chunk in engine.stream(raw, Sampling(max_tokens=100))]
+    assert "".join(chunk.text for chunk in chunks) == "tel quel"
 
 
 async def test_tokens_are_counted_by_the_model_s_own_tokenizer(start: Start) -> None:
@@ -62,8 +63,8 @@ async def test_tokens_are_counted_by_the_model_s_own_tokenizer(start: Start) -> 
 
 
 async def test_logprobs_come_with_their_tokens(start: Start) -> None:
-    pieces = await chunks_of(await start(), "abcdef", replace(ALL, top_logprobs=0))
-    tokens = [one.token for piece in pieces for one in piece.logprobs]
+    chunks = await chunks_of(await start(), "abcdef", replace(ALL, top_logprobs=0))
+    tokens = [one.token for chunk in chunks for one in chunk.logprobs]
     assert tokens == ["abc", "def"]
 
 
@@ -84,7 +85,7 @@ async def test_an_answer_under_way_goes_on_while_a_long_list_is_embedded(start: 
 async def test_giving_up_a_long_list_of_texts_frees_the_model(start: Start) -> None:
     engine = await start(step_s=0.1)
     embedding = asyncio.create_task(engine.embed(["mot"] * 8_000))
-    await asyncio.sleep(0.3)
+    await commands_received(engine)
     embedding.cancel()
     assert await answer(engine, "mot") == "mot"
 
@@ -113,35 +114,35 @@ async def test_a_prompt_longer_than_the_context_is_refused_though_every_place_is
     await cancel_answer(busy)
 
 
-async def test_an_answer_given_up_while_it_is_written_leaves_its_place(start: Start) -> None:
+async def test_an_answer_cancelled_while_it_is_written_leaves_its_place(start: Start) -> None:
     engine = await start(slots=1, step_s=0.02, context_tokens=10_000)
     await cancel_answer(await start_answer(engine, LONG))
     assert await answer(engine, "la suite") == "la suite"
 
 
-async def test_an_answer_given_up_while_its_prompt_is_read_leaves_its_place(start: Start) -> None:
+async def test_an_answer_cancelled_while_its_prompt_is_read_leaves_its_place(start: Start) -> None:
     engine = await start(slots=1, step_s=0.02, prefill_tokens=1, context_tokens=10_000)
     reading = asyncio.create_task(answer(engine, LONG))
-    await asyncio.sleep(0.1)
+    await commands_received(engine)
     await cancel_answer(reading)
     assert await answer(engine, "la suite") == "la suite"
 
 
-async def test_an_answer_given_up_while_it_waits_is_never_begun(start: Start) -> None:
+async def test_an_answer_cancelled_while_it_waits_is_never_begun(start: Start) -> None:
     engine = await start(slots=1, step_s=0.005, context_tokens=10_000)
     busy = await start_answer(engine, "mot " * 200)
     waiting = asyncio.create_task(answer(engine, f"{CRASHES} the process if it is ever begun"))
-    await asyncio.sleep(0.05)
+    await commands_received(engine)
     await cancel_answer(waiting)
     after = asyncio.create_task(answer(engine, "la suite"))
     assert await busy == "mot " * 200
     assert await after == "la suite"
 
 
-async def test_an_answer_given_up_before_it_is_tokenized_is_never_begun(start: Start) -> None:
+async def test_an_answer_cancelled_before_it_is_tokenized_is_never_begun(start: Start) -> None:
     engine = await start(tokenize_s=0.1)
     waiting = asyncio.create_task(answer(engine, f"{CRASHES} the process if it is ever begun"))
-    await asyncio.sleep(0.02)
+    await asyncio.sleep(0)  # the task sends its command
     await cancel_answer(waiting)
     assert await answer(engine, "la suite") == "la suite"
 
@@ -156,9 +157,9 @@ async def test_closing_a_stream_gives_its_place_back(start: Start) -> None:
 async def test_tokens_nobody_waits_for_any_more_are_not_counted(start: Start) -> None:
     engine = await start(tokenize_s=0.1)
     counting = asyncio.create_task(engine.count_tokens(["mot"]))
-    given_up = asyncio.create_task(engine.count_tokens(["mot"] * 100))
-    await asyncio.sleep(0.02)
-    given_up.cancel()
+    cancelled = asyncio.create_task(engine.count_tokens(["mot"] * 100))
+    await asyncio.sleep(0)  # both tasks send their command
+    cancelled.cancel()
     assert await counting == [1]
     async with asyncio.timeout(5):
         assert await engine.count_tokens(["mot"]) == [1]
@@ -180,10 +181,10 @@ async def test_a_slow_reader_gets_fewer_longer_pieces_and_the_same_answer(start:
     async with aclosing(stream):
         first = await anext(stream)
         assert await answer(engine, said) == said
-        rest = [piece async for piece in stream]
+        rest = [chunk async for chunk in stream]
     assert len(rest) < 10
-    assert first.text + "".join(piece.text for piece in rest) == said
-    assert first.tokens + sum(piece.tokens for piece in rest) == len(said.encode()) / 3
+    assert first.text + "".join(chunk.text for chunk in rest) == said
+    assert first.tokens + sum(chunk.tokens for chunk in rest) == len(said.encode()) / 3
     assert rest[-1].finish_reason == "stop"
 
 

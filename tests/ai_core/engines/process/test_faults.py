@@ -16,7 +16,14 @@ from ai_core.engines.process.engine import ProcessEngine, Timeouts
 from ai_core.engines.process.scripted_runner import ABORTS, CRASHES, FAILS, HANGS, TOKENIZER_HANGS
 from ai_core.errors import EngineFailed, EngineStarting, ModelUnusable, NoMemory
 from tests.ai_core.engines.conftest import Start
-from tests.ai_core.engines.engine_calls import ALL, PATIENCE_S, answer, prompt, start_answer
+from tests.ai_core.engines.engine_calls import (
+    ALL,
+    TIMEOUT_S,
+    answer,
+    commands_received,
+    prompt,
+    start_answer,
+)
 
 PARENT = """
 import asyncio, sys
@@ -40,7 +47,7 @@ def lives(pid: int) -> bool:
 
 
 def await_end(pid: int) -> None:
-    end_s = time.monotonic() + PATIENCE_S
+    end_s = time.monotonic() + TIMEOUT_S
     while lives(pid):
         assert time.monotonic() < end_s
         time.sleep(0.01)
@@ -58,7 +65,7 @@ def children() -> list[int]:
 
 
 def await_child() -> int:
-    end_s = time.monotonic() + PATIENCE_S
+    end_s = time.monotonic() + TIMEOUT_S
     while not (found := children()):
         assert time.monotonic() < end_s
         time.sleep(0.01)
@@ -77,15 +84,15 @@ async def test_kill_9_fails_every_answer_under_way_and_says_so(start: Start) -> 
     for task in (*tasks, waiting):
         with pytest.raises(EngineFailed):
             await task
-    death = await engine.exited
-    assert death
-    assert (death.status, death.detail) == (-signal.SIGKILL, "killed by SIGKILL")
+    process_exit = await engine.exited
+    assert process_exit
+    assert (process_exit.status, process_exit.detail) == (-signal.SIGKILL, "killed by SIGKILL")
     with pytest.raises(EngineStarting) as raised:
         await answer(engine, "mot")
     assert raised.value.retry_after_s
 
 
-async def test_no_request_slips_between_a_death_and_the_news_of_it(start: Start) -> None:
+async def test_no_request_is_lost_between_an_exit_and_its_notice(start: Start) -> None:
     engine = await start()
     os.kill(engine.pid, signal.SIGKILL)
     with pytest.raises((EngineFailed, EngineStarting)):
@@ -106,13 +113,13 @@ async def test_a_crash_says_where_and_nothing_that_anybody_wrote(start: Start) -
     engine = await start()
     with capture_logs() as logged, pytest.raises(EngineFailed) as raised:
         await answer(engine, f"{CRASHES} jean.dupont")
-    death = await engine.exited
-    assert death
-    assert death.status == 1
-    assert "RuntimeError in" in death.detail
+    process_exit = await engine.exited
+    assert process_exit
+    assert process_exit.status == 1
+    assert "RuntimeError in" in process_exit.detail
     assert "scripted_runner.py" in str(raised.value)
     assert logged[-1]["event"] == "model process exited"
-    assert "dupont" not in f"{logged} {raised.value} {death}"
+    assert "dupont" not in f"{logged} {raised.value} {process_exit}"
 
 
 async def test_a_library_that_aborts_takes_its_own_process_with_it_and_no_other(
@@ -122,9 +129,9 @@ async def test_a_library_that_aborts_takes_its_own_process_with_it_and_no_other(
     task = await start_answer(other, "mot " * 30)
     with pytest.raises(EngineFailed, match="Fatal Python error: Aborted"):
         await answer(engine, ABORTS)
-    death = await engine.exited
-    assert death
-    assert death.status == -signal.SIGABRT
+    process_exit = await engine.exited
+    assert process_exit
+    assert process_exit.status == -signal.SIGABRT
     assert await task == "mot " * 30
 
 
@@ -132,9 +139,9 @@ async def test_a_model_that_hangs_is_ended_and_counts_as_dead(start: Start) -> N
     engine = await start(timeouts=Timeouts(silence_s=0.4))
     with pytest.raises(EngineFailed, match="no heartbeat"):
         await answer(engine, HANGS)
-    death = await engine.exited
-    assert death
-    assert "no heartbeat" in death.detail
+    process_exit = await engine.exited
+    assert process_exit
+    assert "no heartbeat" in process_exit.detail
 
 
 async def test_a_model_that_is_slow_or_idle_is_left_alone(start: Start) -> None:
@@ -149,7 +156,7 @@ async def test_a_reader_slower_than_the_model_is_no_silence(start: Start) -> Non
     async with aclosing(engine.stream(prompt("mot " * 100), ALL)) as stream:
         first = await anext(stream)
         await asyncio.sleep(1)
-        rest = [piece.text async for piece in stream]
+        rest = [chunk.text async for chunk in stream]
     assert first.text + "".join(rest) == "mot " * 100
     assert not engine.exited.done()
 
@@ -163,9 +170,9 @@ async def test_a_tokenizer_that_hangs_is_ended_and_counts_as_dead(start: Start) 
     engine = await start(timeouts=Timeouts(count_s=0.3), tokenize_s=30)
     with pytest.raises(EngineFailed):
         await engine.count_tokens(["mot"])
-    death = await engine.exited
-    assert death
-    assert "Count" in death.detail
+    process_exit = await engine.exited
+    assert process_exit
+    assert "Count" in process_exit.detail
 
 
 async def test_a_prompt_that_is_never_tokenized_is_noticed_though_others_are_answered(
@@ -195,7 +202,7 @@ async def test_closing_gives_the_memory_back_and_answers_under_way_fail(start: S
 async def test_a_model_that_hangs_is_closed_all_the_same(start: Start) -> None:
     engine = await start(timeouts=Timeouts(close_s=0.1), step_s=60)
     task = asyncio.create_task(answer(engine, "mot"))
-    await asyncio.sleep(0.1)
+    await commands_received(engine)
     await engine.close()
     assert not await asyncio.to_thread(lives, engine.pid)
     with pytest.raises(EngineFailed):
@@ -278,7 +285,7 @@ async def test_a_model_that_takes_too_long_to_load_leaves_no_process(tmp_path: P
     with pytest.raises(ModelUnusable, match=r"slow\.json was not loaded within 0\.5 s") as raised:
         await load(path, Timeouts(load_s=0.5))
     assert raised.value.facts == {"model": "droit-7b"}
-    assert time.monotonic() - began_s < PATIENCE_S
+    assert time.monotonic() - began_s < TIMEOUT_S
     assert not await asyncio.to_thread(children)
 
 
@@ -286,14 +293,14 @@ async def test_giving_up_a_load_leaves_no_process(tmp_path: Path) -> None:
     path = tmp_path / "slow.json"
     path.write_text('{"load_s": 60}')
     loading = asyncio.create_task(load(path))
-    await asyncio.sleep(0.5)
+    await asyncio.to_thread(await_child)
     loading.cancel()
     await asyncio.wait([loading])
     assert loading.cancelled()
     assert not await asyncio.to_thread(children)
 
 
-async def test_a_load_the_system_ends_is_told_as_a_want_of_memory(tmp_path: Path) -> None:
+async def test_a_load_killed_by_the_system_is_reported_as_lack_of_memory(tmp_path: Path) -> None:
     path = tmp_path / "large.json"
     path.write_text('{"load_s": 60}')
     loading = asyncio.create_task(load(path))

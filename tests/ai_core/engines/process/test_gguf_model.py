@@ -66,7 +66,7 @@ def write(file: Path, adapter: Path | None) -> list[str]:
         assert runner.admit(GenerationJob(id, prompt, GREEDY, name))
         text = ""
         while runner.busy:
-            text += "".join(wrote.text for wrote in runner.step())
+            text += "".join(chunk.text for chunk in runner.step())
         answers.append(text)
     runner.close()
     return answers

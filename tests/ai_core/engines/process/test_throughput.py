@@ -3,7 +3,7 @@ import pytest
 from ai_core.engines.process.throughput import HALF_LIFE_S, ThroughputMeter
 
 
-def test_speed_is_tokens_by_seconds_of_work() -> None:
+def test_throughput_is_tokens_by_seconds_of_work() -> None:
     meter = ThroughputMeter()
     meter.add_prefill(300, 2.0)
     meter.add_prefill(100, 0.0)
@@ -12,13 +12,13 @@ def test_speed_is_tokens_by_seconds_of_work() -> None:
     assert meter.throughput.decode == pytest.approx(50)
 
 
-def test_nothing_measured_is_no_speed() -> None:
+def test_without_measurements_throughput_is_zero() -> None:
     meter = ThroughputMeter()
     meter.add_prefill(300, 0.0)
     assert (meter.throughput.prefill, meter.throughput.decode) == (0, 0)
 
 
-def test_what_was_measured_long_ago_counts_less() -> None:
+def test_older_measurements_count_less() -> None:
     meter = ThroughputMeter()
     for _ in range(100):
         meter.add_decode(100, 1.0)

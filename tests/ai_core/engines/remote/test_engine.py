@@ -107,13 +107,13 @@ async def beside(*peers: Peer, **more: Any) -> AsyncIterator[RemoteEngine]:
         yield await stack.enter_async_context(remote(*urls, **more))
 
 
-async def written(engine: RemoteEngine, prompt: Prompt = ASKED, **more: Any) -> list[TextChunk]:
+async def generated(engine: RemoteEngine, prompt: Prompt = ASKED, **more: Any) -> list[TextChunk]:
     sampling = Sampling(**{"max_tokens": 20} | more)
-    return [piece async for piece in engine.stream(prompt, sampling)]
+    return [chunk async for chunk in engine.stream(prompt, sampling)]
 
 
-def text_of(pieces: list[TextChunk]) -> str:
-    return "".join(piece.text for piece in pieces)
+def text_of(chunks: list[TextChunk]) -> str:
+    return "".join(chunk.text for chunk in chunks)
 
 
 async def test_one_of_our_own_services_writes_for_another(house_with: Any) -> None:
@@ -123,12 +123,12 @@ async def test_one_of_our_own_services_writes_for_another(house_with: Any) -> No
         served(house.app) as url,
         remote(f"{url}/v1", api_key=house.keys["inference"]) as engine,
     ):
-        pieces = await written(engine, seed=7, stop=("FIN",), top_k=40, temperature=0.5)
+        chunks = await generated(engine, seed=7, stop=("FIN",), top_k=40, temperature=0.5)
         vectors = await engine.embed(["un deux"])
 
-    assert text_of(pieces) == "Deux mois, en général."
-    assert (pieces[-1].finish_reason, pieces[-1].prompt_tokens) == ("stop", 3)
-    assert sum(piece.tokens for piece in pieces) == 4
+    assert text_of(chunks) == "Deux mois, en général."
+    assert (chunks[-1].finish_reason, chunks[-1].prompt_tokens) == ("stop", 3)
+    assert sum(chunk.tokens for chunk in chunks) == 4
     assert (far.samplings[0].seed, far.samplings[0].stop, far.samplings[0].top_k) == (
         7,
         ("FIN",),
@@ -146,10 +146,10 @@ async def test_a_raw_text_and_its_probabilities_pass_through(house_with: Any) ->
         served(house.app) as url,
         remote(url, api_key=house.keys["inference"]) as engine,
     ):
-        pieces = await written(engine, raw, top_logprobs=1)
+        chunks = await generated(engine, raw, top_logprobs=1)
 
     assert far.prompts[0].raw == "Il était "
-    assert [token.token for piece in pieces for token in piece.logprobs] == ["un ", "deux"]
+    assert [token.token for chunk in chunks for token in chunk.logprobs] == ["un ", "deux"]
 
 
 async def test_an_answer_through_it_is_checked_as_any_other(house_with: Any) -> None:
@@ -173,11 +173,11 @@ async def test_no_request_fails_when_one_of_two_servers_is_killed() -> None:
     async with served(kept.app) as one, AsyncExitStack() as other:
         two = await other.enter_async_context(served(killed.app))
         async with remote(one, two) as engine:
-            first = await asyncio.gather(*(written(engine) for _ in range(10)))
+            first = await asyncio.gather(*(generated(engine) for _ in range(10)))
             await other.aclose()
-            rest = await asyncio.gather(*(written(engine) for _ in range(40)))
+            rest = await asyncio.gather(*(generated(engine) for _ in range(40)))
 
-    assert {text_of(pieces) for pieces in [*first, *rest]} == {"mot0 mot1 mot2 "}
+    assert {text_of(chunks) for chunks in [*first, *rest]} == {"mot0 mot1 mot2 "}
     assert killed.asked
     assert len(kept.asked) >= 40
 
@@ -209,7 +209,7 @@ async def test_a_server_lost_midway_fails_no_answer_that_nobody_has_begun_to_rea
 async def test_the_server_with_the_least_to_do_is_asked() -> None:
     peers = [Peer(20, pause_s=0.01), Peer(20, pause_s=0.01)]
     async with beside(*peers) as engine:
-        await asyncio.gather(*(written(engine) for _ in range(6)))
+        await asyncio.gather(*(generated(engine) for _ in range(6)))
 
     assert [peer.most_open for peer in peers] == [3, 3]
 
@@ -220,7 +220,7 @@ async def test_a_prompt_too_long_for_the_server_is_the_callers_affair() -> None:
     peer.refusal = (400, {"error": error}, {})
     async with beside(peer, Peer()) as engine:
         with pytest.raises(ContextOverflow) as refused:
-            await written(engine)
+            await generated(engine)
 
     assert refused.value.facts == {"tokens": 9, "limit": 5}
 
@@ -230,7 +230,7 @@ async def test_what_the_server_cannot_do_is_named() -> None:
     peer.refusal = (400, {"error": {"message": "no", "param": "min_p"}}, {})
     async with beside(peer) as engine:
         with pytest.raises(Unsupported) as refused:
-            await written(engine, min_p=0.1)
+            await generated(engine, min_p=0.1)
 
     assert refused.value.faults[0]["field"] == "min_p"
 
@@ -241,7 +241,7 @@ async def test_a_full_server_says_when_to_come_back(status: int) -> None:
     peer.refusal = (status, {"error": {"message": "full"}}, {"Retry-After": "17"})
     async with beside(peer) as engine:
         with pytest.raises(Unavailable) as refused:
-            await written(engine)
+            await generated(engine)
 
     assert refused.value.retry_after_s == 17
 
@@ -251,7 +251,7 @@ async def test_a_full_server_is_passed_over_for_another() -> None:
     full.refusal = (503, {}, {"Retry-After": "17"})
     async with beside(full, free) as engine:
         for _ in range(6):
-            assert text_of(await written(engine)) == "mot0 mot1 mot2 "
+            assert text_of(await generated(engine)) == "mot0 mot1 mot2 "
 
     assert not full.open
     assert len(free.asked) == 6
@@ -262,7 +262,7 @@ async def test_a_stream_lost_midway_fails_and_is_not_begun_anew(then: str) -> No
     broken, other = Peer(then=then), Peer(then=then)
     async with beside(broken, other) as engine:
         with pytest.raises(EngineFailed):
-            await written(engine)
+            await generated(engine)
 
     assert len(broken.asked) + len(other.asked) == 1
 
@@ -272,20 +272,20 @@ async def test_a_silent_server_is_given_up() -> None:
     async with beside(Peer(then="hang"), timeouts=timeouts) as engine:
         async with asyncio.timeout(3):
             with pytest.raises(EngineFailed):
-                await written(engine)
+                await generated(engine)
 
 
 async def test_a_server_silent_from_the_start_is_passed_over() -> None:
     timeouts = RemoteTimeouts(first_s=0.3)
     silent, other = Peer(0, then="hang"), Peer()
     async with beside(silent, other, timeouts=timeouts) as engine:
-        assert text_of(await written(engine)) == "mot0 mot1 mot2 "
+        assert text_of(await generated(engine)) == "mot0 mot1 mot2 "
 
 
 async def test_nobody_there_is_a_503() -> None:
     async with remote("http://127.0.0.1:9") as engine:
         with pytest.raises(Unavailable):
-            await written(engine)
+            await generated(engine)
 
 
 async def test_a_reader_who_leaves_stops_the_server() -> None:
@@ -323,10 +323,10 @@ async def test_the_key_comes_from_a_file(tmp_path: Path) -> None:
             upstream_key_file=str(key_file),
         )
         engine = await open_remote(card)
-        pieces = await written(engine)
+        chunks = await generated(engine)
         await engine.close()
 
-    assert text_of(pieces) == "mot0 mot1 mot2 "
+    assert text_of(chunks) == "mot0 mot1 mot2 "
     assert peer.asked[0]["model"] == "m"
     assert peer.keys == {"Bearer secret"}
 
