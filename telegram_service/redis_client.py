@@ -17,16 +17,16 @@ KEY_PREFIX = "{tg}"
 class RedisClient:
     """Commands and scripts. Raises RedisUnavailable while Redis is lost or slow."""
 
-    def __init__(self, link: RedisConnection) -> None:
-        self._link = link
+    def __init__(self, connection: RedisConnection) -> None:
+        self._connection = connection
 
     async def call(self, *command: Word) -> Reply:
         """Send a command and return its reply."""
-        return await _translated(lambda: self._link.call(*command))
+        return await _translated(lambda: self._connection.call(*command))
 
     async def run(self, script: Script, keys: Sequence[Word], args: Sequence[Word]) -> Reply:
         """Run a script and return its reply."""
-        return await _translated(lambda: self._link.run(script, keys, args))
+        return await _translated(lambda: self._connection.run(script, keys, args))
 
 
 async def _translated(request: Callable[[], Awaitable[Reply]]) -> Reply:

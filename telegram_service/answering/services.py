@@ -74,9 +74,9 @@ async def open_services(settings: Settings, vault: Encryption) -> AsyncIterator[
     if not token:
         raise NoToken
     async with AsyncExitStack() as stack:
-        link = await stack.enter_async_context(redis_link(settings, REDIS_TIMEOUT_S))
-        blocking = await stack.enter_async_context(redis_link(settings, BLOCKING_TIMEOUT_S))
-        redis = RedisClient(link)
+        connection = await stack.enter_async_context(open_redis(settings, REDIS_TIMEOUT_S))
+        blocking = await stack.enter_async_context(open_redis(settings, BLOCKING_TIMEOUT_S))
+        redis = RedisClient(connection)
         postgres = Postgres(str(settings.postgres.url))
         stack.push_async_callback(postgres.close)
         await postgres.open()
@@ -97,7 +97,7 @@ async def open_services(settings: Settings, vault: Encryption) -> AsyncIterator[
             bot=bot,
             sender=sender,
             buttons=Buttons(token),
-            queue=UpdateQueue(link, blocking),
+            queue=UpdateQueue(connection, blocking),
             redis=redis,
             store=store,
             journal=Journal(redis, store),
@@ -127,11 +127,11 @@ def ai_client(settings: AiSettings, tracer: Tracer) -> AiClient:
 
 
 @asynccontextmanager
-async def redis_link(settings: Settings, timeout_s: float) -> AsyncIterator[RedisConnection]:
-    """Open a connection to Redis."""
-    link = RedisConnection(str(settings.redis.url), KEY_PREFIX, timeout_s=timeout_s)
-    await link.open()
+async def open_redis(settings: Settings, timeout_s: float) -> AsyncIterator[RedisConnection]:
+    """Open a connection to Redis, and close it in the end."""
+    connection = RedisConnection(str(settings.redis.url), KEY_PREFIX, timeout_s=timeout_s)
+    await connection.open()
     try:
-        yield link
+        yield connection
     finally:
-        await link.close()
+        await connection.close()

@@ -27,7 +27,7 @@ class PersonSeen(JournalRecord):
 class PreferencesChosen(JournalRecord):
     """Preferences were chosen; the owner is a person or a group."""
 
-    kind: Literal["chosen"] = "chosen"
+    kind: Literal["preferences"] = "preferences"
     owner: int
     preferences: Preferences
 
@@ -35,7 +35,7 @@ class PreferencesChosen(JournalRecord):
 class MessageRecorded(JournalRecord):
     """A question or an answer; the body is encrypted."""
 
-    kind: Literal["said"] = "said"
+    kind: Literal["message"] = "message"
     update_id: int
     author: Literal["person", "assistant"]
     chat: int
@@ -48,7 +48,7 @@ class MessageRecorded(JournalRecord):
 class FeedbackGiven(JournalRecord):
     """A thumb, with or without a reason."""
 
-    kind: Literal["judged"] = "judged"
+    kind: Literal["feedback"] = "feedback"
     update_id: int
     chat: int
     thumb: Literal[-1, 1]

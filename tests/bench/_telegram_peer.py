@@ -81,7 +81,7 @@ async def peer(folder: Path, chats: Sequence[int], each: int) -> dict[str, Any]:
         ai.script.echo, ai.script.pause_s = True, 0.4
         api = BotApi(account, TOKEN)
         async with served(api.app) as api_url, served(ai.app) as ai_url:
-            here = Deployment(
+            deployment = Deployment(
                 account, api, ai, {}, "", RedisConnection("redis://127.0.0.1:9", KEY_PREFIX), folder
             )
             api.delivery.twice = 0.1
@@ -91,14 +91,14 @@ async def peer(folder: Path, chats: Sequence[int], each: int) -> dict[str, Any]:
             api.delivery.set_webhook(f"http://127.0.0.1:{port}/telegram", "", 40)
             for number in range(each):
                 for chat in chats:
-                    here.ask(chat, number)
+                    deployment.ask(chat, number)
             for _ in range(kills):
                 await asyncio.sleep(2)
                 bot.send_signal(signal.SIGKILL)
                 await asyncio.to_thread(bot.wait)
                 bot = start(api_url, ai_url, port)
             await quiet(account)
-            figures[name] = asdict(here.observed())
+            figures[name] = asdict(deployment.observed())
             bot.terminate()
             await asyncio.to_thread(bot.wait)
             delivering.cancel()

@@ -61,17 +61,17 @@ class Bench:
         try:
             async with deployed(
                 redis.url, url, self.key_file, logs, workers=workers, **more
-            ) as here:
+            ) as deployment:
                 await asyncio.sleep(3)
-                yield here
+                yield deployment
         finally:
             await asyncio.to_thread(redis.stop)
 
     async def ingest(self) -> Figures:
         """Accept updates in one process, nobody answering them."""
         figures: Figures = {}
-        async with self.fresh(workers=0) as here:
-            load = Load(here.url)
+        async with self.fresh(workers=0) as deployment:
+            load = Load(deployment.url)
             await load.closed(connections=10, seconds=2)
             for connections in (40, 100):
                 figures[f"closed_{connections}"] = await load.closed(connections, seconds=8)
@@ -89,25 +89,25 @@ class Bench:
 
     async def _kills(self, chats: Sequence[int], kills: int = 20) -> Figures:
         dice = random.Random(5)  # noqa: S311 - which worker dies, reproducibly
-        async with self.fresh(workers=3) as here:
-            here.ai.script.pause_s = 0.1
-            here.api.delivery.twice = 0.1
+        async with self.fresh(workers=3) as deployment:
+            deployment.ai.script.pause_s = 0.1
+            deployment.api.delivery.twice = 0.1
             began = time.monotonic()
-            asking = asyncio.create_task(ask_all(here, chats, each=10, pause_s=3.0))
+            asking = asyncio.create_task(ask_all(deployment, chats, each=10, pause_s=3.0))
             for _ in range(kills):
                 await asyncio.sleep(dice.uniform(1.0, 2.0))
-                await here.kill(dice.choice(here.workers))
-                here.start("worker")
+                await deployment.kill(dice.choice(deployment.workers))
+                deployment.start("worker")
             await asking
-            await here.settled(timeout_s=120)
+            await deployment.settled(timeout_s=120)
             took_s = time.monotonic() - began
-            counts = (await here.statistics()).counts
-            observed = here.observed()
+            counts = (await deployment.statistics()).counts
+            observed = deployment.observed()
         return {
             **asdict(observed),
             "kills": kills,
             "duplicates_per_kill": observed.duplicates / kills,
-            "delivered_twice": here.api.delivery.repeated,
+            "delivered_twice": deployment.api.delivery.repeated,
             "seconds": round(took_s, 1),
             **{name: counts.get(name, 0) for name in ("found_again", "resent_blindly", "dead")},
         }
@@ -115,31 +115,31 @@ class Bench:
     async def recovery(self) -> Figures:
         """How long a job of a worker that dies waits for another worker."""
         waits = []
-        async with self.fresh(workers=2) as here:
-            here.ai.script.answer, here.ai.script.pause_s = "mot " * 60, 0.2
+        async with self.fresh(workers=2) as deployment:
+            deployment.ai.script.answer, deployment.ai.script.pause_s = "mot " * 60, 0.2
             for number in range(5):
                 chats = GROUPS[:8]
                 for chat in chats:
-                    here.ask(chat, number)
-                asked = len(here.ai.asked)
-                await asked_at_least(here, asked + 8)
-                await here.kill(here.workers[0])
-                died, asked = time.monotonic(), len(here.ai.asked)
-                here.start("worker")
-                await asked_at_least(here, asked + 1)
+                    deployment.ask(chat, number)
+                asked = len(deployment.ai.asked)
+                await asked_at_least(deployment, asked + 8)
+                await deployment.kill(deployment.workers[0])
+                died, asked = time.monotonic(), len(deployment.ai.asked)
+                deployment.start("worker")
+                await asked_at_least(deployment, asked + 1)
                 waits.append(time.monotonic() - died)
-                await here.settled(60)
+                await deployment.settled(60)
         return {"resumed_after_s": [round(each, 2) for each in waits], "worst_s": max(waits)}
 
     async def drain(self) -> Figures:
         """SIGTERM while 16 answers are being written."""
-        async with self.fresh(workers=1) as here:
-            here.ai.script.pause_s = 0.5
+        async with self.fresh(workers=1) as deployment:
+            deployment.ai.script.pause_s = 0.5
             for chat in GROUPS[:16]:
-                here.ask(chat, 0)
-            await asked_at_least(here, 16)
-            took_s = await here.stop(here.workers[0])
-            return {"seconds": round(took_s, 2), **asdict(here.observed())}
+                deployment.ask(chat, 0)
+            await asked_at_least(deployment, 16)
+            took_s = await deployment.stop(deployment.workers[0])
+            return {"seconds": round(took_s, 2), **asdict(deployment.observed())}
 
     async def peer(self) -> Figures:
         """The public pattern (queue in memory, update handed over at once) with one SIGKILL."""
@@ -147,8 +147,8 @@ class Bench:
 
     async def redis_outages(self) -> Figures:
         """Redis killed for 8 s, then frozen for 8 s, twice each, while updates arrive."""
-        async with self.fresh(workers=2) as here:
-            asking = asyncio.create_task(ask_all(here, PEOPLE, each=10, pause_s=4.0))
+        async with self.fresh(workers=2) as deployment:
+            asking = asyncio.create_task(ask_all(deployment, PEOPLE, each=10, pause_s=4.0))
             for _ in range(2):
                 await asyncio.sleep(1)
                 await asyncio.to_thread(self.redis.kill)
@@ -159,10 +159,10 @@ class Bench:
                 await asyncio.sleep(8)
                 self.redis.thaw()
             await asking
-            drained_s = await here.settled(120)
-            statuses = here.api.delivery.statuses
+            drained_s = await deployment.settled(120)
+            statuses = deployment.api.delivery.statuses
             return {
-                **asdict(here.observed()),
+                **asdict(deployment.observed()),
                 "refused_with_503": statuses.count(503),
                 "other_refusals": sum(status not in {200, 503} for status in statuses),
                 "drained_after_s": round(drained_s, 1),
@@ -170,57 +170,71 @@ class Bench:
 
     async def postgres_outage(self) -> Figures:
         """Postgres down while people ask; what it missed is there afterwards."""
-        async with self.fresh(workers=2) as here:
+        async with self.fresh(workers=2) as deployment:
             await asyncio.to_thread(self.postgres.kill)
-            asking = asyncio.create_task(ask_all(here, PEOPLE, each=3, pause_s=self._outage_s / 3))
+            asking = asyncio.create_task(
+                ask_all(deployment, PEOPLE, each=3, pause_s=self._outage_s / 3)
+            )
             await asyncio.sleep(self._outage_s)
-            meanwhile = here.observed().answered
+            meanwhile = deployment.observed().answered
             await asking
             await asyncio.to_thread(self.postgres.start)
-            await here.settled(60)
+            await deployment.settled(60)
             journal = 1
             for _ in range(200):
-                journal = int(await here.redis.call("XLEN", JOURNAL))
+                journal = int(await deployment.redis.call("XLEN", JOURNAL))
                 if not journal:
                     break
                 await asyncio.sleep(0.1)
-            return {**asdict(here.observed()), "answered_meanwhile": meanwhile, "journal": journal}
+            return {
+                **asdict(deployment.observed()),
+                "answered_meanwhile": meanwhile,
+                "journal": journal,
+            }
 
     async def ai_core_outage(self) -> Figures:
         """ai_core answering 503 while people ask."""
-        async with self.fresh(workers=2) as here:
-            here.ai.script.status = 503
-            asking = asyncio.create_task(ask_all(here, PEOPLE, each=3, pause_s=self._outage_s / 3))
+        async with self.fresh(workers=2) as deployment:
+            deployment.ai.script.status = 503
+            asking = asyncio.create_task(
+                ask_all(deployment, PEOPLE, each=3, pause_s=self._outage_s / 3)
+            )
             await asyncio.sleep(self._outage_s)
-            told = sum("est gardée" in text for chat in PEOPLE for text in here.account.texts(chat))
+            told = sum(
+                "est gardée" in text for chat in PEOPLE for text in deployment.account.texts(chat)
+            )
             await asking
-            here.ai.script.status = 200
-            took_s = await here.settled(120)
-            return {**asdict(here.observed()), "told": told, "caught_up_after_s": round(took_s, 1)}
+            deployment.ai.script.status = 200
+            took_s = await deployment.settled(120)
+            return {
+                **asdict(deployment.observed()),
+                "told": told,
+                "caught_up_after_s": round(took_s, 1),
+            }
 
     async def latency(self) -> Figures:
         """First sign of an answer, and commands without a model at 50 a second."""
-        async with self.fresh(workers=2) as here:
-            here.ai.script.pause_s = 0.1
-            signs = await timed(here, [(chat, "Combien ?") for chat in PEOPLE], per_s=5)
+        async with self.fresh(workers=2) as deployment:
+            deployment.ai.script.pause_s = 0.1
+            signs = await timed(deployment, [(chat, "Combien ?") for chat in PEOPLE], per_s=5)
             texts = ("/start", "/help", "/settings", "/stop")
             people = range(10_000, 10_500)
             commands = [(chat, texts[chat % len(texts)]) for chat in people]
             return {
                 "first_sign": percentiles(signs),
-                "commands_50_per_s": percentiles(await timed(here, commands, per_s=50)),
+                "commands_50_per_s": percentiles(await timed(deployment, commands, per_s=50)),
             }
 
     async def neighbour(self) -> Figures:
         """Others' answers, the model taking most of a second, while one chat sends 200 messages."""
         figures: Figures = {}
         for name, flood in (("quiet", 0), ("flooded", 200)):
-            async with self.fresh(workers=2) as here:
-                here.ai.script.pause_s = 0.15
+            async with self.fresh(workers=2) as deployment:
+                deployment.ai.script.pause_s = 0.15
                 for number in range(flood):
-                    here.ask(77, number)
+                    deployment.ask(77, number)
                 others = [(chat, "Combien ?") for chat in PEOPLE]
-                took = await timed(here, others, per_s=10, method="sendMessage")
+                took = await timed(deployment, others, per_s=10, method="sendMessage")
                 figures[name] = percentiles(took)
         grown = figures["flooded"]["p95_ms"] / figures["quiet"]["p95_ms"] - 1
         return {**figures, "p95_grows_by": round(grown, 3)}
@@ -230,12 +244,12 @@ class Bench:
         figures: Figures = {}
         for count in (1, 3):
             more = {"TELEGRAM_WORKER__CHATS": "8", "TELEGRAM_AI__AT_ONCE": "8"}
-            async with self.fresh(workers=count, **more) as here:
-                here.ai.script.answer, here.ai.script.pause_s = "Oui.", 0.5
+            async with self.fresh(workers=count, **more) as deployment:
+                deployment.ai.script.answer, deployment.ai.script.pause_s = "Oui.", 0.5
                 people = range(3_000, 3_240)
                 for chat in people:
-                    here.ask(chat, 0)
-                took_s = await here.settled(120)
+                    deployment.ask(chat, 0)
+                took_s = await deployment.settled(120)
                 figures[f"answers_per_s_with_{count}"] = round(len(people) / took_s, 1)
         first, third = figures.values()
         return {**figures, "ratio": round(third / first, 2)}
@@ -249,16 +263,16 @@ class Bench:
             "TELEGRAM_WORKER__CHATS": "64",
             **self._ai,
         }
-        async with self.fresh(workers=2, **more) as here:
+        async with self.fresh(workers=2, **more) as deployment:
             asked = (
                 "Combien ?" if not self._ai else "Quel préavis pour démissionner après {} mois ?"
             )
             people = [(2_000 + number, asked.format(number)) for number in range(1_000)]
-            took = await timed(here, people, per_s=1_000 / 60, method="sendMessage")
-            written = [here.account.written(chat) for chat, _ in people]
+            took = await timed(deployment, people, per_s=1_000 / 60, method="sendMessage")
+            written = [deployment.account.written(chat) for chat, _ in people]
             sourced = sum(any(map(cites, messages)) for messages in written)
             messages = sum(map(len, written))
-            lost = (await here.statistics()).lost
+            lost = (await deployment.statistics()).lost
             return {
                 "final": percentiles(took),
                 "people": len(people),
@@ -286,28 +300,28 @@ class Bench:
         return {"answers": 5_000, "refused": refused, "different": different, "seconds": took_s}
 
 
-async def ask_all(here: Deployment, chats: Sequence[int], each: int, pause_s: float) -> None:
+async def ask_all(deployment: Deployment, chats: Sequence[int], each: int, pause_s: float) -> None:
     """Let everybody ask `each` questions, one round every `pause_s`."""
     for number in range(each):
         for chat in chats:
-            here.ask(chat, number)
+            deployment.ask(chat, number)
         await asyncio.sleep(pause_s)
 
 
 async def timed(
-    here: Deployment, said: Sequence[tuple[int, str]], per_s: float, method: str = ""
+    deployment: Deployment, said: Sequence[tuple[int, str]], per_s: float, method: str = ""
 ) -> list[float]:
     """Say things at a steady rate; return how many ms each waited for the bot's call."""
     when: dict[int, float] = {}
-    first_call = len(here.account.calls)
+    first_call = len(deployment.account.calls)
     began = time.monotonic()
     for number, (chat, text) in enumerate(said):
         await asyncio.sleep(max(0.0, began + number / per_s - time.monotonic()))
         when[chat] = time.monotonic()
-        here.account.say(chat, text)
-    await here.settled(180)
+        deployment.account.say(chat, text)
+    await deployment.settled(180)
     waits: dict[int, float] = {}
-    for call in here.account.calls[first_call:]:
+    for call in deployment.account.calls[first_call:]:
         if call.chat in when and not call.error and method in {"", call.method}:
             waits.setdefault(call.chat, (call.at_s - when[call.chat]) * 1000)
     assert len(waits) == len(when), "somebody was not answered"
@@ -322,10 +336,10 @@ def cites(message: Mapping[str, Any]) -> bool:
     )
 
 
-async def asked_at_least(here: Deployment, count: int, patience_s: float = 60) -> None:
+async def asked_at_least(deployment: Deployment, count: int, patience_s: float = 60) -> None:
     """Wait until ai_core was asked so often."""
     async with asyncio.timeout(patience_s):
-        while len(here.ai.asked) < count:  # noqa: ASYNC110 - the scripted ai_core has no event
+        while len(deployment.ai.asked) < count:  # noqa: ASYNC110 - the scripted ai_core has no event
             await asyncio.sleep(0.01)
 
 
