@@ -1,8 +1,8 @@
 """The formats of model files: the one table of what each needs and can become.
 
-libgomp and the like read their variables when they are loaded, before any code of ours runs in the
-child: so they stand here, where the parent reads them without importing the format's module. What
-the operator has set in the service's own environment wins.
+libgomp and others read their environment variables when they are loaded, before our code runs in
+the child. So the variables are listed here, where the parent reads them without importing the
+format's module; those set in the service's own environment take precedence.
 """
 
 from collections.abc import Mapping

@@ -113,8 +113,8 @@ class QueryTerms:
 
     def __init__(self, question: str, texts: Iterable[str]) -> None:
         self.quantity = _QUANTITY_ASKED.search(fold(question)) is not None
-        asked = stems(question)
-        self.stems = frozenset().union(*(asked & stems(text) for text in texts))
+        terms = stems(question)
+        self.stems = frozenset().union(*(terms & stems(text) for text in texts))
 
     def coverage(self, text: str) -> float:
         """Return the share (0 to 1) of the terms that occur in `text`."""
