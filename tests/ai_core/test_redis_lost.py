@@ -32,6 +32,11 @@ class Load:
             if reply.json().get("cached"):
                 self.last_cached_s = time.monotonic()
 
+    async def until(self, reached: Callable[[], bool], timeout_s: float) -> None:
+        async with asyncio.timeout(timeout_s):
+            while not reached():  # noqa: ASYNC110 - the load signals nothing
+                await asyncio.sleep(0.005)
+
     def stop(self) -> None:
         self._stopping = True
 
@@ -44,10 +49,11 @@ async def test_answers_go_on_without_redis_and_are_cached_again_when_it_is_back(
         load = Load(house)
         for _ in range(4):
             group.create_task(load.ask())
-        await asyncio.sleep(0.2)
+        await load.until(lambda: load.last_cached_s > 0, 10)
         await asyncio.to_thread(fault, own_redis)
-        lost_s = time.monotonic()
-        await asyncio.sleep(1.6)  # longer than a command may take: the freeze has been noticed
+        lost_s, before = time.monotonic(), load.statuses.total()
+        # Each of the four may wait for Redis once: after more replies its loss is known.
+        await load.until(lambda: load.statuses.total() > before + 20, 10)
         during = load.statuses.total()
         assert load.last_cached_s <= lost_s + 0.1
 
@@ -55,7 +61,7 @@ async def test_answers_go_on_without_redis_and_are_cached_again_when_it_is_back(
             await asyncio.to_thread(own_redis.start)
         own_redis.thaw()
         back_s = time.monotonic()
-        await asyncio.sleep(RECOVERY_S)
+        await load.until(lambda: load.last_cached_s > back_s, RECOVERY_S)
         load.stop()
 
     assert set(load.statuses) == {200}
