@@ -92,5 +92,5 @@ class Abstentions:
         help_line = self._texts.say(
             "someone_can_help", language, name=contact.name, url=contact.url
         )
-        said = self._texts.say(sentence, language, **facts)
-        return Refusal(f"{said}\n\n{help_line}", Abstention(reason=reason, contact=contact))
+        explanation = self._texts.say(sentence, language, **facts)
+        return Refusal(f"{explanation}\n\n{help_line}", Abstention(reason=reason, contact=contact))

@@ -2,7 +2,7 @@
 
 An answer may point at a passage of its context by its number in brackets, "[2]", by the article's
 own number or by quoting it. `CitationFilter` reads the answer as it is written and lets through
-only what holds: a number that no passage of the context bears is replaced by a marked phrase, a
+only what holds: a number that no passage of the context has is replaced by a marked phrase, a
 quotation that is not word for word in a passage loses its marks, an address that is no passage's is
 left out. Only the tail that could still become one of those is held back.
 
@@ -17,7 +17,7 @@ from datetime import date
 
 from ai_core.law.records import Passage, SourceKind
 from ai_core.law.references import Reading, Reference, canonical, find_references
-from ai_core.law.titles import title_of
+from ai_core.law.titles import title_of, titles_of
 from shared.ai.contract import Citation
 
 _LOOKAHEAD_WORDS = 6  # "du code de la sécurité sociale" decides what a number before it means
@@ -75,7 +75,11 @@ class CitationFilter:
     """
 
     def __init__(self, passages: Sequence[Passage], day: date, unverified: str) -> None:
-        self._sources = [_Source(p, _flat(p.text), _flat(title_of(p))) for p in passages]
+        titles = titles_of(passages)
+        self._sources = [
+            _Source(passage, _flat(passage.text), _flat(title))
+            for passage, title in zip(passages, titles, strict=True)
+        ]
         self._in_force = [
             (p.in_force_since is None or p.in_force_since <= day)
             and (p.in_force_until is None or day < p.in_force_until)
@@ -88,7 +92,7 @@ class CitationFilter:
         for at, passage in enumerate(passages):
             if passage.kind is SourceKind.ARTICLE and self._in_force[at]:
                 self._by_number.setdefault(canonical(passage.number), at)
-                for words in filter(_DIGIT.search, (passage.number, title_of(passage))):
+                for words in filter(_DIGIT.search, (passage.number, titles[at])):
                     self._known.update(_numbers(words))
         self._pending = ""
         self._line_start = True
@@ -190,7 +194,7 @@ class CitationFilter:
                 yield reference.start, reference.stop, self._unverified
 
     def _reference_held(self, reference: Reference) -> bool:
-        """Tell whether the context bears out a reference; if so its articles are sources."""
+        """Return whether the context supports a reference; if so its articles are sources."""
         ends = [readings for readings in (reference.readings, reference.last) if readings]
         held = [self._number_held(readings) for readings in ends]
         if reference.other_code or not all(held):
@@ -201,7 +205,7 @@ class CitationFilter:
         return True
 
     def _number_held(self, readings: Sequence[Reading]) -> str | None:
-        """Return the number meant, when a passage of the context bears or names it."""
+        """Return the number meant, when a passage of the context has or names it."""
         numbers = [canonical(number) for reading in readings for number in reading]
         held = (n for n in numbers if n in self._by_number or n in self._known)
         return next(held, None)

@@ -18,7 +18,7 @@ FILE = Path(__file__).parents[1] / "texts" / "clarifications.toml"
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Ask `question` when `about` is in what was asked and `known` is in nothing that was said."""
+    """Ask `question` when `about` matches the question and `known` matches nothing so far."""
 
     about: re.Pattern[str]
     known: re.Pattern[str]
@@ -39,13 +39,13 @@ def read_rules(path: Path = FILE) -> tuple[Rule, ...]:
 
 
 def clarify(
-    rules: Iterable[Rule], subject: str, said_before: Iterable[str], language: Language
+    rules: Iterable[Rule], subject: str, earlier: Iterable[str], language: Language
 ) -> str | None:
     """Return the question of the first rule that fits, or None."""
-    asked = _folded(subject)
-    said = _folded("\n".join((*said_before, subject)))
+    question = _folded(subject)
+    known = _folded("\n".join((*earlier, subject)))
     for rule in rules:
-        if rule.about.search(asked) and not rule.known.search(said):
+        if rule.about.search(question) and not rule.known.search(known):
             question = rule.question[language]
             return question[0].upper() + question[1:]
     return None

@@ -1,9 +1,10 @@
 """What happens while a question is answered: one stream of events, from the engine to the client.
 
-`Queued` from time to time while the answer waits for a slot, `Text` as it is written, `Done` last.
+`Queued` from time to time while the answer waits for a slot, `Text` as it is written live, `Done`
+last.
 """
 
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -38,11 +39,9 @@ class Done:
         times = {"timestamp": timestamp, "processing_time": processing_time_s}
         return replace(self, reply=self.reply.model_copy(update=times))
 
-    def events(self) -> Iterator["Event"]:
-        """Yield the text line by line, then the answer itself."""
-        for line in self.reply.response.splitlines(keepends=True):
-            yield Text(line)
-        yield self
+    def lines(self) -> list[str]:
+        """Return the text in lines, for a stream that had none of it yet."""
+        return self.reply.response.splitlines(keepends=True)
 
 
 Event = Queued | Text | Done

@@ -53,7 +53,7 @@ class Generation:
     async def write(
         self, request: ResolvedRequest, found: SearchResult, reply: ReplyBuilder, job: Job | None
     ) -> AsyncGenerator[Queued | Text]:
-        """Add to `reply` what the model writes, as far as the passages found bear it out.
+        """Add to `reply` what the model writes, as far as the passages found support it.
 
         Raises what `ModelPool.lease`, `Prompts.assemble`, `Job.mark_ready`, `Job.wait_for_slot` and
         `Engine.stream` raise.

@@ -64,7 +64,7 @@ class AnswerPipeline:
         self._flights: SingleFlight[Done] = SingleFlight()
 
     async def run(self, request: ResolvedRequest, *, live: bool) -> Events:
-        """Answer: as it is written when `live`, otherwise once it is whole.
+        """Answer: with its text as it is written when `live`, otherwise by `Done` alone.
 
         When the model is unavailable before its first words, the fallback answers instead. Raises
         what `Generation` raises, and what the search does.
@@ -93,8 +93,7 @@ class AnswerPipeline:
             timestamp=self._clock.now(),
         )
         await self._remember(request, done)
-        for event in done.events():
-            yield event
+        yield done
 
     async def _answer(self, request: ResolvedRequest, *, live: bool) -> Events:
         """Write the answer, or wait for the same one; store and remember it.
@@ -111,8 +110,7 @@ class AnswerPipeline:
             return
         done = await self._write_once(request)
         await self._remember(request, done)
-        for event in done.events():
-            yield event
+        yield done
 
     async def _write_once(self, request: ResolvedRequest) -> Done:
         """Write a whole answer once for all who ask the same now.

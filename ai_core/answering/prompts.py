@@ -76,9 +76,9 @@ class Prompts:
 
     def estimate(self, question: Question) -> Size:
         """Return about what a model will read and write, without asking its tokenizer."""
-        said = sum(len(turn.content) for turn in question.history) + len(question.text)
+        characters = sum(len(turn.content) for turn in question.history) + len(question.text)
         aid = self._passage_tokens + RULES_TOKENS if question.grounded else 0
-        return Size(said // CHARS_A_TOKEN + aid, question.sampling.max_tokens)
+        return Size(characters // CHARS_A_TOKEN + aid, question.sampling.max_tokens)
 
     async def assemble(
         self, question: Question, found: SearchResult, engine: Engine

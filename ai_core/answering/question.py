@@ -68,7 +68,7 @@ def read_generate(request: GenerateRequest, language: Language) -> Question:
 
 def read_chat(request: ChatRequest, language: Language) -> Question:
     """Read a request for the next turn: the last message is the question."""
-    turns = tuple(ChatMessage(said.role, safe(said.content)) for said in request.messages)
+    turns = tuple(ChatMessage(turn.role, safe(turn.content)) for turn in request.messages)
     text = turns[-1].content
     return Question(
         text,

@@ -89,13 +89,17 @@ class AnswerStream(Response):
 
     async def _answer(self, scope: Scope, send: Send) -> None:
         async with self._permit as permit, aclosing(self._events(permit)) as events:
+            live = False
             async for event in events:
                 match event:
                     case Queued():
                         await self._send(send, self._serializer.queued(event))
                     case Text():
+                        live = True
                         await self._send(send, self._serializer.text(event.text))
                     case Done():
+                        for line in () if live else event.lines():
+                            await self._send(send, self._serializer.text(line))
                         permit.spend(0 if event.reply.cached else event.reply.tokens_used)
                         scope["state"]["log_facts"] = log_fields(event.reply)
                         await self._send(send, self._serializer.done(event, self._resolved))

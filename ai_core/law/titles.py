@@ -48,3 +48,8 @@ def title_of(passage: Passage) -> str:
     if passage.kind is SourceKind.AGREEMENT:
         return " – ".join(filter(None, (passage.title, heading(passage.section_path))))
     return heading(passage.section_path) or passage.title
+
+
+def titles_of(passages: Sequence[Passage]) -> list[str]:
+    """Return the title of each passage."""
+    return [title_of(passage) for passage in passages]

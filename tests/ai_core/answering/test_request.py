@@ -1,0 +1,48 @@
+"""Resolving a request, and remembering what was resolved."""
+
+from typing import Any
+
+import pytest
+
+from ai_core.answering.question import Question
+from ai_core.answering.request import Requester
+from shared.ai.contract import GenerateRequest
+
+REQUESTER = Requester("fr", "inference", "key-1", timeout_s=5.0)
+
+
+async def resolve(house: Any, prompt: str) -> Question:
+    request = GenerateRequest(prompt=prompt)
+    resolved = await house.state["resolver"].resolve_generate(request, REQUESTER)
+    question: Question = resolved.question
+    return question
+
+
+async def test_the_least_recently_used_request_is_forgotten_first(
+    house: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ai_core.answering.request.MAX_REMEMBERED", 2)
+    used, unused = await resolve(house, "Quel préavis ?"), await resolve(house, "Quels congés ?")
+    await resolve(house, "Quel préavis ?")
+    await resolve(house, "Quel salaire ?")
+
+    assert await resolve(house, "Quel préavis ?") is used
+    assert await resolve(house, "Quels congés ?") is not unused
+
+
+async def test_a_request_with_personal_data_is_not_remembered(house: Any) -> None:
+    prompt = "Je suis jean@exemple.fr, quel préavis ?"
+
+    assert await resolve(house, prompt) is not await resolve(house, prompt)
+
+
+async def test_a_remembered_request_takes_the_new_requesters_limits_and_deadline(
+    house: Any,
+) -> None:
+    request, resolver = GenerateRequest(prompt="Quel préavis ?"), house.state["resolver"]
+    first = await resolver.resolve_generate(request, REQUESTER)
+    second = await resolver.resolve_generate(request, Requester("fr", "inference", "key-2"))
+
+    assert (first.rate_limit_id, second.rate_limit_id) == ("key-1", "key-2")
+    assert (first.deadline_s, second.deadline_s) == (first.started_s + 5.0, None)
+    assert first.cache_key == second.cache_key
