@@ -92,13 +92,6 @@ class PostgresServer(Server):
         """Return the address of a database with its password: a secret."""
         return f"postgresql://{ROLE}:{quote(self.password)}@127.0.0.1:{self.port}/{database}"
 
-    @property
-    def pid(self) -> int:
-        """Return the process id of the postmaster."""
-        if self._process is None:
-            raise ServerNotStarted("not started")
-        return self._process.pid
-
     def prepare(self) -> Sequence[str | Path]:
         """Create the cluster when there is none, write its settings; return the command."""
         self._choose_user()

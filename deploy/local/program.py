@@ -68,6 +68,11 @@ class Program:
         try:
             self._process.wait(self.stop_grace_s)
         except subprocess.TimeoutExpired:
+            self.kill()
+
+    def kill(self) -> None:
+        """Kill it, if it runs."""
+        if self._process and self._process.poll() is None:
             self._process.kill()
             self._process.wait()
 

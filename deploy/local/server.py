@@ -15,6 +15,7 @@ from pathlib import Path
 from deploy.local.program import Program
 
 POLL_S = 0.02
+KILL_TIMEOUT_S = 10.0
 
 
 class ServerNotStarted(Exception):
@@ -30,6 +31,13 @@ class Server(Program):
     def __init__(self, name: str, directory: Path) -> None:
         super().__init__(name, (), directory / f"{name}.log", {})
         self.directory = directory
+
+    @property
+    def pid(self) -> int:
+        """Return the process id. Raises ServerNotStarted before the start."""
+        if self._process is None:
+            raise ServerNotStarted(f"{self.name} was not started")
+        return self._process.pid
 
     @abstractmethod
     def prepare(self) -> Sequence[str | Path]:
@@ -56,16 +64,21 @@ class Server(Program):
         raise ServerNotStarted(f"{self.name} did not start:\n{self.log_tail()}")
 
     def kill(self) -> None:
-        """Kill it with all of its processes, as a crash would.
+        """Kill it with all of its processes, as a crash would, and return once they are gone.
 
         One by one: a process group would miss Postgres's, each of which has a session of its own.
+        While one is left, Postgres does not start again (its shared memory is in use).
         """
-        if self.status is None and self._process:
+        if self._process and self.status is None:
             self.signal(signal.SIGSTOP)  # so that it starts no more of them meanwhile
-            for pid in (self._process.pid, *children_of(self._process.pid)):
+            children = children_of(self.pid)
+            for pid in (self.pid, *children):
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             self._process.wait()
+            give_up_s = time.monotonic() + KILL_TIMEOUT_S
+            while any(map(is_running, children)) and time.monotonic() < give_up_s:
+                time.sleep(POLL_S)
 
     def freeze(self) -> None:
         """Keep it from running, its connections left open."""
@@ -77,17 +90,22 @@ class Server(Program):
 
 
 def children_of(pid: int) -> list[int]:
-    """Return the processes whose parent is `pid` (proc(5), /proc/PID/stat)."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal():
-            try:
-                words = (entry / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-            except OSError:
-                continue
-            if int(words[1]) == pid:
-                found.append(int(entry.name))
-    return found
+    """Return the processes whose parent is `pid`."""
+    found = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal())
+    return [each for each in found if _stat(each)[1:2] == [str(pid)]]
+
+
+def is_running(pid: int) -> bool:
+    """Tell whether a process is there and no zombie that waits for its parent."""
+    return _stat(pid)[:1] not in ([], ["Z"], ["X"])
+
+
+def _stat(pid: int) -> list[str]:
+    """Return a process's state, its parent and more (proc(5), /proc/PID/stat); [] for none."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    except OSError:
+        return []
 
 
 def accepts_connections(port: int) -> bool:
