@@ -67,3 +67,23 @@ async def test_answers_go_on_without_redis_and_are_cached_again_when_it_is_back(
     assert set(load.statuses) == {200}
     assert load.statuses.total() > during > 10
     assert load.last_cached_s > back_s
+
+
+async def test_answers_come_without_redis_and_conversations_do_not_last(
+    house_with: Any, own_redis: Any
+) -> None:
+    async with house_with(redis=own_redis) as house:
+        body = {"messages": [{"role": "user", "content": "Que dit L1237-1 ?"}]}
+        await house.client.post("/api/v1/chat", json=body, headers=house.bearing())
+        own_redis.kill()
+
+        response = await house.client.post("/api/v1/chat", json=body, headers=house.bearing())
+        health = (await house.client.get("/api/v1/health")).json()
+        path = f"/api/v1/conversations/{response.json()['conversation_id']}"
+        erased = await house.client.delete(path, headers=house.bearing())
+
+    assert response.status_code == 200
+    assert response.json()["citations"][0]["number"] == "L1237-1"
+    assert (health["status"], health["redis"]) == ("degraded", "down")
+    assert erased.status_code == 503
+    assert erased.headers["retry-after"]
