@@ -1,1 +1,1 @@
-"""ai_core: finds the law, runs the models and answers questions. Start reading at app.py."""
+"""ai_core: searches the law, runs the models and answers questions. Start reading at app.py."""

@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> int:
 
 
 def run(chosen: argparse.Namespace, settings: Settings) -> int:
-    """Do what was chosen; return the exit status."""
+    """Run the chosen command; return the exit status."""
     if chosen.command == "keys":
         set_up_logs("ai_core", "warning", sys.stderr)  # a key that is made goes into a file
         keys_command.run(chosen, str(settings.redis.url))
@@ -51,7 +51,7 @@ def run(chosen: argparse.Namespace, settings: Settings) -> int:
 
 
 def serve(settings: Settings) -> int:
-    """Answer until told to stop; requests under way get `GRACE_S` to finish."""
+    """Serve until a signal asks to stop; requests under way get `GRACE_S` to finish."""
     set_up_logs("ai_core", settings.log_level)
     server = uvicorn.Server(
         uvicorn.Config(

@@ -1,4 +1,4 @@
-"""How ai_core is put together. Everything it owns is opened here, once, and closed in reverse."""
+"""Composition root of ai_core: opens everything it owns, once, and closes it in reverse order."""
 
 import asyncio
 import gc
@@ -58,7 +58,7 @@ some fifty times a search: with Python's 5 ms a busy loop halves the answers a s
 
 @asynccontextmanager
 async def open_state(settings: Settings, registry: CollectorRegistry) -> AsyncIterator[State]:
-    """Open everything the app needs; close it again on the way out."""
+    """Open everything the app needs, and close it on exit."""
     async with AsyncExitStack() as stack:
         library = Library(CorpusVersions(settings.data_dir))
         stack.push_async_callback(library.close)
@@ -68,10 +68,10 @@ async def open_state(settings: Settings, registry: CollectorRegistry) -> AsyncIt
 
 
 def tune_the_interpreter() -> None:
-    """Keep the garbage collector off what lives as long as the app, and let threads take turns.
+    """Exclude long-lived objects from garbage collection, and shorten the thread switch interval.
 
-    The collector stops every request while it looks at what never changes, and frees nothing there.
-    What requests leave behind takes it 2 to 3 ms for every thousand objects.
+    A collection stops every request, and scanning objects that never change frees nothing. What
+    requests leave behind takes 2 to 3 ms for every thousand objects.
     """
     gc.collect()
     gc.freeze()
@@ -205,7 +205,7 @@ def create_app(settings: Settings, open_state: OpenState = open_state) -> ASGIAp
 def with_middleware(
     app: ASGIApp, settings: Settings, registry: CollectorRegistry
 ) -> RequestMiddleware:
-    """Put the outermost layer around an app."""
+    """Wrap the app in the outermost middleware."""
     return RequestMiddleware(
         app,
         metrics=HttpMetrics(registry),

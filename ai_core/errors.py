@@ -1,4 +1,4 @@
-"""What can go wrong in here; see shared.errors for the tree.
+"""The errors of ai_core; shared.errors has the tree they extend.
 
 NotFound         ├── UnknownModel · UnknownArticle · UnknownAgreement
                  ├── UnknownConversation · UnknownKey

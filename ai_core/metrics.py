@@ -1,4 +1,5 @@
-"""What the assistant measures about its answers; never by caller, never with text.
+"""Prometheus metrics of answers, queues, questions and the corpus; never by caller, never with
+text.
 
 Names follow the meaning of vLLM's metrics where there is one.
 """
@@ -79,7 +80,7 @@ class AnswerMetrics:
 
 
 class SchedulerMetrics:
-    """The lines of jobs before the models."""
+    """The models' queues."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.waiting = Gauge(
@@ -128,9 +129,9 @@ CHANNELS = frozenset({"telegram", "mail"})
 
 
 class QuestionMetrics:
-    """Questions let in, cached answers included; a conversation begins with its first question.
+    """Questions admitted, cached answers included; `first` marks the first one of a conversation.
 
-    A collector of its own: the library's counters would cost a cached answer five times as much.
+    A custom collector: prometheus_client's counters would cost a cached answer five times as much.
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
@@ -152,7 +153,7 @@ class QuestionMetrics:
 
 
 class CorpusMetrics:
-    """The law in service, refreshed whenever it is looked at."""
+    """The corpus in service, refreshed at every scrape."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.articles = Gauge("corpus_articles", "Articles in the corpus.", registry=registry)
@@ -169,7 +170,7 @@ class CorpusMetrics:
         )
 
     def observe(self, status: CorpusStatus, age_days: int) -> None:
-        """Take the corpus as it is now."""
+        """Set the metrics to the corpus's present state."""
         midnight = datetime.combine(status.law_date, time(), PARIS)
         self.articles.set(status.articles)
         self.law_date.set(midnight.timestamp())

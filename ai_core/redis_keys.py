@@ -1,4 +1,4 @@
-"""How the keys of ai_core in Redis are called: `{ai}:` and a name, so that all are in one slot.
+"""Names of ai_core's keys in Redis: `{ai}:` and a name, so that all are in one hash slot.
 
 A script may then touch any of them on a Redis Cluster: docs/decisions/0079-one-tag-per-service.md.
 """

@@ -1,4 +1,4 @@
-"""Every knob of ai_core. `AI_CORE_REDIS__URL=…` sets `settings.redis.url`."""
+"""Settings of ai_core. `AI_CORE_REDIS__URL=…` sets `settings.redis.url`."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ PASSAGE_TOKENS = 1_200
 
 
 class ServerSettings(Section):
-    """Where the API listens, and how much it reads."""
+    """Address of the API, and the largest body it reads."""
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65_535)
@@ -41,17 +41,17 @@ class ModelSettings(Section):
 
 
 class ConversationSettings(Section):
-    """How long a conversation is kept after its last turn, and how much of it."""
+    """How long a conversation is stored after its last turn, and how many turns of it."""
 
     silence_s: int = Field(default=24 * 3600, gt=0)
     turns_kept: int = Field(default=20, ge=2)
 
 
 class AnswerSettings(Section):
-    """What a model reads to answer, and who waits for it.
+    """Length of the passages in a prompt, and of the queue.
 
-    A VPS reads 150 to 600 tokens a second of a small model, so that 1,200 tokens of passages cost
-    two to eight seconds before the first word; raise it where a graphics card reads them.
+    A small model prefills 150 to 600 tokens/s on a VPS, so 1,200 tokens of passages cost two to
+    eight seconds before the first token; raise it where a GPU does the prefill.
     """
 
     passage_tokens: int = Field(default=PASSAGE_TOKENS, ge=200, le=32_000)

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from redis.exceptions import RedisError, ResponseError
 
-from shared.stores.redis_connection import RedisConnection, Reply, Script, Word
+from shared.stores.redis_connection import LuaScript, RedisConnection, Reply, Word
 from telegram_service.errors import RedisUnavailable
 
 KEY_PREFIX = "{tg}"
@@ -24,7 +24,7 @@ class RedisClient:
         """Send a command and return its reply."""
         return await _translated(lambda: self._connection.call(*command))
 
-    async def run(self, script: Script, keys: Sequence[Word], args: Sequence[Word]) -> Reply:
+    async def run(self, script: LuaScript, keys: Sequence[Word], args: Sequence[Word]) -> Reply:
         """Run a script and return its reply."""
         return await _translated(lambda: self._connection.run(script, keys, args))
 

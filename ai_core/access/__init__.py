@@ -1,1 +1,1 @@
-"""Who may enter and how much: API keys, rate limits, idempotency."""
+"""Access control: API keys, rate limits, idempotency."""

@@ -17,7 +17,7 @@ from pathlib import Path
 from redis.exceptions import RedisError
 
 from ai_core.access.keys import Key, KeyRing, NewKey, Scope
-from ai_core.access.rate_limits import Limits
+from ai_core.access.rate_limits import RateLimits
 from ai_core.errors import KeysUnreadable
 from ai_core.redis_keys import TAG
 from shared.clock import Clock, SystemClock
@@ -29,7 +29,7 @@ REDIS_WAIT_S = 10.0
 
 
 def duration(text: str) -> timedelta:
-    """Parse "30m", "24h" or "90d"; "0" is no time at all."""
+    """Parse "30m", "24h" or "90d"; "0" is a zero duration."""
     if text == "0":
         return timedelta()
     match = re.fullmatch(r"([0-9]{1,5})([mhd])", text)
@@ -104,7 +104,7 @@ async def _create(arguments: argparse.Namespace, ring: KeyRing) -> NewKey:
     return await ring.create(
         arguments.name,
         arguments.scope,
-        limits=Limits(
+        limits=RateLimits(
             requests_per_minute=arguments.requests_per_minute,
             tokens_per_minute=arguments.tokens_per_minute,
             tokens_per_day=arguments.tokens_per_day,

@@ -4,8 +4,8 @@ A request passes twice. `Gate.identify` checks the key it presents against the c
 (access/keys.py: `KeyRing.find`). `Gate.admit` returns a Permit; entering it asks Redis, in one
 round trip, for the rate limits (access/rate_limits.py), the cached reply and the keys' version.
 
-The origin of a publishable key is what the browser sends: that keeps other web sites from using
-the key, not a program that forges the header.
+The origin check of a publishable key relies on the browser's header: it stops other web sites, not
+a program that forges the header.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ from redis.exceptions import RedisError
 from starlette.requests import Request
 
 from ai_core.access.keys import Key, KeyRing, Scope, well_formed
-from ai_core.access.rate_limits import Decision, Limiter, Limits
+from ai_core.access.rate_limits import Decision, Limiter, RateLimits
 from ai_core.errors import AddressNotAllowed, KeysUnreadable, OriginNotAllowed, OverQuota
 from shared.errors import NotAllowed, NotAuthenticated
 from shared.web.tracing import NO_TRACER
@@ -46,7 +46,8 @@ class GateMetrics:
 class Caller:
     """An authenticated client of a route that requires the scope `needed`.
 
-    `subject` is whose limits apply: the key, or one visitor of a publishable key.
+    `subject` identifies the caller to the rate limits: the key, or one visitor of a publishable
+    key.
     """
 
     key: Key
@@ -65,7 +66,7 @@ class Caller:
 
 
 class Permit:
-    """Admission of one request: `async with` decides on entering, and settles on leaving.
+    """Admission of one request: `async with` decides on entry, and settles on exit.
 
     `cached_reply` is the body stored under `cache_key`, when Redis has one. Entering raises
     OverQuota with the exact wait, and what `Gate.identify` raises when the key was revoked since.
@@ -120,7 +121,7 @@ class Permit:
 
 
 class Gate:
-    """Admits requests, or raises the reason of the refusal."""
+    """Admits requests, or raises the reason for refusing them."""
 
     def __init__(
         self,
@@ -141,7 +142,7 @@ class Gate:
     async def identify(self, request: Request, needed: Scope) -> Caller:
         """Return the caller, if their key has the scope `needed`.
 
-        No round trip, unless the key is refused: it may be newer than our copy. Raises
+        No round trip, unless the key is unknown or invalid: it may be newer than our copy. Raises
         NotAuthenticated, NotAllowed, AddressNotAllowed, OriginNotAllowed, KeysUnreadable.
         """
         presented = _presented_key(request)
@@ -225,7 +226,7 @@ class Gate:
         return Caller(key, f"{key.id}:{_visitor_id(request, presented or '')}", needed)
 
 
-def quota_headers(limits: Limits, decision: Decision) -> Iterator[Header]:
+def quota_headers(limits: RateLimits, decision: Decision) -> Iterator[Header]:
     """Yield the headers of draft-ietf-httpapi-ratelimit-headers-11, and X-RateLimit-* beside them.
 
     `t` is a refused request's wait in seconds. X-RateLimit-Reset of an admitted one is the whole
@@ -247,7 +248,7 @@ def quota_headers(limits: Limits, decision: Decision) -> Iterator[Header]:
 
 
 @lru_cache(maxsize=1_024)
-def _policy(limits: Limits) -> bytes:
+def _policy(limits: RateLimits) -> bytes:
     return ", ".join(
         f'"{window.name}";q={limit};w={window.span_s}' for window, limit in limits.windows
     ).encode()
@@ -278,7 +279,7 @@ def _address_allowed(request: Request, key: Key) -> bool:
 
 
 def _origin_allowed(request: Request, key: Key) -> bool:
-    """Tell whether a request comes from our page or from an origin allowed for the key.
+    """Whether a request comes from our page or from an origin allowed for the key.
 
     A browser sends no Origin with a GET from the same origin, but then sends Sec-Fetch-Site.
     """
@@ -294,7 +295,7 @@ def _origin_allowed(request: Request, key: Key) -> bool:
 def _visitor_id(request: Request, presented: str) -> str:
     """Return a pseudonym of the visitor's address that cannot be reversed from Redis.
 
-    An IPv6 visitor is a whole /64.
+    IPv6 addresses are reduced to their /64.
     """
     address = _address(request)
     network = address.packed[:8] if address else b""

@@ -1,9 +1,8 @@
 """Idempotency-Key: a repeated request gets the first one's response, computed once.
 
 Follows draft-ietf-httpapi-idempotency-key-header-07. The response is stored for a day under a hash
-of caller and key; of the request only an HMAC under the key is stored, and Redis never sees the
-key itself. Transient failures (429, 5xx) are not stored. While Redis is lost every request is
-answered on its own.
+of caller and key, with an HMAC of the request; Redis never gets the idempotency key itself.
+Transient failures (429, 5xx) are not stored. While Redis is lost there is no deduplication.
 """
 
 import asyncio
@@ -24,11 +23,11 @@ from shared.stores.redis_connection import RedisConnection
 
 KEPT_S = 24 * 3600
 LEASE_S = 4.0
-"""How long a request is under way after its process died; the next attempt may start then."""
+"""Lease of a request; the next attempt may start this long after a crash of its process."""
 RENEWALS_PER_LEASE = 4
 WAIT_S = 6.0
 """How long a repeated request waits for the first one's response. It is longer than a lease: when
-an instance dies, nginx may retry on another, and the client gets a response, not a conflict."""
+an instance crashes, nginx may retry on another, and the client gets a response, not a conflict."""
 POLL_EVERY_S = 0.1
 MAX_KEY_CHARACTERS = 255
 UNDER_WAY = b""

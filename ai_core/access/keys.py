@@ -1,9 +1,9 @@
 """API keys: created, listed, rotated, revoked; stored in Redis, checked against a copy in memory.
 
 A secret is `cdt_live_` + 43 base62 characters (256 bits of entropy) + `_` + 6 base62 characters of
-CRC-32, so that a typing error is refused without a look-up. Only the SHA-256 of the whole is kept:
-a fast hash is enough for a secret nobody can guess, where a slow one allows CPU-exhaustion attacks.
-The reasons are in docs/decisions/0012-api-keys.md.
+CRC-32, so that a typing error is refused without a look-up. Only the SHA-256 of the whole is
+stored: a fast hash is enough for a high-entropy secret, and a slow one would allow CPU-exhaustion
+attacks. The reasons are in docs/decisions/0012-api-keys.md.
 """
 
 import asyncio
@@ -23,45 +23,45 @@ import structlog
 from pydantic import BaseModel, ConfigDict, Field
 from redis.exceptions import RedisError
 
-from ai_core.access.rate_limits import UNLIMITED, Limits
+from ai_core.access.rate_limits import UNLIMITED, RateLimits
 from ai_core.errors import KeysUnreadable, UnknownKey
 from ai_core.redis_keys import KEYS, KEYS_VERSION
 from shared.clock import Clock
-from shared.stores.redis_connection import RedisConnection, Script
+from shared.stores.redis_connection import LuaScript, RedisConnection
 
 log = structlog.get_logger()
 
 BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 PREFIX = "cdt_live_"
 SHAPE = re.compile(r"cdt_live_[0-9A-Za-z]{43}_[0-9A-Za-z]{6}")
-REPLACE = Script.read(Path(__file__).parent / "lua" / "replace_key.lua")
+REPLACE = LuaScript.read(Path(__file__).parent / "lua" / "replace_key.lua")
 PUBLISHABLE_REQUESTS_PER_MINUTE = 20
 PUBLISHABLE_CONCURRENT = 3
 
 
 class Scope(StrEnum):
-    """What a key may use; each scope includes those below it."""
+    """Permissions of a key; each scope includes the lower ones."""
 
     ADMIN = "admin"
     INFERENCE = "inference"
     PUBLISHABLE = "publishable"
 
     def includes(self, needed: "Scope") -> bool:
-        """Tell whether a key of this scope may use what requires `needed`."""
+        """Whether a key of this scope may use a route that requires `needed`."""
         return RANKS[self] <= RANKS[needed]
 
 
 RANKS = {scope: rank for rank, scope in enumerate(Scope)}
 
 
-VISITOR_LIMITS = Limits(
+VISITOR_LIMITS = RateLimits(
     requests_per_minute=PUBLISHABLE_REQUESTS_PER_MINUTE, concurrent=PUBLISHABLE_CONCURRENT
 )
-"""For a publishable key that names none: of each visitor, as everybody holds the same key."""
+"""Default limits of a publishable key, per visitor, as all visitors share the key."""
 
 
 class Secret(BaseModel):
-    """The hash of a secret of a key, valid until `until` when it is being replaced."""
+    """Hash of one of a key's secrets; `until` ends the overlap of a rotated one."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -78,7 +78,7 @@ class Key(BaseModel):
     name: str = Field(min_length=1, max_length=64)
     scope: Scope
     secrets: tuple[Secret, ...]
-    limits: Limits
+    limits: RateLimits
     allowed_networks: tuple[IPv4Network | IPv6Network, ...] = ()
     allowed_origins: tuple[str, ...] = ()
     created_at: datetime
@@ -94,7 +94,7 @@ class Key(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class NewKey:
-    """A key and its secret, which is nowhere else."""
+    """A new key and its secret, which is stored nowhere."""
 
     key: Key
     secret: str
@@ -107,7 +107,7 @@ def make_secret() -> str:
 
 
 def well_formed(presented: str) -> bool:
-    """Tell whether a secret has the right format and checksum."""
+    """Whether a secret has the right format and checksum."""
     if not SHAPE.fullmatch(presented):
         return False
     body, _, checksum = presented.rpartition("_")
@@ -129,7 +129,7 @@ def _checksum(text: str) -> str:
 
 
 class KeyRing:
-    """Every key, in Redis and in the memory of this process.
+    """The keys: stored in Redis, copied in the memory of this process.
 
     `version` changes with every change of a key; the gate compares it with the one Redis returns
     with each request, so that a revoked key is refused from the next request on.
@@ -144,7 +144,7 @@ class KeyRing:
 
     @property
     def readable(self) -> bool:
-        """Tell whether the keys were ever read."""
+        """Whether the keys were ever read."""
         return self._by_digest is not None
 
     def find(self, presented: str) -> Key | None:
@@ -182,7 +182,7 @@ class KeyRing:
             self.version = version
 
     async def changed(self) -> bool:
-        """Read the keys again if they changed; tell whether they did. Without Redis, False."""
+        """Read the keys again if they changed; return whether they did. False without Redis."""
         try:
             newest = await self._connection.call("GET", KEYS_VERSION)
             if self.readable and newest == self.version:
@@ -197,7 +197,7 @@ class KeyRing:
         name: str,
         scope: Scope,
         *,
-        limits: Limits = UNLIMITED,
+        limits: RateLimits = UNLIMITED,
         allowed_networks: Sequence[IPv4Network | IPv6Network] = (),
         allowed_origins: Sequence[str] = (),
         lifetime: timedelta | None = None,
@@ -228,7 +228,7 @@ class KeyRing:
         return sorted(keys, key=lambda key: key.created_at)
 
     async def rotate(self, key_id: str, overlap: timedelta) -> NewKey:
-        """Give a key a new secret; the present ones stay valid for `overlap`.
+        """Rotate a key's secret; the present ones stay valid for `overlap`.
 
         Raises UnknownKey when no active key has that id.
         """
@@ -248,7 +248,7 @@ class KeyRing:
         return NewKey(renewed, secret)
 
     async def revoke(self, key_id: str) -> Key:
-        """Refuse a key from now on, for good. Raises UnknownKey when no key has that id."""
+        """Revoke a key permanently. Raises UnknownKey when no key has that id."""
         record, key = await self._read(key_id)
         revoked = key.model_copy(update={"revoked_at": key.revoked_at or self._clock.now()})
         await self._replace(revoked, record)

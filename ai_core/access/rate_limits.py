@@ -1,10 +1,10 @@
 """Rate limits of a caller: requests and tokens per sliding window, and requests at the same time.
 
-Redis decides for all processes together, in one round trip per request (lua/admit.lua). What it
-grants is counted here as well: while Redis is lost this process decides by the same rule
-(sliding_window.py), and once it is back the first request of each caller raises Redis's count to
-ours, so that an outage opens no quota. Processes that lose Redis at the same time each allow the
-whole quota. Why: docs/decisions/0090-one-rule-for-rate-limits.md.
+Redis decides for all processes together, in one round trip per request (lua/admit.lua). Granted
+requests are also counted in this process: while Redis is lost it decides by the same rule
+(sliding_window.py), and after a reconnection the first request of each caller raises Redis's count
+to the local one, so that an outage resets no quota. Processes that lose Redis at the same time each
+allow the whole quota. Why: docs/decisions/0090-one-rule-for-rate-limits.md.
 """
 
 import asyncio
@@ -22,13 +22,13 @@ from redis.exceptions import RedisError
 
 from ai_core.access.sliding_window import Charge, Usage, Window, count, decide
 from ai_core.redis_keys import KEYS_VERSION, TAG
-from shared.stores.redis_connection import RedisConnection, Reply, Script, Word
+from shared.stores.redis_connection import LuaScript, RedisConnection, Reply, Word
 
 LUA = Path(__file__).parent / "lua"
-ADMIT = Script.read(LUA / "admit.lua")
-SETTLE = Script.read(LUA / "settle.lua")
+ADMIT = LuaScript.read(LUA / "admit.lua")
+SETTLE = LuaScript.read(LUA / "settle.lua")
 LEASE_S = 20.0
-"""A request whose process died frees its concurrency slot after this long."""
+"""Lease of a concurrency slot; after a crash it is free this much later."""
 RENEW_EVERY_S = LEASE_S / 4
 
 REQUESTS = Window("requests", 1_000, 60)
@@ -36,8 +36,8 @@ TOKENS_MINUTE = Window("tokens-minute", 1_000, 60)
 TOKENS_DAY = Window("tokens-day", 900_000, 96)
 
 
-class Limits(BaseModel):
-    """What a caller may use; None is no limit."""
+class RateLimits(BaseModel):
+    """Limits of a caller; None is no limit."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -57,22 +57,22 @@ class Limits(BaseModel):
         return tuple((window, limit) for window, limit in limits if limit)
 
     def charges(self, tokens: int) -> tuple[Charge, ...]:
-        """Return what a request that reserves `tokens` costs in each window that has a limit."""
+        """Return the cost of a request that reserves `tokens`, in each window that has a limit."""
         return tuple(
             Charge(window, limit, min(1 if window is REQUESTS else tokens, limit))
             for window, limit in self.windows
         )
 
     def __bool__(self) -> bool:
-        """Tell whether there is a limit at all."""
+        """Whether there is any limit."""
         return bool(self.concurrent or self.windows)
 
 
-UNLIMITED = Limits()
+UNLIMITED = RateLimits()
 
 
 class Reservation(NamedTuple):
-    """What a request asks for; `concurrent` is the caller's limit, 0 when it has none."""
+    """Reserved capacity of a request; `concurrent` is the caller's limit, 0 when it has none."""
 
     id: str
     subject: str
@@ -85,7 +85,8 @@ class Decision(NamedTuple):
 
     `cached_reply` and `key_version` come from Redis: None when it was not asked (`without_redis`).
     `refused` names the window (or "concurrent") that refuses the request for `wait_s`; `left` is
-    what is left of each window that has a limit. Without a reservation nothing is to be settled.
+    the remaining quota of each window that has a limit. Without a reservation there is nothing to
+    settle.
     """
 
     key_version: bytes | None = None
@@ -99,10 +100,10 @@ class Decision(NamedTuple):
 
 
 @dataclass(slots=True)
-class Account:
-    """What this process knows of one caller: what it used, and its open requests.
+class CallerUsage:
+    """Local count of one caller: its usage per window, and its open requests.
 
-    Redis knew all of it when the connection's epoch was `epoch`. `open` holds ids of requests that
+    Redis had all of it when the connection's epoch was `epoch`. `open` holds ids of requests that
     hold a concurrency slot.
     """
 
@@ -111,25 +112,25 @@ class Account:
     open: set[str] = field(default_factory=set)
 
     def is_idle(self, now_ms: int) -> bool:
-        """Forget the slots that no longer count; tell whether nothing does."""
+        """Drop expired slots; return whether nothing is left."""
         total = sum(window.total(used, now_ms) for window, used in self.usage.items())
         return not (self.open or total)
 
 
 class Limiter:
-    """Admits requests, and settles the tokens they took."""
+    """Admits requests, and settles the tokens they used."""
 
     def __init__(self, connection: RedisConnection) -> None:
         self._connection = connection
-        self._accounts: dict[str, Account] = {}
+        self._accounts: dict[str, CallerUsage] = {}
 
     async def admit(
-        self, subject: str, limits: Limits, cost_tokens: int, cache_key: str | None
+        self, subject: str, limits: RateLimits, cost_tokens: int, cache_key: str | None
     ) -> Decision:
         """Decide on a request of `subject`, and read its cached reply in the same round trip."""
         if not limits:
             return await self._read(cache_key)
-        account = self._accounts.setdefault(subject, Account(self._connection.epoch))
+        account = self._accounts.setdefault(subject, CallerUsage(self._connection.epoch))
         wanted = Reservation(
             secrets.token_hex(8), subject, limits.concurrent or 0, limits.charges(cost_tokens)
         )
@@ -152,7 +153,7 @@ class Limiter:
         return decision
 
     async def settle(self, decision: Decision, spent_tokens: int) -> None:
-        """End a request: free its slot, and charge what it spent instead of what it reserved."""
+        """End a request: free its concurrency slot and charge the tokens it really used."""
         reservation = decision.reservation
         if reservation is None:
             return
@@ -175,7 +176,7 @@ class Limiter:
             await self._connection.run(SETTLE, keys, words)
 
     async def renew_leases(self) -> None:
-        """Keep the slots of open requests, for as long as this runs."""
+        """Renew the leases of open requests, until cancelled."""
         while True:
             await asyncio.sleep(RENEW_EVERY_S)
             self._forget_idle()
@@ -190,7 +191,7 @@ class Limiter:
             return Decision(without_redis=True)
 
     async def _admit_in_redis(
-        self, wanted: Reservation, account: Account, cache_key: str | None
+        self, wanted: Reservation, account: CallerUsage, cache_key: str | None
     ) -> Decision:
         epoch = self._connection.epoch
         redis_knows = account.epoch == epoch
@@ -230,8 +231,8 @@ class Limiter:
         }
 
 
-def _admit_here(wanted: Reservation, account: Account) -> Decision:
-    """Decide by what this process knows."""
+def _admit_here(wanted: Reservation, account: CallerUsage) -> Decision:
+    """Decide by the local count."""
     now_ms = _now_ms()
     busy = 0 < wanted.concurrent <= len(account.open)
     refused, wait_ms, left = decide(account.usage, wanted.charges, now_ms, busy=busy)
@@ -251,7 +252,7 @@ def _open_key(subject: str) -> str:
 
 
 def _usage_key(subject: str) -> str:
-    """Return the Redis key of what a caller used, MessagePack."""
+    """Return the Redis key of a caller's usage, MessagePack."""
     return f"{TAG}:usage:{subject}"
 
 

@@ -1,4 +1,4 @@
-"""The rule of the rate limits: what counts in a sliding window, and whether a request fits.
+"""The rate-limit algorithm: sliding windows counted in slots.
 
 lua/admit.lua holds the same rule for Redis; a test gives both the same usage and compares what
 they decide.
@@ -24,23 +24,23 @@ class Window(NamedTuple):
 
     @property
     def span_s(self) -> int:
-        """Its length."""
+        """Length of the window."""
         return self.slot_ms * self.slots // 1_000
 
     @property
     def kept_ms(self) -> int:
-        """How long what was used may count."""
+        """How long a slot may count."""
         return self.slot_ms * (self.slots + 1)
 
     def total(self, used: dict[int, int], now_ms: int) -> int:
-        """Forget the slots that no longer count; return the sum of the others."""
+        """Drop expired slots; return the sum of the others."""
         oldest = now_ms // self.slot_ms - self.slots
         while used and (past := next(iter(used))) < oldest:
             del used[past]
         return sum(used.values())
 
     def wait_ms(self, used: dict[int, int], now_ms: int, excess: int) -> int:
-        """Return how long until at least `excess` of what is used no longer counts."""
+        """Return the time until at least `excess` of the usage has expired."""
         slots = iter(used.items())
         past = 0
         while excess > 0:
@@ -50,7 +50,7 @@ class Window(NamedTuple):
 
 
 class Charge(NamedTuple):
-    """What a request costs in a window; at most its limit, so that it fits an empty one."""
+    """Cost of a request in a window, at most its limit, so that it fits an empty window."""
 
     window: Window
     limit: int
@@ -62,7 +62,7 @@ Usage: TypeAlias = dict[Window, dict[int, int]]
 
 
 class Verdict(NamedTuple):
-    """What refuses a request (a window's name, or "concurrent"), its wait, what is left of each."""
+    """Which limit refuses a request (a window, or "concurrent"), its wait, the rest of each."""
 
     refused: str | None
     wait_ms: int
@@ -70,7 +70,7 @@ class Verdict(NamedTuple):
 
 
 def decide(usage: Usage, charges: Sequence[Charge], now_ms: int, *, busy: bool) -> Verdict:
-    """Decide on a request, without counting it; of several refusals the longest is returned.
+    """Decide on a request without counting it; of several refusals the longest wait is returned.
 
     `busy`: the caller has no free concurrency slot.
     """
@@ -91,7 +91,7 @@ def decide(usage: Usage, charges: Sequence[Charge], now_ms: int, *, busy: bool) 
 
 
 def count(usage: Usage, window: Window, at_ms: int, amount: int) -> None:
-    """Count an amount; a negative one gives back what still counts."""
+    """Count an amount; a negative one refunds what has not expired."""
     used, slot = usage.setdefault(window, {}), at_ms // window.slot_ms
     if slot in used or amount > 0:
         used[slot] = used.get(slot, 0) + amount

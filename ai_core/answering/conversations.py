@@ -18,11 +18,11 @@ from redis.exceptions import RedisError
 from ai_core.engines.base import ChatMessage
 from ai_core.errors import UnknownConversation
 from ai_core.redis_keys import TAG
-from shared.stores.redis_connection import RedisConnection, Script
+from shared.stores.redis_connection import LuaScript, RedisConnection
 
 log = structlog.get_logger()
 
-APPEND = Script.read(Path(__file__).parent / "lua" / "conversation.lua")
+APPEND = LuaScript.read(Path(__file__).parent / "lua" / "conversation.lua")
 TURN_CHARS = 4_000
 
 

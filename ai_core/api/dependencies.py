@@ -1,4 +1,4 @@
-"""What a route may ask for by type."""
+"""FastAPI dependencies of the routes: state, caller, timeout, requester."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Annotated, Any, cast
@@ -25,7 +25,7 @@ MAX_DEADLINE_MS = 24 * 3600 * 1000
 
 
 def state(name: str) -> Callable[[Request], Awaitable[Any]]:
-    """Return a dependency that gives what the app opened under `name`."""
+    """Return a dependency that provides the object opened under `name`."""
 
     async def opened(request: Request) -> Any:
         return getattr(request.state, name)
@@ -39,17 +39,17 @@ def gate_of(request: Request) -> Gate:
 
 
 def resolver_of(request: Request) -> RequestResolver:
-    """Return what resolves questions, for a direct route."""
+    """Return the request resolver, for a direct route."""
     return cast(RequestResolver, request.scope["state"]["resolver"])
 
 
 def responder_of(request: Request) -> Responder:
-    """Return what sends answers, for a direct route."""
+    """Return the responder, for a direct route."""
     return cast(Responder, request.scope["state"]["responder"])
 
 
 def read_timeout(request: Request) -> float | None:
-    """Return for how many seconds the answer is of use, from `X-Deadline-Ms`; None: no limit.
+    """Return the timeout in seconds from `X-Deadline-Ms`; None: no limit.
 
     Raises InvalidFields when it is no whole number of milliseconds between 1 and MAX_DEADLINE_MS.
     """
@@ -62,7 +62,7 @@ def read_timeout(request: Request) -> float | None:
 
 
 def requester_of(request: Request, caller: Caller) -> Requester:
-    """Return who asks, and how. Raises InvalidFields as `read_timeout` does."""
+    """Return the requester of a request. Raises InvalidFields as `read_timeout` does."""
     language = preferred_language(header_value(request.scope, b"accept-language"))
     return Requester(language, caller.scope, caller.subject, read_timeout(request))
 

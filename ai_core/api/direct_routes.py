@@ -24,14 +24,14 @@ MAX_CONCURRENT = 64
 """Requests processed at the same time; the others wait, first come first served. An answer takes
 several rounds of the event loop, each as long as everything under way: with a thousand at once it
 took two seconds. More than `library.MOST_WAITING`, so that a refusal never waits for an answer. A
-stream, once begun, holds no slot, nor does an answer that a model writes: the scheduler bounds how
-many of those wait."""
+stream, once started, holds no slot, nor does an answer that a model writes: the scheduler bounds
+how many of those wait."""
 
 Body = TypeVar("Body", bound=BaseModel)
 
 
 class ProcessingSlot:
-    """One request's share of MAX_CONCURRENT; it may be released before the response is there."""
+    """One of MAX_CONCURRENT processing slots; may be released before the response ends."""
 
     __slots__ = ("_held", "_limit")
 
@@ -45,14 +45,14 @@ class ProcessingSlot:
         self._held = True
 
     def release(self) -> None:
-        """Let the next request begin; a slot already released stays so."""
+        """Free the slot for the next request; does nothing when it was released already."""
         if self._held:
             self._held = False
             self._limit.release()
 
 
 class DirectRoute(APIRoute):
-    """A route whose endpoint takes the request alone; its dependencies only describe it.
+    """A route with an endpoint that takes the request alone; its dependencies only document it.
 
     Raises TypeError, when it is declared, for an endpoint with any other parameter.
     """
@@ -78,7 +78,7 @@ class DirectRoute(APIRoute):
 class DirectRoutes:
     """Serves the direct routes of `routers` ahead of `app`, which serves everything else.
 
-    `app` would serve them too: its middleware and matching cost a tenth of a cached answer more.
+    `app` would serve them too, but its middleware and matching cost a tenth of a cached answer.
     """
 
     def __init__(self, app: ASGIApp, routers: Iterable[APIRouter]) -> None:
@@ -105,7 +105,7 @@ class DirectRoutes:
 
 
 def release_slot(request: Request) -> None:
-    """Release the slot of a request that goes on for long; nothing where it has none."""
+    """Release the slot of a long-running request; does nothing where there is none."""
     slot: ProcessingSlot | None = request.scope.get("slot")
     if slot:
         slot.release()

@@ -1,4 +1,4 @@
-"""What `/v1` answers, for its OpenAPI document; response_formats.py writes these bodies.
+"""Reply schemas of `/v1` for the OpenAPI document; response_formats.py writes the bodies.
 
 Field by field as OpenAI documents them (https://platform.openai.com/docs/api-reference).
 """

@@ -1,7 +1,7 @@
-"""/v1: the surface that clients of OpenAI's know, over the same gate, limits and line.
+"""/v1: the OpenAI-compatible API, with the same access control, rate limits and queues.
 
-`cdt-assistant` is the assistant with the law behind it; every model that writes answers under its
-own name, with the caller's messages and nothing else.
+The model `cdt-assistant` answers from the law; every generative model is served under its own name,
+with the caller's messages and nothing else.
 """
 
 import base64

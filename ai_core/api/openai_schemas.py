@@ -1,7 +1,7 @@
-"""Request bodies of `/v1`, and how they become questions.
+"""Request bodies of `/v1`, and their conversion to questions.
 
-Field by field as OpenAI documents it (https://platform.openai.com/docs/api-reference). A field we
-do not support is accepted only with a value that asks for nothing; unknown fields are refused.
+Field by field as OpenAI documents it (https://platform.openai.com/docs/api-reference). An
+unsupported field is accepted only with its neutral value; unknown fields are refused.
 """
 
 from collections.abc import Sequence
@@ -117,7 +117,7 @@ class OpenAiBody(Body):
     dimensions: JsonValue = None
 
     def require_supported(self) -> None:
-        """Raise Unsupported for the first field that asks for something unsupported."""
+        """Raise Unsupported for the first unsupported field without its neutral value."""
         for name, nothing in NEUTRAL_VALUES.items():
             if getattr(self, name) not in nothing:
                 raise Unsupported(f"{name} is not served", model=self.model, feature=name)
@@ -167,13 +167,13 @@ class CompletionOptions(OpenAiBody):
 
     @property
     def with_usage(self) -> bool:
-        """Tell whether the stream ends with what it took."""
+        """Whether the stream ends with the token usage."""
         return bool(self.stream_options and self.stream_options.include_usage)
 
     def sampling(
         self, max_tokens: int | None, schema: str | None, top_logprobs: int | None
     ) -> Sampling:
-        """Return how to write; temperature is 0 unless it was given, as everywhere here."""
+        """Return the sampling parameters; the default temperature is 0, as in the whole API."""
         temperature = self.temperature or 0.0
         return Sampling(
             max_tokens=max_tokens or DEFAULT_NEW_TOKENS,
@@ -331,7 +331,7 @@ class EmbeddingRequest(OpenAiBody):
     """Vectors as numbers, or as base64 of little-endian 32-bit floats."""
 
     def texts(self) -> Sequence[str]:
-        """Return what to embed. Raises Unsupported; InvalidFields when nothing or too much."""
+        """Return the texts to embed. Raises Unsupported; InvalidFields for none or too many."""
         self.require_supported()
         if self.model == ASSISTANT:
             raise Unsupported("the assistant has no vectors", model=ASSISTANT, feature="embeddings")

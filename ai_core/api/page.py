@@ -1,8 +1,8 @@
 """GET / and its files: the page where a person asks a question.
 
 The files are read once, when the app is put together. The page calls the API like any other
-client, with the publishable key that `/page.json` hands it; without one it asks the person for a
-key. What the page may load or connect to is this host alone.
+client, with the publishable key in `/page.json`; without one it asks its user for a key. The page
+may load from and connect to this host alone.
 """
 
 from pathlib import Path

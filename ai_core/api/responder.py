@@ -26,16 +26,16 @@ from shared.web.middleware import header_value
 
 NO_STORE = {"Cache-Control": "no-store"}
 REPLAYED = NO_STORE | {"Idempotent-Replayed": "true"}
-CLIENT_CLOSED_REQUEST = 499  # nginx's status for it; nobody is there to read it
+CLIENT_CLOSED_REQUEST = 499  # nginx's status for a closed connection
 T = TypeVar("T")
 
 
 class ClientDisconnected(Exception):
-    """The client closed the connection before its answer."""
+    """The client closed the connection before the response."""
 
 
 class Responder:
-    """Sends answers."""
+    """Sends one answer per request: JSON, or server-sent events."""
 
     def __init__(
         self,
@@ -66,7 +66,8 @@ class Responder:
     ) -> Response:
         """Answer one request in the format of `serializer`.
 
-        With an Idempotency-Key, which a stream cannot have, the same request gets the same answer.
+        With an Idempotency-Key, which a stream cannot have, a repeated request gets the stored
+        answer.
         """
         idempotency_key = header_value(request.scope, b"idempotency-key")
         permit = self._gate.admit(
@@ -121,7 +122,7 @@ class Responder:
     ) -> bytes:
         """Return the body of a whole answer.
 
-        The cached one is sent as it is, where neither a conversation nor another format needs it
+        A cached one is sent without parsing, unless a conversation or another format needs it
         parsed.
         """
         cached_reply = permit.cached_reply
@@ -156,7 +157,7 @@ class Responder:
 
 
 def channel_of(request: Request, caller: Caller) -> str:
-    """Return where a question comes from: page, telegram, mail, or api for every other client."""
+    """Return a question's channel: page, telegram, mail, or api for every other client."""
     if caller.scope is Scope.PUBLISHABLE:
         return "page"
     channel = header_value(request.scope, b"x-channel")

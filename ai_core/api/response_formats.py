@@ -41,7 +41,7 @@ class ResponseSerializer(Protocol):
         ...
 
     def queued(self, queued: Queued) -> bytes:
-        """Return the event of an answer that waits."""
+        """Return the event of an answer in the queue."""
         ...
 
     def text(self, text: str) -> bytes:
@@ -161,7 +161,7 @@ class ChatCompletionSerializer:
         return event(error_object(error, texts, language, request_id))
 
     def choice(self, text: str, reply: GenerateReply) -> dict[str, object]:
-        """Return the one answer there is."""
+        """Return the completion's only choice."""
         return {
             "index": 0,
             "message": {"role": "assistant", "content": text, "refusal": None},
@@ -266,7 +266,7 @@ def usage(reply: GenerateReply) -> dict[str, int]:
 
 
 def error_document(error: AppError, texts: Texts, language: Language, request_id: str) -> Response:
-    """Return OpenAI's error object; what is wrong with a request is always a 400."""
+    """Return OpenAI's error object; invalid requests are always a 400."""
     status = _status(error)
     headers: dict[str, str] = {"Content-Language": language}
     if error.retryable:

@@ -7,8 +7,8 @@
     data: [DONE]
     event: error                   instead of the last three, for an error after the first event
 
-An error before the first event is an ordinary problem document. A comment keeps the connection open
-while the model writes nothing. When the client disconnects, the engine is stopped.
+An error before the first event is an ordinary problem document. Comments keep the connection open
+while the model generates nothing. When the client disconnects, the engine is stopped.
 """
 
 import asyncio
@@ -126,7 +126,7 @@ class AnswerStream(Response):
 
 
 def log_fields(reply: GenerateReply) -> dict[str, str | int | bool | None]:
-    """Return what the request's log line holds of an answer: never its text."""
+    """Return the fields of an answer for the request's log line: never its text."""
     return {
         "model": reply.model,
         "cached": reply.cached,

@@ -1,4 +1,4 @@
-"""How the parts are: the law, the models, Redis, the keys."""
+"""Readiness and health: the law, the models, Redis, the keys."""
 
 from ai_core.access.keys import KeyRing
 from ai_core.errors import CorpusMissing
@@ -16,7 +16,7 @@ RETRY_AFTER_S = 2.0
 
 
 class Health:
-    """Looks at the parts when asked."""
+    """Reports the state of the parts this service depends on."""
 
     def __init__(
         self,
@@ -37,9 +37,9 @@ class Health:
         self._clock = clock
 
     async def require_ready(self) -> None:
-        """Raise CorpusMissing, EngineStarting or Unavailable unless we can answer now.
+        """Raise CorpusMissing, EngineStarting or Unavailable unless questions can be answered now.
 
-        Redis may be lost meanwhile: the keys in memory and the local limits do.
+        A lost Redis is no error: the keys in memory and the local limits are enough.
         """
         await self._library.status()
         if not self._ring.readable:
@@ -47,7 +47,7 @@ class Health:
         await self._pool.require_ready()
 
     async def summary(self) -> HealthReply:
-        """Return what anybody may know, and refresh the measures of the corpus."""
+        """Return the public health report, and refresh the metrics of the corpus."""
         try:
             corpus = self._corpus(await self._library.status())
         except CorpusMissing:

@@ -76,7 +76,7 @@ class ScriptedEngine:
             for word in words:
                 await asyncio.sleep(self._pause_s)
                 if written == self._fails_after:
-                    raise EngineFailed("the script says so")
+                    raise EngineFailed("requested by the script")
                 written += 1
                 text = word if written == len(words) else f"{word} "
                 logprob = TokenLogprob(text, log(0.5))

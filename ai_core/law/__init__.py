@@ -1,4 +1,4 @@
-"""The law: imported, stored, searched and cited.
+"""The law corpus: import, storage, search, references.
 
 A query: `library.Library.search` (async, its own thread) → `index.CorpusIndex.search` (references
 in the question, agreement, scope) → `search/hybrid.py` (the ranking) → `corpus.Corpus` (the texts).

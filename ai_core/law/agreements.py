@@ -52,7 +52,7 @@ _EMPTY_WORDS = frozenset(
     ]
 )
 _TITLE_WORDS = 4
-"""Shorter titles ("Sport", "Banque") are ordinary words: the table says where they count."""
+"""Shorter titles ("Sport", "Banque") are ordinary words: the table of aliases has their reach."""
 
 
 class Reach(StrEnum):
@@ -72,7 +72,7 @@ class _Alias:
     first_word: str
 
     def counts(self, plain: str, leading: str, found: re.Match[str]) -> bool:
-        """Tell whether the alias found there names an agreement."""
+        """Whether this match of the alias names an agreement."""
         before = plain[: found.start()]
         if self.reach is Reach.NAMES or _FIELD.search(before):
             return True
@@ -81,14 +81,14 @@ class _Alias:
 
 
 def _plain(text: str) -> str:
-    """Fold case and accents, and reduce what is between words to one blank."""
+    """Fold case and accents, and collapse the characters between words to one space."""
     folded = unicodedata.normalize("NFKD", text.lower().replace("œ", "oe"))
     bare = "".join(c if c.isascii() else " " for c in folded if not unicodedata.combining(c))
     return " ".join(_stem(word) for word in _WORD.findall(bare))
 
 
 def _stem(word: str) -> str:
-    """Drop the plural."""
+    """Remove a plural ending."""
     return word[:-1] if len(word) > 4 and word[-1] in "sx" else word
 
 
@@ -100,7 +100,7 @@ def _alias(idcc: str, name: str, reach: Reach) -> _Alias:
 
 
 def _aliases(agreements: Iterable[Agreement]) -> Iterator[_Alias]:
-    """Read the table of aliases, and take each agreement's titles as names of it."""
+    """Compile the aliases: those of the table, and each agreement's titles."""
     tables: Mapping[str, Mapping[str, list[str]]] = tomllib.loads(
         _ALIASES.read_text(encoding="utf-8")
     )
@@ -141,7 +141,7 @@ class AgreementFinder:
         return self._by_idcc[idcc] if idcc else None
 
     def _by_alias(self, plain: str, leading: str) -> str | None:
-        """Return the agreement of the alias that says most: in several parts, else the longest."""
+        """Return the agreement of the alias in most parts, else of the longest alias."""
         words = set(plain.split())
         found = [
             (alias.parts, match.end() - match.start(), alias.reach is Reach.NAMES, alias.idcc)
@@ -153,7 +153,7 @@ class AgreementFinder:
         return max(found)[-1] if found else None
 
     def _by_title(self, plain: str) -> str | None:
-        """Return the agreement whose title holds most of the words after "convention"."""
+        """Return the agreement whose title has most of the words after "convention"."""
         named = _TITLE_BEFORE.search(plain)
         if not named:
             return None
@@ -168,6 +168,6 @@ class AgreementFinder:
 
 
 def _leading(question: str) -> str:
-    """Return what stands before a colon, or the whole question when it is a few words."""
+    """Return the text before a colon, or the whole question when it has a few words."""
     head, colon, _ = question.partition(":")
     return _plain(head if colon else question)

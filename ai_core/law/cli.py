@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace, data_dir: Path, clock: Clock) -> int:
 
 
 def _update(versions: CorpusVersions, clock: Clock, arguments: argparse.Namespace) -> bool:
-    """Put a corpus in service, searchable by words at once; tell whether that went well."""
+    """Put a corpus in service with its lexical index; return whether that succeeded."""
     try:
         update = update_corpus(
             versions,
@@ -68,7 +68,7 @@ def _update(versions: CorpusVersions, clock: Clock, arguments: argparse.Namespac
 
 
 def _index(versions: CorpusVersions) -> int:
-    """Build what the version in service lacks; a running service picks it up."""
+    """Build the missing indexes of the version in service; a running service reloads them."""
     version = versions.current()
     if version is None:
         _say("no corpus is in service; run: corpus update", sys.stderr)

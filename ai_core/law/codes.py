@@ -1,4 +1,4 @@
-"""Which code of law a piece of text names: ours, the Code du travail, or another.
+"""Detects which code of law a text names: ours (the Code du travail) or another.
 
 A reference belongs to the code named right after it ("L. 311-1 du code de la sécurité sociale",
 "L3121-1 CSP"), or else shortly before it ("Code civil, art. 1240").
@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class Code(StrEnum):
-    """Ours or not."""
+    """The code a reference belongs to."""
 
     TRAVAIL = "travail"
     OTHER = "other"

@@ -1,6 +1,6 @@
 """One version of the law, opened for reading: articles, fiches, agreements, and their passages.
 
-Nothing is kept in memory: each question is a query on the corpus file. Calls take well under a
+Nothing is cached in memory: each call is a query on the corpus file. Calls take well under a
 millisecond except those that walk the whole corpus, which is for building indexes.
 
 Passages of articles and fiches are numbered from zero (their *row*), in the order of the code and
@@ -115,7 +115,7 @@ class Corpus:
             raise CorpusRefused(f"corpus {directory.name} cannot be read: {error}") from error
 
     def intact(self) -> bool:
-        """Tell whether the whole file is well formed; reads all of it."""
+        """Whether the whole file is well formed; reads all of it."""
         try:
             return self._store.intact()
         except sqlite3.DatabaseError:
@@ -144,7 +144,7 @@ class Corpus:
         return self._articles(store.ARTICLES_BY_SPELLING, day, spelling=canonical(number))
 
     def by_cid(self, cid: str, day: date) -> tuple[Article, ...]:
-        """Return the version of an article in force on `day`, by its lasting id."""
+        """Return the version of an article in force on `day`, by its version-independent id."""
         return self._articles(store.ARTICLES_BY_CID, day, cid=cid)
 
     def between(self, first: Article, last: Article, day: date) -> tuple[Article, ...]:
@@ -161,7 +161,7 @@ class Corpus:
             yield _fiche_section(row)
 
     def fiches_citing(self, cid: str) -> tuple[FicheSection, ...]:
-        """Return the fiche sections that refer to an article, by its lasting id."""
+        """Return the fiche sections that cite an article, by its version-independent id."""
         return tuple(map(_fiche_section, self._store.rows(store.FICHE_SECTIONS_CITING, cid=cid)))
 
     def agreements(self) -> tuple[Agreement, ...]:
@@ -176,7 +176,7 @@ class Corpus:
     def agreement_passages(self, idcc: str) -> tuple[Passage, ...]:
         """Return the passages of one agreement, in its order.
 
-        Their numbers restart in each text of the agreement, so only the path tells them apart.
+        Article numbers restart in each text of the agreement, so only the path is unique.
         """
         agreement = self.agreement(idcc)
         if agreement is None:
@@ -205,7 +205,7 @@ class Corpus:
             yield from self.passages_at(range(first, min(first + _BATCH_ROWS, self.counts.pieces)))
 
     def passages_at(self, rows: Sequence[int]) -> tuple[Passage, ...]:
-        """Return the passages of these rows, in the order asked for.
+        """Return the passages of these rows, in the order given.
 
         Raises KeyError for a row the corpus does not have.
         """

@@ -1,6 +1,6 @@
 """One version of the corpus opened for search: exact references first, then hybrid search.
 
-Not safe to share between threads: `library` runs it in one of its own.
+Not thread-safe: `library` runs it in a single thread.
 """
 
 from collections import OrderedDict
@@ -35,7 +35,7 @@ _AGREEMENT_SHARE = 3
 
 @dataclass(frozen=True, slots=True)
 class ReferencedArticles:
-    """The articles a question names, and the references that are none of ours."""
+    """The articles a question names, and its references that resolve to none."""
 
     articles: tuple[Article, ...]
     missing: tuple[str, ...]
@@ -61,7 +61,7 @@ class CorpusIndex:
         self.corpus.close()
 
     def outdated(self) -> bool:
-        """Tell whether the semantic index appeared since this index was opened."""
+        """Whether the semantic index was built since this index was opened."""
         return self.hybrid.semantic is None and (self.directory / semantic.FOLDER).exists()
 
     def search(
@@ -156,7 +156,7 @@ class CorpusIndex:
         ]
 
     def _clearest(self, rows: Sequence[int], stems: Sequence[str]) -> Passage:
-        """Return the passage with most of the question's stems, the first among equals."""
+        """Return the passage with most of the question's stems; ties go to the first."""
         passages = self.corpus.passages_at(rows)
         if len(passages) == 1:
             return passages[0]
@@ -189,7 +189,7 @@ class CorpusIndex:
 
 
 def _query(question: str, named: ReferencedArticles) -> str:
-    """Return the query: an article's number is replaced by the titles above the article."""
+    """Return the search query, in which an article's number is replaced by its section titles."""
     if not named.articles:
         return question
     return " ".join((without_references(question), *named.articles[0].section_path[-3:]))

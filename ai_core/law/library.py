@@ -1,8 +1,8 @@
-"""The law for the rest of ai_core: search it, read an article.
+"""Asynchronous access to the law for the rest of ai_core: search, articles, status.
 
 All reads run in one thread, so that nothing blocks the event loop and no index is shared between
-threads. A new version of the corpus, or an embedding learned since, is opened at the next read;
-reads already under way finish on the old one.
+threads. A new version of the corpus, or an embedding trained meanwhile, is opened at the next read;
+reads in progress finish on the old one.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 
 class Library:
-    """Searches the corpus in service and reads from it. Close it when done."""
+    """Searches the corpus in service and reads from it; `close` ends its thread."""
 
     def __init__(self, versions: CorpusVersions, *, most_waiting: int = MOST_WAITING) -> None:
         self._versions = versions
@@ -51,9 +51,9 @@ class Library:
     ) -> SearchResult:
         """Return at most `limit` passages relevant to a question, best first (see `ai_core.law`).
 
-        Articles the question names come first. With no `kind`, the passages of the agreement
-        lead, if one is given (`agreement`, an IDCC) or named, and some fiche sections close. A
-        score compares passages of one kind in one answer, nothing else. Raises CorpusMissing,
+        Articles the question names come first. With no `kind`, the passages of the agreement come
+        first, if one is given (`agreement`, an IDCC) or named, and some fiche sections last. Scores
+        are comparable only between passages of one kind in one result. Raises CorpusMissing,
         QueueFull, UnknownAgreement.
         """
         return await self._run(
@@ -79,15 +79,15 @@ class Library:
         return await self._run(read)
 
     async def fiches_citing(self, cid: str) -> tuple[FicheSection, ...]:
-        """Return the fiche sections that refer to an article, by its lasting id."""
+        """Return the fiche sections that cite an article, by its version-independent id."""
         return await self._run(lambda index: index.corpus.fiches_citing(cid))
 
     async def status(self) -> CorpusStatus:
-        """Describe the corpus in service; `semantic` is false while the embedding is learned."""
+        """Describe the corpus in service; `semantic` is false while the embedding is trained."""
         return await self._run(lambda index: corpus_status(self._versions, index.corpus))
 
     async def close(self) -> None:
-        """Let the questions under way finish, then close the corpus."""
+        """Let the reads in progress finish, then close the corpus."""
         await asyncio.to_thread(self._thread.shutdown)
         if self._index:
             self._index.close()
@@ -111,7 +111,7 @@ class Library:
         return self._index
 
     def _reopen(self, stamp: tuple[int, int] | None) -> None:
-        """Open the version in service; one that cannot be read leaves the one before."""
+        """Open the version in service; if it cannot be read, the previous one stays open."""
         version = self._versions.current()
         if version is None:
             return

@@ -1,4 +1,4 @@
-"""Articles, fiches, agreements, passages and search results, as the rest of ai_core sees them.
+"""Records of the law: articles, fiches, agreements, passages, search results.
 
 Dates follow the Légifrance convention: in force from `in_force_since` (included) until
 `in_force_until` (excluded; None while no end is known).
@@ -10,7 +10,7 @@ from enum import StrEnum
 
 
 class SourceKind(StrEnum):
-    """Where a passage comes from."""
+    """Kind of source a passage comes from."""
 
     ARTICLE = "article"
     FICHE = "fiche"
@@ -36,7 +36,7 @@ class Article:
     url: str
 
     def in_force(self, day: date) -> bool:
-        """Tell whether this version is the law on `day`."""
+        """Whether this version is in force on `day`."""
         return self.in_force_since <= day and (
             self.in_force_until is None or day < self.in_force_until
         )
@@ -71,12 +71,12 @@ class Agreement:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A piece of a source, ready to be quoted: `text` is word for word.
+    """A verbatim piece of a source.
 
     `number` is the article's number (for a fiche: empty; for an agreement: IDCC and article).
     `section_path` is the path of titles above the text. `updated` is the fiche's own date.
     `id` is the source's (LEGIARTI…, KALIARTI…, a fiche section's): a long source gives several
-    passages, told apart by `start`, the offset of `text` in the source's whole text.
+    passages, distinguished by `start`, the offset of `text` in the source's whole text.
     """
 
     kind: SourceKind
@@ -94,7 +94,7 @@ class Passage:
 
 
 class QuestionScope(StrEnum):
-    """Whether a question is one this assistant answers."""
+    """Whether a question is in the scope of this assistant."""
 
     LABOUR_LAW = "labour_law"
     NEIGHBOUR = "neighbour"
@@ -104,7 +104,7 @@ class QuestionScope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """What a search found.
+    """Result of a search.
 
     `missing` lists the numbers named in the question that no article in force has.
     `other_code` lists references to another code (they are never resolved to ours).
@@ -125,7 +125,7 @@ class CorpusStatus:
     """The state of the corpus in service.
 
     `version` identifies the content (a hash); `law_date` is the date of the law as its publisher
-    states it. `last_failure` says why the latest update was refused, until one succeeds.
+    states it. `last_failure` is the reason why the latest update was refused, until one succeeds.
     """
 
     version: str
@@ -139,5 +139,5 @@ class CorpusStatus:
 
     @property
     def index_version(self) -> str:
-        """Identifies what searches depend on: the content, and whether the embedding is learned."""
+        """Identifies what search results depend on: the content and the embedding."""
         return f"{self.version}+semantic" if self.semantic else self.version

@@ -1,8 +1,8 @@
-"""Article references in French free text, however they are spelled.
+"""Parses article references in French free text, in any spelling.
 
-Pure functions over text: whether an article of that number exists is `resolving`'s business, and
-`codes` tells which code a reference belongs to. A reference keeps its span, so that the same
-search serves questions (what is asked for) and answers (what is claimed).
+Pure functions over text: `resolving` checks that the article exists, and `codes` finds the code a
+reference belongs to. A reference keeps its span, so that the same parser serves questions and
+generated answers.
 
 Not covered: numbers written in words, articles of texts that are not a code (laws, decrees,
 agreements).
@@ -79,9 +79,9 @@ class Reference:
     """One reference, or one range, at text[start:stop].
 
     `readings` come in order of preference: the first of which an article exists is the one meant.
-    `last` holds the readings of a range's other end; `following` is "et suivants". `sure` tells
-    that this can only be a reference, so that "no such article" is worth saying. `other_code` is
-    a reference to another code, never to be resolved to ours.
+    `last` holds the readings of a range's other end; `following` is "et suivants". `sure` marks
+    text that can only be a reference, so that "no such article" may be reported. `other_code` is a
+    reference to another code, never to be resolved to ours.
     """
 
     start: int
@@ -94,14 +94,14 @@ class Reference:
 
     @property
     def name(self) -> str:
-        """Return the reference as we write it: "L1234-1", or "1234-1" when no letter is given."""
+        """Return the reference in canonical spelling: "L1234-1", "1234-1" without a letter."""
         reading = self.readings[0]
         return reading[0] if len(reading) == 1 else reading[0].lstrip("LRD")
 
 
 @dataclass(frozen=True, slots=True)
 class _Mention:
-    """One number in the cleaned text, before ranges, lists and codes are understood."""
+    """One number in the cleaned text, before ranges, lists and codes are parsed."""
 
     start: int
     stop: int
@@ -112,7 +112,7 @@ class _Mention:
 
 
 def canonical(number: str) -> str:
-    """Reduce an article's number to the form in which two spellings of it are equal.
+    """Normalize an article's number, so that all its spellings compare equal.
 
     "R*3231-2", "r. 3231 - 2" and "R3231-2" are one; so are "L1453-1 A" and "L1453-1A".
     """
@@ -132,7 +132,7 @@ def find_references(text: str) -> tuple[Reference, ...]:
 
 
 def _cleaned(text: str) -> tuple[str, list[int]]:
-    """Unify dashes, apostrophes, blanks and full-width forms; say where each character was."""
+    """Unify dashes, apostrophes, blanks and full-width forms; return each character's offset."""
     clean: list[str] = []
     places: list[int] = []
     for place, character in enumerate(text):
@@ -157,7 +157,7 @@ def _mentions(clean: str) -> list[_Mention]:
 
 
 def _shortened(clean: str, mention: _Mention) -> list[_Mention]:
-    """Read what follows a number and leaves out its beginning: "L1153-1 à 3", "L3163-1 et 2"."""
+    """Parse numbers that omit the prefix of the one before: "L1153-1 à 3", "L3163-1 et 2"."""
     found: list[_Mention] = []
     stop = mention.stop
     while short := _SHORT.match(clean, stop):
@@ -174,12 +174,12 @@ def _shortened(clean: str, mention: _Mention) -> list[_Mention]:
 
 
 def _before(clean: str, start: int) -> str:
-    """Return the few words before a number, which say what it is."""
+    """Return the few words before a number, which decide what it is."""
     return clean[max(0, start - _NEAR_CHARS) : start]
 
 
 def _joint(blank: str) -> str:
-    """Reduce what joins two groups of digits to its kind: "-", ".", "/", " - " or " "."""
+    """Classify the separator of two groups of digits: "-", ".", "/", " - " or " "."""
     if blank.isspace():
         return " "
     if any(c.isspace() for c in blank):
@@ -188,8 +188,8 @@ def _joint(blank: str) -> str:
 
 
 def _numbers(base: str, rest: str) -> tuple[list[str], str, int]:
-    """Read groups of digits as a number: longest first, shorter where the last group may not be
-    part of it ("l 1233 24 4 jours"); with the kind of the first joint and how much was read.
+    """Parse groups of digits as a number: longest first, shorter where the last group may not be
+    part of it ("l 1233 24 4 jours"); with the first separator and the end offset.
     """
     numbers, read, first = [base], 0, ""
     for step in _STEP.finditer(rest):
@@ -242,7 +242,7 @@ def _bare(clean: str, found: re.Match[str]) -> _Mention | None:
 
 
 def _groups(clean: str, mentions: list[_Mention]) -> list[list[_Mention]]:
-    """Put together the mentions joined by nothing but "et", "à", a comma…"""
+    """Group the mentions that are joined by nothing but "et", "à", a comma…"""
     groups: list[list[_Mention]] = []
     for mention in mentions:
         if groups and _joined(clean, groups[-1][-1], mention):
@@ -263,7 +263,7 @@ def _after_following(clean: str, mention: _Mention) -> int:
 
 
 def _understood(clean: str, group: list[_Mention]) -> list[Reference]:
-    """Turn joined mentions into references: they share a code, a letter and a word "articles"."""
+    """Convert grouped mentions to references: they share a code, a letter and a word "articles"."""
     stop = _after_following(clean, group[-1])
     after = code_after(clean, stop)
     code = after or code_before(clean, group[0].start)

@@ -1,4 +1,4 @@
-"""The interface of the law that answering depends on; `library.Library` implements it."""
+"""The interface of the law for answering; `library.Library` implements it."""
 
 from datetime import date
 from typing import Protocol
@@ -29,7 +29,7 @@ class LawSource(Protocol):
         ...
 
     async def fiches_citing(self, cid: str) -> tuple[FicheSection, ...]:
-        """Return the fiche sections that cite an article, by its lasting id."""
+        """Return the fiche sections that cite an article, by its version-independent id."""
         ...
 
     async def status(self) -> CorpusStatus:

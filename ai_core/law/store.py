@@ -1,4 +1,4 @@
-"""The corpus file: its tables, its named queries, and how it is opened. All SQL lives here.
+"""The corpus file: its tables, its named queries, and how it is opened. All SQL is here.
 
 One SQLite file holds one version of the corpus. It is written once, then only read; rows are
 numbered from zero in the order of the code, so "the next article" is the next row.
@@ -17,7 +17,7 @@ FILE_NAME = "law.sqlite"
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How much a corpus holds."""
+    """Number of records in a corpus."""
 
     articles: int
     fiches: int
@@ -146,7 +146,7 @@ class CorpusFile:
         return self.rows(query, rows=json.dumps(list(rows)))
 
     def intact(self) -> bool:
-        """Tell whether SQLite finds the file well formed."""
+        """Whether SQLite finds the file well formed."""
         return self.rows("PRAGMA quick_check(1)") == [("ok",)]
 
     def close(self) -> None:
@@ -160,7 +160,7 @@ class CorpusFileWriter:
     def __init__(self, path: Path) -> None:
         self._connection = sqlite3.connect(path)
         # The file is built beside the corpus in service and thrown away if anything fails,
-        # so a journal would only cost time; the update makes it durable before it is used.
+        # so a journal would only cost time; the update syncs it before it is used.
         self._connection.execute("PRAGMA journal_mode = OFF")
         self._connection.execute("PRAGMA synchronous = OFF")
         self._connection.executescript(SCHEMA)
@@ -181,7 +181,7 @@ class CorpusFileWriter:
         return row
 
     def commit(self) -> None:
-        """Keep what was written; without it, closing leaves a file without rows."""
+        """Commit all rows; without it, closing leaves a file without rows."""
         self._connection.commit()
 
     def close(self) -> None:

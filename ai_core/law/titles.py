@@ -1,8 +1,8 @@
-"""Titles of sections and passages, made readable.
+"""Readable titles of sections and passages.
 
 The code numbers its titles ("Section 2 : Durée") and repeats the same three under every subject
-("Ordre public", "Champ de la négociation collective", "Dispositions supplétives"): alone they say
-nothing, so they are shown with the title above.
+("Ordre public", "Champ de la négociation collective", "Dispositions supplétives"): alone they are
+meaningless, so they are shown with the title above.
 """
 
 import re
@@ -26,12 +26,12 @@ _SAYS_NOTHING_ALONE = re.compile(
 
 
 def readable(title: str) -> str:
-    """Return a title without its rank: "Section 1 : Démission" reads "Démission"."""
+    """Return a title without its number: "Section 1 : Démission" reads "Démission"."""
     return _RANK.sub("", title).strip().rstrip(".") or title.strip()
 
 
 def heading(section_path: Sequence[str]) -> str:
-    """Return the last title of a path, after the one above it when it says nothing alone."""
+    """Return the last title of a path, after its parent when it is meaningless alone."""
     titles = [readable(title) for title in section_path]
     if not titles:
         return ""
@@ -41,7 +41,7 @@ def heading(section_path: Sequence[str]) -> str:
 
 
 def title_of(passage: Passage) -> str:
-    """Return what a passage is about, in words that stand alone."""
+    """Return a self-contained title of a passage."""
     if passage.kind is SourceKind.FICHE:
         parts = dict.fromkeys(part.strip() for part in passage.section_path if part.strip())
         return " – ".join(parts) or passage.title

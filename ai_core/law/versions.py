@@ -3,8 +3,8 @@
     <data_dir>/corpus/
         <version>/law.sqlite   one folder per version, with the indexes built from it
         current                the version in service: its name, replaced in one step
-        last_update.json       how the last update went
-        update.lock            held while an update runs; the system releases a killed one's
+        last_update.json outcome of the last update
+        update.lock            held while an update runs; the kernel releases a killed one's
 
 A version is written in a hidden folder, made durable, renamed, and only then pointed to: whatever
 the moment of a kill or a power cut, `current` names a complete version or the one before.

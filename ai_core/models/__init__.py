@@ -1,1 +1,1 @@
-"""Which models there are, which are in memory, and who is evicted."""
+"""The model registry, the models in memory, their eviction and their queues."""

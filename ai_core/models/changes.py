@@ -4,7 +4,7 @@ import asyncio
 
 
 class ChangeNotifier:
-    """Wakes every task that waits for a change; each looks for itself whether it was its own.
+    """Wakes every task that waits for a change; each then checks its own condition again.
 
     An `asyncio.Condition` would do the same, but only a task that holds its lock may notify, and
     transitions happen in callbacks.
@@ -18,6 +18,6 @@ class ChangeNotifier:
         await self._next.wait()
 
     def notify(self) -> None:
-        """Wake everybody who waits."""
+        """Wake all waiting tasks."""
         changed, self._next = self._next, asyncio.Event()
         changed.set()

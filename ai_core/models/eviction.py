@@ -1,8 +1,8 @@
-"""Which models are evicted when another one needs their memory, and which one gets it.
+"""Which models are evicted when another one needs memory, and which waiting load gets it.
 
 A load takes what is free. Where that is too little, idle unpinned models are evicted, least
 recently used first, and only if that is enough. Otherwise the load waits; once it has waited
-`DRAIN_AFTER_S`, the models in its way take no new users, so that busy models alternate and none
+`DRAIN_AFTER_S`, the models it needs to evict are drained, so that busy models alternate and none
 starves. A load that fits overtakes one that waits, until the latter has waited `DRAIN_AFTER_S`.
 """
 
@@ -21,10 +21,10 @@ RETRY_AFTER_S = 5.0
 def choose_victims(
     slots: Iterable[ModelSlot], missing_bytes: int, *, with_busy: bool = False
 ) -> list[ModelSlot] | None:
-    """Return the models whose eviction frees so many bytes, or None when all of them are too few.
+    """Return the models to evict to free that many bytes, or None when all would not suffice.
 
-    Idle models come first, least recently used first; pinned ones and those somebody waits for are
-    never chosen. `with_busy` also chooses models in use, which have to be drained first.
+    Idle models come first, least recently used first; pinned ones and those with waiting callers
+    are never chosen. `with_busy` also chooses models in use, which have to be drained first.
     """
     evictable = [slot for slot in slots if _is_evictable(slot, with_busy=with_busy)]
     victims: list[ModelSlot] = []
@@ -52,7 +52,7 @@ class LoadRequest:
 
 
 class Eviction:
-    """The memory budget, and the loads that wait for a part of it."""
+    """The memory budget, and the loads that wait for some of it."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class Eviction:
 
     @property
     def free_bytes(self) -> int:
-        """Return what no model has reserved; below 0 when a model grew beyond its share."""
+        """Return the unreserved bytes; below 0 when a model grew beyond its reservation."""
         return self._budget_bytes - sum(slot.reserved_bytes or 0 for slot in self._slots.values())
 
     def max_bytes(self, slot: ModelSlot) -> int:
@@ -129,7 +129,7 @@ class Eviction:
         return choose_victims(self._slots.values(), missing_bytes, with_busy=with_busy)
 
     def _drain(self, victims: list[ModelSlot]) -> None:
-        """Let exactly these models take no new users."""
+        """Drain exactly these models, and stop draining the others."""
         reopened = [slot for slot in self._slots.values() if slot.draining and slot not in victims]
         for slot in victims:
             slot.drain()

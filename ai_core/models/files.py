@@ -39,7 +39,7 @@ GGUF_PRECISIONS = {  # general.file_type of llama.cpp
 
 @dataclass(frozen=True, slots=True)
 class ModelMetadata:
-    """What a model's files say of it; 0 and "" where they say nothing.
+    """Metadata of a model's files; 0 and "" where it is absent.
 
     `size_bytes` counts the weights' files. `cache_bytes_per_token` is what one token of context
     takes in memory: keys and values, in 2 bytes for GGUF and 4 for the others. `base` is the name
@@ -58,7 +58,7 @@ class ModelMetadata:
 
 
 def read_metadata(path: Path, format: FileFormat) -> ModelMetadata:
-    """Read and check a model's files: there, whole, and of that format.
+    """Read and check a model's files: present, complete, and of that format.
 
     Raises ModelUnusable that names the damaged file and what to do. Blocks on the disk.
     """
@@ -94,7 +94,7 @@ def _format_of_file(path: Path) -> FileFormat:
     try:
         header, _ = _gguf_header(path)
     except (ValueError, KeyError, struct.error):
-        return "gguf"  # damaged: `read_metadata` says how
+        return "gguf"  # damaged: `read_metadata` raises the details
     return "lora" if header.get("general.type") == "adapter" else "gguf"
 
 
@@ -144,7 +144,7 @@ def _gguf_header(path: Path) -> tuple[dict[str, Any], int]:
     """Return the metadata (of an array, as `key[]`, its length) and the bytes of the whole file."""
     with path.open("rb") as file:
         if file.read(4) != MAGIC:
-            raise ValueError("it does not begin with GGUF")
+            raise ValueError("the magic number is not GGUF")
         version, tensors, pairs = struct.unpack("<IQQ", file.read(20))
         if version not in {2, 3}:
             raise ValueError(f"GGUF version {version} is not read here")

@@ -21,7 +21,7 @@ def budget_bytes(wanted: int) -> int:
 
 
 def estimate_bytes(card: ModelCard) -> int:
-    """Return what a model takes in memory by what its files say.
+    """Estimate the memory a model takes from its files' metadata.
 
     The weights, the keys and values of every slot's whole context, the buffers of one batch with
     its logits, and the process around them.
@@ -60,7 +60,7 @@ class Measurement:
 
 
 class Measurements:
-    """What was measured of each model, kept in a small file from one start to the next."""
+    """The measurements of each model, stored in a small file across restarts."""
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
@@ -68,28 +68,28 @@ class Measurements:
 
     @classmethod
     def read(cls, path: Path) -> "Measurements":
-        """Read the file; nothing is known when it is missing or damaged. Blocks on the disk."""
+        """Read the file; empty when it is missing or damaged. Blocks on the disk."""
         measurements = cls(path)
         measurements._by_key = _read_measurements(path)
         return measurements
 
     def of(self, card: ModelCard) -> Measurement:
-        """Return what is known of a model, opened as it is now."""
+        """Return the measurement of a model with its present options."""
         return self._by_key.get(_key(card), Measurement())
 
     def record(self, card: ModelCard, *, memory_bytes: int = 0, tokens_per_s: float = 0.0) -> None:
-        """Remember the most memory seen and the latest speed."""
+        """Record the highest memory and the latest speed."""
         known = self.of(card)
         self._by_key[_key(card)] = Measurement(
             max(known.memory_bytes, memory_bytes), tokens_per_s or known.tokens_per_s
         )
 
     def need_bytes(self, card: ModelCard) -> int:
-        """Return the memory to set aside: what was measured once, else what the files say."""
+        """Return the memory to reserve: the measured one, else the estimate from the files."""
         return self.of(card).memory_bytes or estimate_bytes(card)
 
     def write(self) -> None:
-        """Keep what is known, beside what another program measured. Blocks on the disk."""
+        """Write the measurements, merged with those of other processes. Blocks on the disk."""
         if self._path is None:
             return
         self._by_key = _read_measurements(self._path) | self._by_key

@@ -1,4 +1,4 @@
-"""Opens and closes engines, and makes smaller variants of models: in child processes."""
+"""Opens and closes engines, and makes smaller variants of models, in child processes."""
 
 import asyncio
 import os
@@ -64,39 +64,39 @@ async def open_measured(opener: Opener, card: ModelCard) -> tuple[LoadedEngine, 
 
 
 async def close_engine(engine: LoadedEngine) -> None:
-    """End an engine; one that has not ended after CLOSE_TIMEOUT_S is left to itself."""
+    """Close an engine; one still open after CLOSE_TIMEOUT_S is abandoned."""
     with suppress(TimeoutError):
         async with asyncio.timeout(CLOSE_TIMEOUT_S):
             await engine.close()
 
 
 class ClosingEngines:
-    """The engines that are ending, each in a task of its own."""
+    """The engines being closed, one task each."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def close(self, engine: LoadedEngine) -> asyncio.Task[None]:
-        """Begin to end an engine; the task ends when its process has."""
+        """Start closing an engine; the task ends when its process has exited."""
         task = asyncio.create_task(close_engine(engine))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
 
     async def wait(self) -> None:
-        """Wait until the memory of all of them is really free."""
+        """Wait until all of them have exited and freed their memory."""
         while self._tasks:
             await asyncio.wait(self._tasks)
 
 
 class Quantizer:
-    """Makes the best precision of a model that fits, in a process of its own."""
+    """Makes the best precision of a model that fits, in a child process."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     async def __call__(self, card: ModelCard, budget_bytes: int) -> None:
-        """Make it and put it in use, as `model quantize NAME --room BYTES` does; takes minutes.
+        """Make and select it, as `model quantize NAME --room BYTES` does; takes minutes.
 
         Raises NoMemory with the command's last line when nothing fits or is good enough.
         """

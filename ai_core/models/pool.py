@@ -1,13 +1,13 @@
-"""The models in memory: loads, evicts and restarts them, and lends their engines.
+"""The models in memory: loads, evicts and restarts them, and leases their engines.
 
-The event loop owns all of it: a decision is made between two awaits, and nothing is locked while a
-model loads. Whoever waits, waits for the next change and looks again.
+The event loop owns all state: decisions are made between two awaits, and no lock is held while a
+model loads. A waiting task wakes at the next change and checks its condition again.
 
 * A lease counts as use from before the load until it is given back; a model in use is never
   evicted. Callers of one model share one load.
-* A model is loaded only once its memory is reserved (`eviction.py` decides who goes and who waits);
+* A model is loaded only once its memory is reserved (`eviction.py` decides what is evicted);
   a caller waits `wait_s` at most and is then refused (503).
-* A process that dies is restarted, after delays that double; its memory stays reserved.
+* A crashed process is restarted, after delays that double; its memory stays reserved.
 """
 
 import asyncio
@@ -59,7 +59,7 @@ async def open_pool(
     opener: Opener,
     clock: Clock,
 ) -> AsyncGenerator["ModelPool"]:
-    """Read the models there are and keep them until the end.
+    """Open the pool of the models in models.toml, and close it on exit.
 
     Raises WrongSettings for a wrong models.toml, UnknownModel when the default does not exist.
     """
@@ -78,7 +78,7 @@ async def open_pool(
 
 
 class ModelPool:
-    """Lends engines, and keeps the models within a memory budget."""
+    """Leases engines, and keeps the models within a memory budget."""
 
     def __init__(
         self,
@@ -138,7 +138,7 @@ class ModelPool:
 
     @asynccontextmanager
     async def lease(self, card: ModelCard) -> AsyncGenerator[Engine]:
-        """Lend the engine of exactly that model, loading it first where it must.
+        """Lease the engine of exactly that model, loading it first if needed.
 
         Raises ModelUnusable, NoMemory when it cannot be loaded, EngineStarting while its process
         is restarting or when loading takes longer than a caller may wait.
@@ -160,7 +160,7 @@ class ModelPool:
             self._changes.notify()
 
     async def load(self, name: str) -> ModelStatus:
-        """Load a model, also one whose load failed before. Raises what `lease` raises."""
+        """Load a model, even if its last load failed. Raises what `lease` raises."""
         await self._registry.reload()
         card = self.card(name)
         if self._registry.built_in(name) is None:
@@ -173,10 +173,10 @@ class ModelPool:
         return self.status(card)
 
     async def unload(self, name: str) -> None:
-        """Unload a model once the answers being written are whole.
+        """Unload a model once its answers in progress are complete.
 
         Requests that come meanwhile wait, and load it again. Raises UnknownModel, ModelBuiltIn, and
-        ModelBusy when the answers take longer than a caller may wait: then it stays.
+        ModelBusy when the answers take longer than a caller may wait: then it stays loaded.
         """
         card = self.card(name)
         if self._registry.built_in(name):
@@ -198,7 +198,7 @@ class ModelPool:
             self._changes.notify()
 
     def status(self, card: ModelCard) -> ModelStatus:
-        """Describe one model as it is now; an adapter is where its base is."""
+        """Return a model's present status; an adapter has the state of its base."""
         if self._registry.built_in(card.id):
             return ModelStatus(card, SlotState.LOADED)
         speed = self._measurements.of(card).tokens_per_s
@@ -211,11 +211,11 @@ class ModelPool:
         return ModelStatus(card, state, memory_bytes, speed, code, slot.restarts)
 
     def statuses(self) -> list[ModelStatus]:
-        """Describe every model as it is now, the default one first."""
+        """Return every model's present status, the default model first."""
         return [self.status(card) for card in self.cards()]
 
     async def require_ready(self) -> None:
-        """Raise EngineStarting while a model that was in service, or must be, is not back.
+        """Raise EngineStarting while a model that was in service, or is pinned, is not loaded.
 
         A default model that cannot be loaded raises why.
         """
@@ -227,7 +227,7 @@ class ModelPool:
             default.raise_if_unavailable(self._clock.elapsed_s())
 
     async def tick(self) -> None:
-        """Do what is due: read models.toml again, unload, restart, measure."""
+        """Do the due maintenance: reread models.toml, unload, restart, measure."""
         now_s = self._clock.elapsed_s()
         if now_s - self._reread_at_s >= REREAD_S or not self._slots:
             self._reread_at_s = now_s
@@ -260,7 +260,7 @@ class ModelPool:
             self._begin_load(slot)
 
     def _remove(self, slot: ModelSlot) -> None:
-        """Forget a model that left models.toml, once nobody uses it."""
+        """Remove a model that is no longer in models.toml, once it has no users."""
         if slot.idle:
             self._unload(slot)
         if slot.engine is None and not slot.load_task and not slot.waiting:
@@ -310,7 +310,7 @@ class ModelPool:
         return slot.acquire()
 
     def _begin_load(self, slot: ModelSlot) -> None:
-        """Load a model in a task of its own, unless it is there or on its way."""
+        """Start a load task, unless the model is loaded or loading."""
         if slot.load_task or slot.engine:
             return
         task = asyncio.create_task(self._load(slot), name=f"load {slot.card.id}")
@@ -320,7 +320,7 @@ class ModelPool:
     async def _load(self, slot: ModelSlot) -> tuple[LoadedEngine, int]:
         """Return the engine of a model and the bytes it takes; `_load_ended` takes what it raises.
 
-        Evicted models are out of the budget at once, but the load begins when they have ended.
+        Evicted models leave the budget at once, but the load starts when they have exited.
         """
         card = slot.card
         if card.error:
@@ -350,7 +350,7 @@ class ModelPool:
     def _load_ended(
         self, slot: ModelSlot, began_s: float, task: asyncio.Task[tuple[LoadedEngine, int]]
     ) -> None:
-        """Store the outcome of a load in its slot; nobody awaits the task for it."""
+        """Store the outcome of a load in its slot; no caller awaits the task."""
         now_s = self._clock.elapsed_s()
         model = slot.card.id
         if task.cancelled():
@@ -369,7 +369,7 @@ class ModelPool:
         self._changes.notify()
 
     async def _cancel_load(self, slot: ModelSlot) -> None:
-        """Give up a load, or a restart that is due; callers that wait begin another load."""
+        """Cancel a load, or a restart that is due; waiting callers start another load."""
         if slot.load_task:
             slot.load_task.cancel()
             await asyncio.gather(slot.load_task, return_exceptions=True)
@@ -377,7 +377,7 @@ class ModelPool:
             self._unload(slot)
 
     def _unload(self, slot: ModelSlot) -> asyncio.Task[None] | None:
-        """Evict a model; the task, None when it was not in memory, ends when its process has."""
+        """Evict a model; the returned task (None when not in memory) ends with its process."""
         engine = slot.unload()
         self._changes.notify()
         if engine is None:

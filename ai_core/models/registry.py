@@ -175,7 +175,7 @@ def _first_error(error: ValidationError, written: dict[str, Any]) -> str:
 
 
 class Registry:
-    """Every model by name; those built into the service bring their engine along."""
+    """Every model by name, with the engines of those built into the service."""
 
     def __init__(self, folder: Path, built_in: Sequence[Engine], default: str = "") -> None:
         self._folder = folder
@@ -330,7 +330,7 @@ def _options(entry: ModelEntry, metadata: ModelMetadata | None, precision: str) 
 
 
 def _slots(context_tokens: int, metadata: ModelMetadata | None) -> int:
-    """Return how many answers at once: their memory together is about that of the weights."""
+    """Return the number of slots: their memory together is about that of the weights."""
     fewest, most = SLOTS
     if metadata is None or not metadata.cache_bytes_per_token:
         return fewest

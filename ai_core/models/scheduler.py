@@ -1,11 +1,11 @@
-"""Which answer is written next: a bounded queue of jobs per model, fair by caller, with deadlines.
+"""Scheduling of answers: a bounded queue of jobs per model, fair between callers, with deadlines.
 
-A caller's jobs are served in order of arrival; between callers, whoever was served the fewest
-tokens goes first, and one who comes back after a pause starts at the virtual time of the others
-(the virtual token counter of Sheng et al., "Fairness in Serving Large Language Models", OSDI 2024).
-A full queue drops the newest job of whoever has the most waiting there. Where a model has several
-slots and several callers came of late, one who holds some never takes the last slot: the next
-caller finds it free.
+A caller's jobs are served in order of arrival; between callers, the one served the fewest tokens
+goes first, and one that returns after a pause starts at the virtual time of the others (the virtual
+token counter of Sheng et al., "Fairness in Serving Large Language Models", OSDI 2024). A full queue
+drops the newest job of the caller with the most waiting jobs. Where a model has several slots and
+several recent callers, a caller that holds slots never takes the last free one, so that the next
+caller can start at once.
 
 Waits are estimated by simulating the queue at the speeds measured (`speeds.py`).
 """
@@ -48,7 +48,7 @@ class QueueStatus:
 
 
 class Queue:
-    """The jobs of one model. Nothing blocks here: it is all arithmetic on the clock's seconds."""
+    """The jobs of one model. Nothing here blocks: it is arithmetic on the clock's seconds."""
 
     def __init__(self, model: str, clock: Clock, metrics: SchedulerMetrics) -> None:
         self.model = model
@@ -102,7 +102,7 @@ class Queue:
             self.metrics.queued.labels(self.model).observe(job.started_at_s - job.enqueued_at_s)
 
     def leave(self, job: "Job") -> None:
-        """Free a job's slot or its place in the queue, learn from it, and start the next one."""
+        """Free a job's slot or place in the queue, record its speeds, start the next one."""
         if job in self.running:
             self.running.remove(job)
             taken_tokens = job.size.prompt_tokens + job.written_tokens
@@ -113,7 +113,7 @@ class Queue:
         self.start_jobs()
 
     def estimate(self, job: "Job") -> WaitEstimate:
-        """Return how long a job waits, whether it is in the queue already or about to join it."""
+        """Estimate how long a job waits, whether it is queued already or about to join."""
         waiting = {caller: list(jobs) for caller, jobs in self.waiting.items()}
         served = dict(self._served_tokens)
         is_here = job in waiting.get(job.caller, ())
@@ -140,12 +140,12 @@ class Queue:
             held[freed] -= 1
 
     def status(self) -> QueueStatus:
-        """Return how the queue is, as a new caller would find it."""
+        """Return the queue's status, as a new caller would find it."""
         new_job = Job(self, "", Size(0, 0), None)
         return QueueStatus(self.length, len(self.running), self.estimate(new_job).wait_s)
 
     def drop_newest_for(self, job: "Job") -> bool:
-        """Drop the newest job of whoever has the most waiting, to make room for `job`.
+        """Drop the newest job of the caller with the most waiting jobs, to admit `job`.
 
         Return False when that caller has no more waiting than the caller of `job` would have.
         """
@@ -159,14 +159,14 @@ class Queue:
         return True
 
     def queue_full(self, job: "Job") -> QueueFull:
-        """Return the error for a job that finds no room, with its wait to the nearest second."""
+        """Return the error for a job that a full queue refuses, with its wait in seconds."""
         self.metrics.refused.labels(self.model, "queue_full").inc()
         wait_s = self.estimate(job).wait_s
         # HTTP gives whole seconds, rounded up: an estimate may be too long as well as too short.
         return QueueFull(retry_after_s=None if wait_s is None else max(1, round(wait_s)))
 
     def deadline_missed(self, retry_after_s: float | None) -> DeadlineMissed:
-        """Return the error for a job that ends too late, with when it could be on time."""
+        """Return the error for a job that would miss its deadline, with the time to retry after."""
         self.metrics.refused.labels(self.model, "deadline").inc()
         return DeadlineMissed(retry_after_s=retry_after_s)
 
@@ -181,12 +181,12 @@ class Queue:
 
     @property
     def _slots_kept_free(self) -> int:
-        """Return how many slots are for callers who hold none."""
+        """Return how many slots are reserved for callers that hold none."""
         is_shared = self.clock.elapsed_s() - self._shared_at_s < ALONE_AFTER_S
         return 1 if is_shared and self.slots >= MIN_SLOTS_TO_KEEP_ONE else 0
 
     def _charge(self, caller: str, tokens: float) -> None:
-        """Count the tokens served to a caller; negative ones were charged too much before."""
+        """Charge tokens to a caller; negative ones refund an overestimate."""
         self._served_tokens[caller] = self._served_tokens.get(caller, 0.0) + tokens
         active = {*self.waiting, *(job.caller for job in self.running)}
         if len(self._served_tokens) > MAX_IDLE_COUNTERS + len(active):
@@ -230,9 +230,9 @@ def next_caller(
     slots: int,
     kept_free: int,
 ) -> str | None:
-    """Return whose job starts next: the caller served least of those who may take a slot.
+    """Return the caller that starts next: the one served least of those that may take a slot.
 
-    The last `kept_free` slots are for callers who hold none.
+    The last `kept_free` slots are for callers that hold none.
     """
     free = slots - sum(held.values())
     able = (name for name in waiting if free > kept_free or (free > 0 and not held.get(name)))
@@ -240,7 +240,7 @@ def next_caller(
 
 
 class Job:
-    """One answer to write: enter it with `with`; leaving frees its place or its slot."""
+    """One answer to generate; leaving its `with` block frees its place in the queue or its slot."""
 
     def __init__(self, queue: Queue, caller: str, size: Size, deadline_s: float | None) -> None:
         self.queue = queue
@@ -274,7 +274,7 @@ class Job:
         return self.queue.estimate(self)
 
     def late_s(self) -> float:
-        """Return by how much this job is going to miss its deadline; 0 when it is not."""
+        """Return by how many seconds this job is expected to miss its deadline, or 0."""
         if self.deadline_s is None:
             return 0.0
         return max(0.0, (self.estimate().wait_s or 0.0) - self._slack_s())
@@ -320,12 +320,12 @@ class Job:
         self.written_tokens += tokens
 
     def finish(self, *, cut: bool) -> None:
-        """Note that the answer is whole; `cut` when its token limit ended it."""
+        """Record that the answer is complete; `cut` when its token limit ended it."""
         self.finished_at_s = self.queue.clock.elapsed_s()
         self.cut = cut
 
     def _slack_s(self) -> float:
-        """Return for how long the job may still wait."""
+        """Return how many more seconds the job may wait."""
         if self.deadline_s is None:
             return inf
         service_s = self.queue.speeds.service_s(self.size) or 0.0
@@ -369,6 +369,6 @@ class Scheduler:
         return job
 
     def statuses(self) -> Iterator[tuple[str, QueueStatus]]:
-        """Yield how each model's queue is, for the models that were asked anything."""
+        """Yield the status of each model's queue, for the models that had a job."""
         for model, queue in self._queues.items():
             yield model, queue.status()

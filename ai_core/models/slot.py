@@ -1,4 +1,4 @@
-"""One model's place in memory: a state machine that only its own methods change."""
+"""A model's slot in memory: a state machine that only its own methods change."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
@@ -41,11 +41,11 @@ TRANSITIONS = {
 
 
 class IllegalTransition(RuntimeError):
-    """A slot was asked to change in a way its state does not allow: a bug of the caller."""
+    """A transition that the slot's state does not allow: a bug in the caller."""
 
 
 class LoadedEngine(Engine, Protocol):
-    """An engine with weights: it takes memory and may die."""
+    """An engine with weights: it takes memory and may crash."""
 
     @property
     def throughput(self) -> Throughput:
@@ -54,7 +54,7 @@ class LoadedEngine(Engine, Protocol):
 
     @property
     def exited(self) -> asyncio.Future[Any]:
-        """Resolves once the engine can answer no more, to what is known of the reason."""
+        """Resolves once the engine has exited, to the details of the exit."""
         ...
 
     async def memory_bytes(self) -> int:
@@ -76,7 +76,7 @@ variant that is good enough does."""
 
 @dataclass(eq=False, slots=True)
 class ModelSlot:
-    """A model that may be in memory; everybody reads it, only its methods write.
+    """A model that may be in memory; other classes read it, only its methods change it.
 
     `users` hold a lease; `waiting` wait for it to load. A slot that is `draining` (another model
     needs its memory) or `unloading` (an operator asked) takes no new users. `keep_loaded` brings
@@ -105,28 +105,28 @@ class ModelSlot:
 
     @property
     def alive(self) -> bool:
-        """Whether it is in memory and can answer; one that died may still be unnoticed."""
+        """Whether it is in memory and can answer; a crash may not be detected yet."""
         return self.engine is not None and not self.engine.exited.done()
 
     @property
     def available(self) -> bool:
-        """Whether it takes another user now."""
+        """Whether it accepts another user now."""
         return self.alive and not (self.draining or self.unloading)
 
     @property
     def down(self) -> bool:
-        """Whether it should be in memory and is not, for now."""
+        """Whether it should be in memory and is not at present."""
         if self.engine:
             return not self.alive
         return self.keep_loaded and self.state in {SlotState.RESTARTING, SlotState.LOADING}
 
     @property
     def idle(self) -> bool:
-        """Whether it is in memory and nobody uses it or waits for it."""
+        """Whether it is in memory without users or waiting callers."""
         return self.engine is not None and not self.users and not self.waiting
 
     def begin_load(self, task: asyncio.Task[Any]) -> None:
-        """Note that `task` loads the model."""
+        """Record that `task` is loading the model."""
         if self.load_task or self.engine:
             raise IllegalTransition(f"{self.card.id} is in memory or being loaded already")
         restarting = self.state is SlotState.RESTARTING
@@ -134,7 +134,7 @@ class ModelSlot:
         self.load_task = task
 
     def finish_load(self, engine: LoadedEngine, memory_bytes: int, now_s: float) -> None:
-        """Note that the model is in memory."""
+        """Enter LOADED with the engine."""
         self._enter(SlotState.LOADED)
         self.load_task, self.engine, self.error = None, engine, None
         self.memory_bytes = memory_bytes
@@ -142,7 +142,7 @@ class ModelSlot:
         self.keep_loaded = self.card.pinned
 
     def fail_load(self, error: AppError, now_s: float) -> None:
-        """Note that the load failed; callers get `error` until a retry is due.
+        """Record a failed load; callers get `error` until a retry is due.
 
         The delay doubles with every failure. The reserved memory is given back.
         """
@@ -152,7 +152,7 @@ class ModelSlot:
         self.failures += 1
 
     def crash(self, now_s: float) -> None:
-        """Note that the engine died; the delay before its restart doubles each time."""
+        """Record a crash of the engine; the delay before its restart doubles each time."""
         if self.engine is None:
             raise IllegalTransition(f"{self.card.id} is not in memory and cannot crash")
         self._enter(SlotState.RESTARTING)
@@ -164,7 +164,7 @@ class ModelSlot:
         self._clear_engine()
 
     def unload(self) -> LoadedEngine | None:
-        """Note that the model is no longer in memory, on purpose; return the engine to close."""
+        """Take the model out of memory on purpose; return the engine to close."""
         self._enter(SlotState.UNLOADED)
         engine = self._clear_engine()
         self.load_task, self.reserved_bytes = None, None
@@ -212,20 +212,20 @@ class ModelSlot:
         self.draining = False
 
     def reserve(self, wanted_bytes: int) -> None:
-        """Set memory of the budget aside; the caller has looked whether it is free."""
+        """Reserve memory of the budget; the caller has checked that it is free."""
         if self.reserved_bytes is not None:
             raise IllegalTransition(f"{self.card.id} has memory set aside already")
         self.reserved_bytes = wanted_bytes
 
     def measure(self, memory_bytes: int) -> None:
-        """Note what the engine takes; one that takes more than was reserved reserves more."""
+        """Record the engine's memory; the reservation grows with it, and never shrinks."""
         if self.engine is None:
             raise IllegalTransition(f"{self.card.id} is not in memory")
         self.memory_bytes = memory_bytes
         self.reserved_bytes = max(self.reserved_bytes or 0, memory_bytes)
 
     def update_card(self, card: ModelCard) -> None:
-        """Take over what models.toml says of the model now."""
+        """Replace the card by the one models.toml now describes."""
         self.card = card
 
     def keep_if_pinned(self) -> None:
@@ -241,7 +241,7 @@ class ModelSlot:
         self.adapters.add(name)
 
     def raise_if_unavailable(self, now_s: float) -> None:
-        """Raise why the model cannot be used for now; nothing when it can, or may be tried."""
+        """Raise why the model is unavailable; return when it is available or may be retried."""
         if self.engine or now_s >= self.retry_at_s:
             return
         wait_s = self.retry_at_s - now_s

@@ -1,7 +1,7 @@
-"""How fast a model reads and writes here, and how long its answers are: learned from the latest.
+"""Measured prefill and decode speeds of a model, and the expected length of its answers.
 
-Nothing is kept over a restart: the machine may be another one. Until an answer has ended, nothing
-is estimated.
+The averages are over the latest answers and not stored across restarts: the machine may be another
+one. Until an answer has ended, nothing is estimated.
 """
 
 from bisect import bisect_left
@@ -15,7 +15,7 @@ LENGTHS_KEPT = 64
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """What an answer takes: the tokens of its prompt, and at most how many it may write."""
+    """Size of a job: the tokens of its prompt, and the most it may generate."""
 
     prompt_tokens: int
     new_tokens: int
@@ -42,7 +42,7 @@ class TokenLatency:
 
 
 class AnswerLengths:
-    """How many tokens answers have when only some come to their own end.
+    """Expected length of answers in tokens, from a sample where some were cut at their limit.
 
     An answer cut at its limit says only that it would have been longer, so the mean is taken under
     the survival curve of the latest answers (Kaplan and Meier, "Nonparametric Estimation from
@@ -72,7 +72,7 @@ class AnswerLengths:
         return self._area[step] + self._surviving[step] * (limit - self._at[step])
 
     def expected_more(self, written: int, limit: int) -> float:
-        """Return how many tokens one that has `written` still writes on average; at least one."""
+        """Return the mean number of tokens that follow the first `written`; at least one."""
         step = bisect_left(self._at, written + 1, 1) - 1
         surviving = self._surviving[step]
         if written >= limit or surviving <= 0:
@@ -81,7 +81,7 @@ class AnswerLengths:
 
 
 class Speeds:
-    """What was measured of one model on this machine: `prefill` reads a prompt, `decode` writes."""
+    """Measured speeds of one model on this machine: `prefill` of prompts, `decode` of answers."""
 
     def __init__(self) -> None:
         self.prefill = TokenLatency()

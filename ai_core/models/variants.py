@@ -1,7 +1,7 @@
-"""The smaller variants made of a model, which of them is in use, and how good each is.
+"""The smaller variants made of a model, the active one, and the quality of each.
 
-They lie beside each other in the model's own folder, and `precisions.json` names the one in use.
-It is replaced atomically, so that a reader sees the old choice or the new one.
+They are stored in the model's own folder, and `precisions.json` names the active one. It is
+replaced atomically, so that a reader sees the old selection or the new one.
 """
 
 import json

@@ -128,8 +128,8 @@ def missing(record: Record, resolver: dns.resolver.Resolver) -> str | None:
         return "missing"
     except dns.exception.DNSException as error:
         raise CannotTell(f"the DNS does not answer about {record.name}: {error}") from error
-    found = [text_of(rdata) for rdata in answer]
-    if text_of(expected) not in found:
+    found = [rdata_text(rdata) for rdata in answer]
+    if rdata_text(expected) not in found:
         return f"is {', '.join(sorted(rivals(record, found)) or ['another'])}"
     policies = rivals(record, found)
     if record.kind == "TXT" and len(policies) > 1:
@@ -137,7 +137,7 @@ def missing(record: Record, resolver: dns.resolver.Resolver) -> str | None:
     return None
 
 
-def text_of(rdata: dns.rdata.Rdata) -> str:
+def rdata_text(rdata: dns.rdata.Rdata) -> str:
     """Return a record's data for comparison: strings joined, names in lower case."""
     strings = getattr(rdata, "strings", None)
     if strings is not None:

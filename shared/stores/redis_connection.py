@@ -48,7 +48,7 @@ CODE = re.compile(r"(?:ERR Error running script .*: -)?([A-Z]+)")
 """The first word of a refusal; Redis 6 wraps those that a script met."""
 
 
-class Script:
+class LuaScript:
     """A Lua script, known to Redis by its SHA-1."""
 
     def __init__(self, source: str) -> None:
@@ -56,7 +56,7 @@ class Script:
         self.sha1 = hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
 
     @classmethod
-    def read(cls, path: Path) -> "Script":
+    def read(cls, path: Path) -> "LuaScript":
         """Read a .lua file."""
         return cls(path.read_text(encoding="utf-8"))
 
@@ -107,7 +107,7 @@ class RedisConnection:
             raise RedisLost("Redis is lost")
         return self._wire.call(command)
 
-    async def run(self, script: Script, keys: Sequence[Word], words: Sequence[Word]) -> Reply:
+    async def run(self, script: LuaScript, keys: Sequence[Word], words: Sequence[Word]) -> Reply:
         """Run a script in one round trip (two the first time Redis sees it)."""
         try:
             return await self.call("EVALSHA", script.sha1, len(keys), *keys, *words)

@@ -17,20 +17,20 @@ from typing import Literal
 
 from redis.exceptions import RedisError, ResponseError
 
-from shared.stores.redis_connection import RedisConnection, Reply, Script, Word
+from shared.stores.redis_connection import LuaScript, RedisConnection, Reply, Word
 from telegram_service.errors import LeaseLost, RedisUnavailable
 from telegram_service.redis_client import KEY_PREFIX
 
 LUA = Path(__file__).parent / "lua"
-ENQUEUE = Script.read(LUA / "enqueue.lua")
-CLAIM = Script.read(LUA / "claim.lua")
-COMPLETE = Script.read(LUA / "complete.lua")
-POSTPONE = Script.read(LUA / "postpone.lua")
-REQUEUE_DUE = Script.read(LUA / "requeue_due.lua")
-RENEW = Script.read(LUA / "renew.lua")
-STOP_BEFORE = Script.read(LUA / "stop_before.lua")
-CLAIM_CONTROL = Script.read(LUA / "claim_control.lua")
-COMPLETE_CONTROL = Script.read(LUA / "complete_control.lua")
+ENQUEUE = LuaScript.read(LUA / "enqueue.lua")
+CLAIM = LuaScript.read(LUA / "claim.lua")
+COMPLETE = LuaScript.read(LUA / "complete.lua")
+POSTPONE = LuaScript.read(LUA / "postpone.lua")
+REQUEUE_DUE = LuaScript.read(LUA / "requeue_due.lua")
+RENEW = LuaScript.read(LUA / "renew.lua")
+STOP_BEFORE = LuaScript.read(LUA / "stop_before.lua")
+CLAIM_CONTROL = LuaScript.read(LUA / "claim_control.lua")
+COMPLETE_CONTROL = LuaScript.read(LUA / "complete_control.lua")
 
 GROUP = "workers"
 READY = f"{KEY_PREFIX}:ready_chats"
@@ -293,7 +293,7 @@ class UpdateQueue:
         except RedisError as error:
             raise await self._translated(error) from error
 
-    async def _run(self, script: Script, keys: Sequence[str], args: Sequence[Word]) -> Reply:
+    async def _run(self, script: LuaScript, keys: Sequence[str], args: Sequence[Word]) -> Reply:
         try:
             return await self._redis.run(script, keys, args)
         except RedisError as error:

@@ -9,7 +9,7 @@ reply was lost, in between: then the chat is searched among the unknown message 
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
-from shared.stores.redis_connection import Script, Word
+from shared.stores.redis_connection import LuaScript, Word
 from telegram_service.errors import LeaseLost, TelegramLost, TelegramRefused
 from telegram_service.queue.update_queue import COUNTERS, TTL_S, Lease, message_ids_key
 from telegram_service.redis_client import RedisClient
@@ -17,7 +17,7 @@ from telegram_service.sending.formatting import OutgoingMessage
 from telegram_service.sending.sender import Priority, Sender
 from telegram_service.updates import ChatAddress
 
-WRITE_FENCED = Script.read(Path(__file__).parent / "lua" / "write_fenced.lua")
+WRITE_FENCED = LuaScript.read(Path(__file__).parent / "lua" / "write_fenced.lua")
 IDS_AFTER_NEWEST = 10
 """Ids probed after the newest known one: what was sent just before a crash."""
 MAX_PROBES = 24

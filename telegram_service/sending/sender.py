@@ -38,7 +38,7 @@ from telegram.error import (
 )
 from telegram.request import HTTPXRequest
 
-from shared.stores.redis_connection import Script
+from shared.stores.redis_connection import LuaScript
 from telegram_service.errors import (
     BotBlocked,
     ChatMoved,
@@ -54,8 +54,8 @@ from telegram_service.settings import LimitSettings
 from telegram_service.updates import ChatAddress
 
 LUA = Path(__file__).parent / "lua"
-ACQUIRE_RATE = Script.read(LUA / "acquire_rate.lua")
-RECORD_RETRY_AFTER = Script.read(LUA / "record_retry_after.lua")
+ACQUIRE_RATE = LuaScript.read(LUA / "acquire_rate.lua")
+RECORD_RETRY_AFTER = LuaScript.read(LUA / "record_retry_after.lua")
 RATE_KEY, RETRY_AFTER_KEY = f"{KEY_PREFIX}:rate", f"{KEY_PREFIX}:retry_after"
 T = TypeVar("T")
 

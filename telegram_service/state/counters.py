@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared.stores.redis_connection import Script
+from shared.stores.redis_connection import LuaScript
 from telegram_service.queue.update_queue import (
     CONTROL,
     COUNTERS,
@@ -20,7 +20,7 @@ from telegram_service.queue.update_queue import (
 )
 from telegram_service.redis_client import RedisClient
 
-SNAPSHOT = Script.read(Path(__file__).parent / "lua" / "snapshot.lua")
+SNAPSHOT = LuaScript.read(Path(__file__).parent / "lua" / "snapshot.lua")
 BUCKETS_MS = (50, 100, 250, 500, 1_000, 2_000, 3_000, 5_000, 10_000, 30_000, 60_000)
 
 

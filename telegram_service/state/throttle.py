@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Literal
 
 from shared.clock import PARIS, Clock
-from shared.stores.redis_connection import Script
+from shared.stores.redis_connection import LuaScript
 from telegram_service.queue.update_queue import TTL_S
 from telegram_service.redis_client import KEY_PREFIX, RedisClient
 from telegram_service.settings import LimitSettings
 
-QUOTA = Script.read(Path(__file__).parent / "lua" / "quota.lua")
+QUOTA = LuaScript.read(Path(__file__).parent / "lua" / "quota.lua")
 Limit = Literal["minute", "day", "all"]
 
 

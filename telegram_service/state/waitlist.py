@@ -3,10 +3,10 @@
 import asyncio
 from pathlib import Path
 
-from shared.stores.redis_connection import Script
+from shared.stores.redis_connection import LuaScript
 from telegram_service.redis_client import KEY_PREFIX, RedisClient
 
-QUEUE_POSITION = Script.read(Path(__file__).parent / "lua" / "queue_position.lua")
+QUEUE_POSITION = LuaScript.read(Path(__file__).parent / "lua" / "queue_position.lua")
 POSITIONS = f"{KEY_PREFIX}:waitlist"
 RENEWED, TICKETS = f"{POSITIONS}:renewed", f"{POSITIONS}:tickets"
 TIMEOUT_MS = 30_000

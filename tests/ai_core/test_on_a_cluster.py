@@ -9,17 +9,17 @@ import pytest
 
 import ai_core.access.rate_limits
 from ai_core.access.keys import KeyRing, Scope
-from ai_core.access.rate_limits import Limiter, Limits
+from ai_core.access.rate_limits import Limiter, RateLimits
 from ai_core.answering.conversations import Conversations, new_id
 from ai_core.engines.base import ChatMessage
 from ai_core.redis_keys import TAG
 from shared.clock import StoppedClock
-from shared.stores.redis_connection import RedisConnection, Script
+from shared.stores.redis_connection import LuaScript, RedisConnection
 from tests.servers.redis_cluster import RedisCluster
 
 pytestmark = pytest.mark.needs("redis-server")
 LUA = Path(ai_core.access.rate_limits.__file__).parent / "lua"
-SCRIPTS = {path.name: Script.read(path).sha1 for path in sorted(LUA.glob("*.lua"))}
+SCRIPTS = {path.name: LuaScript.read(path).sha1 for path in sorted(LUA.glob("*.lua"))}
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 FAILOVER_S = 20
 TURNS = (ChatMessage("user", "Quel préavis ?"), ChatMessage("assistant", "Deux mois."))
@@ -38,7 +38,7 @@ async def test_every_script_runs_on_a_cluster(
     cluster: RedisCluster, connection: RedisConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ai_core.access.rate_limits, "RENEW_EVERY_S", 0.02)
-    limiter, limits = Limiter(connection), Limits(tokens_per_minute=100, concurrent=1)
+    limiter, limits = Limiter(connection), RateLimits(tokens_per_minute=100, concurrent=1)
     await KeyRing(connection, StoppedClock(NOON)).create("test", Scope.INFERENCE)
     decision = await limiter.admit("k", limits, 60, f"{TAG}:answer:1")
     renewing = asyncio.create_task(limiter.renew_leases())
@@ -60,7 +60,7 @@ async def test_keys_quotas_and_conversations_outlive_the_node_they_were_on(
     cluster: RedisCluster, connection: RedisConnection
 ) -> None:
     ring, limiter = KeyRing(connection, StoppedClock(NOON)), Limiter(connection)
-    limits, name = Limits(tokens_per_day=100), new_id()
+    limits, name = RateLimits(tokens_per_day=100), new_id()
     conversations = Conversations(connection, silence_s=60, turns_kept=6)
     made = await ring.create("test", Scope.INFERENCE)
     await limiter.admit("k", limits, 60, None)

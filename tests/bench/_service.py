@@ -17,7 +17,7 @@ from pathlib import Path
 import httpx2
 
 from ai_core.access.keys import KeyRing, Scope
-from ai_core.access.rate_limits import UNLIMITED, Limits
+from ai_core.access.rate_limits import UNLIMITED, RateLimits
 from ai_core.law.ingest.sample import build_sample
 from ai_core.redis_keys import TAG
 from deploy.local.ports import free_port
@@ -92,7 +92,7 @@ def service(
     *,
     default: str = "",
     keys: Sequence[str] = ("one", "two"),
-    limits: Limits = UNLIMITED,
+    limits: RateLimits = UNLIMITED,
     **more: str,
 ) -> Iterator[Service]:
     """Run the service with `models`; `limits` are of each key, `more` settings without prefix."""
@@ -155,7 +155,7 @@ def _wait_until_ready(url: str, process: "subprocess.Popen[bytes]", log: Path) -
         time.sleep(0.05)
 
 
-async def _make_keys(redis_url: str, names: Sequence[str], limits: Limits) -> dict[str, str]:
+async def _make_keys(redis_url: str, names: Sequence[str], limits: RateLimits) -> dict[str, str]:
     connection = RedisConnection(redis_url, TAG)
     await connection.open()
     ring = KeyRing(connection, SystemClock())

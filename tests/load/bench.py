@@ -17,14 +17,16 @@ from pathlib import Path
 from typing import TypedDict
 
 from ai_core.access.keys import KeyRing, NewKey, Scope
-from ai_core.access.rate_limits import Limits
+from ai_core.access.rate_limits import RateLimits
 from ai_core.redis_keys import TAG
 from deploy.local.ports import free_port
 from deploy.local.redis_server import RedisServer
 from shared.clock import SystemClock
 from shared.stores.redis_connection import RedisConnection
 
-ROOMY = Limits(requests_per_minute=100_000_000, tokens_per_minute=2_000_000_000, concurrent=100_000)
+ROOMY = RateLimits(
+    requests_per_minute=100_000_000, tokens_per_minute=2_000_000_000, concurrent=100_000
+)
 """Limits that are worked out on every request and never reached."""
 QUESTION = "Quelle est la durée du préavis en cas de démission ?"
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
@@ -110,7 +112,7 @@ def _wait_until_open(port: int) -> None:
             return
 
 
-def make_key(redis_url: str, limits: Limits = ROOMY) -> NewKey:
+def make_key(redis_url: str, limits: RateLimits = ROOMY) -> NewKey:
     """Make an inference key, and the record the peer route reads."""
 
     async def make() -> NewKey:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.stores.redis_connection import Script
+from shared.stores.redis_connection import LuaScript
 from telegram_service.redis_client import KEY_PREFIX
 from tests.servers.redis_cluster import RedisCluster
 from tests.telegram_service.deployment import deployed
@@ -14,7 +14,7 @@ from tests.telegram_service.running_app import running
 pytestmark = pytest.mark.needs("redis-server")
 ALICE, BOB = 11, 12
 SERVICE = Path(__file__).resolve().parents[2] / "telegram_service"
-SCRIPTS = {path.name: Script.read(path).sha1 for path in sorted(SERVICE.glob("*/lua/*.lua"))}
+SCRIPTS = {path.name: LuaScript.read(path).sha1 for path in sorted(SERVICE.glob("*/lua/*.lua"))}
 PEOPLE = [100 + number for number in range(8)]
 
 

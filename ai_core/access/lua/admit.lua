@@ -1,4 +1,4 @@
--- Admit one request in one round trip: its limits, the cached reply, the version of the keys.
+-- Admit one request in one round trip: rate limits, cached reply, version of the API keys.
 -- The rule is that of sliding_window.py, which decides while Redis is lost; a test gives both the
 -- same usage and compares what they decide.
 -- KEYS: version of the keys, open requests, usage [, cached reply].

@@ -1,4 +1,4 @@
--- Replace one key unless it was changed meanwhile, and change the version that every process compares.
+-- Compare-and-set one API key, and bump the version that every process compares.
 -- KEYS: keys, their version. ARGV: id, record expected ("" for a new key), record, new version.
 local stored = redis.call('HGET', KEYS[1], ARGV[1]) or ''
 if stored ~= ARGV[2] then

@@ -4,7 +4,8 @@ ggml's threads synchronize some hundred times per step. When another process tak
 thread on it makes all others wait for whole scheduler slices: 147 tokens/s became 4 with one of two
 cores taken, where a single thread reaches 50. So threads that do not get their core are given up
 once they have lost what giving them up would cost, and taken back when the machine has been idle
-long enough. A core taken for some milliseconds, as by whoever reads the answers, changes nothing.
+long enough. A core taken for some milliseconds, as by the process that reads the answers, changes
+nothing.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Makes a GGUF file of smaller precision, and reads texts with one to see what was lost."""
+"""Quantizes GGUF files, and computes their predictions on texts to measure the quality loss."""
 
 import ctypes
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ LLAMA_TYPES = {  # llama_ftype of llama.h
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """What a model expects at each place of a text but the first.
+    """A model's predictions at each position of a text but the first.
 
     `likeliest` are the tokens it finds likeliest, `logprobs` the natural logarithms of the
     probabilities it gives the tokens that stand there.

@@ -2,8 +2,8 @@
 
 Three threads. The main thread owns the runner: it takes commands, admits jobs in order, makes one
 step and sends its chunks in one frame. One thread reads the socket, so that a cancellation takes
-effect between any two steps. One applies chat templates and tokenizes, so that a long prompt
-delays neither.
+effect between any two steps. One applies chat templates and tokenizes, so that a long prompt delays
+neither of the others.
 
 Only the parent ends this process: with `Shutdown`, by closing the socket, or by exiting itself.
 SIGINT and SIGTERM are ignored: the parent gets them too and still has answers to finish.

@@ -98,7 +98,7 @@ class ModelProcess:
 
     @property
     def running(self) -> bool:
-        """Tell whether commands still reach it."""
+        """Whether commands still reach it."""
         return self._transport is not None and not self._transport.is_closing()
 
     def send(self, message: Command) -> None:

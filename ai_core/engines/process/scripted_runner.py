@@ -1,7 +1,7 @@
 """A runner without a model that echoes the prompt, to test the process around it.
 
 A token is three bytes, so that characters are split between tokens. A JSON file sets its behaviour
-(`Script`), and some words in a prompt make it misbehave.
+(`RunnerScript`), and some words in a prompt make it misbehave.
 """
 
 import os
@@ -34,7 +34,7 @@ TOKENIZER_FAILS = "#tokenizer-fails"
 TOKENIZER_HANGS = "#tokenizer-hangs"
 
 
-class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class RunnerScript(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The runner's behaviour: delays in seconds, prompt tokens per step, memory to allocate.
 
     `tokenize_s` is the delay per text; `prints` is written to standard output while loading.
@@ -53,7 +53,7 @@ class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class ScriptedRunner:
     """Echoes the last message, word for word; see the module's docstring."""
 
-    def __init__(self, script: Script, options: LoadOptions) -> None:
+    def __init__(self, script: RunnerScript, options: LoadOptions) -> None:
         self.info = RunnerInfo(
             context_tokens=options.context_tokens or script.context_tokens,
             slots=options.slots or script.slots,
@@ -150,7 +150,7 @@ class _Echo:
         """Generate one token, or the end."""
         self._misbehave()
         if FAILS.encode() in self._answer:
-            error = "the prompt says so"
+            error = "requested by the prompt"
             return TokenChunk(self._job.id, "", 0, finish_reason="failed", error=error)
         token = next(self._tokens, None)
         if token is None:
@@ -191,7 +191,7 @@ def _split(data: bytes) -> Iterator[bytes]:
 def open_runner(path: str, options: LoadOptions) -> ScriptedRunner:
     """Read the script at `path`. Raises ModelUnusable when it is none."""
     try:
-        script = msgspec.json.decode(Path(path).read_bytes(), type=Script)
+        script = msgspec.json.decode(Path(path).read_bytes(), type=RunnerScript)
     except msgspec.MsgspecError as error:
         raise ModelUnusable(f"{path} is no script: {error}") from error
     sys.stdout.write(script.prints)

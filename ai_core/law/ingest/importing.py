@@ -1,10 +1,10 @@
-"""The publishers' files into one corpus file.
+"""Imports the publishers' files into one corpus file.
 
-Reads the trees of legi-data and kali-data and the list of fiches-travail-data, keeps what answers
+Reads the trees of legi-data and kali-data and the list of fiches-travail-data, selects what answers
 need, and writes it through `store`. Nothing is filtered by state (`etat` is late and sometimes
 wrong): every version keeps its dates, and readers choose by day. One exception: an agreement's
-article announced for later (VIGUEUR_DIFF) carries no date at all, so it waits for the release in
-which it is in force.
+article announced for later (VIGUEUR_DIFF) carries no date at all, so it is skipped until a release
+has it in force.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ import orjson
 
 from ai_core.errors import CorpusRefused
 from ai_core.law import store
-from ai_core.law.ingest.layout import laid_out, table_markup, text_of
+from ai_core.law.ingest.layout import laid_out, table_markup, text_of_html
 from ai_core.law.ingest.sources import (
     AGREEMENT_ID,
     AGREEMENTS_FILE,
@@ -89,7 +89,7 @@ def import_corpus(
 ) -> store.Counts:
     """Write the corpus these sources make into `directory`.
 
-    Raises CorpusRefused when a file is damaged or has not the publisher's shape.
+    Raises CorpusRefused when a file is damaged or not in the publisher's format.
     """
     writer = store.CorpusFileWriter(directory / store.FILE_NAME)
     try:
@@ -192,7 +192,7 @@ def _write_fiches(archive: Archive, writer: store.CorpusFileWriter, tally: _Tall
         opening = {"title": title, "html": fiche["intro"], "references": {}, "anchor": ""}
         for place, section in enumerate((opening, *fiche["sections"])):
             section_title = " ".join(section["title"].split())
-            text = text_of(section["html"])
+            text = text_of_html(section["html"])
             if not text or _BOILERPLATE.fullmatch(section_title):
                 continue
             row = tally.fiche_sections
@@ -220,7 +220,7 @@ def _write_fiches(archive: Archive, writer: store.CorpusFileWriter, tally: _Tall
 
 
 def _cited(references: Node, known: set[str]) -> list[str]:
-    """Return the cids of our code a fiche section cites, each once, in its order.
+    """Return the distinct cids of our code that a fiche section cites, in its order.
 
     A reference's own id is often an old version's; its cid does not change.
     """
@@ -258,7 +258,7 @@ def _write_agreement_articles(
 ) -> None:
     rows: list[tuple[int, str, str, str, int, str]] = []
     for article, path in _leaves(tree):
-        text = text_of(article["content"])
+        text = text_of_html(article["content"])
         if not text or article["etat"] == "VIGUEUR_DIFF":
             continue
         heading = " ".join((article.get("surtitre") or "").split())

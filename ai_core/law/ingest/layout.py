@@ -1,9 +1,9 @@
-"""Publisher's HTML into plain text that keeps its lines.
+"""Converts the publisher's HTML to plain text, preserving line and cell breaks.
 
 The publisher gives each article twice: as HTML, and flattened into one line. `laid_out` puts the
-line breaks of the first back into the words of the second, so that a quote stays word for word:
-only white space differs. Table cells are parted by a tab, rows by a newline. Scripts, styles and
-drawings are left out; links keep their words only.
+line breaks of the first back into the words of the second, so that quotes stay verbatim: only white
+space differs. Table cells are separated by a tab, rows by a newline. Scripts, styles and drawings
+are dropped; links keep their text only.
 """
 
 import html
@@ -26,7 +26,7 @@ _SPAN = re.compile(r"\b(colspan|rowspan)\s*=\s*[\"']?(\d{1,3})", re.IGNORECASE)
 
 
 def _segments(markup: str) -> list[tuple[str, str]]:
-    """Cut at the tags that part words: (words before it, "\\n", "\\t" or, in a cell, " ")."""
+    """Split at the tags that separate words: (words before it, "\\n", "\\t" or, in a cell, " ")."""
     markup = _SILENT.sub(" ", markup)
     segments: list[tuple[str, str]] = []
     words: list[str] = []
@@ -49,13 +49,13 @@ def _segments(markup: str) -> list[tuple[str, str]]:
 
 
 def _gap(ends: str) -> str:
-    """Reduce the breaks met between two words to the strongest; empty cells keep their tab."""
+    """Reduce the breaks between two words to the strongest; empty cells keep their tab."""
     if "\n" in ends:
         return "\n" + "\t" * ends.rpartition("\n")[2].count("\t")
     return "\t" * ends.count("\t") or " "
 
 
-def text_of(markup: str) -> str:
+def text_of_html(markup: str) -> str:
     """Turn HTML into text: one line per paragraph, list item or table row."""
     parts: list[str] = []
     ends = ""
@@ -69,7 +69,7 @@ def text_of(markup: str) -> str:
 
 
 def laid_out(flat: str, markup: str) -> str:
-    """Give `flat` the line and cell breaks of `markup`; without them where the two disagree."""
+    """Insert the line and cell breaks of `markup` into `flat`, or none where the two differ."""
     words = flat.replace("\0", "").split()
     ends: dict[int, str] = {}
     length = 0

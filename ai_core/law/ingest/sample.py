@@ -1,7 +1,7 @@
-"""A small corpus in the publishers' own format, for tests, demonstrations and the impatient.
+"""A small corpus in the publishers' own format, for tests and demos.
 
-`data/sample.toml` holds the words, all written for this project; here they become three npm
-archives of the shape of the real ones, traps included (blank in a number, two versions of one
+`data/sample.toml` holds the texts, all written for this project; this module packs them into three
+npm archives in the publishers' format, edge cases included (blank in a number, two versions of one
 article, an annex of several pages, a fiche that cites by an old id), and then a real corpus.
 """
 
@@ -37,7 +37,7 @@ Words = Mapping[str, Any]
 
 @dataclass
 class Sample:
-    """The sample's words, which a test may change before it builds the archives."""
+    """The sample's texts, which a test may change before it builds the archives."""
 
     law_date: str
     articles: list[Words]
@@ -165,7 +165,7 @@ def _pack(folder: Path, name: str, files: Mapping[str, object]) -> None:
 
 
 def _section(root: Node, path: str, prefix: str) -> Node:
-    """Return the node at a path of titles, adding what is missing of it."""
+    """Return the node at a path of titles, creating missing nodes."""
     node = root
     for title in path.split(" > "):
         children = node["children"]

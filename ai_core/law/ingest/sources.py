@@ -1,8 +1,8 @@
-"""Where the law comes from: the ministry's npm packages, pinned, or files an operator supplies.
+"""Sources of the law: the ministry's npm packages, pinned, or files an operator supplies.
 
 `npm pack NAME@VERSION` downloads one archive; nothing is installed and no script runs. Archives
-are read in memory, member by member, and only the members we know by name: nothing in an archive
-can choose where it is written.
+are read in memory, member by member, and only the members we know by name: no path of an archive is
+ever written to.
 """
 
 import gzip
@@ -136,7 +136,7 @@ def _whole(stream: IO[bytes], size_bytes: int) -> bytes:
     return content
 
 
-def sha256_of(*paths: Path) -> str:
+def sha256_of_files(*paths: Path) -> str:
     """Return the SHA-256 of the files' contents, one after the other, in hexadecimal."""
     digest = hashlib.sha256()
     for path in paths:
@@ -147,7 +147,7 @@ def sha256_of(*paths: Path) -> str:
 
 
 def fetch(archives: Path, *, npm: str = "npm") -> Sources:
-    """Bring the pinned releases into the folder `archives`, keeping those already there.
+    """Download the pinned releases into the folder `archives`, unless they are there already.
 
     Raises SourceUnreachable when npm is absent, fails or is too slow, CorpusRefused when an
     archive is not the one pinned.
@@ -158,12 +158,12 @@ def fetch(archives: Path, *, npm: str = "npm") -> Sources:
 
 def _fetch_one(release: Release, archives: Path, npm: str) -> Archive:
     path = archives / release.archive_name
-    if not (path.is_file() and sha256_of(path) == release.sha256):
+    if not (path.is_file() and sha256_of_files(path) == release.sha256):
         path.unlink(missing_ok=True)
         _npm_pack(release, archives, npm)
     if not path.is_file():
         raise SourceUnreachable(f"npm pack did not leave {release.archive_name}")
-    found = sha256_of(path)
+    found = sha256_of_files(path)
     if found != release.sha256:
         path.unlink()
         raise CorpusRefused(
@@ -194,7 +194,7 @@ def _npm_pack(release: Release, archives: Path, npm: str) -> None:
 def supplied(folder: Path) -> Sources:
     """Find the three packages an operator put under `folder`, packed (.tgz) or unpacked (JSON).
 
-    Raises CorpusRefused when one is absent, there twice, or not what its name says.
+    Raises CorpusRefused when one is absent, duplicated, or not the release of its name.
     """
     if not folder.is_dir():
         raise CorpusRefused(f"{folder} is not a folder")
@@ -224,7 +224,7 @@ def _supplied_one(release: Release, folder: Path, mark: str) -> Archive:
 
 
 def _checked(path: Path) -> Archive:
-    found = sha256_of(path)
+    found = sha256_of_files(path)
     for release in RELEASES:
         if path.name == release.archive_name and found != release.sha256:
             raise CorpusRefused(
@@ -235,7 +235,7 @@ def _checked(path: Path) -> Archive:
 
 def _sha256_of_folder(mark: Path) -> str:
     agreements = sorted(mark.parent.glob("KALICONT*.json")) if mark.name == AGREEMENTS_FILE else []
-    return sha256_of(mark, *agreements)
+    return sha256_of_files(mark, *agreements)
 
 
 AGREEMENT_ID = re.compile(r"KALICONT\d{12}")

@@ -1,8 +1,8 @@
 """Puts a new version of the law in service, or refuses it.
 
 fetch (or take what the operator supplies) → verify → import into a staging folder → check against
-the version in service → activate → delete older ones. Whatever fails, the version in service stays,
-and the reason is recorded where health and metrics read it.
+the version in service → activate → delete older ones. On any failure the version in service stays,
+and the reason is recorded for health and metrics.
 """
 
 import sqlite3
@@ -32,8 +32,8 @@ Prepare = Callable[[Path], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Update:
-    """A corpus update that went well."""
+class CorpusUpdate:
+    """A successful corpus update."""
 
     outcome: UpdateOutcome
     version: str
@@ -49,8 +49,8 @@ def update_corpus(
     force: bool = False,
     prepare: Prepare = lambda directory: None,
     report: Report = lambda line: None,
-) -> Update:
-    """Bring the pinned corpus, or the one in `folder`, into service.
+) -> CorpusUpdate:
+    """Put the pinned corpus, or the one in `folder`, in service.
 
     `prepare` builds indexes in the new version's folder before it enters service. `force` accepts
     an older or smaller corpus. Raises UpdateUnderWay, SourceUnreachable or CorpusRefused; the
@@ -78,7 +78,7 @@ def _import_and_activate(
     force: bool,
     prepare: Prepare,
     report: Report,
-) -> Update:
+) -> CorpusUpdate:
     version = version_of(sources)
     previous = versions.current()
     old = _opened(versions, previous)
@@ -97,7 +97,7 @@ def _import_and_activate(
     if outcome == "updated":
         versions.activate(version)
         versions.delete_except(version, previous)
-    return Update(outcome, version, ready.law_date, ready.counts)
+    return CorpusUpdate(outcome, version, ready.law_date, ready.counts)
 
 
 def _opened(versions: CorpusVersions, version: str | None) -> Corpus | None:
@@ -125,7 +125,7 @@ def _check(new: Corpus, old: Corpus | None, today: date, force: bool) -> None:
 
 
 def corpus_status(versions: CorpusVersions, corpus: Corpus) -> CorpusStatus:
-    """Describe the corpus in service and how its last update went."""
+    """Describe the corpus in service and the outcome of its last update."""
     last = versions.last_update()
     return CorpusStatus(
         version=corpus.version,

@@ -1,4 +1,4 @@
-"""What a search needs of every article besides its words: dates, section, passages."""
+"""Metadata of every article for the search: dates, section, passages."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
@@ -26,7 +26,7 @@ class ArticleMetadata:
 
     @classmethod
     def of(cls, tokens: TokenizedCorpus) -> "ArticleMetadata":
-        """Derive it from the corpus."""
+        """Build it from the tokenized corpus."""
         articles = tokens.articles
         return cls(
             ids=np.array([article.id.encode("ascii") for article in articles]),
@@ -41,7 +41,7 @@ class ArticleMetadata:
 
     @classmethod
     def open(cls, path: Path) -> "ArticleMetadata":
-        """Open what `save` wrote."""
+        """Open a file that `save` wrote."""
         with np.load(path) as saved:
             return cls(**{field.name: saved[field.name] for field in fields(cls)})
 
@@ -55,7 +55,7 @@ class ArticleMetadata:
         return len(self.since)
 
     def in_force(self, day: date) -> NDArray[np.bool_]:
-        """Tell which articles are the law on `day`."""
+        """Return the mask of the articles in force on `day`."""
         today = day.toordinal()
         return (self.since <= today) & (today < self.until)
 

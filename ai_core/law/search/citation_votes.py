@@ -1,4 +1,4 @@
-"""From plain language to the law: a source that matches the question votes for what it cites.
+"""Citation votes: a plain-language source that matches the question votes for what it cites.
 
 A fiche section of the ministry (or a question of ours) that resembles the question votes for the
 articles it cites. One that cites many votes for each more weakly.
@@ -39,7 +39,7 @@ class CitationVotes:
 
     @classmethod
     def open(cls, path: Path) -> "CitationVotes":
-        """Open what `save` wrote."""
+        """Open a file that `save` wrote."""
         return cls(sparse.csr_array(sparse.load_npz(path)))
 
     def save(self, path: Path) -> None:
@@ -53,8 +53,8 @@ class CitationVotes:
     def vote(self, scores: Scores, *, sources: int = 8, power: int = 2) -> Scores:
         """Return each article's votes, 1 for the best, from the `sources` most similar sources.
 
-        A source weighs (its score / the best score) ** `power`; sources that cite nothing are
-        passed over.
+        The weight of a source is (its score / the best score) ** `power`; sources without citations
+        are skipped.
         """
         scores = np.where(self.citing, scores, 0)
         nearest = np.argsort(-scores, kind="stable")[:sources]

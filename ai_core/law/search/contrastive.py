@@ -1,8 +1,8 @@
 """Contrastive learning of term vectors: InfoNCE (van den Oord et al., 2018) with Adam, in numpy.
 
-A text is the weighted sum of its terms' vectors, brought to length 1. Each step takes a batch of
-pairs and moves the vectors so that each text is nearer to its partner than to the other partners
-of the batch. Only the terms that a batch contains are touched, so a step costs 60 ms.
+A text is the weighted sum of its terms' vectors, normalized to length 1. Each step takes a batch of
+pairs and moves the vectors so that each text is nearer to its partner than to the other partners of
+the batch (in-batch negatives). Only the terms of the batch are updated, so a step costs 60 ms.
 """
 
 from collections.abc import Sequence
@@ -25,8 +25,8 @@ _POWER_STEPS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """Pairs as rows of term counts; equal `targets` are the same text, never a counter-example."""
+class TrainingBatch:
+    """Pairs as rows of term counts; equal `targets` are the same text, never a negative."""
 
     lefts: sparse.csr_array
     rights: sparse.csr_array
@@ -53,8 +53,8 @@ class ContrastiveTrainer:
         """Return each term's vector, its weight multiplied in."""
         return np.asarray(np.exp(self._weights)[:, None] * self._vectors, np.float32)
 
-    def step(self, batch: Batch, progress: float) -> None:
-        """Learn from one batch; `progress` goes from 0 to 1 and sets the pace."""
+    def step(self, batch: TrainingBatch, progress: float) -> None:
+        """Train on one batch; `progress` goes from 0 to 1 and sets the learning rate."""
         count = len(batch.targets)
         texts, terms = _compact(
             sparse.vstack(
@@ -96,7 +96,7 @@ class ContrastiveTrainer:
 
 
 def _compact(texts: sparse.csr_array) -> tuple[sparse.csr_array, NDArray[np.int64]]:
-    """Keep the columns in use; returns which they were."""
+    """Drop the unused columns; returns the indices of the others."""
     used = np.zeros(texts.shape[1], bool)
     used[texts.indices] = True
     terms = np.flatnonzero(used)
@@ -106,7 +106,7 @@ def _compact(texts: sparse.csr_array) -> tuple[sparse.csr_array, NDArray[np.int6
 
 
 def _pull(lefts: Matrix, rights: Matrix, targets: NDArray[np.int64]) -> Matrix:
-    """Return the slope of the loss, both ways, at each point of the batch."""
+    """Return the gradient of the symmetric loss at each point of the batch."""
     alike = lefts @ rights.T / _TEMPERATURE
     same = (targets[:, None] == targets[None, :]) & ~np.eye(len(targets), dtype=bool)
     alike[same] = -np.inf

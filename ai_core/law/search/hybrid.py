@@ -1,6 +1,6 @@
 """Hybrid search over one version of the corpus: BM25, citation votes and the learned embedding.
 
-Each signal scores every article; `ranking` weighs their sum. Without the embedding (it is learned
+Each signal scores every article; `ranking` weighs their sum. Without the embedding (it is trained
 after the rest) the same search runs on the other signals. Not safe to share between threads.
 """
 
@@ -80,7 +80,7 @@ class HybridSearch:
         return [hit for hit in _best(scores, limit) if scores[hit.position] > 0]
 
     def _similarities(self, index: SemanticIndex, stems: Sequence[str]) -> Similarities:
-        """Compare a question with everything, once for its articles and its fiches."""
+        """Compute a question's similarities, once for both articles and fiches."""
         question = tuple(stems)
         if self._latest is None or self._latest[0] != question:
             self._latest = (question, index.similarities(stems))
@@ -122,7 +122,7 @@ class HybridSearch:
 
 
 def _relative(scores: Scores) -> Scores:
-    """Divide by the best score; what is below zero is zero."""
+    """Divide by the best score; negative scores become zero."""
     best = float(scores.max(initial=0))
     if best <= 0:
         return np.zeros(len(scores), np.float32)

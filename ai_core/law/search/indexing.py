@@ -1,7 +1,7 @@
 """Builds the indexes of one version of the corpus, in its own folder.
 
 The lexical index takes a few seconds and is what a service needs to start. The semantic one is
-learned afterwards (half a minute on one core) and appears beside it in one step.
+trained afterwards (half a minute on one core) and is added atomically.
 """
 
 import shutil
@@ -21,17 +21,17 @@ from ai_core.law.search.training import STEPS, learn
 
 
 def build_lexical(directory: Path) -> None:
-    """Build the lexical index, without which there is no search; replaces an existing one."""
+    """Build the lexical index, which search requires; replaces an existing one."""
     write_lexical(read_tokens(directory), directory)
 
 
 def build_semantic(directory: Path, *, steps: int = STEPS, seed: int = 0) -> None:
-    """Learn the embedding; replaces an existing one."""
+    """Train the embedding; replaces an existing one."""
     write_semantic(read_tokens(directory), directory, steps=steps, seed=seed)
 
 
 def missing(directory: Path) -> list[tuple[str, Callable[[Path], None]]]:
-    """Return the indexes a version lacks, each with what builds it, the quick one first."""
+    """Return the builders of a version's missing indexes by name, the quickest first."""
     builders: tuple[tuple[str, str, Callable[[Path], None]], ...] = (
         ("lexical", hybrid.FOLDER, build_lexical),
         ("semantic", semantic.FOLDER, build_semantic),
@@ -65,7 +65,7 @@ def write_lexical(tokens: TokenizedCorpus, directory: Path) -> None:
 def write_semantic(
     tokens: TokenizedCorpus, directory: Path, *, steps: int = STEPS, seed: int = 0
 ) -> None:
-    """Learn and write the semantic index of `tokens`."""
+    """Train and write the semantic index of `tokens`."""
     learned = learn(tokens, steps=steps, seed=seed)
     with _draft(directory, semantic.FOLDER) as folder:
         learned.save(folder)

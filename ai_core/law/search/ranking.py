@@ -1,6 +1,6 @@
 """The weights of the signals of `hybrid`, summed linearly, one set for each style of question.
 
-The weights lie in `data/ranking.toml`; `tests/bench/fitting.py` learns them.
+The weights are in `data/ranking.toml`; `tests/bench/fitting.py` fits them.
 """
 
 import tomllib
@@ -52,10 +52,10 @@ class Ranking:
 
     @classmethod
     def read(cls) -> "Ranking":
-        """Read the weights that ship with the package."""
+        """Read the weights in the package."""
         path = files("ai_core.law") / "data" / "ranking.toml"
         return cls(tomllib.loads(path.read_text("utf-8")))
 
     def weights(self, style: QuestionStyle, *, semantic: bool) -> Scores:
-        """Return one weight per signal; `semantic` tells whether the embedding is there."""
+        """Return one weight per signal; `semantic`: the embedding is available."""
         return self._weights[style, semantic]

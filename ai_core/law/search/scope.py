@@ -1,12 +1,12 @@
 """Classifies a question as labour law, neighbouring law or out of scope, by its words.
 
-Search scores cannot (a question about passports finds its articles too). Each stem weighs for or
-against by how often it occurs in questions and titles of labour law and in questions of other kinds
-(`data/other_questions.tsv`); a stem seen nowhere weighs against. Four summaries of that evidence go
-into a logistic classifier whose coefficients lie in `data/scope.toml`. Questions of neighbouring
-law share our words: they are recognised by the terms in `data/neighbours.toml`. A word of the
-workplace (`data/workplace.toml`) decides the rest: a short complaint ("mon patron me crie dessus")
-has no other evidence.
+Search scores cannot decide that (a question about passports finds articles too). Each stem has
+log-odds from how often it occurs in questions and titles of labour law and in questions of other
+kinds (`data/other_questions.tsv`); an unknown stem counts against. Four features of these log-odds
+go into a logistic classifier with the coefficients in `data/scope.toml`. Questions of neighbouring
+law share our vocabulary: they are recognised by the terms in `data/neighbours.toml`. A word of the
+workplace (`data/workplace.toml`) decides short complaints ("mon patron me crie dessus"), which have
+no other evidence.
 
 Not covered: other languages, and questions that mix a labour question with another.
 """
@@ -49,7 +49,7 @@ class Evidence:
         labour: Iterable[Sequence[str]],
         other: Iterable[Sequence[str]],
     ) -> "Evidence":
-        """Estimate from labour questions and others; titles of the corpus count a little."""
+        """Estimate from labour questions and others; titles of the corpus have a small weight."""
         for_, count_for = _documents([*labour, *_fiche_titles(tokens)])
         against, count_against = _documents(other)
         titles, _ = _documents(
@@ -78,7 +78,7 @@ class Evidence:
 
     @classmethod
     def open(cls, path: Path) -> "Evidence":
-        """Open what `save` wrote."""
+        """Open a file that `save` wrote."""
         with np.load(path) as saved:
             stems = saved["stems"].tolist()
             return cls(
@@ -109,7 +109,7 @@ class Evidence:
 
 
 class ScopeClassifier:
-    """Returns the scope of a question."""
+    """Classifies the scope of questions."""
 
     def __init__(self, evidence: Evidence, stemmer: FrenchStemmer) -> None:
         self._evidence, self._stemmer = evidence, stemmer
@@ -139,7 +139,7 @@ class ScopeClassifier:
         return (QuestionScope.LABOUR_LAW if inside else QuestionScope.OUTSIDE), None
 
     def without_small_talk(self, question: str) -> str:
-        """Return a question without its greetings, thanks and words that ask for help."""
+        """Return a question without greetings, thanks and requests for help."""
         words = question.split()
         return " ".join(word for word in words if self._small_talk.isdisjoint(self._stemmer(word)))
 

@@ -1,7 +1,7 @@
-"""Semantic index: a static embedding learned from the indexed sources themselves.
+"""Semantic index: a static embedding trained on the indexed sources themselves.
 
-A text's vector is the sum of its terms' vectors (stems and pairs of stems), brought to length 1.
-It knows no word order beyond pairs, and no word outside its vocabulary. `training` learns it; a
+A text's vector is the sum of its terms' vectors (stems and pairs of stems), normalized to length 1.
+There is no word order beyond bigrams, and no word outside the vocabulary. `training` trains it; a
 question costs 0.1 ms to embed and 1 ms to compare with the whole code.
 """
 
@@ -24,7 +24,7 @@ Vocabulary = dict[str, int]
 
 
 def bag(terms: Iterable[str], vocabulary: Vocabulary) -> dict[int, float]:
-    """Count the known terms of one text, repeated ones less and less (1 + ln n)."""
+    """Count the known terms of one text, with sublinear frequency (1 + ln n)."""
     counts: dict[int, int] = {}
     for term in terms:
         position = vocabulary.get(term)
@@ -48,13 +48,13 @@ def bags(texts: Iterable[Iterable[str]], vocabulary: Vocabulary) -> sparse.csr_a
 
 
 def unit(vectors: Vectors) -> Vectors:
-    """Normalise each vector to length 1; the zero vector stays."""
+    """Normalise each vector to length 1; zero vectors are unchanged."""
     lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
     return np.asarray(vectors / np.maximum(lengths, 1e-6), np.float32)
 
 
 @dataclass(frozen=True, slots=True)
-class Embedding:
+class TermEmbedding:
     """A vector for each term of a vocabulary."""
 
     vocabulary: Vocabulary
@@ -84,9 +84,9 @@ class Similarities:
 
 @dataclass(frozen=True, slots=True)
 class SemanticIndex:
-    """The embedding and the vectors of all that can be found, read from the file as needed."""
+    """The embedding and the vectors of everything searchable, memory-mapped."""
 
-    embedding: Embedding
+    embedding: TermEmbedding
     articles: Vectors
     sections: Vectors
     fiches: Vectors
@@ -95,7 +95,7 @@ class SemanticIndex:
     @classmethod
     def build(
         cls,
-        embedding: Embedding,
+        embedding: TermEmbedding,
         articles: Vectors,
         section_of: NDArray[np.int32],
         fiches: Vectors,
@@ -108,14 +108,14 @@ class SemanticIndex:
 
     @classmethod
     def open(cls, folder: Path) -> "SemanticIndex":
-        """Open what `save` wrote."""
+        """Open a folder that `save` wrote."""
         terms = (folder / "terms.txt").read_text("utf-8").split("\n")
         arrays = {
             name: np.load(folder / f"{name}.npy", mmap_mode="r")
             for name in ("vectors", "articles", "sections", "fiches", "questions")
         }
         vocabulary = {term: position for position, term in enumerate(terms)}
-        return cls(Embedding(vocabulary, arrays.pop("vectors")), **arrays)
+        return cls(TermEmbedding(vocabulary, arrays.pop("vectors")), **arrays)
 
     def save(self, folder: Path) -> None:
         """Write it into a folder; vectors in half precision."""
@@ -125,7 +125,7 @@ class SemanticIndex:
             np.save(folder / f"{name}.npy", getattr(self, name))
 
     def similarities(self, stems: Sequence[str]) -> Similarities:
-        """Compare a question with everything."""
+        """Return the cosines of a question with every vector."""
         vector = self.embedding.embed(stems)
         return Similarities(
             self.articles @ vector,

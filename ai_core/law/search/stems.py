@@ -26,7 +26,7 @@ def fold(text: str) -> str:
 
 
 def without_references(text: str) -> str:
-    """Blank out article numbers, which tell an article's neighbours more than its subject."""
+    """Blank out article numbers, which match an article's neighbours rather than its subject."""
     return REFERENCE.sub(" ", text)
 
 
@@ -36,7 +36,7 @@ def with_bigrams(stems: list[str]) -> list[str]:
 
 
 class FrenchStemmer:
-    """Tokenizes French text into stems. Not safe to share between threads (the stemmer is not)."""
+    """Tokenizes French text into stems. Not thread-safe, as the stemmer is not."""
 
     def __init__(self) -> None:
         self._stemmer = Stemmer.Stemmer("french", 0)

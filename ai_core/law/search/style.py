@@ -1,8 +1,8 @@
-"""The style of a question: a sentence, a phrase, or a trail of headings.
+"""Classifies the style of a question: a sentence, a phrase, or a trail of headings.
 
-People's questions need the plain language of the fiches and the learned embedding; a trail of
-headings ("Conseil de prud'hommes Compétence en raison de la matière") is close to the code's own
-titles, and there plain lexical search does better.
+Sentences are served best by the plain language of the fiches and the embedding; a trail of headings
+("Conseil de prud'hommes Compétence en raison de la matière") is close to the code's own titles,
+where plain lexical search does better.
 """
 
 import re
@@ -25,14 +25,14 @@ class QuestionStyle(StrEnum):
 
 
 class StyleClassifier:
-    """Returns the style of a question."""
+    """Classifies the style of questions."""
 
     def __init__(self) -> None:
         listed = (files("ai_core.law") / "data" / "question_words.txt").read_text("utf-8")
         self._asking = frozenset(fold(listed).split())
 
     def of(self, question: str, stems: Sequence[str]) -> QuestionStyle:
-        """Return the style of a question whose stems are given."""
+        """Return the style of a question with these stems."""
         if "?" in question or not self._asking.isdisjoint(_WORD.findall(fold(question))):
             return QuestionStyle.QUESTION
         if len(stems) >= _TRAIL_STEMS or len(set(stems)) < len(stems):

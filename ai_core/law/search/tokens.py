@@ -1,7 +1,7 @@
 """The corpus tokenized for the indexes: bags of stems, and which article is cited where.
 
-Articles and fiche sections are numbered by position: 0, 1, 2… in the order of the corpus. Beside
-the corpus stand our own `everyday_questions.tsv`: questions as people put them, each with the
+Articles and fiche sections are numbered by position: 0, 1, 2… in the order of the corpus. Our own
+`everyday_questions.tsv` is added to the corpus: questions in everyday language, each with the
 articles that govern the answer.
 """
 
@@ -33,7 +33,7 @@ def read_table(name: str) -> Iterator[list[str]]:
 
 @dataclass(frozen=True)
 class TokenizedCorpus:
-    """What the indexes are built from; a list has one entry per article or fiche section."""
+    """Input of the indexes; each list has one entry per article or fiche section."""
 
     articles: tuple[Article, ...]
     fiches: tuple[FicheSection, ...]
@@ -68,7 +68,7 @@ class TokenizedCorpus:
 
     @cached_property
     def sections(self) -> list[int]:
-        """The section each article lies in."""
+        """The section of each article."""
         seen: dict[tuple[str, ...], int] = {}
         return [seen.setdefault(article.section_path, len(seen)) for article in self.articles]
 

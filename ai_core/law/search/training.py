@@ -1,10 +1,10 @@
-"""Learns the embedding of `semantic` from the indexed sources alone, on one core.
+"""Trains the embedding of `semantic` on the indexed sources alone, on one core.
 
 Pairs of texts that belong together: titles and the article under them, a fiche's titles and the
 articles it cites, the words around a citation and the article cited, a fiche section's titles and
 its text, the two halves of an article, our everyday questions and the articles that answer them.
-`contrastive` brings the two texts of a pair closer than the other texts of the batch, for a fixed
-number of steps (longer over-fits). The same corpus and seed give the same embedding.
+`contrastive` moves the two texts of a pair closer than the other texts of the batch, for a fixed
+number of steps (more would overfit). The same corpus and seed give the same embedding.
 """
 
 import math
@@ -17,8 +17,8 @@ from itertools import chain
 import numpy as np
 
 from ai_core.law.references import canonical
-from ai_core.law.search.contrastive import Batch, ContrastiveTrainer
-from ai_core.law.search.semantic import Embedding, SemanticIndex, Vocabulary, bags
+from ai_core.law.search.contrastive import ContrastiveTrainer, TrainingBatch
+from ai_core.law.search.semantic import SemanticIndex, TermEmbedding, Vocabulary, bags
 from ai_core.law.search.stems import REFERENCE, with_bigrams, without_references
 from ai_core.law.search.tokens import TokenizedCorpus, flat
 
@@ -36,7 +36,7 @@ Terms = list[str]
 
 
 class PairKind(StrEnum):
-    """Where a pair comes from."""
+    """Origin of a training pair."""
 
     TITLE = "titles over an article"
     CITATION = "a fiche's titles and an article it cites"
@@ -59,7 +59,7 @@ _SHARE = {
 
 @dataclass(slots=True)
 class TrainingPairs:
-    """Pairs to learn from: `lefts[i]` belongs with `targets[rights[i]]`."""
+    """Training pairs: `lefts[i]` belongs with `targets[rights[i]]`."""
 
     targets: list[Terms]
     lefts: list[Terms] = field(default_factory=list)
@@ -68,19 +68,19 @@ class TrainingPairs:
     weights: list[float] = field(default_factory=list)
 
     def pair(self, kind: PairKind, left: Terms, right: int, weight: float = 1.0) -> None:
-        """Add a pair whose right side is a target already there."""
+        """Add a pair with an existing target as its right side."""
         self.lefts.append(left)
         self.rights.append(right)
         self.kinds.append(kind)
         self.weights.append(weight)
 
     def pair_text(self, kind: PairKind, left: Terms, text: Terms) -> None:
-        """Add a pair with a target of its own."""
+        """Add a pair with a new target."""
         self.targets.append(text)
         self.pair(kind, left, len(self.targets) - 1)
 
-    def batches(self, vocabulary: Vocabulary, seed: int) -> Iterator[Batch]:
-        """Draw batches without end."""
+    def batches(self, vocabulary: Vocabulary, seed: int) -> Iterator[TrainingBatch]:
+        """Yield batches endlessly."""
         lefts, targets = bags(self.lefts, vocabulary), bags(self.targets, vocabulary)
         rights, chance = np.array(self.rights), np.array(self.weights)
         for kind, share in _SHARE.items():
@@ -91,18 +91,18 @@ class TrainingPairs:
         while True:
             drawn = np.searchsorted(ladder, random.random(_BATCH_PAIRS)).clip(max=len(rights) - 1)
             drawn = np.unique(drawn)
-            yield Batch(lefts[drawn], targets[rights[drawn]], rights[drawn])
+            yield TrainingBatch(lefts[drawn], targets[rights[drawn]], rights[drawn])
 
 
 def learn(tokens: TokenizedCorpus, *, steps: int = STEPS, seed: int = 0) -> SemanticIndex:
-    """Learn the embedding of this corpus and embed everything in it (half a minute)."""
+    """Train the embedding of this corpus and embed everything in it (half a minute)."""
     articles = article_terms(tokens)
     vocabulary, rarity = _vocabulary(tokens)
     training = _training_pairs(tokens, articles)
     trainer = ContrastiveTrainer(bags(articles, vocabulary), rarity, DIMENSIONS, seed)
     for step, batch in zip(range(steps), training.batches(vocabulary, seed), strict=False):
         trainer.step(batch, step / steps)
-    embedding = Embedding(vocabulary, trainer.term_vectors())
+    embedding = TermEmbedding(vocabulary, trainer.term_vectors())
     return SemanticIndex.build(
         embedding,
         embedding.embed_all(articles),
@@ -129,7 +129,7 @@ def fiche_terms(tokens: TokenizedCorpus) -> list[Terms]:
 
 
 def _vocabulary(tokens: TokenizedCorpus) -> tuple[Vocabulary, list[float]]:
-    """Choose the terms worth a vector, with the idf of each."""
+    """Choose the terms of the vocabulary, with the idf of each."""
     articles = (
         with_bigrams(text) + flat([with_bigrams(title) for title in titles[-3:]])
         for text, titles in zip(tokens.texts, tokens.titles, strict=True)

@@ -1,4 +1,4 @@
-"""How fast a model writes on this machine, and which of its variants writes most.
+"""Benchmarks a model on this machine, and finds the variant with the highest throughput.
 
 Which precision is fastest depends on the processor's instructions and on how many answers are
 written at once: a smaller one is not always faster, and the same file is fastest on one host and
@@ -32,7 +32,7 @@ CHARS_PER_TOKEN = 4
 class BenchmarkResult:
     """New tokens per second of all answers together, memory, and the time to load.
 
-    `decode_per_s` leaves the reading of prompts out, `whole_per_s` includes it.
+    `decode_per_s` leaves the prefill of prompts out, `whole_per_s` includes it.
     """
 
     decode_per_s: float
@@ -43,8 +43,8 @@ class BenchmarkResult:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A variant that is good enough (None: the original), and its new tokens per second, the
-    reading of prompts included.
+    """A variant that is good enough (None: the original), and its new tokens per second, prefill
+    included.
     """
 
     variant: Variant | None
@@ -52,12 +52,12 @@ class Candidate:
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """Name of the variant, or of the original."""
         return self.variant.name if self.variant else ORIGINAL
 
 
 async def benchmark(card: ModelCard, tokens: int, at_once: int) -> BenchmarkResult:
-    """Load a model and let it write `at_once` answers of at most `tokens` to the quality passages.
+    """Load a model and generate `at_once` answers of at most `tokens` to the quality passages.
 
     Raises what `ProcessEngine.start` and `ProcessEngine.stream` raise.
     """
@@ -83,7 +83,7 @@ async def benchmark(card: ModelCard, tokens: int, at_once: int) -> BenchmarkResu
 
 
 def fastest(maker: VariantMaker, budget_bytes: int, *, tokens: int, at_once: int) -> Candidate:
-    """Make every variant of a model, and return the one that writes most on this machine.
+    """Make every variant of a model, and return the one with the highest throughput here.
 
     Only those that fit in `budget_bytes` and are good enough are measured; the original may be one
     of them. A smaller one is preferred when it is MIN_SPEEDUP faster. The others are deleted,

@@ -1,4 +1,4 @@
-"""Changes models.toml, and keeps what an operator wrote into it, comments and all."""
+"""Edits models.toml, preserving an operator's own lines and comments."""
 
 import fcntl
 from collections.abc import Iterator
@@ -53,13 +53,13 @@ class CatalogueFile:
                 del document["model"]
 
     def set_default(self, name: str) -> None:
-        """Let a model answer when none is named."""
+        """Set the model that answers when a request names none."""
         with self._editing() as document:
             document["default"] = name
 
     @contextmanager
     def _editing(self) -> Iterator[tomlkit.TOMLDocument]:
-        """Give the document to change; it is written only if it is right."""
+        """Yield the document to change; it is written only if it is valid afterwards."""
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / CATALOGUE
         with (self.folder / ".lock").open("w") as lock:

@@ -88,7 +88,7 @@ def _add_quantize(quantize: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, settings: ModelSettings, data_dir: Path) -> int:
-    """Run the action asked for; raises what went wrong, with what to do about it."""
+    """Run the action; every error it raises names the remedy."""
     folder = settings.folder or data_dir / "models"
     admin = ModelAdmin(CatalogueFile(folder), settings.memory_bytes)
     actions = {
@@ -180,14 +180,14 @@ class ModelAdmin:
         _print(f"{name} is gone")
 
     def default(self, options: argparse.Namespace) -> None:
-        """Let a model answer when none is named."""
+        """Set the model that answers when a request names none."""
         if options.name != BUILT_IN:
             self.catalogue.entry(options.name)
         self.catalogue.set_default(options.name)
         _print(f"{options.name} answers when no model is named")
 
     def quantize(self, options: argparse.Namespace) -> None:
-        """Make a variant and use it, or go back to the one before."""
+        """Make a variant and select it, or roll back to the previous one."""
         entry = self.catalogue.entry(options.name)
         own_folder = self.folder / entry.name
         variants = Variants.read(own_folder)
@@ -206,7 +206,7 @@ class ModelAdmin:
         _print(f"{entry.name} now writes as {card.precision or ORIGINAL}, {_gb(card.size_bytes)}")
 
     def bench(self, options: argparse.Namespace) -> None:
-        """Load a model, let it write, and remember what it takes and how fast it is."""
+        """Load a model, benchmark it, and record its memory and speed."""
         entry = self.catalogue.entry(options.name)
         card = read_card(entry, self.folder)
         if card.error or card.format in {"lora", "remote"}:
@@ -231,7 +231,7 @@ class ModelAdmin:
             hub.close()
 
     def _source(self, path: Path) -> str:
-        """Return a path as models.toml has it: relative where it is inside the folder."""
+        """Return a path as written in models.toml: relative where it is inside the folder."""
         folder = self.folder.absolute()
         return str(path.relative_to(folder) if path.is_relative_to(folder) else path)
 
@@ -296,7 +296,7 @@ class ModelAdmin:
 
 
 class DownloadProgress:
-    """Prints now and then how much of a file was fetched."""
+    """Prints the progress of a download every `REPORT_EVERY_BYTES`."""
 
     def __init__(self) -> None:
         self._file, self._reported_bytes = "", 0

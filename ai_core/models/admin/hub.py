@@ -64,7 +64,7 @@ class HubFile:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What was fetched: the file or folder to open, the commit, the licence the Hub names."""
+    """A finished download: the file or folder to open, its commit, the licence the Hub names."""
 
     path: Path
     commit: str
@@ -72,7 +72,7 @@ class Fetched:
 
 
 class Hub:
-    """A server of model repositories. Everything here blocks."""
+    """Client of a server of model repositories. Every method blocks."""
 
     def __init__(self, endpoint: str = ENDPOINT, token: str = "") -> None:
         headers = {"Accept-Encoding": "identity"}  # what is counted is what is on the disk

@@ -1,12 +1,11 @@
-"""Makes a smaller variant of a model, and measures what it lost. A program of its own:
+"""Makes a smaller variant of a model, and measures its quality loss. A separate program:
 
     python -m ai_core.models.admin.quantize make    FORMAT SOURCE TARGET PRECISION
     python -m ai_core.models.admin.quantize compare FORMAT ORIGINAL VARIANT PRECISION
 
-It runs in a child process, because the model libraries take memory they do not give back and may
-end the process. `compare` prints JSON: `agreement`, the share of places where both choose the same
-token after the same text, and for GGUF `perplexity_ratio`, the variant's perplexity over the
-original's.
+It runs in a child process, because the model libraries leak memory and may crash. `compare` prints
+JSON: `agreement`, the share of places where both choose the same token after the same text, and for
+GGUF `perplexity_ratio`, the variant's perplexity over the original's.
 """
 
 import json
@@ -49,7 +48,7 @@ def make(format: str, source: Path, target: Path, precision: str) -> None:
 
 
 def compare(format: str, original: Path, variant: Path, precision: str) -> dict[str, float]:
-    """Measure what a variant lost on the quality passages; see the module. Raises ModelUnusable."""
+    """Measure a variant's quality loss; see the module. Raises ModelUnusable."""
     texts = quality_passages()
     if format == "gguf":
         return _compare_gguf(original, variant, texts)
@@ -79,7 +78,7 @@ def _compare_gguf(original: Path, variant: Path, texts: list[str]) -> dict[str, 
 
 
 def _choices(format: str, path: Path, precision: str, texts: list[str]) -> list[str]:
-    """Return the token a runner chooses at places of the texts, one after the other."""
+    """Return the token a runner chooses at sampled positions of the texts, in order."""
     options = LoadOptions(context_tokens=MAX_TOKENS + 8, slots=4, precision=precision)
     runner: ModelRunner = import_module(FORMATS[format].module).open_runner(str(path), options)
     try:

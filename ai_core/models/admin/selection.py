@@ -1,4 +1,4 @@
-"""Smaller variants of a model: which fits, how it is made, whether it is good enough.
+"""Smaller variants of a model: choosing one that fits, making it, checking its quality.
 
 A variant is compared with the original before it is used; the selection is one file replaced
 atomically (`variants.py`), so a running service has the old one or the new one.
@@ -40,7 +40,7 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """What a variant must reach, measured on the passages of texts/quality.toml."""
+    """Quality thresholds of a variant, measured on the passages of texts/quality.toml."""
 
     agreement: float = 0.80
     perplexity_ratio: float = 1.15

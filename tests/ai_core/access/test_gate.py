@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 import ai_core
 from ai_core.access.gate import Gate, GateMetrics
 from ai_core.access.keys import KeyRing, Scope, make_secret
-from ai_core.access.rate_limits import Limiter, Limits
+from ai_core.access.rate_limits import Limiter, RateLimits
 from ai_core.redis_keys import TAG
 from deploy.local.ports import free_port
 from deploy.local.redis_server import RedisServer
@@ -172,7 +172,7 @@ async def test_an_expired_key_is_a_401(gated: GatedApp) -> None:
 
 
 async def test_a_revoked_key_is_refused_by_the_next_request(gated: GatedApp) -> None:
-    made = await gated.operator.create("essai", Scope.INFERENCE, limits=Limits(concurrent=1))
+    made = await gated.operator.create("essai", Scope.INFERENCE, limits=RateLimits(concurrent=1))
     assert (await gated.get("/inference", made.secret)).status_code == 200
 
     await gated.operator.revoke(made.key.id)
@@ -227,7 +227,7 @@ async def test_a_publishable_key_serves_our_page_and_the_sites_it_names(
 
 
 async def test_each_visitor_of_a_publishable_key_has_its_own_quota(gated: GatedApp) -> None:
-    key = await gated.make(Scope.PUBLISHABLE, limits=Limits(requests_per_minute=1))
+    key = await gated.make(Scope.PUBLISHABLE, limits=RateLimits(requests_per_minute=1))
     headers = {"x-api-key": key, "origin": "http://neo.test"}
     statuses = []
     for address in ("203.0.113.1", "203.0.113.1", "203.0.113.2"):
@@ -240,7 +240,7 @@ async def test_each_visitor_of_a_publishable_key_has_its_own_quota(gated: GatedA
 
 
 async def test_over_quota_says_exactly_when_to_come_back(gated: GatedApp) -> None:
-    key = await gated.make(limits=Limits(requests_per_minute=2, tokens_per_day=1_000))
+    key = await gated.make(limits=RateLimits(requests_per_minute=2, tokens_per_day=1_000))
     first = await gated.get("/inference", key)
     policy = '"requests";q=2;w=60, "tokens-day";q=1000;w=86400'
     assert first.headers["ratelimit-policy"] == policy
@@ -265,7 +265,7 @@ async def test_without_limits_there_are_no_rate_limit_headers(gated: GatedApp) -
 
 
 async def test_a_concurrency_slot_is_held_until_the_answer_is_finished(gated: GatedApp) -> None:
-    key = await gated.make(limits=Limits(concurrent=1))
+    key = await gated.make(limits=RateLimits(concurrent=1))
     gated.may_finish.clear()
     first = asyncio.create_task(gated.get("/inference", key))
     await gated.admitted.wait()
@@ -288,7 +288,7 @@ async def test_while_redis_is_lost_keys_and_quotas_hold(own_redis: RedisServer) 
     await connection.open()
     async with opened(connection) as gated:
         await gated.ring.refresh()
-        key = await gated.make(limits=Limits(requests_per_minute=20))
+        key = await gated.make(limits=RateLimits(requests_per_minute=20))
         stranger = make_secret()
         assert (await gated.get("/inference", key)).status_code == 200
         await asyncio.to_thread(own_redis.kill)

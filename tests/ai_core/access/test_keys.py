@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ai_core.access.keys import KeyRing, Scope, make_secret, well_formed
-from ai_core.access.rate_limits import Limits
+from ai_core.access.rate_limits import RateLimits
 from ai_core.errors import KeysUnreadable, UnknownKey
 from ai_core.redis_keys import KEYS, TAG
 from deploy.local.ports import free_port
@@ -128,4 +128,4 @@ async def test_keys_never_read_are_unreadable_not_unknown(clock: StoppedClock) -
 async def test_a_publishable_key_always_has_limits(ring: KeyRing) -> None:
     made = await ring.create("page", Scope.PUBLISHABLE)
 
-    assert made.key.limits != Limits()
+    assert made.key.limits != RateLimits()

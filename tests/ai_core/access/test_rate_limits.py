@@ -3,7 +3,7 @@ from collections.abc import Callable
 
 import pytest
 
-from ai_core.access.rate_limits import Decision, Limiter, Limits
+from ai_core.access.rate_limits import Decision, Limiter, RateLimits
 from ai_core.redis_keys import TAG
 from deploy.local.redis_server import RedisServer
 from shared.stores.redis_connection import RedisConnection
@@ -12,7 +12,9 @@ CACHE_KEY = f"{TAG}:answer:1"
 OPEN_KEY = f"{TAG}:open:k"
 
 
-async def admitted(limiter: Limiter, limits: Limits, times: int, cost: int = 0) -> list[Decision]:
+async def admitted(
+    limiter: Limiter, limits: RateLimits, times: int, cost: int = 0
+) -> list[Decision]:
     return list(
         await asyncio.gather(*(limiter.admit("k", limits, cost, None) for _ in range(times)))
     )
@@ -25,7 +27,7 @@ def accepted(decisions: list[Decision]) -> int:
 async def test_of_five_times_the_quota_at_once_exactly_the_quota_is_admitted(
     connection: RedisConnection,
 ) -> None:
-    decisions = await admitted(Limiter(connection), Limits(requests_per_minute=60), 300)
+    decisions = await admitted(Limiter(connection), RateLimits(requests_per_minute=60), 300)
 
     assert accepted(decisions) == 60
     refused = [decision for decision in decisions if decision.refused]
@@ -34,7 +36,7 @@ async def test_of_five_times_the_quota_at_once_exactly_the_quota_is_admitted(
 
 
 async def test_two_processes_share_one_quota(connection: RedisConnection) -> None:
-    limits = Limits(requests_per_minute=50)
+    limits = RateLimits(requests_per_minute=50)
     both = await asyncio.gather(
         admitted(Limiter(connection), limits, 100), admitted(Limiter(connection), limits, 100)
     )
@@ -43,7 +45,7 @@ async def test_two_processes_share_one_quota(connection: RedisConnection) -> Non
 
 
 async def test_one_callers_quota_is_not_anothers(connection: RedisConnection) -> None:
-    limiter, limits = Limiter(connection), Limits(requests_per_minute=1)
+    limiter, limits = Limiter(connection), RateLimits(requests_per_minute=1)
     await limiter.admit("one", limits, 0, None)
 
     assert (await limiter.admit("one", limits, 0, None)).refused
@@ -51,7 +53,10 @@ async def test_one_callers_quota_is_not_anothers(connection: RedisConnection) ->
 
 
 async def test_tokens_are_reserved_then_given_back(connection: RedisConnection) -> None:
-    limiter, limits = Limiter(connection), Limits(tokens_per_minute=1_000, tokens_per_day=10_000)
+    limiter, limits = (
+        Limiter(connection),
+        RateLimits(tokens_per_minute=1_000, tokens_per_day=10_000),
+    )
     first = await limiter.admit("k", limits, 800, None)
     assert first.left == [200, 9_200]
     assert (await limiter.admit("k", limits, 300, None)).refused == "tokens-minute"
@@ -65,7 +70,7 @@ async def test_tokens_are_reserved_then_given_back(connection: RedisConnection) 
 async def test_tokens_settled_after_their_slot_expired_change_nothing(
     connection: RedisConnection,
 ) -> None:
-    limiter, limits = Limiter(connection), Limits(tokens_per_minute=1_000)
+    limiter, limits = Limiter(connection), RateLimits(tokens_per_minute=1_000)
     first = await limiter.admit("k", limits, 800, None)
     late = first._replace(decided_ms=first.decided_ms - 120_000)
     await limiter.settle(late, 0)
@@ -78,14 +83,14 @@ async def test_tokens_settled_after_their_slot_expired_change_nothing(
 async def test_a_request_larger_than_the_whole_budget_is_admitted_alone(
     connection: RedisConnection,
 ) -> None:
-    limiter, limits = Limiter(connection), Limits(tokens_per_minute=100)
+    limiter, limits = Limiter(connection), RateLimits(tokens_per_minute=100)
 
     assert (await limiter.admit("k", limits, 5_000, None)).refused is None
     assert (await limiter.admit("k", limits, 1, None)).refused == "tokens-minute"
 
 
 async def test_a_slot_is_free_again_when_the_request_ends(connection: RedisConnection) -> None:
-    limiter, limits = Limiter(connection), Limits(concurrent=2)
+    limiter, limits = Limiter(connection), RateLimits(concurrent=2)
     decisions = await admitted(limiter, limits, 10)
     assert accepted(decisions) == 2
 
@@ -95,7 +100,7 @@ async def test_a_slot_is_free_again_when_the_request_ends(connection: RedisConne
 
 
 async def test_the_slot_of_a_process_that_died_frees_itself(connection: RedisConnection) -> None:
-    limits = Limits(concurrent=1)
+    limits = RateLimits(concurrent=1)
     assert accepted(await admitted(Limiter(connection), limits, 1)) == 1  # and never settles
     await connection.call("ZADD", OPEN_KEY, 1, *(await connection.call("ZRANGE", OPEN_KEY, 0, -1)))
 
@@ -105,7 +110,7 @@ async def test_the_slot_of_a_process_that_died_frees_itself(connection: RedisCon
 async def test_a_request_cancelled_while_redis_decides_holds_no_slot(
     connection: RedisConnection,
 ) -> None:
-    limiter, limits = Limiter(connection), Limits(concurrent=1)
+    limiter, limits = Limiter(connection), RateLimits(concurrent=1)
     request = asyncio.create_task(limiter.admit("k", limits, 0, None))
     await asyncio.sleep(0)
     request.cancel()
@@ -116,7 +121,7 @@ async def test_a_request_cancelled_while_redis_decides_holds_no_slot(
 
 async def test_a_cached_reply_takes_neither_tokens_nor_a_slot(connection: RedisConnection) -> None:
     await connection.call("SET", CACHE_KEY, "kept")
-    limiter, limits = Limiter(connection), Limits(tokens_per_minute=10, concurrent=1)
+    limiter, limits = Limiter(connection), RateLimits(tokens_per_minute=10, concurrent=1)
     for _ in range(20):
         decision = await limiter.admit("k", limits, 10, CACHE_KEY)
         assert decision.cached_reply == b"kept"
@@ -124,7 +129,7 @@ async def test_a_cached_reply_takes_neither_tokens_nor_a_slot(connection: RedisC
 
 
 async def test_without_limits_nothing_is_counted(connection: RedisConnection) -> None:
-    await Limiter(connection).admit("k", Limits(), 500, CACHE_KEY)
+    await Limiter(connection).admit("k", RateLimits(), 500, CACHE_KEY)
 
     assert await connection.call("KEYS", "*") == []
 
@@ -135,7 +140,7 @@ async def test_the_quota_holds_while_redis_is_lost_and_when_it_is_back(
 ) -> None:
     connection = RedisConnection(own_redis.url, TAG, timeout_s=0.5)
     await connection.open()
-    limiter, limits = Limiter(connection), Limits(requests_per_minute=100, concurrent=1_000)
+    limiter, limits = Limiter(connection), RateLimits(requests_per_minute=100, concurrent=1_000)
     before = await admitted(limiter, limits, 40)
     await asyncio.to_thread(fault, own_redis)
     during = await admitted(limiter, limits, 40)
@@ -159,7 +164,7 @@ async def test_the_quota_holds_while_redis_is_lost_and_when_it_is_back(
 
 
 async def test_an_emptied_redis_learns_again_what_was_used(connection: RedisConnection) -> None:
-    limiter, limits = Limiter(connection), Limits(requests_per_minute=10)
+    limiter, limits = Limiter(connection), RateLimits(requests_per_minute=10)
     await admitted(limiter, limits, 8)
     await connection.call("FLUSHALL")
     await connection.close()
@@ -173,7 +178,7 @@ async def test_a_long_request_keeps_its_slot_while_its_process_lives(
 ) -> None:
     monkeypatch.setattr("ai_core.access.rate_limits.LEASE_S", 0.2)
     monkeypatch.setattr("ai_core.access.rate_limits.RENEW_EVERY_S", 0.05)
-    limiter, limits = Limiter(connection), Limits(concurrent=1)
+    limiter, limits = Limiter(connection), RateLimits(concurrent=1)
     renewing = asyncio.create_task(limiter.renew_leases())
     decision = await limiter.admit("k", limits, 0, None)
     first_lease_ends_ms = decision.decided_ms + 200

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from ai_core.engines.process.engine import ProcessEngine, Timeouts
-from ai_core.engines.process.scripted_runner import Script
+from ai_core.engines.process.scripted_runner import RunnerScript
 
 Start = Callable[..., Awaitable[ProcessEngine]]
 
@@ -19,7 +19,7 @@ async def start(tmp_path: Path) -> AsyncIterator[Start]:
 
     async def begin(*, timeouts: Timeouts | None = None, **script: float | str) -> ProcessEngine:
         path = tmp_path / f"{len(engines)}.json"
-        path.write_bytes(msgspec.json.encode(msgspec.convert(script, Script)))
+        path.write_bytes(msgspec.json.encode(msgspec.convert(script, RunnerScript)))
         engine = await ProcessEngine.start(
             "scripted", "script", "scripted", str(path), timeouts=timeouts
         )

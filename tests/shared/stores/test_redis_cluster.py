@@ -8,7 +8,7 @@ from redis.crc import key_slot
 from redis.exceptions import ConnectionError as RedisLost
 from redis.exceptions import RedisError, ResponseError
 
-from shared.stores.redis_connection import RedisConnection, Script
+from shared.stores.redis_connection import LuaScript, RedisConnection
 from tests.servers.redis_cluster import RedisCluster
 
 pytestmark = pytest.mark.needs("redis-server")
@@ -45,7 +45,7 @@ async def test_any_node_leads_to_the_one_that_has_our_slot(
 async def test_a_script_that_reaches_for_another_slot_is_refused(
     connection: RedisConnection,
 ) -> None:
-    reach = Script("return redis.call('GET', ARGV[1])")
+    reach = LuaScript("return redis.call('GET', ARGV[1])")
 
     with pytest.raises(ResponseError, match="non local key"):
         await connection.run(reach, [KEY], ["{ai}:key"])

@@ -12,10 +12,10 @@ from redis.exceptions import TimeoutError as RedisTimeout
 
 from ai_core.redis_keys import TAG
 from deploy.local.redis_server import RedisServer, bundled_redis, system_redis
-from shared.stores.redis_connection import CONNECT_TIMEOUT_S, RedisConnection, Script
+from shared.stores.redis_connection import CONNECT_TIMEOUT_S, LuaScript, RedisConnection
 
 KEY = f"{TAG}:b"
-COUNT = Script("return redis.call('INCR', KEYS[1])")
+COUNT = LuaScript("return redis.call('INCR', KEYS[1])")
 BOTH_REDIS = pytest.mark.parametrize(
     "binary",
     [
@@ -53,7 +53,7 @@ async def test_a_caller_that_goes_away_does_not_shift_the_replies(
 
 
 async def test_a_script_runs_also_when_redis_has_forgotten_it(connection: RedisConnection) -> None:
-    script = Script("return ARGV[1] .. KEYS[1]")
+    script = LuaScript("return ARGV[1] .. KEYS[1]")
     assert await connection.run(script, [KEY], ["a"]) == b"a{ai}:b"
     await connection.call("SCRIPT", "FLUSH")
 

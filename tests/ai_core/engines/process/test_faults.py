@@ -104,7 +104,7 @@ async def test_no_request_is_lost_between_an_exit_and_its_notice(start: Start) -
 async def test_one_answer_fails_and_the_others_do_not(start: Start) -> None:
     engine = await start(step_s=0.005)
     other = await start_answer(engine, "mot " * 50)
-    with pytest.raises(EngineFailed, match="the prompt says so"):
+    with pytest.raises(EngineFailed, match="requested by the prompt"):
         await answer(engine, FAILS)
     assert await other == "mot " * 50
 

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ai_core.law.ingest.layout import laid_out, table_markup, text_of
+from ai_core.law.ingest.layout import laid_out, table_markup, text_of_html
 
 WORDS = st.text(alphabet="abcé1° ", max_size=12)
 TAGS = st.sampled_from(["<p>", "</p>", "<br/>", "<td>", "</td>", "<tr>", "</tr>", "<b>", "</b>"])
@@ -17,11 +17,13 @@ def test_the_cells_of_a_table_are_parted_by_tabs_and_its_rows_by_lines() -> None
 
 
 def test_an_empty_first_cell_keeps_its_column() -> None:
-    assert text_of("<tr><td></td><td>X</td></tr><tr><td></td><td>Y</td></tr>").endswith("\n\tY")
+    assert text_of_html("<tr><td></td><td>X</td></tr><tr><td></td><td>Y</td></tr>").endswith(
+        "\n\tY"
+    )
 
 
 def test_words_cut_by_inline_tags_stay_whole() -> None:
-    assert text_of("L. <a href='x'>1234</a>-1, <b>gras</b>sement") == "L. 1234-1, grassement"
+    assert text_of_html("L. <a href='x'>1234</a>-1, <b>gras</b>sement") == "L. 1234-1, grassement"
 
 
 def test_a_flat_text_that_differs_from_its_html_is_kept_as_it_is() -> None:
@@ -31,12 +33,12 @@ def test_a_flat_text_that_differs_from_its_html_is_kept_as_it_is() -> None:
 @given(st.lists(st.one_of(WORDS, TAGS), max_size=30))
 def test_laying_out_changes_white_space_only(parts: list[str]) -> None:
     html = "".join(parts)
-    flat = " ".join(text_of(html).split())
+    flat = " ".join(text_of_html(html).split())
     assert laid_out(flat, html).split() == flat.split()
 
 
 def test_scripts_and_styles_leave_no_words() -> None:
-    assert text_of("<style>p{}</style>Oui<script>alert(1)</script>") == "Oui"
+    assert text_of_html("<style>p{}</style>Oui<script>alert(1)</script>") == "Oui"
 
 
 def test_a_table_is_kept_without_links_attributes_or_scripts() -> None:

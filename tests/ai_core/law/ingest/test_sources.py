@@ -10,7 +10,7 @@ import pytest
 from ai_core.errors import CorpusRefused, SourceUnreachable
 from ai_core.law.ingest import sources
 from ai_core.law.ingest.sample import Sample
-from ai_core.law.ingest.sources import Archive, fetch, sha256_of, supplied
+from ai_core.law.ingest.sources import Archive, fetch, sha256_of_files, supplied
 
 
 def packed(path: Path, *members: tuple[tarfile.TarInfo, bytes]) -> Archive:
@@ -18,7 +18,7 @@ def packed(path: Path, *members: tuple[tarfile.TarInfo, bytes]) -> Archive:
         for member, content in members:
             member.size = len(content) if member.isreg() else 0
             archive.addfile(member, io.BytesIO(content))
-    return Archive(path, sha256_of(path))
+    return Archive(path, sha256_of_files(path))
 
 
 def npm(folder: Path, script: str) -> str:
@@ -60,7 +60,7 @@ def test_a_truncated_archive_is_refused(tmp_path: Path, kept: float) -> None:
     (path,) = tmp_path.glob("*kali*")
     whole = path.read_bytes()
     path.write_bytes(whole[: int(len(whole) * kept)])
-    archive = Archive(path, sha256_of(path))
+    archive = Archive(path, sha256_of_files(path))
     with pytest.raises(CorpusRefused):
         list(archive.files("index.json", "absent.json"))
 

@@ -13,7 +13,7 @@ import pytest
 from ai_core.errors import CorpusMissing, CorpusRefused, UpdateUnderWay
 from ai_core.law.corpus import Corpus
 from ai_core.law.ingest.sample import Sample, build_sample
-from ai_core.law.ingest.update import Update, corpus_status, update_corpus
+from ai_core.law.ingest.update import CorpusUpdate, corpus_status, update_corpus
 from ai_core.law.library import Library
 from ai_core.law.store import FILE_NAME
 from ai_core.law.versions import CorpusVersions
@@ -35,7 +35,7 @@ def newer(archives: Path) -> Path:
     return archives
 
 
-def update(versions: CorpusVersions, archives: Path, *, force: bool = False) -> Update:
+def update(versions: CorpusVersions, archives: Path, *, force: bool = False) -> CorpusUpdate:
     return update_corpus(versions, CLOCK, folder=archives, force=force)
 
 
