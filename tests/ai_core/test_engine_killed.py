@@ -51,7 +51,7 @@ async def test_a_stream_ends_with_an_error_and_the_model_comes_back(
         ready = await client.get("/ready")
         noticed_s = time.monotonic() - killed_s
         live = await client.get("/live")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             back = False
             while not back:
                 await asyncio.sleep(0.05)

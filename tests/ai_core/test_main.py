@@ -23,7 +23,7 @@ from deploy.local.redis_server import RedisServer, bundled_redis
 from shared.clock import SystemClock
 from shared.stores.redis_connection import RedisConnection
 
-START_TIMEOUT_S = 20
+START_TIMEOUT_S = 30
 ROOT = Path(__file__).parents[2]
 
 

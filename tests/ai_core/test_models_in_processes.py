@@ -147,7 +147,7 @@ async def test_models_are_added_switched_and_removed_under_load_without_an_error
                 assert await write(engine)
             await pool.unload("tiny")
             await catalogue(tmp_path, tiny)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 while len(pool.cards()) > 1:  # noqa: ASYNC110 - as a caller sees it
                     await asyncio.sleep(0.05)
             with pytest.raises(UnknownModel):

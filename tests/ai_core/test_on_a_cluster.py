@@ -41,8 +41,12 @@ async def test_every_script_runs_on_a_cluster(
     limiter, limits = Limiter(connection), RateLimits(tokens_per_minute=100, concurrent=1)
     await KeyRing(connection, StoppedClock(NOON)).create("test", Scope.INFERENCE)
     decision = await limiter.admit("k", limits, 60, f"{TAG}:answer:1")
+    lease = ("ZRANGE", f"{TAG}:open:k", 0, -1, "WITHSCORES")
+    taken = await connection.call(*lease)
     renewing = asyncio.create_task(limiter.renew_leases())
-    await asyncio.sleep(0.2)
+    async with asyncio.timeout(30):
+        while await connection.call(*lease) == taken:
+            pass
     renewing.cancel()
     await limiter.settle(decision, 10)
     assert (await limiter.admit("k", limits, 90, None)).left == [0]

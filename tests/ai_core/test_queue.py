@@ -42,7 +42,7 @@ async def busy(house: Any, engine: ScriptedEngine, answers: int) -> AsyncIterato
     """Have the model busy with so many answers."""
     asking = [asyncio.create_task(ask(house, 1_000 + number)) for number in range(answers)]
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             running = min(answers, engine.slots)
             await until_queued(house, answers - running, running)
         yield
@@ -73,9 +73,9 @@ async def test_a_full_queue_still_gives_cached_answers_and_refusals(house_with: 
     async with house_with(engine, slow, most_waiting=500) as house:
         await ask(house, 1)
         asking = [asyncio.create_task(ask(house, 9 + n, model="slow")) for n in range(100)]
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             await until_queued(house, 99, 1)
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(20):  # what waits would take 40 s each
             cached = await ask(house, 1)
             unknown = await ask(house, 1, model="gpt-9")
         for task in asking:

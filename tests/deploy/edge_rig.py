@@ -53,7 +53,7 @@ class EdgeRig:
 
     def log_lines(self, count: int = 1) -> list[str]:
         """Return the log once it has that many requests: nginx writes it a second later."""
-        give_up_s = time.monotonic() + 5
+        give_up_s = time.monotonic() + 30
         while True:
             lines = (self.server.directory / "nginx.log").read_text().splitlines()
             if sum(line.startswith("{") for line in lines) >= count:

@@ -174,9 +174,7 @@ def test_what_was_deleted_comes_back_as_of_the_moment_before(
     backed_up: Mailbox, capsys: pytest.CaptureFixture[str]
 ) -> None:
     backed_up.write("INSERT INTO mails SELECT generate_series(1001, 1500)")
-    time.sleep(0.05)
     before = datetime.now(UTC)
-    time.sleep(0.05)
     backed_up.write("DELETE FROM mails")
     assert backed_up.neo_backup() == 0
     backed_up.stop()

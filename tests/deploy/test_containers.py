@@ -107,7 +107,7 @@ def relay() -> Iterator[tuple[smtplib.SMTP, subprocess.Popen[str]]]:
 
 
 def connected(port: int) -> smtplib.SMTP:
-    for _ in range(100):
+    for _ in range(600):  # half a minute
         try:
             return smtplib.SMTP("127.0.0.1", port, "tests", timeout=5)
         except OSError:

@@ -61,7 +61,7 @@ async def pieces(_request: Request) -> StreamingResponse:
     async def write() -> AsyncIterator[bytes]:
         for number in range(4):
             yield b"data: %d\n\n" % number
-            await asyncio.sleep(0.15)
+            await asyncio.sleep(0.15)  # the pace of a model that writes
 
     return StreamingResponse(write(), media_type="text/event-stream")
 

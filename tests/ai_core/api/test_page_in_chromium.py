@@ -203,7 +203,7 @@ def serving(app: ASGIApp) -> Iterator[str]:
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="page-server")
     thread.start()
     try:
-        deadline_s = time.monotonic() + 10
+        deadline_s = time.monotonic() + 30
         while not server.started and time.monotonic() < deadline_s:
             time.sleep(0.01)
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"

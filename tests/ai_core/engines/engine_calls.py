@@ -4,7 +4,7 @@ import asyncio
 
 from ai_core.engines.base import ChatMessage, Engine, Prompt, Sampling, TextChunk
 
-TIMEOUT_S = 20.0
+TIMEOUT_S = 30.0
 ALL = Sampling(max_tokens=10_000)
 
 

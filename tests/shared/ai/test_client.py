@@ -46,12 +46,12 @@ async def test_a_stream_gives_the_text_its_sources_and_its_usage(ai: ScriptedAi)
 
 
 async def test_leaving_a_stream_hangs_up_so_that_the_run_stops(ai: ScriptedAi) -> None:
-    ai.script.answer, ai.script.pause_s = "mot " * 1000, 0.01
+    ai.script.answer, ai.script.pause_s = "mot " * 10_000, 0.01
     async with served(ai.app) as url, AiClient(url, "key") as client:
         stream = client.stream(QUESTION)
         await anext(stream)
         await stream.aclose()
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(30):  # the whole answer would take 100 s
             while not ai.hung_up:  # noqa: ASYNC110 - the scripted ai_core has no event for it
                 await asyncio.sleep(0.01)
 

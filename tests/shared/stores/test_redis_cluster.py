@@ -63,7 +63,7 @@ async def test_while_our_slot_moves_redis_is_lost_then_it_is_found_where_the_slo
     cluster.ask(old, f"CLUSTER SETSLOT {slot} MIGRATING {names[new]}")
     with pytest.raises(RedisLost):
         await connection.call("GET", KEY)
-    await asyncio.sleep(0.5)
+    await asyncio.sleep(0.5)  # long enough for several attempts, none of which may succeed
     assert not connection.found.is_set()
 
     epoch = connection.epoch

@@ -208,7 +208,7 @@ from shared.clock import StoppedClock
 
 def pause(directory):
     print("indexing", flush=True)
-    time.sleep(float(sys.argv[3]))
+    time.sleep(float(sys.argv[3]))  # how long indexing takes
 
 clock = StoppedClock(datetime(2026, 11, 20, 12, tzinfo=UTC))
 print("ready", flush=True)
@@ -222,7 +222,7 @@ def kill_update(data_dir: Path, archives: Path, *, at: str, after_s: float, paus
         assert running.stdout is not None
         while running.stdout.readline().strip() != at:
             assert running.poll() is None
-        time.sleep(after_s)
+        time.sleep(after_s)  # the kill comes so long after
         os.kill(running.pid, signal.SIGKILL)
 
 
