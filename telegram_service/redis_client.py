@@ -1,7 +1,7 @@
 """The bot's Redis: one shared connection, every failure of it a RedisUnavailable.
 
 Every key is `{tg}:` and a name, so that all are in one slot and a script may touch any of them on a
-Redis Cluster: docs/decisions/0079-one-tag-per-service.md.
+Redis Cluster: docs/decisions/0079-one-hash-tag-per-service.md.
 """
 
 from collections.abc import Awaitable, Callable, Sequence

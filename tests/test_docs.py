@@ -96,3 +96,98 @@ def test_the_help_names_every_command_and_measurement() -> None:
     commands = "run test check bench demo keys corpus model mail backup restore dns init help"
     for word in {*commands.split()} | benches:
         assert word in told
+
+
+HISTORY = {"docs/log.md"}
+"""It names files as they were at the time."""
+SUPERSEDED = re.compile(r"^Status: superseded", re.MULTILINE)
+FILE_NAME = re.compile(
+    r"`((?:[\w.-]+/)*[\w-]+(?:\.[\w-]+)*"
+    r"\.(?:py|lua|sql|md|toml|tsv|js|html|css|sh|yml|service|timer|Dockerfile))(?::\w+)?`"
+)
+MODULE_NAME = re.compile(
+    r"`(?:python -m )?((?:ai_core|telegram_service|mail_service|shared|deploy|tests)(?:\.\w+)+)"
+)
+LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
+OPERATORS_FILES = {"models.toml", "alerts.env"}
+"""Files that an operator or a command makes."""
+
+
+def tracked_files(*patterns: str) -> list[str]:
+    listed = subprocess.run(
+        ["git", "ls-files", *patterns], cwd=ROOT, capture_output=True, check=True
+    )
+    return listed.stdout.decode().splitlines()
+
+
+def pages() -> dict[str, str]:
+    """Return the text of each page that describes the present, by its path."""
+    texts = {
+        name: (ROOT / name).read_text()
+        for name in tracked_files("README.md", "docs/*.md")
+        if name not in HISTORY
+    }
+    return {name: text for name, text in texts.items() if not SUPERSEDED.search(text)}
+
+
+def has_name(dotted: str) -> bool:
+    """Whether a dotted name is a module, a package, or defined in one."""
+    parts = dotted.split(".")
+    for count in range(len(parts), 0, -1):
+        path = ROOT.joinpath(*parts[:count])
+        if path.is_dir():
+            return count == len(parts)
+        if (module := path.with_suffix(".py")).exists():
+            code = module.read_text()
+            definition = r"^\s*(?:async def |def |class |){}\b"
+            return all(
+                re.search(definition.format(part), code, re.MULTILINE) for part in parts[count:]
+            )
+    return False
+
+
+def test_every_file_that_the_documentation_names_exists() -> None:
+    files = [f"/{name}" for name in tracked_files()]
+    missing = {
+        f"{page}: {name}"
+        for page, text in pages().items()
+        for name in FILE_NAME.findall(text)
+        if name not in OPERATORS_FILES and not any(file.endswith(f"/{name}") for file in files)
+    }
+    assert not missing
+
+
+def test_every_module_that_the_documentation_names_exists() -> None:
+    missing = {
+        f"{page}: {name}"
+        for page, text in pages().items()
+        for name in MODULE_NAME.findall(text)
+        if not has_name(name)
+    }
+    assert not missing
+
+
+def test_every_link_of_the_documentation_leads_to_a_file() -> None:
+    broken = {
+        f"{page}: {target}"
+        for page, text in pages().items()
+        for target in LINK.findall(text)
+        if not (ROOT / page).parent.joinpath(target).exists()
+    }
+    assert not broken
+
+
+def test_the_index_of_decisions_lists_each_of_them_once_with_its_title() -> None:
+    folder = ROOT / "docs" / "decisions"
+    index = (folder / "README.md").read_text()
+    listed = re.findall(r"^\| \[(\d{4})\]\(([^)]+)\) (.+?) \| .+ \| .+ \|$", index, re.MULTILINE)
+    titles: dict[str, tuple[str, str]] = {}
+    for path in folder.glob("[0-9]*.md"):
+        heading = re.match(r"# (\d{4})\. (.+)\n", path.read_text())
+        assert heading, f"{path.name} has no heading `# NNNN. Title`"
+        number, title = heading.groups()
+        assert path.name.startswith(f"{number}-")
+        titles[path.name] = (number, title)
+    assert sorted(name for _, name, _ in listed) == sorted(titles)
+    assert {name: (number, title) for number, name, title in listed} == titles
+    assert len({number for number, _ in titles.values()}) == len(titles)

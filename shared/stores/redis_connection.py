@@ -9,8 +9,8 @@ again in the background: callers never wait twice for the same outage. Blocking 
 XREAD BLOCK), SUBSCRIBE and MULTI do not belong here: they would hold everybody else's replies.
 
 Redis may be a server, one with replicas, or a cluster: the connection is with the node that takes
-writes for the keys of one tag (docs/decisions/0079-one-tag-per-service.md). A node that no longer
-does is a lost one, and is looked for again among the addresses of the URL.
+writes for the keys of one hash tag (docs/decisions/0079-one-hash-tag-per-service.md). A node that
+no longer does is a lost one, and is looked for again among the addresses of the URL.
 """
 
 import asyncio
