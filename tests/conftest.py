@@ -4,6 +4,7 @@ And what a test may ask for: a real Redis, old and new.
 """
 
 import os
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from tests.models.bleuet import Bleuet, bleuet
 from tests.servers.redis_cluster import RedisCluster
 
 PREFIXES = ("AI_CORE_", "TELEGRAM_", "MAIL_")
+SLOW_FIXTURES = {"cluster", "small_model", "watched"}
 PACKAGES = ["ai_core", "telegram_service", "mail_service", "shared"]
 
 
@@ -50,7 +52,11 @@ def new_redis(directory: Path) -> RedisServer:
     params=[
         pytest.param(old_redis, id="redis-6.2"),
         pytest.param(new_redis, id="redis-7", marks=pytest.mark.needs("redis-server")),
-        pytest.param(RedisCluster, id="cluster", marks=pytest.mark.needs("redis-server")),
+        pytest.param(
+            RedisCluster,
+            id="cluster",
+            marks=[pytest.mark.needs("redis-server"), pytest.mark.slow],
+        ),
     ],
 )
 def redis_server(
@@ -98,13 +104,18 @@ def small_model() -> Bleuet:
     return bleuet()
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest selects by marker
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what `./neo test --without` names; a test says what it needs by a marker.
 
-    Files with slow tests come first, so that the processes of a run end at about the same time.
+    A test that asks for one of SLOW_FIXTURES is slow without saying so. The files with most slow
+    tests come first, so that the processes of a run end at about the same time.
     """
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    for item in items:
+        if isinstance(item, pytest.Function) and SLOW_FIXTURES & set(item.fixturenames):
+            item.add_marker(pytest.mark.slow)
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: -slow[item.path])
     without = {name for name in os.environ.get("NEO_WITHOUT", "").split(",") if name}
     left_out = [
         item

@@ -24,6 +24,7 @@ from tests.deploy.edge_rig import NAMES
 from tests.servers.nginx import NginxServer
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.needs("nginx"),
     pytest.mark.needs("pebble"),
     pytest.mark.needs("certbot"),

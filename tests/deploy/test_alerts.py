@@ -50,6 +50,7 @@ async def told(
             await asyncio.to_thread(server.stop)
 
 
+@pytest.mark.slow
 async def test_a_lost_redis_is_told_by_mail_and_by_telegram_with_its_runbook(
     own_redis: RedisServer, tmp_path: Path
 ) -> None:

@@ -29,7 +29,7 @@ from deploy.local.postgres_server import PostgresServer
 from deploy.local.private_files import write_private
 from deploy.local.redis_server import RedisServer, bundled_redis, system_redis
 
-pytestmark = pytest.mark.needs("restic")
+pytestmark = [pytest.mark.needs("restic"), pytest.mark.slow]
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 

@@ -20,7 +20,7 @@ from deploy.local.redis_server import RedisServer
 from tests.deploy.edge_rig import EdgeRig, edge, server_line
 from tests.load.bench import Server, make_key, serving
 
-pytestmark = pytest.mark.needs("nginx")
+pytestmark = [pytest.mark.needs("nginx"), pytest.mark.slow]
 
 CLIENTS = 12
 ROOMY = {"NGINX_AI_RATE": "100000r/s", "NGINX_AI_BURST": "100000", "NGINX_CONNECTIONS": "1000"}

@@ -10,6 +10,8 @@ from deploy.local.redis_server import RedisServer
 from shared.clock import SystemClock
 from shared.stores.redis_connection import RedisConnection
 
+pytestmark = pytest.mark.slow
+
 
 async def test_a_key_whose_name_only_begins_like_one_of_ours_is_not_taken_for_it(
     own_redis: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

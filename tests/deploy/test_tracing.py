@@ -121,6 +121,7 @@ async def sent(tracing: TracingSettings, *services: str) -> None:
         await tracing_of(service, tracing).flush()
 
 
+@pytest.mark.slow
 async def test_a_question_to_the_bot_is_followed_to_the_engine_without_a_word_of_it(
     house_with: Open, own_redis: RedisServer, database_url: str, tmp_path: Path
 ) -> None:
@@ -149,6 +150,7 @@ async def test_a_question_to_the_bot_is_followed_to_the_engine_without_a_word_of
         assert secret.encode() not in collector.raw
 
 
+@pytest.mark.slow
 async def test_a_letter_is_followed_to_the_engine_without_a_word_of_it(
     house_with: Open, own_redis: RedisServer, database_url: str, tmp_path: Path
 ) -> None:
@@ -257,6 +259,7 @@ async def test_calls_are_traced_over_mutual_tls_with_a_private_authority(tmp_pat
     assert "error.type" in calls["GET /api/v1/health"].facts
 
 
+@pytest.mark.slow
 async def test_a_collector_that_is_down_costs_only_the_traces(house_with: Open) -> None:
     nowhere = TracingSettings(url="http://127.0.0.1:9/v1/traces")
     async with (
@@ -278,6 +281,7 @@ async def test_off_nothing_is_wrapped(house: House) -> None:
         assert not span.is_recording()
 
 
+@pytest.mark.slow
 def test_off_what_traces_is_not_even_imported() -> None:
     """redis-py imports OpenTelemetry's measures by itself when they are installed."""
     program = (

@@ -144,6 +144,7 @@ async def test_a_model_that_hangs_is_ended_and_counts_as_dead(start: Start) -> N
     assert "no heartbeat" in process_exit.detail
 
 
+@pytest.mark.slow
 async def test_a_model_that_is_slow_or_idle_is_left_alone(start: Start) -> None:
     engine = await start(timeouts=Timeouts(silence_s=0.4), step_s=0.2)
     assert await answer(engine, "mot " * 5) == "mot " * 5
@@ -151,6 +152,7 @@ async def test_a_model_that_is_slow_or_idle_is_left_alone(start: Start) -> None:
     assert await answer(engine, "mot") == "mot"
 
 
+@pytest.mark.slow
 async def test_a_reader_slower_than_the_model_is_no_silence(start: Start) -> None:
     engine = await start(timeouts=Timeouts(silence_s=0.3))
     async with aclosing(engine.stream(prompt("mot " * 100), ALL)) as stream:
@@ -161,6 +163,7 @@ async def test_a_reader_slower_than_the_model_is_no_silence(start: Start) -> Non
     assert not engine.exited.done()
 
 
+@pytest.mark.slow
 async def test_a_long_reading_is_no_silence(start: Start) -> None:
     engine = await start(timeouts=Timeouts(silence_s=1.3), step_s=0.1, prefill_tokens=1)
     assert await answer(engine, "mot" * 16, Sampling(max_tokens=1)) == "mot"

@@ -134,6 +134,7 @@ def test_an_adapter_is_added_to_the_base_it_was_made_for(
     assert "is the base of voice" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_model_is_made_smaller_and_rolled_back(
     folder: Path, weights: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -147,6 +148,7 @@ def test_a_model_is_made_smaller_and_rolled_back(
     assert "can be made as: bf16, q8_0, q6_k" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_precision_that_writes_most_here_is_put_in_use_and_the_others_are_deleted(
     folder: Path, weights: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -166,6 +168,7 @@ def test_the_precision_that_writes_most_here_is_put_in_use_and_the_others_are_de
     )
 
 
+@pytest.mark.slow
 def test_a_precision_that_is_not_good_enough_is_never_the_fastest(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -179,6 +182,7 @@ def test_a_precision_that_is_not_good_enough_is_never_the_fastest(
     assert not list((folder / "tiny").glob("*.gguf"))
 
 
+@pytest.mark.slow
 def test_a_model_too_large_for_the_budget_is_made_smaller_when_it_is_added(
     folder: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -66,6 +66,7 @@ def test_a_variant_is_made_judged_and_selected(sure: Path, tmp_path: Path) -> No
     assert reported == ["making q8_0", "comparing it with the original"]
 
 
+@pytest.mark.slow
 def test_a_variant_that_lost_too_much_is_refused_and_the_one_before_stays(
     unsure: Path, tmp_path: Path
 ) -> None:
@@ -77,6 +78,7 @@ def test_a_variant_that_lost_too_much_is_refused_and_the_one_before_stays(
     assert [file.name for file in own.glob("*.gguf")] == ["tiny-q8_0.gguf"]
 
 
+@pytest.mark.slow
 def test_a_variant_can_be_rolled_back(sure: Path, tmp_path: Path) -> None:
     own = tmp_path / "tiny"
     first = maker(sure, own).select("q8_0")
@@ -88,6 +90,7 @@ def test_a_variant_can_be_rolled_back(sure: Path, tmp_path: Path) -> None:
     assert Variants.read(own).active_of("original") is None
 
 
+@pytest.mark.slow
 def test_a_variant_made_of_other_weights_is_not_used(sure: Path, tmp_path: Path) -> None:
     own = tmp_path / "tiny"
     maker(sure, own).select("q8_0")
@@ -124,6 +127,7 @@ def test_the_best_variant_that_fits_is_chosen(sure: Path) -> None:
     assert smaller_precisions(replace(card, precision="q5_k_m")) == ["q4_k_m"]
 
 
+@pytest.mark.slow
 async def test_a_model_too_large_for_the_budget_is_made_smaller_by_itself(
     sure: Path, tmp_path: Path
 ) -> None:
