@@ -1,9 +1,11 @@
 """What every test gets: an environment without our settings, and an alarm for a blocked loop.
 
-And what a test may ask for: a real Redis, old and new.
+And what a test may ask for: a real Redis, old and new, a real Postgres, the tests' model.
 """
 
 import os
+import shutil
+import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 from blockbuster import BlockBuster
 
 from ai_core.redis_keys import TAG
+from deploy.local.postgres_server import PostgresServer
 from deploy.local.redis_server import RedisServer, bundled_redis, system_redis
 from shared.stores.redis_connection import RedisConnection
 from tests.models.bleuet import Bleuet, bleuet
@@ -27,6 +30,17 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith(PREFIXES):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def private_temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Fail a run that opens pytest's folder to others.
+
+    Every run closes the folder again in which all of them have theirs; a server of another user
+    that was started there by a run at the same time would lose its files.
+    """
+    yield
+    assert tmp_path_factory.getbasetemp().stat().st_mode & 0o077 == 0
 
 
 @pytest.fixture(autouse=True)
@@ -96,6 +110,26 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisCluster]:
     cluster.start()
     yield cluster
     cluster.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A running Postgres, outside pytest's folder, into which its user may not look."""
+    folder = Path(tempfile.mkdtemp(prefix="neo-postgres-"))
+    server = PostgresServer(folder, safe=False)
+    server.start()
+    yield server
+    server.stop()
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def database_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """The address of an empty database of the test's own."""
+    name = f"test_{os.urandom(6).hex()}"
+    postgres_server.create_database(name)
+    yield postgres_server.url(name)
+    postgres_server.drop_database(name)
 
 
 @pytest.fixture(scope="session")

@@ -1,14 +1,12 @@
 """The three real services before a live Prometheus, for the tests of what watches them."""
 
-import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 
 from ai_core.access.keys import Scope
-from deploy.local.postgres_server import PostgresServer
 from deploy.local.redis_server import RedisServer
 from tests.ai_core.conftest import (  # fixtures
     House,
@@ -23,22 +21,6 @@ from tests.deploy.watch_rig import Watched, mail, telegram, until, watching
 from tests.servers.loopback import served
 
 __all__ = ["document", "house", "house_with", "library", "redis", "sample"]
-
-
-@pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    server = PostgresServer(tmp_path_factory.mktemp("postgres"), safe=False)
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def database_url(postgres_server: PostgresServer) -> Iterator[str]:
-    name = f"watch_{os.urandom(6).hex()}"
-    postgres_server.create_database(name)
-    yield postgres_server.url(name)
-    postgres_server.drop_database(name)
 
 
 @pytest.fixture

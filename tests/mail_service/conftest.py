@@ -1,7 +1,6 @@
 """A real Dovecot and a real Postgres for the tests of mail_service."""
 
 import base64
-import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -13,7 +12,6 @@ from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
 from deploy.local.dovecot import Dovecot
-from deploy.local.postgres_server import PostgresServer
 from mail_service.ledger.ledger import MIGRATIONS, Ledger
 from mail_service.mailboxes.imap import ImapMailbox
 from mail_service.metrics import MailMetrics
@@ -25,22 +23,13 @@ from shared.stores.postgres import Postgres
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
 
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[PostgresServer]:
-    folder = Path(tempfile.mkdtemp(prefix="neo-postgres-"))
-    server = PostgresServer(folder, safe=False)
-    server.start()
-    yield server
-    server.stop()
-    shutil.rmtree(folder)
-
-
 @pytest.fixture
-def database_url(postgres_server: PostgresServer) -> Iterator[str]:
-    name = f"mail_{os.urandom(6).hex()}"
-    postgres_server.create_database(name)
-    yield postgres_server.url(name)
-    postgres_server.drop_database(name)
+def readable_folder() -> Iterator[Path]:
+    """A folder that servers of other users may read, as they may not read pytest's."""
+    folder = Path(tempfile.mkdtemp(prefix="neo-dovecot-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")

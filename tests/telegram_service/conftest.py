@@ -1,6 +1,5 @@
 """Real Redis and Postgres for the tests of telegram_service, and the whole service on them."""
 
-import itertools
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -8,7 +7,6 @@ import httpx2
 import pytest
 import redis
 
-from deploy.local.postgres_server import PostgresServer
 from deploy.local.redis_server import RedisServer
 from shared.logs import set_up_logs
 from shared.privacy.encryption import new_key_file
@@ -19,20 +17,10 @@ from tests.telegram_service.running_app import (
     settings_without_workers,
 )
 
-NUMBERS = itertools.count()
-
 
 @pytest.fixture(scope="session")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     server = RedisServer(tmp_path_factory.mktemp("redis"), queue=True)
-    server.start()
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    server = PostgresServer(tmp_path_factory.mktemp("postgres"), safe=False)
     server.start()
     yield server
     server.stop()
@@ -43,14 +31,6 @@ def redis_url(redis_server: RedisServer) -> str:
     with redis.Redis.from_url(redis_server.url) as client:
         client.flushall()
     return redis_server.url
-
-
-@pytest.fixture
-def database_url(postgres_server: PostgresServer) -> Iterator[str]:
-    name = f"telegram_{next(NUMBERS)}"
-    postgres_server.create_database(name)
-    yield postgres_server.url(name)
-    postgres_server.drop_database(name)
 
 
 @pytest.fixture

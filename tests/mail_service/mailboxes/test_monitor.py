@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -145,12 +146,9 @@ async def test_a_reset_and_a_black_hole_are_survived(
 
 
 async def test_a_server_that_leaves_its_connections_open_and_silent_is_left_behind(
-    ledger: Ledger, tmp_path_factory: pytest.TempPathFactory
+    ledger: Ledger, readable_folder: Path
 ) -> None:
-    folder = tmp_path_factory.mktemp("lingering")
-    for parent in (folder, *folder.parents[:2]):
-        await asyncio.to_thread(parent.chmod, 0o755)
-    server = Dovecot(folder)
+    server = Dovecot(readable_folder)
     await asyncio.to_thread(server.start)
     imap = ImapSettings(
         host="127.0.0.1",
