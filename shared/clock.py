@@ -1,4 +1,4 @@
-"""Clocks: the machine's, and one for tests that moves only when it is set."""
+"""Clocks: the system's, and one for tests that moves only when it is set."""
 
 import time
 from datetime import UTC, date, datetime
@@ -9,7 +9,7 @@ PARIS = ZoneInfo("Europe/Paris")
 
 
 class Clock(Protocol):
-    """Tells the time."""
+    """Source of dates and durations."""
 
     def now(self) -> datetime:
         """Return the moment, in UTC."""
@@ -25,7 +25,7 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's clock."""
+    """The system clock."""
 
     def now(self) -> datetime:
         """Return the moment, in UTC."""

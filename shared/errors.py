@@ -12,7 +12,7 @@ AppError                   500  internal_error      a fault of ours
 └── Unavailable            503  unavailable         something we depend on is down
 
 A service subclasses these in its own `errors.py`, each with its own `code`. The sentence a caller
-reads for a code lives in `texts/errors.toml`, in French and English; `str(error)` is for operators.
+reads for a code is in `texts/errors.toml`, in French and English; `str(error)` is for operators.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 
 
 class AppError(Exception):
-    """Something went wrong and we know its name.
+    """Base of all errors that are raised on purpose.
 
     `facts` fill the placeholders of the caller's sentence, so they hold nothing secret or personal.
     `faults` name the fields of the request at fault, never their values.

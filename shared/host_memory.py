@@ -1,6 +1,6 @@
 """Available and total memory of this host, or of this container where its limit is lower.
 
-A module of its own: model processes read it too, and need none of what `host_metrics` imports.
+Separate from `host_metrics`, because model processes import it and need none of those imports.
 """
 
 from pathlib import Path

@@ -1,8 +1,7 @@
-"""What every service shows of itself and of its machine, beside its own measures.
-
-A service on a host of its own is the one that sees the host's disk, memory, certificates and
-backups: no further program has to run there. What it does not see: limits of cgroups v1, and hosts
-it does not run on. Everything here is read when Prometheus asks, outside the event loop.
+"""Host and process metrics that every service exports beside its own. They cover the disk, memory,
+certificates and backups of the service's host, so that no other exporter is needed there. Not
+covered: limits of cgroups v1, and other hosts. Everything is read at each scrape, outside the event
+loop.
 """
 
 import asyncio
@@ -27,9 +26,9 @@ CONNECT_TIMEOUT_S = 2.0
 
 
 class HostMetrics:
-    """The measures of one process: add metrics to `registry`, set `parts`, show them all.
+    """Metrics of one process: add metrics to `registry`, set `parts`, render them all.
 
-    `parts` says which of the parts a service depends on answer: 1 or 0 by name.
+    `parts` is the availability of the service's dependencies: 1 or 0 by name.
     """
 
     def __init__(self, registry: CollectorRegistry, watch: WatchSettings) -> None:
@@ -46,18 +45,18 @@ class HostMetrics:
 
 
 class HostCollector:
-    """A collector of the machine's measures (the interface is prometheus_client's)."""
+    """Collector of the host's metrics (prometheus_client's interface)."""
 
     def __init__(self, watch: WatchSettings) -> None:
         self._watch = watch
         self._certificates = [ServedCertificate(address) for address in watch.certificates]
 
     def describe(self) -> list[Metric]:
-        """Return nothing: otherwise registering would already look."""
+        """Return nothing: otherwise registering would already collect."""
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """Look at the disk, the memory, the load, the certificates and the backups."""
+        """Yield metrics of the disk, the memory, the load, the certificates and the backups."""
         free = GaugeMetricFamily("disk_free_bytes", "Left for us on a disk.", labels=["path"])
         size = GaugeMetricFamily("disk_size_bytes", "Size of a disk.", labels=["path"])
         usage = shutil.disk_usage(existing(self._watch.disk))
@@ -104,7 +103,7 @@ class HostCollector:
 
 
 class ServedCertificate:
-    """The certificate a server really shows, which a renewal without a reload leaves old."""
+    """The certificate a server presents, which stays the old one after a renewal without reload."""
 
     def __init__(self, address: str) -> None:
         self.address = address
@@ -114,7 +113,7 @@ class ServedCertificate:
         self._ends_s: float | None = None
 
     def ends_s(self) -> float | None:
-        """Return the end of its validity (seconds since 1970), or None when nobody serves one."""
+        """Return the end of its validity (seconds since 1970), None when no server answers."""
         now_s = time.monotonic()
         if now_s - self._looked_s >= CERTIFICATE_LOOK_S or self._ends_s is None:
             self._ends_s = self._look()

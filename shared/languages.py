@@ -1,9 +1,9 @@
-"""Which of our two languages a short text is in, and which one a reader asks for.
+"""Detects the language of short texts (French or English), and parses Accept-Language.
 
-French and English only: everything else gets the caller's default. A general identifier
-(py3langid) would add about 100 MB to a web process that must stay under 250 MiB, for nothing but
-this one question; small words, elisions, accents and endings answer it, without any dependency.
-Texts without such a sign ("SMIC 2026 ?", names, references) keep the default.
+French and English only: everything else gets the caller's default. A general identifier (py3langid)
+would add about 100 MB to a web process that must stay under 250 MiB; small words, elisions, accents
+and endings answer it, without any dependency. Texts without such a sign ("SMIC 2026 ?", names,
+references) keep the default.
 """
 
 import re
@@ -77,7 +77,7 @@ def language_of(text: str, default: Language = "fr") -> Language:
 
 
 def _leaning(word: str) -> float:
-    """How much one word speaks for French (positive) or for English (negative)."""
+    """Score of one word: positive for French, negative for English."""
     plain = word.replace("’", "'")
     french, english = plain in _FRENCH_WORDS, plain in _ENGLISH_WORDS
     if french or english:

@@ -1,7 +1,7 @@
-"""One JSON line per event, on standard output, with the ids of the request it belongs to.
+"""Logging: one JSON line per event, on standard output, with the ids of its request.
 
-Values pass through `privacy.redact_event`: a log line never carries a person's data. What that
-does not catch (names, addresses) must not be logged in the first place: log ids and counts.
+Values pass through `privacy.redact_event`: a log line never contains personal data it recognizes.
+What masking does not find (names, addresses) must not be logged: log ids and counts.
 """
 
 import logging

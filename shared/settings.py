@@ -1,8 +1,8 @@
-"""How a service reads its settings: from the environment, secrets also from files, and all of it.
+"""Settings of a service from the environment, secrets also from files; unknown ones are errors.
 
 A secret may be a file named like the variable, in `$CREDENTIALS_DIRECTORY` (systemd's
-LoadCredential) or else in `/run/secrets` (compose): it then shows in no environment and no listing
-of processes.
+LoadCredential) or else in `/run/secrets` (compose): it is then in no environment and no process
+listing.
 """
 
 import os
@@ -29,13 +29,13 @@ class WrongSettings(AppError):
 
 
 class Section(BaseModel):
-    """A group of settings that belong together; unknown names are refused."""
+    """A group of settings; unknown names are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class WatchSettings(Section):
-    """What a service looks at on its machine, for its metrics; see shared/host_metrics.py."""
+    """What a service monitors on its host; see shared/host_metrics.py."""
 
     disk: Path = Field(default=Path("/"), description="A folder on the disk that must not fill.")
     certificates: tuple[str, ...] = Field(
@@ -55,7 +55,7 @@ class WatchSettings(Section):
 
 
 class TracingSettings(Section):
-    """Where traces go; see shared/web/tracing.py."""
+    """The collector of traces; see shared/web/tracing.py."""
 
     url: str = Field(
         default="", description="OTLP over HTTP, ending in /v1/traces; empty: no traces."
@@ -71,11 +71,11 @@ class SecretFiles(EnvSettingsSource):
 
 
 class StrictSettings(BaseSettings):
-    """Reads the environment and the secret files, and reads all of them.
+    """Settings from the environment and the secret files, with unknown variables refused.
 
-    pydantic-settings passes over a misspelt variable even with `extra="forbid"`; here a variable
-    that has our prefix and matches no setting refuses to start, and so does one that was given
-    twice or is still to be filled in.
+    pydantic-settings ignores a misspelt variable even with `extra="forbid"`; here a variable with
+    our prefix that matches no setting raises WrongSettings, as does one that is set twice or is
+    still a placeholder.
     """
 
     def __init__(self, **values: Any) -> None:
@@ -103,7 +103,7 @@ class StrictSettings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Return where values come from: what a test gives, the environment, the files."""
+        """Return the sources of values: arguments of a test, the environment, the files."""
         return init_settings, env_settings, SecretFiles(settings_cls)
 
 

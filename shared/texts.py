@@ -1,4 +1,4 @@
-"""Localised texts: sentences in TOML files, `[key]` with `fr` and `en`, and dates in words."""
+"""Localized texts: sentences in TOML files, `[key]` with `fr` and `en`, and dates in words."""
 
 import tomllib
 from collections.abc import Mapping

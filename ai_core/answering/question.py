@@ -12,8 +12,7 @@ from datetime import date
 import orjson
 
 from ai_core.engines.base import ChatMessage, Sampling
-from shared.ai.contract import ChatRequest, GenerateRequest
-from shared.ai.contract import Sampling as AskedSampling
+from shared.ai.contract import ChatRequest, GenerateRequest, SamplingFields
 from shared.languages import Language, language_of
 from shared.privacy.masking import mask
 from shared.privacy.plain_text import without_invisible
@@ -90,7 +89,7 @@ def seed_of(asked: int | None, temperature: float) -> int:
     return random.getrandbits(31) if temperature > 0 else 0
 
 
-def sampling_of(request: AskedSampling) -> Sampling:
+def sampling_of(request: SamplingFields) -> Sampling:
     """Return how the answer is to be written."""
     return Sampling(
         max_tokens=request.max_tokens or DEFAULT_NEW_TOKENS,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from shared.privacy.html_text import parse_html, text_of
+from shared.privacy.html_text import parse_html, visible_text
 
 QUOTES = (  # where each client puts what it quotes: read in mails each of them sent
     "div.gmail_quote, blockquote.gmail_quote, div.gmail_extra, div.gmail_attr",
@@ -34,8 +34,8 @@ class Page:
 def read_html(html: str) -> Page:
     """Return the texts of `html`; never raises for its content."""
     tree, hidden = parse_html(html)
-    text = text_of(tree.body)
+    text = visible_text(tree.body)
     for selector in (*QUOTES, *SIGNATURES):
         for node in tree.css(selector):
             node.decompose()
-    return Page(text=text, reply=text_of(tree.body), hidden=hidden)
+    return Page(text=text, reply=visible_text(tree.body), hidden=hidden)

@@ -1,13 +1,12 @@
-"""A circuit breaker: after several failures in a row, stop asking for a while, then ask once.
-
-It counts what its user tells it; it knows nothing of the network.
+"""A circuit breaker: after several consecutive failures it opens for a while, then lets one trial
+call through. Its user reports successes and failures; it does no I/O itself.
 """
 
 from shared.clock import Clock
 
 
 class Breaker:
-    """Closed: calls pass. Open: they are refused for `pause_s`. Then one call tries for all."""
+    """Closed: calls pass. Open: calls are refused for `pause_s`. Half-open: one trial."""
 
     def __init__(self, clock: Clock, *, failures: int = 5, pause_s: float = 10.0) -> None:
         self._clock = clock
@@ -18,16 +17,16 @@ class Breaker:
 
     @property
     def is_open(self) -> bool:
-        """Tell whether a call would be refused now."""
+        """Whether a call would be refused now."""
         return self._failures >= self._limit and self._clock.elapsed_s() < self._open_until_s
 
     @property
     def failing(self) -> bool:
-        """Tell whether the latest call failed."""
+        """Whether the latest call failed."""
         return self._failures > 0
 
     def enter(self) -> float:
-        """Return how many seconds to stay away: 0 while closed, and once when the pause is over."""
+        """Return the seconds until a call may pass: 0 while closed, and once after the pause."""
         if self._failures < self._limit:
             return 0.0
         left_s = self._open_until_s - self._clock.elapsed_s()
@@ -36,11 +35,11 @@ class Breaker:
         return max(0.0, left_s)
 
     def succeeded(self) -> None:
-        """Close it: the other side answers."""
+        """Record a success: close the breaker."""
         self._failures = 0
 
     def failed(self) -> None:
-        """Count a failure of the other side; the last one allowed opens it."""
+        """Record a failure; the last one allowed opens the breaker."""
         self._failures += 1
         if self._failures >= self._limit:
             self._open_until_s = self._clock.elapsed_s() + self._pause_s

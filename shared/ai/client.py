@@ -1,8 +1,8 @@
-"""AiClient: how the other services ask ai_core.
+"""AiClient: the other services' HTTP client of ai_core.
 
-Every call has a deadline. What failed without an answer is tried again under the same
-Idempotency-Key, so ai_core writes once; a breaker spares an ai_core that is down. A problem
-document comes back as the error of `shared.errors` with its status and code.
+Every call has a deadline. Calls that fail without a response are retried with the same
+Idempotency-Key, so that ai_core computes the answer once; a circuit breaker spares an ai_core that
+is down. A problem document is raised as the error of `shared.errors` with its status and code.
 """
 
 import secrets
@@ -72,12 +72,12 @@ KINDS: Mapping[int, type[AppError]] = {
 
 
 class AiClient:
-    """Asks ai_core. Open it with `async with`, share it: it pools its connections.
+    """HTTP client of ai_core. Open it with `async with`, and share it: it pools its connections.
 
-    `client_certificate` is a file with our certificate and its key, shown where the server asks for
-    one; `tls_ca` a file with the authorities to believe instead of the usual ones.
-    All methods raise the tree of `shared.errors`; AiUnavailable when there is no answer. `channel`
-    is who asks, for ai_core's metrics; calls are spans of `tracer`, and carry its trace context.
+    `client_certificate` is a file with our certificate and its key, for mutual TLS; `tls_ca` a file
+    with the certificate authorities to trust instead of the default ones. All methods raise the
+    errors of `shared.errors`; AiUnavailable when there is no response. `channel` names the client
+    for ai_core's metrics; calls are spans of `tracer`, and carry its trace context.
     """
 
     def __init__(
@@ -117,12 +117,12 @@ class AiClient:
 
     @property
     def down(self) -> bool:
-        """Tell whether the breaker is open: a call would fail at once."""
+        """Whether the breaker is open: a call would fail at once."""
         return self._breaker.is_open
 
     @property
     def failing(self) -> bool:
-        """Tell whether the latest call got no answer."""
+        """Whether the latest call got no response."""
         return self._breaker.failing
 
     async def generate(
@@ -133,17 +133,17 @@ class AiClient:
         return await self._post("/api/v1/generate", body, GenerateReply, idempotency_key)
 
     async def chat(self, request: ChatRequest, *, idempotency_key: str | None = None) -> ChatReply:
-        """Give the next turn, whole."""
+        """Return the next reply of a conversation."""
         body = request.model_copy(update={"stream": False})
         return await self._post("/api/v1/chat", body, ChatReply, idempotency_key)
 
     async def stream(
         self, request: ChatRequest, *, language: str = "fr", request_id: str | None = None
     ) -> AsyncGenerator[Piece, None]:
-        """Give the next turn piece by piece: Delta…, Citations, Usage.
+        """Stream the next reply of a conversation: Delta…, Citations, Usage.
 
-        Leaving the loop early hangs up, which cancels the run in ai_core. Not tried again once
-        a piece came: the caller decides what a half answer is worth.
+        Leaving the loop early disconnects, which cancels the run in ai_core. Not retried once an
+        event was received: the caller decides what to do with a partial answer.
         """
         body = request.model_copy(update={"stream": True})
         headers = {"Content-Type": "application/json", "Accept-Language": language}
@@ -191,11 +191,11 @@ class AiClient:
         return await self._get("/api/v1/search", SearchReply, params)
 
     async def article(self, number: str) -> ArticleReply:
-        """Return an article whole. Raises NotFound."""
+        """Return an article. Raises NotFound."""
         return await self._get(f"/api/v1/articles/{number}", ArticleReply)
 
     async def erase_conversation(self, conversation_id: str) -> bool:
-        """Erase a conversation for good; False when ai_core had none by that name."""
+        """Erase a conversation permanently; False when ai_core has none with that id."""
         try:
             await self._send("DELETE", f"/api/v1/conversations/{conversation_id}")
         except NotFound:
@@ -203,7 +203,7 @@ class AiClient:
         return True
 
     async def health(self) -> HealthReply:
-        """Return what ai_core says of itself: asked once, also while it is given up on."""
+        """Return ai_core's health: one attempt, even while the breaker is open."""
         response = await self._send_once("GET", "/api/v1/health", b"", {}, {}, SHORT_TIMEOUT_S)
         return parse_reply(response, HealthReply)
 
@@ -266,10 +266,10 @@ class AiClient:
 
     @contextmanager
     def _call(self, method: str, path: str) -> Iterator[tuple[Span, dict[str, str]]]:
-        """Lend a client span and the headers that carry it, until the response's last byte.
+        """Open a client span and yield its trace headers, until the response's last byte.
 
-        The span is not the current one: a stream's reader works on between two pieces. Raises
-        AiUnavailable, and tells the breaker, when there is no answer.
+        The span is not made current: a stream's reader does other work between two events. Raises
+        AiUnavailable, and records a failure on the breaker, when there is no response.
         """
         named = "/".join(path.split("/")[:NAMED_PARTS])
         facts = {"http.request.method": method, "url.path": named}
@@ -287,10 +287,10 @@ class AiClient:
 
     def _check_breaker(self) -> None:
         if (wait_s := self._breaker.enter()) > 0:
-            raise AiUnavailable("given up on for a while", retry_after_s=wait_s)
+            raise AiUnavailable("circuit breaker open", retry_after_s=wait_s)
 
     def _raise_for_status(self, response: httpx2.Response) -> None:
-        """Tell the breaker, and raise the error the response is."""
+        """Record the outcome on the breaker; raise the error of an error response."""
         if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
             self._breaker.failed()
         else:
@@ -300,7 +300,7 @@ class AiClient:
 
 
 def is_retryable(error: Exception) -> bool | float:
-    """Tell whether to try again; a number is how many seconds to wait first (Retry-After)."""
+    """Whether to retry; a number is how many seconds to wait first (Retry-After)."""
     if not isinstance(error, AppError) or not error.retryable:
         return False
     wait_s = error.retry_after_s or 0.0
@@ -308,9 +308,9 @@ def is_retryable(error: Exception) -> bool | float:
 
 
 def error_of(response: httpx2.Response) -> AppError:
-    """Return the error that an unhappy response means: its kind by status, its code and sentence.
+    """Return the error of an error response: its class by status, its code and sentence.
 
-    `str(error)` is the code; `error.facts["sentence"]` what ai_core says to the reader.
+    `str(error)` is the code; `error.facts["sentence"]` is ai_core's sentence for the reader.
     """
     status = response.status_code
     try:
@@ -337,7 +337,7 @@ def parse_reply(response: httpx2.Response, kind: type[ReplyT]) -> ReplyT:
 
 
 def tls_context(client_certificate: Path | None, tls_ca: Path | None) -> ssl.SSLContext | bool:
-    """Return how TLS is spoken; True is the usual way.
+    """Return httpx's `verify`: a TLS context, or True for the default one.
 
     Raises WrongSettings when a file cannot be read.
     """

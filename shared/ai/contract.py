@@ -40,7 +40,7 @@ class Reply(BaseModel):
 StopSequence = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 
 
-class Sampling(Body):
+class SamplingFields(Body):
     """How a model writes. What it cannot do is refused (400 `unsupported`), never ignored.
 
     The extractive engine quotes the law: it refuses `stop`, `json_schema` and `logprobs`, and no
@@ -75,7 +75,7 @@ class Sampling(Body):
     """Send the answer as server-sent events."""
 
 
-class GenerateRequest(Sampling):
+class GenerateRequest(SamplingFields):
     """One question without a conversation."""
 
     prompt: Text
@@ -91,7 +91,7 @@ class Message(Body):
     """Its text, at most 32,000 characters."""
 
 
-class ChatRequest(Sampling):
+class ChatRequest(SamplingFields):
     """The next question of a conversation."""
 
     messages: list[Message] = Field(min_length=1, max_length=MAX_MESSAGES)

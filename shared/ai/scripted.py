@@ -1,7 +1,7 @@
-"""An ai_core whose answers are scripted, over the real contract: for tests, benches and demos.
+"""A fake ai_core with scripted answers, over the real contract: for tests, benches and demos.
 
-It is an ASGI application: in process through a transport, or on loopback with uvicorn. It holds
-no law and checks nothing but the shape of a request.
+It is an ASGI application: in process through a transport, or on loopback with uvicorn. It has no
+corpus and validates only the schema of a request.
 """
 
 import asyncio
@@ -42,11 +42,11 @@ SOURCE = Citation(
 
 
 @dataclass
-class Script:
-    """What to say next; change it while the application runs.
+class AiScript:
+    """The next answers; it may be changed while the application runs.
 
-    `status` other than 200 is answered to everything; `pause_s` goes before each of the pieces
-    the answer is cut into; `die_after` ends a stream after so many pieces, without a word.
+    A `status` other than 200 is the response to everything; `pause_s` precedes each piece of a
+    stream; `die_after` aborts a stream after so many pieces.
     """
 
     answer: str = "La réponse est dans l'article L9999-1 [1]."
@@ -61,9 +61,9 @@ class Script:
 
 @dataclass
 class ScriptedAi:
-    """The application and what it was asked."""
+    """The application, and the requests it received."""
 
-    script: Script = field(default_factory=Script)
+    script: AiScript = field(default_factory=AiScript)
     asked: list[ChatRequest] = field(default_factory=list)
     erased: list[str] = field(default_factory=list)
     idempotency_keys: list[str] = field(default_factory=list)

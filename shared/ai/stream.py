@@ -1,4 +1,4 @@
-"""A streamed answer: what its pieces are, and how they are read from server-sent events."""
+"""Events of a streamed answer, and their parsing from server-sent events."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -69,9 +69,9 @@ async def server_sent_events(response: httpx2.Response) -> AsyncIterator[tuple[s
 
 
 def parse_event(event: str, data: str) -> Piece | None:
-    """Return what an event says; None for one we do not know.
+    """Return the parsed event; None for an unknown one.
 
-    Raises AiUnavailable for `event: error` and for data that are not what the event promises.
+    Raises AiUnavailable for `event: error` and for data that do not match the event's schema.
     """
     try:
         match event:

@@ -1,1 +1,1 @@
-"""Masking, encryption and sandboxed reading of what people wrote."""
+"""Masking, encryption and sandboxed parsing of user content."""

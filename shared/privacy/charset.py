@@ -43,7 +43,7 @@ def decode(data: bytes, declared: str | None = None) -> str:
 
 
 def clean(text: str) -> str:
-    """Drop what Postgres refuses (NUL, lone surrogates) and what hides instructions from people."""
+    """Remove what Postgres refuses (NUL, lone surrogates) and invisible characters."""
     return without_invisible(NOT_TEXT.sub("", text))
 
 

@@ -1,6 +1,6 @@
 """The text of documents people send: PDF, DOCX, ODT, plain text and HTML.
 
-Call it inside a sandbox only (`sandbox.py`): the parsers are not trusted with hostile files.
+Call it inside a sandbox only (`sandbox.py`): the parsers are not hardened against hostile files.
 Archives are not opened, macros not looked at, scanned pages not recognised, text that tracked
 changes deleted is left out.
 """
@@ -18,7 +18,7 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from shared.privacy.charset import clean, decode
-from shared.privacy.html_text import parse_html, text_of
+from shared.privacy.html_text import parse_html, visible_text
 
 DocumentKind = Literal["pdf", "docx", "odt", "text", "html", "image", "other"]
 DocumentState = Literal["read", "named", "encrypted", "unreadable", "too_large"]
@@ -42,14 +42,14 @@ NOT_SHOWN = {"Fallback", "delText", "instrText", "moveFrom", "tracked-changes"}
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What was read of a document; `text` is empty unless `state` is read."""
+    """Result of reading a document; `text` is empty unless `state` is read."""
 
     state: DocumentState
     text: str = ""
 
 
 class TooLargeUnpacked(ValueError):
-    """Unpacked, the file is larger than we read."""
+    """The unpacked file exceeds the size limit."""
 
 
 def kind_of(data: bytes, content_type: str = "") -> DocumentKind:
@@ -77,9 +77,9 @@ def read_document(
     max_characters: int,
     charset: str | None = None,
 ) -> Document:
-    """Return the text of a file of that kind, or why there is none; never raises for its content.
+    """Return the text of a file of that kind, or the reason for none; never raises for its content.
 
-    `charset` is what the sender declared for plain text and HTML, and need not be true.
+    `charset` is the declared, untrusted one of plain text and HTML.
     """
     try:
         document = _read(data, kind, max_pages, max_characters, charset)
@@ -119,7 +119,7 @@ def _read(
         return _read_office(data, kind)
     if kind == "html":
         tree, _ = parse_html(decode(data, charset))
-        return Document("read", text_of(tree.body))
+        return Document("read", visible_text(tree.body))
     if kind == "text":
         return Document("read", decode(data[: max_characters * 4], charset))
     return Document("named")

@@ -1,9 +1,10 @@
-"""Encryption at rest of what people wrote, with keys from a secret file that can be rotated.
+"""Encryption at rest of user content, with keys from a secret file that can be rotated.
 
-The file holds one key per line, `seal KEY` (newest first: it seals, all of them open) and one
-`fingerprint KEY`, which is never rotated: fingerprints let a row be found by an address that is
-stored nowhere in clear. AES-256-GCM (NIST SP 800-38D) with a random 96-bit nonce, so one key may
-seal 2**32 texts. This does not protect against whoever can read the key file or the process.
+The file holds one key per line, `seal KEY` (the newest first encrypts, all of them decrypt) and one
+`fingerprint KEY`, which is never rotated: keyed fingerprints find a row by an address that is not
+stored in plain text. AES-256-GCM (NIST SP 800-38D) with a random 96-bit nonce, so one key may
+encrypt 2**32 texts. This does not protect against a reader of the key file or of the process's
+memory.
 """
 
 import base64
@@ -25,7 +26,7 @@ NONCE_BYTES = 12
 
 
 class DecryptionFailed(AppError):
-    """A sealed text was altered, or its key is no longer in the key file."""
+    """An encrypted text was altered, or its key is no longer in the key file."""
 
     code = "cannot_unseal"
 
@@ -57,11 +58,11 @@ class Encryption:
 
     @property
     def newest_id(self) -> bytes:
-        """Return the first bytes of everything that the newest key sealed."""
+        """Return the prefix of every ciphertext of the newest key."""
         return self._newest
 
     def seal(self, clear: bytes, purpose: str) -> bytes:
-        """Encrypt `clear`; only `open` with the same `purpose` gives it back."""
+        """Encrypt `clear`; `open` needs the same `purpose` (associated data)."""
         nonce = os.urandom(NONCE_BYTES)
         cipher = self._ciphers[self._newest]
         return self._newest + nonce + cipher.encrypt(nonce, clear, purpose.encode())
@@ -86,13 +87,13 @@ class Encryption:
         return self.open(sealed, purpose).decode()
 
     def fingerprint(self, text: str, purpose: str) -> bytes:
-        """Return 32 bytes that are the same for the same text, and tell nothing without the key."""
+        """Return a keyed hash of 32 bytes (HMAC), the same for the same text and purpose."""
         message = purpose.encode() + b"\0" + text.encode("utf-8", "replace")
         return hmac.digest(self._fingerprint_key, message, "sha256")
 
 
 def new_key_file(previous: str = "") -> str:
-    """Return the content of a key file: a first one, or `previous` with a new key that seals."""
+    """Return the content of a key file: a first one, or `previous` with a new encryption key."""
     lines = [f"seal {_new_key()}", *previous.splitlines()]
     if not previous:
         lines.append(f"fingerprint {_new_key()}")

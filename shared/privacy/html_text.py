@@ -1,8 +1,8 @@
-"""The text a person sees in an HTML document, apart from what only a machine would read.
+"""Extracts the visible text of an HTML document, and separately its hidden text.
 
-Hidden text (display:none, no size, the colour of its background…) is a way to instruct a model
-behind the reader's back: it is cut from the text and reported. Rules of style sheets are not
-computed; a class that hides is not noticed.
+Hidden text (display:none, no size, the colour of its background…) is a vector of prompt injection:
+it is removed from the text and reported. Style sheets are not evaluated; text hidden by a class is
+not detected.
 """
 
 import re
@@ -36,7 +36,7 @@ WIDE = re.compile(r"p|table|ul|ol|h[1-6]|blockquote|pre")
 
 
 def parse_html(html: str) -> tuple[LexborHTMLParser, str]:
-    """Return the tree of what is visible in `html`, and the hidden text taken out of it."""
+    """Return the tree of `html` without hidden elements, and the hidden text."""
     html = html[:MAX_HTML_CHARACTERS]
     if _depth(html) > MAX_DEPTH:
         html = TAG.sub(" ", html)
@@ -81,7 +81,7 @@ def _is_hidden(node: LexborNode) -> bool:
 
 
 def _has_ground(node: LexborNode) -> bool:
-    """Tell whether an ancestor paints a ground, on which white text may be meant to be read."""
+    """Whether an ancestor sets a background, on which white text may be legible."""
     parent = node.parent
     while parent is not None:
         attributes = parent.attributes
@@ -91,7 +91,7 @@ def _has_ground(node: LexborNode) -> bool:
     return False
 
 
-def text_of(body: LexborNode | None) -> str:
+def visible_text(body: LexborNode | None) -> str:
     """Return the text below `body`, a line per block, an empty line around paragraphs."""
     if body is None:
         return ""

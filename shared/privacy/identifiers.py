@@ -1,9 +1,9 @@
-"""How personal data are written in French and English, and how a candidate is checked.
+"""Rules that recognize personal data in French and English, and validate candidates.
 
 A family of rules, one or two per kind; `shared.privacy.masking` is what the services call. A number
 is taken on its check digits or on its usual grouping, never on its length alone: article numbers,
 IDCC, pourvois, amounts, dates and durations are not personal data. It is one long table, so that
-the order in which rules take their share of a text can be read in one place.
+the order in which the rules apply can be read in one place.
 """
 
 import ipaddress
@@ -18,7 +18,7 @@ from stdnum.fr import nif, nir, siret
 
 
 class Kind(StrEnum):
-    """What sort of personal data; the value is its name in counts and metrics."""
+    """Kind of personal data; the value is its name in counts and metrics."""
 
     EMAIL = "email"
     IBAN = "iban"
@@ -35,7 +35,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class _Reading:
-    """A candidate that is what it looks like: its one spelling, and where it ends in the text."""
+    """A validated candidate: its canonical spelling, and where it ends in the text."""
 
     value: str
     end: int
@@ -43,7 +43,7 @@ class _Reading:
 
 @dataclass(frozen=True)
 class Span:
-    """Where one piece of personal data stands, and its one spelling."""
+    """Position of one piece of personal data, and its canonical spelling."""
 
     kind: Kind
     value: str
@@ -53,7 +53,7 @@ class Span:
 
 @dataclass(frozen=True)
 class _Rule:
-    """How one kind is written, and how a candidate is checked.
+    """Pattern of one kind, and the validation of its candidates.
 
     `hints`: the pattern is tried only on texts that contain one of these, in lower case; without
     hints, only on texts where seven digits stand close together. Every repetition in `pattern` has
@@ -372,7 +372,7 @@ _RULES = (
 
 
 def spans(text: str) -> Iterator[Span]:
-    """Give every piece of personal data in the text, rule by rule; no two of them overlap."""
+    """Return every piece of personal data in the text, rule by rule, without overlaps."""
     lowered = text.lower()
     dense = _DIGITS_CLOSE_TOGETHER.search(text) is not None
     left = text
@@ -395,7 +395,7 @@ def _spans_of(rule: _Rule, text: str) -> Iterator[Span]:
 
 
 def _blanked(text: str, found: list[Span]) -> str:
-    """The text with what was found struck out, every other character at its place."""
+    """Return the text with the spans found blanked out, at unchanged offsets."""
     pieces, place = [], 0
     for span in found:
         pieces += [text[place : span.start], "\x00" * (span.end - span.start)]

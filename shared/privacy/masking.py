@@ -1,4 +1,4 @@
-"""Personal data in French and English text: find it, replace it by labels, put it back.
+"""Masks personal data in French and English text by labels, and unmasks it.
 
 Found: e-mail addresses, telephone numbers, social security numbers (NIR, Corsica included), IBANs,
 payment cards, French tax numbers, SIRET, IP addresses; after their own words only ("né le",
@@ -11,7 +11,7 @@ addresses without a postcode, health, union membership, vehicle plates, France T
 numbers, nine-digit telephone numbers without their 0, addresses spelt out ("jean at example").
 Left on purpose: SIREN (amounts look the same), 08 and short numbers (public services).
 
-Time grows with the length of the text and no faster; whoever calls caps that length, and takes
+Time is linear in the length of the text; callers cap that length, and apply
 `shared.privacy.plain_text.without_invisible` first.
 """
 
@@ -44,7 +44,7 @@ LABELS: Mapping[Kind, str] = {
 
 @dataclass(frozen=True)
 class Found:
-    """How often each kind was met, and what each label stands for.
+    """Count of each kind found, and the original of each label.
 
     The originals stay in memory: they are left out of the representation, so printing or logging
     this object shows counts only.
@@ -56,7 +56,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Masked:
-    """A text whose personal data are labels such as `<TEL_1>`, and what was found in it."""
+    """A text with labels such as `<TEL_1>` for personal data, and what was found in it."""
 
     text: str
     found: Found
@@ -69,8 +69,8 @@ _MAY_BE_PERSONAL = re.compile("[0-9@]")
 def mask(text: str) -> Masked:
     """Replace personal data by labels; one value has one label, however it is written.
 
-    A label that the text already contains is never given, so `unmask` gives the text back, apart
-    from a value written in several ways: its first spelling comes back everywhere.
+    A label that the text already contains is never used, so that `unmask` restores the text, except
+    that a value with several spellings is restored in its first one.
     """
     if not _MAY_BE_PERSONAL.search(text):
         return Masked(text, Found({}, {}))
@@ -88,7 +88,7 @@ def mask(text: str) -> Masked:
 
 
 def unmask(text: str, found: Found) -> str:
-    """Put what was found back in place of its labels; an unknown label stays as it is."""
+    """Replace the labels by their originals; an unknown label stays as it is."""
     return _LABEL.sub(lambda match: found.originals.get(match[0], match[0]), text)
 
 
@@ -122,8 +122,8 @@ _LONGEST_IDENTIFIER = 200
 def redact_event(logger: WrappedLogger, method: str, event_dict: EventDict) -> EventDict:
     """Mask every string of a log event, nested ones too (a structlog processor).
 
-    It stands after `format_exc_info` and before the renderer. Numbers pass, and so do keys that
-    begin with `_` (structlog's own); strings beyond `LONGEST_LOGGED` characters are cut.
+    It runs after `format_exc_info` and before the renderer. Numbers are unchanged, and so are keys
+    that start with `_` (structlog's own); strings beyond `LONGEST_LOGGED` characters are cut.
     """
     for key, value in event_dict.items():
         if key not in SAFE_LOG_KEYS and not key.startswith("_") and key != "exc_info":
@@ -148,5 +148,5 @@ def _redacted(value: object) -> object:
 def _redacted_text(text: str) -> str:
     if len(text) <= LONGEST_LOGGED:
         return mask(text).text
-    # The cut may go through a number: what stands so close to it that it may be one goes too.
+    # The cut may split a number: digits next to it are removed too.
     return mask(text[:LONGEST_LOGGED]).text[:-_LONGEST_IDENTIFIER] + "…"

@@ -1,8 +1,8 @@
-"""Text as it looks: the characters nobody sees are taken out before anything reads it.
+"""Removes invisible characters from text before anything else processes it.
 
-Invisible characters carry orders a reader cannot see ("ASCII smuggling", OWASP LLM01:2026) and cut
-a telephone number in two so that masking misses it. Look-alike letters of other alphabets
-are not covered: the text stays what its author typed.
+Invisible characters carry hidden instructions ("ASCII smuggling", OWASP LLM01:2026) and split
+telephone numbers so that masking misses them. Look-alike letters of other alphabets are not
+covered: the text stays what its author typed.
 """
 
 import re
@@ -22,7 +22,7 @@ _INVISIBLE = re.compile(
 
 
 def without_invisible(text: str) -> str:
-    """Return the text without the characters that show nothing (Unicode 16, chapters 23.2-23.9).
+    """Return the text without invisible characters (Unicode 16, chapters 23.2-23.9).
 
     Spaces of every width, tabs and line ends stay. An emoji made of several pictures joined by
     U+200D falls apart into them.

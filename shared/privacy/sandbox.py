@@ -1,7 +1,7 @@
-"""Runs one function on hostile input in child processes that can harm only themselves.
+"""Runs one function on untrusted input in confined child processes.
 
-A child (`sandbox_child.py`) has limited memory and time, reaches nobody, starts no program, writes
-no file and holds no secret. Requests and replies are frames: a length, then that many bytes.
+A child (`sandbox_child.py`) has limited memory and time, no network, no secrets, and may neither
+start programs nor write files. Requests and replies are frames: a length, then that many bytes.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ START_TIMEOUT_S = 15.0
 
 
 class SandboxFailed(Exception):
-    """The function gave no result: it took too long, or its process died (memory, crash)."""
+    """The function gave no result: it timed out, or its process crashed or ran out of memory."""
 
     def __init__(self, reason: Literal["time", "crash"]) -> None:
         super().__init__(reason)
@@ -27,7 +27,7 @@ class SandboxFailed(Exception):
 
 
 class Sandbox:
-    """A few child processes, each lent to one call at a time. Open it with `async with`."""
+    """A pool of child processes that run one call at a time each. Open it with `async with`."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class Sandbox:
         """Run `function`, named `module:function`: bytes in, bytes out, `parameters` by name.
 
         `timeout_s` limits a call, both as elapsed and as processor time. A child is replaced after
-        `calls_per_process` calls: what a parser leaks goes with it.
+        `calls_per_process` calls, which bounds what a parser leaks.
         """
         self.timeout_s = timeout_s
         self._arguments = (function, json.dumps(parameters), str(memory_mib))

@@ -1,8 +1,8 @@
 """The child of a sandbox: `python -m THIS_MODULE MODULE:FUNCTION PARAMETERS MEMORY_MIB CALL_CPU_S`.
 
-It imports the function, gives up its rights, says that it is ready with an empty frame, then
-answers each frame of standard input with one on standard output. PARAMETERS, a JSON object, go to
-every call by name. An error of the function ends the process.
+It imports the function, drops its privileges, reports readiness with an empty frame, then answers
+each frame of standard input with one on standard output. PARAMETERS, a JSON object, go to every
+call by name. An error of the function ends the process.
 """
 
 import functools

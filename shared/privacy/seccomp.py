@@ -1,7 +1,7 @@
-"""Takes the network and the right to start programs away from a process that reads hostile files.
+"""Denies network access and the starting of programs to a process that parses untrusted files.
 
 A seccomp filter (https://docs.kernel.org/userspace-api/seccomp_filter.html) needs no privilege and
-works inside a container, where a network namespace of one's own usually does not.
+works inside a container, where a new network namespace usually does not.
 """
 
 import ctypes
@@ -25,7 +25,7 @@ FIRST_X32_CALL = 0x40000000
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """A kind of processor as the kernel names it, and the numbers of the calls refused on it."""
+    """A processor architecture as the kernel names it, and its denied system calls."""
 
     audit_arch: int
     refused: tuple[int, ...]
@@ -38,11 +38,11 @@ MACHINES = {  # socket, connect, execve, execveat, ptrace, io_uring_setup
 
 
 class NotConfined(Exception):
-    """The kernel does not take the filter, or this kind of processor is unknown here."""
+    """The kernel rejects the filter, or this processor architecture is unknown here."""
 
 
 def confine() -> None:
-    """Refuse this thread, and those it starts, new connections and programs, for good.
+    """Deny new connections and programs to this thread and those it starts, permanently.
 
     Such a call then fails with PermissionError. Raises NotConfined.
     """

@@ -1,5 +1,5 @@
-"""Postgres as our services use it: a pool that may be opened while Postgres is down, numbered
-forward migrations, and every failure of the connection as Unavailable.
+"""Postgres: a pool that may be opened while the server is down, numbered forward migrations, and
+every connection failure as Unavailable.
 
 Statements live in `store.py` modules and in .sql files. Why plain SQL files and not alembic:
 docs/decisions/0020-migrations-are-sql-files.md.
@@ -35,7 +35,7 @@ LOST = (
     OSError,
     TimeoutError,
     asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # the server died while the connection was being made
+    asyncpg.InternalClientError,  # the server was killed while the connection was being made
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
     asyncpg.TooManyConnectionsError,
@@ -96,7 +96,7 @@ class Postgres:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[asyncpg.Connection]:
-        """Lend a connection inside a transaction: all of it happens, or nothing."""
+        """Yield a connection inside a transaction, which is atomic."""
         if self._pool is None:
             raise PostgresLost("not open")
         try:
@@ -131,7 +131,7 @@ class Postgres:
             await connection.executemany(statement, rows)
 
     async def migrate(self, folder: Path) -> list[str]:
-        """Bring the schema forward; return the names of the migrations applied now.
+        """Apply the missing migrations; return their names.
 
         Processes that start together wait for one another. Each migration is one transaction.
         """
@@ -154,9 +154,9 @@ class Postgres:
 
 
 def accept_later(names: Sequence[str]) -> None:
-    """Let this version work on a database that a later one migrated, so that one can go back.
+    """Accept a database that a later version migrated, so that an upgrade can be rolled back.
 
-    A migration only adds, unless its name begins with `break_`: raises WrongMigrations for those.
+    A migration only adds, unless its name starts with `break_`: raises WrongMigrations for those.
     """
     breaking = [name for name in names if BREAKING.match(name)]
     if breaking:
@@ -168,7 +168,7 @@ def accept_later(names: Sequence[str]) -> None:
 def read_migrations(folder: Path) -> list[tuple[str, str]]:
     """Return (name, statements) of the files 0001_….sql, 0002_….sql … in order.
 
-    Raises WrongMigrations when one is missing, doubled or misnamed.
+    Raises WrongMigrations when one is missing, duplicated or misnamed.
     """
     files = sorted(folder.glob("*.sql"))
     for number, file in enumerate(files, start=1):

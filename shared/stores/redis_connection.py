@@ -1,16 +1,15 @@
-"""One connection to Redis that every request shares.
+"""A single pipelined connection to Redis, shared by all requests. Commands issued in the same
+iteration of the event loop are sent in one write, and their replies arrive in order: thousands of
+callers need neither a pool nor a wait for a free connection. The reasons are in
+docs/decisions/0011-one-shared-redis-connection.md.
 
-Commands given in the same turn of the event loop leave as one write, and their replies come back
-in order: thousands of callers need neither a pool nor a wait for a free connection. The reasons
-are in docs/decisions/0011-one-shared-redis-connection.md.
-
-While Redis is lost a call fails at once with redis-py's ConnectionError, and the connection is made
-again in the background: callers never wait twice for the same outage. Blocking commands (BLPOP,
-XREAD BLOCK), SUBSCRIBE and MULTI do not belong here: they would hold everybody else's replies.
+While Redis is lost a call fails at once with redis-py's ConnectionError, and a background task
+reconnects: callers never wait twice for the same outage. Blocking commands (BLPOP, XREAD BLOCK),
+SUBSCRIBE and MULTI must not be used here: they would block the replies of all other callers.
 
 Redis may be a server, one with replicas, or a cluster: the connection is with the node that takes
-writes for the keys of one hash tag (docs/decisions/0079-one-hash-tag-per-service.md). A node that
-no longer does is a lost one, and is looked for again among the addresses of the URL.
+writes for the keys of one tag (docs/decisions/0079-one-hash-tag-per-service.md). A node that no longer
+does counts as lost, and the owner is searched again among the addresses of the URL.
 """
 
 import asyncio
@@ -49,7 +48,7 @@ CODE = re.compile(r"(?:ERR Error running script .*: -)?([A-Z]+)")
 
 
 class LuaScript:
-    """A Lua script, known to Redis by its SHA-1."""
+    """A Lua script, called by its SHA-1."""
 
     def __init__(self, source: str) -> None:
         self.source = source
@@ -62,7 +61,7 @@ class LuaScript:
 
 
 class NotServed(RedisLost):
-    """This node does not serve our keys now; `owner` ("host:port") does, when the node knows."""
+    """This node does not serve our keys now; `owner` ("host:port") does, when known."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -70,10 +69,11 @@ class NotServed(RedisLost):
 
 
 class RedisConnection:
-    """The connection, renewed whenever it is lost.
+    """The connection, which reconnects whenever it is lost.
 
-    Every key begins with `tag`, so that all are in one slot of a cluster. `timeout_s` bounds each
-    command. `found` is set while Redis answers; `epoch` counts how many times it was found.
+    Every key starts with the hash tag `tag`, so that all are in one slot of a cluster. `timeout_s`
+    bounds each command. `found` is set while Redis answers; `epoch` counts how many times it was
+    found.
     """
 
     def __init__(self, url: str, tag: str, *, timeout_s: float = 1.0) -> None:
@@ -87,18 +87,18 @@ class RedisConnection:
         self.epoch = 0
 
     async def open(self) -> None:
-        """Look for Redis from now on; return after the first try, found or not."""
+        """Start connecting; return after the first attempt, successful or not."""
         self._keeper = asyncio.create_task(self._keep(), name="redis link")
         await self._tried.wait()
 
     async def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         if self._keeper:
             self._keeper.cancel()
             await asyncio.wait([self._keeper])
 
     def call(self, *command: Word) -> asyncio.Future[Reply]:
-        """Send a command; await the result for its reply.
+        """Send a command; await the returned future for its reply.
 
         Raises RedisError: RedisLost at once while Redis is lost, RedisTimeout after `timeout_s`,
         ResponseError when Redis refuses the command.
@@ -142,7 +142,7 @@ class RedisConnection:
                 await wire.hang_up(RedisLost("closed"))
 
     async def _connect(self) -> "_Wire":
-        """Return a wire to who serves our keys, found through the first address that knows."""
+        """Return a connection to the node that serves our keys, found through any address."""
         nodes = await self._nodes()
         reason: OSError | RedisError = RedisLost("no address")
         for node in nodes:
@@ -166,7 +166,7 @@ class RedisConnection:
         return str(self._address.get("host", "127.0.0.1"))
 
     async def _follow(self, node: Node) -> "_Wire":
-        """Greet a node, or the one it sends us to. Raises NotServed when neither is the owner."""
+        """Connect to a node or its redirect. Raises NotServed when neither is the owner."""
         for _ in range(MOST_HOPS):
             try:
                 return await self._greet(node)
@@ -175,7 +175,7 @@ class RedisConnection:
                     raise
                 host, _, port = refusal.owner.rpartition(":")
                 node = (host or node[0], int(port))  # no host: the one that was asked
-        raise RedisLost("sent from node to node")
+        raise RedisLost("redirected from node to node")
 
     async def _greet(self, node: Node) -> "_Wire":
         loop = asyncio.get_running_loop()
@@ -196,8 +196,8 @@ class RedisConnection:
                 names = [str(address["username"])] if "username" in address else []
                 await wire.call(("AUTH", *names, str(address["password"])))
             await wire.call(("SELECT", int(address.get("db", 0))))
-            # Nothing has this name. Refused by who is not the owner, by a replica, and while
-            # Redis reads its data back or cannot write them down.
+            # A key that never exists. DEL is refused by a node that is not the owner, by a replica,
+            # and while Redis loads its data or cannot persist them.
             await wire.call(("DEL", f"{self._tag}:greeting"))
         except BaseException:
             await wire.hang_up(RedisLost("no greeting"))
@@ -206,7 +206,7 @@ class RedisConnection:
 
 
 class _Wire(asyncio.Protocol):
-    """One connection: commands out in batches, replies in, in order."""
+    """One TCP connection: pipelined commands, replies in order."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, timeout_s: float) -> None:
         self._loop = loop
@@ -246,11 +246,11 @@ class _Wire(asyncio.Protocol):
         self._reader.feed(data)
         try:
             while (reply := self._reader.gets()) is not False:
-                if isinstance(reply, NotServed):  # as whatever was sent after it would be told
+                if isinstance(reply, NotServed):  # as for every command sent after it
                     self.lose(reply)
                     return
                 future = self._waiting.popleft()[1]
-                if future.done():  # its caller went away
+                if future.done():  # its caller was cancelled
                     continue
                 if isinstance(reply, ResponseError):
                     future.set_exception(reply)
@@ -260,7 +260,7 @@ class _Wire(asyncio.Protocol):
             self.lose(RedisLost(str(error)))
 
     def _check(self) -> None:
-        """Hang up when the oldest command is overdue: the replies after it are late as well."""
+        """Disconnect when the oldest command is overdue: the replies after it are late as well."""
         self._watch = None
         if not self._waiting:
             return

@@ -1,7 +1,7 @@
 """GET /openapi.json, and /docs: the interactive page that shows it.
 
-The page is Swagger UI (https://swagger.io/tools/swagger-ui/) as the package fastapi-offline
-carries it, served from our own host. Where the document itself wants a key, the page asks for it.
+The page is Swagger UI (https://swagger.io/tools/swagger-ui/) from the package fastapi-offline,
+served from our own host. Where the document itself requires a key, the page asks for it.
 """
 
 import asyncio
@@ -31,8 +31,8 @@ SECURITY = security_headers(DOCS_POLICY)
 def docs_router(api: FastAPI, key_check: Sequence[Depends] = ()) -> APIRouter:
     """Return the routes of the document and of its page.
 
-    `key_check` guards the document; the page, which holds nothing of ours, is open, so that a
-    browser can show it before its user has entered a key.
+    `key_check` guards the document; the page contains no data and is open, so that a browser can
+    show it before its user has entered a key.
     """
     router = APIRouter(include_in_schema=False)
     built: list[WebFile] = []

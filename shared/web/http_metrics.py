@@ -5,7 +5,7 @@ from starlette.types import Scope
 
 
 class HttpMetrics:
-    """Requests counted and timed by route, never by caller."""
+    """Counts and durations of requests by route, never by caller."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.requests = Counter(
@@ -22,7 +22,7 @@ class HttpMetrics:
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     def record(self, route: str, method: str, status: int, seconds: float) -> None:
-        """Count one request; finding the labels' children anew would cost more than counting."""
+        """Count one request; the labels' children are cached, as a look-up costs more."""
         children = self._children.get((route, method, status))
         if children is None:
             counted = self.requests.labels(route, method, str(status))

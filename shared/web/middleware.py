@@ -36,7 +36,7 @@ def header_value(scope: Scope, name: bytes) -> str | None:
 
 
 def new_request_id() -> str:
-    """Return 32 hexadecimal digits; no secret, so not the kernel's costly randomness."""
+    """Return 32 hexadecimal digits; not secret, so a fast generator is enough."""
     return f"{random.getrandbits(128):032x}"
 
 
@@ -62,7 +62,7 @@ class RequestMiddleware:
         self._max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection; only HTTP requests get the full treatment."""
+        """Handle one connection; only HTTP requests are processed, others pass through."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

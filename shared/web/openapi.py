@@ -1,8 +1,8 @@
-"""The OpenAPI document of a service: what FastAPI cannot know of its routes.
+"""Completes the OpenAPI document of a service with what FastAPI cannot derive from its routes.
 
 A route names the errors it raises (`errors`) and the request headers it reads (`reads`); the rest
-is derived here. Each error's body, media type and headers are those of the function that writes it
-for callers, so that the document cannot say anything else.
+is derived here. Each error's body, media type and headers come from the function that writes it for
+callers, so that the document cannot differ from the responses.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -112,7 +112,7 @@ FIELDS_OF = {
 
 
 def errors(*kinds: type[AppError]) -> dict[int | str, JsonObject]:
-    """Return the `responses` of a route that may answer these errors, and `internal_error`."""
+    """Return the `responses` of a route that may raise these errors, and `internal_error`."""
     by_status: dict[int | str, JsonObject] = {}
     named: tuple[type[AppError], ...] = (*kinds, AppError)
     for kind in dict.fromkeys(named):
@@ -127,7 +127,7 @@ def header_parameters(*names: str) -> JsonObject:
 
 
 def kinds_by_code(root: type[AppError] = AppError) -> dict[str, type[AppError]]:
-    """Return every error that has a code of its own."""
+    """Return every error class with its own code."""
     own = {root.code: root} if "code" in vars(root) else {}
     for kind in root.__subclasses__():
         own = kinds_by_code(kind) | own

@@ -1,4 +1,4 @@
-"""Static files of a web page, held in memory and sent with the headers that confine the page."""
+"""Static files of a web page, served from memory with strict security headers."""
 
 import hashlib
 from collections.abc import Mapping
@@ -66,7 +66,7 @@ class WebFile:
     def answer(
         self, request: Request, cache_control: str, security: Mapping[str, str] = SECURITY
     ) -> Response:
-        """Return the file, or 304 when the caller holds this very one (RFC 9110, 13.1.2)."""
+        """Return the file, or 304 when the client has this version (RFC 9110, 13.1.2)."""
         headers = {**security, "Cache-Control": cache_control, "ETag": self.etag}
         held = request.headers.get("if-none-match", "").replace("W/", "")
         if self.etag in (tag.strip() for tag in held.split(",")):

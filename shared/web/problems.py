@@ -21,7 +21,7 @@ DEFAULT_RETRY_AFTER_S = 5.0
 
 
 class MethodNotAllowed(AppError):
-    """The address knows other methods than this one."""
+    """The path exists with other methods."""
 
     status = 405
     code = "method_not_allowed"
@@ -36,7 +36,7 @@ class InvalidFields(BadInput):
 
 
 def validation_error(faults: Sequence[Mapping[str, Any]]) -> BadInput:
-    """Return what to raise for pydantic's faults: MalformedBody when it is not JSON at all."""
+    """Return the error for pydantic's errors: MalformedBody when the body is not JSON."""
     if any(fault["type"] == "json_invalid" for fault in faults):
         return MalformedBody()
     return InvalidFields(faults)
@@ -47,7 +47,7 @@ def problem_response(
 ) -> Response:
     """Return the RFC 9457 document for `error`, its sentence in `language`.
 
-    A 429 or 503 always carries Retry-After. Nothing of an unexpected error's own text leaves.
+    A 429 or 503 always has Retry-After. The text of an unexpected error is never sent.
     """
     headers: dict[str, str] = {"Content-Language": language}
     facts: dict[str, str | int] = dict(error.facts)
@@ -75,7 +75,7 @@ ErrorFormat = Callable[[AppError, Texts, Language, str], Response]
 
 
 def error_format_of(path: str, error_formats: Mapping[str, ErrorFormat]) -> ErrorFormat:
-    """Return the format of errors at a path: by its prefix, else `problem_response`."""
+    """Return the error format of a path: by its prefix, else `problem_response`."""
     for prefix, error_format in error_formats.items():
         if path.startswith(prefix):
             return error_format
@@ -85,7 +85,7 @@ def error_format_of(path: str, error_formats: Mapping[str, ErrorFormat]) -> Erro
 def add_error_handlers(
     app: FastAPI, texts: Texts, error_formats: Mapping[str, ErrorFormat] = MappingProxyType({})
 ) -> None:
-    """Answer every error FastAPI meets with a document in the caller's language.
+    """Register handlers that answer every error with a document in the caller's language.
 
     `error_formats` are by prefix of the path; the others are answered by `problem_response`.
     """

@@ -1,4 +1,4 @@
-"""The OpenTelemetry SDK and its exporter; imported only when an operator asks for traces."""
+"""The OpenTelemetry SDK and its exporter; imported only when an operator configures traces."""
 
 import asyncio
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ EXPORT_INTERVAL_MS = 2_000.0
 
 
 class PrivateExporter(OTLPSpanExporter):
-    """Sends spans without the texts of errors, which may quote what a person wrote."""
+    """Exports spans without error messages, which may quote user content."""
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Send a batch."""
@@ -26,7 +26,7 @@ class PrivateExporter(OTLPSpanExporter):
 
 
 class Exporting:
-    """Spans of one service, sent in the background; a collector that is down costs only them."""
+    """Exports spans of one service in the background; without a collector they are lost."""
 
     def __init__(self, service: str, settings: TracingSettings) -> None:
         self._provider = TracerProvider(

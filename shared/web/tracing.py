@@ -1,9 +1,9 @@
-"""Distributed tracing with OpenTelemetry's API: what a service is given, and its ASGI middleware.
+"""Distributed tracing with OpenTelemetry's API: a service's tracer, and ASGI middleware.
 
 Off, which is the default, the tracer is the API's no-op one and the application is not wrapped; the
 SDK and the exporter are not even imported. On, spans go to a collector by OTLP over HTTP, joined by
-W3C trace context (https://www.w3.org/TR/trace-context/) from nginx to the engine. Spans carry
-numbers and names of ours, never a text, an address or a person's id.
+W3C trace context (https://www.w3.org/TR/trace-context/) from nginx to the engine. Span attributes
+are numbers and names of ours, never a text, an address or a person's id.
 """
 
 from collections.abc import Awaitable, Callable
@@ -24,7 +24,7 @@ SERVER_ERROR = 500
 
 
 class Tracing(NamedTuple):
-    """What a service makes spans with, and what sends those not sent yet (before it stops)."""
+    """A service's tracer, and the function that flushes its spans (before it stops)."""
 
     tracer: Tracer
     flush: Callable[[], Awaitable[object]]
@@ -36,7 +36,7 @@ async def nothing_to_flush() -> None:
 
 @lru_cache
 def tracing_of(service: str, settings: TracingSettings) -> Tracing:
-    """Return the tracing of a service in this process: one, however often it is asked for.
+    """Return the tracing of a service in this process, created once.
 
     Raises WrongSettings when traces are wanted and their packages are missing.
     """
