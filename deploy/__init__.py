@@ -1,1 +1,2 @@
-"""What runs the services; local/ is for one machine without containers."""
+"""Running the services: images, hosts, monitoring, backup; local/ is for one machine without
+containers."""

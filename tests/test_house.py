@@ -1,4 +1,4 @@
-"""The rules of the house that no linter knows."""
+"""The project's rules that no linter checks."""
 
 import ast
 import re

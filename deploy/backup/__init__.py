@@ -1,4 +1,3 @@
-"""Encrypted backups of what a service keeps, and their way back. Standard library only.
-
-`create` takes them, `restore` brings them back and proves that they can be.
+"""Encrypted backups of a service's data, and their restore. Standard library only. `create` makes
+them, `restore` restores them and verifies that they can be restored.
 """

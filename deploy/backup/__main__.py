@@ -28,21 +28,21 @@ RETRY_S = 60.0
 
 
 def main(arguments: list[str]) -> int:
-    """Do what is asked; return an exit status."""
-    options = read(arguments)
+    """Run the command; return an exit status."""
+    options = parse_arguments(arguments)
     try:
         if options.action == "every":
-            return repeat(options)
-        return once(options)
+            return run_periodically(options)
+        return run_action(options)
     except BackupFailed as reason:
-        say(f"neo: {reason}")
+        print_line(f"neo: {reason}")
         return 1
-    except KeyboardInterrupt:  # how Postgres's image, and so the one of this, asks to stop
+    except KeyboardInterrupt:  # the stop signal of Postgres's image, on which ours is based
         return 130
 
 
-def read(arguments: list[str]) -> argparse.Namespace:
-    """Read the command line."""
+def parse_arguments(arguments: list[str]) -> argparse.Namespace:
+    """Parse the command line."""
     parser = argparse.ArgumentParser(prog="./neo backup", description=__doc__)
     parser.add_argument(
         "action", nargs="?", default="make", choices=["make", "verify", "list", "restore", "every"]
@@ -60,14 +60,14 @@ def read(arguments: list[str]) -> argparse.Namespace:
 
 
 def moment(text: str) -> datetime:
-    """Read a moment; without a zone it is UTC."""
-    read_ = datetime.fromisoformat(text)
-    return read_ if read_.tzinfo else read_.replace(tzinfo=UTC)
+    """Parse a time; without a zone it is UTC."""
+    parsed = datetime.fromisoformat(text)
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
-def once(options: argparse.Namespace) -> int:
-    """Do one thing for each service."""
-    repository, backup_sets = place(options)
+def run_action(options: argparse.Namespace) -> int:
+    """Run the action once for each service."""
+    repository, backup_sets = open_repository(options)
     if not backup_sets:
         raise BackupFailed("there is nothing to back up: ./neo run has kept nothing yet")
     for backup_set in backup_sets:
@@ -75,21 +75,21 @@ def once(options: argparse.Namespace) -> int:
     return 0
 
 
-def repeat(options: argparse.Namespace) -> int:
-    """Make backups until SIGINT; one that fails is said and tried again soon."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's job is born deaf to it
+def run_periodically(options: argparse.Namespace) -> int:
+    """Make backups until SIGINT; a failed one is reported and retried soon."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
     while True:
         pause_s = options.minutes * 60
         try:
-            once(argparse.Namespace(**{**vars(options), "action": "make"}))
+            run_action(argparse.Namespace(**{**vars(options), "action": "make"}))
         except BackupFailed as reason:
-            say(f"neo: {reason}")
+            print_line(f"neo: {reason}")
             pause_s = RETRY_S
         time.sleep(pause_s)
 
 
-def place(options: argparse.Namespace) -> tuple[Repository, list[BackupSet]]:
-    """Return where backups are kept, and what is backed up."""
+def open_repository(options: argparse.Namespace) -> tuple[Repository, list[BackupSet]]:
+    """Return the repository, and the backup sets."""
     if "BACKUP_NAME" in os.environ:
         address = options.repository or needed(os.environ, "BACKUP_REPOSITORY")
         password = Path(needed(os.environ, "BACKUP_PASSWORD_FILE"))
@@ -99,7 +99,7 @@ def place(options: argparse.Namespace) -> tuple[Repository, list[BackupSet]]:
     if not password.exists() and options.action == "make":
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         write_private(password, secrets.token_hex(24))
-        say(f"neo: {password} opens the backups: keep a copy of it on another machine")
+        print_line(f"neo: {password} opens the backups: keep a copy of it on another machine")
     address = options.repository or str(folder / "repository")
     return Repository(address, password), local(options.neo, options.only.split(","))
 
@@ -119,12 +119,12 @@ def _make(backup_set: BackupSet, repository: Repository, _options: argparse.Name
         facts = create_backup(found, repository)
     counted = sum(facts.get("rows", {}).values())
     keys = facts.get("redis", {}).get("keys", 0)
-    say(f"{backup_set.name}: {counted} rows, {keys} keys, {facts['seconds']} s")
+    print_line(f"{backup_set.name}: {counted} rows, {keys} keys, {facts['seconds']} s")
 
 
 def _verify(backup_set: BackupSet, repository: Repository, _options: argparse.Namespace) -> None:
     found = verify(backup_set, repository)
-    say(
+    print_line(
         f"{backup_set.name}: the backup of {found.snapshot.at:%Y-%m-%d %H:%M:%S %Z} starts: "
         f"{sum(found.rows.values())} rows, {found.keys or 0} keys, {found.seconds} s"
     )
@@ -132,14 +132,14 @@ def _verify(backup_set: BackupSet, repository: Repository, _options: argparse.Na
 
 def _list(backup_set: BackupSet, repository: Repository, _options: argparse.Namespace) -> None:
     for snapshot in repository.snapshots(backup_set.name):
-        say(f"{backup_set.name} {snapshot.id[:8]} {snapshot.at:%Y-%m-%dT%H:%M:%SZ}")
+        print_line(f"{backup_set.name} {snapshot.id[:8]} {snapshot.at:%Y-%m-%dT%H:%M:%SZ}")
 
 
 def _restore(backup_set: BackupSet, repository: Repository, options: argparse.Namespace) -> None:
     if "BACKUP_NAME" not in os.environ and is_running(backup_set):
         raise BackupFailed(f"{backup_set.name} is running: stop ./neo run first")
     found = restore(backup_set, repository, options.to)
-    say(
+    print_line(
         f"{backup_set.name}: as of {options.to or found.snapshot.at:%Y-%m-%d %H:%M:%S %Z}: "
         f"{sum(found.rows.values())} rows, {found.keys or 0} keys, {found.seconds} s; "
         "what was there is kept beside it (.before-…)"
@@ -149,7 +149,7 @@ def _restore(backup_set: BackupSet, repository: Repository, options: argparse.Na
 ACTIONS = {"make": _make, "verify": _verify, "list": _list, "restore": _restore}
 
 
-def say(line: str) -> None:
+def print_line(line: str) -> None:
     """Print a line."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""What one service keeps, and where: in a `.neo` folder, or as BACKUP_… variables say."""
+"""The stores and files of one service: in a `.neo` folder, or from BACKUP_… variables."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -20,9 +20,9 @@ class BackupSet:
     """One service's stores and files.
 
     `files` are folders or files below `root`. `postgres_data` and `redis_data` are the folders a
-    restore fills; `folder` is ours: what goes into the next backup is prepared there. In
-    `succeeded` an empty file per kind of backup is touched when it succeeds: a service shows their
-    times to Prometheus.
+    restore fills; `folder` is the working folder in which the next backup is prepared. In
+    `succeeded` an empty file per kind of backup is touched when it succeeds: a service exports
+    their times to Prometheus.
     """
 
     name: str
@@ -37,12 +37,12 @@ class BackupSet:
 
     @property
     def files_return_to(self) -> Path:
-        """Return where a restore puts files: of a whole machine, in a folder to choose from."""
+        """Return the target of restored files: those of a whole machine go to a separate folder."""
         return self.folder / "restored" if self.root == Path("/") else self.root
 
     @property
     def staging(self) -> Path:
-        """Return the folder a backup is made of."""
+        """Return the folder whose content is backed up."""
         return self.folder / "staging"
 
 
@@ -64,7 +64,7 @@ def from_environment(environment: Mapping[str, str]) -> BackupSet:
 
 
 def local(neo: Path, chosen: Iterable[str] = LOCAL_FILES) -> list[BackupSet]:
-    """Return the sets of `./neo run` that exist; the stores have addresses once they run."""
+    """Return the existing sets of `./neo run`; their stores have addresses once they run."""
     backup_sets = []
     for name in chosen:
         home = neo if name == "ai" else neo / name

@@ -1,10 +1,10 @@
-"""Makes a backup: the log of Postgres since the last one, once a day a whole copy, Redis, files.
+"""Makes a backup: Postgres's WAL since the last one, a daily base backup, Redis, files.
 
-staging/base/        a copy of Postgres, made at the first backup of a day (UTC)
-staging/wal/         its log since then, in whole segments: what brings it to any moment
+staging/base/        a base backup of Postgres, made at the first backup of a day (UTC)
+staging/wal/         its WAL since then, in whole segments, for point-in-time recovery
 staging/redis.rdb    a copy of Redis
 staging/files/       configuration, secrets, certificates, below their root
-staging/facts.json   when, and how much there was
+staging/facts.json   the time, and the counts of rows and keys
 """
 
 import fcntl
@@ -50,26 +50,26 @@ def create_backup(backup_set: BackupSet, repository: Repository) -> dict[str, An
 
 
 def base_at(staging: Path) -> datetime | None:
-    """Return when the copy of Postgres in `staging` was complete, None when there is none."""
+    """Return when the base backup in `staging` was complete, None when there is none."""
     stamp = staging / "base.at"
     return datetime.fromisoformat(stamp.read_text("ascii")) if stamp.exists() else None
 
 
 def _copy_postgres(backup_set: BackupSet, repository: Repository, facts: dict[str, Any]) -> bool:
-    """Bring the log up to now, and make the day's copy; tell whether a copy was made."""
+    """Receive the WAL until now, and make the day's base backup; return whether one was made."""
     where = connection(backup_set.postgres_url)
     postgres, staging = PostgresClient(where), backup_set.staging
     facts["postgres"] = {"user": where["PGUSER"], "database": where["PGDATABASE"]}
     facts["rows"] = postgres.rows()
     facts["counted_at"] = datetime.now(UTC).isoformat()
-    if not postgres.slot_is_usable():  # the log has a gap: only a new copy helps
+    if not postgres.slot_is_usable():  # the WAL has a gap: only a new base backup helps
         postgres.drop_slot()
         (staging / "base.at").unlink(missing_ok=True)
     postgres.receive_wal(staging / "wal")
     last = base_at(staging)
     if last and last.date() == datetime.now(UTC).date():
         return False
-    if last:  # the old copy and its log until now: whatever lies between two copies can be had
+    if last:  # keeps recovery to any time between two base backups possible
         (staging / FACTS).write_text(json.dumps(facts), encoding="utf-8")
         repository.save(backup_set.name, staging, last)
     new = staging / "base.new"
@@ -127,6 +127,6 @@ def _touch_succeeded(backup_set: BackupSet, *, copied: bool) -> None:
     }
     if backup_set.succeeded:
         backup_set.succeeded.mkdir(parents=True, exist_ok=True)
-        backup_set.succeeded.chmod(0o755)  # a service of another user reads the times
+        backup_set.succeeded.chmod(0o755)  # read by the service, which is another user
         for kind in (name for name, done in kinds.items() if done):
             (backup_set.succeeded / kind).touch()

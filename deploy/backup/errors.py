@@ -1,5 +1,5 @@
-"""What can go wrong with a backup, each in one sentence for the operator."""
+"""Errors of backups, each with one sentence for the operator."""
 
 
 class BackupFailed(Exception):
-    """No backup was made, or none could be read; what was there before is untouched."""
+    """A backup could not be made or read; existing data is unchanged."""

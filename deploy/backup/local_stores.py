@@ -1,4 +1,4 @@
-"""The stores of `./neo run`: found where they run, or started for the length of a backup."""
+"""The stores of `./neo run`: found running, or started for the duration of a backup."""
 
 import re
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ def redis_port(folder: Path) -> int | None:
 
 
 def is_running(backup_set: BackupSet) -> bool:
-    """Tell whether a store of this service runs."""
+    """Whether a store of this service runs."""
     postgres = backup_set.postgres_data and postgres_port(backup_set.postgres_data)
     redis = backup_set.redis_data and redis_port(backup_set.redis_data)
     return bool(postgres or redis)
@@ -46,7 +46,8 @@ def is_running(backup_set: BackupSet) -> bool:
 
 @contextmanager
 def reachable(backup_set: BackupSet) -> Iterator[BackupSet]:
-    """Yield the backup_set with its stores' addresses; those that do not run are started meanwhile.
+    """Yield the backup_set with its stores' addresses; those that do not run are started for the
+    duration.
 
     Raises BackupFailed when one does not start.
     """

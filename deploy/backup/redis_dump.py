@@ -2,7 +2,8 @@
 
 The file, named `appendonly.aof` in an empty folder, is what a Redis with an append-only log starts
 from: a log may begin with an RDB (aof-use-rdb-preamble), and Redis 7 takes such a file over into
-its `appendonlydir`. Beside Redis's own log on its own disk, the copy is what survives that disk.
+its `appendonlydir`. Redis's own log protects against crashes; this copy protects against the loss
+of its disk.
 """
 
 import socket
@@ -17,7 +18,7 @@ BLOCK = 1 << 20
 
 
 def dump_redis(url: str, target: Path) -> dict[str, int]:
-    """Write the RDB of the Redis at `url`; return its keys' number and its major version."""
+    """Write the RDB of the Redis at `url`; return its number of keys and its major version."""
     parts = urlsplit(url)
     try:
         address = (parts.hostname or "127.0.0.1", parts.port or 6379)
@@ -29,7 +30,7 @@ def dump_redis(url: str, target: Path) -> dict[str, int]:
             facts = {"keys": _keys(line, reader), "major": _major(line, reader)}
             _send(line, "SYNC")
             head = reader.readline()
-            while head == b"\n":  # Redis's sign of life while it prepares
+            while head == b"\n":  # Redis's keep-alive while it prepares the RDB
                 head = reader.readline()
             _expect(head, b"$")
             left = int(head[1:])
@@ -37,7 +38,7 @@ def dump_redis(url: str, target: Path) -> dict[str, int]:
                 while left:
                     block = reader.read(min(left, BLOCK))
                     if not block:
-                        raise BackupFailed("Redis hung up in the middle of the copy")
+                        raise BackupFailed("Redis closed the connection in the middle of the copy")
                     file.write(block)
                     left -= len(block)
     except OSError as error:

@@ -1,7 +1,7 @@
 """The encrypted repository of backups: restic's (https://restic.readthedocs.io), one per owner.
 
-restic encrypts and authenticates everything it stores, keeps what did not change once, and finds
-damage. The repository is a folder, or any address restic knows (sftp:, s3:, rest:).
+restic encrypts and authenticates everything it stores, deduplicates, and detects damage. The
+repository is a folder, or any address restic supports (sftp:, s3:, rest:).
 """
 
 import json
@@ -22,7 +22,7 @@ KEEP = ("--keep-within", "2d", "--keep-daily", "14", "--keep-weekly", "8", "--ke
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One backup. `base_at` is when its copy of Postgres was complete, where it has one."""
+    """One backup. `base_at` is when its base backup of Postgres was complete, if it has one."""
 
     id: str
     at: datetime
@@ -30,14 +30,14 @@ class Snapshot:
 
 
 class Repository:
-    """Where backups are kept, opened with the password of `password_file`."""
+    """The repository at `address`, opened with the password in `password_file`."""
 
     def __init__(self, address: str, password_file: Path) -> None:
         self.address = address
         self._password_file = password_file
 
     def save(self, name: str, folder: Path, base_at: datetime | None) -> None:
-        """Keep what is in `folder` as a backup of `name`, in a new repository if there is none."""
+        """Store `folder` as a backup of `name`, creating the repository if there is none."""
         tags = ["--tag", f"base={base_at.isoformat()}"] if base_at else []
         words = ("backup", "--host", name, *tags, ".")
         done = self._restic(*words, cwd=folder)
@@ -47,8 +47,8 @@ class Repository:
         self._raise_for_status(done, "backup")
 
     def forget(self, name: str) -> None:
-        """Let go of backups that are too many, and give their space back."""
-        self._run_checked("unlock")  # of processes that are gone
+        """Delete backups beyond the retention policy, and free their space."""
+        self._run_checked("unlock")  # locks of processes that no longer run
         self._run_checked("forget", "--host", name, "--group-by", "host", *KEEP, "--prune")
 
     def snapshots(self, name: str) -> list[Snapshot]:
@@ -61,11 +61,11 @@ class Repository:
         return sorted(found, key=lambda snapshot: snapshot.at)
 
     def fetch(self, snapshot: Snapshot, target: Path) -> None:
-        """Write a backup out into `target`. Raises BackupFailed when it is damaged."""
+        """Extract a backup into `target`. Raises BackupFailed when it is damaged."""
         self._run_checked("restore", snapshot.id, "--target", str(target))
 
     def check(self) -> None:
-        """Read every byte and check it. Raises BackupFailed when one is damaged."""
+        """Read and check every byte. Raises BackupFailed when one is damaged."""
         self._run_checked("check", "--read-data")
 
     def _run_checked(self, *words: str) -> str:

@@ -1,7 +1,7 @@
-"""Brings a backup back, to a moment, and proves that it can be brought back.
+"""Restores a backup, to a point in time, and verifies that backups can be restored.
 
-Everything is written and tried in a scratch folder first: Postgres reads its log there, is counted
-and stopped. Only then does it take the place of what is in service, which is put aside.
+Everything is written and tested in a scratch folder first: Postgres replays its WAL there, its rows
+are counted, and it is stopped. Only then does it replace the data in service, which are kept aside.
 """
 
 import json
@@ -36,7 +36,7 @@ NOTHING_LATER = "recovery ended before configured recovery target was reached"
 
 @dataclass
 class Restored:
-    """What a backup held, tried and counted."""
+    """A restored backup with its counts of rows and keys."""
 
     snapshot: Snapshot
     folder: Path
@@ -47,9 +47,9 @@ class Restored:
 
 
 def choose_snapshot(snapshots: list[Snapshot], to: datetime | None) -> Snapshot:
-    """Return the backup to go back to: the latest, or the first one that holds the moment `to`.
+    """Return the backup to restore: the latest, or the first one that covers the time `to`.
 
-    Raises BackupFailed when no backup reaches that moment.
+    Raises BackupFailed when no backup covers that time.
     """
     if not snapshots:
         raise BackupFailed("there is no backup yet")
@@ -69,7 +69,7 @@ def choose_snapshot(snapshots: list[Snapshot], to: datetime | None) -> Snapshot:
 def restored_to_scratch(
     backup_set: BackupSet, repository: Repository, to: datetime | None = None
 ) -> Iterator[Restored]:
-    """Fetch a backup into a scratch folder and start from it. Raises BackupFailed."""
+    """Fetch a backup into a scratch folder and start the stores from it. Raises BackupFailed."""
     started_s = time.monotonic()
     snapshot = choose_snapshot(repository.snapshots(backup_set.name), to)
     with scratch(backup_set) as folder:
@@ -89,7 +89,7 @@ def restored_to_scratch(
 
 
 def verify(backup_set: BackupSet, repository: Repository) -> Restored:
-    """Read the whole repository, start from the latest backup, compare with what was counted.
+    """Check the whole repository, start the latest backup, compare its counts.
 
     Raises BackupFailed when a table is missing, or empty though it was not.
     """
@@ -106,10 +106,8 @@ def verify(backup_set: BackupSet, repository: Repository) -> Restored:
 
 
 def restore(backup_set: BackupSet, repository: Repository, to: datetime | None = None) -> Restored:
-    """Put a backup in the place of what is there; stores must be stopped.
-
-    What was there is kept beside it, named `….before-TIME`. Raises BackupFailed, and then nothing
-    was changed.
+    """Replace the data in service by a backup; stores must be stopped. The replaced data are kept
+    beside it, named `….before-TIME`. Raises BackupFailed, and then nothing was changed.
     """
     with restored_to_scratch(backup_set, repository, to) as restored:
         moment = f"{datetime.now(UTC):%Y%m%dT%H%M%S}"
@@ -121,13 +119,13 @@ def restore(backup_set: BackupSet, repository: Repository, to: datetime | None =
         files = restored.folder / "files"
         if files.exists():
             _replace_files(files, backup_set.files_return_to, moment)
-        shutil.rmtree(backup_set.staging, ignore_errors=True)  # its WAL is of what was replaced
+        shutil.rmtree(backup_set.staging, ignore_errors=True)  # WAL of the replaced data
         return restored
 
 
 @contextmanager
 def scratch(backup_set: BackupSet) -> Iterator[Path]:
-    """Lend a folder beside the data, which Postgres's user may pass through."""
+    """Yield a folder beside the data, accessible to Postgres's user."""
     backup_set.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder = Path(tempfile.mkdtemp(prefix="scratch-", dir=backup_set.folder))
     try:
@@ -137,7 +135,7 @@ def scratch(backup_set: BackupSet) -> Iterator[Path]:
 
 
 def _recover(folder: Path, to: datetime | None) -> dict[str, int]:
-    """Let Postgres read its log up to `to` in `folder`; return the rows it then has.
+    """Let Postgres replay its WAL up to `to` in `folder`; return its counts of rows.
 
     The folder's `data` is then a stopped, consistent server, with the settings it was copied with.
     """
@@ -146,7 +144,7 @@ def _recover(folder: Path, to: datetime | None) -> dict[str, int]:
     settings = data / "postgresql.auto.conf"
     own_settings = settings.read_bytes()
     conf = data / "postgresql.conf"
-    is_elsewhere = not conf.exists()  # Debian keeps it in /etc, and Postgres does not start without
+    is_elsewhere = not conf.exists()  # in /etc on Debian, and required to start
     conf.touch()
     (data / "recovery.signal").touch()
     sockets = Path(tempfile.mkdtemp(prefix="neo-restore-"))
@@ -170,7 +168,7 @@ def _recover(folder: Path, to: datetime | None) -> dict[str, int]:
 
 def _count(folder: Path, sockets: Path, target: list[str]) -> dict[str, int]:
     access = folder / "access.conf"
-    access.write_text("local all all trust\n", encoding="ascii")  # by a socket only we can reach
+    access.write_text("local all all trust\n", encoding="ascii")  # a socket of this user
     server = PostgresServer(
         folder,
         binaries=find_binaries(),
@@ -200,7 +198,7 @@ def _count(folder: Path, sockets: Path, target: list[str]) -> dict[str, int]:
         _wait_for(store)
         return store.rows()
     except BackupFailed as error:
-        if server.status is not None:  # it ended in the middle of its log
+        if server.status is not None:  # ended while replaying
             raise ServerNotStarted(server.log_tail()) from error
         raise
     finally:
@@ -216,7 +214,7 @@ def _wait_for(store: PostgresClient) -> None:
 
 
 def _start_redis(folder: Path) -> int:
-    """Start a Redis from the copy, stop it; return its keys. Leaves `redis/` ready to be used."""
+    """Start a Redis from the copy and stop it; return its number of keys. Leaves `redis/` ready."""
     place = folder / "redis"
     place.mkdir()
     shutil.copyfile(folder / "redis.rdb", place / "appendonly.aof")
@@ -231,9 +229,9 @@ def _start_redis(folder: Path) -> int:
 
 
 def _replace(new: Path, place: Path, moment: str) -> None:
-    """Put `new` in the place of `place`, for the same owner; what is there is put aside.
+    """Replace `place` by `new`, with the same owner; the old content is kept aside.
 
-    A mounted folder cannot be renamed: there the contents change places.
+    A mounted folder cannot be renamed: there the contents are swapped.
     """
     place.parent.mkdir(parents=True, exist_ok=True)
     owner = (place if place.exists() else place.parent).stat()

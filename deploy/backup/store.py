@@ -1,7 +1,5 @@
-"""What is asked of Postgres: where its log is, and how many rows each table has.
-
-Everything goes through Postgres's own programs; the password travels in the environment, never on
-a command line.
+"""Client of Postgres for backups: its WAL, base backups and counts of rows. Everything goes through
+Postgres's own programs; the password is passed in the environment, never on a command line.
 """
 
 import gzip
@@ -90,7 +88,7 @@ def connection(url: str) -> dict[str, str]:
 
 
 class PostgresClient:
-    """A running Postgres, asked as `variables` say (see `connection`)."""
+    """A running Postgres, reached through the environment `variables` (see `connection`)."""
 
     def __init__(self, variables: Mapping[str, str]) -> None:
         self._variables = variables
@@ -102,19 +100,19 @@ class PostgresClient:
         return {name: int(count) for name, count in (line.split("|") for line in output)}
 
     def in_recovery(self) -> bool:
-        """Tell whether it still reads its log."""
+        """Whether it still replays its WAL."""
         return self.query("SELECT pg_is_in_recovery();") == ["t"]
 
     def slot_is_usable(self) -> bool:
-        """Tell whether the log since our last visit is still all there."""
+        """Whether the WAL since the last backup is still complete."""
         return self.query(COUNT_USABLE_SLOTS) == ["1"]
 
     def drop_slot(self) -> None:
-        """Let Postgres hold none of its log back for us any more."""
+        """Drop the replication slot, so that Postgres retains no more WAL for us."""
         self.query(DROP_SLOT)
 
     def receive_wal(self, folder: Path) -> None:
-        """Add to `folder` all of the log until now: whole segments, compressed."""
+        """Add all WAL until now to `folder`: whole segments, compressed."""
         incoming = folder.with_name("incoming")
         shutil.rmtree(incoming, ignore_errors=True)
         incoming.mkdir()
@@ -125,18 +123,19 @@ class PostgresClient:
         words = ("-D", str(incoming), *slot, "--endpos", until, "--no-loop", "--synchronous")
         self._run("pg_receivewal", *words)
         for segment in incoming.iterdir():
-            # What ends in `.partial` holds all until the switch; the next visit brings it whole.
+            # A `.partial` file holds all until the switch; the next backup receives the whole
+            # segment.
             target = folder / f"{segment.name.removesuffix('.partial')}.gz"
             with segment.open("rb") as plain, gzip.open(target, "wb", GZIP_LEVEL) as packed:
                 shutil.copyfileobj(plain, packed)
         shutil.rmtree(incoming)
 
     def copy(self, folder: Path) -> None:
-        """Copy everything into `folder`, with a manifest of hashes."""
+        """Make a base backup in `folder`, with a manifest of hashes."""
         self._run("pg_basebackup", "-D", str(folder), "-X", "stream", "-c", "fast", "--no-password")
 
     def query(self, statements: str) -> list[str]:
-        """Return the words of what psql answers."""
+        """Return the words of psql's output."""
         words = ("-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-f", "-")
         return self._run("psql", *words, given=statements, timeout_s=QUERY_TIMEOUT_S).split()
 
@@ -174,7 +173,7 @@ def verify_base_backup(folder: Path) -> None:
 
 
 def recovery_settings(copy: Path) -> list[str]:
-    """Return the settings, NAME=VALUE, without which a copy's log cannot be read.
+    """Return the settings, NAME=VALUE, that recovery of a base backup requires.
 
     Raises BackupFailed.
     """
@@ -193,6 +192,6 @@ def recovery_settings(copy: Path) -> list[str]:
 
 
 def first_segment(copy: Path) -> str:
-    """Return the name of the oldest segment of the log that a copy needs."""
+    """Return the name of the oldest WAL segment that a base backup needs."""
     label = (copy / "backup_label").read_text(encoding="utf-8").splitlines()[0]
     return label.rpartition("(file ")[2].rstrip(")")

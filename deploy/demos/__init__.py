@@ -1,1 +1,1 @@
-"""`./neo demo`: a conversation and a mailbox to watch."""
+"""`./neo demo`: a conversation with the bot, and mails to a mailbox."""

@@ -1,7 +1,7 @@
 """`./neo demo mail`: three mails to a private mailbox, and the outcome of each.
 
-Starts its own Dovecot, Postgres and relay on loopback, and asks the ai_core that `./neo run` keeps;
-without one, a scripted one answers with an invented sentence, and the demo says so. Everything is
+Starts its own Dovecot, Postgres and relay on loopback, and uses the ai_core of `./neo run`; without
+one, a scripted one answers with an invented sentence, and the demo reports that. Everything is
 stopped and deleted at the end.
 """
 
@@ -59,7 +59,7 @@ def main(arguments: list[str]) -> int:
         (folder / "vault").write_text(new_key_file(), encoding="ascii")
         asyncio.run(_run(folder, dovecot, postgres, (options.ai_url, key)))
     except ServerNotStarted as reason:
-        say(f"The demo needs a mail server: {reason}")
+        print_line(f"The demo needs a mail server: {reason}")
         return 2
     finally:
         postgres.stop()
@@ -68,7 +68,7 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def say(line: str) -> None:
+def print_line(line: str) -> None:
     """Print a line."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
@@ -116,7 +116,7 @@ async def _ai(stack: AsyncExitStack, url: str, key: str) -> tuple[str, str]:
     async with httpx2.AsyncClient(timeout=3.0) as client:
         with suppress(httpx2.TransportError):
             if key and (await client.get(f"{url}/ready")).is_success:
-                say(f"Answers come from the ai_core at {url}.")
+                print_line(f"Answers come from the ai_core at {url}.")
                 return url, key
     port = free_port()
     config = uvicorn.Config(ScriptedAi().app, port=port, log_config=None, lifespan="off")
@@ -128,7 +128,9 @@ async def _ai(stack: AsyncExitStack, url: str, key: str) -> tuple[str, str]:
         await task
 
     stack.push_async_callback(stop)
-    say("No ai_core answers: a stand-in says an invented sentence. Start ./neo run for real ones.")
+    print_line(
+        "No ai_core answers: a stand-in says an invented sentence. Start ./neo run for real ones."
+    )
     return f"http://127.0.0.1:{port}", "stand-in"
 
 
@@ -139,18 +141,20 @@ async def _report(
     async with open_resources(settings) as resources:
         await migrated(resources.ledger)
         for message in messages:
-            say(f"\n=== {message['Subject']} (from {message['From']})")
+            print_line(f"\n=== {message['Subject']} (from {message['From']})")
             mail_id = await _settled(resources, message)
             if mail_id is None:
-                say("  not settled in time")
+                print_line("  not settled in time")
                 continue
-            say(explain(await resources.ledger.mails.load(mail_id)).rstrip())
+            print_line(explain(await resources.ledger.mails.load(mail_id)).rstrip())
             reply = [
                 one for one in sink.received if one.mail["In-Reply-To"] == message["Message-ID"]
             ]
             for one in reply:
-                say(f"\n--- the reply to {', '.join(one.recipients)}: {one.mail['Subject']}\n")
-                say(one.text())
+                print_line(
+                    f"\n--- the reply to {', '.join(one.recipients)}: {one.mail['Subject']}\n"
+                )
+                print_line(one.text())
 
 
 async def _settled(resources: Resources, message: EmailMessage) -> int | None:

@@ -1,8 +1,8 @@
 """`./neo demo telegram`: a conversation with the bot through the Bot API emulator.
 
 Everything is real but Telegram and the person: ingest, Redis, Postgres, a worker, and the ai_core
-that `./neo run` keeps (or, with `--scripted`, one whose answer is always the same). The data are
-deleted at the end.
+of `./neo run` (or, with `--scripted`, one whose answer is always the same). The data are deleted at
+the end.
 """
 
 import argparse
@@ -52,7 +52,7 @@ class DemoChat:
 
     async def say(self, text: str) -> None:
         """Send a message and show the answers."""
-        show("👤", text)
+        print_message("👤", text)
         self._api.account.say(PERSON, text)
         await self._listen()
 
@@ -62,12 +62,12 @@ class DemoChat:
             for row in message.get("reply_markup", {}).get("inline_keyboard", []):
                 for button in row:
                     if label in button["text"] and "callback_data" in button:
-                        show("👆", button["text"])
+                        print_message("👆", button["text"])
                         number, data = message["message_id"], button["callback_data"]
                         self._api.account.tap(PERSON, number, data)
                         await self._listen()
                         return
-        show("  ", f"(no button {label})")
+        print_message("  ", f"(no button {label})")
 
     async def _listen(self) -> None:
         limit = time.monotonic() + TIMEOUT_S
@@ -84,13 +84,13 @@ class DemoChat:
                 edited = " (même message, modifié)" if message["message_id"] in self._shown else ""
                 self._shown[message["message_id"]] = now
                 file = message.get("document", {}).get("file_name")
-                show("🤖", (f"📎 {file}\n" if file else "") + message["text"] + edited)
+                print_message("🤖", (f"📎 {file}\n" if file else "") + message["text"] + edited)
                 if buttons:
-                    show("  ", buttons)
+                    print_message("  ", buttons)
 
 
 async def main(arguments: list[str]) -> int:
-    """DemoChat; return the exit status."""
+    """Run the demo; return the exit status."""
     parser = argparse.ArgumentParser(prog="./neo demo telegram", description=__doc__)
     parser.add_argument("--ai-url", default="http://127.0.0.1:8000")
     parser.add_argument("--key-file", type=Path, default=NEO / "keys" / "inference")
@@ -180,7 +180,7 @@ async def served(app: ASGIApp) -> AsyncIterator[str]:
     await serving
 
 
-def show(prefix: str, text: str) -> None:
+def print_message(prefix: str, text: str) -> None:
     """Print a message of the transcript, wrapped."""
     for number, line in enumerate(text.splitlines() or [""]):
         head = prefix if number == 0 else "  "

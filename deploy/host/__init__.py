@@ -1,1 +1,1 @@
-"""What a production host needs written: settings, secrets, units, certificates, DNS."""
+"""Files of a production host: settings, secrets, units, certificates, DNS records."""

@@ -1,4 +1,4 @@
-"""`./neo dns`: the DNS records of the three hosts, and whether they are there.
+"""`./neo dns`: prints the DNS records of the three hosts, or checks them.
 
 Sources: MX RFC 5321, SPF RFC 7208, DKIM RFC 6376, DMARC RFC 7489, CAA RFC 8659.
 """
@@ -28,7 +28,7 @@ TEXT_BYTES = 255
 
 
 class CannotTell(Exception):
-    """The records cannot be written or looked up, in one sentence."""
+    """The records cannot be derived or looked up; the message is one sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def records(options: argparse.Namespace) -> list[Record]:
 
 
 def addresses_of(options: argparse.Namespace) -> list[tuple[str, str, list[str]]]:
-    """Return (host name, kind, addresses); `--address HOST=ADDRESS` goes over the common one."""
+    """Return (host name, kind, addresses); `--address HOST=ADDRESS` overrides the common one."""
     own: dict[str, list[str]] = {}
     for pair in options.address:
         host, _, address = pair.rpartition("=")
@@ -88,7 +88,7 @@ def addresses_of(options: argparse.Namespace) -> list[tuple[str, str, list[str]]
 
 
 def spf(options: argparse.Namespace) -> str:
-    """Return who may send: the relay's own list where it has one, otherwise the MX."""
+    """Return the SPF record: the relay's own include where it has one, otherwise the MX."""
     return f"include:{options.spf_include}" if options.spf_include else "mx"
 
 
@@ -114,9 +114,9 @@ def quoted(text: str) -> str:
 
 
 def missing(record: Record, resolver: dns.resolver.Resolver) -> str | None:
-    """Return what is wrong with a record in the DNS, None when it is there.
+    """Return what is wrong with a record in the DNS, None when it is correct.
 
-    One policy is allowed where one is due: a second SPF or DMARC record makes both void. Raises
+    A second SPF or DMARC record makes both invalid. Raises
     CannotTell when the DNS does not answer.
     """
     expected = dns.rdata.from_text(
@@ -146,15 +146,15 @@ def rdata_text(rdata: dns.rdata.Rdata) -> str:
 
 
 def rivals(record: Record, found: Iterable[str]) -> list[str]:
-    """Return the records that claim to be the same policy; for others than TXT, all of them."""
+    """Return the records of the same policy; for types other than TXT, all of them."""
     if record.kind != "TXT":
         return list(found)
     beginning = re.split("[ ;]", record.text.strip('"'))[0].lower()
     return [text for text in found if text.lower().startswith(beginning)]
 
 
-def read(arguments: list[str]) -> argparse.Namespace:
-    """Read the command line."""
+def parse_arguments(arguments: list[str]) -> argparse.Namespace:
+    """Parse the command line."""
     parser = argparse.ArgumentParser(prog="./neo dns", description=__doc__)
     add = parser.add_argument
     add("--domain", default=DOMAIN, help=f"of the three hosts ({DOMAIN})")
@@ -190,19 +190,19 @@ def resolver_of(servers: list[str]) -> dns.resolver.Resolver:
 
 def main(arguments: list[str]) -> int:
     """Print or check the records; return an exit status."""
-    options = read(arguments)
+    options = parse_arguments(arguments)
     try:
         expected = records(options)
         if not options.check:
-            show(expected, has_addresses=bool(options.address))
+            print_zone(expected, has_addresses=bool(options.address))
             return 0
-        return check(expected, resolver_of(options.server))
+        return print_differences(expected, resolver_of(options.server))
     except CannotTell as reason:
         sys.stderr.write(f"neo: {reason}\n")
         return 2
 
 
-def show(expected: list[Record], *, has_addresses: bool) -> None:
+def print_zone(expected: list[Record], *, has_addresses: bool) -> None:
     """Print a zone file."""
     for record in expected:
         sys.stdout.write(f"; {record.why}\n{record.line}\n")
@@ -210,8 +210,8 @@ def show(expected: list[Record], *, has_addresses: bool) -> None:
         sys.stdout.write("; give each VPS's address: --address HOST=203.0.113.7 (IPv6 as well)\n")
 
 
-def check(expected: list[Record], resolver: dns.resolver.Resolver) -> int:
-    """Print what each record is in the DNS; return 1 when one is not as it should be."""
+def print_differences(expected: list[Record], resolver: dns.resolver.Resolver) -> int:
+    """Print the state of each record in the DNS; return 1 when one is wrong."""
     wrong = 0
     for record in expected:
         fault = missing(record, resolver)

@@ -1,6 +1,6 @@
 """A private Dovecot 2.3 on loopback, for tests and the demo: one mailbox per line of `users`.
 
-As root it runs as Debian's own users; otherwise as whoever starts it. Standard library only.
+As root it runs as Debian's own users; otherwise as the current user. Standard library only.
 Certificates are made with openssl.
 """
 
@@ -86,7 +86,7 @@ class Dovecot(Server):
 
     @property
     def ca(self) -> Path:
-        """Return the certificate, which signs itself."""
+        """Return the self-signed certificate."""
         return self.directory / "cert.pem"
 
     def prepare(self) -> Sequence[str | Path]:
@@ -100,7 +100,7 @@ class Dovecot(Server):
         return ["dovecot", "-F", "-c", self.directory / "dovecot.conf"]
 
     def answers(self) -> bool:
-        """Tell whether the master has started its listeners."""
+        """Whether the master has started its listeners."""
         return (self.directory / "run" / "master.pid").exists() and accepts_connections(
             self.imap_port
         )
@@ -112,7 +112,7 @@ class Dovecot(Server):
                 os.kill(child, signal.SIGTERM)
 
     def stop_master_only(self) -> list[int]:
-        """Stop the master, as a bad restart does; return the processes it may leave behind."""
+        """Stop only the master, as a faulty restart does; return the processes left behind."""
         if self._process is None:
             return []
         left_over = children_of(self._process.pid)

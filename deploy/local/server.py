@@ -1,4 +1,4 @@
-"""What every private server has in common: written settings, a start that waits, a stop, a crash.
+"""Base class of the private servers: configuration, start until ready, stop, kill.
 
 Standard library only, because `./neo` uses it before anything is installed.
 """
@@ -45,7 +45,7 @@ class Server(Program):
 
     @abstractmethod
     def answers(self) -> bool:
-        """Tell whether the server answers requests now."""
+        """Whether the server answers requests now."""
 
     def start(self) -> None:
         """Start, and return once it answers.
@@ -66,8 +66,8 @@ class Server(Program):
     def kill(self) -> None:
         """Kill it with all of its processes, as a crash would, and return once they are gone.
 
-        One by one: a process group would miss Postgres's, each of which has a session of its own.
-        While one is left, Postgres does not start again (its shared memory is in use).
+        One by one: a process group would miss Postgres's backends, each of which has its own
+        session. While one is left, Postgres does not start again (its shared memory is in use).
         """
         if self._process and self.status is None:
             self.signal(signal.SIGSTOP)  # so that it starts no more of them meanwhile
@@ -81,11 +81,11 @@ class Server(Program):
                 time.sleep(POLL_S)
 
     def freeze(self) -> None:
-        """Keep it from running, its connections left open."""
+        """Suspend it (SIGSTOP), its connections left open."""
         self.signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Let it run again."""
+        """Resume it (SIGCONT)."""
         self.signal(signal.SIGCONT)
 
 
@@ -109,7 +109,7 @@ def _stat(pid: int) -> list[str]:
 
 
 def accepts_connections(port: int) -> bool:
-    """Tell whether something listens on a loopback port."""
+    """Whether something listens on a loopback port."""
     try:
         socket.create_connection(("127.0.0.1", port), timeout=1).close()
     except OSError:

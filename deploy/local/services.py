@@ -35,7 +35,7 @@ class Part(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """Where a service lives under `.neo/`, and the ai_core it asks."""
+    """The folder of a service under `.neo/`, and the ai_core it uses."""
 
     neo: Path
     ai_url: str

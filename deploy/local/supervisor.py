@@ -1,7 +1,7 @@
-"""Keeps the services running on one machine: what `./neo run` does after its set-up.
+"""Process supervisor of `./neo run`: starts the services on one machine and restarts them.
 
-Parts start in order and stop in reverse; one that dies is started again after a growing pause.
-Not for production: there, each service runs on its own host.
+Parts start in order and stop in reverse; one that exits is restarted after a growing pause.
+Not for production, where each service runs on its own host.
 """
 
 import argparse
@@ -41,12 +41,12 @@ RATE_LIMITS = ("--requests-per-minute", "60", "--tokens-per-minute", "60000", "-
 
 
 class CannotRun(Exception):
-    """Why the services cannot run here, in one sentence."""
+    """The services cannot run here; the message is one sentence."""
 
 
 @dataclass
 class Watch:
-    """A part, and how often it died lately."""
+    """A part, and its recent number of exits."""
 
     part: Part
     started_s: float
@@ -54,7 +54,7 @@ class Watch:
     start_at_s: float | None = None
 
     def look(self, now_s: float) -> None:
-        """Start the part again, after a pause, when it died."""
+        """Restart the part, after a pause, when it has exited."""
         if self.start_at_s is not None:
             if now_s >= self.start_at_s:
                 self.part.start()
@@ -67,7 +67,7 @@ class Watch:
         pause_s = RESTART_PAUSES_S[min(self.deaths, len(RESTART_PAUSES_S) - 1)]
         self.deaths += 1
         self.start_at_s = now_s + pause_s
-        say(f"{self.part.name} ended with status {status}; starting it again in {pause_s} s")
+        print_line(f"{self.part.name} ended with status {status}; starting it again in {pause_s} s")
 
 
 def main(arguments: list[str]) -> int:
@@ -100,10 +100,10 @@ def main(arguments: list[str]) -> int:
                     watch.look(time.monotonic())
                 time.sleep(LOOK_EVERY_S)
     except KeyboardInterrupt:
-        say("stopped")
+        print_line("stopped")
         return 0
     except (CannotRun, ServerNotStarted) as reason:
-        say(str(reason))
+        print_line(str(reason))
         return 1
 
 
@@ -123,12 +123,12 @@ def start_all(stack: ExitStack, chosen: Sequence[str], options: argparse.Namespa
             need_port(SERVICES[name])
             watches += [begin(stack, part) for part in parts(home)]
             address = f"http://127.0.0.1:{SERVICES[name]}"
-            say(f"{name}: {address}/health, log .neo/logs/{name}_service-*.log")
+            print_line(f"{name}: {address}/health, log .neo/logs/{name}_service-*.log")
     return watches
 
 
 def start_ai(stack: ExitStack, url: str, options: argparse.Namespace) -> list[Watch]:
-    """Start ai_core and its Redis, make the keys, wait for the first answerable moment."""
+    """Start ai_core and its Redis, create the keys, wait until it is ready."""
     need_port(options.port)
     redis = RedisServer(NEO / "redis", password=secret(NEO / "redis-password"))
     environment = ai_core_environment(redis, options.port)
@@ -142,20 +142,20 @@ def start_ai(stack: ExitStack, url: str, options: argparse.Namespace) -> list[Wa
     wait(lambda: answers(f"{url}/live"), ai_core, "ai_core does not start", START_TIMEOUT_S)
     update = begin_update(stack, environment)
     if not answers(f"{url}/ready"):
-        say(f"fetching and indexing the law (progress in {update.log}) …")
+        print_line(f"fetching and indexing the law (progress in {update.log}) …")
     wait(lambda: answers(f"{url}/ready"), update, "the law is not there", CORPUS_TIMEOUT_S)
     greet(url, made)
     return watches
 
 
 def with_free_ports(services: Mapping[str, int]) -> list[str]:
-    """Return ai, whose port can be chosen, and those others whose port nothing uses."""
+    """Return ai, whose port can be chosen, and the other services with a free port."""
     chosen = []
     for name, port in services.items():
         if name == "ai" or not in_use(port):
             chosen.append(name)
         else:
-            say(f"port {port} is in use: {name} is left out")
+            print_line(f"port {port} is in use: {name} is left out")
     return chosen
 
 
@@ -166,7 +166,7 @@ def need_port(port: int) -> None:
 
 
 def in_use(port: int) -> bool:
-    """Tell whether something listens on a loopback port."""
+    """Whether something listens on a loopback port."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
@@ -175,12 +175,12 @@ def begin(stack: ExitStack, part: Part) -> Watch:
     """Start `part`, to be stopped when `stack` unwinds."""
     stack.callback(part.stop)
     part.start()
-    say(f"{part.name} started")
+    print_line(f"{part.name} started")
     return Watch(part, time.monotonic())
 
 
 def begin_update(stack: ExitStack, environment: Mapping[str, str]) -> Program:
-    """Fetch, import and index the law in the background; with the law there, index what lacks."""
+    """Fetch, import and index the law in the background, or build missing indexes."""
     there = (Path(environment["AI_CORE_DATA_DIR"]) / "corpus" / "current").exists()
     command = ai_core_command("corpus", "index" if there else "update")
     update = Program("corpus", command, NEO / "logs" / "corpus.log", environment)
@@ -207,7 +207,7 @@ def ai_core_environment(redis: RedisServer, port: int) -> dict[str, str]:
 
 
 def add_model(environment: Mapping[str, str], path: Path) -> None:
-    """Let the model at `path` answer, under its file's name. Raises CannotRun."""
+    """Make the model at `path` the default, under its file's name. Raises CannotRun."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem if path.is_file() else path.name).strip("-.")
     for arguments in (("add", name, str(path), "--pinned"), ("default", name)):
         command = ai_core_command("model", *arguments)
@@ -216,7 +216,7 @@ def add_model(environment: Mapping[str, str], path: Path) -> None:
 
 
 def make_keys(environment: Mapping[str, str], *, rate_limits: bool) -> list[str]:
-    """Make the keys that are not there, or that ai_core's Redis does not know; return their names.
+    """Create the keys that are missing here or in ai_core's Redis; return their names.
 
     Raises CannotRun.
     """
@@ -252,7 +252,7 @@ def keys_command(environment: Mapping[str, str], *words: str) -> str:
 
 
 def answers(url: str) -> bool:
-    """Tell whether a GET of `url` is a 200."""
+    """Whether a GET of `url` returns 200."""
     try:
         with urllib.request.urlopen(url, timeout=2) as response:  # noqa: S310 - loopback, ours
             return bool(response.status == HTTPStatus.OK)
@@ -280,7 +280,7 @@ QUESTION = "Quelle est la durée du préavis en cas de démission ?"
 
 
 def greet(url: str, made: list[str]) -> None:
-    """Say where everything is; show the keys made now, once."""
+    """Print the addresses; show the new keys, once."""
     question = {"messages": [{"role": "user", "content": QUESTION}]}
     keys = [f"  key   {name}: {(NEO / 'keys' / name).read_text().strip()}" for name in made]
     keys.append("  keys  kept in .neo/keys, for you alone (0600)\n")
@@ -292,7 +292,7 @@ def greet(url: str, made: list[str]) -> None:
     sys.stdout.flush()
 
 
-def say(line: str) -> None:
+def print_line(line: str) -> None:
     """Show progress."""
     sys.stderr.write(f"neo: {line}\n")
     sys.stderr.flush()

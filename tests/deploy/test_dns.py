@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
 from deploy.host.dns_records import main, records
-from deploy.host.dns_records import read as read_options
+from deploy.host.dns_records import parse_arguments as read_options
 
 ADDRESSES = ["--address", "ai-api=203.0.113.7", "--address", "telegram=203.0.113.8"]
 ADDRESSES += ["--address", "mail=203.0.113.9", "--address", "mail=2001:db8::9"]

@@ -1,1 +1,1 @@
-"""The nginx in front of a service: its configuration, written out from `nginx/`."""
+"""The nginx in front of a service: renders its configuration from `nginx/`."""

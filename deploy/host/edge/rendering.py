@@ -1,4 +1,4 @@
-"""Writes nginx's configuration out, as the official image does. Standard library only."""
+"""Renders nginx's configuration, as the official image does. Standard library only."""
 
 import re
 import shutil
@@ -17,7 +17,7 @@ VARIABLE = re.compile(r"\$\{(NGINX_[A-Z_]+)\}")
 
 
 class MissingVariable(Exception):
-    """A template names a variable nobody set."""
+    """A template uses a variable that is not set."""
 
 
 def render(

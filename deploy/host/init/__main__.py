@@ -1,4 +1,4 @@
-"""`./neo init`: write the settings and secrets of a production host, and say what is left to do."""
+"""`./neo init`: writes the settings and secrets of a production host, and prints the steps left."""
 
 import argparse
 import os
@@ -80,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _chosen(pairs: Sequence[str], services: Sequence[Service]) -> dict[str, str]:
-    """Return the settings given with --set. Raises CannotInit for one that is of no service."""
+    """Return the settings given with --set. Raises CannotInit for one of no service."""
     chosen = dict(pair.partition("=")[::2] for pair in pairs)
     prefixes = tuple(service.prefix for service in services)
     for name in chosen:
@@ -113,7 +113,7 @@ def _systemd_steps(root: Path, units: Sequence[Path]) -> list[str]:
 
 
 def _report(host: Host, services: Sequence[Service], steps: Sequence[str]) -> str:
-    """Say what was written, what is left to fill in, and what comes next."""
+    """Print what was written, what is left to fill in, and the next steps."""
     lines = [f"written: {path.relative_to(host.root)}" for path in host.made]
     lines += [f"kept: {path.relative_to(host.root)}" for path in host.kept]
     left = unfilled(host, services)

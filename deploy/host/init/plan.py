@@ -1,4 +1,4 @@
-"""What each service needs on a host: what is made up, what is known, what the operator must say."""
+"""What each service needs on a host: generated values, derived values, the operator's values."""
 
 import base64
 import os
@@ -14,10 +14,10 @@ UNFILLED = "fill-me-in"
 class Service:
     """One service: its settings by name, and the secrets that are files.
 
-    `known` are patterns over the host's domain. `proxies_variable` says whose word on the client's
-    address is believed. `asked` are variables, and `asked_secrets` files,
-    that only the operator can fill in. `random` are files with a password of ours. `vault` is the
-    file with the key of what is kept. `stores` have a password and a URL variable each.
+    `known` are patterns over the host's domain. `proxies_variable` sets the trusted proxies.
+    `asked` are variables, and `asked_secrets` files, that only the operator can fill in. `random`
+    are files with a generated password. `vault` is the file with the encryption key. `stores` have
+    a password and a URL variable each.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Service:
 
     @property
     def credentials(self) -> tuple[str, ...]:
-        """Return the files its programs read."""
+        """Return the secret files its programs read."""
         urls = (self.url_variable(store) for store in self.stores)
         return (*urls, *self.asked_secrets, *self.random, *([self.vault] if self.vault else []))
 

@@ -1,7 +1,6 @@
 """systemd units for a host without Docker, one per program, from deploy/host/systemd/unit.template.
 
-What each line forbids is in systemd.exec(5); docs/decisions/0072-systemd-units.md says which ones
-were left out.
+systemd.exec(5) documents each line; docs/decisions/0072-systemd-units.md lists those left out.
 """
 
 from pathlib import Path
@@ -40,6 +39,6 @@ def _unit(template: Template, root: Path, service: Service, program: str, python
         credentials="\n".join(credentials),
         state=service.package,
         memory=service.memory,
-        # What runs models makes code as it goes.
+        # Model libraries generate code at run time.
         executable="no" if service.name == "ai" else "yes",
     )

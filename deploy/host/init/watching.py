@@ -1,4 +1,4 @@
-"""What Prometheus, Alertmanager and Grafana read."""
+"""Files of Prometheus, Alertmanager and Grafana."""
 
 import importlib.util
 import os
@@ -20,9 +20,9 @@ RENDER_TIMEOUT_S = 60
 
 
 def write_watch(host: Host, image: str) -> list[str]:
-    """Write the watch's secrets and, from alerts.env, Alertmanager's configuration.
+    """Write the monitoring secrets and, from alerts.env, Alertmanager's configuration.
 
-    Returns the steps that are left: rendering needs pydantic, which this machine may lack; `image`
+    Returns the steps that are left: rendering needs pydantic, which may be missing here; `image`
     has it. Raises CannotInit with the sentence of the setting that is wrong.
     """
     keep_or_make(host, host.secrets / "grafana" / "grafana_password", new_password())

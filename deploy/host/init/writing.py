@@ -1,12 +1,12 @@
-"""Writes the files of a host. Run again, it makes what is missing and keeps what is there.
+"""Writes the files of a host. Run again, it creates missing ones and keeps existing ones.
 
     .env                       what docker compose reads: which files, which limits
     deploy/env/NAME.env        the settings of a service
     deploy/secrets/NAME/…      one secret per file, for root and the services' group alone
     deploy/certificates/ …     folders that containers write: certificates, challenges, backups
 
-A secret is never written over, not even by force: a new vault key would lose what the old one
-sealed, a new password would lock a service out of its store.
+A secret is never overwritten, not even with --force: a new encryption key would lose what the old
+one encrypted, a new password would lock a service out of its store.
 """
 
 import os
@@ -32,9 +32,8 @@ class CannotInit(Exception):
 
 @dataclass
 class Host:
-    """Where the files go, and what was said of the host.
-
-    `chosen` are variables the operator gave. `made` and `kept` tell what happened to each file.
+    """The target folder and the operator's options. `chosen` are variables given with --set. `made`
+    and `kept` list the new and the existing files.
     """
 
     root: Path
@@ -71,7 +70,7 @@ def write_nginx(host: Host, services: Sequence[Service]) -> None:
 
 
 def write_folders(host: Host) -> None:
-    """Make the folders that containers write, for their users where this is root."""
+    """Create the folders that containers write, owned by their users where this is root."""
     for name, user in FOLDERS.items():
         folder = host.root / "deploy" / name
         folder.mkdir(exist_ok=True)
@@ -80,7 +79,7 @@ def write_folders(host: Host) -> None:
 
 
 def write_backup(host: Host) -> None:
-    """Write where backups are kept, and the password that opens them."""
+    """Write the address and the password of the backups."""
     lines = (
         "# Where backups are kept, as restic says it: rest:https://host/, s3:https://host/bucket",
         "# (with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY here). /backups is deploy/backups/ of",
@@ -111,10 +110,10 @@ def write_compose(host: Host, name: str) -> None:
 
 
 def _settings(host: Host, service: Service, example: Sequence[str]) -> list[str]:
-    """Return the lines of a service's env file: the example's, with what is known put in."""
+    """Return the lines of a service's env file: the example's, with the known values filled in."""
     elsewhere = set(service.credentials)
     if not host.compose and service.vault_variable:
-        elsewhere.add(service.vault_variable)  # the unit says where systemd puts the file
+        elsewhere.add(service.vault_variable)  # the unit sets the path of the file
     values = {name: pattern.format(domain=host.domain) for name, pattern in service.known.items()}
     values |= dict.fromkeys(service.asked, UNFILLED)
     values[f"{service.prefix}SERVER__HOST"] = "0.0.0.0" if host.compose else "127.0.0.1"  # noqa: S104
@@ -157,14 +156,14 @@ def _write_secrets(host: Host, service: Service) -> None:
 
 
 def _fill(host: Host, path: Path, given: str | None) -> None:
-    """Write what the operator gave, over a file that was still to be filled in."""
+    """Write a value given by the operator, replacing only a placeholder."""
     if path.exists() and path.read_text(encoding="utf-8").strip() == UNFILLED and given:
         path.unlink()
     keep_or_make(host, path, given or UNFILLED)
 
 
 def keep_or_make(host: Host, path: Path, text: str) -> str:
-    """Return a secret as it is kept, or keep `text`."""
+    """Return the existing secret, or write and return `text`."""
     if path.exists():
         host.kept.append(path)
         return path.read_text(encoding="utf-8").strip()
@@ -174,7 +173,7 @@ def keep_or_make(host: Host, path: Path, text: str) -> str:
 
 
 def close(host: Host, path: Path, text: str) -> None:
-    """Write a file for its owner and the services' group (0440), in folders nobody else enters."""
+    """Write a file for its owner and the services' group (0440), in folders closed to others."""
     for folder, mode in ((host.secrets, 0o700), (path.parent, 0o750)):
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(mode)
@@ -196,14 +195,14 @@ def _write_settings(host: Host, path: Path, text: str) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
-    if host.compose and os.geteuid() == 0:  # the backup reads them as one of the group
+    if host.compose and os.geteuid() == 0:  # the backup reads them as a member of the group
         os.chown(path, 0, GROUP)
         path.chmod(0o640)
     host.made.append(path)
 
 
 def unfilled(host: Host, services: Sequence[Service]) -> dict[Path, list[str]]:
-    """Return what only the operator can write, by file; a secret's file is its own name."""
+    """Return what only the operator can fill in, by file; for a secret the file's own name."""
     left: dict[Path, list[str]] = {}
     for service in services:
         settings = host.root / "deploy" / "env" / f"{service.env}.env"

@@ -22,7 +22,7 @@ TEXT = (
 
 
 class MailSettings(Section):
-    """Where letters go; without recipients none are written."""
+    """Recipients and relay of mail notifications; without recipients none are sent."""
 
     to: str = ""
     sender: str = "alerts@localhost"
@@ -63,9 +63,9 @@ class AlertSettings(StrictSettings):
 
 
 def configuration(settings: AlertSettings) -> str:
-    """Return the configuration: one letter and one message per alert and service.
+    """Return the configuration: one mail and one message per alert and service.
 
-    Consequences of a fault are not sent beside it: a service that is down has lost no Redis.
+    Consequences of a fault are inhibited: RedisLost is not sent for a service that is down.
     """
     receiver: dict[str, Any] = {"name": "operators"}
     if settings.mail.to:

@@ -1,4 +1,4 @@
-"""`python -m deploy.monitoring.grafana`: write the dashboards where Grafana finds them."""
+"""`python -m deploy.monitoring.grafana`: write the dashboards' JSON files."""
 
 import json
 from pathlib import Path

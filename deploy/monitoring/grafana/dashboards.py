@@ -1,7 +1,7 @@
-"""What operators look at: an overview, and a page for each service.
+"""The dashboards: an overview, and one for each service.
 
 `python -m deploy.monitoring.grafana` writes them as JSON beside this file, where Grafana reads
-them; a test runs every expression on a live Prometheus and holds the files to this code.
+them; tests run every expression on a live Prometheus and compare the files with this code.
 """
 
 from deploy.monitoring.grafana.panels import Dashboard, Panel
@@ -11,7 +11,7 @@ WARNING = 'count(ALERTS{alertstate="firing", severity="warning"}) or vector(0)'
 
 
 def http(job: str) -> tuple[Panel, ...]:
-    """Return what every service shows of its requests."""
+    """Return the rows of a service's HTTP metrics."""
     routes = f'http_requests_total{{job="{job}", route!="unmatched"}}'
     return (
         Panel(
@@ -34,7 +34,7 @@ def http(job: str) -> tuple[Panel, ...]:
 
 
 def process(job: str) -> tuple[Panel, ...]:
-    """Return what every service shows of its processes."""
+    """Return the rows of a service's process metrics."""
     of = f'{{job="{job}"}}'
     return (
         Panel("Memory", ((f"process_resident_memory_bytes{of}", "{{instance}}"),), "bytes"),

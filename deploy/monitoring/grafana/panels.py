@@ -1,6 +1,5 @@
-"""Dashboards and panels in our few shapes, built with Grafana's own SDK.
-
-Only who writes the dashboards needs the SDK (extra [dev]); Grafana reads the JSON files.
+"""Dashboards and panels of a few kinds, built with Grafana's own SDK. Only generating the
+dashboards needs the SDK (extra [dev]); Grafana reads the JSON files.
 """
 
 import json
@@ -40,9 +39,8 @@ PanelBuilder = timeseries.Panel | stat.Panel | bargauge.Panel
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One picture: expressions with the legend of each, and the unit of their values.
-
-    `alarm` colours values from there on; `width` is in 24ths of the page.
+    """One panel: expressions with the legend of each, and the unit of their values. `alarm` is the
+    threshold of the warning colour; `width` is in 24ths of the page.
     """
 
     title: str
@@ -54,7 +52,7 @@ class Panel:
     stacked: bool = False
 
     def build(self) -> PanelBuilder:
-        """Return Grafana's panel; the dashboard gives it its place."""
+        """Return Grafana's panel; the dashboard sets its position."""
         panel = BUILDERS[self.kind](self)
         steps = [Threshold(color="green")]
         if self.alarm is not None:
