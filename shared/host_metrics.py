@@ -1,7 +1,8 @@
-"""Host and process metrics that every service exports beside its own. They cover the disk, memory,
-certificates and backups of the service's host, so that no other exporter is needed there. Not
-covered: limits of cgroups v1, and other hosts. Everything is read at each scrape, outside the event
-loop.
+"""Host and process metrics that every service exports beside its own.
+
+They cover the disk, memory, certificates and backups of the service's host, so that no other
+exporter is needed there. Not covered: limits of cgroups v1, and other hosts. Everything is read at
+each scrape, outside the event loop.
 """
 
 import asyncio

@@ -39,8 +39,11 @@ READ_TIMEOUT_MS, FULL_READ_TIMEOUT_MS = 200, 20
 MAX_CONTROLS = 32
 MAX_FAILURES = 3
 MAX_DEATHS = 8
-"""Deaths before an update counts as poison. More than failures: a worker that is killed takes
-all its chats with it, and one of them may be unlucky several times running."""
+"""Deaths before an update counts as poison.
+
+More than failures: a worker that is killed takes all its chats with it, and one of them may be
+unlucky several times running.
+"""
 RETRY_AFTER_FAILURE_S = 1.0
 REQUEUE_EVERY_S = 0.25
 REDIS_RETRY_S = 0.25

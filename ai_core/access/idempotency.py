@@ -26,8 +26,11 @@ LEASE_S = 4.0
 """Lease of a request; the next attempt may start this long after a crash of its process."""
 RENEWALS_PER_LEASE = 4
 WAIT_S = 6.0
-"""How long a repeated request waits for the first one's response. It is longer than a lease: when
-an instance crashes, nginx may retry on another, and the client gets a response, not a conflict."""
+"""How long a repeated request waits for the first one's response.
+
+It is longer than a lease: when an instance crashes, nginx may retry on another, and the client gets
+a response, not a conflict.
+"""
 POLL_EVERY_S = 0.1
 MAX_KEY_CHARACTERS = 255
 UNDER_WAY = b""

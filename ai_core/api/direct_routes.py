@@ -21,11 +21,13 @@ from shared.web.middleware import header_value
 from shared.web.problems import validation_error
 
 MAX_CONCURRENT = 64
-"""Requests processed at the same time; the others wait, first come first served. An answer takes
-several rounds of the event loop, each as long as everything under way: with a thousand at once it
-took two seconds. More than `library.MOST_WAITING`, so that a refusal never waits for an answer. A
-stream, once started, holds no slot, nor does an answer that a model writes: the scheduler bounds
-how many of those wait."""
+"""Requests processed at the same time; the others wait, first come first served.
+
+An answer takes several rounds of the event loop, each as long as everything under way: with a
+thousand at once it took two seconds. More than `library.MOST_WAITING`, so that a refusal never
+waits for an answer. A stream, once started, holds no slot, nor does an answer that a model writes:
+the scheduler bounds how many of those wait.
+"""
 
 Body = TypeVar("Body", bound=BaseModel)
 

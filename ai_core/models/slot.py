@@ -70,8 +70,10 @@ Opener = Callable[[ModelCard], Awaitable[LoadedEngine]]
 """Loads a model. Raises ModelUnusable, Unsupported, NoMemory with what to do about it."""
 
 Shrinker = Callable[[ModelCard, int], Awaitable[None]]
-"""Makes a variant of a model that fits in so many bytes, and selects it. Raises NoMemory when no
-variant that is good enough does."""
+"""Makes a variant of a model that fits in so many bytes, and selects it.
+
+Raises NoMemory when no variant that is good enough does.
+"""
 
 
 @dataclass(eq=False, slots=True)

@@ -11,8 +11,10 @@ LOCAL_FILES = {
     "telegram": ("telegram/password", "telegram/vault"),
     "mail": ("mail/password", "mail/vault", "keys/mail"),
 }
-"""Configuration and secrets of `./neo run`, by service. The law and the models are not among them:
-they are fetched again by name and hash."""
+"""Configuration and secrets of `./neo run`, by service.
+
+The law and the models are not among them: they are fetched again by name and hash.
+"""
 
 
 @dataclass(frozen=True, slots=True)

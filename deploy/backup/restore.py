@@ -106,8 +106,10 @@ def verify(backup_set: BackupSet, repository: Repository) -> Restored:
 
 
 def restore(backup_set: BackupSet, repository: Repository, to: datetime | None = None) -> Restored:
-    """Replace the data in service by a backup; stores must be stopped. The replaced data are kept
-    beside it, named `….before-TIME`. Raises BackupFailed, and then nothing was changed.
+    """Replace the data in service by a backup; stores must be stopped.
+
+    The replaced data are kept beside it, named `….before-TIME`. Raises BackupFailed, and then
+    nothing was changed.
     """
     with restored_to_scratch(backup_set, repository, to) as restored:
         moment = f"{datetime.now(UTC):%Y%m%dT%H%M%S}"

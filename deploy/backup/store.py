@@ -1,5 +1,7 @@
-"""Client of Postgres for backups: its WAL, base backups and counts of rows. Everything goes through
-Postgres's own programs; the password is passed in the environment, never on a command line.
+"""Client of Postgres for backups: its WAL, base backups and counts of rows.
+
+Everything goes through Postgres's own programs; the password is passed in the environment, never on
+a command line.
 """
 
 import gzip

@@ -1,15 +1,16 @@
-"""A single pipelined connection to Redis, shared by all requests. Commands issued in the same
-iteration of the event loop are sent in one write, and their replies arrive in order: thousands of
-callers need neither a pool nor a wait for a free connection. The reasons are in
-docs/decisions/0011-one-shared-redis-connection.md.
+"""A single pipelined connection to Redis, shared by all requests.
+
+Commands issued in the same iteration of the event loop are sent in one write, and their replies
+arrive in order: thousands of callers need neither a pool nor a wait for a free connection. The
+reasons are in docs/decisions/0011-one-shared-redis-connection.md.
 
 While Redis is lost a call fails at once with redis-py's ConnectionError, and a background task
 reconnects: callers never wait twice for the same outage. Blocking commands (BLPOP, XREAD BLOCK),
 SUBSCRIBE and MULTI must not be used here: they would block the replies of all other callers.
 
 Redis may be a server, one with replicas, or a cluster: the connection is with the node that takes
-writes for the keys of one tag (docs/decisions/0079-one-hash-tag-per-service.md). A node that no longer
-does counts as lost, and the owner is searched again among the addresses of the URL.
+writes for the keys of one hash tag (docs/decisions/0079-one-hash-tag-per-service.md). A node that
+no longer does counts as lost, and the owner is searched again among the addresses of the URL.
 """
 
 import asyncio

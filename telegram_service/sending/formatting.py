@@ -12,8 +12,11 @@ from telegramify_markdown import convert
 from telegramify_markdown.config import RenderConfig
 
 BUDGET_UNITS = 4_000
-"""UTF-16 units in one message. Telegram's 4096 is contested (units or characters); this is below
-both readings, and leaves room for white space carried over."""
+"""UTF-16 units in one message.
+
+Telegram's 4096 is contested (units or characters); this is below both readings, and leaves room for
+white space carried over.
+"""
 MAX_ENTITIES = 100
 SEPARATORS = ("\n\n", "\n", ". ", " ")
 EARLIEST_CUT = 0.5

@@ -112,8 +112,10 @@ def new_bot(token: str, api_url: str) -> Bot:
 
 
 class Sender:
-    """Calls the Bot API. All methods raise BotBlocked, ChatMoved, RateLimited, TelegramRefused,
-    TelegramLost, and RedisUnavailable when the buckets cannot be read.
+    """Calls the Bot API.
+
+    All methods raise BotBlocked, ChatMoved, RateLimited, TelegramRefused, TelegramLost, and
+    RedisUnavailable when the buckets cannot be read.
     """
 
     def __init__(self, bot: Bot, redis: RedisClient, limits: LimitSettings) -> None:

@@ -1,4 +1,5 @@
 """`docker compose …` as docs/operating.md has it, said to podman-compose: the stage's `docker`.
+
 `docker run …` is podman's as it is.
 
 What podman-compose 1.6 over podman 4.3 does otherwise, and what is done about it:

@@ -1,5 +1,6 @@
-"""Nothing lost, nothing twice, nothing out of order: with processes that die. Small counts here;
-`./neo bench telegram` has the large ones.
+"""Nothing lost, nothing twice, nothing out of order: with processes that die.
+
+Small counts here; `./neo bench telegram` has the large ones.
 """
 
 import asyncio

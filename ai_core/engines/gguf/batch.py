@@ -16,8 +16,10 @@ from ai_core.engines.gguf.context import BatchSegment
 
 _MAX_ROWS = 512
 _MIN_ROWS = 64
-"""Prompt rows of a step, even when they take longer: fewer take up to twice the time per row. A
-prompt is not split into less."""
+"""Prompt rows of a step, even when they take longer: fewer take up to twice the time per row.
+
+A prompt is not split into less.
+"""
 _DECODE_STEP_S = 0.25
 """Target duration of a step with answers in it, hence the longest pause between their tokens."""
 _PREFILL_STEP_S = 0.5

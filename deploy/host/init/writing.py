@@ -32,8 +32,9 @@ class CannotInit(Exception):
 
 @dataclass
 class Host:
-    """The target folder and the operator's options. `chosen` are variables given with --set. `made`
-    and `kept` list the new and the existing files.
+    """The target folder and the operator's options.
+
+    `chosen` are variables given with --set. `made` and `kept` list the new and the existing files.
     """
 
     root: Path

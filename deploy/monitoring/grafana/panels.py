@@ -1,5 +1,6 @@
-"""Dashboards and panels of a few kinds, built with Grafana's own SDK. Only generating the
-dashboards needs the SDK (extra [dev]); Grafana reads the JSON files.
+"""Dashboards and panels of a few kinds, built with Grafana's own SDK.
+
+Only generating the dashboards needs the SDK (extra [dev]); Grafana reads the JSON files.
 """
 
 import json
@@ -39,8 +40,9 @@ PanelBuilder = timeseries.Panel | stat.Panel | bargauge.Panel
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One panel: expressions with the legend of each, and the unit of their values. `alarm` is the
-    threshold of the warning colour; `width` is in 24ths of the page.
+    """One panel: expressions with the legend of each, and the unit of their values.
+
+    `alarm` is the threshold of the warning colour; `width` is in 24ths of the page.
     """
 
     title: str
