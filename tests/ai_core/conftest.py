@@ -123,19 +123,19 @@ class SampleLibrary:
 
 
 @dataclass(frozen=True)
-class House:
+class RunningApp:
     """The running app, and how to reach it with a key of each scope."""
 
-    app: ASGIApp
+    asgi: ASGIApp
     client: httpx2.AsyncClient
     state: State
     keys: dict[Scope, str]
 
-    def bearing(self, scope: Scope = Scope.INFERENCE) -> dict[str, str]:
+    def key_header(self, scope: Scope = Scope.INFERENCE) -> dict[str, str]:
         return {"X-API-Key": self.keys[scope]}
 
 
-Open = Callable[..., AbstractAsyncContextManager[House]]
+OpenApp = Callable[..., AbstractAsyncContextManager[RunningApp]]
 
 
 @pytest.fixture(scope="session")
@@ -163,9 +163,9 @@ def document() -> dict[str, Any]:
 
 
 @pytest.fixture
-def house_with(
+def running_app(
     redis: RedisServer, library: SampleLibrary, tmp_path: Path, document: dict[str, Any]
-) -> Open:
+) -> OpenApp:
     """Open the app with engines beside the built-in one; the first becomes the default.
 
     `answers` are settings of that section.
@@ -179,7 +179,7 @@ def house_with(
         clock: Clock | None = None,
         tracing: TracingSettings = UNTRACED,
         **answers: int,
-    ) -> AsyncIterator[House]:
+    ) -> AsyncIterator[RunningApp]:
         @asynccontextmanager
         async def open_state(
             settings: Settings, registry: CollectorRegistry
@@ -201,16 +201,16 @@ def house_with(
             models = settings.models.model_copy(update={"default": engines[0].name})
             settings = settings.model_copy(update={"models": models})
         keys = await fresh_keys(redis)
-        app = await asyncio.to_thread(create_app, settings, open_state)
+        asgi = await asyncio.to_thread(create_app, settings, open_state)
         async with (
-            LifespanManager(app) as manager,
+            LifespanManager(asgi) as manager,
             httpx2.AsyncClient(
                 transport=httpx2.ASGITransport(manager.app),
                 base_url="http://ai_core",
                 event_hooks={"response": [response_checker(document)]},
             ) as client,
         ):
-            yield House(manager.app, client, states[0], keys)
+            yield RunningApp(manager.app, client, states[0], keys)
 
     return opened
 
@@ -228,7 +228,7 @@ async def fresh_keys(redis: RedisServer) -> dict[Scope, str]:
 
 
 @pytest.fixture
-async def house(house_with: Open) -> AsyncIterator[House]:
+async def app(running_app: OpenApp) -> AsyncIterator[RunningApp]:
     """The app with its built-in engine alone."""
-    async with house_with() as house:
-        yield house
+    async with running_app() as app:
+        yield app

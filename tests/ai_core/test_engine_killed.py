@@ -25,7 +25,7 @@ ASKED = {
 
 
 async def test_a_stream_ends_with_an_error_and_the_model_comes_back(
-    house_with: Any, tmp_path: Path
+    running_app: Any, tmp_path: Path
 ) -> None:
     script = tmp_path / "script.json"
     (tmp_path / "models").mkdir()
@@ -38,9 +38,9 @@ async def test_a_stream_ends_with_an_error_and_the_model_comes_back(
         return engines[-1]
 
     async with (
-        house_with(opener=opened, clock=SystemClock()) as house,
-        served(house.app) as url,
-        httpx2.AsyncClient(base_url=url, headers=house.bearing(), timeout=30) as client,
+        running_app(opener=opened, clock=SystemClock()) as app,
+        served(app.asgi) as url,
+        httpx2.AsyncClient(base_url=url, headers=app.key_header(), timeout=30) as client,
     ):
         async with client.stream("POST", "/api/v1/chat", json=ASKED) as told:
             lines = told.aiter_lines()

@@ -5,48 +5,50 @@ from typing import Any
 from ai_core.access.keys import Scope
 
 
-async def get(house: Any, path: str, scope: Scope = Scope.INFERENCE) -> Any:
-    return await house.client.get(path, headers=house.bearing(scope))
+async def get(app: Any, path: str, scope: Scope = Scope.INFERENCE) -> Any:
+    return await app.client.get(path, headers=app.key_header(scope))
 
 
-async def measures(house: Any) -> str:
-    return str((await get(house, "/metrics", Scope.ADMIN)).text)
+async def measures(app: Any) -> str:
+    return str((await get(app, "/metrics", Scope.ADMIN)).text)
 
 
-async def test_questions_are_counted_by_channel_and_language_cached_ones_too(house: Any) -> None:
+async def test_questions_are_counted_by_channel_and_language_cached_ones_too(app: Any) -> None:
     french = {"messages": [{"role": "user", "content": "Quelle est la durée légale du travail ?"}]}
     english = {"messages": [{"role": "user", "content": "What does article L3121-27 say?"}]}
-    told = {**house.bearing(), "X-Channel": "telegram"}
-    for body, headers in ((french, told), (french, told), (english, house.bearing())):
-        reply = await house.client.post("/api/v1/chat", json=body, headers=headers)
+    told = {**app.key_header(), "X-Channel": "telegram"}
+    for body, headers in ((french, told), (french, told), (english, app.key_header())):
+        reply = await app.client.post("/api/v1/chat", json=body, headers=headers)
         assert reply.status_code == 200
 
-    lines = await measures(house)
+    lines = await measures(app)
 
     assert 'questions_total{channel="telegram",language="fr",turn="first"} 2.0' in lines
     assert 'questions_total{channel="api",language="en",turn="first"} 1.0' in lines
 
 
 async def test_a_channel_we_do_not_know_is_the_api_and_a_later_turn_no_new_conversation(
-    house: Any,
+    app: Any,
 ) -> None:
-    headers = {**house.bearing(), "X-Channel": "camille@example.org"}
+    headers = {**app.key_header(), "X-Channel": "camille@example.org"}
     question = {"role": "user", "content": "Quelle est la durée du préavis de démission ?"}
-    first = await house.client.post("/api/v1/chat", json={"messages": [question]}, headers=headers)
+    first = await app.client.post("/api/v1/chat", json={"messages": [question]}, headers=headers)
     again = {"messages": [question], "conversation_id": first.json()["conversation_id"]}
-    await house.client.post("/api/v1/chat", json=again, headers=headers)
+    await app.client.post("/api/v1/chat", json=again, headers=headers)
 
-    lines = await measures(house)
+    lines = await measures(app)
 
     assert 'questions_total{channel="api",language="fr",turn="first"} 1.0' in lines
     assert 'questions_total{channel="api",language="fr",turn="later"} 1.0' in lines
     assert "camille" not in lines
 
 
-async def test_the_topic_of_an_answer_is_the_book_of_the_code_it_begins_with(house: Any) -> None:
-    await house.client.post(
-        "/api/v1/generate", json={"prompt": "Que dit l'article L3121-27 ?"}, headers=house.bearing()
+async def test_the_topic_of_an_answer_is_the_book_of_the_code_it_begins_with(app: Any) -> None:
+    await app.client.post(
+        "/api/v1/generate",
+        json={"prompt": "Que dit l'article L3121-27 ?"},
+        headers=app.key_header(),
     )
 
     topic = "Durée du travail, salaire – Durée du travail"
-    assert f'answer_topics_total{{topic="{topic}"}} 1.0' in await measures(house)
+    assert f'answer_topics_total{{topic="{topic}"}} 1.0' in await measures(app)

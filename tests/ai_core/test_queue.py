@@ -18,19 +18,19 @@ def asked(number: int, **more: object) -> dict[str, object]:
     return {"messages": [{"role": "user", "content": text}], **more}
 
 
-async def ask(house: Any, number: int, patience_ms: int | None = None, **more: object) -> Any:
-    headers = house.bearing()
+async def ask(app: Any, number: int, patience_ms: int | None = None, **more: object) -> Any:
+    headers = app.key_header()
     if patience_ms is not None:
         headers["X-Deadline-Ms"] = str(patience_ms)
-    return await house.client.post("/api/v1/chat", json=asked(number, **more), headers=headers)
+    return await app.client.post("/api/v1/chat", json=asked(number, **more), headers=headers)
 
 
-async def until_queued(house: Any, waiting: int, running: int) -> None:
+async def until_queued(app: Any, waiting: int, running: int) -> None:
     """Return once so many answers wait and are written."""
     counts = (0, 0)
     while counts != (waiting, running):
         await asyncio.sleep(0.01)
-        queues = (await house.client.get("/api/v1/health")).json()["queue"]
+        queues = (await app.client.get("/api/v1/health")).json()["queue"]
         counts = (
             sum(queue["waiting"] for queue in queues),
             sum(queue["running"] for queue in queues),
@@ -38,13 +38,13 @@ async def until_queued(house: Any, waiting: int, running: int) -> None:
 
 
 @asynccontextmanager
-async def busy(house: Any, engine: ScriptedEngine, answers: int) -> AsyncIterator[None]:
+async def busy(app: Any, engine: ScriptedEngine, answers: int) -> AsyncIterator[None]:
     """Have the model busy with so many answers."""
-    asking = [asyncio.create_task(ask(house, 1_000 + number)) for number in range(answers)]
+    asking = [asyncio.create_task(ask(app, 1_000 + number)) for number in range(answers)]
     try:
         async with asyncio.timeout(30):
             running = min(answers, engine.slots)
-            await until_queued(house, answers - running, running)
+            await until_queued(app, answers - running, running)
         yield
     finally:
         for task in asking:
@@ -52,32 +52,32 @@ async def busy(house: Any, engine: ScriptedEngine, answers: int) -> AsyncIterato
         await asyncio.gather(*asking, return_exceptions=True)
 
 
-async def test_a_model_writes_no_more_at_once_than_it_has_slots(house_with: Any) -> None:
+async def test_a_model_writes_no_more_at_once_than_it_has_slots(running_app: Any) -> None:
     engine = ScriptedEngine(SLOW, pause_s=0.01, slots=2)
-    async with house_with(engine) as house, busy(house, engine, 5):
+    async with running_app(engine) as app, busy(app, engine, 5):
         assert len(engine.prompts) == 2
 
 
-async def test_a_full_queue_refuses_and_says_when_to_come_back(house_with: Any) -> None:
+async def test_a_full_queue_refuses_and_says_when_to_come_back(running_app: Any) -> None:
     engine = ScriptedEngine(SLOW, pause_s=0.01, slots=1)
-    async with house_with(engine, most_waiting=2) as house, busy(house, engine, 3):
-        refused = await ask(house, 1)
+    async with running_app(engine, most_waiting=2) as app, busy(app, engine, 3):
+        refused = await ask(app, 1)
 
     assert (refused.status_code, refused.json()["code"]) == (503, "queue_full")
     assert int(refused.headers["retry-after"]) >= 1
 
 
-async def test_a_full_queue_still_gives_cached_answers_and_refusals(house_with: Any) -> None:
+async def test_a_full_queue_still_gives_cached_answers_and_refusals(running_app: Any) -> None:
     engine = ScriptedEngine("Deux mois.", slots=1)
     slow = ScriptedEngine(SLOW, name="slow", pause_s=0.1, slots=1)
-    async with house_with(engine, slow, most_waiting=500) as house:
-        await ask(house, 1)
-        asking = [asyncio.create_task(ask(house, 9 + n, model="slow")) for n in range(100)]
+    async with running_app(engine, slow, most_waiting=500) as app:
+        await ask(app, 1)
+        asking = [asyncio.create_task(ask(app, 9 + n, model="slow")) for n in range(100)]
         async with asyncio.timeout(30):
-            await until_queued(house, 99, 1)
+            await until_queued(app, 99, 1)
         async with asyncio.timeout(20):  # what waits would take 40 s each
-            cached = await ask(house, 1)
-            unknown = await ask(house, 1, model="gpt-9")
+            cached = await ask(app, 1)
+            unknown = await ask(app, 1, model="gpt-9")
         for task in asking:
             task.cancel()
         await asyncio.gather(*asking, return_exceptions=True)
@@ -86,11 +86,11 @@ async def test_a_full_queue_still_gives_cached_answers_and_refusals(house_with: 
     assert unknown.status_code == 404
 
 
-async def test_the_fallback_quotes_the_law_and_says_so(house_with: Any) -> None:
+async def test_the_fallback_quotes_the_law_and_says_so(running_app: Any) -> None:
     engine = ScriptedEngine(SLOW, pause_s=0.01, slots=1)
-    async with house_with(engine, most_waiting=1) as house, busy(house, engine, 2):
-        whole = await ask(house, 1, fallback="extractive")
-        streamed = await ask(house, 2, fallback="extractive", stream=True)
+    async with running_app(engine, most_waiting=1) as app, busy(app, engine, 2):
+        whole = await ask(app, 1, fallback="extractive")
+        streamed = await ask(app, 2, fallback="extractive", stream=True)
 
     assert whole.json()["model"] == "extractive"
     assert whole.json()["citations"]
@@ -98,31 +98,31 @@ async def test_the_fallback_quotes_the_law_and_says_so(house_with: Any) -> None:
     assert usage["model"] == "extractive"
 
 
-async def test_the_fallback_is_not_kept_as_the_answer_of_the_model(house_with: Any) -> None:
+async def test_the_fallback_is_not_kept_as_the_answer_of_the_model(running_app: Any) -> None:
     engine = ScriptedEngine(SLOW, pause_s=0.01, slots=1)
-    async with house_with(engine, most_waiting=1) as house:
-        async with busy(house, engine, 2):
-            await ask(house, 1, fallback="extractive")
-        again = await ask(house, 1, max_tokens=800)
+    async with running_app(engine, most_waiting=1) as app:
+        async with busy(app, engine, 2):
+            await ask(app, 1, fallback="extractive")
+        again = await ask(app, 1, max_tokens=800)
 
     assert again.json()["model"] == engine.name
 
 
-async def test_hanging_up_while_waiting_frees_the_place(house_with: Any) -> None:
+async def test_hanging_up_while_waiting_frees_the_place(running_app: Any) -> None:
     engine = ScriptedEngine(SLOW, pause_s=0.01, slots=1)
-    async with house_with(engine, most_waiting=1) as house:
-        async with busy(house, engine, 2):
+    async with running_app(engine, most_waiting=1) as app:
+        async with busy(app, engine, 2):
             pass
-        health = (await house.client.get("/api/v1/health")).json()
+        health = (await app.client.get("/api/v1/health")).json()
 
     assert health["queue"] == [{"model": engine.name, "waiting": 0, "running": 0, "wait_s": 0.0}]
 
 
-async def test_health_and_measures_tell_who_waits(house_with: Any) -> None:
+async def test_health_and_measures_tell_who_waits(running_app: Any) -> None:
     engine = ScriptedEngine(SLOW, pause_s=0.01, slots=1)
-    async with house_with(engine) as house, busy(house, engine, 3):
-        health = (await house.client.get("/api/v1/health")).json()
-        measures = await house.client.get("/metrics", headers=house.bearing("admin"))
+    async with running_app(engine) as app, busy(app, engine, 3):
+        health = (await app.client.get("/api/v1/health")).json()
+        measures = await app.client.get("/metrics", headers=app.key_header("admin"))
 
     queue = health["queue"][0]
     assert (queue["model"], queue["waiting"], queue["running"]) == ("scripted", 2, 1)
@@ -131,35 +131,35 @@ async def test_health_and_measures_tell_who_waits(house_with: Any) -> None:
 
 
 async def test_a_stream_tells_its_place_while_it_waits(
-    house_with: Any, monkeypatch: pytest.MonkeyPatch
+    running_app: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ai_core.answering.generation.QUEUED_EVERY_S", 0.05)
     engine = ScriptedEngine("mot " * 40, pause_s=0.01, slots=1)
-    async with house_with(engine) as house:
-        first = asyncio.create_task(ask(house, 1))
+    async with running_app(engine) as app:
+        first = asyncio.create_task(ask(app, 1))
         await engine.started.wait()
-        second = await ask(house, 2, stream=True)
+        second = await ask(app, 2, stream=True)
         await first
 
     assert second.text.startswith('event: queue\ndata: {"position":0,"wait_s":')
     assert second.text.endswith("data: [DONE]\n\n")
 
 
-async def test_a_deadline_passed_in_the_queue_is_a_503(house_with: Any) -> None:
+async def test_a_deadline_passed_in_the_queue_is_a_503(running_app: Any) -> None:
     engine = ScriptedEngine(SLOW, pause_s=0.01, slots=1)
-    async with house_with(engine) as house, busy(house, engine, 1):
-        late = await ask(house, 1, patience_ms=50)
+    async with running_app(engine) as app, busy(app, engine, 1):
+        late = await ask(app, 1, patience_ms=50)
 
     assert (late.status_code, late.json()["code"]) == (503, "deadline_missed")
     assert int(late.headers["retry-after"]) >= 1
 
 
-async def test_somebody_in_a_hurry_makes_nobody_else_fail(house_with: Any) -> None:
+async def test_somebody_in_a_hurry_makes_nobody_else_fail(running_app: Any) -> None:
     engine = ScriptedEngine("mot " * 30, pause_s=0.01, slots=1)
-    async with house_with(engine) as house:
-        first = asyncio.create_task(ask(house, 1))
+    async with running_app(engine) as app:
+        first = asyncio.create_task(ask(app, 1))
         await engine.started.wait()
-        hurried, patient = await asyncio.gather(ask(house, 2, patience_ms=20), ask(house, 2))
+        hurried, patient = await asyncio.gather(ask(app, 2, patience_ms=20), ask(app, 2))
         await first
 
     assert (hurried.status_code, patient.status_code) == (503, 200)

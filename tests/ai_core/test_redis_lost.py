@@ -17,16 +17,16 @@ RECOVERY_S = 2.0
 class Load:
     """Asks the same question over and over, and remembers what came back and when."""
 
-    def __init__(self, house: Any) -> None:
-        self._house = house
+    def __init__(self, app: Any) -> None:
+        self._app = app
         self._stopping = False
         self.statuses: Counter[int] = Counter()
         self.last_cached_s = 0.0
 
     async def ask(self) -> None:
         while not self._stopping:
-            reply = await self._house.client.post(
-                "/api/v1/generate", json=QUESTION, headers=self._house.bearing()
+            reply = await self._app.client.post(
+                "/api/v1/generate", json=QUESTION, headers=self._app.key_header()
             )
             self.statuses[reply.status_code] += 1
             if reply.json().get("cached"):
@@ -43,10 +43,10 @@ class Load:
 
 @pytest.mark.parametrize("fault", [RedisServer.kill, RedisServer.freeze])
 async def test_answers_go_on_without_redis_and_are_cached_again_when_it_is_back(
-    house_with: Any, own_redis: RedisServer, fault: Callable[[RedisServer], None]
+    running_app: Any, own_redis: RedisServer, fault: Callable[[RedisServer], None]
 ) -> None:
-    async with house_with(redis=own_redis) as house, asyncio.TaskGroup() as group:
-        load = Load(house)
+    async with running_app(redis=own_redis) as app, asyncio.TaskGroup() as group:
+        load = Load(app)
         for _ in range(4):
             group.create_task(load.ask())
         await load.until(lambda: load.last_cached_s > 0, 10)
@@ -70,17 +70,17 @@ async def test_answers_go_on_without_redis_and_are_cached_again_when_it_is_back(
 
 
 async def test_answers_come_without_redis_and_conversations_do_not_last(
-    house_with: Any, own_redis: Any
+    running_app: Any, own_redis: Any
 ) -> None:
-    async with house_with(redis=own_redis) as house:
+    async with running_app(redis=own_redis) as app:
         body = {"messages": [{"role": "user", "content": "Que dit L1237-1 ?"}]}
-        await house.client.post("/api/v1/chat", json=body, headers=house.bearing())
+        await app.client.post("/api/v1/chat", json=body, headers=app.key_header())
         own_redis.kill()
 
-        response = await house.client.post("/api/v1/chat", json=body, headers=house.bearing())
-        health = (await house.client.get("/api/v1/health")).json()
+        response = await app.client.post("/api/v1/chat", json=body, headers=app.key_header())
+        health = (await app.client.get("/api/v1/health")).json()
         path = f"/api/v1/conversations/{response.json()['conversation_id']}"
-        erased = await house.client.delete(path, headers=house.bearing())
+        erased = await app.client.delete(path, headers=app.key_header())
 
     assert response.status_code == 200
     assert response.json()["citations"][0]["number"] == "L1237-1"

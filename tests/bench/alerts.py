@@ -22,7 +22,7 @@ from deploy.demos.smtp_relay import RecordingRelay, relay
 from deploy.local.redis_server import RedisServer
 from deploy.monitoring.alertmanager.rendering import AlertSettings, configuration
 from shared.logs import set_up_logs
-from tests.deploy.watch_rig import Watched, telegram, until
+from tests.deploy.monitoring_stack import Watched, telegram, until
 from tests.load.bench import command_line, show
 from tests.servers.monitoring import AlertmanagerServer, PrometheusServer
 

@@ -13,7 +13,7 @@ import threading
 from collections import Counter
 from typing import Any
 
-from tests.deploy.edge_rig import NAMES, EdgeRig, edge, server_line
+from tests.deploy.edge_server import NAMES, EdgeServer, edge, server_line
 from tests.load.bench import QUESTION, Server, command_line, load, make_key, redis, serving, show
 
 TURNS = 5
@@ -33,14 +33,14 @@ def main() -> int:
     figures: dict[str, object] = {}
     with redis() as store, serving(store.url) as one:
         key = make_key(store.url)
-        with edge(NGINX_AI_SERVERS=server_line(f"127.0.0.1:{one.port}"), **ROOMY) as rig:
-            figures |= cost(rig, one, key)
+        with edge(NGINX_AI_SERVERS=server_line(f"127.0.0.1:{one.port}"), **ROOMY) as edge_server:
+            figures |= cost(edge_server, one, key)
         figures |= kills(store.url, key)
     show("edge", figures, as_json=as_json)
     return 0
 
 
-def cost(rig: EdgeRig, server: Server, key: Any) -> dict[str, object]:
+def cost(edge_server: EdgeServer, server: Server, key: Any) -> dict[str, object]:
     """Return the throughput through nginx and directly, and their ratio."""
     body: dict[str, object] = {"prompt": QUESTION}
     load(server, key, body, requests=1, clients=1)  # the answer is written once
@@ -48,12 +48,12 @@ def cost(rig: EdgeRig, server: Server, key: Any) -> dict[str, object]:
     for seconds in (1.0, *[SECONDS] * TURNS):
         direct = load(server, key, body, clients=CLIENTS, seconds=seconds)
         through = load(
-            Server(rig.server.https_port, 0),
+            Server(edge_server.nginx.https_port, 0),
             key,
             body,
             clients=CLIENTS,
             seconds=seconds,
-            **tls(rig),
+            **tls(edge_server),
         )
         turns.append((direct, through))
     turns = turns[1:]  # the first one warmed up
@@ -68,10 +68,10 @@ def cost(rig: EdgeRig, server: Server, key: Any) -> dict[str, object]:
     }
 
 
-def tls(rig: EdgeRig) -> dict[str, object]:
+def tls(edge_server: EdgeServer) -> dict[str, object]:
     """Return the generator's options for this nginx."""
-    authority = rig.server.directory / "authority.pem"
-    rig.authority.cert_pem.write_to_path(str(authority))
+    authority = edge_server.nginx.directory / "authority.pem"
+    edge_server.authority.cert_pem.write_to_path(str(authority))
     return {"tls-ca": str(authority), "tls-name": NAMES["ai-api"]}
 
 
@@ -81,13 +81,19 @@ def kills(redis_url: str, key: Any) -> dict[str, object]:
     for _ in range(KILLS):
         with serving(redis_url) as one, serving(redis_url) as other:
             servers = server_line(*(f"127.0.0.1:{each.port}" for each in (one, other)))
-            with edge(NGINX_AI_SERVERS=servers, **ROOMY) as rig:
+            with edge(NGINX_AI_SERVERS=servers, **ROOMY) as edge_server:
                 killer = threading.Timer(2.0, os.kill, (one.pid, signal.SIGKILL))
                 killer.start()
                 body: dict[str, object] = {"prompt": QUESTION + " {number}"}
-                through = Server(rig.server.https_port, 0)
+                through = Server(edge_server.nginx.https_port, 0)
                 report = load(
-                    through, key, body, clients=CLIENTS, seconds=4.0, idempotent="yes", **tls(rig)
+                    through,
+                    key,
+                    body,
+                    clients=CLIENTS,
+                    seconds=4.0,
+                    idempotent="yes",
+                    **tls(edge_server),
                 )
                 killer.join()
                 outcomes.update(report["outcomes"])

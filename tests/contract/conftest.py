@@ -7,20 +7,20 @@ import pytest
 from ai_core.access.keys import Scope
 from shared.ai.client import AiClient
 from tests.ai_core.conftest import (  # fixtures
-    House,
+    RunningApp,
+    app,
     document,
-    house,
-    house_with,
     library,
     redis,
+    running_app,
     sample,
 )
 from tests.servers.loopback import served
 
-__all__ = ["document", "house", "house_with", "library", "redis", "sample"]
+__all__ = ["app", "document", "library", "redis", "running_app", "sample"]
 
 
 @pytest.fixture
-async def client(house: House) -> AsyncIterator[AiClient]:
-    async with served(house.app) as url, AiClient(url, house.keys[Scope.INFERENCE]) as client:
+async def client(app: RunningApp) -> AsyncIterator[AiClient]:
+    async with served(app.asgi) as url, AiClient(url, app.keys[Scope.INFERENCE]) as client:
         yield client

@@ -6,7 +6,7 @@ from shared.ai.client import AiClient
 from shared.ai.contract import ChatRequest, GenerateRequest, Message
 from shared.ai.stream import Citations, Delta, Usage
 from shared.errors import NotFound
-from tests.ai_core.conftest import House
+from tests.ai_core.conftest import RunningApp
 from tests.servers.loopback import served
 
 
@@ -62,7 +62,7 @@ async def test_an_unknown_article_and_an_unknown_model_are_not_found(client: AiC
     assert str(model.value) == "unknown_model"
 
 
-async def test_a_wrong_key_is_not_authenticated(house: House) -> None:
-    async with served(house.app) as url, AiClient(url, "wrong") as client:
+async def test_a_wrong_key_is_not_authenticated(app: RunningApp) -> None:
+    async with served(app.asgi) as url, AiClient(url, "wrong") as client:
         with pytest.raises(Exception, match="not_authenticated"):
             await client.models()

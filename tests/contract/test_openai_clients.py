@@ -16,12 +16,12 @@ QUESTION = "Quelle est la durée du préavis en cas de démission ?"
 
 
 @pytest.fixture
-async def url(house_with: Any) -> AsyncIterator[tuple[str, str]]:
+async def url(running_app: Any) -> AsyncIterator[tuple[str, str]]:
     async with (
-        house_with(ScriptedEngine("Deux mois, en général.")) as house,
-        served(house.app) as address,
+        running_app(ScriptedEngine("Deux mois, en général.")) as app,
+        served(app.asgi) as address,
     ):
-        yield f"{address}/v1", house.keys["inference"]
+        yield f"{address}/v1", app.keys["inference"]
 
 
 @pytest.fixture

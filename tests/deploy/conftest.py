@@ -9,27 +9,27 @@ import pytest
 from ai_core.access.keys import Scope
 from deploy.local.redis_server import RedisServer
 from tests.ai_core.conftest import (  # fixtures
-    House,
+    RunningApp,
+    app,
     document,
-    house,
-    house_with,
     library,
     redis,
+    running_app,
     sample,
 )
-from tests.deploy.watch_rig import Watched, mail, telegram, until, watching
+from tests.deploy.monitoring_stack import Watched, mail, telegram, until, watching
 from tests.servers.loopback import served
 
-__all__ = ["document", "house", "house_with", "library", "redis", "sample"]
+__all__ = ["app", "document", "library", "redis", "running_app", "sample"]
 
 
 @pytest.fixture
 async def watched(
-    house: House, own_redis: RedisServer, database_url: str, tmp_path: Path
+    app: RunningApp, own_redis: RedisServer, database_url: str, tmp_path: Path
 ) -> AsyncIterator[Watched]:
     """ai_core, the bot and the mailbox, each measured at least once."""
     async with AsyncExitStack() as stack:
-        ai = await stack.enter_async_context(served(house.app))
+        ai = await stack.enter_async_context(served(app.asgi))
         bot = await stack.enter_async_context(telegram(own_redis, tmp_path))
         api, worker = await stack.enter_async_context(mail(database_url, own_redis, tmp_path, ai))
         targets = {
@@ -37,7 +37,7 @@ async def watched(
             "telegram_service": [bot],
             "mail_service": [api, worker],
         }
-        key = house.keys[Scope.ADMIN]
+        key = app.keys[Scope.ADMIN]
         watched = await stack.enter_async_context(watching(tmp_path / "watch", targets, key))
 
         async def all_up() -> bool:

@@ -20,7 +20,7 @@ import trustme
 from cryptography import x509
 
 from deploy.local.ports import free_port
-from tests.deploy.edge_rig import NAMES
+from tests.deploy.edge_server import NAMES
 from tests.servers.nginx import NginxServer
 
 pytestmark = [

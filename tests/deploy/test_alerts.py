@@ -15,7 +15,7 @@ from deploy.monitoring.alertmanager.__main__ import main
 from deploy.monitoring.alertmanager.rendering import AlertSettings, configuration
 from telegram_service.emulator.account import Account
 from telegram_service.emulator.api import BotApi
-from tests.deploy.watch_rig import telegram, until, watching
+from tests.deploy.monitoring_stack import telegram, until, watching
 from tests.servers.loopback import served
 from tests.servers.monitoring import AlertmanagerServer
 

@@ -18,9 +18,9 @@ from grafana_foundation_sdk.models.dashboard import Dashboard as Schema
 from deploy.monitoring.grafana.__main__ import FOLDER, files
 from deploy.monitoring.grafana.dashboards import ALL, OVERVIEW
 from deploy.monitoring.grafana.panels import COLUMNS
+from tests.deploy.monitoring_stack import Watched
 from tests.deploy.promql import metrics_of
 from tests.deploy.test_prometheus import known_metrics
-from tests.deploy.watch_rig import Watched
 
 OF_PROMETHEUS = {"/annotations/list/textFormat", "/annotations/list/titleFormat"}
 """Keys that Grafana's Prometheus source reads, and its schema leaves to the sources."""

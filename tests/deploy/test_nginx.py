@@ -33,7 +33,7 @@ from shared.errors import BadInput
 from shared.settings import Section, WrongSettings
 from shared.web.pages import SECURITY
 from telegram_service.settings import ServerSettings as TelegramServer
-from tests.deploy.edge_rig import NAMES, EdgeRig, edge, server_line
+from tests.deploy.edge_server import NAMES, EdgeServer, edge, server_line
 from tests.servers.loopback import served
 
 pytestmark = pytest.mark.needs("nginx")
@@ -92,29 +92,31 @@ SERVICE = Starlette(
 
 
 @pytest.fixture(scope="module")
-def dead() -> Iterator[EdgeRig]:
+def dead() -> Iterator[EdgeServer]:
     """An nginx of the three hosts, with nothing behind."""
-    with edge("ai-api", "telegram", "mail", **ROOMY) as rig:
-        yield rig
+    with edge("ai-api", "telegram", "mail", **ROOMY) as edge_server:
+        yield edge_server
 
 
 @pytest.fixture
-async def alive() -> AsyncIterator[EdgeRig]:
+async def alive() -> AsyncIterator[EdgeServer]:
     """An nginx of the three hosts, with a service behind."""
     async with served(SERVICE) as url:
         names = ("NGINX_AI", "NGINX_TELEGRAM", "NGINX_MAIL")
         servers = {f"{name}_SERVERS": server_line(url) for name in names}
-        with edge("ai-api", "telegram", "mail", **servers, **ROOMY) as rig:
-            yield rig
+        with edge("ai-api", "telegram", "mail", **servers, **ROOMY) as edge_server:
+            yield edge_server
 
 
-def handshake(rig: EdgeRig, context: ssl.SSLContext, name: str = NAMES["ai-api"]) -> ssl.SSLSocket:
-    with socket.create_connection(("127.0.0.1", rig.server.https_port), timeout=5) as line:
+def handshake(
+    edge_server: EdgeServer, context: ssl.SSLContext, name: str = NAMES["ai-api"]
+) -> ssl.SSLSocket:
+    with socket.create_connection(("127.0.0.1", edge_server.nginx.https_port), timeout=5) as line:
         return context.wrap_socket(line, server_hostname=name)
 
 
 @pytest.mark.parametrize("version", WEAK.values(), ids=WEAK)
-def test_an_old_tls_is_refused(dead: EdgeRig, version: ssl.TLSVersion) -> None:
+def test_an_old_tls_is_refused(dead: EdgeServer, version: ssl.TLSVersion) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     dead.authority.configure_trust(context)
     context.set_ciphers("ALL:@SECLEVEL=0")
@@ -125,7 +127,7 @@ def test_an_old_tls_is_refused(dead: EdgeRig, version: ssl.TLSVersion) -> None:
         handshake(dead, context)
 
 
-def test_of_all_ciphers_openssl_knows_only_strong_ones_are_accepted(dead: EdgeRig) -> None:
+def test_of_all_ciphers_openssl_knows_only_strong_ones_are_accepted(dead: EdgeServer) -> None:
     every = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     every.set_ciphers("ALL:COMPLEMENTOFALL:@SECLEVEL=0")
     names = [entry["name"] for entry in every.get_ciphers() if not entry["name"].startswith("TLS_")]
@@ -147,7 +149,7 @@ def test_of_all_ciphers_openssl_knows_only_strong_ones_are_accepted(dead: EdgeRi
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-def test_today_s_tls_speaks_http_2(dead: EdgeRig, version: ssl.TLSVersion) -> None:
+def test_today_s_tls_speaks_http_2(dead: EdgeServer, version: ssl.TLSVersion) -> None:
     context = ssl.create_default_context()
     dead.authority.configure_trust(context)
     context.minimum_version = context.maximum_version = version
@@ -157,13 +159,13 @@ def test_today_s_tls_speaks_http_2(dead: EdgeRig, version: ssl.TLSVersion) -> No
         assert line.selected_alpn_protocol() == "h2"
 
 
-def test_a_name_that_is_not_ours_gets_no_certificate(dead: EdgeRig) -> None:
+def test_a_name_that_is_not_ours_gets_no_certificate(dead: EdgeServer) -> None:
     with pytest.raises(ssl.SSLError, match=r"(?i)unrecognized.name"):
         handshake(dead, dead.trust, "other.example.org")
 
 
-async def test_port_80_only_points_to_https(dead: EdgeRig) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", dead.server.http_port)
+async def test_port_80_only_points_to_https(dead: EdgeServer) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", dead.nginx.http_port)
     writer.write(
         f"GET /a?b=c HTTP/1.1\r\nHost: {NAMES['mail']}\r\nConnection: close\r\n\r\n".encode()
     )
@@ -175,7 +177,7 @@ async def test_port_80_only_points_to_https(dead: EdgeRig) -> None:
 
 
 @pytest.mark.parametrize("host", NAMES)
-async def test_a_dead_service_is_a_problem_document_of_ours(dead: EdgeRig, host: str) -> None:
+async def test_a_dead_service_is_a_problem_document_of_ours(dead: EdgeServer, host: str) -> None:
     path = "/telegram/webhook" if host == "telegram" else "/api/v1/anything"
     async with dead.client(host) as client:
         told = await client.post(path, headers={"X-Request-ID": "mine-1"})
@@ -194,7 +196,7 @@ async def test_a_dead_service_is_a_problem_document_of_ours(dead: EdgeRig, host:
     }
 
 
-async def test_under_v1_a_dead_service_is_an_error_of_openai_s(dead: EdgeRig) -> None:
+async def test_under_v1_a_dead_service_is_an_error_of_openai_s(dead: EdgeServer) -> None:
     async with dead.client() as client:
         told = await client.post("/v1/chat/completions", headers=ENGLISH, json={})
 
@@ -209,7 +211,7 @@ async def test_under_v1_a_dead_service_is_an_error_of_openai_s(dead: EdgeRig) ->
 
 
 async def test_a_post_with_an_idempotency_key_to_dead_servers_is_a_problem_too(
-    dead: EdgeRig,
+    dead: EdgeServer,
 ) -> None:
     async with dead.client() as client:
         told = await client.post("/api/v1/chat", headers={"Idempotency-Key": "k"}, json={})
@@ -236,9 +238,9 @@ def test_the_edge_says_what_the_services_say() -> None:
     "path",
     ["/metrics", "/api/v1/metrics", "/api/v1//metrics", "/api/v1/%6detrics", "/x/../metrics"],
 )
-async def test_metrics_are_closed_to_the_world(alive: EdgeRig, path: str) -> None:
+async def test_metrics_are_closed_to_the_world(alive: EdgeServer, path: str) -> None:
     reader, writer = await asyncio.open_connection(
-        "127.0.0.1", alive.server.https_port, ssl=alive.trust, server_hostname=NAMES["ai-api"]
+        "127.0.0.1", alive.nginx.https_port, ssl=alive.trust, server_hostname=NAMES["ai-api"]
     )
     head = f"GET {path} HTTP/1.1\r\nHost: {NAMES['ai-api']}\r\nConnection: close\r\n\r\n"
     writer.write(head.encode())
@@ -250,12 +252,12 @@ async def test_metrics_are_closed_to_the_world(alive: EdgeRig, path: str) -> Non
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/health", "/ready"])
-async def test_the_mailbox_s_state_is_closed_to_the_world(alive: EdgeRig, path: str) -> None:
+async def test_the_mailbox_s_state_is_closed_to_the_world(alive: EdgeServer, path: str) -> None:
     async with alive.client("mail") as client:
         assert (await client.get(path)).status_code == 403
 
 
-async def test_of_the_bot_only_the_webhook_is_public(alive: EdgeRig) -> None:
+async def test_of_the_bot_only_the_webhook_is_public(alive: EdgeServer) -> None:
     async with alive.client("telegram") as client:
         assert (await client.post("/telegram/webhook")).status_code == 200
         assert (await client.get("/telegram/webhook")).status_code == 403
@@ -263,7 +265,7 @@ async def test_of_the_bot_only_the_webhook_is_public(alive: EdgeRig) -> None:
         assert (await client.get("/metrics")).status_code == 403
 
 
-async def test_the_service_learns_who_asks_and_the_ids_of_the_request(alive: EdgeRig) -> None:
+async def test_the_service_learns_who_asks_and_the_ids_of_the_request(alive: EdgeServer) -> None:
     async with alive.client() as client:
         seen = (await client.get("/x", headers={"X-Forwarded-For": "6.6.6.6"})).json()["headers"]
 
@@ -274,7 +276,7 @@ async def test_the_service_learns_who_asks_and_the_ids_of_the_request(alive: Edg
     assert re.fullmatch("00-[0-9a-f]{32}-[0-9a-f]{16}-01", seen["traceparent"])
 
 
-async def test_ids_of_the_caller_are_passed_on_and_answered_once(alive: EdgeRig) -> None:
+async def test_ids_of_the_caller_are_passed_on_and_answered_once(alive: EdgeServer) -> None:
     trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
     async with alive.client() as client:
         told = await client.get("/x", headers={"X-Request-ID": "id-7", "traceparent": trace})
@@ -284,7 +286,7 @@ async def test_ids_of_the_caller_are_passed_on_and_answered_once(alive: EdgeRig)
     assert told.headers.get_list("x-request-id") == ["id-7"]
 
 
-async def test_ids_that_are_none_are_replaced(alive: EdgeRig) -> None:
+async def test_ids_that_are_none_are_replaced(alive: EdgeServer) -> None:
     async with alive.client() as client:
         wrong = {"X-Request-ID": "a b<script>", "traceparent": "00-zz-1-00"}
         seen = (await client.get("/x", headers=wrong)).json()["headers"]
@@ -293,7 +295,7 @@ async def test_ids_that_are_none_are_replaced(alive: EdgeRig) -> None:
     assert re.fullmatch("00-[0-9a-f]{32}-[0-9a-f]{16}-01", seen["traceparent"])
 
 
-async def test_every_answer_has_the_security_headers_once(alive: EdgeRig) -> None:
+async def test_every_answer_has_the_security_headers_once(alive: EdgeServer) -> None:
     async with alive.client() as client:
         plain, own = await client.get("/x"), await client.get("/page")
 
@@ -307,7 +309,7 @@ async def test_every_answer_has_the_security_headers_once(alive: EdgeRig) -> Non
     assert policies == [SECURITY["Content-Security-Policy"]]
 
 
-async def test_what_a_service_answers_passes_as_it_is(alive: EdgeRig) -> None:
+async def test_what_a_service_answers_passes_as_it_is(alive: EdgeServer) -> None:
     async with alive.client() as client:
         told = await client.get("/refuse")
 
@@ -315,7 +317,7 @@ async def test_what_a_service_answers_passes_as_it_is(alive: EdgeRig) -> None:
 
 
 @pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "k"}], ids=["plain", "keyed"])
-async def test_a_stream_arrives_piece_by_piece(alive: EdgeRig, headers: dict[str, str]) -> None:
+async def test_a_stream_arrives_piece_by_piece(alive: EdgeServer, headers: dict[str, str]) -> None:
     async with alive.client() as client:
         loop = asyncio.get_running_loop()
         begun_s = loop.time()
@@ -326,9 +328,9 @@ async def test_a_stream_arrives_piece_by_piece(alive: EdgeRig, headers: dict[str
     assert arrived[-1][0] - arrived[0][0] > 0.3
 
 
-async def test_a_websocket_goes_through(alive: EdgeRig) -> None:
+async def test_a_websocket_goes_through(alive: EdgeServer) -> None:
     address = f"wss://{NAMES['ai-api']}/line"
-    port = alive.server.https_port
+    port = alive.nginx.https_port
     async with websockets.connect(address, ssl=alive.trust, host="127.0.0.1", port=port) as line:
         await line.send("bonjour")
         assert await line.recv() == "BONJOUR"
@@ -343,7 +345,7 @@ async def test_a_websocket_goes_through(alive: EdgeRig) -> None:
     ],
 )
 async def test_a_body_is_refused_where_the_service_would(
-    alive: EdgeRig, host: str, kib: int, server: Section
+    alive: EdgeServer, host: str, kib: int, server: Section
 ) -> None:
     path = "/telegram/webhook" if host == "telegram" else "/api/v1/chat"
     async with alive.client(host) as client:
@@ -360,8 +362,8 @@ async def test_one_address_may_not_ask_without_end() -> None:
     async with served(SERVICE) as url:
         with edge(
             NGINX_AI_SERVERS=server_line(url), NGINX_AI_RATE="1r/s", NGINX_AI_BURST="4"
-        ) as rig:
-            async with rig.client() as client:
+        ) as edge_server:
+            async with edge_server.client() as client:
                 answers = [await client.get("/x", headers=ENGLISH) for _ in range(8)]
                 openai = await client.get("/v1/models")
 
@@ -376,8 +378,8 @@ async def test_behind_a_proxy_each_client_has_its_own_limit_and_an_ipv6_network_
     limits = {"NGINX_AI_RATE": "1r/m", "NGINX_AI_BURST": "1", "NGINX_REAL_IP": "loopback"}
     peers = {"NGINX_PEERS": "198.51.100.9 1;"}
     async with served(SERVICE) as url:
-        with edge(NGINX_AI_SERVERS=server_line(url), **limits, **peers) as rig:
-            async with rig.client() as client:
+        with edge(NGINX_AI_SERVERS=server_line(url), **limits, **peers) as edge_server:
+            async with edge_server.client() as client:
 
                 async def ask(address: str) -> int:
                     return (await client.get("/x", headers={"X-Real-IP": address})).status_code
@@ -397,8 +399,8 @@ async def test_behind_a_proxy_each_client_has_its_own_limit_and_an_ipv6_network_
 
 async def test_without_a_proxy_nobody_chooses_their_address() -> None:
     async with served(SERVICE) as url:
-        with edge(NGINX_AI_SERVERS=server_line(url), NGINX_REAL_IP="cloudflare") as rig:
-            async with rig.client() as client:
+        with edge(NGINX_AI_SERVERS=server_line(url), NGINX_REAL_IP="cloudflare") as edge_server:
+            async with edge_server.client() as client:
                 told = await client.get("/x", headers={"CF-Connecting-IP": "6.6.6.6"})
 
     assert told.json()["headers"]["x-forwarded-for"] == "127.0.0.1"
@@ -406,10 +408,12 @@ async def test_without_a_proxy_nobody_chooses_their_address() -> None:
 
 async def test_with_mutual_tls_only_our_services_enter() -> None:
     async with served(SERVICE) as url:
-        with edge(NGINX_AI_SERVERS=server_line(url), NGINX_CLIENT_CERTIFICATES="required") as rig:
-            async with rig.client() as stranger:
+        with edge(
+            NGINX_AI_SERVERS=server_line(url), NGINX_CLIENT_CERTIFICATES="required"
+        ) as edge_server:
+            async with edge_server.client() as stranger:
                 refused = await stranger.get("/x")
-            async with rig.client(trust=rig.peer_trust()) as peer:
+            async with edge_server.client(trust=edge_server.peer_trust()) as peer:
                 welcome = await peer.get("/x")
                 metrics = await peer.get("/metrics")
 
@@ -421,11 +425,11 @@ async def test_with_mutual_tls_only_our_services_enter() -> None:
 async def test_our_client_enters_with_its_certificate_and_not_without(tmp_path: Path) -> None:
     async with served(SERVICE) as url:
         variables = {"NGINX_AI_SERVERS": server_line(url), "NGINX_AI_HOST": "localhost"}
-        with edge(NGINX_CLIENT_CERTIFICATES="required", **variables) as rig:
-            rig.authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-            ours = rig.clients.issue_cert("telegram.internal")
+        with edge(NGINX_CLIENT_CERTIFICATES="required", **variables) as edge_server:
+            edge_server.authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+            ours = edge_server.clients.issue_cert("telegram.internal")
             ours.private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "ours.pem"))
-            here = f"https://localhost:{rig.server.https_port}"
+            here = f"https://localhost:{edge_server.nginx.https_port}"
             ca, certificate = tmp_path / "ca.pem", tmp_path / "ours.pem"
             async with AiClient(here, "key", tls_ca=ca) as stranger:
                 with pytest.raises(BadInput, match="invalid_request"):
@@ -442,17 +446,20 @@ def test_a_client_certificate_that_is_not_there_is_one_sentence(tmp_path: Path) 
 async def test_a_certificate_of_a_stranger_s_authority_opens_nothing() -> None:
     async with served(SERVICE) as url:
         variables = {"NGINX_AI_SERVERS": server_line(url)}
-        with edge(NGINX_CLIENT_CERTIFICATES="optional", **variables) as rig, edge() as other:
-            async with rig.client() as stranger:
+        with (
+            edge(NGINX_CLIENT_CERTIFICATES="optional", **variables) as edge_server,
+            edge() as other,
+        ):
+            async with edge_server.client() as stranger:
                 assert (await stranger.get("/x")).status_code == 200
                 assert (await stranger.get("/metrics")).status_code == 403
-            rig.clients = other.clients
-            async with rig.client(trust=rig.peer_trust()) as liar:
+            edge_server.clients = other.clients
+            async with edge_server.client(trust=edge_server.peer_trust()) as liar:
                 assert (await liar.get("/metrics")).status_code in (400, 403)
 
 
-def test_no_log_line_names_an_address_or_what_was_asked(dead: EdgeRig) -> None:
-    with socket.create_connection(("127.0.0.1", dead.server.http_port), timeout=5) as line:
+def test_no_log_line_names_an_address_or_what_was_asked(dead: EdgeServer) -> None:
+    with socket.create_connection(("127.0.0.1", dead.nginx.http_port), timeout=5) as line:
         line.sendall(f"GET /secret?q=word HTTP/1.0\r\nHost: {NAMES['ai-api']}\r\n\r\n".encode())
         line.recv(1000)
     lines = dead.log_lines()
@@ -523,11 +530,11 @@ def test_where_standard_output_is_the_journal_s_socket_nginx_starts_as_written_f
     assert ("/dev/stdout" in told.stderr) == bool(status)
 
 
-def test_a_configuration_nginx_refuses_is_told_before_it_is_in_force(dead: EdgeRig) -> None:
-    dead.server.set(NGINX_AI_RATE="often")
+def test_a_configuration_nginx_refuses_is_told_before_it_is_in_force(dead: EdgeServer) -> None:
+    dead.nginx.set(NGINX_AI_RATE="often")
     try:
         with pytest.raises(ServerNotStarted, match="often"):
-            dead.server.reload()
-        assert dead.server.status is None
+            dead.nginx.reload()
+        assert dead.nginx.status is None
     finally:
-        dead.server.set(NGINX_AI_RATE="1000r/s")
+        dead.nginx.set(NGINX_AI_RATE="1000r/s")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.deploy.monitoring_stack import Watched, until
 from tests.deploy.promql import metrics_of
-from tests.deploy.watch_rig import Watched, until
 from tests.servers.monitoring import SHIPPED
 
 ROOT = SHIPPED.parents[2]

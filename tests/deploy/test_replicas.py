@@ -17,7 +17,7 @@ import httpx2
 import pytest
 
 from deploy.local.redis_server import RedisServer
-from tests.deploy.edge_rig import EdgeRig, edge, server_line
+from tests.deploy.edge_server import EdgeServer, edge, server_line
 from tests.load.bench import Server, make_key, serving
 
 pytestmark = [pytest.mark.needs("nginx"), pytest.mark.slow]
@@ -29,10 +29,10 @@ ROOMY = {"NGINX_AI_RATE": "100000r/s", "NGINX_AI_BURST": "100000", "NGINX_CONNEC
 class Crowd:
     """Clients that ask by GET and by POST with an Idempotency-Key."""
 
-    def __init__(self, rig: EdgeRig, key: str) -> None:
+    def __init__(self, edge_server: EdgeServer, key: str) -> None:
         self.outcomes: Counter[str] = Counter()
         self.answered = 0
-        self._rig = rig
+        self._edge_server = edge_server
         self._key = key
         self._over = asyncio.Event()
 
@@ -52,7 +52,7 @@ class Crowd:
 
     async def member(self, first: int) -> None:
         """Ask until told that it is over."""
-        async with self._rig.client() as client:
+        async with self._edge_server.client() as client:
             client.headers["X-API-Key"] = self._key
             client.timeout = httpx2.Timeout(20)
             number = first
@@ -106,15 +106,15 @@ async def test_one_of_two_replicas_is_killed_under_load_and_no_repeatable_reques
 ) -> None:
     one, other = replica(), replica()
     servers = server_line(f"127.0.0.1:{one.port}", f"127.0.0.1:{other.port}")
-    with edge(NGINX_AI_SERVERS=servers, **ROOMY) as rig:
-        crowd = Crowd(rig, make_key_now(own_redis))
+    with edge(NGINX_AI_SERVERS=servers, **ROOMY) as edge_server:
+        crowd = Crowd(edge_server, make_key_now(own_redis))
         async with crowd.asking():
             await crowd.more(150)
             os.kill(one.pid, signal.SIGKILL)
             await crowd.more(300)
 
         assert crowd.outcomes == {"200": crowd.answered}
-        log = "".join(rig.log_lines(crowd.answered))
+        log = "".join(edge_server.log_lines(crowd.answered))
     assert '"upstream_status":"502, 200"' in log
 
 
@@ -126,18 +126,18 @@ async def test_both_replicas_are_replaced_one_by_one_under_load_and_no_request_f
         name: server_line(*(f"127.0.0.1:{process.port}" for process in processes))
         for name, processes in {"old": old, "new": new}.items()
     }
-    with edge(NGINX_AI_SERVERS=servers["old"], **ROOMY) as rig:
-        crowd = Crowd(rig, make_key_now(own_redis))
+    with edge(NGINX_AI_SERVERS=servers["old"], **ROOMY) as edge_server:
+        crowd = Crowd(edge_server, make_key_now(own_redis))
         async with crowd.asking():
             await crowd.more(100)
-            rig.server.set(NGINX_AI_SERVERS=servers["new"])
-            rig.server.reload()
+            edge_server.nginx.set(NGINX_AI_SERVERS=servers["new"])
+            edge_server.nginx.reload()
             await crowd.more(200)
             for process in old:
                 await end(process, signal.SIGTERM)
             await crowd.more(100)
-            rig.server.set(NGINX_AI_SERVERS=server_line(f"127.0.0.1:{new[0].port}"))
-            rig.server.reload()
+            edge_server.nginx.set(NGINX_AI_SERVERS=server_line(f"127.0.0.1:{new[0].port}"))
+            edge_server.nginx.reload()
             await crowd.more(100)
 
     assert crowd.outcomes == {"200": crowd.answered}

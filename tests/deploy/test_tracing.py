@@ -36,8 +36,8 @@ from shared.settings import TracingSettings, WrongSettings
 from shared.stores.postgres import Postgres
 from shared.web.middleware import RequestMiddleware
 from shared.web.tracing import traced, tracing_of
-from tests.ai_core.conftest import House, Open
-from tests.deploy.watch_rig import mail, until
+from tests.ai_core.conftest import OpenApp, RunningApp
+from tests.deploy.monitoring_stack import mail, until
 from tests.mail_service.mails import US, raw_mail
 from tests.servers.loopback import served
 from tests.telegram_service.running_app import running
@@ -110,10 +110,10 @@ async def collecting() -> AsyncIterator[tuple[Collector, TracingSettings]]:
 
 @asynccontextmanager
 async def traced_ai_core(
-    house_with: Open, tracing: TracingSettings
-) -> AsyncIterator[tuple[str, House]]:
-    async with house_with(tracing=tracing) as house, served(house.app) as url:
-        yield url, house
+    running_app: OpenApp, tracing: TracingSettings
+) -> AsyncIterator[tuple[str, RunningApp]]:
+    async with running_app(tracing=tracing) as app, served(app.asgi) as url:
+        yield url, app
 
 
 async def sent(tracing: TracingSettings, *services: str) -> None:
@@ -123,18 +123,18 @@ async def sent(tracing: TracingSettings, *services: str) -> None:
 
 @pytest.mark.slow
 async def test_a_question_to_the_bot_is_followed_to_the_engine_without_a_word_of_it(
-    house_with: Open, own_redis: RedisServer, database_url: str, tmp_path: Path
+    running_app: OpenApp, own_redis: RedisServer, database_url: str, tmp_path: Path
 ) -> None:
     key_file = tmp_path / "vault"
     key_file.write_text(new_key_file())
     async with (
         collecting() as (collector, tracing),
-        traced_ai_core(house_with, tracing) as (url, house),
+        traced_ai_core(running_app, tracing) as (url, app),
     ):
-        ai = {"url": url, "api_key": house.keys[Scope.INFERENCE]}
+        ai = {"url": url, "api_key": app.keys[Scope.INFERENCE]}
         told = {"url": tracing.url}
-        async with running(own_redis.url, database_url, key_file, ai=ai, tracing=told) as rig:
-            answers = await rig.ask(987654321, QUESTION)
+        async with running(own_redis.url, database_url, key_file, ai=ai, tracing=told) as bot:
+            answers = await bot.ask(987654321, QUESTION)
         await sent(tracing, "ai_core", "telegram_service")
 
     assert "L1237-1" in str(answers)
@@ -152,14 +152,14 @@ async def test_a_question_to_the_bot_is_followed_to_the_engine_without_a_word_of
 
 @pytest.mark.slow
 async def test_a_letter_is_followed_to_the_engine_without_a_word_of_it(
-    house_with: Open, own_redis: RedisServer, database_url: str, tmp_path: Path
+    running_app: OpenApp, own_redis: RedisServer, database_url: str, tmp_path: Path
 ) -> None:
     postgres = Postgres(database_url)
     async with (
         collecting() as (collector, tracing),
-        traced_ai_core(house_with, tracing) as (url, house),
+        traced_ai_core(running_app, tracing) as (url, app),
     ):
-        ai = {"url": url, "api_key": house.keys[Scope.INFERENCE]}
+        ai = {"url": url, "api_key": app.keys[Scope.INFERENCE]}
         told = {"url": tracing.url}
         async with mail(database_url, own_redis, tmp_path, ai=ai, tracing=told, address=US):
             vault = await asyncio.to_thread(Encryption.read, tmp_path / "mail-vault")
@@ -186,13 +186,13 @@ async def test_a_letter_is_followed_to_the_engine_without_a_word_of_it(
     assert b"personne.example" not in collector.raw
 
 
-async def test_a_trace_begun_by_nginx_goes_on_here(house_with: Open) -> None:
+async def test_a_trace_begun_by_nginx_goes_on_here(running_app: OpenApp) -> None:
     async with (
         collecting() as (collector, tracing),
-        traced_ai_core(house_with, tracing) as (url, house),
+        traced_ai_core(running_app, tracing) as (url, app),
         httpx2.AsyncClient(base_url=url) as client,
     ):
-        headers = {**house.bearing(), "traceparent": PARENT, "X-Request-ID": "nginx-1"}
+        headers = {**app.key_header(), "traceparent": PARENT, "X-Request-ID": "nginx-1"}
         reply = await client.get("/api/v1/articles/L1237-1", headers=headers)
         await sent(tracing, "ai_core")
 
@@ -260,23 +260,23 @@ async def test_calls_are_traced_over_mutual_tls_with_a_private_authority(tmp_pat
 
 
 @pytest.mark.slow
-async def test_a_collector_that_is_down_costs_only_the_traces(house_with: Open) -> None:
+async def test_a_collector_that_is_down_costs_only_the_traces(running_app: OpenApp) -> None:
     nowhere = TracingSettings(url="http://127.0.0.1:9/v1/traces")
     async with (
-        traced_ai_core(house_with, nowhere) as (url, house),
-        AiClient(url, house.keys[Scope.INFERENCE]) as client,
+        traced_ai_core(running_app, nowhere) as (url, app),
+        AiClient(url, app.keys[Scope.INFERENCE]) as client,
     ):
         question = ChatRequest(messages=[Message(role="user", content=QUESTION)])
         assert "L1237-1" in (await client.chat(question)).response
 
 
-async def test_off_nothing_is_wrapped(house: House) -> None:
+async def test_off_nothing_is_wrapped(app: RunningApp) -> None:
     assert isinstance(await asyncio.to_thread(create_app, Settings()), RequestMiddleware)
-    assert "enter" not in vars(house.state["gate"])
-    assert "search" not in vars(house.state["library"])
+    assert "enter" not in vars(app.state["gate"])
+    assert "search" not in vars(app.state["library"])
     tracer = tracing_of("ai_core", TracingSettings()).tracer
     assert type(tracer) is NoOpTracer
-    assert traced(house.app, tracer) is house.app
+    assert traced(app.asgi, tracer) is app.asgi
     with tracer.start_span("nothing") as span:
         assert not span.is_recording()
 

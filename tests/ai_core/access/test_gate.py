@@ -325,15 +325,15 @@ async def test_a_service_that_starts_before_redis_reads_the_keys_when_it_can(
     assert (await gated.get("/inference", key)).status_code == 200
 
 
-async def test_fifty_same_questions_at_once_are_one_answer_and_all_let_in(house: Any) -> None:
+async def test_fifty_same_questions_at_once_are_one_answer_and_all_let_in(app: Any) -> None:
     body = {"prompt": "Quelle est la durée du préavis en cas de démission ?"}
     responses = await asyncio.gather(
         *(
-            house.client.post("/api/v1/generate", json=body, headers=house.bearing())
+            app.client.post("/api/v1/generate", json=body, headers=app.key_header())
             for _ in range(50)
         )
     )
     assert {response.status_code for response in responses} == {200}
 
-    metrics = (await house.client.get("/api/v1/metrics", headers=house.bearing(Scope.ADMIN))).text
+    metrics = (await app.client.get("/api/v1/metrics", headers=app.key_header(Scope.ADMIN))).text
     assert 'answers_total{end="answered",model="extractive"} 1.0' in metrics

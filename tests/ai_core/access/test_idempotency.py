@@ -190,18 +190,18 @@ async def test_any_sequence_of_requests_is_answered_as_the_rules_say(
 
 
 async def test_over_http_a_repeated_answer_says_so_and_is_counted_as_a_request(
-    house: Any,
+    app: Any,
 ) -> None:
-    headers = house.bearing() | {"Idempotency-Key": "k1"}
+    headers = app.key_header() | {"Idempotency-Key": "k1"}
     body = {"prompt": "Quelle est la durée du préavis en cas de démission ?"}
-    first = await house.client.post("/api/v1/generate", json=body, headers=headers)
-    again = await house.client.post("/api/v1/generate", json=body, headers=headers)
+    first = await app.client.post("/api/v1/generate", json=body, headers=headers)
+    again = await app.client.post("/api/v1/generate", json=body, headers=headers)
 
     assert again.content == first.content
     assert "idempotent-replayed" not in first.headers
     assert again.headers["idempotent-replayed"] == "true"
 
-    other = await house.client.post(
+    other = await app.client.post(
         "/api/v1/generate", json={"prompt": "Et les congés payés ?"}, headers=headers
     )
     assert (other.status_code, other.json()["code"]) == (422, "idempotency_mismatch")

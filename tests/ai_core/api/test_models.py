@@ -7,12 +7,12 @@ import pytest
 from ai_core.access.keys import Scope
 
 
-async def get(house: Any, path: str, scope: Scope = Scope.INFERENCE) -> Any:
-    return await house.client.get(path, headers=house.bearing(scope))
+async def get(app: Any, path: str, scope: Scope = Scope.INFERENCE) -> Any:
+    return await app.client.get(path, headers=app.key_header(scope))
 
 
-async def test_the_built_in_model_is_listed_loaded_and_the_default(house: Any) -> None:
-    [model] = (await get(house, "/api/v1/models")).json()["models"]
+async def test_the_built_in_model_is_listed_loaded_and_the_default(app: Any) -> None:
+    [model] = (await get(app, "/api/v1/models")).json()["models"]
     told = {name: model[name] for name in ("id", "format", "state", "default")}
     assert told == {"id": "extractive", "format": "built-in", "state": "loaded", "default": True}
 
@@ -28,10 +28,10 @@ async def test_the_built_in_model_is_listed_loaded_and_the_default(house: Any) -
     ],
 )
 async def test_only_an_administrator_moves_models(
-    house: Any, action: str, model: str, scope: Scope, status: int, code: str | None
+    app: Any, action: str, model: str, scope: Scope, status: int, code: str | None
 ) -> None:
-    response = await house.client.post(
-        f"/api/v1/models/{action}", json={"model": model}, headers=house.bearing(scope)
+    response = await app.client.post(
+        f"/api/v1/models/{action}", json={"model": model}, headers=app.key_header(scope)
     )
 
     assert (response.status_code, response.json().get("code")) == (status, code)

@@ -17,9 +17,9 @@ def asked(text: str = QUESTION, **more: object) -> dict[str, object]:
     return {"messages": [{"role": "user", "content": text}], **more}
 
 
-async def post(house: Any, path: str, body: object, **headers: str) -> Any:
-    bearing = {"Authorization": f"Bearer {house.keys['inference']}"}
-    return await house.client.post(f"/v1/{path}", json=body, headers=bearing | headers)
+async def post(app: Any, path: str, body: object, **headers: str) -> Any:
+    bearing = {"Authorization": f"Bearer {app.keys['inference']}"}
+    return await app.client.post(f"/v1/{path}", json=body, headers=bearing | headers)
 
 
 def chunks(text: str) -> list[Any]:
@@ -28,8 +28,8 @@ def chunks(text: str) -> list[Any]:
     return [json.loads(line) for line in lines[:-1]]
 
 
-async def test_the_assistant_answers_with_the_law_and_lists_its_sources(house: Any) -> None:
-    response = await post(house, "chat/completions", asked(model="cdt-assistant"))
+async def test_the_assistant_answers_with_the_law_and_lists_its_sources(app: Any) -> None:
+    response = await post(app, "chat/completions", asked(model="cdt-assistant"))
 
     told = response.json()
     text = told["choices"][0]["message"]["content"]
@@ -40,7 +40,7 @@ async def test_the_assistant_answers_with_the_law_and_lists_its_sources(house: A
     assert told["answered_by"] == "extractive"
 
 
-async def test_a_plain_model_reads_the_callers_words_and_nothing_else(house_with: Any) -> None:
+async def test_a_plain_model_reads_the_callers_words_and_nothing_else(running_app: Any) -> None:
     engine = ScriptedEngine("Selon L4242-42, [7] bonjour.")
     messages = [
         {"role": "developer", "content": "Sois bref."},
@@ -49,10 +49,8 @@ async def test_a_plain_model_reads_the_callers_words_and_nothing_else(house_with
             "content": [{"type": "text", "text": "Bon"}, {"type": "text", "text": "jour"}],
         },
     ]
-    async with house_with(engine) as house:
-        response = await post(
-            house, "chat/completions", {"model": "scripted", "messages": messages}
-        )
+    async with running_app(engine) as app:
+        response = await post(app, "chat/completions", {"model": "scripted", "messages": messages})
 
     read = [(turn.role, turn.content, turn.cacheable_chars) for turn in engine.prompts[0].messages]
     assert read == [("system", "Sois bref.", 0), ("user", "Bonjour", 0)]
@@ -62,10 +60,10 @@ async def test_a_plain_model_reads_the_callers_words_and_nothing_else(house_with
     assert "citations" not in told
 
 
-async def test_a_stream_names_the_role_once_and_ends_with_what_it_took(house_with: Any) -> None:
+async def test_a_stream_names_the_role_once_and_ends_with_what_it_took(running_app: Any) -> None:
     body = asked(model="scripted", stream=True, stream_options={"include_usage": True})
-    async with house_with(ScriptedEngine("un deux trois")) as house:
-        told = chunks((await post(house, "chat/completions", body)).text)
+    async with running_app(ScriptedEngine("un deux trois")) as app:
+        told = chunks((await post(app, "chat/completions", body)).text)
 
     deltas = [chunk["choices"][0]["delta"] for chunk in told if chunk["choices"]]
     assert [delta.get("role") for delta in deltas] == ["assistant", None, None, None]
@@ -75,20 +73,20 @@ async def test_a_stream_names_the_role_once_and_ends_with_what_it_took(house_wit
     assert len({chunk["id"] for chunk in told}) == 1
 
 
-async def test_a_stream_of_the_assistant_says_the_same_as_its_whole_answer(house: Any) -> None:
-    whole = (await post(house, "chat/completions", asked())).json()
-    told = chunks((await post(house, "chat/completions", asked(stream=True))).text)
+async def test_a_stream_of_the_assistant_says_the_same_as_its_whole_answer(app: Any) -> None:
+    whole = (await post(app, "chat/completions", asked())).json()
+    told = chunks((await post(app, "chat/completions", asked(stream=True))).text)
 
     text = "".join(chunk["choices"][0]["delta"].get("content", "") for chunk in told)
     assert text == whole["choices"][0]["message"]["content"]
     assert told[-1]["citations"] == whole["citations"]
 
 
-async def test_a_text_is_continued_without_a_template(house_with: Any) -> None:
+async def test_a_text_is_continued_without_a_template(running_app: Any) -> None:
     engine = ScriptedEngine("il pleut")
-    async with house_with(engine) as house:
+    async with running_app(engine) as app:
         response = await post(
-            house, "completions", {"model": "scripted", "prompt": "Aujourd'hui, ", "max_tokens": 1}
+            app, "completions", {"model": "scripted", "prompt": "Aujourd'hui, ", "max_tokens": 1}
         )
 
     assert engine.prompts[0].raw == "Aujourd'hui, "
@@ -96,21 +94,21 @@ async def test_a_text_is_continued_without_a_template(house_with: Any) -> None:
     assert (choice["text"], choice["finish_reason"]) == ("il", "length")
 
 
-async def test_two_texts_that_differ_in_white_space_are_two_questions(house_with: Any) -> None:
+async def test_two_texts_that_differ_in_white_space_are_two_questions(running_app: Any) -> None:
     engine = ScriptedEngine("oui")
-    async with house_with(engine) as house:
+    async with running_app(engine) as app:
         for prompt in ("a b", "a  b", "a b"):
-            await post(house, "completions", {"model": "scripted", "prompt": prompt})
+            await post(app, "completions", {"model": "scripted", "prompt": prompt})
 
     assert len(engine.prompts) == 2
 
 
-async def test_logprobs_come_as_openai_writes_them(house_with: Any) -> None:
-    async with house_with(ScriptedEngine("un deux")) as house:
+async def test_logprobs_come_as_openai_writes_them(running_app: Any) -> None:
+    async with running_app(ScriptedEngine("un deux")) as app:
         chat = await post(
-            house, "chat/completions", asked(model="scripted", logprobs=True, top_logprobs=2)
+            app, "chat/completions", asked(model="scripted", logprobs=True, top_logprobs=2)
         )
-        text = await post(house, "completions", {"model": "scripted", "prompt": "x", "logprobs": 1})
+        text = await post(app, "completions", {"model": "scripted", "prompt": "x", "logprobs": 1})
 
     content = chat.json()["choices"][0]["logprobs"]["content"]
     assert [token["token"] for token in content] == ["un ", "deux"]
@@ -118,24 +116,24 @@ async def test_logprobs_come_as_openai_writes_them(house_with: Any) -> None:
     assert text.json()["choices"][0]["logprobs"]["text_offset"] == [0, 3]
 
 
-async def test_a_schema_reaches_the_model(house_with: Any) -> None:
+async def test_a_schema_reaches_the_model(running_app: Any) -> None:
     engine = ScriptedEngine('{"mois": 2}')
     schema = {"type": "object", "properties": {"mois": {"type": "integer"}}}
     form = {"type": "json_schema", "json_schema": {"name": "n", "schema": schema, "strict": True}}
-    async with house_with(engine) as house:
+    async with running_app(engine) as app:
         response = await post(
-            house, "chat/completions", asked(model="cdt-assistant", response_format=form)
+            app, "chat/completions", asked(model="cdt-assistant", response_format=form)
         )
 
     assert json.loads(engine.samplings[0].json_schema or "") == schema
     assert json.loads(response.json()["choices"][0]["message"]["content"]) == {"mois": 2}
 
 
-async def test_vectors_come_as_numbers_or_as_base64(house_with: Any) -> None:
-    async with house_with(ScriptedEngine("x")) as house:
+async def test_vectors_come_as_numbers_or_as_base64(running_app: Any) -> None:
+    async with running_app(ScriptedEngine("x")) as app:
         body = {"model": "scripted", "input": ["un deux", "trois"]}
-        numbers = (await post(house, "embeddings", body)).json()
-        packed = (await post(house, "embeddings", body | {"encoding_format": "base64"})).json()
+        numbers = (await post(app, "embeddings", body)).json()
+        packed = (await post(app, "embeddings", body | {"encoding_format": "base64"})).json()
 
     vectors = [row["embedding"] for row in numbers["data"]]
     assert vectors == [[7.0, 2.0], [5.0, 1.0]]
@@ -143,12 +141,12 @@ async def test_vectors_come_as_numbers_or_as_base64(house_with: Any) -> None:
     assert numbers["usage"] == {"prompt_tokens": 3, "total_tokens": 3}
 
 
-async def test_the_models_are_the_assistant_and_those_that_write(house_with: Any) -> None:
-    async with house_with(ScriptedEngine("x")) as house:
-        headers = house.bearing()
-        listed = (await house.client.get("/v1/models", headers=headers)).json()
-        one = await house.client.get("/v1/models/scripted", headers=headers)
-        none = await house.client.get("/v1/models/gpt-9", headers=headers)
+async def test_the_models_are_the_assistant_and_those_that_write(running_app: Any) -> None:
+    async with running_app(ScriptedEngine("x")) as app:
+        headers = app.key_header()
+        listed = (await app.client.get("/v1/models", headers=headers)).json()
+        one = await app.client.get("/v1/models/scripted", headers=headers)
+        none = await app.client.get("/v1/models/gpt-9", headers=headers)
 
     assert [model["id"] for model in listed["data"]] == ["cdt-assistant", "scripted"]
     assert one.json()["object"] == "model"
@@ -180,16 +178,16 @@ async def test_the_models_are_the_assistant_and_those_that_write(house_with: Any
     ],
 )
 async def test_what_is_not_served_is_a_400_that_names_it(
-    house: Any, path: str, body: dict[str, object], param: str
+    app: Any, path: str, body: dict[str, object], param: str
 ) -> None:
-    response = await post(house, path, body)
+    response = await post(app, path, body)
 
     error = response.json()["error"]
     assert (response.status_code, error["type"]) == (400, "invalid_request_error")
     assert error["param"] == param
 
 
-async def test_fields_that_ask_for_nothing_are_taken(house: Any) -> None:
+async def test_fields_that_ask_for_nothing_are_taken(app: Any) -> None:
     nothing: dict[str, Any] = {
         "n": 1,
         "tools": [],
@@ -199,20 +197,20 @@ async def test_fields_that_ask_for_nothing_are_taken(house: Any) -> None:
         "stop": None,
     }
 
-    assert (await post(house, "chat/completions", asked(**nothing))).status_code == 200
+    assert (await post(app, "chat/completions", asked(**nothing))).status_code == 200
 
 
-async def test_every_error_is_openais_object(house: Any) -> None:
+async def test_every_error_is_openais_object(app: Any) -> None:
     found = [
-        await house.client.post("/v1/chat/completions", json=asked()),
-        await house.client.get("/v1/models"),
-        await house.client.get("/v1/nothing"),
-        await house.client.get("/v1/chat/completions", headers=house.bearing()),
-        await post(house, "chat/completions", asked(model="gpt-9")),
-        await house.client.post(
+        await app.client.post("/v1/chat/completions", json=asked()),
+        await app.client.get("/v1/models"),
+        await app.client.get("/v1/nothing"),
+        await app.client.get("/v1/chat/completions", headers=app.key_header()),
+        await post(app, "chat/completions", asked(model="gpt-9")),
+        await app.client.post(
             "/v1/chat/completions",
             content=b"{",
-            headers={**house.bearing(), "Content-Type": "application/json"},
+            headers={**app.key_header(), "Content-Type": "application/json"},
         ),
     ]
 
@@ -222,11 +220,11 @@ async def test_every_error_is_openais_object(house: Any) -> None:
         assert set(response.json()["error"]) >= {"message", "type", "param", "code"}
 
 
-async def test_a_full_line_says_when_to_come_back(house_with: Any) -> None:
+async def test_a_full_line_says_when_to_come_back(running_app: Any) -> None:
     engine = ScriptedEngine("mot " * 400, pause_s=0.01, slots=1)
-    async with house_with(engine, most_waiting=1) as house:
+    async with running_app(engine, most_waiting=1) as app:
         bodies = [asked(f"{QUESTION} {n}", model="scripted") for n in range(3)]
-        asking = [asyncio.create_task(post(house, "chat/completions", body)) for body in bodies]
+        asking = [asyncio.create_task(post(app, "chat/completions", body)) for body in bodies]
         done, others = await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
         for task in others:
             task.cancel()
@@ -237,9 +235,9 @@ async def test_a_full_line_says_when_to_come_back(house_with: Any) -> None:
     assert int(refused.headers["retry-after"]) >= 1
 
 
-async def test_a_model_that_fails_midway_ends_with_an_error_in_the_stream(house_with: Any) -> None:
-    async with house_with(ScriptedEngine("un deux trois", fails_after=2)) as house:
-        response = await post(house, "chat/completions", asked(model="scripted", stream=True))
+async def test_a_model_that_fails_midway_ends_with_an_error_in_the_stream(running_app: Any) -> None:
+    async with running_app(ScriptedEngine("un deux trois", fails_after=2)) as app:
+        response = await post(app, "chat/completions", asked(model="scripted", stream=True))
 
     last = json.loads(response.text.strip().splitlines()[-1].removeprefix("data: "))
     assert last["error"]["code"] == "engine_failed"

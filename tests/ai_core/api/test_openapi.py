@@ -33,8 +33,8 @@ STREAMED = (
 SENT = ("method", "url", "params", "json", "data")
 
 
-async def test_the_document_is_valid_and_whole(house: Any) -> None:
-    document = (await house.client.get("/openapi.json")).json()
+async def test_the_document_is_valid_and_whole(app: Any) -> None:
+    document = (await app.client.get("/openapi.json")).json()
 
     check(document)
     assert set(document["components"]["securitySchemes"]) == {"ApiKey", "Bearer"}
@@ -87,8 +87,8 @@ def test_a_response_the_document_does_not_tell_of_is_noticed(
     assert fault in "\n".join(wrong)
 
 
-async def test_streams_and_headers_are_declared(house: Any) -> None:
-    document = (await house.client.get("/openapi.json")).json()
+async def test_streams_and_headers_are_declared(app: Any) -> None:
+    document = (await app.client.get("/openapi.json")).json()
     for path in STREAMED:
         operation = document["paths"][path]["post"]
         content = operation["responses"]["200"]["content"]
@@ -100,14 +100,14 @@ async def test_streams_and_headers_are_declared(house: Any) -> None:
         assert {"RateLimit", "Retry-After"} <= set(operation["responses"]["429"]["headers"])
 
 
-async def test_the_page_of_the_document_loads_nothing_from_elsewhere(house: Any) -> None:
-    page = await house.client.get("/docs")
+async def test_the_page_of_the_document_loads_nothing_from_elsewhere(app: Any) -> None:
+    page = await app.client.get("/docs")
     policy = page.headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert not re.search(r"unsafe|http|\*", policy)
     assert "http" not in page.text
     for path in re.findall(r'(?:src|href)="(/[^"]+)"', page.text):
-        assert (await house.client.get(path)).status_code == 200, path
+        assert (await app.client.get(path)).status_code == 200, path
 
 
 def test_the_values_that_ask_for_nothing_are_allowed_and_no_others(
@@ -131,8 +131,8 @@ def test_every_error_can_be_written_and_says_what_it_is() -> None:
             assert json.loads(bytes(written.body))["code"] == code
 
 
-async def test_nothing_the_document_allows_breaks_the_service(house: Any) -> None:
-    text = (await house.client.get("/openapi.json")).text
+async def test_nothing_the_document_allows_breaks_the_service(app: Any) -> None:
+    text = (await app.client.get("/openapi.json")).text
     # Long texts take hypothesis seconds to make; test_chat sends one.
     document = json.loads(re.sub(r'"maxLength":\d{4,}', '"maxLength":99', text))
     schema = schemathesis.openapi.from_dict(document)
@@ -144,7 +144,7 @@ async def test_nothing_the_document_allows_breaks_the_service(house: Any) -> Non
         request = case.as_transport_kwargs(base_url="http://ai_core")
         request = {name: request[name] for name in SENT if name in request}
         sent.append(case.operation.label)
-        response = await house.client.request(**request, headers=house.bearing(Scope.ADMIN))
+        response = await app.client.request(**request, headers=app.key_header(Scope.ADMIN))
         if response.status_code >= 500 and response.status_code != 503:
             broken.append(f"{case.method} {case.formatted_path}: {response.text}")
 

@@ -7,12 +7,12 @@ import pytest
 from ai_core.access.keys import Scope
 
 
-async def get(house: Any, path: str, scope: Scope = Scope.INFERENCE) -> Any:
-    return await house.client.get(path, headers=house.bearing(scope))
+async def get(app: Any, path: str, scope: Scope = Scope.INFERENCE) -> Any:
+    return await app.client.get(path, headers=app.key_header(scope))
 
 
-async def test_search_gives_passages_word_for_word_with_their_address(house: Any) -> None:
-    reply = (await get(house, "/api/v1/search?q=préavis de démission&kind=article&limit=3")).json()
+async def test_search_gives_passages_word_for_word_with_their_address(app: Any) -> None:
+    reply = (await get(app, "/api/v1/search?q=préavis de démission&kind=article&limit=3")).json()
 
     assert 1 <= len(reply["passages"]) <= 3
     assert {passage["kind"] for passage in reply["passages"]} == {"article"}
@@ -32,16 +32,16 @@ async def test_search_gives_passages_word_for_word_with_their_address(house: Any
         "q=a&page=2",
     ],
 )
-async def test_a_search_that_makes_no_sense_is_refused(house: Any, query: str) -> None:
-    response = await get(house, f"/api/v1/search?{query}")
+async def test_a_search_that_makes_no_sense_is_refused(app: Any, query: str) -> None:
+    response = await get(app, f"/api/v1/search?{query}")
 
     assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
 
 
 async def test_an_article_comes_whole_with_its_path_and_the_fiches_that_cite_it(
-    house: Any,
+    app: Any,
 ) -> None:
-    article = (await get(house, "/api/v1/articles/l. 1237-1")).json()
+    article = (await get(app, "/api/v1/articles/l. 1237-1")).json()
 
     assert article["number"] == "L1237-1"
     assert article["title"] == "Démission"
@@ -49,17 +49,17 @@ async def test_an_article_comes_whole_with_its_path_and_the_fiches_that_cite_it(
     assert article["cited_by_fiches"][0]["title"] == "La démission"
 
 
-async def test_an_article_is_given_as_it_was_on_another_day(house: Any) -> None:
-    before = (await get(house, "/api/v1/articles/L6326-2?as_of=2026-05-31")).json()
-    after = (await get(house, "/api/v1/articles/L6326-2?as_of=2026-06-01")).json()
+async def test_an_article_is_given_as_it_was_on_another_day(app: Any) -> None:
+    before = (await get(app, "/api/v1/articles/L6326-2?as_of=2026-05-31")).json()
+    after = (await get(app, "/api/v1/articles/L6326-2?as_of=2026-06-01")).json()
 
     assert (before["in_force_until"], after["in_force_since"]) == ("2026-06-01", "2026-06-01")
 
 
-async def test_an_unknown_article_is_a_404_in_the_readers_language(house: Any) -> None:
-    headers = {**house.bearing(), "Accept-Language": "en"}
+async def test_an_unknown_article_is_a_404_in_the_readers_language(app: Any) -> None:
+    headers = {**app.key_header(), "Accept-Language": "en"}
 
-    response = await house.client.get("/api/v1/articles/L9999-1", headers=headers)
+    response = await app.client.get("/api/v1/articles/L9999-1", headers=headers)
 
     assert response.status_code == 404
     assert response.json()["detail"] == (

@@ -30,17 +30,15 @@ def events(body: str) -> list[tuple[str, Any]]:
     return found
 
 
-async def stream(house: Any, **more: object) -> list[tuple[str, Any]]:
-    response = await house.client.post(
-        "/api/v1/chat", json=QUESTION | more, headers=house.bearing()
-    )
+async def stream(app: Any, **more: object) -> list[tuple[str, Any]]:
+    response = await app.client.post("/api/v1/chat", json=QUESTION | more, headers=app.key_header())
     assert response.headers["content-type"].startswith("text/event-stream")
     assert response.headers["cache-control"] == "no-store"
     return events(response.text)
 
 
-async def test_the_pieces_then_the_citations_then_the_usage_then_done(house: Any) -> None:
-    told = await stream(house)
+async def test_the_pieces_then_the_citations_then_the_usage_then_done(app: Any) -> None:
+    told = await stream(app)
 
     names = [name for name, _ in told]
     text = "".join(value["delta"] for name, value in told[:-3])
@@ -52,19 +50,19 @@ async def test_the_pieces_then_the_citations_then_the_usage_then_done(house: Any
     assert usage["conversation_id"]
 
 
-async def test_a_stream_says_the_same_as_a_whole_reply(house: Any) -> None:
-    told = await stream(house)
-    whole = await house.client.post(
-        "/api/v1/chat", json=QUESTION | {"stream": False}, headers=house.bearing()
+async def test_a_stream_says_the_same_as_a_whole_reply(app: Any) -> None:
+    told = await stream(app)
+    whole = await app.client.post(
+        "/api/v1/chat", json=QUESTION | {"stream": False}, headers=app.key_header()
     )
 
     deltas = (value["delta"] for name, value in told if name == "message" and value != "[DONE]")
     assert "".join(deltas) == whole.json()["response"]
 
 
-async def test_a_model_that_fails_midway_ends_with_an_error_event(house_with: Any) -> None:
-    async with house_with(ScriptedEngine("un deux trois quatre " * 9, fails_after=30)) as house:
-        told = await stream(house)
+async def test_a_model_that_fails_midway_ends_with_an_error_event(running_app: Any) -> None:
+    async with running_app(ScriptedEngine("un deux trois quatre " * 9, fails_after=30)) as app:
+        told = await stream(app)
 
     name, problem = told[-1]
     assert name == "error"
@@ -73,25 +71,25 @@ async def test_a_model_that_fails_midway_ends_with_an_error_event(house_with: An
     assert told[0][1]["delta"]
 
 
-async def test_a_model_that_fails_at_once_is_an_ordinary_error(house_with: Any) -> None:
-    async with house_with(ScriptedEngine("jamais", fails_after=0)) as house:
-        response = await house.client.post("/api/v1/chat", json=QUESTION, headers=house.bearing())
+async def test_a_model_that_fails_at_once_is_an_ordinary_error(running_app: Any) -> None:
+    async with running_app(ScriptedEngine("jamais", fails_after=0)) as app:
+        response = await app.client.post("/api/v1/chat", json=QUESTION, headers=app.key_header())
 
     assert (response.status_code, response.json()["code"]) == (500, "engine_failed")
 
 
-async def test_an_unknown_model_is_a_404_even_for_a_stream(house: Any) -> None:
-    response = await house.client.post(
-        "/api/v1/chat", json=QUESTION | {"model": "gpt-9"}, headers=house.bearing()
+async def test_an_unknown_model_is_a_404_even_for_a_stream(app: Any) -> None:
+    response = await app.client.post(
+        "/api/v1/chat", json=QUESTION | {"model": "gpt-9"}, headers=app.key_header()
     )
 
     assert (response.status_code, response.json()["code"]) == (404, "unknown_model")
 
 
-async def test_a_stream_cannot_be_repeated_by_key(house: Any) -> None:
-    headers = {**house.bearing(), "Idempotency-Key": "once"}
+async def test_a_stream_cannot_be_repeated_by_key(app: Any) -> None:
+    headers = {**app.key_header(), "Idempotency-Key": "once"}
 
-    response = await house.client.post("/api/v1/chat", json=QUESTION, headers=headers)
+    response = await app.client.post("/api/v1/chat", json=QUESTION, headers=headers)
 
     assert response.status_code == 422
 
@@ -114,13 +112,13 @@ async def served(app: Any) -> AsyncIterator[str]:
 
 
 @pytest.mark.parametrize("streamed", [True, False])
-async def test_hanging_up_stops_the_model(house_with: Any, streamed: bool) -> None:
+async def test_hanging_up_stops_the_model(running_app: Any, streamed: bool) -> None:
     engine = ScriptedEngine("mot " * 10_000, pause_s=0.01)
     body = QUESTION | {"stream": streamed}
-    async with house_with(engine) as house, served(house.app) as url:
+    async with running_app(engine) as app, served(app.asgi) as url:
         async with httpx2.AsyncClient(base_url=url) as client:
             asking = asyncio.create_task(
-                client.post("/api/v1/chat", json=body, headers=house.bearing())
+                client.post("/api/v1/chat", json=body, headers=app.key_header())
             )
             await engine.started.wait()
             asking.cancel()
@@ -131,13 +129,13 @@ async def test_hanging_up_stops_the_model(house_with: Any, streamed: bool) -> No
     assert len(engine.prompts) == 1
 
 
-async def test_pieces_arrive_while_the_model_still_writes(house_with: Any) -> None:
+async def test_pieces_arrive_while_the_model_still_writes(running_app: Any) -> None:
     engine = ScriptedEngine("mot " * 100, pause_s=0.005)
     async with (
-        house_with(engine) as house,
-        served(house.app) as url,
+        running_app(engine) as app,
+        served(app.asgi) as url,
         httpx2.AsyncClient(base_url=url) as client,
-        client.stream("POST", "/api/v1/chat", json=QUESTION, headers=house.bearing()) as told,
+        client.stream("POST", "/api/v1/chat", json=QUESTION, headers=app.key_header()) as told,
     ):
         lines = told.aiter_lines()
         first = await anext(lines)

@@ -20,10 +20,10 @@ from ai_core.errors import ContextOverflow, EngineFailed, ModelUnusable, Unsuppo
 from ai_core.models.opening import open_remote
 from ai_core.models.registry import ModelCard
 from shared.errors import Unavailable
-from tests.ai_core.conftest import document, house_with, library, redis, sample
+from tests.ai_core.conftest import document, library, redis, running_app, sample
 from tests.servers.loopback import served
 
-__all__ = ["document", "house_with", "library", "redis", "sample"]
+__all__ = ["document", "library", "redis", "running_app", "sample"]
 
 ASKED = Prompt(
     (ChatMessage("system", "Sois bref."), ChatMessage("user", "Bonjour")), "Bonjour", (), "fr"
@@ -116,12 +116,12 @@ def text_of(chunks: list[TextChunk]) -> str:
     return "".join(chunk.text for chunk in chunks)
 
 
-async def test_one_of_our_own_services_writes_for_another(house_with: Any) -> None:
+async def test_one_of_our_own_services_writes_for_another(running_app: Any) -> None:
     far = ScriptedEngine("Deux mois, en général.")
     async with (
-        house_with(far) as house,
-        served(house.app) as url,
-        remote(f"{url}/v1", api_key=house.keys["inference"]) as engine,
+        running_app(far) as app,
+        served(app.asgi) as url,
+        remote(f"{url}/v1", api_key=app.keys["inference"]) as engine,
     ):
         chunks = await generated(engine, seed=7, stop=("FIN",), top_k=40, temperature=0.5)
         vectors = await engine.embed(["un deux"])
@@ -138,13 +138,13 @@ async def test_one_of_our_own_services_writes_for_another(house_with: Any) -> No
     assert vectors == [[7.0, 2.0]]
 
 
-async def test_a_raw_text_and_its_probabilities_pass_through(house_with: Any) -> None:
+async def test_a_raw_text_and_its_probabilities_pass_through(running_app: Any) -> None:
     far = ScriptedEngine("un deux")
     raw = Prompt((), "x", (), "fr", raw="Il était ")
     async with (
-        house_with(far) as house,
-        served(house.app) as url,
-        remote(url, api_key=house.keys["inference"]) as engine,
+        running_app(far) as app,
+        served(app.asgi) as url,
+        remote(url, api_key=app.keys["inference"]) as engine,
     ):
         chunks = await generated(engine, raw, top_logprobs=1)
 
@@ -152,13 +152,13 @@ async def test_a_raw_text_and_its_probabilities_pass_through(house_with: Any) ->
     assert [token.token for chunk in chunks for token in chunk.logprobs] == ["un ", "deux"]
 
 
-async def test_an_answer_through_it_is_checked_as_any_other(house_with: Any) -> None:
+async def test_an_answer_through_it_is_checked_as_any_other(running_app: Any) -> None:
     peer = Peer()
-    async with beside(peer) as engine, house_with(engine) as house:
-        response = await house.client.post(
+    async with beside(peer) as engine, running_app(engine) as app:
+        response = await app.client.post(
             "/api/v1/chat",
             json={"messages": [{"role": "user", "content": "Quel préavis de démission ?"}]},
-            headers=house.bearing(),
+            headers=app.key_header(),
         )
 
     reply = response.json()
@@ -183,7 +183,7 @@ async def test_no_request_fails_when_one_of_two_servers_is_killed() -> None:
 
 
 async def test_a_server_lost_midway_fails_no_answer_that_nobody_has_begun_to_read(
-    house_with: Any, tmp_path: Path
+    running_app: Any, tmp_path: Path
 ) -> None:
     broken, other = Peer(then="break"), Peer()
     async with served(broken.app) as one, served(other.app) as two:
@@ -191,12 +191,12 @@ async def test_a_server_lost_midway_fails_no_answer_that_nobody_has_begun_to_rea
         folder = tmp_path / "models"
         await asyncio.to_thread(folder.mkdir)
         await asyncio.to_thread((folder / "models.toml").write_text, models)
-        async with house_with() as house:
+        async with running_app() as app:
             replies = [
-                await house.client.post(
+                await app.client.post(
                     "/api/v1/generate",
                     json={"prompt": f"Quel préavis de démission ? ({n})", "model": "far"},
-                    headers=house.bearing(),
+                    headers=app.key_header(),
                 )
                 for n in range(5)
             ]

@@ -28,10 +28,10 @@ def server_line(*urls: str) -> str:
 
 
 @dataclass
-class EdgeRig:
+class EdgeServer:
     """A running nginx and the authorities it knows."""
 
-    server: NginxServer
+    nginx: NginxServer
     authority: trustme.CA
     clients: trustme.CA
 
@@ -48,14 +48,14 @@ class EdgeRig:
         """Return a client whose every address is a path on `host`."""
         name = NAMES[host]
         transport = NamedTransport(name, verify=trust or self.trust)
-        base = f"https://127.0.0.1:{self.server.https_port}"
+        base = f"https://127.0.0.1:{self.nginx.https_port}"
         return httpx2.AsyncClient(base_url=base, headers={"Host": name}, transport=transport)
 
     def log_lines(self, count: int = 1) -> list[str]:
         """Return the log once it has that many requests: nginx writes it a second later."""
         give_up_s = time.monotonic() + 30
         while True:
-            lines = (self.server.directory / "nginx.log").read_text().splitlines()
+            lines = (self.nginx.directory / "nginx.log").read_text().splitlines()
             if sum(line.startswith("{") for line in lines) >= count:
                 return lines
             assert time.monotonic() < give_up_s, lines
@@ -93,7 +93,7 @@ def put_certificate(folder: Path, authority: trustme.CA, name: str) -> None:
 
 
 @contextmanager
-def edge(*hosts: str, **variables: str) -> Iterator[EdgeRig]:
+def edge(*hosts: str, **variables: str) -> Iterator[EdgeServer]:
     """Run nginx for `hosts` (ai-api alone by default); one without servers has a dead one."""
     hosts = hosts or ("ai-api",)
     folder = Path(tempfile.mkdtemp(prefix="neo-nginx-"))
@@ -109,7 +109,7 @@ def edge(*hosts: str, **variables: str) -> Iterator[EdgeRig]:
     server = NginxServer(folder, hosts, {**dead, **variables})
     try:
         server.start()
-        yield EdgeRig(server, authority, clients)
+        yield EdgeServer(server, authority, clients)
     finally:
         server.stop()
         shutil.rmtree(folder, ignore_errors=True)
