@@ -16,11 +16,11 @@ from ai_core.access.gate import Gate, GateMetrics
 from ai_core.access.idempotency import Idempotency
 from ai_core.access.keys import KeyRing
 from ai_core.access.rate_limits import Limiter
-from ai_core.answering.abstention import Abstentions, read_offices
+from ai_core.answering.abstention import Abstentions, read_public_services
 from ai_core.answering.boilerplate import Boilerplate, read_texts
 from ai_core.answering.cache import AnswerCache, CacheMetrics
 from ai_core.answering.clarification import read_rules
-from ai_core.answering.conversations import Conversations
+from ai_core.answering.conversations import ConversationStore
 from ai_core.answering.embeddings import Embedder
 from ai_core.answering.generation import Generation
 from ai_core.answering.pipeline import AnswerPipeline
@@ -99,7 +99,7 @@ async def assemble(
     engines: tuple[Engine, ...] = (),
     opener: ModelOpener = open_engine,
 ) -> State:
-    """Open every room around a library, with `engines` beside the built-in one.
+    """Build the app's objects around a library, with `engines` beside the built-in one.
 
     `stack` closes what is opened.
     """
@@ -116,7 +116,7 @@ async def assemble(
         most_waiting=settings.answers.most_waiting,
         longest_wait_s=settings.answers.longest_wait_s,
     )
-    conversations = Conversations(
+    conversations = ConversationStore(
         platform.connection,
         silence_s=settings.conversations.silence_s,
         turns_kept=settings.conversations.turns_kept,
@@ -170,7 +170,7 @@ def open_answering(
     library: LawSource,
     pool: ModelPool,
     scheduler: Scheduler,
-    conversations: Conversations,
+    conversations: ConversationStore,
 ) -> tuple[RequestResolver, Responder]:
     """Read the files answers are made with (this blocks), and connect the steps of an answer."""
     settings, registry, clock, texts, connection, tracer = platform
@@ -180,7 +180,7 @@ def open_answering(
     pipeline = AnswerPipeline(
         library=library,
         generation=Generation(pool, scheduler, prompts, boilerplate, metrics),
-        abstentions=Abstentions(texts, read_offices()),
+        abstentions=Abstentions(texts, read_public_services()),
         clarifications=read_rules(),
         boilerplate=boilerplate,
         cache=cache,

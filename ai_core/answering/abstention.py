@@ -1,6 +1,6 @@
-"""When not to answer, and who can help instead: out of scope, another law, nothing found.
+"""Abstention: out of scope, neighbouring law, no source found.
 
-The decision is made by the search (`SearchResult`); here it becomes a sentence and a human contact.
+The search decides (`SearchResult`); this module turns its result into a sentence and a contact.
 """
 
 import tomllib
@@ -23,47 +23,47 @@ Reason = Literal["out_of_scope", "neighbour_law", "no_source", "unknown_referenc
 
 
 @dataclass(frozen=True, slots=True)
-class Office:
-    """A public service: its name and the law it knows, in each language."""
+class PublicService:
+    """A public service: its name and its area of law, in each language."""
 
     url: str
     name: dict[Language, str]
     law: dict[Language, str]
 
 
-def read_offices(path: Path = FILE) -> dict[str, Office]:
-    """Read the public services we send people to."""
+def read_public_services(path: Path = FILE) -> dict[str, PublicService]:
+    """Read the public services that people are referred to."""
     content = tomllib.loads(path.read_text(encoding="utf-8"))
-    return TypeAdapter(dict[str, Office]).validate_python(content)
+    return TypeAdapter(dict[str, PublicService]).validate_python(content)
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """No answer: the sentence to say, and the reason as a program reads it."""
+    """A refusal: its sentence, and its machine-readable reason."""
 
     sentence: str
     abstained: Abstention
 
 
 class Abstentions:
-    """Turns what a search found, or did not, into a refusal or nothing."""
+    """Decides from a search result whether to abstain."""
 
-    def __init__(self, texts: Texts, offices: dict[str, Office]) -> None:
+    def __init__(self, texts: Texts, services: dict[str, PublicService]) -> None:
         self._texts = texts
-        self._offices = offices
+        self._services = services
 
     def judge(self, found: SearchResult, language: Language) -> Refusal | None:
-        """Return why the question gets no answer, or None when it gets one.
+        """Return the refusal of a question, or None when it is answered.
 
-        The search reads French: of an English question it cannot tell what it is about, only that
-        it found nothing, and the sentence says so.
+        The search works on French text: for an English question it cannot classify the scope, only
+        report that nothing was found, and the sentence says that.
         """
         if found.exact:
             return None
         if found.scope is QuestionScope.NEIGHBOUR:
-            office = found.neighbour if found.neighbour in self._offices else LABOUR_DESK
-            law = self._offices[office].law[language]
-            return self._refuse("neighbour_law", "neighbour_law", office, language, law=law)
+            service = found.neighbour if found.neighbour in self._services else LABOUR_DESK
+            law = self._services[service].law[language]
+            return self._refuse("neighbour_law", "neighbour_law", service, language, law=law)
         if found.other_code:
             numbers = ", ".join(found.other_code)
             return self._refuse(
@@ -85,10 +85,10 @@ class Abstentions:
         return self._refuse("no_source", "no_source", LABOUR_DESK, language)
 
     def _refuse(
-        self, reason: Reason, sentence: str, office: str, language: Language, **facts: str
+        self, reason: Reason, sentence: str, service: str, language: Language, **facts: str
     ) -> Refusal:
-        human = self._offices[office]
-        contact = Contact(name=human.name[language], url=human.url)
+        contact_service = self._services[service]
+        contact = Contact(name=contact_service.name[language], url=contact_service.url)
         help_line = self._texts.say(
             "someone_can_help", language, name=contact.name, url=contact.url
         )

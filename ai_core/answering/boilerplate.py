@@ -29,13 +29,13 @@ _THANKS = re.compile(
 
 
 def read_texts() -> Texts:
-    """Read every sentence ai_core says: its errors and what surrounds its answers."""
+    """Read every localized sentence of ai_core: its errors, and the boilerplate of answers."""
     return Texts.read(*TEXT_FILES)
 
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """What ends an answer: where it stands in time, and what it is not."""
+    """The closing lines of an answer: its date of law, and what is missing or unclear."""
 
     clarification: str | None
     law_date: date
@@ -49,8 +49,8 @@ class Boilerplate:
     def __init__(self, texts: Texts) -> None:
         self._texts = texts
 
-    def courtesy(self, text: str, language: Language) -> str | None:
-        """Return the answer to a greeting or to thanks, None for anything else."""
+    def small_talk_reply(self, text: str, language: Language) -> str | None:
+        """Return the reply to a greeting or to thanks, None for anything else."""
         if _GREETING.fullmatch(text):
             return self._texts.say("greeting", language)
         if _THANKS.fullmatch(text):
@@ -58,15 +58,15 @@ class Boilerplate:
         return None
 
     def notice(self, language: Language) -> str:
-        """Return what every answer says of itself (AI Act, article 50)."""
+        """Return the AI disclosure of every answer (AI Act, article 50)."""
         return self._texts.say("notice", language)
 
     def unverified(self, language: Language) -> str:
-        """Return what replaces a reference that does not hold."""
+        """Return the phrase that replaces an unverified reference."""
         return self._texts.say("unverified_reference", language)
 
     def close(self, closing: Closing, language: Language) -> str:
-        """Return the last lines of an answer."""
+        """Return the closing lines of an answer."""
         lines: list[str] = []
         if closing.missing:
             numbers = ", ".join(closing.missing)

@@ -1,8 +1,8 @@
-"""The same question, asked the same way of the same model and the same law, is answered once.
+"""Answer cache, keyed by question, model, law and every option of the answer.
 
 Only deterministic answers are cached, never across scopes, never with personal data: the caller
-masks the question first, and one that still holds any is not cached. While Redis is lost nothing is
-read or stored, and questions are answered all the same.
+masks the question first, and one that still contains any is not cached. While Redis is lost the
+cache is skipped.
 """
 
 import hashlib
@@ -30,9 +30,9 @@ APOSTROPHES = str.maketrans({"’": "'", "ʼ": "'"})
 
 @dataclass(frozen=True, slots=True)
 class AnswerInputs:
-    """Everything an answer depends on. `question` is masked; `turns` came before it.
+    """Everything an answer depends on.
 
-    `writing` holds every other sampling option.
+    `question` is masked; `turns` are the earlier ones. `writing` holds every other sampling option.
     """
 
     question: str
@@ -53,7 +53,7 @@ class AnswerInputs:
 
 
 def normalized(question: str) -> str:
-    """Return the question without irrelevant differences: spaces, apostrophes, Unicode form."""
+    """Return the question with spaces, apostrophes and Unicode form normalized."""
     return " ".join(unicodedata.normalize("NFC", question).translate(APOSTROPHES).split())
 
 
@@ -99,7 +99,7 @@ def add_request_fields(
 
 
 def parse_cached(body: bytes, *, processing_time_s: float, timestamp: datetime) -> Done:
-    """Return the answer kept as `body`, for one request."""
+    """Return the answer cached as `body`, for one request."""
     fields = add_request_fields(
         body, cached=True, processing_time_s=processing_time_s, timestamp=timestamp
     )
@@ -116,7 +116,7 @@ class CacheMetrics:
 
 
 class AnswerCache:
-    """Answers by key, for `ttl_s`. Reading is the gate's, with the rate limits: one round trip."""
+    """Caches answers by key for `ttl_s`. The gate reads it, with the rate limits."""
 
     def __init__(
         self, connection: RedisConnection, metrics: CacheMetrics, *, ttl_s: int = DEFAULT_TTL_S
@@ -131,9 +131,9 @@ class AnswerCache:
         (self._hits if hit else self._misses).inc()
 
     async def put(self, key: str, body: bytes, *, published: bool = False) -> None:
-        """Keep a body, unless it holds personal data or Redis is lost.
+        """Store a body, unless it contains personal data or Redis is lost.
 
-        A `published` one only quotes what is public already (a ministry's telephone number, say).
+        A `published` one only quotes public text, such as a ministry's telephone number.
         """
         if not published and contains_personal_data(body.decode()):
             log.warning("answer not cached", reason="personal data")

@@ -1,13 +1,13 @@
-"""Sources built by code: what an answer cites is checked before anyone reads it.
+"""Verifies the citations of an answer while it is generated, and builds its sources.
 
-An answer may point at a passage of its context by its number in brackets, "[2]", by the article's
-own number or by quoting it. `CitationFilter` reads the answer as it is written and lets through
-only what holds: a number that no passage of the context has is replaced by a marked phrase, a
-quotation that is not word for word in a passage loses its marks, an address that is no passage's is
-left out. Only the tail that could still become one of those is held back.
+An answer may cite a passage of its context by its number in brackets, "[2]", by the article's
+number or by quoting it. `CitationFilter` filters the stream of the answer: a number that no passage
+of the context has is replaced by a marked phrase, a quotation that is not verbatim in a passage
+loses its quotation marks, a URL that is no passage's is removed. Only a tail that could still
+become one of those is held back.
 
-Inside a quotation that is word for word, the numbers are the law's own words and stay; they do not
-make a source. Whether a passage supports the sentence beside it is not checked.
+Numbers inside a verbatim quotation are the law's own words: they stay, and add no source. Whether a
+passage supports the sentence beside it is not checked.
 """
 
 import re
@@ -39,7 +39,7 @@ _ELLIPSIS = {"[…]", "[...]", "(…)", "(...)"}
 
 @dataclass(slots=True)
 class _Source:
-    """A passage of the context, with its words in one line for comparing."""
+    """A passage of the context, with its text normalized for comparison."""
 
     passage: Passage
     flat: str
@@ -70,8 +70,8 @@ def _flat(text: str) -> str:
 class CitationFilter:
     """Checks one answer against the passages of its context, in force on `day`.
 
-    Feed it the pieces as they are written; it returns what may be shown. `citations` lists the
-    sources once `finish` was called; the n-th is "[n]" in the text.
+    Feed it the chunks as they are generated; it returns the text that may be shown. `citations`
+    lists the sources once `finish` was called; the n-th is "[n]" in the text.
     """
 
     def __init__(self, passages: Sequence[Passage], day: date, unverified: str) -> None:
@@ -127,7 +127,7 @@ class CitationFilter:
         return "".join(shown)
 
     def _settled(self, *, final: bool) -> int:
-        """Return how many characters of what is pending nothing to come can change."""
+        """Return how many pending characters can no longer be changed by the following ones."""
         pending = self._pending
         line = pending.find("\n") + 1
         if self._line_start and pending.startswith(">"):
@@ -175,7 +175,7 @@ class CitationFilter:
         return "".join([*parts, text[last:]])
 
     def _changes(self, text: str) -> Iterator[tuple[int, int, str]]:
-        """Yield (start, stop, replacement) of all in a plain text that points at a source."""
+        """Yield (start, stop, replacement) of every citation in a plain text."""
         for address in _ADDRESS.finditer(text):
             known = address[0].rstrip(".,;") in self._urls
             self.removed += not known
@@ -189,14 +189,14 @@ class CitationFilter:
             yield marker.start(), marker.end(), f"[{self._cite(at)}]" if usable else ""
         bare = _ADDRESS.sub(lambda address: " " * len(address[0]), text)
         for reference in find_references(bare) if _DIGIT.search(bare) else ():
-            if not self._reference_held(reference):
+            if not self._is_supported(reference):
                 self.removed += 1
                 yield reference.start, reference.stop, self._unverified
 
-    def _reference_held(self, reference: Reference) -> bool:
-        """Return whether the context supports a reference; if so its articles are sources."""
+    def _is_supported(self, reference: Reference) -> bool:
+        """Whether the context contains a reference; if so its articles become sources."""
         ends = [readings for readings in (reference.readings, reference.last) if readings]
-        held = [self._number_held(readings) for readings in ends]
+        held = [self._supported_number(readings) for readings in ends]
         if reference.other_code or not all(held):
             return not reference.sure
         for at in (self._by_number.get(number or "") for number in held):
@@ -204,7 +204,7 @@ class CitationFilter:
                 self._cite(at)
         return True
 
-    def _number_held(self, readings: Sequence[Reading]) -> str | None:
+    def _supported_number(self, readings: Sequence[Reading]) -> str | None:
         """Return the number meant, when a passage of the context has or names it."""
         numbers = [canonical(number) for reading in readings for number in reading]
         held = (n for n in numbers if n in self._by_number or n in self._known)
@@ -217,7 +217,7 @@ class CitationFilter:
         return self._shown.setdefault((passage.kind, passage.id), len(self._shown) + 1)
 
     def _quoted(self, words: str) -> bool:
-        """Tell whether `words` stand in a passage; if so remember the quotation."""
+        """Whether `words` are verbatim in a passage; if so the quotation is recorded."""
         flat = _flat(words)
         if any(flat == source.title for source in self._sources):
             return True
@@ -267,7 +267,7 @@ def _numbers(text: str) -> Iterator[str]:
 
 
 def _settled_words(text: str) -> int:
-    """Return where the tail that may still become a reference, a marker or an address begins."""
+    """Return the start of the tail that may still become a reference, a marker or a URL."""
     marker = _OPEN_MARKER.search(text)
     if marker:
         text = text[: marker.start()]

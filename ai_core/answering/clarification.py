@@ -1,7 +1,7 @@
-"""The one question worth asking back, when an answer hangs on a fact nobody gave.
+"""Clarification questions: asked back when an answer depends on a fact that was not given.
 
-The rules are in texts/clarifications.toml. They look at words: a fact told in words they do not
-know is asked for again.
+The rules are in texts/clarifications.toml. They match words: a fact given in other words is asked
+for again.
 """
 
 import re

@@ -1,9 +1,8 @@
-"""The turns of a conversation, in Redis, until it has been silent for a while.
+"""Conversations: their turns in Redis, with an expiry after inactivity.
 
-A conversation belongs to the caller who began it: the caller is part of its name, so for anybody
-else it does not exist. Texts arrive here with personal data already masked. While Redis is lost
-answers still come, without the turns before, and are not kept: a conversation begun then is unknown
-afterwards.
+A conversation belongs to the caller that started it: the caller is part of its key, so for others
+it does not exist. Texts are masked before they are stored. While Redis is lost questions are still
+answered, without history, and not stored: a conversation started then is unknown afterwards.
 """
 
 import hashlib
@@ -27,14 +26,13 @@ TURN_CHARS = 4_000
 
 
 def new_id() -> str:
-    """Return a name for a new conversation, which nobody can guess."""
+    """Return an unguessable id for a new conversation."""
     return secrets.token_urlsafe(18)
 
 
-class Conversations:
-    """Every conversation; `silence_s` without a turn ends one, `turns_kept` bounds each.
-
-    Of a long turn only the beginning is kept.
+class ConversationStore:
+    """Stores conversations; one expires `silence_s` after its last turn and has at most
+    `turns_kept` turns. Long turns are truncated.
     """
 
     def __init__(self, connection: RedisConnection, *, silence_s: int, turns_kept: int) -> None:
@@ -57,7 +55,7 @@ class Conversations:
         return tuple(ChatMessage(*orjson.loads(turn)) for turn in turns)
 
     async def add(self, conversation_id: str, owner: str, turns: Sequence[ChatMessage]) -> None:
-        """Keep new turns, unless Redis is lost."""
+        """Append turns, unless Redis is lost."""
         words = [orjson.dumps((turn.role, turn.content[:TURN_CHARS])) for turn in turns]
         try:
             await self._connection.run(
@@ -69,10 +67,10 @@ class Conversations:
             log.warning("conversation not kept", reason=type(error).__name__)
 
     async def erase(self, conversation_id: str, owner: str) -> None:
-        """Forget a conversation now.
+        """Erase a conversation now.
 
-        Raises UnknownConversation as `recall` does, and RedisError: an erasure that did not happen
-        is never said to have happened.
+        Raises UnknownConversation as `recall` does, and RedisError, so that a failed erasure is
+        never reported as done.
         """
         if not await self._connection.call("DEL", _name(conversation_id, owner)):
             raise UnknownConversation

@@ -1,4 +1,4 @@
-"""Texts as vectors, by a model that has them, in the same queue as its answers."""
+"""Text embeddings by a model that supports them, in the same queue as its answers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from shared.clock import Clock
 
 @dataclass(frozen=True, slots=True)
 class Vectors:
-    """A vector for each text, in their order, and the tokens all texts had."""
+    """A vector for each text, in their order, and the total number of tokens."""
 
     vectors: list[list[float]]
     tokens: int
@@ -37,8 +37,8 @@ class Embedder:
     ) -> Vectors:
         """Return the vectors of some texts.
 
-        Raises UnknownModel, Unsupported when the model has no vectors, ContextOverflow, and what a
-        queue and a lease raise.
+        Raises UnknownModel, Unsupported when the model has no embeddings, ContextOverflow, and what
+        a queue and a lease raise.
         """
         card = self._pool.card(model)
         if card.extractive or (card.capabilities and not card.capabilities.embeddings):

@@ -1,4 +1,4 @@
-"""What happens while a question is answered: one stream of events, from the engine to the client.
+"""Events of an answer in progress: one stream, from the engine to the client.
 
 `Queued` from time to time while the answer waits for a slot, `Text` as it is written live, `Done`
 last.
@@ -22,14 +22,14 @@ class Queued:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """The next piece of the answer, checked: never empty, never taken back."""
+    """The next piece of the answer, checked: never empty, never retracted."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The whole answer. `body` is its JSON as the cache keeps it, without per-request fields."""
+    """The whole answer. `body` is its JSON as cached, without per-request fields."""
 
     reply: GenerateReply
     body: bytes
@@ -40,7 +40,7 @@ class Done:
         return replace(self, reply=self.reply.model_copy(update=times))
 
     def lines(self) -> list[str]:
-        """Return the text in lines, for a stream that had none of it yet."""
+        """Return the text in lines, for a stream that has sent none of it yet."""
         return self.reply.response.splitlines(keepends=True)
 
 
@@ -49,6 +49,6 @@ Events = AsyncGenerator[Event]
 
 
 async def collect(events: Events) -> Done:
-    """Return the whole answer of a stream, and close it."""
+    """Consume a stream of events; return its whole answer."""
     async with aclosing(events):
         return [event async for event in events if isinstance(event, Done)][-1]

@@ -1,4 +1,4 @@
-"""A model writes: its queue, its engine, the prompt, a slot, the text, the checks."""
+"""Generation of an answer by a model: queue, engine, prompt, slot, text, checks."""
 
 from collections.abc import AsyncGenerator
 from contextlib import AbstractContextManager, aclosing, nullcontext
@@ -22,7 +22,7 @@ QUEUED_EVERY_S = 2.0
 
 
 class Generation:
-    """Has models write answers."""
+    """Generates answers with models."""
 
     def __init__(
         self,
@@ -39,9 +39,9 @@ class Generation:
         self._metrics = metrics
 
     def enqueue(self, request: ResolvedRequest) -> AbstractContextManager[Job | None]:
-        """Return a place in the model's queue; the extractive engine has none and needs none.
+        """Return a job in the model's queue; the extractive engine has no queue.
 
-        Raises QueueFull and DeadlineMissed at once, before anything was looked up.
+        Raises QueueFull and DeadlineMissed at once, before anything is searched.
         """
         card = request.card
         if card.extractive:
@@ -53,7 +53,7 @@ class Generation:
     async def write(
         self, request: ResolvedRequest, found: SearchResult, reply: ReplyBuilder, job: Job | None
     ) -> AsyncGenerator[Queued | Text]:
-        """Add to `reply` what the model writes, as far as the passages found support it.
+        """Generate into `reply`, with citations checked against the passages found.
 
         Raises what `ModelPool.lease`, `Prompts.assemble`, `Job.mark_ready`, `Job.wait_for_slot` and
         `Engine.stream` raise.

@@ -1,4 +1,4 @@
-"""What a model wrote, checked on its way to the reader, in each form an answer can have."""
+"""Checks of a model's output on its way to the client, for prose and for JSON."""
 
 from typing import Protocol
 
@@ -10,11 +10,11 @@ from shared.ai.contract import Citation
 
 
 class OutputCheck(Protocol):
-    """Takes an answer piece by piece and lets through what holds; `removed` counts the rest."""
+    """Filters an answer chunk by chunk; `removed` counts what was removed or replaced."""
 
     @property
     def removed(self) -> int:
-        """Return how much did not hold."""
+        """Return how many citations were removed or replaced."""
         ...
 
     def feed(self, text: str) -> str:
@@ -31,7 +31,7 @@ class OutputCheck(Protocol):
 
 
 class NoCheck:
-    """Lets everything through: the answer claims no source of ours."""
+    """Passes everything: the answer is not based on our sources."""
 
     removed = 0
 
@@ -51,8 +51,8 @@ class NoCheck:
 class JsonCheck:
     """Checks every text inside an answer that is JSON, once it is whole.
 
-    A list such as [5] is then never taken for a source. What was cut before its end, and so is no
-    JSON, is checked as prose.
+    A list such as [5] is then never mistaken for a citation. Truncated output that is not valid
+    JSON is checked as prose.
     """
 
     def __init__(self, prose: CitationFilter) -> None:

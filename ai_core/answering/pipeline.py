@@ -1,10 +1,10 @@
-"""A question in, an answer out: the one thing this service is for.
+"""The answer pipeline: from a resolved request to a stream of events.
 
 The steps of one answer, in `_write`: a greeting is answered at once → the question joins its
 model's queue → the law is searched → without a source it is refused, otherwise the model writes and
-its citations are checked (`generation.py`) → the closing lines → the reply. Around them: the same
-question asked at the same time is written once, the extractive engine answers for a model that is
-unavailable, and the conversation is remembered.
+its citations are checked (`generation.py`) → the closing lines → the reply. Around them: identical
+concurrent questions are answered once (single flight), a fallback answers for a model that is
+unavailable, and the conversation is stored.
 """
 
 from contextlib import aclosing
@@ -15,7 +15,7 @@ from ai_core.answering.abstention import Abstentions
 from ai_core.answering.boilerplate import Boilerplate, Closing
 from ai_core.answering.cache import AnswerCache, parse_cached
 from ai_core.answering.clarification import Rule, clarify
-from ai_core.answering.conversations import Conversations
+from ai_core.answering.conversations import ConversationStore
 from ai_core.answering.events import Done, Events, Queued, collect
 from ai_core.answering.generation import Generation
 from ai_core.answering.prompts import search_query
@@ -46,7 +46,7 @@ class AnswerPipeline:
         clarifications: tuple[Rule, ...],
         boilerplate: Boilerplate,
         cache: AnswerCache,
-        conversations: Conversations,
+        conversations: ConversationStore,
         metrics: AnswerMetrics,
         clock: Clock,
         tracer: Tracer = NO_TRACER,
@@ -66,7 +66,7 @@ class AnswerPipeline:
     async def run(self, request: ResolvedRequest, *, live: bool) -> Events:
         """Answer: with its text as it is written when `live`, otherwise by `Done` alone.
 
-        When the model is unavailable before its first words, the fallback answers instead. Raises
+        When the model is unavailable before its first text, the fallback answers instead. Raises
         what `Generation` raises, and what the search does.
         """
         started = False
@@ -86,7 +86,7 @@ class AnswerPipeline:
                 yield event
 
     async def replay(self, request: ResolvedRequest, cached_reply: bytes) -> Events:
-        """Answer with the reply the cache had."""
+        """Answer with the cached reply."""
         done = parse_cached(
             cached_reply,
             processing_time_s=self._clock.elapsed_s() - request.started_s,
@@ -96,9 +96,9 @@ class AnswerPipeline:
         yield done
 
     async def _answer(self, request: ResolvedRequest, *, live: bool) -> Events:
-        """Write the answer, or wait for the same one; store and remember it.
+        """Generate the answer, or wait for an identical one; cache it and store the conversation.
 
-        The extractive engine is quicker than its reader: its answers are always written whole.
+        The extractive engine is faster than any reader: its answers are never streamed live.
         """
         if live and not request.card.extractive:
             async with aclosing(self._write(request)) as events:
@@ -113,9 +113,9 @@ class AnswerPipeline:
         yield done
 
     async def _write_once(self, request: ResolvedRequest) -> Done:
-        """Write a whole answer once for all who ask the same now.
+        """Generate a whole answer once for all identical concurrent requests.
 
-        Not with a deadline: nobody is refused because somebody else is in a hurry.
+        Requests with a deadline do not share: a missed deadline must not fail the others.
         """
 
         async def work() -> Done:
@@ -123,8 +123,8 @@ class AnswerPipeline:
             await self._store(request, done)
             return done
 
-        in_a_hurry = request.deadline_s is not None and not request.card.extractive
-        if request.cache_key is None or in_a_hurry:
+        has_deadline = request.deadline_s is not None and not request.card.extractive
+        if request.cache_key is None or has_deadline:
             return await work()
         done = await self._flights.run(request.cache_key, work)
         return done.as_of(self._clock.now(), self._clock.elapsed_s() - request.started_s)
@@ -135,15 +135,17 @@ class AnswerPipeline:
         except EngineFailed:
             if request.card.format != "remote":
                 raise
-        return await collect(self._write(request))  # nobody has read a word: another server may
+        return await collect(self._write(request))  # nothing was sent yet: retry, on another server
 
     async def _write(self, request: ResolvedRequest) -> Events:
-        """Write one answer; see the module's docstring."""
+        """Generate one answer; see the module's docstring."""
         question, language = request.question, request.question.language
         reply = ReplyBuilder(
             request, self._boilerplate.notice(language), self._metrics, self._clock
         )
-        greeting = None if question.plain else self._boilerplate.courtesy(question.text, language)
+        greeting = (
+            None if question.plain else self._boilerplate.small_talk_reply(question.text, language)
+        )
         if greeting:
             reply.outcome = "courtesy"
             yield reply.add(greeting)

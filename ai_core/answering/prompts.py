@@ -1,7 +1,7 @@
-"""What the model reads: the rules, the turns before, the passages and the question, within budget.
+"""Builds prompts within a token budget: rules, earlier turns, passages, question.
 
-The words are in prompts/*.md, one file per task and language. Passages and questions are data: they
-stand between tags that their own text cannot close.
+The texts are in prompts/*.md, one file per task and language. Passages and questions are data: they
+are enclosed in tags that their own text cannot close.
 """
 
 import hashlib
@@ -36,9 +36,9 @@ CHARS_A_TOKEN = 3
 
 
 def search_query(question: Question) -> str:
-    """Return the words to search for: a follow-up is read with the question before it.
+    """Return the search query: a follow-up is joined with the question before it.
 
-    "Et pour un CDD ?" alone means nothing. A question of more than a few words stands by itself.
+    "Et pour un CDD ?" has no meaning alone. A question of more than a few words is self-contained.
     """
     before = [turn.content for turn in question.history if turn.role == "user"]
     short = len(question.text.split()) < _FOLLOW_UP_WORDS
@@ -48,10 +48,10 @@ def search_query(question: Question) -> str:
 
 
 class Prompts:
-    """The prompt files. `version` changes whenever an answer may because of them.
+    """The prompt templates.
 
-    At most `passage_tokens` of a prompt are passages: a processor reads a few hundred tokens a
-    second, and whoever asked waits for all of them before the first word.
+    `version` changes whenever they may change an answer. At most `passage_tokens` of a prompt are
+    passages: a CPU prefills a few hundred tokens a second, before the first token of the answer.
     """
 
     def __init__(self, files: Mapping[tuple[str, Language], str], passage_tokens: int) -> None:
@@ -75,7 +75,7 @@ class Prompts:
         return cls(files, passage_tokens)
 
     def estimate(self, question: Question) -> Size:
-        """Return about what a model will read and write, without asking its tokenizer."""
+        """Estimate the size of the prompt and the answer, without the model's tokenizer."""
         characters = sum(len(turn.content) for turn in question.history) + len(question.text)
         aid = self._passage_tokens + RULES_TOKENS if question.grounded else 0
         return Size(characters // CHARS_A_TOKEN + aid, question.sampling.max_tokens)
@@ -83,7 +83,7 @@ class Prompts:
     async def assemble(
         self, question: Question, found: SearchResult, engine: Engine
     ) -> tuple[Prompt, Size]:
-        """Write the prompt: the best passages, then as many of the latest turns as still fit.
+        """Build the prompt: the best passages, then as many of the latest turns as still fit.
 
         An engine that quotes reads all passages and no turns. Raises ContextOverflow when the
         question alone does not fit, and whatever the engine's tokenizer raises.
@@ -144,14 +144,14 @@ class Prompts:
 
 
 def _belongs(turn: ChatMessage, question: Question) -> bool:
-    """Tell whether a turn is for the model: nobody but us gives rules beside the law."""
+    """Whether a turn is sent to the model: system messages of callers are not, beside the law."""
     return turn.role != "system" or not question.grounded
 
 
 def _best(
     passages: Sequence[Passage], costs: Iterator[int], room: int
 ) -> tuple[tuple[Passage, ...], int]:
-    """Return the passages that fit, best first, and what they take."""
+    """Return the passages that fit, best first, and their tokens."""
     kept, taken = [], 0
     for passage, cost in zip(passages, islice(costs, len(passages)), strict=True):
         if taken + cost <= room:
@@ -163,7 +163,7 @@ def _best(
 def _latest(
     turns: Sequence[ChatMessage], costs: Sequence[int], room: int
 ) -> tuple[tuple[ChatMessage, ...], int]:
-    """Return the latest turns that fit, oldest first, and what they take."""
+    """Return the latest turns that fit, oldest first, and their tokens."""
     first, taken = len(turns), 0
     while first and taken + costs[first - 1] <= room:
         first -= 1
@@ -178,5 +178,5 @@ def _written(n: int, passage: Passage) -> str:
 
 
 def _enclosed(text: str) -> str:
-    """Return `text` unable to open or close one of our tags."""
+    """Escape `text`, so that it cannot open or close one of our tags."""
     return _TAG.sub("‹", text)

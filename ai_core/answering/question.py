@@ -1,7 +1,7 @@
-"""What is asked, made safe to search, cache and remember.
+"""Parses requests into questions, sanitized for search, cache and storage.
 
-Invisible characters and personal data are taken out here, before anything else reads the text; so
-the caches and the conversations never hold what `shared.privacy.masking` can find.
+Invisible characters and personal data are removed here, before anything else processes the text; so
+caches and conversations never contain what `shared.privacy.masking` can find.
 """
 
 import random
@@ -26,7 +26,7 @@ class Question:
 
     `as_of` None means today. `model` None means the default model. A `plain` question is the
     caller's own turns and nothing else: no rules, no law, no closing lines; a `raw` one is a text
-    to go on with, without a chat template. `fallback` names the model to ask when this one cannot
+    to continue, without a chat template. `fallback` names the model to ask when this one cannot
     answer now.
     """
 
@@ -50,23 +50,23 @@ class Question:
 def safe(text: str, *, whole: bool = False) -> str:
     """Return `text` without invisible characters and with personal data masked.
 
-    White space around it goes too, unless the `whole` of it is to be continued.
+    Surrounding white space is stripped, unless `whole` (a text to continue).
     """
     masked = mask(without_invisible(text)).text
     return masked if whole else masked.strip()
 
 
 def read_generate(request: GenerateRequest, language: Language) -> Question:
-    """Read a request for one answer; `language` is the caller's when the text does not tell."""
+    """Parse a request for one answer; `language` is the default when the text's is unclear."""
     text = safe(request.prompt)
-    spoken = language_of(text, language)
+    detected = language_of(text, language)
     return Question(
-        text, spoken, sampling_of(request), model=request.model, fallback=request.fallback
+        text, detected, sampling_of(request), model=request.model, fallback=request.fallback
     )
 
 
 def read_chat(request: ChatRequest, language: Language) -> Question:
-    """Read a request for the next turn: the last message is the question."""
+    """Parse a request for the next turn: the last message is the question."""
     turns = tuple(ChatMessage(turn.role, safe(turn.content)) for turn in request.messages)
     text = turns[-1].content
     return Question(
@@ -83,14 +83,14 @@ def read_chat(request: ChatRequest, language: Language) -> Question:
 
 
 def seed_of(asked: int | None, temperature: float) -> int:
-    """Return the seed asked for; otherwise chance, where an answer depends on it."""
+    """Return the requested seed; otherwise a random one, where an answer depends on it."""
     if asked is not None:
         return asked
     return random.getrandbits(31) if temperature > 0 else 0
 
 
 def sampling_of(request: SamplingFields) -> Sampling:
-    """Return how the answer is to be written."""
+    """Return the engine's sampling parameters of a request."""
     return Sampling(
         max_tokens=request.max_tokens or DEFAULT_NEW_TOKENS,
         temperature=request.temperature,
@@ -106,5 +106,5 @@ def sampling_of(request: SamplingFields) -> Sampling:
 
 
 def schema_text(schema: Mapping[str, object]) -> str:
-    """Return a JSON schema as text; the order of its keys stands, for answers follow it."""
+    """Return a JSON schema as text; the order of its keys is preserved, as answers follow it."""
     return orjson.dumps(schema).decode()

@@ -1,4 +1,4 @@
-"""A reply while it is written: its text, the tokens it takes, its sources and how it ends."""
+"""Builds a reply from its text, tokens, sources and finish reason, and measures it."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -32,7 +32,7 @@ class ReplyBuilder:
     finish_reason: Literal["stop", "length"] = "stop"
 
     def add(self, text: str) -> Text:
-        """Append a piece of text and return its event; the first one ends the wait for it."""
+        """Append text and return its event; the first one records the time to first text."""
         if not self.texts:
             self.metrics.first_token.labels(self.request.card.id).observe(self._elapsed_s())
         self.texts.append(text)
@@ -48,7 +48,7 @@ class ReplyBuilder:
             self.logprobs += map(_written, chunk.logprobs)
 
     def finish(self) -> Done:
-        """Return the whole answer, and count it."""
+        """Return the whole answer, and record its metrics."""
         self._measure()
         with_logprobs = self.request.question.sampling.top_logprobs is not None
         reply = GenerateReply(

@@ -1,4 +1,4 @@
-"""What is decided before a question is answered: model, day, cost, cache key, conversation."""
+"""Resolves requests: model, date of law, cost, cache key, conversation."""
 
 from collections import OrderedDict
 from contextlib import suppress
@@ -7,7 +7,7 @@ from datetime import date
 from typing import NamedTuple
 
 from ai_core.answering.cache import AnswerInputs, cache_key
-from ai_core.answering.conversations import Conversations, new_id
+from ai_core.answering.conversations import ConversationStore, new_id
 from ai_core.answering.prompts import Prompts
 from ai_core.answering.question import Question, read_chat, read_generate
 from ai_core.engines.base import Capabilities, ChatMessage, Sampling
@@ -24,12 +24,12 @@ from shared.languages import Language
 
 CORPUS_STATUS_TTL_S = 1.0
 MAX_REMEMBERED = 2_048
-"""Requests resolved and remembered: resolving one costs as much as a cached answer."""
+"""Size of the cache of resolved requests: resolving one costs as much as a cached answer."""
 
 
 @dataclass(frozen=True, slots=True)
-class Conversation:
-    """Which conversation a question belongs to, and whose it is."""
+class ConversationRef:
+    """The conversation of a question, and its owner."""
 
     id: str
     owner: str
@@ -37,9 +37,8 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True)
 class Requester:
-    """Who asks: their language, their key's scope, whose limits and conversations are theirs.
-
-    `timeout_s` is for how long the answer is of use to them; None: no limit.
+    """The client of a request: language, scope of its key, `rate_limit_id` (also the owner of its
+    conversations). `timeout_s` is the time within which the answer is useful; None: no limit.
     """
 
     language: Language
@@ -52,10 +51,10 @@ class Requester:
 class ResolvedRequest:
     """A question with everything needed to answer it.
 
-    `card` describes the model, which need not be in memory. `day` is the day whose law is asked
-    for. `cache_key` is None when the answer must not be cached. `size` is an estimate in tokens.
-    `started_s` and `deadline_s` (None: no deadline) are on the clock. `fallback` is the same
-    question to the model that answers when this one is unavailable.
+    `card` describes the model, which need not be in memory. `day` is the date of the law that
+    applies. `cache_key` is None when the answer must not be cached. `size` is an estimate in
+    tokens. `started_s` and `deadline_s` (None: no deadline) are on the clock. `fallback` is the
+    same question to the model that answers when this one is unavailable.
     """
 
     question: Question
@@ -67,7 +66,7 @@ class ResolvedRequest:
     started_s: float
     rate_limit_id: str = ""
     deadline_s: float | None = None
-    conversation: Conversation | None = None
+    conversation: ConversationRef | None = None
     fallback: "ResolvedRequest | None" = None
 
     @property
@@ -77,7 +76,7 @@ class ResolvedRequest:
 
 
 class _RequestKey(NamedTuple):
-    """Everything the resolution of a request for one answer depends on, except who asks when.
+    """Everything the resolution of a request for one answer depends on, except caller and time.
 
     `fields` are the values of the request: they compare faster than the model does.
     """
@@ -90,14 +89,14 @@ class _RequestKey(NamedTuple):
 
 
 class RequestResolver:
-    """Turns requests into what the pipeline answers."""
+    """Resolves requests for the pipeline."""
 
     def __init__(
         self,
         library: LawSource,
         pool: ModelPool,
         prompts: Prompts,
-        conversations: Conversations,
+        conversations: ConversationStore,
         clock: Clock,
     ) -> None:
         self._library = library
@@ -111,7 +110,7 @@ class RequestResolver:
     async def resolve_generate(
         self, request: GenerateRequest, requester: Requester
     ) -> ResolvedRequest:
-        """Resolve a request for one answer, from memory where it was asked before.
+        """Resolve a request for one answer, from the cache of resolved requests if possible.
 
         Raises UnknownModel, CorpusMissing, KnowledgeRequired, Unsupported, BadInput when nothing is
         asked.
@@ -129,29 +128,29 @@ class RequestResolver:
             return self._resolved_again(known, requester)
         question = read_generate(request, requester.language)
         resolved = await self.resolve(question, requester)
-        if resolved.cache_key and question.text == request.prompt:  # nothing had to be masked
+        if resolved.cache_key and question.text == request.prompt:  # nothing was masked
             self._resolved[key] = resolved
             if len(self._resolved) > MAX_REMEMBERED:
                 self._resolved.popitem(last=False)
         return resolved
 
     async def resolve_chat(self, request: ChatRequest, requester: Requester) -> ResolvedRequest:
-        """Resolve the next turn; a stored conversation's turns replace those sent along.
+        """Resolve the next turn; a stored conversation's turns replace those of the request.
 
         Raises UnknownConversation when the requester has none by that id, and what
         `resolve_generate` raises.
         """
         question = read_chat(request, requester.language)
-        conversation = Conversation(request.conversation_id or new_id(), requester.rate_limit_id)
+        conversation = ConversationRef(request.conversation_id or new_id(), requester.rate_limit_id)
         if request.conversation_id:
             turns = await self._conversations.recall(conversation.id, requester.rate_limit_id)
             question = question.with_history(turns)
         return await self.resolve(question, requester, conversation)
 
     async def resolve(
-        self, question: Question, requester: Requester, conversation: Conversation | None = None
+        self, question: Question, requester: Requester, conversation: ConversationRef | None = None
     ) -> ResolvedRequest:
-        """Resolve a question that was read already. Raises what `resolve_generate` raises."""
+        """Resolve a parsed question. Raises what `resolve_generate` raises."""
         if not question.text:
             raise BadInput("nothing but invisible characters")
         corpus = await self._corpus_status()
@@ -167,7 +166,7 @@ class RequestResolver:
         question: Question,
         requester: Requester,
         corpus: CorpusStatus,
-        conversation: Conversation | None,
+        conversation: ConversationRef | None,
     ) -> ResolvedRequest:
         card = self._pool.card(question.model)
         if card.extractive and not question.grounded:
@@ -220,7 +219,7 @@ class RequestResolver:
         )
 
     def _resolved_again(self, known: ResolvedRequest, requester: Requester) -> ResolvedRequest:
-        """Return a request resolved before as this requester's, asked now."""
+        """Return a cached resolved request for this requester and the present time."""
         now_s = self._clock.elapsed_s()
         return replace(
             known,
@@ -252,7 +251,7 @@ def _line_of(turn: ChatMessage) -> str:
 def require_capabilities(
     model: str, capabilities: Capabilities, sampling: Sampling, *, extractive: bool = False
 ) -> None:
-    """Raise Unsupported for the first thing asked of a model that it cannot do."""
+    """Raise Unsupported for the first requested feature that the model lacks."""
     able = {
         "json_schema": capabilities.json_schema or sampling.json_schema is None,
         "logprobs": capabilities.logprobs or sampling.top_logprobs is None,

@@ -1,4 +1,4 @@
-"""The same work, asked for several times at once, is done once."""
+"""Single flight: identical concurrent work runs once."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -10,23 +10,23 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class _Flight(Generic[T]):
-    """Work under way, and how many wait for it."""
+    """Running work, and its number of waiters."""
 
     task: asyncio.Task[T]
     waiters: int = 0
 
 
 class SingleFlight(Generic[T]):
-    """Runs work by key; several processes may each do it once."""
+    """Runs work by key, once per process at a time."""
 
     def __init__(self) -> None:
         self._flights: dict[str, _Flight[T]] = {}
 
     async def run(self, key: str, work: Callable[[], Awaitable[T]]) -> T:
-        """Return what `work` returns, or what the same work already under way does.
+        """Return the result of `work`, or of the same work already running.
 
-        Its failure is everybody's. It goes on while anybody still waits, whoever came first, and is
-        cancelled when nobody does.
+        Its failure is raised to all waiters. It runs while there is a waiter, whoever started it,
+        and is cancelled with the last one.
         """
         flight = self._flights.get(key)
         if flight is None:

@@ -7,7 +7,7 @@ from fastapi import Depends, Request
 
 from ai_core.access.gate import Caller, Gate
 from ai_core.access.keys import Scope
-from ai_core.answering.conversations import Conversations
+from ai_core.answering.conversations import ConversationStore
 from ai_core.answering.embeddings import Embedder
 from ai_core.answering.request import Requester, RequestResolver
 from ai_core.api.responder import Responder
@@ -98,7 +98,7 @@ GateDep = Annotated[Gate, Depends(state("gate"))]
 EmbedderDep = Annotated[Embedder, Depends(state("embedder"))]
 LibraryDep = Annotated[LawSource, Depends(state("library"))]
 PoolDep = Annotated[ModelPool, Depends(state("pool"))]
-ConversationsDep = Annotated[Conversations, Depends(state("conversations"))]
+ConversationsDep = Annotated[ConversationStore, Depends(state("conversations"))]
 ClockDep = Annotated[Clock, Depends(state("clock"))]
 HealthDep = Annotated[Health, Depends(state("health"))]
 HostMetricsDep = Annotated[HostMetrics, Depends(state("host_metrics"))]

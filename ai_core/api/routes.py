@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from ai_core.access.gate import Gate
 from ai_core.answering.boilerplate import read_texts
-from ai_core.answering.conversations import Conversations
+from ai_core.answering.conversations import ConversationStore
 from ai_core.answering.embeddings import Embedder
 from ai_core.answering.request import RequestResolver
 from ai_core.api import chat, generate, health, models, openai_routes, search
@@ -58,7 +58,7 @@ class State(TypedDict):
     resolver: RequestResolver
     library: LawSource
     pool: ModelPool
-    conversations: Conversations
+    conversations: ConversationStore
     health: Health
     host_metrics: HostMetrics
     clock: Clock

@@ -10,7 +10,7 @@ import pytest
 import ai_core.access.rate_limits
 from ai_core.access.keys import KeyRing, Scope
 from ai_core.access.rate_limits import Limiter, RateLimits
-from ai_core.answering.conversations import Conversations, new_id
+from ai_core.answering.conversations import ConversationStore, new_id
 from ai_core.engines.base import ChatMessage
 from ai_core.redis_keys import TAG
 from shared.clock import StoppedClock
@@ -52,7 +52,7 @@ async def test_every_script_runs_on_a_cluster(
     assert (await limiter.admit("k", limits, 90, None)).left == [0]
     assert not decision.without_redis
 
-    conversations = Conversations(connection, silence_s=60, turns_kept=6)
+    conversations = ConversationStore(connection, silence_s=60, turns_kept=6)
     name = new_id()
     await conversations.add(name, "caller", TURNS)
     assert await conversations.recall(name, "caller") == TURNS
@@ -65,7 +65,7 @@ async def test_keys_quotas_and_conversations_outlive_the_node_they_were_on(
 ) -> None:
     ring, limiter = KeyRing(connection, StoppedClock(NOON)), Limiter(connection)
     limits, name = RateLimits(tokens_per_day=100), new_id()
-    conversations = Conversations(connection, silence_s=60, turns_kept=6)
+    conversations = ConversationStore(connection, silence_s=60, turns_kept=6)
     made = await ring.create("test", Scope.INFERENCE)
     await limiter.admit("k", limits, 60, None)
     await conversations.add(name, "caller", TURNS)

@@ -5,7 +5,7 @@ from importlib.resources import files
 
 import pytest
 
-from ai_core.answering.abstention import Abstentions, read_offices
+from ai_core.answering.abstention import Abstentions, read_public_services
 from ai_core.answering.boilerplate import read_texts
 from ai_core.law.records import Passage, QuestionScope, SearchResult, SourceKind
 
@@ -14,7 +14,7 @@ PASSAGE = Passage(SourceKind.ARTICLE, "id", "L1-1", "t", ("t",), "texte", "https
 
 @pytest.fixture(scope="module")
 def abstentions() -> Abstentions:
-    return Abstentions(read_texts(), read_offices())
+    return Abstentions(read_texts(), read_public_services())
 
 
 @pytest.mark.parametrize(
@@ -76,4 +76,4 @@ def test_an_english_question_that_finds_nothing_is_asked_for_in_french(
 def test_every_neighbouring_law_has_an_office() -> None:
     listed = (files("ai_core.law") / "data" / "neighbours.toml").read_text("utf-8")
 
-    assert tomllib.loads(listed).keys() <= read_offices().keys()
+    assert tomllib.loads(listed).keys() <= read_public_services().keys()
