@@ -56,7 +56,7 @@ MIGRATE_PAUSE_S = 2.0
 
 @dataclass(frozen=True)
 class Resources:
-    """What both programs hold open; `composers` by mailbox."""
+    """Objects that both programs open; `composers` by mailbox."""
 
     ledger: Ledger
     notifier: WorkNotifier
@@ -65,7 +65,7 @@ class Resources:
 
 
 class State(TypedDict):
-    """What lives as long as the API."""
+    """Objects with the lifetime of the API."""
 
     settings: Settings
     ledger: Ledger

@@ -47,7 +47,7 @@ class LoginRefused(NotAllowed):
 
 
 class FolderRefused(NotAllowed):
-    """The IMAP server says NO to a command: a folder is missing, full or not ours."""
+    """The IMAP server answers NO to a command: a folder is missing, full or not ours."""
 
     code = "folder_refused"
 

@@ -84,7 +84,7 @@ class PostgresSettings(Section):
 
 
 class VaultSettings(Section):
-    """The key file that seals what people wrote; see shared/privacy/encryption.py."""
+    """The key file that encrypts stored texts; see shared/privacy/encryption.py."""
 
     key_file: Path = Path("/run/secrets/mail_vault")
 
@@ -193,7 +193,7 @@ class WorkerSettings(Section):
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class RuleThresholds:
     """The thresholds of the rules: sizes in bytes, counts per hour, minute or day."""
 
     max_bytes: int = 25 * 1024 * 1024
@@ -207,7 +207,7 @@ class Limits:
     replies_per_domain_hour: int = 60
     spam_score: float = 5.0
     public_domains: tuple[str, ...] = ()
-    """Mail providers shared by strangers: the limit per domain does not apply to them."""
+    """Public mail providers: the limit per domain does not apply to them."""
 
 
 class Settings(StrictSettings):
@@ -260,10 +260,10 @@ class Settings(StrictSettings):
         return frozenset(name.lower() for name in ours)
 
     @property
-    def limits(self) -> Limits:
+    def limits(self) -> RuleThresholds:
         """Return the thresholds of the rules."""
         quotas = self.quotas
-        return Limits(
+        return RuleThresholds(
             max_bytes=quotas.max_bytes,
             sender_hour=quotas.sender_hour,
             sender_day=quotas.sender_day,

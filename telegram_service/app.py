@@ -56,7 +56,7 @@ class HealthReply(BaseModel):
 
 @dataclass(frozen=True)
 class Dependencies:
-    """What health and metrics ask."""
+    """The dependencies that health and metrics check."""
 
     settings: Settings
     redis: RedisClient
@@ -141,7 +141,7 @@ def add_views(
 
 
 async def check_health(dependencies: Dependencies) -> HealthCheck:
-    """Ask every dependency whether it answers, none of them for long."""
+    """Check every dependency, each with a short time limit."""
     statistics = journal = None
     try:
         statistics = await dependencies.counters.read()
@@ -174,7 +174,7 @@ def health_reply(settings: Settings, check: HealthCheck) -> HealthReply:
 
 
 async def postgres_answers(postgres: Postgres) -> bool:
-    """Tell whether Postgres answers."""
+    """Whether Postgres answers."""
     try:
         async with asyncio.timeout(HEALTH_TIMEOUT_S):
             await postgres.fetch("SELECT 1")
@@ -184,7 +184,7 @@ async def postgres_answers(postgres: Postgres) -> bool:
 
 
 async def ai_answers(ai: AiClient) -> bool:
-    """Tell whether ai_core answers."""
+    """Whether ai_core answers."""
     try:
         async with asyncio.timeout(HEALTH_TIMEOUT_S):
             await ai.health()

@@ -1,4 +1,4 @@
-"""Routes each kind of update to what answers it."""
+"""Routes each kind of update to its handler."""
 
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -56,7 +56,7 @@ GONE = {"kicked", "left"}
 
 
 async def answer(context: UpdateContext) -> Outcome:
-    """Answer an update; each message it leads to is sent once."""
+    """Answer an update; each of its messages is sent once."""
     update = context.update
     if update.callback_query:
         return await press_button(context)

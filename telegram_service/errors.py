@@ -30,7 +30,7 @@ class NoToken(Unavailable):
 
 
 class TelegramLost(Unavailable):
-    """Telegram did not answer; `sent` tells whether the request may have arrived."""
+    """Telegram did not answer; `sent`: the request may have arrived."""
 
     code = "telegram_lost"
 
@@ -40,7 +40,7 @@ class TelegramLost(Unavailable):
 
 
 class LeaseLost(AppError):
-    """Another worker has taken this chat over: stop touching it."""
+    """Another worker has claimed this chat: stop working on it."""
 
     code = "lease_lost"
 
@@ -64,7 +64,7 @@ class UnreadableDocument(BadInput):
 
 
 class RateLimited(TooMany):
-    """Telegram asks us to wait longer than a worker should."""
+    """Telegram's retry-after is longer than a worker should wait."""
 
     code = "held"
 

@@ -1,4 +1,4 @@
-"""What Prometheus reads: the counters of all processes, from Redis, at each scrape."""
+"""Prometheus metrics: the counters of all processes, from Redis, at each scrape."""
 
 from collections.abc import Iterator
 from itertools import accumulate

@@ -10,7 +10,7 @@ from shared.settings import Section, StrictSettings, TracingSettings, WatchSetti
 
 
 class ServerSettings(Section):
-    """Where the webhook listens, and how much it reads."""
+    """Address of the webhook, and the largest body it reads."""
 
     host: str = "127.0.0.1"
     port: int = Field(default=8001, ge=1, le=65_535)
@@ -18,7 +18,7 @@ class ServerSettings(Section):
 
 
 class BotSettings(Section):
-    """The bot's account. Without a token the service runs, says so in /health, and waits."""
+    """The bot's account. Without a token the service runs, reports that in /health, and waits."""
 
     token: SecretStr = SecretStr("")
     api_url: HttpUrl = HttpUrl("https://api.telegram.org")
@@ -51,7 +51,7 @@ class AiSettings(Section):
 
 
 class RedisSettings(Section):
-    """Mailboxes, sessions, limits. It must not evict (noeviction) and should sync its log."""
+    """Update queue, sessions, limits. It must not evict (noeviction) and should sync its log."""
 
     url: RedisDsn = RedisDsn("redis://127.0.0.1:6379/0")
 
@@ -63,7 +63,7 @@ class PostgresSettings(Section):
 
 
 class WorkerSettings(Section):
-    """How much one worker does, and when another takes over."""
+    """Concurrency of a worker, and its lease."""
 
     chats: int = Field(default=64, ge=1, description="Chats served at once.")
     lease_s: float = Field(default=3.0, ge=0.5, description="Silence after which one is dead.")
@@ -71,7 +71,7 @@ class WorkerSettings(Section):
 
 
 class LimitSettings(Section):
-    """What Telegram takes from a bot, and what we take from one person."""
+    """Telegram's rate limits, and our quotas per person."""
 
     bot_per_s: float = Field(default=25.0, gt=0)
     private_per_s: float = Field(default=1.0, gt=0)
@@ -83,7 +83,7 @@ class LimitSettings(Section):
 
 
 class StoreSettings(Section):
-    """What is kept, and for how long."""
+    """Storage: the encryption key, and retention times."""
 
     key_file: Path = Field(
         default=Path("/run/secrets/telegram_vault"), description="See shared/privacy/encryption.py."

@@ -33,7 +33,7 @@ class BotApiObject(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
-class Person(BotApiObject):
+class TelegramUser(BotApiObject):
     """Who writes (the Bot API's User)."""
 
     id: int
@@ -69,7 +69,7 @@ class IncomingMessage(BotApiObject):
     message_id: int
     date: int = 0
     chat: Chat
-    sender: Person | None = Field(default=None, alias="from")
+    sender: TelegramUser | None = Field(default=None, alias="from")
     message_thread_id: int | None = None
     text: str = ""
     caption: str = ""
@@ -88,7 +88,7 @@ class CallbackQuery(BotApiObject):
     """A button was pressed."""
 
     id: str
-    sender: Person = Field(alias="from")
+    sender: TelegramUser = Field(alias="from")
     message: IncomingMessage | None = None
     data: str = ""
 
@@ -103,7 +103,7 @@ class ChatMemberUpdated(BotApiObject):
     """The bot was added, removed, blocked or allowed again."""
 
     chat: Chat
-    sender: Person = Field(alias="from")
+    sender: TelegramUser = Field(alias="from")
     new_chat_member: ChatMember
 
 
@@ -131,7 +131,7 @@ class Update(BotApiObject):
         return self.message or self.edited_message
 
     @property
-    def sender(self) -> Person | None:
+    def sender(self) -> TelegramUser | None:
         """Return the person who caused the update."""
         if self.callback_query:
             return self.callback_query.sender

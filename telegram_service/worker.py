@@ -1,7 +1,8 @@
 """A worker: claims chats that have updates, answers, completes; several run side by side.
 
-It may die at any moment. Its leases lapse after `lease_s` of silence and another worker claims its
-chats; what was sent is in the outbox, and fencing keeps a worker out that was only frozen.
+It may crash at any moment. Its leases expire after `lease_s` without renewal and another worker
+claims its chats; sent messages are in the outbox, and fencing keeps a worker out that was only
+frozen.
 """
 
 import asyncio
@@ -98,7 +99,7 @@ class Worker:
                 await asyncio.sleep(REDIS_RETRY_S)
 
     async def _reclaim(self) -> None:
-        """Claim what dead workers held, also while nothing new arrives."""
+        """Claim the leases of crashed workers, also while nothing new arrives."""
         lease_s = self._settings.lease_s
         while not self._stopping.is_set():
             try:
@@ -126,7 +127,7 @@ class Worker:
         task.add_done_callback(lambda done: self._jobs.pop(done, None))
 
     async def _process(self, lease: Lease) -> None:
-        """Process one lease; every way it can end is here."""
+        """Process one lease, and handle every outcome."""
         structlog.contextvars.bind_contextvars(update_id=lease.update_id)
         started = time.monotonic()
         try:
@@ -172,7 +173,7 @@ class Worker:
             raise Unavailable("the group has moved", retry_after_s=0.1) from moved
 
     async def _postpone(self, lease: Lease, error: Unavailable | TooMany) -> None:
-        """Retry the chat when what is missing may be back; tell the person once."""
+        """Retry the chat when the dependency may be back; notify the person once."""
         log.warning("postponed", reason=error.code, detail=str(error))
         delay_s = error.retry_after_s or self._services.settings.ai.retry_s
         try:
@@ -194,7 +195,7 @@ class Worker:
             log.info("lease given up", reason=again.code)
 
     async def _move_to_dead_letters(self, lease: Lease, reason: str) -> None:
-        """Keep a poison update, sealed, for an operator, and apologise."""
+        """Move a poison update, encrypted, to the dead letters, and apologise."""
         services = self._services
         sealed = services.store.seal(lease.updates[0].payload.decode("utf-8", "replace"))
         await self._queue.add_dead_letter(lease, reason, sealed)

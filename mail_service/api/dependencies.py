@@ -1,4 +1,4 @@
-"""What the routes ask for, and who may use them."""
+"""Dependencies of the routes, and the check of the API key."""
 
 import hmac
 from typing import Annotated
@@ -29,7 +29,7 @@ def ledger_of(request: Request) -> Ledger:
 
 
 def reviewer_of(request: Request) -> Reviewer:
-    """Return what a reviewer may do."""
+    """Return the reviewer's decisions."""
     reviewer: Reviewer = request.state.reviewer
     return reviewer
 

@@ -1,4 +1,4 @@
-"""Whether the service lives, whether it can work, and its metrics."""
+"""Liveness, readiness, health and metrics."""
 
 from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST

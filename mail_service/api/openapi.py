@@ -1,4 +1,4 @@
-"""What the OpenAPI document of mail_service says besides its routes."""
+"""The OpenAPI document of mail_service besides its routes."""
 
 DESCRIPTION = """\
 Lists the mails received, shows each with its draft and its steps, and decides on it.

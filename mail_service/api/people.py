@@ -1,4 +1,4 @@
-"""What a person may ask of us: a copy of their data, or that we forget them."""
+"""Rights of a data subject: a copy of their data, and its erasure."""
 
 from fastapi import APIRouter
 from pydantic import Field

@@ -1,4 +1,4 @@
-"""What every part of the ledger stands on: Postgres, encryption, fingerprints and the event log.
+"""Shared by every part of the ledger: Postgres, encryption, fingerprints and the event log.
 
 Texts are encrypted, addresses are looked up by keyed fingerprint, each method of a part is one
 transaction.

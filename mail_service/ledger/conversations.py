@@ -1,4 +1,4 @@
-"""Conversations: which earlier mails a mail continues, and how much was exchanged lately."""
+"""Conversations: which earlier mails a mail continues, and counts of recent mails."""
 
 from datetime import timedelta
 

@@ -27,7 +27,7 @@ class OutgoingQueue:
         self._backend = backend
 
     async def add(self, mail_id: int, mailbox: str, outgoing: OutgoingMail) -> None:
-        """Queue a mail in a transaction of its own."""
+        """Queue a mail in its own transaction."""
         async with self._backend.postgres.transaction() as db:
             await self.insert(db, mail_id, mailbox, outgoing)
 
@@ -90,9 +90,9 @@ class OutgoingQueue:
             await self._backend.record_event(db, delivery.mail_id, f"reply {state}", answer)
 
     async def recover_expired(self) -> int:
-        """Take back the deliveries of dead workers; return how many.
+        """Recover the deliveries of crashed workers; return how many.
 
-        Before the transmission they are due again; after it began, their outcome is unknown.
+        Those before transmission are due again; the outcome of the others is unknown.
         """
         async with self._backend.postgres.transaction() as db:
             rows = await SQL.fetch(db, "recover_expired", now=self._backend.clock.now())

@@ -1,6 +1,6 @@
 """Work: received mails as a queue, from which workers take rows with SKIP LOCKED under a lease.
 
-The row of a worker that died becomes available when its lease ends.
+The row of a crashed worker becomes available when its lease expires.
 """
 
 from datetime import timedelta

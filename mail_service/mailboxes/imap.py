@@ -47,7 +47,7 @@ class Folder:
 class Mailbox(Protocol):
     """A folder of mail on a server.
 
-    Every method raises MailboxLost when it does not answer, FolderRefused when it says NO.
+    Every method raises MailboxLost when it does not answer, FolderRefused when it answers NO.
     """
 
     async def open(self) -> Folder:
@@ -101,7 +101,7 @@ class ImapMailbox:
         self._all_processed_at: int | None = None
 
     async def connect(self) -> None:
-        """Connect and log in. Raises MailboxLost, or LoginRefused when the server says NO."""
+        """Connect and log in. Raises MailboxLost, or LoginRefused when the server answers NO."""
         settings = self._settings
         context = await asyncio.to_thread(tls_context, settings) if settings.tls else None
         client = self._client = IMAP4(

@@ -1,4 +1,4 @@
-"""What the steps of the pipeline use, put together by app.py."""
+"""Dependencies of the pipeline's steps, built by app.py."""
 
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass

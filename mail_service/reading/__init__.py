@@ -1,1 +1,1 @@
-"""From raw bytes to what the sender wrote, in a confined process."""
+"""Parsing of mail in a sandboxed process."""

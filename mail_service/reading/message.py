@@ -307,8 +307,8 @@ def _is_decoration(part: Message, content_type: str) -> bool:
 def _texts(parts: _Parts) -> tuple[str, str, str]:
     """Return the full text, the reply and the hidden text.
 
-    The plain part is what a text client shows; the HTML's own marks cut quotes more surely, so
-    the shorter reply of the two is taken, as long as it says something.
+    The plain part is what a text client shows; the HTML's markup separates quotes more reliably, so
+    the shorter reply of the two is used unless it is empty.
     """
     hidden = "\n".join(page.hidden for page in parts.pages if page.hidden)
     plain = "\n\n".join(text.strip() for text in parts.plain if text.strip())

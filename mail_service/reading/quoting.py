@@ -182,7 +182,7 @@ def _quote_end(lines: list[str], at: int) -> int | None:
 
 
 def _signature_end(lines: list[str], at: int) -> int:
-    """Return where the signature that begins at `at` ends: at a quoted mail or the end."""
+    """Return where the signature that starts at `at` ends: at a quoted mail or the end."""
     for number in range(at + 1, len(lines)):
         if _introduction(lines, number) or QUOTED.match(lines[number]):
             return number

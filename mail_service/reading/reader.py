@@ -1,4 +1,4 @@
-"""Raw mail into a mail understood, as bytes on both sides: what runs in the sandbox."""
+"""Parses a raw mail to JSON, as bytes on both sides: the function that runs in the sandbox."""
 
 from pydantic import TypeAdapter
 

@@ -1,4 +1,4 @@
-"""Reads mail in sandboxed processes, so that a hostile one harms only itself."""
+"""Parses mail in sandboxed processes."""
 
 from types import TracebackType
 
@@ -11,7 +11,7 @@ MAILS_PER_PROCESS = 500
 
 
 class ReaderPool:
-    """A few processes that read one mail at a time each. Open it with `async with`."""
+    """A pool of processes that parse one mail at a time each. Open it with `async with`."""
 
     def __init__(self, children: int, *, time_s: float, memory_mib: int) -> None:
         self._sandbox = Sandbox(
@@ -34,7 +34,7 @@ class ReaderPool:
         await self._sandbox.__aexit__(kind, error, trace)
 
     async def read(self, raw: bytes) -> Mail:
-        """Return the mail understood.
+        """Return the parsed mail.
 
         Raises Unreadable when the process crashed, ran out of memory or took too long; the next
         mail gets a new one.

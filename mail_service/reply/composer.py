@@ -40,7 +40,7 @@ MAX_QUOTED_LINES = 30
 
 @dataclass(frozen=True, slots=True)
 class ReplyContent:
-    """What a reply says, apart from its greeting, footer and quoted question."""
+    """Content of a reply, apart from its greeting, footer and quoted question."""
 
     blocks: tuple[Block, ...] = ()
     sources: tuple[dict[str, str], ...] = ()

@@ -1,1 +1,1 @@
-"""What a reviewer decides about a mail, and the history shown to an operator."""
+"""A reviewer's decisions on mails, and a mail's history for operators."""

@@ -13,7 +13,7 @@ from shared.languages import language_of
 
 
 class Reviewer:
-    """What a reviewer may do."""
+    """Carries out a reviewer's decisions."""
 
     def __init__(
         self, ledger: Ledger, composers: Mapping[str, ReplyComposer], notifier: WorkNotifier
@@ -54,7 +54,7 @@ class Reviewer:
         await self._ledger.mails.reject(mail_id, reason)
 
     async def retry(self, mail_id: int) -> None:
-        """Process the mail again, whatever the rules said, or send its reply again.
+        """Process the mail again, overriding the rules, or send its reply again.
 
         Raises NotReviewable.
         """

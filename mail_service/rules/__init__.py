@@ -1,6 +1,6 @@
 """Rules that refuse a reply, one file each, evaluated in the order of RULES.
 
-All of them are evaluated, so that the ledger lists every match; the first one decides.
+All of them are evaluated, so that the ledger lists every match; the first match decides.
 Union of the conditions of Zammad, Discourse, FreeScout, Chatwoot and osTicket, with RFC 3834; ids
 A1 to A12 are explained in docs/mail.md.
 """

@@ -1,4 +1,4 @@
-"""Delivery reports and complaints: nobody reads a reply to them (RFC 3464, RFC 5965).
+"""Delivery reports and complaints, to which a reply would not be read (RFC 3464, RFC 5965).
 
 Conditions A2 (null return path), A3 (report types), A7 and A8 where they name a mail system.
 """

@@ -7,7 +7,7 @@ from typing import Literal
 from mail_service.ledger.records import History
 from mail_service.reading.message import Mail
 from mail_service.sender_checks.authentication import AuthenticationResult
-from mail_service.settings import Limits
+from mail_service.settings import RuleThresholds
 
 Action = Literal["silent", "quarantined"]
 
@@ -28,7 +28,7 @@ class RuleContext:
     allowed: tuple[str, ...] = ()
     blocked: tuple[str, ...] = ()
     history: History = field(default_factory=History)
-    limits: Limits = field(default_factory=Limits)
+    limits: RuleThresholds = field(default_factory=RuleThresholds)
 
 
 Check = Callable[[Mail, RuleContext], str | None]

@@ -1,4 +1,4 @@
-"""Senders whose address says that nobody reads it (no-reply, list servers): condition A7.
+"""Senders with an unattended address (no-reply, list servers): condition A7.
 
 The whole local part is compared, so that `mtardieu` does not match `mta`.
 """

@@ -1,8 +1,8 @@
 """Answers one question: quota → masking → ai_core, previewed meanwhile → sent → recorded.
 
-Once per update, however often a worker dies in between: the answer is stored before it is sent, the
-outbox sends each of its messages once, and recording is idempotent. While ai_core is unavailable
-the question stays in the queue and is asked again.
+Once per update, however often a worker crashes in between: the answer is stored before it is sent,
+the outbox sends each of its messages once, and recording is idempotent. While ai_core is
+unavailable the question stays in the queue and is asked again.
 """
 
 import asyncio
@@ -51,7 +51,7 @@ class Answer:
 
 
 async def converse(context: UpdateContext, question: str, *, cut: bool = False) -> Outcome:
-    """Answer a question; `cut` tells that a document in it is incomplete.
+    """Answer a question; `cut` means that a document in it was truncated.
 
     Raises AiAway, after which the same update is to be tried again.
     """
@@ -77,10 +77,10 @@ async def converse(context: UpdateContext, question: str, *, cut: bool = False) 
 
 
 async def write_answer(context: UpdateContext, question: str, *, cut: bool) -> bytes:
-    """Have the answer written, previewed meanwhile; store its messages and return them as JSON."""
+    """Get the answer, with a live preview; store its messages and return them as JSON."""
     masked = mask(question)
     preview = LivePreview(context)
-    await preview.begin()
+    await preview.show_first_sign()
     previewing = asyncio.create_task(preview.run(), name="preview")
     try:
         answer = await ask(context, await with_speaker(context, masked.text), preview)
@@ -183,7 +183,7 @@ async def with_speaker(context: UpdateContext, question: str) -> str:
 
 
 async def refusal_text(context: UpdateContext, error: AppError) -> str:
-    """Return the reply to a question that ai_core refuses; deselect a model that is gone."""
+    """Return the reply to a question that ai_core refuses; deselect a removed model."""
     model = context.preferences.model
     if str(error) == "unknown_model" and model:
         await context.choose(model=None)
@@ -210,7 +210,7 @@ def final_text(context: UpdateContext, answer: Answer, *, cut: bool) -> str:
 
 
 def notices(context: UpdateContext, usage: Usage | None) -> list[tuple[str, str]]:
-    """Return the notices of an answer, each after words that tell it is in the answer already."""
+    """Return the notices of an answer, each after key words that show the answer contains it."""
     found: list[tuple[str, str]] = []
     if usage and usage.clarification:
         found.append((usage.clarification, f"❓ {usage.clarification}"))

@@ -23,7 +23,7 @@ DOWNLOAD_TIMEOUT_S = 60.0
 
 
 @dataclass(frozen=True)
-class Question:
+class DocumentQuestion:
     """A question that quotes a document; `cut` when only its beginning fits."""
 
     text: str
@@ -35,8 +35,10 @@ def kind_of(file: File) -> str | None:
     return KINDS.get(PurePosixPath(file.file_name.lower()).suffix)
 
 
-async def question_about(context: UpdateContext, file: File, caption: str) -> Question | None:
-    """Return the question, or None after a reply that says why there is none."""
+async def question_about(
+    context: UpdateContext, file: File, caption: str
+) -> DocumentQuestion | None:
+    """Return the question, or None after a reply with the reason."""
     kind = kind_of(file)
     if kind is None:
         await context.reply("file_kind")
@@ -47,22 +49,22 @@ async def question_about(context: UpdateContext, file: File, caption: str) -> Qu
     async with asyncio.timeout(DOWNLOAD_TIMEOUT_S):
         content = await context.services.sender.download(file.file_id)
     try:
-        text = await read(kind, content)
+        text = await read_attached_text(kind, content)
     except UnreadableDocument:
         await context.reply("file_unreadable")
         return None
     question = caption or context.say("file_question")
     quoted = context.say("file_quoted", text=text[:MAX_CHARACTERS])
-    return Question(f"{question}\n\n{quoted}", cut=len(text) > MAX_CHARACTERS)
+    return DocumentQuestion(f"{question}\n\n{quoted}", cut=len(text) > MAX_CHARACTERS)
 
 
-async def read(kind: str, content: bytes) -> str:
+async def read_attached_text(kind: str, content: bytes) -> str:
     """Return a document's text. Raises UnreadableDocument."""
     sandbox = Sandbox(
         "shared.privacy.documents:document_text",
         kind=kind,
         max_pages=MAX_PAGES,
-        max_characters=MAX_CHARACTERS + 1,  # one more tells that the document is longer
+        max_characters=MAX_CHARACTERS + 1,  # one more shows that the document is longer
         timeout_s=READ_TIMEOUT_S,
         memory_mib=READER_MEMORY_MIB,
     )

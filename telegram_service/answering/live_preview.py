@@ -23,7 +23,7 @@ DRAFT_IDS = 2**31 - 1
 
 
 class LivePreview:
-    """Shows `text` as it grows. Call `begin()`, set `text`, cancel `run()` at the end."""
+    """Shows `text` as it grows. Call `show_first_sign()`, set `text`, cancel `run()` at the end."""
 
     def __init__(self, context: UpdateContext) -> None:
         self._context = context
@@ -38,7 +38,7 @@ class LivePreview:
         """Return the draft's id, never 0, the same for the same update."""
         return self._context.update.update_id % DRAFT_IDS + 1
 
-    async def begin(self) -> None:
+    async def show_first_sign(self) -> None:
         """Give the first sign: an empty draft, or the placeholder that will become the answer."""
         if self.drafts:
             await self._show("")

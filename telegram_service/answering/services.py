@@ -69,7 +69,7 @@ class Services:
 
 @asynccontextmanager
 async def open_services(settings: Settings, vault: Encryption) -> AsyncIterator[Services]:
-    """Open everything; wait for Telegram to tell who the bot is. Raises NoToken."""
+    """Open everything; wait for the bot's account from Telegram. Raises NoToken."""
     token = settings.bot.token.get_secret_value()
     if not token:
         raise NoToken
@@ -110,7 +110,7 @@ async def open_services(settings: Settings, vault: Encryption) -> AsyncIterator[
 
 
 def bot_texts() -> Texts:
-    """Read the sentences the bot says."""
+    """Read the bot's sentences."""
     return Texts.read(SHARED_TEXTS / "errors.toml", TEXTS / "bot.toml")
 
 

@@ -1,4 +1,4 @@
-"""One update being answered: who asks, where, in which language, what was already sent for it."""
+"""Context of one update: its sender, chat, language, and what was already sent for it."""
 
 import asyncio
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from telegram_service.sending.outbox import Outbox
 from telegram_service.sending.sender import Priority
 from telegram_service.state.preferences import Preferences
 from telegram_service.state.records import PreferencesChosen
-from telegram_service.updates import Chat, ChatAddress, IncomingMessage, Person, Update
+from telegram_service.updates import Chat, ChatAddress, IncomingMessage, TelegramUser, Update
 
 Rows = tuple[tuple[Button, ...], ...]
 STORE_TIMEOUT_S = 1.0
@@ -31,7 +31,7 @@ class UpdateContext:
     outbox: Outbox
     chat: Chat
     thread: int | None
-    person: Person
+    person: TelegramUser
     preferences: Preferences
     stopped: asyncio.Event = field(default_factory=asyncio.Event)
     first_sign_counted: bool = False
@@ -126,7 +126,7 @@ class UpdateContext:
         return self.preferences
 
     async def may_choose(self) -> bool:
-        """Tell whether this person may change the preferences here."""
+        """Whether this person may change the preferences here."""
         return self.chat.is_private or await self.services.sender.is_admin(
             self.address, self.person.id
         )
@@ -140,7 +140,7 @@ async def open_context(services: Services, lease: Lease, update: Update) -> Upda
     others = update.my_chat_member or update.stopped_message_generation
     chat = message.chat if message else (others.chat if others else None)
     if person is None and chat is not None and chat.is_private:
-        person = Person(id=chat.id)
+        person = TelegramUser(id=chat.id)
     if person is None or chat is None:
         return None
     chat = chat.model_copy(update={"id": await services.sessions.current_chat(chat.id)})
@@ -151,7 +151,7 @@ async def open_context(services: Services, lease: Lease, update: Update) -> Upda
     return UpdateContext(services, lease, update, outbox, chat, thread, person, preferences)
 
 
-async def preferences_of(services: Services, owner: int, person: Person) -> Preferences:
+async def preferences_of(services: Services, owner: int, person: TelegramUser) -> Preferences:
     """Return an owner's preferences: cached, stored, or defaults in the person's language."""
     if cached := await services.preferences.get(owner):
         return cached

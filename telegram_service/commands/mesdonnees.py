@@ -7,7 +7,7 @@ import orjson
 
 from shared.clock import PARIS
 from telegram_service.answering.update_context import UpdateContext
-from telegram_service.state.store import Feedback, Message
+from telegram_service.state.store import Feedback, StoredMessage
 
 
 async def run(context: UpdateContext, _arguments: str) -> None:
@@ -40,7 +40,7 @@ async def run(context: UpdateContext, _arguments: str) -> None:
     )
 
 
-def as_markdown(context: UpdateContext, messages: Sequence[Message]) -> str:
+def as_markdown(context: UpdateContext, messages: Sequence[StoredMessage]) -> str:
     """Return the export as Markdown."""
     today = f"{context.services.clock.now().astimezone(PARIS):%d/%m/%Y %H:%M}"
     lines = [f"# {context.say('export_head', date=today)}", ""]
@@ -58,7 +58,7 @@ def as_markdown(context: UpdateContext, messages: Sequence[Message]) -> str:
 
 def as_json(
     context: UpdateContext,
-    messages: Sequence[Message],
+    messages: Sequence[StoredMessage],
     feedback: Sequence[Feedback],
     first_seen: datetime | None,
 ) -> bytes:

@@ -52,7 +52,7 @@ async def list_models(context: UpdateContext) -> list[ModelCardReply]:
 
 
 def selection_mark(context: UpdateContext, card: ModelCardReply) -> str:
-    """Return a sign that tells whether the model is the selected one."""
+    """Return the mark of the selected model, or that of the others."""
     chosen = card.id == context.preferences.model or (
         context.preferences.model is None and card.default
     )

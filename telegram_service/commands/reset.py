@@ -1,10 +1,10 @@
-"""/reset: begin a new conversation; what waits unanswered is dropped with the old one."""
+"""/reset: starts a new conversation; waiting questions are dropped with the old one."""
 
 from telegram_service.answering.update_context import UpdateContext
 
 
 async def run(context: UpdateContext, _arguments: str) -> None:
-    """Stop what runs, forget the session."""
+    """Stop the running answer, delete the session."""
     await context.services.queue.stop_before(context.lease.chat, context.update.update_id)
     await context.services.sessions.end(context.address)
     await context.reply("reset_done")

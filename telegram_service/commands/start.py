@@ -1,4 +1,4 @@
-"""/start: who this is, that it is an AI, and what to ask."""
+"""/start: introduces the bot, discloses that it is an AI, and suggests questions."""
 
 from telegram_service.answering.update_context import UpdateContext
 

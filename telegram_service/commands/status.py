@@ -1,4 +1,4 @@
-"""/status: does ai_core answer, with which model and law, and how much waits."""
+"""/status: availability of ai_core, its model and date of law, and the length of the queue."""
 
 from shared.errors import AppError
 from telegram_service.answering.update_context import UpdateContext

@@ -4,7 +4,7 @@ from telegram_service.answering.update_context import UpdateContext
 
 
 async def run(context: UpdateContext, _arguments: str) -> None:
-    """Stop, and say so."""
+    """Stop, and confirm."""
     await stop_earlier(context)
     await context.reply("stop_done")
 

@@ -1,8 +1,8 @@
 """The bot's account on Telegram's side: chats, messages, drafts, files, and their rules.
 
 Shapes and refusals follow the Bot API's documentation and tdlib/telegram-bot-api; a refusal is a
-`Refusal` with Telegram's own wording. Message ids: a supergroup numbers its own, all other chats
-share the account's.
+`BotApiError` with Telegram's own wording. Message ids: a supergroup numbers its own, all other
+chats share the account's.
 """
 
 import itertools
@@ -30,7 +30,7 @@ SUPERGROUP = "-100"
 JsonObject = dict[str, Any]
 
 
-class Refusal(Exception):
+class BotApiError(Exception):
     """An error as Telegram returns it."""
 
     def __init__(self, code: int, reason: str, retry_after_s: int | None = None) -> None:
@@ -181,15 +181,15 @@ class Account:
         self._may_write(chat)
         old = self.messages.get((chat, message_id))
         if old is None:
-            raise Refusal(400, "Bad Request: message to edit not found")
+            raise BotApiError(400, "Bad Request: message to edit not found")
         if old["from"]["id"] != BOT_ID:
-            raise Refusal(400, "Bad Request: message can't be edited")
+            raise BotApiError(400, "Bad Request: message can't be edited")
         new = {key: value for key, value in old.items() if key not in {"entities", "reply_markup"}}
         if "text" not in content:
             new |= {key: old[key] for key in ("entities",) if key in old}
         new |= content
         if {**new, "edit_date": 0} == {**old, "edit_date": 0}:
-            raise Refusal(
+            raise BotApiError(
                 400,
                 "Bad Request: message is not modified: specified new message content and reply "
                 "markup are exactly the same as a current content and reply markup of the message",
@@ -203,9 +203,9 @@ class Account:
         """Show a draft, for 30 seconds."""
         self._may_write(chat)
         if chat < 0:
-            raise Refusal(400, "Bad Request: method is available only in private chats")
+            raise BotApiError(400, "Bad Request: method is available only in private chats")
         if draft_id == 0:
-            raise Refusal(400, "Bad Request: draft_id must be non-zero")
+            raise BotApiError(400, "Bad Request: draft_id must be non-zero")
         self.drafts[chat, draft_id] = (time.monotonic() + DRAFT_S, text)
         self.shown_drafts.append((chat, text))
 
@@ -223,14 +223,14 @@ class Account:
             raise too_many_requests(3.0)
 
     def rate_limit(self, chat: int, duration_s: float) -> None:
-        """Answer 429 to every call to a chat for a while; the first one tells how long."""
+        """Answer 429 to every call to a chat for a while; the first one carries the retry-after."""
         self.limited_until[chat] = time.monotonic() + duration_s
 
     def _may_write(self, chat: int) -> None:
         if chat in self.blocked:
-            raise Refusal(403, "Forbidden: bot was blocked by the user")
+            raise BotApiError(403, "Forbidden: bot was blocked by the user")
         if chat in self.moved:
-            raise Refusal(400, "Bad Request: group chat was upgraded to a supergroup chat")
+            raise BotApiError(400, "Bad Request: group chat was upgraded to a supergroup chat")
 
 
 BOT: JsonObject = {
@@ -241,10 +241,10 @@ BOT: JsonObject = {
 }
 
 
-def too_many_requests(duration_s: float) -> Refusal:
+def too_many_requests(duration_s: float) -> BotApiError:
     """Return Telegram's 429."""
     wait_s = max(1, round(duration_s + 0.499))
-    return Refusal(429, f"Too Many Requests: retry after {wait_s}", wait_s)
+    return BotApiError(429, f"Too Many Requests: retry after {wait_s}", wait_s)
 
 
 def user_object(person: int) -> JsonObject:
@@ -266,14 +266,14 @@ def chat_object(chat: int) -> JsonObject:
 
 
 def check_text(text: str, entities: Sequence[Mapping[str, Any]]) -> None:
-    """Refuse what Telegram refuses in a message's text and entities."""
+    """Validate a message's text and entities as Telegram does. Raises BotApiError."""
     if not text.strip():
-        raise Refusal(400, "Bad Request: message text is empty")
+        raise BotApiError(400, "Bad Request: message text is empty")
     encoded = text.encode("utf-16-le")
     if len(encoded) // 2 > MAX_UNITS:
-        raise Refusal(400, "Bad Request: message is too long")
+        raise BotApiError(400, "Bad Request: message is too long")
     if len(entities) > MAX_ENTITIES:
-        raise Refusal(400, "Bad Request: too many entities")
+        raise BotApiError(400, "Bad Request: too many entities")
     open_ends: list[int] = []
     for entity in sorted(entities, key=lambda each: (each["offset"], -each["length"])):
         check_entity(entity, encoded)
@@ -281,7 +281,7 @@ def check_text(text: str, entities: Sequence[Mapping[str, Any]]) -> None:
         while open_ends and open_ends[-1] <= start:
             open_ends.pop()
         if open_ends and end > open_ends[-1]:
-            raise Refusal(400, "Bad Request: entities overlap")
+            raise BotApiError(400, "Bad Request: entities overlap")
         open_ends.append(end)
 
 
@@ -289,11 +289,11 @@ def check_entity(entity: Mapping[str, Any], encoded: bytes) -> None:
     """Refuse an entity of an unknown type, out of the text, or through a character."""
     start, end = entity["offset"], entity["offset"] + entity["length"]
     if entity["type"] not in ENTITY_TYPES:
-        raise Refusal(400, f"Bad Request: unsupported entity type {entity['type']}")
+        raise BotApiError(400, f"Bad Request: unsupported entity type {entity['type']}")
     if start < 0 or end > len(encoded) // 2 or end <= start:
-        raise Refusal(400, "Bad Request: entity out of bounds")
+        raise BotApiError(400, "Bad Request: entity out of bounds")
     if splits_pair(encoded, start) or splits_pair(encoded, end):
-        raise Refusal(400, "Bad Request: entity begins or ends inside a character")
+        raise BotApiError(400, "Bad Request: entity begins or ends inside a character")
 
 
 def splits_pair(encoded: bytes, offset: int) -> bool:
@@ -309,6 +309,8 @@ def check_keyboard(markup: Mapping[str, Any] | None) -> None:
         for button in row:
             data = button.get("callback_data")
             if not data and not button.get("url"):
-                raise Refusal(400, "Bad Request: text buttons are unallowed in the inline keyboard")
+                raise BotApiError(
+                    400, "Bad Request: text buttons are unallowed in the inline keyboard"
+                )
             if data and len(data.encode()) > MAX_DATA_BYTES:
-                raise Refusal(400, "Bad Request: BUTTON_DATA_INVALID")
+                raise BotApiError(400, "Bad Request: BUTTON_DATA_INVALID")

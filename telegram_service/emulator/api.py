@@ -18,14 +18,14 @@ from telegram_service.emulator.account import (
     BOT,
     MAX_FILE_BYTES,
     Account,
+    BotApiError,
     Call,
     JsonObject,
-    Refusal,
     check_keyboard,
     check_text,
     user_object,
 )
-from telegram_service.emulator.delivery import Delivery
+from telegram_service.emulator.delivery import UpdateDelivery
 
 Fields = Mapping[str, Any]
 Method = Callable[[Fields], Awaitable[Any]]
@@ -37,7 +37,7 @@ class BotApi:
 
     def __init__(self, account: Account, token: str, latency_s: float = 0.0) -> None:
         self.account = account
-        self.delivery = Delivery(account)
+        self.delivery = UpdateDelivery(account)
         self.token = token
         self.latency_s = latency_s
         self.methods: Mapping[str, Method] = {
@@ -74,7 +74,7 @@ class BotApi:
         name = request.path_params["method"]
         method = self.methods.get(name)
         if method is None:
-            return refusal(Refusal(404, "Not Found"))
+            return error_response(BotApiError(404, "Not Found"))
         fields = await read_fields(request)
         chat = int(fields.get("chat_id") or 0)
         if self.latency_s:
@@ -85,9 +85,9 @@ class BotApi:
                 self.account.check_rate(chat)
             result = await method(fields)
             return JSONResponse({"ok": True, "result": result})
-        except Refusal as refused:
+        except BotApiError as refused:
             error = refused.reason
-            return refusal(refused, self.account.moved.get(chat))
+            return error_response(refused, self.account.moved.get(chat))
         finally:
             self.account.calls.append(Call(time.monotonic(), name, chat, error))
 
@@ -118,7 +118,7 @@ class BotApi:
 
     async def _get_updates(self, fields: Fields) -> list[JsonObject]:
         if self.delivery.url:
-            raise Refusal(409, "Conflict: can't use getUpdates method while webhook is active")
+            raise BotApiError(409, "Conflict: can't use getUpdates method while webhook is active")
         updates, offset = self.account.updates, int(fields.get("offset") or 0)
         while updates and updates[0]["update_id"] < offset:
             updates.popleft()
@@ -174,9 +174,9 @@ class BotApi:
         file_id = fields["file_id"]
         data = self.account.files.get(file_id)
         if data is None:
-            raise Refusal(400, "Bad Request: wrong file_id")
+            raise BotApiError(400, "Bad Request: wrong file_id")
         if len(data) > MAX_FILE_BYTES:
-            raise Refusal(400, "Bad Request: file is too big")
+            raise BotApiError(400, "Bad Request: file is too big")
         return {"file_id": file_id, "file_unique_id": file_id, "file_path": file_id}
 
     async def _get_member(self, fields: Fields) -> JsonObject:
@@ -220,7 +220,7 @@ def content(fields: Fields) -> JsonObject:
     return found
 
 
-def refusal(error: Refusal, moved_to: int | None = None) -> Response:
+def error_response(error: BotApiError, moved_to: int | None = None) -> Response:
     """Return an error response of the Bot API."""
     body: JsonObject = {"ok": False, "error_code": error.code, "description": error.reason}
     if error.retry_after_s:

@@ -17,7 +17,7 @@ FIRST_RETRY_S, MAX_RETRY_S = 0.2, 5.0
 TIMEOUT_S = 10.0
 
 
-class Delivery:
+class UpdateDelivery:
     """Sends an account's updates to a webhook while `run()` runs.
 
     `twice` is the share of accepted updates delivered again, as after a lost 200.

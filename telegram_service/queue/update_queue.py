@@ -65,7 +65,7 @@ class Lease:
     """The right to work on a chat's first updates, or on one update of the control lane.
 
     `fence` is the fencing token, `stream_id` the message of the stream that was read. `deaths`
-    counts workers that died over it, `failures` tries that raised; nothing up to `stop_before`
+    counts workers that crashed on it, `failures` attempts that raised; nothing up to `stop_before`
     is to be answered.
     """
 
@@ -131,7 +131,7 @@ class UpdateQueue:
     async def enqueue(
         self, update_id: int, chat: str, message_id: int | None, lane: Lane, payload: bytes
     ) -> bool:
-        """Keep an update; False for a duplicate. Once this returns, the update is not lost."""
+        """Store an update; False for a duplicate. Once this returns, the update is not lost."""
         keys = [
             f"{KEY_PREFIX}:update_ids:{update_id}", queue_key(chat), QUEUED_CHATS, READY, COUNTERS,
             chat_key(chat), message_ids_key(chat), CONTROL,
@@ -267,7 +267,7 @@ class UpdateQueue:
         await self._run(STOP_BEFORE, [chat_key(chat)], [update_id, TTL_S])
 
     async def add_dead_letter(self, lease: Lease, reason: str, sealed: bytes) -> None:
-        """Keep what could not be handled, sealed, for an operator to look at."""
+        """Store an update that could not be handled, encrypted, for an operator."""
         await self._call(
             "XADD", DEAD_LETTERS, "MAXLEN", MAX_DEAD_LETTERS, "*",
             "update", lease.update_id, "chat", lease.chat, "reason", reason, "sealed", sealed,
@@ -300,7 +300,7 @@ class UpdateQueue:
             raise await self._translated(error) from error
 
     async def _translated(self, error: RedisError) -> Exception:
-        """Return our error for Redis's; create the group again when Redis came back empty."""
+        """Return our error for Redis's; recreate the group when Redis restarted empty."""
         if isinstance(error, ResponseError) and "NOGROUP" not in str(error):
             return error
         if isinstance(error, ResponseError):

@@ -1,7 +1,7 @@
 """The webhook: Telegram's POST becomes one queued update, then a 200.
 
 Nothing else happens here: no Bot API, no Postgres, no model. While Redis is unavailable the answer
-is 503 with Retry-After, and Telegram keeps the update for us, up to 24 hours.
+is 503 with Retry-After, and Telegram retries the update for up to 24 hours.
 """
 
 import hmac
@@ -81,7 +81,7 @@ def destination(update: Mapping[str, Any]) -> tuple[int | None, int | None, Lane
 
 
 def overtakes(text: str) -> bool:
-    """Tell whether a text is a command of the control lane, with or without the bot's name."""
+    """Whether a text is a command of the control lane, with or without the bot's name."""
     if not text.startswith("/"):
         return False
     return text.split(maxsplit=1)[0].partition("@")[0].lower() in CONTROL_COMMANDS

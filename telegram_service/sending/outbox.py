@@ -1,7 +1,7 @@
-"""The outbox of one update: each of its messages is sent once, even when a worker dies between.
+"""The outbox of one update: each of its messages is sent once, even when a worker crashes.
 
-Before a message is sent, the outbox says so; afterwards it holds the message's id. An edit is
-idempotent and needs neither. An entry without an id means that a worker died, or that Telegram's
+Before a message is sent, it is marked in the outbox; afterwards its id is recorded. An edit is
+idempotent and needs neither. A mark without an id means that a worker crashed, or that Telegram's
 reply was lost, in between: then the chat is searched among the unknown message ids for one of ours
 (is_ours), because sendMessage has no idempotency key. See docs/decisions/0022.
 """
@@ -35,7 +35,7 @@ class Outbox:
 
     @classmethod
     async def open(cls, redis: RedisClient, sender: Sender, lease: Lease) -> "Outbox":
-        """Read what an earlier holder of the lease has sent."""
+        """Load what an earlier holder of the lease has sent."""
         flat = await redis.call("HGETALL", lease.outbox_key)
         fields = {flat[n].decode(): flat[n + 1] for n in range(0, len(flat), 2)}
         return cls(redis, sender, lease, fields)
@@ -45,12 +45,12 @@ class Outbox:
         return self._fields.get(name) or None
 
     def message_id(self, part: str) -> int | None:
-        """Return the id of a part that was sent for certain."""
+        """Return the id of a part that is known to be sent."""
         value = self.get(part)
         return int(value) if value and not value.startswith(UNCERTAIN) else None
 
     async def write(self, **fields: str | bytes | int) -> None:
-        """Keep fields. Raises LeaseLost when another worker has taken over."""
+        """Store fields. Raises LeaseLost when another worker has taken over."""
         await self._write(fields, known="")
 
     async def _write(self, fields: Mapping[str, str | bytes | int], known: int | str) -> None:
@@ -95,7 +95,7 @@ class Outbox:
         message: OutgoingMessage,
         send: Callable[[], Awaitable[int]],
     ) -> int:
-        """Call `send` once for this part; `message` is what it sends, to recognise it by."""
+        """Call `send` once for this part; `message` is the content to recognize it by."""
         state = self.get(part) or b""
         if state and not state.startswith(UNCERTAIN):
             return int(state)

@@ -1,8 +1,8 @@
 """Calls to the Bot API: rate-limited across all workers, errors translated into ours.
 
 Limits are token buckets in Redis (of the bot, of the chat) and the deadlines of 429s, so that no
-process calls inside a window another one was told to respect. python-telegram-bot makes the calls;
-its rate limiter, its persistence and its dispatching are not used (docs/decisions/0021).
+process calls inside a retry-after window that another one received. python-telegram-bot makes the
+calls; its rate limiter, its persistence and its dispatching are not used (docs/decisions/0021).
 """
 
 import asyncio
@@ -84,7 +84,7 @@ class Priority(Enum):
 
     @property
     def waits(self) -> bool:
-        """Tell whether the call waits for tokens rather than being dropped."""
+        """Whether the call waits for tokens rather than being dropped."""
         return self.value[2]
 
 
@@ -212,7 +212,8 @@ class Sender:
     async def is_ours(
         self, address: ChatAddress, message_id: int, message: OutgoingMessage
     ) -> bool:
-        """Tell whether a message of the chat is one of ours, by setting `message`'s buttons on it.
+        """Whether a message of the chat is one of ours, tested by setting `message`'s buttons on
+        it.
 
         Telegram refuses this for other people's messages and for messages that do not exist.
         """
@@ -244,7 +245,7 @@ class Sender:
         return bool(await self._rate_limited(address, Priority.PREVIEW, call))
 
     async def answer_callback(self, query_id: str, text: str = "") -> None:
-        """Acknowledge a button; late or repeated does no harm. Telegram does not limit these."""
+        """Acknowledge a button; idempotent. Telegram does not limit these."""
         try:
             await self.bot.answer_callback_query(query_id, text or None)
         except BadRequest:
@@ -373,7 +374,7 @@ def keyboard(message: OutgoingMessage) -> InlineKeyboardMarkup | None:
 
 
 def reply_to(message: OutgoingMessage) -> ReplyParameters | None:
-    """Return the message replied to; ours is sent all the same when that one is gone."""
+    """Return the message replied to; ours is sent even if that one was deleted."""
     if message.reply_to is None:
         return None
     return ReplyParameters(message.reply_to, allow_sending_without_reply=True)

@@ -1,1 +1,1 @@
-"""What the bot remembers of people and chats: Redis first, Postgres behind."""
+"""State of people and chats: Redis first, Postgres written behind."""

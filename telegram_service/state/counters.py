@@ -1,4 +1,4 @@
-"""What is counted across all processes: in Redis, many counts within the queue's own scripts.
+"""Counters across all processes, in Redis; many are written by the queue's own scripts.
 
 `lost` is computed, not counted: what was accepted, less what was settled, less what still waits
 somewhere. It is 0 unless something is wrong. Why not prometheus_client: docs/decisions/0096.

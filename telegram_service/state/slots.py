@@ -24,7 +24,7 @@ class Slots:
     async def acquire(
         self, update_id: int, on_wait: Callable[[PositionReader | None], None]
     ) -> AsyncIterator[None]:
-        """Hold a slot. `on_wait` gets a reader of the position when waiting begins, None after."""
+        """Hold a slot. `on_wait` gets a reader of the position when waiting starts, None after."""
         if self._free > 0 and not self._waiting:
             self._free -= 1
         else:

@@ -29,7 +29,7 @@ RESEAL_BATCH = 200
 
 
 @dataclass(frozen=True)
-class Message:
+class StoredMessage:
     """A question or an answer, decrypted."""
 
     at: datetime
@@ -41,7 +41,7 @@ class Message:
 
 @dataclass(frozen=True)
 class Feedback:
-    """A thumb that somebody gave."""
+    """A person's thumb."""
 
     at: datetime
     thumb: int
@@ -140,14 +140,14 @@ class Store:
         )
         return Preferences.model_validate_json(row["chosen"]) if row else None
 
-    async def messages(self, person: int) -> list[Message]:
+    async def messages(self, person: int) -> list[StoredMessage]:
         """Return a person's questions and answers, oldest first."""
         rows = await self._postgres.fetch(
             "SELECT at, author, body, model, due FROM messages WHERE person = $1 ORDER BY at, id",
             person,
         )
         return [
-            Message(
+            StoredMessage(
                 row["at"], row["author"], self._vault.open_text(row["body"], BODY),
                 row["model"], row["due"],
             )

@@ -22,7 +22,7 @@ from typing import Any
 from deploy.local.postgres_server import PostgresServer
 from deploy.local.redis_server import RedisServer
 from shared.privacy.encryption import new_key_file
-from telegram_service.emulator.account import Refusal, check_text
+from telegram_service.emulator.account import BotApiError, check_text
 from telegram_service.sending.formatting import plain, to_messages
 from telegram_service.state.journal import JOURNAL
 from tests.bench._telegram_load import Load
@@ -291,7 +291,7 @@ class Bench:
             try:
                 for page in pages:
                     check_text(page.text, [entity.model_dump() for entity in page.entities])
-            except Refusal:
+            except BotApiError:
                 refused += 1
             whole = "".join(page.text for page in pages)
             different += whole.strip() != plain(markdown)[0].strip()

@@ -1,4 +1,4 @@
--- Acquires one call to Telegram from the token buckets of the bot and of the chat, or tells how long
+-- Acquires one call to Telegram from the token buckets of the bot and of the chat, or returns how long
 -- to wait; a deadline that Telegram set with a 429 comes first.
 -- KEYS: 1 bot bucket  2 chat bucket  3 bot retry-after  4 chat retry-after
 -- ARGV: 1 bot rate/s  2 bot burst  3 chat rate/s  4 chat burst  5 kept in reserve (bot)  6 (chat)

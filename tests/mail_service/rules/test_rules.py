@@ -8,14 +8,14 @@ from mail_service.ledger.records import History
 from mail_service.reading.message import read_mail
 from mail_service.rules import reasons_not_to_answer
 from mail_service.rules.context import RuleContext
-from mail_service.settings import Limits
+from mail_service.settings import RuleThresholds
 from tests.bench.mail import false_silence
 from tests.mail_service.mails import US, raw_mail
 
 CONTEXT = RuleContext(
     addresses=frozenset({US}),
     is_our_message_id=lambda name: name.startswith("<r-ours"),
-    limits=Limits(public_domains=("gmail.example",)),
+    limits=RuleThresholds(public_domains=("gmail.example",)),
 )
 
 

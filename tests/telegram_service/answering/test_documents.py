@@ -1,4 +1,4 @@
-"""Documents a person attaches, the honest and the hostile."""
+"""Documents a person attaches, valid and hostile ones."""
 
 import io
 import time
@@ -6,7 +6,7 @@ import zipfile
 
 import pytest
 
-from telegram_service.answering.documents import read
+from telegram_service.answering.documents import read_attached_text
 from telegram_service.errors import UnreadableDocument
 from tests.telegram_service.running_app import RunningApp
 
@@ -48,13 +48,13 @@ def pdf(text: str) -> bytes:
     ],
 )
 async def test_the_text_of_a_document_is_read(kind: str, content: bytes) -> None:
-    assert "Clause de non-concurrence" in await read(kind, content)
+    assert "Clause de non-concurrence" in await read_attached_text(kind, content)
 
 
 @pytest.mark.parametrize("kind", ["pdf", "docx"])
 async def test_a_damaged_document_is_unreadable(kind: str) -> None:
     with pytest.raises(UnreadableDocument):
-        await read(kind, b"nothing of the sort")
+        await read_attached_text(kind, b"nothing of the sort")
 
 
 async def test_a_zip_bomb_is_unreadable_and_quickly_so() -> None:
@@ -63,7 +63,7 @@ async def test_a_zip_bomb_is_unreadable_and_quickly_so() -> None:
         archive.writestr("word/document.xml", b"0" * 150_000_000)
     began = time.monotonic()
     with pytest.raises(UnreadableDocument):
-        await read("docx", content.getvalue())
+        await read_attached_text("docx", content.getvalue())
     assert time.monotonic() - began < 10
 
 
