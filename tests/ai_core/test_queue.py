@@ -154,7 +154,7 @@ async def test_a_deadline_passed_in_the_queue_is_a_503(running_app: Any) -> None
     assert int(late.headers["retry-after"]) >= 1
 
 
-async def test_somebody_in_a_hurry_makes_nobody_else_fail(running_app: Any) -> None:
+async def test_a_request_with_a_deadline_does_not_fail_the_others(running_app: Any) -> None:
     engine = ScriptedEngine("mot " * 30, pause_s=0.01, slots=1)
     async with running_app(engine) as app:
         first = asyncio.create_task(ask(app, 1))

@@ -232,7 +232,9 @@ def test_a_certificate_is_issued_and_renewed_and_no_request_is_dropped(
     assert key.stat().st_mode & 0o077 == 0
 
 
-def test_the_authority_is_told_whom_to_write_to(server: NginxServer, tmp_path: Path) -> None:
+def test_the_certificate_authority_gets_the_contact_address(
+    server: NginxServer, tmp_path: Path
+) -> None:
     authority = Authority(tmp_path, server.http_port)
     with authority.serving():
         issued = authority.renew(server, "--keep-until-expiring", email="operators@example.org")

@@ -51,7 +51,7 @@ async def told(
 
 
 @pytest.mark.slow
-async def test_a_lost_redis_is_told_by_mail_and_by_telegram_with_its_runbook(
+async def test_a_lost_redis_is_notified_by_mail_and_by_telegram_with_its_runbook(
     own_redis: RedisServer, tmp_path: Path
 ) -> None:
     async with (
@@ -83,7 +83,7 @@ async def test_a_lost_redis_is_told_by_mail_and_by_telegram_with_its_runbook(
     assert "docs/runbooks.md#redislost" in messages(lost)[0]
 
 
-async def test_what_a_fault_causes_is_not_told_beside_it(tmp_path: Path) -> None:
+async def test_consequences_of_a_fault_are_not_notified_beside_it(tmp_path: Path) -> None:
     document = configuration(AlertSettings(webhook="http://127.0.0.1:9/"))
     inhibited = json.loads(document)["inhibit_rules"]
 
@@ -105,7 +105,7 @@ def test_the_configuration_is_for_its_owner_alone(
     assert TOKEN in (tmp_path / "alertmanager.yml").read_text()
 
 
-def test_alerts_that_would_be_told_to_nobody_are_refused(
+def test_alerts_without_recipients_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("ALERTS_REPEAT_H", "1")

@@ -366,12 +366,12 @@ def test_a_moment_is_found_in_the_first_backup_that_holds_it(
 @pytest.mark.parametrize(
     ("hour", "sentence"), [(4, "nothing later is known"), (-1, "no backup reaches back")]
 )
-def test_a_moment_no_backup_holds_is_said(hour: float, sentence: str) -> None:
+def test_a_time_that_no_backup_covers_is_reported(hour: float, sentence: str) -> None:
     with pytest.raises(BackupFailed, match=sentence):
         choose_snapshot([snapshot(1, 0), snapshot(2, 0)], NOON + timedelta(hours=hour))
 
 
-def test_backups_that_go_on_end_without_a_word_when_they_are_told_to_stop(tmp_path: Path) -> None:
+def test_periodic_backups_end_silently_on_a_stop_signal(tmp_path: Path) -> None:
     password = tmp_path / "password"
     password.write_text("test")
     environment = {
@@ -498,7 +498,7 @@ def test_the_example_environment_has_the_variables_that_are_read() -> None:
     }
 
 
-def test_a_store_that_cannot_start_is_said(mailbox: Mailbox) -> None:
+def test_a_store_that_cannot_start_is_reported(mailbox: Mailbox) -> None:
     mailbox.stop()
     (mailbox.neo / "mail" / "redis" / "redis-major").write_text("99")
 

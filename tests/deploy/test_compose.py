@@ -201,7 +201,7 @@ def test_as_many_workers_as_wanted_can_run(stack: str) -> None:
 
 
 @pytest.mark.parametrize(("stack", "name", "service"), services("ai", "telegram", "mail", "all"))
-def test_whoever_makes_or_brings_back_backups_does_so_when_asked_alone(
+def test_backup_and_restore_containers_run_only_on_request(
     stack: str, name: str, service: dict[str, Any]
 ) -> None:
     asked = {each for each in ("acme", "backup", "restore") if name.endswith(each)}

@@ -64,13 +64,13 @@ def said(words: str, *, terminal: bool = False, tmp: Path) -> list[list[str]]:
         ("up -d --build", ["build", "up -d"]),
     ],
 )
-def test_compose_is_said_as_podman_compose_takes_it(
+def test_compose_commands_are_translated_for_podman_compose(
     typed: str, told: list[str], tmp_path: Path
 ) -> None:
     assert [" ".join(line) for line in said(typed, tmp=tmp_path)] == told
 
 
-def test_somebody_at_a_terminal_keeps_it(tmp_path: Path) -> None:
+def test_a_process_at_a_terminal_keeps_it(tmp_path: Path) -> None:
     assert said("exec ai-api sh", terminal=True, tmp=tmp_path) == [["exec", "ai-api", "sh"]]
 
 
@@ -115,7 +115,7 @@ def connected(port: int) -> smtplib.SMTP:
     raise AssertionError("nothing listens")
 
 
-def test_the_operators_relay_keeps_the_letter_of_who_knows_its_password(
+def test_the_operators_relay_accepts_mail_with_its_password(
     relay: tuple[smtplib.SMTP, subprocess.Popen[str]],
 ) -> None:
     line, program = relay
@@ -134,7 +134,7 @@ def test_the_operators_relay_keeps_the_letter_of_who_knows_its_password(
     assert "Subject: [FIRING] ServiceDown ai_core" in kept["letter"]
 
 
-def test_the_stage_types_what_init_says_of_alertmanager() -> None:
+def test_the_stage_types_the_alertmanager_step_of_init() -> None:
     told = "then (docs/operating.md has every step):\n  docker run --rm x | install y\n"
 
     assert monitoring.by_image(told) == "docker run --rm x | install y"
@@ -142,7 +142,7 @@ def test_the_stage_types_what_init_says_of_alertmanager() -> None:
         monitoring.by_image("then:\n  docker compose up -d --build\n")
 
 
-def test_a_port_is_open_when_somebody_there_speaks() -> None:
+def test_a_port_is_in_use_when_something_listens() -> None:
     spoken, silent = free_port(), free_port()
     with subprocess.Popen(
         [sys.executable, "-c", bare_debian.LISTEN, json.dumps([spoken])]

@@ -160,7 +160,7 @@ def test_a_second_spf_record_voids_the_first(
     assert "there are 2 of them" in capsys.readouterr().out
 
 
-def test_a_dns_that_does_not_answer_is_said(
+def test_a_dns_that_does_not_answer_is_reported(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("deploy.host.dns_records.TIMEOUT_S", 0.3)
@@ -171,7 +171,7 @@ def test_a_dns_that_does_not_answer_is_said(
     assert "the DNS does not answer" in capsys.readouterr().err
 
 
-def test_a_key_that_cannot_be_read_and_a_host_unknown_are_said(
+def test_an_unreadable_key_and_an_unknown_host_are_reported(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     assert main(["--dkim-key", str(tmp_path / "none")]) == 2

@@ -56,7 +56,7 @@ def test_every_base_image_is_pinned_to_an_exact_tag(dockerfile: Path) -> None:
 
 
 @each_service
-def test_the_image_runs_as_nobody_known_and_tells_how_it_is(dockerfile: Path) -> None:
+def test_the_image_runs_as_an_unprivileged_user_with_a_health_check(dockerfile: Path) -> None:
     stage = last_stage(dockerfile)
     assert "\nUSER 10001:10001\n" in stage
     assert "HEALTHCHECK" in stage

@@ -86,7 +86,7 @@ def test_a_service_starts_with_what_was_written_once_it_is_filled_in(
         ("mail", "MAIL_AI__API_KEY"),
     ],
 )
-def test_a_service_refuses_in_one_sentence_what_nobody_filled_in(
+def test_a_service_refuses_a_placeholder_with_one_sentence(
     root: Path, service: str, missing: str
 ) -> None:
     init(root, service)
@@ -97,7 +97,7 @@ def test_a_service_refuses_in_one_sentence_what_nobody_filled_in(
     assert len(told.stderr.strip().splitlines()) == 1
 
 
-def test_what_is_left_to_fill_in_is_told(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_left_to_fill_in_is_listed(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     init(root, "all")
     told = capsys.readouterr().out
     assert "deploy/secrets/telegram/TELEGRAM_BOT__TOKEN" in told
@@ -200,7 +200,7 @@ def test_alertmanager_is_configured_from_alerts_env(
 
 
 @pytest.mark.parametrize("variant", ["light", "full"])
-def test_a_host_that_cannot_render_it_is_told_how_its_image_does(
+def test_a_host_that_cannot_render_it_gets_the_command_of_its_image(
     root: Path,
     variant: str,
     capsys: pytest.CaptureFixture[str],

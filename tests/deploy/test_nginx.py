@@ -397,7 +397,7 @@ async def test_behind_a_proxy_each_client_has_its_own_limit_and_an_ipv6_network_
     assert peer == [200] * 5
 
 
-async def test_without_a_proxy_nobody_chooses_their_address() -> None:
+async def test_without_a_proxy_clients_cannot_choose_their_address() -> None:
     async with served(SERVICE) as url:
         with edge(NGINX_AI_SERVERS=server_line(url), NGINX_REAL_IP="cloudflare") as edge_server:
             async with edge_server.client() as client:
@@ -443,7 +443,7 @@ def test_a_client_certificate_that_is_not_there_is_one_sentence(tmp_path: Path) 
         AiClient("https://ai", "key", client_certificate=tmp_path / "none.pem")
 
 
-async def test_a_certificate_of_a_stranger_s_authority_opens_nothing() -> None:
+async def test_a_certificate_of_an_untrusted_authority_is_rejected() -> None:
     async with served(SERVICE) as url:
         variables = {"NGINX_AI_SERVERS": server_line(url)}
         with (
@@ -530,7 +530,7 @@ def test_where_standard_output_is_the_journal_s_socket_nginx_starts_as_written_f
     assert ("/dev/stdout" in told.stderr) == bool(status)
 
 
-def test_a_configuration_nginx_refuses_is_told_before_it_is_in_force(dead: EdgeServer) -> None:
+def test_a_configuration_nginx_refuses_is_reported_before_it_is_used(dead: EdgeServer) -> None:
     dead.nginx.set(NGINX_AI_RATE="often")
     try:
         with pytest.raises(ServerNotStarted, match="often"):

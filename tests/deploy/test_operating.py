@@ -246,7 +246,7 @@ def test_every_command_without_docker_runs_and_changes_what_it_says(
     assert any(words[0] == "certbot" and "ai-api.example.org" in words for words in noted)
 
 
-def test_compose_is_told_what_it_knows_of_services_that_exist(
+def test_compose_gets_only_existing_services(
     installed: tuple[Host, list[list[str]]],
 ) -> None:
     told = [words[2:] for words in installed[1] if words[:2] == ["docker", "compose"]]

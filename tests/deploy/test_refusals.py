@@ -41,7 +41,7 @@ def start(
         ("mail_service", "worker", {}, "mail_vault is not a vault key file"),
     ],
 )
-def test_what_is_wrong_is_said_in_one_sentence(
+def test_an_error_is_reported_in_one_sentence(
     tmp_path: Path, package: str, program: str, given: dict[str, str], sentence: str
 ) -> None:
     told = start(tmp_path, package, program, given)

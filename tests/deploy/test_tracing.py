@@ -122,7 +122,7 @@ async def sent(tracing: TracingSettings, *services: str) -> None:
 
 
 @pytest.mark.slow
-async def test_a_question_to_the_bot_is_followed_to_the_engine_without_a_word_of_it(
+async def test_a_question_to_the_bot_is_traced_to_the_engine_without_its_text(
     running_app: OpenApp, own_redis: RedisServer, database_url: str, tmp_path: Path
 ) -> None:
     key_file = tmp_path / "vault"
@@ -151,7 +151,7 @@ async def test_a_question_to_the_bot_is_followed_to_the_engine_without_a_word_of
 
 
 @pytest.mark.slow
-async def test_a_letter_is_followed_to_the_engine_without_a_word_of_it(
+async def test_a_mail_is_traced_to_the_engine_without_its_text(
     running_app: OpenApp, own_redis: RedisServer, database_url: str, tmp_path: Path
 ) -> None:
     postgres = Postgres(database_url)
@@ -202,7 +202,7 @@ async def test_a_trace_begun_by_nginx_goes_on_here(running_app: OpenApp) -> None
     assert span.facts["request_id"] == "nginx-1"
 
 
-async def test_an_error_is_told_by_its_kind_never_by_its_text() -> None:
+async def test_an_error_is_logged_by_its_type_never_by_its_text() -> None:
     async with collecting() as (collector, tracing):
         following = tracing_of("a caller", tracing)
         with (

@@ -51,7 +51,7 @@ async def test_the_end_of_the_certificate_that_is_really_served_is_shown_even_wh
     assert found[f'certificate_readable{{address="{address}"}}'] == 1
 
 
-async def test_an_address_where_nobody_serves_tls_is_shown_as_unreadable() -> None:
+async def test_an_address_without_tls_is_shown_as_unreadable() -> None:
     found = await shown(WatchSettings(certificates=("127.0.0.1:9",)))
 
     assert found['certificate_readable{address="127.0.0.1:9"}'] == 0

@@ -44,7 +44,7 @@ def test_a_wrong_value_is_named_but_not_repeated(monkeypatch: pytest.MonkeyPatch
     assert "s3cr3t" not in str(refusal.value)
 
 
-def test_somebody_elses_variable_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_variable_of_another_service_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME_AI_CORE_X", "1")
     assert read_settings(Settings).workers == 1
 

@@ -40,7 +40,7 @@ async def test_a_poison_update_is_given_up_with_an_apology_and_the_chat_goes_on(
     assert (await app.services.counters.read()).lost == 0
 
 
-async def test_who_waits_is_told_their_position(
+async def test_a_waiting_person_is_shown_their_position(
     redis_url: str, database_url: str, key_file: Path
 ) -> None:
     async with running(redis_url, database_url, key_file, ai={"at_once": 1}) as app:
@@ -87,7 +87,7 @@ def drafts(app: RunningApp) -> list[tuple[int, str]]:
     return app.account.shown_drafts
 
 
-async def test_an_invited_few_are_answered_and_the_others_told_so(
+async def test_only_allowed_people_are_answered_and_the_others_are_notified(
     redis_url: str, database_url: str, key_file: Path
 ) -> None:
     bot = {"allowed_users": [ALICE]}
@@ -143,7 +143,7 @@ async def test_telegram_learns_the_address_the_commands_and_the_description(
     assert "stopped_message_generation" in ALLOWED_UPDATES
 
 
-async def test_the_log_never_holds_the_token_or_what_was_said_however_much_it_tells(
+async def test_the_log_never_contains_the_token_or_a_message_at_any_level(
     app: RunningApp,
 ) -> None:
     log = io.StringIO()

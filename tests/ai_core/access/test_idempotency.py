@@ -92,7 +92,7 @@ async def test_the_second_waits_a_while_for_the_first_one_s_answer(
     assert await second == StoredResponse(200, b"1", replayed=True)
 
 
-async def test_when_the_first_one_s_process_dies_the_second_is_answered(
+async def test_when_the_first_request_s_process_crashes_the_second_is_answered(
     endpoint: Endpoint, connection: RedisConnection
 ) -> None:
     endpoint.may_finish.clear()

@@ -58,7 +58,7 @@ async def test_the_answer_ends_with_its_date_and_its_notice(app: Any) -> None:
     assert "27 mars 2026" in reply["response"]
 
 
-async def test_a_number_nobody_bears_is_said_not_to_exist(app: Any) -> None:
+async def test_a_number_without_an_article_is_reported_as_unknown(app: Any) -> None:
     reply = await reply_to(app, "Que dit l'article L9999-1 ?")
 
     assert "L9999-1" in reply["response"]

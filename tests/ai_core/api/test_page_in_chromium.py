@@ -579,7 +579,7 @@ def test_a_failure_after_the_first_words_keeps_them_and_says_so(visitor: Visitor
     )
 
 
-def test_offline_and_an_error_that_is_no_document_are_told_in_french(visitor: Visitor) -> None:
+def test_offline_and_an_error_without_a_document_are_shown_in_french(visitor: Visitor) -> None:
     visitor.service.replies = [Response("<h1>Bad gateway</h1>", 502)]
     visitor.ask()
     alert = visitor.page.get_by_role("alert")

@@ -37,7 +37,7 @@ async def test_an_idle_model_goes_before_a_busy_one_used_longer_ago() -> None:
     assert names(choose_victims(slots, 101 * MIB, with_busy=True)) == ["idle", "busy"]
 
 
-async def test_a_model_somebody_waits_for_never_goes() -> None:
+async def test_a_model_with_waiting_callers_is_never_evicted() -> None:
     slot = loaded("awaited")
     with slot.awaited():
         assert choose_victims([slot], 1, with_busy=True) is None
@@ -61,7 +61,7 @@ async def test_several_small_models_go_where_one_is_too_little() -> None:
     assert names(choose_victims(slots, 301)) == ["small0", "small1", "small2", "large"]
 
 
-async def test_nobody_goes_in_vain() -> None:
+async def test_no_model_is_evicted_in_vain() -> None:
     assert choose_victims([loaded("one"), loaded("two")], 201 * MIB) is None
 
 

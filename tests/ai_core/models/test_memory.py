@@ -56,7 +56,7 @@ def test_what_was_measured_counts_more_than_what_the_files_say(tmp_path: Path) -
     assert again.of(replace(CARD, weights="other")).memory_bytes == 0
 
 
-def test_two_programs_may_measure_and_neither_forgets_the_other(tmp_path: Path) -> None:
+def test_measurements_of_two_processes_are_merged(tmp_path: Path) -> None:
     service, bench = (Measurements.read(tmp_path / "measured.json") for _ in range(2))
     other = replace(CARD, id="other")
     bench.record(other, tokens_per_s=3.0)

@@ -242,7 +242,7 @@ async def test_a_model_always_busy_is_drained_for_one_that_waits(tmp_path: Path)
         await leases[-1].__aexit__(None, None, None)
 
 
-async def test_a_model_nobody_used_for_its_keep_alive_goes(tmp_path: Path) -> None:
+async def test_a_model_unused_for_its_keep_alive_is_evicted(tmp_path: Path) -> None:
     async with running_pool(tmp_path, entry("one", keep_alive_s=60)) as running:
         async with running.lease("one"):
             await running.advance(120)

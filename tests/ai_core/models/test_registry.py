@@ -136,7 +136,7 @@ def test_a_remote_model_is_known_by_its_servers(tmp_path: Path) -> None:
     assert card.weights != written(tmp_path, text).card("one").weights
 
 
-def test_a_truncated_gguf_is_told_from_a_whole_one(tmp_path: Path, weights: Path) -> None:
+def test_a_truncated_gguf_is_detected(tmp_path: Path, weights: Path) -> None:
     assert read_metadata(weights, "gguf").vocabulary == 259
     whole = weights.read_bytes()
     for length in (3, 20, 900, len(whole) - 1):
@@ -173,7 +173,7 @@ def test_a_folder_without_a_tokenizer_is_refused(tmp_path: Path) -> None:
         read_metadata(folder, "safetensors")
 
 
-def test_the_format_is_told_from_the_files(tmp_path: Path, weights: Path) -> None:
+def test_the_format_is_detected_from_the_files(tmp_path: Path, weights: Path) -> None:
     assert guess_format(weights) == "gguf"
     (tmp_path / "cut.gguf").write_bytes(weights.read_bytes()[:30])
     assert guess_format(tmp_path / "cut.gguf") == "gguf"

@@ -114,7 +114,7 @@ async def test_leaving_the_queue_frees_its_place_at_once() -> None:
     assert waiting == 1
 
 
-async def test_who_was_served_least_writes_next_whoever_came_first() -> None:
+async def test_the_caller_served_least_goes_first_whatever_the_order_of_arrival() -> None:
     service = Service()
     for _ in range(4):
         service.ask("greedy")
@@ -217,7 +217,7 @@ async def test_a_deadline_that_cannot_be_met_says_when_it_could_be() -> None:
     assert service.ask("b", deadline_s=service.clock.elapsed_s() + 12)
 
 
-async def test_a_retry_after_the_wait_it_was_told_is_let_in() -> None:
+async def test_a_retry_after_the_given_wait_is_admitted() -> None:
     service = Service(most_waiting=6)
     service.warm_up()
     for _ in range(7):
@@ -369,5 +369,5 @@ def test_answers_cut_at_their_limit_count_as_longer_than_it() -> None:
     assert lengths.expected_more(60, 1_000) == pytest.approx(40)
 
 
-def test_a_length_nobody_knows_is_the_limit() -> None:
+def test_an_unknown_length_is_taken_as_the_limit() -> None:
     assert AnswerLengths().expected(800) == 800

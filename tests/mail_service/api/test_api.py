@@ -86,7 +86,7 @@ ROUTES = [
 
 
 @pytest.mark.parametrize(("set_key", "said"), [(KEY, "wrong"), ("", ""), (KEY, "")])
-async def test_nobody_enters_without_the_key(
+async def test_requests_without_the_key_are_rejected(
     ledger: Ledger, encryption: Encryption, clock: StoppedClock, set_key: str, said: str
 ) -> None:
     async with open_mail_app(ledger, encryption, clock) as app, served(app, set_key) as client:

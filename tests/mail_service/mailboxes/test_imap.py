@@ -40,7 +40,7 @@ async def test_a_mail_is_fetched_whole_and_marked_by_keyword(imap: ImapSettings)
     await mailbox.close()
 
 
-async def test_a_mail_somebody_read_is_still_undone(
+async def test_a_mail_read_by_a_person_is_still_processed(
     imap: ImapSettings, other_client: ImapMailbox
 ) -> None:
     mailbox = await opened(imap)
@@ -83,7 +83,7 @@ async def test_the_server_is_verified_over_tls(imap: ImapSettings, dovecot: Dove
     await stranger.close()
 
 
-async def test_a_wrong_password_is_told_apart(imap: ImapSettings) -> None:
+async def test_a_wrong_password_is_reported_as_such(imap: ImapSettings) -> None:
     mailbox = ImapMailbox(imap.model_copy(update={"password": SecretStr("wrong")}))
     with pytest.raises(LoginRefused):
         await mailbox.connect()

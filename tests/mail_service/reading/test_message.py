@@ -188,7 +188,7 @@ def test_a_pdf_is_read() -> None:
     assert "39 heures" in found.text
 
 
-def test_a_pdf_with_a_password_is_said_to_be_encrypted() -> None:
+def test_a_pdf_with_a_password_is_reported_as_encrypted() -> None:
     data = (Path(__file__).parent / "contract_locked.pdf").read_bytes()
     assert read_attachment("c.pdf", "application/pdf", data, None).state == "encrypted"
 

@@ -53,7 +53,7 @@ def test_markup_in_an_answer_or_a_question_is_shown_and_not_obeyed(composer: Rep
     assert "<b onclick" not in html
 
 
-def test_what_the_mail_says_anyway_is_not_said_twice(composer: ReplyComposer) -> None:
+def test_boilerplate_of_the_mail_is_not_repeated(composer: ReplyComposer) -> None:
     reply = chat_reply(
         "> Un préavis est dû.\n> […]\n\nVoilà.\n\nPour préciser : Quelle convention ?\n\n"
         "Version du 1er. Ceci vient d'une IA.",
@@ -101,7 +101,7 @@ def test_an_english_mail_gets_an_english_reply(composer: ReplyComposer) -> None:
     assert "On 20 November 2026, you wrote:" in text
 
 
-def test_an_abstention_names_somebody_who_can_help(composer: ReplyComposer) -> None:
+def test_an_abstention_names_a_public_service(composer: ReplyComposer) -> None:
     contact = Contact(name="l'inspection du travail", url="https://travail-emploi.gouv.fr/dreets")
     words = f"Je ne sais pas.\n\nQui peut aider : {contact.name} — {contact.url}"
     reply = chat_reply(words, abstained=Abstention(reason="no_source", contact=contact))

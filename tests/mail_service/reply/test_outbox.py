@@ -92,7 +92,7 @@ async def test_a_mail_in_doubt_is_never_sent_again_by_itself(
 
 
 @pytest.mark.parametrize(("handed_over", "state"), [(False, "sent"), (True, "unknown")])
-async def test_a_worker_that_dies_leaves_doubt_only_once_the_mail_was_leaving(
+async def test_a_crashed_worker_leaves_an_unknown_outcome_only_after_transmission_began(
     ledger: Ledger, encryption: Encryption, clock: StoppedClock, handed_over: bool, state: str
 ) -> None:
     async with open_mail_app(ledger, encryption, clock) as app:

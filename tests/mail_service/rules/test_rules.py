@@ -109,7 +109,7 @@ def test_enough_is_enough(history: History, rule: str) -> None:
     assert fired(context) == [rule]
 
 
-def test_the_brake_by_domain_spares_strangers_who_share_a_provider() -> None:
+def test_the_limit_by_domain_does_not_apply_to_public_providers() -> None:
     history = History(replies_to_domain_hour=500)
     context = replace(CONTEXT, history=history, limits=CONTEXT.limits)
     assert fired(context, sender="x@gmail.example") == []

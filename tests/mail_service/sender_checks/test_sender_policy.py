@@ -91,7 +91,7 @@ def test_a_pass_for_another_domain_than_the_sender_s_says_nothing() -> None:
 
 
 @pytest.mark.usefixtures("names")
-def test_a_received_line_the_sender_wrote_is_not_believed() -> None:
+def test_a_received_line_of_the_sender_is_not_trusted() -> None:
     forged = "Received: from a (a [192.0.2.7]) by mx.neo.example with SMTP; Fri, 20 Nov 2026\n"
     mail = read_mail(arrived("192.0.2.9", below=forged))
     client = client_of(mail, MX)

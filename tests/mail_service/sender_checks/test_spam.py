@@ -32,12 +32,12 @@ async def test_rspamd_is_asked_when_it_is_configured() -> None:
 
 
 @pytest.mark.parametrize("reply", [httpx2.Response(500), httpx2.Response(200, text="no")])
-async def test_an_rspamd_that_fails_is_said_to_be_lost(reply: httpx2.Response) -> None:
+async def test_a_failing_rspamd_is_reported_as_lost(reply: httpx2.Response) -> None:
     with pytest.raises(SpamFilterLost):
         await scored(SpamSettings(rspamd_url="http://rspamd.example"), reply, raw_mail())
 
 
-async def test_the_header_of_a_trusted_upstream_is_believed() -> None:
+async def test_the_header_of_a_trusted_upstream_is_used() -> None:
     settings = SpamSettings(header="X-Spam-Status")
     raw = raw_mail(X_Spam_Status="Yes, score=7.5 required=5.0")
     assert await scored(settings, httpx2.Response(500), raw) == 7.5

@@ -53,7 +53,7 @@ async def test_a_function_runs_in_another_process_with_its_parameters() -> None:
         assert await inside.call(b"abc") == b"cba!"
 
 
-async def test_a_sandbox_reaches_nobody_writes_nothing_and_knows_no_secret(
+async def test_a_sandbox_has_no_network_no_writes_and_no_secrets(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("A_SECRET", "x")
@@ -77,7 +77,7 @@ async def test_a_call_that_takes_too_long_is_ended_and_the_next_is_served() -> N
         assert await inside.call(b"") == b"done"
 
 
-async def test_a_call_that_loops_ends_even_when_nobody_waits_for_it() -> None:
+async def test_a_call_that_loops_ends_even_without_a_waiting_caller() -> None:
     async with sandbox("loop", timeout_s=1.0) as inside:
         inside._children[0].kill = _forget  # type: ignore[method-assign]
         calling = asyncio.create_task(inside.call(b"x"))

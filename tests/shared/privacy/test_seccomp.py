@@ -22,7 +22,7 @@ for name, attempt in {
 """
 
 
-def test_a_confined_process_computes_and_reads_but_reaches_nobody_and_starts_nothing() -> None:
+def test_a_confined_process_computes_and_reads_but_has_no_network_and_starts_no_program() -> None:
     done = subprocess.run(
         [sys.executable, "-c", TRY],
         capture_output=True,

@@ -90,7 +90,7 @@ async def test_an_error_is_a_problem_document_in_french(client: httpx2.AsyncClie
     }
 
 
-async def test_an_error_speaks_english_when_asked(client: httpx2.AsyncClient) -> None:
+async def test_an_error_is_in_english_when_requested(client: httpx2.AsyncClient) -> None:
     response = await client.get("/notes/x", headers={"Accept-Language": "en-GB,en;q=0.9"})
     assert response.json()["detail"] == "There is nothing at this address."
 
@@ -119,7 +119,7 @@ async def test_what_is_not_json_is_a_4xx_problem(client: httpx2.AsyncClient, bod
     assert response.json()["code"] in {"malformed_body", "invalid_request"}
 
 
-async def test_a_large_body_is_refused_whether_its_length_is_told_or_not(
+async def test_a_large_body_is_refused_with_or_without_its_length(
     client: httpx2.AsyncClient,
 ) -> None:
     async def pieces() -> AsyncIterator[bytes]:

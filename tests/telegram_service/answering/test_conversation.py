@@ -52,7 +52,7 @@ async def test_a_group_answer_grows_in_its_placeholder(app: RunningApp) -> None:
     assert not app.account.shown_drafts
 
 
-async def test_a_group_hears_nothing_unless_it_addresses_the_bot(app: RunningApp) -> None:
+async def test_a_group_gets_no_answer_unless_it_addresses_the_bot(app: RunningApp) -> None:
     assert await app.ask(GROUP, "On mange où ?", person=ALICE) == []
 
 
@@ -163,7 +163,7 @@ async def test_a_group_that_became_a_supergroup_is_answered_there(app: RunningAp
     assert len(app.account.texts(-1005)) == 1
 
 
-async def test_a_person_over_quota_is_told_when_to_come_back(
+async def test_a_person_over_quota_is_told_when_to_retry(
     redis_url: str, database_url: str, key_file: Path
 ) -> None:
     limits = {"questions_per_minute": 2}
@@ -174,7 +174,7 @@ async def test_a_person_over_quota_is_told_when_to_come_back(
         assert len(app.ai.asked) == 2
 
 
-async def test_what_the_answer_says_itself_is_not_said_again(app: RunningApp) -> None:
+async def test_a_notice_already_in_the_answer_is_not_repeated(app: RunningApp) -> None:
     app.ai.script.answer = f"Voici la loi.\n\n{NOTICE}"
     [answer] = await app.ask(ALICE, "Quel préavis ?")
     assert answer["text"] == f"Voici la loi.\n\n{NOTICE}"

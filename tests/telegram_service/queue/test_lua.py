@@ -101,7 +101,7 @@ def test_claim_counts_the_deaths_of_workers_over_the_same_update(client: redis.R
     assert [claim(client, stream_id)[:2] for _ in range(3)] == [[1, 0], [2, 1], [3, 2]]
 
 
-def test_claim_of_an_empty_queue_forgets_the_chat(client: redis.Redis) -> None:
+def test_claim_of_an_empty_queue_removes_the_chat(client: redis.Redis) -> None:
     enqueue(client, 7)
     client.delete("queue")
     assert claim(client, read(client)) is None

@@ -21,7 +21,7 @@ def position(client: redis.Redis, update_id: int, timeout_ms: int = 60_000) -> i
 @pytest.mark.parametrize(
     ("limits", "reached"), [((1, 9, 9), "minute"), ((9, 1, 9), "day"), ((9, 9, 1), "all")]
 )
-def test_each_limit_is_told_when_it_is_reached(
+def test_each_limit_is_reported_when_it_is_reached(
     redis_client: redis.Redis, limits: tuple[int, int, int], reached: str
 ) -> None:
     assert quota(redis_client, 7, *limits) == ""

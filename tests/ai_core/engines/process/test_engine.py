@@ -154,7 +154,7 @@ async def test_closing_a_stream_gives_its_place_back(start: Start) -> None:
     assert await answer(engine, "la suite") == "la suite"
 
 
-async def test_tokens_nobody_waits_for_any_more_are_not_counted(start: Start) -> None:
+async def test_tokens_of_cancelled_requests_are_not_counted(start: Start) -> None:
     engine = await start(tokenize_s=0.1)
     counting = asyncio.create_task(engine.count_tokens(["mot"]))
     cancelled = asyncio.create_task(engine.count_tokens(["mot"] * 1_000))

@@ -275,7 +275,7 @@ async def test_a_library_that_is_not_installed_is_named_with_how_to_install_it(
         await load(tmp_path, format="odd")
 
 
-async def test_a_format_nobody_knows_is_refused(tmp_path: Path) -> None:
+async def test_an_unknown_format_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelUnusable, match="gguf, ") as raised:
         await load(tmp_path, format="ggml")
     assert raised.value.facts == {"model": "droit-7b"}

@@ -111,7 +111,7 @@ async def test_a_prompt_too_long_is_refused_before_it_is_read(engine: ProcessEng
     assert raised.value.facts["limit"] == 511
 
 
-async def test_who_leaves_makes_room_for_who_waits(model: Model) -> None:
+async def test_a_leaving_job_frees_its_slot_for_a_waiting_one(model: Model) -> None:
     engine = await load(model.file, slots=1)
     for _ in range(5):
         await cancel_answer(await start_answer(engine, ASKED[0]))

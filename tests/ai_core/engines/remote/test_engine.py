@@ -182,7 +182,7 @@ async def test_no_request_fails_when_one_of_two_servers_is_killed() -> None:
     assert len(kept.asked) >= 40
 
 
-async def test_a_server_lost_midway_fails_no_answer_that_nobody_has_begun_to_read(
+async def test_a_server_lost_midway_fails_no_answer_that_is_not_streamed_yet(
     running_app: Any, tmp_path: Path
 ) -> None:
     broken, other = Peer(then="break"), Peer()
@@ -282,7 +282,7 @@ async def test_a_server_silent_from_the_start_is_passed_over() -> None:
         assert text_of(await generated(engine)) == "mot0 mot1 mot2 "
 
 
-async def test_nobody_there_is_a_503() -> None:
+async def test_an_unreachable_service_is_a_503() -> None:
     async with remote("http://127.0.0.1:9") as engine:
         with pytest.raises(Unavailable):
             await generated(engine)

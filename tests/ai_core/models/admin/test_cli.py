@@ -104,7 +104,7 @@ def test_the_default_goes_with_its_model(folder: Path, weights: Path) -> None:
         (("quantize", "none"), "no model is called none"),
     ],
 )
-def test_what_cannot_be_done_is_said_and_changes_nothing(
+def test_an_impossible_action_is_reported_and_changes_nothing(
     words: tuple[str, ...],
     sentence: str,
     folder: Path,

@@ -89,12 +89,12 @@ def test_a_closed_repository_says_what_to_do(hub: FakeHub, tmp_path: Path) -> No
         fetch(hub, tmp_path)
 
 
-def test_an_unknown_repository_or_revision_is_said(hub: FakeHub, tmp_path: Path) -> None:
+def test_an_unknown_repository_or_revision_is_reported(hub: FakeHub, tmp_path: Path) -> None:
     with pytest.raises(ModelUnusable, match="owner/repo at nowhere is not on"):
         fetch(hub, tmp_path, f"{REPO}@nowhere")
 
 
-def test_a_hub_that_does_not_answer_is_said_with_what_to_do(tmp_path: Path) -> None:
+def test_a_hub_that_does_not_answer_is_reported_with_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(HubUnreachable, match="HF_ENDPOINT names a mirror"):
         fetch(FakeHub({}, address="http://127.0.0.1:9"), tmp_path)
 
@@ -113,7 +113,7 @@ def test_a_file_outside_the_folder_is_never_written(hub: FakeHub, tmp_path: Path
         fetch(hub, tmp_path)
 
 
-def test_a_full_disk_is_said_before_anything_is_fetched(
+def test_a_full_disk_is_reported_before_anything_is_fetched(
     hub: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     full = type("Usage", (), {"free": 1_000})

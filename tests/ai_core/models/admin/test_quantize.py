@@ -97,7 +97,7 @@ def test_a_variant_made_of_other_weights_is_not_used(sure: Path, tmp_path: Path)
     assert Variants.read(own).active_of("other weights") is None
 
 
-def test_a_damaged_original_is_said_and_leaves_nothing_behind(sure: Path, tmp_path: Path) -> None:
+def test_a_damaged_original_is_reported_and_leaves_no_files(sure: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken.gguf"
     whole = sure.read_bytes()
     broken.write_bytes(whole[: len(whole) // 2])
@@ -107,7 +107,7 @@ def test_a_damaged_original_is_said_and_leaves_nothing_behind(sure: Path, tmp_pa
     assert not list((tmp_path / "t").iterdir())
 
 
-def test_a_full_disk_is_said_before_anything_is_made(
+def test_a_full_disk_is_reported_before_anything_is_made(
     sure: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     full = type("Usage", (), {"free": 1_000})
