@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import pytest
 
 from ai_core.engines.process.engine import ProcessEngine
 from ai_core.models.registry import ModelCard
 from shared.clock import SystemClock
 from tests.servers.loopback import served
+
+pytestmark = pytest.mark.slow
 
 CATALOGUE = '[[model]]\nname = "mistral"\nformat = "remote"\nupstreams = ["http://127.0.0.1:9"]\n'
 ASKED = {

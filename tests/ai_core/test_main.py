@@ -23,6 +23,8 @@ from deploy.local.redis_server import RedisServer, bundled_redis
 from shared.clock import SystemClock
 from shared.stores.redis_connection import RedisConnection
 
+pytestmark = pytest.mark.slow
+
 START_TIMEOUT_S = 30
 ROOT = Path(__file__).parents[2]
 

@@ -21,6 +21,8 @@ from ai_core.settings import ModelSettings
 from shared.clock import SystemClock
 from tests.ai_core.tiny_models import write_gguf
 
+pytestmark = pytest.mark.slow
+
 GIB = 1024**3
 
 

@@ -98,6 +98,7 @@ async def test_the_fallback_quotes_the_law_and_says_so(running_app: Any) -> None
     assert usage["model"] == "extractive"
 
 
+@pytest.mark.slow
 async def test_the_fallback_is_not_kept_as_the_answer_of_the_model(running_app: Any) -> None:
     engine = ScriptedEngine(SLOW, pause_s=0.01, slots=1)
     async with running_app(engine, most_waiting=1) as app:

@@ -10,6 +10,8 @@ import pytest
 
 from deploy.local.redis_server import RedisServer
 
+pytestmark = pytest.mark.slow
+
 QUESTION = {"prompt": "Quelle est la durée du préavis en cas de démission ?"}
 RECOVERY_S = 2.0
 

@@ -7,8 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from deploy.local.services import Home, mail
 from shared.stores.postgres import Postgres
+
+pytestmark = pytest.mark.slow
 
 MIGRATIONS = Path(__file__).parents[2] / "mail_service" / "migrations"
 

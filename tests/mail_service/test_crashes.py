@@ -13,6 +13,8 @@ from tests.mail_service.crashes import crash_through, environment
 from tests.mail_service.crashing_worker import POINTS
 from tests.servers.loopback import served
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.needs("dovecot")
 async def test_no_mail_is_lost_or_sent_twice_by_crashes(

@@ -16,6 +16,8 @@ from shared.privacy.encryption import Encryption
 from shared.stores.postgres import Postgres
 from tests.mail_service.mails import raw_mail
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -27,7 +27,7 @@ SECRET_HEADER = {"X-Telegram-Bot-Api-Secret-Token": SECRET}
 UPDATE = {"update_id": 7, "message": {"message_id": 1, "chat": {"id": 5}, "text": "Bonjour"}}
 NOWHERE = "http://127.0.0.1:9"
 NO_DATABASE = "postgresql://neo:x@127.0.0.1:9/x"
-TIMEOUT_S = 10.0
+TIMEOUT_S = 30.0
 
 
 @dataclass

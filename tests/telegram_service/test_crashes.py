@@ -12,6 +12,8 @@ import pytest
 from deploy.local.redis_server import RedisServer
 from tests.telegram_service.deployment import deployed
 
+pytestmark = pytest.mark.slow
+
 GROUPS = [-100_100 - number for number in range(8)]
 PEOPLE = [100 + number for number in range(8)]
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from shared.settings import WrongSettings, read_settings
 from telegram_service.settings import Settings
+from tests.telegram_service.running_app import SECRET, settings_for
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "deploy" / "env" / "telegram.env.example"
 
@@ -38,3 +39,8 @@ def test_a_misspelt_setting_refuses_to_start(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_token_is_never_shown() -> None:
     settings = Settings.model_validate({"bot": {"token": "123:abc"}})
     assert "123:abc" not in repr(settings)
+
+
+def test_settings_never_print_the_secret(tmp_path: Path) -> None:
+    settings = settings_for("redis://h", "postgresql://h/x", "http://a", "http://b", tmp_path)
+    assert SECRET not in repr(settings)

@@ -6,6 +6,7 @@ import signal
 from pathlib import Path
 
 import httpx2
+import pytest
 
 from shared.logs import set_up_logs
 from shared.privacy.encryption import Encryption
@@ -18,7 +19,9 @@ from telegram_service.state.waitlist import POSITIONS
 from telegram_service.updates import ALLOWED_UPDATES
 from telegram_service.worker import Worker
 from tests.telegram_service.deployment import deployed
-from tests.telegram_service.running_app import SECRET, TOKEN, RunningApp, running, settings_for
+from tests.telegram_service.running_app import TOKEN, RunningApp, running
+
+pytestmark = pytest.mark.slow
 
 ALICE, BOB = 11, 12
 WAITS = (
@@ -178,11 +181,6 @@ async def test_the_bots_client_calls_only_methods_the_emulator_knows(app: Runnin
     async with bot:
         assert bot.username == "CodeDuTravailNeoBot"
     assert not [call for call in app.account.calls if call.error == "Not Found"]
-
-
-def test_settings_never_print_the_secret(tmp_path: Path) -> None:
-    settings = settings_for("redis://h", "postgresql://h/x", "http://a", "http://b", tmp_path)
-    assert SECRET not in repr(settings)
 
 
 async def test_a_redis_that_comes_back_empty_does_not_end_the_worker(app: RunningApp) -> None:

@@ -16,7 +16,7 @@ from ai_core.settings import Settings
 from deploy.local.ports import free_port
 from tests.docs_page import PageLog, execute
 
-pytestmark = pytest.mark.needs("chromium")
+pytestmark = [pytest.mark.needs("chromium"), pytest.mark.slow]
 
 
 @asynccontextmanager

@@ -131,6 +131,7 @@ def test_every_error_can_be_written_and_says_what_it_is() -> None:
             assert json.loads(bytes(written.body))["code"] == code
 
 
+@pytest.mark.slow
 async def test_nothing_the_document_allows_breaks_the_service(app: Any) -> None:
     text = (await app.client.get("/openapi.json")).text
     # Long texts take hypothesis seconds to make; test_chat sends one.

@@ -39,7 +39,7 @@ from deploy.local.redis_server import RedisServer
 from shared.clock import Clock, StoppedClock
 from shared.stores.redis_connection import RedisConnection
 
-pytestmark = pytest.mark.needs("chromium")
+pytestmark = [pytest.mark.needs("chromium"), pytest.mark.slow]
 
 CHROMIUM_ARGS = [
     "--headless=new",

@@ -41,6 +41,7 @@ async def test_the_document_needs_the_key_and_its_page_does_not(
         assert again.status_code == 304
 
 
+@pytest.mark.slow
 @pytest.mark.needs("chromium")
 async def test_the_page_asks_for_the_key_then_shows_and_tries_operations(
     ledger: Ledger, encryption: Encryption, clock: StoppedClock

@@ -10,6 +10,8 @@ from tests.mail_service.mail_app import open_mail_app, settings
 from tests.mail_service.mails import raw_mail
 from tests.mail_service.serving import KEY, browsed
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.needs("chromium")
 async def test_a_reviewer_edits_and_sends_a_reply_in_the_page(

@@ -36,6 +36,7 @@ async def one_wakes_the_other(sender: WorkNotifier, receiver: WorkNotifier) -> b
     return False
 
 
+@pytest.mark.slow
 @pytest.mark.needs("redis-server")
 async def test_one_process_wakes_another_through_redis(redis_url: str) -> None:
     async with WorkNotifier(redis_url) as sender, WorkNotifier(redis_url) as receiver:

@@ -28,7 +28,7 @@ from tests.mail_service.mails import US, raw_mail
 from tests.mail_service.polling import WAIT_S, becomes, until
 from tests.servers.faulty_proxy import faulty_proxy
 
-pytestmark = pytest.mark.needs("dovecot")
+pytestmark = [pytest.mark.needs("dovecot"), pytest.mark.slow]
 
 
 @pytest.fixture(autouse=True)

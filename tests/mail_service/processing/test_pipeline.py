@@ -92,6 +92,7 @@ async def test_a_mail_too_big_waits_for_a_person(
         assert (await ledger.mails.load(mail_id)).entry.reason == "too_big:too-big"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("quotes", [True, False])
 @pytest.mark.parametrize("subject", ["Re: Préavis", "Ticket {number}"])
 async def test_a_robot_without_any_sign_gets_at_most_three_replies(
@@ -222,6 +223,7 @@ async def test_an_edited_answer_is_what_leaves(
         assert "fixé par votre convention" in text
 
 
+@pytest.mark.slow
 async def test_when_ai_core_is_down_a_holding_reply_leaves_after_four_minutes_and_the_answer_later(
     ledger: Ledger, encryption: Encryption, clock: StoppedClock
 ) -> None:
@@ -357,6 +359,7 @@ async def test_nothing_personal_is_readable_in_the_database(
         assert word not in dump
 
 
+@pytest.mark.slow
 async def test_a_flood_is_answered_at_a_measured_pace(
     ledger: Ledger, encryption: Encryption, clock: StoppedClock
 ) -> None:

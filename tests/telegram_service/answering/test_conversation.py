@@ -2,19 +2,15 @@
 
 from pathlib import Path
 
+import pytest
+
 from shared.ai.scripted import NOTICE
 from tests.telegram_service.running_app import RunningApp, running
 
+pytestmark = pytest.mark.slow
+
 ALICE = 11
 GROUP = -1001
-
-
-async def test_a_question_is_answered_with_its_sources_and_the_notice(app: RunningApp) -> None:
-    [answer] = await app.ask(ALICE, "Quel préavis ?")
-    assert answer["text"].startswith("La réponse est dans l'article L9999-1 [1].")
-    assert "Réponse d'une IA" in answer["text"]
-    labels = [b["text"] for row in answer["reply_markup"]["inline_keyboard"] for b in row]
-    assert labels == ["L9999-1", "👍", "👎"]
 
 
 async def test_the_next_question_continues_the_conversation(app: RunningApp) -> None:
@@ -61,15 +57,6 @@ async def test_a_group_tells_speakers_apart_without_their_names(app: RunningApp)
         await app.ask(GROUP, "@CodeDuTravailNeoBot bonjour", person=person)
     spoken = [chat.messages[-1].content for chat in app.ai.asked]
     assert spoken == ["A : bonjour", "B : bonjour", "A : bonjour"]
-
-
-async def test_personal_data_are_masked_before_they_leave_and_the_person_is_told(
-    app: RunningApp,
-) -> None:
-    app.ai.script.echo = True
-    [answer] = await app.ask(ALICE, "Mon adresse est jeanne@example.org, que faire ?")
-    assert app.ai.asked[0].messages[-1].content == "Mon adresse est <EMAIL_1>, que faire ?"
-    assert "Masqué avant envoi : 1 × adresse électronique" in answer["text"]
 
 
 async def test_a_long_answer_comes_in_messages_telegram_takes(app: RunningApp) -> None:

@@ -1,16 +1,14 @@
 """The commands, and their buttons."""
 
+import pytest
+
 from telegram_service.redis_client import KEY_PREFIX
 from tests.telegram_service.running_app import RunningApp
 
+pytestmark = pytest.mark.slow
+
 ALICE = 11
 GROUP = -1001
-
-
-async def test_start_says_who_this_is_and_that_it_is_an_ai(app: RunningApp) -> None:
-    [hello] = await app.ask(ALICE, "/start")
-    assert "intelligence artificielle" in hello["text"]
-    assert any(entity["type"] == "bold" for entity in hello["entities"])
 
 
 async def test_status_tells_the_law_date_and_the_queue(app: RunningApp) -> None:

@@ -3,10 +3,14 @@
 import time
 from pathlib import Path
 
+import pytest
+
 from telegram_service.sending.formatting import OutgoingMessage
 from telegram_service.sending.sender import Priority
 from telegram_service.updates import ChatAddress
 from tests.telegram_service.running_app import RunningApp, running
+
+pytestmark = pytest.mark.slow
 
 ALICE = 11
 

@@ -1,0 +1,28 @@
+"""What the quick lane asks of the whole bot: a command and two questions."""
+
+from tests.telegram_service.running_app import RunningApp
+
+ALICE = 11
+
+
+async def test_start_says_who_this_is_and_that_it_is_an_ai(app: RunningApp) -> None:
+    [hello] = await app.ask(ALICE, "/start")
+    assert "intelligence artificielle" in hello["text"]
+    assert any(entity["type"] == "bold" for entity in hello["entities"])
+
+
+async def test_a_question_is_answered_with_its_sources_and_the_notice(app: RunningApp) -> None:
+    [answer] = await app.ask(ALICE, "Quel préavis ?")
+    assert answer["text"].startswith("La réponse est dans l'article L9999-1 [1].")
+    assert "Réponse d'une IA" in answer["text"]
+    labels = [b["text"] for row in answer["reply_markup"]["inline_keyboard"] for b in row]
+    assert labels == ["L9999-1", "👍", "👎"]
+
+
+async def test_personal_data_are_masked_before_they_leave_and_the_person_is_told(
+    app: RunningApp,
+) -> None:
+    app.ai.script.echo = True
+    [answer] = await app.ask(ALICE, "Mon adresse est jeanne@example.org, que faire ?")
+    assert app.ai.asked[0].messages[-1].content == "Mon adresse est <EMAIL_1>, que faire ?"
+    assert "Masqué avant envoi : 1 × adresse électronique" in answer["text"]
