@@ -17,7 +17,7 @@ class ServerSettings(Section):
     port: int = Field(default=8000, ge=1, le=65_535)
     max_body_bytes: int = Field(default=1024 * 1024 - 1, gt=0)
     trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(
-        default=(), description="Whose X-Forwarded-For is believed; an address or a network each."
+        default=(), description="Trusted proxies, whose X-Forwarded-For is used."
     )
 
 

@@ -12,9 +12,9 @@ RUN npm pack --ignore-scripts --silent \
     @socialgouv/kali-data@3.449.0
 
 FROM ${PYTHON_IMAGE} AS build
-# light: quotes the law, and asks models of other servers. full: runs models itself, on the CPU.
+# light: extractive engine and remote models. full: also runs models itself, on the CPU.
 ARG VARIANT=light
-# 1: build llama.cpp for the processor of the machine that builds; 0: for any with AVX2.
+# 1: build llama.cpp for the processor of the build machine; 0: for any with AVX2.
 ARG NATIVE=0
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 # A folder of wheels, for a builder that cannot reach TORCH_INDEX.

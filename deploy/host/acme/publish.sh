@@ -1,5 +1,5 @@
 #!/bin/sh
-# What certbot calls when a certificate is new (its --deploy-hook): puts it where nginx reads it, key
+# certbot's --deploy-hook: puts a new certificate where nginx reads it, key
 # first and each in one move, so that nginx never meets half a pair for long. Then ACME_RELOAD, where
 # nginx does not watch the folder itself.
 set -eu

@@ -1,11 +1,11 @@
 #!/bin/sh
 # renew.sh NAME…: a certificate for each host name, issued when there is none, renewed when less than
-# a third of its life is left (certbot decides), for ever; once when ACME_ONCE is set.
+# a third of its validity is left (certbot decides), for ever; once when ACME_ONCE is set.
 #
 #   ACME_CERTIFICATES  where nginx reads them: NAME/fullchain.pem, NAME/privkey.pem
 #   ACME_WEBROOT       where nginx finds the challenges (HTTP-01)
 #   ACME_HOME          certbot's own folder: account, keys, history; part of the backup
-#   ACME_EMAIL         whom the authority writes to; may be empty
+#   ACME_EMAIL         contact address for the authority; may be empty
 #   ACME_SERVER        the authority; Let's Encrypt's by default
 #   ACME_EDGE          nginx's HOST:PORT for challenges: the authority, which counts what fails, is
 #                      asked only once it answers there; without it, at once

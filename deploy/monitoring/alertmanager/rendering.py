@@ -109,7 +109,7 @@ INHIBITED = [
 
 
 def _mail(mail: MailSettings) -> dict[str, Any]:
-    letter: dict[str, Any] = {
+    email: dict[str, Any] = {
         "to": mail.to,
         "from": mail.sender,
         "smarthost": mail.relay,
@@ -120,10 +120,10 @@ def _mail(mail: MailSettings) -> dict[str, Any]:
         "html": "",
     }
     if mail.user:
-        letter["auth_username"] = mail.user
+        email["auth_username"] = mail.user
     if mail.password_file:
-        letter["auth_password"] = mail.password_file.read_text(encoding="utf-8").strip()
-    return letter
+        email["auth_password"] = mail.password_file.read_text(encoding="utf-8").strip()
+    return email
 
 
 def _telegram(telegram: TelegramSettings) -> dict[str, Any]:

@@ -87,7 +87,7 @@ OVERVIEW = Dashboard(
                     width=4,
                     alarm=45,
                 ),
-                Panel("Oldest letter", (("mail_oldest_waiting_seconds", ""),), "s", "stat", 4, 240),
+                Panel("Oldest mail", (("mail_oldest_waiting_seconds", ""),), "s", "stat", 4, 240),
                 Panel("Oldest update", (("telegram_oldest_seconds", ""),), "s", "stat", 4, 60),
             ),
         ),
@@ -281,7 +281,7 @@ MAIL = Dashboard(
     "Neo: mail_service",
     (
         (
-            "Letters",
+            "Mails",
             (
                 Panel(
                     "Taken in per hour",
