@@ -209,8 +209,9 @@ class Corpus:
 
         Raises KeyError for a row the corpus does not have.
         """
-        found = dict(map(_article_passage, self._store.rows_at(store.ARTICLE_PIECES_AT, rows)))
-        found |= map(_fiche_passage, self._store.rows_at(store.FICHE_PIECES_AT, rows))
+        articles = self._store.rows_at(store.ARTICLE_PIECES_AT, rows)
+        fiches = self._store.rows_at(store.FICHE_PIECES_AT, rows)
+        found = dict([*map(_article_passage, articles), *map(_fiche_passage, fiches)])
         return tuple(found[row] for row in rows)
 
     def _articles(self, query: str, day: date, **values: str) -> tuple[Article, ...]:

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from ai_core.law.records import Agreement, Article, Passage, QuestionScope, Sear
 from ai_core.law.references import find_references
 from ai_core.law.resolving import resolve
 from ai_core.law.search import hybrid, semantic
-from ai_core.law.search.hybrid import HybridSearch
+from ai_core.law.search.hybrid import Hit, HybridSearch
 from ai_core.law.search.indexing import build_lexical
 from ai_core.law.search.lexical import LexicalIndex
 from ai_core.law.search.scope import Evidence, ScopeClassifier
@@ -123,47 +124,45 @@ class CorpusIndex:
     ) -> list[Passage]:
         stems = self.hybrid.stemmer(question)
         if kind is SourceKind.ARTICLE:
-            return self._articles(question, stems, named, limit, day)
+            return self._clearest(self._articles(question, stems, named, limit, day), stems)
         if kind is SourceKind.FICHE:
-            return self._fiches(question, stems, limit)
+            return self._clearest(self.hybrid.fiches(stems, limit), stems)
         if kind is SourceKind.AGREEMENT:
             return self._of_agreement(agreement, stems, limit)
-        fiches = self._fiches(question, stems, limit // _FICHE_SHARE)
+        fiches = self.hybrid.fiches(stems, limit // _FICHE_SHARE)
         agreed = self._of_agreement(agreement, stems, limit // _AGREEMENT_SHARE)
         rest = limit - len(fiches) - len(agreed)
-        return agreed + self._articles(question, stems, named, rest, day) + fiches
+        articles = self._articles(question, stems, named, rest, day)
+        return agreed + self._clearest([*articles, *fiches], stems)
 
     def _articles(
         self, question: str, stems: Sequence[str], named: ReferencedArticles, limit: int, day: date
-    ) -> list[Passage]:
-        metadata = self.hybrid.metadata
-        positions = {metadata.position(article.id): 1.0 for article in named.articles}
-        for hit in self.hybrid.articles(question, day, limit):
-            positions.setdefault(hit.position, hit.score)
-        return [
-            replace(self._clearest(metadata.pieces(position), stems), score=score)
-            for position, score in list(positions.items())[:limit]
-        ]
+    ) -> list[Hit]:
+        """Return the articles named, then the best of the others."""
+        position = self.hybrid.metadata.position
+        scores = {position(article.id): 1.0 for article in named.articles}
+        for hit in self.hybrid.articles(question, stems, day, limit):
+            scores.setdefault(hit.source, hit.score)
+        return [Hit(source, score) for source, score in list(scores.items())[:limit]]
 
-    def _fiches(self, question: str, stems: Sequence[str], limit: int) -> list[Passage]:
-        metadata = self.hybrid.metadata
-        return [
-            replace(
-                self._clearest(metadata.pieces(metadata.articles + hit.position), stems),
-                score=hit.score,
-            )
-            for hit in self.hybrid.fiches(question, limit)
-        ]
+    def _clearest(self, hits: Sequence[Hit], stems: Sequence[str]) -> list[Passage]:
+        """Return of each source found the passage with most of the question's stems.
 
-    def _clearest(self, rows: Sequence[int], stems: Sequence[str]) -> Passage:
-        """Return the passage with most of the question's stems; ties go to the first."""
-        passages = self.corpus.passages_at(rows)
-        if len(passages) == 1:
-            return passages[0]
+        Ties go to the first. The passages of all hits are read at once.
+        """
         wanted = set(stems)
-        return max(
-            passages, key=lambda one: len(wanted.intersection(self.hybrid.stemmer(one.text)))
-        )
+        rows = [self.hybrid.metadata.pieces(hit.source) for hit in hits]
+        passages = iter(self.corpus.passages_at(list(chain.from_iterable(rows))))
+
+        def shared_stems(passage: Passage) -> int:
+            return len(wanted.intersection(self.hybrid.stemmer(passage.text)))
+
+        found: list[Passage] = []
+        for hit, own_rows in zip(hits, rows, strict=True):
+            own = list(islice(passages, len(own_rows)))
+            clearest = own[0] if len(own) == 1 else max(own, key=shared_stems)
+            found.append(replace(clearest, score=hit.score))
+        return found
 
     def _of_agreement(
         self, agreement: Agreement | None, stems: Sequence[str], limit: int

@@ -32,9 +32,9 @@ _QUESTION_SOURCES = 6
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """An article or fiche section found: its position in the corpus, and its score (best: 1)."""
+    """A source found, numbered as in `ArticleMetadata.pieces`, and its score (best: 1)."""
 
-    position: int
+    source: int
     score: float
 
 
@@ -58,9 +58,8 @@ class HybridSearch:
         self._latest: tuple[tuple[str, ...], Similarities] | None = None
         self._quotable = np.diff(self.metadata.first_piece[self.metadata.articles :]) > 0
 
-    def articles(self, question: str, day: date, limit: int) -> list[Hit]:
-        """Return the best articles in force on `day`, best first."""
-        stems = self.stemmer(question)
+    def articles(self, question: str, stems: Sequence[str], day: date, limit: int) -> list[Hit]:
+        """Return the best articles in force on `day`, best first; `stems` are the question's."""
         if not stems:
             return []
         style = self._styles.of(question, stems)
@@ -70,14 +69,18 @@ class HybridSearch:
         scores[~self.metadata.in_force(day) | ~signals[:-1].any(axis=0)] = -np.inf
         return _best(scores, limit)
 
-    def fiches(self, question: str, limit: int) -> list[Hit]:
+    def fiches(self, stems: Sequence[str], limit: int) -> list[Hit]:
         """Return the best fiche sections, best first."""
-        stems = self.stemmer(question)
         scores = _relative(self.fields["fiche"].scores(stems))
         if self.semantic:
             scores = scores + _relative(self._similarities(self.semantic, stems).fiches)
         scores[~self._quotable] = 0
-        return [hit for hit in _best(scores, limit) if scores[hit.position] > 0]
+        first = self.metadata.articles
+        return [
+            Hit(first + hit.source, hit.score)
+            for hit in _best(scores, limit)
+            if scores[hit.source] > 0
+        ]
 
     def _similarities(self, index: SemanticIndex, stems: Sequence[str]) -> Similarities:
         """Compute a question's similarities, once for both articles and fiches."""
