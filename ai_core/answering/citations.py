@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 
 from ai_core.law.records import Passage, SourceKind
 from ai_core.law.references import Reading, Reference, canonical, find_references
@@ -88,12 +89,9 @@ class CitationFilter:
         self._unverified = unverified
         self._urls = {p.url for p in passages}
         self._by_number: dict[str, int] = {}
-        self._known: set[str] = set()
         for at, passage in enumerate(passages):
             if passage.kind is SourceKind.ARTICLE and self._in_force[at]:
                 self._by_number.setdefault(canonical(passage.number), at)
-                for words in filter(_DIGIT.search, (passage.number, titles[at])):
-                    self._known.update(_numbers(words))
         self._pending = ""
         self._line_start = True
         self._shown: dict[tuple[SourceKind, str], int] = {}
@@ -207,8 +205,22 @@ class CitationFilter:
     def _supported_number(self, readings: Sequence[Reading]) -> str | None:
         """Return the number meant, when a passage of the context has or names it."""
         numbers = [canonical(number) for reading in readings for number in reading]
-        held = (n for n in numbers if n in self._by_number or n in self._known)
+        held = (n for n in numbers if n in self._by_number or n in self._named)
         return next(held, None)
+
+    @cached_property
+    def _named(self) -> frozenset[str]:
+        """The article numbers in the numbers and titles of the articles in force.
+
+        Parsed only once a reference is to none of these articles, which is rare.
+        """
+        return frozenset(
+            number
+            for source, in_force in zip(self._sources, self._in_force, strict=True)
+            if in_force and source.passage.kind is SourceKind.ARTICLE
+            for words in filter(_DIGIT.search, (source.passage.number, source.title))
+            for number in _numbers(words)
+        )
 
     def _cite(self, at: int) -> int:
         """Make a passage a source; return its number in the answer."""
