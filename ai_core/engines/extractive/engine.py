@@ -43,11 +43,9 @@ class ExtractiveEngine:
         return [_count_tokens(text) for text in texts]
 
     async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[TextChunk]:
-        """Generate the answer block by block; `sampling` has no effect."""
-        for at, block in enumerate(self._blocks(prompt)):
-            text = block if at == 0 else f"\n\n{block}"
-            yield TextChunk(text, _count_tokens(text))
-        yield TextChunk("", 0, finish_reason="stop")
+        """Generate the answer, whole in one chunk; `sampling` has no effect."""
+        text = "\n\n".join(self._blocks(prompt))
+        yield TextChunk(text, _count_tokens(text), finish_reason="stop")
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """Raise Unsupported: there is no model to embed with."""
