@@ -80,7 +80,7 @@ def tune_the_interpreter() -> None:
 
 
 class Platform(NamedTuple):
-    """What every room is built on."""
+    """Objects that every room depends on."""
 
     settings: Settings
     registry: CollectorRegistry

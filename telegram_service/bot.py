@@ -141,7 +141,7 @@ async def joined_or_left(context: UpdateContext) -> Outcome:
 
 
 async def is_old_edit(context: UpdateContext, message: IncomingMessage) -> bool:
-    """Tell whether an edit is of another message than the last question, so comes too late."""
+    """Return whether an edit is of another message than the last question, so comes too late."""
     replaced_a_waiting_message = context.update.update_id != context.lease.update_id
     if context.update.edited_message is None or replaced_a_waiting_message:
         return False

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from redis.exceptions import RedisError, ResponseError
 
-from shared.stores.redis_connection import LuaScript, RedisConnection, Reply, Word
+from shared.stores.redis_connection import LuaScript, RedisArg, RedisConnection, Reply
 from telegram_service.errors import RedisUnavailable
 
 KEY_PREFIX = "{tg}"
@@ -20,11 +20,13 @@ class RedisClient:
     def __init__(self, connection: RedisConnection) -> None:
         self._connection = connection
 
-    async def call(self, *command: Word) -> Reply:
+    async def call(self, *command: RedisArg) -> Reply:
         """Send a command and return its reply."""
         return await _translated(lambda: self._connection.call(*command))
 
-    async def run(self, script: LuaScript, keys: Sequence[Word], args: Sequence[Word]) -> Reply:
+    async def run(
+        self, script: LuaScript, keys: Sequence[RedisArg], args: Sequence[RedisArg]
+    ) -> Reply:
         """Run a script and return its reply."""
         return await _translated(lambda: self._connection.run(script, keys, args))
 

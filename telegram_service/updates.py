@@ -50,7 +50,7 @@ class Chat(BotApiObject):
 
     @property
     def is_private(self) -> bool:
-        """Tell whether one person talks with the bot alone."""
+        """Return whether one person talks with the bot alone."""
         return self.type == "private"
 
 

@@ -140,7 +140,7 @@ def resolved(document: JsonObject, part: JsonObject) -> JsonObject:
 
 
 def _has_example(document: JsonObject, part: JsonObject) -> bool:
-    """Tell whether a media type, or the schema it holds, shows an example."""
+    """Return whether a media type, or the schema it holds, shows an example."""
     if part.get("example") is not None or part.get("examples"):
         return True
     inner = [part[key] for key in ("schema", "items") if key in part]

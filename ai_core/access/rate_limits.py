@@ -22,7 +22,7 @@ from redis.exceptions import RedisError
 
 from ai_core.access.sliding_window import Charge, Usage, Window, count, decide
 from ai_core.redis_keys import KEYS_VERSION, TAG
-from shared.stores.redis_connection import LuaScript, RedisConnection, Reply, Word
+from shared.stores.redis_connection import LuaScript, RedisArg, RedisConnection, Reply
 
 LUA = Path(__file__).parent / "lua"
 ADMIT = LuaScript.read(LUA / "admit.lua")
@@ -169,11 +169,11 @@ class Limiter:
         if not (reservation.concurrent or corrections):
             return
         keys = (_open_key(reservation.subject), _usage_key(reservation.subject))
-        words: list[Word] = [reservation.id]
+        args: list[RedisArg] = [reservation.id]
         for window, difference in corrections:
-            words += [window.name, decision.decided_ms // window.slot_ms, difference]
+            args += [window.name, decision.decided_ms // window.slot_ms, difference]
         with suppress(RedisError):  # the lease expires, and what was reserved counts
-            await self._connection.run(SETTLE, keys, words)
+            await self._connection.run(SETTLE, keys, args)
 
     async def renew_leases(self) -> None:
         """Renew the leases of open requests, until cancelled."""
@@ -196,13 +196,13 @@ class Limiter:
         epoch = self._connection.epoch
         redis_knows = account.epoch == epoch
         keys = [KEYS_VERSION, _open_key(wanted.subject), _usage_key(wanted.subject)]
-        words: list[Word] = [wanted.id, _lease_ms(), wanted.concurrent, len(account.open)]
+        args: list[RedisArg] = [wanted.id, _lease_ms(), wanted.concurrent, len(account.open)]
         for window, limit, cost in wanted.charges:
             known = 0 if redis_knows else window.total(account.usage.get(window, {}), _now_ms())
-            words += [*window, limit, cost, known]
+            args += [*window, limit, cost, known]
         if cache_key is not None:
             keys.append(cache_key)
-        reply = await self._connection.run(ADMIT, keys, words)
+        reply = await self._connection.run(ADMIT, keys, args)
         version, cached_reply, now_ms, refused, wait_ms, *left = reply
         account.epoch = epoch
         return Decision(

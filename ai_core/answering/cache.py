@@ -57,18 +57,18 @@ def normalized(question: str) -> str:
     return " ".join(unicodedata.normalize("NFC", question).translate(APOSTROPHES).split())
 
 
-def cache_key(asked: AnswerInputs) -> str | None:
+def cache_key(inputs: AnswerInputs) -> str | None:
     """Return the Redis key of the answer, or None when it must not be cached."""
-    if asked.temperature > 0:
+    if inputs.temperature > 0:
         return None
-    texts = (normalized(asked.question), *map(normalized, asked.turns))
+    texts = (normalized(inputs.question), *map(normalized, inputs.turns))
     if any(contains_personal_data(text) for text in texts):
         return None
     form = orjson.dumps(
         (
-            *(texts, asked.model, asked.weights, asked.max_tokens, asked.top_p),
-            *(asked.prompt_version, asked.corpus_version, asked.language, asked.scope),
-            *(asked.knowledge, asked.agreement, asked.as_of, asked.writing),
+            *(texts, inputs.model, inputs.weights, inputs.max_tokens, inputs.top_p),
+            *(inputs.prompt_version, inputs.corpus_version, inputs.language, inputs.scope),
+            *(inputs.knowledge, inputs.agreement, inputs.as_of, inputs.writing),
         )
     )
     return f"{TAG}:answer:{hashlib.sha256(form).hexdigest()}"

@@ -56,12 +56,12 @@ class ConversationStore:
 
     async def add(self, conversation_id: str, owner: str, turns: Sequence[ChatMessage]) -> None:
         """Append turns, unless Redis is lost."""
-        words = [orjson.dumps((turn.role, turn.content[:TURN_CHARS])) for turn in turns]
+        encoded_turns = [orjson.dumps((turn.role, turn.content[:TURN_CHARS])) for turn in turns]
         try:
             await self._connection.run(
                 APPEND,
                 (_name(conversation_id, owner),),
-                (self._turns_kept, self._silence_s, *words),
+                (self._turns_kept, self._silence_s, *encoded_turns),
             )
         except RedisError as error:
             log.warning("conversation not kept", reason=type(error).__name__)

@@ -77,8 +77,8 @@ class Prompts:
     def estimate(self, question: Question) -> Size:
         """Estimate the size of the prompt and the answer, without the model's tokenizer."""
         characters = sum(len(turn.content) for turn in question.history) + len(question.text)
-        aid = self._passage_tokens + RULES_TOKENS if question.grounded else 0
-        return Size(characters // CHARS_A_TOKEN + aid, question.sampling.max_tokens)
+        context_tokens = self._passage_tokens + RULES_TOKENS if question.grounded else 0
+        return Size(characters // CHARS_A_TOKEN + context_tokens, question.sampling.max_tokens)
 
     async def assemble(
         self, question: Question, found: SearchResult, engine: Engine
@@ -105,12 +105,12 @@ class Prompts:
         limit = engine.context_tokens - new_tokens
         if tokens > limit:
             raise ContextOverflow(tokens=tokens, limit=max(limit, 0))
-        kept, taken = _best(found.passages, costs, min(self._passage_tokens, limit - tokens))
-        tokens += taken
-        latest, taken = _latest(earlier, list(costs), limit - tokens)
+        kept, used_tokens = _best(found.passages, costs, min(self._passage_tokens, limit - tokens))
+        tokens += used_tokens
+        latest, used_tokens = _latest(earlier, list(costs), limit - tokens)
         if raw is None:
             raw = self._prompt(self._turns(question, latest, kept), question, kept, found)
-        return raw, Size(tokens + taken, new_tokens)
+        return raw, Size(tokens + used_tokens, new_tokens)
 
     @staticmethod
     def _prompt(
@@ -149,26 +149,26 @@ def _belongs(turn: ChatMessage, question: Question) -> bool:
 
 
 def _best(
-    passages: Sequence[Passage], costs: Iterator[int], room: int
+    passages: Sequence[Passage], costs: Iterator[int], budget_tokens: int
 ) -> tuple[tuple[Passage, ...], int]:
     """Return the passages that fit, best first, and their tokens."""
-    kept, taken = [], 0
+    kept, used_tokens = [], 0
     for passage, cost in zip(passages, islice(costs, len(passages)), strict=True):
-        if taken + cost <= room:
+        if used_tokens + cost <= budget_tokens:
             kept.append(passage)
-            taken += cost
-    return tuple(kept), taken
+            used_tokens += cost
+    return tuple(kept), used_tokens
 
 
 def _latest(
-    turns: Sequence[ChatMessage], costs: Sequence[int], room: int
+    turns: Sequence[ChatMessage], costs: Sequence[int], budget_tokens: int
 ) -> tuple[tuple[ChatMessage, ...], int]:
     """Return the latest turns that fit, oldest first, and their tokens."""
-    first, taken = len(turns), 0
-    while first and taken + costs[first - 1] <= room:
+    first, used_tokens = len(turns), 0
+    while first and used_tokens + costs[first - 1] <= budget_tokens:
         first -= 1
-        taken += costs[first]
-    return tuple(turns[first:]), taken
+        used_tokens += costs[first]
+    return tuple(turns[first:]), used_tokens
 
 
 def _written(n: int, passage: Passage) -> str:

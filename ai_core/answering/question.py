@@ -82,10 +82,10 @@ def read_chat(request: ChatRequest, language: Language) -> Question:
     )
 
 
-def seed_of(asked: int | None, temperature: float) -> int:
+def seed_of(requested: int | None, temperature: float) -> int:
     """Return the requested seed; otherwise a random one, where an answer depends on it."""
-    if asked is not None:
-        return asked
+    if requested is not None:
+        return requested
     return random.getrandbits(31) if temperature > 0 else 0
 
 

@@ -163,8 +163,8 @@ async def embeddings(
         {"object": "embedding", "index": at, "embedding": _base64(row) if as_text else row}
         for at, row in enumerate(found.vectors)
     ]
-    taken = {"prompt_tokens": found.tokens, "total_tokens": found.tokens}
-    return _json({"object": "list", "model": body.model, "data": data, "usage": taken})
+    usage = {"prompt_tokens": found.tokens, "total_tokens": found.tokens}
+    return _json({"object": "list", "model": body.model, "data": data, "usage": usage})
 
 
 def _fields(request: Request, body: CompletionOptions, sources_heading: str) -> CompletionFields:

@@ -96,7 +96,7 @@ def children_of(pid: int) -> list[int]:
 
 
 def is_running(pid: int) -> bool:
-    """Tell whether a process is there and no zombie that waits for its parent."""
+    """Return whether a process is there and no zombie that waits for its parent."""
     return _stat(pid)[:1] not in ([], ["Z"], ["X"])
 
 

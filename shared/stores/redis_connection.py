@@ -32,7 +32,7 @@ from redis.exceptions import TimeoutError as RedisTimeout
 
 log = structlog.get_logger()
 
-Word: TypeAlias = str | bytes | int | float
+RedisArg: TypeAlias = str | bytes | int | float
 Reply: TypeAlias = Any
 """bytes, int, None or a list of them: what it is depends on the command."""
 Node: TypeAlias = tuple[str, int] | str
@@ -98,7 +98,7 @@ class RedisConnection:
             self._keeper.cancel()
             await asyncio.wait([self._keeper])
 
-    def call(self, *command: Word) -> asyncio.Future[Reply]:
+    def call(self, *command: RedisArg) -> asyncio.Future[Reply]:
         """Send a command; await the returned future for its reply.
 
         Raises RedisError: RedisLost at once while Redis is lost, RedisTimeout after `timeout_s`,
@@ -108,12 +108,14 @@ class RedisConnection:
             raise RedisLost("Redis is lost")
         return self._wire.call(command)
 
-    async def run(self, script: LuaScript, keys: Sequence[Word], words: Sequence[Word]) -> Reply:
+    async def run(
+        self, script: LuaScript, keys: Sequence[RedisArg], args: Sequence[RedisArg]
+    ) -> Reply:
         """Run a script in one round trip (two the first time Redis sees it)."""
         try:
-            return await self.call("EVALSHA", script.sha1, len(keys), *keys, *words)
+            return await self.call("EVALSHA", script.sha1, len(keys), *keys, *args)
         except NoScriptError:
-            return await self.call("EVAL", script.source, len(keys), *keys, *words)
+            return await self.call("EVAL", script.source, len(keys), *keys, *args)
 
     async def _keep(self) -> None:
         lost = False
@@ -224,7 +226,7 @@ class _Wire(asyncio.Protocol):
         # uvloop's transports do not inherit from asyncio's.
         self._transport = cast(asyncio.Transport, transport)
 
-    def call(self, command: tuple[Word, ...]) -> asyncio.Future[Reply]:
+    def call(self, command: tuple[RedisArg, ...]) -> asyncio.Future[Reply]:
         if self._transport is None or self.lost.is_set():
             raise RedisLost("Redis is lost")
         reply: asyncio.Future[Reply] = self._loop.create_future()

@@ -297,7 +297,7 @@ def check_entity(entity: Mapping[str, Any], encoded: bytes) -> None:
 
 
 def splits_pair(encoded: bytes, offset: int) -> bool:
-    """Tell whether an offset in UTF-16 units is inside a surrogate pair."""
+    """Return whether an offset in UTF-16 units is inside a surrogate pair."""
     if not 0 < offset < len(encoded) // 2:
         return False
     return 0xDC <= encoded[offset * 2 + 1] <= 0xDF

@@ -17,7 +17,7 @@ from typing import Literal
 
 from redis.exceptions import RedisError, ResponseError
 
-from shared.stores.redis_connection import LuaScript, RedisConnection, Reply, Word
+from shared.stores.redis_connection import LuaScript, RedisArg, RedisConnection, Reply
 from telegram_service.errors import LeaseLost, RedisUnavailable
 from telegram_service.redis_client import KEY_PREFIX
 
@@ -136,7 +136,15 @@ class UpdateQueue:
             f"{KEY_PREFIX}:update_ids:{update_id}", queue_key(chat), QUEUED_CHATS, READY, COUNTERS,
             chat_key(chat), message_ids_key(chat), CONTROL,
         ]  # fmt: skip
-        args: list[Word] = [chat, update_id, message_id or "", now_ms(), payload, lane, TTL_S]
+        args: list[RedisArg] = [
+            chat,
+            update_id,
+            message_id or "",
+            now_ms(),
+            payload,
+            lane,
+            TTL_S,
+        ]
         try:
             return bool(await self._redis.run(ENQUEUE, keys, args))
         except RedisError as error:
@@ -210,7 +218,7 @@ class UpdateQueue:
         """Remove the first updates of a chat and end the lease. Raises LeaseLost."""
         if lease.stream == CONTROL:
             keys = [lease.fence_key, CONTROL, COUNTERS, lease.outbox_key]
-            args: list[Word] = [lease.stream_id, GROUP, lease.fence, outcome]
+            args: list[RedisArg] = [lease.stream_id, GROUP, lease.fence, outcome]
             done = await self._run(COMPLETE_CONTROL, keys, args)
         else:
             ids = [update.update_id for update in updates]
@@ -231,7 +239,14 @@ class UpdateQueue:
         keys = [chat_key(lease.chat), READY, POSTPONED]
         due_ms = now_ms() + int(delay_s * 1000)
         failed_update = lease.update_id if failed else ""
-        args: list[Word] = [lease.stream_id, GROUP, lease.chat, lease.fence, due_ms, failed_update]
+        args: list[RedisArg] = [
+            lease.stream_id,
+            GROUP,
+            lease.chat,
+            lease.fence,
+            due_ms,
+            failed_update,
+        ]
         failures = int(await self._run(POSTPONE, keys, args))
         if failures < 0:
             raise LeaseLost(lease.fence_key)
@@ -287,13 +302,13 @@ class UpdateQueue:
             if not pending:
                 await self._call("XGROUP", "DELCONSUMER", stream, GROUP, worker)
 
-    async def _call(self, *command: Word) -> Reply:
+    async def _call(self, *command: RedisArg) -> Reply:
         try:
             return await self._redis.call(*command)
         except RedisError as error:
             raise await self._translated(error) from error
 
-    async def _run(self, script: LuaScript, keys: Sequence[str], args: Sequence[Word]) -> Reply:
+    async def _run(self, script: LuaScript, keys: Sequence[str], args: Sequence[RedisArg]) -> Reply:
         try:
             return await self._redis.run(script, keys, args)
         except RedisError as error:

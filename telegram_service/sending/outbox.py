@@ -9,7 +9,7 @@ reply was lost, in between: then the chat is searched among the unknown message 
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
-from shared.stores.redis_connection import LuaScript, Word
+from shared.stores.redis_connection import LuaScript, RedisArg
 from telegram_service.errors import LeaseLost, TelegramLost, TelegramRefused
 from telegram_service.queue.update_queue import COUNTERS, TTL_S, Lease, message_ids_key
 from telegram_service.redis_client import RedisClient
@@ -54,7 +54,7 @@ class Outbox:
         await self._write(fields, known="")
 
     async def _write(self, fields: Mapping[str, str | bytes | int], known: int | str) -> None:
-        args: list[Word] = [self._lease.fence, TTL_S, known]
+        args: list[RedisArg] = [self._lease.fence, TTL_S, known]
         for name, value in fields.items():
             args += [name, value]
         keys = [self._lease.fence_key, self._lease.outbox_key, message_ids_key(self._lease.chat)]

@@ -262,7 +262,7 @@ class Sender:
             raise translated(error) from error
 
     async def is_admin(self, address: ChatAddress, person: int) -> bool:
-        """Tell whether a person administers the group."""
+        """Return whether a person administers the group."""
         try:
             member = await self.bot.get_chat_member(address.chat, person)
         except TelegramError as error:

@@ -53,7 +53,7 @@ class Figures:
 
     @property
     def good(self) -> bool:
-        """Tell whether the figures are those promised."""
+        """Return whether the figures are those promised."""
         return (
             not self.errors
             and not self.citations_false

@@ -329,7 +329,7 @@ async def timed(
 
 
 def cites(message: Mapping[str, Any]) -> bool:
-    """Tell whether an article or another source is among the buttons of a message."""
+    """Return whether an article or another source is among the buttons of a message."""
     rows = message.get("reply_markup", {}).get("inline_keyboard", [])
     return any(
         "👍" not in button["text"] and "👎" not in button["text"] for row in rows for button in row

@@ -156,7 +156,7 @@ def only_reading_arguments(patch: pytest.MonkeyPatch) -> Iterator[None]:
 def takes(
     main: Callable[[list[str]], Any], arguments: list[str], patch: pytest.MonkeyPatch
 ) -> bool:
-    """Tell whether a program takes these arguments; nothing else of it runs."""
+    """Return whether a program takes these arguments; nothing else of it runs."""
     with only_reading_arguments(patch):
         try:
             main(arguments)

@@ -116,7 +116,7 @@ def _revise(model: Any, tokenizer: PreTrainedTokenizerFast, chance: random.Rando
 
 
 def _knows(model: Any, tokenizer: PreTrainedTokenizerFast, lesson: Lesson) -> bool:
-    """Tell whether the greedy answer is the right one, and surely so."""
+    """Return whether the greedy answer is the right one, and surely so."""
     batch = _tensors(tokenizer, [lesson])
     with torch.no_grad():
         chances = model(batch["input_ids"]).logits[0, :-1].softmax(-1)

@@ -31,7 +31,7 @@ class MonitoringServer(Server):
         return f"http://127.0.0.1:{self.port}"
 
     def answers(self) -> bool:
-        """Tell whether it is ready, by its own word."""
+        """Return whether it is ready, by its own word."""
         try:
             with urllib.request.urlopen(f"{self.url}/-/ready", timeout=2) as reply:  # noqa: S310 - loopback, ours
                 return bool(reply.status == HTTPStatus.OK)

@@ -58,7 +58,7 @@ class NginxServer(Server):
         return self._nginx
 
     def answers(self) -> bool:
-        """Tell whether it listens."""
+        """Return whether it listens."""
         return accepts_connections(self.https_port)
 
     def check(self) -> None:

@@ -122,7 +122,7 @@ class RedisCluster:
         return next(node for node in self.nodes if node.port == address[1])
 
     def _whole(self, node: RedisServer) -> bool:
-        """Tell whether a node knows of all the others, and is in step with its pair."""
+        """Return whether a node knows of all the others, and is in step with its pair."""
         pairs = {len(nodes) for _, _, *nodes in self.ask(node, "CLUSTER SLOTS")}
         told = self.ask(node, "INFO")
         in_step = told.get("master_link_status") == "up" or told["connected_slaves"] == 1

@@ -135,7 +135,7 @@ class Engine:
         return call(["podman", *arguments], self.environment, timeout_s=timeout_s)
 
     def has(self, image: str) -> bool:
-        """Tell whether an image is there."""
+        """Return whether an image is there."""
         return image in self.podman("images", "--format", "{{.Repository}}:{{.Tag}}").split()
 
     def build(

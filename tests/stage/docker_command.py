@@ -122,7 +122,7 @@ def instances(project: str) -> list[str]:
 
 
 def made_of_older_images(project: str) -> bool:
-    """Tell whether an image was built again after a container of the project was made."""
+    """Return whether an image was built again after a container of the project was made."""
     for container in instances(project):
         used, name = podman("inspect", "--format", "{{.Image}} {{.ImageName}}", container).split()
         if podman("image", "inspect", "--format", "{{.Id}}", name).strip() != used:

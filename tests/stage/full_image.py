@@ -77,7 +77,7 @@ def give(host: SimulatedHost, folder: Path) -> None:
 
 
 def speaks(host: SimulatedHost, key: str, model: str) -> bool:
-    """Tell whether a model answers."""
+    """Return whether a model answers."""
     return said(host, key, model) != ""
 
 

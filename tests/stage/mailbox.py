@@ -49,7 +49,7 @@ class Mails:
         self.last = 0
 
     def listed(self) -> bool:
-        """Tell whether the mails are listed through nginx."""
+        """Return whether the mails are listed through nginx."""
         return self._host.client.ask("mail", "/api/v1/mails", headers=self._headers)[0] == 200
 
     def answered(self) -> bool:
@@ -63,11 +63,11 @@ class Mails:
         return True
 
     def kept(self) -> bool:
-        """Tell whether the last letter that was answered is still shown with its answer."""
+        """Return whether the last letter that was answered is still shown with its answer."""
         return self.shown(self.last)
 
     def shown(self, number: int) -> bool:
-        """Tell whether a letter is shown with an answer that cites the article."""
+        """Return whether a letter is shown with an answer that cites the article."""
         path = f"/api/v1/mails/{number}"
         status, told = self._host.client.ask("mail", path, headers=self._headers)
         if status != 200:

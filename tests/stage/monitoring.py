@@ -126,7 +126,7 @@ def begin_relay(machine: SimulatedHost, beside: str) -> None:
 
 
 def told(machine: SimulatedHost, subject: str) -> bool:
-    """Tell whether the operator has had a letter with this subject."""
+    """Return whether the operator has had a letter with this subject."""
     letters = [json.loads(line) for line in machine.engine.podman("logs", RELAY).splitlines()]
     return any(
         each["to"] == [f"<{OPERATOR}>"] and f"Subject: [FIRING] {subject}" in each["letter"]

@@ -109,12 +109,12 @@ def stop_each(
 
 
 def again(engine: Engine, container: str, before: int) -> bool:
-    """Tell whether a container runs as another process than `before`."""
+    """Return whether a container runs as another process than `before`."""
     return engine.pid(container) not in (0, before)
 
 
 def well(engine: Engine, container: str) -> bool:
-    """Tell whether a container passes its health check; one without any only has to run."""
+    """Return whether a container passes its health check; one without any only has to run."""
     check = engine.podman("inspect", "--format", "{{.Config.Healthcheck}}", container)
     if "[NONE]" in check or "<nil>" in check:
         return engine.pid(container) != 0

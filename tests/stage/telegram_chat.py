@@ -32,7 +32,7 @@ class TelegramChat:
         self._said = 0
 
     def opens(self) -> bool:
-        """Tell whether the emulator answers."""
+        """Return whether the emulator answers."""
         try:
             self._heard()
         except StageFailed:

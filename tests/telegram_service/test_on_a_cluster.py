@@ -23,7 +23,7 @@ PEOPLE = [100 + number for number in range(8)]
 
 
 def shown(app: RunningApp, person: int, words: str) -> bool:
-    """Tell whether a draft that begins with `words` was shown to a person."""
+    """Return whether a draft that begins with `words` was shown to a person."""
     drafts = app.account.shown_drafts
     return any(chat == person and text.startswith(words) for chat, text in drafts)
 

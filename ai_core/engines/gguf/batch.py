@@ -146,7 +146,7 @@ class BatchPlan:
     """
 
     segments: list[BatchSegment] = field(default_factory=list)
-    taken: dict[int, int] = field(default_factory=dict)
+    allotted: dict[int, int] = field(default_factory=dict)
     keep: dict[int, int] = field(default_factory=dict)
 
 
@@ -166,8 +166,8 @@ def plan_batch(
     `budget` is the number of prompt rows. `attention` is the multiplications of a row per token it
     attends to, relative to those with the weights.
     """
-    taken = _allot(pending, budget)
-    padding = _prompt_padding(taken, lengths, free, attention)
+    allotted = _allot(pending, budget)
+    padding = _prompt_padding(allotted, lengths, free, attention)
     segments = [
         BatchSegment(
             slot,
@@ -176,7 +176,7 @@ def plan_batch(
             wants_logits=count == len(pending[slot]),
             padding=padding[slot],
         )
-        for slot, count in sorted(taken.items(), reverse=layout is BatchLayout.SEPARATE)
+        for slot, count in sorted(allotted.items(), reverse=layout is BatchLayout.SEPARATE)
     ]
     padded = layout is BatchLayout.PADDED
     gaps = _tile_gaps(segments, len(lengths)) if padded else _short_gaps(segments)
@@ -187,7 +187,7 @@ def plan_batch(
     if filled:
         segments.sort(key=lambda segment: segment.slot)
     keep = {one.slot: one.position + len(one.tokens) for one in segments if one.padding}
-    return BatchPlan(segments, taken, keep)
+    return BatchPlan(segments, allotted, keep)
 
 
 def _allot(pending: Mapping[int, Sequence[int]], budget: int) -> dict[int, int]:
@@ -196,19 +196,19 @@ def _allot(pending: Mapping[int, Sequence[int]], budget: int) -> dict[int, int]:
     A prompt gets at least `_MIN_ROWS` or nothing: one row of it beside others' would cost a pass
     over the weights and hardly bring its end nearer. Nor is a small rest left for another step.
     """
-    left, taken = budget, {}
+    left, allotted = budget, {}
     for slot, tokens in pending.items():
         if len(tokens) == 1:
-            taken[slot] = 1
+            allotted[slot] = 1
         elif left >= min(len(tokens), _MIN_ROWS):
             whole = len(tokens) <= left + int(budget * _OVERRUN)
-            taken[slot] = len(tokens) if whole else left
-            left -= taken[slot]
-    return taken
+            allotted[slot] = len(tokens) if whole else left
+            left -= allotted[slot]
+    return allotted
 
 
 def _prompt_padding(
-    taken: Mapping[int, int], lengths: Sequence[int], free: Sequence[int], attention: float
+    allotted: Mapping[int, int], lengths: Sequence[int], free: Sequence[int], attention: float
 ) -> dict[int, int]:
     """Return the padding rows of each slot that make short pieces of prompts faster.
 
@@ -216,14 +216,14 @@ def _prompt_padding(
     longest; all are padded to a whole attention tile where attention makes that worth it. llama.cpp
     takes one row of each slot first when some have no more.
     """
-    short = {slot: count for slot, count in taken.items() if 1 < count < _ATTENTION_TILE_ROWS}
+    short = {slot: count for slot, count in allotted.items() if 1 < count < _ATTENTION_TILE_ROWS}
     target = max(short.values(), default=0)
     attended = max((attention * lengths[slot] for slot in short), default=0.0)
     row_by_row = target * (1 + _ATTENTION_COST * attended)
     if row_by_row > _ATTENTION_TILE_ROWS * (1 + _TILED_ATTENTION_COST * attended):
-        target = _ATTENTION_TILE_ROWS + (1 in taken.values())
-    left = max_batch_rows(0) - sum(count for count in taken.values() if count > 1)
-    padding = dict.fromkeys(taken, 0)
+        target = _ATTENTION_TILE_ROWS + (1 in allotted.values())
+    left = max_batch_rows(0) - sum(count for count in allotted.values() if count > 1)
+    padding = dict.fromkeys(allotted, 0)
     for slot, count in short.items():
         more = target - count
         if 0 < more <= left and target <= min(2 * count, free[slot]):

@@ -296,7 +296,7 @@ class GgufRunner:
         chunks: list[TokenChunk | None] = []
         for running in jobs:
             slot = running.slot
-            slot.tokens.extend(running.pending_tokens()[: plan.taken.get(slot.index, 0)])
+            slot.tokens.extend(running.pending_tokens()[: plan.allotted.get(slot.index, 0)])
             slot.cacheable = min(len(slot.tokens), slot.prompt_cacheable)
             if slot.index in row_of:
                 slot.computing = False

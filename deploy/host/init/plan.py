@@ -15,7 +15,7 @@ class Service:
     """One service: its settings by name, and the secrets that are files.
 
     `known` are patterns over the host's domain. `proxies_variable` sets the trusted proxies.
-    `asked` are variables, and `asked_secrets` files, that only the operator can fill in. `random`
+    `operator_variables` and `operator_secrets` (files) are filled in by the operator. `random`
     are files with a generated password. `vault` is the file with the encryption key. `stores` have
     a password and a URL variable each.
     """
@@ -31,8 +31,8 @@ class Service:
     host_name: str
     known: Mapping[str, str]
     proxies_variable: str = ""
-    asked: tuple[str, ...] = ()
-    asked_secrets: tuple[str, ...] = ()
+    operator_variables: tuple[str, ...] = ()
+    operator_secrets: tuple[str, ...] = ()
     random: tuple[str, ...] = ()
     vault: str = ""
     vault_variable: str = ""
@@ -53,7 +53,7 @@ class Service:
     def credentials(self) -> tuple[str, ...]:
         """Return the secret files its programs read."""
         urls = (self.url_variable(store) for store in self.stores)
-        return (*urls, *self.asked_secrets, *self.random, *([self.vault] if self.vault else []))
+        return (*urls, *self.operator_secrets, *self.random, *([self.vault] if self.vault else []))
 
 
 AI = Service(
@@ -84,7 +84,7 @@ TELEGRAM = Service(
         "TELEGRAM_WEBHOOK__URL": "https://telegram.{domain}/telegram/webhook",
         "TELEGRAM_WATCH__CERTIFICATES": '["telegram.{domain}:443"]',
     },
-    asked_secrets=("TELEGRAM_BOT__TOKEN", "TELEGRAM_AI__API_KEY"),
+    operator_secrets=("TELEGRAM_BOT__TOKEN", "TELEGRAM_AI__API_KEY"),
     random=("TELEGRAM_WEBHOOK__SECRET",),
     vault="telegram_vault",
     vault_variable="TELEGRAM_STORE__KEY_FILE",
@@ -104,14 +104,14 @@ MAIL = Service(
         "MAIL_AI__URL": "https://ai-api.{domain}",
         "MAIL_WATCH__CERTIFICATES": '["mail.{domain}:443"]',
     },
-    asked=(
+    operator_variables=(
         "MAIL_ADDRESS",
         "MAIL_IMAP__HOST",
         "MAIL_IMAP__USER",
         "MAIL_SMTP__HOST",
         "MAIL_SMTP__USER",
     ),
-    asked_secrets=("MAIL_IMAP__PASSWORD", "MAIL_SMTP__PASSWORD", "MAIL_AI__API_KEY"),
+    operator_secrets=("MAIL_IMAP__PASSWORD", "MAIL_SMTP__PASSWORD", "MAIL_AI__API_KEY"),
     random=("MAIL_SERVER__API_KEY",),
     vault="mail_vault",
     vault_variable="MAIL_VAULT__KEY_FILE",

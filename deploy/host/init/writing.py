@@ -116,7 +116,7 @@ def _settings(host: Host, service: Service, example: Sequence[str]) -> list[str]
     if not host.compose and service.vault_variable:
         elsewhere.add(service.vault_variable)  # the unit sets the path of the file
     values = {name: pattern.format(domain=host.domain) for name, pattern in service.known.items()}
-    values |= dict.fromkeys(service.asked, UNFILLED)
+    values |= dict.fromkeys(service.operator_variables, UNFILLED)
     values[f"{service.prefix}SERVER__HOST"] = "0.0.0.0" if host.compose else "127.0.0.1"  # noqa: S104
     if service.proxies_variable and not host.compose:
         values[service.proxies_variable] = '["127.0.0.1"]'
@@ -148,7 +148,7 @@ def _write_secrets(host: Host, service: Service) -> None:
             keep_or_make(host, folder / "redis.conf", f"requirepass {password}\n")
     for name in service.random:
         keep_or_make(host, folder / name, host.chosen.get(name, new_password()))
-    for name in service.asked_secrets:
+    for name in service.operator_secrets:
         _fill(host, folder / name, host.chosen.get(name))
     if service.vault:
         keep_or_make(host, folder / service.vault, new_vault())
@@ -214,7 +214,7 @@ def unfilled(host: Host, services: Sequence[Service]) -> dict[Path, list[str]]:
         ]
         if names:
             left[settings] = names
-        for name in service.asked_secrets:
+        for name in service.operator_secrets:
             path = host.secrets / service.env / name
             if path.read_text(encoding="utf-8").strip() == UNFILLED:
                 left[path] = []

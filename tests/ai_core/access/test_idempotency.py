@@ -9,7 +9,7 @@ from ai_core.access.idempotency import Idempotency, StoredResponse
 from ai_core.errors import IdempotencyMismatch, StillAnswering
 from ai_core.redis_keys import TAG
 from shared.errors import AppError, BadInput, Unavailable
-from shared.stores.redis_connection import RedisConnection, Reply, Word
+from shared.stores.redis_connection import RedisArg, RedisConnection, Reply
 
 
 class Endpoint:
@@ -75,7 +75,7 @@ async def test_the_second_waits_a_while_for_the_first_one_s_answer(
 ) -> None:
     call, polled = connection.call, asyncio.Event()
 
-    def watched(*command: Word) -> asyncio.Future[Reply]:
+    def watched(*command: RedisArg) -> asyncio.Future[Reply]:
         if command[0] == "GET":
             polled.set()
         return call(*command)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from ai_core.access.rate_limits import ADMIT, REQUESTS, TOKENS_DAY, TOKENS_MINUTE
 from ai_core.access.sliding_window import Charge, Usage, Window, count, decide
 from ai_core.redis_keys import KEYS_VERSION, TAG
-from shared.stores.redis_connection import RedisConnection, Word
+from shared.stores.redis_connection import RedisArg, RedisConnection
 
 SPAN_MS = REQUESTS.span_s * 1_000
 OPEN_KEY, USAGE_KEY, CACHE_KEY = f"{TAG}:open:k", f"{TAG}:usage:k", f"{TAG}:answer:k"
@@ -77,20 +77,20 @@ async def test_redis_and_this_process_decide_alike(
     if is_cached:
         await connection.call("SET", CACHE_KEY, "kept")
     now_s, _ = await connection.call("TIME")
-    words: list[Word] = ["id", 20_000, concurrent, open_here]
+    args: list[RedisArg] = ["id", 20_000, concurrent, open_here]
     usage: Usage = {}
     charges = []
     for window, by_age, limit, cost in windows:
         slot = int(now_s) * 1_000 // window.slot_ms
         usage[window] = {slot - age: by_age[age] for age in sorted(by_age, reverse=True)}
-        words += [*window, limit, min(cost, limit), 0]
+        args += [*window, limit, min(cost, limit), 0]
         is_free = is_cached and window is not REQUESTS
         charges.append(Charge(window, limit, 0 if is_free else min(cost, limit)))
 
     await connection.call("SET", USAGE_KEY, packed(usage))
 
     keys = (KEYS_VERSION, OPEN_KEY, USAGE_KEY, CACHE_KEY)
-    _, reply, now_ms, *decided = await connection.run(ADMIT, keys, words)
+    _, reply, now_ms, *decided = await connection.run(ADMIT, keys, args)
     busy = not is_cached and 0 < concurrent <= open_here
     verdict = decide(usage, charges, now_ms, busy=busy)
     assert (reply is not None) == is_cached

@@ -30,19 +30,19 @@ def plan(
 
 def test_decoding_jobs_get_their_row_before_a_long_prompt_gets_the_rest() -> None:
     planned = plan({3: 1_000, 0: 1, 1: 1})
-    assert planned.taken == {3: 256, 0: 1, 1: 1}
+    assert planned.allotted == {3: 256, 0: 1, 1: 1}
     assert [segment.slot for segment in planned.segments if segment.wants_logits] == [0, 1]
 
 
 def test_a_step_has_no_more_rows_than_its_budget_but_for_the_rest_of_a_prompt() -> None:
-    assert plan(dict.fromkeys(range(16), 40), budget=128).taken == {0: 40, 1: 40, 2: 40}
-    assert plan({0: 150, 1: 40}, budget=128).taken == {0: 150}
-    assert plan({0: 161, 1: 40}, budget=128).taken == {0: 128}
+    assert plan(dict.fromkeys(range(16), 40), budget=128).allotted == {0: 40, 1: 40, 2: 40}
+    assert plan({0: 150, 1: 40}, budget=128).allotted == {0: 150}
+    assert plan({0: 161, 1: 40}, budget=128).allotted == {0: 128}
 
 
 def test_a_prompt_is_not_cut_into_small_pieces() -> None:
     planned = plan({0: 200, 1: 200})
-    assert planned.taken == {0: 200}
+    assert planned.allotted == {0: 200}
 
 
 def test_short_prompts_are_read_as_one_block() -> None:

@@ -39,7 +39,7 @@ asyncio.run(main())
 
 
 def lives(pid: int) -> bool:
-    """Tell whether a process runs; one that nobody has waited for (a zombie) does not."""
+    """Return whether a process runs; one that nobody has waited for (a zombie) does not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
