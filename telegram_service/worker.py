@@ -138,7 +138,7 @@ class Worker:
             duration_ms = round((time.monotonic() - started) * 1000)
             log.info("update", outcome=outcome, count=len(updates), duration_ms=duration_ms)
         except (LeaseLost, RedisUnavailable) as error:
-            log.info("lease given up", reason=error.code)
+            log.info("lease abandoned", reason=error.code)
         except (Unavailable, TooMany) as error:
             await self._postpone(lease, error)
         except Exception as error:  # noqa: BLE001 - the worker's edge: one update never stops it
@@ -182,7 +182,7 @@ class Worker:
                 await context.reply("kept" if isinstance(error, AiAway) else "later")
             await self._queue.postpone(lease, delay_s)
         except (LeaseLost, Unavailable, TooMany, TelegramRefused) as again:
-            log.info("lease given up", reason=again.code)
+            log.info("lease abandoned", reason=again.code)
 
     async def _fail(self, lease: Lease, error: Exception) -> None:
         log.error("update failed", exc_info=error)
@@ -192,7 +192,7 @@ class Worker:
                 await self._move_to_dead_letters(lease, type(error).__name__)
                 await self._queue.complete(lease, "dead", lease.updates)
         except (LeaseLost, Unavailable, TooMany) as again:
-            log.info("lease given up", reason=again.code)
+            log.info("lease abandoned", reason=again.code)
 
     async def _move_to_dead_letters(self, lease: Lease, reason: str) -> None:
         """Move a poison update, encrypted, to the dead letters, and apologise."""
@@ -209,7 +209,7 @@ class Worker:
             else:
                 await outbox.send("apology", address, message)
         except TelegramRefused as refusal:
-            log.info("no apology", reason=refusal.code)
+            log.info("apology not sent", reason=refusal.code)
 
     async def _renew_leases(self) -> None:
         """Renew the leases; stop what a person stopped, drop what another worker has claimed."""
@@ -254,10 +254,10 @@ class Worker:
                 if time.monotonic() >= next_retention:
                     deleted = await services.store.delete_expired(services.clock.now())
                     resealed = await services.store.reseal()
-                    log.info("retention", deleted=deleted, resealed=resealed)
+                    log.info("expired messages deleted", deleted=deleted, resealed=resealed)
                     next_retention = time.monotonic() + (0.0 if resealed else RETENTION_EVERY_S)
             except Unavailable as error:
-                log.warning("maintenance waits", reason=error.code)
+                log.warning("maintenance postponed", reason=error.code)
             await self._pause(MAINTENANCE_EVERY_S)
 
     async def _drain(self) -> None:

@@ -48,7 +48,7 @@ class ConversationStore:
         try:
             turns = await self._connection.call("LRANGE", _name(conversation_id, owner), 0, -1)
         except RedisError as error:
-            log.warning("conversation not recalled", reason=type(error).__name__)
+            log.warning("conversation not loaded", reason=type(error).__name__)
             return ()
         if not turns:
             raise UnknownConversation
@@ -64,7 +64,7 @@ class ConversationStore:
                 (self._turns_kept, self._silence_s, *encoded_turns),
             )
         except RedisError as error:
-            log.warning("conversation not kept", reason=type(error).__name__)
+            log.warning("conversation not stored", reason=type(error).__name__)
 
     async def erase(self, conversation_id: str, owner: str) -> None:
         """Erase a conversation now.

@@ -119,7 +119,7 @@ class Library:
         try:
             opened = CorpusIndex(self._versions.folder(version))
         except (CorpusRefused, sqlite3.Error, OSError, KeyError) as error:
-            _log.error("corpus_unreadable", version=version, reason=str(error))
+            _log.error("corpus unreadable", version=version, reason=str(error))
             return
         if self._index:
             self._index.close()

@@ -359,7 +359,7 @@ class ModelPool:
             known = error if isinstance(error, AppError) else ModelUnusable(repr(error))
             known.facts["model"] = model
             slot.fail_load(known, now_s)
-            log.warning("model not loaded", model=model, code=known.code, reason=str(known))
+            log.warning("model load failed", model=model, code=known.code, reason=str(known))
         else:
             engine, memory_bytes = task.result()
             slot.finish_load(engine, memory_bytes, now_s)
@@ -393,6 +393,6 @@ class ModelPool:
         slot.crash(now_s)
         restart_in_s = round(slot.retry_at_s - now_s, 1)
         reason = str(exited.result())
-        log.warning("model restarts", model=slot.card.id, in_s=restart_in_s, reason=reason)
+        log.warning("model restart scheduled", model=slot.card.id, in_s=restart_in_s, reason=reason)
         self._changes.notify()
         self._closing.close(engine)

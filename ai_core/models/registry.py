@@ -219,7 +219,7 @@ class Registry:
         try:
             await asyncio.to_thread(self.refresh)
         except (WrongSettings, AppError) as error:
-            log.warning("models.toml is not read", reason=str(error))
+            log.warning("models.toml rejected", reason=str(error))
 
     def cards(self) -> list[ModelCard]:
         """List the models, the default one first."""

@@ -146,7 +146,11 @@ class Monitor:
         missing = [uid for uid in uids if uid not in known | unprocessed]
         self._metrics.difference.labels(self._settings.name).set(len(missing))
         if missing:
-            log.error("ledger lacks mails", mailbox=self._settings.name, count=len(missing))
+            log.error(
+                "marked mails missing from the ledger",
+                mailbox=self._settings.name,
+                count=len(missing),
+            )
             for start in range(0, len(missing), BATCH):
                 await self._ingest_batch(mailbox, folder, missing[start : start + BATCH])
         return len(missing)
@@ -166,7 +170,7 @@ class Monitor:
             await self._resolve_unknown(mailbox, folder)
             return await self._file_copies(mailbox, folder)
         except FolderRefused:
-            log.warning("no copies in Sent", mailbox=self._settings.name)
+            log.warning("sent copies not filed", mailbox=self._settings.name)
             self._sent_refused = True
             return False
 

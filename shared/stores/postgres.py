@@ -162,7 +162,7 @@ def accept_later(names: Sequence[str]) -> None:
     if breaking:
         raise WrongMigrations(f"a later version changed the database for good: {breaking[0]}")
     if names:
-        log.warning("the database is ahead", later=list(names))
+        log.warning("database schema is newer than this version", later=list(names))
 
 
 def read_migrations(folder: Path) -> list[tuple[str, str]]:

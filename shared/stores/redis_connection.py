@@ -131,7 +131,7 @@ class RedisConnection:
                 await asyncio.sleep(PROBE_EVERY_S)
                 continue
             if lost:
-                log.info("redis found")
+                log.info("redis connected")
                 lost = False
             self.epoch += 1
             self._wire = wire

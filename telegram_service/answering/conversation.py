@@ -256,7 +256,7 @@ async def deliver(context: UpdateContext, messages: Sequence[OutgoingMessage]) -
             try:
                 await context.outbox.edit(part, context.address, placeholder, message)
             except TelegramRefused as refusal:
-                log.info("placeholder gone", reason=str(refusal))
+                log.info("placeholder deleted", reason=str(refusal))
             else:
                 continue
         await context.outbox.send(part, context.address, message, Priority.FINAL)
