@@ -51,8 +51,8 @@ Peer = Callable[[Setting], AbstractContextManager[Running]]
 
 
 @contextmanager
-def ours(setting: Setting) -> Iterator[Running]:
-    """Run the service; every caller has a key of its own."""
+def ours(setting: Setting, *, name: str = OURS, checkout: Path | None = None) -> Iterator[Running]:
+    """Run the service, of this or another checkout; every caller has a key of its own."""
     options = (
         f"context_tokens = {max(2_048, setting.slot_tokens)}",
         f"slots = {SLOTS}",
@@ -66,10 +66,12 @@ def ours(setting: Setting) -> Iterator[Running]:
         "ANSWERS__PASSAGE_TOKENS": str(LAW_TOKENS),
     }
     model = Model("model", "gguf", setting.model, options)
-    with service([model], default="model", keys=callers, limits=ROOMY, **settings) as running:
+    with service(
+        [model], default="model", keys=callers, limits=ROOMY, checkout=checkout, **settings
+    ) as running:
         asked = Asked(running.port, tuple(running.keys[caller] for caller in callers))
         wait_until_it_answers(asked)
-        yield Running(OURS, asked, Server(running.port, running.pid), running)
+        yield Running(name, asked, Server(running.port, running.pid), running)
 
 
 Command = Callable[[Setting, int, Path], list[str]]
@@ -119,7 +121,10 @@ def examples_server(script: str) -> Command:
 
 
 def peers_of(given: list[str]) -> dict[str, Peer]:
-    """Return ours and the peers named as NAME=PATH, llama_cpp.server by its name alone."""
+    """Return ours and the peers named as NAME=PATH, llama_cpp.server by its name alone.
+
+    `checkout=PATH` is this project at another commit.
+    """
     kinds: dict[str, Callable[[str], Command]] = {
         "llama-server": llama_server,
         "examples-server": examples_server,
@@ -128,6 +133,9 @@ def peers_of(given: list[str]) -> dict[str, Peer]:
     found: dict[str, Peer] = {OURS: ours}
     for peer in given:
         name, _, path = peer.partition("=")
+        if name == "checkout":
+            found[name] = partial(ours, name=name, checkout=Path(path))
+            continue
         found[name] = partial(_foreign, name, kinds[name](path))
     return found
 

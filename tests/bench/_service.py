@@ -93,9 +93,13 @@ def service(
     default: str = "",
     keys: Sequence[str] = ("one", "two"),
     limits: RateLimits = UNLIMITED,
+    checkout: Path | None = None,
     **more: str,
 ) -> Iterator[Service]:
-    """Run the service with `models`; `limits` are of each key, `more` settings without prefix."""
+    """Run the service with `models`; `limits` are of each key, `more` settings without prefix.
+
+    `checkout` is another checkout of this project, whose code runs instead of this one's.
+    """
     with tempfile.TemporaryDirectory(prefix="neo-bench-") as named:
         folder = Path(named)
         build_sample(folder)
@@ -106,14 +110,16 @@ def service(
         redis = RedisServer(folder / "redis")
         redis.start()
         try:
-            with _running(folder, redis.url, more) as (url, pid):
+            with _running(folder, redis.url, more, checkout) as (url, pid):
                 yield Service(url, pid, asyncio.run(_make_keys(redis.url, keys, limits)), folder)
         finally:
             redis.stop()
 
 
 @contextmanager
-def _running(folder: Path, redis_url: str, more: dict[str, str]) -> Iterator[tuple[str, int]]:
+def _running(
+    folder: Path, redis_url: str, more: dict[str, str], checkout: Path | None
+) -> Iterator[tuple[str, int]]:
     port = free_port()
     settings = {
         "AI_CORE_DATA_DIR": str(folder),
@@ -126,6 +132,7 @@ def _running(folder: Path, redis_url: str, more: dict[str, str]) -> Iterator[tup
     with log.open("wb") as said:
         process = subprocess.Popen(
             [sys.executable, "-m", "ai_core", "serve"],
+            cwd=checkout,
             env={**os.environ, **settings},
             stdout=said,
             stderr=said,

@@ -8,7 +8,8 @@ processes used more than a quarter of a core meanwhile. Slow peers have fewer tu
 alone.
 
 `--peer llama-server=PATH` (it builds from the tree inside the llama-cpp-python source package),
-`--peer examples-server=PATH` (examples/server/server.py in there), `--peer llama_cpp.server`.
+`--peer examples-server=PATH` (examples/server/server.py in there), `--peer llama_cpp.server`,
+`--peer checkout=PATH` (this project at another commit).
 """
 
 import asyncio

@@ -87,11 +87,14 @@ def redis() -> Iterator[RedisServer]:
 
 
 @contextmanager
-def serving(redis_url: str, *options: str) -> Iterator[Server]:
-    """Run the app in a process of its own, its log thrown away after being written."""
+def serving(redis_url: str, *options: str, checkout: Path | None = None) -> Iterator[Server]:
+    """Run the app in a process of its own, its log thrown away after being written.
+
+    `checkout` is another checkout of this project, whose code runs instead of this one's.
+    """
     port = free_port()
     command = [sys.executable, "-m", "tests.load.app", "--port", str(port), "--redis", redis_url]
-    with subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL) as process:
+    with subprocess.Popen([*command, *options], cwd=checkout, stdout=subprocess.DEVNULL) as process:
         try:
             _wait_until_open(port)
             yield Server(port, process.pid)
