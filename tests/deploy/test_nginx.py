@@ -36,7 +36,7 @@ from telegram_service.settings import ServerSettings as TelegramServer
 from tests.deploy.edge_server import NAMES, EdgeServer, edge, server_line
 from tests.servers.loopback import served
 
-pytestmark = pytest.mark.needs("nginx")
+pytestmark = [pytest.mark.needs("nginx"), pytest.mark.slow]
 
 ROOT = Path(__file__).resolve().parents[2]
 NGINX = shutil.which("nginx") or "/usr/sbin/nginx"

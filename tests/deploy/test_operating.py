@@ -205,6 +205,7 @@ def without_docker(tmp_path_factory: pytest.TempPathFactory) -> tuple[Host, list
     return host, host.type_in(blocks(WITHOUT_DOCKER))
 
 
+@pytest.mark.slow
 def test_every_command_of_the_installation_runs_and_changes_what_it_says(
     installed: tuple[Host, list[list[str]]],
 ) -> None:
@@ -223,6 +224,7 @@ def test_every_command_of_the_installation_runs_and_changes_what_it_says(
     assert "the relay takes it" in host.read(f"{secrets}/alertmanager/alertmanager.yml")
 
 
+@pytest.mark.slow
 def test_every_command_without_docker_runs_and_changes_what_it_says(
     without_docker: tuple[Host, list[list[str]]],
 ) -> None:

@@ -141,6 +141,7 @@ async def act_and_look(mailbox: ImapMailbox, name: str) -> None:
     await mailbox.unprocessed()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", [FaultyProxy.cut, FaultyProxy.freeze])
 @pytest.mark.parametrize(
     "call", ["unprocessed", "sizes", "fetch", "mark", "append", "idle", "contains"]

@@ -16,29 +16,10 @@ from shared.privacy.encryption import Encryption
 from tests.mail_service.mail_app import TRUSTED, open_mail_app, settings
 from tests.mail_service.mails import PERSON, QUESTION, US, raw_mail
 
+pytestmark = pytest.mark.slow
+
 PASS = f"{TRUSTED}; dmarc=pass header.from=personne.example"
 FAIL = f"{TRUSTED}; dmarc=fail header.from=personne.example"
-
-
-async def test_a_mail_gets_one_sourced_reply_in_its_thread(
-    ledger: Ledger, encryption: Encryption, clock: StoppedClock
-) -> None:
-    async with open_mail_app(ledger, encryption, clock) as app:
-        file = await app.answer(raw_mail())
-        assert (file.entry.state, file.outgoing[0].state) == ("answered", "sent")
-        received = app.relay.received[0]
-        assert received.recipients == ("camille@personne.example",)
-        assert received.sender.startswith("bounces+")
-        reply = received.mail
-        assert reply["Subject"] == "Re: Préavis de démission"
-        assert reply["In-Reply-To"] == "<a1@personne.example>"
-        assert reply["Auto-Submitted"] == "auto-replied"
-        text = " ".join(received.text().split())
-        assert "Bonjour Camille Durand," in text
-        assert "intelligence artificielle" in text
-        assert SOURCE.url in text
-        assert "EFFACER MES DONNÉES" in text
-        assert [event.step for event in file.events][-1] == "reply sent"
 
 
 async def test_the_same_mail_seen_again_is_answered_once(
@@ -92,7 +73,6 @@ async def test_a_mail_too_big_waits_for_a_person(
         assert (await ledger.mails.load(mail_id)).entry.reason == "too_big:too-big"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("quotes", [True, False])
 @pytest.mark.parametrize("subject", ["Re: Préavis", "Ticket {number}"])
 async def test_a_robot_without_any_sign_gets_at_most_three_replies(
@@ -223,7 +203,6 @@ async def test_an_edited_answer_is_what_leaves(
         assert "fixé par votre convention" in text
 
 
-@pytest.mark.slow
 async def test_when_ai_core_is_down_a_holding_reply_leaves_after_four_minutes_and_the_answer_later(
     ledger: Ledger, encryption: Encryption, clock: StoppedClock
 ) -> None:
@@ -359,7 +338,6 @@ async def test_nothing_personal_is_readable_in_the_database(
         assert word not in dump
 
 
-@pytest.mark.slow
 async def test_a_flood_is_answered_at_a_measured_pace(
     ledger: Ledger, encryption: Encryption, clock: StoppedClock
 ) -> None:

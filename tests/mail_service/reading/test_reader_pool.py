@@ -43,6 +43,7 @@ def bomb() -> bytes:
     return out.getvalue()
 
 
+@pytest.mark.slow
 async def test_a_zip_bomb_is_named_and_nothing_else_suffers() -> None:
     mail: EmailMessage = mail_message()
     data = await asyncio.to_thread(bomb)
@@ -54,6 +55,7 @@ async def test_a_zip_bomb_is_named_and_nothing_else_suffers() -> None:
     assert read.attachments[0].state == "too_large"
 
 
+@pytest.mark.slow
 async def test_the_event_loop_is_not_held_up_by_a_large_mail() -> None:
     lags = [0.0]
 

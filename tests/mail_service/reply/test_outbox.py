@@ -12,12 +12,13 @@ from shared.privacy.encryption import Encryption
 from tests.mail_service.mail_app import MailApp, open_mail_app
 from tests.mail_service.mails import US, raw_mail
 
+pytestmark = pytest.mark.slow
+
 
 def says(answer: str) -> Callable[[int], str]:
     return lambda number: answer if number == 0 else "250 2.0.0 ok"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("ways", "state", "answer", "stored"),
     [
@@ -76,7 +77,6 @@ async def test_a_relay_that_is_away_is_tried_again(
         assert file.outgoing[0].state == "deferred"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("answer", ["cut", "slow"])
 async def test_a_mail_in_doubt_is_never_sent_again_by_itself(
     ledger: Ledger, encryption: Encryption, clock: StoppedClock, answer: str

@@ -342,6 +342,7 @@ def calls_to_mask(text: str) -> int:
     return calls
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("piece", HOSTILE.values(), ids=HOSTILE.keys())
 def test_a_hostile_text_costs_no_more_than_its_length(piece: str) -> None:
     every_rule = " 0612345678 a@b.fr né rue passeport cni sécu : . dob"

@@ -77,6 +77,7 @@ async def test_a_call_that_takes_too_long_is_ended_and_the_next_is_served() -> N
         assert await inside.call(b"") == b"done"
 
 
+@pytest.mark.slow
 async def test_a_call_that_loops_ends_even_without_a_waiting_caller() -> None:
     async with sandbox("loop", timeout_s=1.0) as inside:
         inside._children[0].kill = _forget  # type: ignore[method-assign]

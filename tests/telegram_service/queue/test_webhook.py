@@ -65,6 +65,7 @@ async def test_an_update_of_an_unknown_kind_is_accepted_and_dropped(
     ).status_code == 200
 
 
+@pytest.mark.slow
 async def test_while_redis_is_frozen_the_answer_is_a_503_within_its_time(
     key_file: Path, tmp_path: Path
 ) -> None:

@@ -73,6 +73,7 @@ async def test_a_long_list_of_texts_is_embedded_in_its_order(start: Start) -> No
     assert vectors == [[4.0 * n, n] for n in range(50)]
 
 
+@pytest.mark.slow
 async def test_an_answer_under_way_goes_on_while_a_long_list_is_embedded(start: Start) -> None:
     engine = await start(step_s=0.01)
     task = await start_answer(engine, "mot " * 30)
@@ -128,6 +129,7 @@ async def test_an_answer_cancelled_while_its_prompt_is_read_leaves_its_place(sta
     assert await answer(engine, "la suite") == "la suite"
 
 
+@pytest.mark.slow
 async def test_an_answer_cancelled_while_it_waits_is_never_begun(start: Start) -> None:
     engine = await start(slots=1, step_s=0.005, context_tokens=10_000)
     busy = await start_answer(engine, "mot " * 200)
@@ -165,6 +167,7 @@ async def test_tokens_of_cancelled_requests_are_not_counted(start: Start) -> Non
         assert await engine.count_tokens(["mot"]) == [1]
 
 
+@pytest.mark.slow
 async def test_a_long_prompt_does_not_hold_up_an_answer_under_way(start: Start) -> None:
     engine = await start(tokenize_s=0.05)
     task = await start_answer(engine, "mot " * 200)
@@ -188,6 +191,7 @@ async def test_a_slow_reader_gets_fewer_longer_pieces_and_the_same_answer(start:
     assert rest[-1].finish_reason == "stop"
 
 
+@pytest.mark.slow
 async def test_a_service_that_stalls_for_a_moment_loses_nothing(start: Start) -> None:
     engine = await start(slots=8)
     said = "un mot après l’autre " * 300
