@@ -28,7 +28,7 @@ from ai_core.answering.prompts import Prompts
 from ai_core.answering.request import RequestResolver
 from ai_core.api.direct_routes import MAX_CONCURRENT, DirectRoutes
 from ai_core.api.responder import Responder
-from ai_core.api.routes import DIRECT, ERROR_FORMATS, OpenState, State, create_api
+from ai_core.api.routes import DIRECT, ERROR_FORMATS, AppState, OpenState, create_api
 from ai_core.api.status import Health
 from ai_core.engines.base import Engine
 from ai_core.engines.extractive.engine import ExtractiveEngine
@@ -57,7 +57,7 @@ some fifty times a search: with Python's 5 ms a busy loop halves the answers a s
 
 
 @asynccontextmanager
-async def open_state(settings: Settings, registry: CollectorRegistry) -> AsyncIterator[State]:
+async def open_state(settings: Settings, registry: CollectorRegistry) -> AsyncIterator[AppState]:
     """Open everything the app needs, and close it on exit."""
     async with AsyncExitStack() as stack:
         library = Library(CorpusVersions(settings.data_dir))
@@ -98,7 +98,7 @@ async def assemble(
     clock: Clock,
     engines: tuple[Engine, ...] = (),
     opener: ModelOpener = open_engine,
-) -> State:
+) -> AppState:
     """Build the app's objects around a library, with `engines` beside the built-in one.
 
     `stack` closes what is opened.
@@ -125,7 +125,7 @@ async def assemble(
         open_answering, platform, gate, library, pool, scheduler, conversations
     )
     corpus_metrics = CorpusMetrics(registry)
-    return State(
+    return AppState(
         gate=gate,
         embedder=Embedder(pool, scheduler, clock),
         responder=responder,

@@ -64,7 +64,7 @@ class Resources:
     clock: SystemClock
 
 
-class State(TypedDict):
+class AppState(TypedDict):
     """Objects with the lifetime of the API."""
 
     settings: Settings
@@ -128,13 +128,13 @@ async def migrated(ledger: Ledger) -> None:
 
 
 @asynccontextmanager
-async def open_state(settings: Settings, registry: CollectorRegistry) -> AsyncIterator[State]:
+async def open_state(settings: Settings, registry: CollectorRegistry) -> AsyncIterator[AppState]:
     """Open what the API needs; migrations are applied in the background."""
     async with open_resources(settings) as resources:
         ledger = resources.ledger
         migration = asyncio.create_task(migrated(ledger), name="migration")
         try:
-            yield State(
+            yield AppState(
                 settings=settings,
                 ledger=ledger,
                 reviewer=Reviewer(ledger, resources.composers, resources.notifier),
@@ -146,7 +146,7 @@ async def open_state(settings: Settings, registry: CollectorRegistry) -> AsyncIt
             await asyncio.wait([migration])
 
 
-OpenState = Callable[[Settings, CollectorRegistry], AbstractAsyncContextManager[State]]
+OpenState = Callable[[Settings, CollectorRegistry], AbstractAsyncContextManager[AppState]]
 
 
 def read_texts() -> Texts:
@@ -159,7 +159,7 @@ def create_api(settings: Settings, open_state: OpenState, registry: CollectorReg
     texts = read_texts()
 
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[State]:
+    async def lifespan(_app: FastAPI) -> AsyncIterator[AppState]:
         async with open_state(settings, registry) as state:
             yield state
 

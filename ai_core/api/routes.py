@@ -49,7 +49,7 @@ ERROR_FORMATS = {OPENAI: error_document}
 """Format of errors by path prefix; elsewhere RFC 9457."""
 
 
-class State(TypedDict):
+class AppState(TypedDict):
     """What lives as long as the app, under the names routes use."""
 
     gate: Gate
@@ -65,14 +65,14 @@ class State(TypedDict):
     concurrency: asyncio.Semaphore
 
 
-OpenState = Callable[[Settings, CollectorRegistry], AbstractAsyncContextManager[State]]
+OpenState = Callable[[Settings, CollectorRegistry], AbstractAsyncContextManager[AppState]]
 
 
 def create_api(settings: Settings, open_state: OpenState, registry: CollectorRegistry) -> FastAPI:
     """Build the routes, and the document that describes them."""
 
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[State]:
+    async def lifespan(_app: FastAPI) -> AsyncIterator[AppState]:
         async with open_state(settings, registry) as state:
             yield state
 

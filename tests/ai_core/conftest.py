@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
 from ai_core.access.keys import KeyRing, Scope
-from ai_core.api.routes import State, create_api
+from ai_core.api.routes import AppState, create_api
 from ai_core.app import assemble, create_app, open_state
 from ai_core.engines.base import Engine
 from ai_core.errors import UnknownArticle
@@ -128,7 +128,7 @@ class RunningApp:
 
     asgi: ASGIApp
     client: httpx2.AsyncClient
-    state: State
+    state: AppState
     keys: dict[Scope, str]
 
     def key_header(self, scope: Scope = Scope.INFERENCE) -> dict[str, str]:
@@ -183,7 +183,7 @@ def running_app(
         @asynccontextmanager
         async def open_state(
             settings: Settings, registry: CollectorRegistry
-        ) -> AsyncIterator[State]:
+        ) -> AsyncIterator[AppState]:
             async with AsyncExitStack() as stack:
                 state = await assemble(
                     *(settings, registry, stack, library, clock or StoppedClock(NOON)),
@@ -193,7 +193,7 @@ def running_app(
                 states.append(state)
                 yield state
 
-        states: list[State] = []
+        states: list[AppState] = []
         values = {"redis": RedisSettings.model_validate({"url": redis.url})}
         settings = Settings(data_dir=tmp_path, tracing=tracing, **values)  # type: ignore[arg-type]
         settings = settings.model_copy(update={"answers": AnswerSettings(**answers)})

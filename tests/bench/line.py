@@ -18,7 +18,7 @@ from statistics import median, quantiles
 import httpx2
 from prometheus_client import CollectorRegistry
 
-from ai_core.api.routes import State
+from ai_core.api.routes import AppState
 from ai_core.app import assemble, create_app
 from ai_core.engines.scripted import ScriptedEngine
 from ai_core.settings import ModelSettings, RedisSettings, Settings
@@ -48,7 +48,9 @@ async def service(redis_url: str) -> AsyncIterator[str]:
     """Serve the real app over an engine of known speed."""
 
     @asynccontextmanager
-    async def open_state(settings: Settings, registry: CollectorRegistry) -> AsyncIterator[State]:
+    async def open_state(
+        settings: Settings, registry: CollectorRegistry
+    ) -> AsyncIterator[AppState]:
         engine = ScriptedEngine(" ".join(["mot"] * WORDS), pause_s=PAUSE_S, slots=SLOTS)
         async with AsyncExitStack() as stack:
             library = StillLibrary()

@@ -22,7 +22,7 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from ai_core.access.keys import Key
 from ai_core.answering.request import Requester
 from ai_core.api.response_formats import cached_body
-from ai_core.api.routes import State, create_api
+from ai_core.api.routes import AppState, create_api
 from ai_core.app import assemble, create_app, tune_the_interpreter, with_middleware
 from ai_core.engines.base import Engine
 from ai_core.engines.scripted import ScriptedEngine
@@ -148,7 +148,9 @@ def main() -> int:
     set_up_logs("ai_core")
 
     @asynccontextmanager
-    async def open_state(settings: Settings, registry: CollectorRegistry) -> AsyncIterator[State]:
+    async def open_state(
+        settings: Settings, registry: CollectorRegistry
+    ) -> AsyncIterator[AppState]:
         engines: tuple[Engine, ...] = (ScriptedEngine(SCRIPT),)
         async with AsyncExitStack() as stack:
             library: LawSource = StillLibrary()

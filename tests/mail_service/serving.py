@@ -14,7 +14,7 @@ from playwright.async_api import Page, async_playwright
 from prometheus_client import CollectorRegistry
 
 from deploy.local.ports import free_port
-from mail_service.app import OpenState, State, create_api, create_app, open_state
+from mail_service.app import AppState, OpenState, create_api, create_app, open_state
 from mail_service.metrics import LedgerMetrics
 from mail_service.settings import Settings
 from shared.host_metrics import HostMetrics
@@ -34,8 +34,8 @@ def state_of(app: MailApp) -> OpenState:
     """Return what opens the state of the API over a MailApp."""
 
     @asynccontextmanager
-    async def open_state(chosen: Settings, registry: CollectorRegistry) -> AsyncIterator[State]:
-        yield State(
+    async def open_state(chosen: Settings, registry: CollectorRegistry) -> AsyncIterator[AppState]:
+        yield AppState(
             settings=chosen,
             ledger=app.ledger,
             reviewer=app.reviewer,

@@ -82,7 +82,7 @@ class Decoder(Protocol):
 
 
 @dataclass(slots=True, eq=False)
-class RunningJob:
+class BatchedJob:
     """A job and its output so far."""
 
     job: GenerationJob
@@ -97,7 +97,7 @@ class Batch:
     done.
     """
 
-    jobs: list[RunningJob]
+    jobs: list[BatchedJob]
     attention_mask: Integers
     tokens: Integers
     prefilled: int = 0
@@ -115,8 +115,8 @@ class ContinuousBatchingRunner:
         self._tokenizer = tokenizer
         self._governor = governor
         self._threads = governor.threads
-        self._jobs: dict[int, RunningJob] = {}
-        self._waiting: list[RunningJob] = []
+        self._jobs: dict[int, BatchedJob] = {}
+        self._waiting: list[BatchedJob] = []
         self._prefill: Batch | None = None
         self._decode: Batch | None = None
         self._adapters: set[str | None] = {None}
@@ -139,7 +139,7 @@ class ContinuousBatchingRunner:
         if len(self._jobs) >= self.info.slots:
             return False
         sampler = Sampler(job.sampling, job.prompt.tokens, self._tokenizer.text_of)
-        running = RunningJob(job, JobOutput(job, self._tokenizer, sampler, max_tokens))
+        running = BatchedJob(job, JobOutput(job, self._tokenizer, sampler, max_tokens))
         self._jobs[job.id] = running
         self._waiting.append(running)
         return True

@@ -51,7 +51,7 @@ _MAX_HOLD_S = 12.0
 
 
 @dataclass(slots=True)
-class RunningJob:
+class SlotJob:
     """A job in its slot; `prefix` is unknown while another job is computing it."""
 
     job: GenerationJob
@@ -107,7 +107,7 @@ class GgufRunner:
         self._budget = RowBudget()
         self._layouts = LayoutTuner(slots)
         self._slots = [SequenceSlot(index) for index in range(slots)]
-        self._jobs: dict[int, RunningJob] = {}
+        self._jobs: dict[int, SlotJob] = {}
         self._adapters: dict[str | None, Any] = {None: None}
         self._adapter: str | None = None
         self._frees = 0
@@ -150,7 +150,7 @@ class GgufRunner:
             return False
         sampler = LlamaSampler(self._vocabulary, job.sampling, prompt)
         output = JobOutput(job, self._vocabulary, sampler, max_tokens)
-        running = RunningJob(job, slot, sampler, output)
+        running = SlotJob(job, slot, sampler, output)
         slot.in_use = True
         self._jobs[job.id] = running
         self._start(running)
@@ -226,7 +226,7 @@ class GgufRunner:
         prefix = neutralize(message.content[: message.cacheable_chars])
         return ChatMessage(message.role, content, common_prefix_length(content, prefix))
 
-    def _start(self, running: RunningJob) -> None:
+    def _start(self, running: SlotJob) -> None:
         """Take a job's prefix from the cache, unless another job is still computing it."""
         prompt, slot, adapter = running.job.prompt, running.slot, running.job.adapter
         prefix = cacheable_prefix(prompt.tokens, prompt.cacheable)
@@ -259,7 +259,7 @@ class GgufRunner:
         can_truncate = self._model.can_truncate or not slot.in_use
         return self.info.context_tokens - len(slot.tokens) if can_truncate else 0
 
-    def _next_group(self) -> list[RunningJob]:
+    def _next_group(self) -> list[SlotJob]:
         """Return the jobs of the next step, first come, first served.
 
         An adapter applies to a whole step, so jobs with different ones alternate.
@@ -288,7 +288,7 @@ class GgufRunner:
         return logits, cpu_s
 
     def _advance(
-        self, jobs: Sequence[RunningJob], plan: BatchPlan, logits: Logits
+        self, jobs: Sequence[SlotJob], plan: BatchPlan, logits: Logits
     ) -> list[TokenChunk]:
         """Update the slots, and sample for the jobs whose pending tokens were all computed."""
         outputs = (segment.slot for segment in plan.segments if segment.wants_logits)
@@ -303,25 +303,25 @@ class GgufRunner:
                 chunks.append(self._sample(running, logits[row_of[slot.index]]))
         return [chunk for chunk in chunks if chunk is not None]
 
-    def _sample(self, running: RunningJob, logits: Logits) -> TokenChunk | None:
+    def _sample(self, running: SlotJob, logits: Logits) -> TokenChunk | None:
         cached_tokens = running.prefix.tokens if running.prefix else 0
         chunk = running.output.sample(logits, cached_tokens)
         if running.output.generated == 1:
             running.first_token_s = time.monotonic()
         return self._end(running, chunk) if chunk and chunk.finish_reason else chunk
 
-    def _end(self, running: RunningJob, chunk: TokenChunk) -> TokenChunk:
+    def _end(self, running: SlotJob, chunk: TokenChunk) -> TokenChunk:
         self._jobs.pop(running.job.id, None)
         self._free_slot(running)
         return chunk
 
-    def _fail(self, running: RunningJob) -> TokenChunk:
+    def _fail(self, running: SlotJob) -> TokenChunk:
         """End a job whose step failed; what its slot holds is undefined."""
         running.slot.cacheable = 0
         error = f"llama.cpp could not compute: {take_logged_errors()}"
         return self._end(running, running.output.finish("failed", error=error))
 
-    def _free_slot(self, running: RunningJob) -> None:
+    def _free_slot(self, running: SlotJob) -> None:
         """Keep the operator's tokens in the slot, drop all others."""
         slot = running.slot
         running.sampler.close()
@@ -338,7 +338,7 @@ class GgufRunner:
         slot.freed_at = self._frees
 
 
-def hold_back_starters(group: Sequence[RunningJob], now_s: float) -> Sequence[RunningJob]:
+def hold_back_starters(group: Sequence[SlotJob], now_s: float) -> Sequence[SlotJob]:
     """Return the jobs to step, so that jobs that arrived together decode together.
 
     A step with few rows costs nearly as much as one with many, and a job that decodes ahead of the

@@ -11,7 +11,7 @@ import uvicorn
 from playwright.async_api import async_playwright, expect
 from prometheus_client import CollectorRegistry
 
-from ai_core.api.routes import State, create_api
+from ai_core.api.routes import AppState, create_api
 from ai_core.settings import Settings
 from deploy.local.ports import free_port
 from tests.docs_page import PageLog, execute
@@ -20,8 +20,10 @@ pytestmark = [pytest.mark.needs("chromium"), pytest.mark.slow]
 
 
 @asynccontextmanager
-async def nothing_open(_settings: Settings, _registry: CollectorRegistry) -> AsyncIterator[State]:
-    yield cast(State, {})
+async def nothing_open(
+    _settings: Settings, _registry: CollectorRegistry
+) -> AsyncIterator[AppState]:
+    yield cast(AppState, {})
 
 
 async def test_the_page_shows_the_api_and_tries_an_operation() -> None:

@@ -30,7 +30,7 @@ from starlette.types import ASGIApp
 
 from ai_core.access.keys import KeyRing, Scope
 from ai_core.api.page import page_router
-from ai_core.api.routes import State
+from ai_core.api.routes import AppState
 from ai_core.app import assemble, create_app
 from ai_core.law.source import LawSource
 from ai_core.redis_keys import TAG
@@ -499,7 +499,9 @@ def whole_service(redis: RedisServer, library: LawSource, tmp_path: Path) -> Ite
     clock = StoppedClock(datetime(2026, 11, 20, 12, tzinfo=UTC))
 
     @asynccontextmanager
-    async def open_state(settings: Settings, registry: CollectorRegistry) -> AsyncIterator[State]:
+    async def open_state(
+        settings: Settings, registry: CollectorRegistry
+    ) -> AsyncIterator[AppState]:
         async with AsyncExitStack() as stack:
             yield await assemble(settings, registry, stack, library, clock)
 
