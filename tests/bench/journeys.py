@@ -2,12 +2,12 @@
 
 Counted by a profiler on the call events of this repository's own files (a coroutine's resumption is
 one too), in the service's own process, warm. A move is a call event in another file than the call
-event before it. The emulator, the scripted ai_core and child processes are not counted.
+event before it. The emulator, the scripted ai_core and child processes are not counted. Loops that
+run beside a request are, so several equal ones are counted and their median shown.
 
 `question`: POST /api/v1/chat over the sample law, answered by the extractive engine, not cached.
-`update`: a text in a private chat, from Telegram's POST to the final message; the worker's loops
-are included, so the median of several updates is shown. `mail`: a mail recorded in the ledger,
-processed, its reply sent; reading it is a child's work.
+`update`: a text in a private chat, from Telegram's POST to the final message. `mail`: a mail
+recorded in the ledger, processed, its reply sent; reading it is a child's work.
 """
 
 import argparse
@@ -57,7 +57,7 @@ WARM_UP = [
 ]
 QUESTION = "Quelle est la durée du préavis de démission ?"
 CHAT = 5
-UPDATES = 7
+REQUESTS = 7
 AUTHENTICATED = f"{TRUSTED}; dmarc=pass header.from=personne.example"
 
 
@@ -72,7 +72,7 @@ class CallEvent:
 
 @dataclass
 class Journey:
-    """The call events of a request; of several, where they are timed by loops."""
+    """The call events of equal requests."""
 
     requests: list[list[CallEvent]] = field(default_factory=list)
     _recording: bool = False
@@ -122,7 +122,7 @@ def moves(calls: list[CallEvent]) -> list[str]:
 
 
 async def question(journey: Journey) -> None:
-    """Record one question."""
+    """Record questions."""
     with tempfile.TemporaryDirectory() as folder, redis() as store:
         data_dir = Path(folder)
         await asyncio.to_thread(build_sample, data_dir)
@@ -147,8 +147,10 @@ async def question(journey: Journey) -> None:
 
             for text in WARM_UP:
                 await ask(text)
-            with journey.recorded():
-                await ask(QUESTION)
+            for _ in range(REQUESTS):
+                with journey.recorded():
+                    await ask(QUESTION)
+                await _forget_answers(store.url)
 
 
 async def _make_key(redis_url: str) -> str:
@@ -159,8 +161,15 @@ async def _make_key(redis_url: str) -> str:
     return made.secret
 
 
+async def _forget_answers(redis_url: str) -> None:
+    connection = RedisConnection(redis_url, TAG)
+    await connection.open()
+    await connection.call("DEL", *await connection.call("KEYS", f"{TAG}:answer:*"))
+    await connection.close()
+
+
 async def update(journey: Journey) -> None:
-    """Record several updates of one chat."""
+    """Record updates of one chat."""
     async with _running_bot() as app:
 
         async def say(text: str) -> None:
@@ -171,7 +180,7 @@ async def update(journey: Journey) -> None:
         for text in WARM_UP:
             await say(text)
             await app.settled()
-        for _ in range(UPDATES):
+        for _ in range(REQUESTS):
             with journey.recorded():
                 await say(QUESTION)
             if app.ai.script.answer[:9] not in app.account.texts(CHAT)[-1]:
@@ -195,20 +204,28 @@ async def _running_bot() -> AsyncIterator[RunningApp]:
 
 
 async def mail(journey: Journey) -> None:
-    """Record one mail."""
+    """Record mails, each from somebody else."""
     async with _mail_app() as app:
         for number, text in enumerate(WARM_UP):
-            sender = f"Dominique <personne{number}@personne.example>"
-            await _answer(app, text, sender=sender, message_id=f"<w{number}@personne.example>")
-        with journey.recorded():
-            mail_id = await _answer(app, QUESTION)
-        entry = (await app.ledger.mails.load(mail_id)).entry
-        if entry.state != "answered" or len(app.relay.received) != len(WARM_UP) + 1:
-            raise SystemExit(f"not answered: {entry.state}")
+            await _answer(app, text, f"w{number}")
+        for number in range(REQUESTS):
+            with journey.recorded():
+                mail_id = await _answer(app, QUESTION, f"q{number}")
+            entry = (await app.ledger.mails.load(mail_id)).entry
+            if entry.state != "answered" or len(app.relay.received) != len(WARM_UP) + number + 1:
+                raise SystemExit(f"not answered: {entry.state}")
 
 
-async def _answer(app: MailApp, text: str, **more: str) -> int:
-    mail_id = await app.receive(raw_mail(text, Authentication_Results=AUTHENTICATED, **more))
+async def _answer(app: MailApp, text: str, name: str) -> int:
+    """Answer a mail; return its id."""
+    address = f"{name}@personne.example"
+    raw = raw_mail(
+        text,
+        sender=f"Camille Durand <{address}>",
+        message_id=f"<{address}>",
+        Authentication_Results=AUTHENTICATED,
+    )
+    mail_id = await app.receive(raw)
     await app.process_all()
     await app.send_all()
     return mail_id
