@@ -16,14 +16,15 @@ from ai_core.law.search import semantic
 from ai_core.law.search.article_metadata import ArticleMetadata
 from ai_core.law.search.citation_votes import CitationVotes
 from ai_core.law.search.lexical import LexicalIndex, Scores
-from ai_core.law.search.ranking import Ranking
+from ai_core.law.search.ranking import Ranking, StyleClassifier
 from ai_core.law.search.semantic import SemanticIndex, Similarities
 from ai_core.law.search.stems import FrenchStemmer
-from ai_core.law.search.style import StyleClassifier
 
 FOLDER = "lexical.1"
 """The number changes with the format, so that an index of another format is built anew."""
-FIELDS = ("whole_text", "text", "path", "section", "fiche", "question")
+_SCORED_FIELDS = ("whole_text", "text", "path", "section", "fiche")
+FIELDS = (*_SCORED_FIELDS, "question")
+"""The fields with a lexical index; "question" is scored only without the embedding."""
 
 _MOST_CITED = 2.5
 _SEMANTIC_VOTE_POWER = 4
@@ -92,15 +93,15 @@ class HybridSearch:
     def signals(self, stems: Sequence[str]) -> Scores:
         """Return the signals of every article, signals × articles, each at most about 1."""
         section = self.metadata.section
-        fiches = self.fields["fiche"].scores(stems)
-        whole_text = _relative(self.fields["whole_text"].scores(stems))
+        bm25 = {name: self.fields[name].scores(stems) for name in _SCORED_FIELDS}
+        whole_text = _relative(bm25["whole_text"])
         lexical = [
             whole_text,
-            _relative(self.fields["text"].scores(stems)),
-            _relative(self.fields["path"].scores(stems))[section],
-            _relative(self.fields["section"].scores(stems))[section],
+            _relative(bm25["text"]),
+            _relative(bm25["path"])[section],
+            _relative(bm25["section"])[section],
         ]
-        fiche_votes = self._fiche_votes.vote(fiches)
+        fiche_votes = self._fiche_votes.vote(bm25["fiche"])
         nothing = np.zeros_like(whole_text)
         if self.semantic is None:
             questions = self._question_votes.vote(

@@ -1,16 +1,22 @@
 """The weights of the signals of `hybrid`, summed linearly, one set for each style of question.
 
+Sentences are served best by the plain language of the fiches and the embedding; a trail of headings
+("Conseil de prud'hommes Compétence en raison de la matière") is close to the code's own titles,
+where plain lexical search does better.
+
 The weights are in `data/ranking.toml`; `tests/bench/fitting.py` fits them.
 """
 
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from importlib.resources import files
 
 import numpy as np
 
 from ai_core.law.search.lexical import Scores
-from ai_core.law.search.style import QuestionStyle
+from ai_core.law.search.stems import fold
 
 SIGNALS = (
     "whole_text",
@@ -27,12 +33,40 @@ SIGNALS = (
 )
 """The signals, in the order of the rows that `hybrid.HybridSearch.signals` returns."""
 
+_TRAIL_STEMS = 7
+_WORD = re.compile(r"[a-z]+(?:-[a-z]+)*")
+
+
+class QuestionStyle(StrEnum):
+    """The style of a question: a sentence, a phrase, or a trail of headings."""
+
+    QUESTION = "question"
+    PHRASE = "phrase"
+    TRAIL = "trail"
+
+
 _HEADINGS_SHARE = {
     QuestionStyle.QUESTION: 0.0,
     QuestionStyle.PHRASE: 0.25,
     QuestionStyle.TRAIL: 1.0,
 }
 """How far the weights of headings replace those of questions."""
+
+
+class StyleClassifier:
+    """Classifies the style of questions."""
+
+    def __init__(self) -> None:
+        listed = (files("ai_core.law") / "data" / "question_words.txt").read_text("utf-8")
+        self._asking = frozenset(fold(listed).split())
+
+    def of(self, question: str, stems: Sequence[str]) -> QuestionStyle:
+        """Return the style of a question with these stems."""
+        if "?" in question or not self._asking.isdisjoint(_WORD.findall(fold(question))):
+            return QuestionStyle.QUESTION
+        if len(stems) >= _TRAIL_STEMS or len(set(stems)) < len(stems):
+            return QuestionStyle.TRAIL
+        return QuestionStyle.PHRASE
 
 
 class Ranking:
