@@ -137,7 +137,9 @@ class AgreementFinder:
                 return agreement
         if numbers:
             return None
-        idcc = self._by_alias(plain, _leading(question)) or self._by_title(plain)
+        head, colon, _ = question.partition(":")
+        leading = _plain(head) if colon else plain
+        idcc = self._by_alias(plain, leading) or self._by_title(plain)
         return self._by_idcc[idcc] if idcc else None
 
     def _by_alias(self, plain: str, leading: str) -> str | None:
@@ -165,9 +167,3 @@ class AgreementFinder:
             default=(0, ""),
         )
         return best[1] if known and best[0] >= max(1, _TITLE_SHARE * len(words)) else None
-
-
-def _leading(question: str) -> str:
-    """Return the text before a colon, or the whole question when it has a few words."""
-    head, colon, _ = question.partition(":")
-    return _plain(head if colon else question)

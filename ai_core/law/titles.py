@@ -32,7 +32,7 @@ def readable(title: str) -> str:
 
 def heading(section_path: Sequence[str]) -> str:
     """Return the last title of a path, after its parent when it is meaningless alone."""
-    titles = [readable(title) for title in section_path]
+    titles = [readable(title) for title in section_path[-2:]]
     if not titles:
         return ""
     if len(titles) > 1 and _SAYS_NOTHING_ALONE.match(titles[-1]):
