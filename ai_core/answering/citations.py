@@ -18,7 +18,7 @@ from functools import cached_property
 
 from ai_core.law.records import Passage, SourceKind
 from ai_core.law.references import Reading, Reference, canonical, find_references
-from ai_core.law.titles import title_of, titles_of
+from ai_core.law.titles import titles_of
 from shared.ai.contract import Citation
 
 _LOOKAHEAD_WORDS = 6  # "du code de la sécurité sociale" decides what a number before it means
@@ -43,8 +43,8 @@ class _Source:
     """A passage of the context, with its text normalized for comparison."""
 
     passage: Passage
-    flat: str
     title: str
+    flat: str
 
     def find(self, words: str) -> tuple[int, int] | None:
         """Return where `words` stand in the passage's text, white space aside."""
@@ -76,16 +76,16 @@ class CitationFilter:
     """
 
     def __init__(self, passages: Sequence[Passage], day: date, unverified: str) -> None:
-        titles = titles_of(passages)
         self._sources = [
-            _Source(passage, _flat(passage.text), _flat(title))
-            for passage, title in zip(passages, titles, strict=True)
+            _Source(passage, title, _flat(passage.text))
+            for passage, title in zip(passages, titles_of(passages), strict=True)
         ]
         self._in_force = [
             (p.in_force_since is None or p.in_force_since <= day)
             and (p.in_force_until is None or day < p.in_force_until)
             for p in passages
         ]
+        self._titles = {_flat(source.title) for source in self._sources}
         self._unverified = unverified
         self._urls = {p.url for p in passages}
         self._by_number: dict[str, int] = {}
@@ -231,7 +231,7 @@ class CitationFilter:
     def _quoted(self, words: str) -> bool:
         """Whether `words` are verbatim in a passage; if so the quotation is recorded."""
         flat = _flat(words)
-        if any(flat == source.title for source in self._sources):
+        if flat in self._titles:
             return True
         order = [self._at, *(n for n in range(len(self._sources)) if n != self._at)]
         for at in order if self._sources else ():
@@ -251,18 +251,18 @@ class CitationFilter:
             runs.append((start, stop))
 
     def _citation(self, key: tuple[SourceKind, str]) -> Citation:
-        passages = [s.passage for s in self._sources if (s.passage.kind, s.passage.id) == key]
+        sources = [s for s in self._sources if (s.passage.kind, s.passage.id) == key]
         runs = [
-            passage.text[start:stop]
-            for passage in passages
-            for start, stop in self._quotes.get((key[0], f"{passage.id}/{passage.start}"), ())
+            source.passage.text[start:stop]
+            for source in sources
+            for start, stop in self._quotes.get((key[0], f"{key[1]}/{source.passage.start}"), ())
         ]
-        passage = passages[0]
+        passage = sources[0].passage
         return Citation(
             kind=passage.kind.value,
             id=passage.id,
             number=passage.number,
-            title=title_of(passage),
+            title=sources[0].title,
             url=passage.url,
             quote=next((run for run in runs if len(run) >= _TELLING_CHARS), None)
             or max(runs, key=len, default=_opening(passage.text)),

@@ -43,7 +43,7 @@ def clarify(
 ) -> str | None:
     """Return the question of the first rule that fits, or None."""
     question = _folded(subject)
-    known = _folded("\n".join((*earlier, subject)))
+    known = "\n".join((*map(_folded, earlier), question))
     for rule in rules:
         if rule.about.search(question) and not rule.known.search(known):
             question = rule.question[language]

@@ -12,7 +12,7 @@ from ai_core.engines.base import Capabilities, Prompt, Sampling, TextChunk
 from ai_core.engines.extractive.excerpt import QueryTerms, excerpt
 from ai_core.errors import Unsupported
 from ai_core.law.records import Passage, SourceKind
-from ai_core.law.titles import title_of
+from ai_core.law.titles import title_of, titles_of
 from shared.languages import Language
 from shared.texts import Texts
 
@@ -98,8 +98,8 @@ def _best_fiche(
 ) -> tuple[int, Passage] | None:
     """Choose the fiche section that covers the question best, in its title and in one line."""
     best: tuple[float, tuple[int, Passage]] | None = None
-    for n, passage in fiches:
-        title = title_of(passage)
+    titles = titles_of([passage for _, passage in fiches])
+    for (n, passage), title in zip(fiches, titles, strict=True):
         coverage = query.coverage(f"{title} {passage.text}")
         lines = max(map(query.score, passage.text.splitlines()), default=0.0)
         score = passage.score + coverage + query.score(title) + lines
