@@ -73,7 +73,7 @@ def new_redis(directory: Path) -> RedisServer:
         ),
     ],
 )
-def redis_server(
+def supported_redis(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RedisServer | RedisCluster]:
     """A running Redis: each version we support, and a cluster whose URL names a replica."""
@@ -84,9 +84,9 @@ def redis_server(
 
 
 @pytest.fixture
-async def connection(redis_server: RedisServer | RedisCluster) -> AsyncIterator[RedisConnection]:
+async def connection(supported_redis: RedisServer | RedisCluster) -> AsyncIterator[RedisConnection]:
     """A connection to an empty Redis."""
-    connection = RedisConnection(redis_server.url, TAG)
+    connection = RedisConnection(supported_redis.url, TAG)
     await connection.open()
     await connection.call("FLUSHALL")
     yield connection

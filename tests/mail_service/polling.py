@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-WAIT_S = 15.0
+WAIT_S = 30.0
 POLL_S = 0.02
 
 

@@ -19,7 +19,7 @@ from tests.telegram_service.running_app import (
 
 
 @pytest.fixture(scope="session")
-def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+def queue_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     server = RedisServer(tmp_path_factory.mktemp("redis"), queue=True)
     server.start()
     yield server
@@ -27,10 +27,10 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServ
 
 
 @pytest.fixture
-def redis_url(redis_server: RedisServer) -> str:
-    with redis.Redis.from_url(redis_server.url) as client:
+def redis_url(queue_redis: RedisServer) -> str:
+    with redis.Redis.from_url(queue_redis.url) as client:
         client.flushall()
-    return redis_server.url
+    return queue_redis.url
 
 
 @pytest.fixture

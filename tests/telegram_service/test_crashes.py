@@ -31,7 +31,7 @@ async def test_workers_that_are_killed_lose_and_double_nothing(
             for chat in chats:
                 deployment.ask(chat, number)
         for _ in range(3):
-            await asyncio.sleep(0.4)
+            await asyncio.sleep(0.4)  # so long a worker lives
             await deployment.kill(dice.choice(deployment.workers))
             deployment.start("worker")
         await deployment.settled(timeout_s=40)
@@ -54,11 +54,11 @@ async def test_a_redis_that_is_killed_then_frozen_loses_nothing_it_acknowledged(
                 deployment.ask(chat, number)
             if number == 1:
                 await asyncio.to_thread(redis.kill)
-                await asyncio.sleep(2)
+                await asyncio.sleep(2)  # so long it is away
                 await asyncio.to_thread(redis.start)
             if number == 2:
                 redis.freeze()
-                await asyncio.sleep(3)
+                await asyncio.sleep(3)  # so long it is frozen
                 redis.thaw()
         await deployment.settled(timeout_s=40)
         observed = deployment.observed()
@@ -79,8 +79,9 @@ async def test_sigterm_finishes_what_was_begun(
         deployment.ai.script.pause_s = 0.2
         for chat in GROUPS:
             deployment.ask(chat, 0)
-        while len(deployment.ai.asked) < len(GROUPS):  # noqa: ASYNC110 - no event to wait for
-            await asyncio.sleep(0.02)
+        async with asyncio.timeout(30):
+            while len(deployment.ai.asked) < len(GROUPS):  # noqa: ASYNC110 - no event to wait for
+                await asyncio.sleep(0.02)
         took_s = await deployment.stop(deployment.workers[0])
         observed = deployment.observed()
     assert (observed.answered, observed.orphans) == (len(GROUPS), 0)

@@ -87,7 +87,7 @@ async def test_the_death_of_the_node_with_the_queue_loses_and_doubles_nothing(
         for number in range(4):
             for chat in PEOPLE:
                 deployment.ask(chat, number)
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(0.3)  # the pace at which people ask
             if number == 1:
                 with frozen([*deployment.workers, *deployment.others]):
                     await replicated(deployment.redis)

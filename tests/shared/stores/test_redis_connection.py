@@ -62,8 +62,10 @@ async def test_a_script_runs_also_when_redis_has_forgotten_it(connection: RedisC
     assert await connection.run(script, [KEY], ["a"]) == b"a{ai}:b"
 
 
-async def test_a_wrong_password_is_a_lost_redis_not_a_crash(redis_server: RedisServer) -> None:
-    connection = RedisConnection(redis_server.url.replace(redis_server.password, "wrong"), TAG)
+async def test_a_wrong_password_is_a_lost_redis_not_a_crash(supported_redis: RedisServer) -> None:
+    connection = RedisConnection(
+        supported_redis.url.replace(supported_redis.password, "wrong"), TAG
+    )
     await connection.open()
 
     assert not connection.found.is_set()
