@@ -2,17 +2,18 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
 from ai_core.errors import CorpusMissing, QueueFull, UnknownAgreement, UnknownArticle
+from ai_core.law.corpus import Corpus
 from ai_core.law.ingest.sample import SAMPLE_DAY, Sample, build_sample
 from ai_core.law.ingest.update import update_corpus
 from ai_core.law.library import Library
-from ai_core.law.records import QuestionScope, SearchResult, SourceKind
+from ai_core.law.records import Passage, QuestionScope, SearchResult, SourceKind
 from ai_core.law.search import semantic
 from ai_core.law.search.indexing import build_lexical, build_semantic
 from ai_core.law.versions import CorpusVersions
@@ -82,6 +83,23 @@ async def test_an_article_named_comes_first(library: Library) -> None:
 async def test_what_surrounds_an_article_named_is_about_its_subject(library: Library) -> None:
     found = await ask(library, "Que dit l'article L3121-27 ?", kind=SourceKind.FICHE)
     assert found.passages[0].title.startswith("La durée légale du travail")
+
+
+async def test_a_search_reads_all_its_passages_at_once(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[int] = []
+    read = Corpus.passages_at
+
+    def counted(corpus: Corpus, rows: Sequence[int]) -> tuple[Passage, ...]:
+        reads.append(len(rows))
+        return read(corpus, rows)
+
+    monkeypatch.setattr(Corpus, "passages_at", counted)
+    found = await ask(library, "Combien de jours de congés payés ?", kind=None)
+    assert {passage.kind for passage in found.passages} == {SourceKind.ARTICLE, SourceKind.FICHE}
+    assert len(reads) == 1
+    assert reads[0] >= len(found.passages)
 
 
 async def test_articles_named_come_in_order_and_the_rest_follows(library: Library) -> None:
