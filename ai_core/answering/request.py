@@ -235,10 +235,8 @@ class RequestResolver:
         if self._corpus is None:
             self._corpus = (now_s, await self._library.status())
         elif now_s - self._corpus[0] >= CORPUS_STATUS_TTL_S:
-            self._corpus = (
-                now_s,
-                self._corpus[1],
-            )  # one request reads; the others do not wait for it
+            # One request reads; the others go on with the status known and do not wait for it.
+            self._corpus = (now_s, self._corpus[1])
             with suppress(QueueFull):
                 self._corpus = (now_s, await self._library.status())
         return self._corpus[1]
