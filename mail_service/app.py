@@ -32,7 +32,7 @@ from mail_service.reply.composer import ReplyComposer
 from mail_service.reply.identity import DkimSigner, SenderIdentity
 from mail_service.reply.outbox import Outbox
 from mail_service.review.decisions import Reviewer
-from mail_service.sender_checks.spam import SpamFilter
+from mail_service.sender_checks.spam_score import SpamFilter
 from mail_service.settings import MailboxSettings, Settings
 from shared.ai.client import AiClient
 from shared.clock import Clock, SystemClock

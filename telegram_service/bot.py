@@ -9,6 +9,7 @@ from telegram_service.answering.documents import question_about
 from telegram_service.answering.update_context import UpdateContext
 from telegram_service.commands import (
     article,
+    feedback,
     help,
     mesdonnees,
     models,
@@ -18,7 +19,6 @@ from telegram_service.commands import (
     status,
     stop,
     supprimer,
-    thumbs,
 )
 from telegram_service.queue.update_queue import Outcome
 from telegram_service.state.records import PersonSeen
@@ -47,9 +47,9 @@ BUTTON_ACTIONS: Mapping[str, Command] = {
     "model": models.on_button,
     "stop": stop.on_button,
     "erase": supprimer.on_button,
-    "up": thumbs.up,
-    "down": thumbs.down,
-    "why": thumbs.why,
+    "up": feedback.up,
+    "down": feedback.down,
+    "why": feedback.why,
 }
 ACKNOWLEDGED = {"up": "thanks", "why": "thanks", "down": "why", "stop": "stop_done"}
 GONE = {"kicked", "left"}

@@ -15,7 +15,7 @@ from typing import TypeVar
 import structlog
 
 from ai_core.errors import CorpusMissing, CorpusRefused, QueueFull, UnknownArticle
-from ai_core.law.index import CorpusIndex
+from ai_core.law.corpus_index import CorpusIndex
 from ai_core.law.ingest.update import corpus_status
 from ai_core.law.records import Article, CorpusStatus, FicheSection, SearchResult, SourceKind
 from ai_core.law.versions import CorpusVersions

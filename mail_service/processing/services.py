@@ -11,7 +11,7 @@ from mail_service.ledger.notifications import WorkNotifier
 from mail_service.metrics import MailMetrics
 from mail_service.reading.reader_pool import ReaderPool
 from mail_service.reply.composer import ReplyComposer
-from mail_service.sender_checks.spam import SpamFilter
+from mail_service.sender_checks.spam_score import SpamFilter
 from mail_service.settings import Mode, Settings
 from shared.ai.contract import ChatReply, ChatRequest
 from shared.clock import Clock

@@ -17,7 +17,7 @@ class RuleContext:
     """What a rule is evaluated against, besides the mail.
 
     `allowed` and `blocked` hold addresses and `@domain` entries; no `allowed` means everyone.
-    `spam_score` (sender_checks/spam.py) is None when the configured filter is unavailable.
+    `spam_score` (sender_checks/spam_score.py) is None when the configured filter is unavailable.
     """
 
     addresses: frozenset[str]

@@ -1,7 +1,7 @@
 """The spam rule: mail is spam when its score reaches `MAIL_SPAM__SCORE`.
 
-sender_checks/spam.py computes the score from rspamd, a header, or built-in patterns. While the
-filter is down there is none, and a person decides too.
+sender_checks/spam_score.py computes the score from rspamd, a header, or built-in patterns. While
+the filter is down there is none, and a person decides too.
 """
 
 from mail_service.reading.message import Mail

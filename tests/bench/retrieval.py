@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from ai_core.law.corpus import Corpus
-from ai_core.law.index import CorpusIndex
+from ai_core.law.corpus_index import CorpusIndex
 from ai_core.law.ingest.update import update_corpus
 from ai_core.law.records import QuestionScope, SearchResult, SourceKind
 from ai_core.law.references import canonical

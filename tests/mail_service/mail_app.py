@@ -20,7 +20,7 @@ from mail_service.reply.composer import ReplyComposer
 from mail_service.reply.identity import SenderIdentity
 from mail_service.reply.outbox import Outbox
 from mail_service.review.decisions import Reviewer
-from mail_service.sender_checks.spam import SpamFilter
+from mail_service.sender_checks.spam_score import SpamFilter
 from mail_service.settings import Settings, SmtpSettings
 from shared.ai.client import AiClient
 from shared.ai.scripted import ScriptedAi

@@ -6,9 +6,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from deploy.host.init.monitoring_files import write_watch
 from deploy.host.init.plan import SERVICES, Service
 from deploy.host.init.units import write_units
-from deploy.host.init.watching import write_watch
 from deploy.host.init.writing import (
     FOLDERS,
     GROUP,

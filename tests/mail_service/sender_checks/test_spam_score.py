@@ -5,7 +5,7 @@ import pytest
 
 from mail_service.errors import SpamFilterLost
 from mail_service.reading.message import read_mail
-from mail_service.sender_checks.spam import SpamFilter, builtin_score
+from mail_service.sender_checks.spam_score import SpamFilter, builtin_score
 from mail_service.settings import SpamSettings
 from tests.mail_service.mails import raw_mail
 
