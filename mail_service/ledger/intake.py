@@ -91,7 +91,7 @@ class Intake:
 
     async def known_uids(self, mailbox: str, folder: str, uid_validity: int) -> set[int]:
         """Return the UIDs of a folder whose mails are in the ledger."""
-        async with self._backend.postgres.transaction() as db:
+        async with self._backend.postgres.connection() as db:
             rows = await SQL.fetch(
                 db, "known_uids", mailbox=mailbox, folder=folder, uid_validity=uid_validity
             )

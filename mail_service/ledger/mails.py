@@ -34,7 +34,7 @@ class Mails:
         self, state: MailState | None, before_id: int | None, limit: int
     ) -> tuple[LedgerEntry, ...]:
         """Return mails, the newest first, older than `before_id`."""
-        async with self._backend.postgres.transaction() as db:
+        async with self._backend.postgres.connection() as db:
             rows = await SQL.fetch(db, "latest", state=state, before_id=before_id, limit=limit)
         return tuple(_entry(row) for row in rows)
 
@@ -102,13 +102,13 @@ class Mails:
     async def counts(self) -> Mapping[str, int]:
         """Count mails as `mail_STATE`, replies as `reply_STATE`, and mails `overdue`."""
         overdue_before = self._backend.clock.now() - OVERDUE_AFTER
-        async with self._backend.postgres.transaction() as db:
+        async with self._backend.postgres.connection() as db:
             rows = await SQL.fetch(db, "counts", overdue_before=overdue_before)
         return {row["name"]: row["number"] for row in rows}
 
     async def oldest_waiting_s(self) -> float:
         """Return the age of the oldest mail that is not settled, in seconds; 0 without any."""
-        async with self._backend.postgres.transaction() as db:
+        async with self._backend.postgres.connection() as db:
             oldest = await SQL.fetch_value(db, "oldest_waiting")
         return (self._backend.clock.now() - oldest).total_seconds() if oldest else 0.0
 

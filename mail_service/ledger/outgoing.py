@@ -55,7 +55,7 @@ class OutgoingQueue:
         """Lease the next mail to be sent, its state now `sending`; None when none is due."""
         now = self._backend.clock.now()
         lease_until = now + timedelta(seconds=lease_s)
-        async with self._backend.postgres.transaction() as db:
+        async with self._backend.postgres.connection() as db:
             row = await SQL.fetch_row(db, "claim", now=now, lease_until=lease_until)
         if row is None:
             return None
@@ -66,7 +66,7 @@ class OutgoingQueue:
 
     async def mark_transmitting(self, delivery: Delivery) -> None:
         """Record that the content leaves now: an interruption from here on is ambiguous."""
-        async with self._backend.postgres.transaction() as db:
+        async with self._backend.postgres.connection() as db:
             await SQL.execute(db, "mark_transmitting", outgoing_id=delivery.id)
 
     async def record_result(
@@ -103,7 +103,7 @@ class OutgoingQueue:
 
     async def list_unknown(self, limit: int = 50) -> Sequence[UnknownDelivery]:
         """Return deliveries whose outcome is unknown, the oldest first."""
-        async with self._backend.postgres.transaction() as db:
+        async with self._backend.postgres.connection() as db:
             rows = await SQL.fetch(db, "list_unknown", limit=limit)
         return [UnknownDelivery(**row) for row in rows]
 
@@ -119,7 +119,7 @@ class OutgoingQueue:
 
     async def list_uncopied(self, mailbox: str, limit: int = 20) -> Sequence[UncopiedMail]:
         """Return the mails that were sent and have no copy in the Sent folder yet."""
-        async with self._backend.postgres.transaction() as db:
+        async with self._backend.postgres.connection() as db:
             rows = await SQL.fetch(db, "list_uncopied", mailbox=mailbox, limit=limit)
         return [
             UncopiedMail(
@@ -132,7 +132,7 @@ class OutgoingQueue:
 
     async def mark_copied(self, outgoing_id: int) -> None:
         """Record that the Sent folder holds a copy."""
-        async with self._backend.postgres.transaction() as db:
+        async with self._backend.postgres.connection() as db:
             await SQL.execute(db, "mark_copied", outgoing_id=outgoing_id)
 
     async def record_bounce(
@@ -162,7 +162,7 @@ class OutgoingQueue:
     async def is_undeliverable(self, address: str) -> bool:
         """Return whether mail to the address bounced for good MAX_HARD_BOUNCES times."""
         recipient = self._backend.address_fingerprint(address)
-        async with self._backend.postgres.transaction() as db:
+        async with self._backend.postgres.connection() as db:
             return bool(
                 await SQL.fetch_value(
                     db, "is_undeliverable", recipient=recipient, limit=MAX_HARD_BOUNCES

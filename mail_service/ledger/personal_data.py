@@ -17,7 +17,7 @@ class PersonalData:
     async def mails_from(self, address: str) -> tuple[int, ...]:
         """Return the ids of the mails sent from an address, whatever its case."""
         sender = self._backend.address_fingerprint(address)
-        async with self._backend.postgres.transaction() as db:
+        async with self._backend.postgres.connection() as db:
             rows = await SQL.fetch(db, "mails_from", sender=sender)
         return tuple(row["id"] for row in rows)
 

@@ -5,7 +5,7 @@ docs/decisions/0097-sql-files-with-named-parameters.md.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,9 +41,10 @@ class Statement:
 
 
 class Statements:
-    """The statements of one file, run by name on a connection inside a transaction.
+    """The statements of one file, run by name on a connection.
 
-    Every method raises KeyError for an unknown name and TypeError for wrong parameters.
+    Every method returns asyncpg's own awaitable, and raises KeyError for an unknown name and
+    TypeError for wrong parameters.
     """
 
     def __init__(self, named: Mapping[str, Statement]) -> None:
@@ -57,22 +58,30 @@ class Statements:
         named = zip(parts[::2], parts[1::2], strict=True)
         return cls({name: Statement.parse(text) for name, text in named})
 
-    async def fetch(self, db: asyncpg.Connection, name: str, /, **values: object) -> Sequence[Row]:
+    def fetch(
+        self, db: asyncpg.Connection, name: str, /, **values: object
+    ) -> Awaitable[Sequence[Row]]:
         """Return every row."""
-        statement = self._named[name]
-        return list(await db.fetch(statement.text, *statement.arguments(values)))
+        rows: Awaitable[Sequence[Row]] = db.fetch(*self._query(name, values))
+        return rows
 
-    async def fetch_row(self, db: asyncpg.Connection, name: str, /, **values: object) -> Row | None:
+    def fetch_row(
+        self, db: asyncpg.Connection, name: str, /, **values: object
+    ) -> Awaitable[Row | None]:
         """Return the first row, or None."""
-        statement = self._named[name]
-        return await db.fetchrow(statement.text, *statement.arguments(values))
+        row: Awaitable[Row | None] = db.fetchrow(*self._query(name, values))
+        return row
 
-    async def fetch_value(self, db: asyncpg.Connection, name: str, /, **values: object) -> Any:
+    def fetch_value(self, db: asyncpg.Connection, name: str, /, **values: object) -> Awaitable[Any]:
         """Return the first column of the first row, or None."""
-        statement = self._named[name]
-        return await db.fetchval(statement.text, *statement.arguments(values))
+        value: Awaitable[Any] = db.fetchval(*self._query(name, values))
+        return value
 
-    async def execute(self, db: asyncpg.Connection, name: str, /, **values: object) -> None:
+    def execute(self, db: asyncpg.Connection, name: str, /, **values: object) -> Awaitable[object]:
         """Run a statement without a result."""
+        done: Awaitable[object] = db.execute(*self._query(name, values))
+        return done
+
+    def _query(self, name: str, values: Mapping[str, object]) -> tuple[Any, ...]:
         statement = self._named[name]
-        await db.execute(statement.text, *statement.arguments(values))
+        return (statement.text, *statement.arguments(values))

@@ -95,32 +95,35 @@ class Postgres:
             self._pool.terminate()
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[asyncpg.Connection]:
-        """Yield a connection inside a transaction, which is atomic."""
+    async def connection(self) -> AsyncIterator[asyncpg.Connection]:
+        """Yield a connection for one statement, which is atomic without BEGIN and COMMIT."""
         if self._pool is None:
             raise PostgresLost("not open")
         try:
-            async with (
-                self._pool.acquire(timeout=CONNECT_TIMEOUT_S) as connection,
-                connection.transaction(),
-            ):
+            async with self._pool.acquire(timeout=CONNECT_TIMEOUT_S) as connection:
                 yield connection
         except LOST as error:
             raise PostgresLost(type(error).__name__) from error
 
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[asyncpg.Connection]:
+        """Yield a connection inside a transaction, which is atomic."""
+        async with self.connection() as connection, connection.transaction():
+            yield connection
+
     async def fetch(self, statement: str, *values: Value) -> Sequence[Row]:
         """Run a statement and return its rows."""
-        async with self.transaction() as connection:
+        async with self.connection() as connection:
             return list(await connection.fetch(statement, *values))
 
     async def fetch_one(self, statement: str, *values: Value) -> Row | None:
         """Run a statement and return its first row, or None."""
-        async with self.transaction() as connection:
+        async with self.connection() as connection:
             return await connection.fetchrow(statement, *values)
 
     async def execute(self, statement: str, *values: Value) -> int:
         """Run a statement and return how many rows it touched."""
-        async with self.transaction() as connection:
+        async with self.connection() as connection:
             status = await connection.execute(statement, *values)
         count = status.rpartition(" ")[2]
         return int(count) if count.isdecimal() else 0

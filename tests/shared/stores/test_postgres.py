@@ -90,6 +90,17 @@ async def test_the_version_before_refuses_a_database_a_later_one_broke_with(
     await postgres.close()
 
 
+async def test_only_a_transaction_waits_for_begin_and_commit(database_url: str) -> None:
+    postgres = await opened(database_url)
+    async with postgres.connection() as alone, postgres.transaction() as several:
+        assert not alone.is_in_transaction()
+        assert several.is_in_transaction()
+    with pytest.raises(PostgresLost):
+        async with postgres.connection() as connection:
+            await connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+    await postgres.close()
+
+
 async def test_a_statement_without_a_server_is_postgres_lost() -> None:
     postgres = await opened(f"postgresql://neo:x@127.0.0.1:{free_port()}/none")
     with pytest.raises(PostgresLost):
