@@ -1,7 +1,7 @@
 """Shared by every part of the ledger: Postgres, encryption, fingerprints and the event log.
 
-Texts are encrypted, addresses are looked up by keyed fingerprint, each method of a part is one
-transaction.
+Texts are encrypted, addresses are looked up by keyed fingerprint, each method of a part is atomic:
+one statement, or one transaction of several.
 """
 
 import asyncio
@@ -52,12 +52,19 @@ class LedgerBackend:
 
     def address_fingerprint(self, address: str) -> bytes:
         """Return the fingerprint of an address, whatever its case."""
-        return self.fingerprint(address.strip().lower(), "address")
+        return self.fingerprint(_normalized(address), "address")
 
-    def words_fingerprint(self, mail: Mail) -> bytes | None:
-        """Return the fingerprint of a mail's lower-case words; None when it has no words."""
+    def sender_fingerprints(self, mail: Mail) -> dict[str, bytes | None]:
+        """Return fingerprints of the `sender`, their `domain` and the mail's lower-case `words`.
+
+        Without words theirs is None. The names are those of the statements' parameters.
+        """
+        sender = mail.sender
         words = " ".join(re.findall(r"\w+", mail.full_text.lower()))
-        return self.fingerprint(words, "words") if words else None
+        address, domain, text = self.encryption.fingerprints(
+            (_normalized(sender.address), "address"), (sender.domain, "domain"), (words, "words")
+        )
+        return {"sender": address, "domain": domain, "words": text if words else None}
 
     async def record_event(
         self, db: asyncpg.Connection, mail_id: int, step: str, reason: str = ""
@@ -71,3 +78,7 @@ class LedgerBackend:
         await SQL.execute(
             db, "insert_tombstones", identities=list(identities), now=self.clock.now()
         )
+
+
+def _normalized(address: str) -> str:
+    return address.strip().lower()

@@ -24,14 +24,12 @@ class Conversations:
     async def history(self, job: MailJob, mail: Mail, conversation_id: int) -> History:
         """Count the recent mails of the sender and our recent replies."""
         now = self._backend.clock.now()
-        async with self._backend.postgres.transaction() as db:
+        async with self._backend.postgres.connection() as db:
             row = await SQL.fetch_row(
                 db,
                 "history",
                 mail_id=job.id,
-                sender=self._backend.address_fingerprint(mail.sender.address),
-                domain=self._backend.fingerprint(mail.sender.domain, "domain"),
-                words=self._backend.words_fingerprint(mail),
+                **self._backend.sender_fingerprints(mail),
                 conversation_id=conversation_id,
                 minute_ago=now - timedelta(minutes=1),
                 hour_ago=now - timedelta(hours=1),

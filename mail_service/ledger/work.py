@@ -26,7 +26,7 @@ class WorkQueue:
         """Lease the mail that has waited longest; None when none is due."""
         now = self._backend.clock.now()
         lease_until = now + timedelta(seconds=lease_s)
-        async with self._backend.postgres.transaction() as db:
+        async with self._backend.postgres.connection() as db:
             row = await SQL.fetch_row(db, "claim", now=now, lease_until=lease_until)
         if row is None:
             return None
@@ -38,15 +38,13 @@ class WorkQueue:
         """Store the parsed mail and the fingerprints by which it is found."""
         backend = self._backend
         sealed = await backend.seal(MAILS.dump_json(mail), "reading")
-        async with backend.postgres.transaction() as db:
+        async with backend.postgres.connection() as db:
             await SQL.execute(
                 db,
                 "save_parsed",
                 mail_id=job.id,
                 reading_sealed=sealed,
-                sender=backend.address_fingerprint(mail.sender.address),
-                domain=backend.fingerprint(mail.sender.domain, "domain"),
-                words=backend.words_fingerprint(mail),
+                **backend.sender_fingerprints(mail),
                 message_id=backend.fingerprint(mail.message_id, "message id")
                 if mail.message_id
                 else None,

@@ -91,6 +91,10 @@ class Encryption:
         message = purpose.encode() + b"\0" + text.encode("utf-8", "replace")
         return hmac.digest(self._fingerprint_key, message, "sha256")
 
+    def fingerprints(self, *texts: tuple[str, str]) -> list[bytes]:
+        """Return the fingerprint of each (text, purpose)."""
+        return [self.fingerprint(text, purpose) for text, purpose in texts]
+
 
 def new_key_file(previous: str = "") -> str:
     """Return the content of a key file: a first one, or `previous` with a new encryption key."""
