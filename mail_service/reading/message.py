@@ -6,7 +6,7 @@ seconds on others). Verifies nothing: authentication.py does.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from email.message import Message
 from email.parser import BytesParser
@@ -96,6 +96,10 @@ class Mail:
     def all(self, name: str) -> tuple[str, ...]:
         """Return every value of the field `name` (lower case), topmost first."""
         return tuple(value for key, value in self.headers if key == name)
+
+    def has_any(self, names: Container[str]) -> bool:
+        """Return whether the header has one of the fields `names` (lower case)."""
+        return any(key in names for key, _ in self.headers)
 
     def first(self, name: str) -> str:
         """Return the topmost value of the field, or an empty string."""

@@ -30,7 +30,7 @@ def check(mail: Mail, _context: RuleContext) -> str | None:
     for value in mail.all("auto-submitted"):
         if COMMENT.sub("", value).partition(";")[0].strip().lower() != "no":
             return "A1"
-    if any(mail.all(name) for name in ROBOT_FIELDS):
+    if mail.has_any(ROBOT_FIELDS):
         return "A5"
     if any(SUPPRESS.search(value) for value in mail.all("x-auto-response-suppress")):
         return "A6"

@@ -24,4 +24,4 @@ def check(mail: Mail, _context: RuleContext) -> str | None:
     precedence = mail.all("precedence") + mail.all("x-precedence")
     if any(PRECEDENCE.search(value) for value in precedence):
         return "A4"
-    return "A5" if any(mail.all(name) for name in LIST_FIELDS) else None
+    return "A5" if mail.has_any(LIST_FIELDS) else None
