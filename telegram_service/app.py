@@ -27,7 +27,7 @@ from telegram_service.metrics import StatisticsCollector
 from telegram_service.queue.polling import poll
 from telegram_service.queue.update_queue import UpdateQueue
 from telegram_service.queue.webhook import Webhook
-from telegram_service.redis_client import KEY_PREFIX, RedisClient
+from telegram_service.redis_client import redis_client
 from telegram_service.settings import Settings
 from telegram_service.state.counters import Counters, Statistics
 from telegram_service.state.journal import JOURNAL
@@ -59,7 +59,7 @@ class Dependencies:
     """The dependencies that health and metrics check."""
 
     settings: Settings
-    redis: RedisClient
+    redis: RedisConnection
     counters: Counters
     postgres: Postgres
     ai: AiClient
@@ -78,8 +78,8 @@ def create_app(settings: Settings) -> ASGIApp:
     """Return the application, which opens and closes what it uses."""
     registry, tracing = CollectorRegistry(), tracing_of(SERVICE, settings.tracing)
     collector = StatisticsCollector(registry)
-    connection = RedisConnection(str(settings.redis.url), KEY_PREFIX, timeout_s=REDIS_TIMEOUT_S)
-    redis, queue = RedisClient(connection), UpdateQueue(connection)
+    redis = redis_client(str(settings.redis.url), REDIS_TIMEOUT_S)
+    queue = UpdateQueue(redis)
     postgres = Postgres(str(settings.postgres.url), size=2)
     ai = ai_client(settings.ai, tracing.tracer)
 
@@ -88,8 +88,8 @@ def create_app(settings: Settings) -> ASGIApp:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(tracing.flush)
             await stack.enter_async_context(ai)
-            stack.push_async_callback(connection.close)
-            await connection.open()
+            stack.push_async_callback(redis.close)
+            await redis.open()
             stack.push_async_callback(postgres.close)
             await postgres.open()
             if settings.bot.mode == "polling" and settings.bot.token.get_secret_value():

@@ -1,40 +1,24 @@
-"""The bot's Redis: one shared connection, every failure of it a RedisUnavailable.
+"""The bot's Redis: every failure of a connection is a RedisUnavailable.
 
 Every key is `{tg}:` and a name, so that all are in one slot and a script may touch any of them on a
 Redis Cluster: docs/decisions/0079-one-hash-tag-per-service.md.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from redis.exceptions import RedisError
 
-from redis.exceptions import RedisError, ResponseError
-
-from shared.stores.redis_connection import LuaScript, RedisArg, RedisConnection, Reply
+from shared.stores.redis_connection import RedisConnection
 from telegram_service.errors import RedisUnavailable
 
 KEY_PREFIX = "{tg}"
 
 
-class RedisClient:
-    """Commands and scripts. Raises RedisUnavailable while Redis is lost or slow."""
+def redis_client(url: str, timeout_s: float) -> RedisConnection:
+    """Return a connection, not open yet, that raises RedisUnavailable while Redis is lost or slow.
 
-    def __init__(self, connection: RedisConnection) -> None:
-        self._connection = connection
-
-    async def call(self, *command: RedisArg) -> Reply:
-        """Send a command and return its reply."""
-        return await _translated(lambda: self._connection.call(*command))
-
-    async def run(
-        self, script: LuaScript, keys: Sequence[RedisArg], args: Sequence[RedisArg]
-    ) -> Reply:
-        """Run a script and return its reply."""
-        return await _translated(lambda: self._connection.run(script, keys, args))
+    A command that Redis refuses is a ResponseError.
+    """
+    return RedisConnection(url, KEY_PREFIX, timeout_s=timeout_s, failure=_unavailable)
 
 
-async def _translated(request: Callable[[], Awaitable[Reply]]) -> Reply:
-    try:
-        return await request()
-    except ResponseError:
-        raise
-    except RedisError as error:
-        raise RedisUnavailable(type(error).__name__) from error
+def _unavailable(error: RedisError) -> RedisUnavailable:
+    return RedisUnavailable(type(error).__name__)

@@ -19,7 +19,7 @@ import re
 import socket
 import ssl
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
@@ -69,18 +69,30 @@ class NotServed(RedisLost):
         self.owner = message.split()[2] if code == "MOVED" else None
 
 
+def _untranslated(error: RedisError) -> Exception:
+    return error
+
+
 class RedisConnection:
     """The connection, which reconnects whenever it is lost.
 
     Every key starts with the hash tag `tag`, so that all are in one slot of a cluster. `timeout_s`
     bounds each command. `found` is set while Redis answers; `epoch` counts how many times it was
-    found.
+    found. `failure` makes the error that a caller gets when Redis is lost or slow.
     """
 
-    def __init__(self, url: str, tag: str, *, timeout_s: float = 1.0) -> None:
+    def __init__(
+        self,
+        url: str,
+        tag: str,
+        *,
+        timeout_s: float = 1.0,
+        failure: Callable[[RedisError], Exception] = _untranslated,
+    ) -> None:
         self._address = parse_url(url)
         self._tag = tag
         self._timeout_s = timeout_s
+        self._failure = failure
         self._wire: _Wire | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._tried = asyncio.Event()
@@ -101,11 +113,11 @@ class RedisConnection:
     def call(self, *command: RedisArg) -> asyncio.Future[Reply]:
         """Send a command; await the returned future for its reply.
 
-        Raises RedisError: RedisLost at once while Redis is lost, RedisTimeout after `timeout_s`,
-        ResponseError when Redis refuses the command.
+        Raises ResponseError when Redis refuses the command, and what `failure` makes of RedisLost
+        (at once while Redis is lost) and RedisTimeout (after `timeout_s`); by default these.
         """
         if self._wire is None:
-            raise RedisLost("Redis is lost")
+            raise self._failure(RedisLost("Redis is lost"))
         return self._wire.call(command)
 
     async def run(
@@ -134,6 +146,7 @@ class RedisConnection:
                 log.info("redis connected")
                 lost = False
             self.epoch += 1
+            wire.failure = self._failure  # only now: a greeting's own errors are handled here
             self._wire = wire
             self.found.set()
             self._tried.set()
@@ -221,6 +234,7 @@ class _Wire(asyncio.Protocol):
         self._watch: asyncio.TimerHandle | None = None
         self.lost = asyncio.Event()
         self._closed = asyncio.Event()
+        self.failure: Callable[[RedisError], Exception] = _untranslated
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports do not inherit from asyncio's.
@@ -228,7 +242,7 @@ class _Wire(asyncio.Protocol):
 
     def call(self, command: tuple[RedisArg, ...]) -> asyncio.Future[Reply]:
         if self._transport is None or self.lost.is_set():
-            raise RedisLost("Redis is lost")
+            raise self.failure(RedisLost("Redis is lost"))
         reply: asyncio.Future[Reply] = self._loop.create_future()
         packed = hiredis.pack_command(command)  # type: ignore[arg-type]  # a variadic tuple is right
         if not self._unsent:
@@ -291,7 +305,7 @@ class _Wire(asyncio.Protocol):
             self._transport.abort()
         for _, future in self._waiting:
             if not future.done():
-                future.set_exception(reason)
+                future.set_exception(self.failure(reason))
         self._waiting.clear()
 
 

@@ -19,7 +19,7 @@ from shared.web.tracing import tracing_of
 from telegram_service.answering.buttons import Buttons
 from telegram_service.errors import NoToken
 from telegram_service.queue.update_queue import UpdateQueue
-from telegram_service.redis_client import KEY_PREFIX, RedisClient
+from telegram_service.redis_client import redis_client
 from telegram_service.sending.sender import Sender, new_bot
 from telegram_service.settings import AiSettings, Settings
 from telegram_service.state.counters import Counters
@@ -52,7 +52,7 @@ class Services:
     sender: Sender
     buttons: Buttons
     queue: UpdateQueue
-    redis: RedisClient
+    redis: RedisConnection
     store: Store
     journal: Journal
     sessions: Sessions
@@ -74,9 +74,8 @@ async def open_services(settings: Settings, vault: Encryption) -> AsyncIterator[
     if not token:
         raise NoToken
     async with AsyncExitStack() as stack:
-        connection = await stack.enter_async_context(open_redis(settings, REDIS_TIMEOUT_S))
+        redis = await stack.enter_async_context(open_redis(settings, REDIS_TIMEOUT_S))
         blocking = await stack.enter_async_context(open_redis(settings, BLOCKING_TIMEOUT_S))
-        redis = RedisClient(connection)
         postgres = Postgres(str(settings.postgres.url))
         stack.push_async_callback(postgres.close)
         await postgres.open()
@@ -97,7 +96,7 @@ async def open_services(settings: Settings, vault: Encryption) -> AsyncIterator[
             bot=bot,
             sender=sender,
             buttons=Buttons(token),
-            queue=UpdateQueue(connection, blocking),
+            queue=UpdateQueue(redis, blocking),
             redis=redis,
             store=store,
             journal=Journal(redis, store),
@@ -129,7 +128,7 @@ def ai_client(settings: AiSettings, tracer: Tracer) -> AiClient:
 @asynccontextmanager
 async def open_redis(settings: Settings, timeout_s: float) -> AsyncIterator[RedisConnection]:
     """Open a connection to Redis, and close it in the end."""
-    connection = RedisConnection(str(settings.redis.url), KEY_PREFIX, timeout_s=timeout_s)
+    connection = redis_client(str(settings.redis.url), timeout_s)
     await connection.open()
     try:
         yield connection

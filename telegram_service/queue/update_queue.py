@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import ResponseError
 
 from shared.stores.redis_connection import LuaScript, RedisArg, RedisConnection, Reply
 from telegram_service.errors import LeaseLost, RedisUnavailable
@@ -147,7 +147,10 @@ class UpdateQueue:
         ]
         try:
             return bool(await self._redis.run(ENQUEUE, keys, args))
-        except RedisError as error:
+        except RedisUnavailable as error:
+            error.retry_after_s = 2
+            raise
+        except ResponseError as error:
             raise RedisUnavailable(type(error).__name__, retry_after_s=2) from error
 
     async def create_streams(self) -> None:
@@ -176,8 +179,6 @@ class UpdateQueue:
         except ResponseError:
             await self.create_streams()
             return []
-        except RedisError as error:
-            raise RedisUnavailable(type(error).__name__) from error
         return [
             (stream.decode(), stream_id, fields)
             for stream, messages in reply or []
@@ -305,22 +306,22 @@ class UpdateQueue:
     async def _call(self, *command: RedisArg) -> Reply:
         try:
             return await self._redis.call(*command)
-        except RedisError as error:
-            raise await self._translated(error) from error
+        except ResponseError as error:
+            await self._recreate_streams(error)
+            raise
 
     async def _run(self, script: LuaScript, keys: Sequence[str], args: Sequence[RedisArg]) -> Reply:
         try:
             return await self._redis.run(script, keys, args)
-        except RedisError as error:
-            raise await self._translated(error) from error
+        except ResponseError as error:
+            await self._recreate_streams(error)
+            raise
 
-    async def _translated(self, error: RedisError) -> Exception:
-        """Return our error for Redis's; recreate the group when Redis restarted empty."""
-        if isinstance(error, ResponseError) and "NOGROUP" not in str(error):
-            return error
-        if isinstance(error, ResponseError):
+    async def _recreate_streams(self, refusal: ResponseError) -> None:
+        """Recreate the group when Redis restarted empty, and raise RedisUnavailable."""
+        if "NOGROUP" in str(refusal):
             await self.create_streams()
-        return RedisUnavailable(type(error).__name__)
+            raise RedisUnavailable(type(refusal).__name__) from refusal
 
 
 def parse_queued_update(stored: bytes) -> QueuedUpdate:

@@ -9,10 +9,9 @@ reply was lost, in between: then the chat is searched among the unknown message 
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
-from shared.stores.redis_connection import LuaScript, RedisArg
+from shared.stores.redis_connection import LuaScript, RedisArg, RedisConnection
 from telegram_service.errors import LeaseLost, TelegramLost, TelegramRefused
 from telegram_service.queue.update_queue import COUNTERS, TTL_S, Lease, message_ids_key
-from telegram_service.redis_client import RedisClient
 from telegram_service.sending.formatting import OutgoingMessage
 from telegram_service.sending.sender import Priority, Sender
 from telegram_service.updates import ChatAddress
@@ -27,14 +26,16 @@ UNCERTAIN = b"?"
 class Outbox:
     """What was sent for one update: parts by name, each with the id of its message."""
 
-    def __init__(self, redis: RedisClient, sender: Sender, lease: Lease, fields: dict[str, bytes]):
+    def __init__(
+        self, redis: RedisConnection, sender: Sender, lease: Lease, fields: dict[str, bytes]
+    ):
         self._redis = redis
         self._sender = sender
         self._lease = lease
         self._fields = fields
 
     @classmethod
-    async def open(cls, redis: RedisClient, sender: Sender, lease: Lease) -> "Outbox":
+    async def open(cls, redis: RedisConnection, sender: Sender, lease: Lease) -> "Outbox":
         """Load what an earlier holder of the lease has sent."""
         flat = await redis.call("HGETALL", lease.outbox_key)
         fields = {flat[n].decode(): flat[n + 1] for n in range(0, len(flat), 2)}

@@ -38,7 +38,7 @@ from telegram.error import (
 )
 from telegram.request import HTTPXRequest
 
-from shared.stores.redis_connection import LuaScript
+from shared.stores.redis_connection import LuaScript, RedisConnection
 from telegram_service.errors import (
     BotBlocked,
     ChatMoved,
@@ -48,7 +48,7 @@ from telegram_service.errors import (
     TelegramRefused,
 )
 from telegram_service.queue.update_queue import COUNTERS
-from telegram_service.redis_client import KEY_PREFIX, RedisClient
+from telegram_service.redis_client import KEY_PREFIX
 from telegram_service.sending.formatting import OutgoingMessage
 from telegram_service.settings import LimitSettings
 from telegram_service.updates import ChatAddress
@@ -118,7 +118,7 @@ class Sender:
     RedisUnavailable when the buckets cannot be read.
     """
 
-    def __init__(self, bot: Bot, redis: RedisClient, limits: LimitSettings) -> None:
+    def __init__(self, bot: Bot, redis: RedisConnection, limits: LimitSettings) -> None:
         self.bot = bot
         self._redis = redis
         self._limits = limits

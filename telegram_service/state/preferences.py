@@ -9,7 +9,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.languages import Language
-from telegram_service.redis_client import KEY_PREFIX, RedisClient
+from shared.stores.redis_connection import RedisConnection
+from telegram_service.redis_client import KEY_PREFIX
 
 LENGTHS = {"short": 256, "normal": 768, "long": 2_048}
 """Tokens an answer may have. The extractive engine quotes and is not shortened."""
@@ -32,7 +33,7 @@ class Preferences(BaseModel):
 class PreferenceCache:
     """Preferences in Redis, by owner: the id of a person or of a group."""
 
-    def __init__(self, redis: RedisClient) -> None:
+    def __init__(self, redis: RedisConnection) -> None:
         self._redis = redis
 
     async def get(self, owner: int) -> Preferences | None:

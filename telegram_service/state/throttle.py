@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Literal
 
 from shared.clock import PARIS, Clock
-from shared.stores.redis_connection import LuaScript
+from shared.stores.redis_connection import LuaScript, RedisConnection
 from telegram_service.queue.update_queue import TTL_S
-from telegram_service.redis_client import KEY_PREFIX, RedisClient
+from telegram_service.redis_client import KEY_PREFIX
 from telegram_service.settings import LimitSettings
 
 QUOTA = LuaScript.read(Path(__file__).parent / "lua" / "quota.lua")
@@ -20,7 +20,7 @@ Limit = Literal["minute", "day", "all"]
 class Throttle:
     """Counts questions against the quotas."""
 
-    def __init__(self, redis: RedisClient, limits: LimitSettings, clock: Clock) -> None:
+    def __init__(self, redis: RedisConnection, limits: LimitSettings, clock: Clock) -> None:
         self._redis = redis
         self._limits = limits
         self._clock = clock

@@ -3,8 +3,8 @@
 import asyncio
 from pathlib import Path
 
-from shared.stores.redis_connection import LuaScript
-from telegram_service.redis_client import KEY_PREFIX, RedisClient
+from shared.stores.redis_connection import LuaScript, RedisConnection
+from telegram_service.redis_client import KEY_PREFIX
 
 QUEUE_POSITION = LuaScript.read(Path(__file__).parent / "lua" / "queue_position.lua")
 POSITIONS = f"{KEY_PREFIX}:waitlist"
@@ -19,7 +19,7 @@ class Waitlist:
     Raises RedisUnavailable.
     """
 
-    def __init__(self, redis: RedisClient) -> None:
+    def __init__(self, redis: RedisConnection) -> None:
         self._redis = redis
 
     async def position(self, update_id: int) -> int:

@@ -25,7 +25,7 @@ from shared.ai.scripted import ScriptedAi
 from shared.stores.redis_connection import RedisConnection
 from telegram_service.emulator.account import Account
 from telegram_service.emulator.api import BotApi
-from telegram_service.redis_client import KEY_PREFIX, RedisClient
+from telegram_service.redis_client import KEY_PREFIX
 from telegram_service.state.counters import Counters, Statistics
 from tests.servers.loopback import served
 from tests.telegram_service.running_app import SECRET, TOKEN
@@ -102,7 +102,7 @@ class Deployment:
 
     async def statistics(self) -> Statistics:
         """Return the service's own counts."""
-        return await Counters(RedisClient(self.redis)).read()
+        return await Counters(self.redis).read()
 
     async def until_workers_read(self, count: int) -> None:
         """Wait until `count` workers wait for updates."""

@@ -117,6 +117,31 @@ async def test_a_frozen_redis_is_waited_for_once_not_by_each_caller(
     await connection.close()
 
 
+async def test_every_caller_of_a_lost_or_slow_redis_gets_the_error_of_its_service(
+    own_redis: RedisServer,
+) -> None:
+    connection = RedisConnection(
+        own_redis.url, TAG, timeout_s=0.2, failure=lambda error: LookupError(type(error).__name__)
+    )
+    await connection.open()
+    with pytest.raises(ResponseError):
+        await connection.call("NO-SUCH-COMMAND")
+    own_redis.freeze()
+    slow = await asyncio.gather(
+        *(connection.call("PING") for _ in range(2)), return_exceptions=True
+    )
+    with pytest.raises(LookupError, match="ConnectionError"):
+        await connection.call("PING")
+
+    assert [repr(error) for error in slow] == ["LookupError('TimeoutError')"] * 2
+    assert slow[0] is not slow[1]  # or each would add to the other's traceback
+    own_redis.thaw()
+    async with asyncio.timeout(2):
+        await connection.found.wait()
+    assert await connection.call("PING") == b"PONG"
+    await connection.close()
+
+
 @BOTH_REDIS
 @pytest.mark.parametrize(
     ("refuse", "allow"),
