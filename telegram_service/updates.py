@@ -4,6 +4,7 @@ Fields we do not use are ignored, so a newer Bot API changes nothing here.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -48,7 +49,7 @@ class Chat(BotApiObject):
     id: int
     type: Literal["private", "group", "supergroup", "channel"] = "private"
 
-    @property
+    @cached_property
     def is_private(self) -> bool:
         """Return whether one person talks with the bot alone."""
         return self.type == "private"

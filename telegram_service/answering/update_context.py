@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cached_property
 
 from shared.errors import Unavailable
 from shared.languages import Language
@@ -36,7 +37,7 @@ class UpdateContext:
     stopped: asyncio.Event = field(default_factory=asyncio.Event)
     first_sign_counted: bool = False
 
-    @property
+    @cached_property
     def address(self) -> ChatAddress:
         """Return where to answer."""
         return ChatAddress(self.chat.id, self.thread, self.chat.is_private)

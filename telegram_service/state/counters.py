@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared.stores.redis_connection import LuaScript
+from shared.stores.redis_connection import LuaScript, RedisConnection
 from telegram_service.queue.update_queue import (
     CONTROL,
     COUNTERS,
@@ -18,7 +18,6 @@ from telegram_service.queue.update_queue import (
     now_ms,
     queue_key,
 )
-from telegram_service.redis_client import RedisClient
 
 SNAPSHOT = LuaScript.read(Path(__file__).parent / "lua" / "snapshot.lua")
 BUCKETS_MS = (50, 100, 250, 500, 1_000, 2_000, 3_000, 5_000, 10_000, 30_000, 60_000)
@@ -42,7 +41,7 @@ class Statistics:
 class Counters:
     """Adds to the counters, and reads them. Raises RedisUnavailable."""
 
-    def __init__(self, redis: RedisClient) -> None:
+    def __init__(self, redis: RedisConnection) -> None:
         self._redis = redis
 
     async def add(self, name: str, amount: int = 1) -> None:
@@ -53,8 +52,8 @@ class Counters:
         """Add a duration to its histogram."""
         bucket = next((str(top) for top in BUCKETS_MS if duration_ms <= top), "inf")
         await asyncio.gather(
-            self.add(f"{name}:{bucket}"),
-            self.add(f"{name}:sum", duration_ms),
+            self._redis.call("HINCRBY", COUNTERS, f"{name}:{bucket}", 1),
+            self._redis.call("HINCRBY", COUNTERS, f"{name}:sum", duration_ms),
         )
 
     async def read(self) -> Statistics:

@@ -4,7 +4,10 @@ While Postgres is down the journal grows and answers go on; when it is back it d
 Writing is idempotent, so an interrupted drain is repeated.
 """
 
-from telegram_service.redis_client import KEY_PREFIX, RedisClient
+import asyncio
+
+from shared.stores.redis_connection import RedisConnection
+from telegram_service.redis_client import KEY_PREFIX
 from telegram_service.state.records import RECORD, Record
 from telegram_service.state.store import Store
 
@@ -15,14 +18,18 @@ BATCH = 200
 class Journal:
     """The stream of records not yet in the store."""
 
-    def __init__(self, redis: RedisClient, store: Store) -> None:
+    def __init__(self, redis: RedisConnection, store: Store) -> None:
         self._redis = redis
         self._store = store
 
     async def put(self, *records: Record) -> None:
         """Append records; they reach Postgres later."""
-        for record in records:
-            await self._redis.call("XADD", JOURNAL, "*", "r", record.model_dump_json())
+        await asyncio.gather(
+            *(
+                self._redis.call("XADD", JOURNAL, "*", "r", record.model_dump_json())
+                for record in records
+            )
+        )
 
     async def length(self) -> int:
         """Return how many records wait."""

@@ -3,9 +3,11 @@
 Never by person alone: a private conversation must not continue in a group.
 """
 
+import asyncio
 from dataclasses import dataclass
 
-from telegram_service.redis_client import KEY_PREFIX, RedisClient
+from shared.stores.redis_connection import RedisConnection, Reply
+from telegram_service.redis_client import KEY_PREFIX
 from telegram_service.updates import ChatAddress
 
 MOVED_TTL_S = 30 * 86_400
@@ -23,7 +25,7 @@ class Session:
 class Sessions:
     """Sessions of one bot; a session ends after `hours` of silence."""
 
-    def __init__(self, redis: RedisClient, bot: str, hours: int) -> None:
+    def __init__(self, redis: RedisConnection, bot: str, hours: int) -> None:
         self._redis = redis
         self._bot = bot
         self._ttl_s = hours * 3600
@@ -41,14 +43,16 @@ class Sessions:
 
     async def set_last_question(self, address: ChatAddress, message_id: int) -> None:
         """Record the message of the last question."""
-        await self._set(address, "last", message_id)
+        await asyncio.gather(*self._set(address, "last", message_id))
 
     async def set_conversation(self, address: ChatAddress, conversation: str) -> None:
         """Record the conversation's id in ai_core, for the next question and for erasure."""
-        await self._set(address, "conversation", conversation)
         key = f"{KEY_PREFIX}:conversations:{address.chat}"
-        await self._redis.call("SADD", key, conversation)
-        await self._redis.call("EXPIRE", key, 90 * 86_400)
+        await asyncio.gather(
+            *self._set(address, "conversation", conversation),
+            self._redis.call("SADD", key, conversation),
+            self._redis.call("EXPIRE", key, 90 * 86_400),
+        )
 
     async def end(self, address: ChatAddress) -> None:
         """Start a new conversation with the next question."""
@@ -92,6 +96,12 @@ class Sessions:
             return pseudonym
         return str(known, "ascii")
 
-    async def _set(self, address: ChatAddress, field: str, value: str | int) -> None:
-        await self._redis.call("HSET", self._key(address), field, value)
-        await self._redis.call("EXPIRE", self._key(address), self._ttl_s)
+    def _set(
+        self, address: ChatAddress, field: str, value: str | int
+    ) -> list[asyncio.Future[Reply]]:
+        """Send the commands that set a field; their replies are awaited together."""
+        key = self._key(address)
+        return [
+            self._redis.call("HSET", key, field, value),
+            self._redis.call("EXPIRE", key, self._ttl_s),
+        ]
