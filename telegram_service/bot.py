@@ -7,6 +7,7 @@ import structlog
 from telegram_service.answering.conversation import converse
 from telegram_service.answering.documents import question_about
 from telegram_service.answering.update_context import UpdateContext
+from telegram_service.bot_api import ChatAddress, IncomingMessage
 from telegram_service.commands import (
     article,
     feedback,
@@ -22,7 +23,6 @@ from telegram_service.commands import (
 )
 from telegram_service.queue.update_queue import Outcome
 from telegram_service.state.records import PersonSeen
-from telegram_service.updates import ChatAddress, IncomingMessage
 
 log = structlog.get_logger()
 

@@ -5,8 +5,8 @@ from telegram import Bot, BotCommand
 from shared.languages import Language
 from shared.texts import Texts
 from telegram_service.bot import COMMANDS
+from telegram_service.bot_api import ALLOWED_UPDATES
 from telegram_service.settings import Settings
-from telegram_service.updates import ALLOWED_UPDATES
 
 LANGUAGES: tuple[Language, ...] = ("fr", "en")
 

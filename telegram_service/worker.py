@@ -20,6 +20,7 @@ from telegram_service.answering.services import Services
 from telegram_service.answering.split_texts import join_split_text
 from telegram_service.answering.update_context import UpdateContext, open_context
 from telegram_service.bot import answer
+from telegram_service.bot_api import ChatAddress, Update
 from telegram_service.errors import (
     AiAway,
     BotBlocked,
@@ -32,7 +33,6 @@ from telegram_service.queue.update_queue import CONTROL, READY, Lease, Outcome, 
 from telegram_service.sending.formatting import OutgoingMessage
 from telegram_service.sending.outbox import Outbox
 from telegram_service.state.records import PersonSeen
-from telegram_service.updates import ChatAddress, Update
 
 log = structlog.get_logger()
 

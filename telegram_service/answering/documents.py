@@ -9,8 +9,8 @@ from pathlib import PurePosixPath
 
 from shared.privacy.sandbox import Sandbox, SandboxFailed
 from telegram_service.answering.update_context import UpdateContext
+from telegram_service.bot_api import File
 from telegram_service.errors import UnreadableDocument
-from telegram_service.updates import File
 
 KINDS = {".pdf": "pdf", ".docx": "docx", ".txt": "text"}
 MAX_PAGES = 200

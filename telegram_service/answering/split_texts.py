@@ -4,9 +4,9 @@ import asyncio
 from itertools import pairwise
 
 from telegram_service.answering.update_context import UpdateContext
+from telegram_service.bot_api import Update
 from telegram_service.queue.update_queue import CONTROL, QueuedUpdate
 from telegram_service.sending.formatting import units
-from telegram_service.updates import Update
 
 SPLIT_AT_UNITS = 3_900
 """UTF-16 units; a text this long was probably split by the client, which does so at 4096."""

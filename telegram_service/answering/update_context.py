@@ -9,13 +9,13 @@ from functools import cached_property
 from shared.errors import Unavailable
 from shared.languages import Language
 from telegram_service.answering.services import Services
+from telegram_service.bot_api import Chat, ChatAddress, IncomingMessage, TelegramUser, Update
 from telegram_service.queue.update_queue import Lease, now_ms
 from telegram_service.sending.formatting import Button, OutgoingMessage, to_messages
 from telegram_service.sending.outbox import Outbox
 from telegram_service.sending.sender import Priority
 from telegram_service.state.preferences import Preferences
 from telegram_service.state.records import PreferencesChosen
-from telegram_service.updates import Chat, ChatAddress, IncomingMessage, TelegramUser, Update
 
 Rows = tuple[tuple[Button, ...], ...]
 STORE_TIMEOUT_S = 1.0

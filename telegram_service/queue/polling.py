@@ -11,11 +11,11 @@ import httpx2
 import orjson
 import structlog
 
+from telegram_service.bot_api import ALLOWED_UPDATES
 from telegram_service.errors import RedisUnavailable
 from telegram_service.queue.update_queue import UpdateQueue
 from telegram_service.queue.webhook import enqueue
 from telegram_service.settings import Settings
-from telegram_service.updates import ALLOWED_UPDATES
 
 log = structlog.get_logger()
 

@@ -10,11 +10,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 from shared.stores.redis_connection import LuaScript, RedisArg, RedisConnection
+from telegram_service.bot_api import ChatAddress
 from telegram_service.errors import LeaseLost, TelegramLost, TelegramRefused
 from telegram_service.queue.update_queue import COUNTERS, TTL_S, Lease, message_ids_key
 from telegram_service.sending.formatting import OutgoingMessage
 from telegram_service.sending.sender import Priority, Sender
-from telegram_service.updates import ChatAddress
 
 WRITE_FENCED = LuaScript.read(Path(__file__).parent / "lua" / "write_fenced.lua")
 IDS_AFTER_NEWEST = 10

@@ -39,6 +39,7 @@ from telegram.error import (
 from telegram.request import HTTPXRequest
 
 from shared.stores.redis_connection import LuaScript, RedisConnection
+from telegram_service.bot_api import ChatAddress
 from telegram_service.errors import (
     BotBlocked,
     ChatMoved,
@@ -51,7 +52,6 @@ from telegram_service.queue.update_queue import COUNTERS
 from telegram_service.redis_client import KEY_PREFIX
 from telegram_service.sending.formatting import OutgoingMessage
 from telegram_service.settings import LimitSettings
-from telegram_service.updates import ChatAddress
 
 LUA = Path(__file__).parent / "lua"
 ACQUIRE_RATE = LuaScript.read(LUA / "acquire_rate.lua")

@@ -7,8 +7,8 @@ import asyncio
 from dataclasses import dataclass
 
 from shared.stores.redis_connection import RedisConnection, Reply
+from telegram_service.bot_api import ChatAddress
 from telegram_service.redis_client import KEY_PREFIX
-from telegram_service.updates import ChatAddress
 
 MOVED_TTL_S = 30 * 86_400
 PSEUDONYMS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"

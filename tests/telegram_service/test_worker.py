@@ -11,12 +11,12 @@ import pytest
 from shared.logs import set_up_logs
 from shared.privacy.encryption import Encryption
 from telegram_service.answering.services import bot_texts, open_services
+from telegram_service.bot_api import ALLOWED_UPDATES
 from telegram_service.queue.polling import poll
 from telegram_service.queue.update_queue import DEAD_LETTERS, READY
 from telegram_service.registration import register
 from telegram_service.sending.sender import new_bot
 from telegram_service.state.waitlist import POSITIONS
-from telegram_service.updates import ALLOWED_UPDATES
 from telegram_service.worker import Worker
 from tests.telegram_service.deployment import deployed
 from tests.telegram_service.running_app import TOKEN, RunningApp, running

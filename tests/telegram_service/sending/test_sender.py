@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from telegram_service.bot_api import ChatAddress
 from telegram_service.sending.formatting import OutgoingMessage
 from telegram_service.sending.sender import Priority
-from telegram_service.updates import ChatAddress
 from tests.telegram_service.running_app import RunningApp, running
 
 pytestmark = pytest.mark.slow
