@@ -3,6 +3,7 @@
 And what a test may ask for: a real Redis, old and new, a real Postgres, the tests' model.
 """
 
+import logging
 import os
 import shutil
 import tempfile
@@ -11,6 +12,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from blockbuster import BlockBuster
 
 from ai_core.redis_keys import TAG
@@ -30,6 +32,18 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith(PREFIXES):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def log_settings_of_one_test() -> Iterator[None]:
+    """Undo what a command run in this process sets up for its logs, so that no test inherits it."""
+    yield
+    structlog.reset_defaults()
+    logging.root.setLevel(logging.WARNING)
+    ours = structlog.stdlib.ProcessorFormatter
+    logging.root.handlers = [
+        handler for handler in logging.root.handlers if not isinstance(handler.formatter, ours)
+    ]
 
 
 @pytest.fixture(scope="session", autouse=True)
