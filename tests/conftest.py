@@ -79,7 +79,9 @@ def new_redis(directory: Path) -> RedisServer:
     scope="session",
     params=[
         pytest.param(old_redis, id="redis-6.2"),
-        pytest.param(new_redis, id="redis-7", marks=pytest.mark.needs("redis-server")),
+        pytest.param(
+            new_redis, id="redis-7", marks=[pytest.mark.needs("redis-server"), pytest.mark.slow]
+        ),
         pytest.param(
             RedisCluster,
             id="cluster",
