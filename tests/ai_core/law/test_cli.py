@@ -8,6 +8,8 @@ from ai_core.law.cli import add_arguments, run
 from ai_core.law.ingest.sample import Sample
 from shared.clock import StoppedClock
 
+pytestmark = pytest.mark.slow
+
 CLOCK = StoppedClock(datetime(2026, 11, 20, 12, tzinfo=UTC))
 
 

@@ -61,6 +61,7 @@ def test_a_number_without_a_letter_means_each_letter(
     assert reference.readings[0] == (f"L{digits}", f"R{digits}", f"D{digits}")
 
 
+@pytest.mark.slow
 @given(st.text(alphabet=string.printable + "éàû–‑’«»°", max_size=200))
 def test_any_text_is_read_without_failing_and_spans_are_in_order(text: str) -> None:
     spans = [(reference.start, reference.stop) for reference in find_references(text)]

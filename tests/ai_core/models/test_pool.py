@@ -426,6 +426,7 @@ async def test_what_a_model_took_is_what_is_set_aside_for_it_next_time(tmp_path:
         assert running.pool.status(running.pool.card("one")).tokens_per_s == 12.5
 
 
+@pytest.mark.slow
 async def test_two_hundred_switches_under_traffic_break_no_answer(tmp_path: Path) -> None:
     names = ["one", "two", "three", "four"]
     dice = random.Random(7)  # noqa: S311 - any order will do

@@ -337,6 +337,7 @@ async def test_under_a_flood_another_caller_waits_for_one_job_at_most(
     assert service.clock.elapsed_s() - asked_s <= one_job_s + 0.1
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(data=some.data())
 async def test_two_callers_who_always_wait_are_served_the_same_tokens(

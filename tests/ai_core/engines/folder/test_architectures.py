@@ -15,6 +15,8 @@ from ai_core.errors import ModelUnusable
 from tests.ai_core.engines.runner_calls import run_jobs
 from tests.models.shapes import write_tokenizer
 
+pytestmark = pytest.mark.slow
+
 ROWS = 1_024
 NEW = 20
 SIZES: dict[str, Any] = {

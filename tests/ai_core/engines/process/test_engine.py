@@ -22,6 +22,8 @@ from tests.ai_core.engines.engine_calls import (
     start_answer,
 )
 
+pytestmark = pytest.mark.slow
+
 LONG = "mot " * 3_000
 
 

@@ -25,6 +25,8 @@ from tests.ai_core.engines.engine_calls import (
     start_answer,
 )
 
+pytestmark = pytest.mark.slow
+
 PARENT = """
 import asyncio, sys
 from ai_core.engines.process.engine import ProcessEngine

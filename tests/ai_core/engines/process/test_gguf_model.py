@@ -20,6 +20,8 @@ from ai_core.errors import ContextOverflow, EngineFailed, EngineStarting, ModelU
 from tests.ai_core.engines.engine_calls import answer, cancel_answer, chunks_of, start_answer
 from tests.bench._shapes import END, Shape, write_adapter, write_model
 
+pytestmark = pytest.mark.slow
+
 SHAPE = Shape("llama", 2, 64, 4, 2, 128, 600, context_tokens=1_024, spread=0.3)
 CHAT = (
     "{% for message in messages %}[{{ message['role'] }}] {{ message['content'] }}" + END + "\n"

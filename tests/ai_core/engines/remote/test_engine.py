@@ -23,6 +23,8 @@ from shared.errors import Unavailable
 from tests.ai_core.conftest import document, library, redis, running_app, sample
 from tests.servers.loopback import served
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["document", "library", "redis", "running_app", "sample"]
 
 ASKED = Prompt(
