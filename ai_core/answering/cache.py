@@ -2,7 +2,8 @@
 
 Only deterministic answers are cached, never across scopes, never with personal data: the caller
 masks the question first, and one that still contains any is not cached. While Redis is lost the
-cache is skipped.
+cache is skipped. This module makes keys and stores; the gate reads, together with the rate limits
+(access/gate.py: `Permit.cached_reply`, access/lua/admit.lua).
 """
 
 import hashlib
