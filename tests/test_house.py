@@ -29,7 +29,7 @@ SQL_FOLDERS = {
     "shared/stores/sql",
     "telegram_service/migrations",
 }
-HEAVY = {"torch", "transformers", "llama_cpp", "onnxruntime", "peft"}
+HEAVY = {"torch", "transformers", "llama_cpp", "onnxruntime", "peft", "huggingface_hub"}
 EDGES = {
     "shared/web/middleware.py",
     "ai_core/engines/process/child.py",

@@ -14,22 +14,33 @@ COMMIT = "c0ffee" * 6 + "abcd"
 
 @dataclass
 class FakeHub:
-    """What the Hub holds. `cuts` responses end halfway; if `corrupt`, other bytes than listed."""
+    """What the Hub holds; `cuts` responses end halfway, `busy` are 503, `corrupt`: other bytes."""
 
     files: dict[str, bytes]
     licence: str = "apache-2.0"
     closed: bool = False
     cuts: int = 0
+    busy: int = 0
     corrupt: bool = False
     requests: list[tuple[str, str]] = field(default_factory=list)
+    tokens: set[str] = field(default_factory=set)
     address: str = ""
 
     def listing(self) -> dict[str, Any]:
-        return {"sha": COMMIT, "cardData": {"license": self.licence}, "siblings": [
-            {"rfilename": name, "size": len(body), "blobId": blob_of(body)}
-            | ({"lfs": {"sha256": hashlib.sha256(body).hexdigest()}} if len(body) > 1_000 else {})
-            for name, body in self.files.items()
-        ]}  # fmt: skip
+        return {
+            "id": "owner/repo",
+            "sha": COMMIT,
+            "cardData": {"license": self.licence},
+            "siblings": [listed(name, body) for name, body in self.files.items()],
+        }
+
+
+def listed(name: str, body: bytes) -> dict[str, Any]:
+    """A file as the Hub lists it: those of more than 1,000 bytes are in Git LFS."""
+    file = {"rfilename": name, "size": len(body), "blobId": blob_of(body)}
+    sha256 = hashlib.sha256(body).hexdigest()
+    lfs = {"lfs": {"sha256": sha256, "size": len(body), "pointerSize": 134}}
+    return file | (lfs if len(body) > 1_000 else {})
 
 
 def blob_of(body: bytes) -> str:
@@ -53,7 +64,11 @@ class HubHandler(BaseHTTPRequestHandler):
         hub = self.server.hub
         path, range_header = self.path.partition("?")[0], self.headers.get("Range", "")
         hub.requests.append((path, range_header))
-        if hub.closed:
+        hub.tokens.add(self.headers.get("Authorization", ""))
+        if hub.busy and "/resolve/" in path:
+            hub.busy -= 1
+            self._send(503, b"")
+        elif hub.closed:
             self._send(403, b"")
         elif path == "/api/models/owner/repo/revision/main":
             self._send(200, json.dumps(hub.listing()).encode())

@@ -10,13 +10,12 @@ import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 from ai_core.engines.formats import FileFormat
 from ai_core.errors import ModelUnusable
 from ai_core.models.admin.benchmark import benchmark, fastest
 from ai_core.models.admin.catalogue_file import CatalogueFile, valid_entry
-from ai_core.models.admin.hub import ENDPOINT, Fetched, Hub, HubSource
 from ai_core.models.admin.selection import (
     Thresholds,
     VariantMaker,
@@ -35,6 +34,9 @@ from ai_core.models.registry import (
 )
 from ai_core.models.variants import ORIGINAL, Variants
 from ai_core.settings import ModelSettings
+
+if TYPE_CHECKING:
+    from ai_core.models.admin.hub import Fetched
 
 BUILT_IN = "extractive"
 REPORT_EVERY_BYTES = 64 * 1024 * 1024
@@ -222,13 +224,13 @@ class ModelAdmin:
             f"{_gb(result.memory_bytes)} in memory; loaded in {result.load_s:.2f} s"
         )
 
-    def _fetch(self, options: argparse.Namespace) -> Fetched:
+    def _fetch(self, options: argparse.Namespace) -> "Fetched":
+        # half a second and 20 MB, which a service that never downloads should not pay
+        from ai_core.models.admin.hub import ENDPOINT, Hub, HubSource
+
         hub = Hub(os.environ.get("HF_ENDPOINT", ENDPOINT), os.environ.get("HF_TOKEN", ""))
         target = self.folder / options.name / "fetched"
-        try:
-            return hub.fetch(HubSource.parse(options.source), target, DownloadProgress())
-        finally:
-            hub.close()
+        return hub.fetch(HubSource.parse(options.source), target, DownloadProgress())
 
     def _source(self, path: Path) -> str:
         """Return a path as written in models.toml: relative where it is inside the folder."""

@@ -1,30 +1,38 @@
-"""Downloads models from a Hub, resumed where a connection broke and verified by hash.
+"""Downloads models from a Hub with huggingface_hub, and verifies each file by its hash.
 
-The Hub's listing gives each file's size and hash: SHA-256 for large files (Git LFS), the Git blob's
-SHA-1 for small ones (https://git-scm.com/book/en/v2/Git-Internals-Git-Objects). Files come from
-`/OWNER/REPO/resolve/COMMIT/FILE` and are resumed with Range (RFC 9110, section 14).
+The library lists, authenticates and retries; what it leaves out is here (docs/decisions/0120): a
+download resumed by the next run where it broke (Range, RFC 9110, section 14), and the hash of the
+listing compared with the bytes that came: SHA-256 for large files (Git LFS), the Git blob's SHA-1
+for small ones (https://git-scm.com/book/en/v2/Git-Internals-Git-Objects).
 """
 
 import hashlib
 import re
-import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
-from urllib.parse import quote
 
 import httpx2
+from huggingface_hub import HfApi, hf_hub_url
+from huggingface_hub.errors import HfHubHTTPError
+from huggingface_hub.hf_api import ModelInfo
+from huggingface_hub.utils import build_hf_headers, hf_raise_for_status, http_stream_backoff
 
-from ai_core.errors import HubUnreachable, ModelUnusable, NoDisk
+from ai_core.errors import HubUnreachable, ModelUnusable
+from ai_core.models.files import need_disk, sha256_of
 
 ENDPOINT = "https://huggingface.co"
 SOURCE = re.compile(
     r"hf:(?P<repo>[\w.-]+/[\w.-]+)(?:/(?P<file>[\w./+-]+))?(?:@(?P<revision>[\w./-]+))?", re.ASCII
 )
-TIMEOUT = httpx2.Timeout(30.0, connect=10.0)
+TIMEOUT_S = 30.0
 ATTEMPTS = 4
+RETRIES = 3  # of one attempt, while the Hub is busy or out of reach: 1, 2 and 4 s
 CHUNK_BYTES = 1024 * 1024
+SHARD = re.compile(r"(?P<model>.+)-\d{5}-of-(?P<count>\d{5})\.gguf")
+"""Names of the files of a split GGUF, as llama.cpp's gguf-split writes them."""
+
 COMPANIONS = (  # files a folder of weights needs beside them
     "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json",
     "tokenizer.model", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt",
@@ -75,15 +83,9 @@ class Hub:
     """Client of a server of model repositories. Every method blocks."""
 
     def __init__(self, endpoint: str = ENDPOINT, token: str = "") -> None:
-        headers = {"Accept-Encoding": "identity"}  # what is counted is what is on the disk
-        if token:
-            headers["Authorization"] = f"Bearer {token}"
         self._endpoint = endpoint.rstrip("/")
-        self._client = httpx2.Client(timeout=TIMEOUT, headers=headers, follow_redirects=True)
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._client.close()
+        self._token = token or None  # None: the token of `hf auth login`, if any
+        self._api = HfApi(endpoint=self._endpoint, token=self._token)
 
     def fetch(self, source: HubSource, folder: Path, progress: Progress) -> Fetched:
         """Download a model into `folder`; files that are complete there are not fetched again.
@@ -91,139 +93,153 @@ class Hub:
         Raises HubUnreachable, NoDisk before anything is written, ModelUnusable when the repository
         holds no model we know or a file arrives damaged.
         """
-        listing = self._listing(source)
-        files = choose_files(listing_files(listing), source)
-        self._need_disk(files, folder)
-        commit = str(listing["sha"])
+        with self._errors(source):
+            info = self._api.model_info(
+                source.repo, revision=source.revision, files_metadata=True, timeout=TIMEOUT_S
+            )
+        files = choose_files(listed_files(info), source)
+        _need_disk(files, folder)
+        commit = str(info.sha)
         for file in files:
             self._fetch_file(source, commit, file, folder, progress)
-        licence = str((listing.get("cardData") or {}).get("license") or "")
-        path = folder / files[0].name if len(files) == 1 else folder
-        return Fetched(path, commit, licence)
-
-    def _listing(self, source: HubSource) -> dict[str, Any]:
-        revision = quote(source.revision, safe="")
-        url = f"{self._endpoint}/api/models/{source.repo}/revision/{revision}?blobs=true"
-        try:
-            response = self._client.get(url)
-            self._check(response, source)
-            listing: dict[str, Any] = response.json()
-        except (httpx2.HTTPError, ValueError) as error:
-            raise self._unreachable(error) from error
-        return listing
+        licence = str(info.card_data.license or "") if info.card_data else ""
+        one_file = files[0].name.endswith(".gguf") or len(files) == 1
+        return Fetched(folder / files[0].name if one_file else folder, commit, licence)
 
     def _fetch_file(
         self, source: HubSource, commit: str, file: HubFile, folder: Path, progress: Progress
     ) -> None:
         target = folder / file.name
-        if target.exists() and target.stat().st_size == file.size_bytes and is_intact(target, file):
+        if target.exists() and is_intact(target, file):
             return
         target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_name(f"{target.name}.part")
-        url = f"{self._endpoint}/{source.repo}/resolve/{commit}/{quote(file.name)}"
-        self._download(url, source, file, part, progress)
+        url = hf_hub_url(source.repo, file.name, revision=commit, endpoint=self._endpoint)
+        with self._errors(source):
+            self._download(url, file, part, progress)
         if not is_intact(part, file):
             part.unlink()
             raise ModelUnusable(f"{file.name} arrived damaged and was deleted: add it again")
         part.replace(target)
 
-    def _download(
-        self, url: str, source: HubSource, file: HubFile, part: Path, progress: Progress
-    ) -> None:
+    def _download(self, url: str, file: HubFile, part: Path, progress: Progress) -> None:
         """Download until the file is complete, resuming where the connection broke."""
-        last_error: httpx2.HTTPError | None = None
+        broken: httpx2.HTTPError | None = None
         for _ in range(ATTEMPTS):
-            try:
-                self._resume(url, source, file, part, progress)
-            except httpx2.HTTPError as error:
-                last_error = error
-            if part.exists() and part.stat().st_size >= file.size_bytes:
+            done_bytes = part.stat().st_size if part.exists() else 0
+            if done_bytes >= file.size_bytes > 0:
                 return
-        raise self._unreachable(last_error or f"{file.name} ends too soon")
+            broken = self._resume(url, file, part, done_bytes, progress)
+            if part.stat().st_size >= file.size_bytes:
+                return
+        raise broken or httpx2.RemoteProtocolError(f"{file.name} ends too soon")
 
     def _resume(
-        self, url: str, source: HubSource, file: HubFile, part: Path, progress: Progress
-    ) -> None:
-        done = part.stat().st_size if part.exists() else 0
-        if done > file.size_bytes:
-            part.unlink()
-            done = 0
-        headers = {"Range": f"bytes={done}-"} if done else {}
-        if done == file.size_bytes and done:
-            return
-        with self._client.stream("GET", url, headers=headers) as response:
-            self._check(response, source)
-            resumed = response.status_code == httpx2.codes.PARTIAL_CONTENT
-            done = done if resumed else 0
-            with part.open("ab" if resumed else "wb") as opened:
-                for chunk in response.iter_raw():
-                    opened.write(chunk)
-                    done += len(chunk)
-                    progress(file.name, done, file.size_bytes)
+        self, url: str, file: HubFile, part: Path, done_bytes: int, progress: Progress
+    ) -> httpx2.HTTPError | None:
+        """Append what comes to `part`; returns what broke the connection, if anything did."""
+        headers = build_hf_headers(token=self._token) | {"Accept-Encoding": "identity"}
+        if done_bytes:
+            headers["Range"] = f"bytes={done_bytes}-"
+        with http_stream_backoff(
+            "GET", url, headers=headers, timeout=TIMEOUT_S, max_retries=RETRIES
+        ) as response:
+            hf_raise_for_status(response)
+            if response.status_code != httpx2.codes.PARTIAL_CONTENT:
+                done_bytes = 0
+            with part.open("ab" if done_bytes else "wb") as opened:
+                try:  # inside the block: the library would ask again, from the same byte
+                    for chunk in response.iter_raw():
+                        opened.write(chunk)
+                        done_bytes += len(chunk)
+                        progress(file.name, done_bytes, file.size_bytes)
+                except httpx2.HTTPError as error:
+                    return error
+        return None
 
-    def _need_disk(self, files: list[HubFile], folder: Path) -> None:
-        there = sum(
-            path.stat().st_size
-            for file in files
-            for path in (folder / file.name, folder / f"{file.name}.part")
-            if path.exists()
-        )
-        need_disk(sum(file.size_bytes for file in files) - there, folder)
-
-    def _check(self, response: httpx2.Response, source: HubSource) -> None:
-        if response.status_code in {401, 403}:
+    @contextmanager
+    def _errors(self, source: HubSource) -> Iterator[None]:
+        """Turn the library's errors into ours, with what the operator can do."""
+        try:
+            yield
+        except (httpx2.HTTPError, ValueError, KeyError, TypeError) as error:
+            status = error.response.status_code if isinstance(error, HfHubHTTPError) else 0
+            if status in {401, 403}:
+                raise HubUnreachable(
+                    f"{source.repo} is not open to everybody or does not exist: accept its licence "
+                    "on its page, and give a token in HF_TOKEN"
+                ) from error
+            if status == httpx2.codes.NOT_FOUND:
+                raise ModelUnusable(
+                    f"{source.repo} at {source.revision} is not on {self._endpoint}"
+                ) from error
             raise HubUnreachable(
-                f"{source.repo} is not open to everybody or does not exist: accept its licence on "
-                "its page, and give a token in HF_TOKEN"
-            )
-        if response.status_code == httpx2.codes.NOT_FOUND:
-            raise ModelUnusable(f"{source.repo} at {source.revision} is not on {self._endpoint}")
-        response.raise_for_status()
-
-    def _unreachable(self, reason: object) -> HubUnreachable:
-        return HubUnreachable(
-            f"{self._endpoint} does not answer as it should ({reason}): try again, what came is "
-            "kept; or fetch the files yourself and give their path; HF_ENDPOINT names a mirror"
-        )
+                f"{self._endpoint} does not answer as it should ({error!r}): try again, what came "
+                "is kept; or fetch the files yourself and give their path; HF_ENDPOINT names a "
+                "mirror"
+            ) from error
 
 
-def listing_files(listing: dict[str, Any]) -> list[HubFile]:
-    """Read the files of a listing, with their sizes and hashes. Raises HubUnreachable."""
-    try:
-        return [
-            HubFile(
-                str(PurePosixPath(file["rfilename"])),
-                int(file["size"]),
-                str((file.get("lfs") or {}).get("sha256", "")),
-                str(file.get("blobId", "")),
-            )
-            for file in listing["siblings"]
-            if ".." not in PurePosixPath(file["rfilename"]).parts
-        ]
-    except (KeyError, TypeError, ValueError) as error:
-        raise HubUnreachable(f"the Hub's listing is not what it was ({error!r})") from error
+def listed_files(info: ModelInfo) -> list[HubFile]:
+    """Read the files of a listing, with their sizes and hashes.
+
+    Raises HubUnreachable for a file without its size; names that lead outside the folder are left
+    out.
+    """
+    files = []
+    for file in info.siblings or []:
+        if file.size is None:
+            raise HubUnreachable(f"the Hub's listing names no size for {file.rfilename}")
+        if ".." not in PurePosixPath(file.rfilename).parts and file.rfilename[:1] != "/":
+            sha256 = file.lfs.sha256 if file.lfs else ""
+            files.append(HubFile(file.rfilename, file.size, sha256, file.blob_id or ""))
+    return files
 
 
 def choose_files(files: list[HubFile], source: HubSource) -> list[HubFile]:
     """Choose what to fetch: the file named, else the weights and their companions.
 
-    Raises ModelUnusable, naming the GGUF files to choose from when there are several.
+    A split GGUF is one model: all its files, the first one first. Raises ModelUnusable, naming the
+    GGUF files to choose from when there are several.
     """
     if source.file:
         named = [file for file in files if file.name == source.file]
         if not named:
             raise ModelUnusable(f"{source.repo} has no file {source.file}")
-        return named
+        return all_shards(named[0], files)
     gguf = [file for file in files if file.name.endswith(".gguf")]
     weights = [file for file in files if file.name.endswith(".safetensors")] or [
         file for file in files if ".onnx" in PurePosixPath(file.name).name
     ]
-    if not weights and len(gguf) == 1:
-        return gguf
-    if not weights:
-        names = ", ".join(file.name for file in gguf) or "none that is a model"
-        raise ModelUnusable(f"{source.repo}: name one of its files: {names}")
-    return weights + [file for file in files if file.name in COMPANIONS]
+    if weights:
+        return weights + [file for file in files if file.name in COMPANIONS]
+    models = {all_shards(file, files)[0].name: file for file in gguf}
+    if len(models) == 1:
+        return all_shards(gguf[0], files)
+    names = ", ".join(models) or "none that is a model"
+    raise ModelUnusable(f"{source.repo}: name one of its files: {names}")
+
+
+def all_shards(file: HubFile, files: list[HubFile]) -> list[HubFile]:
+    """Return the files of the split GGUF that `file` belongs to, in order, or `file` alone.
+
+    Raises ModelUnusable when some of them are not listed.
+    """
+    shard = SHARD.fullmatch(file.name)
+    if not shard:
+        return [file]
+    names = [
+        f"{shard['model']}-{number:05}-of-{shard['count']}.gguf"
+        for number in range(1, int(shard["count"]) + 1)
+    ]
+    listed = {each.name: each for each in files}
+    missing = [name for name in names if name not in listed]
+    if missing:
+        raise ModelUnusable(
+            f"{file.name} is a part of a model whose other parts are not there: "
+            f"{', '.join(missing[:3])}"
+        )
+    return [listed[name] for name in names]
 
 
 def is_intact(path: Path, file: HubFile) -> bool:
@@ -241,18 +257,11 @@ def is_intact(path: Path, file: HubFile) -> bool:
     return True
 
 
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with path.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
-
-
-def need_disk(wanted_bytes: int, folder: Path) -> None:
-    """Raise NoDisk unless that much is free where `folder` is or will be."""
-    place = next(each for each in (folder, *folder.parents) if each.exists())
-    free = shutil.disk_usage(place).free
-    if wanted_bytes > free:
-        raise NoDisk(
-            f"{wanted_bytes:,} bytes are needed in {place} and {free:,} are free: delete something "
-            "(model remove) or set AI_CORE_MODELS__FOLDER to a larger disk"
-        )
+def _need_disk(files: list[HubFile], folder: Path) -> None:
+    there_bytes = sum(
+        path.stat().st_size
+        for file in files
+        for path in (folder / file.name, folder / f"{file.name}.part")
+        if path.exists()
+    )
+    need_disk(sum(file.size_bytes for file in files) - there_bytes, folder)

@@ -20,11 +20,7 @@ def hub() -> Iterator[FakeHub]:
 
 
 def fetch(hub: FakeHub, folder: Path, source: str = REPO) -> Fetched:
-    client = Hub(hub.address)
-    try:
-        return client.fetch(HubSource.parse(source), folder, lambda *_: None)
-    finally:
-        client.close()
+    return Hub(hub.address).fetch(HubSource.parse(source), folder, lambda *_: None)
 
 
 def test_a_repository_with_one_gguf_file_gives_that_file(hub: FakeHub, tmp_path: Path) -> None:
@@ -83,6 +79,35 @@ def test_several_gguf_files_are_named_to_choose_from(hub: FakeHub, tmp_path: Pat
         fetch(hub, tmp_path, f"{REPO}/huge.gguf@main")
 
 
+def test_all_files_of_a_split_gguf_are_fetched(hub: FakeHub, tmp_path: Path) -> None:
+    parts = [f"q4/tiny-{number:05}-of-00003.gguf" for number in (1, 2, 3)]
+    hub.files = dict.fromkeys(reversed(parts), WEIGHTS)
+    assert fetch(hub, tmp_path).path == tmp_path / parts[0]
+    assert all((tmp_path / name).read_bytes() == WEIGHTS for name in parts)
+    hub.files["other.gguf"] = WEIGHTS
+    with pytest.raises(ModelUnusable, match=r"one of its files: \S+-00001-of-00003\.gguf, other"):
+        fetch(hub, tmp_path)
+    assert fetch(hub, tmp_path, f"{REPO}/{parts[1]}").path == tmp_path / parts[0]
+    del hub.files[parts[2]]
+    with pytest.raises(ModelUnusable, match=r"other parts are not there: .*-00003-of-00003"):
+        fetch(hub, tmp_path, f"{REPO}/{parts[0]}")
+
+
+def test_a_busy_hub_is_asked_again(
+    hub: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", waits.append)
+    hub.busy = 2
+    assert fetch(hub, tmp_path).path.read_bytes() == WEIGHTS
+    assert waits == [1, 2]
+
+
+def test_the_token_goes_to_the_hub(hub: FakeHub, tmp_path: Path) -> None:
+    Hub(hub.address, "hf_secret").fetch(HubSource.parse(REPO), tmp_path, lambda *_: None)
+    assert hub.tokens == {"Bearer hf_secret"}
+
+
 def test_a_closed_repository_says_what_to_do(hub: FakeHub, tmp_path: Path) -> None:
     hub.closed = True
     with pytest.raises(HubUnreachable, match="HF_TOKEN"):
@@ -99,11 +124,23 @@ def test_a_hub_that_does_not_answer_is_reported_with_the_remedy(tmp_path: Path) 
         fetch(FakeHub({}, address="http://127.0.0.1:9"), tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("listing", "words"),
+    [
+        ({"id": "owner/repo", "sha": COMMIT, "siblings": [{}]}, "does not answer as it should"),
+        ({"sha": COMMIT, "siblings": "none"}, "does not answer as it should"),
+        ({"id": "a/b", "sha": COMMIT, "siblings": [{"rfilename": "a"}]}, "names no size for a"),
+    ],
+)
 def test_a_listing_that_makes_no_sense_is_the_hubs_fault(
-    hub: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    hub: FakeHub,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    listing: dict[str, object],
+    words: str,
 ) -> None:
-    monkeypatch.setattr(hub, "listing", lambda: {"sha": COMMIT, "siblings": [{}]})
-    with pytest.raises(HubUnreachable, match="listing"):
+    monkeypatch.setattr(hub, "listing", lambda: listing)
+    with pytest.raises(HubUnreachable, match=words):
         fetch(hub, tmp_path)
 
 
