@@ -8,7 +8,7 @@ is down. A problem document is raised as the error of `shared.errors` with its s
 import secrets
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
@@ -32,7 +32,7 @@ from shared.ai.contract import (
     ModelsReply,
     SearchReply,
 )
-from shared.ai.stream import AiUnavailable, Piece, parse_event, server_sent_events
+from shared.ai.stream import AiUnavailable, Piece, parse_event
 from shared.clock import Clock, SystemClock
 from shared.errors import (
     AppError,
@@ -45,6 +45,8 @@ from shared.errors import (
     TooMany,
 )
 from shared.settings import WrongSettings
+from shared.web.event_stream import DEFAULT_NAME, EventStream, EventTooLarge, ServerSentEvent
+from shared.web.retry_after import retry_after_s
 from shared.web.tracing import NO_TRACER, PROPAGATOR, record_status
 
 stamina.instrumentation.set_on_retry_hooks(())  # the default ones import inside the event loop
@@ -150,15 +152,27 @@ class AiClient:
         if request_id:
             headers["X-Request-ID"] = request_id
         complete = False
-        async with self._open_stream(body, headers) as response:
-            async for event, data in server_sent_events(response):
-                if event == "" and data == "[DONE]":
+        async with (
+            self._open_stream(body, headers) as response,
+            aclosing(self._events(response)) as events,
+        ):
+            async for name, data in events:
+                if name == DEFAULT_NAME and data == "[DONE]":
                     complete = True
-                elif (piece := parse_event(event, data)) is not None:
+                elif (piece := parse_event(name, data)) is not None:
                     yield piece
         if not complete:
             self._breaker.failed()
             raise AiUnavailable("the stream ended before [DONE]")
+
+    async def _events(self, response: httpx2.Response) -> AsyncGenerator[ServerSentEvent]:
+        """Yield the events. Raises AiUnavailable for a silent stream and an event without end."""
+        try:
+            async for event in EventStream(response.aiter_bytes(), silence_s=SILENCE_TIMEOUT_S):
+                yield event
+        except (TimeoutError, EventTooLarge) as error:
+            self._breaker.failed()
+            raise AiUnavailable(f"the stream: {str(error) or 'silent'}") from error
 
     @asynccontextmanager
     async def _open_stream(
@@ -278,7 +292,7 @@ class AiClient:
         PROPAGATOR.inject(context, set_span_in_context(span))
         try:
             yield span, context
-        except httpx2.TransportError as error:
+        except httpx2.RequestError as error:
             span.record_exception(error)
             self._breaker.failed()
             raise AiUnavailable(type(error).__name__) from error
@@ -320,10 +334,9 @@ def error_of(response: httpx2.Response) -> AppError:
     facts = document if isinstance(document, dict) else {}
     server_fault = status >= HTTPStatus.INTERNAL_SERVER_ERROR
     kind = AiUnavailable if server_fault else KINDS.get(status, BadInput)
-    wait = response.headers.get("retry-after", "")
     return kind(
         str(facts.get("code", status)),
-        retry_after_s=float(wait) if wait.isdecimal() else None,
+        retry_after_s=retry_after_s(response.headers.get("retry-after")),
         sentence=str(facts.get("detail", "")),
     )
 

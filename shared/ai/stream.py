@@ -1,11 +1,8 @@
-"""Events of a streamed answer, and their parsing from server-sent events."""
+"""The events of a streamed answer."""
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import date
 
-import httpx2
-import orjson
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from shared.ai.contract import Abstention, Citation
@@ -50,39 +47,29 @@ class Citations:
 Piece = Delta | Citations | Usage
 
 
-async def server_sent_events(response: httpx2.Response) -> AsyncIterator[tuple[str, str]]:
-    """Yield (event, data) of each event; `event` is empty where none is named."""
-    event = ""
-    data: list[str] = []
-    async for line in response.aiter_lines():
-        if not line:
-            if data:
-                yield event, "\n".join(data)
-            event, data = "", []
-            continue
-        name, _, value = line.partition(":")
-        value = value.removeprefix(" ")
-        if name == "event":
-            event = value
-        elif name == "data":
-            data.append(value)
+class _TextEvent(BaseModel):
+    delta: str
+
+
+class _ErrorEvent(BaseModel):
+    code: str = "error"
 
 
 def parse_event(event: str, data: str) -> Piece | None:
-    """Return the parsed event; None for an unknown one.
+    """Return the parsed event; None for an unknown one. `event` is `message` where none is named.
 
     Raises AiUnavailable for `event: error` and for data that do not match the event's schema.
     """
     try:
         match event:
-            case "":
-                return Delta(str(orjson.loads(data)["delta"]))
+            case "message":
+                return Delta(_TextEvent.model_validate_json(data).delta)
             case "citations":
                 return Citations(tuple(CITATIONS.validate_json(data)))
             case "usage":
                 return Usage.model_validate_json(data)
             case "error":
-                raise AiUnavailable(str(orjson.loads(data).get("code", "error")))
-    except (orjson.JSONDecodeError, KeyError, TypeError, ValidationError) as error:
-        raise AiUnavailable(f"unreadable event {event or 'delta'}") from error
+                raise AiUnavailable(_ErrorEvent.model_validate_json(data).code)
+    except ValidationError as error:
+        raise AiUnavailable(f"unreadable event {event}") from error
     return None

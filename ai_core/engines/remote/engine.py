@@ -6,7 +6,7 @@ fails, as its beginning was sent already. A server that reports being full fails
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -17,10 +17,11 @@ import orjson
 
 from ai_core.engines.base import Capabilities, Prompt, Sampling, TextChunk, TokenLogprob
 from ai_core.engines.process.throughput import Throughput
-from ai_core.engines.remote.upstreams import Upstream, Upstreams, time_limit
+from ai_core.engines.remote.upstreams import RETRY_AFTER_S, Upstream, Upstreams, time_limit
 from ai_core.errors import ContextOverflow, EngineFailed, ModelUnusable, Unsupported
 from shared.clock import Clock, SystemClock
 from shared.errors import AppError, Unavailable
+from shared.web.event_stream import EventStream, EventTooLarge
 
 SLOTS_PER_SERVER = 16
 CHARS_PER_TOKEN = 3
@@ -174,19 +175,19 @@ class RemoteEngine:
 
     async def _events(self, response: httpx2.Response) -> AsyncGenerator[dict[str, Any]]:
         """Yield the events of a stream until `[DONE]`. Raises EngineFailed for an error event."""
-        lines = response.aiter_lines()
-        limit_s = self._timeouts.first_s
-        while (line := await _next_line(lines, limit_s)) is not None:
-            if not line.startswith("data:"):
-                continue
-            limit_s = self._timeouts.silence_s
-            data = line.removeprefix("data:").strip()
-            if data == "[DONE]":
-                return
-            event = _parse_object(data.encode())
-            if "error" in event:
-                raise EngineFailed(str(event["error"])[:200])
-            yield event
+        stream = EventStream(response.aiter_bytes(), silence_s=self._timeouts.first_s)
+        try:
+            async for event in stream:
+                stream.silence_s = self._timeouts.silence_s
+                data = event.data.strip()
+                if data == "[DONE]":
+                    return
+                found = _parse_object(data.encode())
+                if "error" in found:
+                    raise EngineFailed(str(found["error"])[:200])
+                yield found
+        except (TimeoutError, EventTooLarge) as error:
+            raise Unavailable(str(error) or "silent", retry_after_s=RETRY_AFTER_S) from None
 
     async def _count(self, upstream: Upstream, text: str) -> int:
         body = {"content": text} if upstream.software == "llamacpp" else {"prompt": text}
@@ -301,11 +302,6 @@ def _text_chunk(choice: Mapping[str, Any]) -> TextChunk:
             )
         )
     return TextChunk(text, 1 if text else 0, logprobs=tokens)
-
-
-async def _next_line(lines: AsyncIterator[str], limit_s: float) -> str | None:
-    async with time_limit(limit_s):
-        return await anext(lines, None)
 
 
 def _parse_object(content: bytes) -> dict[str, Any]:

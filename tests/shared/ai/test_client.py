@@ -45,6 +45,33 @@ async def test_a_stream_gives_the_text_its_sources_and_its_usage(ai: ScriptedAi)
     assert pieces[-1].conversation_id == "scripted-00000001"
 
 
+async def test_separators_of_unicode_are_part_of_the_text(ai: ScriptedAi) -> None:
+    ai.script.answer = "un\u2028deux\u2029trois\x85quatre\x0bcinq\x1csix"
+    async with served(ai.app) as url, AiClient(url, "key") as client:
+        pieces = [piece async for piece in client.stream(QUESTION)]
+    assert "".join(piece.text for piece in pieces if isinstance(piece, Delta)) == ai.script.answer
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        "data: {}",
+        "data: []",
+        'data: {"delta": null}',
+        "event: error\ndata: []",
+        "data: " + "x" * 5_000_000,
+    ],
+)
+async def test_an_event_that_makes_no_sense_ends_the_stream(event: str) -> None:
+    stream = {"Content-Type": "text/event-stream"}
+    transport = httpx2.MockTransport(
+        lambda _: httpx2.Response(200, headers=stream, text=event + "\n\n")
+    )
+    async with AiClient("http://ai", "key", transport=transport) as client:
+        with pytest.raises(AiUnavailable):
+            _ = [piece async for piece in client.stream(QUESTION)]
+
+
 async def test_leaving_a_stream_hangs_up_so_that_the_run_stops(ai: ScriptedAi) -> None:
     ai.script.answer, ai.script.pause_s = "mot " * 10_000, 0.01
     async with served(ai.app) as url, AiClient(url, "key") as client:
