@@ -76,8 +76,16 @@ class Unsupported(BadInput):
     status = 400
     code = "unsupported"
 
-    def __init__(self, detail: str = "", *, model: str = "", feature: str = "") -> None:
-        super().__init__(detail, model=model)
+    def __init__(
+        self,
+        detail: str = "",
+        *,
+        model: str = "",
+        feature: str = "",
+        retry_after_s: float | None = None,
+        **facts: str | int,
+    ) -> None:
+        super().__init__(detail, retry_after_s=retry_after_s, model=model, **facts)
         if feature:
             self.faults = [{"field": feature, "reason": self.code}]
 

@@ -16,7 +16,7 @@ reads for a code is in `texts/errors.toml`, in French and English; `str(error)` 
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 
 class AppError(Exception):
@@ -40,6 +40,27 @@ class AppError(Exception):
 
     def __str__(self) -> str:
         return super().__str__() or (type(self).__doc__ or self.code).strip().partition("\n")[0]
+
+    @classmethod
+    def of_parts(
+        cls,
+        detail: str,
+        *,
+        retry_after_s: float | None,
+        facts: Mapping[str, str | int],
+        faults: Sequence[Mapping[str, Any]],
+    ) -> Self:
+        """Return the error made of these parts, whatever arguments its own constructor takes."""
+        error = cls.__new__(cls)
+        AppError.__init__(error, detail, retry_after_s=retry_after_s)
+        error.facts, error.faults = dict(facts), tuple(faults)
+        return error
+
+    def renewed(self, retry_after_s: float | None) -> Self:
+        """Return the same error to raise again, with another time to wait."""
+        return self.of_parts(
+            str(self), retry_after_s=retry_after_s, facts=self.facts, faults=self.faults
+        )
 
 
 class BadInput(AppError):

@@ -32,16 +32,18 @@ SQL_FOLDERS = {
 HEAVY = {"torch", "transformers", "llama_cpp", "onnxruntime", "peft", "huggingface_hub"}
 EDGES = {
     "shared/web/middleware.py",
+    "ai_core/engines/decoding/output.py",
     "ai_core/engines/process/child.py",
+    "ai_core/engines/process/loop.py",
     "ai_core/engines/folder/tokenizer.py",
     "ai_core/api/sse.py",
     "telegram_service/worker.py",
     "mail_service/processing/pipeline.py",
 }
 """Where a wide `except` may stand without raising again: the HTTP edge (streams included), a
-model's process, whose tokenizer may choke on one request, a tokenizer's file, whose library raises
-the very class Exception, the bot's worker, and the mailbox's pipeline, where one bad mail must not
-stop the others."""
+model's process, where one request must not end those of others, a tokenizer's file, whose library
+raises the very class Exception, the bot's worker, and the mailbox's pipeline, where one bad mail
+must not stop the others."""
 
 
 def sources() -> Iterator[Path]:

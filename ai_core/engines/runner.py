@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from ai_core.engines.base import Capabilities, ChatMessage, Sampling, TokenLogprob
+from ai_core.engines.error_report import ErrorReport
 from shared.host_memory import read_memory
 
 SLOTS = 16
@@ -54,7 +55,7 @@ class TokenChunk:
     """What one step added to a job: whole characters only, nothing after a stop sequence.
 
     `cached_tokens` (prompt tokens found in the prefix cache) is set on a job's first chunk only.
-    A job whose `finish_reason` is set is over and its slot is free; "failed" carries `error`.
+    A job whose `finish_reason` is set is over and its slot is free; "failed" has an `error`.
     """
 
     job_id: int
@@ -63,7 +64,7 @@ class TokenChunk:
     cached_tokens: int = 0
     finish_reason: Literal["stop", "length", "failed"] | None = None
     logprobs: tuple[TokenLogprob, ...] = ()
-    error: str = ""
+    error: ErrorReport | None = None
 
 
 class ModelRunner(Protocol):

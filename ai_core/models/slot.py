@@ -250,8 +250,7 @@ class ModelSlot:
         if self.state is SlotState.RESTARTING:
             raise EngineStarting(retry_after_s=max(1.0, wait_s), model=self.card.id)
         if self.state is SlotState.FAILED and self.error:
-            error = self.error
-            raise type(error)(str(error), retry_after_s=wait_s, **error.facts)
+            raise self.error.renewed(wait_s)
 
     def _enter(self, state: SlotState) -> None:
         if state not in TRANSITIONS[self.state]:

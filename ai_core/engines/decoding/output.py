@@ -4,8 +4,9 @@ from typing import Any, Literal, Protocol
 
 from ai_core.engines.base import TokenLogprob
 from ai_core.engines.decoding.stops import StopFilter
+from ai_core.engines.error_report import ErrorReport
 from ai_core.engines.runner import GenerationJob, TokenChunk
-from ai_core.errors import ContextOverflow, EngineFailed, Unsupported
+from ai_core.errors import ContextOverflow, Unsupported
 
 FinishReason = Literal["stop", "length", "failed"]
 
@@ -69,12 +70,18 @@ class JobOutput:
     def sample(self, logits: Any, cached_tokens: int = 0) -> TokenChunk | None:
         """Sample the next token; returns a chunk, None while all text is held back.
 
-        `cached_tokens` is reported with the first chunk.
+        `cached_tokens` is reported with the first chunk. An exception ends this job and no other:
+        everything here is the job's own. Raises MemoryError.
         """
         try:
-            self.last_token, logprobs = self._sampler.sample(logits)
-        except EngineFailed as error:
-            return self.finish("failed", error=str(error))
+            return self._next_token(logits, cached_tokens)
+        except MemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001 - one job must not stop the others
+            return self.finish("failed", error=ErrorReport.of(error))
+
+    def _next_token(self, logits: Any, cached_tokens: int) -> TokenChunk | None:
+        self.last_token, logprobs = self._sampler.sample(logits)
         if self._detokenizer.is_end_token(self.last_token):
             return self.finish("stop", self._stop_filter.finish(), cached_tokens)
         self.generated += 1
@@ -92,13 +99,21 @@ class JobOutput:
         return self._chunk(text, None, cached_tokens) if text or first else None
 
     def finish(
-        self, reason: FinishReason, text: str = "", cached_tokens: int = 0, error: str = ""
+        self,
+        reason: FinishReason,
+        text: str = "",
+        cached_tokens: int = 0,
+        error: ErrorReport | None = None,
     ) -> TokenChunk:
         """Return the last chunk of a job."""
         return self._chunk(text, reason, cached_tokens, error)
 
     def _chunk(
-        self, text: str, reason: FinishReason | None, cached_tokens: int, error: str = ""
+        self,
+        text: str,
+        reason: FinishReason | None,
+        cached_tokens: int,
+        error: ErrorReport | None = None,
     ) -> TokenChunk:
         first = self.generated == self._unsent_tokens
         chunk = TokenChunk(

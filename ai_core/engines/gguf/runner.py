@@ -17,6 +17,7 @@ from llama_cpp import llama_cpp as lib
 from ai_core.engines.base import Capabilities, ChatMessage
 from ai_core.engines.decoding.output import JobOutput, max_new_tokens
 from ai_core.engines.decoding.threads import ThreadGovernor, available_cores
+from ai_core.engines.error_report import ErrorReport
 from ai_core.engines.gguf.batch import (
     BatchPlan,
     LayoutTuner,
@@ -45,7 +46,7 @@ from ai_core.engines.runner import (
     TokenizedPrompt,
     fit_memory,
 )
-from ai_core.errors import ModelUnusable, Unsupported
+from ai_core.errors import EngineFailed, ModelUnusable, Unsupported
 
 _MAX_HOLD_S = 12.0
 
@@ -318,8 +319,9 @@ class GgufRunner:
     def _fail(self, running: SlotJob) -> TokenChunk:
         """End a job whose step failed; what its slot holds is undefined."""
         running.slot.cacheable = 0
-        error = f"llama.cpp could not compute: {take_logged_errors()}"
-        return self._end(running, running.output.finish("failed", error=error))
+        error = EngineFailed(f"llama.cpp could not compute: {take_logged_errors()}")
+        failed = running.output.finish("failed", error=ErrorReport.of(error))
+        return self._end(running, failed)
 
     def _free_slot(self, running: SlotJob) -> None:
         """Keep the operator's tokens in the slot, drop all others."""

@@ -20,7 +20,6 @@ import signal
 import socket
 import sys
 import threading
-import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -28,13 +27,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import cast
 
+from ai_core.engines.error_report import ErrorReport, describe_exception
 from ai_core.engines.process.loop import GenerationLoop, LoopCommand
 from ai_core.engines.process.protocol import (
     CallResult,
     Cancel,
     Command,
     CountTokens,
-    ErrorReport,
     Event,
     Failure,
     FrameDecoder,
@@ -127,7 +126,7 @@ class CommandReader:
             except AppError as error:
                 self._fail(message.id, error)
             except Exception as error:  # noqa: BLE001 - one prompt must not stop the others
-                reason = f"the text could not be tokenized: {describe_error(error)}"
+                reason = f"the text could not be tokenized: {describe_exception(error)}"
                 self._fail(message.id, EngineFailed(reason))
 
     def _render(self, runner: ModelRunner, message: Generate) -> None:
@@ -205,17 +204,6 @@ def main() -> int:
     return serve(ParentConnection(socket.socket(fileno=int(sys.argv[1]))))
 
 
-def describe_error(error: BaseException) -> str:
-    """Return an exception's type and location without its message, which may quote a person.
-
-    The messages of AppError and MemoryError are kept: they are written for operators.
-    """
-    frames = traceback.extract_tb(error.__traceback__)[-3:]
-    locations = (f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames)
-    message = f": {error}" if isinstance(error, AppError | MemoryError) else ""
-    return f"{type(error).__name__}{message} in {' > '.join(locations)}"
-
-
 def _start_thread(target: Callable[[], None]) -> None:
     threading.Thread(target=target, daemon=True).start()
 
@@ -223,13 +211,13 @@ def _start_thread(target: Callable[[], None]) -> None:
 def _print_error(
     _type: type[BaseException], error: BaseException, _traceback: TracebackType | None
 ) -> None:
-    sys.stderr.write(f"{describe_error(error)}\n")
+    sys.stderr.write(f"{describe_exception(error)}\n")
 
 
 def _exit_with_thread(thrown: threading.ExceptHookArgs) -> None:
     """End the process with any thread that fails: the others could not serve without it."""
     if thrown.exc_value:
-        sys.stderr.write(f"{describe_error(thrown.exc_value)}\n")
+        sys.stderr.write(f"{describe_exception(thrown.exc_value)}\n")
     os._exit(1)
 
 

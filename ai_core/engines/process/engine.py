@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from ai_core.engines.base import Capabilities, Prompt, Sampling, TextChunk
+from ai_core.engines.error_report import ErrorReport
 from ai_core.engines.formats import FORMATS, Format
 from ai_core.engines.process.model_process import ModelProcess, ProcessExit
 from ai_core.engines.process.protocol import (
@@ -254,9 +255,7 @@ class ProcessEngine:
                 if (call := self._calls.get(event.id)) and not call.done():
                     call.set_result(event)
             case Failure():
-                error = event.error.to_error()
-                error.facts["model"] = self.name
-                self._fail(event.id, error)
+                self._fail(event.id, self._error_of(event.error))
             case ModelLoaded():
                 self._loaded.set_result(event.info)
 
@@ -268,9 +267,16 @@ class ProcessEngine:
                 if not buffer.started:
                     prefilled += buffer.prompt_tokens - chunk.cached_tokens
                 buffer.append(chunk)
+            if chunk.error:
+                self._fail(chunk.job_id, self._error_of(chunk.error))
         self._meter.add_prefill(prefilled, step.prefill_s)
         if step.decode_s:
             self._meter.add_decode(decoded, step.decode_s)
+
+    def _error_of(self, report: ErrorReport) -> AppError:
+        error = report.to_error()
+        error.facts["model"] = self.name
+        return error
 
     def _fail(self, id: int, error: AppError) -> None:
         if buffer := self._streams.get(id):

@@ -6,11 +6,11 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from ai_core.engines.error_report import ErrorReport
 from ai_core.engines.process.protocol import (
     CallResult,
     Cancel,
     Embed,
-    ErrorReport,
     Event,
     Failure,
     LoadAdapter,
@@ -19,7 +19,6 @@ from ai_core.engines.process.protocol import (
 )
 from ai_core.engines.runner import GenerationJob, ModelRunner
 from ai_core.errors import ContextOverflow
-from shared.errors import AppError
 
 HEARTBEAT_S = 1.0
 EMBED_BATCH_TEXTS = 8
@@ -64,7 +63,8 @@ class GenerationLoop:
         """Work until shut down.
 
         An exception of the runner's `step` ends the loop, as its state is unknown then. An error of
-        a single job is no exception: the runner reports it as that job's last chunk.
+        a single job is no exception: the runner reports it as that job's last chunk. Whatever a job
+        or a call raises before it has a place in the batch is its own, except MemoryError.
         """
         while self._take_commands():
             self._admit_waiting()
@@ -112,17 +112,30 @@ class GenerationLoop:
         while self._waiting:
             job = self._waiting[0]
             try:
-                if not self._runner.admit(job):
-                    if self._runner.busy:
-                        return
-                    raise ContextOverflow(
-                        tokens=len(job.prompt.tokens), limit=self._runner.info.context_tokens - 1
-                    )
-                self._prefilling.add(job.id)
-            except AppError as error:
+                if not self._admit(job):
+                    return
+            except Exception as error:  # noqa: BLE001 - one job must not stop the others
+                self._runner.cancel(job.id)
                 self._forget(job.id)
-                self._send(Failure(job.id, ErrorReport.of(error)))
+                self._fail(job.id, error)
             self._waiting.popleft()
+
+    def _admit(self, job: GenerationJob) -> bool:
+        """Give a job its slot; False while others have them all. Raises what it is refused for."""
+        if self._runner.admit(job):
+            self._prefilling.add(job.id)
+        elif self._runner.busy:
+            return False
+        else:
+            limit = self._runner.info.context_tokens - 1
+            raise ContextOverflow(tokens=len(job.prompt.tokens), limit=limit)
+        return True
+
+    def _fail(self, id: int, error: Exception) -> None:
+        """Report the failure of one job or call. Raises MemoryError again."""
+        if isinstance(error, MemoryError):
+            raise error
+        self._send(Failure(id, ErrorReport.of(error)))
 
     def _step(self) -> None:
         prefilling, began_s = bool(self._prefilling), time.monotonic()
@@ -146,9 +159,9 @@ class GenerationLoop:
         texts = 1 if self._runner.busy else EMBED_BATCH_TEXTS
         try:
             progress.vectors += self._runner.embed(call.texts[done : done + texts])
-        except AppError as error:
+        except Exception as error:  # noqa: BLE001 - one call must not stop the others
             self._embeddings.popleft()
-            self._send(Failure(call.id, ErrorReport.of(error)))
+            self._fail(call.id, error)
             return
         if len(progress.vectors) < len(call.texts):
             self._send(StepReport([], 0.0, 0.0))
@@ -159,7 +172,7 @@ class GenerationLoop:
     def _load_adapter(self, call: LoadAdapter) -> None:
         try:
             self._runner.load_adapter(call.name, call.path)
-        except AppError as error:
-            self._send(Failure(call.id, ErrorReport.of(error)))
+        except Exception as error:  # noqa: BLE001 - one call must not stop the others
+            self._fail(call.id, error)
         else:
             self._send(CallResult(call.id))

@@ -11,22 +11,11 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from ai_core.engines.base import ChatMessage, Sampling
+from ai_core.engines.error_report import ErrorReport
 from ai_core.engines.runner import LoadOptions, RunnerInfo, TokenChunk
-from ai_core.errors import (
-    ContextOverflow,
-    EngineFailed,
-    ModelUnusable,
-    NoMemory,
-    Unsupported,
-)
-from shared.errors import AppError
 
 MAX_FRAME_BYTES = 256 * 1024 * 1024
 _LENGTH = struct.Struct(">I")
-_ERRORS: dict[str, type[AppError]] = {
-    error.code: error
-    for error in (ContextOverflow, EngineFailed, ModelUnusable, NoMemory, Unsupported)
-}
 
 
 class LoadModel(msgspec.Struct, tag=True, frozen=True):
@@ -82,24 +71,6 @@ class LoadAdapter(msgspec.Struct, tag=True, frozen=True):
 
 class Shutdown(msgspec.Struct, tag=True, frozen=True):
     """Free the model and exit."""
-
-
-class ErrorReport(msgspec.Struct, frozen=True):
-    """An AppError in transit: its code, its message for operators, the facts shown to callers."""
-
-    code: str
-    detail: str
-    facts: dict[str, str | int] = {}
-
-    @classmethod
-    def of(cls, error: AppError) -> "ErrorReport":
-        """Serialize an error; one of a type the parent does not expect becomes EngineFailed."""
-        code = error.code if error.code in _ERRORS else EngineFailed.code
-        return cls(code, str(error), error.facts)
-
-    def to_error(self) -> AppError:
-        """Return the error again, for the process that raises it."""
-        return _ERRORS.get(self.code, EngineFailed)(self.detail, retry_after_s=None, **self.facts)
 
 
 class ModelLoaded(msgspec.Struct, tag=True, frozen=True):

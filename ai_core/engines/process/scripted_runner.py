@@ -15,6 +15,7 @@ import msgspec
 
 from ai_core.engines.base import Capabilities, ChatMessage, TokenLogprob
 from ai_core.engines.decoding.stops import StopFilter
+from ai_core.engines.error_report import ErrorReport, error_classes
 from ai_core.engines.runner import (
     GenerationJob,
     LoadOptions,
@@ -22,12 +23,18 @@ from ai_core.engines.runner import (
     TokenChunk,
     TokenizedPrompt,
 )
-from ai_core.errors import ContextOverflow, ModelUnusable
+from ai_core.errors import ContextOverflow, EngineFailed, ModelUnusable
 
 TOKEN_BYTES = 3
 FOREVER_S = 3_600
 FAILS = "#fails"
+REFUSED = "#refused:"
+"""Followed by the name of an error of the tree, which `admit` raises with all its parts."""
+BREAKS = "#breaks"
+"""The job alone fails by an unexpected exception: when it is admitted, or after a token."""
+BREAKS_LATER = "#breaks-later"
 CRASHES = "#crashes"
+"""The step fails, whose state is then unknown: the process ends."""
 ABORTS = "#aborts"
 HANGS = "#hangs"
 TOKENIZER_FAILS = "#tokenizer-fails"
@@ -93,6 +100,7 @@ class ScriptedRunner:
         self._cached_prefixes.add(prefix)
         answer = self._adapters.get(job.adapter or "", b"")
         answer += _bytes_of(prompt.tokens[prompt.cacheable :])
+        _refuse(answer.decode("utf-8", "replace"))
         self._echoes[job.id] = _Echo(job, answer, cached_tokens)
         return True
 
@@ -105,6 +113,7 @@ class ScriptedRunner:
         time.sleep(self._script.step_s)
         chunks: list[TokenChunk] = []
         for echo in self._echoes.values():
+            echo.crash()
             if echo.unread > 0:
                 echo.unread -= self._script.prefill_tokens
             else:
@@ -122,6 +131,8 @@ class ScriptedRunner:
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """Return, for each text, its number of characters and of words."""
         time.sleep(self._script.step_s)
+        if any(BREAKS in text for text in texts):
+            raise ValueError(texts[0])
         return [[float(len(text)), float(len(text.split()))] for text in texts]
 
     def load_adapter(self, name: str, path: str) -> None:
@@ -148,10 +159,11 @@ class _Echo:
 
     def next_chunk(self) -> TokenChunk:
         """Generate one token, or the end."""
-        self._misbehave()
-        if FAILS.encode() in self._answer:
-            error = "requested by the prompt"
-            return TokenChunk(self._job.id, "", 0, finish_reason="failed", error=error)
+        try:
+            self._fail()
+        except (EngineFailed, RuntimeError) as error:
+            report = ErrorReport.of(error)
+            return TokenChunk(self._job.id, "", 0, finish_reason="failed", error=report)
         token = next(self._tokens, None)
         if token is None:
             return self._chunk(self._filter.finish(), 0, "stop")
@@ -163,7 +175,14 @@ class _Echo:
             return self._chunk(text + self._filter.finish(), 1, "length")
         return self._chunk(text, 1, None)
 
-    def _misbehave(self) -> None:
+    def _fail(self) -> None:
+        if FAILS.encode() in self._answer:
+            raise EngineFailed("requested by the prompt")
+        if BREAKS_LATER.encode() in self._answer and self._tokens_generated:
+            raise RuntimeError(self._answer.decode())
+
+    def crash(self) -> None:
+        """Do to the whole process what the prompt asks for."""
         if CRASHES.encode() in self._answer:
             raise RuntimeError(self._answer.decode())
         if ABORTS.encode() in self._answer:
@@ -178,6 +197,21 @@ class _Echo:
         wanted = self._job.sampling.top_logprobs is not None and tokens
         logprobs = (TokenLogprob(text, 0.0),) if wanted else ()
         return TokenChunk(self._job.id, text, tokens, cached_tokens, finish_reason, logprobs)
+
+
+def _refuse(answer: str) -> None:
+    """Raise what the prompt asks for."""
+    _, asked, name = answer.partition(REFUSED)
+    if asked:
+        kinds = {f"{kind.__module__}.{kind.__qualname__}": kind for kind in error_classes()}
+        raise kinds[name.strip()].of_parts(
+            "as the prompt asked",
+            retry_after_s=7.5,
+            facts={"model": "m", "limit": 3},
+            faults=[{"field": "messages.0", "reason": "asked"}],
+        )
+    if BREAKS in answer and BREAKS_LATER not in answer:
+        raise RuntimeError(answer)
 
 
 def _bytes_of(tokens: Sequence[int]) -> bytes:

@@ -5,7 +5,6 @@ from typing import Literal
 
 from ai_core.engines.base import TextChunk, TokenLogprob
 from ai_core.engines.runner import TokenChunk
-from ai_core.errors import EngineFailed
 from shared.errors import AppError
 
 
@@ -37,16 +36,14 @@ class StreamBuffer:
         self.awaiting_tokenization, self.prompt_tokens = False, prompt_tokens
 
     def append(self, chunk: TokenChunk) -> None:
-        """Add what a step generated."""
+        """Add what a step generated; `fail` is what ends a job that failed."""
         self._has_chunk = self.started = True
         self._tokens += chunk.tokens
         self._cached_tokens += chunk.cached_tokens
         if chunk.text:
             self._texts.append(chunk.text)
         self._logprobs.extend(chunk.logprobs)
-        if chunk.finish_reason == "failed":
-            self.fail(EngineFailed(chunk.error))
-        elif chunk.finish_reason:
+        if chunk.finish_reason and chunk.finish_reason != "failed":
             self._finish_reason = chunk.finish_reason
             self.finished = True
         self._wake_reader()

@@ -107,7 +107,8 @@ def _chosen_tokens(runner: ModelRunner, jobs: list[GenerationJob]) -> list[str]:
             waiting.pop()
         for chunk in runner.step():
             if chunk.finish_reason == "failed":
-                raise ModelUnusable(f"the model failed while it was judged: {chunk.error}")
+                reason = chunk.error.detail if chunk.error else "no reason given"
+                raise ModelUnusable(f"the model failed while it was judged: {reason}")
             chosen[chunk.job_id] += "".join(each.token for each in chunk.logprobs)
     return list(chosen.values())
 

@@ -57,7 +57,8 @@ def run_jobs(
             assert one.finish_reason is None, "nothing comes after the end"
             one.text += chunk.text
             one.tokens += chunk.tokens
-            one.finish_reason, one.error = chunk.finish_reason, chunk.error
+            one.finish_reason = chunk.finish_reason
+            one.error = chunk.error.detail if chunk.error else ""
             one.told += 1
             one.logprobs += chunk.logprobs
             if chunk.job_id in cancelled:

@@ -73,7 +73,7 @@ def finish(runner: GgufRunner) -> dict[int, Read]:
             seen.text += chunk.text
             seen.tokens += chunk.tokens
             seen.finish_reason = chunk.finish_reason
-            seen.error = chunk.error
+            seen.error = chunk.error.detail if chunk.error else ""
             seen.logprobs += chunk.logprobs
     raise AssertionError("the runner never came to an end")
 

@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ai_core.engines.base import ChatMessage, Sampling, TokenLogprob
+from ai_core.engines.error_report import ErrorReport
 from ai_core.engines.process.protocol import (
     Cancel,
-    ErrorReport,
     FrameDecoder,
     Generate,
     Shutdown,
@@ -16,7 +16,6 @@ from ai_core.engines.process.protocol import (
     encode_frame,
 )
 from ai_core.engines.runner import TokenChunk
-from ai_core.errors import ContextOverflow, EngineFailed, QueueFull
 
 
 def split(data: bytes, size: int) -> list[bytes]:
@@ -45,23 +44,13 @@ def test_a_step_report_survives_the_round_trip() -> None:
     report = StepReport(
         [
             TokenChunk(1, "oui", 1, 5, "stop", logprobs),
-            TokenChunk(2, "", 0, finish_reason="failed"),
+            TokenChunk(2, "", 0, finish_reason="failed", error=ErrorReport.of(ValueError())),
         ],
         0.5,
         0.0,
     )
     (body,) = FrameDecoder().feed(encode_frame(report))
     assert decode_event(body) == report
-
-
-def test_an_app_error_survives_the_round_trip() -> None:
-    error = ErrorReport.of(ContextOverflow("too long", tokens=9, limit=8)).to_error()
-    assert isinstance(error, ContextOverflow)
-    assert (str(error), error.facts) == ("too long", {"tokens": 9, "limit": 8})
-
-
-def test_an_unexpected_app_error_becomes_engine_failed() -> None:
-    assert isinstance(ErrorReport.of(QueueFull("odd")).to_error(), EngineFailed)
 
 
 def test_invalid_messages_are_refused() -> None:
