@@ -1,4 +1,4 @@
-"""`python -m ai_core [serve | keys … | corpus … | model …]`."""
+"""`python -m ai_core [serve | keys … | conversation … | corpus … | model …]`."""
 
 import argparse
 import sys
@@ -6,6 +6,7 @@ import sys
 import uvicorn
 
 from ai_core.access import cli as keys_command
+from ai_core.answering import cli as conversation_command
 from ai_core.app import create_app
 from ai_core.law import cli as corpus_command
 from ai_core.models.admin import cli as models_command
@@ -24,6 +25,8 @@ def main(arguments: list[str]) -> int:
     commands = parser.add_subparsers(dest="command")
     commands.add_parser("serve", help="answer over HTTP (the default)")
     keys_command.add_arguments(commands.add_parser("keys", help="API keys"))
+    conversation = commands.add_parser("conversation", help="stored conversations")
+    conversation_command.add_arguments(conversation)
     corpus_command.add_arguments(commands.add_parser("corpus", help="the law in service"))
     models_command.add_arguments(commands.add_parser("model", help="the models"))
     chosen = parser.parse_args(arguments)
@@ -42,6 +45,10 @@ def run(chosen: argparse.Namespace, settings: Settings) -> int:
     if chosen.command == "keys":
         set_up_logs("ai_core", "warning", sys.stderr)  # a key that is made goes into a file
         keys_command.run(chosen, str(settings.redis.url))
+        return 0
+    if chosen.command == "conversation":
+        set_up_logs("ai_core", "warning", sys.stderr)
+        conversation_command.run(chosen, settings)
         return 0
     if chosen.command == "corpus":
         return corpus_command.run(chosen, settings.data_dir, SystemClock())

@@ -1,7 +1,8 @@
 """Idempotency-Key: a repeated request gets the first one's response, computed once.
 
 Follows draft-ietf-httpapi-idempotency-key-header-07. The response is stored for a day under a hash
-of caller and key, with an HMAC of the request; Redis never gets the idempotency key itself.
+of caller and key, with an HMAC of the request, and encrypted with a key derived from the
+idempotency key and the request: Redis gets neither, and only the same request opens it.
 Transient failures (429, 5xx) are not stored. While Redis is lost there is no deduplication.
 """
 
@@ -19,6 +20,7 @@ from redis.exceptions import RedisError
 from ai_core.errors import IdempotencyMismatch, StillAnswering
 from ai_core.redis_keys import TAG
 from shared.errors import BadInput
+from shared.privacy.encryption import DerivedKey
 from shared.stores.redis_connection import RedisConnection
 
 KEPT_S = 24 * 3600
@@ -34,6 +36,7 @@ a response, not a conflict.
 POLL_EVERY_S = 0.1
 MAX_KEY_CHARACTERS = 255
 UNDER_WAY = b""
+PURPOSE = "idempotency"
 RETRY_AFTER_S = 1.0
 
 
@@ -82,23 +85,24 @@ class Idempotency:
         redis_key = f"{TAG}:idempotency:{name}"
         fingerprint = hmac.digest(idempotency_key.encode(), request, "sha256")
         try:
-            stored = await self._begin(redis_key, fingerprint)
+            record = await self._begin(redis_key, fingerprint)
         except RedisError:
             return await respond()
-        if stored is not None:
-            return stored
-        return await self._respond(redis_key, fingerprint, respond)
+        key = DerivedKey(f"{caller_id}\n{idempotency_key}\n".encode() + request, PURPOSE)
+        if record is not None:
+            return _parse(key.open(record))
+        return await self._respond(redis_key, fingerprint, key, respond)
 
-    async def _begin(self, redis_key: str, fingerprint: bytes) -> StoredResponse | None:
-        """Take the lease and return None, or return the response that is stored."""
+    async def _begin(self, redis_key: str, fingerprint: bytes) -> bytes | None:
+        """Take the lease and return None, or return the sealed response that is stored."""
         lease = ("NX", "PX", self._lease_ms)
         give_up_s = time.monotonic() + self._wait_s
         while not await self._connection.call("SET", redis_key, fingerprint, *lease):
             record = await self._connection.call("GET", redis_key)
             if record is None:
                 continue
-            if (stored := _parse(record, fingerprint)) is not None:
-                return stored
+            if (sealed := _sealed_response(record, fingerprint)) is not None:
+                return sealed
             if time.monotonic() > give_up_s:
                 raise StillAnswering(retry_after_s=RETRY_AFTER_S)
             await asyncio.sleep(POLL_EVERY_S)
@@ -108,6 +112,7 @@ class Idempotency:
         self,
         redis_key: str,
         fingerprint: bytes,
+        key: DerivedKey,
         respond: Callable[[], Awaitable[StoredResponse]],
     ) -> StoredResponse:
         response = None
@@ -117,7 +122,8 @@ class Idempotency:
         finally:
             with suppress(RedisError):  # the lease expires
                 if response and _is_final(response.status):
-                    record = b"%b%d %b" % (fingerprint, response.status, response.body)
+                    sealed = key.seal(b"%d %b" % (response.status, response.body))
+                    record = fingerprint + sealed
                     await self._connection.call("SET", redis_key, record, "EX", KEPT_S)
                 else:
                     await self._connection.call("DEL", redis_key)
@@ -139,17 +145,19 @@ class Idempotency:
             await asyncio.wait([task])
 
 
-def _parse(record: bytes, fingerprint: bytes) -> StoredResponse | None:
-    """Return the response in a record, None while its request is under way.
+def _sealed_response(record: bytes, fingerprint: bytes) -> bytes | None:
+    """Return the sealed response of a record, None while its request is under way.
 
     Raises IdempotencyMismatch when the record belongs to another request.
     """
     size = hashlib.sha256().digest_size
     if not hmac.compare_digest(record[:size], fingerprint):
         raise IdempotencyMismatch
-    if record[size:] == UNDER_WAY:
-        return None
-    status, _, body = record[size:].partition(b" ")
+    return record[size:] if record[size:] != UNDER_WAY else None
+
+
+def _parse(opened: bytes) -> StoredResponse:
+    status, _, body = opened.partition(b" ")
     return StoredResponse(int(status), body, replayed=True)
 
 

@@ -1,15 +1,18 @@
 """Answer cache, keyed by question, model, law and every option of the answer.
 
 Only deterministic answers are cached, never across scopes, never with personal data: the caller
-masks the question first, and one that still contains any is not cached. While Redis is lost the
-cache is skipped. This module makes keys and stores; the gate reads, together with the rate limits
-(access/gate.py: `Permit.cached_reply`, access/lua/admit.lua).
+masks the question first, and one with a label of the masking, or with personal data that it left,
+is not cached. An answer is encrypted with a key derived from the question and everything else it
+depends on, which Redis never gets: only somebody who asks the same opens it. While Redis is lost
+the cache is skipped. This module makes keys, stores and opens; the gate reads, together with the
+rate limits (access/gate.py: `Permit.cached_reply`, access/lua/admit.lua).
 """
 
 import hashlib
 import unicodedata
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import NamedTuple
 
 import orjson
 import structlog
@@ -19,14 +22,23 @@ from redis.exceptions import RedisError
 from ai_core.answering.events import Done
 from ai_core.redis_keys import TAG
 from shared.ai.contract import GenerateReply
-from shared.privacy.masking import contains_personal_data
+from shared.privacy.encryption import DerivedKey
+from shared.privacy.masking import contains_label, contains_personal_data
 from shared.stores.redis_connection import RedisConnection
 
 log = structlog.get_logger()
 
 DEFAULT_TTL_S = 24 * 3600
+PURPOSE = "answer cache"
 PER_REQUEST = {"processing_time", "timestamp", "conversation_id", "cached"}
 APOSTROPHES = str.maketrans({"’": "'", "ʼ": "'"})
+
+
+class CacheKey(NamedTuple):
+    """Where an answer is in Redis (`name`), and what its encryption key is derived from."""
+
+    name: str
+    secret: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +70,12 @@ def normalized(question: str) -> str:
     return " ".join(unicodedata.normalize("NFC", question).translate(APOSTROPHES).split())
 
 
-def cache_key(inputs: AnswerInputs) -> str | None:
-    """Return the Redis key of the answer, or None when it must not be cached."""
+def cache_key(inputs: AnswerInputs) -> CacheKey | None:
+    """Return the key of the answer, or None when it must not be cached."""
     if inputs.temperature > 0:
         return None
     texts = (normalized(inputs.question), *map(normalized, inputs.turns))
-    if any(contains_personal_data(text) for text in texts):
+    if any(contains_label(text) or contains_personal_data(text) for text in texts):
         return None
     form = orjson.dumps(
         (
@@ -72,7 +84,13 @@ def cache_key(inputs: AnswerInputs) -> str | None:
             *(inputs.knowledge, inputs.agreement, inputs.as_of, inputs.writing),
         )
     )
-    return f"{TAG}:answer:{hashlib.sha256(form).hexdigest()}"
+    secret = hashlib.sha256(form).digest()
+    return CacheKey(f"{TAG}:answer:{hashlib.sha256(secret).hexdigest()}", secret)
+
+
+def open_cached(key: CacheKey, sealed: bytes) -> bytes:
+    """Return the body that `AnswerCache.put` stored. Raises DecryptionFailed."""
+    return DerivedKey(key.secret, PURPOSE).open(sealed)
 
 
 def shared_body(reply: GenerateReply) -> bytes:
@@ -131,8 +149,8 @@ class AnswerCache:
         """Count a lookup that the gate made."""
         (self._hits if hit else self._misses).inc()
 
-    async def put(self, key: str, body: bytes, *, published: bool = False) -> None:
-        """Store a body, unless it contains personal data or Redis is lost.
+    async def put(self, key: CacheKey, body: bytes, *, published: bool = False) -> None:
+        """Encrypt and store a body, unless it contains personal data or Redis is lost.
 
         A `published` one only quotes public text, such as a ministry's telephone number.
         """
@@ -140,6 +158,7 @@ class AnswerCache:
             log.warning("answer not cached", reason="personal data")
             return
         try:
-            await self._connection.call("SET", key, body, "EX", self._ttl_s)
+            sealed = DerivedKey(key.secret, PURPOSE).seal(body)
+            await self._connection.call("SET", key.name, sealed, "EX", self._ttl_s)
         except RedisError as error:
             log.warning("answer not cached", reason=type(error).__name__)

@@ -126,7 +126,7 @@ class AnswerPipeline:
         has_deadline = request.deadline_s is not None and not request.card.extractive
         if request.cache_key is None or has_deadline:
             return await work()
-        done = await self._flights.run(request.cache_key, work)
+        done = await self._flights.run(request.cache_key.name, work)
         return done.as_of(self._clock.now(), self._clock.elapsed_s() - request.started_s)
 
     async def _write_whole(self, request: ResolvedRequest) -> Done:
@@ -200,6 +200,7 @@ class AnswerPipeline:
         if request.conversation:
             question, answer = request.question.text, done.reply.response
             turns = (ChatMessage("user", question), ChatMessage("assistant", answer))
+            conversation = request.conversation
             await self._conversations.add(
-                request.conversation.id, request.conversation.owner, turns
+                conversation.id, conversation.owner, turns, new=conversation.new
             )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import NamedTuple
 
-from ai_core.answering.cache import AnswerInputs, cache_key
+from ai_core.answering.cache import AnswerInputs, CacheKey, cache_key
 from ai_core.answering.conversations import ConversationStore, new_id
 from ai_core.answering.prompts import Prompts
 from ai_core.answering.question import Question, read_chat, read_generate
@@ -29,10 +29,11 @@ MAX_REMEMBERED = 2_048
 
 @dataclass(frozen=True, slots=True)
 class ConversationRef:
-    """The conversation of a question, and its owner."""
+    """The conversation of a question, and its owner; `new`: this question begins it."""
 
     id: str
     owner: str
+    new: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class ResolvedRequest:
     card: ModelCard
     day: date
     law_date: date
-    cache_key: str | None
+    cache_key: CacheKey | None
     size: Size
     started_s: float
     rate_limit_id: str = ""
@@ -137,14 +138,18 @@ class RequestResolver:
     async def resolve_chat(self, request: ChatRequest, requester: Requester) -> ResolvedRequest:
         """Resolve the next turn; a stored conversation's turns replace those of the request.
 
+        Without `store` the turns are read, and the exchange belongs to no conversation.
+
         Raises UnknownConversation when the requester has none by that id, and what
         `resolve_generate` raises.
         """
         question = read_chat(request, requester.language)
-        conversation = ConversationRef(request.conversation_id or new_id(), requester.rate_limit_id)
-        if request.conversation_id:
-            turns = await self._conversations.recall(conversation.id, requester.rate_limit_id)
-            question = question.with_history(turns)
+        owner, known_id = requester.rate_limit_id, request.conversation_id
+        if known_id:
+            question = question.with_history(await self._conversations.recall(known_id, owner))
+        if not request.store:
+            return await self.resolve(question, requester)
+        conversation = ConversationRef(known_id or new_id(), owner, new=known_id is None)
         return await self.resolve(question, requester, conversation)
 
     async def resolve(

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from ai_core.access.gate import Caller, Gate, Permit
 from ai_core.access.idempotency import Idempotency, StoredResponse
 from ai_core.access.keys import Scope
-from ai_core.answering.cache import AnswerCache
+from ai_core.answering.cache import AnswerCache, open_cached
 from ai_core.answering.events import Events, collect
 from ai_core.answering.pipeline import AnswerPipeline
 from ai_core.answering.request import ResolvedRequest
@@ -71,7 +71,10 @@ class Responder:
         """
         idempotency_key = header_value(request.scope, b"idempotency-key")
         permit = self._gate.admit(
-            request, caller, cost_tokens=resolved.cost_tokens, cache_key=resolved.cache_key
+            request,
+            caller,
+            cost_tokens=resolved.cost_tokens,
+            cache_key=resolved.cache_key and resolved.cache_key.name,
         )
         if stream:
             if idempotency_key is not None:
@@ -125,7 +128,7 @@ class Responder:
         A cached one is sent without parsing, unless a conversation or another format needs it
         parsed.
         """
-        cached_reply = permit.cached_reply
+        cached_reply = cached_reply_of(permit, resolved)
         if cached_reply and serializer is API_SERIALIZER and not resolved.conversation:
             self._count(request, permit, resolved)
             permit.spend(0)
@@ -144,8 +147,9 @@ class Responder:
         self, request: Request, permit: Permit, resolved: ResolvedRequest, *, live: bool
     ) -> Events:
         self._count(request, permit, resolved)
-        if permit.cached_reply is not None:
-            return self._pipeline.replay(resolved, permit.cached_reply)
+        cached_reply = cached_reply_of(permit, resolved)
+        if cached_reply is not None:
+            return self._pipeline.replay(resolved, cached_reply)
         return self._pipeline.run(resolved, live=live)
 
     def _count(self, request: Request, permit: Permit, resolved: ResolvedRequest) -> None:
@@ -154,6 +158,13 @@ class Responder:
         question = resolved.question
         channel = channel_of(request, permit.caller)
         self._metrics.count(channel, question.language, first=not question.history)
+
+
+def cached_reply_of(permit: Permit, resolved: ResolvedRequest) -> bytes | None:
+    """Return the cached answer's body, decrypted, or None when there is none."""
+    if permit.cached_reply is None or resolved.cache_key is None:
+        return None
+    return open_cached(resolved.cache_key, permit.cached_reply)
 
 
 def channel_of(request: Request, caller: Caller) -> str:

@@ -5,7 +5,7 @@ The key and the conversation live in this module's memory only: no cookie, no st
 import { showProblem } from "/web/problem.js";
 import { Prose, day, point, typeset } from "/web/prose.js";
 import { Sources } from "/web/sources.js";
-import { Problem, ask, readHealth, readSettings } from "/web/wire.js";
+import { Problem, ask, erase, readHealth, readSettings } from "/web/wire.js";
 import { copy, known, word } from "/web/words.js";
 
 const at = (id) => document.getElementById(id);
@@ -76,12 +76,23 @@ for (const example of at("examples").querySelectorAll("button")) {
 }
 at("fresh").addEventListener("click", () => {
   writing?.abort();
+  const before = conversationId;
   conversationId = null;
   turns.replaceChildren();
   begin();
-  say(word("fresh"));
   fill("");
+  eraseAndSay(before);
 });
+
+async function eraseAndSay(conversation) {
+  try {
+    if (conversation) await erase(conversation, service.key);
+    say(word(conversation ? "erased" : "fresh"));
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    say(word("not-erased"));
+  }
+}
 
 function begin(talking = false) {
   for (const id of ["welcome", "examples"]) at(id).hidden = talking;

@@ -115,6 +115,16 @@ export async function* ask(question, conversationId, key, signal) {
   }
 }
 
+/** Erase a conversation; one the service no longer has is erased too. */
+export async function erase(conversationId, key) {
+  const address = `/api/v1/conversations/${encodeURIComponent(conversationId)}`;
+  try {
+    await request(address, { method: "DELETE", keepalive: true }, key);
+  } catch (error) {
+    if (!(error instanceof Problem) || error.status !== 404) throw error;
+  }
+}
+
 async function read(address, key = "") {
   try {
     const response = await request(address, { signal: AbortSignal.timeout(OPENING_MS) }, key);

@@ -99,6 +99,9 @@ class ChatRequest(SamplingFields):
     conversation_id: ConversationId | None = None
     """Continue that conversation: its stored messages replace those before the last; null: begin
     one."""
+    store: bool = True
+    """Keep the question and its answer, so that the conversation can go on. False: nothing of them
+    is kept, and the reply has no `conversation_id`."""
     knowledge: bool = True
     """Ground the answer in the law. False: the model answers alone, and nothing is checked."""
     agreement: Idcc | None = Field(default=None, examples=["1486"])
@@ -206,8 +209,9 @@ class GenerateReply(Reply):
 class ChatReply(GenerateReply):
     """An answer within a conversation."""
 
-    conversation_id: str
-    """Send it with the next question; stored messages end after 24 hours without one."""
+    conversation_id: str | None = None
+    """Send it with the next question; stored messages end after 24 hours without one, and cannot be
+    read without it. Null when nothing is stored."""
 
 
 class PassageReply(Reply):

@@ -95,8 +95,10 @@ class ScriptedAi:
             return Response(status_code=499)
         self.asked.append(chat)
         self.idempotency_keys.append(request.headers.get("idempotency-key", ""))
-        self.conversations += 1
-        name = chat.conversation_id or f"scripted-{self.conversations:08}"
+        name = None
+        if chat.store:
+            self.conversations += 1
+            name = chat.conversation_id or f"scripted-{self.conversations:08}"
         if chat.stream:
             return StreamingResponse(self._pieces(chat, name), media_type="text/event-stream")
         await asyncio.sleep(self.script.pause_s)
@@ -127,7 +129,7 @@ class ScriptedAi:
             return f"« {chat.messages[-1].content} » : {self.script.answer}"
         return self.script.answer
 
-    async def _pieces(self, chat: ChatRequest, name: str) -> AsyncIterator[bytes]:
+    async def _pieces(self, chat: ChatRequest, name: str | None) -> AsyncIterator[bytes]:
         text, size = self._text(chat), self.script.piece_characters
         whole = False
         try:

@@ -23,7 +23,7 @@ class Usage(BaseModel):
     model: str
     tokens_used: int
     processing_time: float
-    conversation_id: str
+    conversation_id: str | None = None
     corpus_date: date | None = None
     notice: str = ""
     abstained: Abstention | None = None

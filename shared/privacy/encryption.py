@@ -16,6 +16,8 @@ from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from shared.errors import AppError
 from shared.settings import WrongSettings
@@ -94,6 +96,31 @@ class Encryption:
     def fingerprints(self, *texts: tuple[str, str]) -> list[bytes]:
         """Return the fingerprint of each (text, purpose)."""
         return [self.fingerprint(text, purpose) for text, purpose in texts]
+
+
+class DerivedKey:
+    """Encrypts what only somebody who holds `secret` may read: no key file, and no rotation.
+
+    The key is derived from the secret (HKDF with SHA-256, RFC 5869) for one purpose. It is as hard
+    to guess as the secret. Once every holder has forgotten the secret, nobody reads the text, in
+    whatever copy of a disk it is left. docs/decisions/0118-sealed-before-it-is-written.md
+    """
+
+    def __init__(self, secret: bytes, purpose: str) -> None:
+        derivation = HKDF(SHA256(), KEY_BYTES, salt=None, info=purpose.encode())
+        self._cipher = AESGCM(derivation.derive(secret))
+
+    def seal(self, clear: bytes) -> bytes:
+        """Encrypt with a random nonce: one key encrypts at most 2**32 texts."""
+        nonce = os.urandom(NONCE_BYTES)
+        return nonce + self._cipher.encrypt(nonce, clear, None)
+
+    def open(self, sealed: bytes) -> bytes:
+        """Decrypt what `seal` made. Raises DecryptionFailed."""
+        try:
+            return self._cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], None)
+        except (InvalidTag, ValueError):
+            raise DecryptionFailed from None
 
 
 def new_key_file(previous: str = "") -> str:

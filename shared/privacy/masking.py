@@ -92,6 +92,11 @@ def unmask(text: str, found: Found) -> str:
     return _LABEL.sub(lambda match: found.originals.get(match[0], match[0]), text)
 
 
+def contains_label(text: str) -> bool:
+    """Whether a text contains a label, such as `mask` puts in the place of personal data."""
+    return "<" in text and _LABEL.search(text) is not None
+
+
 def contains_personal_data(text: str) -> bool:
     """Whether `mask` would change the text."""
     return _MAY_BE_PERSONAL.search(text) is not None and next(spans(text), None) is not None

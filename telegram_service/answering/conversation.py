@@ -131,6 +131,7 @@ async def stream(
     request = ChatRequest(
         messages=[Message(role="user", content=question)],
         conversation_id=session.conversation if chosen.history else None,
+        store=chosen.history,
         model=model,
         max_tokens=LENGTHS[chosen.length],
         agreement=chosen.agreement,
@@ -268,8 +269,7 @@ async def record_exchange(context: UpdateContext, question: str, answer: Answer)
     await services.journal.put(PersonSeen(person=context.person.id, at=now))
     if not context.preferences.history:
         return
-    if answer.usage and not answer.stopped:
-        conversation = answer.usage.conversation_id
+    if answer.usage and (conversation := answer.usage.conversation_id):
         await services.sessions.set_conversation(context.address, conversation)
     await services.journal.put(
         *(

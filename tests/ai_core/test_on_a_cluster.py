@@ -54,7 +54,7 @@ async def test_every_script_runs_on_a_cluster(
 
     conversations = ConversationStore(connection, silence_s=60, turns_kept=6)
     name = new_id()
-    await conversations.add(name, "caller", TURNS)
+    await conversations.add(name, "caller", TURNS, new=True)
     assert await conversations.recall(name, "caller") == TURNS
     known = await connection.call("SCRIPT", "EXISTS", *SCRIPTS.values())
     assert [name for name, yes in zip(SCRIPTS, known, strict=True) if not yes] == []
@@ -68,7 +68,7 @@ async def test_keys_quotas_and_conversations_outlive_the_node_they_were_on(
     conversations = ConversationStore(connection, silence_s=60, turns_kept=6)
     made = await ring.create("test", Scope.INFERENCE)
     await limiter.admit("k", limits, 60, None)
-    await conversations.add(name, "caller", TURNS)
+    await conversations.add(name, "caller", TURNS, new=True)
     async with asyncio.timeout(30):  # a busy machine replicates late
         while await connection.call("WAIT", 1, 900) == 0:
             pass

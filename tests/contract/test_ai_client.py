@@ -40,6 +40,7 @@ async def test_the_same_answer_streamed_has_the_same_words_sources_and_end(
 async def test_a_conversation_continues_and_can_be_erased(client: AiClient) -> None:
     first = await client.chat(question("Quel est le préavis de démission ?"))
     second = await client.chat(question("Et ensuite ?", conversation_id=first.conversation_id))
+    assert first.conversation_id
     assert second.conversation_id == first.conversation_id
     assert await client.erase_conversation(first.conversation_id)
     assert not await client.erase_conversation(first.conversation_id)

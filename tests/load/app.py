@@ -20,6 +20,7 @@ from prometheus_client import CollectorRegistry
 from redis.asyncio import BlockingConnectionPool, Redis
 
 from ai_core.access.keys import Key
+from ai_core.answering.cache import open_cached
 from ai_core.answering.request import Requester
 from ai_core.api.response_formats import cached_body
 from ai_core.api.routes import AppState, create_api
@@ -120,10 +121,13 @@ def add_peer_route(app: FastAPI, url: str) -> None:
         if await count(keys=[f"peer:count:{key.id}"]) > (key.limits.requests_per_minute or 0):
             raise OverQuota(retry_after_s=60)
         resolved = await request.state.resolver.resolve_generate(body, Requester("fr", key.scope))
-        answer = await redis.get(resolved.cache_key)
-        if not isinstance(answer, bytes):
+        key = resolved.cache_key
+        answer = await redis.get(key.name) if key else None
+        if key is None or not isinstance(answer, bytes):
             raise NotFound
-        whole = cached_body(answer, datetime.now(UTC), time.monotonic() - started_s)
+        whole = cached_body(
+            open_cached(key, answer), datetime.now(UTC), time.monotonic() - started_s
+        )
         return Response(whole, media_type="application/json")
 
 

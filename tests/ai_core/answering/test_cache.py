@@ -10,17 +10,21 @@ from prometheus_client import CollectorRegistry
 from ai_core.answering.cache import (
     AnswerCache,
     AnswerInputs,
+    CacheKey,
     CacheMetrics,
     add_request_fields,
     cache_key,
+    open_cached,
     shared_body,
 )
 from ai_core.answering.single_flight import SingleFlight
 from ai_core.redis_keys import TAG
 from shared.ai.contract import GenerateReply
+from shared.privacy.encryption import DecryptionFailed
+from shared.privacy.masking import mask
 from shared.stores.redis_connection import RedisConnection
 
-ANSWER = f"{TAG}:answer:1"
+ANSWER = CacheKey(f"{TAG}:answer:1", b"what was asked")
 
 INPUTS = AnswerInputs(
     question="Quelle est la durée du préavis ?",
@@ -89,6 +93,32 @@ def test_a_question_with_personal_data_is_not_kept() -> None:
     assert cache_key(replace(INPUTS, turns=("06 12 34 56 78",))) is None
 
 
+def test_a_question_in_which_personal_data_were_masked_is_not_kept() -> None:
+    asked = mask("Je suis jean@exemple.fr, quel préavis ?").text
+    assert "<EMAIL_1>" in asked
+    assert cache_key(replace(INPUTS, question=asked)) is None
+    assert cache_key(replace(INPUTS, turns=(asked,))) is None
+
+
+async def test_redis_reads_neither_the_question_nor_its_answer(
+    cache: AnswerCache, connection: RedisConnection
+) -> None:
+    key = cache_key(INPUTS)
+    assert key
+    body = '{"response":"Madame Zulma Tarquin, votre préavis est de deux mois"}'.encode()
+    await cache.put(key, body)
+
+    [name] = await connection.call("KEYS", "*")
+    assert key.secret not in name
+    assert key.secret.hex().encode() not in name
+    stored = await connection.call("GET", name)
+    assert "préavis".encode() not in stored
+    assert b"Tarquin" not in stored
+    assert open_cached(key, stored) == body
+    with pytest.raises(DecryptionFailed):
+        open_cached(key._replace(secret=b"another question"), stored)
+
+
 async def test_personal_data_do_not_reach_redis_in_an_answer(
     cache: AnswerCache, connection: RedisConnection
 ) -> None:
@@ -100,8 +130,8 @@ async def test_personal_data_do_not_reach_redis_in_an_answer(
 async def test_what_is_kept_ends(cache: AnswerCache, connection: RedisConnection) -> None:
     await cache.put(ANSWER, b"{}")
 
-    assert await connection.call("GET", ANSWER) == b"{}"
-    assert 0 < await connection.call("TTL", ANSWER) <= 24 * 3600
+    assert open_cached(ANSWER, await connection.call("GET", ANSWER.name)) == b"{}"
+    assert 0 < await connection.call("TTL", ANSWER.name) <= 24 * 3600
 
 
 async def test_without_redis_questions_are_answered_all_the_same(
@@ -114,7 +144,7 @@ async def test_without_redis_questions_are_answered_all_the_same(
         await cache.put(ANSWER, b"{}")
         return b'{"response":"quinze jours"}'
 
-    assert await SingleFlight[bytes]().run(ANSWER, work) == b'{"response":"quinze jours"}'
+    assert await SingleFlight[bytes]().run(ANSWER.name, work) == b'{"response":"quinze jours"}'
 
 
 def test_what_belongs_to_one_request_is_put_back_for_each() -> None:

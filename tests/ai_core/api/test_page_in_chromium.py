@@ -145,6 +145,8 @@ class ScriptedService:
     replies: list[list[str] | Response] = field(default_factory=list)
     article: dict[str, Any] = field(default_factory=lambda: dict(ARTICLE))
     asked: list[dict[str, Any]] = field(default_factory=list)
+    erased: list[tuple[str, str]] = field(default_factory=list)
+    erasing_fails: bool = False
     keys: list[str] = field(default_factory=list)
     go_on: threading.Event = field(default_factory=threading.Event)
     left: threading.Event = field(default_factory=threading.Event)
@@ -167,6 +169,13 @@ class ScriptedService:
         finally:
             self.left.set()
 
+    async def erase(self, request: Request) -> Response:
+        if self.erasing_fails:
+            return problem(503, "unavailable", "Le service ne répond pas.")
+        key = request.headers.get("x-api-key", "")
+        self.erased.append((request.path_params["name"], key))
+        return Response(status_code=204)
+
     async def read(self, number: str) -> Response:
         if number != self.article["id"]:
             return problem(404, "unknown_article", "Aucun article ne porte ce numéro.")
@@ -182,6 +191,10 @@ def scripted_app(page: PageSettings) -> FastAPI:
     @app.post("/api/v1/chat", response_model=None)
     async def chat(request: Request) -> Response:
         return await request.app.state.service.chat(request)  # type: ignore[no-any-return]
+
+    @app.delete("/api/v1/conversations/{name}", response_model=None)
+    async def erase(request: Request, name: str) -> Response:
+        return await request.app.state.service.erase(request)  # type: ignore[no-any-return]
 
     @app.get("/api/v1/health")
     async def health() -> dict[str, object]:
@@ -423,6 +436,22 @@ def test_a_second_question_continues_the_conversation_until_a_fresh_start(
     visitor.answered()
     told = [asked.get("conversation_id") for asked in visitor.service.asked]
     assert told == [None, "conversation-1", None]
+
+
+def test_a_fresh_start_erases_the_conversation_at_the_service_and_says_so(
+    visitor: Visitor,
+) -> None:
+    visitor.ask()
+    visitor.answered()
+    visitor.page.get_by_role("button", name="Nouvelle question").click()
+    expect(visitor.page.get_by_role("status")).to_contain_text("précédente est effacée")
+    assert [name for name, _ in visitor.service.erased] == ["conversation-1"]
+    assert visitor.service.erased[0][1] == visitor.service.keys[0]
+    visitor.service.erasing_fails = True
+    visitor.ask("Autre chose ?")
+    visitor.answered()
+    visitor.page.get_by_role("button", name="Nouvelle question").click()
+    expect(visitor.page.get_by_role("status")).to_contain_text("n’a pas pu être effacée")
 
 
 def test_shift_enter_writes_a_line_and_an_empty_question_is_not_sent(visitor: Visitor) -> None:

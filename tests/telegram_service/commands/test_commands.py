@@ -61,6 +61,8 @@ async def test_without_history_nothing_is_kept_and_nothing_continues(app: Runnin
     for _ in range(2):
         await app.ask(ALICE, "Quel préavis ?")
     assert app.ai.asked[-1].conversation_id is None
+    assert [asked.store for asked in app.ai.asked] == [False, False]
+    assert app.ai.conversations == 0
 
 
 async def test_an_agreement_goes_with_the_question(app: RunningApp) -> None:
