@@ -40,6 +40,7 @@ pytestmark = [pytest.mark.needs("nginx"), pytest.mark.slow]
 
 ROOT = Path(__file__).resolve().parents[2]
 NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
+REVIEWED = {"NGINX_MAIL_REVIEWERS": "127.0.0.1 1;"}
 ROOMY = {"NGINX_AI_RATE": "1000r/s", "NGINX_AI_BURST": "1000"}
 ENGLISH = {"Accept-Language": "en"}
 STRONG = re.compile(
@@ -94,7 +95,7 @@ SERVICE = Starlette(
 @pytest.fixture(scope="module")
 def dead() -> Iterator[EdgeServer]:
     """An nginx of the three hosts, with nothing behind."""
-    with edge("ai-api", "telegram", "mail", **ROOMY) as edge_server:
+    with edge("ai-api", "telegram", "mail", **ROOMY, **REVIEWED) as edge_server:
         yield edge_server
 
 
@@ -104,7 +105,7 @@ async def alive() -> AsyncIterator[EdgeServer]:
     async with served(SERVICE) as url:
         names = ("NGINX_AI", "NGINX_TELEGRAM", "NGINX_MAIL")
         servers = {f"{name}_SERVERS": server_line(url) for name in names}
-        with edge("ai-api", "telegram", "mail", **servers, **ROOMY) as edge_server:
+        with edge("ai-api", "telegram", "mail", **servers, **ROOMY, **REVIEWED) as edge_server:
             yield edge_server
 
 
@@ -255,6 +256,37 @@ async def test_metrics_are_closed_to_the_world(alive: EdgeServer, path: str) -> 
 async def test_the_mailbox_s_state_is_closed_to_the_world(alive: EdgeServer, path: str) -> None:
     async with alive.client("mail") as client:
         assert (await client.get(path)).status_code == 403
+
+
+REVIEW_PATHS = ("/", "/review.js", "/docs", "/openapi.json", "/api/v1/mails", "//", "/x/../api/v1/")
+REVIEWERS = "203.0.113.0/24 1; 2001:db8::/32 1;"
+
+
+@pytest.mark.parametrize(
+    ("reviewers", "address", "status"),
+    [
+        ("", "203.0.113.5", 403),
+        ("", "2001:db8::7", 403),
+        (REVIEWERS, "203.0.113.5", 200),
+        (REVIEWERS, "2001:db8::7", 200),
+        (REVIEWERS, "192.0.2.1", 403),
+        ("", "198.51.100.9", 200),
+    ],
+)
+async def test_the_review_page_is_closed_to_all_but_named_reviewers_and_our_services(
+    reviewers: str, address: str, status: int
+) -> None:
+    settings = {"NGINX_REAL_IP": "loopback", "NGINX_PEERS": "198.51.100.9 1;"}
+    async with served(SERVICE) as url:
+        settings |= {"NGINX_MAIL_SERVERS": server_line(url), "NGINX_MAIL_REVIEWERS": reviewers}
+        with edge("mail", **settings) as edge_server:
+            async with edge_server.client("mail") as client:
+                client.headers |= {"X-Real-IP": address, "X-API-Key": "k"}
+                answers = {path: (await client.get(path)).status_code for path in REVIEW_PATHS}
+                alive = (await client.get("/live")).status_code
+
+    assert answers == dict.fromkeys(REVIEW_PATHS, status)
+    assert alive == 200
 
 
 async def test_of_the_bot_only_the_webhook_is_public(alive: EdgeServer) -> None:
