@@ -239,7 +239,9 @@ async def _open_services(
     return Services(
         settings=settings,
         mailboxes={
-            mailbox.name: MailboxConfig(mailbox.mode, resources.composers[mailbox.name])
+            mailbox.name: MailboxConfig(
+                mailbox.mode, resources.composers[mailbox.name], mailbox.smtp.bounce_domain
+            )
             for mailbox in settings.every_mailbox
         },
         ledger=resources.ledger,

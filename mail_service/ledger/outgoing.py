@@ -135,20 +135,14 @@ class OutgoingQueue:
         async with self._backend.postgres.connection() as db:
             await SQL.execute(db, "mark_copied", outgoing_id=outgoing_id)
 
-    async def record_bounce(
-        self, tokens: Sequence[str], message_ids: Sequence[str], hard: bool
-    ) -> int | None:
-        """Match a bounce with the outgoing mail it reports; return the id of the mail answered."""
+    async def record_bounce(self, token: str, hard: bool) -> int | None:
+        """Match a bounce with the outgoing mail it reports; return the id of the mail answered.
+
+        None when no mail that left has this envelope token, or it has bounced for good before.
+        """
         now = self._backend.clock.now()
         async with self._backend.postgres.transaction() as db:
-            row = await SQL.fetch_row(
-                db,
-                "record_bounce",
-                tokens=list(tokens),
-                message_ids=list(message_ids),
-                hard=hard,
-                now=now,
-            )
+            row = await SQL.fetch_row(db, "record_bounce", token=token, hard=hard, now=now)
             if row is None:
                 return None
             if hard:
@@ -158,6 +152,12 @@ class OutgoingQueue:
             kind = "hard" if hard else "soft"
             await self._backend.record_event(db, row["mail_id"], "reply bounced", kind)
         return int(row["mail_id"])
+
+    async def prove_deliverable(self, address: str) -> None:
+        """Forget the hard bounces of an address from which a proven sender has written."""
+        recipient = self._backend.address_fingerprint(address)
+        async with self._backend.postgres.connection() as db:
+            await SQL.execute(db, "forget_hard_bounces", recipient=recipient)
 
     async def is_undeliverable(self, address: str) -> bool:
         """Return whether mail to the address bounced for good MAX_HARD_BOUNCES times."""

@@ -51,13 +51,16 @@ UPDATE outbox SET copied = true WHERE id = :outgoing_id
 -- name: record_bounce
 UPDATE outbox SET bounced_at = :now, last_answer = 'bounced',
     state = CASE WHEN :hard THEN 'failed' ELSE state END
-WHERE envelope_token = ANY(:tokens) OR message_id = ANY(:message_ids)
+WHERE envelope_token = :token AND state IN ('sent', 'unknown')
 RETURNING mail_id, recipient_print
 
 -- name: count_hard_bounce
 INSERT INTO dead_addresses (recipient_print, hard_bounces, at) VALUES (:recipient, 1, :now)
 ON CONFLICT (recipient_print) DO UPDATE
 SET hard_bounces = dead_addresses.hard_bounces + 1, at = :now
+
+-- name: forget_hard_bounces
+DELETE FROM dead_addresses WHERE recipient_print = :recipient
 
 -- name: is_undeliverable
 SELECT EXISTS (

@@ -63,7 +63,7 @@ class Screening:
         context = await self._context(job, mail, authentication, conversation.id, composer)
         findings = await self._findings(job, mail, context)
         if findings and findings[0].rule == "bounce":
-            await self._match_bounce(mail)
+            await self._record_bounce(job, mail)
         return ScreenedMail(mail, authentication, conversation, findings)
 
     async def _authenticate(self, mail: Mail, raw: bytes) -> AuthenticationResult:
@@ -107,7 +107,9 @@ class Screening:
         # Of a mail too large only the header was fetched: the size on the server counts.
         size_bytes = max(mail.size_bytes, job.size_bytes)
         findings = reasons_not_to_answer(replace(mail, size_bytes=size_bytes), context)
-        if await self._ledger.outgoing.is_undeliverable(mail.sender.address):
+        if context.authentication == "pass":
+            await self._ledger.outgoing.prove_deliverable(mail.sender.address)
+        elif await self._ledger.outgoing.is_undeliverable(mail.sender.address):
             findings = (*findings, Finding("dead_address", "bounced", "silent"))
         if not findings and total_rate_reached(context):
             raise TotalRateReached
@@ -115,9 +117,7 @@ class Screening:
             return tuple(each for each in findings if each.rule in LOOP_RULES)
         return findings
 
-    async def _match_bounce(self, mail: Mail) -> None:
-        report = BounceReport.read(mail)
-        if report.tokens or report.message_ids:
-            await self._ledger.outgoing.record_bounce(
-                report.tokens, report.message_ids, report.hard
-            )
+    async def _record_bounce(self, job: MailJob, mail: Mail) -> None:
+        report = BounceReport.read(mail, self._mailboxes[job.mailbox].bounce_domain)
+        if report is not None:
+            await self._ledger.outgoing.record_bounce(report.token, report.hard)

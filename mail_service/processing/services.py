@@ -33,6 +33,7 @@ class MailboxConfig:
 
     mode: Mode
     composer: ReplyComposer
+    bounce_domain: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,6 +36,7 @@ ADDRESS = re.compile(
     r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)*[A-Za-z0-9-]{1,63}"
 )
 """What we ever write to: RFC 5321 without quoted local parts, so without spaces, CR or LF."""
+DELIVERY_STATUS = "message/delivery-status"
 ENCRYPTED_TYPES = {"multipart/encrypted", "application/pgp-encrypted"}
 CALENDAR_METHOD = re.compile(r"^METHOD:(\w+)", re.IGNORECASE | re.MULTILINE)
 
@@ -86,8 +87,6 @@ class Mail:
     size_bytes: int
     encrypted: bool = False
     calendar_method: str = ""
-    enclosed_ids: tuple[str, ...] = ()
-    """Message-IDs of the mails enclosed in this one; a bounce encloses ours."""
     delivery_statuses: tuple[str, ...] = ()
     """The Status fields of a delivery report (RFC 3464), such as 5.1.1."""
     cut: tuple[str, ...] = ()
@@ -120,7 +119,6 @@ class _Parts:
     attachments: list[Attachment] = field(default_factory=list)
     content_types: list[str] = field(default_factory=list)
     cut: list[str] = field(default_factory=list)
-    enclosed_ids: list[str] = field(default_factory=list)
     statuses: list[str] = field(default_factory=list)
     calendar_method: str = ""
     encrypted: bool = False
@@ -157,7 +155,6 @@ def read_mail(raw: bytes) -> Mail:
         size_bytes=len(raw),
         encrypted=parts.encrypted,
         calendar_method=parts.calendar_method,
-        enclosed_ids=tuple(parts.enclosed_ids[:MAX_PARTS]),
         delivery_statuses=tuple(parts.statuses[:MAX_PARTS]),
         cut=tuple(dict.fromkeys(parts.cut)),
     )
@@ -244,9 +241,8 @@ def _name_enclosed(part: Message, inner: list[Message | str], parts: _Parts) -> 
     """List an enclosed mail as an attachment; its author is not the sender."""
     enclosed = [each for each in inner if isinstance(each, Message)]
     parts.content_types += [each.get_content_type() for each in enclosed]
-    parts.statuses += [str(each["status"]).strip()[:20] for each in enclosed if each["status"]]
-    for each in enclosed:
-        parts.enclosed_ids += MESSAGE_ID.findall(str(each.get("message-id", "")))
+    if part.get_content_type() == DELIVERY_STATUS:
+        parts.statuses += [str(each["status"]).strip()[:20] for each in enclosed if each["status"]]
     if part.get_content_type() == "message/rfc822" and len(parts.attachments) < MAX_ATTACHMENTS:
         subject = decode_words(str(enclosed[0].get("subject", ""))) if enclosed else ""
         parts.attachments.append(Attachment(subject[:200], "mail", 0, "named"))
@@ -272,8 +268,6 @@ def _take(part: Message, parts: _Parts) -> None:
         parts.plain.append(decode(data[:MAX_TEXT_BYTES], charset))
     elif is_body and content_type == "text/html":
         parts.pages.append(read_html(decode(data, charset)))
-    elif content_type == "text/rfc822-headers":
-        parts.enclosed_ids += MESSAGE_ID.findall(decode(data[:MAX_HEADER_CHARACTERS]))
     elif len(parts.attachments) >= MAX_ATTACHMENTS:
         parts.cut.append("attachments")
     elif content_type != "text/calendar" and not _is_decoration(part, content_type):
@@ -304,7 +298,8 @@ def _is_decoration(part: Message, content_type: str) -> bool:
         "application/pkcs7-signature",
         "application/x-pkcs7-signature",
         "application/pgp-encrypted",
-        "message/delivery-status",
+        "text/rfc822-headers",
+        DELIVERY_STATUS,
     }
 
 

@@ -133,7 +133,7 @@ class ReplyComposer:
         signer = self._identity.signer
         return OutgoingMail(
             kind=kind,
-            message_id=self.message_ids.message_id(mail_id, kind),
+            message_id=self.message_ids.message_id(mail_id, kind, mail.sender.address),
             envelope_token=self.message_ids.envelope_token(mail_id, kind),
             recipient=mail.sender.address,
             content=signer.sign(message.as_bytes()) if signer else message.as_bytes(),
@@ -145,11 +145,13 @@ class ReplyComposer:
         identity, ids = self._identity, self.message_ids
         message["From"] = Address(identity.name, addr_spec=identity.address)
         if identity.plus_addresses:
-            message["Reply-To"] = Address(identity.name, addr_spec=ids.reply_address(mail_id))
+            message["Reply-To"] = Address(
+                identity.name, addr_spec=ids.reply_address(mail_id, mail.sender.address)
+            )
         message["To"] = Address(plain_name(mail.sender.name), addr_spec=mail.sender.address)
         message["Subject"] = reply_subject(mail.subject)
         message["Date"] = format_datetime(now)
-        message["Message-ID"] = ids.message_id(mail_id, kind)
+        message["Message-ID"] = ids.message_id(mail_id, kind, mail.sender.address)
         if mail.message_id:
             message["In-Reply-To"] = mail.message_id
             message["References"] = " ".join(_references(mail))

@@ -114,7 +114,7 @@ async def open_mail_app(
         stack.push_async_callback(spam_filter.close)
         services = Services(
             settings=chosen,
-            mailboxes={"main": MailboxConfig(chosen.mode, composer)},
+            mailboxes={"main": MailboxConfig(chosen.mode, composer, smtp.bounce_domain)},
             ledger=ledger,
             readers=readers,
             ai=client,

@@ -9,7 +9,7 @@ from mail_service.ledger.ledger import Ledger
 from mail_service.ledger.records import MailRecord
 from shared.clock import StoppedClock
 from shared.privacy.encryption import Encryption
-from tests.mail_service.mail_app import MailApp, open_mail_app
+from tests.mail_service.mail_app import TRUSTED, MailApp, open_mail_app
 from tests.mail_service.mails import US, raw_mail
 
 pytestmark = pytest.mark.slow
@@ -107,50 +107,130 @@ async def test_a_crashed_worker_leaves_an_unknown_outcome_only_after_transmissio
         assert (await later(app, 2)).outgoing[0].state == state
 
 
-def bounce(token: str, message_id: str) -> bytes:
+def bounce(
+    address: str,
+    *,
+    number: int = 1,
+    status: str = "5.1.1",
+    path: str = "<>",
+    kind: str = "message/delivery-status",
+    quoted: str = "<x@y.example>",
+) -> bytes:
+    """Return a delivery status notification to the address that a letter gave for bounces."""
     return (
-        f"From: MAILER-DAEMON@relay.example\nTo: bounces+{token}@neo.example\nReturn-Path: <>\n"
-        f"Subject: Undelivered\nMessage-ID: <b@relay.example>\n"
+        f"From: MAILER-DAEMON@relay.example\nTo: {address}\nReturn-Path: {path}\n"
+        f"Subject: Undelivered\nMessage-ID: <b{number}@relay.example>\nReferences: {quoted}\n"
         "Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n"
-        "--b\nContent-Type: text/plain\n\nSorry\n"
-        "--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; relay.example\n\n"
-        "Final-Recipient: rfc822; camille@personne.example\nAction: failed\nStatus: 5.1.1\n\n"
-        f"--b\nContent-Type: message/rfc822\n\nMessage-ID: {message_id}\nSubject: x\n\nx\n--b--\n"
+        f"--b\nContent-Type: text/plain\n\nSorry {quoted}\n"
+        f"--b\nContent-Type: {kind}\n\nReporting-MTA: dns; relay.example\n\n"
+        f"Final-Recipient: rfc822; camille@personne.example\nAction: failed\nStatus: {status}\n\n"
+        f"--b\nContent-Type: message/rfc822\n\nMessage-ID: {quoted}\nStatus: 5\nSubject: x\n\nx\n"
+        "--b--\n"
     ).encode()
+
+
+async def bounced(app: MailApp, raw: bytes) -> MailRecord:
+    """Answer a letter, then receive `raw`, in which @ADDRESS@ and @ID@ are those of the reply."""
+    file = await app.answer(raw_mail())
+    received = app.relay.received[0]
+    raw = raw.replace(b"@ADDRESS@", received.sender.encode())
+    raw = raw.replace(b"@ID@", str(received.mail["Message-ID"]).encode())
+    await app.answer(raw)
+    return await app.ledger.mails.load(file.entry.id)
 
 
 async def test_a_bounce_is_matched_with_our_mail(
     ledger: Ledger, encryption: Encryption, clock: StoppedClock
 ) -> None:
     async with open_mail_app(ledger, encryption, clock) as app:
-        file = await app.answer(raw_mail())
-        assert (
-            await app.answer(bounce("0" * 20, file.outgoing[0].message_id))
-        ).entry.state == "silent"
-        file = await ledger.mails.load(file.entry.id)
+        file = await bounced(app, bounce("@ADDRESS@"))
         assert file.outgoing[0].state == "failed"
         assert file.outgoing[0].bounced_at is not None
 
 
-async def test_a_forged_bounce_changes_nothing(
+async def test_a_delay_is_noted_and_the_failure_after_it_counts(
     ledger: Ledger, encryption: Encryption, clock: StoppedClock
 ) -> None:
     async with open_mail_app(ledger, encryption, clock) as app:
-        file = await app.answer(raw_mail())
-        forged = f"<r-0000000000000000.1.reply@{US.partition('@')[2]}>"
-        await app.answer(bounce("0" * 20, forged))
-        assert (await ledger.mails.load(file.entry.id)).outgoing[0].state == "sent"
+        file = await bounced(app, bounce("@ADDRESS@", status="4.4.1"))
+        assert file.outgoing[0].state == "sent"
+        await app.answer(bounce(app.relay.received[0].sender, number=2))
+        assert (await app.ledger.mails.load(1)).outgoing[0].state == "failed"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        bounce(US, quoted="@ID@"),
+        bounce(f"bounces+{'a' * 26}@neo.example", quoted="@ID@"),
+        bounce("@ADDRESS@", path="<pirate@evil.example>"),
+        bounce("@ADDRESS@", kind="text/plain"),
+        bounce("@ADDRESS@", kind="message/disposition-notification"),
+        bounce("@ADDRESS@", status="2.0.0"),
+        bounce("@ADDRESS@, bounces+" + "a" * 26 + "@neo.example"),
+        bounce("@ADDRESS@").replace(b"@ADDRESS@", b"@ADDRESS@.evil.example"),
+    ],
+    ids=[
+        "our Message-ID, at our usual address",
+        "our Message-ID, a guessed token",
+        "a sender in the envelope",
+        "no report",
+        "a receipt",
+        "delivered",
+        "two tokens",
+        "another domain",
+    ],
+)
+async def test_a_forged_bounce_changes_nothing(
+    ledger: Ledger, encryption: Encryption, clock: StoppedClock, raw: bytes
+) -> None:
+    async with open_mail_app(ledger, encryption, clock) as app:
+        file = await bounced(app, raw)
+        assert file.outgoing[0].state == "sent"
+        assert file.outgoing[0].bounced_at is None
+
+
+async def test_bounces_of_one_letter_or_with_its_message_id_do_not_silence_an_address(
+    ledger: Ledger, encryption: Encryption, clock: StoppedClock
+) -> None:
+    async with open_mail_app(ledger, encryption, clock) as app:
+        await bounced(app, bounce("@ADDRESS@"))
+        letter = app.relay.received[0]
+        for number in range(2, 5):
+            ours = str(letter.mail["Message-ID"])
+            await app.answer(bounce(letter.sender, number=number))
+            await app.answer(bounce(US, number=10 + number, quoted=ours))
+        file = await app.answer(raw_mail("Et pour un cadre ?", message_id="<2@p.example>"))
+        assert file.entry.state == "answered"
+
+
+async def silenced(app: MailApp) -> None:
+    """Let two letters to a person bounce for good."""
+    for number in range(2):
+        raw = raw_mail(f"Question {number} sur le préavis ?", message_id=f"<{number}@p.example>")
+        await app.answer(raw)
+        await app.answer(bounce(app.relay.received[-1].sender, number=number))
 
 
 async def test_two_hard_bounces_end_the_mails_to_an_address(
     ledger: Ledger, encryption: Encryption, clock: StoppedClock
 ) -> None:
     async with open_mail_app(ledger, encryption, clock) as app:
-        for number in range(3):
-            file = await app.answer(
-                raw_mail(f"Question {number} sur le préavis ?", message_id=f"<{number}@p.example>")
-            )
-            if file.outgoing:
-                raw = bounce("0" * 20, file.outgoing[0].message_id)
-                await app.answer(raw.replace(b"<b@", f"<b{number}@".encode()))
+        await silenced(app)
+        file = await app.answer(raw_mail("Et pour un cadre ?", message_id="<2@p.example>"))
         assert file.entry.reason == "dead_address:bounced"
+
+
+async def test_a_proven_sender_is_answered_again_whatever_bounced(
+    ledger: Ledger, encryption: Encryption, clock: StoppedClock
+) -> None:
+    async with open_mail_app(ledger, encryption, clock) as app:
+        await silenced(app)
+        raw = raw_mail(
+            "Et pour un cadre ?",
+            message_id="<2@p.example>",
+            Authentication_Results=f"{TRUSTED}; dmarc=pass header.from=personne.example",
+        )
+        assert (await app.answer(raw)).entry.state == "answered"
+        file = await app.answer(raw_mail("Et un stagiaire ?", message_id="<3@p.example>"))
+        assert file.entry.reason != "dead_address:bounced"
