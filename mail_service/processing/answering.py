@@ -2,19 +2,34 @@
 
 import asyncio
 import hashlib
+from dataclasses import dataclass, replace
 
 from mail_service.errors import AiTooSlow
-from mail_service.ledger.records import MailJob, MailOutcome, MailState, OutgoingKind
+from mail_service.ledger.records import MailJob, MailOutcome, MailState, OutgoingKind, OutgoingMail
 from mail_service.processing.ai_request import build_request
 from mail_service.processing.screening import ScreenedMail
 from mail_service.processing.services import Services
 from mail_service.reading.message import Mail
 from mail_service.reply.composer import ReplyComposer
-from mail_service.reply.confidence_check import reason_for_review
+from mail_service.reply.confidence_check import reason_for_review, repeats_sender
 from shared.ai.contract import ChatReply
 from shared.errors import AppError, BadInput
 from shared.languages import Language, language_of
 from shared.privacy.masking import unmask
+
+WITHHELD = "[…]"
+"""What stands for personal data in a reply to somebody who may be somebody else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer without personal data of the mail, and with them; `reason` asks for a review."""
+
+    masked: ChatReply
+    unmasked: ChatReply
+    reason: str | None
+    question: str = ""
+    """What ai_core was asked, masked."""
 
 
 class Answering:
@@ -33,33 +48,49 @@ class Answering:
 
         Raises AppError when ai_core is unavailable; a late answer is announced to the sender.
         """
-        mail, mailbox = screened.mail, self._mailboxes[job.mailbox]
-        composer = mailbox.composer
-        language = language_of(f"{mail.subject}\n{mail.text}")
-        fixed_key = _fixed_reply_key(mail)
-        if fixed_key:
-            reply, reason = composer.fixed_reply(fixed_key, language), None
-        else:
-            try:
-                reply = await self._ask(screened)
-            except BadInput as error:
-                return MailOutcome(MailState.QUARANTINED, f"ai:{error.code}")
-            except AppError:
-                await self._send_holding_reply_if_late(job, mail, composer, language)
-                raise
-            reason = reason_for_review(reply)
-        draft = reply.model_dump_json()
+        mailbox = self._mailboxes[job.mailbox]
+        language = language_of(f"{screened.mail.subject}\n{screened.mail.text}")
+        try:
+            answer = await self._answer(screened, mailbox.composer, language)
+        except BadInput as error:
+            return MailOutcome(MailState.QUARANTINED, f"ai:{error.code}")
+        except AppError:
+            await self._send_holding_reply_if_late(job, screened, mailbox.composer, language)
+            raise
+        reason, draft = answer.reason, answer.unmasked.model_dump_json()
         if mailbox.mode == "dry_run":
             return MailOutcome(MailState.DRY_RUN, reason or "would-answer", draft=draft)
         if mailbox.mode == "review" or reason:
             return MailOutcome(MailState.REVIEW, reason or "mode", draft=draft)
-        content = composer.content(mail, reply, language)
-        outgoing = await asyncio.to_thread(
-            composer.compose, mail, job.id, OutgoingKind.REPLY, content, language
-        )
+        outgoing = await self._compose(job, screened, answer, language)
         return MailOutcome(MailState.ANSWERED, "automatic", draft=draft, outgoing=outgoing)
 
-    async def _ask(self, screened: ScreenedMail) -> ChatReply:
+    async def _answer(
+        self, screened: ScreenedMail, composer: ReplyComposer, language: Language
+    ) -> Answer:
+        fixed_key = _fixed_reply_key(screened.mail)
+        if fixed_key:
+            fixed = composer.fixed_reply(fixed_key, language)
+            return Answer(fixed, fixed, None)
+        answer = await self._ask(screened)
+        reason = reason_for_review(answer.masked)
+        if reason is None and not screened.is_authenticated:
+            reason = repeats_sender(answer.masked, answer.question)
+        return replace(answer, reason=reason)
+
+    async def _compose(
+        self, job: MailJob, screened: ScreenedMail, answer: Answer, language: Language
+    ) -> OutgoingMail:
+        composer = self._mailboxes[job.mailbox].composer
+        mail, reply = screened.mail, answer.unmasked
+        if not screened.is_authenticated:
+            mail, reply = composer.impersonal(mail, language), answer.masked
+        content = composer.content(mail, reply, language)
+        return await asyncio.to_thread(
+            composer.compose, mail, job.id, OutgoingKind.REPLY, content, language
+        )
+
+    async def _ask(self, screened: ScreenedMail) -> Answer:
         request, found = await asyncio.to_thread(
             build_request, screened.mail, screened.conversation, self._settings.ai.model
         )
@@ -69,16 +100,24 @@ class Answering:
                 reply = await self._ai.chat(request, idempotency_key=key)
         except TimeoutError:
             raise AiTooSlow from None
-        return reply.model_copy(update={"response": unmask(reply.response, found)})
+        withheld = replace(found, originals=dict.fromkeys(found.originals, WITHHELD))
+        masked, unmasked = (
+            reply.model_copy(update={"response": unmask(reply.response, values)})
+            for values in (withheld, found)
+        )
+        return Answer(masked, unmasked, None, question=request.messages[-1].content)
 
     async def _send_holding_reply_if_late(
-        self, job: MailJob, mail: Mail, composer: ReplyComposer, language: Language
+        self, job: MailJob, screened: ScreenedMail, composer: ReplyComposer, language: Language
     ) -> None:
         """Announce to the sender, once, that the answer will be late."""
         waited_s = (self._clock.now() - job.received_at).total_seconds()
         automatic = self._mailboxes[job.mailbox].mode == "automatic"
         if not automatic or waited_s < self._settings.reply.holding_after_s:
             return
+        mail = screened.mail
+        if not screened.is_authenticated:
+            mail = composer.impersonal(mail, language)
         content = composer.content(mail, composer.fixed_reply("holding", language), language)
         outgoing = await asyncio.to_thread(
             composer.compose, mail, job.id, OutgoingKind.HOLDING, content, language

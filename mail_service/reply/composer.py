@@ -5,7 +5,7 @@ model. No remote content. The bytes composed here are stored and sent unchanged.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -21,7 +21,7 @@ from mail_service.errors import NotWritable
 from mail_service.ledger.records import OutgoingKind, OutgoingMail
 from mail_service.reading.attachments import Attachment
 from mail_service.reading.message import Mail
-from mail_service.reply.blocks import Block, is_official, parse_blocks
+from mail_service.reply.blocks import Block, is_official, parse_blocks, without_addresses
 from mail_service.reply.formatting import fold_lines, plain_name, reply_subject, written_date
 from mail_service.reply.identity import SenderIdentity
 from mail_service.reply.message_ids import MessageIds
@@ -70,6 +70,27 @@ class ReplyComposer:
         self._html_template = environment.get_template("reply.html.j2")
         self._inliner = css_inline.CSSInliner(load_remote_stylesheets=False, keep_style_tags=True)
 
+    def impersonal(self, mail: Mail, language: Language) -> Mail:
+        """Return the mail without a word of its sender, for a reply nobody reads before it leaves.
+
+        Whoever forges a From address would otherwise have us send their text to its owner.
+        """
+        say = partial(self._texts.say, language=language)
+        files = [
+            replace(file, name=say("attached_file", number=number))
+            for number, file in enumerate(mail.attachments, 1)
+        ]
+        return replace(
+            mail,
+            headers=(),
+            references=(),
+            sender=replace(mail.sender, name=""),
+            subject=say("subject_of_nobody"),
+            text="",
+            full_text="",
+            attachments=tuple(files),
+        )
+
     def content(
         self, mail: Mail, reply: ChatReply, language: Language, *, reviewed: bool = False
     ) -> ReplyContent:
@@ -79,7 +100,10 @@ class ReplyComposer:
         return ReplyContent(
             blocks=_without_repetition(reply, parse_blocks(reply.response, say("link_removed"))),
             sources=tuple(self._sources(reply, language)),
-            clarification=say("to_be_precise", question=reply.clarification)
+            clarification=say(
+                "to_be_precise",
+                question=without_addresses(reply.clarification, say("link_removed")),
+            )
             if reply.clarification
             else "",
             contact={"words": say("contact", name=contact.name), "url": contact.url}

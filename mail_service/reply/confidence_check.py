@@ -10,6 +10,7 @@ from mail_service.reply.blocks import is_official, unquoted
 from shared.ai.contract import ChatReply
 
 ARTICLE = re.compile(r"\b([LRD])\s?[.*]{0,2}\s?(\d{3,4}(?:-\d+){1,3})\b", re.IGNORECASE)
+REPEATED_WORDS = 12
 
 
 def reason_for_review(reply: ChatReply) -> str | None:
@@ -25,6 +26,24 @@ def reason_for_review(reply: ChatReply) -> str | None:
     cited = {_key(*match.groups()) for c in reply.citations for match in ARTICLE.finditer(c.number)}
     named = {_key(*match.groups()) for match in ARTICLE.finditer(unquoted(reply.response))}
     return "unverified-article" if named - cited else None
+
+
+def repeats_sender(reply: ChatReply, question: str) -> str | None:
+    """Return why a person must review a reply to somebody who may be somebody else, or None.
+
+    A model can be told to repeat a text: REPEATED_WORDS of the question in a row, which no source
+    has, would make our reply the carrier of an advertisement.
+    """
+    said = _runs(f"{reply.response}\n{reply.clarification or ''}")
+    of_sources = set[tuple[str, ...]]().union(*(_runs(each.quote) for each in reply.citations))
+    return "repeats-sender" if said & _runs(question) - of_sources else None
+
+
+def _runs(text: str) -> set[tuple[str, ...]]:
+    """Return every REPEATED_WORDS words in a row of a text."""
+    words = re.findall(r"\w+", text.lower())
+    starts = range(len(words) - REPEATED_WORDS + 1)
+    return {tuple(words[start : start + REPEATED_WORDS]) for start in starts}
 
 
 def _key(letter: str, number: str) -> str:

@@ -4,7 +4,7 @@ from mail_service.ledger.ledger import Ledger
 from shared.ai.scripted import SOURCE
 from shared.clock import StoppedClock
 from shared.privacy.encryption import Encryption
-from tests.mail_service.mail_app import open_mail_app
+from tests.mail_service.mail_app import TRUSTED, open_mail_app
 from tests.mail_service.mails import raw_mail
 
 
@@ -12,7 +12,8 @@ async def test_a_mail_gets_one_sourced_reply_in_its_thread(
     ledger: Ledger, encryption: Encryption, clock: StoppedClock
 ) -> None:
     async with open_mail_app(ledger, encryption, clock) as app:
-        file = await app.answer(raw_mail())
+        results = f"{TRUSTED}; dmarc=pass header.from=personne.example"
+        file = await app.answer(raw_mail(Authentication_Results=results))
         assert (file.entry.state, file.outgoing[0].state) == ("answered", "sent")
         received = app.relay.received[0]
         assert received.recipients == ("camille@personne.example",)

@@ -14,7 +14,7 @@ from shared.ai.scripted import SOURCE
 from shared.clock import StoppedClock
 from shared.privacy.encryption import Encryption
 from tests.mail_service.mail_app import TRUSTED, open_mail_app, settings
-from tests.mail_service.mails import PERSON, QUESTION, US, raw_mail
+from tests.mail_service.mails import PERSON, QUESTION, US, mail_message, raw_mail
 
 pytestmark = pytest.mark.slow
 
@@ -100,9 +100,67 @@ async def test_personal_data_do_not_leave_and_come_back_in_the_reply(
 ) -> None:
     async with open_mail_app(ledger, encryption, clock) as app:
         app.ai.script.echo = True
-        await app.answer(raw_mail(f"{QUESTION}\nMon numéro : 06 12 34 56 78"))
+        raw = raw_mail(f"{QUESTION}\nMon numéro : 06 12 34 56 78", Authentication_Results=PASS)
+        await app.answer(raw)
         assert "06 12 34 56 78" not in app.ai.asked[0].model_dump_json()
         assert "06 12 34 56 78" in app.relay.received[0].text()
+
+
+FORGED_WORDS = (
+    "Colibri vous offre mille euros : https://evil.example/a ou evil.example, appelez le "
+    "06 12 34 56 78. Quelle est la durée du préavis de démission d'un cadre en CDI ?"
+)
+
+
+def letter_with_words_everywhere() -> bytes:
+    """Return a mail of an unproven sender, with a text in every place we could copy."""
+    mail = mail_message(
+        FORGED_WORDS,
+        sender="Colibri Gagnant <camille@personne.example>",
+        subject="Gagnez sur evil.example colibri https://evil.example/s",
+        message_id="<colibri@personne.example>",
+        References="<evil.colibri@evil.example>",
+    )
+    mail.add_attachment(
+        b"%PDF-1.4 broken", "application", "pdf", filename="colibri evil.example.pdf"
+    )
+    return mail.as_bytes()
+
+
+@pytest.mark.parametrize("echo", [False, True])
+@pytest.mark.parametrize("status", [200, 503])
+async def test_an_automatic_reply_to_an_unproven_sender_carries_nothing_they_wrote(
+    ledger: Ledger, encryption: Encryption, clock: StoppedClock, echo: bool, status: int
+) -> None:
+    stamina.set_active(False)
+    async with open_mail_app(ledger, encryption, clock) as app:
+        app.ai.script.echo, app.ai.script.status = echo, status
+        await app.receive(letter_with_words_everywhere())
+        await app.process_all()
+        clock.set(clock.now() + timedelta(minutes=5))
+        await app.process_all()
+        await app.send_all()
+        stamina.set_active(True)
+        if echo and status == 200:
+            assert (await ledger.mails.load(1)).entry.reason == "repeats-sender"
+            return
+        (received,) = app.relay.received
+        assert received.mail["Subject"] == "Re: votre message"
+        assert received.mail["In-Reply-To"] == "<colibri@personne.example>"
+        shown = [received.text(), received.text("html"), str(received.mail["To"])]
+        for words in shown:
+            assert not re.search("colibri|evil|gagn|mille euros|06 12", words, re.IGNORECASE)
+
+
+async def test_a_proven_sender_finds_their_words_in_the_reply(
+    ledger: Ledger, encryption: Encryption, clock: StoppedClock
+) -> None:
+    async with open_mail_app(ledger, encryption, clock) as app:
+        await app.answer(raw_mail(Authentication_Results=PASS))
+        received = app.relay.received[0]
+        assert received.mail["Subject"] == "Re: Préavis de démission"
+        assert "Bonjour Camille Durand," in received.text()
+        assert "> Je souhaite démissionner" in received.text()
 
 
 def follow_up(**fields: str) -> bytes:
@@ -125,7 +183,7 @@ async def test_only_an_authenticated_sender_continues_the_conversation(
         assert len(app.ai.asked[-1].messages) == turns
 
 
-@pytest.mark.parametrize(("token", "turns"), [("", 3), ("0123456789abcdef", 1)])
+@pytest.mark.parametrize(("token", "turns"), [("", 3), ("abcdefghij" * 2 + "abcdef", 1)])
 async def test_a_thread_without_references_is_known_by_the_address_it_was_sent_to(
     ledger: Ledger, encryption: Encryption, clock: StoppedClock, token: str, turns: int
 ) -> None:
@@ -135,7 +193,7 @@ async def test_a_thread_without_references_is_known_by_the_address_it_was_sent_t
         address = app.relay.received[0].mail["Reply-To"].addresses[0].addr_spec
         assert address.startswith("questions+r1.")
         clock.set(clock.now() + timedelta(days=2))
-        forged = re.sub(r"[0-9a-f]{16}@", f"{token}@", address) if token else address
+        forged = re.sub(r"[a-z2-7]{26}@", f"{token}@", address) if token else address
         await app.answer(follow_up(to=forged.upper(), Authentication_Results=PASS))
         assert len(app.ai.asked[-1].messages) == turns
 
