@@ -16,6 +16,7 @@ from ai_core.access.gate import Gate, GateMetrics
 from ai_core.access.idempotency import Idempotency
 from ai_core.access.keys import KeyRing
 from ai_core.access.rate_limits import Limiter
+from ai_core.access.visitors import Visitors, read_visitor_secret
 from ai_core.answering.abstention import Abstentions, read_public_services
 from ai_core.answering.boilerplate import Boilerplate, read_texts
 from ai_core.answering.cache import AnswerCache, CacheMetrics
@@ -161,7 +162,11 @@ async def open_access(platform: Platform, stack: AsyncExitStack) -> tuple[KeyRin
     limiter = Limiter(platform.connection)
     renewing = asyncio.create_task(limiter.renew_leases(), name="renew leases")
     stack.callback(renewing.cancel)
-    return ring, Gate(ring, limiter, GateMetrics(platform.registry), platform.tracer)
+    settings = platform.settings
+    secret_file = settings.page.visitor_secret_file or settings.data_dir / "visitor_secret"
+    visitors = Visitors(await asyncio.to_thread(read_visitor_secret, secret_file))
+    metrics = GateMetrics(platform.registry)
+    return ring, Gate(ring, limiter, metrics, visitors, platform.tracer)
 
 
 def open_answering(

@@ -3,7 +3,7 @@
 NotFound         ├── UnknownModel · UnknownArticle · UnknownAgreement
                  ├── UnknownConversation · UnknownKey
 BadInput         ├── ContextOverflow (400) · Unsupported (400) · IdempotencyMismatch
-                 ├── KnowledgeRequired
+                 ├── KnowledgeRequired · DeadlineTooShort (400)
 NotAllowed       ├── AddressNotAllowed · OriginNotAllowed
 Conflict         ├── StillAnswering · ModelBuiltIn · ModelBusy · UpdateUnderWay
 TooMany          ├── OverQuota
@@ -100,6 +100,17 @@ class KnowledgeRequired(BadInput):
     """The model only quotes the law and cannot answer without it."""
 
     code = "knowledge_required"
+
+
+class DeadlineTooShort(BadInput):
+    """The model takes longer than the deadline allows, even with no other request before it."""
+
+    status = 400
+    code = "deadline_too_short"
+
+    def __init__(self, detail: str = "", *, model: str = "", **facts: int) -> None:
+        super().__init__(detail, retry_after_s=None, model=model, **facts)
+        self.faults = [{"field": "X-Deadline-Ms", "reason": self.code}]
 
 
 class AddressNotAllowed(NotAllowed):

@@ -62,9 +62,14 @@ class AnswerSettings(Section):
 
 
 class PageSettings(Section):
-    """The page at `/`: the file that holds the publishable key it works with."""
+    """The page at `/`: the file that holds the publishable key it works with, and its visitors."""
 
     key_file: Path | None = None
+    visitor_secret_file: Path | None = Field(
+        default=None,
+        description="Secret for the pseudonyms of visitors; None: `visitor_secret` in the data "
+        "folder. A missing file is made.",
+    )
 
 
 class Settings(StrictSettings):

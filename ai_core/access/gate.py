@@ -8,8 +8,6 @@ The origin check of a publishable key relies on the browser's header: it stops o
 a program that forges the header.
 """
 
-import hashlib
-import hmac
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,7 +22,8 @@ from redis.exceptions import RedisError
 from starlette.requests import Request
 
 from ai_core.access.keys import Key, KeyRing, Scope, well_formed
-from ai_core.access.rate_limits import Decision, Limiter, RateLimits
+from ai_core.access.rate_limits import REQUESTS, Decision, Limiter, RateLimits
+from ai_core.access.visitors import Visitors
 from ai_core.errors import AddressNotAllowed, KeysUnreadable, OriginNotAllowed, OverQuota
 from shared.errors import NotAllowed, NotAuthenticated
 from shared.web.tracing import NO_TRACER
@@ -63,6 +62,15 @@ class Caller:
     def scope(self) -> Scope:
         """Return the key's scope; answers are never cached across scopes."""
         return self.key.scope
+
+    @property
+    def sees_cache(self) -> bool:
+        """Whether the caller is told what came from the cache.
+
+        Not with a publishable key: it would tell one visitor that another asked the same question
+        (decision 0110).
+        """
+        return self.key.scope is not Scope.PUBLISHABLE
 
 
 class Permit:
@@ -128,11 +136,13 @@ class Gate:
         ring: KeyRing,
         limiter: Limiter,
         metrics: GateMetrics,
+        visitors: Visitors,
         tracer: Tracer = NO_TRACER,
     ) -> None:
         self.tracer = tracer
         self._ring = ring
         self._limiter = limiter
+        self._visitors = visitors
         self._without_redis = metrics.without_redis
         self._refused = {
             reason: metrics.refused.labels(reason)
@@ -181,7 +191,7 @@ class Gate:
             self._without_redis.inc()
         elif decision.key_version != self._ring.version:
             await self._authenticate_again(permit, decision)
-        quota = list(quota_headers(limits, decision))
+        quota = list(quota_headers(limits, decision, with_tokens=caller.sees_cache))
         if quota:
             request.scope["state"].setdefault("headers", []).extend(quota)
         if decision.refused:
@@ -223,14 +233,17 @@ class Gate:
         if not _origin_allowed(request, key):
             self._refused["origin"].inc()
             raise OriginNotAllowed
-        return Caller(key, f"{key.id}:{_visitor_id(request, presented or '')}", needed)
+        return Caller(key, f"{key.id}:{self._visitors.pseudonym(_address(request))}", needed)
 
 
-def quota_headers(limits: RateLimits, decision: Decision) -> Iterator[Header]:
+def quota_headers(
+    limits: RateLimits, decision: Decision, *, with_tokens: bool = True
+) -> Iterator[Header]:
     """Yield the headers of draft-ietf-httpapi-ratelimit-headers-11, and X-RateLimit-* beside them.
 
     `t` is a refused request's wait in seconds. X-RateLimit-Reset of an admitted one is the whole
-    window: by then all that is used has expired.
+    window: by then all that is used has expired. Without `with_tokens` a window of tokens is named
+    only when it refuses: what is left of it tells whether an answer came from the cache.
     """
     if not limits.windows:
         return
@@ -238,10 +251,13 @@ def quota_headers(limits: RateLimits, decision: Decision) -> Iterator[Header]:
     state = [
         f'"{window.name}";r={left}' + (f";t={wait_s}" if window.name == decision.refused else "")
         for (window, _), left in zip(limits.windows, decision.left, strict=True)
+        if with_tokens or window is REQUESTS or window.name == decision.refused
     ]
     first, limit = limits.windows[0]
     yield b"ratelimit-policy", _policy(limits)
     yield b"ratelimit", ", ".join(state).encode()
+    if not (with_tokens or first is REQUESTS):
+        return
     yield b"x-ratelimit-limit", b"%d" % limit
     yield b"x-ratelimit-remaining", b"%d" % decision.left[0]
     yield b"x-ratelimit-reset", b"%d" % (wait_s or first.span_s)
@@ -290,13 +306,3 @@ def _origin_allowed(request: Request, key: Key) -> bool:
         return True
     host = request.headers.get("host")
     return origin in {f"https://{host}", f"http://{host}"}
-
-
-def _visitor_id(request: Request, presented: str) -> str:
-    """Return a pseudonym of the visitor's address that cannot be reversed from Redis.
-
-    IPv6 addresses are reduced to their /64.
-    """
-    address = _address(request)
-    network = address.packed[:8] if address else b""
-    return hmac.new(presented.encode(), network, hashlib.sha256).hexdigest()[:16]

@@ -37,6 +37,9 @@ SHAPE = re.compile(r"cdt_live_[0-9A-Za-z]{43}_[0-9A-Za-z]{6}")
 REPLACE = LuaScript.read(Path(__file__).parent / "lua" / "replace_key.lua")
 PUBLISHABLE_REQUESTS_PER_MINUTE = 20
 PUBLISHABLE_CONCURRENT = 3
+PUBLISHABLE_TOKENS_PER_MINUTE = 30_000
+PUBLISHABLE_TOKENS_PER_DAY = 400_000
+"""About 150 answers of a model in a day, for everybody behind one address together."""
 
 
 class Scope(StrEnum):
@@ -55,7 +58,10 @@ RANKS = {scope: rank for rank, scope in enumerate(Scope)}
 
 
 VISITOR_LIMITS = RateLimits(
-    requests_per_minute=PUBLISHABLE_REQUESTS_PER_MINUTE, concurrent=PUBLISHABLE_CONCURRENT
+    requests_per_minute=PUBLISHABLE_REQUESTS_PER_MINUTE,
+    tokens_per_minute=PUBLISHABLE_TOKENS_PER_MINUTE,
+    tokens_per_day=PUBLISHABLE_TOKENS_PER_DAY,
+    concurrent=PUBLISHABLE_CONCURRENT,
 )
 """Default limits of a publishable key, per visitor, as all visitors share the key."""
 
@@ -202,9 +208,10 @@ class KeyRing:
         allowed_origins: Sequence[str] = (),
         lifetime: timedelta | None = None,
     ) -> NewKey:
-        """Create a key. A publishable one without limits gets VISITOR_LIMITS."""
-        if scope is Scope.PUBLISHABLE and not limits:
-            limits = VISITOR_LIMITS
+        """Create a key. A publishable one gets those of VISITOR_LIMITS that are not given."""
+        if scope is Scope.PUBLISHABLE:
+            given = limits.model_dump(exclude_none=True)
+            limits = RateLimits.model_validate(VISITOR_LIMITS.model_dump() | given)
         now = self._clock.now()
         secret = make_secret()
         key = Key(

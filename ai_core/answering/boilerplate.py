@@ -35,10 +35,12 @@ def read_texts() -> Texts:
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """The closing lines of an answer: its date of law, and what is missing or unclear."""
+    """The closing lines of an answer: its date of law (None: made without the law), and what is
+    missing or unclear.
+    """
 
     clarification: str | None
-    law_date: date
+    law_date: date | None
     as_of: date | None
     missing: tuple[str, ...] = ()
 
@@ -73,11 +75,16 @@ class Boilerplate:
             lines.append(self._texts.say("missing_references", language, numbers=numbers))
         if closing.clarification:
             lines.append(self._texts.say("clarification", language, question=closing.clarification))
-        published = date_in_words(closing.law_date, language)
-        if closing.as_of:
-            day = date_in_words(closing.as_of, language)
-            version = self._texts.say("as_of_date", language, day=day, published=published)
-        else:
-            version = self._texts.say("corpus_date", language, day=published)
-        lines.append(f"{version} {self.notice(language)}")
+        version = self._version(closing.law_date, closing.as_of, language)
+        lines.append(f"{version}{self.notice(language)}")
         return "\n\n".join(lines)
+
+    def _version(self, law_date: date | None, as_of: date | None, language: Language) -> str:
+        """Return the sentence that names the version of the law, and a space."""
+        if law_date is None:
+            return ""
+        published = date_in_words(law_date, language)
+        if as_of is None:
+            return self._texts.say("corpus_date", language, day=published) + " "
+        day = date_in_words(as_of, language)
+        return self._texts.say("as_of_date", language, day=day, published=published) + " "

@@ -39,6 +39,11 @@ class Done:
         times = {"timestamp": timestamp, "processing_time": processing_time_s}
         return replace(self, reply=self.reply.model_copy(update=times))
 
+    def without_cache(self) -> "Done":
+        """Return the same answer without what tells whether it came from the cache."""
+        hidden = {"cached": False, "processing_time": 0.0}
+        return replace(self, reply=self.reply.model_copy(update=hidden))
+
     def lines(self) -> list[str]:
         """Return the text in lines, for a stream that has sent none of it yet."""
         return self.reply.response.splitlines(keepends=True)

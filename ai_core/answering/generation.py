@@ -69,6 +69,7 @@ class Generation:
             check = self._check(request, prompt)
             async for queued in _slot_wait(job, size, engine.slots):
                 yield queued
+            reply.begin(size.prompt_tokens)
             with self._metrics.open.labels(card.id).track_inprogress():
                 async with aclosing(engine.stream(prompt, question.sampling)) as chunks:
                     async for chunk in chunks:

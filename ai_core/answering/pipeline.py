@@ -23,7 +23,7 @@ from ai_core.answering.reply import ReplyBuilder
 from ai_core.answering.request import ResolvedRequest
 from ai_core.answering.single_flight import SingleFlight
 from ai_core.engines.base import ChatMessage
-from ai_core.errors import EngineFailed
+from ai_core.errors import DeadlineTooShort, EngineFailed
 from ai_core.law.records import QuestionScope, SearchResult
 from ai_core.law.source import LawSource
 from ai_core.metrics import AnswerMetrics
@@ -75,7 +75,7 @@ class AnswerPipeline:
                 async for event in events:
                     started = started or not isinstance(event, Queued)
                     yield event
-        except Unavailable:
+        except (Unavailable, DeadlineTooShort):
             if started or request.fallback is None:
                 raise
         else:
@@ -188,7 +188,8 @@ class AnswerPipeline:
             reply.clarification = clarify(
                 self._clarifications, search_query(question), asked_before, question.language
             )
-        closing = Closing(reply.clarification, request.law_date, question.as_of, found.missing)
+        law_date = request.law_date if question.grounded else None
+        closing = Closing(reply.clarification, law_date, question.as_of, found.missing)
         return self._boilerplate.close(closing, question.language)
 
     async def _store(self, request: ResolvedRequest, done: Done) -> None:

@@ -21,6 +21,7 @@ class ReplyBuilder:
     metrics: AnswerMetrics
     clock: Clock
     texts: list[str] = field(default_factory=list)
+    assumed_tokens: int = 0
     prompt_tokens: int = 0
     cached_tokens: int = 0
     completion_tokens: int = 0
@@ -38,8 +39,17 @@ class ReplyBuilder:
         self.texts.append(text)
         return Text(text)
 
+    def begin(self, prompt_tokens: int) -> None:
+        """Charge the prompt as the model begins to read it; whoever hangs up then pays for it."""
+        self.assumed_tokens = prompt_tokens
+        self.request.meter.tokens += prompt_tokens
+
     def count(self, chunk: TextChunk) -> None:
-        """Count the tokens of a chunk."""
+        """Count the tokens of a chunk; the first one gives the prompt's true length."""
+        if chunk.prompt_tokens:
+            self.request.meter.tokens += chunk.prompt_tokens - self.assumed_tokens
+            self.assumed_tokens = 0
+        self.request.meter.tokens += chunk.tokens
         self.prompt_tokens += chunk.prompt_tokens
         self.cached_tokens += chunk.cached_tokens
         self.completion_tokens += chunk.tokens
@@ -64,7 +74,7 @@ class ReplyBuilder:
             citations=self.citations,
             abstained=self.abstained,
             clarification=self.clarification,
-            corpus_date=self.request.law_date,
+            corpus_date=self.request.law_date if self.request.question.grounded else None,
             notice=self.notice,
         )
         return Done(reply, shared_body(reply))

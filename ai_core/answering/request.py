@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import NamedTuple
 
@@ -48,6 +48,13 @@ class Requester:
     timeout_s: float | None = None
 
 
+@dataclass(slots=True)
+class TokenMeter:
+    """Tokens that models have read and written for one request, whether or not it is answered."""
+
+    tokens: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class ResolvedRequest:
     """A question with everything needed to answer it.
@@ -55,7 +62,8 @@ class ResolvedRequest:
     `card` describes the model, which need not be in memory. `day` is the date of the law that
     applies. `cache_key` is None when the answer must not be cached. `size` is an estimate in
     tokens. `started_s` and `deadline_s` (None: no deadline) are on the clock. `fallback` is the
-    same question to the model that answers when this one is unavailable.
+    same question to the model that answers when this one is unavailable. `meter` counts what models
+    do for it.
     """
 
     question: Question
@@ -69,6 +77,12 @@ class ResolvedRequest:
     deadline_s: float | None = None
     conversation: ConversationRef | None = None
     fallback: "ResolvedRequest | None" = None
+    meter: TokenMeter = field(default_factory=TokenMeter, compare=False)
+
+    @property
+    def spent_tokens(self) -> int:
+        """Return how many tokens the request has taken so far, its fallback's among them."""
+        return self.meter.tokens + (self.fallback.spent_tokens if self.fallback else 0)
 
     @property
     def cost_tokens(self) -> int:
@@ -232,6 +246,7 @@ class RequestResolver:
             rate_limit_id=requester.rate_limit_id,
             deadline_s=None if requester.timeout_s is None else now_s + requester.timeout_s,
             fallback=known.fallback and self._resolved_again(known.fallback, requester),
+            meter=TokenMeter(),
         )
 
     async def _corpus_status(self) -> CorpusStatus:

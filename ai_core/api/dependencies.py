@@ -22,6 +22,8 @@ from shared.web.problems import InvalidFields
 
 API = "/api/v1"
 MAX_DEADLINE_MS = 24 * 3600 * 1000
+MAX_DEADLINE_DIGITS = len(str(MAX_DEADLINE_MS))
+"""Python refuses to convert more than 4,300 digits."""
 
 
 def state(name: str) -> Callable[[Request], Awaitable[Any]]:
@@ -56,7 +58,8 @@ def read_timeout(request: Request) -> float | None:
     value = header_value(request.scope, b"x-deadline-ms")
     if value is None:
         return None
-    if not (value.isascii() and value.isdecimal() and 0 < int(value) <= MAX_DEADLINE_MS):
+    digits = value.isascii() and value.isdecimal() and len(value) <= MAX_DEADLINE_DIGITS
+    if not (digits and 0 < int(value) <= MAX_DEADLINE_MS):
         raise InvalidFields([{"type": "deadline", "loc": ("X-Deadline-Ms",)}])
     return int(value) / 1000
 

@@ -7,6 +7,7 @@ from ai_core.errors import (
     ContextOverflow,
     CorpusMissing,
     DeadlineMissed,
+    DeadlineTooShort,
     EngineFailed,
     EngineStarting,
     IdempotencyMismatch,
@@ -52,6 +53,7 @@ MODEL_ERRORS: tuple[type[AppError], ...] = (
     EngineFailed,
     QueueFull,
     DeadlineMissed,
+    DeadlineTooShort,
     EngineStarting,
     ModelUnusable,
     NoMemory,
@@ -69,7 +71,8 @@ ANSWER_ERRORS: tuple[type[AppError], ...] = (
 REQUEST_HEADERS = {
     "X-Deadline-Ms": header_object(
         "For how many milliseconds the answer is of use, 1 to 86,400,000. A request that cannot be "
-        "answered in time is refused (503 `deadline_missed`) as soon as that is plain.",
+        "answered in time is refused as soon as that is plain: 503 `deadline_missed` when others "
+        "are before it, 400 `deadline_too_short` when the model is slower than that.",
         8000,
     ),
     "Idempotency-Key": header_object(

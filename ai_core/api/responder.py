@@ -16,7 +16,12 @@ from ai_core.answering.events import Events, collect
 from ai_core.answering.pipeline import AnswerPipeline
 from ai_core.answering.request import ResolvedRequest
 from ai_core.api.direct_routes import release_slot
-from ai_core.api.response_formats import API_SERIALIZER, ResponseSerializer, cached_body
+from ai_core.api.response_formats import (
+    API_SERIALIZER,
+    ResponseSerializer,
+    cached_body,
+    uncached_body,
+)
 from ai_core.api.sse import AnswerStream, disconnected, log_fields
 from ai_core.metrics import CHANNELS, QuestionMetrics
 from shared.clock import Clock
@@ -133,15 +138,24 @@ class Responder:
             self._count(request, permit, resolved)
             permit.spend(0)
             request.scope["state"]["log_facts"] = {"model": resolved.card.id, "cached": True}
-            now, now_s = self._clock.now(), self._clock.elapsed_s()
-            return cached_body(cached_reply, now, now_s - resolved.started_s)
+            return self._cached_body(cached_reply, permit.caller, resolved.started_s)
         if cached_reply is None and not resolved.card.extractive:
             release_slot(request)
         answer = collect(self._events(request, permit, resolved, live=False))
-        done = await (answer if cached_reply else while_connected(request, answer))
+        try:
+            done = await (answer if cached_reply else while_connected(request, answer))
+        except BaseException:
+            permit.spend(resolved.spent_tokens)
+            raise
         permit.spend(0 if done.reply.cached else done.reply.tokens_used)
         request.scope["state"]["log_facts"] = log_fields(done.reply)
-        return serializer.body(done, resolved)
+        return serializer.body(done if permit.caller.sees_cache else done.without_cache(), resolved)
+
+    def _cached_body(self, cached_reply: bytes, caller: Caller, started_s: float) -> bytes:
+        now, elapsed_s = self._clock.now(), self._clock.elapsed_s() - started_s
+        if caller.sees_cache:
+            return cached_body(cached_reply, now, elapsed_s)
+        return uncached_body(cached_reply, now)
 
     def _events(
         self, request: Request, permit: Permit, resolved: ResolvedRequest, *, live: bool

@@ -99,6 +99,11 @@ def cached_body(cached_reply: bytes, timestamp: datetime, processing_time_s: flo
     )
 
 
+def uncached_body(cached_reply: bytes, timestamp: datetime) -> bytes:
+    """Return the same without a word about the cache, for a caller who must not learn of it."""
+    return add_request_fields(cached_reply, cached=False, processing_time_s=0, timestamp=timestamp)
+
+
 class CompletionFields(NamedTuple):
     """Fields every body and chunk of one completion repeats, and options of its format."""
 

@@ -88,7 +88,7 @@ class AnswerStream(Response):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _answer(self, scope: Scope, send: Send) -> None:
-        async with self._permit as permit, aclosing(self._events(permit)) as events:
+        async with self._permit as permit, aclosing(self._metered(permit)) as events:
             live = False
             async for event in events:
                 match event:
@@ -102,7 +102,18 @@ class AnswerStream(Response):
                             await self._send(send, self._serializer.text(line))
                         permit.spend(0 if event.reply.cached else event.reply.tokens_used)
                         scope["state"]["log_facts"] = log_fields(event.reply)
-                        await self._send(send, self._serializer.done(event, self._resolved))
+                        done = event if permit.caller.sees_cache else event.without_cache()
+                        await self._send(send, self._serializer.done(done, self._resolved))
+
+    async def _metered(self, permit: Permit) -> Events:
+        """Yield the events; what was written when they end early is charged."""
+        try:
+            async with aclosing(self._events(permit)) as events:
+                async for event in events:
+                    yield event
+        except BaseException:
+            permit.spend(self._resolved.spent_tokens)
+            raise
 
     async def _send(self, send: Send, body: bytes) -> None:
         if not self._started:

@@ -15,10 +15,10 @@ from collections import deque
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from heapq import heappop, heappush
-from math import inf
+from math import ceil, floor, inf
 from types import TracebackType
 
-from ai_core.errors import DeadlineMissed, QueueFull
+from ai_core.errors import DeadlineMissed, DeadlineTooShort, QueueFull
 from ai_core.metrics import SchedulerMetrics
 from ai_core.models.speeds import Size, Speeds
 from shared.clock import Clock
@@ -170,6 +170,13 @@ class Queue:
         self.metrics.refused.labels(self.model, "deadline").inc()
         return DeadlineMissed(retry_after_s=retry_after_s)
 
+    def deadline_too_short(self, allowed_s: float, needed_s: float) -> DeadlineTooShort:
+        """Return the error for a job that its deadline refuses even on an idle machine."""
+        self.metrics.refused.labels(self.model, "deadline").inc()
+        return DeadlineTooShort(
+            model=self.model, allowed_ms=floor(allowed_s * 1000), needed_ms=ceil(needed_s * 1000)
+        )
+
     def _next_caller(self) -> str | None:
         ready = {
             caller: jobs
@@ -273,23 +280,29 @@ class Job:
         """Return how long this job still waits."""
         return self.queue.estimate(self)
 
-    def late_s(self) -> float:
-        """Return by how many seconds this job is expected to miss its deadline, or 0."""
+    def raise_if_late(self) -> None:
+        """Raise DeadlineMissed, with the time to retry after, when the queue is too long.
+
+        Raises DeadlineTooShort when the model needs more time than the caller gave, even alone.
+        """
         if self.deadline_s is None:
-            return 0.0
-        return max(0.0, (self.estimate().wait_s or 0.0) - self._slack_s())
+            return
+        allowed_s, needed_s = self.deadline_s - self.enqueued_at_s, self._service_s()
+        if needed_s > allowed_s:
+            raise self.queue.deadline_too_short(allowed_s, needed_s)
+        late_s = (self.estimate().wait_s or 0.0) - self._slack_s()
+        if late_s > 0:
+            raise self.queue.deadline_missed(late_s)
 
     def mark_ready(self, size: Size, slots: int) -> None:
         """Let the job start as soon as one of the model's `slots` is free.
 
-        Raises DeadlineMissed when its true size is more than its deadline allows, and QueueFull
-        when it was dropped.
+        Raises what `raise_if_late` does for its true size, and QueueFull when it was dropped.
         """
         self._raise_if_dropped()
         self.queue.slots = slots
         self.size = size
-        if late_s := self.late_s():
-            raise self.queue.deadline_missed(late_s)
+        self.raise_if_late()
         self.is_ready = True
         self.queue.start_jobs()
 
@@ -328,8 +341,11 @@ class Job:
         """Return how many more seconds the job may wait."""
         if self.deadline_s is None:
             return inf
-        service_s = self.queue.speeds.service_s(self.size) or 0.0
-        return self.deadline_s - service_s - self.queue.clock.elapsed_s()
+        return self.deadline_s - self._service_s() - self.queue.clock.elapsed_s()
+
+    def _service_s(self) -> float:
+        """Return the seconds the answer takes once it has a slot; 0 until that was measured."""
+        return self.queue.speeds.service_s(self.size) or 0.0
 
     def _raise_if_dropped(self) -> None:
         if self.dropped:
@@ -351,15 +367,14 @@ class Scheduler:
     def enter(self, model: str, caller: str, size: Size, deadline_s: float | None = None) -> Job:
         """Put a job in a model's queue; `size` may be a guess until `Job.mark_ready` gives it.
 
-        `deadline_s` is on the clock. Raises QueueFull with what the job would wait, and
-        DeadlineMissed with the time until the same request could be answered in time.
+        `deadline_s` is on the clock. Raises QueueFull with what the job would wait, DeadlineMissed
+        with the time until the same request could be answered in time, and DeadlineTooShort.
         """
         queue = self._queues.get(model)
         if queue is None:
             queue = self._queues[model] = Queue(model, self._clock, self._metrics)
         job = Job(queue, caller, size, deadline_s)
-        if late_s := job.late_s():
-            raise queue.deadline_missed(late_s)
+        job.raise_if_late()
         if (job.estimate().wait_s or 0.0) > self.longest_wait_s:
             raise queue.queue_full(job)
         free = max(0, queue.slots - len(queue.running))  # for jobs whose prompt is not built yet

@@ -189,7 +189,7 @@ class GenerateReply(Reply):
     logprobs: list[WrittenToken] | None = None
     """The tokens the model wrote, before its sources were checked; null unless asked for."""
     processing_time: float
-    """Duration of the request in seconds, waiting included."""
+    """Duration of the request in seconds, waiting included; 0 for a publishable key."""
     timestamp: datetime
     """When the answer was finished (RFC 3339, UTC)."""
     citations: list[Citation]
@@ -203,7 +203,8 @@ class GenerateReply(Reply):
     notice: str
     """What an AI's answer is worth: information, not legal advice."""
     cached: bool = False
-    """Whether the answer came from the cache."""
+    """Whether the answer came from the cache; always false for a publishable key, whose users must
+    not learn what others asked."""
 
 
 class ChatReply(GenerateReply):

@@ -100,6 +100,8 @@ EXAMPLE_FACTS: dict[str, str | int] = {
     "model": "qwen3-4b",
     "number": "L9999-1",
     "idcc": "9999",
+    "allowed_ms": 8000,
+    "needed_ms": 20400,
     "tokens": 9_000,
     "limit": 8_192,
 }
@@ -107,6 +109,7 @@ FACTS_OF: dict[str, dict[str, str | int]] = {"too_large": {"limit": "256 KiB"}}
 FIELDS_OF = {
     "invalid_request": {"field": "limit", "reason": "less_than_equal"},
     "unsupported": {"field": "stop", "reason": "unsupported"},
+    "deadline_too_short": {"field": "X-Deadline-Ms", "reason": "deadline_too_short"},
 }
 """What the examples of errors hold, for all and for some codes."""
 

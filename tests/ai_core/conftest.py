@@ -130,6 +130,13 @@ class RunningApp:
     client: httpx2.AsyncClient
     state: AppState
     keys: dict[Scope, str]
+    redis_url: str
+
+    async def new_key(self, scope: Scope, **options: Any) -> str:
+        """Make a key with the options of `KeyRing.create`; return its secret."""
+        async with connected(self.redis_url) as connection:
+            made = await KeyRing(connection, StoppedClock(NOON)).create("test", scope, **options)
+        return made.secret
 
     def key_header(self, scope: Scope = Scope.INFERENCE) -> dict[str, str]:
         return {"X-API-Key": self.keys[scope]}
@@ -210,19 +217,26 @@ def running_app(
                 event_hooks={"response": [response_checker(document)]},
             ) as client,
         ):
-            yield RunningApp(manager.app, client, states[0], keys)
+            yield RunningApp(manager.app, client, states[0], keys, redis.url)
 
     return opened
 
 
 async def fresh_keys(redis: RedisServer) -> dict[Scope, str]:
     """Empty Redis and make a key of each scope."""
-    connection = RedisConnection(redis.url, TAG)
-    await connection.open()
-    try:
+    async with connected(redis.url) as connection:
         await connection.call("FLUSHALL")
         ring = KeyRing(connection, StoppedClock(NOON))
         return {scope: (await ring.create(scope.value, scope)).secret for scope in Scope}
+
+
+@asynccontextmanager
+async def connected(redis_url: str) -> AsyncIterator[RedisConnection]:
+    """Open a connection of the operator's."""
+    connection = RedisConnection(redis_url, TAG)
+    await connection.open()
+    try:
+        yield connection
     finally:
         await connection.close()
 

@@ -1,8 +1,11 @@
 import asyncio
+import hmac
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from ipaddress import ip_network
+from hashlib import sha256
+from ipaddress import ip_address, ip_network
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +17,9 @@ from prometheus_client import CollectorRegistry
 
 import ai_core
 from ai_core.access.gate import Gate, GateMetrics
-from ai_core.access.keys import KeyRing, Scope, make_secret
+from ai_core.access.keys import KeyRing, Scope, digest, make_secret
 from ai_core.access.rate_limits import Limiter, RateLimits
+from ai_core.access.visitors import Visitors
 from ai_core.redis_keys import TAG
 from deploy.local.ports import free_port
 from deploy.local.redis_server import RedisServer
@@ -26,6 +30,7 @@ from shared.web.http_metrics import HttpMetrics
 from shared.web.middleware import RequestMiddleware
 from shared.web.problems import add_error_handlers
 
+VISITOR_SECRET = b"a secret of the tests, in no store"
 CACHE_KEY = f"{TAG}:answer:1"
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -42,12 +47,16 @@ class GatedApp:
         self.connection = connection
         self.ring = KeyRing(connection, self.clock)  # the service's
         self.operator = KeyRing(connection, self.clock)
-        self.gate = Gate(self.ring, Limiter(connection), GateMetrics(CollectorRegistry()))
+        self.gate = self.gate_over(self.ring)
         self.may_finish = asyncio.Event()
         self.may_finish.set()
         self.admitted = asyncio.Event()
         self.app = self._app()
         self.browser = self.client("203.0.113.7")
+
+    def gate_over(self, ring: KeyRing) -> Gate:
+        limiter, metrics = Limiter(self.connection), GateMetrics(CollectorRegistry())
+        return Gate(ring, limiter, metrics, Visitors(VISITOR_SECRET))
 
     def client(self, address: str) -> httpx2.AsyncClient:
         transport = httpx2.ASGITransport(self.app, client=(address, 1234))
@@ -235,8 +244,11 @@ async def test_each_visitor_of_a_publishable_key_has_its_own_quota(gated: GatedA
             statuses.append((await client.get("/publishable", headers=headers)).status_code)
 
     assert statuses == [200, 429, 200]
-    names = b" ".join(await gated.connection.call("KEYS", "*"))
-    assert b"203.0.113" not in names
+    names = b" ".join(await gated.connection.call("KEYS", "*")).decode()
+    addresses = [ip_address(f"203.0.113.{last}").packed for last in (1, 2)]
+    known = [key.encode(), sha256(key.encode()).digest(), digest(key).encode(), b""]
+    for secret, packed in product(known, addresses):
+        assert hmac.new(secret, packed, sha256).hexdigest()[:16] not in names
 
 
 async def test_over_quota_says_exactly_when_to_come_back(gated: GatedApp) -> None:
@@ -320,7 +332,7 @@ async def test_a_service_that_starts_before_redis_reads_the_keys_when_it_can(
 ) -> None:
     key = await gated.make()
     late = KeyRing(gated.connection, gated.clock)
-    gated.gate = Gate(late, Limiter(gated.connection), GateMetrics(CollectorRegistry()))
+    gated.gate = gated.gate_over(late)
 
     assert (await gated.get("/inference", key)).status_code == 200
 

@@ -253,12 +253,18 @@ async def test_each_token_comes_with_how_likely_it_was(running_app: Any) -> None
     assert reply["logprobs"][0]["logprob"] == pytest.approx(-0.693, abs=0.001)
 
 
-async def test_a_deadline_that_is_no_number_is_named(app: Any) -> None:
-    response = await app.client.post(
-        "/api/v1/generate",
-        json={"prompt": QUESTION},
-        headers={**app.key_header(), "X-Deadline-Ms": "soon"},
-    )
+@pytest.mark.parametrize(
+    "deadline",
+    ["soon", "", "0", "-5", "8e3", "1.5", "²", "٣", "86400001", "9" * 5_000, "0" * 5_000 + "1"],
+)
+async def test_a_deadline_that_is_no_number_of_milliseconds_is_named(
+    app: Any, deadline: str
+) -> None:
+    headers = {**app.key_header(), b"X-Deadline-Ms": deadline.encode()}
+    question = {"messages": [{"role": "user", "content": QUESTION}]}
+    ours = await app.client.post("/api/v1/chat", json=question, headers=headers)
+    openai = await app.client.post("/v1/chat/completions", json=question, headers=headers)
 
-    assert response.status_code == 422
-    assert response.json()["errors"][0]["field"] == "X-Deadline-Ms"
+    assert (ours.status_code, openai.status_code) == (422, 400)
+    assert ours.json()["errors"][0]["field"] == "X-Deadline-Ms"
+    assert openai.json()["error"]["param"] == "X-Deadline-Ms"

@@ -1,10 +1,12 @@
 """POST /api/v1/chat with the embedded engine: what a person gets."""
 
+import json
 from typing import Any
 
 import pytest
 
 from ai_core.access.keys import Scope
+from ai_core.engines.scripted import ScriptedEngine
 
 NOTICE_OF_RESIGNATION = "Quelle est la durée du préavis en cas de démission ?"
 
@@ -115,6 +117,40 @@ async def test_the_same_question_twice_is_answered_from_the_cache(app: Any) -> N
     assert (first["cached"], again["cached"]) == (False, True)
     assert again["response"] == first["response"]
     assert again["conversation_id"] != first["conversation_id"]
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_a_visitor_is_not_told_that_another_asked_the_same(app: Any, streamed: bool) -> None:
+    headers = app.key_header(Scope.PUBLISHABLE) | {"Sec-Fetch-Site": "same-origin"}
+    body = asked(NOTICE_OF_RESIGNATION, stream=streamed)
+    replies = [await app.client.post("/api/v1/chat", json=body, headers=headers) for _ in "12"]
+
+    facts = [facts_of(reply.text, streamed=streamed) for reply in replies]
+    assert facts[0] == facts[1]
+    assert facts[0]["cached"] is False
+    assert "tokens" not in replies[1].headers["ratelimit"]
+    metrics = (await app.client.get("/metrics", headers=app.key_header(Scope.ADMIN))).text
+    assert 'answer_cache_lookups_total{outcome="hit"} 1.0' in metrics
+
+
+def facts_of(text: str, *, streamed: bool) -> dict[str, Any]:
+    """Return what a reply says besides its conversation and the time of day."""
+    if streamed:
+        text = text.partition("event: usage\ndata: ")[2].partition("\n")[0]
+    facts: dict[str, Any] = json.loads(text)
+    return {name: facts[name] for name in facts.keys() - {"conversation_id", "timestamp"}}
+
+
+@pytest.mark.parametrize("knowledge", [True, False])
+async def test_only_an_answer_made_with_the_law_names_its_version(
+    running_app: Any, knowledge: bool
+) -> None:
+    async with running_app(ScriptedEngine("Une réponse.")) as app:
+        reply = await reply_to(app, NOTICE_OF_RESIGNATION, knowledge=knowledge)
+
+    assert ("Code du travail dans sa version" in reply["response"]) is knowledge
+    assert (reply["corpus_date"] is not None) is knowledge
+    assert reply["response"].endswith(reply["notice"])
 
 
 async def test_a_follow_up_is_read_with_the_question_before_it(app: Any, library: Any) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import re
 import socket
 from collections.abc import AsyncIterator
 from typing import Any
@@ -11,8 +12,11 @@ import httpx2
 import pytest
 import uvicorn
 
+from ai_core.access.keys import Scope
+from ai_core.access.rate_limits import RateLimits
 from ai_core.engines.scripted import ScriptedEngine
 
+DAILY_TOKENS = 100_000
 QUESTION = {
     "messages": [{"role": "user", "content": "Quelle est la durée du préavis de démission ?"}],
     "stream": True,
@@ -127,6 +131,39 @@ async def test_hanging_up_stops_the_model(running_app: Any, streamed: bool) -> N
             await engine.abandoned.wait()
 
     assert len(engine.prompts) == 1
+
+
+async def tokens_spent_today(app: Any, key: str) -> int:
+    reply = await app.client.get("/api/v1/search?q=préavis", headers={"X-API-Key": key})
+    left = re.findall(r'"tokens-day";r=([0-9]+)', reply.headers["ratelimit"])
+    return DAILY_TOKENS - int(left[-1])  # the test's transport keeps earlier headers
+
+
+@pytest.mark.parametrize(
+    ("streamed", "more"),
+    [(True, {}), (False, {}), (False, {"Idempotency-Key": "once"})],
+    ids=["stream", "whole", "whole with an Idempotency-Key"],
+)
+async def test_hanging_up_costs_what_was_read_and_written(
+    running_app: Any, streamed: bool, more: dict[str, str]
+) -> None:
+    engine = ScriptedEngine("mot " * 10_000, pause_s=0.01)
+    body = QUESTION | {"stream": streamed, "max_tokens": 4_000}
+    async with running_app(engine) as app, served(app.asgi) as url:
+        key = await app.new_key(Scope.INFERENCE, limits=RateLimits(tokens_per_day=DAILY_TOKENS))
+        async with httpx2.AsyncClient(base_url=url, headers={"X-API-Key": key}) as client:
+            asking = asyncio.create_task(client.post("/api/v1/chat", json=body, headers=more))
+            await engine.started.wait()
+            reserved = await tokens_spent_today(app, key)
+            asking.cancel()
+            await asyncio.wait([asking])
+        await engine.abandoned.wait()
+        read = sum(len(message.content.split()) for message in engine.prompts[0].messages)
+        async with asyncio.timeout(30):
+            while (spent := await tokens_spent_today(app, key)) == reserved:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)  # it is corrected once the answer has ended
+
+    assert read <= spent < read + 3_000
 
 
 async def test_pieces_arrive_while_the_model_still_writes(running_app: Any) -> None:

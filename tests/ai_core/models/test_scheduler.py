@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from prometheus_client import CollectorRegistry
 
-from ai_core.errors import DeadlineMissed, QueueFull
+from ai_core.errors import DeadlineMissed, DeadlineTooShort, QueueFull
 from ai_core.metrics import SchedulerMetrics
 from ai_core.models.scheduler import Job, Scheduler
 from ai_core.models.speeds import AnswerLengths, Size
@@ -231,6 +231,29 @@ async def test_a_retry_after_the_given_wait_is_admitted() -> None:
     service.until(lambda: service.clock.elapsed_s() >= back_s * 1.05)
 
     assert service.ask("a", deadline_s=service.clock.elapsed_s() + deadline_s)
+
+
+@pytest.mark.parametrize("others", [0, 3])
+async def test_a_deadline_the_model_never_meets_is_too_short_and_not_for_later(
+    others: int,
+) -> None:
+    service = Service()
+    service.warm_up()
+    for _ in range(others):
+        service.ask("a")
+
+    with pytest.raises(DeadlineTooShort) as refused:  # 5 s, as above
+        service.ask("b", deadline_s=service.clock.elapsed_s() + 4)
+
+    assert not refused.value.retryable
+    needed_ms = refused.value.facts["needed_ms"]
+    assert needed_ms == pytest.approx(5_000, rel=0.25)
+    service.until(lambda: all(job.finished_at_s for job in service.open))
+    assert service.ask("b", deadline_s=service.clock.elapsed_s() + 6)
+
+
+async def test_a_model_never_measured_refuses_no_deadline() -> None:
+    assert Service().ask("a", deadline_s=0.001)
 
 
 async def test_a_job_still_waiting_when_its_deadline_cannot_be_met_is_dropped() -> None:
