@@ -5,6 +5,7 @@ AppError
 ├── Conflict           NotReviewable       409  not_reviewable      nothing to decide on that mail
 ├── Unavailable        MailboxLost         503  mailbox_lost        the IMAP server does not answer
 ├── Unavailable        SpamFilterLost      503  spam_filter_lost    rspamd does not answer
+├── Unavailable        NameServerLost      503  name_server_lost    the resolver does not answer
 ├── Unavailable        AiTooSlow           503  ai_too_slow         no answer in the time we give it
 ├── TooMany            TotalRateReached    429  all_must_wait       total rate of replies reached
 ├── NotAllowed         LoginRefused        403  login_refused       the IMAP server refuses us
@@ -38,6 +39,12 @@ class SpamFilterLost(Unavailable):
     """The spam filter does not answer."""
 
     code = "spam_filter_lost"
+
+
+class NameServerLost(Unavailable):
+    """The resolver of domain names does not answer."""
+
+    code = "name_server_lost"
 
 
 class LoginRefused(NotAllowed):

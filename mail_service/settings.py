@@ -111,7 +111,14 @@ class AuthenticationSettings(Section):
     """How senders are authenticated."""
 
     server: str = Field(
-        default="", description="authserv-id of the server whose Authentication-Results we trust."
+        default="",
+        description="authserv-id of the server whose Authentication-Results we trust; several are "
+        "separated by spaces.",
+    )
+    results_above_received: bool = Field(
+        default=False,
+        description="Count that field only above the server's own Received line, where no sender "
+        "can write; for servers that write it there.",
     )
     dns: bool = Field(
         default=False,
@@ -119,8 +126,8 @@ class AuthenticationSettings(Section):
     )
     received_by: str = Field(
         default="",
-        description="The server that takes our mail from outside, as it signs its Received lines; "
-        "with it SPF is verified too.",
+        description="The server that takes our mail from outside, as its Received lines name it "
+        "(by NAME), where that is not its authserv-id; several are separated by spaces.",
     )
     required: bool = Field(default=False, description="Quarantine what is not authenticated.")
 

@@ -12,11 +12,7 @@ from mail_service.reply.formatting import clean_subject
 from mail_service.rules import Finding, reasons_not_to_answer
 from mail_service.rules.context import RuleContext
 from mail_service.rules.quotas import total_rate_reached
-from mail_service.sender_checks.authentication import (
-    AuthenticationResult,
-    trusted_result,
-    verify_sender,
-)
+from mail_service.sender_checks.authentication import AuthenticationResult, authenticate
 
 LOOP_RULES = {"ours", "bounce"}
 """The rules that a reviewer cannot override."""
@@ -33,8 +29,8 @@ class ScreenedMail:
 
     @property
     def is_authenticated(self) -> bool:
-        """Return whether the From address is proven."""
-        return self.authentication == "pass"
+        """Return whether the From address is proven, and is the one that was parsed."""
+        return self.authentication.proves(self.mail.sender.address)
 
 
 class Screening:
@@ -56,25 +52,16 @@ class Screening:
         await self._ledger.work.save_parsed(job, mail)
         composer = self._mailboxes[job.mailbox].composer
         mail = composer.message_ids.with_reply_references(mail)
-        authentication = await self._authenticate(mail, job.raw)
+        authentication = await authenticate(job.raw, self._settings.authentication)
+        proven = authentication.proves(mail.sender.address)
         conversation = await self._ledger.conversations.assign(
-            job, mail, clean_subject(mail.subject), include_messages=authentication == "pass"
+            job, mail, clean_subject(mail.subject), include_messages=proven
         )
         context = await self._context(job, mail, authentication, conversation.id, composer)
         findings = await self._findings(job, mail, context)
         if findings and findings[0].rule == "bounce":
             await self._record_bounce(job, mail)
         return ScreenedMail(mail, authentication, conversation, findings)
-
-    async def _authenticate(self, mail: Mail, raw: bytes) -> AuthenticationResult:
-        authentication = self._settings.authentication
-        if authentication.server:
-            result = trusted_result(mail, authentication.server)
-            if result != "unknown":
-                return result
-        if not authentication.dns:
-            return "unknown"
-        return await verify_sender(mail, raw, authentication.received_by)
 
     async def _context(
         self,
@@ -107,7 +94,7 @@ class Screening:
         # Of a mail too large only the header was fetched: the size on the server counts.
         size_bytes = max(mail.size_bytes, job.size_bytes)
         findings = reasons_not_to_answer(replace(mail, size_bytes=size_bytes), context)
-        if context.authentication == "pass":
+        if context.authentication.proves(mail.sender.address):
             await self._ledger.outgoing.prove_deliverable(mail.sender.address)
         elif await self._ledger.outgoing.is_undeliverable(mail.sender.address):
             findings = (*findings, Finding("dead_address", "bounced", "silent"))

@@ -6,10 +6,11 @@ from typing import Literal
 
 from mail_service.ledger.records import History
 from mail_service.reading.message import Mail
-from mail_service.sender_checks.authentication import AuthenticationResult
+from mail_service.sender_checks.authentication import AuthenticationResult, Outcome
 from mail_service.settings import RuleThresholds
 
 Action = Literal["silent", "quarantined"]
+NOT_CHECKED = AuthenticationResult(Outcome.UNKNOWN, "the sender was not checked")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class RuleContext:
 
     addresses: frozenset[str]
     is_our_message_id: Callable[[str], bool]
-    authentication: AuthenticationResult = "unknown"
+    authentication: AuthenticationResult = NOT_CHECKED
     answers_unauthenticated: bool = True
     spam_score: float | None = 0.0
     allowed: tuple[str, ...] = ()

@@ -1,103 +1,188 @@
-"""Sender authentication: is the From address genuine? `pass`, `fail` or `unknown`.
+"""Sender authentication: is the one visible From address proven? Decided from the mail's bytes.
 
-First source: the topmost Authentication-Results (RFC 8601) of the trusted server. Second, when
-enabled: our own DKIM and SPF checks and the DMARC policy of the sender's domain (RFC 7489).
-Alignment is stricter than relaxed DMARC, for want of a public suffix list: the signing domain, or
-the envelope's, must be the From domain or a parent of it.
+First source: the Authentication-Results (RFC 8601) that our own server wrote. Second, when enabled:
+our own DKIM and SPF checks and the DMARC policy of the sender's domain (RFC 7489). Whatever is
+malformed, repeated or readable in two ways proves nothing; no mail raises.
 """
 
 import asyncio
-import re
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Literal
 
-import dkim
-import dns.exception
-import dns.resolver
+from mail_service.errors import NameServerLost
+from mail_service.sender_checks.authentication_results import (
+    AuthenticationResults,
+    MethodResult,
+    read_authserv_id,
+    read_results,
+)
+from mail_service.sender_checks.delivery_path import DeliveryPath, delivery_path
+from mail_service.sender_checks.dkim_signatures import signing_domains
+from mail_service.sender_checks.dmarc_policy import find_policy, is_aligned
+from mail_service.sender_checks.from_address import FromAddress, comparable, from_address
+from mail_service.sender_checks.name_server import FindText, find_text
+from mail_service.sender_checks.raw_header import MalformedHeader, RawHeader, read_header
+from mail_service.sender_checks.sender_policy import domain_sent_for
+from mail_service.settings import AuthenticationSettings
 
-from mail_service.reading.message import Mail
-from mail_service.sender_checks.sender_policy import sender_policy_passes
-
-AuthenticationResult = Literal["pass", "fail", "unknown"]
-
-DNS_TIMEOUT_S = 5
 CHECK_TIMEOUT_S = 30.0
-MAX_SIGNATURES = 5
-COMMENT = re.compile(r"\([^()]*\)")
-DMARC = re.compile(r"\bdmarc\s*=\s*(\w+)", re.IGNORECASE)
-POLICY = re.compile(rb"(?:^|;)\s*p\s*=\s*(none|quarantine|reject)", re.IGNORECASE)
-SIGNER = re.compile(r"(?:^|;)\s*d\s*=\s*([^;\s]+)", re.IGNORECASE)
 
-FindText = Callable[[bytes], bytes | None]
-"""Returns the TXT record of a DNS name, or None; called in a thread."""
+Method = Literal["dmarc", "dkim", "spf"]
 
 
-def trusted_result(mail: Mail, server: str) -> AuthenticationResult:
-    """Return the DMARC result of `server`, from its topmost Authentication-Results field.
+class Outcome(StrEnum):
+    """Whether the sender is proven, probably forged, or neither."""
 
-    Only DMARC counts: SPF or DKIM alone do not authenticate the From address.
+    PASS = "pass"  # noqa: S105 - no password
+    FAIL = "fail"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class AuthenticationResult:
+    """Whether a mail's sender is proven: the one thing that everything asking for proof reads.
+
+    `address` is the proven or alleged From address as `FromAddress` spells it, "" when there is no
+    single one. `method` proved it and `domain` is the aligned domain, in A-labels; both are "" when
+    nothing did. `reason` says why in plain words and holds nothing of the mail.
     """
-    for value in mail.all("authentication-results"):
-        plain = COMMENT.sub(" ", value)
-        name, _, results = plain.partition(";")
-        if name.split()[:1] != [server]:
-            continue
-        found = DMARC.search(results)
-        result = found[1].lower() if found else ""
-        if result == "pass" and _from_matches(results, mail.sender.domain):
-            return "pass"
-        return "fail" if result == "fail" else "unknown"
-    return "unknown"
+
+    outcome: Outcome
+    reason: str
+    address: str = ""
+    method: Method | Literal[""] = ""
+    domain: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Return whether `address` is proven."""
+        return self.outcome is Outcome.PASS
+
+    def proves(self, address: str) -> bool:
+        """Return whether `address` is the proven one, in whatever case or form of its domain."""
+        return self.passed and comparable(address) == self.address != ""
 
 
-async def verify_sender(
-    mail: Mail, raw: bytes, server: str = "", find_text: FindText | None = None
+async def authenticate(
+    raw: bytes, settings: AuthenticationSettings, lookup: FindText = find_text
 ) -> AuthenticationResult:
-    """Verify DKIM, SPF and the DMARC policy ourselves; a timeout gives `unknown`.
-
-    `server` is the one that received the mail from outside; without it SPF is not checked.
-    """
-    lookup = find_text or find_txt
+    """Return whether the sender of `raw`, as fetched from the mailbox, is proven; never raises."""
     try:
         async with asyncio.timeout(CHECK_TIMEOUT_S):
-            return await asyncio.to_thread(_verify, mail, raw, server, lookup)
+            return await asyncio.to_thread(authenticate_now, raw, settings, lookup)
     except TimeoutError:
-        return "unknown"
+        return AuthenticationResult(Outcome.UNKNOWN, "the checks took too long")
 
 
-def find_txt(name: bytes) -> bytes | None:
-    """Return a TXT record from the system resolver, or None."""
+def authenticate_now(
+    raw: bytes, settings: AuthenticationSettings, lookup: FindText = find_text
+) -> AuthenticationResult:
+    """Do the same in this thread; blocks on DNS."""
     try:
-        answer = dns.resolver.resolve(name.decode().rstrip("."), "TXT", lifetime=DNS_TIMEOUT_S)
-    except (dns.exception.DNSException, UnicodeError):
-        return None
-    return next((b"".join(record.strings) for record in answer), None)
+        header = read_header(raw)
+        sender = from_address(header)
+        header.refuse_repeated()
+    except MalformedHeader as error:
+        outcome = Outcome.FAIL if error.forged else Outcome.UNKNOWN
+        return AuthenticationResult(outcome, str(error))
+    path = delivery_path(header, _own_names(settings), above_only=settings.results_above_received)
+    said = _server_says(path, settings, sender)
+    if said.outcome is not Outcome.UNKNOWN or not settings.dns:
+        return said
+    try:
+        return _check(header, raw[header.body_at :], path, sender, lookup)
+    except NameServerLost:
+        return _nothing(sender, "the name server does not answer")
 
 
-def _verify(mail: Mail, raw: bytes, server: str, lookup: FindText) -> AuthenticationResult:
-    domain = mail.sender.domain
-    if _signed(mail, raw, domain, lookup) or (server and sender_policy_passes(mail, server)):
-        return "pass"
-    record = lookup(f"_dmarc.{domain}".encode()) or b""
-    policy = POLICY.search(record) if record.startswith(b"v=DMARC1") else None
-    return "fail" if policy and policy[1].lower() != b"none" else "unknown"
+def _own_names(settings: AuthenticationSettings) -> frozenset[str]:
+    return frozenset(f"{settings.server} {settings.received_by}".lower().split())
 
 
-def _signed(mail: Mail, raw: bytes, domain: str, lookup: FindText) -> bool:
-    signatures = mail.all("dkim-signature")[:MAX_SIGNATURES]
-    verifier = dkim.DKIM(raw)
-    for number, signature in enumerate(signatures):
-        signer = SIGNER.search(signature)
-        if signer and f".{domain}".endswith(f".{signer[1].lower()}") and "." in signer[1]:
-            try:
-                if verifier.verify(idx=number, dnsfunc=lambda name, timeout=5: lookup(name)):
-                    return True
-            except (dkim.DKIMException, ValueError, IndexError):
-                continue
-    return False
+def _server_says(
+    path: DeliveryPath | None, settings: AuthenticationSettings, sender: FromAddress
+) -> AuthenticationResult:
+    """Return what our server found out, from the topmost of its fields that has a DMARC result."""
+    servers = settings.server.lower().split()
+    if path is None:
+        return _nothing(sender, "our server's Received line does not stand on top")
+    values = [each.unfolded for each in path.fields if each.name == "authentication-results"]
+    try:
+        fields = [read_results(value) for value in values if read_authserv_id(value) in servers]
+    except MalformedHeader as error:
+        return _nothing(sender, str(error))
+    for field in fields:
+        if field.of("dmarc"):
+            return _dmarc_says(field.of("dmarc"), fields, sender)
+    return _parts_say(fields, sender)
 
 
-def _from_matches(results: str, domain: str) -> bool:
-    """Return whether the domain that passed is the one of the parsed From address."""
-    named = re.search(r"header\.from\s*=\s*\"?([^\s;\"]+)", results, re.IGNORECASE)
-    return not named or named[1].lower().rpartition("@")[2].rstrip(".") == domain
+def _dmarc_says(
+    found: Sequence[MethodResult], fields: Sequence[AuthenticationResults], sender: FromAddress
+) -> AuthenticationResult:
+    results = {each.result for each in found}
+    if results == {"pass"}:
+        if any(each.domain("header.from") != sender.domain for each in found):
+            return _failed(sender, "our server's DMARC result is about another From domain")
+        return _passed(sender, "dmarc", sender.domain, "our server found DMARC to pass")
+    if "fail" in results:
+        return _failed(sender, "our server found DMARC to fail")
+    if results == {"none"}:
+        return _parts_say(fields, sender)
+    return _nothing(sender, "our server's DMARC result is neither pass nor fail")
+
+
+def _parts_say(
+    fields: Sequence[AuthenticationResults], sender: FromAddress
+) -> AuthenticationResult:
+    """Return what DKIM and SPF alone prove, where our server published no DMARC result."""
+    methods: tuple[tuple[Method, tuple[str, ...]], ...] = (
+        ("dkim", ("header.d", "header.i")),
+        ("spf", ("smtp.mailfrom",)),
+    )
+    for method, names in methods:
+        results = next((field.of(method) for field in fields if field.of(method)), ())
+        for result in results:
+            domain = _identifier(result, names)
+            if result.result == "pass" and domain and is_aligned(domain, sender.domain, "parent"):
+                reason = f"our server found {method.upper()} to pass"
+                return _passed(sender, method, domain, reason)
+    return _nothing(sender, "our server says nothing that proves the sender")
+
+
+def _identifier(result: MethodResult, names: tuple[str, ...]) -> str | None:
+    present = [name for name in names if any(key == name for key, _ in result.properties)]
+    return result.domain(present[0]) if present else None
+
+
+def _check(
+    header: RawHeader, body: bytes, path: DeliveryPath | None, sender: FromAddress, lookup: FindText
+) -> AuthenticationResult:
+    """Verify DKIM, then SPF, then say what the sender's policy wants; raises NameServerLost."""
+    policy = find_policy(sender.domain, lookup)
+    signed = signing_domains(
+        header, body, lookup, lambda domain: is_aligned(domain, sender.domain, policy.dkim)
+    )
+    domain = next(signed, None)
+    if domain is not None:
+        return _passed(sender, "dkim", domain, "an aligned DKIM signature is valid")
+    domain = domain_sent_for(path) if path else None
+    if domain is not None and is_aligned(domain, sender.domain, policy.spf):
+        return _passed(sender, "spf", domain, "SPF passes for an aligned envelope")
+    if policy.refuses:
+        return _failed(sender, "nothing aligned passes, and the sender's policy refuses that")
+    return _nothing(sender, "nothing aligned passes")
+
+
+def _passed(sender: FromAddress, method: Method, domain: str, reason: str) -> AuthenticationResult:
+    return AuthenticationResult(Outcome.PASS, reason, sender.address, method, domain)
+
+
+def _failed(sender: FromAddress, reason: str) -> AuthenticationResult:
+    return AuthenticationResult(Outcome.FAIL, reason, sender.address)
+
+
+def _nothing(sender: FromAddress, reason: str) -> AuthenticationResult:
+    return AuthenticationResult(Outcome.UNKNOWN, reason, sender.address)

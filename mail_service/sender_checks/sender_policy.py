@@ -1,75 +1,42 @@
 """SPF (RFC 7208): may the connecting host send for the envelope's domain?
 
-We see the mailbox, not the connection, so the client's address and HELO name are read from the
-topmost Received field (RFC 5321, 4.4) of the trusted server, which wrote it itself; the fields
-below it are untrusted. SPF itself is evaluated by pyspf.
+We see the mailbox, not the connection: the client's address and the envelope's sender are those
+that our own server wrote down (delivery_path.py). SPF itself is evaluated by pyspf.
 """
 
-import re
-from ipaddress import ip_address
-from typing import Any, NamedTuple
+from typing import Any
 
 import dns.exception
 import dns.resolver
 import spf
 
-from mail_service.reading.message import Mail
+from mail_service.errors import NameServerLost
+from mail_service.sender_checks.delivery_path import DeliveryPath
 
 DNS_TIMEOUT_S = 5
 CHECK_TIMEOUT_S = 15
-BY = re.compile(r"\sby\s+([^\s;]+)")
-ADDRESS = re.compile(r"\[(?:IPv6:)?([0-9A-Fa-f.:]+)\]")
+NO_HELO = "unknown.invalid"
+"""Stands for the HELO name, which the sender chooses."""
 DnsRecord = tuple[tuple[str, str], object]
 
 
-class Client(NamedTuple):
-    """The SMTP client that handed a mail to our server: its address and its HELO name."""
+def domain_sent_for(path: DeliveryPath) -> str | None:
+    """Return the envelope's domain when SPF passes for it, in A-labels; None otherwise.
 
-    address: str
-    helo: str
-
-
-def sender_policy_passes(mail: Mail, server: str) -> bool:
-    """Return whether SPF passes for an envelope domain that is the From domain or a parent of it.
-
-    Blocks on DNS for `CHECK_TIMEOUT_S` at most.
+    Blocks on DNS for `CHECK_TIMEOUT_S` at most. Raises NameServerLost when it does not answer.
     """
-    client = client_of(mail, server)
-    envelope = mail.first("return-path").strip().strip("<>")
-    domain = envelope.rpartition("@")[2].lower()
-    if client is None or "." not in domain or not f".{mail.sender.domain}".endswith(f".{domain}"):
-        return False
-    result, _ = spf.check2(i=client.address, s=envelope, h=client.helo, querytime=CHECK_TIMEOUT_S)
-    return bool(result == "pass")
-
-
-def client_of(mail: Mail, server: str) -> Client | None:
-    """Return the client that handed `mail` to `server`, as `server` recorded it."""
-    for received in mail.all("received"):
-        before, by, _ = _parts(received)
-        if by.lower() != server.lower():
-            continue
-        addresses = ADDRESS.findall(before)
-        words = before.split()
-        if not addresses or words[:1] != ["from"] or len(words) < 2:
-            return None
-        return Client(addresses[-1], words[1]) if _valid(addresses[-1]) else None
-    return None
-
-
-def _parts(received: str) -> tuple[str, str, str]:
-    by = BY.search(received)
-    if by is None:
-        return received, "", ""
-    return received[: by.start()], by[1], received[by.end() :]
-
-
-def _valid(address: str) -> bool:
+    sender, client = path.envelope_sender, path.client
+    if sender is None or client is None:
+        return None
     try:
-        ip_address(address)
-    except ValueError:
-        return False
-    return True
+        result, _ = spf.check2(
+            i=str(client), s=sender.address, h=NO_HELO, querytime=CHECK_TIMEOUT_S
+        )
+    except (ArithmeticError, LookupError, TypeError, ValueError):  # a record pyspf trips over
+        return None
+    if result == "temperror":
+        raise NameServerLost("SPF")
+    return sender.domain if result == "pass" else None
 
 
 def find_records(name: str, kind: str, _strict: bool = True, timeout: float = 0) -> list[DnsRecord]:

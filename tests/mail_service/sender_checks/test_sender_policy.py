@@ -10,12 +10,13 @@ import dns.resolver
 import dns.rrset
 import pytest
 
-from mail_service.reading.message import read_mail
-from mail_service.sender_checks.authentication import verify_sender
-from mail_service.sender_checks.sender_policy import client_of, sender_policy_passes
-from tests.mail_service.mails import raw_mail
+from mail_service.sender_checks.authentication import authenticate
+from mail_service.sender_checks.delivery_path import DeliveryPath, delivery_path
+from mail_service.sender_checks.raw_header import read_header
+from mail_service.sender_checks.sender_policy import domain_sent_for
+from mail_service.settings import AuthenticationSettings
+from tests.mail_service.mails import SERVER, delivered, raw_mail
 
-MX = "mx.neo.example"
 ZONE = {
     ("personne.example.", "TXT"): '"v=spf1 ip4:192.0.2.7 a:relais.personne.example -all"',
     ("relais.personne.example.", "A"): "192.0.2.8",
@@ -65,59 +66,73 @@ def names(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     server.close()
 
 
-def arrived(
-    address: str, *, by: str = MX, envelope: str = "camille@personne.example", below: str = ""
-) -> bytes:
-    """Return a letter as our server wrote it down."""
-    return (
-        f"Return-Path: <{envelope}>\n"
-        f"Received: from relais.personne.example (unknown [{address}])\n"
-        f"\tby {by} (Postfix) with ESMTPS id 4F; Fri, 20 Nov 2026 09:00:01 +0000\n{below}"
-    ).encode() + raw_mail()
+def path(raw: bytes) -> DeliveryPath | None:
+    return delivery_path(read_header(raw), {SERVER})
+
+
+def sent_for(raw: bytes) -> str | None:
+    taken = path(raw)
+    return domain_sent_for(taken) if taken else None
 
 
 @pytest.mark.usefixtures("names")
 @pytest.mark.parametrize(
-    ("address", "passes"), [("192.0.2.7", True), ("192.0.2.8", True), ("192.0.2.9", False)]
+    ("client", "domain"),
+    [
+        ("192.0.2.7", "personne.example"),
+        ("192.0.2.8", "personne.example"),
+        ("192.0.2.9", None),
+        ("IPv6:2001:db8::9", None),
+    ],
 )
-def test_only_the_hosts_a_domain_names_may_speak_for_it(address: str, passes: bool) -> None:
-    assert sender_policy_passes(read_mail(arrived(address)), MX) is passes
+def test_only_the_hosts_a_domain_names_may_speak_for_it(client: str, domain: str | None) -> None:
+    assert sent_for(delivered(raw_mail(), client=client)) == domain
 
 
 @pytest.mark.usefixtures("names")
-def test_a_pass_for_another_domain_than_the_sender_s_says_nothing() -> None:
-    mail = read_mail(arrived("192.0.2.9", envelope="robot@evil.example"))
-    assert not sender_policy_passes(mail, MX)
+async def test_a_pass_for_another_domain_than_the_sender_s_says_nothing() -> None:
+    raw = delivered(raw_mail(), client="192.0.2.9", envelope="robot@evil.example")
+    assert sent_for(raw) == "evil.example"
+    settings = AuthenticationSettings(received_by=SERVER, dns=True)
+    assert not (await authenticate(raw, settings)).passed
 
 
 @pytest.mark.usefixtures("names")
 def test_a_received_line_of_the_sender_is_not_trusted() -> None:
-    forged = "Received: from a (a [192.0.2.7]) by mx.neo.example with SMTP; Fri, 20 Nov 2026\n"
-    mail = read_mail(arrived("192.0.2.9", below=forged))
-    client = client_of(mail, MX)
-    assert client is not None
-    assert client.address == "192.0.2.9"
-    assert not sender_policy_passes(mail, MX)
+    forged = b"Received: from a (a [192.0.2.7]) by mx.neo.example with SMTP; Fri, 20 Nov 2026\n"
+    raw = delivered(forged + raw_mail(), client="192.0.2.9")
+    taken = path(raw)
+    assert taken is not None
+    assert str(taken.client) == "192.0.2.9"
+    assert sent_for(raw) is None
 
 
-def test_a_mail_our_server_did_not_take_has_no_client() -> None:
-    assert client_of(read_mail(arrived("192.0.2.7", by="mx.elsewhere.example")), MX) is None
+@pytest.mark.usefixtures("names")
+def test_a_return_path_of_the_sender_is_not_the_envelope() -> None:
+    taken = delivered(raw_mail(), client="192.0.2.7").partition(b"\n")[2]
+    assert sent_for(b"Return-Path: <camille@personne.example>\n" + taken) == "personne.example"
+    assert sent_for(taken.replace(b"From:", b"Return-Path: <c@personne.example>\nFrom:")) is None
+
+
+def test_a_mail_our_server_did_not_take_has_no_path() -> None:
+    assert path(delivered(raw_mail(), by="mx.elsewhere.example")) is None
 
 
 def test_a_greeting_that_looks_like_an_address_is_not_the_address() -> None:
     raw = b"Received: from [192.0.2.7] (unknown [IPv6:2001:db8::9]) by mx.neo.example; x\n"
-    client = client_of(read_mail(raw + raw_mail()), MX)
-    assert client is not None
-    assert client.address == "2001:db8::9"
+    taken = path(raw + raw_mail())
+    assert taken is not None
+    assert str(taken.client) == "2001:db8::9"
 
 
 @pytest.mark.usefixtures("names")
 @pytest.mark.parametrize(
-    ("address", "server", "verdict"),
-    [("192.0.2.7", MX, "pass"), ("192.0.2.9", MX, "fail"), ("192.0.2.7", "", "fail")],
+    ("client", "server", "verdict"),
+    [("192.0.2.7", SERVER, "pass"), ("192.0.2.9", SERVER, "fail"), ("192.0.2.7", "", "fail")],
 )
 async def test_an_aligned_pass_authenticates_an_unsigned_mail(
-    address: str, server: str, verdict: str
+    client: str, server: str, verdict: str
 ) -> None:
-    raw = arrived(address)
-    assert await verify_sender(read_mail(raw), raw, server) == verdict
+    settings = AuthenticationSettings(received_by=server, dns=True)
+    result = await authenticate(delivered(raw_mail(), client=client), settings)
+    assert result.outcome == verdict
