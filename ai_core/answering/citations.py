@@ -3,8 +3,8 @@
 An answer may cite a passage of its context by its number in brackets, "[2]", by the article's
 number or by quoting it. `CitationFilter` filters the stream of the answer: a number that no passage
 of the context has is replaced by a marked phrase, a quotation that is not verbatim in a passage
-loses its quotation marks, a URL that is no passage's is removed. Only a tail that could still
-become one of those is held back.
+loses its quotation marks and the "[2]" after it, an address that is no passage's is removed. Only a
+tail that could still become one of those is held back.
 
 Numbers inside a verbatim quotation are the law's own words: they stay, and add no source. Whether a
 passage supports the sentence beside it is not checked.
@@ -16,22 +16,36 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 
+from ai_core.answering.addresses import AddressFilter, before_link, open_link
+from ai_core.answering.quotations import (
+    QUOTED_LINE,
+    is_term,
+    may_become_a_quoted_line,
+    open_quotation,
+    quotations,
+    unpaired_marks,
+)
 from ai_core.law.records import Passage, SourceKind
-from ai_core.law.references import Reading, Reference, canonical, find_references
+from ai_core.law.references import (
+    Reading,
+    Reference,
+    canonical,
+    find_references,
+)
+from ai_core.law.spelled_references import find_spelled_references
 from ai_core.law.titles import titles_of
 from shared.ai.contract import Citation
+from shared.privacy.plain_text import without_invisible
 
 _LOOKAHEAD_WORDS = 6  # "du code de la sécurité sociale" decides what a number before it means
+_LOOKAHEAD_CHARS = 400
 _LONGEST_QUOTE_CHARS = 1_500
-_LEAST_QUOTE_WORDS = 5  # shorter: a term between marks, not a quotation
+_LONGEST_WORD_CHARS = 4_000  # an address: RFC 9110 asks for 8,000 octets, nobody writes them
 _FALLBACK_QUOTE_CHARS = 300
 _TELLING_CHARS = 40
-_QUOTE = re.compile(r"«([^«»]*)»|“([^“”]*)”")
-_OPEN_QUOTE = re.compile(r"«[^»]*\Z|“[^”]*\Z")
-_LONE_MARK = re.compile(r"« ?| ?»|[“”]")
-_OPEN_MARKER = re.compile(r"\[[^\]\n]{0,16}\Z")
 _MARKER = re.compile(r"\[(\d{1,3})\]")
-_ADDRESS = re.compile(r"(?:https?://|www\.)[^\s)>\]»]*")
+_MARKERS_AT_END = re.compile(r"(?:\s?\(?\[\d{1,3}\]\)?[.,;]?)+$")
+_AFTER_QUOTATION = re.compile(r"(?:[\s.,;:!?…()*_]|\[\d{1,3}\])*")
 _NUMBERLIKE = re.compile(r"\d|(?:^|\W)(?:[lrda]\*?\.?|art(?:icle)?s?\.?)\W*$", re.IGNORECASE)
 _DIGIT = re.compile(r"\d")
 _SENTENCE = re.compile(r"[.;:!?](?=\s|$)|\n")
@@ -44,16 +58,17 @@ class _Source:
 
     passage: Passage
     title: str
+    text: str
     flat: str
 
     def find(self, words: str) -> tuple[int, int] | None:
-        """Return where `words` stand in the passage's text, white space aside."""
+        """Return where `words` stand in `text`, white space aside."""
         at = self.flat.find(words)
         if at < 0 or not words:
             return None
         first = last = flat_at = 0
         found = False
-        for word in re.finditer(r"\S+", self.passage.text):
+        for word in re.finditer(r"\S+", self.text):
             end = flat_at + len(word[0])
             if not found and at < end:
                 first, found = word.start() + max(0, at - flat_at), True
@@ -77,8 +92,9 @@ class CitationFilter:
 
     def __init__(self, passages: Sequence[Passage], day: date, unverified: str) -> None:
         self._sources = [
-            _Source(passage, title, _flat(passage.text))
+            _Source(passage, title, text, _flat(text))
             for passage, title in zip(passages, titles_of(passages), strict=True)
+            for text in (without_invisible(passage.text),)
         ]
         self._in_force = [
             (p.in_force_since is None or p.in_force_since <= day)
@@ -87,13 +103,16 @@ class CitationFilter:
         ]
         self._titles = {_flat(source.title) for source in self._sources}
         self._unverified = unverified
-        self._urls = {p.url for p in passages}
+        self._addresses = AddressFilter(
+            {p.url for p in passages}, [source.text for source in self._sources]
+        )
         self._by_number: dict[str, int] = {}
         for at, passage in enumerate(passages):
             if passage.kind is SourceKind.ARTICLE and self._in_force[at]:
                 self._by_number.setdefault(canonical(passage.number), at)
         self._pending = ""
         self._line_start = True
+        self._quotation_refused = False
         self._shown: dict[tuple[SourceKind, str], int] = {}
         self._quotes: dict[tuple[SourceKind, str], list[tuple[int, int]]] = {}
         self._at = 0
@@ -101,7 +120,7 @@ class CitationFilter:
 
     def feed(self, text: str) -> str:
         """Take the next piece of the answer; return what can be shown by now."""
-        self._pending += text
+        self._pending += without_invisible(text)
         return self._release(final=False)
 
     def finish(self) -> str:
@@ -119,8 +138,10 @@ class CitationFilter:
             if not stop:
                 break
             segment, self._pending = self._pending[:stop], self._pending[stop:]
-            is_quote = self._line_start and segment.startswith(">")
-            shown.append(self._quoted_line(segment) if is_quote else self._prose(segment))
+            quoted = QUOTED_LINE.match(segment) if self._line_start else None
+            shown.append(
+                self._quoted_line(segment, quoted.end()) if quoted else self._prose(segment)
+            )
             self._line_start = segment.endswith("\n")
         return "".join(shown)
 
@@ -128,43 +149,60 @@ class CitationFilter:
         """Return how many pending characters can no longer be changed by the following ones."""
         pending = self._pending
         line = pending.find("\n") + 1
-        if self._line_start and pending.startswith(">"):
-            return line or (len(pending) if final else 0)
+        if self._line_start:
+            if not final and not line and may_become_a_quoted_line(pending):
+                return 0
+            if QUOTED_LINE.match(pending):
+                return line or (len(pending) if final else 0)
         cut = line or (len(pending) if final else _settled_words(pending))
-        opened = _OPEN_QUOTE.search(pending, 0, cut)
-        if opened and (closed := _QUOTE.match(pending, opened.start())):
-            return closed.end()
-        if opened and not final and len(pending) - opened.start() < _LONGEST_QUOTE_CHARS:
-            return opened.start()
+        opened, closed = open_quotation(pending, cut)
+        if closed:
+            return closed
+        if opened is not None and not final and len(pending) - opened < _LONGEST_QUOTE_CHARS:
+            return opened
         return cut
 
-    def _quoted_line(self, segment: str) -> str:
-        words = segment[1:].strip()
+    def _quoted_line(self, segment: str, mark: int) -> str:
+        words = segment[mark:].strip()
+        markers = _MARKERS_AT_END.search(words)
+        cited = words[: markers.start()] if markers else words
         if not words or words in _ELLIPSIS or self._quoted(words):
             return segment
+        if markers and self._quoted(cited):
+            stop = mark + segment[mark:].index(cited) + len(cited)
+            return segment[:stop] + self._plain(segment[stop:])
+        self._refuse_quotation()
+        return self._prose(segment[mark:].replace(words, cited))
+
+    def _refuse_quotation(self) -> None:
         self.removed += 1
-        return self._prose(segment[1:].lstrip(" "))
+        self._quotation_refused = True
 
     def _prose(self, segment: str) -> str:
         parts: list[str] = []
         last = 0
-        for quote in _QUOTE.finditer(segment):
-            parts.append(self._plain(segment[last : quote.start()]))
-            words = (quote[1] or quote[2] or "").strip()
-            if self._quoted(words):
-                parts.append(quote[0])
-            elif len(words.split()) < _LEAST_QUOTE_WORDS:
-                parts += [quote[0][0], self._plain(quote[0][1:-1]), quote[0][-1]]
+        for quotation in quotations(segment):
+            parts.append(self._plain(segment[last : quotation.start()]))
+            mark, words, end_mark = quotation[0][0], quotation[0][1:-1], quotation[0][-1]
+            if self._quoted(words.strip()):
+                parts.append(quotation[0])
+            elif is_term(words):
+                parts += [mark, self._plain(words), end_mark]
             else:
-                self.removed += 1
-                parts.append(self._plain(words))
-            last = quote.end()
+                parts.append(self._plain(words.strip()))
+                self._refuse_quotation()
+            last = quotation.end()
         parts.append(self._plain(segment[last:]))
         return "".join(parts)
 
     def _plain(self, text: str) -> str:
         parts: list[str] = []
         last = 0
+        if self._quotation_refused:
+            after = _AFTER_QUOTATION.match(text)
+            stop = after.end() if after else 0
+            self._quotation_refused = stop == len(text)
+            text = _MARKER.sub("", text[:stop]).replace("()", "") + text[stop:]
         for start, stop, replacement in sorted(self._changes(text)):
             if start < last:
                 continue
@@ -174,22 +212,24 @@ class CitationFilter:
 
     def _changes(self, text: str) -> Iterator[tuple[int, int, str]]:
         """Yield (start, stop, replacement) of every citation in a plain text."""
-        for address in _ADDRESS.finditer(text):
-            known = address[0].rstrip(".,;") in self._urls
-            self.removed += not known
-            yield address.start(), address.end(), address[0] if known else ""
-        for mark in _LONE_MARK.finditer(text):  # of a quotation that is not closed
+        for address in self._addresses.changes(text):
+            self.removed += 1
+            yield address
+        for mark in unpaired_marks(text):
             yield mark.start(), mark.end(), ""
         for marker in _MARKER.finditer(text):
             at = int(marker[1]) - 1
             usable = 0 <= at < len(self._sources) and self._in_force[at]
             self.removed += not usable
             yield marker.start(), marker.end(), f"[{self._cite(at)}]" if usable else ""
-        bare = _ADDRESS.sub(lambda address: " " * len(address[0]), text)
+        bare = self._addresses.blanked(text)
         for reference in find_references(bare) if _DIGIT.search(bare) else ():
             if not self._is_supported(reference):
                 self.removed += 1
                 yield reference.start, reference.stop, self._unverified
+        for start, stop in find_spelled_references(bare):
+            self.removed += 1
+            yield start, stop, self._unverified
 
     def _is_supported(self, reference: Reference) -> bool:
         """Whether the context contains a reference; if so its articles become sources."""
@@ -237,15 +277,16 @@ class CitationFilter:
         for at in order if self._sources else ():
             place = self._sources[at].find(flat) if self._in_force[at] else None
             if place:
-                if len(flat.split()) >= _LEAST_QUOTE_WORDS or at == self._at:
+                if not is_term(flat) or at == self._at:
                     self._cite(at)
-                    self._remember(self._sources[at].passage, *place)
+                    self._remember(self._sources[at], *place)
                 return True
         return False
 
-    def _remember(self, passage: Passage, start: int, stop: int) -> None:
+    def _remember(self, source: _Source, start: int, stop: int) -> None:
+        passage = source.passage
         runs = self._quotes.setdefault((passage.kind, f"{passage.id}/{passage.start}"), [])
-        if runs and runs[-1][1] <= start and not passage.text[runs[-1][1] : start].strip():
+        if runs and runs[-1][1] <= start and not source.text[runs[-1][1] : start].strip():
             runs[-1] = (runs[-1][0], stop)
         else:
             runs.append((start, stop))
@@ -253,7 +294,7 @@ class CitationFilter:
     def _citation(self, key: tuple[SourceKind, str]) -> Citation:
         sources = [s for s in self._sources if (s.passage.kind, s.passage.id) == key]
         runs = [
-            source.passage.text[start:stop]
+            source.text[start:stop]
             for source in sources
             for start, stop in self._quotes.get((key[0], f"{key[1]}/{source.passage.start}"), ())
         ]
@@ -265,7 +306,7 @@ class CitationFilter:
             title=sources[0].title,
             url=passage.url,
             quote=next((run for run in runs if len(run) >= _TELLING_CHARS), None)
-            or max(runs, key=len, default=_opening(passage.text)),
+            or max(runs, key=len, default=_opening(sources[0].text)),
             in_force_since=passage.in_force_since,
             status="verified",
         )
@@ -280,21 +321,23 @@ def _numbers(text: str) -> Iterator[str]:
 
 def _settled_words(text: str) -> int:
     """Return the start of the tail that may still become a reference, a marker or a URL."""
-    marker = _OPEN_MARKER.search(text)
-    if marker:
-        text = text[: marker.start()]
-    words = list(re.finditer(r"\S+(?=\s)", text))
+    link = open_link(text)
+    if link is not None:
+        text = text[:link]
+    words = [word for word in re.finditer(r"\S+", text) if word.end() < len(text)]
     cut = nearest = len(words)
     for at in reversed(range(len(words))):
-        if nearest - at > _LOOKAHEAD_WORDS:
+        if nearest - at > _LOOKAHEAD_WORDS or words[at].start() < len(text) - _LOOKAHEAD_CHARS:
             break
         if _NUMBERLIKE.search(words[at][0]):
             cut = nearest = at
     if cut < len(words):
-        return words[cut].start()
-    if marker:
+        return before_link(text, words[cut].start())
+    if link is not None:
         return len(text)
-    return words[-1].end() if words else 0
+    if not words:
+        return len(text) if len(text) > _LONGEST_WORD_CHARS else 0
+    return before_link(text, words[-1].end())
 
 
 def _opening(text: str) -> str:

@@ -7,11 +7,13 @@ are enclosed in tags that their own text cannot close.
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from string import Template
 from typing import get_args
 
+from ai_core.answering.delimiters import enclosed
 from ai_core.answering.question import Question
 from ai_core.engines.base import ChatMessage, Engine, Prompt
 from ai_core.errors import ContextOverflow
@@ -23,7 +25,6 @@ from shared.languages import Language
 
 FOLDER = Path(__file__).parent / "prompts"
 TASKS = ("rules", "question", "unaided")
-_TAG = re.compile(r"<(?=/?\s*(?:passages?|question)\b)", re.IGNORECASE)
 _FOLLOW_UP = re.compile(
     r"^\W*(?:et|mais|donc|alors|ok|d.accord|dans ce cas|m[eê]me (?:chose|question)|and|but|so"
     r"|what about|what if)\b",
@@ -134,7 +135,8 @@ class Prompts:
         before, _, after = self._files["question", question.language]
         written = "\n".join(_written(n, p) for n, p in enumerate(passages, start=1))
         owned = before.substitute(passages=written)
-        asked = f"{owned}{_enclosed(question.text)}\n{after.template}"
+        earlier = [replace(turn, content=enclosed(turn.content)) for turn in earlier]
+        asked = f"{owned}{enclosed(question.text)}\n{after.template}"
         rules = self._rules("rules", question.language)
         return (rules, *earlier, ChatMessage("user", asked, cacheable_chars=len(owned)))
 
@@ -173,10 +175,5 @@ def _latest(
 
 def _written(n: int, passage: Passage) -> str:
     number = f' article="{passage.number}"' if passage.number else ""
-    title = _enclosed(title_of(passage)).replace('"', "'")
-    return f'<passage n="{n}"{number} title="{title}">\n{_enclosed(passage.text)}\n</passage>'
-
-
-def _enclosed(text: str) -> str:
-    """Escape `text`, so that it cannot open or close one of our tags."""
-    return _TAG.sub("‹", text)
+    title = enclosed(title_of(passage)).replace('"', "'")
+    return f'<passage n="{n}"{number} title="{title}">\n{enclosed(passage.text)}\n</passage>'

@@ -80,6 +80,76 @@ def test_only_what_holds_is_shown(answer: str, shown: str, sources: list[str], s
     assert checked(answer, size=size) == (shown, sources)
 
 
+INVENTED = "Tout salarié peut être licencié sans motif ni indemnité"
+PAIRS = ["«»", "‹›", '""', "“”", "„“", "”“", "‘’", "''", "＂＂", "「」", "『』", "»«", "›‹"]
+PAIRS += ["«» "]  # with a blank inside
+
+
+@pytest.mark.parametrize("size", [1, 6, 10_000])
+@pytest.mark.parametrize("pair", PAIRS)
+@pytest.mark.parametrize("marker", [" [1]", "[1].", ", [1]", " ([1])", " [1][1]"])
+def test_an_invented_quotation_loses_its_marks_and_its_source(
+    marker: str, pair: str, size: int
+) -> None:
+    blank = pair[2:]
+    quotation = f"{pair[0]}{blank}{INVENTED}{blank}{pair[1]}"
+    shown, sources = checked(f"La loi dit : {quotation}{marker} Fin.", size=size)
+
+    assert INVENTED in shown
+    assert not set(pair.strip()) & set(shown.replace(INVENTED, ""))
+    assert "[" not in shown
+    assert sources == []
+
+
+@pytest.mark.parametrize("size", [1, 6, 10_000])
+@pytest.mark.parametrize("pair", PAIRS)
+def test_a_quotation_that_is_word_for_word_keeps_marks_and_source(pair: str, size: int) -> None:
+    answer = f"La loi dit : {pair[0]}on suit les usages de la profession{pair[1]} [1]."
+
+    assert checked(answer, size=size) == (answer, ["L1237-1"])
+
+
+@pytest.mark.parametrize("size", [1, 6, 10_000])
+@pytest.mark.parametrize("mark", ["> ", ">", "  > ", "- > ", "1. > ", ">> ", "> > ", "＞ "])
+def test_an_invented_quoted_line_loses_its_mark_and_its_source(mark: str, size: int) -> None:
+    shown, sources = checked(f"Selon la loi :\n{mark}{INVENTED} [1]\nFin.", size=size)
+
+    assert shown == f"Selon la loi :\n{INVENTED}\nFin."
+    assert sources == []
+
+
+@pytest.mark.parametrize("size", [1, 6, 10_000])
+def test_a_quoted_line_may_end_with_the_number_of_its_source(size: int) -> None:
+    answer = "> À défaut, on suit les usages de la profession. [1]\n"
+
+    assert checked(answer, size=size) == (answer, ["L1237-1"])
+
+
+@pytest.mark.parametrize("size", [1, 6, 10_000])
+@pytest.mark.parametrize(
+    "number",
+    [
+        "L 99 99-1",
+        "L99 99-1",
+        "L. 9 9 9 9-1",
+        "L.9999.1",
+        "Ｌ９９９９-１",
+        "L\u200b9999-1",
+        "L9999—1",
+        "L9999\u20111",
+        "article neuf mille neuf cent quatre-vingt-dix-neuf",
+        "article L. mille deux cent trente-quatre tiret neuf",
+        "article nine thousand nine hundred",
+    ],
+)
+def test_an_invented_number_is_marked_however_it_is_written(number: str, size: int) -> None:
+    shown, sources = checked(f"Voir {number} sur ce point.", size=size)
+
+    assert "(non vérifié)" in shown
+    assert not any(part in shown for part in ("99", "９", "mille", "thousand"))
+    assert sources == []
+
+
 @pytest.mark.parametrize("size", [1, 9, 10_000])
 def test_a_quoted_line_that_is_word_for_word_keeps_the_numbers_it_holds(size: int) -> None:
     line = "> Le salarié qui démissionne respecte un préavis fixé par l'article L. 1234-1.\n"

@@ -1,0 +1,67 @@
+"""Finds quotations in an answer, in every pair of marks that readers take for one.
+
+Whether the words are a source's is decided by `citations`; here is only where a quotation begins
+and ends, in a text that may still grow.
+"""
+
+import re
+from collections.abc import Iterator
+
+_LEAST_WORDS = 5  # fewer: a term between marks, not a quotation
+_CHARS_A_WORD = 2  # of scripts without spaces: Chinese, Japanese, Thai
+_UNSPACED = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]")
+_PAIRS = (("«", "»"), ("‹", "›"), ("「", "」"), ("『", "』"))
+_QUOTATION = re.compile(
+    "|".join(f"{opening}[^{opening}{closing}]*{closing}" for opening, closing in _PAIRS)
+    + r"|[“„‟”][^“”„‟]*[“”‟]|[\"＂][^\"＂\n]*[\"＂]"
+    r"|(?<!\S)»(?=\w)[^«»]*«|(?<!\S)›(?=\w)[^‹›]*‹"
+    r"|[‘‚](?:[^‘’\n]|’(?=\w)){0,1500}’(?!\w)"
+    r"|(?<!\w)'(?=\w)(?:[^'\n]|'(?=\w)){0,1500}'(?!\w)"
+)
+_OPENING = re.compile(r"[«‹「『＂\"“„‟”‘‚]|(?<!\S)[»›](?=\w)|(?<!\w)'(?=\w)")
+_UNPAIRED = re.compile(r"[«‹] ?| ?[»›]|[“”„‟\"＂「」『』]")
+QUOTED_LINE = re.compile(
+    r"[ \t]{0,8}(?:(?:[-*+•]|\d{1,3}[.)])[ \t]{1,4})?(?:[>＞﹥][ \t]{0,4}){1,8}"
+)
+"""The mark of a line that Markdown shows as a quotation, in a list or not."""
+
+_BEGUN_LINE = re.compile(r"[ \t]{0,8}(?:(?:[-*+•]|\d{1,3}[.)]?)[ \t]{0,4})?")
+
+
+def quotations(text: str) -> Iterator[re.Match[str]]:
+    """Yield the quotations of a text; the first and the last character are the marks."""
+    return _QUOTATION.finditer(text)
+
+
+def open_quotation(text: str, cut: int) -> tuple[int | None, int]:
+    """Look at a text that is to be cut at `cut` for a quotation that the cut would split.
+
+    Returns where it begins (None: nowhere), and where it ends (0: not yet).
+    """
+    at = 0
+    if not _OPENING.search(text, 0, cut):
+        return None, 0
+    for quotation in _QUOTATION.finditer(text):
+        if quotation.start() >= cut:
+            break
+        at = quotation.end()
+        if at > cut:
+            return quotation.start(), at
+    opening = _OPENING.search(text, at, cut)
+    return (opening.start() if opening else None), 0
+
+
+def unpaired_marks(text: str) -> Iterator[re.Match[str]]:
+    """Yield the marks of quotations that are not closed, or not opened."""
+    return _UNPAIRED.finditer(text)
+
+
+def may_become_a_quoted_line(line: str) -> bool:
+    """Whether the beginning of a line may still turn out to be the mark of a quotation."""
+    return _BEGUN_LINE.fullmatch(line) is not None
+
+
+def is_term(words: str) -> bool:
+    """Whether so few words stand between two marks that they are a term."""
+    unspaced = len(_UNSPACED.findall(words)) // _CHARS_A_WORD
+    return len(words.split()) + unspaced < _LEAST_WORDS
