@@ -24,6 +24,7 @@ from ai_core.answering.clarification import read_rules
 from ai_core.answering.conversations import ConversationStore
 from ai_core.answering.embeddings import Embedder
 from ai_core.answering.generation import Generation
+from ai_core.answering.masking import TextMasking, masking_sandbox
 from ai_core.answering.pipeline import AnswerPipeline
 from ai_core.answering.prompts import Prompts
 from ai_core.answering.request import RequestResolver
@@ -138,6 +139,7 @@ async def assemble(
         host_metrics=HostMetrics(registry, settings.watch),
         clock=clock,
         concurrency=asyncio.Semaphore(MAX_CONCURRENT),
+        masking=TextMasking(await stack.enter_async_context(masking_sandbox())),
     )
 
 

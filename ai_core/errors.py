@@ -3,7 +3,8 @@
 NotFound         ├── UnknownModel · UnknownArticle · UnknownAgreement
                  ├── UnknownConversation · UnknownKey
 BadInput         ├── ContextOverflow (400) · Unsupported (400) · IdempotencyMismatch
-                 ├── KnowledgeRequired · DeadlineTooShort (400)
+                 ├── KnowledgeRequired · DeadlineTooShort (400) · TextUnreadable (400)
+TooLarge         ├── TextTooLong
 NotAllowed       ├── AddressNotAllowed · OriginNotAllowed
 Conflict         ├── StillAnswering · ModelBuiltIn · ModelBusy · UpdateUnderWay
 TooMany          ├── OverQuota
@@ -19,6 +20,7 @@ from shared.errors import (
     Conflict,
     NotAllowed,
     NotFound,
+    TooLarge,
     TooMany,
     Unavailable,
 )
@@ -111,6 +113,29 @@ class DeadlineTooShort(BadInput):
     def __init__(self, detail: str = "", *, model: str = "", **facts: int) -> None:
         super().__init__(detail, retry_after_s=None, model=model, **facts)
         self.faults = [{"field": "X-Deadline-Ms", "reason": self.code}]
+
+
+class TextTooLong(TooLarge):
+    """The texts of the request are longer than the key allows."""
+
+    code = "text_too_long"
+
+    def __init__(self, detail: str = "", *, field: str = "", limit: str = "") -> None:
+        super().__init__(detail, limit=limit)
+        if field:
+            self.faults = [{"field": field, "reason": self.code}]
+
+
+class TextUnreadable(BadInput):
+    """The text takes too long to be searched for personal data."""
+
+    status = 400
+    code = "text_unreadable"
+
+    def __init__(self, detail: str = "", *, field: str = "") -> None:
+        super().__init__(detail)
+        if field:
+            self.faults = [{"field": field, "reason": self.code}]
 
 
 class AddressNotAllowed(NotAllowed):

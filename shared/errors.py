@@ -3,7 +3,8 @@
 AppError                   500  internal_error      a fault of ours
 ├── BadInput               422  invalid_request     the caller can fix it
 │   ├── MalformedBody      400  malformed_body      not JSON, not UTF-8
-│   └── TooLarge           413  too_large           more bytes or characters than we take
+│   ├── TooLarge           413  too_large           more bytes or characters than we take
+│   └── BodyTimeout        408  body_timeout        the body came too slowly
 ├── NotAuthenticated       401  not_authenticated   no valid key
 ├── NotAllowed             403  not_allowed         the caller may not do that
 ├── NotFound               404  not_found           nothing by that name
@@ -82,6 +83,13 @@ class TooLarge(BadInput):
 
     status = 413
     code = "too_large"
+
+
+class BodyTimeout(BadInput):
+    """The body of the request did not arrive in time."""
+
+    status = 408
+    code = "body_timeout"
 
 
 class NotAuthenticated(AppError):

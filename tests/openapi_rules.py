@@ -10,7 +10,9 @@ from openapi_spec_validator import validate
 
 from shared.web.openapi import code_of, operations
 
-STANDARD_HEADERS = {"content-type", "content-length", "cache-control", "x-accel-buffering"}
+STANDARD_HEADERS = {
+    *("content-type", "content-length", "cache-control", "connection", "x-accel-buffering"),
+}
 PROBLEM = "application/problem+json"
 JsonObject = dict[str, Any]
 

@@ -76,8 +76,10 @@ class Caller:
 class Permit:
     """Admission of one request: `async with` decides on entry, and settles on exit.
 
-    `cached_reply` is the body stored under `cache_key`, when Redis has one. Entering raises
-    OverQuota with the exact wait, and what `Gate.identify` raises when the key was revoked since.
+    It may be entered before the request is parsed, with a guess of its tokens; `async with` then
+    only looks for the cached reply. `cached_reply` is what is stored under `cache_key`, when Redis
+    has it. Entering raises OverQuota with the exact wait, and what `Gate.identify` raises when the
+    key was revoked since.
     """
 
     __slots__ = (
@@ -104,18 +106,37 @@ class Permit:
         self.caller = caller
         self.cost_tokens = cost_tokens
         self.cache_key = cache_key
-        self.spent_tokens = cost_tokens
+        self.spent_tokens: int | None = None
         self.cached_reply: bytes | None = None
         self.decision: Decision | None = None
+
+    def price(self, cost_tokens: int, cache_key: str | None) -> None:
+        """Set the tokens to reserve, unless the request has entered, and its cached reply's key."""
+        self.cache_key = cache_key
+        if self.decision is None:
+            self.cost_tokens = cost_tokens
 
     def spend(self, tokens: int) -> None:
         """Set how many tokens the request took; until then those reserved are charged."""
         self.spent_tokens = tokens
 
-    async def __aenter__(self) -> Self:
+    async def enter(self) -> None:
         """Enter, or raise the refusal."""
         with self._gate.tracer.start_span("gate"):
             await self._gate.enter(self)
+
+    async def leave(self) -> None:
+        """Charge the tokens that were spent and free the concurrency slot, the first time."""
+        decision, self.decision = self.decision, None
+        if decision:
+            await self._gate.settle(self, decision)
+
+    async def __aenter__(self) -> Self:
+        """Enter, or raise the refusal; look for the cached reply of a request that has entered."""
+        if self.decision is None:
+            await self.enter()
+        elif self.cache_key:
+            self.cached_reply = await self._gate.cached_reply(self.cache_key)
         return self
 
     async def __aexit__(
@@ -124,8 +145,8 @@ class Permit:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Charge the tokens that were spent and free the concurrency slot."""
-        await self._gate.leave(self)
+        """Leave."""
+        await self.leave()
 
 
 class Gate:
@@ -199,10 +220,14 @@ class Gate:
             raise OverQuota(decision.refused, retry_after_s=decision.wait_s)
         permit.decision, permit.cached_reply = decision, decision.cached_reply
 
-    async def leave(self, permit: Permit) -> None:
+    async def cached_reply(self, cache_key: str) -> bytes | None:
+        """Return a cached reply, for Permit; None without Redis."""
+        return (await self._limiter.read(cache_key)).cached_reply
+
+    async def settle(self, permit: Permit, decision: Decision) -> None:
         """Settle a request, for Permit; a cached reply reserved nothing."""
-        if permit.decision:
-            await self._limiter.settle(permit.decision, permit.spent_tokens)
+        spent = permit.cost_tokens if permit.spent_tokens is None else permit.spent_tokens
+        await self._limiter.settle(decision, spent)
 
     async def _authenticate_again(self, permit: Permit, decision: Decision) -> None:
         """Read the changed keys; refuse the request just admitted if its key is no longer valid."""

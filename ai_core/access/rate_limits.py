@@ -129,7 +129,7 @@ class Limiter:
     ) -> Decision:
         """Decide on a request of `subject`, and read its cached reply in the same round trip."""
         if not limits:
-            return await self._read(cache_key)
+            return await self.read(cache_key)
         account = self._accounts.setdefault(subject, CallerUsage(self._connection.epoch))
         wanted = Reservation(
             secrets.token_hex(8), subject, limits.concurrent or 0, limits.charges(cost_tokens)
@@ -183,7 +183,8 @@ class Limiter:
             with suppress(RedisError):  # the leases outlast a short outage
                 await asyncio.gather(*self._renewals())
 
-    async def _read(self, cache_key: str | None) -> Decision:
+    async def read(self, cache_key: str | None) -> Decision:
+        """Read the version of the keys and a cached reply; no limit is asked."""
         names = (KEYS_VERSION,) if cache_key is None else (KEYS_VERSION, cache_key)
         try:
             return Decision(*await self._connection.call("MGET", *names))

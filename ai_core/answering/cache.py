@@ -30,6 +30,9 @@ log = structlog.get_logger()
 
 DEFAULT_TTL_S = 24 * 3600
 PURPOSE = "answer cache"
+MAX_CHARACTERS = 8_192
+"""Of a question and the turns before it: a longer one is rarely asked twice, and is read once more
+for personal data before it is looked up."""
 PER_REQUEST = {"processing_time", "timestamp", "conversation_id", "cached"}
 APOSTROPHES = str.maketrans({"’": "'", "ʼ": "'"})
 
@@ -72,7 +75,8 @@ def normalized(question: str) -> str:
 
 def cache_key(inputs: AnswerInputs) -> CacheKey | None:
     """Return the key of the answer, or None when it must not be cached."""
-    if inputs.temperature > 0:
+    length = len(inputs.question) + sum(map(len, inputs.turns))
+    if inputs.temperature > 0 or length > MAX_CHARACTERS:
         return None
     texts = (normalized(inputs.question), *map(normalized, inputs.turns))
     if any(contains_label(text) or contains_personal_data(text) for text in texts):

@@ -5,7 +5,7 @@ caches and conversations never contain what `shared.privacy.masking` can find.
 """
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -18,6 +18,8 @@ from shared.privacy.masking import mask
 from shared.privacy.plain_text import without_invisible
 
 DEFAULT_NEW_TOKENS = 800
+Mask = Callable[[str], str]
+"""Returns a text without invisible characters and with personal data masked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,27 +49,28 @@ class Question:
         return replace(self, history=history)
 
 
-def safe(text: str, *, whole: bool = False) -> str:
-    """Return `text` without invisible characters and with personal data masked.
-
-    Surrounding white space is stripped, unless `whole` (a text to continue).
-    """
-    masked = mask(without_invisible(text)).text
-    return masked if whole else masked.strip()
+def mask_here(text: str) -> str:
+    """Return `text` without invisible characters and with personal data masked."""
+    return mask(without_invisible(text)).text
 
 
-def read_generate(request: GenerateRequest, language: Language) -> Question:
+def safe(text: str) -> str:
+    """Return a short text masked, and stripped of surrounding white space."""
+    return mask_here(text).strip()
+
+
+def read_generate(request: GenerateRequest, language: Language, mask: Mask = mask_here) -> Question:
     """Parse a request for one answer; `language` is the default when the text's is unclear."""
-    text = safe(request.prompt)
+    text = mask(request.prompt).strip()
     detected = language_of(text, language)
     return Question(
         text, detected, sampling_of(request), model=request.model, fallback=request.fallback
     )
 
 
-def read_chat(request: ChatRequest, language: Language) -> Question:
+def read_chat(request: ChatRequest, language: Language, mask: Mask = mask_here) -> Question:
     """Parse a request for the next turn: the last message is the question."""
-    turns = tuple(ChatMessage(turn.role, safe(turn.content)) for turn in request.messages)
+    turns = tuple(ChatMessage(turn.role, mask(turn.content).strip()) for turn in request.messages)
     text = turns[-1].content
     return Question(
         text,

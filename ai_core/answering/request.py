@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ai_core.answering.cache import AnswerInputs, CacheKey, cache_key
 from ai_core.answering.conversations import ConversationStore, new_id
 from ai_core.answering.prompts import Prompts
-from ai_core.answering.question import Question, read_chat, read_generate
+from ai_core.answering.question import Mask, Question, mask_here, read_chat, read_generate
 from ai_core.engines.base import Capabilities, ChatMessage, Sampling
 from ai_core.errors import KnowledgeRequired, QueueFull, Unsupported
 from ai_core.law.records import CorpusStatus
@@ -123,7 +123,7 @@ class RequestResolver:
         self._resolved: OrderedDict[_RequestKey, ResolvedRequest] = OrderedDict()
 
     async def resolve_generate(
-        self, request: GenerateRequest, requester: Requester
+        self, request: GenerateRequest, requester: Requester, mask: Mask = mask_here
     ) -> ResolvedRequest:
         """Resolve a request for one answer, from the cache of resolved requests if possible.
 
@@ -131,7 +131,8 @@ class RequestResolver:
         asked.
         """
         if request.json_schema is not None:  # which cannot be part of a key
-            return await self.resolve(read_generate(request, requester.language), requester)
+            question = read_generate(request, requester.language, mask)
+            return await self.resolve(question, requester)
         corpus = await self._corpus_status()
         key = _RequestKey(
             tuple(vars(request).values()),
@@ -141,7 +142,7 @@ class RequestResolver:
         if known and known.card is self._pool.card(request.model):
             self._resolved.move_to_end(key)
             return self._resolved_again(known, requester)
-        question = read_generate(request, requester.language)
+        question = read_generate(request, requester.language, mask)
         resolved = await self.resolve(question, requester)
         if resolved.cache_key and question.text == request.prompt:  # nothing was masked
             self._resolved[key] = resolved
@@ -149,7 +150,9 @@ class RequestResolver:
                 self._resolved.popitem(last=False)
         return resolved
 
-    async def resolve_chat(self, request: ChatRequest, requester: Requester) -> ResolvedRequest:
+    async def resolve_chat(
+        self, request: ChatRequest, requester: Requester, mask: Mask = mask_here
+    ) -> ResolvedRequest:
         """Resolve the next turn; a stored conversation's turns replace those of the request.
 
         Without `store` the turns are read, and the exchange belongs to no conversation.
@@ -157,7 +160,7 @@ class RequestResolver:
         Raises UnknownConversation when the requester has none by that id, and what
         `resolve_generate` raises.
         """
-        question = read_chat(request, requester.language)
+        question = read_chat(request, requester.language, mask)
         owner, known_id = requester.rate_limit_id, request.conversation_id
         if known_id:
             question = question.with_history(await self._conversations.recall(known_id, owner))

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path, Request, Response
 from redis.exceptions import RedisError
 
 from ai_core.access.keys import Scope
+from ai_core.api.admission import admitted
 from ai_core.api.dependencies import (
     API,
     ConversationsDep,
@@ -15,7 +16,7 @@ from ai_core.api.dependencies import (
     resolver_of,
     responder_of,
 )
-from ai_core.api.direct_routes import DirectRoute, json_body, parse_body
+from ai_core.api.direct_routes import DirectRoute, json_body
 from ai_core.api.openapi import ANSWER_ERRORS, ANSWER_HEADERS, ANSWER_STREAM, PAGE_KEY_ERRORS
 from ai_core.errors import KnowledgeRequired, UnknownAgreement, UnknownConversation
 from shared.ai.contract import ChatReply, ChatRequest, ConversationId
@@ -45,9 +46,10 @@ async def chat(request: Request) -> Response:
     """
     caller = await gate_of(request).identify(request, Scope.PUBLISHABLE)
     requester = requester_of(request, caller)
-    body = await parse_body(request, ChatRequest)
-    resolved = await resolver_of(request).resolve_chat(body, requester)
-    return await responder_of(request).send(request, caller, resolved, stream=body.stream)
+    async with admitted(request, caller, ChatRequest, _texts, "messages") as found:
+        body = found.body
+        resolved = await resolver_of(request).resolve_chat(body, requester, found.mask)
+        return await responder_of(request).send(request, found, resolved, stream=body.stream)
 
 
 @router.delete(
@@ -68,3 +70,7 @@ async def forget(
         await conversations.erase(conversation_id, caller.subject)
     except RedisError as error:
         raise Unavailable("Redis is lost") from error
+
+
+def _texts(body: ChatRequest) -> list[str]:
+    return [message.content for message in body.messages]

@@ -8,7 +8,6 @@ from fastapi import Depends, Request
 from ai_core.access.gate import Caller, Gate
 from ai_core.access.keys import Scope
 from ai_core.answering.conversations import ConversationStore
-from ai_core.answering.embeddings import Embedder
 from ai_core.answering.request import Requester, RequestResolver
 from ai_core.api.responder import Responder
 from ai_core.api.status import Health
@@ -70,20 +69,6 @@ def requester_of(request: Request, caller: Caller) -> Requester:
     return Requester(language, caller.scope, caller.subject, read_timeout(request))
 
 
-async def timeout(request: Request) -> float | None:
-    """Return what `read_timeout` returns, and raise what it raises."""
-    return read_timeout(request)
-
-
-def caller(needed: Scope) -> Callable[[Request], Awaitable[Caller]]:
-    """Return a dependency: the caller, if their key has the scope `needed`; no limit is checked."""
-
-    async def identified(request: Request) -> Caller:
-        return await gate_of(request).identify(request, needed)
-
-    return identified
-
-
 def admitted_caller(needed: Scope) -> Callable[[Request], AsyncIterator[Caller]]:
     """Return a dependency: the caller, admitted under their limits while the request lasts."""
 
@@ -96,16 +81,12 @@ def admitted_caller(needed: Scope) -> Callable[[Request], AsyncIterator[Caller]]
     return admitted
 
 
-TimeoutDep = Annotated[float | None, Depends(timeout)]
-GateDep = Annotated[Gate, Depends(state("gate"))]
-EmbedderDep = Annotated[Embedder, Depends(state("embedder"))]
 LibraryDep = Annotated[LawSource, Depends(state("library"))]
 PoolDep = Annotated[ModelPool, Depends(state("pool"))]
 ConversationsDep = Annotated[ConversationStore, Depends(state("conversations"))]
 ClockDep = Annotated[Clock, Depends(state("clock"))]
 HealthDep = Annotated[Health, Depends(state("health"))]
 HostMetricsDep = Annotated[HostMetrics, Depends(state("host_metrics"))]
-InferenceCallerDep = Annotated[Caller, Depends(caller(Scope.INFERENCE))]
 PageAdmittedDep = Annotated[Caller, Depends(admitted_caller(Scope.PUBLISHABLE))]
 InferenceAdmittedDep = Annotated[Caller, Depends(admitted_caller(Scope.INFERENCE))]
 AdminAdmittedDep = Annotated[Caller, Depends(admitted_caller(Scope.ADMIN))]

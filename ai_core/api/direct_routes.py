@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.web.middleware import header_value
 from shared.web.problems import validation_error
+from shared.web.request_body import RequestBody
 
 MAX_CONCURRENT = 64
 """Requests processed at the same time; the others wait, first come first served.
@@ -42,9 +43,10 @@ class ProcessingSlot:
         self._held = False
 
     async def acquire(self) -> None:
-        """Wait for the slot."""
-        await self._limit.acquire()
-        self._held = True
+        """Wait for the slot; does nothing when it is held."""
+        if not self._held:
+            await self._limit.acquire()
+            self._held = True
 
     def release(self) -> None:
         """Free the slot for the next request; does nothing when it was released already."""
@@ -67,9 +69,8 @@ class DirectRoute(APIRoute):
         return self.respond
 
     async def respond(self, request: Request) -> Response:
-        """Call the endpoint inside a processing slot, which it finds in the scope."""
+        """Call the endpoint, which takes a processing slot once it has the whole body."""
         slot = request.scope["slot"] = ProcessingSlot(request.scope["state"]["concurrency"])
-        await slot.acquire()
         try:
             response: Response = await self.endpoint(request)
             return response
@@ -122,14 +123,31 @@ def json_body(model: type[BaseModel]) -> Any:
     return Depends(described)
 
 
-async def parse_body(request: Request, model: type[Body]) -> Body:
-    """Return the JSON body as `model`. Raises MalformedBody and InvalidFields."""
+def processing_slot(request: Request) -> ProcessingSlot:
+    """Return the slot of a request to a direct route."""
+    slot: ProcessingSlot = request.scope["slot"]
+    return slot
+
+
+async def read_body(request: Request, max_bytes: int) -> bytes:
+    """Return the body of a JSON request.
+
+    Raises InvalidFields when it is of another type or empty, TooLarge when it has more than
+    `max_bytes` or than any body may have, and what else `RequestBody.receive` raises.
+    """
     kind = header_value(request.scope, b"content-type") or ""
     if not kind.startswith("application/json"):
         raise validation_error([{"type": "media_type", "loc": ()}])
+    receiving: RequestBody = request.scope["body"]
+    receiving.lower_limit(max_bytes)
     body = await request.body()
     if not body:
         raise validation_error([{"type": "missing", "loc": ()}])
+    return body
+
+
+def parse_body(body: bytes, model: type[Body]) -> Body:
+    """Return a JSON body as `model`. Raises MalformedBody and InvalidFields."""
     try:
         return model.model_validate_json(body)
     except ValidationError as error:

@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Request, Response
 
 from ai_core.access.keys import Scope
+from ai_core.api.admission import admitted
 from ai_core.api.dependencies import (
     API,
     gate_of,
@@ -10,7 +11,7 @@ from ai_core.api.dependencies import (
     resolver_of,
     responder_of,
 )
-from ai_core.api.direct_routes import DirectRoute, json_body, parse_body
+from ai_core.api.direct_routes import DirectRoute, json_body
 from ai_core.api.openapi import ANSWER_ERRORS, ANSWER_HEADERS, ANSWER_STREAM, KEY_ERRORS
 from shared.ai.contract import GenerateReply, GenerateRequest
 from shared.web.openapi import KEY_SCHEMES, errors, header_parameters
@@ -33,6 +34,11 @@ async def generate(request: Request) -> Response:
     """
     caller = await gate_of(request).identify(request, Scope.INFERENCE)
     requester = requester_of(request, caller)
-    body = await parse_body(request, GenerateRequest)
-    resolved = await resolver_of(request).resolve_generate(body, requester)
-    return await responder_of(request).send(request, caller, resolved, stream=body.stream)
+    async with admitted(request, caller, GenerateRequest, _texts, "prompt") as found:
+        body = found.body
+        resolved = await resolver_of(request).resolve_generate(body, requester, found.mask)
+        return await responder_of(request).send(request, found, resolved, stream=body.stream)
+
+
+def _texts(body: GenerateRequest) -> list[str]:
+    return [body.prompt]

@@ -12,20 +12,18 @@ import orjson
 from fastapi import APIRouter, Path, Request, Response
 
 from ai_core.access.keys import Scope
-from ai_core.answering.question import safe
+from ai_core.answering.embeddings import Vectors
+from ai_core.api.admission import admitted
 from ai_core.api.dependencies import (
-    EmbedderDep,
-    GateDep,
     InferenceAdmittedDep,
-    InferenceCallerDep,
     PoolDep,
-    TimeoutDep,
     gate_of,
+    read_timeout,
     requester_of,
     resolver_of,
     responder_of,
 )
-from ai_core.api.direct_routes import DirectRoute, json_body, parse_body
+from ai_core.api.direct_routes import DirectRoute, json_body, release_slot
 from ai_core.api.openai_replies import (
     ChatCompletion,
     Completion,
@@ -54,7 +52,7 @@ from ai_core.api.response_formats import (
     CompletionFields,
     CompletionSerializer,
 )
-from ai_core.errors import UnknownModel
+from ai_core.errors import TextTooLong, TextUnreadable, UnknownModel
 from ai_core.models.registry import ModelCard
 from shared.web.openapi import BODY_ERRORS, KEY_SCHEMES, errors, header_parameters
 
@@ -108,12 +106,14 @@ async def chat_completions(request: Request) -> Response:
     """
     caller = await gate_of(request).identify(request, Scope.INFERENCE)
     requester = requester_of(request, caller)
-    body = await parse_body(request, ChatCompletionRequest)
-    resolved = await resolver_of(request).resolve(body.question(requester.language), requester)
-    responder = responder_of(request)
-    heading = "" if body.response_format else responder.sources_heading(resolved)
-    serializer = ChatCompletionSerializer(_fields(request, body, heading))
-    return await responder.send(request, caller, resolved, serializer, stream=body.stream)
+    texts_of = ChatCompletionRequest.texts
+    async with admitted(request, caller, ChatCompletionRequest, texts_of, "messages") as found:
+        body, responder = found.body, responder_of(request)
+        question = body.question(requester.language, found.mask)
+        resolved = await resolver_of(request).resolve(question, requester)
+        heading = "" if body.response_format else responder.sources_heading(resolved)
+        serializer = ChatCompletionSerializer(_fields(request, body, heading))
+        return await responder.send(request, found, resolved, serializer, stream=body.stream)
 
 
 @direct.post(
@@ -128,43 +128,49 @@ async def completions(request: Request) -> Response:
     """Continues a text, without a chat template. Key: inference."""
     caller = await gate_of(request).identify(request, Scope.INFERENCE)
     requester = requester_of(request, caller)
-    body = await parse_body(request, CompletionRequest)
-    resolved = await resolver_of(request).resolve(body.question(requester.language), requester)
-    responder = responder_of(request)
-    heading = responder.sources_heading(resolved)
-    serializer = CompletionSerializer(_fields(request, body, heading))
-    return await responder.send(request, caller, resolved, serializer, stream=body.stream)
+    texts_of = CompletionRequest.texts
+    async with admitted(request, caller, CompletionRequest, texts_of, "prompt") as found:
+        body, responder = found.body, responder_of(request)
+        question = body.question(requester.language, found.mask)
+        resolved = await resolver_of(request).resolve(question, requester)
+        heading = responder.sources_heading(resolved)
+        serializer = CompletionSerializer(_fields(request, body, heading))
+        return await responder.send(request, found, resolved, serializer, stream=body.stream)
 
 
-@router.post(
+@direct.post(
     "/embeddings",
     summary="Embed texts",
     response_model=EmbeddingList,
-    responses=errors(*KEY_ERRORS, *BODY_ERRORS, *MODEL_ERRORS),
+    responses=errors(*KEY_ERRORS, *BODY_ERRORS, *MODEL_ERRORS, TextTooLong, TextUnreadable),
     openapi_extra=header_parameters("X-Deadline-Ms"),
+    dependencies=[json_body(EmbeddingRequest)],
 )
-async def embeddings(
-    body: EmbeddingRequest,
-    request: Request,
-    caller: InferenceCallerDep,
-    gate: GateDep,
-    embedder: EmbedderDep,
-    timeout_s: TimeoutDep,
-) -> Response:
+async def embeddings(request: Request) -> Response:
     """A vector for each text. Key: inference."""
-    texts = [safe(text) or " " for text in body.texts()]
-    cost_tokens = embedder.estimate_tokens(texts)
-    async with gate.admit(request, caller, cost_tokens=cost_tokens) as permit:
-        work = embedder.embed(body.model, texts, caller.subject, timeout_s)
-        found = await while_connected(request, work)
-        permit.spend(found.tokens)
+    caller = await gate_of(request).identify(request, Scope.INFERENCE)
+    timeout_s, embedder = read_timeout(request), request.state.embedder
+    texts_of = EmbeddingRequest.texts
+    async with admitted(request, caller, EmbeddingRequest, texts_of, "input") as found:
+        body, permit = found.body, found.permit
+        texts = [found.mask(text).strip() or " " for text in body.texts()]
+        permit.price(embedder.estimate_tokens(texts), None)
+        release_slot(request)
+        async with permit:
+            work = embedder.embed(body.model, texts, caller.subject, timeout_s)
+            vectors = await while_connected(request, work)
+            permit.spend(vectors.tokens)
+    return _json(_embedding_list(body, vectors))
+
+
+def _embedding_list(body: EmbeddingRequest, found: Vectors) -> dict[str, object]:
     as_text = body.encoding_format == "base64"
     data = [
         {"object": "embedding", "index": at, "embedding": _base64(row) if as_text else row}
         for at, row in enumerate(found.vectors)
     ]
     usage = {"prompt_tokens": found.tokens, "total_tokens": found.tokens}
-    return _json({"object": "list", "model": body.model, "data": data, "usage": usage})
+    return {"object": "list", "model": body.model, "data": data, "usage": usage}
 
 
 def _fields(request: Request, body: CompletionOptions, sources_heading: str) -> CompletionFields:

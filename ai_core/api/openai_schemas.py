@@ -9,7 +9,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, JsonValue, StringConstraints, field_validator
 
-from ai_core.answering.question import DEFAULT_NEW_TOKENS, Question, safe, schema_text, seed_of
+from ai_core.answering.question import (
+    DEFAULT_NEW_TOKENS,
+    Mask,
+    Question,
+    mask_here,
+    schema_text,
+    seed_of,
+)
 from ai_core.engines.base import ChatMessage, Sampling
 from ai_core.errors import Unsupported
 from shared.ai.contract import (
@@ -216,6 +223,13 @@ class RequestMessage(Body):
     function_call: JsonValue = None
     """Refused unless null or empty."""
 
+    @property
+    def text(self) -> str:
+        """Return its text, of which the parts are put together."""
+        if isinstance(self.content, str):
+            return self.content
+        return "".join(part.text for part in self.content or ())
+
 
 class JsonSchema(Body):
     """A JSON Schema with its name."""
@@ -262,14 +276,18 @@ class ChatCompletionRequest(CompletionOptions):
     top_logprobs: int | None = Field(default=None, ge=0, le=20)
     """Number of alternatives to return with each token; needs `logprobs`."""
 
-    def question(self, language: Language) -> Question:
+    def texts(self) -> list[str]:
+        """Return the text of each message."""
+        return [message.text for message in self.messages]
+
+    def question(self, language: Language, mask: Mask = mask_here) -> Question:
         """Return the last message as a question, personal data masked.
 
         Raises Unsupported for what is not served, InvalidFields when the last message is not the
         user's.
         """
         self.require_supported()
-        turns = tuple(_turn(message, self.model) for message in self.messages)
+        turns = tuple(_turn(message, self.model, mask) for message in self.messages)
         *history, last = turns
         if last.role != "user":
             raise InvalidFields([{"type": "last_must_be_user", "loc": ("messages",)}])
@@ -298,18 +316,22 @@ class CompletionRequest(CompletionOptions):
     logprobs: int | None = Field(default=None, ge=0, le=5)
     """Return the log-probability of each token and of this many alternatives."""
 
-    def question(self, language: Language) -> Question:
+    def texts(self) -> list[str]:
+        """Return the texts to continue."""
+        return [self.prompt] if isinstance(self.prompt, str) else self.prompt
+
+    def question(self, language: Language, mask: Mask = mask_here) -> Question:
         """Return the text to continue, masked. Raises Unsupported, InvalidFields."""
         self.require_supported()
-        prompts = [self.prompt] if isinstance(self.prompt, str) else self.prompt
+        prompts = self.texts()
         if len(prompts) != 1:
             raise InvalidFields([{"type": "one_prompt_only", "loc": ("prompt",)}])
         if self.model == ASSISTANT:
-            text = safe(prompts[0])
+            text = mask(prompts[0]).strip()
             sampling = self.sampling(self.max_tokens, None, self.logprobs)
             return Question(text, language_of(text, language), sampling, fallback=self.fallback)
         return Question(
-            safe(prompts[0], whole=True),
+            mask(prompts[0]),
             language,
             self.sampling(self.max_tokens, None, self.logprobs),
             model=self.model,
@@ -341,16 +363,11 @@ class EmbeddingRequest(OpenAiBody):
         return texts
 
 
-def _turn(message: RequestMessage, model: str) -> ChatMessage:
+def _turn(message: RequestMessage, model: str, mask: Mask) -> ChatMessage:
     if message.role in {"tool", "function"} or message.tool_calls or message.function_call:
         raise Unsupported("tools are not served", model=model, feature="tools")
     parts = message.content if isinstance(message.content, list) else []
     if any(part.type not in {"text", "input_text"} for part in parts):
         raise Unsupported("only text is read", model=model, feature="messages.content")
-    text = message.content if isinstance(message.content, str) else _joined(parts)
     roles: dict[str, Role] = {"user": "user", "assistant": "assistant"}
-    return ChatMessage(roles.get(message.role, "system"), safe(text))
-
-
-def _joined(parts: Sequence[ContentPart]) -> str:
-    return "".join(part.text for part in parts)
+    return ChatMessage(roles.get(message.role, "system"), mask(message.text).strip())

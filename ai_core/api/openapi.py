@@ -18,6 +18,8 @@ from ai_core.errors import (
     OverQuota,
     QueueFull,
     StillAnswering,
+    TextTooLong,
+    TextUnreadable,
     UnknownModel,
     Unsupported,
 )
@@ -63,6 +65,8 @@ ANSWER_ERRORS: tuple[type[AppError], ...] = (
     *BODY_ERRORS,
     *MODEL_ERRORS,
     CorpusMissing,
+    TextTooLong,
+    TextUnreadable,
     StillAnswering,
     IdempotencyMismatch,
 )

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Coroutine
 from http import HTTPStatus
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,6 +15,7 @@ from ai_core.answering.cache import AnswerCache, open_cached
 from ai_core.answering.events import Events, collect
 from ai_core.answering.pipeline import AnswerPipeline
 from ai_core.answering.request import ResolvedRequest
+from ai_core.api.admission import Admitted
 from ai_core.api.direct_routes import release_slot
 from ai_core.api.response_formats import (
     API_SERIALIZER,
@@ -63,7 +64,7 @@ class Responder:
     async def send(
         self,
         request: Request,
-        caller: Caller,
+        admitted: Admitted[Any],
         resolved: ResolvedRequest,
         serializer: ResponseSerializer = API_SERIALIZER,
         *,
@@ -75,12 +76,8 @@ class Responder:
         answer.
         """
         idempotency_key = header_value(request.scope, b"idempotency-key")
-        permit = self._gate.admit(
-            request,
-            caller,
-            cost_tokens=resolved.cost_tokens,
-            cache_key=resolved.cache_key and resolved.cache_key.name,
-        )
+        permit = admitted.permit
+        permit.price(resolved.cost_tokens, resolved.cache_key and resolved.cache_key.name)
         if stream:
             if idempotency_key is not None:
                 raise BadInput("a stream cannot be repeated")
@@ -96,9 +93,9 @@ class Responder:
                     stored = await respond()
                 else:
                     permit.spend(0)  # a repeated answer takes no tokens
-                    content = request.url.path.encode() + b"\n" + await request.body()
+                    content = request.url.path.encode() + b"\n" + admitted.content
                     stored = await self._idempotency.run_once(
-                        caller.subject, idempotency_key, content, respond
+                        permit.caller.subject, idempotency_key, content, respond
                     )
         except ClientDisconnected:
             return Response(status_code=CLIENT_CLOSED_REQUEST)

@@ -12,6 +12,7 @@ from ai_core.access.gate import Gate
 from ai_core.answering.boilerplate import read_texts
 from ai_core.answering.conversations import ConversationStore
 from ai_core.answering.embeddings import Embedder
+from ai_core.answering.masking import TextMasking
 from ai_core.answering.request import RequestResolver
 from ai_core.api import chat, generate, health, models, openai_routes, search
 from ai_core.api.openai_replies import EXAMPLES as OPENAI_EXAMPLES
@@ -63,6 +64,7 @@ class AppState(TypedDict):
     host_metrics: HostMetrics
     clock: Clock
     concurrency: asyncio.Semaphore
+    masking: TextMasking
 
 
 OpenState = Callable[[Settings, CollectorRegistry], AbstractAsyncContextManager[AppState]]

@@ -8,7 +8,8 @@
     event: error                   instead of the last three, for an error after the first event
 
 An error before the first event is an ordinary problem document. Comments keep the connection open
-while the model generates nothing. When the client disconnects, the engine is stopped.
+while the model generates nothing. When the client disconnects, or stops reading, the engine is
+stopped.
 """
 
 import asyncio
@@ -28,7 +29,13 @@ from shared.errors import AppError
 from shared.texts import Texts
 
 KEEP_ALIVE_S = 15.0
+SEND_TIMEOUT_S = 30.0
+"""A client that reads nothing for so long is gone: its answer holds a place others wait for."""
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+
+class ClientStalled(Exception):
+    """The client has stopped reading."""
 
 
 async def disconnected(receive: Receive) -> None:
@@ -63,22 +70,26 @@ class AnswerStream(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the events until the last one, or until the client disconnects."""
         writing = asyncio.create_task(self._write(scope, send))
-        others = [
+        tasks = [
+            writing,
             asyncio.create_task(disconnected(receive)),
             asyncio.create_task(self._keep_alive(send)),
         ]
         try:
-            await asyncio.wait([writing, others[0]], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (writing, *others):
+            for task in tasks:
                 task.cancel()
-            await asyncio.wait([writing, *others])
+            await asyncio.wait(tasks)
+            await self._permit.leave()  # entered before, and the answer was never begun
         if not writing.cancelled():
             writing.result()
 
     async def _write(self, scope: Scope, send: Send) -> None:
         try:
             await self._answer(scope, send)
+        except ClientStalled:
+            return
         except Exception as error:
             if not self._started:
                 raise
@@ -116,11 +127,16 @@ class AnswerStream(Response):
             raise
 
     async def _send(self, send: Send, body: bytes) -> None:
+        """Send some events. Raises ClientStalled."""
         if not self._started:
             self._started = True
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         self._sent_s = time.monotonic()
-        await send({"type": "http.response.body", "body": body, "more_body": True})
+        try:
+            async with asyncio.timeout(SEND_TIMEOUT_S):
+                await send({"type": "http.response.body", "body": body, "more_body": True})
+        except TimeoutError:
+            raise ClientStalled from None
 
     async def _fail(self, scope: Scope, send: Send, error: Exception) -> None:
         known = error if isinstance(error, AppError) else AppError()
@@ -131,7 +147,10 @@ class AnswerStream(Response):
         while True:
             quiet_s = time.monotonic() - self._sent_s
             if quiet_s >= KEEP_ALIVE_S:
-                await self._send(send, b": still writing\n\n")
+                try:
+                    await self._send(send, b": still writing\n\n")
+                except ClientStalled:
+                    return
                 quiet_s = 0.0
             await asyncio.sleep(KEEP_ALIVE_S - quiet_s)
 

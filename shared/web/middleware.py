@@ -13,15 +13,18 @@ from types import MappingProxyType
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.errors import AppError, TooLarge
+from shared.errors import AppError
 from shared.languages import preferred_language
 from shared.texts import Texts
 from shared.web.http_metrics import HttpMetrics, route_template
 from shared.web.problems import ErrorFormat, error_format_of
+from shared.web.request_body import BodyLimits, RequestBody
 
 log = structlog.get_logger()
 
 METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
+CLOSE = ((b"connection", b"close"),)
+"""After a body that was not read to its end the connection is of no use."""
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 """https://www.w3.org/TR/trace-context/#traceparent-header"""
@@ -43,7 +46,8 @@ def new_request_id() -> str:
 class RequestMiddleware:
     """The outermost layer of a service; see the module's docstring.
 
-    A body larger than `max_body_bytes` is a 413 before it is read whole. An unexpected error is a
+    A body larger than `max_body_bytes` is a 413 before it is read whole, one that comes too slowly
+    a 408 (shared/web/request_body.py). An unexpected error is a
     500 with the request id, logged with its trace.
     """
 
@@ -59,7 +63,7 @@ class RequestMiddleware:
         self._error_formats = error_formats
         self._metrics = metrics
         self._texts = texts
-        self._max_body_bytes = max_body_bytes
+        self._body_limits = BodyLimits(max_body_bytes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection; only HTTP requests are processed, others pass through."""
@@ -69,14 +73,12 @@ class RequestMiddleware:
         started_s = time.perf_counter()
         sent = header_value(scope, b"x-request-id")
         request_id = sent if sent and REQUEST_ID.fullmatch(sent) else new_request_id()
-        trace = TRACEPARENT.fullmatch(header_value(scope, b"traceparent") or "")
         state = scope.setdefault("state", {})
         state["request_id"] = request_id
-        ids = {"request_id": request_id}
-        if trace:
-            ids["trace_id"] = trace.group(1)
+        ids = {"request_id": request_id, **_trace_id(scope)}
         structlog.contextvars.bind_contextvars(**ids)
         status = 0
+        body = scope["body"] = RequestBody(self._body_limits, scope, receive)
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
@@ -86,40 +88,20 @@ class RequestMiddleware:
                     *message.get("headers", ()),
                     (b"x-request-id", request_id.encode()),
                     *state.get("headers", ()),
+                    *(CLOSE if body.refused else ()),
                 ]
             await send(message)
 
         self._metrics.open.inc()
         try:
-            await self._app(scope, self._limited(scope, receive), send_with_id)
+            await self._app(scope, body.receive, send_with_id)
         except Exception as error:  # noqa: BLE001 - the HTTP edge: every bug becomes a 500 here
             await self._answer(error, scope, receive, send_with_id, started=status != 0)
         finally:
+            body.close()
             self._metrics.open.dec()
             self._record(scope, status or 499, time.perf_counter() - started_s)
             structlog.contextvars.unbind_contextvars(*ids)
-
-    def _limited(self, scope: Scope, receive: Receive) -> Receive:
-        declared = header_value(scope, b"content-length")
-        limit = self._max_body_bytes
-
-        async def refuse() -> Message:
-            raise TooLarge(f"body over {limit} bytes", limit=f"{limit // 1024} KiB")
-
-        if declared and declared.isdecimal() and int(declared) > limit:
-            return refuse
-        seen = 0
-
-        async def counted() -> Message:
-            nonlocal seen
-            message = await receive()
-            if message["type"] == "http.request":
-                seen += len(message.get("body", b""))
-                if seen > limit:
-                    return await refuse()
-            return message
-
-        return counted
 
     async def _answer(
         self, error: Exception, scope: Scope, receive: Receive, send: Send, *, started: bool
@@ -145,3 +127,9 @@ class RequestMiddleware:
             duration_ms=round(seconds * 1000, 2),
             **scope["state"].get("log_facts", {}),
         )
+
+
+def _trace_id(scope: Scope) -> dict[str, str]:
+    """Return the field of the log line that names the caller's trace, if there is one."""
+    trace = TRACEPARENT.fullmatch(header_value(scope, b"traceparent") or "")
+    return {"trace_id": trace.group(1)} if trace else {}

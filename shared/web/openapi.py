@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.json_schema import models_json_schema
 from starlette.responses import Response
 
-from shared.errors import AppError, BadInput, MalformedBody, TooLarge
+from shared.errors import AppError, BadInput, BodyTimeout, MalformedBody, TooLarge
 from shared.texts import Texts
 from shared.web.problems import PROBLEM_TYPE, ErrorFormat, error_format_of
 
@@ -38,7 +38,9 @@ KEY_SCHEMES = [
 ]
 """Either of them; only described here, the services read the key themselves."""
 
-BODY_ERRORS = (MalformedBody, TooLarge, BadInput)
+UNKNOWN_CALLER = (401, 403)
+"""Statuses of requests that no limit was asked about."""
+BODY_ERRORS = (MalformedBody, TooLarge, BodyTimeout, BadInput)
 """What a route with a JSON body may answer for it."""
 
 
@@ -227,7 +229,7 @@ class DocumentedApi(FastAPI):
             if response["description"] == "Successful Response":  # FastAPI's default
                 response["description"] = HTTPStatus(int(status)).phrase
             names = ["X-Request-Id"]
-            if operation.get("security") and (int(status) < 300 or int(status) == 429):
+            if operation.get("security") and int(status) not in UNKNOWN_CALLER:
                 names += self._keyed_headers
             response.setdefault("headers", {}).update(_references(names))
 

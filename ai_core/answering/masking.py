@@ -1,0 +1,70 @@
+"""Masks the texts of a request: short ones at once, long ones in a child process.
+
+Masking takes time in proportion to the text, and Python's regular expressions never let go of the
+interpreter: a long text masked here, or in a thread, would hold up every other request.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import orjson
+
+from ai_core.answering.question import Mask, mask_here
+from ai_core.errors import TextUnreadable
+from shared.errors import Unavailable
+from shared.privacy.sandbox import Sandbox, SandboxFailed
+
+SHORT_CHARACTERS = 2_048
+"""Texts of a request that together are no longer are masked at once: about half a millisecond."""
+MOST_WAITING = 32
+CHILD_MEMORY_MIB = 512
+CHILD_TIMEOUT_S = 5.0
+CALLS_PER_CHILD = 1_000
+RETRY_AFTER_S = 2.0
+
+
+def masking_sandbox() -> Sandbox:
+    """Return the child process that masks; it starts with the first long text."""
+    return Sandbox(
+        "shared.privacy.mask_batch:mask_batch",
+        timeout_s=CHILD_TIMEOUT_S,
+        memory_mib=CHILD_MEMORY_MIB,
+        calls_per_process=CALLS_PER_CHILD,
+    )
+
+
+class Child(Protocol):
+    """What masks elsewhere: a JSON array of texts in, the same masked out."""
+
+    async def call(self, data: bytes) -> bytes:
+        """Return the masked texts. Raises SandboxFailed."""
+        ...
+
+
+class TextMasking:
+    """Masks texts; at most MOST_WAITING requests wait for the child."""
+
+    def __init__(self, child: Child) -> None:
+        self._child = child
+        self._waiting = 0
+
+    async def prepare(self, texts: Sequence[str], field: str) -> Mask:
+        """Return a function that masks any of `texts`, which stand in the field `field`.
+
+        Raises Unavailable when too many requests wait or the child failed, and TextUnreadable when
+        the texts take too long.
+        """
+        if sum(map(len, texts)) <= SHORT_CHARACTERS:
+            return mask_here
+        if self._waiting >= MOST_WAITING:
+            raise Unavailable("masking is busy", retry_after_s=RETRY_AFTER_S)
+        self._waiting += 1
+        try:
+            masked = orjson.loads(await self._child.call(orjson.dumps(texts)))
+        except SandboxFailed as error:
+            if error.reason == "time":
+                raise TextUnreadable(field=field) from error
+            raise Unavailable("masking failed", retry_after_s=RETRY_AFTER_S) from error
+        finally:
+            self._waiting -= 1
+        return dict(zip(texts, masked, strict=True)).__getitem__

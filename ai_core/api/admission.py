@@ -1,0 +1,90 @@
+"""From a request to its admitted, parsed and masked body; what costs least is checked first.
+
+1. The key, in memory. 2. The size of the body, as it arrives: it holds nothing meanwhile. 3. The
+limits of the caller, for a body over SMALL_BODY_BYTES; those of a small one are checked together
+with the cache, in the one round trip it takes, as reading it costs less than another. 4. Its JSON,
+its length, its masking.
+"""
+
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Generic, TypeVar, cast
+
+from pydantic import BaseModel
+from starlette.requests import Request
+
+from ai_core.access.gate import Caller, Gate, Permit
+from ai_core.access.keys import Scope
+from ai_core.answering.masking import TextMasking
+from ai_core.answering.prompts import CHARS_A_TOKEN
+from ai_core.answering.question import DEFAULT_NEW_TOKENS, Mask
+from ai_core.api.direct_routes import parse_body, processing_slot, read_body
+from ai_core.errors import TextTooLong
+from shared.ai.contract import MAX_PROMPT_CHARACTERS
+
+SMALL_BODY_BYTES = 2_048
+MAX_BODY_BYTES = {Scope.PUBLISHABLE: 256 * 1024}
+"""By scope, where it is less than `AI_CORE_SERVER__MAX_BODY_BYTES`: the characters below, each
+escaped in JSON, and the other fields."""
+MAX_CHARACTERS = {
+    Scope.PUBLISHABLE: MAX_PROMPT_CHARACTERS,
+    Scope.INFERENCE: 400_000,
+    Scope.ADMIN: 400_000,
+}
+"""Of all texts of a request together, by scope; 400,000 are 100,000 tokens."""
+
+Body = TypeVar("Body", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted(Generic[Body]):
+    """A request's body, as sent (`content`) and parsed; `mask` masks its texts."""
+
+    content: bytes
+    body: Body
+    mask: Mask
+    permit: Permit
+
+
+@asynccontextmanager
+async def admitted(
+    request: Request,
+    caller: Caller,
+    model: type[Body],
+    texts_of: Callable[[Body], Sequence[str]],
+    field: str,
+) -> AsyncIterator[Admitted[Body]]:
+    """Yield the body; whoever answers enters the permit. An error before that gives it back.
+
+    `texts_of` returns the texts that callers wrote, which stand in `field`. Raises what reading,
+    parsing, masking and the limits raise, and TextTooLong.
+    """
+    content = await read_body(request, MAX_BODY_BYTES.get(caller.scope, sys.maxsize))
+    state = request.scope["state"]
+    permit = cast(Gate, state["gate"]).admit(request, caller)
+    slot = processing_slot(request)
+    try:
+        if len(content) > SMALL_BODY_BYTES:
+            permit.cost_tokens = len(content) // CHARS_A_TOKEN + DEFAULT_NEW_TOKENS
+            await permit.enter()
+            permit.spend(0)
+        else:
+            await slot.acquire()
+        body = parse_body(content, model)
+        texts = texts_of(body)
+        require_length(texts, caller.scope, field)
+        mask = await cast(TextMasking, state["masking"]).prepare(texts, field)
+        await slot.acquire()
+        yield Admitted(content, body, mask, permit)
+    except BaseException:
+        await permit.leave()
+        raise
+
+
+def require_length(texts: Sequence[str], scope: Scope, field: str) -> None:
+    """Raise TextTooLong, with the limit and the field, for longer texts than the scope allows."""
+    limit = MAX_CHARACTERS[scope]
+    if sum(map(len, texts)) > limit:
+        raise TextTooLong(field=field, limit=f"{limit:_}".replace("_", " "))

@@ -1,0 +1,236 @@
+"""What a request costs before it is admitted, and while its body comes: next to nothing."""
+
+import asyncio
+import contextlib
+import json
+import socket
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import httpx2
+import pytest
+
+from ai_core.access.keys import Scope
+from ai_core.access.rate_limits import RateLimits
+from ai_core.answering import masking
+from ai_core.answering.masking import TextMasking
+from ai_core.api import sse
+from ai_core.engines.scripted import ScriptedEngine
+from ai_core.errors import TextUnreadable
+from shared.errors import Unavailable
+from shared.privacy.sandbox import SandboxFailed
+from tests.ai_core.api.test_sse import served
+
+QUESTION = "Quelle est la durée du préavis en cas de démission ?"
+LONG = "Bonjour, " * 1_000
+ROUTES: dict[str, Callable[[str], dict[str, Any]]] = {
+    "/api/v1/generate": lambda text: {"prompt": text},
+    "/api/v1/chat": lambda text: {"messages": [{"role": "user", "content": text}]},
+    "/v1/chat/completions": lambda text: {"messages": [{"role": "user", "content": text}]},
+    "/v1/completions": lambda text: {"prompt": text},
+    "/v1/embeddings": lambda text: {"input": text, "model": "scripted"},
+}
+
+
+class RecordingChild:
+    """A child that masks nothing and records what it is given, or fails."""
+
+    def __init__(self, failure: SandboxFailed | None = None) -> None:
+        self.calls: list[bytes] = []
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
+        self._failure = failure
+
+    async def call(self, data: bytes) -> bytes:
+        self.calls.append(data)
+        await self.may_answer.wait()
+        if self._failure:
+            raise self._failure
+        return data
+
+
+def chat(*texts: str, **more: object) -> dict[str, object]:
+    return {"messages": [{"role": "user", "content": text} for text in texts], **more}
+
+
+def visitor(app: Any) -> dict[str, str]:
+    headers: dict[str, str] = app.key_header(Scope.PUBLISHABLE)
+    return headers | {"Sec-Fetch-Site": "same-origin"}
+
+
+async def live_s(app: Any) -> float:
+    began_s = time.perf_counter()
+    assert (await app.client.get("/live")).status_code == 200
+    return time.perf_counter() - began_s
+
+
+async def asked_s(app: Any, number: int) -> float:
+    began_s = time.perf_counter()
+    reply = await app.client.post(
+        "/api/v1/chat", json=chat(f"{QUESTION} ({number})"), headers=app.key_header()
+    )
+    assert reply.status_code == 200
+    return time.perf_counter() - began_s
+
+
+@pytest.mark.slow
+async def test_while_a_long_hostile_chat_is_masked_others_are_answered_as_fast(app: Any) -> None:
+    hostile = chat(*[("+49 1 2 3 4 5 6 7 8 9 0 1 2 3 " * 1_067)[:32_000]] * 12, QUESTION)
+    await live_s(app), await asked_s(app, 0)
+    quiet = [(await live_s(app), await asked_s(app, number)) for number in range(1, 40)]
+    busy: list[tuple[float, float]] = []
+    while len(busy) < 40:
+        asking = asyncio.create_task(
+            app.client.post("/api/v1/chat", json=hostile, headers=app.key_header())
+        )
+        while not asking.done():
+            busy.append((await live_s(app), await asked_s(app, 100 + len(busy))))
+        assert (await asking).status_code in {200, 400}
+
+    for before, during in zip(zip(*quiet, strict=True), zip(*busy, strict=True), strict=True):
+        assert median(during) <= 4 * median(before)
+        assert sorted(during)[-2] <= 25 * median(before)
+
+
+def median(values: Sequence[float]) -> float:
+    return statistics.median(values)
+
+
+@pytest.mark.parametrize("path", ROUTES)
+async def test_over_quota_a_long_text_is_not_looked_at(
+    running_app: Any, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child = RecordingChild()
+    async with running_app(ScriptedEngine("Un mot.")) as app:
+        monkeypatch.setattr(app.state["masking"], "_child", child)
+        key = await app.new_key(Scope.INFERENCE, limits=RateLimits(requests_per_minute=1))
+        replies = [
+            await app.client.post(path, json=ROUTES[path](LONG), headers={"X-API-Key": key})
+            for _ in range(2)
+        ]
+
+    assert [reply.status_code for reply in replies] == [200, 429]
+    assert len(child.calls) == 1
+
+
+async def test_a_long_text_that_is_refused_costs_no_tokens_and_frees_its_place(app: Any) -> None:
+    limits = RateLimits(concurrent=1, tokens_per_minute=1_000_000)
+    key = await app.new_key(Scope.INFERENCE, limits=limits)
+    wrong = chat(LONG, surprise=1)
+    headers = {"X-API-Key": key}
+    replies = [await app.client.post("/api/v1/chat", json=wrong, headers=headers) for _ in "123"]
+
+    assert [reply.status_code for reply in replies] == [422, 422, 422]
+    found = await app.client.get("/api/v1/search?q=préavis", headers=headers)
+    assert found.headers["ratelimit"].endswith("r=1000000")
+
+
+async def test_a_long_question_is_masked_answered_and_cached_or_not(app: Any) -> None:
+    text = f"Je suis jean@exemple.fr. {LONG} {QUESTION}"
+    reply = await app.client.post("/api/v1/chat", json=chat(text), headers=app.key_header())
+
+    assert reply.status_code == 200
+    assert "L1237-1" in reply.text
+
+
+@pytest.mark.parametrize(
+    ("texts", "status"),
+    [(["a" * 32_000], 200), (["a" * 31_999, "bc"], 413), (["é" * 30_000] * 20, 413)],
+)
+async def test_a_visitor_is_told_how_long_a_conversation_may_be(
+    app: Any, texts: list[str], status: int
+) -> None:
+    reply = await app.client.post("/api/v1/chat", json=chat(*texts), headers=visitor(app))
+
+    assert reply.status_code == status
+    if status == 413 and reply.json()["code"] == "text_too_long":
+        assert "32 000 caractères" in reply.json()["detail"]
+        assert reply.json()["errors"] == [{"field": "messages", "reason": "text_too_long"}]
+
+
+async def test_a_program_may_send_more_and_is_told_the_limit_too(app: Any) -> None:
+    body = chat(*["a" * 31_000] * 13)
+    replies = [
+        await app.client.post(path, json=body, headers=app.key_header())
+        for path in ("/api/v1/chat", "/v1/chat/completions")
+    ]
+
+    assert [reply.status_code for reply in replies] == [413, 413]
+    error = replies[1].json()["error"]
+    assert (error["param"], error["code"]) == ("messages", "text_too_long")
+    assert "400 000" in error["message"]
+
+
+async def test_masking_that_takes_too_long_is_for_that_caller_alone() -> None:
+    with pytest.raises(TextUnreadable):
+        await TextMasking(RecordingChild(SandboxFailed("time"))).prepare([LONG], "prompt")
+    with pytest.raises(Unavailable):
+        await TextMasking(RecordingChild(SandboxFailed("crash"))).prepare([LONG], "prompt")
+
+
+async def test_only_so_many_long_texts_wait_to_be_masked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(masking, "MOST_WAITING", 1)
+    child = RecordingChild()
+    child.may_answer.clear()
+    masks = TextMasking(child)
+    first = asyncio.create_task(masks.prepare([LONG], "prompt"))
+    await asyncio.sleep(0)
+
+    with pytest.raises(Unavailable):
+        await masks.prepare([LONG], "prompt")
+    child.may_answer.set()
+    assert (await first)(LONG) == LONG
+
+
+async def test_half_sent_bodies_hold_up_nobody(app: Any) -> None:
+    body = json.dumps(chat(QUESTION)).encode()
+    head = (
+        "POST /api/v1/chat HTTP/1.1\r\nHost: neo.test\r\nContent-Type: application/json\r\n"
+        f"Sec-Fetch-Site: same-origin\r\nX-API-Key: {app.keys[Scope.PUBLISHABLE]}\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    async with served(app.asgi) as url, contextlib.AsyncExitStack() as stack:
+        host, port = url.removeprefix("http://").split(":")
+        for _ in range(100):
+            _, writer = await asyncio.open_connection(host, int(port))
+            stack.callback(writer.close)
+            writer.write(head.encode() + body[:20])
+            await writer.drain()
+        async with httpx2.AsyncClient(base_url=url, timeout=30) as client:
+            reply = await client.post("/api/v1/chat", json=chat(QUESTION), headers=app.key_header())
+
+    assert reply.status_code == 200
+
+
+async def test_a_client_that_does_not_read_its_stream_loses_its_place(
+    running_app: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sse, "SEND_TIMEOUT_S", 0.3)
+    engine = ScriptedEngine(("m" * 2_000 + " ") * 4_000)
+    body = json.dumps(chat(QUESTION, stream=True, max_tokens=4_000)).encode()
+    async with running_app(engine) as app, served(app.asgi) as url:
+        key = await app.new_key(Scope.INFERENCE, limits=RateLimits(concurrent=1))
+        head = (
+            "POST /api/v1/chat HTTP/1.1\r\nHost: neo.test\r\nContent-Type: application/json\r\n"
+            f"X-API-Key: {key}\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        host, port = url.removeprefix("http://").split(":")
+        deaf = socket.socket()
+        with contextlib.closing(deaf):
+            deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2_048)
+            deaf.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(deaf, (host, int(port)))
+            await asyncio.get_running_loop().sock_sendall(deaf, head.encode() + body)
+            await engine.started.wait()
+            async with httpx2.AsyncClient(base_url=url, headers={"X-API-Key": key}) as client:
+                async with asyncio.timeout(60):
+                    status = 429
+                    while status == 429:
+                        question = chat(QUESTION, model="extractive")
+                        status = (await client.post("/api/v1/chat", json=question)).status_code
+                        await asyncio.sleep(0.05)
+
+    assert status == 200
+    assert engine.abandoned.is_set()
