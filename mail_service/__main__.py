@@ -91,8 +91,7 @@ async def _explain(settings: Settings, mail_id: int) -> None:
 async def _erase(settings: Settings, address: str) -> None:
     async with open_resources(settings) as resources:
         personal_data = resources.ledger.personal_data
-        mail_ids = await personal_data.mails_from(address)
-        sys.stdout.write(f"{await personal_data.erase(mail_ids, 'asked for')}\n")
+        sys.stdout.write(f"{await personal_data.erase_person(address, 'asked for')}\n")
 
 
 async def _reseal(settings: Settings) -> None:

@@ -41,5 +41,4 @@ async def export(person: Person, ledger: LedgerDep) -> list[MailDetails]:
 )
 async def erase(person: Person, ledger: LedgerDep) -> ErasureReply:
     """Erases everything a person wrote. Mails that the server shows again are not taken in."""
-    mail_ids = await ledger.personal_data.mails_from(person.address)
-    return ErasureReply(erased=await ledger.personal_data.erase(mail_ids, "asked for"))
+    return ErasureReply(erased=await ledger.personal_data.erase_person(person.address, "asked for"))

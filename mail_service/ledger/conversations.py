@@ -1,5 +1,6 @@
 """Conversations: which earlier mails a mail continues, and counts of recent mails."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import asyncpg
@@ -8,6 +9,7 @@ from mail_service.ledger.backend import LedgerBackend
 from mail_service.ledger.records import Conversation, History, MailJob, PastMessage
 from mail_service.ledger.statements import Statements
 from mail_service.reading.message import Mail
+from shared.ai.contract import ChatReply
 
 SQL = Statements.beside(__file__)
 MAX_PAST_MAILS = 6
@@ -40,22 +42,38 @@ class Conversations:
         return History(**row)
 
     async def assign(
-        self, job: MailJob, mail: Mail, subject: str, *, include_messages: bool
+        self, job: MailJob, mail: Mail, subject: str, *, proven: bool, answered_ids: Sequence[str]
     ) -> Conversation:
         """Find the conversation the mail continues, or start one; `subject` is without Re:.
 
         Only its participant continues a conversation; another subject starts a new one that is
-        linked to the old. Earlier messages are returned only with `include_messages`.
+        linked to the old. `answered_ids` are the Message-IDs of our letters to this sender that the
+        mail answers: with one of them, a `proven` sender is in the thread and sees its earlier
+        messages. Otherwise the mail is only counted with the conversation.
         """
         async with self._backend.postgres.transaction() as db:
-            known = await SQL.fetch_value(db, "conversation_of", mail_id=job.id)
-            conversation_id = known or await self._find_or_start(db, job, mail, subject)
-            messages = await self._messages(db, conversation_id, job.id) if include_messages else ()
-        return Conversation(conversation_id, messages)
+            known = await SQL.fetch_row(db, "conversation_of", mail_id=job.id)
+            if known is None or known["conversation_id"] is None:
+                sent_ids = tuple(answered_ids) if proven else ()
+                found, in_thread = await self._find_or_start(db, job, mail, subject, sent_ids)
+                in_thread = in_thread and proven
+                await SQL.execute(
+                    db, "assign", mail_id=job.id, conversation_id=found, in_thread=in_thread
+                )
+            else:
+                found, in_thread = known["conversation_id"], known["in_thread"]
+            messages = await self._messages(db, found, job.id) if in_thread else ()
+        return Conversation(found, messages)
 
     async def _find_or_start(
-        self, db: asyncpg.Connection, job: MailJob, mail: Mail, subject: str
-    ) -> int:
+        self,
+        db: asyncpg.Connection,
+        job: MailJob,
+        mail: Mail,
+        subject: str,
+        sent_ids: Sequence[str],
+    ) -> tuple[int, bool]:
+        """Return the conversation, and whether it was begun here or found by `sent_ids`."""
         backend, now = self._backend, self._backend.clock.now()
         participant = backend.address_fingerprint(mail.sender.address)
         subject_print = backend.fingerprint(subject, "subject")
@@ -67,24 +85,25 @@ class Conversations:
             **known,
             mail_id=job.id,
             message_ids=message_ids,
+            sent_ids=list(sent_ids),
             fingerprints=[backend.fingerprint(each, "message id") for each in message_ids],
         )
-        found = None
+        found, in_thread = None, False
         if referenced is None:
             since = now - timedelta(days=SAME_SUBJECT_DAYS)
             found = await SQL.fetch_value(
                 db, "find_by_subject", **known, subject=subject_print, since=since
             )
         elif referenced["subject_print"] == subject_print:
-            found = referenced["id"]
+            found, in_thread = referenced["id"], referenced["answers_us"]
         if found is None:
             continues = referenced["id"] if referenced else None
             found = await SQL.fetch_value(
                 db, "insert_conversation", **known, subject=subject_print, continues=continues,
                 now=now,
             )  # fmt: skip
-        await SQL.execute(db, "assign", mail_id=job.id, conversation_id=found)
-        return int(found)
+            in_thread = True
+        return int(found), in_thread
 
     async def _messages(
         self, db: asyncpg.Connection, conversation_id: int, before_mail_id: int
@@ -102,5 +121,6 @@ class Conversations:
             messages.append(PastMessage("user", mail.question))
             if row["draft_sealed"] is not None:
                 draft = await self._backend.unseal(row["draft_sealed"], "draft")
-                messages.append(PastMessage("assistant", draft.decode()))
+                reply = ChatReply.model_validate_json(draft)
+                messages.append(PastMessage("assistant", reply.response))
         return tuple(messages)

@@ -22,16 +22,18 @@ SELECT
         AND received_at > :day_ago AND id < :mail_id) AS same_words_day
 
 -- name: conversation_of
-SELECT conversation_id FROM mails WHERE id = :mail_id
+SELECT conversation_id, in_thread FROM mails WHERE id = :mail_id
 
 -- name: find_by_references
-SELECT conversations.id, conversations.subject_print FROM conversations
+SELECT conversations.id, conversations.subject_print,
+    coalesce(outbox.message_id = ANY(:sent_ids), false) AS answers_us
+FROM conversations
 JOIN mails ON mails.conversation_id = conversations.id
 LEFT JOIN outbox ON outbox.mail_id = mails.id
 WHERE conversations.participant_print = :participant AND conversations.mailbox = :mailbox
     AND mails.id <> :mail_id
     AND (mails.message_id_print = ANY(:fingerprints) OR outbox.message_id = ANY(:message_ids))
-ORDER BY mails.id DESC LIMIT 1
+ORDER BY answers_us DESC, mails.id DESC LIMIT 1
 
 -- name: find_by_subject
 SELECT id FROM conversations
@@ -45,10 +47,11 @@ VALUES (:mailbox, :participant, :subject, :continues, :now)
 RETURNING id
 
 -- name: assign
-UPDATE mails SET conversation_id = :conversation_id WHERE id = :mail_id
+UPDATE mails SET conversation_id = :conversation_id, in_thread = :in_thread
+WHERE id = :mail_id AND state = 'received'
 
 -- name: past_mails
 SELECT reading_sealed, draft_sealed FROM mails
 WHERE conversation_id = :conversation_id AND id < :before_mail_id AND state = 'answered'
-    AND reading_sealed IS NOT NULL
+    AND in_thread AND reading_sealed IS NOT NULL
 ORDER BY id DESC LIMIT :limit

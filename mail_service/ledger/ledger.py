@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from mail_service.ledger.backend import LedgerBackend
+from mail_service.ledger.confirmations import Confirmations
 from mail_service.ledger.conversations import Conversations
 from mail_service.ledger.intake import Intake
 from mail_service.ledger.mails import Mails
@@ -28,6 +29,7 @@ class Ledger:
         self.work = WorkQueue(backend, self.outgoing)
         self.conversations = Conversations(backend)
         self.mails = Mails(backend, self.outgoing)
+        self.confirmations = Confirmations(backend)
         self.personal_data = PersonalData(backend)
         self.retention = Retention(backend)
 

@@ -87,6 +87,7 @@ class OutgoingQueue:
                 now=now,
                 retry_at=now + timedelta(seconds=retry_s),
             )
+            await SQL.execute(db, "forget_erasure_letter", outgoing_id=delivery.id)
             await self._backend.record_event(db, delivery.mail_id, f"reply {state}", answer)
 
     async def recover_expired(self) -> int:
@@ -115,6 +116,7 @@ class OutgoingQueue:
                 db, "resolve_unknown", outgoing_id=outgoing_id, state=state, reason=reason, now=now
             )
             if mail_id is not None:
+                await SQL.execute(db, "forget_erasure_letter", outgoing_id=outgoing_id)
                 await self._backend.record_event(db, mail_id, f"reply {state}", reason)
 
     async def list_uncopied(self, mailbox: str, limit: int = 20) -> Sequence[UncopiedMail]:

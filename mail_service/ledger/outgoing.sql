@@ -24,6 +24,11 @@ UPDATE outbox SET state = :state, last_answer = :answer, lease_until = NULL,
     next_at = CASE WHEN :state = 'deferred' THEN :retry_at ELSE next_at END
 WHERE id = :outgoing_id
 
+-- name: forget_erasure_letter
+-- Whom we told that their data are erased is forgotten with the letter that said so.
+UPDATE outbox SET bytes_sealed = NULL, recipient_sealed = NULL, recipient_print = ''::bytea
+WHERE id = :outgoing_id AND kind = 'erasure' AND state IN ('sent', 'failed')
+
 -- name: recover_expired
 UPDATE outbox SET lease_until = NULL, last_answer = 'worker died',
     state = CASE WHEN handed_over THEN 'unknown' ELSE 'deferred' END

@@ -4,14 +4,24 @@ SELECT id FROM mails WHERE sender_print = :sender ORDER BY id
 -- name: erase_mails
 UPDATE mails SET state = 'erased', raw_sealed = NULL, reading_sealed = NULL, draft_sealed = NULL,
     sender_print = NULL, domain_print = NULL, words_print = NULL, message_id_print = NULL,
-    reason = :reason, fired = '{}', conversation_id = NULL, lease_until = NULL, finished_at = :now
+    reason = :reason, fired = '{}', conversation_id = NULL, in_thread = false, attempts = 0,
+    lease_until = NULL, finished_at = :now
 WHERE id = ANY(:mail_ids) AND state <> 'erased'
 RETURNING id, identity
 
--- name: erase_outgoing
-UPDATE outbox SET bytes_sealed = NULL, recipient_sealed = NULL, recipient_print = ''::bytea,
-    state = CASE WHEN state IN ('ready', 'deferred') THEN 'failed' ELSE state END
-WHERE mail_id = ANY(:mail_ids) AND kind <> 'erasure'
+-- name: unparsed_mails
+SELECT id, raw_sealed FROM mails
+WHERE sender_print IS NULL AND raw_sealed IS NOT NULL AND id > :after_id
+ORDER BY id LIMIT :limit
+
+-- name: delete_outgoing
+DELETE FROM outbox WHERE mail_id = ANY(:mail_ids) AND kind <> 'erasure'
+
+-- name: delete_confirmations
+DELETE FROM confirmations WHERE address_print = :address
+
+-- name: delete_hard_bounces
+DELETE FROM dead_addresses WHERE recipient_print = :address
 
 -- name: delete_empty_conversations
 DELETE FROM conversations

@@ -33,6 +33,13 @@ class OutgoingState(StrEnum):
     FAILED = "failed"
 
 
+class ConfirmedAction(StrEnum):
+    """What a person confirms from their address."""
+
+    ERASURE = "erasure"
+    COPY = "copy"
+
+
 class OutgoingKind(StrEnum):
     """What a mail of ours is; a received mail has at most one of each kind."""
 

@@ -37,6 +37,7 @@ class Retention:
         async with backend.postgres.transaction() as db:
             texts = await SQL.fetch(db, "delete_mail_texts", before=texts_before)
             await SQL.execute(db, "delete_outgoing_texts", before=texts_before)
+            await SQL.execute(db, "delete_confirmations", before=texts_before)
             rows = await SQL.fetch(db, "delete_mails", before=rows_before)
             await backend.add_tombstones(db, [row["identity"] for row in rows])
         return len(texts), len(rows)

@@ -5,7 +5,10 @@ RETURNING id
 
 -- name: delete_outgoing_texts
 UPDATE outbox SET bytes_sealed = NULL, recipient_sealed = NULL
-WHERE created_at < :before AND state IN ('sent', 'failed')
+WHERE created_at < :before AND (state IN ('sent', 'failed') OR kind = 'erasure')
+
+-- name: delete_confirmations
+DELETE FROM confirmations WHERE created_at < :before
 
 -- name: delete_mails
 DELETE FROM mails WHERE finished_at < :before RETURNING identity

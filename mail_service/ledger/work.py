@@ -78,6 +78,8 @@ class WorkQueue:
     async def add_holding_reply(self, job: MailJob, outgoing: OutgoingMail) -> None:
         """Queue a holding reply, once per mail; the mail itself stays in the queue."""
         async with self._backend.postgres.transaction() as db:
+            if await SQL.fetch_value(db, "lock_received", mail_id=job.id) is None:
+                return  # erased meanwhile
             if await self._outgoing.insert(db, job.id, job.mailbox, outgoing):
                 await self._backend.record_event(db, job.id, "holding")
 

@@ -10,7 +10,7 @@ RETURNING id, mailbox, raw_sealed, size_bytes, attempts, received_at, let_throug
 -- name: save_parsed
 UPDATE mails SET reading_sealed = :reading_sealed, sender_print = :sender, domain_print = :domain,
     words_print = :words, message_id_print = :message_id
-WHERE id = :mail_id
+WHERE id = :mail_id AND state = 'received'
 
 -- name: lock_received
 SELECT id FROM mails WHERE id = :mail_id AND state = 'received' FOR UPDATE

@@ -78,6 +78,9 @@ class Pipeline:
             screened = await self._screening.screen(job)
         except Unreadable as error:
             return MailOutcome(MailState.QUARANTINED, f"unreadable:{error}")
+        confirmed = await self._data_requests.confirm(job, screened)
+        if confirmed is not None:
+            return confirmed
         if screened.findings:
             return _refusal(screened.findings)
         outcome = await self._data_requests.answer(job, screened)

@@ -53,9 +53,13 @@ class Screening:
         composer = self._mailboxes[job.mailbox].composer
         mail = composer.message_ids.with_reply_references(mail)
         authentication = await authenticate(job.raw, self._settings.authentication)
-        proven = authentication.proves(mail.sender.address)
+        ids, sender = composer.message_ids, mail.sender.address
         conversation = await self._ledger.conversations.assign(
-            job, mail, clean_subject(mail.subject), include_messages=proven
+            job,
+            mail,
+            clean_subject(mail.subject),
+            proven=authentication.proves(sender),
+            answered_ids=[each for each in mail.references if ids.was_sent_to(each, sender)],
         )
         context = await self._context(job, mail, authentication, conversation.id, composer)
         findings = await self._findings(job, mail, context)

@@ -49,6 +49,8 @@ class ReplyContent:
     files: tuple[str, ...] = ()
     corpus_date: str = ""
     notice: str = ""
+    subject: str = ""
+    """In the place of "Re:" and the subject of the mail that is answered."""
 
 
 class ReplyComposer:
@@ -116,6 +118,15 @@ class ReplyComposer:
             notice=say("ai_notice_reviewed" if reviewed else "ai_notice"),
         )
 
+    def own_content(self, key: str, language: Language, **values: str | int) -> ReplyContent:
+        """Return a letter of texts/reply.toml that no model wrote, with a subject of its own."""
+        say = self._texts.say
+        return ReplyContent(
+            blocks=parse_blocks(say(key, language, **values), say("link_removed", language)),
+            notice=say("automatic_notice", language),
+            subject=say(f"{key}_subject", language, **values),
+        )
+
     def fixed_reply(self, key: str, language: Language, **values: str | int) -> ChatReply:
         """Return a sentence of texts/reply.toml in the form of an answer of ai_core."""
         return ChatReply(
@@ -144,9 +155,11 @@ class ReplyComposer:
         if not mail.sender.can_be_written_to:
             raise NotWritable
         message = EmailMessage(policy=SMTP)
+        subject = content.subject or reply_subject(mail.subject)
         self._add_headers(message, mail, mail_id, kind, self._clock.now())
+        message["Subject"] = subject
         message["Content-Language"] = language
-        values = self._template_values(mail, content, language)
+        values = self._template_values(mail, content, language) | {"subject": subject}
         text = self._text_template.render(values)
         html = self._html_template.render(values)
         message.set_content(fold_lines(text), cte="quoted-printable")
@@ -173,7 +186,6 @@ class ReplyComposer:
                 identity.name, addr_spec=ids.reply_address(mail_id, mail.sender.address)
             )
         message["To"] = Address(plain_name(mail.sender.name), addr_spec=mail.sender.address)
-        message["Subject"] = reply_subject(mail.subject)
         message["Date"] = format_datetime(now)
         message["Message-ID"] = ids.message_id(mail_id, kind, mail.sender.address)
         if mail.message_id:
@@ -194,7 +206,6 @@ class ReplyComposer:
         return {
             "say": say,
             "language": language,
-            "subject": reply_subject(mail.subject),
             "hello": say("hello", name=name) if name else say("hello_nobody"),
             "notice": content.notice,
             "blocks": content.blocks,

@@ -17,7 +17,9 @@ from shared.privacy.encryption import Encryption
 MARK_BYTES = 16
 MARK = "[a-z2-7]{26}"
 """Base32 of MARK_BYTES, without padding: reply addresses lose their case on the way."""
-OURS = re.compile(rf"<r-({MARK})\.({MARK})\.(\d{{1,18}})\.(reply|holding|erasure)@.+>")
+RECIPIENT_CHARACTERS = 12
+"""Of the mark of a recipient, in a Message-ID that should fit on a line."""
+OURS = re.compile(rf"<r-({MARK})\.([a-z2-7]{{12}})\.(\d{{1,18}})\.(reply|holding|erasure)@.+>")
 REPLY_TOKEN = re.compile(rf"\+r(\d{{1,18}})\.{MARK}@")
 
 
@@ -78,7 +80,7 @@ class MessageIds:
         return f"<r-{mark}.{recipient_mark}.{mail_id}.{kind}@{self._identity.domain}>"
 
     def _recipient_mark(self, recipient: str) -> str:
-        return self._mark(recipient.strip().lower(), "our recipient")
+        return self._mark(recipient.strip().lower(), "our recipient")[:RECIPIENT_CHARACTERS]
 
     def _mark(self, text: str, purpose: str) -> str:
         digest = self._encryption.fingerprint(text, purpose)[:MARK_BYTES]

@@ -52,7 +52,7 @@ async def test_a_mail_is_explained_and_its_sender_forgotten(
     assert status == 0
     assert "mail 1 (main, 1 bytes): received" in history
     assert (await run("explain", "2", **settings))[0] == 1
-    assert (await run("erase", "camille@personne.example", **settings))[1] == "0\n"
+    assert (await run("erase", "camille@personne.example", **settings))[1] == "1\n"
     assert (await run("reseal", **settings))[1] == "0\n"
 
 

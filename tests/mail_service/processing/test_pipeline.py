@@ -1,6 +1,5 @@
 """Letters on their way through the real ledger to a real relay."""
 
-import json
 import re
 from datetime import timedelta
 
@@ -9,7 +8,6 @@ import pytest
 import stamina
 
 from mail_service.ledger.ledger import Ledger
-from mail_service.ledger.records import MailLocation
 from shared.ai.scripted import SOURCE
 from shared.clock import StoppedClock
 from shared.privacy.encryption import Encryption
@@ -318,61 +316,6 @@ async def test_a_name_with_a_line_break_cannot_add_a_header(
         received = app.relay.received[0]
         assert received.mail["Bcc"] is None
         assert received.recipients == ("camille@personne.example",)
-
-
-async def test_erasure_asked_by_authenticated_mail_leaves_nothing_and_the_mail_stays_away(
-    ledger: Ledger, encryption: Encryption, clock: StoppedClock
-) -> None:
-    async with open_mail_app(ledger, encryption, clock) as app:
-        first = await app.answer(raw_mail(Authentication_Results=PASS))
-        ask = raw_mail(
-            "Merci", subject="Effacer mes données", message_id="<e@personne.example>",
-            Authentication_Results=PASS,
-        )  # fmt: skip
-        await app.answer(ask)
-        file = await ledger.mails.load(first.entry.id)
-        assert file.entry.state == "erased"
-        assert file.mail is None
-        assert "effacées" in app.relay.received[-1].text()
-        assert await ledger.personal_data.mails_from("camille@personne.example") == ()
-        again = await ledger.intake.add(MailLocation("main", "INBOX", 2, 1), raw_mail(), 1)
-        assert again is None
-
-
-async def test_erasure_is_not_done_for_a_sender_who_may_be_somebody_else(
-    ledger: Ledger, encryption: Encryption, clock: StoppedClock
-) -> None:
-    async with open_mail_app(ledger, encryption, clock) as app:
-        await app.answer(raw_mail())
-        ask = raw_mail("x", subject="EFFACER MES DONNÉES", message_id="<e@x.example>")
-        assert (await app.answer(ask)).entry.reason == "erasure:not-authenticated"
-
-
-async def test_a_copy_asked_by_authenticated_mail_comes_as_a_file(
-    ledger: Ledger, encryption: Encryption, clock: StoppedClock
-) -> None:
-    async with open_mail_app(ledger, encryption, clock) as app:
-        await app.answer(raw_mail(Authentication_Results=PASS))
-        ask = raw_mail(
-            "Merci", subject="Re: Mes données", message_id="<e@personne.example>",
-            Authentication_Results=PASS,
-        )  # fmt: skip
-        assert (await app.answer(ask)).entry.state == "answered"
-        (file,) = app.relay.received[-1].mail.iter_attachments()
-        assert file.get_filename() == "mes-donnees.json"
-        copied = json.loads(str(file.get_content(), "utf-8"))
-        assert copied["address"] == "camille@personne.example"
-        (kept,) = [each for each in copied["mails"] if each["answer"]]
-        assert kept["text"].strip() == QUESTION
-
-
-async def test_a_copy_is_not_sent_to_a_sender_who_may_be_somebody_else(
-    ledger: Ledger, encryption: Encryption, clock: StoppedClock
-) -> None:
-    async with open_mail_app(ledger, encryption, clock) as app:
-        await app.answer(raw_mail())
-        ask = raw_mail("x", subject="MY DATA", message_id="<e@x.example>")
-        assert (await app.answer(ask)).entry.reason == "copy:not-authenticated"
 
 
 async def test_a_mail_without_a_question_gets_a_polite_word(
