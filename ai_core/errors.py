@@ -2,8 +2,9 @@
 
 NotFound         ├── UnknownModel · UnknownArticle · UnknownAgreement
                  ├── UnknownConversation · UnknownKey
-BadInput         ├── ContextOverflow (400) · Unsupported (400) · IdempotencyMismatch
-                 ├── KnowledgeRequired · DeadlineTooShort (400) · TextUnreadable (400)
+BadInput         ├── ContextOverflow (400) · IdempotencyMismatch · KnowledgeRequired
+                 ├── DeadlineTooShort (400) · TextUnreadable (400)
+                 ├── Unsupported (400) ── UnsupportedSchema
 TooLarge         ├── TextTooLong
 NotAllowed       ├── AddressNotAllowed · OriginNotAllowed
 Conflict         ├── StillAnswering · ModelBuiltIn · ModelBusy · UpdateUnderWay
@@ -90,6 +91,23 @@ class Unsupported(BadInput):
         super().__init__(detail, retry_after_s=retry_after_s, model=model, **facts)
         if feature:
             self.faults = [{"field": feature, "reason": self.code}]
+
+
+class UnsupportedSchema(Unsupported):
+    """A JSON schema that is not followed: at `field`, for a `reason`, beyond a `limit`.
+
+    The caller's sentence is `schema_REASON`. `str(error)` names no field: the caller chose its
+    name.
+    """
+
+    def __init__(self, reason: str, *, field: str, limit: int = 0) -> None:
+        super().__init__(f"JSON schema refused: {reason}", field=field, limit=limit)
+        self.faults = [{"field": field, "reason": f"schema_{reason}"}]
+
+    @property
+    def sentence(self) -> str:
+        """The key of the caller's sentence."""
+        return str(self.faults[0]["reason"]) if self.faults else self.code
 
 
 class IdempotencyMismatch(BadInput):

@@ -42,6 +42,11 @@ class AppError(Exception):
     def __str__(self) -> str:
         return super().__str__() or (type(self).__doc__ or self.code).strip().partition("\n")[0]
 
+    @property
+    def sentence(self) -> str:
+        """The key of the sentence a caller reads."""
+        return self.code
+
     @classmethod
     def of_parts(
         cls,

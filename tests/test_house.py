@@ -29,7 +29,10 @@ SQL_FOLDERS = {
     "shared/stores/sql",
     "telegram_service/migrations",
 }
-HEAVY = {"torch", "transformers", "llama_cpp", "onnxruntime", "peft", "huggingface_hub"}
+HEAVY = {
+    *("torch", "transformers", "llama_cpp", "llguidance", "onnxruntime", "peft"),
+    "huggingface_hub",
+}
 EDGES = {
     "shared/web/middleware.py",
     "ai_core/engines/decoding/output.py",

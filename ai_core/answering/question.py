@@ -5,13 +5,12 @@ caches and conversations never contain what `shared.privacy.masking` can find.
 """
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
 
-import orjson
-
 from ai_core.engines.base import ChatMessage, Sampling
+from ai_core.engines.schemas.bounds import checked_schema
 from shared.ai.contract import ChatRequest, GenerateRequest, SamplingFields
 from shared.languages import Language, language_of
 from shared.privacy.masking import mask
@@ -93,7 +92,7 @@ def seed_of(requested: int | None, temperature: float) -> int:
 
 
 def sampling_of(request: SamplingFields) -> Sampling:
-    """Return the engine's sampling parameters of a request."""
+    """Return the engine's sampling parameters of a request. Raises UnsupportedSchema."""
     return Sampling(
         max_tokens=request.max_tokens or DEFAULT_NEW_TOKENS,
         temperature=request.temperature,
@@ -103,11 +102,8 @@ def sampling_of(request: SamplingFields) -> Sampling:
         repetition_penalty=request.repetition_penalty,
         seed=seed_of(request.seed, request.temperature),
         stop=request.stop,
-        json_schema=None if request.json_schema is None else schema_text(request.json_schema),
+        json_schema=None
+        if request.json_schema is None
+        else checked_schema(request.json_schema, "json_schema"),
         top_logprobs=request.logprobs,
     )
-
-
-def schema_text(schema: Mapping[str, object]) -> str:
-    """Return a JSON schema as text; the order of its keys is preserved, as answers follow it."""
-    return orjson.dumps(schema).decode()

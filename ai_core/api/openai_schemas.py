@@ -9,15 +9,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, JsonValue, StringConstraints, field_validator
 
-from ai_core.answering.question import (
-    DEFAULT_NEW_TOKENS,
-    Mask,
-    Question,
-    mask_here,
-    schema_text,
-    seed_of,
-)
+from ai_core.answering.question import DEFAULT_NEW_TOKENS, Mask, Question, mask_here, seed_of
 from ai_core.engines.base import ChatMessage, Sampling
+from ai_core.engines.schemas.bounds import checked_schema
 from ai_core.errors import Unsupported
 from shared.ai.contract import (
     MAX_MESSAGES,
@@ -254,12 +248,12 @@ class ResponseFormat(Body):
 
     @property
     def schema_text(self) -> str | None:
-        """Return the schema the answer follows, or None for prose."""
+        """Return the schema the answer follows, or None for prose. Raises UnsupportedSchema."""
         if self.type == "text":
             return None
         if self.type == "json_object" or self.json_schema is None:
-            return schema_text({"type": "object"})
-        return schema_text(self.json_schema.schema_)
+            return checked_schema({"type": "object"}, "json_schema")
+        return checked_schema(self.json_schema.schema_, "json_schema")
 
 
 class ChatCompletionRequest(CompletionOptions):

@@ -23,6 +23,7 @@ from shared.web.problems import DEFAULT_RETRY_AFTER_S, problem_response
 END = b"data: [DONE]\n\n"
 SENT_BEFORE = {"response", "citations"}
 """Fields of a reply that have events of their own."""
+SCHEMA_FIELD = "response_format.json_schema.schema"
 OPENAI = "/v1/"
 """The path prefix of the OpenAI-compatible routes."""
 
@@ -289,10 +290,12 @@ def error_object(
     facts = dict(error.facts)
     if error.retryable:
         facts["retry_after_s"] = _retry_after_s(error)
-    param = next((fault["field"] for fault in error.faults), None)
+    if "field" in facts:
+        facts["field"] = _openai_field(str(facts["field"]))
+    param = next((_openai_field(fault["field"]) for fault in error.faults), None)
     return {
         "error": {
-            "message": texts.say(error.code, language, **facts),
+            "message": texts.say(error.sentence, language, **facts),
             "type": ERROR_TYPES.get(_status(error), "server_error"),
             "param": "model" if isinstance(error, UnknownModel) else param,
             "code": "model_not_found" if isinstance(error, UnknownModel) else error.code,
@@ -311,6 +314,12 @@ ERROR_TYPES = {
     413: "invalid_request_error",
     429: "rate_limit_error",
 }
+
+
+def _openai_field(field: str) -> str:
+    """Return where a request of `/v1` has a field that `/api/v1` names."""
+    name, *inside = field.split(".")
+    return ".".join([SCHEMA_FIELD, *inside]) if name == "json_schema" else field
 
 
 def _status(error: AppError) -> int:

@@ -1,13 +1,13 @@
 """The contract of a model runner: a model in the memory of a model process.
 
-One thread owns the runner and calls everything here except `tokenize` and `render`, which another
-thread may call concurrently. `process/loop.py` is that thread's loop: it admits jobs, steps, and
-sends each step's chunks for all jobs together.
+One thread owns the runner and calls everything here except `tokenize`, `render` and
+`compile_schema`, which another thread may call concurrently. `process/loop.py` is that thread's
+loop: it admits jobs, steps, and sends each step's chunks for all jobs together.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from ai_core.engines.base import Capabilities, ChatMessage, Sampling, TokenLogprob
 from ai_core.engines.error_report import ErrorReport
@@ -40,14 +40,34 @@ class TokenizedPrompt:
     cacheable: int
 
 
+class TokenGrammar(Protocol):
+    """Where an answer that follows a schema stands. Everything raises UnsupportedSchema."""
+
+    def allows(self, token: int) -> bool:
+        """Whether the answer may go on with a token, or end with an end token."""
+        ...
+
+    def allowed_tokens(self) -> Any:
+        """Return which tokens the answer may go on with: booleans, [vocabulary]."""
+        ...
+
+    def accept(self, token: int) -> None:
+        """Go on with an allowed token."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class GenerationJob:
-    """One answer to generate; `id` is unique in the process."""
+    """One answer to generate; `id` is unique in the process.
+
+    `grammar` is that of `sampling.json_schema`, compiled for this job alone.
+    """
 
     id: int
     prompt: TokenizedPrompt
     sampling: Sampling
     adapter: str | None = None
+    grammar: TokenGrammar | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +98,10 @@ class ModelRunner(Protocol):
 
     def render(self, messages: Sequence[ChatMessage], raw: str | None) -> TokenizedPrompt:
         """Apply the model's chat template, or take `raw` as it is; tokenize."""
+        ...
+
+    def compile_schema(self, schema: str) -> TokenGrammar:
+        """Return a new grammar of a JSON schema. Raises Unsupported, UnsupportedSchema."""
         ...
 
     def admit(self, job: GenerationJob) -> bool:

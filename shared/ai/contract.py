@@ -185,7 +185,8 @@ class GenerateReply(Reply):
     completion_tokens: int = 0
     """Tokens of the answer; for the extractive engine, words and punctuation marks quoted."""
     finish_reason: Literal["stop", "length"] = "stop"
-    """`length` when `max_tokens` ended the answer."""
+    """`length` when `max_tokens` or the model's context ended the answer: an answer that follows a
+    JSON schema is then cut, and is no valid JSON."""
     logprobs: list[WrittenToken] | None = None
     """The tokens the model wrote, before its sources were checked; null unless asked for."""
     processing_time: float

@@ -61,7 +61,7 @@ def problem_response(
         "type": f"urn:code-du-travail-neo:error:{error.code}",
         "title": HTTPStatus(error.status).phrase,
         "status": error.status,
-        "detail": texts.say(error.code, language, **facts),
+        "detail": texts.say(error.sentence, language, **facts),
         "code": error.code,
         "request_id": request_id,
     }

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from ai_core.engines.base import Sampling, TokenLogprob
 from ai_core.engines.decoding.logprobs import token_logprob
+from ai_core.engines.runner import TokenGrammar
 from ai_core.errors import EngineFailed
 
 TOP_K = 100
@@ -25,10 +26,15 @@ class Sampler:
     """Samples the tokens of one job; `text_of` returns a token's text for its log-probability."""
 
     def __init__(
-        self, sampling: Sampling, prompt: Sequence[int], text_of: Callable[[int], str]
+        self,
+        sampling: Sampling,
+        prompt: Sequence[int],
+        text_of: Callable[[int], str],
+        grammar: TokenGrammar | None = None,
     ) -> None:
         self._sampling = sampling
         self._text_of = text_of
+        self._grammar = grammar
         self._seen = set(prompt) if sampling.repetition_penalty != 1.0 else set()
         self._random = np.random.default_rng(sampling.seed) if sampling.temperature > 0 else None
 
@@ -47,13 +53,25 @@ class Sampler:
             )
         if not math.isfinite(logits.max()):
             raise EngineFailed("the model computed something that is not a number")
-        token = int(logits.argmax()) if self._random is None else self._draw(logits, self._random)
+        token = self._choose(logits)
+        if self._grammar:
+            self._grammar.accept(token)
         if penalty != 1.0:
             self._seen.add(token)
         top = self._sampling.top_logprobs
         if top is None:
             return token, ()
         return token, (token_logprob(unpenalized, token, top, self._text_of),)
+
+    def _choose(self, logits: Logits) -> int:
+        """Sample freely, and only when the grammar forbids the result among what it allows."""
+        token = self._sampled(logits)
+        if self._grammar is None or self._grammar.allows(token):
+            return token
+        return self._sampled(np.where(self._grammar.allowed_tokens(), logits, -np.inf))
+
+    def _sampled(self, logits: Logits) -> int:
+        return int(logits.argmax()) if self._random is None else self._draw(logits, self._random)
 
     def _draw(self, logits: Logits, random: np.random.Generator) -> int:
         count = min(len(logits), self._sampling.top_k or TOP_K)

@@ -21,7 +21,14 @@ from ai_core.engines.decoding.output import JobOutput, max_new_tokens
 from ai_core.engines.decoding.sampling import Logits, Sampler
 from ai_core.engines.decoding.threads import ThreadGovernor
 from ai_core.engines.folder.tokenizer import Tokenizer
-from ai_core.engines.runner import GenerationJob, RunnerInfo, TokenChunk, TokenizedPrompt
+from ai_core.engines.runner import (
+    GenerationJob,
+    RunnerInfo,
+    TokenChunk,
+    TokenGrammar,
+    TokenizedPrompt,
+)
+from ai_core.engines.schemas.grammar import GrammarCompiler
 from ai_core.errors import ContextOverflow, ModelUnusable, Unsupported
 
 PREFILL_TOKENS = 512
@@ -113,6 +120,7 @@ class ContinuousBatchingRunner:
         self.info = info
         self._decoder = decoder
         self._tokenizer = tokenizer
+        self._grammars = GrammarCompiler(tokenizer, tokenizer.vocabulary)
         self._governor = governor
         self._threads = governor.threads
         self._jobs: dict[int, BatchedJob] = {}
@@ -129,16 +137,19 @@ class ContinuousBatchingRunner:
         """Apply the folder's chat template, or take `raw` as it is; tokenize."""
         return self._tokenizer.render(messages, raw)
 
+    def compile_schema(self, schema: str) -> TokenGrammar:
+        """Return a new grammar of a JSON schema; see `GrammarCompiler`."""
+        return self._grammars.compile(schema)
+
     def admit(self, job: GenerationJob) -> bool:
         """Take a job; False while all slots are taken. Raises ContextOverflow, Unsupported."""
         max_tokens = max_new_tokens(job, self.info.context_tokens)
-        if job.sampling.json_schema is not None:
-            raise Unsupported("this model's format cannot follow a JSON schema; a GGUF model can")
         if job.adapter not in self._adapters:
             raise Unsupported(f"no adapter named {job.adapter} is loaded")
         if len(self._jobs) >= self.info.slots:
             return False
-        sampler = Sampler(job.sampling, job.prompt.tokens, self._tokenizer.text_of)
+        prompt = job.prompt.tokens
+        sampler = Sampler(job.sampling, prompt, self._tokenizer.text_of, job.grammar)
         running = BatchedJob(job, JobOutput(job, self._tokenizer, sampler, max_tokens))
         self._jobs[job.id] = running
         self._waiting.append(running)

@@ -74,7 +74,7 @@ def open_runner(path: str, options: LoadOptions) -> ContinuousBatchingRunner:
     info = RunnerInfo(
         context_tokens,
         slots if decoder.allows_padding else 1,
-        Capabilities(logprobs=True),
+        Capabilities(json_schema=True, logprobs=True),
         decoder.precision,
         decoder.device,
     )

@@ -69,7 +69,11 @@ def open_runner(path: str, options: LoadOptions) -> ContinuousBatchingRunner:
     trained = int(getattr(text_config, "max_position_embeddings", CONTEXT_TOKENS))
     context_tokens, slots = fit_memory(options, trained, decoder.kv_bytes_per_token(text_config))
     info = RunnerInfo(
-        context_tokens, slots, Capabilities(logprobs=True, embeddings=True), precision, device
+        context_tokens,
+        slots,
+        Capabilities(json_schema=True, logprobs=True, embeddings=True),
+        precision,
+        device,
     )
     return ContinuousBatchingRunner(decoder, tokenizer, info, ThreadGovernor(threads))
 

@@ -36,7 +36,9 @@ _SPACE = "▁"
 
 
 class Tokenizer:
-    """The tokenizer and chat template in `folder`, for a model with `vocabulary` logits (0: any).
+    """The tokenizer and chat template in `folder`, for a model with `vocabulary` logits.
+
+    0 stands for as many as there are tokens.
 
     Raises ModelUnusable when a file is missing or damaged, or the tokenizer is another model's.
     """
@@ -56,6 +58,7 @@ class Tokenizer:
                 f"{path} has {size} tokens and the model {vocabulary}: it is another model's "
                 "tokenizer; put the model's own there"
             )
+        self.vocabulary = vocabulary or size
         added = self._tokenizer.get_added_tokens_decoder()
         self._control_tokens = {id: token.content for id, token in added.items() if token.special}
         self._filter = ControlTokenFilter(self._control_tokens.values())

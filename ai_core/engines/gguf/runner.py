@@ -43,9 +43,11 @@ from ai_core.engines.runner import (
     LoadOptions,
     RunnerInfo,
     TokenChunk,
+    TokenGrammar,
     TokenizedPrompt,
     fit_memory,
 )
+from ai_core.engines.schemas.grammar import GrammarCompiler
 from ai_core.errors import EngineFailed, ModelUnusable, Unsupported
 
 _MAX_HOLD_S = 12.0
@@ -90,6 +92,7 @@ class GgufRunner:
         vocabulary = model.vocabulary
         self._model = model
         self._vocabulary = vocabulary
+        self._grammars = GrammarCompiler(vocabulary, vocabulary.size)
         self._chat_template = ChatTemplate(
             options.chat_template or vocabulary.chat_template,
             bos=vocabulary.bos,
@@ -137,6 +140,10 @@ class GgufRunner:
         prefix_tokens = self._vocabulary.tokenize_prompt(prefix)[:-1]
         return TokenizedPrompt(tokens, common_prefix_length(tokens, prefix_tokens))
 
+    def compile_schema(self, schema: str) -> TokenGrammar:
+        """Return a new grammar of a JSON schema; see `GrammarCompiler`."""
+        return self._grammars.compile(schema)
+
     def admit(self, job: GenerationJob) -> bool:
         """Give a job a slot; False while all are taken. Raises ContextOverflow, Unsupported."""
         prompt = job.prompt.tokens
@@ -149,7 +156,7 @@ class GgufRunner:
         slot = choose_slot(self._slots, prefix, job.adapter)
         if slot is None:
             return False
-        sampler = LlamaSampler(self._vocabulary, job.sampling, prompt)
+        sampler = LlamaSampler(self._vocabulary, job)
         output = JobOutput(job, self._vocabulary, sampler, max_tokens)
         running = SlotJob(job, slot, sampler, output)
         slot.in_use = True

@@ -7,7 +7,6 @@ covers the prompt and the answer.
 """
 
 import ctypes
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,9 +16,8 @@ from llama_cpp import llama_cpp as lib
 from ai_core.engines.base import Sampling, TokenLogprob
 from ai_core.engines.decoding.logprobs import token_logprob
 from ai_core.engines.gguf.context import Logits
-from ai_core.engines.gguf.grammar import schema_to_gbnf
-from ai_core.engines.gguf.model import Vocabulary, take_logged_errors
-from ai_core.errors import EngineFailed, Unsupported
+from ai_core.engines.gguf.model import Vocabulary
+from ai_core.engines.runner import GenerationJob
 
 TOP_K = 100
 _RANDOM_SEED = 0xFFFFFFFF  # llama.cpp takes this one for "draw a seed"
@@ -29,12 +27,13 @@ _CANDIDATE = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32
 class LlamaSampler:
     """Samples the tokens of one job; holds llama.cpp samplers until `close`."""
 
-    def __init__(self, vocabulary: Vocabulary, sampling: Sampling, prompt: Sequence[int]) -> None:
+    def __init__(self, vocabulary: Vocabulary, job: GenerationJob) -> None:
+        sampling = job.sampling
         self._vocabulary = vocabulary
         self._top_logprobs = sampling.top_logprobs
         self._penalty = sampling.repetition_penalty
-        self._seen = set(prompt) if self._penalty != 1.0 else set()
-        self._grammar: Any = _open_grammar(vocabulary, sampling.json_schema)
+        self._seen = set(job.prompt.tokens) if self._penalty != 1.0 else set()
+        self._grammar = job.grammar
         self._chain: Any = _open_chain(sampling) if sampling.temperature > 0 else None
 
     def sample(self, logits: Logits) -> tuple[int, tuple[TokenLogprob, ...]]:
@@ -46,7 +45,7 @@ class LlamaSampler:
             logits[seen] = np.where(held > 0, held / self._penalty, held * self._penalty)
         token = self._choose(logits)
         if self._grammar:
-            lib.llama_sampler_accept(self._grammar, token)
+            self._grammar.accept(token)
         if self._penalty != 1.0:
             self._seen.add(token)
         if self._top_logprobs is None:
@@ -56,20 +55,10 @@ class LlamaSampler:
     def _choose(self, logits: Logits) -> int:
         """Sample freely, and only when the grammar forbids the result among what it allows."""
         token = self._draw(_candidates(logits)) if self._chain else int(logits.argmax())
-        if not self._grammar or self._grammar_allows(token, float(logits[token])):
+        if not self._grammar or self._grammar.allows(token):
             return token
-        candidates = _candidates(logits)
-        self._apply(self._grammar, candidates)
-        if not np.isfinite(candidates["logit"]).any():
-            raise EngineFailed("no token of this model can follow the JSON schema here")
-        if self._chain:
-            return self._draw(candidates)
-        return int(candidates["id"][candidates["logit"].argmax()])
-
-    def _grammar_allows(self, token: int, logit: float) -> bool:
-        candidate = np.array([(token, logit, 0.0)], dtype=_CANDIDATE)
-        self._apply(self._grammar, candidate)
-        return bool(np.isfinite(candidate["logit"][0]))
+        logits[~self._grammar.allowed_tokens()] = -np.inf
+        return self._draw(_candidates(logits)) if self._chain else int(logits.argmax())
 
     def _draw(self, candidates: npt.NDArray[np.void]) -> int:
         selected = self._apply(self._chain, candidates)
@@ -87,8 +76,8 @@ class LlamaSampler:
 
     def close(self) -> None:
         """Free the samplers."""
-        for sampler in filter(None, (self._chain, self._grammar)):
-            lib.llama_sampler_free(sampler)
+        if self._chain:
+            lib.llama_sampler_free(self._chain)
         self._chain = self._grammar = None
 
 
@@ -98,17 +87,6 @@ def _candidates(logits: Logits) -> npt.NDArray[np.void]:
     candidates["logit"] = logits
     candidates["p"] = 0
     return candidates
-
-
-def _open_grammar(vocabulary: Vocabulary, schema: str | None) -> Any:
-    if schema is None:
-        return None
-    gbnf = schema_to_gbnf(schema)
-    take_logged_errors()
-    grammar = lib.llama_sampler_init_grammar(vocabulary.handle, gbnf.encode(), b"root")
-    if not grammar:
-        raise Unsupported(f"the JSON schema cannot be followed: {take_logged_errors()}")
-    return grammar
 
 
 def _open_chain(sampling: Sampling) -> Any:

@@ -2,8 +2,8 @@
 
 Three threads. The main thread owns the runner: it takes commands, admits jobs in order, makes one
 step and sends its chunks in one frame. One thread reads the socket, so that a cancellation takes
-effect between any two steps. One applies chat templates and tokenizes, so that a long prompt delays
-neither of the others.
+effect between any two steps. One applies chat templates, tokenizes and compiles schemas, so that a
+long prompt delays neither of the others.
 
 Only the parent ends this process: with `Shutdown`, by closing the socket, or by exiting itself.
 SIGINT and SIGTERM are ignored: the parent gets them too and still has answers to finish.
@@ -135,7 +135,11 @@ class CommandReader:
         if tokens > limit:
             raise ContextOverflow(tokens=tokens, limit=limit)
         self._parent.send(PromptTokenized(message.id, tokens))
-        self.commands.put(GenerationJob(message.id, prompt, message.sampling, message.adapter))
+        schema = message.sampling.json_schema
+        grammar = None if schema is None else runner.compile_schema(schema)
+        self.commands.put(
+            GenerationJob(message.id, prompt, message.sampling, message.adapter, grammar)
+        )
 
     def _count_tokens(self, runner: ModelRunner, message: CountTokens) -> None:
         counts = [len(runner.tokenize(text)) for text in message.texts]

@@ -17,8 +17,11 @@ import structlog
 from ai_core.engines.formats import Format
 from ai_core.engines.process.protocol import (
     Command,
+    CountTokens,
+    Embed,
     Event,
     FrameDecoder,
+    Generate,
     Shutdown,
     decode_event,
     encode_frame,
@@ -32,6 +35,13 @@ EXIT_TIMEOUT_S = 2.0
 """How long a process may take to exit once its socket is closed, and its last output to arrive: a
 process it started itself may keep the pipe open."""
 
+_CODE_LINE = re.compile(
+    r"\s*(?:Fatal Python error: [\w ]+|(?:Current )?[Tt]hread 0x\w+.*"
+    r"|File \"[^\"]*\", line \d+ in \S+|Extension modules: .*"
+    r"|[\w.]+(?:: .*)? in \w+\.py:\d+ .*|\S+\.\w+:\d+: \w+\(.*\) failed.*)"
+)
+"""Lines that are logged once callers' texts have reached a process: a fault handler's trace, an
+assertion with its place, and what `describe_exception` returns. Others may quote a text."""
 _ERROR_LINE = re.compile(r"error:|exception:|assert|fatal|terminate", re.IGNORECASE)
 _log = structlog.get_logger()
 
@@ -62,6 +72,7 @@ class ModelProcess:
         self._last_lines: deque[str] = deque(maxlen=KEPT_LINES)
         self._kill_reason = ""
         self._stop_requested = False
+        self._serving = False
         self._supervisor: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -103,6 +114,7 @@ class ModelProcess:
 
     def send(self, message: Command) -> None:
         """Send a command; dropped when the process is gone."""
+        self._serving = self._serving or isinstance(message, Generate | CountTokens | Embed)
         if self._transport and self.running:
             self._transport.write(encode_frame(message))
 
@@ -192,6 +204,8 @@ class ModelProcess:
             self._log_line(rest)
 
     def _log_line(self, line: str) -> None:
+        if self._serving and not _CODE_LINE.fullmatch(line):
+            line = f"({len(line)} characters withheld)"
         line = line[:MAX_LINE_CHARS]
         self._last_lines.append(line)
         _log.info("model process output", model=self._name, line=line)

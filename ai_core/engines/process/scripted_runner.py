@@ -21,9 +21,10 @@ from ai_core.engines.runner import (
     LoadOptions,
     RunnerInfo,
     TokenChunk,
+    TokenGrammar,
     TokenizedPrompt,
 )
-from ai_core.errors import ContextOverflow, EngineFailed, ModelUnusable
+from ai_core.errors import ContextOverflow, EngineFailed, ModelUnusable, Unsupported
 
 TOKEN_BYTES = 3
 FOREVER_S = 3_600
@@ -33,6 +34,7 @@ REFUSED = "#refused:"
 BREAKS = "#breaks"
 """The job alone fails by an unexpected exception: when it is admitted, or after a token."""
 BREAKS_LATER = "#breaks-later"
+PRINTS = "#prints"
 CRASHES = "#crashes"
 """The step fails, whose state is then unknown: the process ends."""
 ABORTS = "#aborts"
@@ -87,6 +89,10 @@ class ScriptedRunner:
             return TokenizedPrompt(self.tokenize(raw), 0)
         prefix = self.tokenize(messages[0].content[: messages[0].cacheable_chars])
         return TokenizedPrompt([*prefix, *self.tokenize(messages[-1].content)], len(prefix))
+
+    def compile_schema(self, schema: str) -> TokenGrammar:
+        """Raise Unsupported: an echo follows nothing."""
+        raise Unsupported("an echo follows no schema")
 
     def admit(self, job: GenerationJob) -> bool:
         """Take a job while a slot is free."""
@@ -210,6 +216,8 @@ def _refuse(answer: str) -> None:
             facts={"model": "m", "limit": 3},
             faults=[{"field": "messages.0", "reason": "asked"}],
         )
+    if PRINTS in answer:
+        sys.stdout.write(f"{answer}\n")
     if BREAKS in answer and BREAKS_LATER not in answer:
         raise RuntimeError(answer)
 

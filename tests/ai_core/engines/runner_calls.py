@@ -30,7 +30,10 @@ def job(
 ) -> GenerationJob:
     """A job that asks a question in a user's message."""
     prompt = runner.render([ChatMessage("user", question)], None)
-    return GenerationJob(id, prompt, sampling or Sampling(max_tokens=LONGEST), adapter)
+    sampling = sampling or Sampling(max_tokens=LONGEST)
+    schema = sampling.json_schema
+    grammar = None if schema is None else runner.compile_schema(schema)
+    return GenerationJob(id, prompt, sampling, adapter, grammar)
 
 
 def run_jobs(

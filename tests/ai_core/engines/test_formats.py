@@ -1,9 +1,12 @@
 """The same weights in every format: the same tokens in, the same words out."""
 
+import json
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
+import jsonschema_rs
 import pytest
 
 from ai_core.engines.base import Sampling
@@ -78,6 +81,42 @@ def test_an_answer_ends_at_its_limit_and_at_a_stop_sequence(runner: ModelRunner)
         runner, ["Compte jusqu'à soixante."], Sampling(max_tokens=99, stop=(", 7,",))
     )[0]
     assert (stopped.finish_reason, stopped.text) == ("stop", "1, 2, 3, 4, 5, 6")
+
+
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "jours": {"type": "integer", "minimum": 1, "maximum": 31},
+        "depuis": {"type": "string", "format": "date"},
+        "contrat": {"enum": ["CDD", "CDI", None]},
+        "articles": {
+            "type": "array",
+            "items": {"type": "string", "pattern": r"^[LRD]\. ?\d{4}-\d{1,2}$"},
+            "minItems": 1,
+            "maxItems": 2,
+        },
+    },
+    "required": ["jours", "depuis", "contrat", "articles"],
+    "additionalProperties": False,
+}
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_an_answer_follows_a_schema_in_every_format(
+    runner: ModelRunner, small_model: Bleuet, temperature: float
+) -> None:
+    question, plain = next(iter(small_model.answers.items()))
+    sampling = Sampling(
+        max_tokens=400, temperature=temperature, seed=7, json_schema=json.dumps(SCHEMA)
+    )
+    asking = [job(runner, at, question, sampling) for at in range(3)]
+    *written, other = run_jobs(runner, [*asking, job(runner, 9, question)])
+    assert other.text == plain
+    for one in written:
+        assert (one.finish_reason, one.error) == ("stop", "")
+        answer = json.loads(one.text)
+        jsonschema_rs.validate(SCHEMA, answer, validate_formats=True)
+        assert list(answer) == list(SCHEMA["properties"])
 
 
 @pytest.mark.parametrize("format", ["safetensors", "gguf"])

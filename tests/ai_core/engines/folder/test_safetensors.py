@@ -155,8 +155,6 @@ def test_what_cannot_be_done_is_refused_before_the_first_word(
 ) -> None:
     asked = job(runner, 1, "Bonjour !")
     limit = runner.info.context_tokens
-    with pytest.raises(Unsupported, match="JSON"):
-        runner.admit(job(runner, 1, "Bonjour !", Sampling(max_tokens=5, json_schema="{}")))
     with pytest.raises(Unsupported, match="adapter named loup"):
         runner.admit(GenerationJob(1, asked.prompt, asked.sampling, "loup"))
     with pytest.raises(Unsupported, match="empty"):

@@ -88,8 +88,14 @@ def generated(runner: GgufRunner, *jobs: GenerationJob) -> list[Read]:
 def jobs(
     runner: GgufRunner, prompts: Sequence[str], sampling: Sampling = SAMPLING
 ) -> list[GenerationJob]:
+    schema = sampling.json_schema
     return [
-        GenerationJob(at, asked(runner, words), sampling)
+        GenerationJob(
+            at,
+            asked(runner, words),
+            sampling,
+            grammar=None if schema is None else runner.compile_schema(schema),
+        )
         for at, words in enumerate(prompts, start=1)
     ]
 
@@ -241,13 +247,19 @@ def test_an_answer_follows_a_json_schema(opened: GgufRunner, temperature: float)
     assert isinstance(answer["left"], bool)
 
 
-def test_a_schema_that_cannot_be_kept_is_refused_and_no_place_is_lost(runner: GgufRunner) -> None:
-    sampling = replace(SAMPLING, json_schema='{"type": "integer", "minimum": 3}')
-    for at in range(20):
-        with pytest.raises(Unsupported, match="minimum"):
-            runner.admit(GenerationJob(at, asked(runner, "a"), sampling))
-    assert not runner.busy
-    assert all(runner.admit(job) for job in jobs(runner, QUESTIONS[:6]))
+@pytest.mark.parametrize("temperature", [0.0, 1.5])
+def test_a_schema_that_cannot_go_on_ends_its_own_answer_and_no_other(
+    opened: GgufRunner, temperature: float
+) -> None:
+    """The states of this pattern double with each character: llguidance stops at its limit."""
+    hostile = json.dumps({"type": "string", "pattern": "^[ab]*a[ab]{60}[cd]*c[cd]{60}$"})
+    (alone,) = generated(opened, *jobs(opened, QUESTIONS[:1]))
+    (other,) = jobs(opened, QUESTIONS[:1])
+    sampling = Sampling(max_tokens=300, temperature=temperature, json_schema=hostile)
+    asking = [replace(job, id=10 + at) for at, job in enumerate(jobs(opened, ["a"] * 3, sampling))]
+    together = generated(opened, other, *asking)
+    assert together[0] == alone
+    assert {read.finish_reason for read in together[1:]} <= {"length", "failed", "stop"}
 
 
 def test_the_operator_s_text_is_what_stays_whatever_the_caller_writes(opened: GgufRunner) -> None:

@@ -13,7 +13,14 @@ from structlog.testing import capture_logs
 from ai_core.engines.base import Sampling
 from ai_core.engines.formats import FORMATS, Format
 from ai_core.engines.process.engine import ProcessEngine, Timeouts
-from ai_core.engines.process.scripted_runner import ABORTS, CRASHES, FAILS, HANGS, TOKENIZER_HANGS
+from ai_core.engines.process.scripted_runner import (
+    ABORTS,
+    CRASHES,
+    FAILS,
+    HANGS,
+    PRINTS,
+    TOKENIZER_HANGS,
+)
 from ai_core.errors import EngineFailed, EngineStarting, ModelUnusable, NoMemory
 from tests.ai_core.engines.conftest import Start
 from tests.ai_core.engines.engine_calls import (
@@ -251,6 +258,22 @@ async def test_what_a_library_prints_becomes_lines_of_the_log(start: Start) -> N
         await engine.close()
     assert [event["line"] for event in logged] == ["loading", "50 %", "done", "no end of line"]
     assert {event["model"] for event in logged} == {"scripted"}
+
+
+async def test_what_a_library_prints_about_a_request_is_withheld(start: Start) -> None:
+    with capture_logs() as logged:
+        engine = await start(prints="loading\n")
+        async with asyncio.timeout(TIMEOUT_S):
+            while not logged:  # noqa: ASYNC110 - the log has no event
+                await asyncio.sleep(0.01)
+        await answer(engine, f"{PRINTS} error: jean.dupont")
+        with pytest.raises(EngineFailed) as raised:
+            await answer(engine, f"{PRINTS} {CRASHES} error: jean.dupont")
+        await engine.exited
+    assert "loading" in [event.get("line") for event in logged]
+    assert "(26 characters withheld)" in [event.get("line") for event in logged]
+    assert "RuntimeError in" in f"{raised.value}"
+    assert "dupont" not in f"{logged} {raised.value}"
 
 
 async def test_a_file_that_is_not_there_is_named_with_what_to_do(tmp_path: Path) -> None:
