@@ -11,6 +11,7 @@ Conflict         ├── StillAnswering · ModelBuiltIn · ModelBusy · Update
 TooMany          ├── OverQuota
 Unavailable      ├── CorpusMissing · SourceUnreachable · KeysUnreadable · QueueFull
                  ├── DeadlineMissed · HubUnreachable
+                 ├── UpstreamFailed · UpstreamRefused
                  ├── ModelUnusable · NoMemory · NoDisk · EngineStarting
 AppError         ├── EngineFailed · CorpusRefused
 """
@@ -263,3 +264,16 @@ class EngineStarting(Unavailable):
     """The model's process died and is being restarted."""
 
     code = "engine_starting"
+
+
+class UpstreamFailed(Unavailable):
+    """The server behind a remote model failed, or answered what cannot be read."""
+
+    code = "upstream_failed"
+
+
+class UpstreamRefused(Unavailable):
+    """The server behind a remote model refuses our key, or does not know the model."""
+
+    code = "upstream_refused"
+    retryable = False

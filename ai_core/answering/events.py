@@ -1,7 +1,7 @@
 """Events of an answer in progress: one stream, from the engine to the client.
 
-`Queued` from time to time while the answer waits for a slot, `Text` as it is written live, `Done`
-last.
+`Queued` from time to time while the answer waits for a slot, `Thought` and `Text` as they are
+written live, `Done` last.
 """
 
 from collections.abc import AsyncGenerator
@@ -28,6 +28,13 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class Thought:
+    """The next piece of the model's reasoning, before its answer; never checked."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
     """The whole answer. `body` is its JSON as cached, without per-request fields."""
 
@@ -49,7 +56,7 @@ class Done:
         return self.reply.response.splitlines(keepends=True)
 
 
-Event = Queued | Text | Done
+Event = Queued | Thought | Text | Done
 Events = AsyncGenerator[Event]
 
 

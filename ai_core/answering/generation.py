@@ -1,16 +1,19 @@
 """Generation of an answer by a model: queue, engine, prompt, slot, text, checks."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import AbstractContextManager, aclosing, nullcontext
+from dataclasses import replace
 
 from ai_core.answering.boilerplate import Boilerplate
 from ai_core.answering.citations import CitationFilter
-from ai_core.answering.events import Queued, Text
+from ai_core.answering.events import Queued, Text, Thought
 from ai_core.answering.output_checks import JsonCheck, NoCheck, OutputCheck
 from ai_core.answering.prompts import Prompts
+from ai_core.answering.question import Question
+from ai_core.answering.reasoning import ReasoningFilter, Split
 from ai_core.answering.reply import ReplyBuilder
 from ai_core.answering.request import ResolvedRequest, require_capabilities
-from ai_core.engines.base import Prompt
+from ai_core.engines.base import Prompt, TextChunk
 from ai_core.law.records import SearchResult
 from ai_core.metrics import AnswerMetrics, topic_of
 from ai_core.models.pool import ModelPool
@@ -52,7 +55,7 @@ class Generation:
 
     async def write(
         self, request: ResolvedRequest, found: SearchResult, reply: ReplyBuilder, job: Job | None
-    ) -> AsyncGenerator[Queued | Text]:
+    ) -> AsyncGenerator[Queued | Thought | Text]:
         """Generate into `reply`, with citations checked against the passages found.
 
         Raises what `ModelPool.lease`, `Prompts.assemble`, `Job.mark_ready`, `Job.wait_for_slot` and
@@ -66,24 +69,23 @@ class Generation:
                 card.id, engine.capabilities, question.sampling, extractive=card.extractive
             )
             prompt, size = await self._prompts.assemble(question, found, engine)
-            check = self._check(request, prompt)
+            sampling = replace(question.sampling, max_tokens=size.new_tokens)
+            output = Output(self._check(request, prompt), reply, question)
             async for queued in _slot_wait(job, size, engine.slots):
                 yield queued
             reply.begin(size.prompt_tokens)
             with self._metrics.open.labels(card.id).track_inprogress():
-                async with aclosing(engine.stream(prompt, question.sampling)) as chunks:
+                async with aclosing(engine.stream(prompt, sampling)) as chunks:
                     async for chunk in chunks:
                         if job:
                             job.record_tokens(chunk.tokens, chunk.prompt_tokens)
-                        reply.count(chunk)
-                        if text := check.feed(chunk.text):
-                            yield reply.add(text)
+                        for event in output.feed(chunk):
+                            yield event
             if job:
                 job.finish(cut=reply.finish_reason == "length")
-        if text := check.finish():
-            yield reply.add(text)
-        reply.citations = check.citations()
-        self._metrics.removed.labels(card.id).inc(check.removed)
+        for event in output.finish():
+            yield event
+        self._metrics.removed.labels(card.id).inc(output.check.removed)
 
     def _check(self, request: ResolvedRequest, prompt: Prompt) -> OutputCheck:
         if request.question.plain:
@@ -91,6 +93,39 @@ class Generation:
         unverified = self._boilerplate.unverified(request.question.language)
         prose = CitationFilter(prompt.passages, request.day, unverified)
         return JsonCheck(prose) if request.question.sampling.json_schema else prose
+
+
+class Output:
+    """What a model writes, on its way into the reply: reasoning split off, the rest checked.
+
+    Reasoning is shown for a plain question only: beside the law, what is not checked is not shown.
+    """
+
+    def __init__(self, check: OutputCheck, reply: ReplyBuilder, question: Question) -> None:
+        self.check = check
+        self._reply = reply
+        self._reasoning = None if question.raw else ReasoningFilter()
+        self._shows_reasoning = not question.grounded
+
+    def feed(self, chunk: TextChunk) -> Iterator[Thought | Text]:
+        """Count a chunk, and yield what can be shown of it."""
+        self._reply.count(chunk)
+        split = self._reasoning.feed(chunk.text) if self._reasoning else Split(chunk.text)
+        yield from self._show(Split(split.answer, chunk.reasoning + split.reasoning))
+
+    def finish(self) -> Iterator[Thought | Text]:
+        """Yield what was held back, and set the reply's sources."""
+        if self._reasoning:
+            yield from self._show(self._reasoning.finish())
+        if text := self.check.finish():
+            yield self._reply.add(text)
+        self._reply.citations = self.check.citations()
+
+    def _show(self, split: Split) -> Iterator[Thought | Text]:
+        if split.reasoning and self._shows_reasoning:
+            yield self._reply.think(split.reasoning)
+        if text := self.check.feed(split.answer):
+            yield self._reply.add(text)
 
 
 async def _slot_wait(job: Job | None, size: Size, slots: int) -> AsyncGenerator[Queued]:

@@ -23,7 +23,7 @@ from ai_core.answering.reply import ReplyBuilder
 from ai_core.answering.request import ResolvedRequest
 from ai_core.answering.single_flight import SingleFlight
 from ai_core.engines.base import ChatMessage
-from ai_core.errors import DeadlineTooShort, EngineFailed
+from ai_core.errors import DeadlineTooShort, UpstreamFailed
 from ai_core.law.records import QuestionScope, SearchResult
 from ai_core.law.source import LawSource
 from ai_core.metrics import AnswerMetrics
@@ -132,9 +132,8 @@ class AnswerPipeline:
     async def _write_whole(self, request: ResolvedRequest) -> Done:
         try:
             return await collect(self._write(request))
-        except EngineFailed:
-            if request.card.format != "remote":
-                raise
+        except UpstreamFailed:
+            pass
         return await collect(self._write(request))  # nothing was sent yet: retry, on another server
 
     async def _write(self, request: ResolvedRequest) -> Events:

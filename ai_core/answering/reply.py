@@ -1,12 +1,12 @@
 """Builds a reply from its text, tokens, sources and finish reason, and measures it."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any
 
 from ai_core.answering.cache import shared_body
-from ai_core.answering.events import Done, Text
+from ai_core.answering.events import Done, Text, Thought
 from ai_core.answering.request import ResolvedRequest
-from ai_core.engines.base import TextChunk, TokenLogprob
+from ai_core.engines.base import FinishReason, TextChunk, TokenLogprob
 from ai_core.metrics import AnswerMetrics
 from shared.ai.contract import Abstention, Citation, GenerateReply, LikelyToken, WrittenToken
 from shared.clock import Clock
@@ -21,6 +21,7 @@ class ReplyBuilder:
     metrics: AnswerMetrics
     clock: Clock
     texts: list[str] = field(default_factory=list)
+    thoughts: list[str] = field(default_factory=list)
     assumed_tokens: int = 0
     prompt_tokens: int = 0
     cached_tokens: int = 0
@@ -30,7 +31,7 @@ class ReplyBuilder:
     abstained: Abstention | None = None
     clarification: str | None = None
     outcome: str = "answered"
-    finish_reason: Literal["stop", "length"] = "stop"
+    finish_reason: FinishReason = "stop"
 
     def add(self, text: str) -> Text:
         """Append text and return its event; the first one records the time to first text."""
@@ -43,6 +44,11 @@ class ReplyBuilder:
         """Charge the prompt as the model begins to read it; whoever hangs up then pays for it."""
         self.assumed_tokens = prompt_tokens
         self.request.meter.tokens += prompt_tokens
+
+    def think(self, text: str) -> Thought:
+        """Append reasoning and return its event."""
+        self.thoughts.append(text)
+        return Thought(text)
 
     def count(self, chunk: TextChunk) -> None:
         """Count the tokens of a chunk; the first one gives the prompt's true length."""
@@ -69,6 +75,7 @@ class ReplyBuilder:
             completion_tokens=self.completion_tokens,
             finish_reason=self.finish_reason,
             logprobs=self.logprobs if with_logprobs else None,
+            reasoning="".join(self.thoughts).rstrip() or None,
             processing_time=self._elapsed_s(),
             timestamp=self.clock.now(),
             citations=self.citations,
@@ -94,5 +101,9 @@ class ReplyBuilder:
 
 
 def _written(token: TokenLogprob) -> WrittenToken:
-    top = [LikelyToken(token=text, logprob=logprob) for text, logprob in token.top]
-    return WrittenToken(token=token.token, logprob=token.logprob, top=top)
+    top = [LikelyToken(**_text_and_bytes(other), logprob=logprob) for other, logprob in token.top]
+    return WrittenToken(**_text_and_bytes(token.token), logprob=token.logprob, top=top)
+
+
+def _text_and_bytes(token: bytes) -> dict[str, Any]:
+    return {"token": token.decode("utf-8", "replace"), "bytes": list(token)}

@@ -74,7 +74,7 @@ class TokenLogprob(Reply):
     logprob: float
     """Natural logarithm of its probability."""
     bytes: list[int]
-    """Its text in UTF-8."""
+    """Its bytes, which may be part of a character: `token` then shows U+FFFD."""
 
 
 class ChosenTokenLogprob(TokenLogprob):
@@ -102,6 +102,8 @@ class AssistantMessage(Reply):
     """Its text; that of `cdt-assistant` ends with the list of its sources."""
     refusal: None
     """Always null."""
+    reasoning_content: str | None = None
+    """What the model thought before it answered; absent where it did not. Not in OpenAI's API."""
 
 
 class ChatChoice(Reply):
@@ -113,8 +115,9 @@ class ChatChoice(Reply):
     """The message."""
     logprobs: ChatLogprobs | None
     """Null unless asked for."""
-    finish_reason: Literal["stop", "length"]
-    """`length` when `max_tokens` ended the answer."""
+    finish_reason: Literal["stop", "length", "content_filter"]
+    """`length` when `max_tokens` or the context ended the answer; `content_filter` when the server
+    of a remote model withheld the rest."""
 
 
 class Sourced(Reply):
@@ -153,7 +156,7 @@ class TextLogprobs(Reply):
     """Log-probabilities of a completion, token by token."""
 
     tokens: list[str]
-    """Texts of the tokens."""
+    """Texts of the tokens; one that holds part of a character is `bytes:\\xe2\\x82`."""
     token_logprobs: list[float]
     """Natural logarithm of the probability of each."""
     top_logprobs: list[dict[str, float]]
@@ -171,8 +174,9 @@ class TextChoice(Reply):
     """The text that follows the prompt."""
     logprobs: TextLogprobs | None
     """Null unless asked for."""
-    finish_reason: Literal["stop", "length"]
-    """`length` when `max_tokens` ended the text."""
+    finish_reason: Literal["stop", "length", "content_filter"]
+    """`length` when `max_tokens` or the context ended the text; `content_filter` when the server of
+    a remote model withheld the rest."""
 
 
 class Completion(Sourced):

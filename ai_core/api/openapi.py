@@ -22,9 +22,11 @@ from ai_core.errors import (
     TextUnreadable,
     UnknownModel,
     Unsupported,
+    UpstreamFailed,
+    UpstreamRefused,
 )
 from shared.ai import examples
-from shared.errors import AppError, NotAllowed, NotAuthenticated
+from shared.errors import AppError, NotAllowed, NotAuthenticated, Unavailable
 from shared.web.openapi import BODY_ERRORS, JsonObject, header_object
 
 DESCRIPTION = """\
@@ -59,6 +61,9 @@ MODEL_ERRORS: tuple[type[AppError], ...] = (
     EngineStarting,
     ModelUnusable,
     NoMemory,
+    UpstreamFailed,
+    UpstreamRefused,
+    Unavailable,
 )
 """What every route that runs a model may answer."""
 ANSWER_ERRORS: tuple[type[AppError], ...] = (

@@ -1,5 +1,6 @@
 """Response serialization formats: that of `/api/v1`, and OpenAI's two."""
 
+import codecs
 from collections.abc import Mapping
 from datetime import datetime
 from http import HTTPStatus
@@ -14,7 +15,7 @@ from ai_core.answering.events import Done, Queued
 from ai_core.answering.request import ResolvedRequest
 from ai_core.api.openai_schemas import ASSISTANT
 from ai_core.errors import UnknownModel
-from shared.ai.contract import GenerateReply, WrittenToken
+from shared.ai.contract import GenerateReply, LikelyToken, WrittenToken
 from shared.errors import AppError
 from shared.languages import Language
 from shared.texts import Texts
@@ -49,6 +50,10 @@ class ResponseSerializer(Protocol):
         """Return the event of the next piece of text."""
         ...
 
+    def thought(self, text: str) -> bytes:
+        """Return the event of the next piece of reasoning; b"" where there is none."""
+        ...
+
     def done(self, done: Done, resolved: ResolvedRequest) -> bytes:
         """Return all events that follow the text."""
         ...
@@ -78,6 +83,10 @@ class ApiSerializer:
     def text(self, text: str) -> bytes:
         """Return an event without a name."""
         return event({"delta": text})
+
+    def thought(self, text: str) -> bytes:
+        """Return nothing: the reasoning is in the usage event."""
+        return b""
 
     def done(self, done: Done, resolved: ResolvedRequest) -> bytes:
         """Return the citations, the usage and the end."""
@@ -149,9 +158,16 @@ class ChatCompletionSerializer:
 
     def text(self, text: str) -> bytes:
         """Return a chunk; the first one names the role."""
+        return self._delta("content", text)
+
+    def thought(self, text: str) -> bytes:
+        """Return a chunk of reasoning, named as vLLM and DeepSeek name it."""
+        return self._delta("reasoning_content", text)
+
+    def _delta(self, field: str, text: str) -> bytes:
         role = {} if self._started else {"role": "assistant"}
         self._started = True
-        return self._chunk({"delta": {**role, "content": text}, "logprobs": None})
+        return self._chunk({"delta": {**role, field: text}, "logprobs": None})
 
     def done(self, done: Done, resolved: ResolvedRequest) -> bytes:
         """Return the sources, the finish reason, the usage if it was asked for, and the end."""
@@ -168,9 +184,10 @@ class ChatCompletionSerializer:
 
     def choice(self, text: str, reply: GenerateReply) -> dict[str, object]:
         """Return the completion's only choice."""
+        reasoning = {"reasoning_content": reply.reasoning} if reply.reasoning else {}
         return {
             "index": 0,
-            "message": {"role": "assistant", "content": text, "refusal": None},
+            "message": {"role": "assistant", "content": text, "refusal": None} | reasoning,
             "logprobs": self.logprobs(reply.logprobs),
             "finish_reason": reply.finish_reason,
         }
@@ -181,12 +198,8 @@ class ChatCompletionSerializer:
             return None
         return {
             "content": [
-                _token_logprob(token.token, token.logprob)
-                | {
-                    "top_logprobs": [
-                        _token_logprob(other.token, other.logprob) for other in token.top
-                    ]
-                }
+                _token_logprob(token)
+                | {"top_logprobs": [_token_logprob(other) for other in token.top]}
                 for token in tokens
             ],
             "refusal": None,
@@ -231,6 +244,10 @@ class CompletionSerializer(ChatCompletionSerializer):
         """Return a chunk."""
         return self._chunk({"text": text, "logprobs": None})
 
+    def thought(self, text: str) -> bytes:
+        """Return nothing: this route has no place for it."""
+        return b""
+
     def done(self, done: Done, resolved: ResolvedRequest) -> bytes:
         """Return the sources, the finish reason, the usage if it was asked for, and the end."""
         reply = done.reply
@@ -251,14 +268,17 @@ class CompletionSerializer(ChatCompletionSerializer):
         """Return the tokens' probabilities, in the older form of this route."""
         if tokens is None:
             return None
-        ends = [0]
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        offsets = [0]
         for token in tokens:
-            ends.append(ends[-1] + len(token.token))
+            offsets.append(offsets[-1] + len(decoder.decode(bytes(token.bytes))))
         return {
-            "tokens": [token.token for token in tokens],
+            "tokens": [_legacy_token(token) for token in tokens],
             "token_logprobs": [token.logprob for token in tokens],
-            "top_logprobs": [{t.token: t.logprob for t in token.top} for token in tokens],
-            "text_offset": ends[:-1],
+            "top_logprobs": [
+                {_legacy_token(other): other.logprob for other in token.top} for token in tokens
+            ],
+            "text_offset": offsets[:-1],
         }
 
 
@@ -331,8 +351,16 @@ def _retry_after_s(error: AppError) -> int:
     return max(1, ceil(error.retry_after_s or DEFAULT_RETRY_AFTER_S))
 
 
-def _token_logprob(token: str, logprob: float) -> dict[str, object]:
-    return {"token": token, "logprob": logprob, "bytes": list(token.encode())}
+def _token_logprob(token: LikelyToken) -> dict[str, object]:
+    return {"token": token.token, "logprob": token.logprob, "bytes": token.bytes}
+
+
+def _legacy_token(token: LikelyToken) -> str:
+    """Return a token as this route of OpenAI's writes it: its escaped bytes if it is no text."""
+    try:
+        return bytes(token.bytes).decode()
+    except UnicodeDecodeError:
+        return "bytes:" + "".join(f"\\x{byte:02x}" for byte in token.bytes)
 
 
 API_SERIALIZER = ApiSerializer()

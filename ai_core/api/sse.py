@@ -21,7 +21,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from ai_core.access.gate import Permit
-from ai_core.answering.events import Done, Events, Queued, Text
+from ai_core.answering.events import Done, Events, Queued, Text, Thought
 from ai_core.answering.request import ResolvedRequest
 from ai_core.api.response_formats import ResponseSerializer
 from shared.ai.contract import GenerateReply
@@ -108,6 +108,10 @@ class AnswerStream(Response):
                     case Text():
                         live = True
                         await self._send(send, self._serializer.text(event.text))
+                    case Thought():
+                        if body := self._serializer.thought(event.text):
+                            live = True
+                            await self._send(send, body)
                     case Done():
                         for line in () if live else event.lines():
                             await self._send(send, self._serializer.text(line))

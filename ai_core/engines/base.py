@@ -11,6 +11,9 @@ from typing import Literal, Protocol
 from ai_core.law.records import Passage
 from shared.languages import Language
 
+FinishReason = Literal["stop", "length", "content_filter"]
+"""Why an answer ended; `content_filter`: the server of a remote model withheld the rest."""
+
 
 @dataclass(frozen=True, slots=True)
 class ChatMessage:
@@ -66,11 +69,14 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class TokenLogprob:
-    """A token, the natural logarithm of its probability, and the likeliest alternatives."""
+    """A token's bytes, the natural logarithm of its probability, and the likeliest alternatives.
 
-    token: str
+    A token may begin or end inside a character, so it has bytes and not always a text.
+    """
+
+    token: bytes
     logprob: float
-    top: tuple[tuple[str, float], ...] = ()
+    top: tuple[tuple[bytes, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +84,17 @@ class TextChunk:
     """A part of the answer and the number of tokens generated for it.
 
     The first chunk also carries the prompt's length (`prompt_tokens`) and how many of those tokens
-    were in the prefix cache (`cached_tokens`); the last one carries `finish_reason`.
+    were in the prefix cache (`cached_tokens`); the last one carries `finish_reason`. `reasoning` is
+    what the model thinks before it answers, where a server keeps that apart.
     """
 
     text: str
     tokens: int
     prompt_tokens: int = 0
     cached_tokens: int = 0
-    finish_reason: Literal["stop", "length"] | None = None
+    finish_reason: FinishReason | None = None
     logprobs: tuple[TokenLogprob, ...] = ()
+    reasoning: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,7 @@ class ScriptedEngine:
                     raise EngineFailed("requested by the script")
                 written += 1
                 text = word if written == len(words) else f"{word} "
-                logprob = TokenLogprob(text, log(0.5))
+                logprob = TokenLogprob(text.encode(), log(0.5))
                 yield TextChunk(
                     text,
                     1,

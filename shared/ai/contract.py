@@ -158,7 +158,9 @@ class LikelyToken(Reply):
     """A token and its probability."""
 
     token: str
-    """Text of the token."""
+    """Text of the token; U+FFFD where it holds only part of a character."""
+    bytes: list[int]
+    """Its bytes. Those of a whole answer together are its text in UTF-8."""
     logprob: float
     """Natural logarithm of its probability."""
 
@@ -184,11 +186,15 @@ class GenerateReply(Reply):
     """Tokens of the prompt, sources included, counted with the model's own tokenizer."""
     completion_tokens: int = 0
     """Tokens of the answer; for the extractive engine, words and punctuation marks quoted."""
-    finish_reason: Literal["stop", "length"] = "stop"
+    finish_reason: Literal["stop", "length", "content_filter"] = "stop"
     """`length` when `max_tokens` or the model's context ended the answer: an answer that follows a
-    JSON schema is then cut, and is no valid JSON."""
+    JSON schema is then cut, and is no valid JSON. `content_filter` when a remote model's server
+    withheld the rest."""
     logprobs: list[WrittenToken] | None = None
     """The tokens the model wrote, before its sources were checked; null unless asked for."""
+    reasoning: str | None = None
+    """What the model thought before it answered; null where it did not, and for every answer from
+    the law, whose sources alone are checked."""
     processing_time: float
     """Duration of the request in seconds, waiting included; 0 for a publishable key."""
     timestamp: datetime

@@ -7,7 +7,7 @@ split before they are decoded, as no byte of a longer UTF-8 sequence is a CR or 
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from typing import NamedTuple
 
 MAX_EVENT_BYTES = 4 * 1024 * 1024
@@ -111,7 +111,7 @@ class EventStream:
         self._chunks = chunks
         self._decoder = EventStreamDecoder(max_event_bytes)
 
-    async def __aiter__(self) -> AsyncIterator[ServerSentEvent]:
+    async def __aiter__(self) -> AsyncGenerator[ServerSentEvent]:
         loop = asyncio.get_running_loop()
         heard_s, lines = loop.time(), 0
         while True:

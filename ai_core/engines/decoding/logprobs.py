@@ -10,7 +10,7 @@ from ai_core.engines.base import TokenLogprob
 
 
 def token_logprob(
-    logits: npt.NDArray[np.float32], token: int, top: int, text_of: Callable[[int], str]
+    logits: npt.NDArray[np.float32], token: int, top: int, bytes_of: Callable[[int], bytes]
 ) -> TokenLogprob:
     """Return the log-probability of `token` and those of the `top` likeliest, best first."""
     peak = float(logits.max())
@@ -19,5 +19,5 @@ def token_logprob(
     if top:
         best = np.argpartition(logits, -top)[-top:]
         likeliest = best[np.argsort(-logits[best], kind="stable")].tolist()
-    alternatives = tuple((text_of(other), float(logits[other]) - log_sum) for other in likeliest)
-    return TokenLogprob(text_of(token), float(logits[token]) - log_sum, alternatives)
+    alternatives = tuple((bytes_of(other), float(logits[other]) - log_sum) for other in likeliest)
+    return TokenLogprob(bytes_of(token), float(logits[token]) - log_sum, alternatives)

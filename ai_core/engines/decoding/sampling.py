@@ -23,17 +23,17 @@ Logits = npt.NDArray[np.float32]
 
 
 class Sampler:
-    """Samples the tokens of one job; `text_of` returns a token's text for its log-probability."""
+    """Samples the tokens of one job; `bytes_of` returns a token's bytes."""
 
     def __init__(
         self,
         sampling: Sampling,
         prompt: Sequence[int],
-        text_of: Callable[[int], str],
+        bytes_of: Callable[[int], bytes],
         grammar: TokenGrammar | None = None,
     ) -> None:
         self._sampling = sampling
-        self._text_of = text_of
+        self._bytes_of = bytes_of
         self._grammar = grammar
         self._seen = set(prompt) if sampling.repetition_penalty != 1.0 else set()
         self._random = np.random.default_rng(sampling.seed) if sampling.temperature > 0 else None
@@ -61,7 +61,7 @@ class Sampler:
         top = self._sampling.top_logprobs
         if top is None:
             return token, ()
-        return token, (token_logprob(unpenalized, token, top, self._text_of),)
+        return token, (token_logprob(unpenalized, token, top, self._bytes_of),)
 
     def _choose(self, logits: Logits) -> int:
         """Sample freely, and only when the grammar forbids the result among what it allows."""

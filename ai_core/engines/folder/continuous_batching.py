@@ -149,7 +149,7 @@ class ContinuousBatchingRunner:
         if len(self._jobs) >= self.info.slots:
             return False
         prompt = job.prompt.tokens
-        sampler = Sampler(job.sampling, prompt, self._tokenizer.text_of, job.grammar)
+        sampler = Sampler(job.sampling, prompt, self._tokenizer.token_bytes, job.grammar)
         running = BatchedJob(job, JobOutput(job, self._tokenizer, sampler, max_tokens))
         self._jobs[job.id] = running
         self._waiting.append(running)

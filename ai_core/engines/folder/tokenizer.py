@@ -98,10 +98,6 @@ class Tokenizer:
             found = self._token_bytes[token] = self._decode_token(token)
         return found
 
-    def text_of(self, token: int) -> str:
-        """Return a token's text; incomplete characters become U+FFFD."""
-        return self.token_bytes(token).decode("utf-8", "replace")
-
     def _decode_token(self, token: int) -> bytes:
         text = self._tokenizer.id_to_token(token)
         if text is None or token in self._control_tokens:

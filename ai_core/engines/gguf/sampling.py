@@ -50,7 +50,9 @@ class LlamaSampler:
             self._seen.add(token)
         if self._top_logprobs is None:
             return token, ()
-        return token, (token_logprob(unpenalized, token, self._top_logprobs, self._text_of),)
+        return token, (
+            token_logprob(unpenalized, token, self._top_logprobs, self._vocabulary.token_bytes),
+        )
 
     def _choose(self, logits: Logits) -> int:
         """Sample freely, and only when the grammar forbids the result among what it allows."""
@@ -70,9 +72,6 @@ class LlamaSampler:
         )
         lib.llama_sampler_apply(sampler, ctypes.byref(array))
         return int(array.selected)
-
-    def _text_of(self, token: int) -> str:
-        return self._vocabulary.token_bytes(token).decode("utf-8", "replace")
 
     def close(self) -> None:
         """Free the samplers."""

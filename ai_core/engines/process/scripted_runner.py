@@ -201,7 +201,7 @@ class _Echo:
     ) -> TokenChunk:
         cached_tokens, self._cached_tokens = self._cached_tokens, 0
         wanted = self._job.sampling.top_logprobs is not None and tokens
-        logprobs = (TokenLogprob(text, 0.0),) if wanted else ()
+        logprobs = (TokenLogprob(text.encode(), 0.0),) if wanted else ()
         return TokenChunk(self._job.id, text, tokens, cached_tokens, finish_reason, logprobs)
 
 

@@ -5,37 +5,47 @@ fails, as its beginning was sent already. A server that reports being full fails
 """
 
 import asyncio
-import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Any, Self, TypeVar
 
 import httpx2
 import orjson
+import structlog
 
-from ai_core.engines.base import Capabilities, Prompt, Sampling, TextChunk, TokenLogprob
+from ai_core.engines.base import Capabilities, Prompt, Sampling, TextChunk
 from ai_core.engines.process.throughput import Throughput
-from ai_core.engines.remote.upstreams import RETRY_AFTER_S, Upstream, Upstreams, time_limit
-from ai_core.errors import ContextOverflow, EngineFailed, ModelUnusable, Unsupported
+from ai_core.engines.remote.bodies import decoded_chunks, parse_object, read_body, whole_number
+from ai_core.engines.remote.control_tokens import neutralize
+from ai_core.engines.remote.refusals import MAX_ERROR_BYTES, error_of
+from ai_core.engines.remote.replies import AnswerReader, max_answer_bytes, read_embeddings
+from ai_core.engines.remote.upstreams import CONNECT_TIMEOUT_S, Upstream, Upstreams, time_limit
+from ai_core.errors import Unsupported, UpstreamFailed, UpstreamRefused
 from shared.clock import Clock, SystemClock
 from shared.errors import AppError, Unavailable
 from shared.web.event_stream import EventStream, EventTooLarge
 
+log = structlog.get_logger()
+
 SLOTS_PER_SERVER = 16
 CHARS_PER_TOKEN = 3
 CALL_TIMEOUT_S = 60.0
-_CONTEXT_ERROR = re.compile(r"context[ _](?:length|size|window)", re.IGNORECASE)
+ERROR_TIMEOUT_S = 5.0
+TRAILER_S = 2.0
+"""How long the token counts of a whole answer are waited for."""
+COUNTS_AT_ONCE = 16
+MAX_EVENT_BYTES = 1024 * 1024
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteTimeouts:
-    """How long a server may take to its first token, and between two tokens."""
+    """How long a server may take to its first token, between two, and for a whole answer."""
 
     first_s: float = 120.0
     silence_s: float = 30.0
+    answer_s: float = 1_800.0
 
 
 class RemoteEngine:
@@ -69,6 +79,7 @@ class RemoteEngine:
         self._model = model
         self._slots = slots
         self._timeouts = timeouts or RemoteTimeouts()
+        self._counting = asyncio.Semaphore(COUNTS_AT_ONCE)
 
     async def open(self) -> Self:
         """Probe the servers; none needs to answer."""
@@ -98,13 +109,16 @@ class RemoteEngine:
         await self.upstreams.close()
 
     async def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Return the number of tokens of each text, by a server's tokenizer if it has one."""
+        """Return the number of tokens of each text: by a server's tokenizer, else an estimate."""
 
         async def count(upstream: Upstream) -> list[int]:
             return await asyncio.gather(*(self._count(upstream, text) for text in texts))
 
         if any(one.software in {"vllm", "llamacpp"} for one in self.upstreams.available):
-            return await self._first_success(count)
+            try:
+                return await self._first_success(count)
+            except AppError as error:
+                log.warning("tokens estimated", model=self.name, reason=type(error).__name__)
         return [len(text) // CHARS_PER_TOKEN + 1 for text in texts]
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
@@ -113,8 +127,7 @@ class RemoteEngine:
         async def ask(upstream: Upstream) -> list[list[float]]:
             body = {"model": self._model, "input": list(texts), "encoding_format": "float"}
             reply = await self._post(upstream, f"{upstream.url}/embeddings", body)
-            rows = sorted(reply["data"], key=lambda row: row["index"])
-            return [row["embedding"] for row in rows]
+            return read_embeddings(reply, len(texts))
 
         return await self._first_success(ask)
 
@@ -130,10 +143,12 @@ class RemoteEngine:
                         async for chunk in chunks:
                             started = True
                             yield chunk
-            except (httpx2.TransportError, Unavailable, EngineFailed) as error:
+            except (httpx2.RequestError, Unavailable) as error:
                 self._record_failure(upstream, error)
                 if started:
-                    raise EngineFailed(f"{upstream.root}: {type(error).__name__}") from error
+                    raise UpstreamFailed(
+                        f"{upstream.root}: {error or type(error).__name__}"
+                    ) from error
                 last = error
                 continue
             upstream.succeeded()
@@ -144,56 +159,74 @@ class RemoteEngine:
         self, upstream: Upstream, prompt: Prompt, sampling: Sampling
     ) -> AsyncGenerator[TextChunk]:
         path = "chat/completions" if prompt.raw is None else "completions"
-        body = _request_body(self._model, prompt, sampling, upstream.software)
-        limit = httpx2.Timeout(self._timeouts.first_s, connect=3.0)
-        tokens, finish_reason, usage = 0, None, dict[str, Any]()
-        async with self.upstreams.http.stream(
+        body = request_body(self._model, prompt, sampling, upstream.software)
+        limit = httpx2.Timeout(self._timeouts.first_s, connect=CONNECT_TIMEOUT_S)
+        raw = prompt.raw is not None
+        answer = AnswerReader(sampling, _prompt_chars(prompt), raw=raw)
+        opening = self.upstreams.http.stream(
             "POST", f"{upstream.url}/{path}", json=body, timeout=limit
-        ) as response:
-            if response.is_error:
-                await response.aread()
-                raise self._error_of(response)
-            async with aclosing(self._events(response)) as events:
-                async for event in events:
-                    usage = event.get("usage") or usage
-                    for choice in event.get("choices", ()):
-                        finish_reason = choice.get("finish_reason") or finish_reason
-                        chunk = _text_chunk(choice)
-                        if chunk.text or chunk.logprobs:
-                            tokens += chunk.tokens
-                            yield chunk
-        if finish_reason is None:
-            raise EngineFailed("the stream ended before the answer did")
-        details = usage.get("prompt_tokens_details") or {}
-        yield TextChunk(
-            "",
-            usage.get("completion_tokens", tokens) - tokens,
-            prompt_tokens=usage.get("prompt_tokens", 0),
-            cached_tokens=details.get("cached_tokens") or 0,
-            finish_reason="length" if finish_reason == "length" else "stop",
         )
+        async with AsyncExitStack() as stack:
+            async with time_limit(self._timeouts.first_s):  # headers may drip, too
+                response = await stack.enter_async_context(opening)
+            if not response.is_success:
+                raise await self._error_of(response)
+            events = await stack.enter_async_context(
+                aclosing(self._events(response, answer, max_answer_bytes(sampling)))
+            )
+            async for data in events:
+                for chunk in answer.read(data):
+                    yield chunk
+                if answer.overrun:
+                    break
+        if (rest := answer.rest()).text:
+            yield rest
+        yield answer.last_chunk(self.context_tokens, CHARS_PER_TOKEN)
 
-    async def _events(self, response: httpx2.Response) -> AsyncGenerator[dict[str, Any]]:
-        """Yield the events of a stream until `[DONE]`. Raises EngineFailed for an error event."""
-        stream = EventStream(response.aiter_bytes(), silence_s=self._timeouts.first_s)
+    async def _events(
+        self, response: httpx2.Response, answer: AnswerReader, max_bytes: int
+    ) -> AsyncGenerator[str | bytes]:
+        """Yield the data of a stream's events until `[DONE]`, or the whole of a plain JSON body.
+
+        A server that falls silent, or hangs up, once the answer is whole has done its work. Raises
+        UpstreamFailed, TransportError.
+        """
+        deadline_s = asyncio.get_running_loop().time() + self._timeouts.answer_s
+        chunks = decoded_chunks(response, max_bytes)
+        stream = EventStream(
+            chunks, silence_s=self._timeouts.first_s, max_event_bytes=MAX_EVENT_BYTES
+        )
         try:
-            async for event in stream:
-                stream.silence_s = self._timeouts.silence_s
-                data = event.data.strip()
-                if data == "[DONE]":
-                    return
-                found = _parse_object(data.encode())
-                if "error" in found:
-                    raise EngineFailed(str(found["error"])[:200])
-                yield found
-        except (TimeoutError, EventTooLarge) as error:
-            raise Unavailable(str(error) or "silent", retry_after_s=RETRY_AFTER_S) from None
+            if "json" in response.headers.get("content-type", ""):
+                async with asyncio.timeout(self._timeouts.first_s):
+                    yield await read_body(response, max_bytes)
+                answer.end()
+                return
+            async with aclosing(stream.__aiter__()) as events:
+                while True:
+                    async with asyncio.timeout_at(deadline_s):
+                        event = await anext(events, None)
+                    if event is None:
+                        return
+                    if event.data.strip() == "[DONE]":
+                        answer.end()
+                        return
+                    yield event.data
+                    silence_s = self._timeouts.silence_s
+                    stream.silence_s = min(silence_s, TRAILER_S) if answer.complete else silence_s
+        except (TimeoutError, EventTooLarge, httpx2.TransportError) as error:
+            if not answer.complete:
+                raise UpstreamFailed(f"its answer: {error or 'silent'}") from error
 
     async def _count(self, upstream: Upstream, text: str) -> int:
         body = {"content": text} if upstream.software == "llamacpp" else {"prompt": text}
         body["model"] = self._model
-        reply = await self._post(upstream, f"{upstream.root}/tokenize", body)
-        return int(reply["count"]) if "count" in reply else len(reply["tokens"])
+        async with self._counting:
+            reply = await self._post(upstream, f"{upstream.root}/tokenize", body)
+        tokens = reply.get("tokens")
+        counted = whole_number(reply.get("count"), 2**31)
+        counted = counted or (len(tokens) if isinstance(tokens, list) else 0)
+        return counted or len(text) // CHARS_PER_TOKEN + 1
 
     async def _first_success(self, ask: Callable[[Upstream], Awaitable[T]]) -> T:
         """Return the result of the first server that gives one."""
@@ -202,7 +235,7 @@ class RemoteEngine:
             try:
                 with upstream.request():
                     found = await ask(upstream)
-            except (httpx2.TransportError, Unavailable, KeyError, TypeError) as error:
+            except (httpx2.RequestError, Unavailable) as error:
                 self._record_failure(upstream, error)
                 last = error
                 continue
@@ -210,45 +243,46 @@ class RemoteEngine:
             return found
         raise self.upstreams.exhausted(last)
 
-    async def _post(self, upstream: Upstream, url: str, body: Mapping[str, object]) -> Any:
-        async with time_limit(CALL_TIMEOUT_S):
-            response = await self.upstreams.http.post(url, json=body, timeout=CALL_TIMEOUT_S)
-        if response.is_error:
-            raise self._error_of(response)
-        return _parse_object(response.content)
+    async def _post(
+        self, upstream: Upstream, url: str, body: Mapping[str, object]
+    ) -> Mapping[str, Any]:
+        post = self.upstreams.http.stream("POST", url, json=body, timeout=CALL_TIMEOUT_S)
+        async with time_limit(CALL_TIMEOUT_S), post as response:
+            if not response.is_success:
+                raise await self._error_of(response)
+            return parse_object(await read_body(response))
 
     def _record_failure(self, upstream: Upstream, error: Exception) -> None:
         """Record a failed request; being full is no failure of the server."""
-        if not (isinstance(error, Unavailable) and error.facts.get("full")):
+        if isinstance(error, UpstreamRefused):
+            upstream.refused(str(error))
+        elif not (isinstance(error, Unavailable) and error.facts.get("full")):
             upstream.failed()
         if isinstance(error, httpx2.ConnectError):
             upstream.set_available(False, "ConnectError")
 
-    def _error_of(self, response: httpx2.Response) -> AppError:
-        """Translate a server's error response for our caller."""
-        status = response.status_code
-        details = _error_details(response)
-        message = str(details.get("message", ""))[:300]
-        wait = response.headers.get("retry-after", "")
-        wait_s = float(wait) if wait.isdecimal() else None
-        description = f"{details.get('code')} {details.get('type')} {message}"
-        match status:
-            case HTTPStatus.TOO_MANY_REQUESTS | HTTPStatus.SERVICE_UNAVAILABLE:
-                return Unavailable(f"upstream {status}", retry_after_s=wait_s, full=1)
-            case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN | HTTPStatus.NOT_FOUND:
-                return ModelUnusable(f"upstream {status}: {message}", model=self.name)
-            case _ if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-                return Unavailable(f"upstream {status}: {message}", retry_after_s=wait_s)
-            case _ if _CONTEXT_ERROR.search(description):
-                limit = int(details.get("n_ctx") or self.context_tokens)
-                return ContextOverflow(
-                    message, tokens=int(details.get("n_prompt_tokens") or limit + 1), limit=limit
-                )
-        feature = str(details.get("param") or "")
-        return Unsupported(f"upstream: {message}", model=self.name, feature=feature)
+    async def _error_of(self, response: httpx2.Response) -> AppError:
+        """Return the error of a server's error response."""
+        try:
+            async with time_limit(ERROR_TIMEOUT_S):
+                content = await read_body(response, MAX_ERROR_BYTES)
+        except (httpx2.TransportError, Unavailable):
+            content = b""  # the status alone has to do
+        return error_of(
+            response.status_code,
+            response.headers.get("retry-after"),
+            content,
+            model=self.name,
+            context_tokens=self.context_tokens,
+        )
 
 
-def _request_body(
+def _prompt_chars(prompt: Prompt) -> int:
+    texts = [message.content for message in prompt.messages] if prompt.raw is None else [prompt.raw]
+    return sum(map(len, texts))
+
+
+def request_body(
     model: str, prompt: Prompt, sampling: Sampling, software: str
 ) -> dict[str, object]:
     """Return a request body, without parameters at their defaults: not all servers know them."""
@@ -277,46 +311,10 @@ def _request_body(
         return body | {"prompt": prompt.raw}
     if sampling.top_logprobs is not None:
         body |= {"logprobs": True, "top_logprobs": sampling.top_logprobs}
-    messages = [{"role": message.role, "content": message.content} for message in prompt.messages]
+    if software == "vllm" and prompt.messages[-1].role == "assistant":
+        body |= {"add_generation_prompt": False, "continue_final_message": True}
+    messages = [
+        {"role": message.role, "content": neutralize(message.content)}
+        for message in prompt.messages
+    ]
     return body | {"messages": messages}
-
-
-def _text_chunk(choice: Mapping[str, Any]) -> TextChunk:
-    """Return the text of a choice, counted as one token until the usage event corrects that."""
-    text = (choice.get("delta") or {}).get("content") or choice.get("text") or ""
-    logprobs = choice.get("logprobs") or {}
-    tokens = tuple(
-        TokenLogprob(
-            token["token"],
-            token["logprob"],
-            tuple((other["token"], other["logprob"]) for other in token.get("top_logprobs", ())),
-        )
-        for token in logprobs.get("content") or ()
-    )
-    if not tokens and logprobs.get("tokens"):
-        tops = logprobs.get("top_logprobs") or [{} for _ in logprobs["tokens"]]
-        tokens = tuple(
-            TokenLogprob(token, logprob or 0.0, tuple((top or {}).items()))
-            for token, logprob, top in zip(
-                logprobs["tokens"], logprobs["token_logprobs"], tops, strict=True
-            )
-        )
-    return TextChunk(text, 1 if text else 0, logprobs=tokens)
-
-
-def _parse_object(content: bytes) -> dict[str, Any]:
-    try:
-        parsed = orjson.loads(content)
-    except orjson.JSONDecodeError:
-        raise Unavailable("the upstream's answer is no JSON") from None
-    return parsed if isinstance(parsed, dict) else {}
-
-
-def _error_details(response: httpx2.Response) -> dict[str, Any]:
-    """Return the error object of a response, {} when it has none."""
-    try:
-        body = orjson.loads(response.content)
-    except orjson.JSONDecodeError:
-        return {}
-    error = body.get("error", body) if isinstance(body, dict) else {}
-    return error if isinstance(error, dict) else {"message": str(error)}

@@ -9,6 +9,8 @@ import httpx2
 import orjson
 import structlog
 
+from ai_core.engines.remote.bodies import read_body
+from ai_core.errors import UpstreamFailed
 from shared.ai.breaker import Breaker
 from shared.clock import Clock
 from shared.errors import Unavailable
@@ -21,12 +23,14 @@ PROBE_INTERVAL_S = 5.0
 MAX_FAILURES = 3
 PAUSE_S = 10.0
 RETRY_AFTER_S = 5.0
+MAX_PROBE_BYTES = 4 * 1024 * 1024
 
 
 class Upstream:
     """One server: `url` ends with /v1, `root` is the part before that.
 
-    `software` is what it runs ("vllm", "llamacpp"), where it says so.
+    `software` is what it runs ("vllm", "llamacpp"), where it says so; `refusal` why it refuses all
+    requests, until it takes one.
     """
 
     def __init__(self, url: str, clock: Clock) -> None:
@@ -36,6 +40,7 @@ class Upstream:
         self.available = True
         self.software = ""
         self.open_requests = 0
+        self.refusal = ""
         self._failures = 0
 
     @contextmanager
@@ -50,18 +55,29 @@ class Upstream:
     @property
     def sort_key(self) -> tuple[object, ...]:
         """Sort key: preferred upstream first."""
-        failing = self._failures > 0
+        failing = self._failures > 0 or bool(self.refusal)
         return (not self.available, self.breaker.is_open, failing, self.open_requests)
 
     def succeeded(self) -> None:
         """Record a success."""
         self._failures = 0
+        self.refusal = ""
         self.breaker.succeeded()
 
     def failed(self) -> None:
         """Record a failure."""
         self._failures += 1
         self.breaker.failed()
+
+    def refused(self, reason: str) -> None:
+        """Record a refusal that only the operator can end, and log a new one.
+
+        It does not open the breaker: the next caller is told the reason, too.
+        """
+        self.breaker.succeeded()
+        if reason != self.refusal:
+            log.error("upstream refuses requests", upstream=self.root, reason=reason)
+        self.refusal = reason
 
     def set_available(self, available: bool, reason: str = "") -> None:
         """Record whether it answers, and log a change."""
@@ -80,11 +96,14 @@ class Upstreams:
 
     def __init__(self, urls: Sequence[str], api_key: str, clock: Clock) -> None:
         self.all = [Upstream(url, clock) for url in urls]
-        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        headers = {"Accept-Encoding": "identity"}
+        if api_key:
+            headers["Authorization"] = f"Bearer {api_key}"
         self.http = httpx2.AsyncClient(
             headers=headers,
             timeout=httpx2.Timeout(PROBE_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
             limits=httpx2.Limits(max_connections=None),
+            follow_redirects=False,  # another host would get the key and what people wrote
         )
         self._probing: asyncio.Task[None] | None = None
 
@@ -120,9 +139,10 @@ class Upstreams:
 
     def exhausted(self, last: Exception | None) -> Unavailable:
         """Return the error for a request no server took; `last` is the last server's error."""
-        if isinstance(last, Unavailable):
+        if isinstance(last, Unavailable) and not isinstance(last, UpstreamFailed):
             return last
-        return Unavailable(f"no upstream answers ({last or 'all paused'})", retry_after_s=PAUSE_S)
+        reason = str(last) or type(last).__name__ if last else "all paused"
+        return Unavailable(f"no upstream answers ({reason})", retry_after_s=PAUSE_S)
 
     async def probe_all(self) -> None:
         """Ask every server for its models."""
@@ -135,28 +155,30 @@ class Upstreams:
 
     async def _probe(self, upstream: Upstream) -> None:
         try:
-            async with asyncio.timeout(PROBE_TIMEOUT_S):
-                response = await self.http.get(f"{upstream.url}/models")
-        except (httpx2.TransportError, TimeoutError) as error:
+            probe = self.http.stream("GET", f"{upstream.url}/models")
+            async with asyncio.timeout(PROBE_TIMEOUT_S), probe as response:
+                upstream.set_available(response.is_success, str(response.status_code))
+                if response.is_success:
+                    told = _software(await read_body(response, MAX_PROBE_BYTES))
+                    upstream.software = told or upstream.software
+        except (httpx2.RequestError, TimeoutError, UpstreamFailed) as error:
             upstream.set_available(False, type(error).__name__)
-            return
-        upstream.set_available(response.is_success, str(response.status_code))
-        upstream.software = _software(response) or upstream.software
 
 
-def _software(response: httpx2.Response) -> str:
+def _software(content: bytes) -> str:
     """Return the server's software as its list of models names it ("vllm", "llamacpp")."""
     try:
-        return str(orjson.loads(response.content)["data"][0]["owned_by"])
+        owner = orjson.loads(content)["data"][0]["owned_by"]
     except (orjson.JSONDecodeError, KeyError, IndexError, TypeError):
         return ""
+    return owner if isinstance(owner, str) else ""
 
 
 @asynccontextmanager
 async def time_limit(limit_s: float) -> AsyncIterator[None]:
-    """Raise Unavailable when the body takes longer than `limit_s`."""
+    """Raise UpstreamFailed when the body takes longer than `limit_s`."""
     try:
         async with asyncio.timeout(limit_s):
             yield
     except TimeoutError:
-        raise Unavailable(f"silent for {limit_s:g} s", retry_after_s=RETRY_AFTER_S) from None
+        raise UpstreamFailed(f"silent for {limit_s:g} s", retry_after_s=RETRY_AFTER_S) from None

@@ -77,7 +77,7 @@ def _compare_gguf(original: Path, variant: Path, texts: list[str]) -> dict[str, 
     }
 
 
-def _choices(format: str, path: Path, precision: str, texts: list[str]) -> list[str]:
+def _choices(format: str, path: Path, precision: str, texts: list[str]) -> list[bytes]:
     """Return the token a runner chooses at sampled positions of the texts, in order."""
     options = LoadOptions(context_tokens=MAX_TOKENS + 8, slots=4, precision=precision)
     runner: ModelRunner = import_module(FORMATS[format].module).open_runner(str(path), options)
@@ -99,8 +99,8 @@ def _jobs(runner: ModelRunner, texts: list[str]) -> Iterator[GenerationJob]:
             yield GenerationJob(number, prompt, Sampling(max_tokens=1, top_logprobs=1))
 
 
-def _chosen_tokens(runner: ModelRunner, jobs: list[GenerationJob]) -> list[str]:
-    chosen = {job.id: "" for job in jobs}
+def _chosen_tokens(runner: ModelRunner, jobs: list[GenerationJob]) -> list[bytes]:
+    chosen = {job.id: b"" for job in jobs}
     waiting = list(reversed(jobs))
     while waiting or runner.busy:
         while waiting and runner.admit(waiting[-1]):
@@ -109,7 +109,7 @@ def _chosen_tokens(runner: ModelRunner, jobs: list[GenerationJob]) -> list[str]:
             if chunk.finish_reason == "failed":
                 reason = chunk.error.detail if chunk.error else "no reason given"
                 raise ModelUnusable(f"the model failed while it was judged: {reason}")
-            chosen[chunk.job_id] += "".join(each.token for each in chunk.logprobs)
+            chosen[chunk.job_id] += b"".join(each.token for each in chunk.logprobs)
     return list(chosen.values())
 
 

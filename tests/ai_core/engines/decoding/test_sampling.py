@@ -15,8 +15,12 @@ LOGITS = np.log(PROBABILITIES).astype(np.float32)
 DRAWS = 4_000
 
 
+def named(token: int) -> bytes:
+    return b"<%d>" % token
+
+
 def drawn(sampling: Sampling) -> Counter[int]:
-    sampler = Sampler(sampling, [], str)
+    sampler = Sampler(sampling, [], named)
     return Counter(sampler.sample(LOGITS)[0] for _ in range(DRAWS))
 
 
@@ -60,13 +64,16 @@ def test_unlikely_tokens_are_left_out(settings: dict[str, float], left: set[int]
 
 
 def test_a_seed_repeats_the_draws() -> None:
-    sampler, again = Sampler(at_temperature_one(), [], str), Sampler(at_temperature_one(), [], str)
+    sampler, again = (
+        Sampler(at_temperature_one(), [], named),
+        Sampler(at_temperature_one(), [], named),
+    )
     assert [sampler.sample(LOGITS) for _ in range(50)] == [again.sample(LOGITS) for _ in range(50)]
 
 
 def test_what_was_read_or_written_becomes_less_likely() -> None:
     logits = np.array([2.0, 1.9, -1.0], dtype=np.float32)
-    sampler = Sampler(Sampling(max_tokens=3, repetition_penalty=1.5), [0], str)
+    sampler = Sampler(Sampling(max_tokens=3, repetition_penalty=1.5), [0], named)
     assert sampler.sample(logits)[0] == 1
     assert sampler.sample(logits)[0] == 0, "now both are less likely, and the first is the likelier"
     assert logits.tolist() == pytest.approx([2.0, 1.9, -1.0])
@@ -74,15 +81,15 @@ def test_what_was_read_or_written_becomes_less_likely() -> None:
 
 def test_the_logarithms_are_those_of_the_model_before_penalties() -> None:
     sampling = Sampling(max_tokens=1, repetition_penalty=9.0, top_logprobs=2)
-    token, (logprob,) = Sampler(sampling, [], "<{}>".format).sample(LOGITS)
+    token, (logprob,) = Sampler(sampling, [], named).sample(LOGITS)
     assert token == 0
     assert logprob.logprob == pytest.approx(math.log(0.5))
-    assert [logprob.token, *(name for name, _ in logprob.top)] == ["<0>", "<0>", "<1>"]
+    assert [logprob.token, *(name for name, _ in logprob.top)] == [b"<0>", b"<0>", b"<1>"]
     assert logprob.top[1][1] == pytest.approx(math.log(0.25))
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 def test_what_is_not_a_number_ends_the_answer(temperature: float) -> None:
-    sampler = Sampler(Sampling(max_tokens=1, temperature=temperature), [], str)
+    sampler = Sampler(Sampling(max_tokens=1, temperature=temperature), [], named)
     with pytest.raises(EngineFailed):
         sampler.sample(np.full(5, np.nan, dtype=np.float32))

@@ -224,7 +224,7 @@ def test_a_repetition_penalty_makes_every_token_new(opened: GgufRunner) -> None:
 def test_the_logprobs_are_those_of_the_tokens_generated(opened: GgufRunner) -> None:
     sampling = replace(SAMPLING, top_logprobs=600)
     (read,) = generated(opened, *jobs(opened, QUESTIONS[:1], sampling))
-    assert "".join(one.token for one in read.logprobs) == read.text
+    assert b"".join(one.token for one in read.logprobs).decode() == read.text
     for one in read.logprobs:
         assert one.top[0] == (one.token, one.logprob)
         assert math.isclose(sum(math.exp(odds) for _, odds in one.top), 1.0, rel_tol=1e-3)

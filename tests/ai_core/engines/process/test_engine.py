@@ -67,7 +67,7 @@ async def test_tokens_are_counted_by_the_model_s_own_tokenizer(start: Start) -> 
 async def test_logprobs_come_with_their_tokens(start: Start) -> None:
     chunks = await chunks_of(await start(), "abcdef", replace(ALL, top_logprobs=0))
     tokens = [one.token for chunk in chunks for one in chunk.logprobs]
-    assert tokens == ["abc", "def"]
+    assert tokens == [b"abc", b"def"]
 
 
 async def test_a_long_list_of_texts_is_embedded_in_its_order(start: Start) -> None:

@@ -40,7 +40,7 @@ def test_a_job_survives_the_round_trip() -> None:
 
 
 def test_a_step_report_survives_the_round_trip() -> None:
-    logprobs = (TokenLogprob("oui", -0.1, (("non", -2.5),)),)
+    logprobs = (TokenLogprob(b"\xe2\x82", -0.1, ((b"non", -2.5),)),)
     report = StepReport(
         [
             TokenChunk(1, "oui", 1, 5, "stop", logprobs),

@@ -16,7 +16,7 @@ from starlette.routing import Route
 from ai_core.engines.base import ChatMessage, Prompt, Sampling, TextChunk
 from ai_core.engines.remote.engine import RemoteEngine, RemoteTimeouts
 from ai_core.engines.scripted import ScriptedEngine
-from ai_core.errors import ContextOverflow, EngineFailed, ModelUnusable, Unsupported
+from ai_core.errors import ContextOverflow, ModelUnusable, Unsupported, UpstreamFailed
 from ai_core.models.opening import open_remote
 from ai_core.models.registry import ModelCard
 from shared.errors import Unavailable
@@ -151,7 +151,7 @@ async def test_a_raw_text_and_its_probabilities_pass_through(running_app: Any) -
         chunks = await generated(engine, raw, top_logprobs=1)
 
     assert far.prompts[0].raw == "Il était "
-    assert [token.token for chunk in chunks for token in chunk.logprobs] == ["un ", "deux"]
+    assert [token.token for chunk in chunks for token in chunk.logprobs] == [b"un ", b"deux"]
 
 
 async def test_an_answer_through_it_is_checked_as_any_other(running_app: Any) -> None:
@@ -263,7 +263,7 @@ async def test_a_full_server_is_passed_over_for_another() -> None:
 async def test_a_stream_lost_midway_fails_and_is_not_begun_anew(then: str) -> None:
     broken, other = Peer(then=then), Peer(then=then)
     async with beside(broken, other) as engine:
-        with pytest.raises(EngineFailed):
+        with pytest.raises(UpstreamFailed):
             await generated(engine)
 
     assert len(broken.asked) + len(other.asked) == 1
@@ -273,7 +273,7 @@ async def test_a_silent_server_is_given_up() -> None:
     timeouts = RemoteTimeouts(first_s=5.0, silence_s=0.2)
     async with beside(Peer(then="hang"), timeouts=timeouts) as engine:
         async with asyncio.timeout(30):  # the server is silent for 60 s
-            with pytest.raises(EngineFailed):
+            with pytest.raises(UpstreamFailed):
                 await generated(engine)
 
 
