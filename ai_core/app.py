@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 from starlette.types import ASGIApp
 
 from ai_core.access.gate import Gate, GateMetrics
+from ai_core.access.hosts import OwnHosts
 from ai_core.access.idempotency import Idempotency
 from ai_core.access.keys import KeyRing
 from ai_core.access.rate_limits import Limiter
@@ -28,6 +29,7 @@ from ai_core.answering.masking import TextMasking, masking_sandbox
 from ai_core.answering.pipeline import AnswerPipeline
 from ai_core.answering.prompts import Prompts
 from ai_core.answering.request import RequestResolver
+from ai_core.api.cross_origin import CrossOrigin
 from ai_core.api.direct_routes import MAX_CONCURRENT, DirectRoutes
 from ai_core.api.responder import Responder
 from ai_core.api.routes import DIRECT, ERROR_FORMATS, AppState, OpenState, create_api
@@ -168,7 +170,8 @@ async def open_access(platform: Platform, stack: AsyncExitStack) -> tuple[KeyRin
     secret_file = settings.page.visitor_secret_file or settings.data_dir / "visitor_secret"
     visitors = Visitors(await asyncio.to_thread(read_visitor_secret, secret_file))
     metrics = GateMetrics(platform.registry)
-    return ring, Gate(ring, limiter, metrics, visitors, platform.tracer)
+    hosts = OwnHosts(settings.page.hosts, settings.server.host)
+    return ring, Gate(ring, limiter, metrics, visitors, hosts, platform.tracer)
 
 
 def open_answering(
@@ -206,7 +209,8 @@ def create_app(settings: Settings, open_state: OpenState = open_state) -> ASGIAp
     registry = CollectorRegistry()
     api = create_api(settings, open_state, registry)
     tracer = tracing_of("ai_core", settings.tracing).tracer
-    return traced(with_middleware(DirectRoutes(api, DIRECT), settings, registry), tracer)
+    served = CrossOrigin(DirectRoutes(api, DIRECT))
+    return traced(with_middleware(served, settings, registry), tracer)
 
 
 def with_middleware(

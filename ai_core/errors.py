@@ -6,7 +6,7 @@ BadInput         ├── ContextOverflow (400) · IdempotencyMismatch · Knowl
                  ├── DeadlineTooShort (400) · TextUnreadable (400)
                  ├── Unsupported (400) ── UnsupportedSchema
 TooLarge         ├── TextTooLong
-NotAllowed       ├── AddressNotAllowed · OriginNotAllowed
+NotAllowed       ├── AddressNotAllowed · HostNotAllowed · OriginNotAllowed · FeatureNotAllowed
 Conflict         ├── StillAnswering · ModelBuiltIn · ModelBusy · UpdateUnderWay
 TooMany          ├── OverQuota
 Unavailable      ├── CorpusMissing · SourceUnreachable · KeysUnreadable · QueueFull
@@ -161,6 +161,23 @@ class AddressNotAllowed(NotAllowed):
     """The key may not be used from this address."""
 
     code = "address_not_allowed"
+
+
+class HostNotAllowed(NotAllowed):
+    """The key may not be used under this host name."""
+
+    code = "host_not_allowed"
+
+
+class FeatureNotAllowed(NotAllowed):
+    """The key does not allow a field of the request, or its value."""
+
+    code = "feature_not_allowed"
+
+    def __init__(self, detail: str = "", *, field: str = "") -> None:
+        super().__init__(detail, field=field)
+        if field:
+            self.faults = [{"field": field, "reason": self.code}]
 
 
 class OriginNotAllowed(NotAllowed):

@@ -65,6 +65,11 @@ class PageSettings(Section):
     """The page at `/`: the file that holds the publishable key it works with, and its visitors."""
 
     key_file: Path | None = None
+    hosts: tuple[str, ...] = Field(
+        default=(),
+        description="Host names under which browsers reach this service, besides those of the "
+        "loopback and the address it listens on.",
+    )
     visitor_secret_file: Path | None = Field(
         default=None,
         description="Secret for the pseudonyms of visitors; None: `visitor_secret` in the data "

@@ -12,6 +12,7 @@ from shared.web.openapi import code_of, operations
 
 STANDARD_HEADERS = {
     *("content-type", "content-length", "cache-control", "connection", "x-accel-buffering"),
+    *("vary", "access-control-allow-origin", "access-control-expose-headers"),
 }
 PROBLEM = "application/problem+json"
 JsonObject = dict[str, Any]

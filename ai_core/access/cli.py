@@ -16,7 +16,7 @@ from pathlib import Path
 
 from redis.exceptions import RedisError
 
-from ai_core.access.keys import Key, KeyRing, NewKey, Scope
+from ai_core.access.keys import Key, KeyRing, NewKey, Permission, Scope
 from ai_core.access.rate_limits import RateLimits
 from ai_core.errors import KeysUnreadable
 from ai_core.redis_keys import TAG
@@ -24,6 +24,7 @@ from shared.clock import Clock, SystemClock
 from shared.stores.redis_connection import RedisConnection
 
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?")
 REDIS_WAIT_S = 10.0
 """Redis may have been started a moment ago and still be loading its data."""
 
@@ -36,6 +37,13 @@ def duration(text: str) -> timedelta:
     if not match:
         raise argparse.ArgumentTypeError("a number and m, h or d: 30m, 24h, 90d")
     return timedelta(**{UNITS[match[2]]: int(match[1])})
+
+
+def web_origin(text: str) -> str:
+    """Return a web origin as browsers send it (RFC 6454): scheme, host, port, nothing else."""
+    if not ORIGIN.fullmatch(text):
+        raise argparse.ArgumentTypeError("an origin in lower case: https://www.example.fr")
+    return text
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,8 +61,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="only from these addresses; may be repeated",
     )  # fmt: skip
     create.add_argument(
-        "--origin", action="append", default=[], metavar="https://HOST",
+        "--origin", type=web_origin, action="append", default=[], metavar="https://HOST",
         help="web origins that may use a publishable key, besides our own page",
+    )  # fmt: skip
+    create.add_argument(
+        "--permit", type=Permission, choices=list(Permission), action="append", default=[],
+        help="what a publishable key allows besides questions answered from the law",
+    )  # fmt: skip
+    create.add_argument(
+        "--model", action="append", default=[], metavar="NAME",
+        help="models a publishable key may choose, besides the default one; may be repeated",
     )  # fmt: skip
     create.add_argument("--expires", type=duration, metavar="90d")
     create.add_argument("--write", type=Path, metavar="FILE", help="write it there, mode 0600")
@@ -112,6 +128,8 @@ async def _create(arguments: argparse.Namespace, ring: KeyRing) -> NewKey:
         ),
         allowed_networks=arguments.allow,
         allowed_origins=arguments.origin,
+        permissions=arguments.permit,
+        allowed_models=arguments.model,
         lifetime=arguments.expires,
     )
 
@@ -148,6 +166,8 @@ def _line(key: Key, clock: Clock) -> str:
     columns += [f"{name.replace('_', '-')}={number}" for name, number in limits.items()]
     columns += [f"from={network}" for network in key.allowed_networks]
     columns += [f"origin={origin}" for origin in key.allowed_origins]
+    columns += [f"permit={permission}" for permission in key.permissions]
+    columns += [f"model={name}" for name in key.allowed_models]
     if key.expires_at:
         columns.append(f"expires={key.expires_at:%Y-%m-%d}")
     return "  ".join(columns)

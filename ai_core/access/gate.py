@@ -8,11 +8,12 @@ The origin check of a publishable key relies on the browser's header: it stops o
 a program that forges the header.
 """
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from math import ceil
+from math import ceil, inf
 from types import TracebackType
 from typing import Self
 
@@ -21,10 +22,17 @@ from prometheus_client import CollectorRegistry, Counter
 from redis.exceptions import RedisError
 from starlette.requests import Request
 
+from ai_core.access.hosts import OwnHosts
 from ai_core.access.keys import Key, KeyRing, Scope, well_formed
 from ai_core.access.rate_limits import REQUESTS, Decision, Limiter, RateLimits
 from ai_core.access.visitors import Visitors
-from ai_core.errors import AddressNotAllowed, KeysUnreadable, OriginNotAllowed, OverQuota
+from ai_core.errors import (
+    AddressNotAllowed,
+    HostNotAllowed,
+    KeysUnreadable,
+    OriginNotAllowed,
+    OverQuota,
+)
 from shared.errors import NotAllowed, NotAuthenticated
 from shared.web.tracing import NO_TRACER
 
@@ -158,23 +166,27 @@ class Gate:
         limiter: Limiter,
         metrics: GateMetrics,
         visitors: Visitors,
+        hosts: OwnHosts,
         tracer: Tracer = NO_TRACER,
     ) -> None:
         self.tracer = tracer
         self._ring = ring
         self._limiter = limiter
         self._visitors = visitors
+        self._hosts = hosts
+        self._looked_s = -inf
         self._without_redis = metrics.without_redis
         self._refused = {
             reason: metrics.refused.labels(reason)
-            for reason in ("key", "scope", "address", "origin", "quota")
+            for reason in ("key", "scope", "address", "host", "origin", "quota")
         }
 
     async def identify(self, request: Request, needed: Scope) -> Caller:
         """Return the caller, if their key has the scope `needed`.
 
         No round trip, unless the key is unknown or invalid: it may be newer than our copy. Raises
-        NotAuthenticated, NotAllowed, AddressNotAllowed, OriginNotAllowed, KeysUnreadable.
+        NotAuthenticated, NotAllowed, AddressNotAllowed, HostNotAllowed, OriginNotAllowed,
+        KeysUnreadable.
         """
         presented = _presented_key(request)
         if presented is None:
@@ -189,6 +201,20 @@ class Gate:
             if await self._ring.changed() or self._ring.version != version:
                 return self._authenticate(request, presented, needed)
             raise
+
+    async def allows_origin(self, origin: str) -> bool:
+        """Whether some key serves a web origin: its scripts may then read our responses.
+
+        Which key a preflight is for is not known: it carries none. Keys made a moment ago are
+        looked for, at most once a second.
+        """
+        if self._ring.allows_origin(origin):
+            return True
+        now_s = time.monotonic()
+        if now_s - self._looked_s < 1.0:
+            return False
+        self._looked_s = now_s
+        return await self._ring.changed() and self._ring.allows_origin(origin)
 
     def admit(
         self,
@@ -255,7 +281,11 @@ class Gate:
             raise AddressNotAllowed
         if key.scope is not Scope.PUBLISHABLE:
             return Caller(key, key.id, needed)
-        if not _origin_allowed(request, key):
+        host = self._hosts.host_of(request)
+        if host is None:
+            self._refused["host"].inc()
+            raise HostNotAllowed
+        if not _origin_allowed(request, key, host):
             self._refused["origin"].inc()
             raise OriginNotAllowed
         return Caller(key, f"{key.id}:{self._visitors.pseudonym(_address(request))}", needed)
@@ -319,15 +349,12 @@ def _address_allowed(request: Request, key: Key) -> bool:
     return address is not None and any(address in network for network in key.allowed_networks)
 
 
-def _origin_allowed(request: Request, key: Key) -> bool:
-    """Whether a request comes from our page or from an origin allowed for the key.
+def _origin_allowed(request: Request, key: Key, host: str) -> bool:
+    """Whether a request to `host`, one of ours, comes from our page or an origin of the key.
 
     A browser sends no Origin with a GET from the same origin, but then sends Sec-Fetch-Site.
     """
     origin = request.headers.get("origin")
     if origin is None:
         return request.headers.get("sec-fetch-site") == "same-origin"
-    if origin in key.allowed_origins:
-        return True
-    host = request.headers.get("host")
-    return origin in {f"https://{host}", f"http://{host}"}
+    return origin in key.allowed_origins or origin in {f"https://{host}", f"http://{host}"}

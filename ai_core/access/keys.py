@@ -57,6 +57,15 @@ class Scope(StrEnum):
 RANKS = {scope: rank for rank, scope in enumerate(Scope)}
 
 
+class Permission(StrEnum):
+    """What a publishable key may allow its visitors besides questions answered from the law."""
+
+    WITHOUT_LAW = "without-law"
+    """`knowledge: false` and system messages: a general model, at the operator's cost."""
+    JSON_SCHEMA = "json-schema"
+    """Answers that follow a JSON Schema of the visitor's."""
+
+
 VISITOR_LIMITS = RateLimits(
     requests_per_minute=PUBLISHABLE_REQUESTS_PER_MINUTE,
     tokens_per_minute=PUBLISHABLE_TOKENS_PER_MINUTE,
@@ -87,6 +96,8 @@ class Key(BaseModel):
     limits: RateLimits
     allowed_networks: tuple[IPv4Network | IPv6Network, ...] = ()
     allowed_origins: tuple[str, ...] = ()
+    permissions: tuple[Permission, ...] = ()
+    allowed_models: tuple[str, ...] = ()
     created_at: datetime
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
@@ -96,6 +107,14 @@ class Key(BaseModel):
         if self.revoked_at:
             return "revoked"
         return "expired" if self.expires_at and self.expires_at <= now else "active"
+
+    def permits(self, permission: Permission) -> bool:
+        """Whether callers may use a feature; only publishable keys restrict them."""
+        return self.scope is not Scope.PUBLISHABLE or permission in self.permissions
+
+    def permits_model(self, name: str) -> bool:
+        """Whether callers may choose a model by its name."""
+        return self.scope is not Scope.PUBLISHABLE or name in self.allowed_models
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +165,7 @@ class KeyRing:
         self._clock = clock
         self._by_digest: dict[str, tuple[Key, Secret]] | None = None
         self._refreshing = asyncio.Lock()
+        self._with_origins: list[Key] = []
         self.version: bytes | None = None
 
     @property
@@ -185,7 +205,18 @@ class KeyRing:
             self._by_digest = {
                 secret.digest: (key, secret) for key in keys for secret in key.secrets
             }
+            self._with_origins = [
+                key for key in keys if key.scope is Scope.PUBLISHABLE and key.allowed_origins
+            ]
             self.version = version
+
+    def allows_origin(self, origin: str) -> bool:
+        """Whether an active publishable key serves that web origin."""
+        now = self._clock.now()
+        return any(
+            origin in key.allowed_origins and key.state(now) == "active"
+            for key in self._with_origins
+        )
 
     async def changed(self) -> bool:
         """Read the keys again if they changed; return whether they did. False without Redis."""
@@ -206,6 +237,8 @@ class KeyRing:
         limits: RateLimits = UNLIMITED,
         allowed_networks: Sequence[IPv4Network | IPv6Network] = (),
         allowed_origins: Sequence[str] = (),
+        permissions: Sequence[Permission] = (),
+        allowed_models: Sequence[str] = (),
         lifetime: timedelta | None = None,
     ) -> NewKey:
         """Create a key. A publishable one gets those of VISITOR_LIMITS that are not given."""
@@ -222,6 +255,8 @@ class KeyRing:
             limits=limits,
             allowed_networks=tuple(allowed_networks),
             allowed_origins=tuple(allowed_origins),
+            permissions=tuple(permissions),
+            allowed_models=tuple(allowed_models),
             created_at=now,
             expires_at=now + lifetime if lifetime else None,
         )

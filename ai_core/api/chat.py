@@ -18,7 +18,14 @@ from ai_core.api.dependencies import (
 )
 from ai_core.api.direct_routes import DirectRoute, json_body
 from ai_core.api.openapi import ANSWER_ERRORS, ANSWER_HEADERS, ANSWER_STREAM, PAGE_KEY_ERRORS
-from ai_core.errors import KnowledgeRequired, UnknownAgreement, UnknownConversation
+from ai_core.api.permissions import require_permissions
+from ai_core.engines.extractive.engine import ExtractiveEngine
+from ai_core.errors import (
+    FeatureNotAllowed,
+    KnowledgeRequired,
+    UnknownAgreement,
+    UnknownConversation,
+)
 from shared.ai.contract import ChatReply, ChatRequest, ConversationId
 from shared.errors import BadInput, Unavailable
 from shared.web.openapi import KEY_SCHEMES, errors, header_parameters
@@ -33,7 +40,12 @@ direct = APIRouter(prefix=API, tags=["answers"], dependencies=KEY_SCHEMES, route
     response_model=ChatReply,
     responses=ANSWER_STREAM
     | errors(
-        *PAGE_KEY_ERRORS, *ANSWER_ERRORS, KnowledgeRequired, UnknownConversation, UnknownAgreement
+        *PAGE_KEY_ERRORS,
+        FeatureNotAllowed,
+        *ANSWER_ERRORS,
+        KnowledgeRequired,
+        UnknownConversation,
+        UnknownAgreement,
     ),
     openapi_extra=header_parameters(*ANSWER_HEADERS),
     dependencies=[json_body(ChatRequest)],
@@ -47,7 +59,8 @@ async def chat(request: Request) -> Response:
     caller = await gate_of(request).identify(request, Scope.PUBLISHABLE)
     requester = requester_of(request, caller)
     async with admitted(request, caller, ChatRequest, _texts, "messages") as found:
-        body = found.body
+        body, pool = found.body, request.state.pool
+        require_permissions(caller.key, body, (pool.default, ExtractiveEngine.name))
         resolved = await resolver_of(request).resolve_chat(body, requester, found.mask)
         return await responder_of(request).send(request, found, resolved, stream=body.stream)
 

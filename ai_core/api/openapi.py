@@ -10,6 +10,7 @@ from ai_core.errors import (
     DeadlineTooShort,
     EngineFailed,
     EngineStarting,
+    HostNotAllowed,
     IdempotencyMismatch,
     KeysUnreadable,
     ModelUnusable,
@@ -48,7 +49,7 @@ TAGS: list[JsonObject] = [
 
 KEY_ERRORS = (NotAuthenticated, NotAllowed, AddressNotAllowed, OverQuota, KeysUnreadable)
 """What every route that needs a key may answer."""
-PAGE_KEY_ERRORS = (*KEY_ERRORS, OriginNotAllowed)
+PAGE_KEY_ERRORS = (*KEY_ERRORS, HostNotAllowed, OriginNotAllowed)
 """The same for routes that a publishable key opens."""
 MODEL_ERRORS: tuple[type[AppError], ...] = (
     UnknownModel,

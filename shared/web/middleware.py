@@ -24,7 +24,8 @@ log = structlog.get_logger()
 
 METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
 CLOSE = ((b"connection", b"close"),)
-"""After a body that was not read to its end the connection is of no use."""
+"""After a body that comes too slowly. After one too large the rest is read and dropped: who still
+sends when the connection ends never learns why."""
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 """https://www.w3.org/TR/trace-context/#traceparent-header"""
@@ -73,7 +74,7 @@ class RequestMiddleware:
         started_s = time.perf_counter()
         sent = header_value(scope, b"x-request-id")
         request_id = sent if sent and REQUEST_ID.fullmatch(sent) else new_request_id()
-        state = scope.setdefault("state", {})
+        state = scope["state"] = dict(scope.get("state", ()))  # a server may share it
         state["request_id"] = request_id
         ids = {"request_id": request_id, **_trace_id(scope)}
         structlog.contextvars.bind_contextvars(**ids)
@@ -88,7 +89,7 @@ class RequestMiddleware:
                     *message.get("headers", ()),
                     (b"x-request-id", request_id.encode()),
                     *state.get("headers", ()),
-                    *(CLOSE if body.refused else ()),
+                    *(CLOSE if body.too_slow else ()),
                 ]
             await send(message)
 

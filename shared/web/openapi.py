@@ -103,6 +103,7 @@ EXAMPLE_FACTS: dict[str, str | int] = {
     "number": "L9999-1",
     "idcc": "9999",
     "allowed_ms": 8000,
+    "field": "model",
     "needed_ms": 20400,
     "tokens": 9_000,
     "limit": 8_192,

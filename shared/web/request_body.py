@@ -58,6 +58,7 @@ class RequestBody:
 
     Raises TooLarge before more than the limit is read, BodyTimeout, and what
     `BodyLimits.begin_slow` raises. Once the body is whole, `receive` waits for the disconnection.
+    `too_slow` when it was refused for that.
     """
 
     __slots__ = (
@@ -68,7 +69,7 @@ class RequestBody:
         "_scope",
         "_seen_bytes",
         "_started_s",
-        "refused",
+        "too_slow",
         "whole",
     )
 
@@ -81,7 +82,7 @@ class RequestBody:
         self._max_bytes = limits.max_bytes
         self._is_slow = False
         self.whole = False
-        self.refused = False
+        self.too_slow = False
 
     def lower_limit(self, max_bytes: int) -> None:
         """Allow this caller no more than `max_bytes`."""
@@ -91,12 +92,10 @@ class RequestBody:
         """Return the server's next message."""
         if self.whole:
             return await self._receive()
-        self.refused = True  # unless a message is returned
         self._check_size(declared_bytes(self._scope))
         message = await self._next()
         self._seen_bytes += len(message.get("body", b""))
         self._check_size(self._seen_bytes)
-        self.refused = False
         if not message.get("more_body", False):
             self.whole = True
             self.close()
@@ -129,7 +128,12 @@ class RequestBody:
                 async with asyncio.timeout_at(due_s if self._is_slow else min(due_s, slow_s)):
                     return await self._receive()
             except TimeoutError:
-                if loop.time() >= due_s:
-                    raise BodyTimeout(f"{self._seen_bytes} bytes came in time") from None
-                self._limits.begin_slow(self._address)
-                self._is_slow = True
+                self._count_slow(due_s)
+
+    def _count_slow(self, due_s: float) -> None:
+        """Count this body as slow; raise when it is too slow, or one too many."""
+        self.too_slow = True  # unless nothing is raised
+        if asyncio.get_running_loop().time() >= due_s:
+            raise BodyTimeout(f"{self._seen_bytes} bytes came in time")
+        self._limits.begin_slow(self._address)
+        self._is_slow, self.too_slow = True, False

@@ -34,7 +34,7 @@ from ai_core.law.references import find_references
 from ai_core.models.opening import open_engine
 from ai_core.models.slot import Opener
 from ai_core.redis_keys import TAG
-from ai_core.settings import AnswerSettings, RedisSettings, Settings
+from ai_core.settings import AnswerSettings, PageSettings, RedisSettings, Settings
 from deploy.local.redis_server import RedisServer, bundled_redis
 from shared.clock import Clock, StoppedClock
 from shared.settings import TracingSettings
@@ -138,6 +138,15 @@ class RunningApp:
             made = await KeyRing(connection, StoppedClock(NOON)).create("test", scope, **options)
         return made.secret
 
+    async def revoke(self, secret: str) -> None:
+        """Revoke the key of a secret."""
+        async with connected(self.redis_url) as connection:
+            ring = KeyRing(connection, StoppedClock(NOON))
+            await ring.refresh()
+            key = ring.find(secret)
+            assert key
+            await ring.revoke(key.id)
+
     def key_header(self, scope: Scope = Scope.INFERENCE) -> dict[str, str]:
         return {"X-API-Key": self.keys[scope]}
 
@@ -202,7 +211,8 @@ def running_app(
 
         states: list[AppState] = []
         values = {"redis": RedisSettings.model_validate({"url": redis.url})}
-        settings = Settings(data_dir=tmp_path, tracing=tracing, **values)  # type: ignore[arg-type]
+        page = PageSettings(hosts=("ai_core",))
+        settings = Settings(data_dir=tmp_path, tracing=tracing, page=page, **values)  # type: ignore[arg-type]
         settings = settings.model_copy(update={"answers": AnswerSettings(**answers)})
         if engines:
             models = settings.models.model_copy(update={"default": engines[0].name})

@@ -66,7 +66,10 @@ AI = Service(
     port=8000,
     memory="2G",
     host_name="ai-api",
-    known={"AI_CORE_WATCH__CERTIFICATES": '["ai-api.{domain}:443"]'},
+    known={
+        "AI_CORE_PAGE__HOSTS": '["ai-api.{domain}"]',
+        "AI_CORE_WATCH__CERTIFICATES": '["ai-api.{domain}:443"]',
+    },
     proxies_variable="AI_CORE_SERVER__TRUSTED_PROXIES",
 )
 TELEGRAM = Service(

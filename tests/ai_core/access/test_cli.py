@@ -70,3 +70,31 @@ def test_the_command_line_says_when_redis_does_not_answer(monkeypatch: pytest.Mo
     monkeypatch.setattr(cli, "REDIS_WAIT_S", 0.5)
     with pytest.raises(KeysUnreadable, match="not found"):
         run(command("list"), f"redis://127.0.0.1:{free_port()}/0")
+
+
+def test_a_publishable_key_shows_its_limits_and_what_it_allows(
+    own_redis: RedisServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make = ("create", "--scope", "publishable", "--name", "site", "--requests-per-minute", "5")
+    allowed = ("--permit", "without-law", "--model", "petit", "--origin", "https://www.example.fr")
+    run(command(*make, *allowed), own_redis.url)
+    run(command("create", "--scope", "publishable", "--name", "page"), own_redis.url)
+    capsys.readouterr()
+
+    run(command("list"), own_redis.url)
+    site, page = capsys.readouterr().out.splitlines()
+    for word in ("permit=without-law", "model=petit", "origin=https://www.example.fr"):
+        assert word in site
+        assert word not in page
+    assert "requests-per-minute=5 " in site
+    assert "tokens-per-day=400000" in site
+    assert "requests-per-minute=20 " in page
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["www.example.fr", "https://www.example.fr/", "https://Example.fr", "null", "*", "ftp://a.fr"],
+)
+def test_an_origin_no_browser_would_send_is_refused(origin: str) -> None:
+    with pytest.raises(SystemExit):
+        command("create", "--scope", "publishable", "--name", "site", "--origin", origin)

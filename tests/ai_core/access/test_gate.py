@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry
 
 import ai_core
 from ai_core.access.gate import Gate, GateMetrics
+from ai_core.access.hosts import OwnHosts
 from ai_core.access.keys import KeyRing, Scope, digest, make_secret
 from ai_core.access.rate_limits import Limiter, RateLimits
 from ai_core.access.visitors import Visitors
@@ -56,7 +57,9 @@ class GatedApp:
 
     def gate_over(self, ring: KeyRing) -> Gate:
         limiter, metrics = Limiter(self.connection), GateMetrics(CollectorRegistry())
-        return Gate(ring, limiter, metrics, Visitors(VISITOR_SECRET))
+        return Gate(
+            ring, limiter, metrics, Visitors(VISITOR_SECRET), OwnHosts(["neo.test"], "127.0.0.1")
+        )
 
     def client(self, address: str) -> httpx2.AsyncClient:
         transport = httpx2.ASGITransport(self.app, client=(address, 1234))
@@ -233,6 +236,41 @@ async def test_a_publishable_key_serves_our_page_and_the_sites_it_names(
     assert response.status_code == status
     if status == 403:
         assert response.json()["code"] == "origin_not_allowed"
+
+
+@pytest.mark.parametrize(
+    "host", ["neo.test", "NEO.test:8000", "127.0.0.1:8000", "localhost", "[::1]:1"]
+)
+async def test_a_publishable_key_works_under_our_own_names(gated: GatedApp, host: str) -> None:
+    key = await gated.make(Scope.PUBLISHABLE, allowed_origins=["https://intranet.example"])
+
+    for origin in (f"https://{host.lower()}", f"http://{host.lower()}", "https://intranet.example"):
+        assert (await gated.get("/publishable", key, host=host, origin=origin)).status_code == 200
+    other = await gated.get("/publishable", key, host=host, origin="https://neo.test.example")
+    assert other.json()["code"] == "origin_not_allowed"
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["evil.example", "evil.example:8000", "neo.test.evil.example", "evilneo.test",
+     "127.0.0.1.evil.example", "", "neo.test@evil.example", "evil.example/neo.test",
+     "neo.test:80:80", "[::1", "localhost.evil.example"],
+)  # fmt: skip
+@pytest.mark.parametrize("marks", ["same origin", "origin of the host", "origin of the key"])
+async def test_a_name_that_resolves_to_us_is_not_one_of_ours(
+    gated: GatedApp, host: str, marks: str
+) -> None:
+    key = await gated.make(Scope.PUBLISHABLE, allowed_origins=["https://intranet.example"])
+    headers = {
+        "same origin": {"sec_fetch_site": "same-origin"},
+        "origin of the host": {"origin": f"http://{host}"},
+        "origin of the key": {"origin": "https://intranet.example"},
+    }[marks]
+
+    response = await gated.get("/publishable", key, host=host, **headers)
+    assert (response.status_code, response.json()["code"]) == (403, "host_not_allowed")
+    programs = await gated.get("/inference", await gated.make(), host=host)
+    assert programs.status_code == 200
 
 
 async def test_each_visitor_of_a_publishable_key_has_its_own_quota(gated: GatedApp) -> None:

@@ -512,11 +512,13 @@ def test_stop_ends_the_request_and_keeps_what_was_written(visitor: Visitor) -> N
 # ---- the whole service ------------------------------------------------------------------------
 
 
-async def publishable_key(redis_url: str, clock: Clock) -> str:
+async def publishable_key(redis_url: str, clock: Clock, *origins: str) -> str:
     link = RedisConnection(redis_url, TAG)
     await link.open()
     try:
-        return (await KeyRing(link, clock).create("page", Scope.PUBLISHABLE)).secret
+        ring = KeyRing(link, clock)
+        made = await ring.create("page", Scope.PUBLISHABLE, allowed_origins=origins)
+        return made.secret
     finally:
         await link.close()
 
@@ -572,6 +574,61 @@ def test_the_real_service_answers_in_the_page(browser: Browser, whole_service: s
         expect(answer.get_by_role("button", name="Article L3121-27")).to_be_visible()
         expect(answer.locator(".facts")).to_contain_text("intelligence artificielle")
         assert_accessible(page)
+
+
+CALL = """async ([service, key, path, body]) => {
+  const answer = {};
+  try {
+    const reply = await fetch(service + path, {
+      method: body ? "POST" : "GET",
+      headers: {
+        Authorization: `Bearer ${key}`, "X-Deadline-Ms": "60000",
+        ...(body ? { "Content-Type": "application/json" } : {}),
+      },
+      body: body ? JSON.stringify(body) : undefined,
+    });
+    answer.status = reply.status;
+    answer.request_id = reply.headers.get("x-request-id");
+    answer.wait = reply.headers.get("retry-after");
+    answer.text = await reply.text();
+  } catch (error) {
+    answer.failed = String(error);
+  }
+  return answer;
+}"""
+
+
+def test_a_script_of_an_allowed_origin_reads_replies_streams_and_errors_and_no_other_does(
+    browser: Browser, redis: RedisServer, whole_service: str
+) -> None:
+    site = FastAPI()
+    site.get("/")(lambda: "a page of another origin")
+    question = {"messages": [{"role": "user", "content": "Quelle est la durée du préavis ?"}]}
+    with serving(site) as ours, serving(site) as theirs, ThreadPoolExecutor(1) as thread:
+        clock = StoppedClock(datetime(2026, 11, 20, 12, tzinfo=UTC))
+        making = thread.submit(asyncio.run, publishable_key(redis.url, clock, ours))
+        key = making.result(timeout=10)
+
+        def call(origin: str, path: str, body: object = None, key: str = key) -> dict[str, Any]:
+            page = browser.new_page()
+            page.goto(origin)
+            found: dict[str, Any] = page.evaluate(CALL, [whole_service, key, path, body])
+            page.close()
+            return found
+
+        answer = call(ours, "/api/v1/chat", question)
+        stream = call(ours, "/api/v1/chat", question | {"stream": True})
+        search = call(ours, "/api/v1/search?q=pr%C3%A9avis")
+        refused = call(ours, "/api/v1/chat", question | {"knowledge": False})
+        unknown = call(ours, "/api/v1/chat", question, key="cdt_live_nobody")
+        elsewhere = call(theirs, "/api/v1/chat", question)
+
+    assert (answer["status"], search["status"]) == (200, 200)
+    assert json.loads(answer["text"])["citations"]
+    assert stream["text"].endswith("data: [DONE]\n\n")
+    assert (refused["status"], unknown["status"]) == (403, 401)
+    assert json.loads(refused["text"])["request_id"] == refused["request_id"]
+    assert "Failed to fetch" in elsewhere["failed"]
 
 
 # ---- what goes wrong --------------------------------------------------------------------------
