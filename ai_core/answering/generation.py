@@ -82,7 +82,7 @@ class Generation:
                         for event in output.feed(chunk):
                             yield event
             if job:
-                job.finish(cut=reply.finish_reason == "length")
+                job.finish(cut=reply.finish_reason != "stop")
         for event in output.finish():
             yield event
         self._metrics.removed.labels(card.id).inc(output.check.removed)

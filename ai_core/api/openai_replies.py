@@ -116,8 +116,8 @@ class ChatChoice(Reply):
     logprobs: ChatLogprobs | None
     """Null unless asked for."""
     finish_reason: Literal["stop", "length", "content_filter"]
-    """`length` when `max_tokens` or the context ended the answer; `content_filter` when the server
-    of a remote model withheld the rest."""
+    """`length` when `max_tokens` or the context ended the answer, or when it repeated itself and was
+    stopped; `content_filter` when the server of a remote model withheld the rest."""
 
 
 class Sourced(Reply):
@@ -175,8 +175,8 @@ class TextChoice(Reply):
     logprobs: TextLogprobs | None
     """Null unless asked for."""
     finish_reason: Literal["stop", "length", "content_filter"]
-    """`length` when `max_tokens` or the context ended the text; `content_filter` when the server of
-    a remote model withheld the rest."""
+    """`length` when `max_tokens` or the context ended the text, or when it repeated itself and was
+    stopped; `content_filter` when the server of a remote model withheld the rest."""
 
 
 class Completion(Sourced):

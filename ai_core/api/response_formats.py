@@ -175,7 +175,7 @@ class ChatCompletionSerializer:
         sources = self._sources(reply)
         last = {"delta": {}, "logprobs": self.logprobs(reply.logprobs)}
         chunks = [self.text(sources)] if sources else []
-        chunks.append(self._chunk(last, reply.finish_reason, **self._extensions(reply)))
+        chunks.append(self._chunk(last, finish_reason(reply), **self._extensions(reply)))
         return b"".join([*chunks, self._usage_chunk(reply), END])
 
     def error(self, error: AppError, texts: Texts, language: Language, request_id: str) -> bytes:
@@ -189,7 +189,7 @@ class ChatCompletionSerializer:
             "index": 0,
             "message": {"role": "assistant", "content": text, "refusal": None} | reasoning,
             "logprobs": self.logprobs(reply.logprobs),
-            "finish_reason": reply.finish_reason,
+            "finish_reason": finish_reason(reply),
         }
 
     def logprobs(self, tokens: list[WrittenToken] | None) -> dict[str, object] | None:
@@ -252,7 +252,7 @@ class CompletionSerializer(ChatCompletionSerializer):
         """Return the sources, the finish reason, the usage if it was asked for, and the end."""
         reply = done.reply
         last = {"text": self._sources(reply), "logprobs": self.logprobs(reply.logprobs)}
-        chunk = self._chunk(last, reply.finish_reason, **self._extensions(reply))
+        chunk = self._chunk(last, finish_reason(reply), **self._extensions(reply))
         return chunk + self._usage_chunk(reply) + END
 
     def choice(self, text: str, reply: GenerateReply) -> dict[str, object]:
@@ -261,7 +261,7 @@ class CompletionSerializer(ChatCompletionSerializer):
             "index": 0,
             "text": text,
             "logprobs": self.logprobs(reply.logprobs),
-            "finish_reason": reply.finish_reason,
+            "finish_reason": finish_reason(reply),
         }
 
     def logprobs(self, tokens: list[WrittenToken] | None) -> dict[str, object] | None:
@@ -280,6 +280,11 @@ class CompletionSerializer(ChatCompletionSerializer):
             ],
             "text_offset": offsets[:-1],
         }
+
+
+def finish_reason(reply: GenerateReply) -> str:
+    """Return OpenAI's reason; an answer stopped because it repeated itself is one cut short."""
+    return "length" if reply.finish_reason == "repetition" else reply.finish_reason
 
 
 def usage(reply: GenerateReply) -> dict[str, int]:

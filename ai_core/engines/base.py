@@ -11,8 +11,10 @@ from typing import Literal, Protocol
 from ai_core.law.records import Passage
 from shared.languages import Language
 
-FinishReason = Literal["stop", "length", "content_filter"]
-"""Why an answer ended; `content_filter`: the server of a remote model withheld the rest."""
+Role = Literal["system", "user", "assistant"]
+FinishReason = Literal["stop", "length", "repetition", "content_filter"]
+"""Why an answer ended: by itself or at a stop sequence; at its limit; because it repeated itself
+(`decoding/repetition.py`); because the server of a remote model withheld the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,7 @@ class ChatMessage:
     may enter the prefix cache, which callers share; what a caller wrote never does.
     """
 
-    role: Literal["system", "user", "assistant"]
+    role: Role
     content: str
     cacheable_chars: int = 0
 

@@ -9,7 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from ai_core.engines.base import Capabilities, ChatMessage, Sampling, TokenLogprob
+from ai_core.engines.base import (
+    Capabilities,
+    ChatMessage,
+    FinishReason,
+    Sampling,
+    TokenLogprob,
+)
 from ai_core.engines.error_report import ErrorReport
 from shared.host_memory import read_memory
 
@@ -34,10 +40,15 @@ class RunnerInfo:
 
 @dataclass(frozen=True, slots=True)
 class TokenizedPrompt:
-    """A prompt as tokens; the first `cacheable` of them may enter the shared prefix cache."""
+    """A prompt as tokens; the first `cacheable` of them may enter the shared prefix cache.
+
+    `continues` is true when the answer goes on with the prompt's last words, so that a space it
+    begins with is part of it.
+    """
 
     tokens: list[int]
     cacheable: int
+    continues: bool = False
 
 
 class TokenGrammar(Protocol):
@@ -82,7 +93,7 @@ class TokenChunk:
     text: str
     tokens: int
     cached_tokens: int = 0
-    finish_reason: Literal["stop", "length", "failed"] | None = None
+    finish_reason: FinishReason | Literal["failed"] | None = None
     logprobs: tuple[TokenLogprob, ...] = ()
     error: ErrorReport | None = None
 
@@ -97,7 +108,10 @@ class ModelRunner(Protocol):
         ...
 
     def render(self, messages: Sequence[ChatMessage], raw: str | None) -> TokenizedPrompt:
-        """Apply the model's chat template, or take `raw` as it is; tokenize."""
+        """Apply the model's chat template, or take `raw` as it is; tokenize.
+
+        Raises Unsupported when the template refuses the messages.
+        """
         ...
 
     def compile_schema(self, schema: str) -> TokenGrammar:

@@ -186,10 +186,11 @@ class GenerateReply(Reply):
     """Tokens of the prompt, sources included, counted with the model's own tokenizer."""
     completion_tokens: int = 0
     """Tokens of the answer; for the extractive engine, words and punctuation marks quoted."""
-    finish_reason: Literal["stop", "length", "content_filter"] = "stop"
+    finish_reason: Literal["stop", "length", "repetition", "content_filter"] = "stop"
     """`length` when `max_tokens` or the model's context ended the answer: an answer that follows a
-    JSON schema is then cut, and is no valid JSON. `content_filter` when a remote model's server
-    withheld the rest."""
+    JSON schema is then cut, and is no valid JSON. `repetition` when the model repeated the same
+    words without end and was stopped; `content_filter` when a remote model's server withheld the
+    rest."""
     logprobs: list[WrittenToken] | None = None
     """The tokens the model wrote, before its sources were checked; null unless asked for."""
     reasoning: str | None = None

@@ -1,63 +1,265 @@
-"""Chat templates: messages as one prompt text, in the form the model was trained on."""
+"""Chat templates: messages as one prompt text, in the form the model was trained on.
+
+A template sees a placeholder for each message, and the texts take their places afterwards. So it
+decides about roles and their marks alone: what people wrote changes none of its branches and
+spells none of its marks, and the text that stays the same whatever callers write is known.
+
+Templates differ in what they take: some refuse a system turn, two turns of one role, or an answer
+that comes first; some leave a system turn out without a word. So the messages are offered in
+several arrangements, the most faithful first, until one comes out whole.
+"""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 
-from jinja2 import TemplateError
-
-from ai_core.engines.base import ChatMessage
-from ai_core.errors import ModelUnusable, Unsupported
+from ai_core.engines.base import ChatMessage, Role
+from ai_core.engines.decoding.template_sandbox import (
+    ChatSandbox,
+    TemplateOverrun,
+    TemplateRefusal,
+    limited,
+)
+from ai_core.errors import Unsupported
 
 PLAIN_TEMPLATE = (
     "{% for message in messages %}{{ message['role'] }}: {{ message['content'] }}\n\n{% endfor %}"
-    "assistant:"
+    "{% if add_generation_prompt %}assistant:{% endif %}"
 )
 """For a model that comes without a chat template."""
+_BETWEEN = "\n\n"
+# Noncharacters, which no text is interchanged with (Unicode 16, 23.7), around a private-use number.
+_PLACEHOLDER = re.compile("\ufdd0([\U000f0000-\U000ffffd])\ufdd1")
+_FIRST_NUMBER = 0xF0000
+_MAX_MESSAGES = 65_000
+_END_OF_REASONING = "</think>"
+_TAG = re.compile(r"<[^\s<>]{1,60}>+|\[[^\s\[\]]{1,60}\]")
 
 
-def apply_template(
-    render: Callable[[list[dict[str, str]]], str], messages: Sequence[ChatMessage]
-) -> str:
-    """Return the prompt text; `render` evaluates a Jinja template on role/content mappings.
+@dataclass(frozen=True, slots=True)
+class PromptText:
+    """A prompt to tokenize.
 
-    A template that refuses the system role gets its content in the first user message. Raises
-    Unsupported when it refuses that too.
+    `contents` are the parts of `text`, [start, end), that messages and not the template wrote. The
+    first `cacheable_chars` characters stay the same whatever callers write. `continues` is true for
+    a text whose last words the answer goes on with.
     """
-    try:
-        return render(_mappings(messages))
-    except (TemplateError, ValueError, TypeError):
-        merged = _without_system_role(messages)
-    try:
-        return render(_mappings(merged))
-    except (TemplateError, ValueError, TypeError) as error:
-        raise Unsupported(f"the model's chat template refuses these messages: {error}") from error
+
+    text: str
+    contents: tuple[tuple[int, int], ...] = ()
+    cacheable_chars: int = 0
+    continues: bool = False
+
+    def part(self, start: int, end: int) -> "PromptText":
+        """Return the characters [start, end) with the contents in them."""
+        kept = tuple(
+            (max(first, start) - start, min(last, end) - start)
+            for first, last in self.contents
+            if first < end and last > start
+        )
+        return PromptText(self.text[start:end], kept)
+
+    def prefix(self) -> "PromptText":
+        """Return the cacheable part alone."""
+        return self.part(0, self.cacheable_chars)
+
+    def is_content(self, start: int, end: int) -> bool:
+        """Whether a message wrote any of the characters [start, end)."""
+        return any(first < end and last > start for first, last in self.contents)
 
 
-def template_unusable(error: TemplateError) -> ModelUnusable:
-    """Return the error for a template that does not compile."""
-    return ModelUnusable(
-        f"the model's chat template cannot be read ({error}); give one in models.toml"
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """One turn as a template sees it: the messages in it, by their places in the request."""
+
+    role: Role
+    messages: tuple[int, ...]
+
+
+class ChatTemplate:
+    """A model's chat template; plain "role: content" lines for a model without one.
+
+    `bos` and `eos` are the spellings of the tokens that begin and end a sequence.
+    """
+
+    def __init__(self, template: str, *, bos: str, eos: str) -> None:
+        self._sandbox = ChatSandbox(
+            template or PLAIN_TEMPLATE, {"bos_token": bos, "eos_token": eos}
+        )
+
+    def render(self, messages: Sequence[ChatMessage]) -> PromptText:
+        """Return the prompt text; an assistant's turn that comes last is continued.
+
+        Raises Unsupported with the template's reason when no arrangement of the messages comes out
+        with every system turn and the last user's.
+        """
+        if len(messages) > _MAX_MESSAGES:
+            raise Unsupported(f"more than {_MAX_MESSAGES} messages", feature="messages")
+        texts = [self._text_of(messages, at) for at in range(len(messages))]
+        with limited():
+            skeleton = self._skeleton(messages, texts)
+        return _filled(skeleton, messages, texts)
+
+    def role_marks(self) -> frozenset[str]:
+        """Return the tags the template writes around turns: words like `[INST]` or `<|user|>`."""
+        roles: tuple[Role, ...] = ("system", "user", "assistant", "user")
+        probe = [ChatMessage(role, "-") for role in roles]
+        try:
+            text = self.render(probe)
+        except Unsupported:
+            return frozenset()
+        return frozenset(_TAG.findall(text.text))
+
+    def _text_of(self, messages: Sequence[ChatMessage], at: int) -> str:
+        """Return a message's text; of an earlier answer, what followed its reasoning.
+
+        Templates of reasoning models leave it out themselves, but see no text here.
+        """
+        one = messages[at]
+        earlier_answer = one.role == "assistant" and at < len(messages) - 1
+        if earlier_answer and _END_OF_REASONING in self._sandbox.source:
+            return one.content.rpartition(_END_OF_REASONING)[2].lstrip()
+        return one.content
+
+    def _skeleton(self, messages: Sequence[ChatMessage], texts: Sequence[str]) -> str:
+        """Return the evaluated template of the first arrangement that is whole."""
+        written = {at for at, text in enumerate(texts) if text.strip()}
+        answers = {at for at in written if messages[at].role == "assistant"}
+        reason, without_answers = "", None
+        for turns in _arrangements(messages):
+            try:
+                skeleton = self._evaluate(turns, texts)
+            except TemplateOverrun as error:
+                raise _refused(str(error)) from error
+            except TemplateRefusal as error:
+                reason = reason or str(error)
+                continue
+            left_out = written - _numbers(skeleton)
+            if not left_out:
+                return skeleton
+            if left_out <= answers and without_answers is None:
+                without_answers = skeleton
+        if without_answers is None:
+            raise _refused(reason or "it leaves part of them out")
+        return without_answers
+
+    def _evaluate(self, turns: Sequence[_Turn], texts: Sequence[str]) -> str:
+        mappings = [{"role": turn.role, "content": _shown(turn, texts)} for turn in turns]
+        if not turns or turns[-1].role != "assistant":
+            return self._sandbox.evaluate(mappings, generation_prompt=True)
+        beginning = mappings[-1]["content"].strip()
+        try:
+            whole = self._sandbox.evaluate(mappings, generation_prompt=False)
+        except TemplateOverrun:
+            raise
+        except TemplateRefusal:
+            whole = ""
+        before, found, _ = whole.rpartition(beginning)
+        if beginning and found:
+            return before + found
+        return self._sandbox.evaluate(mappings[:-1], generation_prompt=True) + beginning
+
+
+def _arrangements(messages: Sequence[ChatMessage]) -> Iterator[tuple[_Turn, ...]]:
+    """Yield the messages as turns, in the ways templates may take them, each way once.
+
+    Turns of one role that follow each other are one turn. Then later system turns, and then all of
+    them, are said by the user; a user who says nothing comes before an answer that opens.
+    """
+    own = [_Turn(message.role, (at,)) for at, message in enumerate(messages)]
+    seen: set[tuple[_Turn, ...]] = set()
+    for system in (_as_they_are, _leading_alone, _said_by_user):
+        for opened in (_as_they_are, _opened_by_user):
+            turns = _merged(opened(_merged(system(own))))
+            if turns not in seen:
+                seen.add(turns)
+                yield turns
+
+
+def _as_they_are(turns: Sequence[_Turn]) -> Sequence[_Turn]:
+    return turns
+
+
+def _leading_alone(turns: Sequence[_Turn]) -> Sequence[_Turn]:
+    leading = next((at for at, turn in enumerate(turns) if turn.role != "system"), len(turns))
+    return [*turns[:leading], *_said_by_user(turns[leading:])]
+
+
+def _said_by_user(turns: Sequence[_Turn]) -> Sequence[_Turn]:
+    return [_Turn("user" if turn.role == "system" else turn.role, turn.messages) for turn in turns]
+
+
+def _opened_by_user(turns: Sequence[_Turn]) -> Sequence[_Turn]:
+    first = next((at for at, turn in enumerate(turns) if turn.role != "system"), len(turns))
+    if first == len(turns) or turns[first].role == "user":
+        return turns
+    return [*turns[:first], _Turn("user", ()), *turns[first:]]
+
+
+def _merged(turns: Sequence[_Turn]) -> tuple[_Turn, ...]:
+    return tuple(
+        _Turn(role, tuple(at for turn in same for at in turn.messages))
+        for role, same in groupby(turns, attrgetter("role"))
     )
 
 
-class ControlTokenFilter:
-    """Keeps callers from writing control tokens, which would end a message or begin another."""
-
-    def __init__(self, control_tokens: Iterable[str]) -> None:
-        longest_first = sorted(filter(None, control_tokens), key=len, reverse=True)
-        self._pattern = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
-
-    def neutralize(self, text: str) -> str:
-        """Return `text` with a U+200B inside the spelling of every control token."""
-        return self._pattern.sub(lambda found: f"{found[0][0]}\u200b{found[0][1:]}", text)
+def _shown(turn: _Turn, texts: Sequence[str]) -> str:
+    """Return what the template sees of a turn: white space as it is, for templates that trim it."""
+    return _BETWEEN.join(
+        text.replace(body, _placeholder(at), 1) if (body := text.strip()) else ""
+        for at, text in ((at, texts[at]) for at in turn.messages)
+    )
 
 
-def _mappings(messages: Sequence[ChatMessage]) -> list[dict[str, str]]:
-    return [{"role": message.role, "content": message.content} for message in messages]
+def _placeholder(at: int) -> str:
+    return f"\ufdd0{chr(_FIRST_NUMBER + at)}\ufdd1"
 
 
-def _without_system_role(messages: Sequence[ChatMessage]) -> list[ChatMessage]:
-    if len(messages) < 2 or messages[0].role != "system":
-        return list(messages)
-    system, first = messages[0], messages[1]
-    return [ChatMessage(first.role, f"{system.content}\n\n{first.content}"), *messages[2:]]
+def _numbers(skeleton: str) -> set[int]:
+    return {ord(found[1]) - _FIRST_NUMBER for found in _PLACEHOLDER.finditer(skeleton)}
+
+
+def _filled(skeleton: str, messages: Sequence[ChatMessage], texts: Sequence[str]) -> PromptText:
+    """Put the messages' texts into an evaluated template."""
+    pieces: list[str] = []
+    contents: list[tuple[int, int]] = []
+    chars = done = 0
+    cacheable: int | None = None
+    for found in _PLACEHOLDER.finditer(skeleton):
+        literal = skeleton[done : found.start()]
+        done = found.end()
+        at = ord(found[1]) - _FIRST_NUMBER
+        if at >= len(texts):
+            continue
+        body = texts[at].strip()
+        start = chars + len(literal)
+        owned = _owned_chars(messages[at], texts[at])
+        if cacheable is None and owned < len(body):
+            indented = not owned and texts[at][:1].isspace()
+            cacheable = chars + len(literal.rstrip()) if indented else start + owned
+        pieces += [literal, body]
+        chars = start + len(body)
+        contents.append((start, chars))
+    pieces.append(skeleton[done:])
+    text = "".join(pieces)
+    continues = bool(messages) and messages[-1].role == "assistant"
+    return PromptText(
+        text, tuple(contents), len(text) if cacheable is None else cacheable, continues
+    )
+
+
+def _owned_chars(message: ChatMessage, text: str) -> int:
+    """Return how many characters of a message's stripped text the operator wrote."""
+    body = text.strip()
+    if message.cacheable_chars >= len(message.content):
+        return len(body)
+    before = len(text) - len(text.lstrip())
+    return max(0, min(len(body), message.cacheable_chars - before))
+
+
+def _refused(reason: str) -> Unsupported:
+    return Unsupported(
+        f"the model's chat template refuses these messages: {reason}", feature="messages"
+    )

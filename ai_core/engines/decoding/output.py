@@ -2,13 +2,14 @@
 
 from typing import Any, Literal, Protocol
 
-from ai_core.engines.base import TokenLogprob
+from ai_core.engines.base import FinishReason, TokenLogprob
+from ai_core.engines.decoding.repetition import RepetitionDetector
 from ai_core.engines.decoding.stops import StopFilter
 from ai_core.engines.error_report import ErrorReport
 from ai_core.engines.runner import GenerationJob, TokenChunk
 from ai_core.errors import ContextOverflow, Unsupported
 
-FinishReason = Literal["stop", "length", "failed"]
+EndReason = FinishReason | Literal["failed"]
 
 
 class Detokenizer(Protocol):
@@ -51,6 +52,8 @@ def max_new_tokens(job: GenerationJob, context_tokens: int) -> int:
 class JobOutput:
     """Samples, detokenizes and filters the answer of one job, at most `max_tokens` long.
 
+    An answer that repeats itself ends there; one that follows a schema goes on, as lists of equal
+    values are what some schemas ask for.
     `last_token` is the latest token, `generated` their number.
     """
 
@@ -60,6 +63,8 @@ class JobOutput:
         self.last_token = 0
         self.generated = 0
         self._job_id = job.id
+        self._repetition = None if job.sampling.json_schema else RepetitionDetector()
+        self._trims_space = detokenizer.adds_leading_space and not job.prompt.continues
         self._detokenizer = detokenizer
         self._sampler = sampler
         self._stop_filter = StopFilter(job.sampling.stop)
@@ -89,18 +94,20 @@ class JobOutput:
         self._unsent_logprobs.extend(logprobs)
         first = self.generated == 1
         written = self._detokenizer.token_bytes(self.last_token)
-        if first and self._detokenizer.adds_leading_space:
+        if first and self._trims_space:
             written = written.removeprefix(b" ")
         text = self._stop_filter.feed(written)
         if self._stop_filter.stopped:
             return self.finish("stop", text, cached_tokens)
         if self.generated >= self._max_tokens:
             return self.finish("length", text + self._stop_filter.finish(), cached_tokens)
+        if self._repetition and self._repetition.add(self.last_token):
+            return self.finish("repetition", text + self._stop_filter.finish(), cached_tokens)
         return self._chunk(text, None, cached_tokens) if text or first else None
 
     def finish(
         self,
-        reason: FinishReason,
+        reason: EndReason,
         text: str = "",
         cached_tokens: int = 0,
         error: ErrorReport | None = None,
@@ -111,7 +118,7 @@ class JobOutput:
     def _chunk(
         self,
         text: str,
-        reason: FinishReason | None,
+        reason: EndReason | None,
         cached_tokens: int,
         error: ErrorReport | None = None,
     ) -> TokenChunk:

@@ -182,7 +182,7 @@ class ContinuousBatchingRunner:
         """Return an embedding of each text. Raises Unsupported, ContextOverflow."""
         vectors = []
         for text in texts:
-            tokens = self._tokenizer.render((), text).tokens
+            tokens = self._tokenizer.tokenize(text, add_special=True)
             if not tokens:
                 raise Unsupported("an empty text has no vector")
             if len(tokens) > self.info.context_tokens:

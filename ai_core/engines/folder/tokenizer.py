@@ -8,22 +8,14 @@ Neither transformers nor torch is needed to read them.
 import json
 import re
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import tokenizers
-from jinja2 import TemplateError
-from jinja2.ext import loopcontrols
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from ai_core.engines.base import ChatMessage
-from ai_core.engines.decoding.chat_template import (
-    PLAIN_TEMPLATE,
-    ControlTokenFilter,
-    apply_template,
-    template_unusable,
-)
+from ai_core.engines.decoding.chat_template import ChatTemplate, PromptText
+from ai_core.engines.decoding.special_tokens import SpecialTokens, as_content
 from ai_core.engines.folder.files import load_json
 from ai_core.engines.runner import TokenizedPrompt
 from ai_core.errors import ModelUnusable
@@ -33,6 +25,7 @@ MIN_VOCABULARY_SHARE = 0.9
 padded to a round number, never by a tenth."""
 _BYTE_TOKEN = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 _SPACE = "▁"
+_SEPARATOR = "\x02"
 
 
 class Tokenizer:
@@ -60,32 +53,88 @@ class Tokenizer:
             )
         self.vocabulary = vocabulary or size
         added = self._tokenizer.get_added_tokens_decoder()
-        self._control_tokens = {id: token.content for id, token in added.items() if token.special}
-        self._filter = ControlTokenFilter(self._control_tokens.values())
-        self._literal_tokenizer = tokenizers.Tokenizer.from_file(str(path))
-        self._literal_tokenizer.encode_special_tokens = True
+        self._before, self._after = _surrounding_tokens(self._tokenizer)
+        self._control_tokens = {id for id, token in added.items() if token.special}
+        self._marks = {id for id, token in added.items() if not token.content.isspace()}
+        self._literal_tokenizer = _without_marks(self._tokenizer)
         self._end_tokens = self._read_end_tokens(folder)
         decoder = json.loads(self._tokenizer.to_str())["decoder"]
         self._byte_level = '"ByteLevel"' in json.dumps(decoder)
         self.adds_leading_space = not self._byte_level
         self._token_bytes: dict[int, bytes] = {}
-        self._template = _compile(template or self._read_template(folder))
+        self._template = ChatTemplate(
+            template or self._read_template(folder),
+            bos=self._configured_token("bos_token"),
+            eos=self._configured_token("eos_token"),
+        )
+        spellings = (token.content for token in added.values())
+        self._special_tokens = SpecialTokens(spellings, self._template.role_marks())
 
-    def tokenize(self, text: str) -> list[int]:
-        """Return the tokens of `text`; control tokens in it are taken literally."""
-        tokens: list[int] = self._literal_tokenizer.encode(text, add_special_tokens=False).ids
-        return tokens
+    def tokenize(self, text: str, *, add_special: bool = False) -> list[int]:
+        """Return the tokens of `text`; special tokens spelled in it are text.
+
+        `add_special` adds those the tokenizer puts around a text.
+        """
+        return self._encode(as_content(text), add_special=add_special)
 
     def render(self, messages: Sequence[ChatMessage], raw: str | None) -> TokenizedPrompt:
         """Apply the chat template, or take `raw` as it is; nothing is marked as cacheable."""
         if raw is not None:
-            return TokenizedPrompt(self._tokenizer.encode(raw, add_special_tokens=True).ids, 0)
-        neutralized = [
-            ChatMessage(message.role, self._filter.neutralize(message.content))
-            for message in messages
+            tokens = self._encode(PromptText(raw), add_special=True)
+            return TokenizedPrompt(tokens, 0, continues=True)
+        prompt = self._template.render(messages)
+        return TokenizedPrompt(self._encode(prompt, add_special=False), 0, prompt.continues)
+
+    def _encode(self, prompt: PromptText, *, add_special: bool) -> list[int]:
+        """Return the tokens of a prompt; special tokens that its contents spell are text."""
+        tokens: list[int] = []
+        at = 0
+        for piece in self._special_tokens.pieces(prompt):
+            tokens += self._encode_piece(prompt.part(at, at + len(piece)), continued=at > 0)
+            at += len(piece)
+        return [*self._before, *tokens, *self._after] if add_special else tokens
+
+    def _encode_piece(self, prompt: PromptText, *, continued: bool) -> list[int]:
+        """Encode a text in which a content may still spell a token after normalization.
+
+        A tokenizer that ignores case or compatibility forms (Unicode, UAX 15) finds tokens that no
+        comparison of characters finds; its own offsets say where.
+        """
+        encoded = self._encode_plainly(self._tokenizer, prompt.text, continued=continued)
+        tokens: list[int] = []
+        done = taken = 0
+        for at, (token, start, end) in enumerate(encoded):
+            if token in self._marks and prompt.is_content(start, end):
+                tokens += [one for one, _, _ in encoded[taken:at]]
+                tokens += self._encode_mark(prompt.text[max(start, done) : end])
+                done, taken = end, at + 1
+        return tokens + [one for one, _, _ in encoded[taken:]]
+
+    def _encode_mark(self, text: str) -> list[int]:
+        """Return the tokens of a spelling of a special token as text."""
+        literal = self._literal_tokenizer
+        tokens = [one for one, _, _ in self._encode_plainly(literal, text, continued=True)]
+        if self._marks.isdisjoint(tokens):
+            return tokens
+        letters = (self._encode_plainly(literal, letter, continued=True) for letter in text)
+        return [one for encoded in letters for one, _, _ in encoded if one not in self._marks]
+
+    def _encode_plainly(
+        self, tokenizer: Any, text: str, *, continued: bool
+    ) -> list[tuple[int, int, int]]:
+        """Return each token with where it is in the text, [start, end).
+
+        SentencePiece vocabularies put a space before a text; before one that goes on, it stands
+        before a character that is dropped.
+        """
+        before = _SEPARATOR if continued and not self._byte_level else ""
+        encoding = tokenizer.encode(f"{before}{text}", add_special_tokens=False)
+        skipped = len(before)
+        return [
+            (token, max(0, start - skipped), end - skipped)
+            for token, (start, end) in zip(encoding.ids, encoding.offsets, strict=True)
+            if end > skipped or not skipped
         ]
-        text = apply_template(self._evaluate_template, neutralized)
-        return TokenizedPrompt(self._tokenizer.encode(text, add_special_tokens=False).ids, 0)
 
     def is_end_token(self, token: int) -> bool:
         """Whether a token ends the generation."""
@@ -125,43 +174,28 @@ class Tokenizer:
         file = folder / "chat_template.jinja"
         if file.is_file():
             return file.read_text(encoding="utf-8")
-        configured = self._config.get("chat_template") or PLAIN_TEMPLATE
+        configured = self._config.get("chat_template") or ""
         if isinstance(configured, list):
             by_name = {template["name"]: template["template"] for template in configured}
-            configured = by_name.get("default", PLAIN_TEMPLATE)
+            configured = by_name.get("default", "")
         return str(configured)
 
-    def _evaluate_template(self, messages: list[dict[str, str]]) -> str:
-        return str(
-            self._template.render(
-                messages=messages,
-                add_generation_prompt=True,
-                bos_token=self._configured_token("bos_token"),
-                eos_token=self._configured_token("eos_token"),
-            )
-        )
+
+def _without_marks(tokenizer: Any) -> Any:
+    """Return the tokenizer without its added tokens, but those of white space."""
+    written = json.loads(tokenizer.to_str())
+    written["added_tokens"] = [one for one in written["added_tokens"] if one["content"].isspace()]
+    return tokenizers.Tokenizer.from_str(json.dumps(written))
 
 
-def _compile(template: str) -> Any:
-    """Compile a template with the filters and functions transformers offers it."""
-    sandbox = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols]
-    )
-    sandbox.filters["tojson"] = _to_json
-    sandbox.globals["raise_exception"] = _raise_exception
-    sandbox.globals["strftime_now"] = lambda form: datetime.now().astimezone().strftime(form)
-    try:
-        return sandbox.from_string(template)
-    except TemplateError as error:
-        raise template_unusable(error) from error
-
-
-def _raise_exception(reason: str) -> NoReturn:
-    raise TemplateError(reason)
-
-
-def _to_json(value: Any, indent: int | None = None) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=indent)
+def _surrounding_tokens(tokenizer: Any) -> tuple[list[int], list[int]]:
+    """Return the special tokens a tokenizer puts before and after a text."""
+    bare: list[int] = tokenizer.encode("a", add_special_tokens=False).ids
+    whole: list[int] = tokenizer.encode("a", add_special_tokens=True).ids
+    for at in range(len(whole) - len(bare) + 1):
+        if whole[at : at + len(bare)] == bare:
+            return whole[:at], whole[at + len(bare) :]
+    return [], []
 
 
 def _byte_level_alphabet() -> dict[str, int]:

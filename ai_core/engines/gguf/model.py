@@ -5,6 +5,7 @@ Everything here may be called from two threads at once: llama.cpp only reads a l
 
 import ctypes
 from collections import deque
+from collections.abc import Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,23 @@ from typing import Any
 import numpy as np
 from llama_cpp import llama_cpp as lib
 
-from ai_core.engines.decoding.chat_template import ControlTokenFilter
+from ai_core.engines.decoding.chat_template import ChatTemplate, PromptText
+from ai_core.engines.decoding.special_tokens import MAX_RUN_CHARS, SpecialTokens, as_content
 from ai_core.errors import ModelUnusable
 
 _MAGIC = b"GGUF"
 _WARNING = 3
 _CONTINUED = 5
 _TOKEN_BYTES = 256
+_SPECIAL_ATTRIBUTES = (
+    lib.LLAMA_TOKEN_ATTR_CONTROL
+    | lib.LLAMA_TOKEN_ATTR_USER_DEFINED
+    | lib.LLAMA_TOKEN_ATTR_UNKNOWN
+    | lib.LLAMA_TOKEN_ATTR_UNUSED
+)
+"""llama.cpp looks for USER_DEFINED tokens in every text, whatever it is told
+(`tokenizer_st_partition` in llama-vocab.cpp)."""
+_SEPARATOR = "\x02"
 _logged: deque[str] = deque(maxlen=40)
 
 
@@ -138,28 +149,29 @@ class Vocabulary:
         self.adds_leading_space = int(lib.llama_vocab_type(handle)) == lib.LLAMA_VOCAB_TYPE_SPM
         self._token_bytes: dict[int, bytes] = {}
 
-    def tokenize(self, text: str, *, parse_special: bool, add_special: bool) -> list[int]:
-        """Return the tokens of `text`.
+    def tokenize(self, text: str, *, add_special: bool = False) -> list[int]:
+        """Return the tokens of a plain text; special tokens spelled in it are text.
 
-        `parse_special` takes the spelling of a control token for that token. `add_special` adds the
-        model's beginning-of-sequence token, and its end-of-sequence token for an encoder.
+        `add_special` adds the model's beginning-of-sequence token, and its end-of-sequence token
+        for an encoder.
         """
-        data = text.encode()
-        buffer = np.empty(len(data) + 16, dtype=np.int32)
-        count = self._tokenize_into(buffer, data, add_special, parse_special)
-        if count < 0:
-            buffer = np.empty(-count, dtype=np.int32)
-            count = self._tokenize_into(buffer, data, add_special, parse_special)
-        tokens: list[int] = buffer[:count].tolist()
-        return tokens
+        pieces = self.special_tokens.pieces(as_content(text), max_run_chars=MAX_RUN_CHARS)
+        return self._tokenize_pieces(pieces, add_special=add_special, parse_special=False)
 
-    def tokenize_prompt(self, text: str) -> list[int]:
-        """Return the tokens of a prompt to continue: one beginning token, no end token."""
-        spelled = bool(self.bos) and text.startswith(self.bos)
+    def tokenize_prompt(
+        self, prompt: PromptText, special_tokens: SpecialTokens | None = None
+    ) -> list[int]:
+        """Return the tokens of a prompt to continue: one beginning token, no end token.
+
+        Special tokens that its contents spell are text.
+        """
+        spelled = bool(self.bos) and prompt.text.startswith(self.bos)
         add_special = self._adds_bos and not spelled
-        tokens = self.tokenize(text, parse_special=True, add_special=add_special)
+        special_tokens = special_tokens or self.special_tokens
+        pieces = special_tokens.pieces(prompt, max_run_chars=MAX_RUN_CHARS)
+        tokens = self._tokenize_pieces(pieces, add_special=add_special, parse_special=True)
         ends = bool(tokens) and self.is_end_token(tokens[-1])
-        if self._adds_eos and ends and not text.endswith(self.eos):
+        if self._adds_eos and ends and not prompt.text.endswith(self.eos):
             tokens.pop()
         return tokens
 
@@ -168,11 +180,22 @@ class Vocabulary:
         return bool(lib.llama_vocab_is_eog(self.handle, token))
 
     @cached_property
-    def control_tokens(self) -> ControlTokenFilter:
-        """The filter for what callers write."""
-        tokens = range(self.size)
-        controls = (token for token in tokens if lib.llama_vocab_is_control(self.handle, token))
-        return ControlTokenFilter(map(self._spelling, controls))
+    def special_tokens(self) -> SpecialTokens:
+        """The spellings of the special tokens of every class."""
+        return SpecialTokens(self._special_spellings)
+
+    def special_tokens_of(self, template: ChatTemplate) -> SpecialTokens:
+        """Return the special tokens and the tags of a chat template."""
+        return SpecialTokens(self._special_spellings, template.role_marks())
+
+    @cached_property
+    def _special_spellings(self) -> frozenset[str]:
+        special = (
+            token
+            for token in range(self.size)
+            if lib.llama_vocab_get_attr(self.handle, token) & _SPECIAL_ATTRIBUTES
+        )
+        return frozenset(map(self._spelling, special))
 
     def token_bytes(self, token: int) -> bytes:
         """Return the bytes of a token; none for a control token."""
@@ -191,6 +214,41 @@ class Vocabulary:
         if token < 0:
             return ""
         return bytes(lib.llama_vocab_get_text(self.handle, token) or b"").decode("utf-8", "replace")
+
+    def _tokenize_pieces(
+        self, pieces: Sequence[str], *, add_special: bool, parse_special: bool
+    ) -> list[int]:
+        first, *later = pieces
+        tokens = self._tokenize(first, add_special=add_special, parse_special=parse_special)
+        for piece in later:
+            tokens += self._tokenize_continued(piece, parse_special=parse_special)
+        return tokens
+
+    def _tokenize_continued(self, piece: str, *, parse_special: bool) -> list[int]:
+        """Return the tokens of a text in the middle of another.
+
+        SentencePiece vocabularies put a space before a text: here before a byte that joins with
+        nothing, whose tokens are dropped.
+        """
+        if self.adds_leading_space:
+            before = self._tokenize(_SEPARATOR, add_special=False, parse_special=False)
+            both = self._tokenize(
+                f"{_SEPARATOR}{piece}", add_special=False, parse_special=parse_special
+            )
+            if both[: len(before)] == before:
+                return both[len(before) :]
+        return self._tokenize(piece, add_special=False, parse_special=parse_special)
+
+    def _tokenize(self, text: str, *, add_special: bool, parse_special: bool) -> list[int]:
+        """Return llama.cpp's tokens; `parse_special` takes spellings for CONTROL tokens."""
+        data = text.encode()
+        buffer = np.empty(len(data) + 16, dtype=np.int32)
+        count = self._tokenize_into(buffer, data, add_special, parse_special)
+        if count < 0:
+            buffer = np.empty(-count, dtype=np.int32)
+            count = self._tokenize_into(buffer, data, add_special, parse_special)
+        tokens: list[int] = buffer[:count].tolist()
+        return tokens
 
     def _tokenize_into(
         self, buffer: Any, data: bytes, add_special: bool, parse_special: bool

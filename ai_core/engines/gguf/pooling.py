@@ -32,7 +32,7 @@ class EmbeddingContext:
         return [self._embedding(handle, text) for text in texts]
 
     def _embedding(self, handle: Any, text: str) -> list[float]:
-        tokens = self._model.vocabulary.tokenize(text, parse_special=False, add_special=True)
+        tokens = self._model.vocabulary.tokenize(text, add_special=True)
         if len(tokens) > self._max_tokens:
             raise ContextOverflow(
                 f"the text has {len(tokens)} tokens, this model takes {self._max_tokens}",

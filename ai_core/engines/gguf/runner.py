@@ -15,6 +15,7 @@ from typing import Any
 from llama_cpp import llama_cpp as lib
 
 from ai_core.engines.base import Capabilities, ChatMessage
+from ai_core.engines.decoding.chat_template import ChatTemplate, PromptText
 from ai_core.engines.decoding.output import JobOutput, max_new_tokens
 from ai_core.engines.decoding.threads import ThreadGovernor, available_cores
 from ai_core.engines.error_report import ErrorReport
@@ -25,7 +26,6 @@ from ai_core.engines.gguf.batch import (
     max_batch_rows,
     plan_batch,
 )
-from ai_core.engines.gguf.chat import ChatTemplate
 from ai_core.engines.gguf.context import BatchSegment, Context, Logits
 from ai_core.engines.gguf.model import GgufModel, take_logged_errors
 from ai_core.engines.gguf.pooling import EmbeddingContext
@@ -98,6 +98,7 @@ class GgufRunner:
             bos=vocabulary.bos,
             eos=vocabulary.eos,
         )
+        self._special_tokens = vocabulary.special_tokens_of(self._chat_template)
         self._governor = ThreadGovernor(options.threads or available_cores())
         self._threads = self._governor.threads
         self._embeddings = EmbeddingContext(model, context_tokens, self._threads)
@@ -125,20 +126,21 @@ class GgufRunner:
         )
 
     def tokenize(self, text: str) -> list[int]:
-        """Return the tokens of a plain text; control tokens in it are taken literally."""
-        return self._vocabulary.tokenize(text, parse_special=False, add_special=False)
+        """Return the tokens of a plain text; special tokens spelled in it are text."""
+        return self._vocabulary.tokenize(text)
 
     def render(self, messages: Sequence[ChatMessage], raw: str | None) -> TokenizedPrompt:
         """Apply the file's chat template; see `ChatTemplate`."""
         if raw is not None:
-            return TokenizedPrompt(self._vocabulary.tokenize_prompt(raw), 0)
-        text, prefix = self._chat_template.render([self._neutralized(one) for one in messages])
-        tokens = self._vocabulary.tokenize_prompt(text)
-        if prefix == text:
-            return TokenizedPrompt(tokens, len(tokens))
+            tokens = self._vocabulary.tokenize_prompt(PromptText(raw))
+            return TokenizedPrompt(tokens, 0, continues=True)
+        prompt = self._chat_template.render(messages)
+        tokens = self._vocabulary.tokenize_prompt(prompt, self._special_tokens)
+        if prompt.cacheable_chars == len(prompt.text):
+            return TokenizedPrompt(tokens, len(tokens), prompt.continues)
         # The last token of the operator's text may continue into the caller's.
-        prefix_tokens = self._vocabulary.tokenize_prompt(prefix)[:-1]
-        return TokenizedPrompt(tokens, common_prefix_length(tokens, prefix_tokens))
+        prefix = self._vocabulary.tokenize_prompt(prompt.prefix(), self._special_tokens)[:-1]
+        return TokenizedPrompt(tokens, common_prefix_length(tokens, prefix), prompt.continues)
 
     def compile_schema(self, schema: str) -> TokenGrammar:
         """Return a new grammar of a JSON schema; see `GrammarCompiler`."""
@@ -227,12 +229,6 @@ class GgufRunner:
         self._embeddings.close()
         self._context.close()
         self._model.close()
-
-    def _neutralized(self, message: ChatMessage) -> ChatMessage:
-        neutralize = self._vocabulary.control_tokens.neutralize
-        content = neutralize(message.content)
-        prefix = neutralize(message.content[: message.cacheable_chars])
-        return ChatMessage(message.role, content, common_prefix_length(content, prefix))
 
     def _start(self, running: SlotJob) -> None:
         """Take a job's prefix from the cache, unless another job is still computing it."""

@@ -51,6 +51,9 @@ from shared.errors import AppError
 PR_SET_PDEATHSIG = 1
 OOM_SCORE = "500"
 """Under memory pressure the kernel kills a model first, not the service or its Redis (proc(5))."""
+TOKENIZER_STACK_BYTES = 64 * 1024 * 1024
+"""Reserved, not taken: a tokenizer's regular expressions call themselves once per character
+(`decoding/special_tokens.py`)."""
 SWITCH_INTERVAL_S = 0.001
 """How long the tokenizing thread may hold the interpreter lock while the main thread waits."""
 
@@ -183,6 +186,7 @@ def serve(parent: ParentConnection) -> int:
     gc.collect()
     gc.freeze()
     sys.excepthook = _print_error
+    threading.stack_size(TOKENIZER_STACK_BYTES)
     _start_thread(partial(reader.tokenize_forever, runner))
     parent.send(ModelLoaded(runner.info))
     GenerationLoop(runner, reader.commands, parent.send, reader.active_ids).run()

@@ -1,9 +1,8 @@
 """Buffer between a model process and the reader of one answer's stream."""
 
 import asyncio
-from typing import Literal
 
-from ai_core.engines.base import TextChunk, TokenLogprob
+from ai_core.engines.base import FinishReason, TextChunk, TokenLogprob
 from ai_core.engines.runner import TokenChunk
 from shared.errors import AppError
 
@@ -27,7 +26,7 @@ class StreamBuffer:
         self._cached_tokens = 0
         self._has_chunk = False
         self._prompt_reported = False
-        self._finish_reason: Literal["stop", "length"] | None = None
+        self._finish_reason: FinishReason | None = None
         self._error: AppError | None = None
         self._reader: asyncio.Future[None] | None = None
 

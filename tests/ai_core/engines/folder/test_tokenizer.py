@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import tokenizers
-from tokenizers import decoders, models, pre_tokenizers
+from tokenizers import AddedToken, decoders, models, normalizers, pre_tokenizers
 
 from ai_core.engines.base import ChatMessage
 from ai_core.engines.folder.tokenizer import Tokenizer
@@ -48,8 +48,52 @@ def test_a_control_token_spelled_in_a_message_is_text(folder: Path) -> None:
     assert len(end) == 1
     assert tokenizer.is_end_token(end[0])
     assert end[0] not in tokenizer.tokenize("un <|im_end|> deux")
-    messages = [ChatMessage("user", "<|im_end|>"), ChatMessage("assistant", "a<|im_end|>b")]
+    messages = [ChatMessage("assistant", "a<|im_end|>b"), ChatMessage("user", "<|im_end|>")]
     assert tokenizer.render(messages, None).tokens.count(end[0]) == len(messages)
+
+
+ADDED = {
+    "<tool>": AddedToken("<tool>", special=True, normalized=False),
+    "<|rôle|>": AddedToken("<|rôle|>", special=False, normalized=True),
+    "[PAUSE]": AddedToken("[PAUSE]", special=False, normalized=False),
+    "TOURSUIVANT": AddedToken("TOURSUIVANT", special=False, single_word=True),
+    "<g>": AddedToken("<g>", special=True, lstrip=True, rstrip=True),
+    "§": AddedToken("§", special=True, normalized=False),
+    "     ": AddedToken("     ", special=False, normalized=False),
+}
+
+
+def with_added_tokens(folder: Path, normalizer: normalizers.Normalizer | None) -> Tokenizer:
+    library_tokenizer = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
+    if normalizer is not None:
+        library_tokenizer.normalizer = normalizer
+    library_tokenizer.add_tokens(list(ADDED.values()))
+    library_tokenizer.save(str(folder / "tokenizer.json"))
+    return Tokenizer(folder, 0)
+
+
+@pytest.mark.parametrize(
+    "normalizer",
+    [None, normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])],
+    ids=["as it is", "compatibility forms"],
+)
+@pytest.mark.parametrize("mark", [one for one in ADDED if one.strip()])
+def test_added_tokens_of_every_kind_are_text(
+    folder: Path, mark: str, normalizer: normalizers.Normalizer | None
+) -> None:
+    tokenizer = with_added_tokens(folder, normalizer)
+    ids = {tokenizer._tokenizer.token_to_id(one) for one in ADDED if one.strip()}
+    wide = "".join(chr(ord(letter) + 0xFEE0) if "!" <= letter <= "~" else letter for letter in mark)
+    for spelling in (mark, mark.upper(), wide):
+        for text in (spelling, f"un {spelling} deux", f"a{spelling}b", spelling * 3):
+            asked = [ChatMessage("system", text), ChatMessage("user", text)]
+            assert ids.isdisjoint(tokenizer.tokenize(text))
+            assert ids.isdisjoint(tokenizer.tokenize(text, add_special=True))
+            assert ids.isdisjoint(tokenizer.render(asked, None).tokens)
+            if normalizer is None and text.isascii():
+                assert spelled(tokenizer, tokenizer.tokenize(text)) == text
+    indented = tokenizer.tokenize("a     b")
+    assert tokenizer._tokenizer.token_to_id("     ") in indented
 
 
 def test_a_template_given_by_the_operator_wins(folder: Path) -> None:
@@ -61,8 +105,7 @@ def test_a_template_without_system_role_gets_the_rules_with_the_question(folder:
     tokenizer = Tokenizer(folder, VOCABULARY, NO_SYSTEM)
     messages = [ChatMessage("system", "Sois bref."), ChatMessage("user", "Oui ?")]
     assert rendered(tokenizer, *messages) == "[user] Sois bref.\n\nOui ?"
-    with pytest.raises(Unsupported, match="no system message"):
-        tokenizer.render(messages[:1], None)
+    assert rendered(tokenizer, messages[0]) == "[user] Sois bref."
 
 
 def test_a_template_reaches_nothing_outside_its_sandbox(folder: Path) -> None:
@@ -74,8 +117,13 @@ def test_a_template_reaches_nothing_outside_its_sandbox(folder: Path) -> None:
 def test_the_template_may_stand_in_the_tokenizer_settings(folder: Path) -> None:
     (folder / "chat_template.jinja").unlink()
     settings = json.loads((folder / "tokenizer_config.json").read_text())
-    listed = [{"name": "tool_use", "template": "no"}, {"name": "default", "template": "oui"}]
-    for said, expected in (("non", "non"), (listed, "oui"), (None, "user: Oui\n\nassistant:")):
+    first, other = "1 {{ messages[0].content }}", "2 {{ messages[0].content }}"
+    listed = [{"name": "tool_use", "template": first}, {"name": "default", "template": other}]
+    for said, expected in (
+        (first, "1 Oui"),
+        (listed, "2 Oui"),
+        (None, "user: Oui\n\nassistant:"),
+    ):
         (folder / "tokenizer_config.json").write_text(
             json.dumps({**settings, "chat_template": said})
         )

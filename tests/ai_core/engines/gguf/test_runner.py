@@ -276,7 +276,7 @@ def test_a_message_may_begin_with_the_operator_s_text(opened: GgufRunner) -> Non
 
 
 def test_nothing_of_a_raw_prompt_is_the_operator_s(opened: GgufRunner) -> None:
-    assert opened.render([], "abc") == TokenizedPrompt(opened.tokenize("abc"), 0)
+    assert opened.render([], "abc") == TokenizedPrompt(opened.tokenize("abc"), 0, continues=True)
 
 
 def test_a_caller_cannot_end_a_message(opened: GgufRunner) -> None:
