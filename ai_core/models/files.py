@@ -7,10 +7,11 @@ ONNX files carries a `config.json` as transformers writes it.
 
 import hashlib
 import json
+import re
 import shutil
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -19,6 +20,10 @@ from ai_core.errors import ModelUnusable, NoDisk
 
 MAGIC = b"GGUF"
 ADAPTER_WEIGHTS = ("*.safetensors",)
+CHAT_TEMPLATE = "tokenizer.chat_template"
+_SHARD = re.compile(r"(?P<model>.+)-\d{5}-of-(?P<count>\d{5})\.gguf", re.ASCII)
+"""Names of the files of a split GGUF, as llama.cpp's gguf-split writes them."""
+_LICENCE = re.compile(r"^license:[ \t]*['\"]?([\w.-]+)", re.MULTILINE)
 MAX_HEADER_BYTES = 256 * 1024 * 1024
 MAX_STRING_CHARS = 4_096  # longer metadata, as a vocabulary, is skipped
 STRING, ARRAY = 8, 9
@@ -45,7 +50,8 @@ class ModelMetadata:
 
     `size_bytes` counts the weights' files. `cache_bytes_per_token` is what one token of context
     takes in memory: keys and values, in 2 bytes for GGUF and 4 for the others. `base` is the name
-    or architecture an adapter was made for.
+    or architecture an adapter was made for. `has_chat_template` is true for what needs none, as an
+    adapter or an encoder.
     """
 
     format: FileFormat
@@ -57,6 +63,8 @@ class ModelMetadata:
     width: int = 0
     cache_bytes_per_token: int = 0
     base: str = ""
+    licence: str = ""
+    has_chat_template: bool = True
 
 
 def read_metadata(path: Path, format: FileFormat) -> ModelMetadata:
@@ -66,6 +74,7 @@ def read_metadata(path: Path, format: FileFormat) -> ModelMetadata:
     """
     if not path.exists():
         raise ModelUnusable(f"{path} does not exist: give the model's file again (model add)")
+    _require_shards(path)
     try:
         if format == "gguf" or (format == "lora" and path.suffix == ".gguf"):
             return _read_gguf(path, format)
@@ -80,6 +89,8 @@ def guess_format(path: Path) -> FileFormat:
         raise ModelUnusable(f"{path} does not exist")
     if path.is_file():
         return _format_of_file(path)
+    if any(path.glob("*.gguf")):
+        raise ModelUnusable(f"{path} is a folder of GGUF files: name one of them")
     if (path / "adapter_config.json").exists():
         return "lora"
     if any(path.glob("*.onnx")) or any(path.glob("onnx/*.onnx")):
@@ -103,16 +114,44 @@ def _format_of_file(path: Path) -> FileFormat:
 def weight_files(path: Path, format: str) -> list[Path]:
     """List the files that decide what a model writes, in a stable order."""
     if path.is_file():
-        return [path]
+        return [path.with_name(name) for name in shard_names(path.name)]
     patterns = FORMATS[format].weights if format in FORMATS else ADAPTER_WEIGHTS
     return sorted({file for pattern in patterns for file in path.glob(pattern)})
 
 
+def shard_names(name: str) -> list[str]:
+    """List the names of all files of the split GGUF that a file belongs to, in order.
+
+    A file that is no part of one is listed alone.
+    """
+    shard = _SHARD.fullmatch(name)
+    if not shard:
+        return [name]
+    count = int(shard["count"])
+    return [f"{shard['model']}-{at:05}-of-{shard['count']}.gguf" for at in range(1, count + 1)]
+
+
+def main_file(path: Path) -> Path:
+    """Return the absolute path that opens a model: of a split GGUF, its first file.
+
+    Links are followed, but not those of a split GGUF, whose files are found by their names.
+    """
+    names = shard_names(path.name)
+    return path.absolute().with_name(names[0]) if len(names) > 1 else path.resolve()
+
+
+def _require_shards(path: Path) -> None:
+    missing = [name for name in shard_names(path.name) if not path.with_name(name).exists()]
+    if missing and path.is_file():
+        raise ModelUnusable(
+            f"{path.name} is a part of a model, and {', '.join(missing)} of the same model "
+            f"{'is' if len(missing) == 1 else 'are'} not in {path.parent}: put all its parts there"
+        )
+
+
 def _read_gguf(path: Path, format: FileFormat) -> ModelMetadata:
-    header, needed_bytes = _gguf_header(path)
-    size_bytes = path.stat().st_size
-    if size_bytes < needed_bytes:
-        raise ValueError(f"{needed_bytes} bytes expected, {size_bytes} found")
+    files = weight_files(main_file(path), format)
+    header = _check_shards(files)
     content = str(header.get("general.type", "model"))
     if (content == "adapter") != (format == "lora"):
         raise ValueError(f"it holds an {content}, not what format {format} means")
@@ -129,9 +168,10 @@ def _read_gguf(path: Path, format: FileFormat) -> ModelMetadata:
     )
     head_width = number("attention.key_length") or (width // heads if heads else 0)
     kv_heads = number("attention.head_count_kv") or heads
+    pooling = f"{name}.pooling_type" in header
     return ModelMetadata(
         format=format,
-        size_bytes=size_bytes,
+        size_bytes=_size(files),
         precision=GGUF_PRECISIONS.get(int(header.get("general.file_type", -1)), ""),
         architecture=name,
         context_tokens=number("context_length"),
@@ -139,7 +179,31 @@ def _read_gguf(path: Path, format: FileFormat) -> ModelMetadata:
         width=width,
         cache_bytes_per_token=2 * 2 * layers * kv_heads * head_width,
         base=name if format == "lora" else "",
+        licence=str(header.get("general.license", "")),
+        has_chat_template=format == "lora" or pooling or CHAT_TEMPLATE in header,
     )
+
+
+def _check_shards(files: list[Path]) -> dict[str, Any]:
+    """Check that every file of a GGUF model is whole; return the metadata of the first.
+
+    Raises ValueError, and ModelUnusable for a part of a split model under another name.
+    """
+    headers = []
+    for file in files:
+        header, needed_bytes = _gguf_header(file)
+        size_bytes = file.stat().st_size
+        if size_bytes < needed_bytes:
+            raise ValueError(f"{file.name}: {needed_bytes} bytes expected, {size_bytes} found")
+        headers.append(header)
+    parts = int(headers[0].get("split.count", 1) or 1)
+    if parts != len(files):
+        at = int(headers[0].get("split.no", 0)) + 1
+        raise ModelUnusable(
+            f"{files[0].name} is part {at} of {parts} of a model: put all its parts in one folder, "
+            f"under the names they came with, which end with -{at:05}-of-{parts:05}.gguf"
+        )
+    return headers[0]
 
 
 def _gguf_header(path: Path) -> tuple[dict[str, Any], int]:
@@ -216,7 +280,30 @@ def _read_folder(path: Path, format: FileFormat) -> ModelMetadata:
     missing = [name for name in ("config.json", "tokenizer.json") if not (path / name).exists()]
     if missing:
         raise ValueError(f"{' and '.join(missing)} missing beside the weights")
-    return _transformer(files, format, json.loads((path / "config.json").read_text("utf-8")))
+    config = json.loads((path / "config.json").read_text("utf-8"))
+    found = _transformer(files, format, config)
+    return replace(found, licence=_folder_licence(path), has_chat_template=_has_chat_template(path))
+
+
+def _folder_licence(path: Path) -> str:
+    """Return the licence in the head of a model card (README.md, YAML between two lines `---`)."""
+    try:
+        card = (path / "README.md").read_text("utf-8", "replace")
+    except OSError:
+        return ""
+    head = card.removeprefix("\ufeff").split("---", 2)
+    licence = _LICENCE.search(head[1]) if len(head) > 2 and not head[0].strip() else None
+    return licence[1] if licence else ""
+
+
+def _has_chat_template(path: Path) -> bool:
+    if (path / "chat_template.jinja").exists():
+        return True
+    try:
+        settings = json.loads((path / "tokenizer_config.json").read_text("utf-8"))
+    except FileNotFoundError:
+        return False
+    return isinstance(settings, dict) and bool(settings.get("chat_template"))
 
 
 def _transformer(files: list[Path], format: FileFormat, config: dict[str, Any]) -> ModelMetadata:

@@ -1,7 +1,7 @@
 """How much memory the models may take together, and how much each of them needs."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ai_core.engines.formats import FORMATS
@@ -53,10 +53,16 @@ def _precision_in_memory(card: ModelCard) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """The memory and speed of a model on this machine; 0 is unknown."""
+    """The memory and speed of a model on this machine; 0 is unknown.
+
+    `tokens_per_s` is what a service measured in use, however many wrote at once;
+    `bench_tokens_per_s` what `model bench` measured with `bench_at_once` answers together.
+    """
 
     memory_bytes: int = 0
     tokens_per_s: float = 0.0
+    bench_tokens_per_s: float = 0.0
+    bench_at_once: int = 0
 
 
 class Measurements:
@@ -65,6 +71,7 @@ class Measurements:
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
         self._by_key: dict[str, Measurement] = {}
+        self._recorded: dict[str, Measurement] = {}
 
     @classmethod
     def read(cls, path: Path) -> "Measurements":
@@ -77,28 +84,51 @@ class Measurements:
         """Return the measurement of a model with its present options."""
         return self._by_key.get(_key(card), Measurement())
 
-    def record(self, card: ModelCard, *, memory_bytes: int = 0, tokens_per_s: float = 0.0) -> None:
-        """Record the highest memory and the latest speed."""
-        known = self.of(card)
-        self._by_key[_key(card)] = Measurement(
-            max(known.memory_bytes, memory_bytes), tokens_per_s or known.tokens_per_s
-        )
+    def record(
+        self,
+        card: ModelCard,
+        *,
+        memory_bytes: int = 0,
+        tokens_per_s: float = 0.0,
+        bench_tokens_per_s: float = 0.0,
+        bench_at_once: int = 0,
+    ) -> None:
+        """Record the highest memory and the latest speeds; 0 leaves what is known."""
+        new = Measurement(memory_bytes, tokens_per_s, bench_tokens_per_s, bench_at_once)
+        key = _key(card)
+        self._by_key[key] = _updated(self.of(card), new)
+        self._recorded[key] = _updated(self._recorded.get(key, Measurement()), new)
 
     def need_bytes(self, card: ModelCard) -> int:
         """Return the memory to reserve: the measured one, else the estimate from the files."""
         return self.of(card).memory_bytes or estimate_bytes(card)
 
     def write(self) -> None:
-        """Write the measurements, merged with those of other processes. Blocks on the disk."""
+        """Add what was recorded since the last call to the file, and read what others added.
+
+        Another process may have measured meanwhile: only what this one measured is changed. Blocks
+        on the disk.
+        """
         if self._path is None:
             return
-        self._by_key = _read_measurements(self._path) | self._by_key
-        document = {
-            key: {"memory_bytes": one.memory_bytes, "tokens_per_s": round(one.tokens_per_s, 2)}
-            for key, one in self._by_key.items()
-        }
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(self._path, json.dumps(document, indent=1))
+        written, recorded = _read_measurements(self._path), self._recorded
+        self._recorded = {}
+        for key, new in recorded.items():
+            written[key] = _updated(written.get(key, Measurement()), new)
+        self._by_key = self._by_key | written
+        if recorded:
+            document = {key: asdict(one) for key, one in self._by_key.items()}
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(self._path, json.dumps(document, indent=1))
+
+
+def _updated(known: Measurement, new: Measurement) -> Measurement:
+    return Measurement(
+        max(known.memory_bytes, new.memory_bytes),
+        round(new.tokens_per_s, 2) or known.tokens_per_s,
+        round(new.bench_tokens_per_s, 2) or known.bench_tokens_per_s,
+        new.bench_at_once or known.bench_at_once,
+    )
 
 
 def _read_measurements(path: Path) -> dict[str, Measurement]:

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+import re
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -10,13 +11,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import structlog
-from pydantic import Field, StringConstraints, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from ai_core.engines.base import Capabilities, Engine
 from ai_core.engines.formats import FileFormat
 from ai_core.engines.runner import LoadOptions
 from ai_core.errors import ModelUnusable, UnknownModel
-from ai_core.models.files import ModelMetadata, read_metadata, weight_files
+from ai_core.models.files import ModelMetadata, main_file, read_metadata, weight_files
 from ai_core.models.variants import FILE, Variants
 from shared.errors import AppError
 from shared.settings import Section, WrongSettings
@@ -26,12 +27,23 @@ log = structlog.get_logger()
 CatalogueFormat = Literal[FileFormat, "remote"]
 ModelFormat = Literal["built-in", CatalogueFormat]
 Quantization = Literal["auto", "none", "q8_0", "q6_k", "q5_k_m", "q4_k_m", "q4_0", "int8", "bf16"]
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 
 CATALOGUE = "models.toml"
 KEEP_ALIVE_S = 1_800.0
 MAX_CONTEXT_TOKENS = 8_192  # unless models.toml asks for more: memory grows with it
 SLOTS = (2, 16)  # batches wider than 16 rows bring next to nothing on processors
+
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+
+
+def _valid_name(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise ValueError(
+            "a name has up to 128 letters without accents, digits, dots, dashes and underscores, "
+            "and begins with a letter or a digit"
+        )
+    return name
 
 
 class ModelEntry(Section):
@@ -41,7 +53,7 @@ class ModelEntry(Section):
     weights as `model add` found them. 0 lets the service choose.
     """
 
-    name: Name
+    name: Annotated[str, AfterValidator(_valid_name)]
     format: CatalogueFormat
     source: str = ""
     origin: str = Field(default="", description="Where it was fetched from, for the operator.")
@@ -162,11 +174,16 @@ class Catalogue(Section):
                 )
 
 
+def plain_words(message: str) -> str:
+    """Return a message of pydantic's as a sentence of ours."""
+    return message.removeprefix("Value error, ")
+
+
 def _first_error(error: ValidationError, written: dict[str, Any]) -> str:
     """Return one sentence about the first error, with the name of its model."""
     first = error.errors(include_input=False, include_url=False)[0]
     where = list(first["loc"])
-    words = "unknown key" if first["type"] == "extra_forbidden" else str(first["msg"])
+    words = "unknown key" if first["type"] == "extra_forbidden" else plain_words(first["msg"])
     if where[:1] == ["model"] and len(where) > 1 and isinstance(where[1], int):
         entry = written["model"][where[1]]
         name = entry.get("name") if isinstance(entry, dict) else None
@@ -267,7 +284,7 @@ def read_card(entry: ModelEntry, folder: Path, *, original: bool = False) -> Mod
     )
     if entry.format == "remote":
         return _with_upstreams(card, entry)
-    path, weights = (folder / entry.source).resolve(), entry_weights(entry, folder)
+    path, weights = main_file(folder / entry.source), entry_weights(entry, folder)
     variant, metadata = None, None
     try:
         if not original:
@@ -309,7 +326,7 @@ def _with_upstreams(card: ModelCard, entry: ModelEntry) -> ModelCard:
 
 def entry_weights(entry: ModelEntry, folder: Path) -> str:
     """Return the hash of a model's weights as it was added."""
-    return entry.sha256 or fingerprint((folder / entry.source).resolve(), entry.format)
+    return entry.sha256 or fingerprint(main_file(folder / entry.source), entry.format)
 
 
 def fingerprint(path: Path, format: ModelFormat) -> str:

@@ -8,15 +8,27 @@ import numpy as np
 BYTES, WIDTH = 256, 256
 
 
-def write_gguf(path: Path, *, sure: bool = True, seed: int = 1) -> Path:
-    """Write a Llama of one layer over bytes.
+def write_gguf(
+    path: Path,
+    *,
+    sure: bool = True,
+    seed: int = 1,
+    licence: str = "",
+    template: str = "",
+    tensors_per_file: int = 0,
+) -> Path:
+    """Write a Llama of one layer over bytes, in one file or split in several.
 
     A `sure` one finds one token far likelier than any other at each place, whatever its precision;
     another one is unsure everywhere.
     """
     dice = np.random.default_rng(seed)
     tokens = [b"<unk>", b"<s>", b"</s>", *(f"<0x{byte:02X}>".encode() for byte in range(BYTES))]
-    writer = gguf.GGUFWriter(path, "llama")
+    writer = gguf.GGUFWriter(path, "llama", split_max_tensors=tensors_per_file)
+    if licence:
+        writer.add_license(licence)
+    if template:
+        writer.add_chat_template(template)
     writer.add_context_length(512)
     writer.add_embedding_length(WIDTH)
     writer.add_block_count(1)

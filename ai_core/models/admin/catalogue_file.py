@@ -10,7 +10,7 @@ import tomlkit
 from pydantic import ValidationError
 
 from ai_core.errors import ModelUnusable, UnknownModel
-from ai_core.models.registry import CATALOGUE, Catalogue, ModelEntry
+from ai_core.models.registry import CATALOGUE, Catalogue, ModelEntry, plain_words
 from ai_core.models.variants import replace_file
 
 
@@ -80,8 +80,8 @@ def valid_entry(keys: dict[str, object]) -> ModelEntry:
         return ModelEntry.model_validate(keys)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
-        where = ": ".join(map(str, first["loc"]))
-        raise ModelUnusable(f"{keys['name']}: {where} {first['msg']}".replace("  ", " ")) from None
+        where = [keys["name"], *first["loc"], plain_words(first["msg"])]
+        raise ModelUnusable(": ".join(map(str, where))) from None
 
 
 def _empty() -> tomlkit.TOMLDocument:

@@ -24,9 +24,10 @@ from ai_core.models.admin.selection import (
     smaller_precisions,
     weights_sha256,
 )
-from ai_core.models.files import guess_format, read_metadata
-from ai_core.models.memory import MEASUREMENTS, Measurements, budget_bytes
+from ai_core.models.files import guess_format, main_file, read_metadata
+from ai_core.models.memory import MEASUREMENTS, Measurements, budget_bytes, estimate_bytes
 from ai_core.models.registry import (
+    ModelCard,
     ModelEntry,
     Quantization,
     entry_weights,
@@ -40,6 +41,11 @@ if TYPE_CHECKING:
 
 BUILT_IN = "extractive"
 REPORT_EVERY_BYTES = 64 * 1024 * 1024
+NO_CHAT_TEMPLATE = (
+    "{name} has no chat template: it was trained to go on with a text, not to answer. Use it "
+    "through /v1/completions, or write its chat_template into models.toml; a chat is given to it "
+    'as "user: …" lines, and its answers may be poor or run to their limit'
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -127,8 +133,10 @@ class ModelAdmin:
             fetched = self._fetch(options)
             path, licence = fetched.path, licence or fetched.licence
             origin = f"{options.source.partition('@')[0]}@{fetched.commit}"
+        path = main_file(path) if path.is_file() else path
         format: FileFormat = options.format or guess_format(path)
         metadata = read_metadata(path, format)
+        licence = licence or metadata.licence
         entry = valid_entry({
             "name": options.name,
             "format": format,
@@ -152,6 +160,8 @@ class ModelAdmin:
         need = _gb(self._measurements().need_bytes(card))
         kind = f"{format} {card.precision}".strip()
         _print(f"{entry.name}: {kind}, {_gb(card.size_bytes)} on disk, about {need} in memory")
+        if lacks_chat_template(card):
+            _print(NO_CHAT_TEMPLATE.format(name=entry.name))
 
     def list(self, _options: argparse.Namespace) -> None:
         """Show the models of models.toml."""
@@ -165,9 +175,13 @@ class ModelAdmin:
             words += [f"precision={card.precision}"] * bool(card.precision)
             words += [f"agreement={card.agreement:.2f}"] if card.agreement is not None else []
             words += [f"tokens/s={measured.tokens_per_s:.1f}"] * bool(measured.tokens_per_s)
+            if measured.bench_tokens_per_s:
+                at_once = f"{measured.bench_at_once} at once"
+                words += [f"bench={measured.bench_tokens_per_s:.1f} tokens/s, {at_once}"]
             words += [f"base={entry.base}"] * bool(entry.base)
             words += [entry.licence] * bool(entry.licence) + ["pinned"] * entry.pinned
             words += ["default"] * (entry.name == catalogue.default)
+            words += ["no chat template"] * lacks_chat_template(card)
             words += [f"UNUSABLE: {card.error}"] * bool(card.error)
             _print("  ".join(words))
 
@@ -216,7 +230,10 @@ class ModelAdmin:
         result = asyncio.run(benchmark(card, options.tokens, options.at_once))
         measurements = self._measurements()
         measurements.record(
-            card, memory_bytes=result.memory_bytes, tokens_per_s=result.decode_per_s
+            card,
+            memory_bytes=result.memory_bytes,
+            bench_tokens_per_s=result.decode_per_s,
+            bench_at_once=options.at_once,
         )
         measurements.write()
         _print(
@@ -267,6 +284,11 @@ class ModelAdmin:
         if original.error:
             raise ModelUnusable(original.error)
         if precision == "auto":
+            if not smaller_precisions(original) and estimate_bytes(original) <= budget:
+                Variants.read(maker.folder).select(None).write(maker.folder)
+                written = f"{original.format} {original.precision}".strip()
+                _print(f"{original.id} fits as it is: nothing smaller is made of {written}")
+                return
             precision = best_that_fits(original, budget)
         possible = possible_precisions(original)
         if precision not in possible:
@@ -295,6 +317,13 @@ class ModelAdmin:
 
     def _measurements(self) -> Measurements:
         return Measurements.read(self.folder / MEASUREMENTS)
+
+
+def lacks_chat_template(card: ModelCard) -> bool:
+    """Whether a model writes and neither its files nor models.toml have a chat template."""
+    return bool(
+        card.metadata and not card.metadata.has_chat_template and not card.options.chat_template
+    )
 
 
 class DownloadProgress:

@@ -20,7 +20,7 @@ from huggingface_hub.hf_api import ModelInfo
 from huggingface_hub.utils import build_hf_headers, hf_raise_for_status, http_stream_backoff
 
 from ai_core.errors import HubUnreachable, ModelUnusable
-from ai_core.models.files import need_disk, sha256_of
+from ai_core.models.files import need_disk, sha256_of, shard_names
 
 ENDPOINT = "https://huggingface.co"
 SOURCE = re.compile(
@@ -30,9 +30,6 @@ TIMEOUT_S = 30.0
 ATTEMPTS = 4
 RETRIES = 3  # of one attempt, while the Hub is busy or out of reach: 1, 2 and 4 s
 CHUNK_BYTES = 1024 * 1024
-SHARD = re.compile(r"(?P<model>.+)-\d{5}-of-(?P<count>\d{5})\.gguf")
-"""Names of the files of a split GGUF, as llama.cpp's gguf-split writes them."""
-
 COMPANIONS = (  # files a folder of weights needs beside them
     "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json",
     "tokenizer.model", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt",
@@ -225,13 +222,9 @@ def all_shards(file: HubFile, files: list[HubFile]) -> list[HubFile]:
 
     Raises ModelUnusable when some of them are not listed.
     """
-    shard = SHARD.fullmatch(file.name)
-    if not shard:
+    names = shard_names(file.name)
+    if len(names) == 1:
         return [file]
-    names = [
-        f"{shard['model']}-{number:05}-of-{shard['count']}.gguf"
-        for number in range(1, int(shard["count"]) + 1)
-    ]
     listed = {each.name: each for each in files}
     missing = [name for name in names if name not in listed]
     if missing:

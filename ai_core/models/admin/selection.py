@@ -6,6 +6,7 @@ atomically (`variants.py`), so a running service has the old one or the new one.
 
 import hashlib
 import json
+import math
 import shutil
 import subprocess
 import sys
@@ -50,10 +51,20 @@ class Thresholds:
         if variant.agreement < self.agreement or worse:
             raise ModelUnusable(
                 f"{variant.name} is not good enough and was deleted: it chooses the original's "
-                f"token {variant.agreement:.0%} of the time (at least {self.agreement:.0%}), "
-                f"perplexity × {variant.perplexity_ratio:.2f} (at most "
-                f"{self.perplexity_ratio:.2f}); take a larger precision or a smaller model"
+                f"token {_below(variant.agreement)} of the time (at least "
+                f"{self.agreement:.2%}), perplexity × {_above(variant.perplexity_ratio)} (at most "
+                f"{self.perplexity_ratio:.4f}); take a larger precision or a smaller model"
             )
+
+
+def _below(share: float) -> str:
+    """Return a share rounded down, so that one below its bar never reads as equal to it."""
+    return f"{math.floor(share * 10_000) / 100:.2f}%"
+
+
+def _above(ratio: float) -> str:
+    """Return a ratio rounded up, so that one above its bar never reads as equal to it."""
+    return f"{math.ceil(ratio * 10_000) / 10_000:.4f}"
 
 
 def smaller_precisions(card: ModelCard) -> list[str]:
@@ -87,10 +98,12 @@ def best_that_fits(original: ModelCard, budget_bytes: int) -> str:
     for name in smaller:
         if bytes_in(original, name) <= budget_bytes:
             return name
-    tried = ", ".join(smaller) or f"nothing smaller is made of {original.format}"
+    own = f"{original.format} {original.precision}".strip()
+    tried = "; ".join(f"{name} takes {bytes_in(original, name):,}" for name in smaller)
     raise NoMemory(
-        f"{original.id} does not fit in {budget_bytes:,} bytes ({tried}): choose a smaller model, "
-        "or give it less context_tokens or slots in models.toml",
+        f"{original.id} does not fit in {budget_bytes:,} bytes: as it is it takes "
+        f"{estimate_bytes(original):,}; {tried or f'nothing smaller is made of {own}'}: choose a "
+        "smaller model, or give it less context_tokens or slots in models.toml",
         model=original.id,
     )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ai_core.__main__ import main
-from ai_core.models.memory import estimate_bytes
+from ai_core.models.memory import MEASUREMENTS, Measurements, estimate_bytes
 from ai_core.models.registry import CATALOGUE, Registry
 from tests.ai_core.tiny_models import write_adapter, write_gguf
 from tests.servers.hub import COMMIT, FakeHub, serving
@@ -191,3 +191,143 @@ def test_a_model_too_large_for_the_budget_is_made_smaller_when_it_is_added(
     monkeypatch.setenv("AI_CORE_MODELS__MEMORY_BYTES", str(estimate_bytes(card) - 1_000))
     assert model("add", "tiny", weights) == 0
     assert Registry.read(folder, (), "tiny").card("tiny").precision == "q8_0"
+
+
+CHAT = "{% for message in messages %}{{ message.content }}{% endfor %}"
+
+
+def parts_of(folder: Path) -> list[Path]:
+    """Write a model in three files and return them in order."""
+    folder.mkdir()
+    write_gguf(folder / "tiny.gguf", tensors_per_file=5, template=CHAT)
+    return sorted(folder.glob("tiny-0000?-of-00003.gguf"))
+
+
+@pytest.mark.parametrize("named", [0, 1, 2])
+def test_any_part_of_a_split_model_brings_all_of_them(
+    folder: Path, tmp_path: Path, named: int
+) -> None:
+    parts = parts_of(tmp_path / "parts")
+    assert len(parts) == 3
+    assert model("add", "tiny", parts[named]) == 0
+    card = Registry.read(folder, (), "tiny").card("tiny")
+    assert (card.path, card.error) == (str(parts[0]), "")
+    assert card.size_bytes == sum(part.stat().st_size for part in parts)
+    whole = write_gguf(tmp_path / "whole.gguf", template=CHAT)
+    assert model("add", "whole", whole) == 0
+    other = Registry.read(folder, (), "tiny").card("whole")
+    assert abs(estimate_bytes(card) - estimate_bytes(other)) < 0.05 * estimate_bytes(other)
+
+
+def test_a_split_model_of_which_a_part_is_missing_is_refused(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parts = parts_of(tmp_path / "parts")
+    parts[1].unlink()
+    assert model("add", "tiny", parts[0]) != 0
+    error = capsys.readouterr().err
+    assert "tiny-00002-of-00003.gguf" in error
+    assert "put all its parts there" in error
+    assert not (folder / CATALOGUE).exists()
+
+
+def test_a_part_under_another_name_is_refused(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second, _ = parts_of(tmp_path / "parts")
+    for part, number in ((first, 1), (second, 2)):
+        alone = part.rename(tmp_path / f"alone{number}.gguf")
+        assert model("add", "tiny", alone) != 0
+        assert f"is part {number} of 3 of a model" in capsys.readouterr().err
+
+
+def test_a_part_cut_short_is_named(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parts = parts_of(tmp_path / "parts")
+    parts[2].write_bytes(parts[2].read_bytes()[:-4096])
+    assert model("add", "tiny", parts[0]) != 0
+    assert "tiny-00003-of-00003.gguf" in capsys.readouterr().err
+
+
+def test_the_licence_in_a_model_s_files_is_used(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = write_gguf(tmp_path / "licensed.gguf", licence="apache-2.0", template=CHAT)
+    assert model("add", "own", file) == 0
+    assert model("add", "said", file, "--licence", "MIT") == 0
+    registry = Registry.read(folder, (), "own")
+    assert [registry.card(name).licence for name in ("own", "said")] == ["apache-2.0", "MIT"]
+    capsys.readouterr()
+    assert model("list") == 0
+    assert "apache-2.0" in capsys.readouterr().out
+
+
+def test_a_model_without_chat_template_is_added_with_a_word_about_it(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert model("add", "base", write_gguf(tmp_path / "base.gguf")) == 0
+    assert "base has no chat template" in capsys.readouterr().out
+    assert model("add", "chat", write_gguf(tmp_path / "chat.gguf", template=CHAT)) == 0
+    assert "no chat template" not in capsys.readouterr().out
+    assert model("list") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert ["no chat template" in line for line in lines] == [True, False]
+    text = (folder / CATALOGUE).read_text()
+    (folder / CATALOGUE).write_text(text.replace('"base"', '"base"\nchat_template = "{{ 1 }}"', 1))
+    assert model("list") == 0
+    assert "no chat template" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["été", "../x", "", "a b", "-a", "a" * 129, "x/y"])
+def test_a_bad_name_is_refused_in_words(
+    folder: Path, weights: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    assert model("add", "--", name, weights) != 0
+    error = capsys.readouterr().err
+    assert "a name has up to 128 letters" in error
+    assert "^[" not in error
+    folder.mkdir(exist_ok=True)
+    (folder / CATALOGUE).write_text(f'[[model]]\nname = "{name}"\nformat = "gguf"\nsource = "x"\n')
+    assert model("list") != 0
+    error = capsys.readouterr().err
+    assert "a name has up to 128 letters" in error
+    assert "^[" not in error
+
+
+@pytest.mark.slow
+def test_a_model_that_fits_as_it_is_needs_nothing_smaller(
+    folder: Path, weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert model("add", "tiny", weights) == 0
+    low = ("--agreement", 0, "--perplexity", 99)
+    assert model("quantize", "tiny", "q4_k_m", *low) == 0
+    made = Path(Registry.read(folder, (), "tiny").card("tiny").path)
+    assert model("add", "small", made) == 0
+    capsys.readouterr()
+    assert model("quantize", "small", "auto") == 0
+    out = capsys.readouterr().out
+    assert "small fits as it is: nothing smaller is made of gguf q4_k_m" in out
+    assert model("quantize", "small", "auto", "--room", 1_000) != 0
+    error = capsys.readouterr().err
+    assert "does not fit in 1,000 bytes: as it is it takes" in error
+
+
+@pytest.mark.slow
+def test_list_shows_what_bench_measured(
+    folder: Path, weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert model("add", "tiny", weights) == 0
+    card = Registry.read(folder, (), "tiny").card("tiny")
+    service = Measurements.read(folder / MEASUREMENTS)
+    service.record(card, memory_bytes=1_000, tokens_per_s=28.4)
+    service.write()
+    capsys.readouterr()
+    assert model("bench", "tiny", "--tokens", 8, "--at-once", 2) == 0
+    benched = re.search(r"tiny: ([\d.]+) tokens/s, 2 at once", capsys.readouterr().out)
+    assert benched
+    service.write()  # a service that goes on and measured nothing new
+    assert model("list") == 0
+    line = capsys.readouterr().out
+    assert f"bench={benched[1]} tokens/s, 2 at once" in line
+    assert "tokens/s=28.4" in line

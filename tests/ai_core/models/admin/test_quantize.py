@@ -1,6 +1,7 @@
 """Smaller variants of a model: made by the real libraries, judged, selected and rolled back."""
 
 import asyncio
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from ai_core.models.admin.selection import (
 from ai_core.models.files import read_metadata
 from ai_core.models.opening import Quantizer
 from ai_core.models.registry import CATALOGUE, ModelCard, Registry
-from ai_core.models.variants import Variants
+from ai_core.models.variants import Variant, Variants
 from tests.ai_core.tiny_models import write_gguf
 
 LOW = Thresholds(0.5, 2.0)
@@ -95,6 +96,18 @@ def test_a_variant_made_of_other_weights_is_not_used(sure: Path, tmp_path: Path)
     own = tmp_path / "tiny"
     maker(sure, own).select("q8_0")
     assert Variants.read(own).active_of("other weights") is None
+
+
+@pytest.mark.parametrize(
+    ("agreement", "ratio"), [(0.79999, 1.0), (0.7996, 1.0), (0.9, 1.150_01), (0.9, 1.1504)]
+)
+def test_a_variant_below_a_bar_never_reads_as_equal_to_it(agreement: float, ratio: float) -> None:
+    variant = Variant("q4_0", "original", agreement=agreement, perplexity_ratio=ratio)
+    with pytest.raises(ModelUnusable) as raised:
+        Thresholds().require(variant)
+    figures = re.findall(r"[\d.]+(?=%| \(at most|\);)", str(raised.value))
+    measured_share, least_share, measured_ratio, most_ratio = map(float, figures)
+    assert measured_share < least_share or measured_ratio > most_ratio
 
 
 def test_a_damaged_original_is_reported_and_leaves_no_files(sure: Path, tmp_path: Path) -> None:
