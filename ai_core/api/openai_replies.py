@@ -116,7 +116,7 @@ class ChatChoice(Reply):
     logprobs: ChatLogprobs | None
     """Null unless asked for."""
     finish_reason: Literal["stop", "length", "content_filter"]
-    """`length` when `max_tokens` or the context ended the answer, or when it repeated itself and was
+    """`length` when `max_tokens` or the context ended the answer, or it repeated itself and was
     stopped; `content_filter` when the server of a remote model withheld the rest."""
 
 
