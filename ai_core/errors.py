@@ -12,8 +12,8 @@ TooMany          ├── OverQuota
 Unavailable      ├── CorpusMissing · SourceUnreachable · KeysUnreadable · QueueFull
                  ├── DeadlineMissed · HubUnreachable
                  ├── UpstreamFailed · UpstreamRefused
-                 ├── ModelUnusable · NoMemory · NoDisk · EngineStarting
-AppError         ├── EngineFailed · CorpusRefused
+                 ├── NoMemory · NoDisk · EngineStarting
+AppError         ├── EngineFailed · ModelUnusable · CorpusRefused
 """
 
 from shared.errors import (
@@ -32,6 +32,12 @@ class EngineFailed(AppError):
     """The model stopped in the middle of the answer."""
 
     code = "engine_failed"
+
+
+class ModelUnusable(AppError):
+    """The model's files are missing, damaged or inconsistent: trying again mends nothing."""
+
+    code = "model_unusable"
 
 
 class UnknownModel(NotFound):
@@ -251,12 +257,6 @@ class DeadlineMissed(Unavailable):
     """The answer cannot be ready before the deadline."""
 
     code = "deadline_missed"
-
-
-class ModelUnusable(Unavailable):
-    """The model's files are missing, damaged or inconsistent."""
-
-    code = "model_unusable"
 
 
 class NoMemory(Unavailable):

@@ -23,7 +23,7 @@ from ai_core.answering.reply import ReplyBuilder
 from ai_core.answering.request import ResolvedRequest
 from ai_core.answering.single_flight import SingleFlight
 from ai_core.engines.base import ChatMessage
-from ai_core.errors import DeadlineTooShort, UpstreamFailed
+from ai_core.errors import DeadlineTooShort, ModelUnusable, UpstreamFailed
 from ai_core.law.records import QuestionScope, SearchResult
 from ai_core.law.source import LawSource
 from ai_core.metrics import AnswerMetrics
@@ -75,7 +75,7 @@ class AnswerPipeline:
                 async for event in events:
                     started = started or not isinstance(event, Queued)
                     yield event
-        except (Unavailable, DeadlineTooShort):
+        except (Unavailable, DeadlineTooShort, ModelUnusable):
             if started or request.fallback is None:
                 raise
         else:

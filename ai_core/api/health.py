@@ -8,7 +8,7 @@ from starlette.responses import PlainTextResponse
 
 from ai_core.api.dependencies import API, AdminAdmittedDep, HealthDep, HostMetricsDep
 from ai_core.api.openapi import KEY_ERRORS, METRICS_TEXT
-from ai_core.errors import CorpusMissing, EngineStarting
+from ai_core.errors import CorpusMissing, EngineStarting, ModelUnusable, NoMemory
 from shared.ai.contract import HealthReply, ProbeReply
 from shared.errors import Unavailable
 from shared.web.openapi import KEY_SCHEMES, errors
@@ -32,12 +32,13 @@ async def live() -> ProbeReply:
 @router.get(
     "/ready",
     summary="Readiness probe",
-    responses=errors(CorpusMissing, EngineStarting, Unavailable),
+    responses=errors(CorpusMissing, EngineStarting, ModelUnusable, NoMemory, Unavailable),
 )
 async def ready(health: HealthDep) -> ProbeReply:
     """Answers 200 when a question can be answered, 503 otherwise.
 
-    The law must be there, the keys must have been read, and no model may be restarting.
+    The law must be there, the keys must have been read, no model may be restarting, and the default
+    model must not have failed to load.
     """
     await health.require_ready()
     return ProbeReply(status="ready")

@@ -96,6 +96,10 @@ REQUEST_HEADERS = {
     ),
 }
 RESPONSE_HEADERS = {
+    "X-Should-Retry": header_object(
+        "`false` when the same request will fail again; OpenAI's clients then do not repeat it.",
+        "true",
+    ),
     "Idempotent-Replayed": header_object(
         "`true` when the answer is that of an earlier request with the same `Idempotency-Key`.",
         "true",

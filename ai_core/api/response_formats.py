@@ -14,7 +14,7 @@ from ai_core.answering.cache import add_request_fields
 from ai_core.answering.events import Done, Queued
 from ai_core.answering.request import ResolvedRequest
 from ai_core.api.openai_schemas import ASSISTANT
-from ai_core.errors import UnknownModel
+from ai_core.errors import ModelUnusable, UnknownModel
 from shared.ai.contract import GenerateReply, LikelyToken, WrittenToken
 from shared.errors import AppError
 from shared.languages import Language
@@ -302,6 +302,8 @@ def error_document(error: AppError, texts: Texts, language: Language, request_id
     headers: dict[str, str] = {"Content-Language": language}
     if error.retryable:
         headers["Retry-After"] = str(_retry_after_s(error))
+    if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        headers["X-Should-Retry"] = "false" if isinstance(error, ModelUnusable) else "true"
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
     body = orjson.dumps(error_object(error, texts, language, request_id))

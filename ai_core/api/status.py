@@ -53,12 +53,14 @@ class Health:
         except CorpusMissing:
             corpus = None
         redis_up = self._connection.found.is_set()
-        whole = redis_up and corpus is not None and not corpus.update_failing
+        failed = {one.card.id: one.code for one in self._pool.statuses() if one.code is not None}
+        whole = redis_up and corpus is not None and not corpus.update_failing and not failed
         return HealthReply(
             status="ok" if whole else "degraded",
             corpus=corpus,
             redis="up" if redis_up else "down",
             models=[card.id for card in self._pool.cards()],
+            failed_models=failed,
             queue=[
                 QueueHealth(
                     model=model,

@@ -374,12 +374,16 @@ class HealthReply(Reply):
     """How the service is."""
 
     status: Literal["ok", "degraded"]
-    """`degraded` when Redis or the law is missing, or the update of the law fails."""
+    """`degraded` when Redis or the law is missing, the update of the law fails, or a model cannot
+    be loaded."""
     corpus: CorpusHealth | None
     """The law in service; null before the first import."""
     redis: Literal["up", "down"]
     """Whether Redis answers."""
     models: list[str]
     """Names of the models."""
+    failed_models: dict[str, str] = {}
+    """The error's code for each model that could not be loaded: `model_unusable` when its files are
+    damaged."""
     queue: list[QueueHealth] = []
     """One entry for each model that has been used."""

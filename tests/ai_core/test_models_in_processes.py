@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
@@ -106,6 +106,40 @@ async def test_a_process_that_is_killed_fails_its_answers_and_comes_back(
         await pool.require_ready()
         async with pool.lease(pool.card("tiny")) as engine:
             assert await write(engine)
+
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "half of it": lambda whole: whole[: len(whole) // 2],
+    "without its end": lambda whole: whole[:-1_000],
+    "without its weights": lambda whole: whole[: len(whole) // 20],
+    "other bytes in its head": lambda whole: whole[:8] + bytes(64) + whole[72:],
+    "a number of tensors beyond all": lambda whole: whole[:8] + b"\xff" * 8 + whole[16:],
+    "nothing but a head": lambda whole: whole[:32],
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+async def test_a_damaged_model_says_so_for_good_and_harms_no_other(
+    tmp_path: Path, weights: Path, damage: Callable[[bytes], bytes]
+) -> None:
+    cut = tmp_path / "cut.gguf"
+    whole = await asyncio.to_thread(weights.read_bytes)
+    await asyncio.to_thread(cut.write_bytes, damage(whole))
+    async with pool_of(tmp_path, entry("tiny", weights), entry("cut", cut)) as pool:
+        async with pool.lease(pool.card("tiny")) as engine:
+            expected = await write(engine)
+            for _ in range(3):
+                with pytest.raises(ModelUnusable) as raised:
+                    async with pool.lease(pool.card("cut")):
+                        pass
+                assert (raised.value.status, raised.value.retryable) == (500, False)
+                assert raised.value.facts["model"] == "cut"
+                assert await write(engine) == expected
+        assert {one.card.id: one.code for one in pool.statuses()} == {
+            "tiny": None,
+            "cut": "model_unusable",
+        }
+        await pool.require_ready()
 
 
 async def test_a_model_too_large_for_the_budget_answers_in_a_smaller_precision(
