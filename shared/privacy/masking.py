@@ -1,18 +1,9 @@
 """Masks personal data in French and English text by labels, and unmasks it.
 
-Found: e-mail addresses, telephone numbers, social security numbers (NIR, Corsica included), IBANs,
-payment cards, French tax numbers, SIRET, IP addresses; after their own words only ("né le",
-"passeport n°"): dates of birth and identity documents; postal addresses that carry street, postcode
-and town. A number is taken on its check digits or its usual grouping, so a typing slip in a NIR or
-in a telephone number does not hide it, but one in an IBAN or in a card does.
-
-Not found, because no pattern can without mistaking the law for a person: names, employers, places,
-addresses without a postcode, health, union membership, vehicle plates, France Travail and staff
-numbers, nine-digit telephone numbers without their 0, addresses spelt out ("jean at example").
-Left on purpose: SIREN (amounts look the same), 08 and short numbers (public services).
-
-Time is linear in the length of the text; callers cap that length, and apply
-`shared.privacy.plain_text.without_invisible` first.
+docs/privacy.md lists what is found and what is not. A number is taken on its check digits, its
+grouping or the word before it, a name only after words that announce one, so that the law is
+not mistaken for a person. Time is linear in the length of the text; callers cap that length,
+and apply `shared.privacy.plain_text.without_invisible` first.
 """
 
 import re
@@ -39,6 +30,9 @@ LABELS: Mapping[Kind, str] = {
     Kind.BIRTH_DATE: "NAISSANCE",
     Kind.POSTAL_ADDRESS: "ADRESSE",
     Kind.SIRET: "SIRET",
+    Kind.PLATE: "PLAQUE",
+    Kind.FILE_NUMBER: "DOSSIER",
+    Kind.NAME: "NOM",
 }
 
 
@@ -63,7 +57,6 @@ class Masked:
 
 
 _LABEL = re.compile(f"<(?:{'|'.join(LABELS.values())})_[0-9]{{1,9}}>")
-_MAY_BE_PERSONAL = re.compile("[0-9@]")
 
 
 def mask(text: str) -> Masked:
@@ -72,8 +65,6 @@ def mask(text: str) -> Masked:
     A label that the text already contains is never used, so that `unmask` restores the text, except
     that a value with several spellings is restored in its first one.
     """
-    if not _MAY_BE_PERSONAL.search(text):
-        return Masked(text, Found({}, {}))
     found = sorted(spans(text), key=lambda span: span.start)
     labels = _labels(found, text)
     pieces, place = [], 0
@@ -99,7 +90,7 @@ def contains_label(text: str) -> bool:
 
 def contains_personal_data(text: str) -> bool:
     """Whether `mask` would change the text."""
-    return _MAY_BE_PERSONAL.search(text) is not None and next(spans(text), None) is not None
+    return next(spans(text), None) is not None
 
 
 def _labels(found: Iterable[Span], text: str) -> dict[tuple[Kind, str], str]:

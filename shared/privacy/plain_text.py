@@ -28,3 +28,8 @@ def without_invisible(text: str) -> str:
     U+200D falls apart into them.
     """
     return _INVISIBLE.sub("", text)
+
+
+def is_invisible(character: str) -> bool:
+    """Whether `without_invisible` removes the character."""
+    return _INVISIBLE.match(character) is not None

@@ -87,7 +87,7 @@ PERSONAL = {
 AFTER_THEIR_WORDS = {
     "birth_date": [
         ("Je suis né le ", "12/03/1985"),
-        ("Mme Durand, née le ", "1er septembre 1961"),
+        ("Enchantée, née le ", "1er septembre 1961"),
         ("né(e) le ", "3 mai 2000"),
         ("Date de naissance : ", "12.03.85"),
         ("I was born on ", "12 March 1985"),

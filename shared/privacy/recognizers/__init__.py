@@ -1,0 +1,1 @@
+"""Recognizers of personal data: one module per family of kinds, each a table of rules."""
