@@ -67,20 +67,20 @@ def no_blocking_calls() -> Iterator[None]:
     alarm.deactivate()
 
 
-def old_redis(directory: Path) -> RedisServer:
+def bundled(directory: Path) -> RedisServer:
     return RedisServer(directory, binary=bundled_redis())
 
 
-def new_redis(directory: Path) -> RedisServer:
+def debians(directory: Path) -> RedisServer:
     return RedisServer(directory, binary=system_redis())
 
 
 @pytest.fixture(
     scope="session",
     params=[
-        pytest.param(old_redis, id="redis-6.2"),
+        pytest.param(bundled, id="valkey-9"),
         pytest.param(
-            new_redis, id="redis-7", marks=[pytest.mark.needs("redis-server"), pytest.mark.slow]
+            debians, id="redis-7", marks=[pytest.mark.needs("redis-server"), pytest.mark.slow]
         ),
         pytest.param(
             RedisCluster,

@@ -8,13 +8,17 @@ from deploy.backup.errors import BackupFailed
 
 LOCAL_FILES = {
     "ai": ("keys", "redis-password"),
-    "telegram": ("telegram/password", "telegram/vault"),
-    "mail": ("mail/password", "mail/vault", "keys/mail"),
+    "telegram": ("telegram/password",),
+    "mail": ("mail/password", "keys/mail"),
 }
 """Configuration and secrets of `./neo run`, by service.
 
-The law and the models are not among them: they are fetched again by name and hash.
+The law and the models are not among them: they are fetched again by name and hash. Nor are the
+vault keys: a backup would open what it holds.
 """
+
+VAULT_KEYS = ("vault", "*_vault")
+"""Names of the files with the keys of sealed texts: never in a backup of what they seal."""
 
 
 @dataclass(frozen=True, slots=True)

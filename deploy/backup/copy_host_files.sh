@@ -1,5 +1,5 @@
 #!/bin/sh
-# copy_host_files.sh FOLDER: the settings, secrets and certificates of a host without Docker, for
+# copy_host_files.sh FOLDER: the settings, secrets (but the vault keys) and certificates of a host without Docker, for
 # Postgres's user alone, who makes its backups and may not read them where they are. Runs as root.
 set -eu
 target=$1
@@ -10,4 +10,5 @@ cp -R "$here/../env" "$here/../secrets" "$target"
 for folder in /etc/neo /etc/letsencrypt; do
     if [ -d "$folder" ]; then cp -R "$folder" "$target"; fi
 done
+find "$target" -name "*_vault" -delete
 chown -R postgres "$target"

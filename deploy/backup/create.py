@@ -3,7 +3,7 @@
 staging/base/        a base backup of Postgres, made at the first backup of a day (UTC)
 staging/wal/         its WAL since then, in whole segments, for point-in-time recovery
 staging/redis.rdb    a copy of Redis
-staging/files/       configuration, secrets, certificates, below their root
+staging/files/       configuration, secrets but the vault keys, certificates, below their root
 staging/facts.json   the time, and the counts of rows and keys
 """
 
@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from deploy.backup.backup_set import BackupSet
+from deploy.backup.backup_set import VAULT_KEYS, BackupSet
 from deploy.backup.errors import BackupFailed
 from deploy.backup.redis_dump import dump_redis
 from deploy.backup.repository import Repository
@@ -95,8 +95,9 @@ def _copy_files(backup_set: BackupSet) -> None:
         place.parent.mkdir(parents=True, exist_ok=True)
         try:
             if source.is_dir():
-                shutil.copytree(source, place, dirs_exist_ok=True)
-            elif source.exists():
+                without = shutil.ignore_patterns(*VAULT_KEYS)
+                shutil.copytree(source, place, dirs_exist_ok=True, ignore=without)
+            elif source.exists() and not any(map(source.match, VAULT_KEYS)):
                 shutil.copy2(source, place)
         except (OSError, shutil.Error) as error:
             raise BackupFailed(f"{source} cannot be copied: {error}") from error

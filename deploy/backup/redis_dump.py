@@ -12,13 +12,14 @@ from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from deploy.backup.errors import BackupFailed
+from deploy.local.redis_server import server_version
 
 TIMEOUT_S = 120.0
 BLOCK = 1 << 20
 
 
-def dump_redis(url: str, target: Path) -> dict[str, int]:
-    """Write the RDB of the Redis at `url`; return its number of keys and its major version."""
+def dump_redis(url: str, target: Path) -> dict[str, int | str]:
+    """Write the RDB of the Redis at `url`; return its number of keys and its version."""
     parts = urlsplit(url)
     try:
         address = (parts.hostname or "127.0.0.1", parts.port or 6379)
@@ -27,7 +28,10 @@ def dump_redis(url: str, target: Path) -> dict[str, int]:
                 user = [unquote(parts.username)] if parts.username else []
                 _send(line, "AUTH", *user, unquote(parts.password))
                 _expect(reader.readline(), b"+OK")
-            facts = {"keys": _keys(line, reader), "major": _major(line, reader)}
+            facts: dict[str, int | str] = {
+                "keys": _keys(line, reader),
+                "version": _version(line, reader),
+            }
             _send(line, "SYNC")
             head = reader.readline()
             while head == b"\n":  # Redis's keep-alive while it prepares the RDB
@@ -53,12 +57,13 @@ def _keys(line: socket.socket, reader: BinaryIO) -> int:
     return int(reply[1:])
 
 
-def _major(line: socket.socket, reader: BinaryIO) -> int:
+def _version(line: socket.socket, reader: BinaryIO) -> str:
     _send(line, "INFO", "server")
     head: bytes = reader.readline()
     _expect(head, b"$")
     text: bytes = reader.read(int(head[1:]) + 2)
-    return int(text.partition(b"redis_version:")[2].partition(b".")[0])
+    program, major = server_version(text.decode())
+    return f"{program} {major}"
 
 
 def _send(line: socket.socket, *words: str) -> None:

@@ -27,7 +27,7 @@ from deploy.backup.store import (
     verify_base_backup,
 )
 from deploy.local.postgres_server import PostgresServer
-from deploy.local.redis_server import RedisServer
+from deploy.local.redis_server import STAMP, RedisServer
 from deploy.local.server import ServerNotStarted
 
 RECOVERY_TIMEOUT_S = 3600.0
@@ -262,7 +262,7 @@ def _replace_redis(restored: Restored, place: Path, moment: str) -> None:
     new = restored.folder / "redis.new"
     new.mkdir(mode=0o700)
     shutil.copyfile(restored.folder / "redis.rdb", new / "appendonly.aof")
-    (new / "redis-major").write_text(str(restored.facts["redis"]["major"]), encoding="ascii")
+    (new / STAMP).write_text(str(restored.facts["redis"]["version"]), encoding="ascii")
     _replace(new, place, moment)
 
 

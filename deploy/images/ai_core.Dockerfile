@@ -1,7 +1,7 @@
 # ai_core: docker build -f deploy/images/ai_core.Dockerfile -t neo-ai .
-# Base images are pinned by exact tag; give a digest with --build-arg PYTHON_IMAGE=python@sha256:…
-ARG PYTHON_IMAGE=python:3.11.14-slim-bookworm
-ARG NODE_IMAGE=node:22.21.1-bookworm-slim
+# Base images by tag and digest (./neo images), packages by version and hash (./neo lock).
+ARG PYTHON_IMAGE=python:3.11.16-slim-bookworm@sha256:528257d48c1da0dcecc2e725d1ae34498d60c965f1241e39cd6a85a8859bdf84
+ARG NODE_IMAGE=node:22.23.2-bookworm-slim@sha256:83f487e0a63425e5b4d146fb5e5be574bcbe1b7b843d3ebafdd95eaf7767a7e5
 
 # The law, from the packages ai_core/law/ingest/sources.py names; the import checks their hashes.
 FROM ${NODE_IMAGE} AS law
@@ -21,12 +21,17 @@ ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 ARG PIP_FIND_LINKS=
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
-RUN python3 -m venv /opt/neo && python3 -m venv /opt/bom \
-    && /opt/bom/bin/pip install --quiet cyclonedx-bom==7.5.0
 WORKDIR /src
 COPY pyproject.toml constraints.txt README.md LICENSE ./
-# Without the packages themselves, so that a change of ours installs nothing again.
-RUN /opt/neo/bin/pip install --quiet --constraint constraints.txt ".[ai]"
+COPY deploy/__init__.py deploy/__init__.py
+COPY deploy/local deploy/local
+# The locked pip first; then without our own packages, so that a change of ours installs nothing again.
+RUN for venv in neo bom; do python3 -m venv "/opt/$venv" \
+      && python3 -m deploy.local.locked_packages --only pip >pip.txt \
+      && "/opt/$venv/bin/pip" install --quiet --require-hashes --requirement pip.txt || exit 1; done \
+    && python3 -m deploy.local.locked_packages ai >ai.txt \
+    && /opt/neo/bin/pip install --quiet --require-hashes --constraint constraints.txt --requirement ai.txt \
+    && /opt/bom/bin/pip install --quiet --require-hashes --constraint constraints.txt cyclonedx-bom
 # torch comes from the wheels at hand or from the CPU index, never with CUDA from elsewhere.
 # hadolint ignore=DL3008,DL3009
 RUN if [ "${VARIANT}" = full ]; then set -e; \
@@ -35,13 +40,15 @@ RUN if [ "${VARIANT}" = full ]; then set -e; \
         || /opt/neo/bin/pip install --quiet --no-deps --index-url "${TORCH_INDEX}" torch==2.13.0; \
       if [ "${NATIVE}" = 1 ]; then flags="-DGGML_NATIVE=ON"; \
       else flags="-DGGML_NATIVE=OFF -DGGML_AVX2=ON -DGGML_FMA=ON -DGGML_F16C=ON -DGGML_BMI2=ON"; fi; \
-      CMAKE_ARGS="${flags}" /opt/neo/bin/pip install --quiet --constraint constraints.txt \
-        --no-binary llama-cpp-python ".[ai,gguf,torch,onnx]"; \
+      python3 -m deploy.local.locked_packages ai gguf torch onnx >full.txt; \
+      CMAKE_ARGS="${flags}" /opt/neo/bin/pip install --quiet --require-hashes \
+        --constraint constraints.txt --build-constraint constraints.txt \
+        --no-binary llama-cpp-python --requirement full.txt; \
       if /opt/neo/bin/pip list | grep -i '^nvidia-'; then echo "CUDA came along"; exit 1; fi; \
     fi
 COPY shared shared
 COPY ai_core ai_core
-RUN /opt/neo/bin/pip install --quiet --no-deps --force-reinstall . \
+RUN /opt/neo/bin/pip install --quiet --no-deps --no-build-isolation . \
     && /opt/bom/bin/cyclonedx-py environment /opt/neo/bin/python -o /opt/neo/sbom.cdx.json \
     && /opt/neo/bin/pip uninstall --quiet --yes setuptools pip \
     && find /opt/neo/lib/python3*/site-packages/numpy /opt/neo/lib/python3*/site-packages/scipy \

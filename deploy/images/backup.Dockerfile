@@ -1,6 +1,6 @@
 # Backups of one service, beside its stores: docs/backup.md. Its programs are those of the stores.
-ARG REDIS_IMAGE=redis:7.2.11-bookworm
-ARG POSTGRES_IMAGE=postgres:16.14-bookworm
+ARG REDIS_IMAGE=redis:8.2.10-bookworm@sha256:164c759a0c342ee69d08fc99219382b0fd682181465c0df2e0e6911f4c85d73c
+ARG POSTGRES_IMAGE=postgres:16.15-bookworm@sha256:bb3e1a57e5407e0a5280b4211980a5e537f4abd234a87014ac979849a78dd825
 
 # hadolint ignore=DL3006
 FROM ${REDIS_IMAGE} AS redis

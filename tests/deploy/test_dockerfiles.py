@@ -42,7 +42,7 @@ def test_there_is_one_for_each_service_and_one_for_the_backup() -> None:
 
 
 @each
-def test_every_base_image_is_pinned_to_an_exact_tag(dockerfile: Path) -> None:
+def test_every_base_image_is_pinned_by_tag_and_digest(dockerfile: Path) -> None:
     text = dockerfile.read_text()
     stages = set(re.findall(r" AS (\w+)", text))
     for image in re.findall(r"^FROM (\S+)", text, flags=re.MULTILINE):
@@ -50,9 +50,18 @@ def test_every_base_image_is_pinned_to_an_exact_tag(dockerfile: Path) -> None:
         if variable:
             default = re.search(rf"^ARG {variable[1]}=(\S+)$", text, flags=re.MULTILINE)
             assert default
-            assert re.fullmatch(r"[a-z]+:\d+(\.\d+){1,2}-[\w-]+", default[1])
+            assert re.fullmatch(r"[a-z]+:\d+(\.\d+){1,2}-[\w-]+@sha256:[0-9a-f]{64}", default[1])
         else:
             assert image in stages
+
+
+@each_service
+def test_every_package_of_the_image_comes_by_hash(dockerfile: Path) -> None:
+    commands = re.split(r"&&|;|\n", dockerfile.read_text().replace("\\\n", " "))
+    installing = [command for command in commands if re.search(r"pip\"? install ", command)]
+    assert len(installing) >= 4
+    for command in installing:
+        assert "--require-hashes" in command or "--no-deps" in command, command
 
 
 @each_service

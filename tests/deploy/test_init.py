@@ -110,8 +110,7 @@ def test_settings_are_for_their_owner_and_secrets_for_the_services_alone(root: P
     init(root, "all")
     assert stat.S_IMODE((root / "deploy" / "secrets").stat().st_mode) == 0o700
     settings_files = [root / ".env", *(root / "deploy" / "env").glob("*.env")]
-    expected = 0o640 if os.geteuid() == 0 else 0o600  # root gives them to the containers' group
-    assert {stat.S_IMODE(path.stat().st_mode) for path in settings_files} == {expected}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in settings_files} == {0o600}
     secrets = [path for path in (root / "deploy" / "secrets").rglob("*") if path.is_file()]
     assert {stat.S_IMODE(path.stat().st_mode) for path in secrets} == {0o440}
 

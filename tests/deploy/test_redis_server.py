@@ -16,7 +16,7 @@ def test_the_settings_with_the_password_are_readable_by_their_owner_only(
 
 
 def test_data_of_a_newer_redis_are_not_opened_by_an_older_one(tmp_path: Path) -> None:
-    (tmp_path / "redis-major").write_text("99", encoding="ascii")
+    (tmp_path / "written-by").write_text("valkey 99", encoding="ascii")
 
     with pytest.raises(ServerNotStarted, match="99"):
         RedisServer(tmp_path, binary=bundled_redis()).start()

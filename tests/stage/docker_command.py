@@ -9,6 +9,7 @@ What podman-compose 1.6 over podman 4.3 does otherwise, and what is done about i
 * it takes a terminal for granted in `exec` and `run`: `-T` is said where there is none;
 * `build` would look for base images in a registry: they are those of the stage, and our builds are
   told what the stage's own are;
+* it would pull an image by its digest: the stand-ins take the official names, without one;
 * `up` looks at the compose file alone: containers of an image that was built again are made again;
 * `up` and `down` do not see more instances than the file has: those are taken away;
 * `down --volumes` leaves the volumes that podman made while it made a container: those go, too.
@@ -26,6 +27,7 @@ from pathlib import Path
 import yaml
 
 from tests.stage.container_engine import build_options
+from tests.stage.images import standin_variables
 
 OURS = ("PYTHONPATH", "PYTHONSAFEPATH")
 """Variables this program was started with, which are not podman-compose's."""
@@ -33,11 +35,12 @@ OURS = ("PYTHONPATH", "PYTHONSAFEPATH")
 
 @dataclass(frozen=True)
 class Project:
-    """The compose files of a folder's .env: their name, and each service's profiles."""
+    """The compose files of a folder's .env: their name, each service's profiles, the stand-ins."""
 
     files: str
     name: str
     profiles: Mapping[str, Sequence[str]]
+    standins: Mapping[str, str]
 
 
 def main(words: list[str]) -> int:
@@ -51,6 +54,7 @@ def main(words: list[str]) -> int:
     project = read_project(Path.cwd())
     environment = {name: value for name, value in os.environ.items() if name not in OURS}
     environment["COMPOSE_FILE"] = project.files
+    environment |= project.standins
     tool = Path(sys.executable).with_name("podman-compose")
     if command in {"up", "down"}:
         take_away(surplus(instances(project.name), wanted(command, rest)))
@@ -75,7 +79,7 @@ def read_project(folder: Path) -> Project:
     files = [yaml.safe_load((folder / name).read_bytes()) for name in listed[1].split(":")]
     services = {name: each for file in files for name, each in file["services"].items()}
     profiles = {name: each.get("profiles", []) for name, each in services.items()}
-    return Project(listed[1], files[0]["name"], profiles)
+    return Project(listed[1], files[0]["name"], profiles, standin_variables(folder))
 
 
 def lines(
@@ -84,7 +88,8 @@ def lines(
     """Return what podman-compose is told, one command line after the other."""
     named = [profile for word in rest for profile in project.profiles.get(word, ())]
     options = [word for profile in named for word in ("--profile", profile)]
-    options.append(f"--podman-build-args={shlex.join(build_options())}")
+    standins = [f"--build-arg={name}={image}" for name, image in project.standins.items()]
+    options.append(f"--podman-build-args={shlex.join([*build_options(), *standins])}")
     if command in {"exec", "run"} and not terminal and "-T" not in rest:
         rest = ["-T", *rest]
     if command == "up" and "--build" in rest:

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.images.pins import NAMED, image_pins, pinning_files
 from tests.stage.container_engine import Engine, StageFailed, call
 
 BASE = "localhost/neo-base"
@@ -62,19 +63,28 @@ def make_base(engine: Engine) -> None:
 
 
 def official_names(root: Path) -> dict[str, str]:
-    """Return the official images our files name: program → [OWNER/]NAME:TAG.
+    """Return the official images our files name: program → [OWNER/]NAME:TAG, without its digest.
 
-    Raises StageFailed when two files want different tags of one.
+    Raises StageFailed when two files want different images of one.
     """
     names: dict[str, str] = {}
-    files = [*root.glob("docker-compose.*.yml"), *root.glob("deploy/images/*.Dockerfile")]
-    for path in files:
-        text = path.read_text(encoding="utf-8")
-        for name in re.findall(r"(?:_IMAGE:-|_IMAGE=)((?:[a-z]+/)?[a-z]+:[\w.-]+)\b", text):
-            program = name.partition(":")[0].rpartition("/")[2]
-            if names.setdefault(program, name) != name:
-                raise StageFailed(f"{path.name} wants {name}, another file {names[program]}")
+    for name in {pin.tagged for pin in image_pins(root)}:
+        program = name.partition(":")[0].rpartition("/")[2]
+        if names.setdefault(program, name) != name:
+            raise StageFailed(f"a file wants {name}, another one {names[program]}")
     return names
+
+
+def standin_variables(root: Path) -> dict[str, str]:
+    """Return the variables that make our files take the stand-ins: a digest is the registry's."""
+    texts = [path.read_text(encoding="utf-8") for path in pinning_files(root)]
+    named = [found for text in texts for found in NAMED.finditer(text)]
+    return {each["variable"]: f"{each['name']}:{each['tag']}" for each in named if official(each)}
+
+
+def official(named: re.Match[str]) -> bool:
+    """Whether an image that a file names is not one of ours."""
+    return not named["name"].startswith("neo-")
 
 
 def official_image(root: Path, program: str) -> str:
@@ -120,6 +130,7 @@ def _build(
     over: str = "python",
 ) -> Built:
     place = root / "deploy" / "images" / f"{dockerfile}.Dockerfile"
+    arguments = standin_variables(root) | arguments
     seconds = engine.build(f"localhost/{image}", place, root, arguments)
     size = engine.size_bytes(f"localhost/{image}")
     base = engine.size_bytes(official_image(root, over))

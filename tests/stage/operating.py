@@ -304,12 +304,15 @@ def move(machine: SimulatedHost, stack: Stack, works: Callable[[], bool]) -> Dri
     until(lambda: backed_up(machine), "a backup elsewhere")
     verify_and_list, restore = blocks("### 9.")
     rows, keys = counted(machine.type_in(verify_and_list))
-    password = (machine.tree / "deploy/secrets/backup/backup_password").read_text("utf-8")
+    secrets = machine.tree / "deploy/secrets"
+    saved = [secrets / "backup/backup_password", *secrets.glob("*/*_vault")]
+    apart = {str(path.relative_to(secrets)): path.read_text("utf-8").strip() for path in saved}
     lose(machine, stack)
 
     started = time.monotonic()
     other = install(machine, stack, f"{stack.service}-other", certified=False)
-    put_secret(other, "backup/backup_password", password.strip())
+    for name, secret in apart.items():
+        put_secret(other, name, secret)
     other.type_in(
         f"cp -r {elsewhere}/. deploy/backups/\n{says('chown -R 999:10001 deploy/backups')}"
     )

@@ -18,6 +18,7 @@ from pathlib import Path
 from deploy.host.init.plan import UNFILLED, Service, new_password, new_vault
 
 GROUP = 10001
+BACKUP_USER = 999  # makes the backups, of settings too
 """The group of our images' user; stores and nginx are given it too."""
 POSTGRES = 999
 """The user of the stores' images, who also makes the backups."""
@@ -196,9 +197,8 @@ def _write_settings(host: Host, path: Path, text: str) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
-    if host.compose and os.geteuid() == 0:  # the backup reads them as a member of the group
-        os.chown(path, 0, GROUP)
-        path.chmod(0o640)
+    if host.compose and os.geteuid() == 0:
+        os.chown(path, BACKUP_USER, BACKUP_USER)
     host.made.append(path)
 
 

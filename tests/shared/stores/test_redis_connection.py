@@ -21,7 +21,7 @@ COUNT = LuaScript("return redis.call('INCR', KEYS[1])")
 BOTH_REDIS = pytest.mark.parametrize(
     "binary",
     [
-        pytest.param(bundled_redis, id="redis-6.2"),
+        pytest.param(bundled_redis, id="valkey-9"),
         pytest.param(system_redis, id="redis-7", marks=pytest.mark.needs("redis-server")),
     ],
 )
