@@ -137,8 +137,10 @@ class OutgoingQueue:
         async with self._backend.postgres.connection() as db:
             await SQL.execute(db, "mark_copied", outgoing_id=outgoing_id)
 
-    async def record_bounce(self, token: str, hard: bool) -> int | None:
+    async def record_bounce(self, report_id: int, token: str, hard: bool) -> int | None:
         """Match a bounce with the outgoing mail it reports; return the id of the mail answered.
+
+        The bounce, `report_id`, encloses our letter: it is erased with the mail.
 
         None when no mail that left has this envelope token, or it has bounced for good before.
         """
@@ -147,6 +149,7 @@ class OutgoingQueue:
             row = await SQL.fetch_row(db, "record_bounce", token=token, hard=hard, now=now)
             if row is None:
                 return None
+            await SQL.execute(db, "link_report", report_id=report_id, mail_id=row["mail_id"])
             if hard:
                 await SQL.execute(
                     db, "count_hard_bounce", recipient=row["recipient_print"], now=now

@@ -59,6 +59,9 @@ UPDATE outbox SET bounced_at = :now, last_answer = 'bounced',
 WHERE envelope_token = :token AND state IN ('sent', 'unknown')
 RETURNING mail_id, recipient_print
 
+-- name: link_report
+UPDATE mails SET reports_on = :mail_id WHERE id = :report_id AND state = 'received'
+
 -- name: count_hard_bounce
 INSERT INTO dead_addresses (recipient_print, hard_bounces, at) VALUES (:recipient, 1, :now)
 ON CONFLICT (recipient_print) DO UPDATE

@@ -58,9 +58,10 @@ class PersonalData:
         return erased
 
     async def erase(self, mail_ids: Sequence[int], reason: str) -> int:
-        """Erase mails with their replies, and refuse them when the server shows them again.
+        """Erase mails with their replies and the bounces of those; return how many mails went.
 
-        Returns how many were erased. The letter that says so is kept until it is sent.
+        They are refused when the server shows them again. The letter that says so is kept until it
+        is sent.
         """
         backend = self._backend
         async with backend.postgres.transaction() as db:

@@ -4,9 +4,10 @@ SELECT id FROM mails WHERE sender_print = :sender ORDER BY id
 -- name: erase_mails
 UPDATE mails SET state = 'erased', raw_sealed = NULL, reading_sealed = NULL, draft_sealed = NULL,
     sender_print = NULL, domain_print = NULL, words_print = NULL, message_id_print = NULL,
-    reason = :reason, fired = '{}', conversation_id = NULL, in_thread = false, attempts = 0,
+    reason = :reason, fired = '{}', conversation_id = NULL, in_thread = false, reports_on = NULL,
+    attempts = 0,
     lease_until = NULL, finished_at = :now
-WHERE id = ANY(:mail_ids) AND state <> 'erased'
+WHERE (id = ANY(:mail_ids) OR reports_on = ANY(:mail_ids)) AND state <> 'erased'
 RETURNING id, identity
 
 -- name: unparsed_mails

@@ -1,36 +1,62 @@
 """The request to ai_core: the mail and its conversation, with personal data masked.
 
-One user message per mail; the texts of attachments are quoted after the question, as data. Masking
-does not find names: they reach ai_core.
+One user message per mail; the texts of attachments are quoted after the question, as data. The
+sender's own name is masked too (sender_names.py); other names are not found and reach ai_core. The
+thread is in the request, so ai_core is told to store nothing: there is nothing of a person to erase
+there (decision 0105).
 """
 
+from dataclasses import dataclass, replace
+
 from mail_service.ledger.records import Conversation
+from mail_service.processing.sender_names import NAME_LABEL, without_names
 from mail_service.reading.message import Mail
 from shared.ai.contract import MAX_PROMPT_CHARACTERS, ChatRequest, Message
-from shared.privacy.masking import Found, mask
+from shared.privacy.masking import Found, mask, unmask
 
 MAX_QUESTION_CHARACTERS = 12_000
 MAX_FILE_CHARACTERS = 6_000
+WITHHELD = "[…]"
+"""What stands for personal data in a reply to somebody who may be somebody else."""
 SEPARATOR = "\n\x1e\n"
 """Between messages while they are masked; the ASCII record separator is removed from texts."""
 
 
-def build_request(
-    mail: Mail, conversation: Conversation, model: str | None
-) -> tuple[ChatRequest, Found]:
-    """Return the request for a mail, and the values its labels replace.
+@dataclass(frozen=True, slots=True)
+class MaskedRequest:
+    """A request, and the personal data that its labels replace."""
+
+    request: ChatRequest
+    found: Found
+    sender_name: str = ""
+
+    def with_data(self, answer: str) -> str:
+        """Return an answer with the data in the place of their labels."""
+        return unmask(answer, self.found).replace(NAME_LABEL, self.sender_name or NAME_LABEL)
+
+    def without_data(self, answer: str) -> str:
+        """Return an answer with WITHHELD in the place of every label."""
+        withheld = replace(self.found, originals=dict.fromkeys(self.found.originals, WITHHELD))
+        return unmask(answer, withheld).replace(NAME_LABEL, WITHHELD)
+
+
+def build_request(mail: Mail, conversation: Conversation, model: str | None) -> MaskedRequest:
+    """Return the request for a mail, masked.
 
     All messages are masked as one text, so that a label means the same in each of them.
     """
     roles = [message.role for message in conversation.messages] + ["user"]
     texts = [message.text for message in conversation.messages] + [question_text(mail)]
-    masked = mask(SEPARATOR.join(text.replace("\x1e", " ") for text in texts))
+    joined = SEPARATOR.join(text.replace("\x1e", " ") for text in texts)
+    nameless, name = without_names(joined, mail.sender.name)
+    masked = mask(nameless)
     messages = [
         Message(role=role, content=text[:MAX_PROMPT_CHARACTERS])
         for role, text in zip(roles, masked.text.split(SEPARATOR), strict=True)
         if text.strip()
     ]
-    return ChatRequest(messages=messages, model=model), masked.found
+    request = ChatRequest(messages=messages, model=model, store=False)
+    return MaskedRequest(request, masked.found, name)
 
 
 def question_text(mail: Mail) -> str:

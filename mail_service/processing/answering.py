@@ -15,10 +15,6 @@ from mail_service.reply.confidence_check import reason_for_review, repeats_sende
 from shared.ai.contract import ChatReply
 from shared.errors import AppError, BadInput
 from shared.languages import Language, language_of
-from shared.privacy.masking import unmask
-
-WITHHELD = "[…]"
-"""What stands for personal data in a reply to somebody who may be somebody else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,21 +87,21 @@ class Answering:
         )
 
     async def _ask(self, screened: ScreenedMail) -> Answer:
-        request, found = await asyncio.to_thread(
+        masked = await asyncio.to_thread(
             build_request, screened.mail, screened.conversation, self._settings.ai.model
         )
-        key = hashlib.sha256(request.model_dump_json().encode()).hexdigest()[:40]
+        key = hashlib.sha256(masked.request.model_dump_json().encode()).hexdigest()[:40]
         try:
             async with asyncio.timeout(self._settings.ai.timeout_s):
-                reply = await self._ai.chat(request, idempotency_key=key)
+                reply = await self._ai.chat(masked.request, idempotency_key=key)
         except TimeoutError:
             raise AiTooSlow from None
-        withheld = replace(found, originals=dict.fromkeys(found.originals, WITHHELD))
-        masked, unmasked = (
-            reply.model_copy(update={"response": unmask(reply.response, values)})
-            for values in (withheld, found)
+        without_data, with_data = (
+            reply.model_copy(update={"response": restored(reply.response)})
+            for restored in (masked.without_data, masked.with_data)
         )
-        return Answer(masked, unmasked, None, question=request.messages[-1].content)
+        question = masked.request.messages[-1].content
+        return Answer(without_data, with_data, None, question=question)
 
     async def _send_holding_reply_if_late(
         self, job: MailJob, screened: ScreenedMail, composer: ReplyComposer, language: Language

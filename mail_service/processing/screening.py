@@ -111,4 +111,4 @@ class Screening:
     async def _record_bounce(self, job: MailJob, mail: Mail) -> None:
         report = BounceReport.read(mail, self._mailboxes[job.mailbox].bounce_domain)
         if report is not None:
-            await self._ledger.outgoing.record_bounce(report.token, report.hard)
+            await self._ledger.outgoing.record_bounce(job.id, report.token, report.hard)

@@ -1,0 +1,98 @@
+"""What ai_core learns of a mail's sender: nothing that the mail itself tells."""
+
+import time
+
+import pytest
+
+from mail_service.ledger.records import Conversation, PastMessage
+from mail_service.processing.ai_request import build_request
+from mail_service.reading.message import read_mail
+from tests.mail_service.mails import QUESTION, raw_mail
+
+SENDER = "Zébulon de La Quenotte <z@personne.example>"
+
+
+NAMELESS = "a@personne.example"
+
+
+@pytest.mark.parametrize(
+    ("sender", "text", "hidden"),
+    [
+        (SENDER, "Je suis Zébulon de La Quenotte, quel préavis ?", ("zebulon", "quenotte")),
+        (SENDER, "ZEBULON DE LA QUENOTTE demande un congé", ("zebulon", "quenotte")),
+        (SENDER, "Mon fils et moi, Zébulon, voulons savoir.", ("zebulon",)),
+        (SENDER, "Voir zebulon-de-la_quenotte.pdf pour le contrat", ("zebulon", "quenotte")),
+        (SENDER, "Quenotte Zébulon, matricule 12, quel préavis ?", ("zebulon", "quenotte")),
+        (
+            "a@personne.example",
+            "Quel préavis ?\n\nBien cordialement,\n\nOdilon Barbichet",
+            ("odilon",),
+        ),
+        (
+            "a@personne.example",
+            "Quel préavis ?\nMerci d'avance\nMme BARBICHET odile",
+            ("barbichet",),
+        ),
+        (NAMELESS, "Quel préavis ?\nCordialement\nodilon barbichet", ("odilon", "barbichet")),
+        (NAMELESS, "Notice?\n\nKind regards,\nOdilon Barbichet", ("odilon",)),
+        (NAMELESS, "je m'appelle odilon barbichet et je démissionne", ("odilon",)),
+        (NAMELESS, "My name is Odilon Barbichet. How long?", ("odilon", "barbichet")),
+        (NAMELESS, "Je suis Madame Barbichet, quel congé ?", ("barbichet",)),
+    ],
+)
+def test_the_sender_s_name_is_masked_wherever_it_stands(
+    sender: str, text: str, hidden: tuple[str, ...]
+) -> None:
+    mail = read_mail(raw_mail(text, sender=sender, subject="Question de Zébulon de La Quenotte"))
+    masked = build_request(mail, Conversation(1), None)
+    sent = masked.request.model_dump_json().lower().replace("é", "e")
+    for name in hidden:
+        assert name not in sent
+    assert "[nom]" in sent
+
+
+def test_earlier_messages_are_masked_with_the_same_names() -> None:
+    past = PastMessage("user", "Ici Zébulon de La Quenotte. Quel préavis ?")
+    mail = read_mail(raw_mail("Et pour un cadre, combien de temps ?", sender=SENDER))
+    masked = build_request(mail, Conversation(1, (past,)), None)
+    assert "bulon" not in masked.request.model_dump_json()
+    assert masked.with_data("Bonjour [nom].") == "Bonjour Zébulon de La Quenotte."
+    assert masked.without_data("Bonjour [nom].") == "Bonjour […]."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Quelle est la durée du préavis en cas de démission, selon le Code du travail ?",
+        "Mon employeur dit que c'est un droit.\nMerci\nQuel est le délai ?",
+        "Cordialement reçu hier. Quelle indemnité ?",
+        "Merci\nQuel est le délai",
+        "Cordialement\nquel est le délai ?",
+    ],
+)
+def test_words_of_the_question_are_left(text: str) -> None:
+    mail = read_mail(raw_mail(text, sender="Droit du Travail <d@personne.example>", subject=""))
+    sent = build_request(mail, Conversation(1), None).request.messages[-1].content
+    assert sent == text
+
+
+def test_nothing_is_stored_at_ai_core() -> None:
+    assert not build_request(read_mail(raw_mail()), Conversation(1), None).request.store
+
+
+def test_the_name_of_the_usual_question_is_masked() -> None:
+    sent = build_request(read_mail(raw_mail()), Conversation(1), None).request.messages[-1].content
+    assert "Camille" not in QUESTION.split("Cordialement", maxsplit=1)[0]
+    assert "Camille" not in sent
+    assert "Durand" not in sent
+
+
+@pytest.mark.parametrize("unit", ["je m'appelle ", "Merci\n", "a b c d ", "Zé-", "Cordialement, "])
+def test_the_time_is_linear_in_the_text(unit: str) -> None:
+    spent = []
+    for size in (50_000, 200_000):
+        mail = read_mail(raw_mail(unit * (size // len(unit)), sender=SENDER))
+        start = time.process_time()
+        build_request(mail, Conversation(1), None)
+        spent.append(time.process_time() - start)
+    assert spent[1] < 12 * max(spent[0], 0.02)
