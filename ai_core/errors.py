@@ -4,7 +4,7 @@ NotFound         ├── UnknownModel · UnknownArticle · UnknownAgreement
                  ├── UnknownConversation · UnknownKey
 BadInput         ├── ContextOverflow (400) · IdempotencyMismatch · KnowledgeRequired
                  ├── DeadlineTooShort (400) · TextUnreadable (400)
-                 ├── Unsupported (400) ── UnsupportedSchema
+                 ├── Unsupported (400) ── UnsupportedSchema · MessagesRefused
 TooLarge         ├── TextTooLong
 NotAllowed       ├── AddressNotAllowed · HostNotAllowed · OriginNotAllowed · FeatureNotAllowed
 Conflict         ├── StillAnswering · ModelBuiltIn · ModelBusy · UpdateUnderWay
@@ -115,6 +115,22 @@ class UnsupportedSchema(Unsupported):
     def sentence(self) -> str:
         """The key of the caller's sentence."""
         return str(self.faults[0]["reason"]) if self.faults else self.code
+
+
+class MessagesRefused(Unsupported):
+    """The model's chat template refuses the messages; `reason` is the template's own."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"the model's chat template refuses these messages: {reason}",
+            feature="messages",
+            reason=reason,
+        )
+
+    @property
+    def sentence(self) -> str:
+        """The key of the caller's sentence."""
+        return "messages_refused"
 
 
 class IdempotencyMismatch(BadInput):

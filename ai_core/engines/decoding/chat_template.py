@@ -22,7 +22,7 @@ from ai_core.engines.decoding.template_sandbox import (
     TemplateRefusal,
     limited,
 )
-from ai_core.errors import Unsupported
+from ai_core.errors import MessagesRefused
 
 PLAIN_TEMPLATE = (
     "{% for message in messages %}{{ message['role'] }}: {{ message['content'] }}\n\n{% endfor %}"
@@ -92,11 +92,11 @@ class ChatTemplate:
     def render(self, messages: Sequence[ChatMessage]) -> PromptText:
         """Return the prompt text; an assistant's turn that comes last is continued.
 
-        Raises Unsupported with the template's reason when no arrangement of the messages comes out
-        with every system turn and the last user's.
+        Raises MessagesRefused with the template's reason when no arrangement of the messages comes
+        out with every system turn and every question.
         """
         if len(messages) > _MAX_MESSAGES:
-            raise Unsupported(f"more than {_MAX_MESSAGES} messages", feature="messages")
+            raise MessagesRefused(f"more than {_MAX_MESSAGES} messages")
         texts = [self._text_of(messages, at) for at in range(len(messages))]
         with limited():
             skeleton = self._skeleton(messages, texts)
@@ -108,7 +108,7 @@ class ChatTemplate:
         probe = [ChatMessage(role, "-") for role in roles]
         try:
             text = self.render(probe)
-        except Unsupported:
+        except MessagesRefused:
             return frozenset()
         return frozenset(_TAG.findall(text.text))
 
@@ -132,7 +132,7 @@ class ChatTemplate:
             try:
                 skeleton = self._evaluate(turns, texts)
             except TemplateOverrun as error:
-                raise _refused(str(error)) from error
+                raise MessagesRefused(str(error)) from error
             except TemplateRefusal as error:
                 reason = reason or str(error)
                 continue
@@ -142,7 +142,7 @@ class ChatTemplate:
             if left_out <= answers and without_answers is None:
                 without_answers = skeleton
         if without_answers is None:
-            raise _refused(reason or "it leaves part of them out")
+            raise MessagesRefused(reason or "it leaves part of them out")
         return without_answers
 
     def _evaluate(self, turns: Sequence[_Turn], texts: Sequence[str]) -> str:
@@ -257,9 +257,3 @@ def _owned_chars(message: ChatMessage, text: str) -> int:
         return len(body)
     before = len(text) - len(text.lstrip())
     return max(0, min(len(body), message.cacheable_chars - before))
-
-
-def _refused(reason: str) -> Unsupported:
-    return Unsupported(
-        f"the model's chat template refuses these messages: {reason}", feature="messages"
-    )

@@ -26,6 +26,7 @@ MAX_DIGITS = 256
 _LOOK_BACK_CHARS = 256
 _RUN = re.compile(r"\S+|\s+")
 _WORD = re.compile(r"\w+")
+_GAP = re.compile(r"\s{2,}")
 _NUMBER = re.compile(r"\d+")
 _KEY_CHARS = 2
 
@@ -103,6 +104,8 @@ def _cuts_in_long_runs(text: str, max_chars: int) -> Iterator[int]:
     Words end there for most tokenizers anyway, so that a paragraph without spaces, as in Chinese,
     keeps its tokens.
     """
+    if not _has_long_run(text, max_chars):
+        return
     for run in _RUN.finditer(text):
         at = run.start()
         while run.end() - at > max_chars:
@@ -112,6 +115,14 @@ def _cuts_in_long_runs(text: str, max_chars: int) -> Iterator[int]:
             yield at
     for number in _NUMBER.finditer(text):
         yield from range(number.start() + MAX_DIGITS, number.end(), MAX_DIGITS)
+
+
+def _has_long_run(text: str, max_chars: int) -> bool:
+    """Whether there may be a run to cut: quickly, for almost every text."""
+    longest = max(map(len, text.split()), default=0)
+    if longest > min(max_chars, MAX_DIGITS):
+        return True
+    return any(gap.end() - gap.start() > max_chars for gap in _GAP.finditer(text))
 
 
 def _word_ends(text: str, at: int) -> bool:
