@@ -1,13 +1,18 @@
 """GET /api/v1/models, POST /api/v1/models/load, POST /api/v1/models/unload."""
 
-from fastapi import APIRouter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
+from fastapi import APIRouter, Request, Response
+
+from ai_core.access.keys import Scope
 from ai_core.api.dependencies import (
     API,
-    AdminAdmittedDep,
     InferenceAdmittedDep,
     PoolDep,
+    gate_of,
 )
+from ai_core.api.direct_routes import DirectRoute, json_body, parse_body, read_body
 from ai_core.api.openapi import KEY_ERRORS
 from ai_core.errors import (
     EngineStarting,
@@ -17,11 +22,13 @@ from ai_core.errors import (
     NoMemory,
     UnknownModel,
 )
-from ai_core.models.pool import ModelStatus
+from ai_core.models.pool import ModelPool, ModelStatus
 from shared.ai.contract import ModelCardReply, ModelName, ModelsReply
 from shared.web.openapi import BODY_ERRORS, KEY_SCHEMES, errors
 
 router = APIRouter(prefix=API, tags=["models"], dependencies=KEY_SCHEMES)
+direct = APIRouter(prefix=API, tags=["models"], dependencies=KEY_SCHEMES, route_class=DirectRoute)
+MAX_NAME_BYTES = 4_096
 
 
 def described(model: ModelStatus, default: str) -> ModelCardReply:
@@ -51,24 +58,41 @@ async def models(pool: PoolDep, _caller: InferenceAdmittedDep) -> ModelsReply:
     return ModelsReply(models=[described(model, pool.default) for model in pool.statuses()])
 
 
-@router.post(
+@direct.post(
     "/models/load",
     summary="Load a model",
+    response_model=ModelCardReply,
     responses=errors(
         *KEY_ERRORS, *BODY_ERRORS, UnknownModel, ModelUnusable, NoMemory, EngineStarting
     ),
+    dependencies=[json_body(ModelName)],
 )
-async def load(body: ModelName, pool: PoolDep, _caller: AdminAdmittedDep) -> ModelCardReply:
+async def load(request: Request) -> Response:
     """Loads a model into memory, also one whose last load failed. Key: admin."""
-    return described(await pool.load(body.model), pool.default)
+    async with _named_model(request) as (pool, name):
+        card = described(await pool.load(name), pool.default)
+    return Response(card.model_dump_json(), media_type="application/json")
 
 
-@router.post(
+@direct.post(
     "/models/unload",
     status_code=204,
     summary="Unload a model",
     responses=errors(*KEY_ERRORS, *BODY_ERRORS, UnknownModel, ModelBuiltIn, ModelBusy),
+    dependencies=[json_body(ModelName)],
 )
-async def unload(body: ModelName, pool: PoolDep, _caller: AdminAdmittedDep) -> None:
+async def unload(request: Request) -> Response:
     """Frees a model's memory once it has finished its answers. Key: admin."""
-    await pool.unload(body.model)
+    async with _named_model(request) as (pool, name):
+        await pool.unload(name)
+    return Response(status_code=204)
+
+
+@asynccontextmanager
+async def _named_model(request: Request) -> AsyncIterator[tuple[ModelPool, str]]:
+    """Check the key, then read the name of the model; yield both under the key's limits."""
+    gate = gate_of(request)
+    caller = await gate.identify(request, Scope.ADMIN)
+    body = parse_body(await read_body(request, MAX_NAME_BYTES), ModelName)
+    async with gate.admit(request, caller):
+        yield request.state.pool, body.model

@@ -38,12 +38,12 @@ from shared.web.docs_page import docs_router
 from shared.web.openapi import DocumentedApi
 from shared.web.problems import add_error_handlers
 
-DIRECT = (generate.direct, chat.direct, openai_routes.direct)
+DIRECT = (generate.direct, chat.direct, models.direct, openai_routes.direct)
 """Routers of direct routes."""
 ROUTERS: tuple[APIRouter, ...] = (
     generate.direct,
     *(chat.direct, chat.router),
-    *(search.router, models.router, health.router),
+    *(search.router, models.router, models.direct, health.router),
     *(openai_routes.router, openai_routes.direct),
 )
 ERROR_FORMATS = {OPENAI: error_document}

@@ -184,17 +184,43 @@ async def test_only_so_many_long_texts_wait_to_be_masked(monkeypatch: pytest.Mon
     assert (await first)(LONG) == LONG
 
 
+@pytest.mark.parametrize("path", [*ROUTES, "/api/v1/models/load", "/api/v1/models/unload"])
+@pytest.mark.parametrize("key", ["nobody", "page"])
+async def test_who_may_not_ask_is_told_before_the_body_comes(app: Any, path: str, key: str) -> None:
+    if (path, key) == ("/api/v1/chat", "page"):
+        expected, site = b"403", "cross-site"
+    else:
+        expected, site = {"nobody": b"401", "page": b"403"}[key], "same-origin"
+    secret = app.keys[Scope.PUBLISHABLE] if key == "page" else "cdt_live_nobody"
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+        f"Sec-Fetch-Site: {site}\r\nX-API-Key: {secret}\r\nContent-Length: 1000000\r\n\r\n"
+    )
+    async with served(app.asgi) as url:
+        reader, writer = await asyncio.open_connection(*address_of(url))
+        writer.write(head.encode())
+        async with asyncio.timeout(5):  # less than a body may take
+            status = await reader.readline()
+        writer.close()
+
+    assert status.split()[1] == expected
+
+
+def address_of(url: str) -> tuple[str, int]:
+    host, port = url.removeprefix("http://").split(":")
+    return host, int(port)
+
+
 async def test_half_sent_bodies_hold_up_nobody(app: Any) -> None:
     body = json.dumps(chat(QUESTION)).encode()
     head = (
-        "POST /api/v1/chat HTTP/1.1\r\nHost: neo.test\r\nContent-Type: application/json\r\n"
+        "POST /api/v1/chat HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         f"Sec-Fetch-Site: same-origin\r\nX-API-Key: {app.keys[Scope.PUBLISHABLE]}\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
     )
     async with served(app.asgi) as url, contextlib.AsyncExitStack() as stack:
-        host, port = url.removeprefix("http://").split(":")
         for _ in range(100):
-            _, writer = await asyncio.open_connection(host, int(port))
+            _, writer = await asyncio.open_connection(*address_of(url))
             stack.callback(writer.close)
             writer.write(head.encode() + body[:20])
             await writer.drain()
@@ -216,12 +242,11 @@ async def test_a_client_that_does_not_read_its_stream_loses_its_place(
             "POST /api/v1/chat HTTP/1.1\r\nHost: neo.test\r\nContent-Type: application/json\r\n"
             f"X-API-Key: {key}\r\nContent-Length: {len(body)}\r\n\r\n"
         )
-        host, port = url.removeprefix("http://").split(":")
         deaf = socket.socket()
         with contextlib.closing(deaf):
             deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2_048)
             deaf.setblocking(False)
-            await asyncio.get_running_loop().sock_connect(deaf, (host, int(port)))
+            await asyncio.get_running_loop().sock_connect(deaf, address_of(url))
             await asyncio.get_running_loop().sock_sendall(deaf, head.encode() + body)
             await engine.started.wait()
             async with httpx2.AsyncClient(base_url=url, headers={"X-API-Key": key}) as client:
