@@ -303,7 +303,8 @@ class KeyRing:
         return record, Key.model_validate_json(record)
 
     async def _replace(self, key: Key, expected: bytes | str) -> None:
-        arguments = (key.id, expected, key.model_dump_json(), secrets.token_hex(8))
+        record = key.model_dump_json(exclude_defaults=True)  # readable before a field was added
+        arguments = (key.id, expected, record, secrets.token_hex(8))
         if not await self._connection.run(REPLACE, (KEYS, KEYS_VERSION), arguments):
             raise UnknownKey(f"{key.id} was changed by another operator meanwhile")
 

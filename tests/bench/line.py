@@ -8,11 +8,13 @@ one key asks fifty times as much, beside a quiet line.
 
 import asyncio
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from statistics import median, quantiles
 
 import httpx2
@@ -56,13 +58,15 @@ async def service(redis_url: str) -> AsyncIterator[str]:
             library = StillLibrary()
             yield await assemble(settings, registry, stack, library, SystemClock(), (engine,))
 
-    settings = Settings(
-        redis=RedisSettings.model_validate({"url": redis_url}),
-        models=ModelSettings(default="scripted"),
-    )
-    app = await asyncio.to_thread(create_app, settings, open_state)
-    async with served(app, lifespan=True) as url:
-        yield url
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Settings(
+            data_dir=Path(folder),
+            redis=RedisSettings.model_validate({"url": redis_url}),
+            models=ModelSettings(default="scripted"),
+        )
+        app = await asyncio.to_thread(create_app, settings, open_state)
+        async with served(app, lifespan=True) as url:
+            yield url
 
 
 async def ask(client: httpx2.AsyncClient, key: str, number: int, told: Told) -> None:

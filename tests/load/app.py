@@ -7,6 +7,7 @@ the limit, the answer).
 import argparse
 import hashlib
 import sys
+import tempfile
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -131,9 +132,10 @@ def add_peer_route(app: FastAPI, url: str) -> None:
         return Response(whole, media_type="application/json")
 
 
-def settings_of(arguments: argparse.Namespace) -> Settings:
-    """Return the settings for one server."""
+def settings_of(arguments: argparse.Namespace, folder: Path) -> Settings:
+    """Return the settings for one server, which keeps its files in `folder`."""
     return Settings(
+        data_dir=folder,
         server=ServerSettings(port=arguments.port),
         redis=RedisSettings(url=arguments.redis),
         models=ModelSettings(default=arguments.model),
@@ -141,7 +143,7 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
 
 
 def main() -> int:
-    """Serve until told to stop."""
+    """Read the arguments and serve."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--redis", required=True)
@@ -150,6 +152,13 @@ def main() -> int:
     parser.add_argument("--data-dir", type=Path, help="answer from this corpus instead")
     arguments = parser.parse_args()
     set_up_logs("ai_core")
+    with tempfile.TemporaryDirectory() as folder:
+        serve(arguments, settings_of(arguments, Path(folder)))
+    return 0
+
+
+def serve(arguments: argparse.Namespace, settings: Settings) -> None:
+    """Serve until told to stop."""
 
     @asynccontextmanager
     async def open_state(
@@ -165,7 +174,6 @@ def main() -> int:
             tune_the_interpreter()
             yield state
 
-    settings = settings_of(arguments)
     app = create_app(settings, open_state)
     if arguments.peer:
         registry = CollectorRegistry()
@@ -185,7 +193,6 @@ def main() -> int:
         proxy_headers=False,
     )
     uvicorn.Server(config).run()
-    return 0
 
 
 if __name__ == "__main__":
