@@ -24,7 +24,7 @@ from starlette.requests import Request
 
 from ai_core.access.hosts import OwnHosts
 from ai_core.access.keys import Key, KeyRing, Scope, well_formed
-from ai_core.access.rate_limits import REQUESTS, Decision, Limiter, RateLimits
+from ai_core.access.rate_limits import REQUESTS, Decision, Limiter, RateLimits, Refusals
 from ai_core.access.visitors import Visitors
 from ai_core.errors import (
     AddressNotAllowed,
@@ -175,6 +175,7 @@ class Gate:
         self._visitors = visitors
         self._hosts = hosts
         self._looked_s = -inf
+        self._refusals = Refusals()
         self._without_redis = metrics.without_redis
         self._refused = {
             reason: metrics.refused.labels(reason)
@@ -238,13 +239,25 @@ class Gate:
             self._without_redis.inc()
         elif decision.key_version != self._ring.version:
             await self._authenticate_again(permit, decision)
+        self._refusals.remember(caller.subject, limits, decision)
+        self._answer_quota(request, caller, decision)
+        permit.decision, permit.cached_reply = decision, decision.cached_reply
+
+    def raise_if_refused(self, request: Request, caller: Caller) -> None:
+        """Raise OverQuota again, without Redis, while the wait it was given last lasts."""
+        refusal = self._refusals.of(caller.subject, caller.key.limits)
+        if refusal:
+            self._answer_quota(request, caller, refusal)
+
+    def _answer_quota(self, request: Request, caller: Caller, decision: Decision) -> None:
+        """Add the headers of the limits to the response. Raises OverQuota for a refusal."""
+        limits = caller.key.limits
         quota = list(quota_headers(limits, decision, with_tokens=caller.sees_cache))
         if quota:
             request.scope["state"].setdefault("headers", []).extend(quota)
         if decision.refused:
             self._refused["quota"].inc()
             raise OverQuota(decision.refused, retry_after_s=decision.wait_s)
-        permit.decision, permit.cached_reply = decision, decision.cached_reply
 
     async def cached_reply(self, cache_key: str) -> bytes | None:
         """Return a cached reply, for Permit; None without Redis."""

@@ -31,6 +31,7 @@ LEASE_S = 20.0
 """Lease of a concurrency slot; after a crash it is free this much later."""
 RENEW_EVERY_S = LEASE_S / 4
 
+MOST_REFUSALS = 4_096
 REQUESTS = Window("requests", 1_000, 60)
 TOKENS_MINUTE = Window("tokens-minute", 1_000, 60)
 TOKENS_DAY = Window("tokens-day", 900_000, 96)
@@ -115,6 +116,35 @@ class CallerUsage:
         """Drop expired slots; return whether nothing is left."""
         total = sum(window.total(used, now_ms) for window, used in self.usage.items())
         return not (self.open or total)
+
+
+class Refusals:
+    """Callers that Redis refused for their number of requests: nothing frees them before the wait.
+
+    Refusals for tokens and concurrency end when a request does, so they are not kept.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[float, RateLimits, Decision]] = {}
+
+    def remember(self, subject: str, limits: RateLimits, decision: Decision) -> None:
+        """Keep a refusal; the oldest goes when there are too many."""
+        if decision.refused != REQUESTS.name:
+            return
+        if len(self._known) >= MOST_REFUSALS:
+            del self._known[next(iter(self._known))]
+        self._known[subject] = (time.monotonic() + decision.wait_s, limits, decision)
+
+    def of(self, subject: str, limits: RateLimits) -> Decision | None:
+        """Return the refusal of a caller, with what is left of its wait; None when it is over."""
+        if subject not in self._known:
+            return None
+        until_s, known_limits, decision = self._known[subject]
+        wait_s = until_s - time.monotonic()
+        if wait_s <= 0 or known_limits != limits:
+            del self._known[subject]
+            return None
+        return decision._replace(wait_s=wait_s)
 
 
 class Limiter:

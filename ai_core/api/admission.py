@@ -1,23 +1,24 @@
 """From a request to its admitted, parsed and masked body; what costs least is checked first.
 
-1. The key, in memory. 2. The size of the body, as it arrives: it holds nothing meanwhile. 3. The
-limits of the caller, for a body over SMALL_BODY_BYTES; those of a small one are checked together
-with the cache, in the one round trip it takes, as reading it costs less than another. 4. Its JSON,
-its length, its masking.
+1. The key, and whether Redis refused the caller a moment ago, in memory. 2. The size of the body,
+   as it arrives: it holds nothing meanwhile. 3. The limits of the caller, for a body over
+   SMALL_BODY_BYTES or with texts that take long to mask; those of another are checked together with
+   the cache, in one round trip: reading it costs less than one more. 4. Its JSON, its length, its
+   masking.
 """
 
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Generic, TypeVar, cast
+from typing import Generic, TypeVar
 
 from pydantic import BaseModel
 from starlette.requests import Request
 
 from ai_core.access.gate import Caller, Gate, Permit
 from ai_core.access.keys import Scope
-from ai_core.answering.masking import TextMasking
+from ai_core.answering.masking import TextMasking, is_short
 from ai_core.answering.prompts import CHARS_A_TOKEN
 from ai_core.answering.question import DEFAULT_NEW_TOKENS, Mask
 from ai_core.api.direct_routes import parse_body, processing_slot, read_body
@@ -61,21 +62,23 @@ async def admitted(
     `texts_of` returns the texts that callers wrote, which stand in `field`. Raises what reading,
     parsing, masking and the limits raise, and TextTooLong.
     """
+    gate, masking = _gate_and_masking(request)
+    gate.raise_if_refused(request, caller)
     content = await read_body(request, MAX_BODY_BYTES.get(caller.scope, sys.maxsize))
-    state = request.scope["state"]
-    permit = cast(Gate, state["gate"]).admit(request, caller)
+    permit = gate.admit(request, caller)
     slot = processing_slot(request)
     try:
         if len(content) > SMALL_BODY_BYTES:
-            permit.cost_tokens = len(content) // CHARS_A_TOKEN + DEFAULT_NEW_TOKENS
-            await permit.enter()
-            permit.spend(0)
+            await _enter_early(permit, content)
         else:
             await slot.acquire()
         body = parse_body(content, model)
         texts = texts_of(body)
         require_length(texts, caller.scope, field)
-        mask = await cast(TextMasking, state["masking"]).prepare(texts, field)
+        if permit.decision is None and not is_short(texts):
+            slot.release()
+            await _enter_early(permit, content)
+        mask = await masking.prepare(texts, field, caller.subject)
         await slot.acquire()
         yield Admitted(content, body, mask, permit)
     except BaseException:
@@ -88,3 +91,15 @@ def require_length(texts: Sequence[str], scope: Scope, field: str) -> None:
     limit = MAX_CHARACTERS[scope]
     if sum(map(len, texts)) > limit:
         raise TextTooLong(field=field, limit=f"{limit:_}".replace("_", " "))
+
+
+def _gate_and_masking(request: Request) -> tuple[Gate, TextMasking]:
+    state = request.scope["state"]
+    return state["gate"], state["masking"]
+
+
+async def _enter_early(permit: Permit, content: bytes) -> None:
+    """Enter with a guess of the tokens; until the answer begins, none are charged."""
+    permit.cost_tokens = len(content) // CHARS_A_TOKEN + DEFAULT_NEW_TOKENS
+    await permit.enter()
+    permit.spend(0)

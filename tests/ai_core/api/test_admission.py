@@ -22,6 +22,7 @@ from ai_core.errors import TextUnreadable
 from shared.errors import Unavailable
 from shared.privacy.sandbox import SandboxFailed
 from tests.ai_core.api.test_sse import served
+from tests.ai_core.conftest import connected
 
 QUESTION = "Quelle est la durée du préavis en cas de démission ?"
 LONG = "Bonjour, " * 1_000
@@ -165,21 +166,81 @@ async def test_a_program_may_send_more_and_is_told_the_limit_too(app: Any) -> No
 
 async def test_masking_that_takes_too_long_is_for_that_caller_alone() -> None:
     with pytest.raises(TextUnreadable):
-        await TextMasking(RecordingChild(SandboxFailed("time"))).prepare([LONG], "prompt")
+        await TextMasking(RecordingChild(SandboxFailed("time"))).prepare([LONG], "prompt", "a")
     with pytest.raises(Unavailable):
-        await TextMasking(RecordingChild(SandboxFailed("crash"))).prepare([LONG], "prompt")
+        await TextMasking(RecordingChild(SandboxFailed("crash"))).prepare([LONG], "prompt", "a")
 
 
-async def test_only_so_many_long_texts_wait_to_be_masked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(masking, "MOST_WAITING", 1)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "+49 1 2 3 4 5 6 7 8 9 0 " * 40,
+        "٠٦ ١٢ ٣٤ ٥٦ ٧٨ " * 30,
+        "①②③④⑤⑥⑦⑧ " * 60,
+        "a@b." * 100,
+        "Bonjour, " * 300,
+    ],
+)
+async def test_what_takes_long_to_mask_goes_to_the_child_after_the_limits(
+    app: Any, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child = RecordingChild()
+    monkeypatch.setattr(app.state["masking"], "_child", child)
+    key = await app.new_key(Scope.INFERENCE, limits=RateLimits(requests_per_minute=1))
+    for status in (200, 429, 429):
+        reply = await app.client.post(
+            "/api/v1/chat", json=chat(f"{text} {QUESTION}"), headers={"X-API-Key": key}
+        )
+        assert reply.status_code == status
+
+    assert len(child.calls) == 1
+
+
+async def test_a_letter_with_its_numbers_is_masked_at_once(
+    app: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child = RecordingChild()
+    monkeypatch.setattr(app.state["masking"], "_child", child)
+    numbers = "06 12 34 56 78, jean@exemple.fr, 1 85 05 78 006 084 91, 75011 Paris, le 3 mai 2024"
+    body = chat(f"Bonjour, voici mes coordonnées : {numbers}. {QUESTION}")
+    reply = await app.client.post("/api/v1/chat", json=body, headers=app.key_header())
+
+    assert (reply.status_code, child.calls) == (200, [])
+
+
+async def test_after_a_refusal_the_next_is_answered_without_redis_until_its_wait_is_over(
+    app: Any,
+) -> None:
+    key = await app.new_key(Scope.INFERENCE, limits=RateLimits(requests_per_minute=1))
+    headers = {"X-API-Key": key}
+
+    async def ask() -> Any:
+        return await app.client.post("/api/v1/chat", json=chat(QUESTION), headers=headers)
+
+    replies = [await ask() for _ in "1234"]
+    waits = [int(reply.headers["retry-after"]) for reply in replies[1:]]
+    assert [reply.status_code for reply in replies] == [200, 429, 429, 429]
+    assert all(waits[0] - 2 <= wait <= waits[0] for wait in waits)
+    assert f"r=0;t={waits[2]}" in replies[3].headers["ratelimit"]
+    async with connected(app.redis_url) as connection:
+        usage = list(await connection.call("KEYS", "*:usage:*"))
+        await connection.call("DEL", *usage)
+    assert (await ask()).status_code == 429  # as it was told
+
+
+@pytest.mark.parametrize("limit", ["MOST_WAITING", "MOST_WAITING_OF_CALLER"])
+async def test_only_so_many_long_texts_wait_to_be_masked(
+    monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    monkeypatch.setattr(masking, limit, 1)
     child = RecordingChild()
     child.may_answer.clear()
     masks = TextMasking(child)
-    first = asyncio.create_task(masks.prepare([LONG], "prompt"))
+    first = asyncio.create_task(masks.prepare([LONG], "prompt", "a"))
     await asyncio.sleep(0)
 
     with pytest.raises(Unavailable):
-        await masks.prepare([LONG], "prompt")
+        await masks.prepare([LONG], "prompt", "a")
     child.may_answer.set()
     assert (await first)(LONG) == LONG
 
