@@ -23,7 +23,12 @@ from mail_service.sender_checks.dkim_signatures import signing_domains
 from mail_service.sender_checks.dmarc_policy import find_policy, is_aligned
 from mail_service.sender_checks.from_address import FromAddress, comparable, from_address
 from mail_service.sender_checks.name_server import FindText, find_text
-from mail_service.sender_checks.raw_header import MalformedHeader, RawHeader, read_header
+from mail_service.sender_checks.raw_header import (
+    HeaderField,
+    MalformedHeader,
+    RawHeader,
+    read_header,
+)
 from mail_service.sender_checks.sender_policy import domain_sent_for
 from mail_service.settings import AuthenticationSettings
 
@@ -87,14 +92,38 @@ def authenticate_now(
     except MalformedHeader as error:
         outcome = Outcome.FAIL if error.forged else Outcome.UNKNOWN
         return AuthenticationResult(outcome, str(error))
-    path = delivery_path(header, _own_names(settings), above_only=settings.results_above_received)
-    said = _server_says(path, settings, sender)
-    if said.outcome is not Outcome.UNKNOWN or not settings.dns:
-        return said
+    path = delivery_path(header, _own_names(settings))
     try:
-        return _check(header, raw[header.body_at :], path, sender, lookup)
+        return _decide(header, raw[header.body_at :], path, sender, settings, lookup)
     except NameServerLost:
         return _nothing(sender, "the name server does not answer")
+
+
+def _decide(
+    header: RawHeader,
+    body: bytes,
+    path: DeliveryPath | None,
+    sender: FromAddress,
+    settings: AuthenticationSettings,
+    lookup: FindText,
+) -> AuthenticationResult:
+    """Ask our server's fields above its Received line, those below it, then our own checks.
+
+    A sender may have written below that line, under our server's name, if it removes nothing: a
+    pass from there does not stand against our own checks, where they are enabled.
+    """
+    above, below = (path.above, path.below) if path else ((), ())
+    said = _server_says(above, settings, sender)
+    if said.outcome is not Outcome.UNKNOWN:
+        return said
+    if not settings.results_above_received:
+        said = _server_says((*above, *below), settings, sender)
+    if path is None:
+        said = _nothing(sender, "our server's Received line does not stand on top")
+    if said.outcome is Outcome.FAIL or not settings.dns:
+        return said
+    checked = _check(header, body, path, sender, lookup)
+    return said if said.passed and checked.outcome is Outcome.UNKNOWN else checked
 
 
 def _own_names(settings: AuthenticationSettings) -> frozenset[str]:
@@ -102,13 +131,11 @@ def _own_names(settings: AuthenticationSettings) -> frozenset[str]:
 
 
 def _server_says(
-    path: DeliveryPath | None, settings: AuthenticationSettings, sender: FromAddress
+    written: Sequence[HeaderField], settings: AuthenticationSettings, sender: FromAddress
 ) -> AuthenticationResult:
     """Return what our server found out, from the topmost of its fields that has a DMARC result."""
     servers = settings.server.lower().split()
-    if path is None:
-        return _nothing(sender, "our server's Received line does not stand on top")
-    values = [each.unfolded for each in path.fields if each.name == "authentication-results"]
+    values = [each.unfolded for each in written if each.name == "authentication-results"]
     try:
         fields = [read_results(value) for value in values if read_authserv_id(value) in servers]
     except MalformedHeader as error:

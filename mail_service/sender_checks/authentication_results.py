@@ -106,12 +106,11 @@ def _result(statement: list[Token]) -> MethodResult:
     """Read `method[/version]=result` and the properties, comments and white space between them."""
     sign = _next_sign(statement, 0)
     head = METHOD.fullmatch(b" ".join(token.text for token in _words(statement[:sign])))
-    after = next((i for i in range(sign + 1, len(statement)) if _is_word(statement[i])), None)
-    if head is None or after is None or KEYWORD.fullmatch(statement[after].text) is None:
+    after = _words(statement[sign + 1 :])[:1]
+    if head is None or not after or after[0].kind != "word" or not KEYWORD.fullmatch(after[0].text):
         raise MalformedHeader("a statement of the results names no method and its result")
-    return MethodResult(
-        _text(head[1]), _text(statement[after].text), _properties(statement[after + 1 :])
-    )
+    rest = statement[statement.index(after[0], sign) + 1 :]
+    return MethodResult(_text(head[1]), _text(after[0].text), _properties(rest))
 
 
 def _properties(found: list[Token]) -> tuple[tuple[str, bytes], ...]:
@@ -145,10 +144,6 @@ def _next_sign(found: list[Token], at: int) -> int:
 
 def _words(found: list[Token]) -> list[Token]:
     return [token for token in found if token.kind != "comment"]
-
-
-def _is_word(token: Token) -> bool:
-    return token.kind == "word"
 
 
 def _text(word: bytes) -> str:

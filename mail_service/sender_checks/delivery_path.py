@@ -46,28 +46,28 @@ class Hop:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryPath:
-    """How our server took the mail: its fields, the client, and the envelope's sender."""
+    """How our server took the mail: its fields, the client, and the envelope's sender.
 
-    fields: tuple[HeaderField, ...]
+    `above` are certainly its own; `below` are where filters insert and a sender may write.
+    """
+
+    above: tuple[HeaderField, ...]
+    below: tuple[HeaderField, ...]
     client: Address | None
     envelope_sender: FromAddress | None
 
 
-def delivery_path(
-    header: RawHeader, servers: Collection[str], *, above_only: bool = False
-) -> DeliveryPath | None:
+def delivery_path(header: RawHeader, servers: Collection[str]) -> DeliveryPath | None:
     """Return what our server, by one of its names `servers` in lower case, wrote; else None.
 
-    None when no Received line of it stands on top, local deliveries after it aside. With
-    `above_only`, fields below that line are not taken for its own.
+    None when no Received line of it stands on top, local deliveries after it aside.
     """
     border, hop = _border(header.fields, servers)
     if hop is None:
         return None
     above, below = header.fields[:border], header.fields[border + 1 :]
     end = next((i for i, field in enumerate(below) if field.name in LETTER), len(below))
-    ours = above if above_only else (*above, *below[:end])
-    return DeliveryPath(ours, hop.client, _envelope_sender(above))
+    return DeliveryPath(above, below[:end], hop.client, _envelope_sender(above))
 
 
 def _border(fields: tuple[HeaderField, ...], servers: Collection[str]) -> tuple[int, Hop | None]:
@@ -95,8 +95,11 @@ def read_hop(value: bytes) -> Hop | None:
         found = tokens(value, b";")
     except MalformedHeader:
         return None
-    end = next((i for i, each in enumerate(found) if each.kind == "special"), len(found))
-    words = [index for index, token in enumerate(found[:end]) if token.kind != "comment"]
+    ends = [index for index, token in enumerate(found) if token.kind == "special"]
+    if len(ends) > 1:
+        return None
+    found = found[: ends[0]] if ends else found
+    words = [index for index, token in enumerate(found) if token.kind != "comment"]
     texts = [found[index].text.lower() for index in words]
     by = texts.index(b"by") if b"by" in texts else -1
     if any(texts.count(clause) > 1 for clause in CLAUSES) or len(texts) < by + 2:
@@ -104,7 +107,7 @@ def read_hop(value: bytes) -> Hop | None:
     if by not in (0, 2) or (by == 2 and texts[0] != b"from"):
         return None
     name = texts[by + 1].decode("ascii", "replace").rstrip(".")
-    client = _client(found[words[1] + 1 : words[2]]) if by == 2 else None
+    client = _client(found[words[1] : words[2]]) if by == 2 else None
     return Hop(name, client, by == 2, _is_local(texts[by + 2 :], client))
 
 
@@ -114,16 +117,22 @@ def _is_local(rest: list[bytes], client: Address | None) -> bool:
     return by_lmtp or (client is not None and any(client in block for block in INSIDE))
 
 
-def _client(comments: list[Token]) -> Address | None:
-    """Return the client's address, told in `(host [address])`, `([address])` or `(address)`.
+def _client(found: list[Token]) -> Address | None:
+    """Return the client's address from the tokens between `from` and `by`.
 
-    None when another comment tells one as well: some servers put the HELO name into a comment.
+    It is told in `HELO (host [address])`, `HELO ([address])`, `HELO (address)` or, by qmail, in
+    `host (HELO name) (address)`. A HELO name may hold parentheses and addresses of anybody's: a
+    second comment with an address makes the line count for nothing.
     """
-    texts = [token.text.decode("ascii", "replace").split() for token in comments]
-    told = [words for words in texts if any(_address(word) for word in words)]
-    if len(told) != 1 or told[0] != texts[0]:
+    name, *comments = [token.text.decode("ascii", "replace").split() for token in found]
+    told = [words for words in comments if any(_address(word) for word in words)]
+    if len(told) != 1:
         return None
     first, *more = told[0]
+    if told[0] != comments[0]:
+        greeted = len(comments) == 2 and [word.upper() for word in comments[0][:1]] == ["HELO"]
+        usual = greeted and not more and not _address(" ".join(name))
+        return _address(first) if usual else None
     if _address(first):
         return _address(first) if first.startswith("[") or not more else None
     return _address(more[0]) if HOST.fullmatch(first) and more[0].startswith("[") else None

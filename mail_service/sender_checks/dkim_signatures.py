@@ -19,7 +19,7 @@ from mail_service.sender_checks.name_server import FindText
 from mail_service.sender_checks.raw_header import HeaderField, RawHeader
 
 MAX_SIGNATURES = 5
-MAX_SIGNATURE_BYTES = 8_192
+MAX_SIGNATURE_BYTES = 4_096
 MAX_SELECTOR_BYTES = 200
 PIECE_BYTES = 256 * 1024
 SELECTOR = re.compile(rb"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?")

@@ -45,9 +45,11 @@ class SpamFilter:
         if self._settings.rspamd_url:
             return await self._rspamd(raw)
         if self._settings.header:
-            found = SCORE.search(mail.first(self._settings.header.lower()))
-            if found:
-                return float(found[1])
+            # The sender may have written such a field too: the highest score counts.
+            found = map(SCORE.search, mail.all(self._settings.header.lower()))
+            scores = [float(score[1]) for score in found if score]
+            if scores:
+                return max(scores)
         return builtin_score(mail)
 
     async def _rspamd(self, raw: bytes) -> float:

@@ -7,6 +7,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from mail_service.errors import NameServerLost
 from mail_service.sender_checks.authentication import (
     AuthenticationResult,
     authenticate,
@@ -14,6 +15,7 @@ from mail_service.sender_checks.authentication import (
 )
 from mail_service.settings import AuthenticationSettings
 from tests.mail_service.mails import SERVER, delivered, raw_mail
+from tests.mail_service.sender_checks.forged_letters import arrived, letter
 
 SETTINGS = AuthenticationSettings(server=SERVER)
 OWN_CHECKS = AuthenticationSettings(server=SERVER, dns=True)
@@ -96,3 +98,31 @@ async def test_our_own_check_asks_for_an_aligned_signature(
     if alter:
         raw = raw.replace("préavis".encode(), b"salaire").replace(b"CDI", b"CDD")
     assert (await checked(raw, records(key, policy))).outcome == expected
+
+
+@pytest.mark.usefixtures("names")
+@pytest.mark.parametrize(
+    ("chosen", "outcome"),
+    [
+        (AuthenticationSettings(server=SERVER, results_above_received=True), "unknown"),
+        (AuthenticationSettings(server=SERVER, results_above_received=True, dns=True), "fail"),
+        (AuthenticationSettings(server=SERVER, dns=True), "fail"),
+    ],
+)
+def test_results_below_the_received_line_do_not_stand_against_our_own_checks(
+    chosen: AuthenticationSettings, outcome: str
+) -> None:
+    """A server that writes nothing and removes nothing: the sender's field follows its line."""
+    claim = f"Authentication-Results: {SERVER}; dmarc=pass header.from=victime.example\r\n"
+    assert authenticate_now(arrived(letter(before=claim)), chosen).outcome == outcome
+
+
+async def test_a_name_server_that_does_not_answer_proves_nothing(key: rsa.RSAPrivateKey) -> None:
+    def lost(_name: str) -> tuple[bytes, ...]:
+        raise NameServerLost("Timeout")
+
+    claim = f"Authentication-Results: {SERVER}; dmarc=pass header.from=personne.example\n"
+    for raw in (signed(key, "personne.example"), delivered(claim.encode() + raw_mail())):
+        result = await authenticate(raw, OWN_CHECKS, lost)
+        assert result.outcome == "unknown"
+        assert "name server" in result.reason

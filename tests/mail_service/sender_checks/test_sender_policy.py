@@ -1,13 +1,5 @@
 """SPF, asked of a real name server on loopback."""
 
-import socket
-import threading
-from collections.abc import Iterator
-
-import dns.flags
-import dns.message
-import dns.resolver
-import dns.rrset
 import pytest
 
 from mail_service.sender_checks.authentication import authenticate
@@ -16,54 +8,6 @@ from mail_service.sender_checks.raw_header import read_header
 from mail_service.sender_checks.sender_policy import domain_sent_for
 from mail_service.settings import AuthenticationSettings
 from tests.mail_service.mails import SERVER, delivered, raw_mail
-
-ZONE = {
-    ("personne.example.", "TXT"): '"v=spf1 ip4:192.0.2.7 a:relais.personne.example -all"',
-    ("relais.personne.example.", "A"): "192.0.2.8",
-    ("evil.example.", "TXT"): '"v=spf1 +all"',
-    ("_dmarc.personne.example.", "TXT"): '"v=DMARC1; p=reject"',
-}
-
-
-class NameServer:
-    """Answers from ZONE over UDP until closed."""
-
-    def __init__(self) -> None:
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind(("127.0.0.1", 0))
-        self.port = self._socket.getsockname()[1]
-        self._thread = threading.Thread(target=self._serve)
-        self._thread.start()
-
-    def _serve(self) -> None:
-        while True:
-            data, peer = self._socket.recvfrom(4_096)
-            if data == b"stop":
-                return
-            query = dns.message.from_wire(data)
-            asked = query.question[0]
-            kind = dns.rdatatype.to_text(asked.rdtype)
-            reply = dns.message.make_response(query)
-            reply.flags |= dns.flags.RA
-            record = ZONE.get((asked.name.to_text().lower(), kind))
-            if record:
-                reply.answer.append(dns.rrset.from_text(asked.name, 60, "IN", kind, record))
-            self._socket.sendto(reply.to_wire(), peer)
-
-    def close(self) -> None:
-        self._socket.sendto(b"stop", ("127.0.0.1", self.port))
-        self._thread.join(5)
-        self._socket.close()
-
-
-@pytest.fixture
-def names(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    server = NameServer()
-    resolver = dns.resolver.Resolver(configure=False)
-    resolver.nameservers, resolver.port = ["127.0.0.1"], server.port
-    monkeypatch.setattr(dns.resolver, "default_resolver", resolver)
-    yield
-    server.close()
 
 
 def path(raw: bytes) -> DeliveryPath | None:

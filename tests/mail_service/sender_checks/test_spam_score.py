@@ -41,3 +41,11 @@ async def test_the_header_of_a_trusted_upstream_is_used() -> None:
     settings = SpamSettings(header="X-Spam-Status")
     raw = raw_mail(X_Spam_Status="Yes, score=7.5 required=5.0")
     assert await scored(settings, httpx2.Response(500), raw) == 7.5
+
+
+async def test_a_lower_score_that_the_sender_wrote_does_not_count() -> None:
+    settings = SpamSettings(header="X-Spam-Score")
+    raw = b"X-Spam-Score: 9.5\nX-Spam-Score: -9.0\n" + raw_mail()
+    turned = b"X-Spam-Score: -9.0\nX-Spam-Score: 9.5\n" + raw_mail()
+    for each in (raw, turned):
+        assert await scored(settings, httpx2.Response(500), each) == 9.5
