@@ -20,6 +20,7 @@ from prometheus_client import CollectorRegistry, Counter
 from redis.exceptions import RedisError
 
 from ai_core.answering.events import Done
+from ai_core.answering.masking import is_short
 from ai_core.redis_keys import TAG
 from shared.ai.contract import GenerateReply
 from shared.privacy.encryption import DerivedKey
@@ -31,8 +32,12 @@ log = structlog.get_logger()
 DEFAULT_TTL_S = 24 * 3600
 PURPOSE = "answer cache"
 MAX_CHARACTERS = 8_192
-"""Of a question and the turns before it: a longer one is rarely asked twice, and is read once more
-for personal data before it is looked up."""
+MAX_DIGITS = 128
+"""Of a question and the turns before it: what has more is rarely asked twice, and is read once more
+for personal data, in the event loop, before it is looked up."""
+MAX_WRITTEN_CHARACTERS = 16_384
+MAX_WRITTEN_DIGITS = 256
+"""Of what a model wrote, which is read for personal data before it is stored: 10 ms at worst."""
 PER_REQUEST = {"processing_time", "timestamp", "conversation_id", "cached"}
 APOSTROPHES = str.maketrans({"’": "'", "ʼ": "'"})
 
@@ -75,8 +80,9 @@ def normalized(question: str) -> str:
 
 def cache_key(inputs: AnswerInputs) -> CacheKey | None:
     """Return the key of the answer, or None when it must not be cached."""
-    length = len(inputs.question) + sum(map(len, inputs.turns))
-    if inputs.temperature > 0 or length > MAX_CHARACTERS:
+    if inputs.temperature > 0:
+        return None
+    if not is_short((inputs.question, *inputs.turns), MAX_CHARACTERS, MAX_DIGITS):
         return None
     texts = (normalized(inputs.question), *map(normalized, inputs.turns))
     if any(contains_label(text) or contains_personal_data(text) for text in texts):
@@ -153,12 +159,14 @@ class AnswerCache:
         """Count a lookup that the gate made."""
         (self._hits if hit else self._misses).inc()
 
-    async def put(self, key: CacheKey, body: bytes, *, published: bool = False) -> None:
-        """Encrypt and store a body, unless it contains personal data or Redis is lost.
+    async def put(self, key: CacheKey, body: bytes, *, written: str = "") -> None:
+        """Encrypt and store a body, unless Redis is lost, or a model wrote personal data.
 
-        A `published` one only quotes public text, such as a ministry's telephone number.
+        `written` is the model's text; the rest is public, such as a ministry's telephone number.
         """
-        if not published and contains_personal_data(body.decode()):
+        if not is_short([written], MAX_WRITTEN_CHARACTERS, MAX_WRITTEN_DIGITS):
+            return
+        if contains_personal_data(written):
             log.warning("answer not cached", reason="personal data")
             return
         try:

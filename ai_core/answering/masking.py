@@ -41,11 +41,13 @@ def masking_sandbox() -> Sandbox:
     )
 
 
-def is_short(texts: Sequence[str]) -> bool:
-    """Whether texts are masked at once."""
-    if sum(map(len, texts)) > SHORT_CHARACTERS:
+def is_short(
+    texts: Sequence[str], characters: int = SHORT_CHARACTERS, digits: int = SHORT_DIGITS
+) -> bool:
+    """Whether texts together have no more characters and digits: by default, to mask at once."""
+    if sum(map(len, texts)) > characters:
         return False
-    return sum(len(_DIGIT.findall(text)) for text in texts) <= SHORT_DIGITS
+    return sum(len(_DIGIT.findall(text)) for text in texts) <= digits
 
 
 class Child(Protocol):

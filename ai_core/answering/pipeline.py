@@ -193,8 +193,9 @@ class AnswerPipeline:
 
     async def _store(self, request: ResolvedRequest, done: Done) -> None:
         if request.cache_key:
-            published = request.card.extractive
-            await self._cache.put(request.cache_key, done.body, published=published)
+            reply = done.reply
+            written = "" if request.card.extractive else f"{reply.response}\n{reply.reasoning}"
+            await self._cache.put(request.cache_key, done.body, written=written)
 
     async def _remember(self, request: ResolvedRequest, done: Done) -> None:
         if request.conversation:

@@ -100,6 +100,13 @@ def test_a_question_in_which_personal_data_were_masked_is_not_kept() -> None:
     assert cache_key(replace(INPUTS, turns=(asked,))) is None
 
 
+def test_what_takes_long_to_read_for_personal_data_is_not_looked_up() -> None:
+    assert cache_key(replace(INPUTS, question="mot " * 2_048)) is not None
+    assert cache_key(replace(INPUTS, question="7 " * 129)) is None
+    assert cache_key(replace(INPUTS, turns=("7 " * 65, "7 " * 65))) is None
+    assert cache_key(replace(INPUTS, question="mot " * 2_049)) is None
+
+
 async def test_redis_reads_neither_the_question_nor_its_answer(
     cache: AnswerCache, connection: RedisConnection
 ) -> None:
@@ -122,7 +129,17 @@ async def test_redis_reads_neither_the_question_nor_its_answer(
 async def test_personal_data_do_not_reach_redis_in_an_answer(
     cache: AnswerCache, connection: RedisConnection
 ) -> None:
-    await cache.put(ANSWER, '{"response":"Écrivez à jean@exemple.fr"}'.encode())
+    written = "Écrivez à jean@exemple.fr"
+    await cache.put(ANSWER, f'{{"response":"{written}"}}'.encode(), written=written)
+
+    assert await connection.call("KEYS", "*") == []
+
+
+@pytest.mark.parametrize("written", ["7 " * 257, "mot " * 4_097])
+async def test_an_answer_that_takes_long_to_read_for_them_is_not_kept(
+    cache: AnswerCache, connection: RedisConnection, written: str
+) -> None:
+    await cache.put(ANSWER, b"{}", written=written)
 
     assert await connection.call("KEYS", "*") == []
 
