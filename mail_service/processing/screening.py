@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, replace
 
+import structlog
+
 from mail_service.errors import SpamFilterLost, TotalRateReached
 from mail_service.ledger.records import Conversation, MailJob
 from mail_service.processing.services import Services
@@ -14,6 +16,7 @@ from mail_service.rules.context import RuleContext
 from mail_service.rules.quotas import total_rate_reached
 from mail_service.sender_checks.authentication import AuthenticationResult, authenticate
 
+log = structlog.get_logger()
 LOOP_RULES = {"ours", "bounce"}
 """The rules that a reviewer cannot override."""
 
@@ -53,6 +56,13 @@ class Screening:
         composer = self._mailboxes[job.mailbox].composer
         mail = composer.message_ids.with_reply_references(mail)
         authentication = await authenticate(job.raw, self._settings.authentication)
+        log.info(
+            "sender checked",
+            mail=job.id,
+            outcome=authentication.outcome,
+            method=authentication.method,
+            why=authentication.reason,
+        )
         ids, sender = composer.message_ids, mail.sender.address
         conversation = await self._ledger.conversations.assign(
             job,

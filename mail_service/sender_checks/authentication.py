@@ -6,6 +6,7 @@ malformed, repeated or readable in two ways proves nothing; no mail raises.
 """
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -22,7 +23,7 @@ from mail_service.sender_checks.delivery_path import DeliveryPath, delivery_path
 from mail_service.sender_checks.dkim_signatures import signing_domains
 from mail_service.sender_checks.dmarc_policy import find_policy, is_aligned
 from mail_service.sender_checks.from_address import FromAddress, comparable, from_address
-from mail_service.sender_checks.name_server import FindText, find_text
+from mail_service.sender_checks.name_server import FindText, find_text, until
 from mail_service.sender_checks.raw_header import (
     HeaderField,
     MalformedHeader,
@@ -32,7 +33,7 @@ from mail_service.sender_checks.raw_header import (
 from mail_service.sender_checks.sender_policy import domain_sent_for
 from mail_service.settings import AuthenticationSettings
 
-CHECK_TIMEOUT_S = 30.0
+CHECK_TIMEOUT_S = 20.0
 
 Method = Literal["dmarc", "dkim", "spf"]
 
@@ -74,9 +75,10 @@ async def authenticate(
     raw: bytes, settings: AuthenticationSettings, lookup: FindText = find_text
 ) -> AuthenticationResult:
     """Return whether the sender of `raw`, as fetched from the mailbox, is proven; never raises."""
+    limited = until(time.monotonic() + CHECK_TIMEOUT_S, lookup)
     try:
         async with asyncio.timeout(CHECK_TIMEOUT_S):
-            return await asyncio.to_thread(authenticate_now, raw, settings, lookup)
+            return await asyncio.to_thread(authenticate_now, raw, settings, limited)
     except TimeoutError:
         return AuthenticationResult(Outcome.UNKNOWN, "the checks took too long")
 

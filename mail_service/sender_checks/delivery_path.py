@@ -79,7 +79,7 @@ def _border(fields: tuple[HeaderField, ...], servers: Collection[str]) -> tuple[
         if hop is None:
             return 0, None
         if hop.by in servers and not (hop.client is not None and hop.client.is_loopback):
-            return index, hop
+            return (index, hop) if hop.has_from else (0, None)  # else written on this host
         if hop.has_from and not hop.is_local:
             return 0, None
     return 0, None

@@ -1,5 +1,6 @@
 """TXT records, from the system's resolver."""
 
+import time
 from collections.abc import Callable
 
 import dns.exception
@@ -8,9 +9,6 @@ import dns.resolver
 from mail_service.errors import NameServerLost
 
 DNS_TIMEOUT_S = 5
-MAX_RECORD_BYTES = 4_096
-"""An RSA key of 16,384 bits has 2,800 bytes; what is longer only costs time."""
-
 FindText = Callable[[str], tuple[bytes, ...]]
 """Returns the TXT records of a DNS name, none when there are none; called in a thread."""
 
@@ -23,5 +21,15 @@ def find_text(name: str) -> tuple[bytes, ...]:
         return ()
     except (dns.exception.DNSException, UnicodeError) as error:
         raise NameServerLost(type(error).__name__) from error
-    records = (b"".join(record.strings) for record in answer)
-    return tuple(record for record in records if len(record) <= MAX_RECORD_BYTES)
+    return tuple(b"".join(record.strings) for record in answer)
+
+
+def until(deadline_s: float, lookup: FindText) -> FindText:
+    """Return `lookup` that asks nothing more after `deadline_s` of the monotonic clock."""
+
+    def find(name: str) -> tuple[bytes, ...]:
+        if time.monotonic() > deadline_s:
+            raise NameServerLost("deadline")
+        return lookup(name)
+
+    return find

@@ -14,7 +14,7 @@ from mail_service.errors import NameServerLost
 from mail_service.sender_checks.delivery_path import DeliveryPath
 
 DNS_TIMEOUT_S = 5
-CHECK_TIMEOUT_S = 15
+CHECK_TIMEOUT_S = 10
 NO_HELO = "unknown.invalid"
 """Stands for the HELO name, which the sender chooses."""
 DnsRecord = tuple[tuple[str, str], object]

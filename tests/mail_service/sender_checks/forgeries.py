@@ -202,6 +202,8 @@ def places() -> Iterator[Forgery]:
     alone = {
         "no Received line at all": ours,
         "no Received line, after a Return-Path": f"Return-Path: <{VICTIM}>\r\n{ours}",
+        "below the line of a form on our server's host": f"Received: by {SERVER} (Postfix, from "
+        f"userid 33)\r\n\tid 4F; {DATE}\r\n{ours}",
         "above a Received line of the forger's server": ours + foreign,
         "a line of ours forged below a foreign one": foreign + ours + own,
         "a line of ours forged below a foreign one, above it": foreign + own + ours,

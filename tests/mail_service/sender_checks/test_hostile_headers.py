@@ -1,5 +1,6 @@
 """Whatever bytes a sender writes: no pass comes out of them, nothing raises, time stays linear."""
 
+import base64
 import time
 
 import dkim.canonicalization
@@ -128,6 +129,27 @@ def test_a_body_of_white_space_costs_no_more_than_its_size(run: bytes) -> None:
         began_s = time.thread_time()
         assert not authenticate_now(arrived(raw), OWN).passed
         assert time.thread_time() - began_s < 5
+
+
+def test_a_key_or_a_list_of_signed_fields_costs_no_more_than_its_size() -> None:
+    """A key of 16,384 bits and an exponent as long take 11 s to compute."""
+    numbers = _der((1 << 16_383) + 1) + _der((1 << 16_382) - 1)
+    key = b"\x30\x82" + len(numbers).to_bytes(2, "big") + numbers
+    record = b"v=DKIM1; k=rsa; p=" + base64.b64encode(key)
+    fields = b"".join(b"x%d: y\r\n" % number for number in range(1_900))
+    names = b":".join([b"from", b"subject", *(b"x%d" % number for number in range(500))])
+    forger = letter("faussaire@evil.example")
+    for raw in (signed(forger), signed(fields + forger, instead={b"h": names})):
+        began_s = time.thread_time()
+        found = authenticate_now(arrived(raw), OWN, lambda _name: (record,))
+        assert not found.passed
+        assert time.thread_time() - began_s < 3
+
+
+def _der(number: int) -> bytes:
+    """Return a DER INTEGER of 128 to 65,535 bytes."""
+    data = number.to_bytes(number.bit_length() // 8 + 1, "big")
+    return b"\x02\x82" + len(data).to_bytes(2, "big") + data
 
 
 @given(body=st.lists(st.sampled_from([b" ", b"\t", b"\r\n", b"\n", b"\r", b"a"])).map(b"".join))
