@@ -97,7 +97,13 @@ class Unsupported(BadInput):
     ) -> None:
         super().__init__(detail, retry_after_s=retry_after_s, model=model, **facts)
         if feature:
+            self.facts["field"] = feature
             self.faults = [{"field": feature, "reason": self.code}]
+
+    @property
+    def sentence(self) -> str:
+        """The key of the caller's sentence, which names the field where it is known."""
+        return "unsupported_field" if self.facts.get("field") else self.code
 
 
 class UnsupportedSchema(Unsupported):

@@ -19,9 +19,9 @@ from redis.exceptions import RedisError
 
 from ai_core.errors import IdempotencyMismatch, StillAnswering
 from ai_core.redis_keys import TAG
-from shared.errors import BadInput
 from shared.privacy.encryption import DerivedKey
 from shared.stores.redis_connection import RedisConnection
+from shared.web.problems import InvalidFields
 
 KEPT_S = 24 * 3600
 LEASE_S = 4.0
@@ -50,11 +50,13 @@ class StoredResponse:
 
 
 def check_key(idempotency_key: str) -> None:
-    """Raise BadInput when a key is empty, too long or not printable ASCII."""
-    if not 1 <= len(idempotency_key) <= MAX_KEY_CHARACTERS:
-        raise BadInput("Idempotency-Key: 1 to 255 characters")
-    if not (idempotency_key.isascii() and idempotency_key.isprintable()):
-        raise BadInput("Idempotency-Key: printable ASCII")
+    """Raise InvalidFields when a key is empty, too long or not printable ASCII."""
+    printable = idempotency_key.isascii() and idempotency_key.isprintable()
+    if not (printable and 1 <= len(idempotency_key) <= MAX_KEY_CHARACTERS):
+        limit = {"limit": MAX_KEY_CHARACTERS}
+        raise InvalidFields(
+            [{"type": "idempotency_key", "loc": ("Idempotency-Key",), "ctx": limit}]
+        )
 
 
 class Idempotency:

@@ -86,32 +86,37 @@ class Prompts:
     ) -> tuple[Prompt, Size]:
         """Build the prompt: the best passages, then as many of the latest turns as still fit.
 
-        An engine that quotes reads all passages and no turns. Raises ContextOverflow when the
-        question alone does not fit, and whatever the engine's tokenizer raises.
+        An engine that quotes reads all passages and no turns; a plain question keeps all its turns.
+        `max_tokens` beyond the context is cut to what the prompt leaves of it. Raises
+        ContextOverflow when what must be read does not fit, and whatever the engine's tokenizer
+        raises.
         """
         new_tokens = question.sampling.max_tokens
+        context_tokens = engine.context_tokens
         if engine.extractive:
             return self._prompt((), question, found.passages, found), Size(0, new_tokens)
+        own = question.history if question.plain else ()
         if question.raw:
             raw = Prompt((), question.text, (), question.language, raw=question.text)
             fixed, passages, earlier = [question.text], [], []
         else:
             raw = None
-            fixed = [turn.content for turn in self._turns(question, (), ())]
+            fixed = [turn.content for turn in self._turns(question, own, ())]
             passages = [_written(n, passage) for n, passage in enumerate(found.passages, start=1)]
-            earlier = [turn for turn in question.history if _belongs(turn, question)]
+            earlier = [] if own else [turn for turn in question.history if _belongs(turn, question)]
         counts = await engine.count_tokens([*fixed, *passages, *(t.content for t in earlier)])
         costs = iter(count + _TURN_MARGIN_TOKENS for count in counts)
         tokens = sum(islice(costs, len(fixed)))
-        limit = engine.context_tokens - new_tokens
+        limit = _prompt_limit(question, context_tokens)
         if tokens > limit:
-            raise ContextOverflow(tokens=tokens, limit=max(limit, 0))
+            raise ContextOverflow(tokens=tokens, limit=limit)
         kept, used_tokens = _best(found.passages, costs, min(self._passage_tokens, limit - tokens))
         tokens += used_tokens
         latest, used_tokens = _latest(earlier, list(costs), limit - tokens)
+        tokens += used_tokens
         if raw is None:
-            raw = self._prompt(self._turns(question, latest, kept), question, kept, found)
-        return raw, Size(tokens + used_tokens, new_tokens)
+            raw = self._prompt(self._turns(question, own or latest, kept), question, kept, found)
+        return raw, Size(tokens, max(1, min(new_tokens, context_tokens - tokens)))
 
     @staticmethod
     def _prompt(
@@ -128,7 +133,7 @@ class Prompts:
         self, question: Question, earlier: Sequence[ChatMessage], passages: Sequence[Passage]
     ) -> tuple[ChatMessage, ...]:
         if question.plain:
-            return (*earlier, ChatMessage("user", question.text))
+            return (*earlier, ChatMessage(question.role, question.text))
         if not question.grounded:
             rules = self._rules("unaided", question.language)
             return (rules, *earlier, ChatMessage("user", question.text))
@@ -143,6 +148,17 @@ class Prompts:
     def _rules(self, task: str, language: Language) -> ChatMessage:
         text = self._files[task, language][0].template
         return ChatMessage("system", text, cacheable_chars=len(text))
+
+
+def _prompt_limit(question: Question, context_tokens: int) -> int:
+    """Return how many tokens a prompt may have.
+
+    A plain one may take all of the context but one token; beside the law, at most a quarter of the
+    context is kept for the answer, however long it may become.
+    """
+    if question.plain:
+        return context_tokens - 1
+    return context_tokens - min(question.sampling.max_tokens, max(1, context_tokens // 4))
 
 
 def _belongs(turn: ChatMessage, question: Question) -> bool:

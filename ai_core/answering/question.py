@@ -9,12 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
 
-from ai_core.engines.base import ChatMessage, Sampling
+from ai_core.engines.base import ChatMessage, Role, Sampling
 from ai_core.engines.schemas.bounds import checked_schema
 from shared.ai.contract import ChatRequest, GenerateRequest, SamplingFields
 from shared.languages import Language, language_of
 from shared.privacy.masking import mask
 from shared.privacy.plain_text import without_invisible
+from shared.web.problems import InvalidFields
 
 DEFAULT_NEW_TOKENS = 800
 Mask = Callable[[str], str]
@@ -27,8 +28,9 @@ class Question:
 
     `as_of` None means today. `model` None means the default model. A `plain` question is the
     caller's own turns and nothing else: no rules, no law, no closing lines; a `raw` one is a text
-    to continue, without a chat template. `fallback` names the model to ask when this one cannot
-    answer now.
+    to continue, without a chat template. Only a plain question may end with the turn of another
+    `role`: a system turn alone, or the beginning of the answer itself. `fallback` names the model
+    to ask when this one cannot answer now.
     """
 
     text: str
@@ -41,6 +43,7 @@ class Question:
     as_of: date | None = None
     plain: bool = False
     raw: bool = False
+    role: Role = "user"
     fallback: str | None = None
 
     def with_history(self, history: tuple[ChatMessage, ...]) -> "Question":
@@ -58,9 +61,16 @@ def safe(text: str) -> str:
     return mask_here(text).strip()
 
 
+def require_text(text: str, *loc: str | int) -> None:
+    """Raise InvalidFields, which names the field at `loc`, for a text of which nothing is left."""
+    if not text.strip():
+        raise InvalidFields([{"type": "blank", "loc": loc}])
+
+
 def read_generate(request: GenerateRequest, language: Language, mask: Mask = mask_here) -> Question:
     """Parse a request for one answer; `language` is the default when the text's is unclear."""
     text = mask(request.prompt).strip()
+    require_text(text, "prompt")
     detected = language_of(text, language)
     return Question(
         text, detected, sampling_of(request), model=request.model, fallback=request.fallback
@@ -71,6 +81,7 @@ def read_chat(request: ChatRequest, language: Language, mask: Mask = mask_here) 
     """Parse a request for the next turn: the last message is the question."""
     turns = tuple(ChatMessage(turn.role, mask(turn.content).strip()) for turn in request.messages)
     text = turns[-1].content
+    require_text(text, "messages", len(turns) - 1, "content")
     return Question(
         text,
         language_of(text, language),

@@ -17,9 +17,8 @@ from ai_core.law.source import LawSource
 from ai_core.models.pool import ModelPool
 from ai_core.models.registry import ModelCard
 from ai_core.models.speeds import Size
-from shared.ai.contract import ChatRequest, GenerateRequest
+from shared.ai.contract import MAX_NEW_TOKENS, ChatRequest, GenerateRequest
 from shared.clock import Clock
-from shared.errors import BadInput
 from shared.languages import Language
 
 CORPUS_STATUS_TTL_S = 1.0
@@ -173,8 +172,6 @@ class RequestResolver:
         self, question: Question, requester: Requester, conversation: ConversationRef | None = None
     ) -> ResolvedRequest:
         """Resolve a parsed question. Raises what `resolve_generate` raises."""
-        if not question.text:
-            raise BadInput("nothing but invisible characters")
         corpus = await self._corpus_status()
         resolved = self._with_model(question, requester, corpus, conversation)
         if question.fallback and not resolved.card.extractive:
@@ -199,6 +196,7 @@ class RequestResolver:
             )
         day = question.as_of or self._clock.today()
         now_s = self._clock.elapsed_s()
+        question = _within_context(question, card.context_tokens or MAX_NEW_TOKENS)
         return ResolvedRequest(
             question,
             card,
@@ -232,7 +230,7 @@ class RequestResolver:
             writing=(
                 *(sampling.top_k, sampling.min_p, sampling.repetition_penalty, sampling.seed),
                 *(sampling.stop, sampling.json_schema, sampling.top_logprobs),
-                *((question.text, question.raw) if question.plain else ()),
+                *((question.text, question.raw, question.role) if question.plain else ()),
             ),
             knowledge=question.grounded,
             agreement=question.agreement,
@@ -263,6 +261,14 @@ class RequestResolver:
             with suppress(QueueFull):
                 self._corpus = (now_s, await self._library.status())
         return self._corpus[1]
+
+
+def _within_context(question: Question, context_tokens: int) -> Question:
+    """Return the question with `max_tokens` cut to the context: nobody pays for more."""
+    sampling = question.sampling
+    if sampling.max_tokens <= context_tokens:
+        return question
+    return replace(question, sampling=replace(sampling, max_tokens=context_tokens))
 
 
 def _line_of(turn: ChatMessage) -> str:

@@ -59,7 +59,8 @@ def read_timeout(request: Request) -> float | None:
         return None
     digits = value.isascii() and value.isdecimal() and len(value) <= MAX_DEADLINE_DIGITS
     if not (digits and 0 < int(value) <= MAX_DEADLINE_MS):
-        raise InvalidFields([{"type": "deadline", "loc": ("X-Deadline-Ms",)}])
+        limit = {"limit": MAX_DEADLINE_MS}
+        raise InvalidFields([{"type": "deadline", "loc": ("X-Deadline-Ms",), "ctx": limit}])
     return int(value) / 1000
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from inspect import signature
 from typing import Any, TypeVar
 
+import orjson
 from fastapi import APIRouter, Depends
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
@@ -151,4 +152,13 @@ def parse_body(body: bytes, model: type[Body]) -> Body:
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
-        raise validation_error(error.errors(include_url=False, include_input=False)) from None
+        faults = error.errors(include_url=False, include_input=False)
+        raise validation_error(faults, _sent(body)) from None
+
+
+def _sent(body: bytes) -> object:
+    """Return the JSON a caller sent, None when only pydantic reads it."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None

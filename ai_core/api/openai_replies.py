@@ -6,7 +6,7 @@ Field by field as OpenAI documents them (https://platform.openai.com/docs/api-re
 from datetime import date
 from typing import Any, Literal
 
-from ai_core.api.openai_schemas import ASSISTANT
+from ai_core.api.openai_fields import ASSISTANT
 from shared.ai import examples
 from shared.ai.contract import Abstention, Citation, Reply
 

@@ -24,6 +24,7 @@ from ai_core.api.dependencies import (
     responder_of,
 )
 from ai_core.api.direct_routes import DirectRoute, json_body, release_slot
+from ai_core.api.openai_fields import ASSISTANT
 from ai_core.api.openai_replies import (
     ChatCompletion,
     Completion,
@@ -32,7 +33,6 @@ from ai_core.api.openai_replies import (
     ModelObject,
 )
 from ai_core.api.openai_schemas import (
-    ASSISTANT,
     ChatCompletionRequest,
     CompletionOptions,
     CompletionRequest,
@@ -85,7 +85,7 @@ async def model(
     _caller: InferenceAdmittedDep,
 ) -> Response:
     """One of these models. Key: inference."""
-    if model != ASSISTANT and not _writes(pool.card(model)):
+    if not model or (model != ASSISTANT and not _writes(pool.card(model))):
         raise UnknownModel(model=model)
     return _json(_model(model))
 

@@ -1,130 +1,42 @@
 """Request bodies of `/v1`, and their conversion to questions.
 
-Field by field as OpenAI documents it (https://platform.openai.com/docs/api-reference). An
-unsupported field is accepted only with its neutral value; unknown fields are refused.
+Field by field as OpenAI documents it (https://platform.openai.com/docs/api-reference). Decision
+0117: null is the same as an absent field; fields that cannot change the words of an answer are
+accepted and not used; those that could are accepted only with the value that asks for nothing;
+unknown ones are refused, so that a misspelt one is never silently ignored.
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, JsonValue, StringConstraints, field_validator
+from pydantic import Field, JsonValue, field_validator
 
-from ai_core.answering.question import DEFAULT_NEW_TOKENS, Mask, Question, mask_here, seed_of
-from ai_core.engines.base import ChatMessage, Sampling
+from ai_core.answering.question import (
+    DEFAULT_NEW_TOKENS,
+    Mask,
+    Question,
+    mask_here,
+    require_text,
+    seed_of,
+)
+from ai_core.api.openai_fields import ASSISTANT, ModelId, NullableBody, OpenAiBody
+from ai_core.api.openai_messages import FreeText, RequestMessage, turn_of
+from ai_core.engines.base import Sampling
 from ai_core.engines.schemas.bounds import checked_schema
 from ai_core.errors import Unsupported
-from shared.ai.contract import (
-    MAX_MESSAGES,
-    MAX_NEW_TOKENS,
-    MAX_PROMPT_CHARACTERS,
-    Body,
-    StopSequence,
-)
+from shared.ai.contract import StopSequence
 from shared.languages import Language, language_of
 from shared.web.problems import InvalidFields
 
-ASSISTANT = "cdt-assistant"
-"""The model id of the assistant with the law behind it."""
 MAX_EMBEDDED_TEXTS = 256
+MAX_CHAT_MESSAGES = 2_048
+MAX_TOKENS = 2**31 - 1
+"""Clients send what their provider allows at most: it is cut to what the context has room for."""
 
-FreeText = Annotated[
-    str, StringConstraints(max_length=MAX_PROMPT_CHARACTERS, pattern=r"^[^\x00]*$")
-]
-Role = Literal["system", "user", "assistant"]
 StopField = StopSequence | Annotated[list[StopSequence], Field(max_length=8)] | None
-ModelId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
-
-NEUTRAL_VALUES: dict[str, tuple[object, ...]] = {
-    "n": (None, 1),
-    "best_of": (None, 1),
-    "echo": (None, False),
-    "suffix": (None, ""),
-    "presence_penalty": (None, 0),
-    "frequency_penalty": (None, 0),
-    "logit_bias": (None, {}),
-    "tools": (None, []),
-    "functions": (None, []),
-    "tool_choice": (None, "none", "auto"),
-    "function_call": (None, "none", "auto"),
-    "modalities": (None, ["text"]),
-    "audio": (None,),
-    "prediction": (None,),
-    "reasoning_effort": (None,),
-    "verbosity": (None,),
-    "web_search_options": (None,),
-    "service_tier": (None, "auto", "default"),
-    "store": (None, False),
-    "dimensions": (None,),
-}
-"""Fields of OpenAI's API that are not supported, with the values that ask for nothing."""
 
 
-def _only(value: object) -> dict[str, Any]:
-    """Return a JSON Schema of one value of NEUTRAL_VALUES, in words that client generators know."""
-    if value is None:
-        return {"type": "null"}
-    if isinstance(value, dict):
-        return {"type": "object", "maxProperties": 0}
-    if isinstance(value, list):
-        return {"type": "array", "items": {"enum": value or [""]}, "maxItems": len(value)}
-    return {"const": value}
-
-
-def _describe_unsupported(schema: dict[str, Any]) -> None:
-    """Describe the fields of NEUTRAL_VALUES in a JSON Schema."""
-    for name, nothing in NEUTRAL_VALUES.items():
-        schema["properties"][name] = {
-            "anyOf": [_only(value) for value in nothing],
-            "description": "Not supported: any other value than these is a 400 `unsupported`.",
-        }
-
-
-class OpenAiBody(Body):
-    """The fields every request of `/v1` may hold."""
-
-    model_config = ConfigDict(json_schema_extra=_describe_unsupported)
-
-    model: ModelId = ASSISTANT
-    """`cdt-assistant`, which answers with the law, or a name from `GET /v1/models`."""
-    user: str | None = Field(default=None, max_length=256)
-    """Accepted and not used."""
-    safety_identifier: str | None = Field(default=None, max_length=256)
-    """Accepted and not used."""
-    prompt_cache_key: str | None = Field(default=None, max_length=256)
-    """Accepted and not used."""
-    metadata: dict[str, str] | None = None
-    """Accepted and not used."""
-    parallel_tool_calls: bool | None = None
-    """Accepted and not used."""
-    n: JsonValue = None
-    best_of: JsonValue = None
-    echo: JsonValue = None
-    suffix: JsonValue = None
-    presence_penalty: JsonValue = None
-    frequency_penalty: JsonValue = None
-    logit_bias: JsonValue = None
-    tools: JsonValue = None
-    functions: JsonValue = None
-    tool_choice: JsonValue = None
-    function_call: JsonValue = None
-    modalities: JsonValue = None
-    audio: JsonValue = None
-    prediction: JsonValue = None
-    reasoning_effort: JsonValue = None
-    verbosity: JsonValue = None
-    web_search_options: JsonValue = None
-    service_tier: JsonValue = None
-    store: JsonValue = None
-    dimensions: JsonValue = None
-
-    def require_supported(self) -> None:
-        """Raise Unsupported for the first unsupported field without its neutral value."""
-        for name, nothing in NEUTRAL_VALUES.items():
-            if getattr(self, name) not in nothing:
-                raise Unsupported(f"{name} is not served", model=self.model, feature=name)
-
-
-class StreamOptions(Body):
+class StreamOptions(NullableBody):
     """What a stream holds besides the answer."""
 
     include_usage: bool = False
@@ -136,8 +48,9 @@ class StreamOptions(Body):
 class CompletionOptions(OpenAiBody):
     """Sampling options; `top_k`, `min_p` and `repetition_penalty` are named as in vLLM."""
 
-    max_tokens: int | None = Field(default=None, ge=1, le=MAX_NEW_TOKENS)
-    """Longest answer, in tokens; null: 800."""
+    max_tokens: int | None = Field(default=None, ge=1, le=MAX_TOKENS)
+    """Longest answer, in tokens; null: 800. What the model's context has no room for is left out,
+    and `finish_reason` is then `length`."""
     temperature: float | None = Field(default=None, ge=0.0, le=2.0)
     """Sampling temperature; null: 0, unlike at OpenAI."""
     top_p: float | None = Field(default=None, gt=0.0, le=1.0)
@@ -190,42 +103,7 @@ class CompletionOptions(OpenAiBody):
         )
 
 
-class ContentPart(Body):
-    """A part of a message."""
-
-    type: str
-    """`text`; other kinds are refused."""
-    text: FreeText = ""
-    """Its text."""
-
-
-class RequestMessage(Body):
-    """One message."""
-
-    role: Literal["system", "developer", "user", "assistant", "tool", "function"]
-    """Who wrote it; `tool` and `function` are refused."""
-    content: FreeText | list[ContentPart] | None = None
-    """Its text, whole or in parts."""
-    name: str | None = Field(default=None, max_length=64)
-    """Accepted and not used."""
-    refusal: str | None = None
-    """Accepted and not used."""
-    tool_calls: JsonValue = None
-    """Refused unless null or empty."""
-    tool_call_id: str | None = None
-    """Accepted and not used."""
-    function_call: JsonValue = None
-    """Refused unless null or empty."""
-
-    @property
-    def text(self) -> str:
-        """Return its text, of which the parts are put together."""
-        if isinstance(self.content, str):
-            return self.content
-        return "".join(part.text for part in self.content or ())
-
-
-class JsonSchema(Body):
+class JsonSchema(NullableBody):
     """A JSON Schema with its name."""
 
     name: str = ""
@@ -238,7 +116,7 @@ class JsonSchema(Body):
     """The JSON Schema that the answer follows."""
 
 
-class ResponseFormat(Body):
+class ResponseFormat(NullableBody):
     """The form of the answer."""
 
     type: Literal["text", "json_object", "json_schema"]
@@ -259,9 +137,10 @@ class ResponseFormat(Body):
 class ChatCompletionRequest(CompletionOptions):
     """A request for a chat completion."""
 
-    messages: list[RequestMessage] = Field(min_length=1, max_length=MAX_MESSAGES)
-    """The messages so far, oldest first; the last one is the user's."""
-    max_completion_tokens: int | None = Field(default=None, ge=1, le=MAX_NEW_TOKENS)
+    messages: list[RequestMessage] = Field(min_length=1, max_length=MAX_CHAT_MESSAGES)
+    """The messages so far, oldest first. The last one is the question; a model other than
+    `cdt-assistant` also takes a system message alone, and goes on with an assistant's message."""
+    max_completion_tokens: int | None = Field(default=None, ge=1, le=MAX_TOKENS)
     """Takes precedence over `max_tokens`."""
     response_format: ResponseFormat | None = None
     """Form of the answer; null: prose."""
@@ -277,15 +156,17 @@ class ChatCompletionRequest(CompletionOptions):
     def question(self, language: Language, mask: Mask = mask_here) -> Question:
         """Return the last message as a question, personal data masked.
 
-        Raises Unsupported for what is not served, InvalidFields when the last message is not the
-        user's.
+        Raises Unsupported for what is not served, InvalidFields when the last message is empty, or
+        not the user's although the law is to be asked.
         """
         self.require_supported()
-        turns = tuple(_turn(message, self.model, mask) for message in self.messages)
-        *history, last = turns
-        if last.role != "user":
-            raise InvalidFields([{"type": "last_must_be_user", "loc": ("messages",)}])
         plain = self.model != ASSISTANT
+        *before, end = enumerate(self.messages)
+        history = [turn_of(at, message, self.model, mask) for at, message in before]
+        last = turn_of(*end, self.model, mask, whole=True)
+        if not plain and last.role != "user":
+            raise InvalidFields([{"type": "last_must_be_user", "loc": ("messages",)}])
+        require_text(last.content, "messages", len(history), "content")
         return Question(
             last.content,
             language_of(last.content, language),
@@ -298,6 +179,7 @@ class ChatCompletionRequest(CompletionOptions):
             model=self.model if plain else None,
             grounded=not plain,
             plain=plain,
+            role=last.role,
             fallback=self.fallback,
         )
 
@@ -320,6 +202,7 @@ class CompletionRequest(CompletionOptions):
         prompts = self.texts()
         if len(prompts) != 1:
             raise InvalidFields([{"type": "one_prompt_only", "loc": ("prompt",)}])
+        require_text(mask(prompts[0]), "prompt")
         if self.model == ASSISTANT:
             text = mask(prompts[0]).strip()
             sampling = self.sampling(self.max_tokens, None, self.logprobs)
@@ -353,15 +236,6 @@ class EmbeddingRequest(OpenAiBody):
             raise Unsupported("the assistant has no vectors", model=ASSISTANT, feature="embeddings")
         texts = [self.input] if isinstance(self.input, str) else self.input
         if not 1 <= len(texts) <= MAX_EMBEDDED_TEXTS or not all(texts):
-            raise InvalidFields([{"type": "texts_wanted", "loc": ("input",)}])
+            limit = {"limit": MAX_EMBEDDED_TEXTS}
+            raise InvalidFields([{"type": "texts_wanted", "loc": ("input",), "ctx": limit}])
         return texts
-
-
-def _turn(message: RequestMessage, model: str, mask: Mask) -> ChatMessage:
-    if message.role in {"tool", "function"} or message.tool_calls or message.function_call:
-        raise Unsupported("tools are not served", model=model, feature="tools")
-    parts = message.content if isinstance(message.content, list) else []
-    if any(part.type not in {"text", "input_text"} for part in parts):
-        raise Unsupported("only text is read", model=model, feature="messages.content")
-    roles: dict[str, Role] = {"user": "user", "assistant": "assistant"}
-    return ChatMessage(roles.get(message.role, "system"), mask(message.text).strip())

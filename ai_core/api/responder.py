@@ -26,9 +26,9 @@ from ai_core.api.response_formats import (
 from ai_core.api.sse import AnswerStream, disconnected, log_fields
 from ai_core.metrics import CHANNELS, QuestionMetrics
 from shared.clock import Clock
-from shared.errors import BadInput
 from shared.texts import Texts
 from shared.web.middleware import header_value
+from shared.web.problems import InvalidFields
 
 NO_STORE = {"Cache-Control": "no-store"}
 REPLAYED = NO_STORE | {"Idempotent-Replayed": "true"}
@@ -80,7 +80,7 @@ class Responder:
         permit.price(resolved.cost_tokens, resolved.cache_key and resolved.cache_key.name)
         if stream:
             if idempotency_key is not None:
-                raise BadInput("a stream cannot be repeated")
+                raise InvalidFields([{"type": "not_with_stream", "loc": ("Idempotency-Key",)}])
             return self._stream(request, permit, resolved, serializer)
 
         async def respond() -> StoredResponse:

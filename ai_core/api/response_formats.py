@@ -13,7 +13,7 @@ from starlette.responses import Response
 from ai_core.answering.cache import add_request_fields
 from ai_core.answering.events import Done, Queued
 from ai_core.answering.request import ResolvedRequest
-from ai_core.api.openai_schemas import ASSISTANT
+from ai_core.api.openai_fields import ASSISTANT
 from ai_core.errors import ModelUnusable, UnknownModel
 from shared.ai.contract import GenerateReply, LikelyToken, WrittenToken
 from shared.errors import AppError
@@ -344,9 +344,11 @@ ERROR_TYPES = {
 
 
 def _openai_field(field: str) -> str:
-    """Return where a request of `/v1` has a field that `/api/v1` names."""
+    """Return where a request of `/v1` has a field of ours, such as `messages[3].content`."""
     name, *inside = field.split(".")
-    return ".".join([SCHEMA_FIELD, *inside]) if name == "json_schema" else field
+    if name == "json_schema":
+        return ".".join([SCHEMA_FIELD, *inside])
+    return name + "".join(f"[{part}]" if part.isdecimal() else f".{part}" for part in inside)
 
 
 def _status(error: AppError) -> int:

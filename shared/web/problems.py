@@ -28,18 +28,74 @@ class MethodNotAllowed(AppError):
 
 
 class InvalidFields(BadInput):
-    """Fields of the request are wrong; `faults` names each, never its value."""
+    """Fields of the request are wrong; `faults` names each, never its value.
 
-    def __init__(self, faults: Sequence[Mapping[str, Any]]) -> None:
+    `faults` are pydantic's errors, or ours of the same shape; `body` is the JSON they are about.
+    The sentence is about the innermost field, with the limit it goes beyond: pydantic also tells
+    why the other members of a union around it do not match.
+    """
+
+    _reason = ""
+
+    def __init__(self, faults: Sequence[Mapping[str, Any]], body: object = None) -> None:
         super().__init__()
-        self.faults = [_fault(fault) for fault in faults]
+        by_field: dict[str, dict[str, str]] = {}
+        limits: dict[str, str] = {}
+        for fault in faults:
+            field = _field(fault, body)
+            by_field.setdefault(field, {"field": field, "reason": str(fault["type"])})
+            limits.setdefault(field, _limit(fault))
+        innermost_first = sorted(by_field, key=lambda field: -field.count("."))
+        self.faults = [by_field[field] for field in innermost_first]
+        told = innermost_first[0]
+        self._reason = by_field[told]["reason"]
+        self.facts = {"field": told, "limit": limits.get(told, "")}
+
+    @property
+    def sentence(self) -> str:
+        """The key of the caller's sentence."""
+        return SENTENCES.get(self._reason, "field_wrong")
 
 
-def validation_error(faults: Sequence[Mapping[str, Any]]) -> BadInput:
+_WRONG_TYPES = (
+    *("string_type", "int_type", "int_parsing", "int_from_float", "float_type", "float_parsing"),
+    *("bool_type", "bool_parsing", "list_type", "tuple_type", "dict_type", "model_type"),
+    *("model_attributes_type", "string_unicode"),
+)
+SENTENCES = {
+    **dict.fromkeys(_WRONG_TYPES, "field_wrong_type"),
+    "missing": "field_missing",
+    "extra_forbidden": "field_unknown",
+    "greater_than_equal": "field_at_least",
+    "greater_than": "field_above",
+    "less_than_equal": "field_at_most",
+    "less_than": "field_below",
+    "string_too_long": "field_too_long",
+    "string_too_short": "field_too_short",
+    "too_long": "field_too_many",
+    "too_short": "field_too_few",
+    "literal_error": "field_not_among",
+    "enum": "field_not_among",
+    "string_pattern_mismatch": "field_wrong_form",
+    "blank": "field_blank",
+    "media_type": "media_type",
+    "last_must_be_user": "last_must_be_user",
+    "one_prompt_only": "one_prompt_only",
+    "texts_wanted": "texts_wanted",
+    "deadline": "field_deadline",
+    "not_with_stream": "not_with_stream",
+    "idempotency_key": "idempotency_key",
+}
+"""The key of the sentence for a reason: pydantic's types of errors, and ours."""
+_LIMITS = ("le", "lt", "ge", "gt", "max_length", "min_length", "expected", "limit")
+_MAX_FIELD_CHARS = 120
+
+
+def validation_error(faults: Sequence[Mapping[str, Any]], body: object = None) -> BadInput:
     """Return the error for pydantic's errors: MalformedBody when the body is not JSON."""
     if any(fault["type"] == "json_invalid" for fault in faults):
         return MalformedBody()
-    return InvalidFields(faults)
+    return InvalidFields(faults, body)
 
 
 def problem_response(
@@ -101,7 +157,7 @@ def add_error_handlers(
 
     async def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it only
-        return respond(request, validation_error(error.errors()))
+        return respond(request, validation_error(error.errors(), error.body))
 
     async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for it only
@@ -125,7 +181,50 @@ def _named(error: HTTPException) -> AppError:
     return kinds.get(error.status_code, AppError)()
 
 
-def _fault(fault: Mapping[str, Any]) -> dict[str, str]:
-    """Name the field and the fault; never the value, which may be personal."""
-    where = ".".join(str(part) for part in fault["loc"] if part not in {"body", "query", "path"})
-    return {"field": where, "reason": str(fault["type"])}
+def _field(fault: Mapping[str, Any], body: object) -> str:
+    """Return the path of a field in the body.
+
+    Pydantic's locations also name the member of a union it tried: what the body has no place for is
+    left out, except a field that is missing.
+    """
+    loc = [part for at, part in enumerate(fault["loc"]) if at or part not in PARTS_OF_REQUESTS]
+    if body is None or tuple(fault["loc"][:1]) in OUTSIDE_BODY:
+        return ".".join(map(str, loc))[:_MAX_FIELD_CHARS]
+    path: list[str] = []
+    inside = body
+    for at, part in enumerate(loc):
+        found = _inside(inside, part)
+        if found is not _NOTHING:
+            inside = found
+            path.append(str(part))
+        elif fault["type"] == "missing" and at == len(loc) - 1:
+            path.append(str(part))
+    return ".".join(path)[:_MAX_FIELD_CHARS]
+
+
+_NOTHING = object()
+
+
+def _inside(value: object, part: str | int) -> object:
+    """Return a part of a JSON value, _NOTHING where it has none."""
+    if isinstance(value, dict) and part in value:
+        return value[part]
+    if isinstance(value, list) and isinstance(part, int) and part < len(value):
+        return value[part]
+    return _NOTHING
+
+
+OUTSIDE_BODY = {("query",), ("path",), ("header",)}
+PARTS_OF_REQUESTS = {"body", "query", "path", "header"}
+"""How FastAPI's locations begin."""
+
+
+def _limit(fault: Mapping[str, Any]) -> str:
+    """Return the limit of a fault as a caller reads it; "" for one without."""
+    context = fault.get("ctx") or {}
+    limit = next((context[name] for name in _LIMITS if name in context), "")
+    if isinstance(limit, float) and limit.is_integer():
+        limit = int(limit)
+    if isinstance(limit, int):
+        return f"{limit:,}".replace(",", "\u00a0")
+    return str(limit)

@@ -7,8 +7,16 @@ import httpx
 import openai
 import pytest
 from langchain_openai import ChatOpenAI, OpenAIEmbeddings
+from openai.types import EmbeddingCreateParams
+from openai.types import completion_create_params as text_params
+from openai.types.chat import completion_create_params
 from pydantic import SecretStr
 
+from ai_core.api.openai_schemas import (
+    ChatCompletionRequest,
+    CompletionRequest,
+    EmbeddingRequest,
+)
 from ai_core.engines.scripted import ScriptedEngine
 from tests.servers.loopback import served
 
@@ -86,6 +94,56 @@ async def test_openai_embeds_in_its_own_encoding(client: openai.AsyncOpenAI) -> 
     told = await client.embeddings.create(model="scripted", input=["un deux"])
 
     assert told.data[0].embedding == [7.0, 2.0]
+
+
+async def test_what_openai_got_can_be_sent_back(client: openai.AsyncOpenAI) -> None:
+    question = {"role": "user", "content": [{"type": "text", "text": "Bonjour"}], "name": "u"}
+    first = await client.chat.completions.create(
+        model="scripted",
+        messages=[question],  # type: ignore[list-item]
+    )
+    again = first.choices[0].message.model_dump()
+    assert {"annotations", "refusal", "audio", "function_call", "tool_calls"} <= set(again)
+    second = await client.chat.completions.create(
+        model="scripted",
+        messages=[question, again, {"role": "user", "content": "Et puis ?"}],  # type: ignore[list-item]
+    )
+
+    assert second.choices[0].message.content == "Deux mois, en général."
+
+
+def test_every_field_of_openais_requests_is_served_unused_or_refused() -> None:
+    chat = set(completion_create_params.CompletionCreateParamsBase.__annotations__)
+    text = set(text_params.CompletionCreateParamsBase.__annotations__)
+    vectors = set(EmbeddingCreateParams.__annotations__)
+
+    assert chat - {*ChatCompletionRequest.model_fields} == set()
+    assert text - {*CompletionRequest.model_fields} == set()
+    assert vectors - {*EmbeddingRequest.model_fields} == set()
+
+
+async def test_openai_sends_every_unused_field(client: openai.AsyncOpenAI) -> None:
+    told = await client.chat.completions.create(
+        model="scripted",
+        messages=[{"role": "user", "content": "Bonjour"}],
+        metadata={"a": "b"},
+        moderation={"model": "omni-moderation-latest"},
+        parallel_tool_calls=False,
+        prediction={"type": "content", "content": "Deux"},
+        prompt_cache_key="k",
+        prompt_cache_options={},
+        prompt_cache_retention="24h",
+        reasoning_effort="high",
+        safety_identifier="s",
+        service_tier="flex",
+        store=True,
+        user="u",
+        verbosity="low",
+        max_completion_tokens=1_000_000,
+        extra_body={"top_k": None, "stream": None},
+    )
+
+    assert told.choices[0].message.content == "Deux mois, en général."
 
 
 async def test_openai_raises_its_own_errors(client: openai.AsyncOpenAI) -> None:

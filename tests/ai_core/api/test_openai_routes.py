@@ -4,10 +4,13 @@ import asyncio
 import base64
 import json
 import struct
+from collections.abc import AsyncGenerator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from ai_core.engines.base import Prompt, Sampling, TextChunk, TokenLogprob
 from ai_core.engines.scripted import ScriptedEngine
 
 QUESTION = "Quelle est la durée du préavis en cas de démission ?"
@@ -15,6 +18,15 @@ QUESTION = "Quelle est la durée du préavis en cas de démission ?"
 
 def asked(text: str = QUESTION, **more: object) -> dict[str, object]:
     return {"messages": [{"role": "user", "content": text}], **more}
+
+
+class CutCharacters(ScriptedEngine):
+    """Writes its script with a token for each byte."""
+
+    async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[TextChunk]:
+        async for chunk in super().stream(prompt, sampling):
+            tokens = tuple(TokenLogprob(bytes([one]), -0.5) for one in chunk.text.encode())
+            yield replace(chunk, tokens=len(tokens), logprobs=tokens)
 
 
 async def post(app: Any, path: str, body: object, **headers: str) -> Any:
@@ -161,14 +173,14 @@ async def test_the_models_are_the_assistant_and_those_that_write(running_app: An
         ("chat/completions", asked(n=2), "n"),
         ("chat/completions", asked(presence_penalty=0.5), "presence_penalty"),
         ("chat/completions", asked(logit_bias={"50256": -100}), "logit_bias"),
-        ("chat/completions", {"messages": [{"role": "tool", "content": "x"}]}, "tools"),
+        ("chat/completions", {"messages": [{"role": "tool", "content": "x"}]}, "messages[0].role"),
         ("chat/completions", asked(surprise=1), "surprise"),
         ("chat/completions", {"messages": []}, "messages"),
         ("chat/completions", {"messages": [{"role": "assistant", "content": "x"}]}, "messages"),
         (
             "chat/completions",
             {"messages": [{"role": "user", "content": [{"type": "image_url", "text": ""}]}]},
-            "messages.content",
+            "messages[0].content[0].type",
         ),
         ("completions", {"prompt": ["a", "b"]}, "prompt"),
         ("completions", {"prompt": "a", "echo": True}, "echo"),
@@ -187,17 +199,194 @@ async def test_what_is_not_served_is_a_400_that_names_it(
     assert error["param"] == param
 
 
-async def test_fields_that_ask_for_nothing_are_taken(app: Any) -> None:
-    nothing: dict[str, Any] = {
-        "n": 1,
-        "tools": [],
-        "presence_penalty": 0,
-        "user": "u",
-        "store": False,
-        "stop": None,
-    }
+@pytest.mark.parametrize(
+    "nothing",
+    [
+        {"n": 1, "tools": [], "presence_penalty": 0, "user": "u", "store": False, "stop": None},
+        {"tools": [{"type": "function", "function": {"name": "f"}}], "tool_choice": "none"},
+        {"reasoning_effort": "none", "verbosity": "low", "service_tier": "flex", "store": True},
+        {"moderation": {"model": "m"}, "prompt_cache_retention": "24h", "prompt_cache_options": {}},
+        {"safety_identifier": "x" * 999, "metadata": {"a": 1}, "parallel_tool_calls": False},
+        {"prediction": {"type": "content", "content": "x"}, "prompt_cache_key": "k"},
+        {"stream_options": {"include_obfuscation": True, "include_usage": None}},
+        {"response_format": {"type": "text", "json_schema": None}},
+        dict.fromkeys(
+            [
+                *("stream", "top_k", "min_p", "repetition_penalty", "temperature", "top_p"),
+                *("max_tokens", "seed", "logit_bias", "audio", "model", "response_format"),
+                *("logprobs", "stream_options", "fallback", "modalities", "never_heard_of"),
+            ]
+        ),
+    ],
+)
+async def test_fields_that_ask_for_nothing_are_taken(app: Any, nothing: dict[str, Any]) -> None:
+    response = await post(app, "chat/completions", asked(**nothing))
+    assert response.status_code == 200, response.text
 
-    assert (await post(app, "chat/completions", asked(**nothing))).status_code == 200
+
+async def test_null_is_absent_on_the_other_routes(running_app: Any) -> None:
+    async with running_app(ScriptedEngine("x")) as app:
+        text = {"model": "scripted", "prompt": "a", "logprobs": None, "stream": None, "top_k": None}
+        vectors = {"model": "scripted", "input": "a", "encoding_format": None, "user": None}
+        assert (await post(app, "completions", text)).status_code == 200
+        assert (await post(app, "embeddings", vectors)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "param", "limit"),
+    [
+        ("max_tokens", 0, "max_tokens", "1"),
+        ("max_tokens", 2**31, "max_tokens", "2\u00a0147\u00a0483\u00a0647"),
+        ("max_tokens", "beaucoup", "max_tokens", ""),
+        ("temperature", 3, "temperature", "2"),
+        ("top_p", 0, "top_p", "0"),
+        ("top_logprobs", 21, "top_logprobs", "20"),
+        ("stop", ["x"] * 9, "stop", "8"),
+        ("stop", ["x" * 65], "stop[0]", "64"),
+        ("stream", "peut-être", "stream", ""),
+        ("stream_options", {"odd": 1}, "stream_options.odd", ""),
+        ("response_format", {"type": "xml"}, "response_format.type", "'json_object'"),
+        ("n", 2, "n", ""),
+        ("frequency_penalty", 0.5, "frequency_penalty", ""),
+        ("surprise", "Jean Dupont", "surprise", ""),
+        ("messages", [], "messages", "1"),
+        ("messages", None, "messages", ""),
+        ("messages", "x", "messages", ""),
+        ("messages", [{"role": "user", "content": "a"}] * 2_049, "messages", "2\u00a0048"),
+        (
+            "messages",
+            [{"role": "user", "content": "x" * 32_001}],
+            "messages[0].content",
+            "32\u00a0000",
+        ),
+        ("messages", [{"role": "user", "content": 5}], "messages[0].content", ""),
+        ("messages", [{"role": "user", "content": ""}], "messages[0].content", ""),
+        ("messages", [{"role": "user", "content": "\u200b "}], "messages[0].content", ""),
+        ("messages", [{"role": "user"}], "messages[0].content", ""),
+        ("messages", [{"content": "a"}], "messages[0].role", ""),
+        ("messages", [{"role": "robot", "content": "a"}], "messages[0].role", "'assistant'"),
+        (
+            "messages",
+            [{"role": "user", "content": [{"text": "a"}]}],
+            "messages[0].content[0].type",
+            "",
+        ),
+        (
+            "messages",
+            [{"role": "user", "content": [{"type": "text", "text": ["a"]}]}],
+            "messages[0].content[0].text",
+            "",
+        ),
+        (
+            "messages",
+            [
+                {"role": "assistant", "content": "a", "tool_calls": [{"id": "1"}]},
+                {"role": "user", "content": "a"},
+            ],
+            "messages[0].tool_calls",
+            "",
+        ),
+    ],
+)
+@pytest.mark.parametrize("language", ["fr", "en"])
+async def test_every_400_names_its_field_and_says_why(
+    app: Any, field: str, value: object, param: str, limit: str, language: str
+) -> None:
+    body = asked() | {field: value}
+    response = await post(app, "chat/completions", body, **{"Accept-Language": language})
+
+    error = response.json()["error"]
+    assert (response.status_code, error["param"]) == (400, param)
+    assert param in error["message"]
+    assert limit in error["message"]
+    assert "Jean" not in response.text
+
+
+async def test_a_chat_of_many_exchanges_goes_on(running_app: Any) -> None:
+    engine = ScriptedEngine("oui")
+    turns = [{"role": role, "content": "mot"} for role in ("user", "assistant")] * 300
+    async with running_app(engine) as app:
+        body = {"model": "scripted", "messages": [*turns, {"role": "user", "content": "fin"}]}
+        response = await post(app, "chat/completions", body)
+
+    assert response.status_code == 200
+    assert len(engine.prompts[0].messages) == 601
+
+
+async def test_a_chat_longer_than_the_context_is_refused_with_the_numbers(running_app: Any) -> None:
+    engine = ScriptedEngine("oui", context_tokens=100)
+    turns = [{"role": role, "content": "mot " * 20} for role in ("user", "assistant")] * 3
+    async with running_app(engine) as app:
+        body = {"model": "scripted", "messages": [*turns, {"role": "user", "content": "fin"}]}
+        response = await post(app, "chat/completions", body)
+
+    error = response.json()["error"]
+    assert (response.status_code, error["code"]) == (400, "context_overflow")
+    assert "99" in error["message"]
+    assert not engine.prompts
+
+
+@pytest.mark.parametrize("field", ["max_tokens", "max_completion_tokens"])
+async def test_more_tokens_than_the_context_holds_are_cut_to_it(
+    running_app: Any, field: str
+) -> None:
+    engine = ScriptedEngine("mot " * 5_000, context_tokens=4_096)
+    async with running_app(engine) as app:
+        response = await post(
+            app, "chat/completions", asked("Bonjour", model="scripted", **{field: 128_000})
+        )
+
+    assert response.json()["choices"][0]["finish_reason"] == "length"
+    assert 4_000 < engine.samplings[0].max_tokens < 4_096
+
+
+async def test_a_long_answer_asked_for_leaves_room_for_the_question(running_app: Any) -> None:
+    engine = ScriptedEngine("Deux mois.", context_tokens=4_096)
+    async with running_app(engine) as app:
+        response = await post(app, "chat/completions", asked(max_tokens=4_096))
+
+    assert response.status_code == 200
+    assert engine.samplings[0].max_tokens >= 1_000
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [{"role": "system", "content": "Dis oui."}],
+        [{"role": "user", "content": "a"}, {"role": "assistant", "content": "Six fois "}],
+        [{"role": "assistant", "content": "Il était "}],
+    ],
+)
+async def test_a_model_takes_a_system_turn_alone_and_goes_on_with_an_answer(
+    running_app: Any, messages: list[dict[str, str]]
+) -> None:
+    engine = ScriptedEngine("oui")
+    async with running_app(engine) as app:
+        response = await post(app, "chat/completions", {"model": "scripted", "messages": messages})
+
+    assert response.status_code == 200
+    read = [{"role": turn.role, "content": turn.content} for turn in engine.prompts[0].messages]
+    assert read == messages
+
+
+async def test_the_models_have_names(app: Any) -> None:
+    response = await app.client.get("/v1/models/", headers=app.key_header())
+    assert response.status_code == 404
+
+
+async def test_the_bytes_of_a_cut_character_are_its_own(running_app: Any) -> None:
+    async with running_app(CutCharacters("€")) as app:
+        chat = await post(
+            app, "chat/completions", asked("a", model="scripted", logprobs=True, top_logprobs=1)
+        )
+        text = await post(app, "completions", {"model": "scripted", "prompt": "x", "logprobs": 1})
+
+    content = chat.json()["choices"][0]["logprobs"]["content"]
+    assert [token["bytes"] for token in content] == [[0xE2], [0x82], [0xAC]]
+    assert [token["token"] for token in content] == ["\ufffd"] * 3
+    logprobs = text.json()["choices"][0]["logprobs"]
+    assert logprobs["tokens"] == ["bytes:\\xe2", "bytes:\\x82", "bytes:\\xac"]
+    assert logprobs["text_offset"] == [0, 0, 0]
 
 
 async def test_every_error_is_openais_object(app: Any) -> None:

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from ai_core.access.keys import Scope
 from ai_core.answering.boilerplate import read_texts
-from ai_core.api.openai_schemas import NEUTRAL_VALUES
+from ai_core.api.openai_fields import NEUTRAL_VALUES
 from ai_core.api.routes import create_api
 from ai_core.app import open_state
 from ai_core.settings import Settings
