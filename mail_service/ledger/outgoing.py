@@ -64,10 +64,14 @@ class OutgoingQueue:
         content = await self._backend.unseal(columns.pop("bytes_sealed"), "outgoing")
         return Delivery(recipient=recipient, content=content, **columns)
 
-    async def mark_transmitting(self, delivery: Delivery) -> None:
-        """Record that the content leaves now: an interruption from here on is ambiguous."""
+    async def mark_transmitting(self, delivery: Delivery) -> bool:
+        """Record that the content leaves now: an interruption from here on is ambiguous.
+
+        False when it is erased since it was claimed.
+        """
         async with self._backend.postgres.connection() as db:
-            await SQL.execute(db, "mark_transmitting", outgoing_id=delivery.id)
+            marked = await SQL.fetch_value(db, "mark_transmitting", outgoing_id=delivery.id)
+        return marked is not None
 
     async def record_result(
         self, delivery: Delivery, state: OutgoingState, answer: str, retry_s: float = 0.0

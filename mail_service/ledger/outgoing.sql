@@ -17,6 +17,7 @@ RETURNING id, mail_id, mailbox, message_id, envelope_token, recipient_sealed, by
 
 -- name: mark_transmitting
 UPDATE outbox SET handed_over = true WHERE id = :outgoing_id AND state = 'sending'
+RETURNING id
 
 -- name: record_result
 UPDATE outbox SET state = :state, last_answer = :answer, lease_until = NULL,

@@ -51,6 +51,8 @@ class ReplyContent:
     notice: str = ""
     subject: str = ""
     """In the place of "Re:" and the subject of the mail that is answered."""
+    about_the_law: bool = True
+    """Whether it ends with what such information is worth, and how to be erased."""
 
 
 class ReplyComposer:
@@ -125,6 +127,7 @@ class ReplyComposer:
             blocks=parse_blocks(say(key, language, **values), say("link_removed", language)),
             notice=say("automatic_notice", language),
             subject=say(f"{key}_subject", language, **values),
+            about_the_law=False,
         )
 
     def fixed_reply(self, key: str, language: Language, **values: str | int) -> ChatReply:
@@ -214,6 +217,7 @@ class ReplyComposer:
             "files": content.files,
             "sources": content.sources,
             "corpus_date": content.corpus_date,
+            "about_the_law": content.about_the_law,
             "signature": self._identity.name,
             "erase_how": say("erase_how", days=self._identity.text_days),
             "privacy_url": self._identity.privacy_url,

@@ -50,8 +50,8 @@ class DeliveryResult:
 class BeforeTransmission(Protocol):
     """Called when the content is about to be sent."""
 
-    async def __call__(self) -> None:
-        """Record it; when this raises, nothing is sent."""
+    async def __call__(self) -> bool:
+        """Record it; when this raises, or returns False, nothing is sent."""
         ...
 
 
@@ -75,7 +75,8 @@ async def deliver(
             await client.connect()
             await client.mail(_envelope_sender(settings, delivery))
             await client.rcpt(delivery.recipient)
-            await before_transmission()
+            if not await before_transmission():
+                return DeliveryResult(OutgoingState.FAILED, "withdrawn")
             transmitting = True
             answer = await client.data(delivery.content)
             return DeliveryResult(OutgoingState.SENT, _reply_code(answer.code, answer.message))
@@ -151,8 +152,8 @@ class Outbox:
         if delivery is None:
             return False
 
-        async def before_transmission() -> None:
-            await self._queue.mark_transmitting(delivery)
+        async def before_transmission() -> bool:
+            return await self._queue.mark_transmitting(delivery)
 
         relay = self._relays.get(delivery.mailbox)
         if relay is None:

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from mail_service.ledger.ledger import Ledger
-from mail_service.ledger.records import MailLocation, MailRecord
+from mail_service.ledger.records import Delivery, MailLocation, MailRecord
 from mail_service.processing.data_requests import says_yes
 from mail_service.reading.message import read_mail
 from shared.clock import StoppedClock
@@ -265,6 +265,26 @@ async def test_a_mail_erased_while_it_is_worked_on_leaves_nothing(
     )
     await db.close()
     assert list(row.values()) == [None] * 4
+
+
+async def test_a_reply_whose_mail_is_erased_before_it_leaves_is_not_sent(
+    ledger: Ledger,
+    encryption: Encryption,
+    clock: StoppedClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    claim = ledger.outgoing.claim
+
+    async def claim_while_erased(lease_s: float) -> Delivery | None:
+        delivery = await claim(lease_s)
+        if delivery is not None:
+            await ledger.personal_data.erase([delivery.mail_id], "asked")
+        return delivery
+
+    monkeypatch.setattr(ledger.outgoing, "claim", claim_while_erased)
+    async with open_mail_app(ledger, encryption, clock) as app:
+        await app.answer(raw_mail())
+        assert not app.relay.received
 
 
 @pytest.mark.parametrize(
