@@ -58,6 +58,18 @@ async def test_a_refused_schema_names_its_place_and_reaches_no_model(
     assert (engine.samplings, engine.prompts) == ([], [])
 
 
+@pytest.mark.parametrize("digits", [4_300, 5_000, 20_000])
+async def test_a_number_of_any_length_is_a_bad_request(running_app: Any, digits: int) -> None:
+    schema = '{"enum": [' + "9" * digits + "]}"
+    async with running_app(ScriptedEngine("x")) as app:
+        for path, body in (
+            ("/v1/chat/completions", chat_completion(schema)),
+            ("/api/v1/chat", chat(schema)),
+            ("/api/v1/generate", f'{{"prompt": "a", "json_schema": {schema}}}'),
+        ):
+            assert (await ask(app, path, body)).status_code == 400
+
+
 async def test_a_cut_answer_says_so_everywhere(running_app: Any) -> None:
     """What `max_tokens` cuts is no valid JSON; `finish_reason` tells it from a whole answer."""
     whole = '{"mois": [1, 2, 3]}'

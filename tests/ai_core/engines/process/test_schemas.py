@@ -4,17 +4,23 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from ai_core.engines.base import Sampling
 from ai_core.engines.process.engine import ProcessEngine
 from ai_core.engines.runner import LoadOptions
+from ai_core.engines.schemas.bounds import checked_schema
 from ai_core.errors import UnsupportedSchema
 from tests.ai_core.engines.engine_calls import answer, chunks_of
+from tests.ai_core.engines.schemas.generated import schemas
 from tests.bench._shapes import END, Shape, write_model
 
 pytestmark = pytest.mark.slow
@@ -96,3 +102,24 @@ async def test_what_a_schema_says_is_never_logged_nor_told_to_the_operator(
         await engine.close()
     assert sum("refused" in one for one in told) > 5
     assert "Dupont" not in f"{told} {logged}"
+
+
+@settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(schema=schemas(), temperature=st.sampled_from([0.0, 1.0]), seed=st.integers(0, 2**31))
+async def test_any_schema_is_refused_or_followed_by_a_real_model(
+    engine: ProcessEngine, schema: dict[str, Any], temperature: float, seed: int
+) -> None:
+    """The process lives through all of them: it is the same for every example."""
+    pid, chunks = engine.pid, []
+    with suppress(UnsupportedSchema):
+        text = checked_schema(schema, "json_schema")
+        sampling = Sampling(
+            max_tokens=150, temperature=temperature, seed=seed, top_k=600, json_schema=text
+        )
+        chunks = await chunks_of(engine, "une question", sampling)
+    if chunks and chunks[-1].finish_reason == "stop":
+        answered = json.loads("".join(chunk.text for chunk in chunks))
+        jsonschema_rs.Draft202012Validator(schema, validate_formats=True).validate(answered)
+    assert (engine.pid, engine.exited.done()) == (pid, False)
