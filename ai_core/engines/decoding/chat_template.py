@@ -150,27 +150,33 @@ class ChatTemplate:
         if not turns or turns[-1].role != "assistant":
             return self._sandbox.evaluate(mappings, generation_prompt=True)
         beginning = mappings[-1]["content"].strip()
+        whole = self._without_generation_prompt(mappings) if beginning else ""
+        if beginning and beginning in whole:
+            return whole[: whole.rindex(beginning) + len(beginning)]
+        return self._sandbox.evaluate(mappings[:-1], generation_prompt=True) + beginning
+
+    def _without_generation_prompt(self, mappings: Sequence[dict[str, str]]) -> str:
+        """Return the text of whole turns; "" when the template refuses an answer at the end."""
         try:
-            whole = self._sandbox.evaluate(mappings, generation_prompt=False)
+            return self._sandbox.evaluate(mappings, generation_prompt=False)
         except TemplateOverrun:
             raise
         except TemplateRefusal:
-            whole = ""
-        before, found, _ = whole.rpartition(beginning)
-        if beginning and found:
-            return before + found
-        return self._sandbox.evaluate(mappings[:-1], generation_prompt=True) + beginning
+            return ""
 
 
 def _arrangements(messages: Sequence[ChatMessage]) -> Iterator[tuple[_Turn, ...]]:
     """Yield the messages as turns, in the ways templates may take them, each way once.
 
     Turns of one role that follow each other are one turn. Then later system turns, and then all of
-    them, are said by the user; a user who says nothing comes before an answer that opens.
+    them, are said by the user; a user who says nothing comes before an answer that opens. System
+    turns alone are said by the user first of all: some templates ask for an answer after a user's
+    turn only.
     """
     own = [_Turn(message.role, (at,)) for at, message in enumerate(messages)]
     seen: set[tuple[_Turn, ...]] = set()
-    for system in (_as_they_are, _leading_alone, _said_by_user):
+    alone = all(turn.role == "system" for turn in own)
+    for system in (_said_by_user if alone else _as_they_are, _leading_alone, _said_by_user):
         for opened in (_as_they_are, _opened_by_user):
             turns = _merged(opened(_merged(system(own))))
             if turns not in seen:

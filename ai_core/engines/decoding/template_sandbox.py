@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import wraps
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -38,14 +39,10 @@ TIME_LIMIT_S = 1.0
 """CPU seconds of all evaluations for one request; one takes about a millisecond."""
 _MEMORY_EVERY_S = 0.005
 _TEMPLATE_FILE = "<template>"  # what Jinja calls the file of a template that came as a string
-_FILTERS = (
-    "abs", "attr", "capitalize", "count", "d", "default", "dictsort", "e", "escape", "first",
-    "float", "groupby", "indent", "int", "items", "join", "last", "length", "list", "lower", "map",
-    "max", "min", "reject", "rejectattr", "replace", "reverse", "round", "safe", "select",
-    "selectattr", "sort", "string", "sum", "title", "trim", "unique", "upper",
-)  # fmt: skip
 _PADDING = frozenset({"center", "expandtabs", "ljust", "rjust", "zfill"})
 _FORMATTING = frozenset({"format", "format_map"})
+_SIZED_FILTERS = frozenset({"batch", "center", "indent", "slice", "truncate", "wordwrap"})
+_BOUNDED_FILTERS = _SIZED_FILTERS | {"format", "join", "replace"}
 _LARGE_WIDTH = re.compile(r"\*|\d{4}")
 _FAILURES = (
     TemplateError,
@@ -162,17 +159,11 @@ class _Environment(ImmutableSandboxedEnvironment):
             optimized=False,
             extensions=[_GenerationTag, loopcontrols],
         )
-        self.filters = {name: self.filters[name] for name in _FILTERS}
-        self.filters["tojson"] = _to_json
-        for name in ("replace", "join", "indent"):
-            self.filters[name] = _bounded_filter(name, self.filters[name])
-        self.globals = {
-            "range": self.globals["range"],
-            "namespace": self.globals["namespace"],
-            "dict": self.globals["dict"],
-            "raise_exception": _raise_exception,
-            "strftime_now": _strftime_now,
-        }
+        bounded = {name: _bounded_filter(name, self.filters[name]) for name in _BOUNDED_FILTERS}
+        self.filters = {**self.filters, **bounded, "tojson": _to_json}
+        offered = ("range", "namespace", "dict", "cycler", "joiner")
+        self.globals = {name: self.globals[name] for name in offered}
+        self.globals |= {"raise_exception": _raise_exception, "strftime_now": _strftime_now}
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """Compute an operator whose result is not too long."""
@@ -217,8 +208,8 @@ def _times(value: Any) -> int:
 
 
 def _check_method(text: str, name: str, args: Sequence[Any]) -> None:
-    if name in _PADDING and any(isinstance(one, int) and one > MAX_PADDING_CHARS for one in args):
-        raise SecurityError("a width of that size is not written")
+    if name in _PADDING:
+        _check_padding(args)
     if name in _FORMATTING and _LARGE_WIDTH.search(text):
         raise SecurityError("a width of that size is not written")
     if name == "replace" and len(args) > 1:
@@ -228,19 +219,34 @@ def _check_method(text: str, name: str, args: Sequence[Any]) -> None:
 
 
 def _bounded_filter(name: str, function: Any) -> Any:
-    def bounded(context: Any, value: Any, *args: Any, **kwargs: Any) -> Any:
-        if name == "indent" and args and (not isinstance(args[0], int) or args[0] > 100):
-            raise SecurityError("an indentation of that size is not written")
-        if name == "replace" and len(args) > 1:
-            _check_replacement(str(value), *args[:2])
+    """Return Jinja's filter with a check before it of how long its result will be."""
+    takes_context = getattr(function, "jinja_pass_arg", None) is not None
+
+    @wraps(function)
+    def bounded(*args: Any, **options: Any) -> Any:
+        context, (value, *more) = args[:takes_context], args[takes_context:]
         if name == "join":
             value = list(value)
-            _check_join(str(args[0]) if args else "", value)
-        passed = (context,) if hasattr(function, "jinja_pass_arg") else ()
-        return function(*passed, value, *args, **kwargs)
+        _check_filter(name, value, [*more, *options.values()])
+        return function(*context, value, *more, **options)
 
-    bounded.jinja_pass_arg = getattr(function, "jinja_pass_arg", None)  # type: ignore[attr-defined]
     return bounded
+
+
+def _check_filter(name: str, value: Any, options: Sequence[Any]) -> None:
+    if name in _SIZED_FILTERS:
+        _check_padding(options)
+    elif name == "format" and _LARGE_WIDTH.search(str(value)):
+        raise SecurityError("a width of that size is not written")
+    elif name == "replace" and len(options) > 1:
+        _check_replacement(str(value), *options[:2])
+    elif name == "join":
+        _check_join(str(options[0]) if options else "", value)
+
+
+def _check_padding(options: Sequence[Any]) -> None:
+    if any(isinstance(one, int) and one > MAX_PADDING_CHARS for one in options):
+        raise SecurityError("a width of that size is not written")
 
 
 def _check_replacement(text: str, old: object, new: object) -> None:
@@ -267,8 +273,7 @@ def _strftime_now(form: str) -> str:
 
 
 def _to_json(value: Any, indent: int | None = None, **_options: object) -> str:
-    if isinstance(indent, int) and indent > 100:
-        raise SecurityError("an indentation of that size is not written")
+    _check_padding([indent])
     return json.dumps(value, ensure_ascii=False, indent=indent)
 
 

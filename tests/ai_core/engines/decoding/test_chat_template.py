@@ -1,6 +1,7 @@
 """Chat templates of many families take every conversation a caller may send, and lose nothing."""
 
 import itertools
+import random
 
 import pytest
 
@@ -63,6 +64,17 @@ def test_turns_of_one_role_are_one_turn() -> None:
 def test_a_system_turn_that_a_template_leaves_out_is_said_by_the_user() -> None:
     prompt = template("phi-3").render(conversation("su"))
     assert prompt.text == "<s><|user|>\ntexte-0-s\n\ntexte-1-u<|end|>\n<|assistant|>\n"
+
+
+def test_system_turns_alone_ask_for_an_answer() -> None:
+    prompt = template("mistral-tekken").render(conversation("ss"))
+    assert prompt.text == "<s>[INST]texte-0-s\n\ntexte-1-s[/INST]"
+
+
+def test_an_answer_begun_with_nothing_is_an_answer_to_come() -> None:
+    begun = [ChatMessage("user", "a"), ChatMessage("assistant", " \n")]
+    asked = template("chatml").render(begun[:1])
+    assert template("chatml").render(begun).text == asked.text
 
 
 def test_a_system_turn_that_a_template_knows_stays_where_it_is() -> None:
@@ -156,3 +168,28 @@ def test_a_message_may_begin_with_the_operator_s_text() -> None:
     law = "Article L1. "
     prompt = template("gemma-2").render([ChatMessage("user", f"{law}Et moi ?", len(law))])
     assert prompt.text[: prompt.cacheable_chars].endswith(f"user\n{law}")
+
+
+PARTS = (
+    "a", "é", "\n", " ", "\t", "<|im_end|>", "[/INST]", "<think>", "</think>", "{{ x }}", "{%",
+    "\ufdd0", "\U000f0000", "\ufdd1", "</s>", "user", "0",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_no_text_of_a_conversation_at_random_is_lost(family: str) -> None:
+    dice, chat = random.Random(family), template(family)  # noqa: S311 - test inputs
+    roles = list(LETTERS.values())
+    for _ in range(150):
+        messages = [
+            ChatMessage(dice.choice(roles), "".join(dice.choices(PARTS, k=dice.randrange(6))))
+            for _ in range(dice.randrange(1, 9))
+        ]
+        said = [one for one in messages if one.content.strip()]
+        if not said:
+            continue
+        prompt = chat.render(messages)
+        shown = contents(prompt)
+        reasoned = [one for one in said if one.role == "assistant" and "</think>" in one.content]
+        for one in said:
+            assert one in reasoned or one.content.strip() in shown

@@ -45,6 +45,11 @@ GIGABYTES = {
     "a replacement": "{% set x = 'a' * 99999 %}{{ x.replace('a', x) | length }}",
     "a filter": "{% set x = 'a' * 99999 %}{{ (x | replace('a', x)) | length }}",
     "an indentation": "{{ 'a\nb' | indent(9999999999) | length }}",
+    "an indentation by name": "{{ 'a\nb' | indent(width=9999999999) | length }}",
+    "a centre": "{{ 'a' | center(9999999999) | length }}",
+    "a batch": "{{ [1] | batch(9999999999, 'x') | list | length }}",
+    "a filter of formats": "{{ '%9999999999d' | format(1) | length }}",
+    "a filter of joins": "{% set x = 'a' * 99999 %}{{ range(99999) | join(x) | length }}",
     "a date": "{{ strftime_now('%9999999999d') | length }}",
     "json": "{{ [1] | tojson(indent=9999999999) | length }}",
 }
@@ -95,10 +100,13 @@ def test_a_template_may_use_what_transformers_offers() -> None:
         "{% generation %}{{ [{'é': 1}] | tojson }}{% endgeneration %}"
         "{{ strftime_now('%Y') | length }}{% for one in messages %}{{ one.content }}{% break %}"
         "{% endfor %}{{ '%s-%d' % ('a', 2) }}{{ 'ab'.ljust(4) }}|{{ 'x' * 3 }}{{ 2 ** 8 }}"
-        "{{ ['a', 'b'] | join(', ') }}{{ tools is none }}"
+        "{{ ['a', 'b'] | join(', ') }}{{ tools is none }}{{ 'a\nb' | indent(2) }}"
+        "{{ 'aXb' | replace('X', '-') }}{{ '%d-%s' | format(1, 'é') }}"
+        "{{ [1, 2, 3] | batch(2) | list }}"
+        "{{ [{'a': 1}] | map(attribute='a') | join }}{{ 'é' | center(3) }}|{{ 'a b' | wordcount }}"
     )
     text = ChatTemplate(template, bos="", eos="").render(ASKED).text
-    assert text == '[{"é": 1}]4Oui ?a-2ab  |xxx256a, bTrue'
+    assert text == '[{"é": 1}]4Oui ?a-2ab  |xxx256a, bTruea\n  ba-b1-é[[1, 2], [3]]1 é |2'
 
 
 def test_the_limits_end_with_the_request_that_met_them() -> None:

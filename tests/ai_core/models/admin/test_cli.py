@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from ai_core.__main__ import main
+from ai_core.engines.base import Sampling
+from ai_core.engines.gguf.runner import open_runner
+from ai_core.engines.runner import GenerationJob, LoadOptions
 from ai_core.models.memory import MEASUREMENTS, Measurements, estimate_bytes
 from ai_core.models.registry import CATALOGUE, Registry
 from tests.ai_core.tiny_models import write_adapter, write_gguf
@@ -217,6 +220,23 @@ def test_any_part_of_a_split_model_brings_all_of_them(
     assert model("add", "whole", whole) == 0
     other = Registry.read(folder, (), "tiny").card("whole")
     assert abs(estimate_bytes(card) - estimate_bytes(other)) < 0.05 * estimate_bytes(other)
+
+
+@pytest.mark.slow
+def test_a_split_model_writes_what_the_whole_one_writes(tmp_path: Path) -> None:
+    options = LoadOptions(context_tokens=128, slots=1, threads=1)
+    written = []
+    for path in (parts_of(tmp_path / "parts")[0], write_gguf(tmp_path / "whole.gguf")):
+        runner = open_runner(str(path), options)
+        prompt = runner.render((), "abc")
+        assert runner.admit(GenerationJob(1, prompt, Sampling(max_tokens=20)))
+        chunks = []
+        while runner.busy:
+            chunks += [(chunk.text, chunk.tokens) for chunk in runner.step()]
+        written.append(chunks)
+        runner.close()
+    assert written[0] == written[1]
+    assert written[0]
 
 
 def test_a_split_model_of_which_a_part_is_missing_is_refused(
