@@ -10,13 +10,14 @@ import uvicorn
 import uvloop
 
 from shared.logs import set_up_logs
-from shared.privacy.encryption import Encryption, new_key_file
+from shared.privacy.encryption import new_key_file
 from shared.settings import WrongSettings, read_settings
 from telegram_service.answering.services import bot_texts, open_services
 from telegram_service.app import create_app
 from telegram_service.registration import register
 from telegram_service.sending.sender import new_bot
 from telegram_service.settings import Settings
+from telegram_service.vault import Vault
 from telegram_service.worker import Worker
 
 log = structlog.get_logger()
@@ -69,7 +70,7 @@ async def work(settings: Settings) -> None:
         log.warning("no token: TELEGRAM_BOT__TOKEN is empty, waiting to be stopped")
         await wait_for_signal()
         return
-    vault = await asyncio.to_thread(Encryption.read, settings.store.key_file)
+    vault = await asyncio.to_thread(Vault.read, settings.store.key_file)
     async with open_services(settings, vault) as services:
         worker = Worker(services)
         running = asyncio.create_task(worker.run(), name="worker")

@@ -31,6 +31,7 @@ from telegram_service.redis_client import redis_client
 from telegram_service.settings import Settings
 from telegram_service.state.counters import Counters, Statistics
 from telegram_service.state.journal import JOURNAL
+from telegram_service.vault import Vault
 
 log = structlog.get_logger()
 
@@ -75,11 +76,14 @@ class HealthCheck:
 
 
 def create_app(settings: Settings) -> ASGIApp:
-    """Return the application, which opens and closes what it uses."""
+    """Return the application, which opens and closes what it uses.
+
+    Raises WrongSettings when there is no key file.
+    """
     registry, tracing = CollectorRegistry(), tracing_of(SERVICE, settings.tracing)
     collector = StatisticsCollector(registry)
     redis = redis_client(str(settings.redis.url), REDIS_TIMEOUT_S)
-    queue = UpdateQueue(redis)
+    queue = UpdateQueue(redis, Vault.read(settings.store.key_file))
     postgres = Postgres(str(settings.postgres.url), size=2)
     ai = ai_client(settings.ai, tracing.tracer)
 

@@ -89,6 +89,12 @@ class StoreSettings(Section):
         default=Path("/run/secrets/telegram_vault"), description="See shared/privacy/encryption.py."
     )
     retention_days: int = Field(default=30, ge=1, le=365)
+    backup_days: int = Field(
+        default=190,
+        ge=0,
+        le=3_650,
+        description="How long backups of the stores are kept: told to who erases their data.",
+    )
     session_hours: int = Field(default=24, ge=1, description="A conversation ends after silence.")
 
 

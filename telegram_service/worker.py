@@ -11,9 +11,12 @@ import socket
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
+import orjson
 import structlog
+from redis.exceptions import ResponseError
 
-from shared.errors import TooMany, Unavailable
+from shared.errors import AppError, TooMany, Unavailable
+from shared.privacy.encryption import DecryptionFailed
 from shared.stores.postgres import PostgresLost
 from shared.stores.redis_connection import Reply
 from telegram_service.answering.services import Services
@@ -21,6 +24,7 @@ from telegram_service.answering.split_texts import join_split_text
 from telegram_service.answering.update_context import UpdateContext, open_context
 from telegram_service.bot import answer
 from telegram_service.bot_api import ChatAddress, Update
+from telegram_service.commands.supprimer import carry_out_waiting
 from telegram_service.errors import (
     AiAway,
     BotBlocked,
@@ -30,6 +34,7 @@ from telegram_service.errors import (
     TelegramRefused,
 )
 from telegram_service.queue.update_queue import CONTROL, READY, Lease, Outcome, QueuedUpdate
+from telegram_service.queue.webhook import destination, sender_id
 from telegram_service.sending.formatting import OutgoingMessage
 from telegram_service.sending.outbox import Outbox
 from telegram_service.state.records import PersonSeen
@@ -151,10 +156,15 @@ class Worker:
         if lease.deaths >= MAX_DEATHS or lease.failures >= MAX_FAILURES:
             await self._move_to_dead_letters(lease, "deaths" if lease.deaths else "failures")
             return "dead", head
-        update = Update.model_validate_json(lease.updates[0].payload)
-        context = await open_context(self._services, lease, update)
+        services, first = self._services, lease.updates[0]
+        update = Update.model_validate_json(services.queue.payload(first))
+        context = await open_context(services, lease, update)
         if context is None:
             return "ignored", head
+        if lease.stream == READY and await services.erasures.covers(
+            context.person.id, first.received_ms
+        ):
+            return "stopped", head
         if lease.stop_before > lease.update_id:
             context.stopped.set()
         self._contexts[lease] = context
@@ -195,13 +205,16 @@ class Worker:
             log.info("lease abandoned", reason=again.code)
 
     async def _move_to_dead_letters(self, lease: Lease, reason: str) -> None:
-        """Move a poison update, encrypted, to the dead letters, and apologise."""
+        """Move a poison update, encrypted as it is, to the dead letters, and apologise."""
         services = self._services
-        sealed = services.store.seal(lease.updates[0].payload.decode("utf-8", "replace"))
-        await self._queue.add_dead_letter(lease, reason, sealed)
+        chat, person = self._origin(lease)
+        name = services.vault.name(person) if person else ""
+        await self._queue.add_dead_letter(lease, reason, name)
         log.error("dead letter", reason=reason)
+        if chat is None:
+            return
         outbox = await Outbox.open(services.redis, services.sender, lease)
-        address = ChatAddress(int(lease.chat), private=not lease.chat.startswith("-"))
+        address = ChatAddress(chat, private=chat > 0)
         try:
             message = OutgoingMessage(text=services.texts.say("apology", "fr"))
             if placeholder := outbox.message_id("placeholder"):
@@ -210,6 +223,15 @@ class Worker:
                 await outbox.send("apology", address, message)
         except TelegramRefused as refusal:
             log.info("apology not sent", reason=refusal.code)
+
+    def _origin(self, lease: Lease) -> tuple[int | None, int | None]:
+        """Return the ids of the chat and the sender of a poison update, as far as can be read."""
+        try:
+            update = orjson.loads(self._queue.payload(lease.updates[0]))
+            return destination(update)[0], sender_id(update)
+        except (DecryptionFailed, ValueError, KeyError, TypeError, AttributeError) as error:
+            log.warning("update unreadable", reason=type(error).__name__)
+            return None, None
 
     async def _renew_leases(self) -> None:
         """Renew the leases; stop what a person stopped, drop what another worker has claimed."""
@@ -251,14 +273,24 @@ class Worker:
                     await services.store.migrate()
                     migrated = True
                 await services.journal.drain()
+                await carry_out_waiting(services)
+                await self._rewrite()
                 if time.monotonic() >= next_retention:
                     deleted = await services.store.delete_expired(services.clock.now())
                     resealed = await services.store.reseal()
                     log.info("expired messages deleted", deleted=deleted, resealed=resealed)
                     next_retention = time.monotonic() + (0.0 if resealed else RETENTION_EVERY_S)
-            except Unavailable as error:
+            except AppError as error:
                 log.warning("maintenance postponed", reason=error.code)
             await self._pause(MAINTENANCE_EVERY_S)
+
+    async def _rewrite(self) -> None:
+        """Have Redis rewrite its append-only file after an erasure; a refusal is tried again."""
+        try:
+            if await self._services.erasures.rewrite():
+                log.info("append-only file is being rewritten")
+        except ResponseError as error:
+            log.warning("append-only file not rewritten", reason=str(error))
 
     async def _drain(self) -> None:
         if self._jobs:

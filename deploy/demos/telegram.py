@@ -23,13 +23,14 @@ from deploy.local.postgres_server import PostgresServer
 from deploy.local.redis_server import RedisServer
 from shared.ai.scripted import ScriptedAi
 from shared.logs import set_up_logs
-from shared.privacy.encryption import Encryption, new_key_file
+from shared.privacy.encryption import new_key_file
 from telegram_service.answering.services import open_services
 from telegram_service.app import create_app
 from telegram_service.emulator.account import Account
 from telegram_service.emulator.api import BotApi
 from telegram_service.settings import Settings
 from telegram_service.state.counters import Counters
+from telegram_service.vault import Vault
 from telegram_service.worker import Worker
 
 NEO = Path(__file__).resolve().parents[2] / ".neo"
@@ -151,8 +152,8 @@ async def demo_chat(ai_url: str, key: str) -> AsyncIterator[DemoChat]:
                 "store": {"key_file": key_file},
             }
         )
-        url = await stack.enter_async_context(served(create_app(settings)))
-        vault = await asyncio.to_thread(Encryption.read, key_file)
+        url = await stack.enter_async_context(served(await asyncio.to_thread(create_app, settings)))
+        vault = await asyncio.to_thread(Vault.read, key_file)
         services = await stack.enter_async_context(open_services(settings, vault))
         api.delivery.set_webhook(f"{url}/telegram/webhook", SECRET, 40)
         worker = Worker(services)

@@ -46,12 +46,13 @@ class AiScript:
     """The next answers; it may be changed while the application runs.
 
     A `status` other than 200 is the response to everything; `pause_s` precedes each piece of a
-    stream; `die_after` aborts a stream after so many pieces.
+    stream, `erase_pause_s` each erasure; `die_after` aborts a stream after so many pieces.
     """
 
     answer: str = "La réponse est dans l'article L9999-1 [1]."
     piece_characters: int = 12
     pause_s: float = 0.0
+    erase_pause_s: float = 0.0
     status: int = 200
     die_after: int | None = None
     citations: tuple[Citation, ...] = (SOURCE,)
@@ -66,6 +67,7 @@ class ScriptedAi:
     script: AiScript = field(default_factory=AiScript)
     asked: list[ChatRequest] = field(default_factory=list)
     erased: list[str] = field(default_factory=list)
+    erasures_begun: int = 0
     idempotency_keys: list[str] = field(default_factory=list)
     hung_up: int = 0
     conversations: int = 0
@@ -188,6 +190,10 @@ class ScriptedAi:
         return Response(article.model_dump_json(), media_type="application/json")
 
     async def _erase(self, request: Request) -> Response:
+        if self.script.status != 200:
+            return problem(self.script.status)
+        self.erasures_begun += 1
+        await asyncio.sleep(self.script.erase_pause_s)
         self.erased.append(request.path_params["name"])
         return Response(status_code=204)
 

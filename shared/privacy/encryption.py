@@ -13,6 +13,7 @@ import hmac
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Self
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -44,7 +45,7 @@ class Encryption:
         self._fingerprint_key = fingerprint_key
 
     @classmethod
-    def read(cls, path: Path) -> "Encryption":
+    def read(cls, path: Path) -> Self:
         """Read the key file. Raises WrongSettings when it is missing or not in the format."""
         try:
             lines = path.read_text(encoding="ascii").splitlines()

@@ -20,6 +20,7 @@ from shared.errors import AppError, BadInput, NotFound, TooMany, Unavailable
 from shared.privacy.masking import Found, mask, unmask
 from shared.privacy.plain_text import without_invisible
 from telegram_service.answering.live_preview import LivePreview
+from telegram_service.answering.quota import over_quota
 from telegram_service.answering.update_context import Rows, UpdateContext
 from telegram_service.errors import AiAway, TelegramRefused
 from telegram_service.queue.update_queue import Outcome
@@ -27,6 +28,7 @@ from telegram_service.sending.formatting import Button, OutgoingMessage, to_mess
 from telegram_service.sending.sender import Priority
 from telegram_service.state.preferences import LENGTHS
 from telegram_service.state.records import MessageRecorded, PersonSeen
+from telegram_service.vault import ANSWER
 
 log = structlog.get_logger()
 
@@ -57,9 +59,7 @@ async def converse(context: UpdateContext, question: str, *, cut: bool = False) 
     """
     if context.stopped.is_set():
         return "stopped"
-    limit = await context.services.throttle.reached(context.person.id, context.update.update_id)
-    if limit:
-        await context.reply(f"quota_{limit}")
+    if await over_quota(context):
         return "answered"
     question = without_invisible(question).strip()
     if len(question) > MAX_PROMPT_CHARACTERS:
@@ -68,16 +68,18 @@ async def converse(context: UpdateContext, question: str, *, cut: bool = False) 
     if context.message:
         message_id = context.message.message_id
         await context.services.sessions.set_last_question(context.address, message_id)
-    stored = context.outbox.get("answer")
-    if stored is None:
+    sealed = context.outbox.get("answer")
+    if sealed is None:
         stored = await write_answer(context, question, cut=cut)
+    else:
+        stored = context.services.vault.open(sealed, ANSWER)
     await deliver(context, MESSAGES.validate_json(stored))
     await context.services.counters.observe("final", context.age_ms)
     return "answered"
 
 
 async def write_answer(context: UpdateContext, question: str, *, cut: bool) -> bytes:
-    """Get the answer, with a live preview; store its messages and return them as JSON."""
+    """Get the answer, with a live preview; store its messages sealed, and return them as JSON."""
     masked = mask(question)
     preview = LivePreview(context)
     await preview.show_first_sign()
@@ -93,7 +95,7 @@ async def write_answer(context: UpdateContext, question: str, *, cut: bool) -> b
     text, buttons = final_text(context, answer, cut=cut), answer_buttons(context, answer)
     stored = MESSAGES.dump_json(to_messages(text, buttons, context.reply_to))
     await record_exchange(context, question, answer)
-    await context.outbox.write(answer=stored)
+    await context.outbox.write(answer=context.services.vault.seal(stored, ANSWER))
     return stored
 
 
@@ -264,8 +266,16 @@ async def deliver(context: UpdateContext, messages: Sequence[OutgoingMessage]) -
 
 
 async def record_exchange(context: UpdateContext, question: str, answer: Answer) -> None:
-    """Put question and answer into the journal, encrypted, unless the history is off."""
+    """Put question and answer into the journal, encrypted, unless the history is off.
+
+    What the person has meanwhile asked to erase is not kept, and its conversation erased.
+    """
     services, now = context.services, context.services.clock.now()
+    received_ms = context.lease.updates[0].received_ms
+    if await services.erasures.covers(context.person.id, received_ms):
+        if answer.usage and answer.usage.conversation_id and context.chat.is_private:
+            await services.ai.erase_conversation(answer.usage.conversation_id)
+        return
     await services.journal.put(PersonSeen(person=context.person.id, at=now))
     if not context.preferences.history:
         return

@@ -7,7 +7,9 @@ import asyncio
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from shared.errors import TooLarge
 from shared.privacy.sandbox import Sandbox, SandboxFailed
+from telegram_service.answering.quota import over_quota
 from telegram_service.answering.update_context import UpdateContext
 from telegram_service.bot_api import File
 from telegram_service.errors import UnreadableDocument
@@ -38,7 +40,10 @@ def kind_of(file: File) -> str | None:
 async def question_about(
     context: UpdateContext, file: File, caption: str
 ) -> DocumentQuestion | None:
-    """Return the question, or None after a reply with the reason."""
+    """Return the question, or None after a reply with the reason.
+
+    It is counted against the person's quota before anything is downloaded or read.
+    """
     kind = kind_of(file)
     if kind is None:
         await context.reply("file_kind")
@@ -46,8 +51,14 @@ async def question_about(
     if file.file_size > MAX_BYTES:
         await context.reply("file_large")
         return None
-    async with asyncio.timeout(DOWNLOAD_TIMEOUT_S):
-        content = await context.services.sender.download(file.file_id)
+    if await over_quota(context):
+        return None
+    try:
+        async with asyncio.timeout(DOWNLOAD_TIMEOUT_S):
+            content = await context.services.sender.download(file.file_id, MAX_BYTES)
+    except TooLarge:
+        await context.reply("file_large")
+        return None
     try:
         text = await read_attached_text(kind, content)
     except UnreadableDocument:

@@ -11,7 +11,6 @@ from telegram import User
 
 from shared.ai.client import AiClient
 from shared.clock import Clock, SystemClock
-from shared.privacy.encryption import Encryption
 from shared.stores.postgres import Postgres
 from shared.stores.redis_connection import RedisConnection
 from shared.texts import Texts
@@ -20,9 +19,11 @@ from telegram_service.answering.buttons import Buttons
 from telegram_service.errors import NoToken
 from telegram_service.queue.update_queue import UpdateQueue
 from telegram_service.redis_client import redis_client
+from telegram_service.sending.downloads import new_file_client
 from telegram_service.sending.sender import Sender, new_bot
 from telegram_service.settings import AiSettings, Settings
 from telegram_service.state.counters import Counters
+from telegram_service.state.erasures import Erasures
 from telegram_service.state.journal import Journal
 from telegram_service.state.preferences import PreferenceCache
 from telegram_service.state.sessions import Sessions
@@ -30,6 +31,7 @@ from telegram_service.state.slots import Slots
 from telegram_service.state.store import Store
 from telegram_service.state.throttle import Throttle
 from telegram_service.state.waitlist import Waitlist
+from telegram_service.vault import Vault
 
 SERVICE = "telegram_service"
 TEXTS = Path(__file__).parents[1] / "texts"
@@ -53,9 +55,11 @@ class Services:
     buttons: Buttons
     queue: UpdateQueue
     redis: RedisConnection
+    vault: Vault
     store: Store
     journal: Journal
     sessions: Sessions
+    erasures: Erasures
     preferences: PreferenceCache
     throttle: Throttle
     counters: Counters
@@ -68,7 +72,7 @@ class Services:
 
 
 @asynccontextmanager
-async def open_services(settings: Settings, vault: Encryption) -> AsyncIterator[Services]:
+async def open_services(settings: Settings, vault: Vault) -> AsyncIterator[Services]:
     """Open everything; wait for the bot's account from Telegram. Raises NoToken."""
     token = settings.bot.token.get_secret_value()
     if not token:
@@ -84,7 +88,9 @@ async def open_services(settings: Settings, vault: Encryption) -> AsyncIterator[
         ai = await stack.enter_async_context(ai_client(settings.ai, tracing.tracer))
         client = new_bot(token, str(settings.bot.api_url))
         stack.push_async_callback(client.shutdown)
-        sender = Sender(client, redis, settings.limits)
+        files = await asyncio.to_thread(new_file_client)
+        stack.push_async_callback(files.aclose)
+        sender = Sender(client, files, redis, settings.limits, vault)
         bot = await sender.get_me()
         store, clock = Store(postgres, vault), SystemClock()
         yield Services(
@@ -96,13 +102,15 @@ async def open_services(settings: Settings, vault: Encryption) -> AsyncIterator[
             bot=bot,
             sender=sender,
             buttons=Buttons(token),
-            queue=UpdateQueue(redis, blocking),
+            queue=UpdateQueue(redis, vault, blocking),
             redis=redis,
+            vault=vault,
             store=store,
-            journal=Journal(redis, store),
-            sessions=Sessions(redis, str(bot.id), settings.store.session_hours),
-            preferences=PreferenceCache(redis),
-            throttle=Throttle(redis, settings.limits, clock),
+            journal=Journal(redis, store, vault),
+            sessions=Sessions(redis, vault, str(bot.id), settings.store.session_hours),
+            erasures=Erasures(redis, vault),
+            preferences=PreferenceCache(redis, vault),
+            throttle=Throttle(redis, settings.limits, clock, vault),
             counters=Counters(redis),
             slots=Slots(settings.ai.at_once, Waitlist(redis)),
         )

@@ -1,11 +1,12 @@
 """Texts longer than a message: clients split them, and the pieces are one question."""
 
 import asyncio
+from collections.abc import Sequence
 from itertools import pairwise
 
 from telegram_service.answering.update_context import UpdateContext
-from telegram_service.bot_api import Update
-from telegram_service.queue.update_queue import CONTROL, QueuedUpdate
+from telegram_service.bot_api import IncomingMessage, Update
+from telegram_service.queue.update_queue import CONTROL, QueuedUpdate, UpdateQueue
 from telegram_service.sending.formatting import units
 
 SPLIT_AT_UNITS = 3_900
@@ -25,24 +26,24 @@ async def join_split_text(context: UpdateContext) -> tuple[QueuedUpdate, ...]:
     if (joined := context.outbox.get("joined")) is None:
         await asyncio.sleep(NEXT_PIECE_S)
         updates = await queue.peek(lease)
-        count = count_pieces(updates)
+        messages = [read_message(queue, update) for update in updates]
+        count = count_pieces(messages)
         await context.outbox.write(joined=count)
     else:
         updates, count = await queue.peek(lease), int(joined)
-    text = "".join(_text(update) for update in updates[:count])
+        messages = [read_message(queue, update) for update in updates]
+    text = "".join(message.text for message in messages[:count] if message)
     whole = first.model_copy(update={"text": text})
     context.update = context.update.model_copy(update={"message": whole})
     return updates[:count]
 
 
-def count_pieces(updates: tuple[QueuedUpdate, ...]) -> int:
-    """Return how many of the first updates are one text that a client split: long pieces of one
+def count_pieces(messages: Sequence[IncomingMessage | None]) -> int:
+    """Return how many of the first messages are one text that a client split: long pieces of one
     person, sent within two seconds of each other, up to and including the first shorter one.
     """
     count = 1
-    for before, after in pairwise(updates):
-        first = Update.model_validate_json(before.payload).message
-        second = Update.model_validate_json(after.payload).message
+    for first, second in pairwise(messages):
         if first is None or second is None or units(first.text) < SPLIT_AT_UNITS:
             break
         same = first.sender == second.sender and first.message_thread_id == second.message_thread_id
@@ -52,7 +53,6 @@ def count_pieces(updates: tuple[QueuedUpdate, ...]) -> int:
     return count
 
 
-def _text(queued: QueuedUpdate) -> str:
-    """Return the text of a message, "" for any other update."""
-    update = Update.model_validate_json(queued.payload)
-    return update.message.text if update.message else ""
+def read_message(queue: UpdateQueue, queued: QueuedUpdate) -> IncomingMessage | None:
+    """Return the message of an update, None for any other kind. Raises DecryptionFailed."""
+    return Update.model_validate_json(queue.payload(queued)).message

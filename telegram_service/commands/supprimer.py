@@ -1,14 +1,28 @@
 """/supprimer: erases a person's data, after two confirmations, with a receipt (GDPR, article 17).
 
-Erased: Redis (sessions, preferences, dead letters), Postgres (messages, preferences, feedback, the
-person), and the private conversations in ai_core. Kept: a receipt that holds a fingerprint instead
-of the person. A group's conversation in ai_core is the group's, and expires.
+Erased: Redis (updates that wait, sessions, choices, dead letters), Postgres (messages, choices,
+feedback, the person), and the private conversations in ai_core. Kept: a receipt that holds a
+fingerprint instead of the person. A group's conversation in ai_core is the group's, and expires.
+
+The confirmed erasure is stored first (state/erasures.py), so that workers complete it after a
+crash, and when Postgres or ai_core is back.
 """
 
 import hashlib
 
+import structlog
+
 from shared.clock import PARIS
+from shared.errors import AppError
+from telegram_service.answering.services import Services
 from telegram_service.answering.update_context import UpdateContext
+from telegram_service.bot_api import ChatAddress
+from telegram_service.errors import TelegramRefused
+from telegram_service.sending.formatting import to_messages
+from telegram_service.sending.sender import Priority
+from telegram_service.state.erasures import Erasure
+
+log = structlog.get_logger()
 
 CONFIRMED = "sure"
 
@@ -22,35 +36,103 @@ async def run(context: UpdateContext, _arguments: str) -> None:
 
 
 async def on_button(context: UpdateContext, value: str) -> None:
-    """Ask for the second confirmation, then erase. Raises Unavailable, to be retried until done."""
+    """Ask for the second confirmation, then erase; say so when a part has to wait."""
+    query = context.update.callback_query
+    if query is None or query.message is None:
+        return
     if value != CONFIRMED:
         again = context.button(context.say("erase_button_sure"), "erase", CONFIRMED)
         await context.edit_button_message(context.say("erase_sure"), ((again,),))
         return
-    services, person = context.services, context.person.id
+    services = context.services
+    asked = Erasure(
+        person=context.person.id,
+        chat=context.chat.id,
+        receipt=receipt_id(context),
+        at=services.clock.now(),
+        received_ms=context.lease.updates[0].received_ms,
+        language=context.language,
+        message_id=query.message.message_id,
+        conversations=tuple(await services.sessions.conversations(context.chat.id)),
+    )
     await services.queue.stop_before(context.lease.chat, context.update.update_id)
-    conversations = await services.sessions.conversations(context.chat.id)
-    for conversation in conversations:
+    erasure = await services.erasures.begin(asked)
+    try:
+        await carry_out(services, erasure)
+    except AppError as error:
+        log.warning("erasure waits", reason=error.code)
+        await context.edit_button_message(context.say("erase_waits"))
+
+
+async def carry_out(services: Services, erasure: Erasure) -> None:
+    """Do what is left of an erasure, tell the person, forget it.
+
+    It may be interrupted anywhere, run again, and run in two workers at once. Raises Unavailable
+    while a part is down, and what ai_core refuses.
+    """
+    if not erasure.redis_erased:
+        erasure = await erase_in_redis(services, erasure)
+    if erasure.messages is None:
+        erasure = await erase_in_postgres(services, erasure)
+    for conversation in erasure.conversations:
         await services.ai.erase_conversation(conversation)
+    await services.erasures.ask_for_rewrite()
+    await tell(services, erasure)
+    await services.erasures.complete(erasure)
+
+
+async def erase_in_redis(services: Services, erasure: Erasure) -> Erasure:
+    """Erase what the bot's Redis has; return how far the erasure has come."""
+    name = services.vault.name(erasure.person)
+    await services.queue.drop_waiting(name, erasure.received_ms)
+    await services.queue.purge_dead_letters(name)
+    await services.sessions.delete(erasure.chat)
+    await services.preferences.delete(erasure.person)
+    done = erasure.model_copy(update={"redis_erased": True})
+    await services.erasures.update(done)
+    return done
+
+
+async def erase_in_postgres(services: Services, erasure: Erasure) -> Erasure:
+    """Erase what Postgres has, and what is on its way there; return how far it has come."""
     await services.journal.drain()
     receipt = await services.store.erase(
-        person, receipt_id(context), services.clock.now(), len(conversations)
+        erasure.person, erasure.receipt, erasure.at, len(erasure.conversations)
     )
-    await services.queue.purge_dead_letters(context.lease.chat)
-    await services.sessions.delete(context.chat.id)
-    await services.preferences.delete(context.owner)
-    await context.edit_button_message(
-        context.say(
-            "erase_done",
-            messages=receipt.messages,
-            conversations=receipt.conversations,
-            receipt=receipt.id,
-            date=f"{receipt.at.astimezone(PARIS):%d/%m/%Y %H:%M}",
-        )
+    done = erasure.model_copy(update={"messages": receipt.messages})
+    await services.erasures.update(done)
+    return done
+
+
+async def tell(services: Services, erasure: Erasure) -> None:
+    """Put the receipt into the message whose button was pressed."""
+    text = services.texts.say(
+        "erase_done",
+        erasure.language,
+        messages=erasure.messages or 0,
+        conversations=len(erasure.conversations),
+        receipt=erasure.receipt,
+        date=f"{erasure.at.astimezone(PARIS):%d/%m/%Y %H:%M}",
+        days=services.settings.store.backup_days,
     )
+    address, message = ChatAddress(erasure.chat), to_messages(text)[0]
+    try:
+        await services.sender.edit(address, erasure.message_id, message, Priority.REPLY)
+    except TelegramRefused as refusal:  # the person has deleted the message, or blocked the bot
+        log.info("receipt not shown", reason=refusal.code)
+
+
+async def carry_out_waiting(services: Services) -> None:
+    """Try to complete every erasure that was interrupted, or waits for Postgres or ai_core."""
+    for erasure in await services.erasures.under_way():
+        try:
+            await carry_out(services, erasure)
+        except AppError as error:
+            log.warning("erasure waits", reason=error.code)
 
 
 def receipt_id(context: UpdateContext) -> str:
     """Return the receipt's number: the same for the same button press, without personal data."""
-    seed = f"{context.services.bot.id}:{context.update.update_id}:{context.update.callback_query}"
+    query = context.update.callback_query
+    seed = f"{context.services.bot.id}:{context.update.update_id}:{query.id if query else ''}"
     return hashlib.sha256(seed.encode()).hexdigest()[:12].upper()

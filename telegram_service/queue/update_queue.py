@@ -7,6 +7,9 @@ A chat's updates wait in its own list; the stream `ready_chats` carries only the
 have something to do, so the worker that reads a name owns that chat. Each claim raises the chat's
 fencing token, and every later write names it: a worker that was frozen and comes back changes
 nothing. The control lane (stop, reset, buttons) is a second stream and overtakes the lists.
+
+Redis gets an update encrypted, and a chat as its fingerprint (`Vault.name`): everywhere here `chat`
+is that. What the scripts read is outside: the update's id, the message's number, the time.
 """
 
 import time
@@ -20,6 +23,7 @@ from redis.exceptions import ResponseError
 from shared.stores.redis_connection import LuaScript, RedisArg, RedisConnection, Reply
 from telegram_service.errors import LeaseLost, RedisUnavailable
 from telegram_service.redis_client import KEY_PREFIX
+from telegram_service.vault import SUPERGROUP, UPDATE, Vault
 
 LUA = Path(__file__).parent / "lua"
 ENQUEUE = LuaScript.read(LUA / "enqueue.lua")
@@ -29,6 +33,7 @@ POSTPONE = LuaScript.read(LUA / "postpone.lua")
 REQUEUE_DUE = LuaScript.read(LUA / "requeue_due.lua")
 RENEW = LuaScript.read(LUA / "renew.lua")
 STOP_BEFORE = LuaScript.read(LUA / "stop_before.lua")
+DROP_WAITING = LuaScript.read(LUA / "drop_waiting.lua")
 CLAIM_CONTROL = LuaScript.read(LUA / "claim_control.lua")
 COMPLETE_CONTROL = LuaScript.read(LUA / "complete_control.lua")
 
@@ -44,7 +49,6 @@ TTL_S = 90_000
 UPDATES_PER_CLAIM = 8
 """Enough for a long text that a client split."""
 MAX_DEAD_LETTERS = 1_000
-SUPERGROUP = "-100"
 
 Lane = Literal["message", "edit", "control"]
 """An edit replaces its message where that one still waits; control overtakes both."""
@@ -53,11 +57,11 @@ Outcome = Literal["answered", "ignored", "stopped", "dead"]
 
 @dataclass(frozen=True)
 class QueuedUpdate:
-    """One update as it waits: `payload` is Telegram's JSON."""
+    """One update as it waits: `sealed` is Telegram's JSON, encrypted (`UpdateQueue.payload`)."""
 
     update_id: int
     received_ms: int
-    payload: bytes
+    sealed: bytes
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,7 @@ def queue_key(chat: str) -> str:
     return f"{KEY_PREFIX}:queue:{chat}"
 
 
-def outbox_key(chat: str, update_id: int) -> str:
+def outbox_key(chat: str, update_id: int | str) -> str:
     """Return the key of what was sent for an update."""
     return f"{KEY_PREFIX}:outbox:{chat}:{update_id}"
 
@@ -123,15 +127,20 @@ class UpdateQueue:
     """
 
     def __init__(
-        self, redis: RedisConnection, blocking_redis: RedisConnection | None = None
+        self, redis: RedisConnection, vault: Vault, blocking_redis: RedisConnection | None = None
     ) -> None:
         self._redis = redis
+        self._vault = vault
         self._blocking_redis = blocking_redis
 
     async def enqueue(
-        self, update_id: int, chat: str, message_id: int | None, lane: Lane, payload: bytes
+        self, update_id: int, chat_id: int, message_id: int | None, lane: Lane, payload: bytes
     ) -> bool:
-        """Store an update; False for a duplicate. Once this returns, the update is not lost."""
+        """Encrypt and store an update; False for a duplicate.
+
+        Once this returns, the update is not lost.
+        """
+        chat = self._vault.name(chat_id)
         keys = [
             f"{KEY_PREFIX}:update_ids:{update_id}", queue_key(chat), QUEUED_CHATS, READY, COUNTERS,
             chat_key(chat), message_ids_key(chat), CONTROL,
@@ -141,7 +150,7 @@ class UpdateQueue:
             update_id,
             message_id or "",
             now_ms(),
-            payload,
+            self._vault.seal(payload, UPDATE),
             lane,
             TTL_S,
         ]
@@ -152,6 +161,10 @@ class UpdateQueue:
             raise
         except ResponseError as error:
             raise RedisUnavailable(type(error).__name__, retry_after_s=2) from error
+
+    def payload(self, update: QueuedUpdate) -> bytes:
+        """Return Telegram's JSON of an update. Raises DecryptionFailed."""
+        return self._vault.open(update.sealed, UPDATE)
 
     async def create_streams(self) -> None:
         """Create the streams and their consumer group unless they exist."""
@@ -282,19 +295,36 @@ class UpdateQueue:
         """Ask that nothing older than `update_id` be answered in a chat."""
         await self._run(STOP_BEFORE, [chat_key(chat)], [update_id, TTL_S])
 
-    async def add_dead_letter(self, lease: Lease, reason: str, sealed: bytes) -> None:
-        """Store an update that could not be handled, encrypted, for an operator."""
+    async def add_dead_letter(self, lease: Lease, reason: str, person: str) -> None:
+        """Store an update that could not be handled, encrypted, for an operator.
+
+        `person` is its sender's fingerprint, empty when it cannot be read.
+        """
         await self._call(
-            "XADD", DEAD_LETTERS, "MAXLEN", MAX_DEAD_LETTERS, "*",
-            "update", lease.update_id, "chat", lease.chat, "reason", reason, "sealed", sealed,
+            "XADD", DEAD_LETTERS, "MAXLEN", MAX_DEAD_LETTERS, "*", "update", lease.update_id,
+            "chat", lease.chat, "person", person, "reason", reason,
+            "sealed", lease.updates[0].sealed,
         )  # fmt: skip
 
-    async def purge_dead_letters(self, chat: str) -> int:
-        """Delete a chat's dead letters; return how many."""
+    async def purge_dead_letters(self, person: str) -> int:
+        """Delete the dead letters of a person and of their private chat; return how many."""
         letters = await self._call("XRANGE", DEAD_LETTERS, "-", "+")
-        name = chat.encode()
-        ids = [letter_id for letter_id, fields in letters if _field(fields, b"chat") == name]
+        name = person.encode()
+        ids = [
+            letter_id
+            for letter_id, fields in letters
+            if name in (_field(fields, b"chat"), _field(fields, b"person"))
+        ]
         return int(await self._call("XDEL", DEAD_LETTERS, *ids)) if ids else 0
+
+    async def drop_waiting(self, chat: str, received_ms: int) -> int:
+        """Delete a chat's updates received up to a moment that no worker has begun.
+
+        Return how many. They count as stopped.
+        """
+        prefix = outbox_key(chat, "")
+        keys = [queue_key(chat), chat_key(chat), COUNTERS]
+        return int(await self._run(DROP_WAITING, keys, [prefix, received_ms]))
 
     async def remove_worker(self, worker: str) -> None:
         """Remove a worker that ends well from the group, unless messages are still its own."""
@@ -326,8 +356,8 @@ class UpdateQueue:
 
 def parse_queued_update(stored: bytes) -> QueuedUpdate:
     """Parse what enqueue.lua stored: update id, message id, time and payload between bars."""
-    update_id, _, received_ms, payload = stored.split(b"|", 3)
-    return QueuedUpdate(int(update_id), int(received_ms), payload)
+    update_id, _, received_ms, sealed = stored.split(b"|", 3)
+    return QueuedUpdate(int(update_id), int(received_ms), sealed)
 
 
 def _field(fields: list[bytes], name: bytes) -> bytes:

@@ -56,8 +56,10 @@ async def enqueue(queue: UpdateQueue, payload: bytes) -> bool:
         raise BadInput("no chat") from error
     if chat is None:
         return False
+    if not isinstance(chat, int):
+        raise BadInput("no chat")
     try:
-        return await queue.enqueue(update["update_id"], str(chat), message_id, lane, payload)
+        return await queue.enqueue(update["update_id"], chat, message_id, lane, payload)
     except TimeoutError as error:
         raise RedisUnavailable("timeout", retry_after_s=2) from error
 
@@ -78,6 +80,14 @@ def destination(update: Mapping[str, Any]) -> tuple[int | None, int | None, Lane
                 return chat, content["message_id"], "edit"
             return chat, None, "control" if name.startswith("stopped") else "message"
     return None, None, "message"
+
+
+def sender_id(update: Mapping[str, Any]) -> int | None:
+    """Return the id of the person who caused an update, None where it names none."""
+    for name in ("callback_query", *WITH_CHAT):
+        if content := update.get(name):
+            return content["from"]["id"] if "from" in content else None
+    return None
 
 
 def overtakes(text: str) -> bool:

@@ -128,7 +128,7 @@ class Outbox:
         self, address: ChatAddress, message: OutgoingMessage, since: int
     ) -> int | None:
         """Return the id of a message of ours that no outbox knows, sent after `since`."""
-        key = message_ids_key(str(address.chat))
+        key = message_ids_key(self._sender.name(address))
         known = {
             int(number) for number in await self._redis.call("ZRANGEBYSCORE", key, since, "+inf")
         }
@@ -143,6 +143,6 @@ class Outbox:
         return None
 
     async def _newest(self, address: ChatAddress) -> int:
-        key = message_ids_key(str(address.chat))
+        key = message_ids_key(self._sender.name(address))
         newest = await self._redis.call("ZREVRANGE", key, 0, 0)
         return int(newest[0]) if newest else 0

@@ -38,6 +38,7 @@ from telegram.error import (
 )
 from telegram.request import HTTPXRequest
 
+from shared.errors import TooLarge
 from shared.stores.redis_connection import LuaScript, RedisConnection
 from telegram_service.bot_api import ChatAddress
 from telegram_service.errors import (
@@ -50,8 +51,10 @@ from telegram_service.errors import (
 )
 from telegram_service.queue.update_queue import COUNTERS
 from telegram_service.redis_client import KEY_PREFIX
+from telegram_service.sending.downloads import fetch
 from telegram_service.sending.formatting import OutgoingMessage
 from telegram_service.settings import LimitSettings
+from telegram_service.vault import Vault
 
 LUA = Path(__file__).parent / "lua"
 ACQUIRE_RATE = LuaScript.read(LUA / "acquire_rate.lua")
@@ -112,16 +115,29 @@ def new_bot(token: str, api_url: str) -> Bot:
 
 
 class Sender:
-    """Calls the Bot API.
+    """Calls the Bot API; `files` downloads what people send.
 
     All methods raise BotBlocked, ChatMoved, RateLimited, TelegramRefused, TelegramLost, and
     RedisUnavailable when the buckets cannot be read.
     """
 
-    def __init__(self, bot: Bot, redis: RedisConnection, limits: LimitSettings) -> None:
+    def __init__(
+        self,
+        bot: Bot,
+        files: httpx.AsyncClient,
+        redis: RedisConnection,
+        limits: LimitSettings,
+        vault: Vault,
+    ) -> None:
         self.bot = bot
+        self._files = files
         self._redis = redis
         self._limits = limits
+        self._vault = vault
+
+    def name(self, address: ChatAddress) -> str:
+        """Return the fingerprint of a chat, for the names of keys."""
+        return self._vault.name(address.chat)
 
     async def get_me(self) -> User:
         """Return the bot's account, waiting for Telegram. Raises NoToken for a wrong token."""
@@ -227,7 +243,7 @@ class Sender:
                 return "not modified" in error.message
             return True
 
-        bucket = (f"{RATE_KEY}:probe:{address.chat}", PROBES_PER_S, PROBE_BURST)
+        bucket = (f"{RATE_KEY}:probe:{self.name(address)}", PROBES_PER_S, PROBE_BURST)
         return bool(await self._rate_limited(address, Priority.REPLY, call, bucket))
 
     async def draft(self, address: ChatAddress, draft_id: int, text: str) -> bool:
@@ -253,13 +269,21 @@ class Sender:
         except TelegramError as error:
             raise translated(error) from error
 
-    async def download(self, file_id: str) -> bytes:
-        """Return the content of a file a person sent (at most 20 MB, Telegram's limit)."""
+    async def download(self, file_id: str, max_bytes: int) -> bytes:
+        """Return the content of a file a person sent.
+
+        Raises TooLarge as soon as Telegram says, or the bytes received show, that it is larger than
+        `max_bytes`.
+        """
         try:
             file = await self.bot.get_file(file_id)
-            return bytes(await file.download_as_bytearray())
         except TelegramError as error:
+            if isinstance(error, BadRequest) and "too big" in error.message:
+                raise TooLarge("getFile") from error
             raise translated(error) from error
+        if (file.file_size or 0) > max_bytes:
+            raise TooLarge("file_size")
+        return await fetch(self._files, str(file.file_path), max_bytes)
 
     async def is_admin(self, address: ChatAddress, person: int) -> bool:
         """Return whether a person administers the group."""
@@ -299,32 +323,27 @@ class Sender:
             rate, burst = limits.private_per_s, limits.private_burst
             if not address.private:
                 rate, burst = limits.group_per_min / 60, max(1, round(limits.group_per_min))
-            bucket = (f"{RATE_KEY}:{address.chat}", rate, burst)
+            bucket = (f"{RATE_KEY}:{self.name(address)}", rate, burst)
         name, rate, burst = bucket
         bot_reserve, chat_reserve, _ = priority.value
         keys = [
-            f"{RATE_KEY}:bot", name, f"{RETRY_AFTER_KEY}:bot", f"{RETRY_AFTER_KEY}:{address.chat}"
+            f"{RATE_KEY}:bot", name,
+            f"{RETRY_AFTER_KEY}:bot", f"{RETRY_AFTER_KEY}:{self.name(address)}",
         ]  # fmt: skip
         bot_burst = max(1.0, limits.bot_per_s)
-        args = [
-            limits.bot_per_s,
-            bot_burst,
-            rate,
-            burst,
-            min(bot_reserve, bot_burst - 1),
-            chat_reserve,
-        ]
+        reserve = min(bot_reserve, bot_burst - 1)
+        args = [limits.bot_per_s, bot_burst, rate, burst, reserve, chat_reserve]
         return int(await self._redis.run(ACQUIRE_RATE, keys, args))
 
     async def _record_retry_after(self, address: ChatAddress, error: RetryAfter) -> None:
         after = error.retry_after
         retry_after_s = after if isinstance(after, int) else after.total_seconds()
-        names = ("bot", str(address.chat), "chats")
+        names = ("bot", self.name(address), "chats")
         keys = [*(f"{RETRY_AFTER_KEY}:{name}" for name in names), COUNTERS]
         await self._redis.run(
             RECORD_RETRY_AFTER,
             keys,
-            [int(retry_after_s * 1000), address.chat, REFUSED_CHATS_THAT_MEAN_THE_BOT],
+            [int(retry_after_s * 1000), self.name(address), REFUSED_CHATS_THAT_MEAN_THE_BOT],
         )
 
 

@@ -9,8 +9,10 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.languages import Language
+from shared.privacy.encryption import DecryptionFailed
 from shared.stores.redis_connection import RedisConnection
 from telegram_service.redis_client import KEY_PREFIX
+from telegram_service.vault import CHOICES, Vault
 
 LENGTHS = {"short": 256, "normal": 768, "long": 2_048}
 """Tokens an answer may have. The extractive engine quotes and is not shortened."""
@@ -33,19 +35,28 @@ class Preferences(BaseModel):
 class PreferenceCache:
     """Preferences in Redis, by owner: the id of a person or of a group."""
 
-    def __init__(self, redis: RedisConnection) -> None:
+    def __init__(self, redis: RedisConnection, vault: Vault) -> None:
         self._redis = redis
+        self._vault = vault
+
+    def _key(self, owner: int) -> str:
+        return f"{KEY_PREFIX}:preferences:{self._vault.name(owner)}"
 
     async def get(self, owner: int) -> Preferences | None:
-        """Return the preferences, or None when Redis has none."""
-        stored = await self._redis.call("GET", f"{KEY_PREFIX}:preferences:{owner}")
-        return Preferences.model_validate_json(stored) if stored else None
+        """Return the preferences, or None when Redis has none that can be decrypted."""
+        sealed = await self._redis.call("GET", self._key(owner))
+        if not sealed:
+            return None
+        try:
+            return Preferences.model_validate_json(self._vault.open(sealed, CHOICES))
+        except DecryptionFailed:
+            return None
 
     async def set(self, owner: int, chosen: Preferences) -> None:
         """Store the preferences."""
-        key = f"{KEY_PREFIX}:preferences:{owner}"
-        await self._redis.call("SET", key, chosen.model_dump_json(), "EX", TTL_S)
+        sealed = self._vault.seal(chosen.model_dump_json().encode(), CHOICES)
+        await self._redis.call("SET", self._key(owner), sealed, "EX", TTL_S)
 
     async def delete(self, owner: int) -> None:
         """Delete the preferences."""
-        await self._redis.call("DEL", f"{KEY_PREFIX}:preferences:{owner}")
+        await self._redis.call("DEL", self._key(owner))

@@ -1,16 +1,21 @@
 """The open conversation of a chat, by bot, chat and thread, in Redis; it expires after silence.
 
-Never by person alone: a private conversation must not continue in a group.
+Never by person alone: a private conversation must not continue in a group. A conversation's id
+opens it in ai_core, so it is kept encrypted.
 """
 
 import asyncio
 from dataclasses import dataclass
 
+from shared.privacy.encryption import DecryptionFailed
 from shared.stores.redis_connection import RedisConnection, Reply
 from telegram_service.bot_api import ChatAddress
 from telegram_service.redis_client import KEY_PREFIX
+from telegram_service.vault import SESSION, Vault
 
 MOVED_TTL_S = 30 * 86_400
+CONVERSATIONS_TTL_S = 90 * 86_400
+"""Longer than any ai_core keeps a conversation after its last turn."""
 PSEUDONYMS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -25,21 +30,35 @@ class Session:
 class Sessions:
     """Sessions of one bot; a session ends after `hours` of silence."""
 
-    def __init__(self, redis: RedisConnection, bot: str, hours: int) -> None:
+    def __init__(self, redis: RedisConnection, vault: Vault, bot: str, hours: int) -> None:
         self._redis = redis
+        self._vault = vault
         self._bot = bot
         self._ttl_s = hours * 3600
 
     def _key(self, address: ChatAddress) -> str:
-        return f"{KEY_PREFIX}:session:{self._bot}:{address.chat}:{address.thread or 0}"
+        return f"{self._prefix(address.chat)}:{address.thread or 0}"
+
+    def _prefix(self, chat: int) -> str:
+        return f"{KEY_PREFIX}:session:{self._bot}:{self._vault.name(chat)}"
 
     def _moved_key(self, chat: int) -> str:
-        return f"{KEY_PREFIX}:moved:{chat}"
+        return f"{KEY_PREFIX}:moved:{self._vault.name(chat)}"
+
+    def _conversations_key(self, chat: int) -> str:
+        return f"{KEY_PREFIX}:conversations:{self._vault.name(chat)}"
+
+    def _opened(self, sealed: bytes | None) -> str | None:
+        """Return what `seal_text` made; None when its key has left the key file."""
+        try:
+            return self._vault.open_text(sealed, SESSION) if sealed else None
+        except DecryptionFailed:
+            return None
 
     async def get(self, address: ChatAddress) -> Session:
         """Return the session, an empty one when there is none."""
-        name, last = await self._redis.call("HMGET", self._key(address), "conversation", "last")
-        return Session(name.decode() if name else None, int(last) if last else None)
+        sealed, last = await self._redis.call("HMGET", self._key(address), "conversation", "last")
+        return Session(self._opened(sealed), int(last) if last else None)
 
     async def set_last_question(self, address: ChatAddress, message_id: int) -> None:
         """Record the message of the last question."""
@@ -47,11 +66,15 @@ class Sessions:
 
     async def set_conversation(self, address: ChatAddress, conversation: str) -> None:
         """Record the conversation's id in ai_core, for the next question and for erasure."""
-        key = f"{KEY_PREFIX}:conversations:{address.chat}"
+        key, sealed = (
+            self._conversations_key(address.chat),
+            self._vault.seal_text(conversation, SESSION),
+        )
+        fingerprint = self._vault.fingerprint(conversation, SESSION)
         await asyncio.gather(
-            *self._set(address, "conversation", conversation),
-            self._redis.call("SADD", key, conversation),
-            self._redis.call("EXPIRE", key, 90 * 86_400),
+            *self._set(address, "conversation", sealed),
+            self._redis.call("HSET", key, fingerprint, sealed),
+            self._redis.call("EXPIRE", key, CONVERSATIONS_TTL_S),
         )
 
     async def end(self, address: ChatAddress) -> None:
@@ -60,13 +83,13 @@ class Sessions:
 
     async def conversations(self, chat: int) -> list[str]:
         """Return the ids in ai_core of all conversations of a chat."""
-        ids = await self._redis.call("SMEMBERS", f"{KEY_PREFIX}:conversations:{chat}")
-        return sorted(each.decode() for each in ids)
+        sealed = await self._redis.call("HVALS", self._conversations_key(chat))
+        return sorted(filter(None, map(self._opened, sealed)))
 
     async def delete(self, chat: int) -> int:
         """Delete all of a chat's sessions; return how many keys that were."""
-        pattern = f"{KEY_PREFIX}:session:{self._bot}:{chat}:*"
-        keys, cursor = [f"{KEY_PREFIX}:conversations:{chat}".encode()], b"0"
+        pattern = f"{self._prefix(chat)}:*"
+        keys, cursor = [self._conversations_key(chat).encode()], b"0"
         while True:
             cursor, found = await self._redis.call("SCAN", cursor, "MATCH", pattern, "COUNT", 1000)
             keys += found
@@ -75,19 +98,20 @@ class Sessions:
 
     async def move(self, old: ChatAddress, new: ChatAddress) -> None:
         """Follow a group that became a supergroup, with its session."""
-        await self._redis.call("SET", self._moved_key(old.chat), new.chat, "EX", MOVED_TTL_S)
+        sealed = self._vault.seal_text(str(new.chat), SESSION)
+        await self._redis.call("SET", self._moved_key(old.chat), sealed, "EX", MOVED_TTL_S)
         exists = await self._redis.call("EXISTS", self._key(old))
         if exists:
             await self._redis.call("RENAME", self._key(old), self._key(new))
 
     async def current_chat(self, chat: int) -> int:
         """Return the supergroup a chat has become, or the chat itself."""
-        moved = await self._redis.call("GET", self._moved_key(chat))
+        moved = self._opened(await self._redis.call("GET", self._moved_key(chat)))
         return int(moved) if moved else chat
 
     async def pseudonym(self, address: ChatAddress, person: int) -> str:
         """Return a speaker's pseudonym in a group, one capital, the same for the whole session."""
-        key, field = self._key(address), f"speaker:{person}"
+        key, field = self._key(address), f"speaker:{self._vault.name(person)}"
         known = await self._redis.call("HGET", key, field)
         if not known:
             count = await self._redis.call("HINCRBY", key, "speakers", 1)
@@ -97,7 +121,7 @@ class Sessions:
         return str(known, "ascii")
 
     def _set(
-        self, address: ChatAddress, field: str, value: str | int
+        self, address: ChatAddress, field: str, value: bytes | int
     ) -> list[asyncio.Future[Reply]]:
         """Send the commands that set a field; their replies are awaited together."""
         key = self._key(address)

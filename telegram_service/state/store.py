@@ -1,6 +1,7 @@
 """People, preferences, messages, feedback and erasures in Postgres: every SQL statement is here.
 
-Bodies are encrypted before they come here. Raises PostgresLost throughout.
+Bodies are encrypted before they come here, choices here. People and chats are in the columns as
+fingerprints (`Vault.number`). Raises PostgresLost throughout.
 """
 
 from collections.abc import Sequence
@@ -11,7 +12,6 @@ from typing import Literal
 
 import asyncpg
 
-from shared.privacy.encryption import Encryption
 from shared.stores.postgres import Postgres
 from telegram_service.state.preferences import Preferences
 from telegram_service.state.records import (
@@ -21,6 +21,7 @@ from telegram_service.state.records import (
     PreferencesChosen,
     Record,
 )
+from telegram_service.vault import CHOICES, Vault
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 BODY = "telegram message"
@@ -61,7 +62,7 @@ class Receipt:
 class Store:
     """Reads and writes; writing is idempotent."""
 
-    def __init__(self, postgres: Postgres, vault: Encryption) -> None:
+    def __init__(self, postgres: Postgres, vault: Vault) -> None:
         self._postgres = postgres
         self._vault = vault
 
@@ -79,7 +80,8 @@ class Store:
     async def _erased_since(
         self, connection: asyncpg.Connection, person: int, at: datetime
     ) -> bool:
-        await connection.execute("SELECT pg_advisory_xact_lock($1)", person)
+        number = self._vault.number(person)
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", number)
         return bool(
             await connection.fetchval(
                 "SELECT EXISTS (SELECT FROM receipts WHERE fingerprint = $1 AND at >= $2)",
@@ -89,6 +91,7 @@ class Store:
         )
 
     async def _write_one(self, connection: asyncpg.Connection, record: Record) -> None:
+        number = self._vault.number
         match record:
             case PersonSeen():
                 await connection.execute(
@@ -98,17 +101,17 @@ class Store:
                     ON CONFLICT (id) DO UPDATE
                     SET last_seen = $2, reachable = $3 WHERE known.last_seen <= $2
                     """,
-                    record.person, record.at, record.reachable,
+                    number(record.person), record.at, record.reachable,
                 )  # fmt: skip
             case PreferencesChosen():
                 await connection.execute(
                     """
-                    INSERT INTO preferences AS old (owner, chosen, changed_at)
-                    VALUES ($1, $2::jsonb, $3)
+                    INSERT INTO preferences AS old (owner, chosen, sealed, changed_at)
+                    VALUES ($1, '{}', $2, $3)
                     ON CONFLICT (owner) DO UPDATE
-                    SET chosen = $2::jsonb, changed_at = $3 WHERE old.changed_at <= $3
+                    SET sealed = $2, changed_at = $3 WHERE old.changed_at <= $3
                     """,
-                    record.owner, record.preferences.model_dump_json(), record.at,
+                    number(record.owner), self._sealed_choices(record.preferences), record.at,
                 )  # fmt: skip
             case MessageRecorded():
                 await connection.execute(
@@ -118,7 +121,7 @@ class Store:
                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
                     ON CONFLICT DO NOTHING
                     """,
-                    record.update_id, record.author, record.person, record.chat,
+                    record.update_id, record.author, number(record.person), number(record.chat),
                     record.thread, record.body, record.model, record.at, record.due,
                 )  # fmt: skip
             case FeedbackGiven():
@@ -129,22 +132,24 @@ class Store:
                     ON CONFLICT (update_id, person) DO UPDATE
                     SET thumb = $4, reason = $5, at = $6 WHERE old.at <= $6
                     """,
-                    record.update_id, record.person, record.chat,
+                    record.update_id, number(record.person), number(record.chat),
                     record.thumb, record.reason, record.at,
                 )  # fmt: skip
 
     async def preferences(self, owner: int) -> Preferences | None:
         """Return an owner's preferences, or None."""
         row = await self._postgres.fetch_one(
-            "SELECT chosen FROM preferences WHERE owner = $1", owner
+            "SELECT sealed FROM preferences WHERE owner = $1 AND sealed IS NOT NULL",
+            self._vault.number(owner),
         )
-        return Preferences.model_validate_json(row["chosen"]) if row else None
+        opened = self._vault.open(row["sealed"], CHOICES) if row else None
+        return Preferences.model_validate_json(opened) if opened else None
 
     async def messages(self, person: int) -> list[StoredMessage]:
         """Return a person's questions and answers, oldest first."""
         rows = await self._postgres.fetch(
             "SELECT at, author, body, model, due FROM messages WHERE person = $1 ORDER BY at, id",
-            person,
+            self._vault.number(person),
         )
         return [
             StoredMessage(
@@ -157,23 +162,32 @@ class Store:
     async def feedback(self, person: int) -> list[Feedback]:
         """Return the feedback a person gave."""
         rows = await self._postgres.fetch(
-            "SELECT at, thumb, reason FROM feedback WHERE person = $1 ORDER BY at", person
+            "SELECT at, thumb, reason FROM feedback WHERE person = $1 ORDER BY at",
+            self._vault.number(person),
         )
         return [Feedback(row["at"], row["thumb"], row["reason"]) for row in rows]
 
     async def first_seen(self, person: int) -> datetime | None:
         """Return when a person first wrote."""
-        row = await self._postgres.fetch_one("SELECT first_seen FROM people WHERE id = $1", person)
+        row = await self._postgres.fetch_one(
+            "SELECT first_seen FROM people WHERE id = $1", self._vault.number(person)
+        )
         return row["first_seen"] if row else None
 
     async def erase(self, person: int, receipt: str, at: datetime, conversations: int) -> Receipt:
-        """Erase all data of a person and leave a receipt; idempotent by the receipt's id."""
+        """Erase all data of a person up to `at` and leave a receipt; idempotent by its id."""
+        number = self._vault.number(person)
         async with self._postgres.transaction() as connection:
-            await connection.execute("SELECT pg_advisory_xact_lock($1)", person)
-            deleted = await connection.execute("DELETE FROM messages WHERE person = $1", person)
-            await connection.execute("DELETE FROM feedback WHERE person = $1", person)
-            await connection.execute("DELETE FROM preferences WHERE owner = $1", person)
-            await connection.execute("DELETE FROM people WHERE id = $1", person)
+            await connection.execute("SELECT pg_advisory_xact_lock($1)", number)
+            deleted = await connection.execute(
+                "DELETE FROM messages WHERE person = $1 AND at <= $2", number, at
+            )
+            for statement in (
+                "DELETE FROM feedback WHERE person = $1 AND at <= $2",
+                "DELETE FROM preferences WHERE owner = $1 AND changed_at <= $2",
+            ):
+                await connection.execute(statement, number, at)
+            await connection.execute("DELETE FROM people WHERE id = $1", number)
             await connection.execute(
                 """
                 INSERT INTO receipts (id, fingerprint, at, messages, conversations)
@@ -192,6 +206,9 @@ class Store:
 
     async def reseal(self) -> int:
         """Encrypt a batch of older rows again with the newest key; return how many."""
+        return await self._reseal_messages() + await self._reseal_choices()
+
+    async def _reseal_messages(self) -> int:
         newest = self._vault.newest_id
         rows = await self._postgres.fetch(
             "SELECT id, body FROM messages WHERE substring(body FOR 4) <> $1 LIMIT $2",
@@ -203,6 +220,26 @@ class Store:
         ]
         await self._postgres.execute_many("UPDATE messages SET body = $2 WHERE id = $1", again)
         return len(again)
+
+    async def _reseal_choices(self) -> int:
+        newest = self._vault.newest_id
+        rows = await self._postgres.fetch(
+            "SELECT owner, sealed FROM preferences WHERE substring(sealed FOR 4) <> $1 LIMIT $2",
+            newest,
+            RESEAL_BATCH,
+        )
+        again = [
+            (row["owner"], self._vault.seal(self._vault.open(row["sealed"], CHOICES), CHOICES),
+             row["sealed"])
+            for row in rows
+        ]  # fmt: skip
+        await self._postgres.execute_many(
+            "UPDATE preferences SET sealed = $2 WHERE owner = $1 AND sealed = $3", again
+        )
+        return len(again)
+
+    def _sealed_choices(self, chosen: Preferences) -> bytes:
+        return self._vault.seal(chosen.model_dump_json().encode(), CHOICES)
 
     def seal(self, text: str) -> bytes:
         """Encrypt a body for the journal."""

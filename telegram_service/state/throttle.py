@@ -12,6 +12,7 @@ from shared.stores.redis_connection import LuaScript, RedisConnection
 from telegram_service.queue.update_queue import TTL_S
 from telegram_service.redis_client import KEY_PREFIX
 from telegram_service.settings import LimitSettings
+from telegram_service.vault import Vault
 
 QUOTA = LuaScript.read(Path(__file__).parent / "lua" / "quota.lua")
 Limit = Literal["minute", "day", "all"]
@@ -20,18 +21,21 @@ Limit = Literal["minute", "day", "all"]
 class Throttle:
     """Counts questions against the quotas."""
 
-    def __init__(self, redis: RedisConnection, limits: LimitSettings, clock: Clock) -> None:
+    def __init__(
+        self, redis: RedisConnection, limits: LimitSettings, clock: Clock, vault: Vault
+    ) -> None:
         self._redis = redis
+        self._vault = vault
         self._limits = limits
         self._clock = clock
 
     async def reached(self, person: int, update_id: int) -> Limit | None:
         """Return the limit that this question reaches, or None; the same update counts once."""
-        now = self._clock.now()
+        now, name = self._clock.now(), self._vault.name(person)
         keys = [
             f"{KEY_PREFIX}:quota:counted:{update_id}",
-            f"{KEY_PREFIX}:quota:{person}:{minute(now)}",
-            f"{KEY_PREFIX}:quota:{person}:{now.astimezone(PARIS):%Y%m%d}",
+            f"{KEY_PREFIX}:quota:{name}:{minute(now)}",
+            f"{KEY_PREFIX}:quota:{name}:{now.astimezone(PARIS):%Y%m%d}",
             f"{KEY_PREFIX}:quota:all:{minute(now)}",
         ]
         limits = self._limits

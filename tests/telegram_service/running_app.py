@@ -11,13 +11,13 @@ from typing import Any
 import httpx2
 
 from shared.ai.scripted import ScriptedAi
-from shared.privacy.encryption import Encryption
 from telegram_service.answering.services import Services, open_services
 from telegram_service.app import create_app
 from telegram_service.emulator.account import Account
 from telegram_service.emulator.api import BotApi
 from telegram_service.queue.update_queue import chat_key
 from telegram_service.settings import Settings
+from telegram_service.vault import Vault
 from telegram_service.worker import Worker
 from tests.servers.loopback import served
 
@@ -51,7 +51,7 @@ class RunningApp:
 
     async def until_claimed(self, chat: int, times: int) -> None:
         """Wait until a chat's updates were claimed `times` times from now on."""
-        key, limit = chat_key(str(chat)), time.monotonic() + TIMEOUT_S
+        key, limit = chat_key(self.services.vault.name(chat)), time.monotonic() + TIMEOUT_S
         first = int(await self.services.redis.call("HGET", key, "fence") or 0)
         while int(await self.services.redis.call("HGET", key, "fence") or 0) < first + times:
             assert time.monotonic() < limit, f"claimed less than {times} times"
@@ -144,7 +144,7 @@ async def running(
     api = BotApi(account, TOKEN)
     async with served(api.app) as api_url, served(ai.app) as ai_url:
         settings = settings_for(redis_url, database_url, api_url, ai_url, key_file, **more)
-        vault = await asyncio.to_thread(Encryption.read, key_file)
+        vault = await asyncio.to_thread(Vault.read, key_file)
         asgi_app = await asyncio.to_thread(create_app, settings)
         async with (
             served(asgi_app, lifespan=True) as url,

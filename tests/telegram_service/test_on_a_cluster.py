@@ -49,6 +49,10 @@ async def test_every_script_runs_on_a_cluster(
         await app.until(lambda: shown(app, BOB, "⏳"))
         app.account.say(ALICE, "/stop")
         await app.settled(timeout_s=30)
+        await app.ask(ALICE, "/supprimer")
+        await app.tap(ALICE, "Effacer mes données")
+        await app.tap(ALICE, "Oui, tout effacer")
+        await app.until(lambda: "Tout est effacé" in app.account.texts(ALICE)[-1])
         statistics = await app.services.counters.read()
         known = await app.services.redis.call("SCRIPT", "EXISTS", *SCRIPTS.values())
     assert [name for name, yes in zip(SCRIPTS, known, strict=True) if not yes] == []

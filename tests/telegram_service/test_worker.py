@@ -9,7 +9,6 @@ import httpx2
 import pytest
 
 from shared.logs import set_up_logs
-from shared.privacy.encryption import Encryption
 from telegram_service.answering.services import bot_texts, open_services
 from telegram_service.bot_api import ALLOWED_UPDATES
 from telegram_service.queue.polling import poll
@@ -17,6 +16,7 @@ from telegram_service.queue.update_queue import DEAD_LETTERS, READY
 from telegram_service.registration import register
 from telegram_service.sending.sender import new_bot
 from telegram_service.state.waitlist import POSITIONS
+from telegram_service.vault import Vault
 from telegram_service.worker import Worker
 from tests.telegram_service.deployment import deployed
 from tests.telegram_service.running_app import TOKEN, RunningApp, running
@@ -63,7 +63,7 @@ async def test_the_position_counts_who_waits_in_every_worker(
     chats = range(20, 28)
     async with running(redis_url, database_url, key_file, ai={"at_once": 1}) as app:
         app.ai.script.pause_s = 0.3
-        vault = await asyncio.to_thread(Encryption.read, key_file)
+        vault = await asyncio.to_thread(Vault.read, key_file)
         async with open_services(app.settings, vault) as services:  # as in a process of its own
             other = Worker(services, "another process")
             working = asyncio.create_task(other.run())

@@ -1,14 +1,24 @@
 """Documents a person attaches, valid and hostile ones."""
 
+import asyncio
 import io
 import time
 import zipfile
+from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
 
-from telegram_service.answering.documents import read_attached_text
+from shared.errors import TooLarge
+from telegram_service.answering.documents import MAX_BYTES, read_attached_text
 from telegram_service.errors import UnreadableDocument
-from tests.telegram_service.running_app import RunningApp
+from telegram_service.sending.downloads import fetch, new_file_client
+from tests.servers.loopback import served
+from tests.telegram_service.running_app import RunningApp, running
 
 ALICE = 11
 
@@ -81,3 +91,47 @@ async def test_a_file_of_another_kind_is_politely_refused(app: RunningApp) -> No
     await app.settled()
     assert "PDF, DOCX et TXT" in app.account.texts(ALICE)[0]
     assert app.ai.asked == []
+
+
+async def test_a_document_over_the_quota_is_not_downloaded(
+    redis_url: str, database_url: str, key_file: Path
+) -> None:
+    async with running(
+        redis_url, database_url, key_file, limits={"questions_per_minute": 1}
+    ) as app:
+        for number in range(3):
+            app.account.attach(ALICE, f"contrat{number}.txt", b"Article 4.", "Est-ce permis ?")
+            await app.settled()
+        fetched = [call for call in app.account.calls if call.method == "getFile"]
+        assert len(fetched) == 1
+        assert len(app.ai.asked) == 1
+        assert "Réessayez dans une minute" in app.account.texts(ALICE)[-1]
+
+
+async def test_a_document_larger_than_it_says_is_refused_politely(app: RunningApp) -> None:
+    update = app.account.attach(ALICE, "contrat.txt", b"x" * (MAX_BYTES + 1), "Est-ce permis ?")
+    update["message"]["document"]["file_size"] = 10
+    await app.settled()
+    [told] = app.account.texts(ALICE)
+    assert "dépasse 20 Mo" in told
+    assert app.ai.asked == []
+
+
+async def test_a_download_ends_when_more_comes_than_may() -> None:
+    sent = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal sent
+        while True:
+            sent += 65_536
+            await asyncio.sleep(0)  # let it be cancelled
+            yield b"x" * 65_536
+
+    async def file(_request: Request) -> Response:
+        return StreamingResponse(endless())
+
+    files = await asyncio.to_thread(new_file_client)
+    async with served(Starlette(routes=[Route("/file", file)])) as url, files:
+        with pytest.raises(TooLarge):
+            await fetch(files, f"{url}/file", 1_000_000)
+    assert sent < 20_000_000

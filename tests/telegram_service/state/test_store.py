@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.privacy.encryption import Encryption, new_key_file
+from shared.privacy.encryption import new_key_file
 from shared.stores.postgres import Postgres
 from telegram_service.state.preferences import Preferences
 from telegram_service.state.records import (
@@ -18,6 +18,7 @@ from telegram_service.state.records import (
     PreferencesChosen,
 )
 from telegram_service.state.store import Store
+from telegram_service.vault import Vault
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ALICE = 5_318_008_771
@@ -43,10 +44,10 @@ async def store(postgres: Postgres, keys: str, tmp_path: Path) -> Store:
     return store
 
 
-def vault_of(keys: str, tmp_path: Path) -> Encryption:
+def vault_of(keys: str, tmp_path: Path) -> Vault:
     path = tmp_path / "key"
     path.write_text(keys)
-    return Encryption.read(path)
+    return Vault.read(path)
 
 
 def said(store: Store, update_id: int = 1, at: datetime = NOW, days: int = 30) -> MessageRecorded:
