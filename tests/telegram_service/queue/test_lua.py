@@ -212,3 +212,30 @@ def test_a_control_update_is_completed_only_under_the_newest_fence(client: redis
     assert run_script(client, path, keys, stream_id, GROUP, 2, "answered") == 1
     assert not client.exists("out", "fence")
     assert client.hmget("counters", "settled", "answered") == ["1", "1"]
+
+
+def drop_waiting(client: redis.Redis, until_ms: int) -> int:
+    keys = ["queue", "chat", "counters"]
+    return int(run_script(client, "queue/lua/drop_waiting.lua", keys, "out:", until_ms))
+
+
+def test_drop_waiting_deletes_what_no_worker_has_begun(client: redis.Redis) -> None:
+    for update_id in (7, 8, 9):
+        enqueue(client, update_id)
+        client.hset(f"out:{update_id}", "final/0", "1")
+    fence = claim(client, stream_id := read(client))[0]
+    assert drop_waiting(client, 1_000) == 2
+    assert client.lrange("queue", 0, -1) == ["7||1000|payload 7"]
+    assert client.exists("out:7", "out:8", "out:9") == 1
+    assert complete(client, stream_id, fence, 7) == 1
+    assert client.hgetall("counters") == {
+        "accepted": "3", "settled": "3", "stopped": "2", "answered": "1",
+    }  # fmt: skip
+
+
+def test_drop_waiting_leaves_what_came_later(client: redis.Redis) -> None:
+    enqueue(client, 7)
+    assert drop_waiting(client, 999) == 0
+    assert client.lrange("queue", 0, -1) == ["7||1000|payload 7"]
+    assert drop_waiting(client, 1_000) == 1
+    assert claim(client, read(client)) is None

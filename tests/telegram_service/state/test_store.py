@@ -110,3 +110,35 @@ async def test_old_rows_are_sealed_again_with_the_newest_key(
     assert await rotated.reseal() == 1
     assert await rotated.reseal() == 0
     assert (await rotated.messages(ALICE))[0].body == "Une question ?"
+
+
+async def test_choices_are_sealed_and_sealed_again_with_the_newest_key(
+    store: Store, postgres: Postgres, keys: str, tmp_path: Path
+) -> None:
+    chosen = Preferences(agreement="1486", length="long")
+    await store.write([PreferencesChosen(person=ALICE, at=NOW, owner=ALICE, preferences=chosen)])
+    row = await postgres.fetch_one("SELECT * FROM preferences")
+    assert row
+    assert "1486" not in str(row["chosen"])
+    assert b"1486" not in row["sealed"]
+    rotated = Store(postgres, await asyncio.to_thread(vault_of, new_key_file(keys), tmp_path))
+    assert await rotated.reseal() == 1
+    assert await rotated.reseal() == 0
+    assert await rotated.preferences(ALICE) == chosen
+
+
+async def test_an_erasure_leaves_what_came_after_it(store: Store) -> None:
+    await store.write([said(store, 1), said(store, 2, at=NOW + timedelta(seconds=5))])
+    receipt = await store.erase(ALICE, "R1", NOW, conversations=0)
+    assert receipt.messages == 1
+    assert len(await store.messages(ALICE)) == 1
+
+
+async def test_no_column_holds_a_telegram_id(store: Store, postgres: Postgres) -> None:
+    feedback = FeedbackGiven(person=ALICE, at=NOW, update_id=1, chat=ALICE, thumb=1)
+    choices = PreferencesChosen(person=ALICE, at=NOW, owner=ALICE, preferences=Preferences())
+    await store.write([PersonSeen(person=ALICE, at=NOW), said(store), feedback, choices])
+    for table in ("people", "messages", "preferences", "feedback"):
+        rows = await postgres.fetch(f"TABLE {table}")
+        assert len(rows) == 1
+        assert str(ALICE) not in str(rows)
