@@ -31,11 +31,8 @@ from shared.texts import Texts
 KEEP_ALIVE_S = 15.0
 SEND_TIMEOUT_S = 30.0
 """A client that reads nothing for so long is gone: its answer holds a place others wait for."""
+WATCH_EVERY_S = 1.0
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-
-
-class ClientStalled(Exception):
-    """The client has stopped reading."""
 
 
 async def disconnected(receive: Receive) -> None:
@@ -66,6 +63,7 @@ class AnswerStream(Response):
         self._texts = texts
         self._started = False
         self._sent_s = time.monotonic()
+        self._sending = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the events until the last one, or until the client disconnects."""
@@ -73,7 +71,7 @@ class AnswerStream(Response):
         tasks = [
             writing,
             asyncio.create_task(disconnected(receive)),
-            asyncio.create_task(self._keep_alive(send)),
+            asyncio.create_task(self._watch(send)),
         ]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -88,8 +86,6 @@ class AnswerStream(Response):
     async def _write(self, scope: Scope, send: Send) -> None:
         try:
             await self._answer(scope, send)
-        except ClientStalled:
-            return
         except Exception as error:
             if not self._started:
                 raise
@@ -99,7 +95,15 @@ class AnswerStream(Response):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _answer(self, scope: Scope, send: Send) -> None:
-        async with self._permit as permit, aclosing(self._metered(permit)) as events:
+        async with self._permit as permit:
+            try:
+                await self._send_events(permit, scope, send)
+            except BaseException:
+                permit.spend(self._resolved.spent_tokens)
+                raise
+
+    async def _send_events(self, permit: Permit, scope: Scope, send: Send) -> None:
+        async with aclosing(self._events(permit)) as events:
             live = False
             async for event in events:
                 match event:
@@ -120,43 +124,38 @@ class AnswerStream(Response):
                         done = event if permit.caller.sees_cache else event.without_cache()
                         await self._send(send, self._serializer.done(done, self._resolved))
 
-    async def _metered(self, permit: Permit) -> Events:
-        """Yield the events; what was written when they end early is charged."""
-        try:
-            async with aclosing(self._events(permit)) as events:
-                async for event in events:
-                    yield event
-        except BaseException:
-            permit.spend(self._resolved.spent_tokens)
-            raise
-
     async def _send(self, send: Send, body: bytes) -> None:
-        """Send some events. Raises ClientStalled."""
+        """Send some events; `_watch` ends the stream when that takes too long."""
         if not self._started:
             self._started = True
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         self._sent_s = time.monotonic()
+        self._sending += 1
         try:
-            async with asyncio.timeout(SEND_TIMEOUT_S):
-                await send({"type": "http.response.body", "body": body, "more_body": True})
-        except TimeoutError:
-            raise ClientStalled from None
+            await send({"type": "http.response.body", "body": body, "more_body": True})
+        finally:
+            self._sending -= 1
 
     async def _fail(self, scope: Scope, send: Send, error: Exception) -> None:
         known = error if isinstance(error, AppError) else AppError()
         language, request_id = self._resolved.question.language, scope["state"]["request_id"]
         await self._send(send, self._serializer.error(known, self._texts, language, request_id))
 
-    async def _keep_alive(self, send: Send) -> None:
-        while True:
-            quiet_s = time.monotonic() - self._sent_s
-            if quiet_s >= KEEP_ALIVE_S:
-                try:
-                    await self._send(send, b": still writing\n\n")
-                except ClientStalled:
-                    return
-                quiet_s = 0.0
-            await asyncio.sleep(KEEP_ALIVE_S - quiet_s)
+    async def _watch(self, send: Send) -> None:
+        """Keep the connection open while nothing is written; return once the client is stalled."""
+        comments: list[asyncio.Task[None]] = []
+        try:
+            while True:
+                await asyncio.sleep(WATCH_EVERY_S)
+                quiet_s = time.monotonic() - self._sent_s
+                if self._sending:
+                    if quiet_s >= SEND_TIMEOUT_S:
+                        return
+                elif quiet_s >= KEEP_ALIVE_S:
+                    comments = [asyncio.create_task(self._send(send, b": still writing\n\n"))]
+        finally:
+            for comment in comments:
+                comment.cancel()
 
 
 def log_fields(reply: GenerateReply) -> dict[str, str | int | bool | None]:

@@ -295,6 +295,7 @@ async def test_a_client_that_does_not_read_its_stream_loses_its_place(
     running_app: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sse, "SEND_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(sse, "WATCH_EVERY_S", 0.05)
     engine = ScriptedEngine(("m" * 2_000 + " ") * 4_000)
     body = json.dumps(chat(QUESTION, stream=True, max_tokens=4_000)).encode()
     async with running_app(engine) as app, served(app.asgi) as url:

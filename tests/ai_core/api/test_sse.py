@@ -14,6 +14,7 @@ import uvicorn
 
 from ai_core.access.keys import Scope
 from ai_core.access.rate_limits import RateLimits
+from ai_core.api import sse
 from ai_core.engines.scripted import ScriptedEngine
 
 DAILY_TOKENS = 100_000
@@ -183,3 +184,15 @@ async def test_pieces_arrive_while_the_model_still_writes(running_app: Any) -> N
     assert still_writing
     assert engine.completed
     assert "data: [DONE]" in rest[-2:]
+
+
+async def test_a_silent_stream_is_kept_open_by_comments(
+    running_app: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sse, "KEEP_ALIVE_S", 0.05)
+    monkeypatch.setattr(sse, "WATCH_EVERY_S", 0.01)
+    async with running_app(ScriptedEngine("un deux", pause_s=0.5)) as app:
+        reply = await app.client.post("/api/v1/chat", json=QUESTION, headers=app.key_header())
+
+    assert reply.text.count(": still writing\n\n") >= 2
+    assert reply.text.endswith("data: [DONE]\n\n")
