@@ -7,15 +7,17 @@ that take longer than SLOW_AFTER_S are counted, by address and in all.
 
 import asyncio
 from collections import Counter
+from typing import Any
 
 from starlette.types import Message, Receive, Scope
 
-from shared.errors import BodyTimeout, TooLarge, TooMany, Unavailable
+from shared.errors import AppError, BodyTimeout, TooLarge, TooMany, Unavailable
 
 FIRST_S = 10.0
 BYTES_PER_S = 8_192
 """At this rate the largest body takes two minutes; a slow mobile connection sends 16 KB/s."""
 SLOW_AFTER_S = 2.0
+LOOK_EVERY_S = 1.0
 SLOW_PER_ADDRESS = 32
 SLOW_IN_ALL = 256
 """At most, in the memory of a process, 256 times the largest body."""
@@ -32,11 +34,34 @@ def declared_bytes(scope: Scope) -> int:
 
 
 class BodyLimits:
-    """The limits of one service, and the slow bodies it receives now."""
+    """The limits of one service, and the bodies it waits for now.
+
+    One look a second at all of them costs less than a timer for each, as most are there at once.
+    """
 
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes = max_bytes
         self._slow: Counter[str] = Counter()
+        self._awaited: set[RequestBody] = set()
+        self._next_look: asyncio.TimerHandle | None = None
+
+    def watch(self, body: "RequestBody") -> None:
+        """Look at a body until `unwatch`."""
+        self._awaited.add(body)
+        if self._next_look is None:
+            loop = asyncio.get_running_loop()
+            self._next_look = loop.call_later(LOOK_EVERY_S, self._look, loop)
+
+    def unwatch(self, body: "RequestBody") -> None:
+        """Stop looking at a body."""
+        self._awaited.discard(body)
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._next_look = None
+        for body in list(self._awaited):
+            body.check_pace(loop.time())
+        if self._awaited:
+            self._next_look = loop.call_later(LOOK_EVERY_S, self._look, loop)
 
     def begin_slow(self, address: str) -> None:
         """Count a slow body. Raises TooMany for its address, or Unavailable."""
@@ -58,10 +83,10 @@ class RequestBody:
 
     Raises TooLarge before more than the limit is read, BodyTimeout, and what
     `BodyLimits.begin_slow` raises. Once the body is whole, `receive` waits for the disconnection.
-    `too_slow` when it was refused for that.
     """
 
     __slots__ = (
+        "_error",
         "_is_slow",
         "_limits",
         "_max_bytes",
@@ -69,7 +94,7 @@ class RequestBody:
         "_scope",
         "_seen_bytes",
         "_started_s",
-        "too_slow",
+        "_task",
         "whole",
     )
 
@@ -77,16 +102,22 @@ class RequestBody:
         self._limits = limits
         self._scope = scope
         self._receive = receive
-        self._started_s: float | None = None
+        self._started_s = 0.0
+        self._task: asyncio.Task[Any] | None = None
+        self._error: AppError | None = None
         self._seen_bytes = 0
         self._max_bytes = limits.max_bytes
         self._is_slow = False
         self.whole = False
-        self.too_slow = False
 
     def lower_limit(self, max_bytes: int) -> None:
         """Allow this caller no more than `max_bytes`."""
         self._max_bytes = min(self._max_bytes, max_bytes)
+
+    @property
+    def too_slow(self) -> bool:
+        """Whether it was refused for its pace."""
+        return self._error is not None
 
     async def receive(self) -> Message:
         """Return the server's next message."""
@@ -117,23 +148,32 @@ class RequestBody:
         if size_bytes > limit:
             raise TooLarge(f"body over {limit} bytes", limit=f"{limit // 1024} KiB")
 
-    async def _next(self) -> Message:
-        loop = asyncio.get_running_loop()
-        if self._started_s is None:
-            self._started_s = loop.time()
-        while True:
-            due_s = self._started_s + FIRST_S + self._seen_bytes / BYTES_PER_S
-            slow_s = self._started_s + SLOW_AFTER_S
-            try:
-                async with asyncio.timeout_at(due_s if self._is_slow else min(due_s, slow_s)):
-                    return await self._receive()
-            except TimeoutError:
-                self._count_slow(due_s)
+    def check_pace(self, now_s: float) -> None:
+        """Count a slow body; end its `receive` when it is too slow, or too many are."""
+        waited_s = now_s - self._started_s
+        try:
+            if waited_s >= FIRST_S + self._seen_bytes / BYTES_PER_S:
+                raise BodyTimeout(f"{self._seen_bytes} bytes came in time")
+            if waited_s >= SLOW_AFTER_S and not self._is_slow:
+                self._limits.begin_slow(self._address)
+                self._is_slow = True
+        except AppError as error:
+            self._error = error
+            self._limits.unwatch(self)
+            if self._task:
+                self._task.cancel()
 
-    def _count_slow(self, due_s: float) -> None:
-        """Count this body as slow; raise when it is too slow, or one too many."""
-        self.too_slow = True  # unless nothing is raised
-        if asyncio.get_running_loop().time() >= due_s:
-            raise BodyTimeout(f"{self._seen_bytes} bytes came in time")
-        self._limits.begin_slow(self._address)
-        self._is_slow, self.too_slow = True, False
+    async def _next(self) -> Message:
+        task = self._task = asyncio.current_task()
+        if not self._started_s:
+            self._started_s = asyncio.get_running_loop().time()
+        self._limits.watch(self)
+        try:
+            return await self._receive()
+        except asyncio.CancelledError:
+            error = self._error
+            if error is None or task is None or task.uncancel():
+                raise
+            raise error from None
+        finally:
+            self._limits.unwatch(self)

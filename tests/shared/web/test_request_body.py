@@ -31,8 +31,9 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 @pytest.fixture
-async def connect() -> AsyncIterator[Connect]:
+async def connect(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Connect]:
     """A server that echoes bodies of at most 100,000 bytes, and a way to connect to it."""
+    monkeypatch.setattr(request_body, "LOOK_EVERY_S", 0.02)
     app = RequestMiddleware(
         echo, metrics=HttpMetrics(CollectorRegistry()), texts=TEXTS, max_body_bytes=100_000
     )
