@@ -190,7 +190,7 @@ class WorkerSettings(Section):
     senders: int = Field(default=2, gt=0, le=16)
     readers: int = Field(default=2, gt=0, le=16)
     reading_s: float = Field(default=10.0, gt=0)
-    reading_mib: int = Field(default=512, ge=128)
+    reading_mib: int = Field(default=320, ge=128)
     lease_s: float = Field(default=300.0, gt=0)
     audit_every_s: float = Field(default=600.0, gt=0)
     metrics_port: int = Field(

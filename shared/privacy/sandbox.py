@@ -1,10 +1,12 @@
 """Runs one function on untrusted input in confined child processes.
 
-A child (`sandbox_child.py`) has limited memory and time, no network, no secrets, and may neither
-start programs nor write files. Requests and replies are frames: a length, then that many bytes.
+A child (`sandbox_child.py`) has limited memory and time, no network, no environment, and may open
+nothing but the code it runs, start no program and see no other process (`confinement.py`). Requests
+and replies are frames: a length, then that many bytes.
 """
 
 import asyncio
+import functools
 import json
 import math
 import struct
@@ -13,9 +15,19 @@ from asyncio.subprocess import DEVNULL, PIPE, Process
 from types import TracebackType
 from typing import Literal
 
+import structlog
+
+from shared.privacy.confinement import LAYERS
+
 LENGTH = struct.Struct(">I")
 MAX_REPLY_BYTES = 32 * 1024 * 1024
 START_TIMEOUT_S = 15.0
+BOOTSTRAP = (
+    "import sys; sys.path[:] = {path!r}; from shared.privacy.sandbox_child import main; main()"
+)
+"""Instead of an environment variable: the child has an empty environment."""
+
+log = structlog.get_logger("sandbox")
 
 
 class SandboxFailed(Exception):
@@ -91,6 +103,7 @@ class _Child:
 
     def __init__(self) -> None:
         self.calls = 0
+        self.layers: list[str] = []
         self._process: Process | None = None
 
     async def running(self, arguments: tuple[str, ...]) -> Process:
@@ -98,16 +111,14 @@ class _Child:
             self.calls = 0
             async with asyncio.timeout(START_TIMEOUT_S):
                 self._process = await asyncio.create_subprocess_exec(
-                    sys.executable,
-                    "-m",
-                    "shared.privacy.sandbox_child",
-                    *arguments,
+                    *(sys.executable, "-I", "-c", BOOTSTRAP.format(path=sys.path), *arguments),
                     stdin=PIPE,
                     stdout=PIPE,
                     stderr=DEVNULL,
-                    env={"PYTHONPATH": ":".join(path for path in sys.path if path)},
+                    env={},
                 )
-                await _read_frame(self._process)  # an empty frame: confined and ready
+                self.layers = json.loads(await _read_frame(self._process))
+                _report(self.layers)
         self.calls += 1
         return self._process
 
@@ -118,6 +129,18 @@ class _Child:
         if process.returncode is None:
             process.kill()
         await process.communicate()
+
+
+@functools.cache
+def _report_missing(missing: frozenset[str]) -> None:
+    log.warning("sandbox_layers_missing", layers=sorted(missing))
+
+
+def _report(layers: list[str]) -> None:
+    """Say once in the log which layers this host does not have."""
+    missing = frozenset(LAYERS).difference(layers)
+    if missing:
+        _report_missing(missing)
 
 
 async def _exchange(process: Process, data: bytes) -> bytes:

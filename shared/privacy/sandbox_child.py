@@ -1,36 +1,38 @@
 """The child of a sandbox: `python -m THIS_MODULE MODULE:FUNCTION PARAMETERS MEMORY_MIB CALL_CPU_S`.
 
-It imports the function, drops its privileges, reports readiness with an empty frame, then answers
-each frame of standard input with one on standard output. PARAMETERS, a JSON object, go to every
-call by name. An error of the function ends the process.
+It imports the function, confines itself, reports the layers that hold in a first frame, then
+answers each frame of standard input with one on standard output. PARAMETERS, a JSON object, go to
+every call by name. An error of the function ends the process.
 """
 
 import functools
 import importlib
 import json
 import math
+import os
 import resource
 import sys
 import time
 from collections.abc import Callable
 from typing import BinaryIO
 
+from shared.privacy.confinement import confine, isolate
 from shared.privacy.sandbox import LENGTH
-from shared.privacy.seccomp import confine
+
+ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+"""Numerical libraries start threads when they are imported, which Landlock would not cover."""
 
 
 def main() -> None:
     """Answer calls until the input ends."""
     name, parameters, memory_mib, call_cpu_s = sys.argv[1:]
+    layers = isolate()
+    os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
     module, _, attribute = name.partition(":")
     function: Callable[..., bytes] = getattr(importlib.import_module(module), attribute)
     call = functools.partial(function, **json.loads(parameters))
-    memory_bytes = int(memory_mib) * 1024 * 1024
-    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    confine()
-    _write_frame(sys.stdout.buffer, b"")
+    layers += confine(int(memory_mib) * 1024 * 1024)
+    _write_frame(sys.stdout.buffer, json.dumps(layers).encode())
     while (data := _read_frame(sys.stdin.buffer)) is not None:
         _allow_cpu(int(call_cpu_s))
         _write_frame(sys.stdout.buffer, call(data))

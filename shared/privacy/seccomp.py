@@ -1,79 +1,84 @@
-"""Denies network access and the starting of programs to a process that parses untrusted files.
+"""Leaves a process the system calls that reading a file needs, and no others.
 
 A seccomp filter (https://docs.kernel.org/userspace-api/seccomp_filter.html) needs no privilege and
-works inside a container, where a new network namespace usually does not.
+works inside a container. libseccomp knows the numbers of the calls on each processor; Debian's apt
+depends on it.
 """
 
-import ctypes
 import errno
 import os
-import platform
-import struct
-import sys
-from dataclasses import dataclass
+from types import ModuleType
+from typing import TYPE_CHECKING
 
-PR_SET_SECCOMP = 22
-PR_SET_NO_NEW_PRIVS = 38
-SECCOMP_MODE_FILTER = 2
-ALLOW = 0x7FFF0000
-REFUSE = 0x00050000 | errno.EACCES
-LOAD, JUMP_IF_EQUAL, JUMP_IF_AT_LEAST, RETURN = 0x20, 0x15, 0x35, 0x06
-CALL_NUMBER, ARCHITECTURE = 0, 4
-"""Offsets in the kernel's struct seccomp_data."""
-FIRST_X32_CALL = 0x40000000
+if TYPE_CHECKING:
+    from pyseccomp import SyscallFilter
 
-
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """A processor architecture as the kernel names it, and its denied system calls."""
-
-    audit_arch: int
-    refused: tuple[int, ...]
-
-
-MACHINES = {  # socket, connect, execve, execveat, ptrace, io_uring_setup
-    "x86_64": Machine(0xC000003E, (41, 42, 59, 322, 101, 425)),
-    "aarch64": Machine(0xC00000B7, (198, 203, 221, 281, 117, 425)),
-}
+ALWAYS = (
+    "read", "readv", "pread64", "write", "writev", "close", "fstat", "newfstatat", "statx", "lseek",
+    "stat", "lstat", "access", "faccessat", "faccessat2", "readlink", "readlinkat", "getcwd",
+    "getdents64", "dup", "fcntl", "ioctl", "poll", "ppoll", "select", "pselect6",
+    "brk", "mmap", "munmap", "mremap", "mprotect", "madvise", "membarrier",
+    "futex", "futex_waitv", "sched_yield", "sched_getaffinity", "set_robust_list", "rseq",
+    "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sigaltstack", "restart_syscall",
+    "clock_gettime", "clock_getres", "clock_nanosleep", "nanosleep", "gettimeofday", "time",
+    "times", "getrandom", "getpid", "gettid", "getppid", "getuid", "geteuid", "getgid",
+    "getegid", "getrusage", "getrlimit", "setrlimit", "sysinfo", "uname", "exit", "exit_group",
+)  # fmt: skip
+CLONE_THREAD = 0x10000
+THIS_PROCESS = 0
 
 
 class NotConfined(Exception):
-    """The kernel rejects the filter, or this processor architecture is unknown here."""
+    """The kernel rejects the filter, or this system has no libseccomp."""
 
 
-def confine() -> None:
-    """Deny new connections and programs to this thread and those it starts, permanently.
+def load_libseccomp() -> ModuleType:
+    """Load the library; the search for it starts `ldconfig`, so do it before `confine`.
 
-    Such a call then fails with PermissionError. Raises NotConfined.
+    Raises NotConfined where there is none.
     """
-    machine = MACHINES.get(platform.machine())
-    if machine is None or sys.platform != "linux":
-        raise NotConfined(f"no filter is known for {sys.platform} on {platform.machine()}")
-    steps = b"".join(_steps(machine))
-    program = ctypes.create_string_buffer(steps, len(steps))
-    header = struct.pack("@HP", len(steps) // 8, ctypes.addressof(program))
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) or libc.prctl(
-        PR_SET_SECCOMP, SECCOMP_MODE_FILTER, header, 0, 0
-    ):
-        raise NotConfined(os.strerror(ctypes.get_errno()))
+    try:
+        import pyseccomp  # here: only the child of a sandbox needs it
+    except (ImportError, OSError, RuntimeError) as error:
+        raise NotConfined("libseccomp is not installed: apt-get install libseccomp2") from error
+    library: ModuleType = pyseccomp
+    return library
 
 
-def _steps(machine: Machine) -> list[bytes]:
-    """Return the filter: another architecture's calls are refused too, whatever their number."""
-    calls = machine.refused
-    last = len(calls)
-    checks = [_step(JUMP_IF_EQUAL, call, last - at, 0) for at, call in enumerate(calls)]
-    return [
-        _step(LOAD, ARCHITECTURE),
-        _step(JUMP_IF_EQUAL, machine.audit_arch, 0, last + 3),
-        _step(LOAD, CALL_NUMBER),
-        _step(JUMP_IF_AT_LEAST, FIRST_X32_CALL, last + 1, 0),
-        *checks,
-        _step(RETURN, ALLOW),
-        _step(RETURN, REFUSE),
+def allow_reading_only(library: ModuleType) -> None:
+    """Refuse every other system call of this process and its threads, permanently.
+
+    Files may be opened for reading alone, threads may be started, processes may not. A refused call
+    fails with PermissionError. Raises NotConfined.
+    """
+    try:
+        rules = library.SyscallFilter(library.ERRNO(errno.EACCES))
+        rules.set_attr(library.Attr.CTL_TSYNC, 1)  # threads that run already, too
+        _add_rules(library, rules)
+        rules.load()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise NotConfined(str(error)) from error
+
+
+def _add_rules(library: ModuleType, rules: "SyscallFilter") -> None:
+    reading = (library.MASKED_EQ, os.O_ACCMODE, os.O_RDONLY)
+    thread = (library.MASKED_EQ, CLONE_THREAD, CLONE_THREAD)
+    calls = [(name, ()) for name in ALWAYS] + [
+        ("open", (library.Arg(1, *reading),)),
+        ("openat", (library.Arg(2, *reading),)),
+        ("prlimit64", (library.Arg(0, library.EQ, THIS_PROCESS),)),
+        ("clone", (library.Arg(0, *thread),)),
     ]
+    for name, arguments in calls:
+        if _is_known(library, name):
+            rules.add_rule(library.ALLOW, name, *arguments)
+    # its flags are in memory, where a filter cannot look: libc falls back to `clone`
+    rules.add_rule(library.ERRNO(errno.ENOSYS), "clone3")
 
 
-def _step(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
-    return struct.pack("@HBBI", code, if_true, if_false, value)
+def _is_known(library: ModuleType, name: str) -> bool:
+    """Whether this processor has the call, and this libseccomp its number."""
+    try:
+        return int(library.resolve_syscall(library.Arch.NATIVE, name)) >= 0
+    except (OSError, ValueError):
+        return False

@@ -8,19 +8,15 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from shared.errors import TooLarge
-from shared.privacy.sandbox import Sandbox, SandboxFailed
+from telegram_service.answering.document_reader import MAX_CHARACTERS
 from telegram_service.answering.quota import over_quota
 from telegram_service.answering.update_context import UpdateContext
 from telegram_service.bot_api import File
 from telegram_service.errors import UnreadableDocument
 
 KINDS = {".pdf": "pdf", ".docx": "docx", ".txt": "text"}
-MAX_PAGES = 200
-MAX_CHARACTERS = 30_000
 MAX_BYTES = 20 * 1024 * 1024
 """What Telegram lets a bot download."""
-READ_TIMEOUT_S = 15.0
-READER_MEMORY_MIB = 768
 DOWNLOAD_TIMEOUT_S = 60.0
 
 
@@ -60,30 +56,10 @@ async def question_about(
         await context.reply("file_large")
         return None
     try:
-        text = await read_attached_text(kind, content)
+        text = await context.services.documents.read(kind, content)
     except UnreadableDocument:
         await context.reply("file_unreadable")
         return None
     question = caption or context.say("file_question")
     quoted = context.say("file_quoted", text=text[:MAX_CHARACTERS])
     return DocumentQuestion(f"{question}\n\n{quoted}", cut=len(text) > MAX_CHARACTERS)
-
-
-async def read_attached_text(kind: str, content: bytes) -> str:
-    """Return a document's text. Raises UnreadableDocument."""
-    sandbox = Sandbox(
-        "shared.privacy.documents:document_text",
-        kind=kind,
-        max_pages=MAX_PAGES,
-        max_characters=MAX_CHARACTERS + 1,  # one more shows that the document is longer
-        timeout_s=READ_TIMEOUT_S,
-        memory_mib=READER_MEMORY_MIB,
-    )
-    async with sandbox:
-        try:
-            text = await sandbox.call(content)
-        except SandboxFailed as error:
-            raise UnreadableDocument(error.reason) from error
-    if not text:
-        raise UnreadableDocument("no text")
-    return text.decode()

@@ -11,7 +11,9 @@ import yaml
 
 from ai_core.settings import Settings as AiCoreSettings
 from mail_service.settings import Settings as MailSettings
+from mail_service.settings import WorkerSettings as MailWorker
 from shared.settings import StrictSettings
+from telegram_service.answering.document_reader import READER_MEMORY_MIB
 from telegram_service.settings import Settings as TelegramSettings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,6 +24,8 @@ SETTINGS: dict[str, type[StrictSettings]] = {
     "MAIL_": MailSettings,
 }
 STORES = ("redis", "postgres")
+WORKER_MIB = 160
+"""What a worker itself takes: 110 MiB measured, and room."""
 
 
 def read(stack: str) -> dict[str, Any]:
@@ -275,3 +279,17 @@ def test_a_file_that_is_mounted_exists() -> None:
                     ("./nginx/", "./deploy/host/redis/", "./deploy/host/acme", "./deploy/backup/")
                 ):
                     assert (ROOT / source).exists()
+
+
+@pytest.mark.parametrize(
+    ("stack", "children_mib"),
+    [
+        ("telegram", READER_MEMORY_MIB),
+        ("mail", MailWorker().readers * MailWorker().reading_mib),
+    ],
+)
+def test_the_children_that_read_files_fit_into_their_worker(stack: str, children_mib: int) -> None:
+    limit = re.search(r":-(\d+)([mg])", read(stack)["services"]["worker"]["mem_limit"])
+    assert limit
+    limit_mib = int(limit[1]) * {"m": 1, "g": 1024}[limit[2]]
+    assert children_mib + WORKER_MIB <= limit_mib

@@ -31,7 +31,7 @@ def odt(body: str) -> bytes:
 
 
 def text_of(data: bytes, kind: DocumentKind) -> str:
-    return document_text(data, kind, max_pages=10, max_characters=1_000).decode()
+    return document_text(kind.encode() + b"\0" + data, max_pages=10, max_characters=1_000).decode()
 
 
 @pytest.mark.parametrize(

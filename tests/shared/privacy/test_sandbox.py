@@ -1,14 +1,24 @@
 """What a function does inside a sandbox, and what becomes of one that misbehaves."""
 
 import asyncio
+import contextlib
+import ctypes
+import importlib
+import json
 import os
 import socket
+import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 from shared.privacy.sandbox import Sandbox, SandboxFailed
+from tests.shared.privacy.oversteps import attempts, succeeds
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def reverse(data: bytes, *, suffix: str = "") -> bytes:
@@ -29,18 +39,15 @@ def allocate(data: bytes) -> bytes:
     return bytes(int(data))
 
 
-def overstep(data: bytes) -> bytes:
-    """Say which of three things a reader of files never needs are refused."""
-    refused = []
-    try:
-        socket.socket()
-    except PermissionError:
-        refused.append("network")
-    try:
-        Path(data.decode()).write_text("x")
-    except OSError:
-        refused.append("file")
-    return " ".join([*refused, *os.environ.keys() - {"PYTHONPATH", "LC_CTYPE"}]).encode()
+def imports_late(data: bytes) -> bytes:
+    """Use a module and a codec that nothing has imported, as parsers do."""
+    module = importlib.import_module("wave")
+    return f"{module.__name__} {data.decode('iso2022_jp')}".encode()
+
+
+def never_ends(data: bytes) -> bytes:
+    time.sleep(600)
+    return data
 
 
 def sandbox(function: str, **options: float | str) -> Sandbox:
@@ -53,12 +60,78 @@ async def test_a_function_runs_in_another_process_with_its_parameters() -> None:
         assert await inside.call(b"abc") == b"cba!"
 
 
-async def test_a_sandbox_has_no_network_no_writes_and_no_secrets(
+async def test_a_sandbox_reaches_nothing_of_the_worker_or_the_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("A_SECRET", "x")
-    async with sandbox("overstep") as inside:
-        assert await inside.call(str(tmp_path / "file").encode()) == b"network file"
+    secret = tmp_path / "vault"
+    secret.write_bytes(b"key")
+    ours, theirs = socket.socketpair()
+    os.set_inheritable(ours.fileno(), True)
+    there = {
+        "worker": os.getpid(),
+        "secret": str(secret),
+        "checkout": str(ROOT),
+        "descriptor": ours.fileno(),
+    }
+    outside = {name for name, attempt in harmless(attempts(there)).items() if succeeds(attempt)}
+    assert len(outside) >= 8  # here they succeed: the test can tell
+
+    module = "tests.shared.privacy.oversteps"
+    async with Sandbox(f"{module}:overstep", timeout_s=20, memory_mib=512) as inside:
+        found = json.loads(await inside.call(json.dumps(there).encode()))
+
+    ours.close()
+    theirs.close()
+    assert found == {"done": [], "environment": []}
+    assert secret.read_bytes() == b"key"
+    assert await asyncio.to_thread(names_in, tmp_path) == ["vault"]
+
+
+def names_in(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
+
+
+def harmless(all_of_them: dict[str, Callable[[], object]]) -> dict[str, Callable[[], object]]:
+    reading = ("read", "list", "signal")
+    return {name: attempt for name, attempt in all_of_them.items() if name.startswith(reading)}
+
+
+async def test_every_layer_this_machine_has_holds() -> None:
+    landlock = ctypes.CDLL(None).syscall(444, None, 0, 1) > 0
+    async with sandbox("reverse") as inside:
+        await inside.call(b"")
+        layers = set(inside._children[0].layers)
+    assert "system_calls" in layers
+    assert ("landlock" in layers) == landlock
+
+
+async def test_code_that_is_imported_late_is_there() -> None:
+    async with sandbox("imports_late") as inside:
+        assert await inside.call(b"abc") == b"wave abc"
+
+
+async def test_a_child_ends_with_its_worker() -> None:
+    program = (
+        "import asyncio, sys\n"
+        "from tests.shared.privacy.test_sandbox import sandbox\n"
+        "async def main():\n"
+        "    async with sandbox('never_ends', timeout_s=600) as inside:\n"
+        "        calling = asyncio.create_task(inside.call(b''))\n"
+        "        while not (process := inside._children[0]._process): await asyncio.sleep(0.01)\n"
+        "        print(process.pid, flush=True)\n"
+        "        await calling\n"
+        "asyncio.run(main())\n"
+    )
+    worker = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, cwd=ROOT, stdout=asyncio.subprocess.PIPE
+    )
+    assert worker.stdout
+    child = int(await asyncio.wait_for(worker.stdout.readline(), 30))
+    worker.kill()
+    await worker.wait()
+    with contextlib.suppress(psutil.NoSuchProcess):
+        await asyncio.to_thread(psutil.Process(child).wait, 20)
 
 
 async def test_a_process_serves_as_many_calls_as_it_may() -> None:

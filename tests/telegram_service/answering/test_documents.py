@@ -1,12 +1,14 @@
 """Documents a person attaches, valid and hostile ones."""
 
 import asyncio
+import contextlib
 import io
 import time
 import zipfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import psutil
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -14,7 +16,8 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from shared.errors import TooLarge
-from telegram_service.answering.documents import MAX_BYTES, read_attached_text
+from telegram_service.answering.document_reader import READER_MEMORY_MIB, DocumentReader
+from telegram_service.answering.documents import MAX_BYTES
 from telegram_service.errors import UnreadableDocument
 from telegram_service.sending.downloads import fetch, new_file_client
 from tests.servers.loopback import served
@@ -25,8 +28,11 @@ ALICE = 11
 
 def docx(text: str) -> bytes:
     """A Word document (ECMA-376) of one paragraph."""
+    return docx_of(f"<w:p><w:r><w:t>{text}</w:t></w:r></w:p>")
+
+
+def docx_of(body: str) -> bytes:
     space = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
-    body = f"<w:p><w:r><w:t>{text}</w:t></w:r></w:p>"
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         archive.writestr(
@@ -58,13 +64,15 @@ def pdf(text: str) -> bytes:
     ],
 )
 async def test_the_text_of_a_document_is_read(kind: str, content: bytes) -> None:
-    assert "Clause de non-concurrence" in await read_attached_text(kind, content)
+    async with DocumentReader() as reader:
+        assert "Clause de non-concurrence" in await reader.read(kind, content)
 
 
 @pytest.mark.parametrize("kind", ["pdf", "docx"])
 async def test_a_damaged_document_is_unreadable(kind: str) -> None:
-    with pytest.raises(UnreadableDocument):
-        await read_attached_text(kind, b"nothing of the sort")
+    async with DocumentReader() as reader:
+        with pytest.raises(UnreadableDocument):
+            await reader.read(kind, b"nothing of the sort")
 
 
 async def test_a_zip_bomb_is_unreadable_and_quickly_so() -> None:
@@ -72,9 +80,44 @@ async def test_a_zip_bomb_is_unreadable_and_quickly_so() -> None:
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("word/document.xml", b"0" * 150_000_000)
     began = time.monotonic()
-    with pytest.raises(UnreadableDocument):
-        await read_attached_text("docx", content.getvalue())
+    async with DocumentReader() as reader:
+        with pytest.raises(UnreadableDocument):
+            await reader.read("docx", content.getvalue())
     assert time.monotonic() - began < 10
+
+
+def children_alive() -> int:
+    """Count the processes of sandboxes under this one, without the dead."""
+    alive = 0
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            is_dead = child.status() == psutil.STATUS_ZOMBIE
+            alive += not is_dead and "sandbox_child" in " ".join(child.cmdline())
+    return alive
+
+
+async def test_documents_that_come_together_are_read_one_after_the_other() -> None:
+    seen: list[int] = []
+
+    async def watch() -> None:
+        while True:
+            seen.append(await asyncio.to_thread(children_alive))
+            await asyncio.sleep(0.01)
+
+    async with DocumentReader() as reader:
+        watching = asyncio.create_task(watch())
+        reading = [reader.read("docx", docx("Clause")) for _ in range(4)]
+        assert all("Clause" in text for text in await asyncio.gather(*reading))
+        watching.cancel()
+    assert max(seen) == 1
+
+
+async def test_a_document_of_millions_of_paragraphs_takes_little_memory() -> None:
+    words = "".join(f"<w:p><w:r><w:t>{number:x}</w:t></w:r></w:p>" for number in range(400_000))
+    async with DocumentReader() as reader:
+        text = await reader.read("docx", docx_of(words))
+    assert text.startswith("0\n1\n2")
+    assert READER_MEMORY_MIB <= 256
 
 
 async def test_a_question_about_a_document_quotes_it(app: RunningApp) -> None:
