@@ -16,7 +16,7 @@ const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const touch = matchMedia("(pointer: coarse)");
 const placeholder = box.placeholder;
 
-const service = { key: "" };
+const service = { key: "", opened: null };
 let conversationId = null;
 let writing = null;
 let count = 0;
@@ -119,7 +119,8 @@ function addTurn(question) {
   turns.append(nodes);
   root.scrollIntoView({ behavior: calm.matches ? "auto" : "smooth", block: "start" });
   const prose = new Prose(part.prose);
-  return { question, part, prose, sources: new Sources(part, count), text: "", apart: [] };
+  const sources = new Sources(part, count);
+  return { question, part, prose, sources, text: "", apart: [], searching: part.waiting.textContent };
 }
 
 async function answer(turn) {
@@ -128,6 +129,8 @@ async function answer(turn) {
   setWriting(controller);
   say(word("searching"));
   try {
+    await service.opened;
+    signal.throwIfAborted();
     for await (const event of ask(turn.question, conversationId, service.key, signal)) {
       receive(turn, event);
     }
@@ -145,8 +148,18 @@ function receive(turn, { name, data }) {
     turn.text += data.delta;
     turn.prose.show(turn.text);
   }
+  if (name === "queue") wait(turn, data);
   if (name === "citations") turn.sources.show(data, turn.text, service);
   if (name === "usage") conclude(turn, data);
+}
+
+/** Tell how many questions are before this one; it is read out when that number changes. */
+function wait(turn, { position, wait_s: seconds }) {
+  const sentence = word(["queue-next", "queue-one"][position] ?? "queue-many", { count: position });
+  const estimate = seconds ? word("queue-wait", { seconds: Math.ceil(seconds) }) : "";
+  turn.part.waiting.textContent = typeset(`${sentence} ${estimate}`.trim());
+  if (turn.position !== position) say(typeset(sentence));
+  turn.position = position;
 }
 
 function conclude(turn, usage) {
@@ -212,6 +225,8 @@ function again(turn) {
   turn.sources.show([], "", service);
   turn.part.prose.setAttribute("aria-hidden", "true");
   turn.part.problem.hidden = true;
+  turn.part.waiting.textContent = turn.searching;
+  turn.position = null;
   turn.part.waiting.hidden = false;
   turn.part.title.focus({ preventScroll: true });
   answer(turn);
@@ -258,13 +273,13 @@ function showCorpus(corpus) {
 
 async function start() {
   begin();
-  const [settings, health] = await Promise.all([
-    orElse(readSettings(), { key: null }),
-    orElse(readHealth(), { corpus: null }),
-  ]);
+  service.opened = orElse(readSettings(), { key: null }).then((settings) => {
+    service.key = settings.key ?? "";
+    if (!service.key) askForKey();
+  });
+  const health = await orElse(readHealth(), { corpus: null });
   showCorpus(health.corpus);
-  service.key = settings.key ?? "";
-  if (!service.key) askForKey();
+  await service.opened;
   document.documentElement.dataset.ready = "";
 }
 

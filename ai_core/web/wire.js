@@ -4,6 +4,7 @@ Every failure leaves here as a Problem whose text can be shown as it is. */
 
 const SILENCE_MS = 120_000;
 const OPENING_MS = 20_000;
+const DEADLINE_MS = 120_000;
 
 /** Why the service did not answer; `key` names a sentence of the page when the service sent none. */
 export class Problem extends Error {
@@ -94,15 +95,21 @@ function parsed(block) {
   return { name, data: data.join("\n") };
 }
 
-/** Ask `question`; yield the events of the answer. `signal` stops the writing. */
+/** Ask `question`; yield the events of the answer. `signal` stops the writing. What no model can
+ *  answer in time, the service answers by quoting the law. */
 export async function* ask(question, conversationId, key, signal) {
-  const body = { messages: [{ role: "user", content: question }], stream: true };
+  const messages = [{ role: "user", content: question }];
+  const body = { messages, stream: true, fallback: "extractive" };
   if (conversationId) body.conversation_id = conversationId;
   const response = await request(
     "/api/v1/chat",
     {
       method: "POST",
-      headers: { "Content-Type": "application/json", Accept: "text/event-stream" },
+      headers: {
+        "Content-Type": "application/json",
+        Accept: "text/event-stream",
+        "X-Deadline-Ms": String(DEADLINE_MS),
+      },
       body: JSON.stringify(body),
       signal,
     },

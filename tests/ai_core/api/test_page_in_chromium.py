@@ -24,7 +24,14 @@ import uvicorn
 from axe_playwright_python.sync_playwright import Axe
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Page,
+    Route,
+    expect,
+    sync_playwright,
+)
 from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
@@ -148,12 +155,15 @@ class ScriptedService:
     erased: list[tuple[str, str]] = field(default_factory=list)
     erasing_fails: bool = False
     keys: list[str] = field(default_factory=list)
+    deadlines_ms: list[str] = field(default_factory=list)
     go_on: threading.Event = field(default_factory=threading.Event)
+    goes_on: threading.Event = field(default_factory=threading.Event)
     left: threading.Event = field(default_factory=threading.Event)
 
     async def chat(self, request: Request) -> Response:
         self.asked.append(await request.json())
         self.keys.append(request.headers.get("x-api-key", ""))
+        self.deadlines_ms.append(request.headers.get("x-deadline-ms", ""))
         reply = self.replies.pop(0) if self.replies else stream()
         if isinstance(reply, Response):
             return reply
@@ -161,10 +171,11 @@ class ScriptedService:
 
     async def _write(self, reply: list[str]) -> AsyncIterator[str]:
         try:
+            pauses = {"wait": self.go_on, "pause": self.goes_on}
             for piece in reply:
-                while piece == "wait" and not self.go_on.is_set():  # noqa: ASYNC110 - set by a test
+                while piece in pauses and not pauses[piece].is_set():  # noqa: ASYNC110 - a test sets
                     await asyncio.sleep(0.01)
-                if piece != "wait":
+                if piece not in pauses:
                     yield piece
         finally:
             self.left.set()
@@ -333,8 +344,13 @@ def test_a_question_by_keyboard_brings_an_answer_and_its_sources(visitor: Visito
     visitor.answered()
     turn = visitor.page.locator(".turn")
     assert visitor.service.asked == [
-        {"messages": [{"role": "user", "content": QUESTION}], "stream": True}
+        {
+            "messages": [{"role": "user", "content": QUESTION}],
+            "stream": True,
+            "fallback": "extractive",
+        }
     ]
+    assert visitor.service.deadlines_ms == ["120000"]
     assert visitor.service.keys == [KEY]
     assert "Combien de jours de congé" in turn.get_by_role("heading", level=2).inner_text()
     expect(turn.locator(".prose strong")).to_have_text("familial")
@@ -362,6 +378,48 @@ def test_the_answer_is_shown_as_it_is_written_and_read_out_once(visitor: Visitor
     visitor.answered()
     assert prose.get_attribute("aria-hidden") is None
     expect(visitor.page.get_by_role("button", name="Demander")).to_be_visible()
+
+
+def test_the_place_in_the_queue_is_shown_and_read_out(visitor: Visitor) -> None:
+    queued = [event({"position": 3, "wait_s": 41.2}, "queue")]
+    next_one = event({"position": 1, "wait_s": None}, "queue")
+    visitor.service.replies = [[*queued, "wait", next_one, "pause", *stream()]]
+    visitor.ask()
+    waiting = visitor.page.locator(".turn .waiting")
+    expect(waiting).to_have_text("3 questions passent avant la vôtre. Attente : environ 42 s.")
+    status = visitor.page.get_by_role("status")
+    expect(status).to_have_text("3 questions passent avant la vôtre.")
+    visitor.service.go_on.set()
+    expect(waiting).to_have_text("Une question passe avant la vôtre.")
+    visitor.service.goes_on.set()
+    visitor.answered()
+    expect(waiting).to_be_hidden()
+
+
+def test_a_question_sent_before_the_settings_came_waits_for_them(
+    browser: Browser, served: tuple[FastAPI, str], service: ScriptedService
+) -> None:
+    profile = browser.new_context(locale="fr-FR")
+    page = profile.new_page()
+    page.set_default_timeout(5_000)
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/page.json", hold)
+    try:
+        page.goto(served[1])
+        page.locator("#question").fill(QUESTION)
+        page.keyboard.press("Enter")
+        expect(page.locator(".turn .waiting")).to_be_visible()
+        assert service.keys == []
+        held[0].continue_()
+        expect(page.locator(".turn .facts")).to_be_visible()
+        assert service.keys == [KEY]
+        expect(page.locator("#key-form")).to_be_hidden()
+    finally:
+        profile.close()
 
 
 def test_a_card_opens_the_whole_article_and_gives_the_focus_back(visitor: Visitor) -> None:
