@@ -10,13 +10,16 @@ several arrangements, the most faithful first, until one comes out whole.
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, takewhile
 from operator import attrgetter
 
 from ai_core.engines.base import ChatMessage, Role
 from ai_core.engines.decoding.template_sandbox import (
+    TIME_LIMIT_PER_MESSAGE_S,
+    TIME_LIMIT_S,
     ChatSandbox,
     TemplateOverrun,
     TemplateRefusal,
@@ -34,6 +37,8 @@ _BETWEEN = "\n\n"
 _PLACEHOLDER = re.compile("\ufdd0([\U000f0000-\U000ffffd])\ufdd1")
 _FIRST_NUMBER = 0xF0000
 _MAX_MESSAGES = 65_000
+_MAX_EDGE_CHARS = 16
+"""Of the white space around a text, what a template sees and may trim."""
 _END_OF_REASONING = "</think>"
 _TAG = re.compile(r"<[^\s<>]{1,60}>+|\[[^\s\[\]]{1,60}\]")
 
@@ -54,10 +59,12 @@ class PromptText:
 
     def part(self, start: int, end: int) -> "PromptText":
         """Return the characters [start, end) with the contents in them."""
+        near = slice(max(0, bisect_left(self.contents, (start, 0)) - 1), None)
+        inside = takewhile(lambda content: content[0] < end, self.contents[near])
         kept = tuple(
             (max(first, start) - start, min(last, end) - start)
-            for first, last in self.contents
-            if first < end and last > start
+            for first, last in inside
+            if last > start
         )
         return PromptText(self.text[start:end], kept)
 
@@ -67,7 +74,8 @@ class PromptText:
 
     def is_content(self, start: int, end: int) -> bool:
         """Whether a message wrote any of the characters [start, end)."""
-        return any(first < end and last > start for first, last in self.contents)
+        before = bisect_left(self.contents, (end, 0)) - 1
+        return before >= 0 and self.contents[before][1] > start
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +106,7 @@ class ChatTemplate:
         if len(messages) > _MAX_MESSAGES:
             raise MessagesRefused(f"more than {_MAX_MESSAGES} messages")
         texts = [self._text_of(messages, at) for at in range(len(messages))]
-        with limited():
+        with limited(TIME_LIMIT_S + len(messages) * TIME_LIMIT_PER_MESSAGE_S):
             skeleton = self._skeleton(messages, texts)
         return _filled(skeleton, messages, texts)
 
@@ -213,10 +221,20 @@ def _merged(turns: Sequence[_Turn]) -> tuple[_Turn, ...]:
 
 def _shown(turn: _Turn, texts: Sequence[str]) -> str:
     """Return what the template sees of a turn: white space as it is, for templates that trim it."""
-    return _BETWEEN.join(
-        text.replace(body, _placeholder(at), 1) if (body := text.strip()) else ""
-        for at, text in ((at, texts[at]) for at in turn.messages)
-    )
+    return _BETWEEN.join(_shown_message(at, texts[at]) for at in turn.messages)
+
+
+def _shown_message(at: int, text: str) -> str:
+    if not text.strip():
+        return ""
+    start, end = _body(text)
+    return f"{text[:start]}{_placeholder(at)}{text[end:]}"
+
+
+def _body(text: str) -> tuple[int, int]:
+    """Return where a text is without the white space around it, at most `_MAX_EDGE_CHARS` of it."""
+    start = min(len(text) - len(text.lstrip()), _MAX_EDGE_CHARS)
+    return start, max(len(text.rstrip()), len(text) - _MAX_EDGE_CHARS)
 
 
 def _placeholder(at: int) -> str:
@@ -239,7 +257,7 @@ def _filled(skeleton: str, messages: Sequence[ChatMessage], texts: Sequence[str]
         at = ord(found[1]) - _FIRST_NUMBER
         if at >= len(texts):
             continue
-        body = texts[at].strip()
+        body = texts[at][slice(*_body(texts[at]))]
         start = chars + len(literal)
         owned = _owned_chars(messages[at], texts[at])
         if cacheable is None and owned < len(body):
@@ -257,9 +275,8 @@ def _filled(skeleton: str, messages: Sequence[ChatMessage], texts: Sequence[str]
 
 
 def _owned_chars(message: ChatMessage, text: str) -> int:
-    """Return how many characters of a message's stripped text the operator wrote."""
-    body = text.strip()
+    """Return how many characters of a message's body the operator wrote."""
+    start, end = _body(text)
     if message.cacheable_chars >= len(message.content):
-        return len(body)
-    before = len(text) - len(text.lstrip())
-    return max(0, min(len(body), message.cacheable_chars - before))
+        return end - start
+    return max(0, min(end - start, message.cacheable_chars - start))

@@ -170,6 +170,20 @@ def test_a_message_may_begin_with_the_operator_s_text() -> None:
     assert prompt.text[: prompt.cacheable_chars].endswith(f"user\n{law}")
 
 
+@pytest.mark.parametrize("family", ["mistral-v3", "phi-3", "chatml"])
+def test_a_conversation_of_two_thousand_messages_is_taken(family: str) -> None:
+    prompt = template(family).render(conversation("s" + "ua" * 1_000 + "u"))
+    assert len(prompt.contents) == 2_002
+
+
+def test_any_white_space_around_a_text_is_taken() -> None:
+    text = " \n" * 400_000 + "Et moi ?" + "\t " * 400_000
+    prompt = template("gemma-2").render([ChatMessage("user", text)])
+    ((start, end),) = prompt.contents
+    assert "Et moi ?" in prompt.text[start:end]
+    assert prompt.cacheable_chars <= start
+
+
 PARTS = (
     "a", "é", "\n", " ", "\t", "<|im_end|>", "[/INST]", "<think>", "</think>", "{{ x }}", "{%",
     "\ufdd0", "\U000f0000", "\ufdd1", "</s>", "user", "0",
