@@ -1,11 +1,14 @@
 """The fixed sentences around an answer: greetings, notice, closing lines."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 from shared.languages import Language
+from shared.privacy.disclosure import TEXT_FILE, masked_in_words
+from shared.privacy.identifiers import Kind
 from shared.texts import Texts, date_in_words
 
 ROOT = Path(__file__).parents[2]
@@ -13,6 +16,7 @@ TEXT_FILES = (
     ROOT / "shared" / "texts" / "errors.toml",
     ROOT / "ai_core" / "texts" / "errors.toml",
     ROOT / "ai_core" / "texts" / "answers.toml",
+    TEXT_FILE,
 )
 _GREETING = re.compile(
     r"\W*(?:bonjour|bonsoir|salut|coucou|hello|hi|hey|good (?:morning|afternoon|evening))"
@@ -62,6 +66,13 @@ class Boilerplate:
     def notice(self, language: Language) -> str:
         """Return the AI disclosure of every answer (AI Act, article 50)."""
         return self._texts.say("notice", language)
+
+    def masked_notice(self, counts: Mapping[Kind, int], language: Language) -> str | None:
+        """Return the sentence that tells what was masked in the question; None for nothing."""
+        if not counts:
+            return None
+        what = masked_in_words(self._texts, counts, language)
+        return self._texts.say("masked", language, what=what)
 
     def unverified(self, language: Language) -> str:
         """Return the phrase that replaces an unverified reference."""

@@ -29,6 +29,7 @@ from ai_core.law.source import LawSource
 from ai_core.metrics import AnswerMetrics
 from shared.clock import Clock
 from shared.errors import Unavailable
+from shared.privacy.masking import label_counts
 from shared.web.tracing import NO_TRACER
 
 MAX_PASSAGES = 16
@@ -139,8 +140,14 @@ class AnswerPipeline:
     async def _write(self, request: ResolvedRequest) -> Events:
         """Generate one answer; see the module's docstring."""
         question, language = request.question, request.question.language
+        masked, words = label_counts(question.text), self._boilerplate
         reply = ReplyBuilder(
-            request, self._boilerplate.notice(language), self._metrics, self._clock
+            request,
+            words.notice(language),
+            masked,
+            words.masked_notice(masked, language),
+            self._metrics,
+            self._clock,
         )
         greeting = (
             None if question.plain else self._boilerplate.small_talk_reply(question.text, language)

@@ -1,5 +1,6 @@
 """Builds a reply from its text, tokens, sources and finish reason, and measures it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +11,7 @@ from ai_core.engines.base import FinishReason, TextChunk, TokenLogprob
 from ai_core.metrics import AnswerMetrics
 from shared.ai.contract import Abstention, Citation, GenerateReply, LikelyToken, WrittenToken
 from shared.clock import Clock
+from shared.privacy.identifiers import Kind
 
 
 @dataclass(slots=True)
@@ -18,6 +20,8 @@ class ReplyBuilder:
 
     request: ResolvedRequest
     notice: str
+    masked: Mapping[Kind, int]
+    masked_notice: str | None
     metrics: AnswerMetrics
     clock: Clock
     texts: list[str] = field(default_factory=list)
@@ -83,6 +87,8 @@ class ReplyBuilder:
             clarification=self.clarification,
             corpus_date=self.request.law_date if self.request.question.grounded else None,
             notice=self.notice,
+            masked={str(kind): count for kind, count in self.masked.items()},
+            masked_notice=self.masked_notice,
         )
         return Done(reply, shared_body(reply))
 

@@ -121,7 +121,7 @@ class ChatChoice(Reply):
 
 
 class Sourced(Reply):
-    """What `cdt-assistant` adds to a completion; other models have none of it."""
+    """What is added to a completion: `masked` for every model, the rest for `cdt-assistant`."""
 
     answered_by: str | None = None
     """The model that wrote the answer."""
@@ -133,6 +133,10 @@ class Sourced(Reply):
     """Publication date of the law the answer rests on."""
     notice: str | None = None
     """What an AI's answer is worth: information, not legal advice."""
+    masked: dict[str, int] | None = None
+    """Personal data masked in the last message, counted by kind; absent when there was none."""
+    masked_notice: str | None = None
+    """The same in a sentence; absent when there was none."""
 
 
 class ChatCompletion(Sourced):

@@ -228,10 +228,13 @@ class ChatCompletionSerializer:
         return "\n\n" + "\n".join([self._sources_heading, *lines])
 
     def _extensions(self, reply: GenerateReply) -> dict[str, object]:
+        masked = {"masked": reply.masked, "masked_notice": reply.masked_notice}
+        told: dict[str, object] = {**masked} if reply.masked else {}
         if not self._grounded:
-            return {}
+            return told
         fields = {"citations", "abstained", "corpus_date", "notice"}
-        return {"answered_by": reply.model, **reply.model_dump(mode="json", include=fields)}
+        own = reply.model_dump(mode="json", include=fields)
+        return {"answered_by": reply.model, **own, **told}
 
 
 class CompletionSerializer(ChatCompletionSerializer):

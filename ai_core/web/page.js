@@ -168,6 +168,8 @@ function conclude(turn, usage) {
   turn.apart = [usage.notice, usage.clarification, usage.abstained?.contact.url].filter(Boolean);
   const date = usage.corpus_date ? word("law-of", { day: day(usage.corpus_date) }) : "";
   part.facts.textContent = typeset(`${date} ${usage.notice ?? ""}`.trim());
+  part.masked.textContent = typeset(usage.masked_notice ?? "");
+  part.masked.hidden = part.masked.textContent === "";
   part.facts.hidden = part.facts.textContent === "";
   if (usage.abstained) {
     const { reason, contact } = usage.abstained;

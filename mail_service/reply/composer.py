@@ -28,6 +28,7 @@ from mail_service.reply.message_ids import MessageIds
 from shared.ai.contract import ChatReply, Citation
 from shared.clock import Clock
 from shared.languages import Language
+from shared.privacy.disclosure import TEXT_FILE, masked_in_words
 from shared.privacy.encryption import Encryption
 from shared.texts import Texts, date_in_words
 
@@ -47,6 +48,7 @@ class ReplyContent:
     clarification: str = ""
     contact: dict[str, str] | None = None
     files: tuple[str, ...] = ()
+    masked: str = ""
     corpus_date: str = ""
     notice: str = ""
     subject: str = ""
@@ -62,7 +64,7 @@ class ReplyComposer:
         self.message_ids = MessageIds(identity, encryption)
         self._identity = identity
         self._clock = clock
-        self._texts = Texts.read(ROOT / "texts" / "reply.toml")
+        self._texts = Texts.read(ROOT / "texts" / "reply.toml", TEXT_FILE)
         environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader(ROOT / "templates"),
             autoescape=jinja2.select_autoescape(["html.j2"]),
@@ -114,6 +116,9 @@ class ReplyComposer:
             if contact
             else None,
             files=self._unread_files(mail.attachments, language),
+            masked=say("masked", what=masked_in_words(self._texts, reply.masked, language))
+            if reply.masked
+            else "",
             corpus_date=say("corpus_date", day=date_in_words(reply.corpus_date, language))
             if reply.corpus_date
             else "",
@@ -216,6 +221,7 @@ class ReplyComposer:
             "contact": content.contact,
             "files": content.files,
             "sources": content.sources,
+            "masked": content.masked,
             "corpus_date": content.corpus_date,
             "about_the_law": content.about_the_law,
             "signature": self._identity.name,

@@ -210,6 +210,12 @@ class GenerateReply(Reply):
     """Publication date of the law the answer rests on; null without the law."""
     notice: str
     """What an AI's answer is worth: information, not legal advice."""
+    masked: dict[str, int] = {}
+    """Personal data masked in the last message before anything read it, counted by kind: `email`,
+    `phone`, `nir`, `iban`, `card`, `tax_number`, `identity_document`, `ip_address`, `birth_date`,
+    `postal_address`, `siret`, `plate`, `file_number`, `name`."""
+    masked_notice: str | None = None
+    """The same in a sentence, in the question's language; null when nothing was masked."""
     cached: bool = False
     """Whether the answer came from the cache; always false for a publishable key, whose users must
     not learn what others asked."""

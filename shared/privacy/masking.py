@@ -56,7 +56,8 @@ class Masked:
     found: Found
 
 
-_LABEL = re.compile(f"<(?:{'|'.join(LABELS.values())})_[0-9]{{1,9}}>")
+_LABEL = re.compile(f"<({'|'.join(LABELS.values())})_[0-9]{{1,9}}>")
+_KINDS_BY_LABEL = {label: kind for kind, label in LABELS.items()}
 
 
 def mask(text: str) -> Masked:
@@ -88,13 +89,18 @@ def contains_label(text: str) -> bool:
     return "<" in text and _LABEL.search(text) is not None
 
 
+def label_counts(text: str) -> dict[Kind, int]:
+    """Return how many labels of each kind a masked text holds."""
+    return dict(Counter(_KINDS_BY_LABEL[match[1]] for match in _LABEL.finditer(text)))
+
+
 def contains_personal_data(text: str) -> bool:
     """Whether `mask` would change the text."""
     return next(spans(text), None) is not None
 
 
 def _labels(found: Iterable[Span], text: str) -> dict[tuple[Kind, str], str]:
-    taken = set(_LABEL.findall(text))
+    taken = {match[0] for match in _LABEL.finditer(text)}
     numbers = {kind: count(1) for kind in KINDS}
     labels: dict[tuple[Kind, str], str] = {}
     for span in found:

@@ -17,6 +17,7 @@ from pydantic import TypeAdapter
 from shared.ai.contract import MAX_PROMPT_CHARACTERS, ChatRequest, Citation, Message
 from shared.ai.stream import Citations, Delta, Piece, Usage
 from shared.errors import AppError, BadInput, NotFound, TooMany, Unavailable
+from shared.privacy.disclosure import masked_in_words
 from shared.privacy.masking import Found, mask, unmask
 from shared.privacy.plain_text import without_invisible
 from telegram_service.answering.live_preview import LivePreview
@@ -80,7 +81,7 @@ async def converse(context: UpdateContext, question: str, *, cut: bool = False) 
 
 async def write_answer(context: UpdateContext, question: str, *, cut: bool) -> bytes:
     """Get the answer, with a live preview; store its messages sealed, and return them as JSON."""
-    masked = mask(question)
+    masked = await asyncio.to_thread(mask, question)
     preview = LivePreview(context)
     await preview.show_first_sign()
     previewing = asyncio.create_task(preview.run(), name="preview")
@@ -206,8 +207,8 @@ def final_text(context: UpdateContext, answer: Answer, *, cut: bool) -> str:
         if not key_words or key_words not in text:
             paragraphs.append(notice)
     if answer.masked.counts:
-        counts = answer.masked.counts.items()
-        what = ", ".join(context.say(f"kind_{kind.value}", count=count) for kind, count in counts)
+        texts = context.services.texts
+        what = masked_in_words(texts, answer.masked.counts, context.language)
         paragraphs.append(context.say("masked", what=what))
     return "\n\n".join(paragraphs)
 

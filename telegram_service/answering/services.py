@@ -11,6 +11,7 @@ from telegram import User
 
 from shared.ai.client import AiClient
 from shared.clock import Clock, SystemClock
+from shared.privacy.disclosure import TEXT_FILE
 from shared.stores.postgres import Postgres
 from shared.stores.redis_connection import RedisConnection
 from shared.texts import Texts
@@ -121,7 +122,7 @@ async def open_services(settings: Settings, vault: Vault) -> AsyncIterator[Servi
 
 def bot_texts() -> Texts:
     """Read the bot's sentences."""
-    return Texts.read(SHARED_TEXTS / "errors.toml", TEXTS / "bot.toml")
+    return Texts.read(SHARED_TEXTS / "errors.toml", TEXT_FILE, TEXTS / "bot.toml")
 
 
 def ai_client(settings: AiSettings, tracer: Tracer) -> AiClient:

@@ -26,3 +26,12 @@ async def test_personal_data_are_masked_before_they_leave_and_the_person_is_told
     [answer] = await app.ask(ALICE, "Mon adresse est jeanne@example.org, que faire ?")
     assert app.ai.asked[0].messages[-1].content == "Mon adresse est <EMAIL_1>, que faire ?"
     assert "Masqué avant envoi : 1 × adresse électronique" in answer["text"]
+
+
+async def test_every_kind_that_is_masked_can_be_told(app: RunningApp) -> None:
+    app.ai.script.echo = True
+    data = "Mme Moreau, 732 829 320 00074, AB-123-CD, CAF n° 1234567"
+    [answer] = await app.ask(ALICE, f"Quel préavis ? {data}")
+    for kind in ("nom de personne", "SIRET", "plaque d'immatriculation", "numéro de dossier"):
+        assert f"1 × {kind}" in answer["text"]
+    assert "Moreau" not in app.ai.asked[0].messages[-1].content

@@ -112,7 +112,7 @@ async def test_redis_reads_neither_the_question_nor_its_answer(
 ) -> None:
     key = cache_key(INPUTS)
     assert key
-    body = '{"response":"Madame Zulma Tarquin, votre préavis est de deux mois"}'.encode()
+    body = '{"response":"Zulma Tarquin, votre préavis est de deux mois"}'.encode()
     await cache.put(key, body)
 
     [name] = await connection.call("KEYS", "*")

@@ -52,6 +52,22 @@ async def test_the_assistant_answers_with_the_law_and_lists_its_sources(app: Any
     assert told["answered_by"] == "extractive"
 
 
+@pytest.mark.parametrize("model", ["cdt-assistant", "scripted"])
+async def test_every_model_tells_what_was_masked(running_app: Any, model: str) -> None:
+    question = "Quel préavis ? 06 12 34 56 78"
+    async with running_app(ScriptedEngine("Un mois.")) as app:
+        with_data = await post(
+            app,
+            "chat/completions",
+            {"model": model, "messages": [{"role": "user", "content": question}]},
+        )
+        without = await post(app, "chat/completions", asked(model=model))
+
+    assert with_data.json()["masked"] == {"phone": 1}
+    assert "1 × numéro de téléphone" in with_data.json()["masked_notice"]
+    assert "masked" not in without.json()
+
+
 async def test_a_plain_model_reads_the_callers_words_and_nothing_else(running_app: Any) -> None:
     engine = ScriptedEngine("Selon L4242-42, [7] bonjour.")
     messages = [

@@ -366,6 +366,18 @@ def test_a_question_by_keyboard_brings_an_answer_and_its_sources(visitor: Visito
     assert_accessible(visitor.page)
 
 
+def test_what_was_masked_in_the_question_is_told_under_its_answer(visitor: Visitor) -> None:
+    told = "Masqué dans votre question avant toute lecture : 1 × numéro de téléphone."
+    visitor.service.replies = [stream(masked={"phone": 1}, masked_notice=told), stream()]
+    visitor.ask("Quel préavis ? 06 12 34 56 78")
+    visitor.answered()
+    expect(visitor.page.locator(".turn").last.locator(".masked")).to_have_text(told)
+    assert_accessible(visitor.page)
+    visitor.ask(QUESTION)
+    visitor.answered()
+    expect(visitor.page.locator(".turn").last.locator(".masked")).to_be_hidden()
+
+
 def test_the_answer_is_shown_as_it_is_written_and_read_out_once(visitor: Visitor) -> None:
     visitor.service.replies = [[*stream()[:6], "wait", *stream()[6:]]]
     visitor.ask()

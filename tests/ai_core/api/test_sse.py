@@ -65,6 +65,15 @@ async def test_a_stream_says_the_same_as_a_whole_reply(app: Any) -> None:
     assert "".join(deltas) == whole.json()["response"]
 
 
+async def test_the_usage_tells_what_was_masked(app: Any) -> None:
+    question = "Quel préavis ? Écrivez à jean@exemple.fr"
+    told = await stream(app, messages=[{"role": "user", "content": question}])
+
+    usage = next(value for name, value in told if name == "usage")
+    assert usage["masked"] == {"email": 1}
+    assert "1 × adresse électronique" in usage["masked_notice"]
+
+
 async def test_a_model_that_fails_midway_ends_with_an_error_event(running_app: Any) -> None:
     async with running_app(ScriptedEngine("un deux trois quatre " * 9, fails_after=30)) as app:
         told = await stream(app)

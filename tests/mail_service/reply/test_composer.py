@@ -53,6 +53,23 @@ def test_markup_in_an_answer_or_a_question_is_shown_and_not_obeyed(composer: Rep
     assert "<b onclick" not in html
 
 
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("fr", "lise : 2 × nom de personne, 1 × compte bancaire."),
+        ("en", "read it: 2 × person's name, 1 × bank account."),
+    ],
+)
+def test_the_letter_tells_what_was_masked(
+    composer: ReplyComposer, language: Language, told: str
+) -> None:
+    reply = chat_reply("Oui.", masked={"name": 2, "iban": 1})
+    mail = composed(composer, raw_mail(), reply, language)
+    assert told in " ".join(mail.text().split())
+    assert told.split(",")[0].split("'")[0] in mail.text("html")
+    assert "Masqué" not in composed(composer, raw_mail(), chat_reply("Oui.")).text()
+
+
 def test_boilerplate_of_the_mail_is_not_repeated(composer: ReplyComposer) -> None:
     reply = chat_reply(
         "> Un préavis est dû.\n> […]\n\nVoilà.\n\nPour préciser : Quelle convention ?\n\n"
