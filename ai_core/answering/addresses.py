@@ -49,7 +49,7 @@ _HOST = re.compile(
 _BLANKS = " \n\t\u00a0\u202f"
 _RESERVED = {"example", "invalid", "localhost", "local", "onion", "test"}  # RFC 6761, RFC 7686
 _AFTER = ".,;:!?'’"  # belongs to the sentence, not to the address
-_SOME = re.compile(r"[:/\\@：／＠∶﹕꞉ː\]]|[.．․。｡]\w")
+_SOME = re.compile(r"[:/\\@：／＠∶﹕꞉ː]|\]\(|[.．․。｡]\w")
 _OPEN_LINK = re.compile(
     r"!?\[[^\[\]\n]{0,200}"
     r"(?:\](?:\([^()\n]{0,500}(?:\([^()\n]{0,200}(?:\)[^()\n]{0,200})?)?)?)?\Z"
@@ -116,6 +116,8 @@ class AddressFilter:
     @staticmethod
     def blanked(text: str) -> str:
         """Return the text with spaces for every address, so that their figures are no numbers."""
+        if not _SOME.search(text):
+            return text
         return _ADDRESS.sub(lambda address: _spaces(address[0]), text)
 
     def _host_changes(self, name: re.Match[str]) -> Iterator[Change]:

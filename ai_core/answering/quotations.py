@@ -18,8 +18,9 @@ _QUOTATION = re.compile(
     r"|[‘‚](?:[^‘’\n]|’(?=\w)){0,1500}’(?!\w)"
     r"|(?<!\w)'(?=\w)(?:[^'\n]|'(?=\w)){0,1500}'(?!\w)"
 )
-_OPENING = re.compile(r"[«‹「『＂\"“„‟”‘‚]|(?<!\S)[»›](?=\w)|(?<!\w)'(?=\w)")
+_OPENING = re.compile(r"[«‹「『＂\"“„‟”‘‚]|[»›](?=\w)(?<!\S.)|'(?=\w)(?<!\w.)")
 _UNPAIRED = re.compile(r"[«‹] ?| ?[»›]|[“”„‟\"＂「」『』]")
+_MARK = re.compile(r"[«»‹›“”„‟\"＂「」『』]")
 QUOTED_LINE = re.compile(
     r"[ \t]{0,8}(?:(?:[-*+•]|\d{1,3}[.)])[ \t]{1,4})?(?:[>＞﹥][ \t]{0,4}){1,8}"
 )
@@ -30,7 +31,7 @@ _BEGUN_LINE = re.compile(r"[ \t]{0,8}(?:(?:[-*+•]|\d{1,3}[.)]?)[ \t]{0,4})?")
 
 def quotations(text: str) -> Iterator[re.Match[str]]:
     """Yield the quotations of a text; the first and the last character are the marks."""
-    return _QUOTATION.finditer(text)
+    return _QUOTATION.finditer(text) if _OPENING.search(text) else iter(())
 
 
 def open_quotation(text: str, cut: int) -> tuple[int | None, int]:
@@ -53,7 +54,7 @@ def open_quotation(text: str, cut: int) -> tuple[int | None, int]:
 
 def unpaired_marks(text: str) -> Iterator[re.Match[str]]:
     """Yield the marks of quotations that are not closed, or not opened."""
-    return _UNPAIRED.finditer(text)
+    return _UNPAIRED.finditer(text) if _MARK.search(text) else iter(())
 
 
 def may_become_a_quoted_line(line: str) -> bool:

@@ -25,11 +25,14 @@ _IN_WORDS = re.compile(
     rf"(?P<number>(?:{_NUMBER_WORDS})(?:[\s-]{{1,3}}(?:{_NUMBER_WORDS}))*)(?!\w)",
     re.IGNORECASE,
 )
+_SOME = re.compile(r"\d|[aA][rR][tT]")
 _LARGE = re.compile(r"\b(?:cents?|mille|hundred|thousand)\b", re.IGNORECASE)
 
 
 def find_spelled_references(text: str) -> Iterator[tuple[int, int]]:
     """Yield where such a number stands in the text, as text[start:stop]."""
+    if not _SOME.search(text):
+        return
     for number in _BROKEN.finditer(text):
         yield number.span()
     for number in _IN_WORDS.finditer(text):

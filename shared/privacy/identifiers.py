@@ -33,6 +33,7 @@ _RULES = (
     *addresses.RULES,
     *names.RULES,
 )
+_HINTS = tuple({hint for rule in _RULES for hint in rule.hints})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +51,9 @@ def spans(text: str) -> Iterator[Span]:
     view = fold(text)
     folded = view.folded
     dense = _DIGITS_CLOSE_TOGETHER.search(folded) is not None
+    hints = {hint for hint in _HINTS if hint in folded}
     for rule in _RULES:
-        if any(hint in view.folded for hint in rule.hints) if rule.hints else dense:
+        if not hints.isdisjoint(rule.hints) if rule.hints else dense:
             found = list(_readings(rule, folded, view.cased))
             for reading in found:
                 yield _span(rule.kind, reading, view)

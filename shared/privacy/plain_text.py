@@ -2,10 +2,12 @@
 
 Invisible characters carry hidden instructions ("ASCII smuggling", OWASP LLM01:2026) and split
 telephone numbers so that masking misses them. Look-alike letters of other alphabets are not
-covered: the text stays what its author typed.
+covered: the text stays what its author typed. Marks stacked on a letter without end go too: putting
+them in canonical order takes the square of their number.
 """
 
 import re
+import unicodedata
 
 _INVISIBLE = re.compile(
     "["
@@ -20,14 +22,25 @@ _INVISIBLE = re.compile(
     "]+"
 )
 
+MOST_MARKS = 30
+"""In a row, as in Stream-Safe Text Format (UAX #15, section 13); no language stacks more."""
+
+_LAST_MARK = 0x1E94A
+_MARK = "".join(
+    f"\\U{code:08x}" for code in range(_LAST_MARK + 1) if unicodedata.combining(chr(code))
+)
+_STACKED = re.compile(f"([{_MARK}]{{{MOST_MARKS}}})[{_MARK}]+")
+
 
 def without_invisible(text: str) -> str:
     """Return the text without invisible characters (Unicode 16, chapters 23.2-23.9).
 
     Spaces of every width, tabs and line ends stay. An emoji made of several pictures joined by
-    U+200D falls apart into them.
+    U+200D falls apart into them. Of combining marks in a row, MOST_MARKS stay.
     """
-    return _INVISIBLE.sub("", text)
+    if text.isascii():
+        return text
+    return _STACKED.sub(r"\1", _INVISIBLE.sub("", text))
 
 
 def is_invisible(character: str) -> bool:

@@ -379,6 +379,11 @@ def test_a_log_event_is_masked_at_every_depth() -> None:
     ]
 
 
+@given(st.from_regex(r"[A-Za-z_./-]{1,64}", fullmatch=True))
+def test_one_word_without_a_digit_holds_no_personal_data(word: str) -> None:
+    assert mask(word).text == word
+
+
 def test_what_structlog_keeps_for_itself_passes_untouched() -> None:
     record = object()
     event = {

@@ -1,10 +1,13 @@
 """What nobody sees does not reach a model."""
 
+import time
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.privacy.plain_text import without_invisible
+from shared.privacy.plain_text import MOST_MARKS, without_invisible
 
 INVISIBLE = [
     *range(0xE0000, 0xE0080),
@@ -52,3 +55,22 @@ def test_what_can_be_seen_stays(text: str) -> None:
 def test_nothing_invisible_is_left_and_nothing_visible_is_lost(text: str) -> None:
     kept = [letter for letter in text if ord(letter) not in INVISIBLE]
     assert without_invisible(text) == "".join(kept)
+
+
+@pytest.mark.parametrize(
+    "marks", ["\u0300", "\u0315\u0300", "\u0e38\u0e48", "\u05b0\u05b1", "\U0001e944"]
+)
+def test_marks_stacked_without_end_are_cut(marks: str) -> None:
+    text = without_invisible("préavis a" + marks * 50_000 + " fin")
+    assert text.startswith("préavis a" + marks)
+    assert text.endswith(" fin")
+    assert len(text) == len("préavis a fin") + MOST_MARKS
+    began = time.process_time()
+    for form in ("NFC", "NFD", "NFKC", "NFKD"):
+        unicodedata.normalize(form, text)
+    assert time.process_time() - began < 0.1
+
+
+@pytest.mark.parametrize("text", ["Z\u0351\u036b\u0343\u0306algo", "กู้ที่นี่", "שָׁלוֹם", "é", "e\u0301"])
+def test_marks_of_languages_stay(text: str) -> None:
+    assert without_invisible(text) == text
