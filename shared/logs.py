@@ -6,11 +6,12 @@ What masking does not find (names, addresses) must not be logged: log ids and co
 
 import logging
 import sys
+import traceback
 from typing import TextIO
 
 import orjson
 import structlog
-from structlog.types import EventDict, Processor, WrappedLogger
+from structlog.types import EventDict, ExcInfo, Processor, WrappedLogger
 
 from shared.privacy.masking import redact_event
 
@@ -31,6 +32,24 @@ def _service(name: str) -> Processor:
     return add
 
 
+def _frames(exc_info: ExcInfo) -> str:
+    """Return where an error was raised, and those it comes from, without their words.
+
+    The message of an unforeseen error may quote what somebody wrote: pydantic's does.
+    """
+    found: traceback.TracebackException | None
+    found = traceback.TracebackException.from_exception(exc_info[1], compact=True)
+    lines: list[str] = []
+    while found:
+        lines[:0] = [*found.stack.format(), f"{_name(found.exc_type)}\n"]
+        found = found.__cause__ or found.__context__
+    return "".join(lines)
+
+
+def _name(kind: type[BaseException] | None) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}" if kind else "unknown"
+
+
 def set_up_logs(service: str, level: str = "info", stream: TextIO = sys.stdout) -> None:
     """Send structlog's and the standard library's records to `stream` as JSON lines."""
     before: list[Processor] = [
@@ -40,7 +59,7 @@ def set_up_logs(service: str, level: str = "info", stream: TextIO = sys.stdout) 
         _service(service),
     ]
     after: list[Processor] = [
-        structlog.processors.format_exc_info,
+        structlog.processors.ExceptionRenderer(_frames),
         redact_event,
     ]
     number = logging.getLevelNamesMapping()[level.upper()]

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import orjson
 import structlog
+from pydantic import ValidationError
 from redis.exceptions import ResponseError
 
 from shared.errors import AppError, TooMany, Unavailable
@@ -157,7 +158,11 @@ class Worker:
             await self._move_to_dead_letters(lease, "deaths" if lease.deaths else "failures")
             return "dead", head
         services, first = self._services, lease.updates[0]
-        update = Update.model_validate_json(services.queue.payload(first))
+        try:
+            update = Update.model_validate_json(services.queue.payload(first))
+        except ValidationError:
+            await self._move_to_dead_letters(lease, "unreadable")
+            return "dead", head
         context = await open_context(services, lease, update)
         if context is None:
             return "ignored", head

@@ -220,8 +220,9 @@ def _leaves(message: Message, parts: _Parts) -> Iterator[Message]:
             if seen > MAX_PARTS:
                 return
             continue
-        inner = part.get_payload()
-        if part.is_multipart() and isinstance(inner, list):
+        # Of a part with content it would decode the charset, and raise for "idna" and the like.
+        inner = part.get_payload() if part.is_multipart() else None
+        if isinstance(inner, list):
             if content_type.startswith("message/") and depth:
                 _name_enclosed(part, inner, parts)
                 continue
@@ -279,7 +280,8 @@ def _content(part: Message) -> bytes:
     try:
         payload = part.get_payload(decode=True)
     except (ValueError, LookupError, AssertionError):
-        payload = str(part.get_payload()).encode("utf-8", "replace")
+        del part["content-transfer-encoding"]
+        payload = part.get_payload(decode=True)
     return payload if isinstance(payload, bytes) else b""
 
 

@@ -60,9 +60,11 @@ async def converse(context: UpdateContext, question: str, *, cut: bool = False) 
     """
     if context.stopped.is_set():
         return "stopped"
+    question = without_invisible(question).strip()
+    if not question:
+        return "ignored"
     if await over_quota(context):
         return "answered"
-    question = without_invisible(question).strip()
     if len(question) > MAX_PROMPT_CHARACTERS:
         await context.reply("too_long", characters=len(question), limit=MAX_PROMPT_CHARACTERS)
         return "answered"

@@ -7,12 +7,16 @@ import asyncio
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+import structlog
+
 from shared.errors import TooLarge
 from telegram_service.answering.document_reader import MAX_CHARACTERS
 from telegram_service.answering.quota import over_quota
 from telegram_service.answering.update_context import UpdateContext
 from telegram_service.bot_api import File
-from telegram_service.errors import UnreadableDocument
+from telegram_service.errors import TelegramRefused, UnreadableDocument
+
+log = structlog.get_logger()
 
 KINDS = {".pdf": "pdf", ".docx": "docx", ".txt": "text"}
 MAX_BYTES = 20 * 1024 * 1024
@@ -54,6 +58,10 @@ async def question_about(
             content = await context.services.sender.download(file.file_id, MAX_BYTES)
     except TooLarge:
         await context.reply("file_large")
+        return None
+    except TelegramRefused as refusal:
+        log.info("document not handed out", reason=str(refusal))
+        await context.reply("file_unreadable")
         return None
     try:
         text = await context.services.documents.read(kind, content)

@@ -52,11 +52,11 @@ async def enqueue(queue: UpdateQueue, payload: bytes) -> bool:
         raise BadInput("no update_id")
     try:
         chat, message_id, lane = destination(update)
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise BadInput("no chat") from error
     if chat is None:
         return False
-    if not isinstance(chat, int):
+    if not isinstance(chat, int) or not isinstance(message_id, int | None):
         raise BadInput("no chat")
     try:
         return await queue.enqueue(update["update_id"], chat, message_id, lane, payload)

@@ -43,6 +43,32 @@ async def test_a_poison_update_is_given_up_with_an_apology_and_the_chat_goes_on(
     assert (await app.services.counters.read()).lost == 0
 
 
+async def test_an_update_that_is_none_is_set_aside_at_once_and_its_words_are_not_logged(
+    app: RunningApp,
+) -> None:
+    log = io.StringIO()
+    set_up_logs("telegram_service", "debug", log)
+    try:
+        app.account.say(ALICE, "un secret de famille", date="hier, en famille")
+        app.account.say(ALICE, "un secret de famille", reply_to_message={"text": "en famille"})
+        await app.settled()
+    finally:
+        set_up_logs("telegram_service", "warning")
+
+    assert log.getvalue().count('"reason":"unreadable"') == 2
+    assert "update failed" not in log.getvalue()
+    assert "famille" not in log.getvalue()
+
+
+async def test_a_message_of_invisible_characters_is_no_question(app: RunningApp) -> None:
+    app.account.say(ALICE, "\u202e\u200b")
+    app.account.say(ALICE, "/start")
+    await app.settled()
+    [hello] = app.account.texts(ALICE)
+    assert hello.startswith("Bonjour")
+    assert not app.ai.asked
+
+
 async def test_a_waiting_person_is_shown_their_position(
     redis_url: str, database_url: str, key_file: Path
 ) -> None:

@@ -65,6 +65,10 @@ HOSTILE = {
     "nothing": b"",
     "only zeros": b"\x00" * 5000,
     "charset group": b"From: a: b;\r\nContent-Type: text/plain; charset=unknown-8bit\r\n\r\n\xe9",
+    "a charset whose codec replaces nothing": b"Content-Type: text/plain; charset=idna\r\n"
+    b"\r\npr\xc3\xa9avis",
+    "the same in parts": b"Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\n"
+    b"Content-Type: text/html; charset=undefined\r\n\r\n\xff\r\n--a--",
     "open parts": b"Content-Type: multipart/mixed; boundary=a\r\n\r\n" + b"--a\r\n" * 30_000,
     "nested": b"Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\n" * 2_000,
     "long header": b"Subject: " + b"a" * 1_000_000 + b"\r\n\r\nbonjour",

@@ -160,6 +160,14 @@ async def test_a_document_larger_than_it_says_is_refused_politely(app: RunningAp
     assert app.ai.asked == []
 
 
+async def test_a_file_that_telegram_does_not_hand_out_is_politely_refused(app: RunningApp) -> None:
+    update = app.account.attach(ALICE, "contrat.pdf", b"%PDF-1.7")
+    app.account.files.pop(update["message"]["document"]["file_id"])
+    await app.settled()
+    [text] = app.account.texts(ALICE)
+    assert "Je n'ai pas pu lire ce fichier" in text
+
+
 async def test_a_download_ends_when_more_comes_than_may() -> None:
     sent = 0
 

@@ -37,7 +37,17 @@ async def test_a_body_over_the_limit_is_refused(client: httpx2.AsyncClient) -> N
 
 
 @pytest.mark.parametrize(
-    ("body", "status"), [(b"{", 400), (b"[]", 422), (b"{}", 422), (b'{"update_id":"x"}', 422)]
+    ("body", "status"),
+    [
+        (b"{", 400),
+        (b"[]", 422),
+        (b"{}", 422),
+        (b'{"update_id":"x"}', 422),
+        (b'{"update_id":1,"message":"x"}', 422),
+        (b'{"update_id":1,"callback_query":["x"]}', 422),
+        (b'{"update_id":1,"message":{"message_id":1,"chat":{"id":5},"text":7}}', 422),
+        (b'{"update_id":1,"message":{"message_id":[1],"chat":{"id":5}}}', 422),
+    ],
 )
 async def test_what_is_no_update_is_refused(
     client: httpx2.AsyncClient, body: bytes, status: int
