@@ -31,8 +31,9 @@ from ai_core.answering.prompts import Prompts
 from ai_core.answering.request import RequestResolver
 from ai_core.api.cross_origin import CrossOrigin
 from ai_core.api.direct_routes import MAX_CONCURRENT, DirectRoutes
+from ai_core.api.openai_errors import ERROR_FORMATS
 from ai_core.api.responder import Responder
-from ai_core.api.routes import DIRECT, ERROR_FORMATS, AppState, OpenState, create_api
+from ai_core.api.routes import DIRECT, AppState, OpenState, create_api
 from ai_core.api.status import Health
 from ai_core.engines.base import Engine
 from ai_core.engines.extractive.engine import ExtractiveEngine

@@ -8,18 +8,27 @@ one of their addresses is taken out (OWASP LLM05:2025).
 import re
 from collections.abc import Collection, Iterable, Iterator
 from functools import cached_property
+from unicodedata import normalize
 
 from publicsuffixlist import PublicSuffixList
 
 Change = tuple[int, int, str]
 """Where a text changes, as text[start:stop], and what stands there then."""
 
+_STYLED_LETTERS = (range(0x2100, 0x2190), range(0x2460, 0x2500), range(0x1D400, 0x1D800))
+"""Letterlike, circled and mathematical letters, which IDNA reads as plain ones (UTS 46)."""
 _LOOKALIKES = str.maketrans(
     {chr(0xFEE0 + code): chr(code) for code in range(0x21, 0x7F)}  # full-width forms of ASCII
     | dict.fromkeys("⁄∕⧸", "/")
     | dict.fromkeys("꞉ː∶︓﹕", ":")
     | dict.fromkeys("․﹒｡", ".")
     | dict.fromkeys("﹫", "@")
+    | {
+        code: plain
+        for codes in _STYLED_LETTERS
+        for code in codes
+        if len(plain := normalize("NFKC", chr(code))) == 1
+    }
 )
 _STOP_OF_A_NAME = re.compile(r"(?<=[A-Za-z0-9])。(?=[A-Za-z0-9])")  # IDNA reads it as a dot
 _END = r"[^\s<>\[\]()«»\"“”]"
@@ -35,7 +44,7 @@ _ADDRESS = re.compile(
     rf"""
       [a-z][a-z0-9+.-]{{1,20}}:[\\/]{{2}}(?:\[[\da-f:.]{{2,45}}\])?{_PARENTHESES}*
     | (?<!\w)(?:{_SCHEMES}):(?=\S){_PARENTHESES}*
-    | (?<![\w:/\\])(?://|\\\\)(?=\w|\[){_PARENTHESES}+
+    | (?<![\w:/\\])(?:/{{2,}}|\\{{2,}})(?=\w|\[){_PARENTHESES}+
     | (?<![\w.%+-])[\w.%+-]{{1,64}}@(?=[\w.-]{{1,253}}\.\w)[\w.-]{{1,253}}\w
     | (?<![\w@])@[A-Za-z]\w{{3,31}}\b
     | (?<!\w)(?:\d{{1,3}}\.){{3}}\d{{1,3}}(?::\d{{1,5}})?/{_PARENTHESES}*
@@ -43,13 +52,13 @@ _ADDRESS = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _HOST = re.compile(
-    rf"(?<![\w.@/-])(?P<host>(?:[^\W_](?:[\w-]{{0,62}})?\.){{1,8}}(?P<tld>[^\W\d_]{{2,63}}|xn--[\w-]{{2,59}}))"
-    rf"(?![\w-])(?P<rest>(?::\d{{1,5}})?(?:[/?\#]{_PARENTHESES}*)?)"
+    rf"(?<![^\W_])(?<![.@/])(?P<host>(?:[^\W_](?:[\w-]{{0,62}})?\.){{1,8}}(?P<tld>[^\W\d_]{{2,63}}|xn--[\w-]{{2,59}}))"
+    rf"(?![^\W_]|[_-]+[^\W_])(?P<rest>(?::\d{{1,5}})?(?:[/?\#]{_PARENTHESES}*)?)"
 )
 _BLANKS = " \n\t\u00a0\u202f"
 _RESERVED = {"example", "invalid", "localhost", "local", "onion", "test"}  # RFC 6761, RFC 7686
 _AFTER = ".,;:!?'’"  # belongs to the sentence, not to the address
-_SOME = re.compile(r"[:/\\@：／＠∶﹕꞉ː]|\]\(|[.．․。｡]\w")
+_SOME = re.compile(r"[:/\\@：／＠∶﹕꞉ː]|\]\(|[.．․。｡]\S")
 _OPEN_LINK = re.compile(
     r"!?\[[^\[\]\n]{0,200}"
     r"(?:\](?:\([^()\n]{0,500}(?:\([^()\n]{0,200}(?:\)[^()\n]{0,200})?)?)?)?\Z"

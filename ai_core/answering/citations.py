@@ -17,6 +17,7 @@ from datetime import date
 from functools import cached_property
 
 from ai_core.answering.addresses import AddressFilter, before_link, open_link
+from ai_core.answering.plain_spelling import PlainSpelling
 from ai_core.answering.quotations import (
     QUOTED_LINE,
     is_term,
@@ -110,6 +111,7 @@ class CitationFilter:
         for at, passage in enumerate(passages):
             if passage.kind is SourceKind.ARTICLE and self._in_force[at]:
                 self._by_number.setdefault(canonical(passage.number), at)
+        self._spelling = PlainSpelling()
         self._pending = ""
         self._line_start = True
         self._quotation_refused = False
@@ -120,11 +122,12 @@ class CitationFilter:
 
     def feed(self, text: str) -> str:
         """Take the next piece of the answer; return what can be shown by now."""
-        self._pending += without_invisible(text)
+        self._pending += without_invisible(self._spelling.feed(text))
         return self._release(final=False)
 
     def finish(self) -> str:
         """Return what was still held back."""
+        self._pending += without_invisible(self._spelling.finish())
         return self._release(final=True)
 
     def citations(self) -> list[Citation]:

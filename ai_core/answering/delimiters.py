@@ -10,13 +10,13 @@ import re
 from shared.privacy.plain_text import without_invisible
 
 _TAG = re.compile(
-    r"""[<＜﹤⟨〈](?=[\s/／∕\\|｜!?<＜-]*[^\W\d_] | [|｜])
+    r"""[<＜﹤⟨〈](?=[\s/／∕\\|｜!?<＜_-]*[^\W\d_] | [|｜])
     | &(?:lt|\#0*60|\#x0*3c);?(?=[\s/|&<]*[^\W\d_] | \|)""",
     re.VERBOSE | re.IGNORECASE,
 )
 _INSTRUCTION = re.compile(
-    r"[\[［](?=[\s/／]*(?:INST|SYS|SYSTEM|SYSTEM_PROMPT|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT"
-    r"|AVAILABLE_TOOLS|ARGS|CALL_ID|PREFIX|SUFFIX|MIDDLE|THINK|IMG)[\s]*[\]］])",
+    r"[\[［](?=\s*[|｜]|[\s/／]*(?:INST|SYS|SYSTEM|SYSTEM_PROMPT|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT"
+    r"|AVAILABLE_TOOLS|ARGS|CALL_ID|PREFIX|SUFFIX|MIDDLE|THINK|IMG|[GS]?MASK)[\s]*[\]］])",
     re.IGNORECASE,
 )
 

@@ -10,17 +10,22 @@ from collections.abc import Iterator
 _LEAST_WORDS = 5  # fewer: a term between marks, not a quotation
 _CHARS_A_WORD = 2  # of scripts without spaces: Chinese, Japanese, Thai
 _UNSPACED = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]")
-_PAIRS = (("«", "»"), ("‹", "›"), ("「", "」"), ("『", "』"))
+_PAIRS: list[str] = re.findall("..", "«»‹›「」『』｢｣〝〞〝〟❝❞❛❜❮❯⟨⟩⟪⟫≪≫‚‘")
+_ALIKE = '"＂″״`'
+"""Marks that open and close; a sentence shown as code reads as a quotation too."""
 _QUOTATION = re.compile(
-    "|".join(f"{opening}[^{opening}{closing}]*{closing}" for opening, closing in _PAIRS)
-    + r"|[“„‟”][^“”„‟]*[“”‟]|[\"＂][^\"＂\n]*[\"＂]"
+    "|".join(f"{pair[0]}[^{pair}]*{pair[1]}" for pair in _PAIRS)
+    + r"|[“„‟”][^“”„‟]*[“”‟]|[\"＂][^\"＂\n]*[\"＂]|([″״`])[^″״`\n]*\1"
     r"|(?<!\S)»(?=\w)[^«»]*«|(?<!\S)›(?=\w)[^‹›]*‹"
     r"|[‘‚](?:[^‘’\n]|’(?=\w)){0,1500}’(?!\w)"
     r"|(?<!\w)'(?=\w)(?:[^'\n]|'(?=\w)){0,1500}'(?!\w)"
 )
-_OPENING = re.compile(r"[«‹「『＂\"“„‟”‘‚]|[»›](?=\w)(?<!\S.)|'(?=\w)(?<!\w.)")
-_UNPAIRED = re.compile(r"[«‹] ?| ?[»›]|[“”„‟\"＂「」『』]")
-_MARK = re.compile(r"[«»‹›“”„‟\"＂「」『』]")
+_OPENING = re.compile(
+    rf"[{''.join(pair[0] for pair in _PAIRS)}{_ALIKE}“„‟”‘]"
+    r"|[»›](?=\w)(?<!\S.)|'(?=\w)(?<!\w.)"
+)
+_UNPAIRED = re.compile(r"[«‹] ?| ?[»›]|[“”„‟\"＂「」『』｢｣〝〞〟❝❞❛❜❮❯⟪⟫≪≫]")
+_MARK = re.compile(r"[«»‹›“”„‟\"＂「」『』｢｣〝〞〟❝❞❛❜❮❯⟪⟫≪≫]")
 QUOTED_LINE = re.compile(
     r"[ \t]{0,8}(?:(?:[-*+•]|\d{1,3}[.)])[ \t]{1,4})?(?:[>＞﹥][ \t]{0,4}){1,8}"
 )

@@ -52,13 +52,13 @@ from ai_core.api.response_formats import (
     CompletionFields,
     CompletionSerializer,
 )
-from ai_core.errors import TextTooLong, TextUnreadable, UnknownModel
+from ai_core.errors import KnowledgeRequired, TextTooLong, TextUnreadable, UnknownModel
 from ai_core.models.registry import ModelCard
 from shared.web.openapi import BODY_ERRORS, KEY_SCHEMES, errors, header_parameters
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"], dependencies=KEY_SCHEMES)
 direct = APIRouter(prefix="/v1", tags=["OpenAI"], dependencies=KEY_SCHEMES, route_class=DirectRoute)
-COMPLETION_ERRORS = errors(*KEY_ERRORS, *ANSWER_ERRORS)
+COMPLETION_ERRORS = errors(*KEY_ERRORS, *ANSWER_ERRORS, KnowledgeRequired)
 
 
 @router.get(

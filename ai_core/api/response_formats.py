@@ -3,30 +3,24 @@
 import codecs
 from collections.abc import Mapping
 from datetime import datetime
-from http import HTTPStatus
-from math import ceil
 from typing import NamedTuple, Protocol
 
 import orjson
-from starlette.responses import Response
 
 from ai_core.answering.cache import add_request_fields
 from ai_core.answering.events import Done, Queued
 from ai_core.answering.request import ResolvedRequest
+from ai_core.api.openai_errors import error_object
 from ai_core.api.openai_fields import ASSISTANT
-from ai_core.errors import ModelUnusable, UnknownModel
 from shared.ai.contract import GenerateReply, LikelyToken, WrittenToken
 from shared.errors import AppError
 from shared.languages import Language
 from shared.texts import Texts
-from shared.web.problems import DEFAULT_RETRY_AFTER_S, problem_response
+from shared.web.problems import problem_response
 
 END = b"data: [DONE]\n\n"
 SENT_BEFORE = {"response", "citations"}
 """Fields of a reply that have events of their own."""
-SCHEMA_FIELD = "response_format.json_schema.schema"
-OPENAI = "/v1/"
-"""The path prefix of the OpenAI-compatible routes."""
 
 
 def event(data: object, name: str | None = None) -> bytes:
@@ -133,6 +127,7 @@ class ChatCompletionSerializer:
     kind = "chat.completion"
     chunk = "chat.completion.chunk"
     prefix = "chatcmpl-"
+    text_field = "messages"
 
     def __init__(self, fields: CompletionFields) -> None:
         id_ = f"{self.prefix}{fields.request_id}"
@@ -180,7 +175,7 @@ class ChatCompletionSerializer:
 
     def error(self, error: AppError, texts: Texts, language: Language, request_id: str) -> bytes:
         """Return OpenAI's error object as an event."""
-        return event(error_object(error, texts, language, request_id))
+        return event(error_object(error, texts, language, request_id, self.text_field))
 
     def choice(self, text: str, reply: GenerateReply) -> dict[str, object]:
         """Return the completion's only choice."""
@@ -242,6 +237,7 @@ class CompletionSerializer(ChatCompletionSerializer):
 
     kind = chunk = "text_completion"
     prefix = "cmpl-"
+    text_field = "prompt"
 
     def text(self, text: str) -> bytes:
         """Return a chunk."""
@@ -297,70 +293,6 @@ def usage(reply: GenerateReply) -> dict[str, int]:
         "completion_tokens": reply.completion_tokens,
         "total_tokens": reply.prompt_tokens + reply.completion_tokens,
     }
-
-
-def error_document(error: AppError, texts: Texts, language: Language, request_id: str) -> Response:
-    """Return OpenAI's error object; invalid requests are always a 400."""
-    status = _status(error)
-    headers: dict[str, str] = {"Content-Language": language}
-    if error.retryable:
-        headers["Retry-After"] = str(_retry_after_s(error))
-    if status == HTTPStatus.INTERNAL_SERVER_ERROR:
-        headers["X-Should-Retry"] = "false" if isinstance(error, ModelUnusable) else "true"
-    if status == HTTPStatus.UNAUTHORIZED:
-        headers["WWW-Authenticate"] = "Bearer"
-    body = orjson.dumps(error_object(error, texts, language, request_id))
-    return Response(body, status, headers, "application/json")
-
-
-def error_object(
-    error: AppError, texts: Texts, language: Language, request_id: str
-) -> dict[str, object]:
-    """Return `{"error": {message, type, param, code}}`, with the request's id."""
-    facts = dict(error.facts)
-    if error.retryable:
-        facts["retry_after_s"] = _retry_after_s(error)
-    if "field" in facts:
-        facts["field"] = _openai_field(str(facts["field"]))
-    param = next((_openai_field(fault["field"]) for fault in error.faults), None)
-    return {
-        "error": {
-            "message": texts.say(error.sentence, language, **facts),
-            "type": ERROR_TYPES.get(_status(error), "server_error"),
-            "param": "model" if isinstance(error, UnknownModel) else param,
-            "code": "model_not_found" if isinstance(error, UnknownModel) else error.code,
-            "request_id": request_id,
-        }
-    }
-
-
-ERROR_TYPES = {
-    400: "invalid_request_error",
-    401: "authentication_error",
-    403: "permission_error",
-    404: "invalid_request_error",
-    405: "invalid_request_error",
-    409: "invalid_request_error",
-    413: "invalid_request_error",
-    429: "rate_limit_error",
-}
-
-
-def _openai_field(field: str) -> str:
-    """Return where a request of `/v1` has a field of ours, such as `messages[3].content`."""
-    name, *inside = field.split(".")
-    if name == "json_schema":
-        return ".".join([SCHEMA_FIELD, *inside])
-    return name + "".join(f"[{part}]" if part.isdecimal() else f".{part}" for part in inside)
-
-
-def _status(error: AppError) -> int:
-    invalid = error.status == HTTPStatus.UNPROCESSABLE_ENTITY
-    return HTTPStatus.BAD_REQUEST if invalid else error.status
-
-
-def _retry_after_s(error: AppError) -> int:
-    return max(1, ceil(error.retry_after_s or DEFAULT_RETRY_AFTER_S))
 
 
 def _token_logprob(token: LikelyToken) -> dict[str, object]:

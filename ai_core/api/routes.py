@@ -15,6 +15,7 @@ from ai_core.answering.embeddings import Embedder
 from ai_core.answering.masking import TextMasking
 from ai_core.answering.request import RequestResolver
 from ai_core.api import chat, generate, health, models, openai_routes, search
+from ai_core.api.openai_errors import ERROR_FORMATS
 from ai_core.api.openai_replies import EXAMPLES as OPENAI_EXAMPLES
 from ai_core.api.openai_replies import ErrorDocument
 from ai_core.api.openapi import (
@@ -26,7 +27,6 @@ from ai_core.api.openapi import (
 )
 from ai_core.api.page import page_router
 from ai_core.api.responder import Responder
-from ai_core.api.response_formats import OPENAI, error_document
 from ai_core.api.status import Health
 from ai_core.law.source import LawSource
 from ai_core.models.pool import ModelPool
@@ -46,8 +46,6 @@ ROUTERS: tuple[APIRouter, ...] = (
     *(search.router, models.router, models.direct, health.router),
     *(openai_routes.router, openai_routes.direct),
 )
-ERROR_FORMATS = {OPENAI: error_document}
-"""Format of errors by path prefix; elsewhere RFC 9457."""
 
 
 class AppState(TypedDict):

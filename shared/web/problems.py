@@ -54,6 +54,8 @@ class InvalidFields(BadInput):
     @property
     def sentence(self) -> str:
         """The key of the caller's sentence."""
+        if not self.facts["field"] and self._reason != "media_type":
+            return "body_wrong"
         return SENTENCES.get(self._reason, "field_wrong")
 
 

@@ -72,13 +72,29 @@ ADDRESSES = [
     "file:///etc/passwd",
     "intent://evil#Intent;end",
     "evil-app://open",
+    "_evil.com_",
+    "__evil.com__",
+    "-evil.com",
+    "evil.com-",
+    "///evil.example/x",
+    "\\\\\\evil.example",
+    "evil&#46;com",
+    "evil&#x2e;com",
+    "evil&period;com",
+    "evil&amp;#46;com",
+    "https&colon;//evil.example",
+    "https:&sol;&sol;evil.example",
+    "evil&commat;evil.example",
+    "𝐞𝐯𝐢𝐥.𝐜𝐨𝐦",
+    "ⓔⓥⓘⓛ.ⓒⓞⓜ",
+    "evil.ⅽom",
 ]
 
 
 FRAMES = ["Voir {} ici.", "[Formulaire officiel]({})", "![x]({})", "<{}>", "Écrivez : {}", "({})"]
 PIECES = [*ADDRESSES, " ", "\n", "[", "](", ")", "<", "mot", "é."]
 STARTS = ["[a](", "//a", "a.", "a.b", "@a", "a@", "'a ", '"a ', "« a ", "‘a", "[1] ", "> ", "a:/"]
-TRACES = "evil|resolve|alert|base64|passwd|51.100|7f|2001|899|phone"
+TRACES = "evil|𝐞𝐯𝐢𝐥|ⓔⓥ|resolve|alert|base64|passwd|51.100|7f|2001|899|phone"
 
 
 @pytest.mark.parametrize("size", [1, 5, 10_000])
@@ -108,6 +124,7 @@ def test_no_foreign_address_is_shown(frame: str, address: str, size: int) -> Non
         "Le point 3.II et le paragraphe 1.2.3.4 s'appliquent (S.A.R.L, C.D.D).",
         "note:le délai court ; conclusion:oui.",
         "第一条：劳动合同。然后解除。",
+        "Un écart de -12.5 % ; _p.ex._ le CDD-S.A.R.L. ; R&D, AT&T ; 12-13.II.",
         "ลาออกได้ ต้องแจ้งล่วงหน้า 30 วัน.",
     ],
 )

@@ -82,7 +82,10 @@ def test_only_what_holds_is_shown(answer: str, shown: str, sources: list[str], s
 
 INVENTED = "Tout salarié peut être licencié sans motif ni indemnité"
 PAIRS = ["«»", "‹›", '""', "“”", "„“", "”“", "‘’", "''", "＂＂", "「」", "『』", "»«", "›‹"]
+PAIRS += ["〝〞", "〝〟", "❝❞", "❛❜", "❮❯", "｢｣", "⟨⟩", "⟪⟫", "≪≫", "‚‘", "``", "″″", "״״"]
 PAIRS += ["«» "]  # with a blank inside
+SPELLED = [("<<", ">>"), ("<< ", " >>"), ("``", "''"), ("&laquo;", "&raquo;"), ("&#171;", "&#xBB;")]
+SPELLED += [("&quot;", "&quot;"), ("&amp;ldquo;", "&amp;rdquo;")]
 
 
 @pytest.mark.parametrize("size", [1, 6, 10_000])
@@ -207,3 +210,21 @@ def test_an_annex_is_known_by_the_article_its_name_holds() -> None:
 
     assert shown == "Annexe I à l'article R4312-1 [1]"
     assert sources == ["Annexe I à l'article R4312-1"]
+
+
+@pytest.mark.parametrize("size", [1, 6, 10_000])
+@pytest.mark.parametrize(("opening", "closing"), SPELLED)
+def test_marks_that_are_typed_or_spelled_are_marks(opening: str, closing: str, size: int) -> None:
+    shown, sources = checked(f"La loi dit : {opening}{INVENTED}{closing} [1]. Fin.", size=size)
+    assert (shown.replace(" .", "."), sources) == (f"La loi dit : {INVENTED}. Fin.", [])
+    true = f"Il {opening}suit les usages de la profession{closing} [1]."
+    assert checked(true, size=size)[1] == ["L1237-1"]
+
+
+@pytest.mark.parametrize("size", [1, 6, 10_000])
+@pytest.mark.parametrize(
+    "answer",
+    ["L''employeur paie 5 > 3 et 2 < 4.", "Le texte `CDI`, R&D, AT&T ; fin.", "1 an >> 2 ans"],
+)
+def test_what_only_looks_like_a_typed_mark_stays(answer: str, size: int) -> None:
+    assert checked(answer, size=size)[0] == answer

@@ -38,10 +38,18 @@ TAGS = [
     "[ /inst ]",
     "[SYSTEM_PROMPT]",
     "[TOOL_CALLS]",
+    "<_user>",
+    "</_question>",
+    "[|assistant|]",
+    "[ |endofturn|]",
+    "［｜user｜］",
+    "[gMASK]",
 ]
 
 
-LEFT = re.compile(r"[<＜﹤⟨〈]|&#?\w+;?\s*[/|]|\[\s*/?\s*(?:INST|SYS|TOOL)", re.IGNORECASE)
+LEFT = re.compile(
+    r"[<＜﹤⟨〈]|&#?\w+;?\s*[/|]|[\[［]\s*/?\s*(?:INST|SYS|TOOL|gMASK|[|｜])", re.IGNORECASE
+)
 
 
 @pytest.mark.parametrize("tag", TAGS)

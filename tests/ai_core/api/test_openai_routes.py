@@ -405,6 +405,40 @@ async def test_the_bytes_of_a_cut_character_are_its_own(running_app: Any) -> Non
     assert logprobs["text_offset"] == [0, 0, 0]
 
 
+@pytest.mark.parametrize("language", ["fr", "en"])
+@pytest.mark.parametrize("body", [b"", b"[]", b"null", b"5", b'"x"'])
+async def test_a_body_that_is_no_object_is_told_so(app: Any, body: bytes, language: str) -> None:
+    headers = app.key_header() | {"Content-Type": "application/json", "Accept-Language": language}
+    response = await app.client.post("/v1/chat/completions", content=body, headers=headers)
+
+    error = response.json()["error"]
+    assert (response.status_code, error["param"]) == (400, None)
+    assert "JSON" in error["message"]
+    assert "“”" not in error["message"]
+    assert "«  »" not in error["message"]
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_text_beyond_the_context_is_named_on_every_route(
+    running_app: Any, stream: bool
+) -> None:
+    text = "mot " * 500
+    async with running_app(ScriptedEngine("oui", context_tokens=100)) as app:
+        chat = await post(app, "chat/completions", asked(text, model="scripted", stream=stream))
+        body = {"model": "scripted", "prompt": text, "stream": stream}
+        completion = await post(app, "completions", body)
+
+    errors = [json.loads(r.text.removeprefix("data: "))["error"] for r in (chat, completion)]
+    assert [error["code"] for error in errors] == ["context_overflow"] * 2
+    assert [error["param"] for error in errors] == ["messages", "prompt"]
+
+
+async def test_a_model_that_only_quotes_is_named(app: Any) -> None:
+    error = (await post(app, "chat/completions", asked(model="extractive"))).json()["error"]
+    assert (error["code"], error["param"]) == ("knowledge_required", "model")
+    assert "knowledge" not in error["message"]
+
+
 async def test_every_error_is_openais_object(app: Any) -> None:
     found = [
         await app.client.post("/v1/chat/completions", json=asked()),
