@@ -50,6 +50,7 @@ from ai_core.redis_keys import TAG
 from ai_core.settings import Settings
 from shared.clock import Clock, SystemClock
 from shared.host_metrics import HostMetrics
+from shared.privacy.text_masker import load_names
 from shared.stores.redis_connection import RedisConnection
 from shared.texts import Texts
 from shared.web.http_metrics import HttpMetrics
@@ -142,8 +143,17 @@ async def assemble(
         host_metrics=HostMetrics(registry, settings.watch),
         clock=clock,
         concurrency=asyncio.Semaphore(MAX_CONCURRENT),
-        masking=TextMasking(await stack.enter_async_context(masking_sandbox())),
+        masking=await open_masking(settings, stack),
     )
+
+
+async def open_masking(settings: Settings, stack: AsyncExitStack) -> TextMasking:
+    """Open the masking; a model of names is loaded before the first question."""
+    names = settings.privacy.names
+    sandbox = await stack.enter_async_context(masking_sandbox(names=names))
+    if names:
+        await load_names(sandbox)
+    return TextMasking(sandbox, names=names)
 
 
 async def open_platform(

@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic import Field, IPvAnyNetwork, RedisDsn
 from pydantic_settings import SettingsConfigDict
 
+from shared.privacy.settings import PrivacySettings
 from shared.settings import Section, StrictSettings, TracingSettings, WatchSettings
 
 PASSAGE_TOKENS = 1_200
@@ -92,5 +93,6 @@ class Settings(StrictSettings):
     answers: AnswerSettings = AnswerSettings()
     conversations: ConversationSettings = ConversationSettings()
     page: PageSettings = PageSettings()
+    privacy: PrivacySettings = PrivacySettings()
     watch: WatchSettings = WatchSettings()
     tracing: TracingSettings = TracingSettings()

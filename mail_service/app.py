@@ -38,6 +38,7 @@ from shared.ai.client import AiClient
 from shared.clock import Clock, SystemClock
 from shared.host_metrics import HostMetrics
 from shared.privacy.encryption import Encryption
+from shared.privacy.text_masker import TextMasker
 from shared.stores.postgres import Postgres, PostgresLost
 from shared.texts import Texts
 from shared.web.docs_page import docs_router
@@ -247,6 +248,7 @@ async def _open_services(
         ledger=resources.ledger,
         readers=readers,
         ai=ai,
+        masker=await stack.enter_async_context(TextMasker(names=settings.privacy.names)),
         spam_filter=spam_filter,
         notifier=resources.notifier,
         clock=resources.clock,

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, PostgresDsn, RedisDsn, SecretStr
 from pydantic_settings import SettingsConfigDict
 
+from shared.privacy.settings import PrivacySettings
 from shared.settings import Section, StrictSettings, TracingSettings, WatchSettings
 
 Mode = Literal["automatic", "review", "dry_run"]
@@ -244,6 +245,7 @@ class Settings(StrictSettings):
     reply: ReplySettings = ReplySettings()
     retention: RetentionSettings = RetentionSettings()
     worker: WorkerSettings = WorkerSettings()
+    privacy: PrivacySettings = PrivacySettings()
     watch: WatchSettings = WatchSettings()
     tracing: TracingSettings = TracingSettings()
 

@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import Field, HttpUrl, PostgresDsn, RedisDsn, SecretStr
 from pydantic_settings import SettingsConfigDict
 
+from shared.privacy.settings import PrivacySettings
 from shared.settings import Section, StrictSettings, TracingSettings, WatchSettings
 
 
@@ -115,5 +116,6 @@ class Settings(StrictSettings):
     worker: WorkerSettings = WorkerSettings()
     limits: LimitSettings = LimitSettings()
     store: StoreSettings = StoreSettings()
+    privacy: PrivacySettings = PrivacySettings()
     watch: WatchSettings = WatchSettings()
     tracing: TracingSettings = TracingSettings()

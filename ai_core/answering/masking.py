@@ -1,5 +1,7 @@
 """Masks the texts of a request: short ones at once, others in a child process.
 
+With names by a model, every text goes to the child.
+
 Masking takes time in proportion to the text, up to 25 ms for a KiB of digits, and Python's regular
 expressions never let go of the interpreter: a long text masked here, or in a thread, would hold up
 every other request.
@@ -16,6 +18,7 @@ from ai_core.answering.question import Mask, mask_here
 from ai_core.errors import TextUnreadable
 from shared.errors import Unavailable
 from shared.privacy.sandbox import Sandbox, SandboxFailed
+from shared.privacy.text_masker import names_sandbox
 
 SHORT_CHARACTERS = 2_048
 SHORT_DIGITS = 64
@@ -31,8 +34,10 @@ CALLS_PER_CHILD = 1_000
 RETRY_AFTER_S = 2.0
 
 
-def masking_sandbox() -> Sandbox:
-    """Return the child process that masks; it starts with the first long text."""
+def masking_sandbox(*, names: bool) -> Sandbox:
+    """Return the child process that masks, not started yet: names by the model too, or not."""
+    if names:
+        return names_sandbox("mask_names_batch")
     return Sandbox(
         "shared.privacy.mask_batch:mask_batch",
         timeout_s=CHILD_TIMEOUT_S,
@@ -61,9 +66,14 @@ class Child(Protocol):
 class TextMasking:
     """Masks texts; at most MOST_WAITING requests wait for the child, few of them of one caller."""
 
-    def __init__(self, child: Child) -> None:
+    def __init__(self, child: Child, *, names: bool = False) -> None:
         self._child = child
+        self._names = names
         self._waiting: Counter[str] = Counter()
+
+    def is_immediate(self, texts: Sequence[str]) -> bool:
+        """Whether texts are masked at once, without the child."""
+        return not self._names and is_short(texts)
 
     async def prepare(self, texts: Sequence[str], field: str, caller: str) -> Mask:
         """Return a function that masks any of `texts`, which stand in the field `field`.
@@ -71,9 +81,10 @@ class TextMasking:
         Raises Unavailable when too many requests wait, or the child failed, and TextUnreadable when
         the texts take too long.
         """
-        if is_short(texts):
+        if self.is_immediate(texts):
             return mask_here
-        busy = self._waiting[caller] >= MOST_WAITING_OF_CALLER
+        most = MOST_WAITING if is_short(texts) else MOST_WAITING_OF_CALLER
+        busy = self._waiting[caller] >= most
         if busy or self._waiting.total() >= MOST_WAITING:
             raise Unavailable("masking is busy", retry_after_s=RETRY_AFTER_S)
         self._waiting[caller] += 1

@@ -18,7 +18,7 @@ from starlette.requests import Request
 
 from ai_core.access.gate import Caller, Gate, Permit
 from ai_core.access.keys import Scope
-from ai_core.answering.masking import TextMasking, is_short
+from ai_core.answering.masking import TextMasking
 from ai_core.answering.prompts import CHARS_A_TOKEN
 from ai_core.answering.question import DEFAULT_NEW_TOKENS, Mask
 from ai_core.api.direct_routes import parse_body, processing_slot, read_body
@@ -75,7 +75,7 @@ async def admitted(
         body = parse_body(content, model)
         texts = texts_of(body)
         require_length(texts, caller.scope, field)
-        if permit.decision is None and not is_short(texts):
+        if permit.decision is None and not masking.is_immediate(texts):
             slot.release()
             await _enter_early(permit, content)
         mask = await masking.prepare(texts, field, caller.subject)

@@ -17,6 +17,8 @@ ARG VARIANT=light
 # 1: build llama.cpp for the processor of the build machine; 0: for any with AVX2.
 ARG NATIVE=0
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+# More extras of pyproject.toml, such as `names`.
+ARG EXTRAS=
 # A folder of wheels, for a builder that cannot reach TORCH_INDEX.
 ARG PIP_FIND_LINKS=
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
@@ -29,7 +31,7 @@ COPY deploy/local deploy/local
 RUN for venv in neo bom; do python3 -m venv "/opt/$venv" \
       && python3 -m deploy.local.locked_packages --only pip >pip.txt \
       && "/opt/$venv/bin/pip" install --quiet --require-hashes --requirement pip.txt || exit 1; done \
-    && python3 -m deploy.local.locked_packages ai >ai.txt \
+    && python3 -m deploy.local.locked_packages ai ${EXTRAS} >ai.txt \
     && /opt/neo/bin/pip install --quiet --require-hashes --constraint constraints.txt --requirement ai.txt \
     && /opt/bom/bin/pip install --quiet --require-hashes --constraint constraints.txt cyclonedx-bom
 # torch comes from the wheels at hand or from the CPU index, never with CUDA from elsewhere.

@@ -4,6 +4,8 @@ ARG PYTHON_IMAGE=python:3.11.16-slim-bookworm@sha256:528257d48c1da0dcecc2e725d1a
 
 FROM ${PYTHON_IMAGE} AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+# More extras of pyproject.toml, such as `names`.
+ARG EXTRAS=
 WORKDIR /src
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY deploy/__init__.py deploy/__init__.py
@@ -12,7 +14,7 @@ COPY deploy/local deploy/local
 RUN for venv in neo bom; do python3 -m venv "/opt/$venv" \
       && python3 -m deploy.local.locked_packages --only pip >pip.txt \
       && "/opt/$venv/bin/pip" install --quiet --require-hashes --requirement pip.txt || exit 1; done \
-    && python3 -m deploy.local.locked_packages mail >mail.txt \
+    && python3 -m deploy.local.locked_packages mail ${EXTRAS} >mail.txt \
     && /opt/neo/bin/pip install --quiet --require-hashes --constraint constraints.txt --requirement mail.txt \
     && /opt/bom/bin/pip install --quiet --require-hashes --constraint constraints.txt cyclonedx-bom
 COPY shared shared

@@ -1,18 +1,19 @@
 """The request to ai_core: the mail and its conversation, with personal data masked.
 
 One user message per mail; the texts of attachments are quoted after the question, as data. The
-sender's own name is masked too (sender_names.py); other names are not found and reach ai_core. The
+sender's own name is masked too (sender_names.py); of others those that shared/privacy finds. The
 thread is in the request, so ai_core is told to store nothing: there is nothing of a person to erase
 there (decision 0105).
 """
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from mail_service.ledger.records import Conversation
 from mail_service.processing.sender_names import NAME_LABEL, without_names
 from mail_service.reading.message import Mail
 from shared.ai.contract import MAX_PROMPT_CHARACTERS, ChatRequest, Message
-from shared.privacy.masking import Found, mask, unmask
+from shared.privacy.masking import Found, Masked, unmask
 
 MAX_QUESTION_CHARACTERS = 12_000
 MAX_FILE_CHARACTERS = 6_000
@@ -40,23 +41,32 @@ class MaskedRequest:
         return unmask(answer, withheld).replace(NAME_LABEL, WITHHELD)
 
 
-def build_request(mail: Mail, conversation: Conversation, model: str | None) -> MaskedRequest:
-    """Return the request for a mail, masked.
+@dataclass(frozen=True, slots=True)
+class UnmaskedRequest:
+    """The messages of a request as one text, so that a label means the same in each of them."""
 
-    All messages are masked as one text, so that a label means the same in each of them.
-    """
-    roles = [message.role for message in conversation.messages] + ["user"]
+    text: str
+    roles: tuple[Literal["user", "assistant"], ...]
+    sender_name: str
+
+    def masked(self, masked: Masked, model: str | None) -> MaskedRequest:
+        """Return the request; `masked` is the text, masked."""
+        messages = [
+            Message(role=role, content=text[:MAX_PROMPT_CHARACTERS])
+            for role, text in zip(self.roles, masked.text.split(SEPARATOR), strict=True)
+            if text.strip()
+        ]
+        request = ChatRequest(messages=messages, model=model, store=False)
+        return MaskedRequest(request, masked.found, self.sender_name)
+
+
+def join_messages(mail: Mail, conversation: Conversation) -> UnmaskedRequest:
+    """Return the conversation and the question of a mail, without the sender's name."""
+    roles = (*(message.role for message in conversation.messages), "user")
     texts = [message.text for message in conversation.messages] + [question_text(mail)]
     joined = SEPARATOR.join(text.replace("\x1e", " ") for text in texts)
     nameless, name = without_names(joined, mail.sender.name)
-    masked = mask(nameless)
-    messages = [
-        Message(role=role, content=text[:MAX_PROMPT_CHARACTERS])
-        for role, text in zip(roles, masked.text.split(SEPARATOR), strict=True)
-        if text.strip()
-    ]
-    request = ChatRequest(messages=messages, model=model, store=False)
-    return MaskedRequest(request, masked.found, name)
+    return UnmaskedRequest(nameless, roles, name)
 
 
 def question_text(mail: Mail) -> str:

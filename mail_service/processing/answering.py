@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from mail_service.errors import AiTooSlow
 from mail_service.ledger.records import MailJob, MailOutcome, MailState, OutgoingKind, OutgoingMail
-from mail_service.processing.ai_request import build_request
+from mail_service.processing.ai_request import join_messages
 from mail_service.processing.screening import ScreenedMail
 from mail_service.processing.services import Services
 from mail_service.reading.message import Mail
@@ -36,6 +36,7 @@ class Answering:
         self._mailboxes = services.mailboxes
         self._ledger = services.ledger
         self._ai = services.ai
+        self._masker = services.masker
         self._notifier = services.notifier
         self._clock = services.clock
 
@@ -87,8 +88,9 @@ class Answering:
         )
 
     async def _ask(self, screened: ScreenedMail) -> Answer:
+        joined = await asyncio.to_thread(join_messages, screened.mail, screened.conversation)
         masked = await asyncio.to_thread(
-            build_request, screened.mail, screened.conversation, self._settings.ai.model
+            joined.masked, await self._masker.mask(joined.text), self._settings.ai.model
         )
         key = hashlib.sha256(masked.request.model_dump_json().encode()).hexdigest()[:40]
         try:

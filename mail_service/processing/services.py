@@ -15,6 +15,7 @@ from mail_service.sender_checks.spam_score import SpamFilter
 from mail_service.settings import Mode, Settings
 from shared.ai.contract import ChatReply, ChatRequest
 from shared.clock import Clock
+from shared.privacy.text_masker import TextMasker
 
 
 class Ai(Protocol):
@@ -45,6 +46,7 @@ class Services:
     ledger: Ledger
     readers: ReaderPool
     ai: Ai
+    masker: TextMasker
     spam_filter: SpamFilter
     notifier: WorkNotifier
     clock: Clock

@@ -14,7 +14,7 @@ from shared.privacy.folding import Folded, fold
 from shared.privacy.recognizers import addresses, civil_status, internet, names, numbers, telephones
 from shared.privacy.recognizers.rule import Candidate, Kind, Reading, Rule, compact
 
-__all__ = ["Kind", "Span", "spans"]
+__all__ = ["Kind", "Span", "name_value", "spans"]
 
 MAX_CHECKED = 1_000
 """Candidates of one rule that are checked in a text; later ones are masked on their shape.
@@ -58,6 +58,11 @@ def spans(text: str) -> Iterator[Span]:
             for reading in found:
                 yield _span(rule.kind, reading, view)
             folded = _blanked(folded, found)
+
+
+def name_value(name: str) -> str:
+    """Return the canonical spelling of a name: folded, with single spaces."""
+    return " ".join(fold(name).folded.split())
 
 
 def _span(kind: Kind, reading: Reading, view: Folded) -> Span:

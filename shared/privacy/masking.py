@@ -8,13 +8,15 @@ and apply `shared.privacy.plain_text.without_invisible` first.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 
 from structlog.typing import EventDict, WrappedLogger
 
-from shared.privacy.identifiers import Kind, Span, spans
+from shared.privacy.identifiers import Kind, Span, name_value, spans
+
+FindNames = Callable[[str], Iterable[Span]]
 
 KINDS = tuple(Kind)
 
@@ -60,13 +62,17 @@ _LABEL = re.compile(f"<({'|'.join(LABELS.values())})_[0-9]{{1,9}}>")
 _KINDS_BY_LABEL = {label: kind for kind, label in LABELS.items()}
 
 
-def mask(text: str) -> Masked:
+def mask(text: str, find_names: FindNames | None = None) -> Masked:
     """Replace personal data by labels; one value has one label, however it is written.
+
+    `find_names` (shared/privacy/name_model.py) finds further names than the rules.
 
     A label that the text already contains is never used, so that `unmask` restores the text, except
     that a value with several spellings is restored in its first one.
     """
     found = sorted(spans(text), key=lambda span: span.start)
+    if find_names is not None:
+        found = _merged(found, sorted(find_names(text), key=lambda span: span.start), text)
     labels = _labels(found, text)
     pieces, place = [], 0
     originals: dict[str, str] = {}
@@ -97,6 +103,27 @@ def label_counts(text: str) -> dict[Kind, int]:
 def contains_personal_data(text: str) -> bool:
     """Whether `mask` would change the text."""
     return next(spans(text), None) is not None
+
+
+def _merged(found: list[Span], names: list[Span], text: str) -> list[Span]:
+    """Return both in order; a name that overlaps one of the rules' becomes one with it.
+
+    What else the rules found wins: a name inside an address or an e-mail address is part of that.
+    """
+    merged: list[Span] = []
+    for span in sorted((*found, *names), key=lambda span: span.start):
+        last = merged[-1] if merged else None
+        if last is None or span.start >= last.end:
+            merged.append(span)
+        elif last.kind is span.kind is Kind.NAME:
+            end = max(last.end, span.end)
+            value = last.value if end == last.end else name_value(text[last.start : end])
+            merged[-1] = Span(Kind.NAME, value, last.start, end)
+        elif last.kind is Kind.NAME:
+            head = text[last.start : span.start].rstrip()
+            merged[-1:] = [Span(Kind.NAME, name_value(head), last.start, last.start + len(head))]
+            merged.append(span)
+    return merged
 
 
 def _labels(found: Iterable[Span], text: str) -> dict[tuple[Kind, str], str]:

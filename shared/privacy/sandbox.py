@@ -47,6 +47,7 @@ class Sandbox:
         *,
         timeout_s: float,
         memory_mib: int,
+        start_timeout_s: float = START_TIMEOUT_S,
         processes: int = 1,
         calls_per_process: int = 1,
         **parameters: str | int,
@@ -59,7 +60,7 @@ class Sandbox:
         self.timeout_s = timeout_s
         self._arguments = (function, json.dumps(parameters), str(memory_mib))
         self._calls_per_process = calls_per_process
-        self._children = [_Child() for _ in range(processes)]
+        self._children = [_Child(start_timeout_s) for _ in range(processes)]
         self._free: asyncio.Queue[_Child] = asyncio.Queue()
         for child in self._children:
             self._free.put_nowait(child)
@@ -76,13 +77,29 @@ class Sandbox:
         for child in self._children:
             await child.kill()
 
+    async def start(self) -> None:
+        """Start every child now instead of with its first call. Raises SandboxFailed."""
+        try:
+            for child in self._children:
+                await child.start(self._child_arguments)
+        except TimeoutError:
+            await self.__aexit__(None, None, None)
+            raise SandboxFailed("time") from None
+        except (OSError, asyncio.IncompleteReadError):
+            await self.__aexit__(None, None, None)
+            raise SandboxFailed("crash") from None
+
+    @property
+    def _child_arguments(self) -> tuple[str, ...]:
+        return (*self._arguments, str(math.ceil(self.timeout_s)))
+
     async def call(self, data: bytes) -> bytes:
         """Return the function's result. Raises SandboxFailed; the next call gets a new process."""
         child = await self._free.get()
         try:
             if child.calls >= self._calls_per_process:
                 await child.kill()
-            process = await child.running((*self._arguments, str(math.ceil(self.timeout_s))))
+            process = await child.running(self._child_arguments)
             async with asyncio.timeout(self.timeout_s):
                 return await _exchange(process, data)
         except TimeoutError:
@@ -101,15 +118,21 @@ class Sandbox:
 class _Child:
     """One process, started when it is needed."""
 
-    def __init__(self) -> None:
+    def __init__(self, start_timeout_s: float) -> None:
+        self._start_timeout_s = start_timeout_s
         self.calls = 0
         self.layers: list[str] = []
         self._process: Process | None = None
 
     async def running(self, arguments: tuple[str, ...]) -> Process:
+        process = await self.start(arguments)
+        self.calls += 1
+        return process
+
+    async def start(self, arguments: tuple[str, ...]) -> Process:
         if self._process is None or self._process.returncode is not None:
             self.calls = 0
-            async with asyncio.timeout(START_TIMEOUT_S):
+            async with asyncio.timeout(self._start_timeout_s):
                 self._process = await asyncio.create_subprocess_exec(
                     *(sys.executable, "-I", "-c", BOOTSTRAP.format(path=sys.path), *arguments),
                     stdin=PIPE,
@@ -119,7 +142,6 @@ class _Child:
                 )
                 self.layers = json.loads(await _read_frame(self._process))
                 _report(self.layers)
-        self.calls += 1
         return self._process
 
     async def kill(self) -> None:

@@ -19,7 +19,7 @@ from typing import BinaryIO
 from shared.privacy.confinement import confine, isolate
 from shared.privacy.sandbox import LENGTH
 
-ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS")
 """Numerical libraries start threads when they are imported, which Landlock would not cover."""
 
 

@@ -18,7 +18,7 @@ from shared.ai.contract import MAX_PROMPT_CHARACTERS, ChatRequest, Citation, Mes
 from shared.ai.stream import Citations, Delta, Piece, Usage
 from shared.errors import AppError, BadInput, NotFound, TooMany, Unavailable
 from shared.privacy.disclosure import masked_in_words
-from shared.privacy.masking import Found, mask, unmask
+from shared.privacy.masking import Found, unmask
 from shared.privacy.plain_text import without_invisible
 from telegram_service.answering.live_preview import LivePreview
 from telegram_service.answering.quota import over_quota
@@ -83,7 +83,7 @@ async def converse(context: UpdateContext, question: str, *, cut: bool = False) 
 
 async def write_answer(context: UpdateContext, question: str, *, cut: bool) -> bytes:
     """Get the answer, with a live preview; store its messages sealed, and return them as JSON."""
-    masked = await asyncio.to_thread(mask, question)
+    masked = await context.services.masker.mask(question)
     preview = LivePreview(context)
     await preview.show_first_sign()
     previewing = asyncio.create_task(preview.run(), name="preview")

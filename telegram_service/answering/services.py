@@ -12,6 +12,7 @@ from telegram import User
 from shared.ai.client import AiClient
 from shared.clock import Clock, SystemClock
 from shared.privacy.disclosure import TEXT_FILE
+from shared.privacy.text_masker import TextMasker
 from shared.stores.postgres import Postgres
 from shared.stores.redis_connection import RedisConnection
 from shared.texts import Texts
@@ -67,6 +68,7 @@ class Services:
     counters: Counters
     slots: Slots
     documents: DocumentReader
+    masker: TextMasker
 
     @property
     def bot_name(self) -> str:
@@ -117,6 +119,7 @@ async def open_services(settings: Settings, vault: Vault) -> AsyncIterator[Servi
             counters=Counters(redis),
             slots=Slots(settings.ai.at_once, Waitlist(redis)),
             documents=await stack.enter_async_context(DocumentReader()),
+            masker=await stack.enter_async_context(TextMasker(names=settings.privacy.names)),
         )
 
 

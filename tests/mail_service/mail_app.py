@@ -26,6 +26,7 @@ from shared.ai.client import AiClient
 from shared.ai.scripted import ScriptedAi
 from shared.clock import StoppedClock
 from shared.privacy.encryption import Encryption
+from shared.privacy.text_masker import TextMasker
 from shared.web.tracing import NO_TRACER
 from tests.mail_service.mails import US
 
@@ -118,6 +119,7 @@ async def open_mail_app(
             ledger=ledger,
             readers=readers,
             ai=client,
+            masker=await stack.enter_async_context(TextMasker(names=chosen.privacy.names)),
             spam_filter=spam_filter,
             notifier=notifier,
             clock=clock,

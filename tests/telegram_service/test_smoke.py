@@ -1,6 +1,9 @@
 """What the quick lane asks of the whole bot: a command and two questions."""
 
-from tests.telegram_service.running_app import RunningApp
+from pathlib import Path
+
+from tests.shared.privacy.fake_spacy import fake_spacy_in
+from tests.telegram_service.running_app import RunningApp, running
 
 ALICE = 11
 
@@ -35,3 +38,17 @@ async def test_every_kind_that_is_masked_can_be_told(app: RunningApp) -> None:
     for kind in ("nom de personne", "SIRET", "plaque d'immatriculation", "numéro de dossier"):
         assert f"1 × {kind}" in answer["text"]
     assert "Moreau" not in app.ai.asked[0].messages[-1].content
+
+
+async def test_a_name_that_the_model_finds_does_not_leave_and_is_told(
+    redis_url: str, database_url: str, key_file: Path, tmp_path: Path
+) -> None:
+    with fake_spacy_in(tmp_path):
+        names = {"names": True}
+        async with running(redis_url, database_url, key_file, privacy=names) as app:
+            app.ai.script.echo = True
+            [answer] = await app.ask(ALICE, "Ma collègue Lucie Moreau part, quel préavis ?")
+
+    assert app.ai.asked[0].messages[-1].content == "Ma collègue <NOM_1> part, quel préavis ?"
+    assert "Lucie Moreau" in answer["text"]
+    assert "Masqué avant envoi : 1 × nom de personne" in answer["text"]

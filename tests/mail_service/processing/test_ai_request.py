@@ -5,14 +5,20 @@ import time
 import pytest
 
 from mail_service.ledger.records import Conversation, PastMessage
-from mail_service.processing.ai_request import build_request
-from mail_service.reading.message import read_mail
+from mail_service.processing.ai_request import MaskedRequest, join_messages
+from mail_service.reading.message import Mail, read_mail
+from shared.privacy.masking import mask
 from tests.mail_service.mails import QUESTION, raw_mail
 
 SENDER = "Zébulon de La Quenotte <z@personne.example>"
 
 
 NAMELESS = "a@personne.example"
+
+
+def build_request(mail: Mail, conversation: Conversation, model: str | None) -> MaskedRequest:
+    joined = join_messages(mail, conversation)
+    return joined.masked(mask(joined.text), model)
 
 
 @pytest.mark.parametrize(

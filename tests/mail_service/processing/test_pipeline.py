@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -13,6 +14,7 @@ from shared.clock import StoppedClock
 from shared.privacy.encryption import Encryption
 from tests.mail_service.mail_app import TRUSTED, open_mail_app, settings
 from tests.mail_service.mails import PERSON, QUESTION, US, mail_message, raw_mail
+from tests.shared.privacy.fake_spacy import fake_spacy_in
 
 pytestmark = pytest.mark.slow
 
@@ -49,6 +51,19 @@ async def test_a_machine_gets_no_answer_and_the_ledger_says_why(
         file = await app.answer(raw_mail(**fields))
         assert (file.entry.state, file.entry.reason) == ("silent", reason)
         assert not app.relay.received
+
+
+async def test_a_name_that_the_model_finds_is_not_sent_to_ai_core(
+    ledger: Ledger, encryption: Encryption, clock: StoppedClock, tmp_path: Path
+) -> None:
+    chosen = settings(privacy={"names": True})
+    with fake_spacy_in(tmp_path):
+        async with open_mail_app(ledger, encryption, clock, chosen) as app:
+            file = await app.answer(raw_mail("Ma collègue Lucie Moreau part : quel préavis ?"))
+
+    assert file.entry.state == "answered"
+    sent = app.ai.asked[0].messages[-1].content
+    assert "Ma collègue <NOM_1> part" in sent
 
 
 async def test_forged_mail_waits_for_a_person(
