@@ -7,6 +7,8 @@ import socket
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -17,12 +19,16 @@ from ai_core.access.rate_limits import RateLimits
 from ai_core.answering import masking
 from ai_core.answering.masking import TextMasking
 from ai_core.api import sse
+from ai_core.app import open_masking
 from ai_core.engines.scripted import ScriptedEngine
 from ai_core.errors import TextUnreadable
+from ai_core.settings import Settings
 from shared.errors import Unavailable
 from shared.privacy.sandbox import SandboxFailed
+from shared.privacy.settings import PrivacySettings
 from tests.ai_core.api.test_sse import served
 from tests.ai_core.conftest import connected
+from tests.shared.privacy.fake_spacy import fake_spacy_in
 
 QUESTION = "Quelle est la durée du préavis en cas de démission ?"
 LONG = "Bonjour, " * 1_000
@@ -321,3 +327,19 @@ async def test_a_client_that_does_not_read_its_stream_loses_its_place(
 
     assert status == 200
     assert engine.abandoned.is_set()
+
+
+async def test_a_name_that_the_model_finds_in_a_short_question_goes_no_further(
+    app: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with fake_spacy_in(tmp_path):
+        async with AsyncExitStack() as stack:
+            settings = Settings(privacy=PrivacySettings(names=True))
+            opened = await open_masking(settings, stack)
+            monkeypatch.setattr(app.state["masking"], "__dict__", vars(opened))
+            body = chat(f"Mon chef Bruno part. {QUESTION}")
+            reply = await app.client.post("/api/v1/chat", json=body, headers=app.key_header())
+
+    assert reply.status_code == 200
+    assert reply.json()["masked"] == {"name": 1}
+    assert "Bruno" not in reply.text
