@@ -271,7 +271,7 @@ RULES = (
         Kind.NIR,
         _NIR_NAMED,
         _read_named_nir,
-        ("secu", "nir", "social security", " ss", "°ss", "vitale", "insee"),
+        ("secu", "nir", "social security", " ss", "°ss", "nss", "vitale", "insee"),
     ),
     Rule(Kind.TAX_NUMBER, _TAX_NUMBER_NAMED, as_digits, ("fiscal", "impot", "spi", "tax ")),
     Rule(Kind.SIRET, _SIRET_NAMED, as_digits, ("siret",)),
