@@ -1,5 +1,6 @@
 """What an answer may not link to, however a model writes it."""
 
+import itertools
 import re
 import time
 from datetime import date
@@ -97,17 +98,13 @@ STARTS = ["[a](", "//a", "a.", "a.b", "@a", "a@", "'a ", '"a ', "« a ", "‘a",
 TRACES = "evil|𝐞𝐯𝐢𝐥|ⓔⓥ|resolve|alert|base64|passwd|51.100|7f|2001|899|phone"
 
 
-@pytest.mark.parametrize("size", [1, 5, 10_000])
 @pytest.mark.parametrize("address", ADDRESSES)
-@pytest.mark.parametrize(
-    "frame",
-    ["Voir {} ici.", "[Formulaire officiel]({})", "![x]({})", "<{}>", "Écrivez : {}", "({})"],
-)
-def test_no_foreign_address_is_shown(frame: str, address: str, size: int) -> None:
-    seen = shown(frame.format(address), size)
-    assert not re.search(TRACES, seen, re.IGNORECASE)
-    assert not re.search(r"\]\(|:/", seen)
-    assert all(word in seen for word in re.findall(r"[^\W_]{2,}", frame))
+def test_no_foreign_address_is_shown(address: str) -> None:
+    for frame, size in itertools.product(FRAMES, (1, 5, 10_000)):
+        seen = shown(frame.format(address), size)
+        assert not re.search(TRACES, seen, re.IGNORECASE), (frame, size)
+        assert not re.search(r"\]\(|:/", seen), (frame, size)
+        assert all(word in seen for word in re.findall(r"[^\W_]{2,}", frame)), (frame, size)
 
 
 @pytest.mark.parametrize("size", [1, 5, 10_000])
