@@ -118,7 +118,7 @@ def _decide(
     said = _server_says(above, settings, sender)
     if said.outcome is not Outcome.UNKNOWN:
         return said
-    if not settings.results_above_received:
+    if not (settings.results_above_received or _wrote(above, settings)):
         said = _server_says((*above, *below), settings, sender)
     if path is None:
         said = _nothing(sender, "our server's Received line does not stand on top")
@@ -130,6 +130,16 @@ def _decide(
 
 def _own_names(settings: AuthenticationSettings) -> frozenset[str]:
     return frozenset(f"{settings.server} {settings.received_by}".lower().split())
+
+
+def _wrote(fields: Sequence[HeaderField], settings: AuthenticationSettings) -> bool:
+    """Whether our server's results are among the fields: then it writes none anywhere else."""
+    servers = settings.server.lower().split()
+    values = [each.unfolded for each in fields if each.name == "authentication-results"]
+    try:
+        return any(read_authserv_id(value) in servers for value in values)
+    except MalformedHeader:
+        return True
 
 
 def _server_says(
