@@ -10,6 +10,7 @@ import orjson
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from shared.errors import AppError, BadInput, MalformedBody, NotFound
@@ -140,6 +141,10 @@ def error_format_of(path: str, error_formats: Mapping[str, ErrorFormat]) -> Erro
     return problem_response
 
 
+CLIENT_LEFT = 499
+"""What is recorded of a caller who left before its request was whole; nginx's number for it."""
+
+
 def add_error_handlers(
     app: FastAPI, texts: Texts, error_formats: Mapping[str, ErrorFormat] = MappingProxyType({})
 ) -> None:
@@ -161,6 +166,9 @@ def add_error_handlers(
         assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it only
         return respond(request, validation_error(error.errors(), error.body))
 
+    async def left(_request: Request, _error: Exception) -> Response:
+        return Response(status_code=CLIENT_LEFT)
+
     async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for it only
         response = respond(request, _named(error))
@@ -170,6 +178,7 @@ def add_error_handlers(
     async def bug(request: Request, _error: Exception) -> Response:
         return respond(request, AppError())
 
+    app.add_exception_handler(ClientDisconnect, left)
     app.add_exception_handler(Exception, bug)  # Starlette raises it again: it is logged
     app.add_exception_handler(AppError, known)
     app.add_exception_handler(RequestValidationError, invalid)

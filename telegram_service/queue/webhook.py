@@ -6,7 +6,7 @@ is 503 with Retry-After, and Telegram retries the update for up to 24 hours.
 
 import hmac
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 import orjson
 from starlette.requests import Request
@@ -48,7 +48,7 @@ async def enqueue(queue: UpdateQueue, payload: bytes) -> bool:
         update = orjson.loads(payload)
     except orjson.JSONDecodeError as error:
         raise MalformedBody("not JSON") from error
-    if not isinstance(update, dict) or not isinstance(update.get("update_id"), int):
+    if not isinstance(update, dict) or not is_number(update.get("update_id")):
         raise BadInput("no update_id")
     try:
         chat, message_id, lane = destination(update)
@@ -56,12 +56,17 @@ async def enqueue(queue: UpdateQueue, payload: bytes) -> bool:
         raise BadInput("no chat") from error
     if chat is None:
         return False
-    if not isinstance(chat, int) or not isinstance(message_id, int | None):
+    if not is_number(chat) or not (message_id is None or is_number(message_id)):
         raise BadInput("no chat")
     try:
         return await queue.enqueue(update["update_id"], chat, message_id, lane, payload)
     except TimeoutError as error:
         raise RedisUnavailable("timeout", retry_after_s=2) from error
+
+
+def is_number(value: object) -> TypeGuard[int]:
+    """Whether a value of JSON is a whole number; to Python `true` is one too."""
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def destination(update: Mapping[str, Any]) -> tuple[int | None, int | None, Lane]:

@@ -31,16 +31,18 @@ STOP_TIMEOUT_S = 30.0
 
 @dataclass(frozen=True)
 class Model:
-    """One entry of models.toml; `options` are its other keys as TOML."""
+    """One entry of models.toml; `options` are its other keys as TOML; `source` may be none."""
 
     name: str
     format: str
-    source: Path
+    source: Path | None = None
     options: Sequence[str] = ()
 
     def entry(self) -> str:
         """Return it as TOML."""
-        lines = [f'name = "{self.name}"', f'format = "{self.format}"', f'source = "{self.source}"']
+        lines = [f'name = "{self.name}"', f'format = "{self.format}"']
+        if self.source:
+            lines.append(f'source = "{self.source}"')
         return "\n".join(["[[model]]", *lines, *self.options, ""])
 
 
@@ -52,6 +54,7 @@ class Service:
     pid: int
     keys: dict[str, str]
     folder: Path
+    redis_url: str
 
     @property
     def port(self) -> int:
@@ -111,7 +114,8 @@ def service(
         redis.start()
         try:
             with _running(folder, redis.url, more, checkout) as (url, pid):
-                yield Service(url, pid, asyncio.run(_make_keys(redis.url, keys, limits)), folder)
+                made = asyncio.run(_make_keys(redis.url, keys, limits))
+                yield Service(url, pid, made, folder, redis.url)
         finally:
             redis.stop()
 

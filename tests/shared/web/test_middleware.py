@@ -39,6 +39,10 @@ def small_app() -> FastAPI:
             raise TooMany("quota of key k1", retry_after_s=6.2)
         raise NotFound(f"no note {name}")
 
+    @app.post("/raw")
+    async def raw(request: Request) -> Note:
+        return Note(text=(await request.body()).decode())
+
     @app.get("/bug")
     async def bug(request: Request) -> Note:
         raise RuntimeError("secret detail")
@@ -141,6 +145,28 @@ async def test_a_bug_is_a_500_that_reveals_nothing_and_is_logged_with_its_id(
     trace = next(line for line in log.getvalue().splitlines() if "unexpected error" in line)
     assert json.loads(trace)["request_id"] == response.json()["request_id"]
     assert "RuntimeError" in trace
+
+
+async def test_a_caller_who_leaves_with_half_a_body_is_no_error(
+    client: httpx2.AsyncClient, log: io.StringIO
+) -> None:
+    scope = {
+        "type": "http", "method": "POST", "path": "/raw", "query_string": b"",
+        "headers": [(b"content-type", b"application/json")],
+    }  # fmt: skip
+    left = iter([{"type": "http.request", "body": b"{", "more_body": True}])
+    sent: list[dict[str, object]] = []
+
+    async def receive() -> dict[str, object]:
+        return next(left, {"type": "http.disconnect"})
+
+    async def send(message: dict[str, object]) -> None:
+        sent.append(message)
+
+    await client._transport.app(scope, receive, send)  # type: ignore[attr-defined]
+    assert "unexpected error" not in log.getvalue()
+    assert (last_line(log)["event"], last_line(log)["status"]) == ("request", 499)
+    assert not any(message.get("body") for message in sent)
 
 
 async def test_one_line_is_logged_per_request_with_its_ids_and_route(

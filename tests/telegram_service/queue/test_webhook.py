@@ -1,14 +1,18 @@
 """The webhook: what it refuses, and what it enqueues once."""
 
 import asyncio
+import json
 import time
 from pathlib import Path
 
 import httpx2
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from deploy.local.redis_server import RedisServer
 from telegram_service.queue.webhook import destination, overtakes
+from tests.fuzz.updates import inputs as fuzzed_updates
 from tests.telegram_service.running_app import (
     SECRET,
     SECRET_HEADER,
@@ -46,6 +50,8 @@ async def test_a_body_over_the_limit_is_refused(client: httpx2.AsyncClient) -> N
         (b'{"update_id":1,"message":"x"}', 422),
         (b'{"update_id":1,"callback_query":["x"]}', 422),
         (b'{"update_id":1,"message":{"message_id":1,"chat":{"id":5},"text":7}}', 422),
+        (b'{"update_id":1,"message":{"message_id":true,"chat":{"id":5}}}', 422),
+        (b'{"update_id":true,"message":{"message_id":1,"chat":{"id":5}}}', 422),
         (b'{"update_id":1,"message":{"message_id":[1],"chat":{"id":5}}}', 422),
     ],
 )
@@ -54,6 +60,41 @@ async def test_what_is_no_update_is_refused(
 ) -> None:
     answer = await client.post("/telegram/webhook", content=body, headers=SECRET_HEADER)
     assert answer.status_code == status
+
+
+@settings(
+    max_examples=50,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    method=st.sampled_from(["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS"]),
+    path=st.sampled_from(
+        ["/telegram/webhook", "/live", "/ready", "/health", "/metrics", "/", "/docs", "/%00", "/é"]
+    ),
+    secret=st.sampled_from([SECRET, SECRET, "wrong"]),
+    body=st.one_of(
+        st.binary(max_size=40),
+        fuzzed_updates(),
+        st.recursive(
+            st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5)),
+            lambda inner: st.lists(inner) | st.dictionaries(st.text(max_size=5), inner),
+            max_leaves=5,
+        ).map(lambda value: json.dumps(value).encode()),
+    ),
+)
+async def test_no_request_breaks_the_service(
+    client: httpx2.AsyncClient, method: str, path: str, secret: str, body: bytes
+) -> None:
+    headers = {**SECRET_HEADER, "X-Telegram-Bot-Api-Secret-Token": secret}
+    answer = await client.request(method, path, content=body, headers=headers)
+    if path == "/ready" or path == "/health":  # no Postgres is there
+        assert answer.status_code in {200, 405, 503}
+    else:
+        assert answer.status_code < 500, answer.text
+    if answer.status_code >= 400 and method != "HEAD":
+        assert answer.json()["code"]
 
 
 async def test_an_update_delivered_twice_is_accepted_once(client: httpx2.AsyncClient) -> None:
