@@ -11,13 +11,14 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 import structlog
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.errors import AppError
 from shared.languages import preferred_language
 from shared.texts import Texts
 from shared.web.http_metrics import HttpMetrics, route_template
-from shared.web.problems import ErrorFormat, error_format_of
+from shared.web.problems import CLIENT_LEFT, ErrorFormat, error_format_of
 from shared.web.request_body import BodyLimits, RequestBody
 
 log = structlog.get_logger()
@@ -101,12 +102,14 @@ class RequestMiddleware:
         finally:
             body.close()
             self._metrics.open.dec()
-            self._record(scope, status or 499, time.perf_counter() - started_s)
+            self._record(scope, status or CLIENT_LEFT, time.perf_counter() - started_s)
             structlog.contextvars.unbind_contextvars(*ids)
 
     async def _answer(
         self, error: Exception, scope: Scope, receive: Receive, send: Send, *, started: bool
     ) -> None:
+        if isinstance(error, ClientDisconnect):
+            return  # with half its body sent: nobody waits for an answer
         known = error if isinstance(error, AppError) else AppError()
         if known is not error:
             log.error("unexpected error", exc_info=error)

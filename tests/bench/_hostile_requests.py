@@ -18,6 +18,10 @@ from tests.ai_core.engines.schemas.generated import schemas
 Body = dict[str, Any]
 VALID_SHARE = 0.5
 MAX_TOKENS = 8
+INFERENCE = "inference"
+PAGES_MAY_ASK = "/api/v1/chat"
+"""All that a page's key opens: it is refused elsewhere, which is tried less often."""
+CHOSEN, MOSTLY = (3, 1, 1, 1), 0.8
 ORIGIN = "https://www.exemple.fr"
 SCHEMAS = 300
 QUESTIONS = [
@@ -75,7 +79,7 @@ class Sent:
 
 
 class Requests:
-    """Makes requests to the models of a service, under its keys."""
+    """Makes requests to the models of a service, under its keys: INFERENCE and those of pages."""
 
     def __init__(self, port: int, keys: Mapping[str, str], models: list[str], seed: int) -> None:
         self._dice = random.Random(seed)  # noqa: S311 - reproducible, and no secret
@@ -127,11 +131,14 @@ class Requests:
             ("/v1/chat/completions", {"messages": turns}),
             ("/v1/completions", {"prompt": text}),
         ]
-        path, asked = self._dice.choice(choices)
+        [(path, asked)] = self._dice.choices(choices, CHOSEN)
         return path, body | asked
 
     def _request(self, path: str, body: bytes, *headers: str) -> bytes:
-        key = self._keys[self._dice.choice(sorted(self._keys))]
+        names = sorted(self._keys)
+        if path != PAGES_MAY_ASK and self._dice.random() < MOSTLY:
+            names = [INFERENCE]
+        key = self._keys[self._dice.choice(names)]
         lines = [
             f"POST {path} HTTP/1.1",
             f"Host: 127.0.0.1:{self._port}",

@@ -26,7 +26,7 @@ from ai_core.access.keys import KeyRing, Permission, Scope
 from ai_core.redis_keys import TAG
 from shared.clock import SystemClock
 from shared.stores.redis_connection import RedisConnection
-from tests.bench._hostile_requests import ORIGIN, Requests, Sent, collected
+from tests.bench._hostile_requests import INFERENCE, ORIGIN, Requests, Sent, collected
 from tests.bench._service import Model, Service, service
 from tests.fuzz.answers import inputs
 from tests.load.bench import ROOMY, command_line, show
@@ -54,6 +54,7 @@ EVENT = (
 END = b'data: {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}\n\ndata: [DONE]\n\n'
 SOUND = [headed("200 OK", "Content-Type: text/event-stream"), EVENT * 8 + END]
 NO_ANSWER = "no answer"
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 @dataclass
@@ -99,11 +100,11 @@ async def measure(bad: list[bytes], requests: int, seed: int) -> dict[str, objec
         far = Model(FAR, "remote", options=[f'upstreams = ["{url}/v1"]', 'upstream_model = "m"'])
         options = ["slots = 4", "context_tokens = 1024", "threads = 1"]
         near = Model(NEAR, "gguf", bleuet().gguf, options)
-        opened = service([near, far], default=NEAR, keys=("honest", "inference"), limits=ROOMY)
+        opened = service([near, far], default=NEAR, keys=("honest", INFERENCE), limits=ROOMY)
         running = await asyncio.to_thread(opened.__enter__)
         stack.push_async_callback(asyncio.to_thread, opened.__exit__, None, None, None)
         sources = {
-            "inference": running.keys["inference"],
+            INFERENCE: running.keys[INFERENCE],
             "page": await page_key(running),
             "page without limits": await page_key(running, *Permission),
         }
@@ -212,7 +213,7 @@ async def ask(port: int, sent: Sent) -> tuple[str, bytes]:
     except (OSError, TimeoutError) as error:
         if not answer:
             return type(error).__name__, b""
-    match = re.match(rb"HTTP/1\.1 (\d{3})", answer)
+    match = re.match(rb"HTTP/1\.1 (\d{3})", answer.removeprefix(CONTINUE))
     status = match[1].decode() if match else NO_ANSWER
     if b'"code":"internal' in answer:
         status = "500 in a stream"

@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from structlog.testing import capture_logs
 
 from ai_core.access.keys import Scope
 from ai_core.access.rate_limits import RateLimits
@@ -27,7 +28,7 @@ from shared.errors import Unavailable
 from shared.privacy.sandbox import SandboxFailed
 from shared.privacy.settings import PrivacySettings
 from tests.ai_core.api.test_sse import served
-from tests.ai_core.conftest import connected
+from tests.ai_core.conftest import RunningApp, connected
 from tests.shared.privacy.fake_spacy import fake_spacy_in
 
 QUESTION = "Quelle est la durée du préavis en cas de démission ?"
@@ -343,3 +344,22 @@ async def test_a_name_that_the_model_finds_in_a_short_question_goes_no_further(
     assert reply.status_code == 200
     assert reply.json()["masked"] == {"name": 1}
     assert "Bruno" not in reply.text
+
+
+async def test_a_caller_who_leaves_with_half_a_body_is_no_error(app: RunningApp) -> None:
+    key = app.key_header()["X-API-Key"].encode()
+    scope = {
+        "type": "http", "method": "POST", "path": "/api/v1/chat", "query_string": b"",
+        "headers": [(b"content-type", b"application/json"), (b"x-api-key", key)],
+    }  # fmt: skip
+    received = iter([{"type": "http.request", "body": b"{", "more_body": True}])
+
+    async def receive() -> dict[str, object]:
+        return next(received, {"type": "http.disconnect"})
+
+    async def send(message: object) -> None:
+        raise AssertionError(message)
+
+    with capture_logs() as logged:
+        await app.asgi(scope, receive, send)
+    assert [(line["event"], line.get("status")) for line in logged] == [("request", 499)]
