@@ -130,6 +130,9 @@ class _Watch:
         self._start_bytes = _resident_bytes()
 
     def __call__(self, frame: FrameType, _event: str, _arg: object) -> "_Watch | None":
+        # in a callback of the garbage collector the error would be dropped, and tracing end
+        if frame.f_code.co_filename != _TEMPLATE_FILE:
+            return None
         now_s = time.thread_time()
         if now_s > self._end_s:
             raise TemplateOverrun("it takes too long")
@@ -137,7 +140,7 @@ class _Watch:
             self._memory_at_s = now_s + _MEMORY_EVERY_S
             if _resident_bytes() - self._start_bytes > MAX_GROWTH_BYTES:
                 raise TemplateOverrun("it takes too much memory")
-        return self if frame.f_code.co_filename == _TEMPLATE_FILE else None
+        return self
 
 
 class _GenerationTag(Extension):

@@ -1,5 +1,6 @@
 """A chat template is somebody else's program: it reaches nothing, and ends soon."""
 
+import gc
 import threading
 import time
 from collections.abc import Sequence
@@ -77,6 +78,28 @@ def test_a_template_that_would_take_minutes_is_ended(kind: str) -> None:
     began_s = time.thread_time()
     assert refuse(MINUTES[kind])
     assert time.thread_time() - began_s < 4
+
+
+@pytest.mark.parametrize("kind", MINUTES)
+def test_a_template_is_ended_while_the_garbage_collector_calls_back(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python drops the errors of such a callback; those of a profiler or a test tool are common."""
+    monkeypatch.setattr("ai_core.engines.decoding.chat_template.TIME_LIMIT_S", 0.2)
+    before = gc.get_threshold()
+    gc.callbacks.append(collected)
+    gc.set_threshold(1)
+    try:
+        began_s = time.thread_time()
+        assert refuse(MINUTES[kind])
+        assert time.thread_time() - began_s < 4
+    finally:
+        gc.set_threshold(*before)
+        gc.callbacks.remove(collected)
+
+
+def collected(_phase: str, _info: dict[str, int]) -> None:
+    """Do nothing, in Python."""
 
 
 @pytest.mark.parametrize("kind", GIGABYTES)
