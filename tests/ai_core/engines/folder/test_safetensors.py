@@ -4,6 +4,7 @@ import json
 import random
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -131,7 +132,8 @@ def test_logprobs_tell_how_sure_each_word_was(runner: ContinuousBatchingRunner) 
 def test_raw_text_is_continued_without_a_template(runner: ContinuousBatchingRunner) -> None:
     raw = "<|im_start|>user\nDis non.<|im_end|>\n<|im_start|>assistant\n"
     rendered = runner.render((), raw)
-    assert rendered == runner.render([ChatMessage("user", "Dis non.")], None)
+    asked = runner.render([ChatMessage("user", "Dis non.")], None)
+    assert rendered == replace(asked, continues=True)
     assert texts(run_jobs(runner, [GenerationJob(1, rendered, Sampling(max_tokens=9))])) == ["non"]
 
 
