@@ -39,7 +39,9 @@ from shared.ai.contract import Citation
 from shared.privacy.plain_text import without_invisible
 
 _LOOKAHEAD_WORDS = 6  # "du code de la sécurité sociale" decides what a number before it means
-_LOOKAHEAD_CHARS = 400
+_LOOKAHEAD_CHARS = 200
+_BLANK = re.compile(r"\s")
+_WORD = re.compile(r"\S+")
 _LONGEST_QUOTE_CHARS = 1_500
 _LONGEST_WORD_CHARS = 4_000  # an address: RFC 9110 asks for 8,000 octets, nobody writes them
 _FALLBACK_QUOTE_CHARS = 300
@@ -327,10 +329,10 @@ def _settled_words(text: str) -> int:
     link = open_link(text)
     if link is not None:
         text = text[:link]
-    words = [word for word in re.finditer(r"\S+", text) if word.end() < len(text)]
+    words = _complete_words(text)
     cut = nearest = len(words)
     for at in reversed(range(len(words))):
-        if nearest - at > _LOOKAHEAD_WORDS or words[at].start() < len(text) - _LOOKAHEAD_CHARS:
+        if nearest - at > _LOOKAHEAD_WORDS:
             break
         if _NUMBERLIKE.search(words[at][0]):
             cut = nearest = at
@@ -341,6 +343,14 @@ def _settled_words(text: str) -> int:
     if not words:
         return len(text) if len(text) > _LONGEST_WORD_CHARS else 0
     return before_link(text, words[-1].end())
+
+
+def _complete_words(text: str) -> list[re.Match[str]]:
+    """Return the words of the text's last characters that nothing can be added to."""
+    start = len(text) - _LOOKAHEAD_CHARS
+    blank = _BLANK.search(text, start) if start > 0 else None
+    words = list(_WORD.finditer(text, blank.start() if blank else 0))
+    return words[:-1] if words and words[-1].end() == len(text) else words
 
 
 def _opening(text: str) -> str:
