@@ -1,7 +1,5 @@
 """Reads the text of attached documents, one at a time, in a sandbox."""
 
-from types import TracebackType
-
 from shared.privacy.sandbox import Sandbox, SandboxFailed
 from telegram_service.errors import UnreadableDocument
 
@@ -12,28 +10,22 @@ READER_MEMORY_MIB = 256
 """Of the one child that reads: with the worker's own 110 MiB, well below the container's 512."""
 
 
+def document_sandbox() -> Sandbox:
+    """Return the child process that reads documents: a new one for each."""
+    return Sandbox(
+        "shared.privacy.documents:document_text",
+        max_pages=MAX_PAGES,
+        max_characters=MAX_CHARACTERS + 1,  # one more shows that the document is longer
+        timeout_s=READ_TIMEOUT_S,
+        memory_mib=READER_MEMORY_MIB,
+    )
+
+
 class DocumentReader:
-    """Reads one document at a time, each in a new child process. Open it with `async with`."""
+    """Reads one document at a time in `sandbox`."""
 
-    def __init__(self) -> None:
-        self._sandbox = Sandbox(
-            "shared.privacy.documents:document_text",
-            max_pages=MAX_PAGES,
-            max_characters=MAX_CHARACTERS + 1,  # one more shows that the document is longer
-            timeout_s=READ_TIMEOUT_S,
-            memory_mib=READER_MEMORY_MIB,
-        )
-
-    async def __aenter__(self) -> "DocumentReader":
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._sandbox.__aexit__(kind, error, trace)
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
 
     async def read(self, kind: str, content: bytes) -> str:
         """Return a document's text. Raises UnreadableDocument."""

@@ -18,7 +18,7 @@ from shared.stores.redis_connection import RedisConnection
 from shared.texts import Texts
 from shared.web.tracing import tracing_of
 from telegram_service.answering.buttons import Buttons
-from telegram_service.answering.document_reader import DocumentReader
+from telegram_service.answering.document_reader import DocumentReader, document_sandbox
 from telegram_service.errors import NoToken
 from telegram_service.queue.update_queue import UpdateQueue
 from telegram_service.redis_client import redis_client
@@ -118,7 +118,7 @@ async def open_services(settings: Settings, vault: Vault) -> AsyncIterator[Servi
             throttle=Throttle(redis, settings.limits, clock, vault),
             counters=Counters(redis),
             slots=Slots(settings.ai.at_once, Waitlist(redis)),
-            documents=await stack.enter_async_context(DocumentReader()),
+            documents=DocumentReader(await stack.enter_async_context(document_sandbox())),
             masker=await stack.enter_async_context(TextMasker(names=settings.privacy.names)),
         )
 

@@ -16,7 +16,11 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from shared.errors import TooLarge
-from telegram_service.answering.document_reader import READER_MEMORY_MIB, DocumentReader
+from telegram_service.answering.document_reader import (
+    READER_MEMORY_MIB,
+    DocumentReader,
+    document_sandbox,
+)
 from telegram_service.answering.documents import MAX_BYTES
 from telegram_service.errors import UnreadableDocument
 from telegram_service.sending.downloads import fetch, new_file_client
@@ -64,13 +68,15 @@ def pdf(text: str) -> bytes:
     ],
 )
 async def test_the_text_of_a_document_is_read(kind: str, content: bytes) -> None:
-    async with DocumentReader() as reader:
+    async with document_sandbox() as sandbox:
+        reader = DocumentReader(sandbox)
         assert "Clause de non-concurrence" in await reader.read(kind, content)
 
 
 @pytest.mark.parametrize("kind", ["pdf", "docx"])
 async def test_a_damaged_document_is_unreadable(kind: str) -> None:
-    async with DocumentReader() as reader:
+    async with document_sandbox() as sandbox:
+        reader = DocumentReader(sandbox)
         with pytest.raises(UnreadableDocument):
             await reader.read(kind, b"nothing of the sort")
 
@@ -80,7 +86,8 @@ async def test_a_zip_bomb_is_unreadable_and_quickly_so() -> None:
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("word/document.xml", b"0" * 150_000_000)
     began = time.monotonic()
-    async with DocumentReader() as reader:
+    async with document_sandbox() as sandbox:
+        reader = DocumentReader(sandbox)
         with pytest.raises(UnreadableDocument):
             await reader.read("docx", content.getvalue())
     assert time.monotonic() - began < 10
@@ -104,7 +111,8 @@ async def test_documents_that_come_together_are_read_one_after_the_other() -> No
             seen.append(await asyncio.to_thread(children_alive))
             await asyncio.sleep(0.01)
 
-    async with DocumentReader() as reader:
+    async with document_sandbox() as sandbox:
+        reader = DocumentReader(sandbox)
         watching = asyncio.create_task(watch())
         reading = [reader.read("docx", docx("Clause")) for _ in range(4)]
         assert all("Clause" in text for text in await asyncio.gather(*reading))
@@ -114,7 +122,8 @@ async def test_documents_that_come_together_are_read_one_after_the_other() -> No
 
 async def test_a_document_of_millions_of_paragraphs_takes_little_memory() -> None:
     words = "".join(f"<w:p><w:r><w:t>{number:x}</w:t></w:r></w:p>" for number in range(400_000))
-    async with DocumentReader() as reader:
+    async with document_sandbox() as sandbox:
+        reader = DocumentReader(sandbox)
         text = await reader.read("docx", docx_of(words))
     assert text.startswith("0\n1\n2")
     assert READER_MEMORY_MIB <= 256
