@@ -135,6 +135,15 @@ def test_a_package_with_another_hash_is_not_installed(
     assert "--no-build-isolation" in commands[2]
 
 
+def test_a_host_without_containers_installs_by_hash_too() -> None:
+    """pip takes no folder, such as '.[ai]', where a constraints file has hashes."""
+    page = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^/opt/neo/bin/pip install .*", page, re.MULTILINE)
+    assert len(commands) == 3
+    assert all("--require-hashes" in each or "--no-deps" in each for each in commands)
+    assert not any("'.[" in each for each in commands)
+
+
 def test_the_lock_leaves_out_this_project_and_local_versions() -> None:
     frozen = "code-du-travail-neo==0.1.0\ntorch==2.13.0+cpu\nsix==1.17.0\n"
     assert pinned(frozen) == ["torch==2.13.0", "six==1.17.0"]
