@@ -104,7 +104,8 @@ class Host:
         for name in ("deploy", "nginx", "shared"):
             skipped = shutil.ignore_patterns("__pycache__", "*.env", "secrets", "units")
             shutil.copytree(ROOT / name, self.tree / name, ignore=skipped)
-        for file in (ROOT / "neo", *ROOT.glob("docker-compose.*.yml")):
+        locks = (ROOT / "pyproject.toml", ROOT / "constraints.txt")
+        for file in (ROOT / "neo", *locks, *ROOT.glob("docker-compose.*.yml")):
             shutil.copy(file, self.tree)
         ours = [root / "bin" / name for name in ("neo", "python3", *NOTED)]
         for program in (*ours, root / "opt/neo/bin/python", root / "opt/neo/bin/pip"):
