@@ -18,6 +18,8 @@ from shared.privacy.masking import redact_event
 NOISY = ("uvicorn.access", "httpx", "httpcore", "httpx2", "httpcore2", "telegram")
 """Libraries whose lines below a warning hold addresses, the Bot API's with the bot's token, or what
 people wrote."""
+SELF_CONFIGURED = ("uvicorn", "uvicorn.error", "uvicorn.access")
+"""Loggers for which a library installs handlers of its own: theirs would print an error whole."""
 
 
 def _json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
@@ -82,5 +84,9 @@ def set_up_logs(service: str, level: str = "info", stream: TextIO = sys.stdout) 
     lines.setLevel(number)  # some libraries set their own loggers to debug
     logging.root.handlers = [lines]
     logging.root.setLevel(number)
+    for name in SELF_CONFIGURED:
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = [], True
+        logger.setLevel(logging.NOTSET)
     for noisy in NOISY:
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -6,6 +6,7 @@ import logging
 
 import pytest
 import structlog
+import uvicorn
 from pydantic import BaseModel
 
 from shared.logs import set_up_logs
@@ -39,3 +40,8 @@ def test_an_error_is_logged_with_its_place_and_without_its_words(
     assert WROTE not in log.getvalue()
     assert told.index("pydantic_core._pydantic_core.ValidationError") < told.index("KeyError")
     assert "in read" in told
+
+
+def test_an_error_is_logged_without_its_words_after_uvicorn_configured_its_own_loggers() -> None:
+    uvicorn.Config(app="", log_level="warning")
+    test_an_error_is_logged_with_its_place_and_without_its_words(logging.getLogger("uvicorn.error"))
