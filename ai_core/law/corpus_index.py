@@ -3,14 +3,11 @@
 Not thread-safe: `library` runs it in a single thread.
 """
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from itertools import chain, islice
 from pathlib import Path
-
-import numpy as np
 
 from ai_core.errors import UnknownAgreement
 from ai_core.law.agreements import AgreementFinder
@@ -19,14 +16,11 @@ from ai_core.law.records import Agreement, Article, Passage, QuestionScope, Sear
 from ai_core.law.references import find_references
 from ai_core.law.resolving import resolve
 from ai_core.law.search import hybrid, semantic
+from ai_core.law.search.agreement_search import AgreementSearch
 from ai_core.law.search.hybrid import Hit, HybridSearch
 from ai_core.law.search.indexing import build_lexical
-from ai_core.law.search.lexical import LexicalIndex
 from ai_core.law.search.scope import Evidence, ScopeClassifier
 from ai_core.law.search.stems import without_references
-
-OPEN_AGREEMENTS = 3
-"""Agreement indexes kept in memory: 5 to 20 MB each."""
 
 _FICHE_SHARE = 4
 """One passage in so many is a fiche's when no kind is asked for."""
@@ -55,7 +49,7 @@ class CorpusIndex:
         evidence = Evidence.open(directory / hybrid.FOLDER / "scope.npz")
         self._scopes = ScopeClassifier(evidence, self.hybrid.stemmer)
         self._finder = AgreementFinder(self.corpus.agreements())
-        self._agreements: OrderedDict[str, tuple[LexicalIndex, tuple[Passage, ...]]] = OrderedDict()
+        self._agreements = AgreementSearch(self.corpus, self.hybrid.stemmer)
 
     def close(self) -> None:
         """Close the corpus file."""
@@ -128,9 +122,9 @@ class CorpusIndex:
         if kind is SourceKind.FICHE:
             return self._clearest(self.hybrid.fiches(stems, limit), stems)
         if kind is SourceKind.AGREEMENT:
-            return self._of_agreement(agreement, stems, limit)
+            return self._agreements.passages(agreement, stems, limit)
         fiches = self.hybrid.fiches(stems, limit // _FICHE_SHARE)
-        agreed = self._of_agreement(agreement, stems, limit // _AGREEMENT_SHARE)
+        agreed = self._agreements.passages(agreement, stems, limit // _AGREEMENT_SHARE)
         rest = limit - len(fiches) - len(agreed)
         articles = self._articles(question, stems, named, rest, day)
         return agreed + self._clearest([*articles, *fiches], stems)
@@ -163,28 +157,6 @@ class CorpusIndex:
             clearest = own[0] if len(own) == 1 else max(own, key=shared_stems)
             found.append(replace(clearest, score=hit.score))
         return found
-
-    def _of_agreement(
-        self, agreement: Agreement | None, stems: Sequence[str], limit: int
-    ) -> list[Passage]:
-        if agreement is None or limit < 1:
-            return []
-        index, passages = self._agreement_index(agreement.idcc)
-        scores = index.scores(stems)
-        best = [int(row) for row in np.argsort(-scores, kind="stable")[:limit] if scores[row] > 0]
-        return [replace(passages[row], score=float(scores[row] / scores[best[0]])) for row in best]
-
-    def _agreement_index(self, idcc: str) -> tuple[LexicalIndex, tuple[Passage, ...]]:
-        """Index an agreement on its first use; the least recently used one is dropped."""
-        if idcc not in self._agreements:
-            passages = self.corpus.agreement_passages(idcc)
-            stemmer = self.hybrid.stemmer
-            texts = [stemmer(" ".join((*one.section_path[-3:], one.text))) for one in passages]
-            self._agreements[idcc] = LexicalIndex.build(texts), passages
-            if len(self._agreements) > OPEN_AGREEMENTS:
-                self._agreements.popitem(last=False)
-        self._agreements.move_to_end(idcc)
-        return self._agreements[idcc]
 
 
 def _query(question: str, named: ReferencedArticles) -> str:
