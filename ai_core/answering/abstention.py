@@ -39,9 +39,10 @@ def read_public_services(path: Path = FILE) -> dict[str, PublicService]:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A refusal: its sentence, and its machine-readable reason."""
+    """A refusal: its sentence, who can help instead, and its machine-readable reason."""
 
     sentence: str
+    help: str
     abstained: Abstention
 
 
@@ -93,4 +94,4 @@ class Abstentions:
             "someone_can_help", language, name=contact.name, url=contact.url
         )
         explanation = self._texts.say(sentence, language, **facts)
-        return Refusal(f"{explanation}\n\n{help_line}", Abstention(reason=reason, contact=contact))
+        return Refusal(explanation, help_line, Abstention(reason=reason, contact=contact))

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from ai_core.engines.base import AnswerPart
+from shared.ai.contract import Clarification
 from shared.languages import Language
 from shared.privacy.disclosure import TEXT_FILE, masked_in_words
 from shared.privacy.identifiers import Kind
@@ -43,7 +45,7 @@ class Closing:
     missing or unclear.
     """
 
-    clarification: str | None
+    clarification: Clarification | None
     law_date: date | None
     as_of: date | None
     missing: tuple[str, ...] = ()
@@ -74,6 +76,11 @@ class Boilerplate:
         what = masked_in_words(self._texts, counts, language)
         return self._texts.say("masked", language, what=what)
 
+    def section_titles(self, language: Language) -> dict[AnswerPart, str]:
+        """Return the headings of the sections."""
+        sections = [part for part in AnswerPart if part is not AnswerPart.SUMMARY]
+        return {part: self._texts.say(f"{part}_title", language) for part in sections}
+
     def unverified(self, language: Language) -> str:
         """Return the phrase that replaces an unverified reference."""
         return self._texts.say("unverified_reference", language)
@@ -85,7 +92,9 @@ class Boilerplate:
             numbers = ", ".join(closing.missing)
             lines.append(self._texts.say("missing_references", language, numbers=numbers))
         if closing.clarification:
-            lines.append(self._texts.say("clarification", language, question=closing.clarification))
+            lines.append(
+                self._texts.say("clarification", language, question=closing.clarification.question)
+            )
         version = self._version(closing.law_date, closing.as_of, language)
         lines.append(f"{version}{self.notice(language)}")
         return "\n\n".join(lines)

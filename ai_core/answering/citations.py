@@ -313,6 +313,7 @@ class CitationFilter:
             quote=next((run for run in runs if len(run) >= _TELLING_CHARS), None)
             or max(runs, key=len, default=_opening(sources[0].text)),
             in_force_since=passage.in_force_since,
+            updated=passage.updated,
             status="verified",
         )
 

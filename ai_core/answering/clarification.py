@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from shared.ai.contract import Clarification
 from shared.languages import Language
 
 FILE = Path(__file__).parents[1] / "texts" / "clarifications.toml"
@@ -40,14 +41,14 @@ def read_rules(path: Path = FILE) -> tuple[Rule, ...]:
 
 def clarify(
     rules: Iterable[Rule], subject: str, earlier: Iterable[str], language: Language
-) -> str | None:
+) -> Clarification | None:
     """Return the question of the first rule that fits, or None."""
     question = _folded(subject)
     known = "\n".join((*map(_folded, earlier), question))
     for rule in rules:
         if rule.about.search(question) and not rule.known.search(known):
             question = rule.question[language]
-            return question[0].upper() + question[1:]
+            return Clarification(question=question[0].upper() + question[1:])
     return None
 
 

@@ -13,7 +13,7 @@ from ai_core.answering.question import Question
 from ai_core.answering.reasoning import ReasoningFilter, Split
 from ai_core.answering.reply import ReplyBuilder
 from ai_core.answering.request import ResolvedRequest, require_capabilities
-from ai_core.engines.base import Prompt, TextChunk
+from ai_core.engines.base import AnswerPart, Prompt, TextChunk
 from ai_core.law.records import SearchResult
 from ai_core.metrics import AnswerMetrics, topic_of
 from ai_core.models.pool import ModelPool
@@ -104,12 +104,16 @@ class Output:
     def __init__(self, check: OutputCheck, reply: ReplyBuilder, question: Question) -> None:
         self.check = check
         self._reply = reply
+        self._part: AnswerPart | None = None
         self._reasoning = None if question.raw else ReasoningFilter()
         self._shows_reasoning = not question.grounded
 
     def feed(self, chunk: TextChunk) -> Iterator[Thought | Text]:
         """Count a chunk, and yield what can be shown of it."""
         self._reply.count(chunk)
+        if chunk.part is not self._part:
+            yield from self._settle()
+            self._part = chunk.part
         split = self._reasoning.feed(chunk.text) if self._reasoning else Split(chunk.text)
         yield from self._show(Split(split.answer, chunk.reasoning + split.reasoning))
 
@@ -117,15 +121,19 @@ class Output:
         """Yield what was held back, and set the reply's sources."""
         if self._reasoning:
             yield from self._show(self._reasoning.finish())
-        if text := self.check.finish():
-            yield self._reply.add(text)
+        yield from self._settle()
         self._reply.citations = self.check.citations()
 
     def _show(self, split: Split) -> Iterator[Thought | Text]:
         if split.reasoning and self._shows_reasoning:
             yield self._reply.think(split.reasoning)
         if text := self.check.feed(split.answer):
-            yield self._reply.add(text)
+            yield self._reply.add(text, self._part)
+
+    def _settle(self) -> Iterator[Text]:
+        """Yield what the check still held back of the present part."""
+        if text := self.check.finish():
+            yield self._reply.add(text, self._part)
 
 
 async def _slot_wait(job: Job | None, size: Size, slots: int) -> AsyncGenerator[Queued]:

@@ -22,9 +22,9 @@ from ai_core.answering.prompts import search_query
 from ai_core.answering.reply import ReplyBuilder
 from ai_core.answering.request import ResolvedRequest
 from ai_core.answering.single_flight import SingleFlight
-from ai_core.engines.base import ChatMessage
+from ai_core.engines.base import AnswerPart, ChatMessage
 from ai_core.errors import DeadlineTooShort, ModelUnusable, UpstreamFailed
-from ai_core.law.records import QuestionScope, SearchResult
+from ai_core.law.records import Confidence, QuestionScope, SearchResult
 from ai_core.law.source import LawSource
 from ai_core.metrics import AnswerMetrics
 from shared.clock import Clock
@@ -146,6 +146,7 @@ class AnswerPipeline:
             words.notice(language),
             masked,
             words.masked_notice(masked, language),
+            words.section_titles(language),
             self._metrics,
             self._clock,
         )
@@ -154,11 +155,12 @@ class AnswerPipeline:
         )
         if greeting:
             reply.outcome = "courtesy"
-            yield reply.add(greeting)
+            yield reply.add(greeting, AnswerPart.SUMMARY)
             yield reply.finish()
             return
         with self._generation.enqueue(request) as job:
             found = await self._search(request)
+            reply.confidence = found.confidence if question.grounded else None
             refusal = self._abstentions.judge(found, language) if question.grounded else None
             if refusal is None:
                 writing = self._generation.write(request, found, reply, job)
@@ -170,7 +172,9 @@ class AnswerPipeline:
             refusal = self._abstentions.nothing_found(language)
         if refusal:
             reply.abstained, reply.outcome = refusal.abstained, refusal.abstained.reason
-            yield reply.add(refusal.sentence)
+            reply.confidence = Confidence.NONE
+            yield reply.add(refusal.sentence, AnswerPart.SUMMARY)
+            yield reply.add(refusal.help, AnswerPart.HELP)
         elif not (question.plain or question.sampling.json_schema):
             yield reply.add(f"\n\n{self._closing(request, found, reply)}")
         yield reply.finish()

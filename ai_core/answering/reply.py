@@ -1,17 +1,29 @@
 """Builds a reply from its text, tokens, sources and finish reason, and measures it."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ai_core.answering.cache import shared_body
 from ai_core.answering.events import Done, Text, Thought
 from ai_core.answering.request import ResolvedRequest
-from ai_core.engines.base import FinishReason, TextChunk, TokenLogprob
+from ai_core.engines.base import AnswerPart, FinishReason, TextChunk, TokenLogprob
+from ai_core.law.records import Confidence
 from ai_core.metrics import AnswerMetrics
-from shared.ai.contract import Abstention, Citation, GenerateReply, LikelyToken, WrittenToken
+from shared.ai.contract import (
+    Abstention,
+    AnswerSection,
+    Citation,
+    Clarification,
+    GenerateReply,
+    LikelyToken,
+    WrittenToken,
+)
 from shared.clock import Clock
 from shared.privacy.identifiers import Kind
+
+_MARKER = re.compile(r"\[(\d{1,3})\]")
 
 
 @dataclass(slots=True)
@@ -22,9 +34,11 @@ class ReplyBuilder:
     notice: str
     masked: Mapping[Kind, int]
     masked_notice: str | None
+    section_titles: Mapping[AnswerPart, str]
     metrics: AnswerMetrics
     clock: Clock
     texts: list[str] = field(default_factory=list)
+    parts: list[tuple[AnswerPart | None, list[str]]] = field(default_factory=list)
     thoughts: list[str] = field(default_factory=list)
     assumed_tokens: int = 0
     prompt_tokens: int = 0
@@ -33,16 +47,32 @@ class ReplyBuilder:
     citations: list[Citation] = field(default_factory=list)
     logprobs: list[WrittenToken] = field(default_factory=list)
     abstained: Abstention | None = None
-    clarification: str | None = None
+    clarification: Clarification | None = None
+    suggestions: list[str] = field(default_factory=list)
+    confidence: Confidence | None = None
     outcome: str = "answered"
     finish_reason: FinishReason = "stop"
 
-    def add(self, text: str) -> Text:
-        """Append text and return its event; the first one records the time to first text."""
+    def add(self, text: str, part: AnswerPart | None = None) -> Text:
+        """Append text and return its event, with a heading where a section begins.
+
+        The first one records the time to first text. Text without a part belongs to no section.
+        """
         if not self.texts:
             self.metrics.first_token.labels(self.request.card.id).observe(self._elapsed_s())
-        self.texts.append(text)
-        return Text(text)
+        heading = ""
+        if not self.parts or self.parts[-1][0] is not part:
+            heading = self._heading(part)
+            self.parts.append((part, []))
+        self.parts[-1][1].append(text)
+        self.texts.append(f"{heading}{text}")
+        return Text(self.texts[-1])
+
+    def _heading(self, part: AnswerPart | None) -> str:
+        if part is None:
+            return ""
+        title = f"**{self.section_titles[part]}**\n\n" if part in self.section_titles else ""
+        return f"\n\n{title}" if self.texts else title
 
     def begin(self, prompt_tokens: int) -> None:
         """Charge the prompt as the model begins to read it; whoever hangs up then pays for it."""
@@ -73,6 +103,11 @@ class ReplyBuilder:
         with_logprobs = self.request.question.sampling.top_logprobs is not None
         reply = GenerateReply(
             response="".join(self.texts),
+            summary="\n\n".join(text for part, text in self._parts() if part is AnswerPart.SUMMARY),
+            sections=self._sections(),
+            suggestions=self.suggestions,
+            confidence=self.confidence.value if self.confidence else None,
+            language=self.request.question.language,
             model=self.request.card.id,
             tokens_used=self.prompt_tokens + self.completion_tokens,
             prompt_tokens=self.prompt_tokens,
@@ -91,6 +126,22 @@ class ReplyBuilder:
             masked_notice=self.masked_notice,
         )
         return Done(reply, shared_body(reply))
+
+    def _parts(self) -> Iterator[tuple[AnswerPart | None, str]]:
+        for part, texts in self.parts:
+            yield part, "".join(texts).strip()
+
+    def _sections(self) -> list[AnswerSection]:
+        return [
+            AnswerSection(
+                kind=part.value,
+                title=self.section_titles[part],
+                text=text,
+                citations=sorted({int(number) for number in _MARKER.findall(text)}),
+            )
+            for part, text in self._parts()
+            if part is not None and part is not AnswerPart.SUMMARY
+        ]
 
     def _measure(self) -> None:
         model, metrics = self.request.card.id, self.metrics

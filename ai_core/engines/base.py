@@ -6,6 +6,7 @@ Nothing here blocks: an engine with weights runs in a child process (`process`) 
 
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Literal, Protocol
 
 from ai_core.law.records import Passage
@@ -81,13 +82,25 @@ class TokenLogprob:
     top: tuple[tuple[bytes, float], ...] = ()
 
 
+class AnswerPart(StrEnum):
+    """A part of an answer: the summary, or the section of that kind below it."""
+
+    SUMMARY = "summary"
+    CONDITIONS = "conditions"
+    STEPS = "steps"
+    SOURCES = "sources"
+    NEAREST = "nearest"
+    HELP = "help"
+
+
 @dataclass(frozen=True, slots=True)
 class TextChunk:
     """A part of the answer and the number of tokens generated for it.
 
     The first chunk also carries the prompt's length (`prompt_tokens`) and how many of those tokens
     were in the prefix cache (`cached_tokens`); the last one carries `finish_reason`. `reasoning` is
-    what the model thinks before it answers, where a server keeps that apart.
+    what the model thinks before it answers, where a server keeps that apart. `part` is where the
+    text belongs; None where the engine does not say.
     """
 
     text: str
@@ -97,6 +110,7 @@ class TextChunk:
     finish_reason: FinishReason | None = None
     logprobs: tuple[TokenLogprob, ...] = ()
     reasoning: str = ""
+    part: AnswerPart | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,15 @@ from pathlib import Path
 from ai_core.errors import UnknownAgreement
 from ai_core.law.agreements import AgreementFinder
 from ai_core.law.corpus import Corpus
-from ai_core.law.records import Agreement, Article, Passage, QuestionScope, SearchResult, SourceKind
+from ai_core.law.records import (
+    Agreement,
+    Article,
+    Confidence,
+    Passage,
+    QuestionScope,
+    SearchResult,
+    SourceKind,
+)
 from ai_core.law.references import find_references
 from ai_core.law.resolving import resolve
 from ai_core.law.search import hybrid, semantic
@@ -85,6 +93,7 @@ class CorpusIndex:
             other_code=named.other_code,
             agreement=chosen,
             neighbour=neighbour,
+            confidence=Confidence.HIGH if named.articles else Confidence.MEDIUM,
         )
 
     def _named(self, question: str, day: date) -> ReferencedArticles:

@@ -102,9 +102,18 @@ class QuestionScope(StrEnum):
     UNCLEAR = "unclear"
 
 
+class Confidence(StrEnum):
+    """How surely the best passages found decide the question."""
+
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+    NONE = "none"
+
+
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """Result of a search.
+    """Result of a search; `passages` is one list of every kind, best first.
 
     `missing` lists the numbers named in the question that no article in force has.
     `other_code` lists references to another code (they are never resolved to ours).
@@ -118,6 +127,7 @@ class SearchResult:
     other_code: tuple[str, ...] = ()
     agreement: Agreement | None = None
     neighbour: str | None = None
+    confidence: Confidence = Confidence.MEDIUM
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,7 +165,7 @@ function wait(turn, { position, wait_s: seconds }) {
 function conclude(turn, usage) {
   const { part, sources } = turn;
   conversationId = usage.conversation_id ?? conversationId;
-  turn.apart = [usage.notice, usage.clarification, usage.abstained?.contact.url].filter(Boolean);
+  turn.apart = [usage.notice, usage.clarification?.question, usage.abstained?.contact.url].filter(Boolean);
   const date = usage.corpus_date ? word("law-of", { day: day(usage.corpus_date) }) : "";
   part.facts.textContent = typeset(`${date} ${usage.notice ?? ""}`.trim());
   part.masked.textContent = typeset(usage.masked_notice ?? "");
@@ -180,8 +180,9 @@ function conclude(turn, usage) {
     part.referral.hidden = false;
   }
   if (usage.clarification) {
-    part.clarification.textContent = typeset(usage.clarification);
-    part.clarification.addEventListener("click", () => fill(`${usage.clarification} `));
+    const { question } = usage.clarification;
+    part.clarification.textContent = typeset(question);
+    part.clarification.addEventListener("click", () => fill(`${question} `));
     part.precision.hidden = false;
   }
 }

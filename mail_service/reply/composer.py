@@ -108,7 +108,7 @@ class ReplyComposer:
             sources=tuple(self._sources(reply, language)),
             clarification=say(
                 "to_be_precise",
-                question=without_addresses(reply.clarification, say("link_removed")),
+                question=without_addresses(reply.clarification.question, say("link_removed")),
             )
             if reply.clarification
             else "",
@@ -259,7 +259,8 @@ class ReplyComposer:
 def _without_repetition(reply: ChatReply, blocks: tuple[Block, ...]) -> tuple[Block, ...]:
     """Drop the paragraphs that the reply shows elsewhere: notice, clarification, contact."""
     contact = reply.abstained.contact.url if reply.abstained else None
-    elsewhere = [text for text in (reply.notice, reply.clarification, contact) if text]
+    asked = reply.clarification.question if reply.clarification else None
+    elsewhere = [text for text in (reply.notice, asked, contact) if text]
     return tuple(
         block
         for block in blocks

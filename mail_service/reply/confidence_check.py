@@ -34,7 +34,8 @@ def repeats_sender(reply: ChatReply, question: str) -> str | None:
     A model can be told to repeat a text: REPEATED_WORDS of the question in a row, which no source
     has, would make our reply the carrier of an advertisement.
     """
-    said = _runs(f"{reply.response}\n{reply.clarification or ''}")
+    asked = reply.clarification.question if reply.clarification else ""
+    said = _runs(f"{reply.response}\n{asked}")
     of_sources = set[tuple[str, ...]]().union(*(_runs(each.quote) for each in reply.citations))
     return "repeats-sender" if said & _runs(question) - of_sources else None
 

@@ -131,6 +131,9 @@ class Citation(Reply):
     """A passage of the source, word for word."""
     in_force_since: date | None
     """Day since which this version is in force; null when the publisher gives none."""
+    updated: date | None = None
+    """Day on which the publisher last changed it, for a fiche or an agreement's clause; null when
+    the publisher gives none."""
     status: Literal["verified"]
     """Always `verified`: other sources are not listed."""
 
@@ -152,6 +155,29 @@ class Abstention(Reply):
     that does not exist."""
     contact: Contact
     """The office to turn to."""
+
+
+class AnswerSection(Reply):
+    """A titled part of an answer, below its summary."""
+
+    kind: Literal["conditions", "steps", "sources", "nearest", "help"]
+    """Conditions and exceptions, what to do next, the sources word for word, the nearest texts when
+    none decides, or who can help."""
+    title: str
+    """Its heading, in the language of the answer."""
+    text: str
+    """Its text, in Markdown as in `response`."""
+    citations: list[int]
+    """Numbers of the sources it names: 1 is the first of `citations`."""
+
+
+class Clarification(Reply):
+    """One question back, whose answer would change this one."""
+
+    question: str
+    """The question, in the language of the answer."""
+    choices: list[str] = []
+    """Answers to choose from, each complete as the next message; empty when it is open."""
 
 
 class LikelyToken(Reply):
@@ -176,8 +202,19 @@ class GenerateReply(Reply):
     """An answer, and the model that gave it."""
 
     response: str
-    """The answer: quotations on lines that begin with `> `, sources as `[1]`, `[2]`…, the date of
-    the law, the notice."""
+    """The whole answer: the summary, the sections below their titles, the date of the law, the
+    notice. Quotations are lines that begin with `> `, sources `[1]`, `[2]`…"""
+    summary: str = ""
+    """The short answer, in one to three sentences: what decides, or first what is not known. Empty
+    when a model answers without the law."""
+    sections: list[AnswerSection] = []
+    """The parts below the summary, in the order of `response`."""
+    suggestions: list[str] = []
+    """Questions that may come next, each complete as the next message."""
+    confidence: Literal["high", "medium", "low", "none"] | None = None
+    """How surely the sources decide the question; `none`: they do not. Null without the law."""
+    language: str = "fr"
+    """Language of the answer, as an ISO 639-1 code."""
     model: str
     """The model that answered; the fallback when it did."""
     tokens_used: int
@@ -204,7 +241,7 @@ class GenerateReply(Reply):
     """The sources; the n-th is `[n]` in the text."""
     abstained: Abstention | None = None
     """Set when the question is not answered; null otherwise."""
-    clarification: str | None = None
+    clarification: Clarification | None = None
     """One question whose answer would change this one; null when there is none."""
     corpus_date: date | None
     """Publication date of the law the answer rests on; null without the law."""

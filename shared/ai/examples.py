@@ -24,7 +24,15 @@ SOURCE: Example = {
     "url": URL,
     "quote": QUOTE,
     "in_force_since": "2016-08-10",
+    "updated": None,
     "status": "verified",
+}
+SUMMARY = f"{QUOTE} [1]"
+SECTION: Example = {
+    "kind": "sources",
+    "title": "Ce que disent les textes",
+    "text": f"Article {NUMBER} [1] — {TITLE}\n\n> {QUOTE}\n\n{URL}",
+    "citations": [1],
 }
 GENERATE_REQUEST: Example = {"prompt": "Que dit l'article L3121-27 ?"}
 CHAT_REQUEST: Example = {
@@ -43,6 +51,11 @@ USAGE: Example = {
     "timestamp": "2026-04-02T08:15:30Z",
     "abstained": None,
     "clarification": None,
+    "summary": SUMMARY,
+    "sections": [SECTION],
+    "suggestions": [],
+    "confidence": "high",
+    "language": "fr",
     "corpus_date": "2026-03-27",
     "notice": NOTICE,
     "cached": False,
@@ -50,7 +63,7 @@ USAGE: Example = {
 """What a stream's `usage` event holds: a reply without its text and sources."""
 GENERATE_REPLY: Example = {
     "response": (
-        f"Article {NUMBER} [1] — {TITLE}\n\n> {QUOTE}\n\n{URL}\n\n"
+        f"{SUMMARY}\n\n**{SECTION['title']}**\n\n{SECTION['text']}\n\n"
         f"Code du travail dans sa version publiée au 27 mars 2026. {NOTICE}"
     ),
     "citations": [SOURCE],

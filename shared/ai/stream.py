@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Literal
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from shared.ai.contract import Abstention, Citation
+from shared.ai.contract import Abstention, AnswerSection, Citation, Clarification
 from shared.errors import Unavailable
 
 CITATIONS = TypeAdapter(list[Citation])
@@ -27,7 +28,12 @@ class Usage(BaseModel):
     corpus_date: date | None = None
     notice: str = ""
     abstained: Abstention | None = None
-    clarification: str | None = None
+    clarification: Clarification | None = None
+    summary: str = ""
+    sections: list[AnswerSection] = []
+    suggestions: list[str] = []
+    confidence: Literal["high", "medium", "low", "none"] | None = None
+    language: str = "fr"
 
 
 @dataclass(frozen=True)

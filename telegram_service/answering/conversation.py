@@ -219,7 +219,8 @@ def notices(context: UpdateContext, usage: Usage | None) -> list[tuple[str, str]
     """Return the notices of an answer, each after key words that show the answer contains it."""
     found: list[tuple[str, str]] = []
     if usage and usage.clarification:
-        found.append((usage.clarification, f"❓ {usage.clarification}"))
+        asked = usage.clarification.question
+        found.append((asked, f"❓ {asked}"))
     if usage and usage.abstained:
         contact = usage.abstained.contact
         found.append((contact.url, context.say("contact", name=contact.name, url=contact.url)))

@@ -51,8 +51,8 @@ def test_each_refusal_has_its_reason_and_its_words(
 
     assert refusal is not None
     assert refusal.abstained.reason == reason
-    assert words in refusal.sentence
-    assert refusal.abstained.contact.url in refusal.sentence
+    assert words in f"{refusal.sentence} {refusal.help}"
+    assert refusal.abstained.contact.url in refusal.help
 
 
 def test_what_was_found_by_its_number_is_answered_whatever_the_rest(

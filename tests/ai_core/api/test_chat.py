@@ -96,8 +96,8 @@ async def test_an_answer_that_hangs_on_a_missing_fact_asks_for_it(app: Any) -> N
     open_question = await reply_to(app, NOTICE_OF_RESIGNATION)
     told = await reply_to(app, f"{NOTICE_OF_RESIGNATION} Convention collective Syntec.")
 
-    assert "convention collective" in open_question["clarification"]
-    assert open_question["clarification"] in open_question["response"]
+    assert "convention collective" in open_question["clarification"]["question"]
+    assert open_question["clarification"]["question"] in open_question["response"]
     assert told["clarification"] is None
 
 

@@ -131,6 +131,10 @@ def event(data: object, name: str = "") -> str:
     return f"{prefix}data: {json.dumps(data)}\n\n"
 
 
+def asks(question: str) -> dict[str, Any]:
+    return {"question": question, "choices": []}
+
+
 def stream(
     text: str = ANSWER, citations: list[dict[str, Any]] = CITATIONS, **usage: object
 ) -> list[str]:
@@ -548,7 +552,7 @@ def test_an_abstention_names_a_person_and_a_missing_fact_becomes_a_chip(visitor:
     abstained = {"reason": "out_of_scope", "contact": help_from}
     visitor.service.replies = [
         stream("Je ne peux pas répondre.", [], abstained=abstained),
-        stream(clarification="Quelle est votre convention collective ?"),
+        stream(clarification=asks("Quelle est votre convention collective ?")),
     ]
     visitor.ask("Une recette de tarte ?")
     visitor.answered()
@@ -786,7 +790,7 @@ def test_markup_in_a_question_an_answer_and_the_law_stays_text(visitor: Visitor)
     abstained = {"reason": "no_source", "contact": {"name": HOSTILE, "url": wicked}}
     visitor.service.replies = [
         stream(f"{HOSTILE} [1]\n\n> {HOSTILE}\n\n- {HOSTILE}", [citation, fiche],
-               notice=f"a {HOSTILE}", clarification=f"b {HOSTILE}", abstained=abstained)
+               notice=f"a {HOSTILE}", clarification=asks(f"b {HOSTILE}"), abstained=abstained)
     ]  # fmt: skip
     visitor.service.article |= {"text": HOSTILE, "nota": HOSTILE, "url": wicked,
                                 "section_path": [HOSTILE]}  # fmt: skip

@@ -11,7 +11,7 @@ from mail_service.ledger.records import OutgoingKind
 from mail_service.reading.message import read_mail
 from mail_service.reply.composer import ReplyComposer
 from mail_service.reply.identity import DkimSigner, SenderIdentity
-from shared.ai.contract import Abstention, ChatReply, Contact
+from shared.ai.contract import Abstention, ChatReply, Clarification, Contact
 from shared.ai.scripted import SOURCE
 from shared.clock import StoppedClock
 from shared.languages import Language
@@ -75,7 +75,7 @@ def test_boilerplate_of_the_mail_is_not_repeated(composer: ReplyComposer) -> Non
         "> Un préavis est dû.\n> […]\n\nVoilà.\n\nPour préciser : Quelle convention ?\n\n"
         "Version du 1er. Ceci vient d'une IA.",
         notice="Ceci vient d'une IA.",
-        clarification="Quelle convention ?",
+        clarification=Clarification(question="Quelle convention ?"),
     )
     text = composed(composer, raw_mail(), reply).text()
     assert text.count("Quelle convention") == 1

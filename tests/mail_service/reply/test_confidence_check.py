@@ -3,7 +3,7 @@
 import pytest
 
 from mail_service.reply.confidence_check import reason_for_review, repeats_sender
-from shared.ai.contract import ChatReply
+from shared.ai.contract import ChatReply, Clarification
 from shared.ai.scripted import SOURCE
 from tests.mail_service.chat_replies import chat_reply
 
@@ -16,7 +16,14 @@ from tests.mail_service.chat_replies import chat_reply
         (chat_reply("> l'article L1234-1 est cité par la source\n\nVoilà."), None),
         (chat_reply("D'après l'article L1234-1, un mois."), "unverified-article"),
         (chat_reply("Un mois.", citations=[]), "no-source"),
-        (chat_reply("Quelle convention ?", citations=[], clarification="Laquelle ?"), None),
+        (
+            chat_reply(
+                "Quelle convention ?",
+                citations=[],
+                clarification=Clarification(question="Laquelle ?"),
+            ),
+            None,
+        ),
         (chat_reply(" "), "empty"),
         (
             chat_reply("x", citations=[SOURCE.model_copy(update={"url": "https://evil.example"})]),
@@ -39,7 +46,7 @@ SIX = " ".join(ADVERT.split()[:6])
     [
         (chat_reply(f"Voici : {ADVERT.upper()} !"), "repeats-sender"),
         (chat_reply("> " + ADVERT.replace(" ", " **", 1)), "repeats-sender"),
-        (chat_reply("Laquelle ?", clarification=ADVERT), "repeats-sender"),
+        (chat_reply("Laquelle ?", clarification=Clarification(question=ADVERT)), "repeats-sender"),
         (chat_reply(f"Vous demandez si {SIX}."), None),
         (chat_reply(ADVERT, citations=[SOURCE.model_copy(update={"quote": ADVERT})]), None),
     ],
