@@ -1,7 +1,8 @@
 """The contract between ai_core and its clients: request and reply bodies of `/api/v1`.
 
 Every field's docstring is its description in the OpenAPI document. Unknown fields of a request are
-refused (422), so that a misspelt one is never silently ignored.
+refused (422), so that a misspelt one is never silently ignored. The file is long because every
+field of the contract is described in one place.
 """
 
 from datetime import date, datetime
