@@ -9,6 +9,7 @@ import re
 
 from shared.privacy.plain_text import without_invisible
 
+_SOME = re.compile(r"[<＜﹤⟨〈&\[［]")
 _TAG = re.compile(
     r"""[<＜﹤⟨〈](?=[\s/／∕\\|｜!?<＜_-]*[^\W\d_] | [|｜])
     | &(?:lt|\#0*60|\#x0*3c);?(?=[\s/|&<]*[^\W\d_] | \|)""",
@@ -27,4 +28,7 @@ def enclosed(text: str) -> str:
     Only the bracket that would open a tag or a marker changes (to "‹" or "("): "<" before a figure
     stays.
     """
-    return _INSTRUCTION.sub("(", _TAG.sub("‹", without_invisible(text)))
+    text = without_invisible(text)
+    if not _SOME.search(text):
+        return text
+    return _INSTRUCTION.sub("(", _TAG.sub("‹", text))

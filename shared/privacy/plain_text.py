@@ -25,6 +25,13 @@ _INVISIBLE = re.compile(
 MOST_MARKS = 30
 """In a row, as in Stream-Safe Text Format (UAX #15, section 13); no language stacks more."""
 
+_VISIBLE = re.compile(
+    "[\0-\u00ac\u00ae-\u02ff"  # ASCII, Latin, phonetic
+    "\u2010-\u2027\u202f-\u205f"  # dashes, quotation marks, narrow spaces
+    "\u20a0-\u20cf\u2100-\u27bf"  # currencies, arrows, mathematics, dingbats
+    "\U0001f300-\U0001faff]*"  # emoji
+)
+"""What most texts are made of: nothing in it is invisible or stacked on a letter."""
 _LAST_MARK = 0x1E94A
 _MARK = "".join(
     f"\\U{code:08x}" for code in range(_LAST_MARK + 1) if unicodedata.combining(chr(code))
@@ -38,7 +45,7 @@ def without_invisible(text: str) -> str:
     Spaces of every width, tabs and line ends stay. An emoji made of several pictures joined by
     U+200D falls apart into them. Of combining marks in a row, MOST_MARKS stay.
     """
-    if text.isascii():
+    if text.isascii() or _VISIBLE.fullmatch(text):
         return text
     return _STACKED.sub(r"\1", _INVISIBLE.sub("", text))
 

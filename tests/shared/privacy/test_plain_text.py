@@ -74,3 +74,19 @@ def test_marks_stacked_without_end_are_cut(marks: str) -> None:
 @pytest.mark.parametrize("text", ["Z\u0351\u036b\u0343\u0306algo", "กู้ที่นี่", "שָׁלוֹם", "é", "e\u0301"])
 def test_marks_of_languages_stay(text: str) -> None:
     assert without_invisible(text) == text
+
+
+def test_of_every_character_only_the_invisible_goes_and_only_marks_are_cut() -> None:
+    for code in (*range(0x3000), *range(0x1F000, 0x1FB00)):
+        text = f"é{chr(code)}"
+        assert without_invisible(text) == ("é" if code in INVISIBLE else text)
+        if unicodedata.combining(chr(code)):
+            assert without_invisible(text + text[1:] * 50) == "é" + text[1:] * MOST_MARKS
+
+
+def test_reading_french_costs_no_more_than_a_look_at_each_character() -> None:
+    text = "L’indemnité de congés payés est égale au dixième – ou « moitié » – 1\u202f234 €. " * 500
+    began = time.process_time()
+    for _ in range(10):
+        assert without_invisible(text) == text
+    assert time.process_time() - began < 0.05
