@@ -10,10 +10,10 @@ from ai_core.answering.events import Queued, Text, Thought
 from ai_core.answering.output_checks import JsonCheck, NoCheck, OutputCheck
 from ai_core.answering.prompts import Prompts
 from ai_core.answering.question import Question
-from ai_core.answering.reasoning import ReasoningFilter, Split
+from ai_core.answering.reasoning import LearningReasoningFilter, ReasoningFilter, Split
 from ai_core.answering.reply import ReplyBuilder
 from ai_core.answering.request import ResolvedRequest, require_capabilities
-from ai_core.engines.base import AnswerPart, Prompt, TextChunk
+from ai_core.engines.base import AnswerPart, Prompt, ReasoningStart, TextChunk
 from ai_core.law.records import SearchResult
 from ai_core.metrics import AnswerMetrics, topic_of
 from ai_core.models.pool import ModelPool
@@ -70,7 +70,7 @@ class Generation:
             )
             prompt, size = await self._prompts.assemble(question, found, engine)
             sampling = replace(question.sampling, max_tokens=size.new_tokens)
-            output = Output(self._check(request, prompt), reply, question)
+            output = Output(self._check(request, prompt), reply, question, engine.reasoning_start)
             async for queued in _slot_wait(job, size, engine.slots):
                 yield queued
             reply.begin(size.prompt_tokens)
@@ -101,26 +101,38 @@ class Output:
     Reasoning is shown for a plain question only: beside the law, what is not checked is not shown.
     """
 
-    def __init__(self, check: OutputCheck, reply: ReplyBuilder, question: Question) -> None:
+    def __init__(
+        self,
+        check: OutputCheck,
+        reply: ReplyBuilder,
+        question: Question,
+        start: ReasoningStart | None = None,
+    ) -> None:
         self.check = check
         self._reply = reply
         self._part: AnswerPart | None = None
-        self._reasoning = None if question.raw else ReasoningFilter()
+        self._reasoning = None if question.raw else _reasoning_filter(question, start)
         self._shows_reasoning = not question.grounded
 
     def feed(self, chunk: TextChunk) -> Iterator[Thought | Text]:
         """Count a chunk, and yield what can be shown of it."""
-        self._reply.count(chunk)
         if chunk.part is not self._part:
             yield from self._settle()
             self._part = chunk.part
+        told = Split("", chunk.reasoning)
+        if chunk.reasoning and isinstance(self._reasoning, LearningReasoningFilter):
+            told = Split(self._reasoning.told_apart().answer, chunk.reasoning)
         split = self._reasoning.feed(chunk.text) if self._reasoning else Split(chunk.text)
-        yield from self._show(Split(split.answer, chunk.reasoning + split.reasoning))
+        split = Split(told.answer + split.answer, told.reasoning + split.reasoning)
+        hidden = not self._shows_reasoning and not split.answer
+        self._reply.count(replace(chunk, logprobs=()) if hidden else chunk)
+        yield from self._show(split)
 
     def finish(self) -> Iterator[Thought | Text]:
         """Yield what was held back, and set the reply's sources."""
         if self._reasoning:
-            yield from self._show(self._reasoning.finish())
+            cut = self._reply.finish_reason == "length"
+            yield from self._show(self._reasoning.finish(cut=cut))
         yield from self._settle()
         self._reply.citations = self.check.citations()
 
@@ -134,6 +146,13 @@ class Output:
         """Yield what the check still held back of the present part."""
         if text := self.check.finish():
             yield self._reply.add(text, self._part)
+
+
+def _reasoning_filter(question: Question, start: ReasoningStart | None) -> ReasoningFilter:
+    """Return the filter of an answer; one that follows a schema is no reasoning."""
+    if start is None or question.sampling.json_schema is not None:
+        return ReasoningFilter()
+    return LearningReasoningFilter(start)
 
 
 async def _slot_wait(job: Job | None, size: Size, slots: int) -> AsyncGenerator[Queued]:

@@ -122,6 +122,16 @@ class Capabilities:
     embeddings: bool = False
 
 
+class ReasoningStart:
+    """Whether a server's chat template opens the reasoning, so that its answers begin inside it.
+
+    Nothing tells, so it is learnt from each answer: None while it is unknown.
+    """
+
+    def __init__(self) -> None:
+        self.in_prompt: bool | None = None
+
+
 class Engine(Protocol):
     """A model that is ready to generate.
 
@@ -137,6 +147,11 @@ class Engine(Protocol):
     @property
     def context_tokens(self) -> int:
         """The most tokens a prompt and its answer may have together."""
+        ...
+
+    @property
+    def reasoning_start(self) -> ReasoningStart | None:
+        """None where a mark of reasoning that the prompt ends with comes first in the text."""
         ...
 
     @property

@@ -43,12 +43,14 @@ class TokenizedPrompt:
     """A prompt as tokens; the first `cacheable` of them may enter the shared prefix cache.
 
     `continues` is true when the answer goes on with the prompt's last words, so that a space it
-    begins with is part of it.
+    begins with is part of it. `reasoning` is the end of the prompt from the mark that opens the
+    answer's reasoning, "" without one, None for a prompt that no chat template made.
     """
 
     tokens: list[int]
     cacheable: int
     continues: bool = False
+    reasoning: str | None = None
 
 
 class TokenGrammar(Protocol):

@@ -5,7 +5,14 @@ from collections.abc import AsyncGenerator, Sequence
 from math import log
 from typing import Literal
 
-from ai_core.engines.base import Capabilities, Prompt, Sampling, TextChunk, TokenLogprob
+from ai_core.engines.base import (
+    Capabilities,
+    Prompt,
+    ReasoningStart,
+    Sampling,
+    TextChunk,
+    TokenLogprob,
+)
 from ai_core.errors import EngineFailed
 
 
@@ -19,6 +26,7 @@ class ScriptedEngine:
     """
 
     extractive = False
+    reasoning_start: ReasoningStart | None = None
 
     def __init__(
         self,

@@ -25,6 +25,7 @@ from ai_core.engines.decoding.template_sandbox import (
     TemplateRefusal,
     limited,
 )
+from ai_core.engines.reasoning_marks import opened_at_end
 from ai_core.errors import MessagesRefused
 
 PLAIN_TEMPLATE = (
@@ -49,13 +50,15 @@ class PromptText:
 
     `contents` are the parts of `text`, [start, end), that messages and not the template wrote. The
     first `cacheable_chars` characters stay the same whatever callers write. `continues` is true for
-    a text whose last words the answer goes on with.
+    a text whose last words the answer goes on with. `reasoning` is the end of the text from the
+    mark that opens the answer's reasoning, "" without one.
     """
 
     text: str
     contents: tuple[tuple[int, int], ...] = ()
     cacheable_chars: int = 0
     continues: bool = False
+    reasoning: str = ""
 
     def part(self, start: int, end: int) -> "PromptText":
         """Return the characters [start, end) with the contents in them."""
@@ -269,8 +272,14 @@ def _filled(skeleton: str, messages: Sequence[ChatMessage], texts: Sequence[str]
     pieces.append(skeleton[done:])
     text = "".join(pieces)
     continues = bool(messages) and messages[-1].role == "assistant"
+    before = contents[-2:-1] if continues else contents[-1:]
+    turn = text[before[0][1] :] if before else text
     return PromptText(
-        text, tuple(contents), len(text) if cacheable is None else cacheable, continues
+        text,
+        tuple(contents),
+        len(text) if cacheable is None else cacheable,
+        continues,
+        opened_at_end(turn, continues=continues),
     )
 
 

@@ -26,6 +26,10 @@ class Detokenizer(Protocol):
         """Return the bytes of a token; none for a control token."""
         ...
 
+    def reasoning_mark(self, token: int) -> bytes:
+        """Return the spelling of a control token that marks reasoning, none for any other."""
+        ...
+
 
 class TokenSampler(Protocol):
     """Samples the tokens of one job."""
@@ -52,8 +56,9 @@ def max_new_tokens(job: GenerationJob, context_tokens: int) -> int:
 class JobOutput:
     """Samples, detokenizes and filters the answer of one job, at most `max_tokens` long.
 
-    An answer that repeats itself ends there; one that follows a schema goes on, as lists of equal
-    values are what some schemas ask for.
+    A mark that the prompt opened the reasoning with comes first in the text, unless a schema says
+    what the text is. An answer that repeats itself ends there; one that follows a schema goes on,
+    as lists of equal values are what some schemas ask for.
     `last_token` is the latest token, `generated` their number.
     """
 
@@ -65,6 +70,9 @@ class JobOutput:
         self._job_id = job.id
         self._repetition = None if job.sampling.json_schema else RepetitionDetector()
         self._trims_space = detokenizer.adds_leading_space and not job.prompt.continues
+        chat = job.prompt.reasoning is not None and job.sampling.json_schema is None
+        self._reasoning = job.prompt.reasoning or "" if chat else ""
+        self._shows_marks = chat
         self._detokenizer = detokenizer
         self._sampler = sampler
         self._stop_filter = StopFilter(job.sampling.stop)
@@ -94,6 +102,8 @@ class JobOutput:
         self._unsent_logprobs.extend(logprobs)
         first = self.generated == 1
         written = self._detokenizer.token_bytes(self.last_token)
+        if not written and self._shows_marks:
+            written = self._detokenizer.reasoning_mark(self.last_token)
         if first and self._trims_space:
             written = written.removeprefix(b" ")
         text = self._stop_filter.feed(written)
@@ -123,6 +133,7 @@ class JobOutput:
         error: ErrorReport | None = None,
     ) -> TokenChunk:
         first = self.generated == self._unsent_tokens
+        text, self._reasoning = self._reasoning + text, ""
         chunk = TokenChunk(
             self._job_id,
             text,

@@ -8,7 +8,7 @@ can miss the question.
 import re
 from collections.abc import AsyncGenerator, Iterator, Sequence
 
-from ai_core.engines.base import Capabilities, Prompt, Sampling, TextChunk
+from ai_core.engines.base import Capabilities, Prompt, ReasoningStart, Sampling, TextChunk
 from ai_core.engines.extractive.excerpt import QueryTerms, excerpt
 from ai_core.errors import Unsupported
 from ai_core.law.records import Passage, SourceKind
@@ -31,6 +31,7 @@ class ExtractiveEngine:
     name = "extractive"
     weights = "extractive-1"
     extractive = True
+    reasoning_start: ReasoningStart | None = None
     context_tokens = 32_768
     slots = 32
     capabilities = Capabilities()

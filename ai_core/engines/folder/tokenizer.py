@@ -17,6 +17,7 @@ from ai_core.engines.base import ChatMessage
 from ai_core.engines.decoding.chat_template import ChatTemplate, PromptText
 from ai_core.engines.decoding.special_tokens import SpecialTokens, as_content
 from ai_core.engines.folder.files import load_json
+from ai_core.engines.reasoning_marks import is_reasoning_token
 from ai_core.engines.runner import TokenizedPrompt
 from ai_core.errors import ModelUnusable
 
@@ -83,7 +84,8 @@ class Tokenizer:
             tokens = self._encode(PromptText(raw), add_special=True)
             return TokenizedPrompt(tokens, 0, continues=True)
         prompt = self._template.render(messages)
-        return TokenizedPrompt(self._encode(prompt, add_special=False), 0, prompt.continues)
+        tokens = self._encode(prompt, add_special=False)
+        return TokenizedPrompt(tokens, 0, prompt.continues, prompt.reasoning)
 
     def _encode(self, prompt: PromptText, *, add_special: bool) -> list[int]:
         """Return the tokens of a prompt; special tokens that its contents spell are text."""
@@ -146,6 +148,11 @@ class Tokenizer:
         if found is None:
             found = self._token_bytes[token] = self._decode_token(token)
         return found
+
+    def reasoning_mark(self, token: int) -> bytes:
+        """Return the spelling of a control token that marks reasoning, none for any other."""
+        spelling = self._tokenizer.id_to_token(token) or ""
+        return spelling.encode() if is_reasoning_token(spelling) else b""
 
     def _decode_token(self, token: int) -> bytes:
         text = self._tokenizer.id_to_token(token)

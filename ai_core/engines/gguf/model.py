@@ -15,6 +15,7 @@ from llama_cpp import llama_cpp as lib
 
 from ai_core.engines.decoding.chat_template import ChatTemplate, PromptText
 from ai_core.engines.decoding.special_tokens import MAX_RUN_CHARS, SpecialTokens, as_content
+from ai_core.engines.reasoning_marks import is_reasoning_token
 from ai_core.errors import ModelUnusable
 
 _MAGIC = b"GGUF"
@@ -208,6 +209,11 @@ class Vocabulary:
                 length = lib.llama_token_to_piece(self.handle, token, buffer, len(buffer), 0, False)
             found = self._token_bytes[token] = buffer.raw[:length]
         return found
+
+    def reasoning_mark(self, token: int) -> bytes:
+        """Return the spelling of a control token that marks reasoning, none for any other."""
+        spelling = self._spelling(token)
+        return spelling.encode() if is_reasoning_token(spelling) else b""
 
     def _spelling(self, token: int) -> str:
         """Return a token as the file spells it, control tokens included; "" for no token."""

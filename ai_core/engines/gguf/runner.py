@@ -137,10 +137,11 @@ class GgufRunner:
         prompt = self._chat_template.render(messages)
         tokens = self._vocabulary.tokenize_prompt(prompt, self._special_tokens)
         if prompt.cacheable_chars == len(prompt.text):
-            return TokenizedPrompt(tokens, len(tokens), prompt.continues)
+            return TokenizedPrompt(tokens, len(tokens), prompt.continues, prompt.reasoning)
         # The last token of the operator's text may continue into the caller's.
         prefix = self._vocabulary.tokenize_prompt(prompt.prefix(), self._special_tokens)[:-1]
-        return TokenizedPrompt(tokens, common_prefix_length(tokens, prefix), prompt.continues)
+        cacheable = common_prefix_length(tokens, prefix)
+        return TokenizedPrompt(tokens, cacheable, prompt.continues, prompt.reasoning)
 
     def compile_schema(self, schema: str) -> TokenGrammar:
         """Return a new grammar of a JSON schema; see `GrammarCompiler`."""

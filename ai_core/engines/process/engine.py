@@ -15,7 +15,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Self
 
-from ai_core.engines.base import Capabilities, Prompt, Sampling, TextChunk
+from ai_core.engines.base import Capabilities, Prompt, ReasoningStart, Sampling, TextChunk
 from ai_core.engines.error_report import ErrorReport
 from ai_core.engines.formats import FORMATS, Format
 from ai_core.engines.process.model_process import ModelProcess, ProcessExit
@@ -67,6 +67,7 @@ class ProcessEngine:
     """
 
     extractive = False
+    reasoning_start: ReasoningStart | None = None
     info: RunnerInfo
     context_tokens: int
     slots: int
@@ -315,6 +316,7 @@ class AdaptedEngine:
     """A LoRA adapter over a loaded model; it is loaded on first use."""
 
     extractive = False
+    reasoning_start: ReasoningStart | None = None
 
     def __init__(self, base: ProcessEngine, name: str, weights: str, adapter_path: str) -> None:
         self.name = name

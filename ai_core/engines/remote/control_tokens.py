@@ -19,7 +19,8 @@ TURN_ENDS = (
     *("<|assistant_end|>", "<|END_OF_TURN_TOKEN|>", "<｜end▁of▁sentence｜>", "</s>", "<eos>"),
 )
 TURN_STARTS = (
-    *("<|im_start|>", "<|start_header_id|>", "<start_of_turn>", "<|turn>", "<|start|>", "<|user|>"),
+    *("<|im_start|>", "<|start_header_id|>", "<start_of_turn>", "<|turn>", "<|user|>"),
+    *("<|start|>user", "<|start|>system", "<|start|>developer"),
     *("<|START_OF_TURN_TOKEN|>", "<｜User｜>", "[INST]", "<|header_start|>", "<s>"),
 )
 _OVERRUN = re.compile(

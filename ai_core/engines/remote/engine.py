@@ -14,7 +14,7 @@ import httpx2
 import orjson
 import structlog
 
-from ai_core.engines.base import Capabilities, Prompt, Sampling, TextChunk
+from ai_core.engines.base import Capabilities, Prompt, ReasoningStart, Sampling, TextChunk
 from ai_core.engines.process.throughput import Throughput
 from ai_core.engines.remote.bodies import decoded_chunks, parse_object, read_body, whole_number
 from ai_core.engines.remote.control_tokens import neutralize
@@ -75,6 +75,7 @@ class RemoteEngine:
         self.weights = weights
         self.context_tokens = context_tokens
         self.exited: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.reasoning_start = ReasoningStart()
         self.upstreams = Upstreams(urls, api_key, clock or SystemClock())
         self._model = model
         self._slots = slots
@@ -116,7 +117,7 @@ class RemoteEngine:
 
         if any(one.software in {"vllm", "llamacpp"} for one in self.upstreams.available):
             try:
-                return await self._first_success(count)
+                return await self._first_success(count, texts)
             except AppError as error:
                 log.warning("tokens estimated", model=self.name, reason=type(error).__name__)
         return [len(text) // CHARS_PER_TOKEN + 1 for text in texts]
@@ -129,7 +130,7 @@ class RemoteEngine:
             reply = await self._post(upstream, f"{upstream.url}/embeddings", body)
             return read_embeddings(reply, len(texts))
 
-        return await self._first_success(ask)
+        return await self._first_success(ask, texts)
 
     async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[TextChunk]:
         """Generate the answer; see `base.Engine`. Raises Unavailable when no server takes it."""
@@ -144,7 +145,7 @@ class RemoteEngine:
                             started = True
                             yield chunk
             except (httpx2.RequestError, Unavailable) as error:
-                self._record_failure(upstream, error)
+                self._record_failure(upstream, error, hash((prompt.messages, prompt.raw)))
                 if started:
                     raise UpstreamFailed(
                         f"{upstream.root}: {error or type(error).__name__}"
@@ -228,15 +229,17 @@ class RemoteEngine:
         counted = counted or (len(tokens) if isinstance(tokens, list) else 0)
         return counted or len(text) // CHARS_PER_TOKEN + 1
 
-    async def _first_success(self, ask: Callable[[Upstream], Awaitable[T]]) -> T:
-        """Return the result of the first server that gives one."""
+    async def _first_success(
+        self, ask: Callable[[Upstream], Awaitable[T]], texts: Sequence[str]
+    ) -> T:
+        """Return the result of the first server that gives one for `texts`."""
         last: Exception | None = None
         for upstream in self.upstreams.by_preference():
             try:
                 with upstream.request():
                     found = await ask(upstream)
             except (httpx2.RequestError, Unavailable) as error:
-                self._record_failure(upstream, error)
+                self._record_failure(upstream, error, hash(tuple(texts)))
                 last = error
                 continue
             upstream.succeeded()
@@ -252,12 +255,13 @@ class RemoteEngine:
                 raise await self._error_of(response)
             return parse_object(await read_body(response))
 
-    def _record_failure(self, upstream: Upstream, error: Exception) -> None:
-        """Record a failed request; being full is no failure of the server."""
+    def _record_failure(self, upstream: Upstream, error: Exception, request: int) -> None:
+        """Record a failed request by its hash; being full is no failure of the server."""
         if isinstance(error, UpstreamRefused):
             upstream.refused(str(error))
         elif not (isinstance(error, Unavailable) and error.facts.get("full")):
-            upstream.failed()
+            answered = isinstance(error, Unavailable) and bool(error.facts.get("answered"))
+            upstream.failed(request, answered=answered)
         if isinstance(error, httpx2.ConnectError):
             upstream.set_available(False, "ConnectError")
 

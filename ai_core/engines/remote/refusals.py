@@ -63,7 +63,9 @@ def error_of(
             f"upstream {status} {code}", retry_after_s=retry_after_s(retry_after), full=1
         )
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return UpstreamFailed(f"upstream {status} {code}", retry_after_s=retry_after_s(retry_after))
+        return UpstreamFailed(
+            f"upstream {status} {code}", retry_after_s=retry_after_s(retry_after), answered=1
+        )
     if status not in _CALLERS_FAULTS:
         remedy = REMEDIES.get(status, "it refuses our requests")
         return UpstreamRefused(f"upstream {status} {code}: {remedy}", model=model)

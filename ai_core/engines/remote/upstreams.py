@@ -42,6 +42,7 @@ class Upstream:
         self.open_requests = 0
         self.refusal = ""
         self._failures = 0
+        self._failed_requests: set[int] = set()
 
     @contextmanager
     def request(self) -> Iterator[None]:
@@ -62,19 +63,32 @@ class Upstream:
         """Record a success."""
         self._failures = 0
         self.refusal = ""
-        self.breaker.succeeded()
+        self._close_breaker()
 
-    def failed(self) -> None:
-        """Record a failure."""
+    def failed(self, request: int, *, answered: bool) -> None:
+        """Record a failed request by its hash.
+
+        The breaker opens when several requests in a row failed that have nothing in common: one
+        that is tried again fails again, and one that the server could still answer, with an
+        error, keeps nobody waiting.
+        """
         self._failures += 1
+        if answered or request in self._failed_requests:
+            return
+        if len(self._failed_requests) < MAX_FAILURES:
+            self._failed_requests.add(request)
         self.breaker.failed()
+
+    def _close_breaker(self) -> None:
+        self._failed_requests.clear()
+        self.breaker.succeeded()
 
     def refused(self, reason: str) -> None:
         """Record a refusal that only the operator can end, and log a new one.
 
         It does not open the breaker: the next caller is told the reason, too.
         """
-        self.breaker.succeeded()
+        self._close_breaker()
         if reason != self.refusal:
             log.error("upstream refuses requests", upstream=self.root, reason=reason)
         self.refusal = reason
@@ -88,6 +102,8 @@ class Upstream:
                 available=available,
                 reason=reason,
             )
+            if available:
+                self._close_breaker()
         self.available = available
 
 
@@ -142,7 +158,9 @@ class Upstreams:
         if isinstance(last, Unavailable) and not isinstance(last, UpstreamFailed):
             return last
         reason = str(last) or type(last).__name__ if last else "all paused"
-        return Unavailable(f"no upstream answers ({reason})", retry_after_s=PAUSE_S)
+        paused = all(upstream.breaker.is_open for upstream in self.all)
+        wait_s = PAUSE_S if paused else RETRY_AFTER_S
+        return Unavailable(f"no upstream answers ({reason})", retry_after_s=wait_s)
 
     async def probe_all(self) -> None:
         """Ask every server for its models."""

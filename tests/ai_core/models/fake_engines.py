@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 
-from ai_core.engines.base import Capabilities, Engine, Prompt, Sampling, TextChunk
+from ai_core.engines.base import Capabilities, Engine, Prompt, ReasoningStart, Sampling, TextChunk
 from ai_core.engines.process.throughput import Throughput
 from ai_core.errors import EngineFailed, ModelUnusable
 from ai_core.models.registry import ModelCard
@@ -17,6 +17,7 @@ class FakeEngine:
 
     weights = "fake"
     extractive = False
+    reasoning_start: ReasoningStart | None = None
     context_tokens = 1_000
     slots = 4
     capabilities = Capabilities()

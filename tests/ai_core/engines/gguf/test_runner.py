@@ -411,3 +411,23 @@ def test_a_template_without_system_role_has_the_system_text_in_the_user_message(
     assert rendered.tokens == runner.tokenize(f"<{LAW}\n\net moi ?>")
     assert len(LAW) <= rendered.cacheable <= len(LAW) + 3
     runner.close()
+
+
+def test_reasoning_that_the_template_opens_is_marked_in_the_text(tmp_path: Path) -> None:
+    path = tmp_path / "thinks.gguf"
+    write_model(path, SHAPE, CHAT + "<think>")
+    runner = open_runner(str(path), LoadOptions(context_tokens=512, slots=2, threads=1))
+    try:
+        raw = runner.render([], "bonjour")
+        jobs = [
+            GenerationJob(1, asked(runner, "bonjour"), SAMPLING),
+            GenerationJob(2, raw, SAMPLING),
+        ]
+        assert [runner.admit(job) for job in jobs] == [True, True]
+        read = finish(runner)
+    finally:
+        runner.close()
+
+    assert read[1].text.startswith("<think>")
+    assert not read[2].text.startswith("<think>")
+    assert read[1].tokens <= SAMPLING.max_tokens

@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from ai_core.engines.base import ChatMessage, Prompt, Sampling, TextChunk
 from ai_core.engines.remote.engine import RemoteEngine, RemoteTimeouts
+from ai_core.engines.remote.upstreams import MAX_FAILURES, PAUSE_S, RETRY_AFTER_S
 from ai_core.engines.scripted import ScriptedEngine
 from ai_core.errors import ContextOverflow, ModelUnusable, Unsupported, UpstreamFailed
 from ai_core.models.opening import open_remote
@@ -344,3 +345,42 @@ async def test_a_key_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(ModelUnusable, match="nowhere"):
         await open_remote(card)
+
+
+def asking(words: str) -> Prompt:
+    return Prompt((ChatMessage("user", words),), words, (), "fr")
+
+
+@pytest.mark.parametrize("fails", ["break", "error", "status"])
+async def test_a_request_that_fails_again_and_again_shuts_nobody_out(fails: str) -> None:
+    peer = Peer(then=fails if fails != "status" else "end")
+    async with beside(peer) as engine:
+        peer.refusal = (500, {"error": {"code": 500}}, {}) if fails == "status" else None
+        for _ in range(6):
+            with pytest.raises(Unavailable):
+                await generated(engine, asking("une question étrange"))
+        peer.then, peer.refusal = "end", None
+        assert text_of(await generated(engine, asking("une autre"))) == "mot0 mot1 mot2 "
+
+
+async def test_errors_that_a_server_answers_with_at_once_shut_nobody_out() -> None:
+    peer = Peer()
+    async with beside(peer) as engine:
+        peer.refusal = (500, {"error": {"code": 500}}, {})
+        for number in range(6):
+            with pytest.raises(Unavailable) as failed:
+                await generated(engine, asking(f"une question étrange ({number})"))
+        assert failed.value.retry_after_s == RETRY_AFTER_S
+        peer.refusal = None
+        assert text_of(await generated(engine, asking("une autre"))) == "mot0 mot1 mot2 "
+
+
+async def test_a_server_that_fails_everybody_is_left_alone_for_a_while() -> None:
+    peer = Peer(then="break")
+    async with beside(peer) as engine:
+        for number in range(6):
+            with pytest.raises(Unavailable) as failed:
+                await generated(engine, asking(f"question {number}"))
+
+    assert failed.value.retry_after_s == PAUSE_S
+    assert len(peer.asked) == MAX_FAILURES
