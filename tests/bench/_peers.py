@@ -67,7 +67,13 @@ def ours(setting: Setting, *, name: str = OURS, checkout: Path | None = None) ->
     }
     model = Model("model", "gguf", setting.model, options)
     with service(
-        [model], default="model", keys=callers, limits=ROOMY, checkout=checkout, **settings
+        [model],
+        default="model",
+        keys=callers,
+        limits=ROOMY,
+        checkout=checkout,
+        corpus=None,
+        **settings,
     ) as running:
         asked = Asked(running.port, tuple(running.keys[caller] for caller in callers))
         wait_until_it_answers(asked)

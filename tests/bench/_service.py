@@ -1,5 +1,5 @@
-"""The real service over the sample law, with models of its own, for measurements: processes of
-ai_core, Redis and each model, as an operator runs them.
+"""The real service over the sample law or an imported corpus, with models of its own, for
+measurements: processes of ai_core, Redis and each model, as an operator runs them.
 """
 
 import asyncio
@@ -97,15 +97,20 @@ def service(
     keys: Sequence[str] = ("one", "two"),
     limits: RateLimits = UNLIMITED,
     checkout: Path | None = None,
+    corpus: Path | None = None,
     **more: str,
 ) -> Iterator[Service]:
     """Run the service with `models`; `limits` are of each key, `more` settings without prefix.
 
-    `checkout` is another checkout of this project, whose code runs instead of this one's.
+    `checkout` is another checkout of this project, whose code runs instead of this one's. `corpus`
+    is the `corpus` folder of a data directory, to serve instead of the sample law.
     """
     with tempfile.TemporaryDirectory(prefix="neo-bench-") as named:
         folder = Path(named)
-        build_sample(folder)
+        if corpus:
+            (folder / "corpus").symlink_to(corpus.resolve(), target_is_directory=True)
+        else:
+            build_sample(folder)
         (folder / "models").mkdir()
         written = "".join(f"{model.entry()}\n" for model in models)
         head = f'default = "{default}"\n' if default else ""
