@@ -6,7 +6,7 @@ that a caller without a key learns nothing about bodies.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from inspect import signature
 from typing import Any, TypeVar
 
@@ -18,8 +18,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ai_core.engines.schemas.bounds import MAX_DEPTH, MAX_FIELD_CHARS
+from ai_core.errors import UnsupportedSchema
+from shared.errors import AppError
+from shared.web.json_nesting import MAX_NESTING, deep_path
 from shared.web.middleware import header_value
-from shared.web.problems import validation_error
+from shared.web.problems import InvalidFields, validation_error
 from shared.web.request_body import RequestBody
 
 MAX_CONCURRENT = 64
@@ -31,6 +35,8 @@ waits for an answer. A stream, once started, holds no slot, nor does an answer t
 the scheduler bounds how many of those wait.
 """
 
+SCHEMA_PATHS = (("response_format", "json_schema", "schema"), ("json_schema",))
+"""Where bodies have a JSON schema."""
 Body = TypeVar("Body", bound=BaseModel)
 
 
@@ -153,7 +159,21 @@ def parse_body(body: bytes, model: type[Body]) -> Body:
         return model.model_validate_json(body)
     except ValidationError as error:
         faults = error.errors(include_url=False, include_input=False)
-        raise validation_error(faults, _sent(body)) from None
+        raise _nesting_error(body, faults) or validation_error(faults, _sent(body)) from None
+
+
+def _nesting_error(body: bytes, faults: Sequence[Mapping[str, Any]]) -> AppError | None:
+    """Return the error for a body that is no JSON only because it nests too deep."""
+    reasons = (str(fault.get("ctx", {}).get("error", "")) for fault in faults)
+    if not any(reason.startswith("recursion limit") for reason in reasons):
+        return None
+    path = deep_path(body) or ()
+    schema = next((at for at in SCHEMA_PATHS if path[: len(at)] == at), None)
+    if schema is None:
+        where = path[:1] if path and isinstance(path[0], str) else ()
+        return InvalidFields([{"type": "too_nested", "loc": where, "ctx": {"limit": MAX_NESTING}}])
+    field = ".".join(["json_schema", *map(str, path[len(schema) : len(schema) + MAX_DEPTH])])
+    return UnsupportedSchema("depth", field=field[:MAX_FIELD_CHARS], limit=MAX_DEPTH)
 
 
 def _sent(body: bytes) -> object:

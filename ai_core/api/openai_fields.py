@@ -62,8 +62,11 @@ def _describe_unsupported(schema: dict[str, Any]) -> None:
 class NullableBody(Body):
     """An object of a request, in which null is the same as an absent field.
 
-    Clients send back what they got (`message.model_dump()`), with a null in every empty field.
+    Clients send back what they got (`message.model_dump()`), with a null in every empty field. A
+    value of another type is refused and never converted, as by OpenAI: "5" is no number.
     """
+
+    model_config = ConfigDict(strict=True)
 
     @model_validator(mode="before")
     @classmethod

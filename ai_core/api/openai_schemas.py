@@ -55,15 +55,16 @@ class CompletionOptions(OpenAiBody):
     """Sampling temperature; null: 0, unlike at OpenAI."""
     top_p: float | None = Field(default=None, gt=0.0, le=1.0)
     """Nucleus sampling: share of the probability mass to choose from; null: 1."""
-    top_k: int = Field(default=0, ge=0, le=1_000)
-    """Choose among this many most likely tokens; 0: among all of them. Not in OpenAI's API."""
+    top_k: int = Field(default=0, ge=-1, le=1_000)
+    """Choose among this many most likely tokens; 0, or -1 as for vLLM and llama-server: among all
+    of them. Not in OpenAI's API."""
     min_p: float = Field(default=0.0, ge=0.0, le=1.0)
     """Leave out tokens less likely than this fraction of the likeliest. Not in OpenAI's API."""
     repetition_penalty: float = Field(default=1.0, gt=0.0, le=2.0)
     """Factor by which repeated tokens become less likely; 1: none. Not in OpenAI's API."""
     seed: int | None = None
     """Seed of the sampler, used above temperature 0; null: a random one."""
-    stop: tuple[StopSequence, ...] = Field(default=(), max_length=8)
+    stop: tuple[StopSequence, ...] = Field(default=(), max_length=8, strict=False)
     """The answer ends before the first of these texts; a single text may stand alone."""
     stream: bool = False
     """Send the answer as server-sent events."""
@@ -93,7 +94,7 @@ class CompletionOptions(OpenAiBody):
             max_tokens=max_tokens or DEFAULT_NEW_TOKENS,
             temperature=temperature,
             top_p=1.0 if self.top_p is None else self.top_p,
-            top_k=self.top_k,
+            top_k=max(0, self.top_k),
             min_p=self.min_p,
             repetition_penalty=self.repetition_penalty,
             seed=seed_of(None if self.seed is None else self.seed % 2**31, temperature),

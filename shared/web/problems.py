@@ -81,6 +81,7 @@ SENTENCES = {
     "enum": "field_not_among",
     "string_pattern_mismatch": "field_wrong_form",
     "blank": "field_blank",
+    "too_nested": "field_too_nested",
     "media_type": "media_type",
     "last_must_be_user": "last_must_be_user",
     "one_prompt_only": "one_prompt_only",

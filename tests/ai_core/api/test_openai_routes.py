@@ -254,6 +254,17 @@ async def test_null_is_absent_on_the_other_routes(running_app: Any) -> None:
         ("max_tokens", 0, "max_tokens", "1"),
         ("max_tokens", 2**31, "max_tokens", "2\u00a0147\u00a0483\u00a0647"),
         ("max_tokens", "beaucoup", "max_tokens", ""),
+        ("max_tokens", "5", "max_tokens", ""),
+        ("max_tokens", 5.0, "max_tokens", ""),
+        ("max_completion_tokens", True, "max_completion_tokens", ""),
+        ("temperature", "0.5", "temperature", ""),
+        ("top_k", -2, "top_k", "-1"),
+        ("top_k", "-1", "top_k", ""),
+        ("seed", "7", "seed", ""),
+        ("logprobs", 1, "logprobs", ""),
+        ("stream", "yes", "stream", ""),
+        ("stream", 1, "stream", ""),
+        ("stream_options", {"include_usage": "true"}, "stream_options.include_usage", ""),
         ("temperature", 3, "temperature", "2"),
         ("top_p", 0, "top_p", "0"),
         ("top_logprobs", 21, "top_logprobs", "20"),
@@ -481,3 +492,13 @@ async def test_a_model_that_fails_midway_ends_with_an_error_in_the_stream(runnin
     last = json.loads(response.text.strip().splitlines()[-1].removeprefix("data: "))
     assert last["error"]["code"] == "engine_failed"
     assert last["error"]["request_id"]
+
+
+async def test_top_k_of_minus_one_chooses_among_all_tokens(running_app: Any) -> None:
+    """As for vLLM, which disables it so, and llama.cpp, for which anything below 1 does."""
+    engine = ScriptedEngine("x")
+    async with running_app(engine) as app:
+        for top_k in (-1, 0, 7):
+            body = asked(model="scripted", temperature=1, top_k=top_k)
+            assert (await post(app, "chat/completions", body)).status_code == 200
+    assert [sampling.top_k for sampling in engine.samplings] == [0, 0, 7]

@@ -20,6 +20,8 @@ HOSTILE: dict[str, tuple[str, str, str]] = {
     "itself": ('{"properties": {"a": {"$ref": "#"}}}', "properties.a.$ref", "recursion"),
     "many values": (json.dumps({"enum": [*range(MAX_PARTS + 1)]}), "enum", "parts"),
     "depth": ('{"items":' * 60 + "{}" + "}" * 60, "items.items", "depth"),
+    "depth beyond pydantic": ('{"items":' * 200 + "{}" + "}" * 200, "items.items", "depth"),
+    "depth beyond orjson": ('{"anyOf": [' * 600 + "{}" + "]}" * 600, "anyOf.0.anyOf", "depth"),
     "a long text": (json.dumps({"description": "a" * 50_000}), "description", "size"),
 }
 
@@ -68,6 +70,21 @@ async def test_a_number_of_any_length_is_a_bad_request(running_app: Any, digits:
             ("/api/v1/generate", f'{{"prompt": "a", "json_schema": {schema}}}'),
         ):
             assert (await ask(app, path, body)).status_code == 400
+
+
+@pytest.mark.parametrize("levels", [300, 3_000])
+async def test_any_field_that_nests_too_deep_is_named_with_the_limit(
+    running_app: Any, levels: int
+) -> None:
+    deep = json.dumps(MESSAGES) + ', "metadata": {"a, \\"}]": ' + "[" * levels + "]" * levels + "}"
+    async with running_app(ScriptedEngine("x")) as app:
+        told = await ask(app, "/v1/chat/completions", f'{{"messages": {deep}}}')
+        listed = await ask(app, "/v1/chat/completions", "[" * levels + "]" * levels)
+        broken = await ask(app, "/v1/chat/completions", f'{{"messages": {deep[:-levels]}')
+
+    assert (told.status_code, told.json()["error"]["param"]) == (400, "metadata")
+    assert "200" in told.json()["error"]["message"]
+    assert listed.status_code == broken.status_code == 400
 
 
 async def test_a_cut_answer_says_so_everywhere(running_app: Any) -> None:
