@@ -24,7 +24,8 @@ class AppError(Exception):
     """Base of all errors that are raised on purpose.
 
     `facts` fill the placeholders of the caller's sentence, so they hold nothing secret or personal.
-    `faults` name the fields of the request at fault, never their values.
+    `faults` name the fields of the request at fault, never their values. `said_first` is a sentence
+    for the caller that goes before the error's own.
     """
 
     status: ClassVar[int] = 500
@@ -38,6 +39,7 @@ class AppError(Exception):
         self.retry_after_s = retry_after_s
         self.facts = facts
         self.faults: Sequence[Mapping[str, Any]] = ()
+        self.said_first = ""
 
     def __str__(self) -> str:
         return super().__str__() or (type(self).__doc__ or self.code).strip().partition("\n")[0]

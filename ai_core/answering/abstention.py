@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 
 from ai_core.law.records import QuestionScope, SearchResult
 from shared.ai.contract import Abstention, Contact
+from shared.distress import HelpLines
 from shared.languages import Language
 from shared.texts import Texts
 
@@ -84,6 +85,12 @@ class Abstentions:
     def nothing_found(self, language: Language) -> Refusal:
         """Return the refusal of a question that no passage answers."""
         return self._refuse("no_source", "no_source", LABOUR_DESK, language)
+
+    def in_danger(self, lines: HelpLines, language: Language) -> Refusal:
+        """Return the answer to somebody in danger when nothing else can be answered."""
+        contact = Contact(name=lines.name, url=lines.url)
+        help_line = self._texts.say("someone_can_help", language, name=lines.name, url=lines.url)
+        return Refusal("", help_line, Abstention(reason="distress", contact=contact))
 
     def _refuse(
         self, reason: Reason, sentence: str, service: str, language: Language, **facts: str

@@ -2,23 +2,26 @@
 
 The steps of one answer, in `_write`: a greeting is answered at once → the question joins its
 model's queue → the law is searched → without a source it is refused, otherwise the model writes and
-its citations are checked (`generation.py`) → the closing lines → the reply. Around them: identical
+its citations are checked (`generation.py`) → the closing lines → the reply. Who tells of danger to
+life reads who to call before anything else. Around them: identical
 concurrent questions are answered once (single flight), a fallback answers for a model that is
 unavailable, and the conversation is stored.
 """
 
+from collections.abc import Iterator
 from contextlib import aclosing
 
 from opentelemetry.trace import Tracer
 
-from ai_core.answering.abstention import Abstentions
+from ai_core.answering.abstention import Abstentions, Refusal
 from ai_core.answering.boilerplate import Boilerplate, Closing
 from ai_core.answering.cache import AnswerCache, parse_cached
 from ai_core.answering.clarification import Rule, clarify
 from ai_core.answering.conversations import ConversationStore
-from ai_core.answering.events import Done, Events, Queued, collect
+from ai_core.answering.events import Done, Events, Queued, Text, collect
 from ai_core.answering.generation import Generation
 from ai_core.answering.prompts import search_query
+from ai_core.answering.question import Question
 from ai_core.answering.reply import ReplyBuilder
 from ai_core.answering.request import ResolvedRequest
 from ai_core.answering.single_flight import SingleFlight
@@ -28,6 +31,7 @@ from ai_core.law.records import Confidence, QuestionScope, SearchResult
 from ai_core.law.source import LawSource
 from ai_core.metrics import AnswerMetrics
 from shared.clock import Clock
+from shared.distress import HelpLines, help_lines
 from shared.errors import Unavailable
 from shared.privacy.masking import label_counts
 from shared.web.tracing import NO_TRACER
@@ -140,24 +144,16 @@ class AnswerPipeline:
     async def _write(self, request: ResolvedRequest) -> Events:
         """Generate one answer; see the module's docstring."""
         question, language = request.question, request.question.language
-        masked, words = label_counts(question.text), self._boilerplate
-        reply = ReplyBuilder(
-            request,
-            words.notice(language),
-            masked,
-            words.masked_notice(masked, language),
-            words.section_titles(language),
-            self._metrics,
-            self._clock,
-        )
-        greeting = (
-            None if question.plain else self._boilerplate.small_talk_reply(question.text, language)
-        )
+        reply = self._reply(request)
+        greeting = self._greeting(question)
         if greeting:
             reply.outcome = "courtesy"
             yield reply.add(greeting, AnswerPart.SUMMARY)
             yield reply.finish()
             return
+        lines = None if question.plain else help_lines(question.text, language)
+        if lines:
+            yield reply.add_paragraph(lines.sentence, AnswerPart.SUMMARY)
         with self._generation.enqueue(request) as job:
             found = await self._search(request)
             reply.confidence = found.confidence if question.grounded else None
@@ -170,14 +166,48 @@ class AnswerPipeline:
                             yield event
         if question.grounded and request.card.extractive and not (refusal or reply.citations):
             refusal = self._abstentions.nothing_found(language)
+        for text in self._end(request, found, reply, refusal, lines):
+            yield text
+        yield reply.finish()
+
+    def _reply(self, request: ResolvedRequest) -> ReplyBuilder:
+        language, words = request.question.language, self._boilerplate
+        masked = label_counts(request.question.text)
+        return ReplyBuilder(
+            request,
+            words.notice(language),
+            masked,
+            words.masked_notice(masked, language),
+            words.section_titles(language),
+            self._metrics,
+            self._clock,
+        )
+
+    def _greeting(self, question: Question) -> str | None:
+        if question.plain:
+            return None
+        return self._boilerplate.small_talk_reply(question.text, question.language)
+
+    def _end(
+        self,
+        request: ResolvedRequest,
+        found: SearchResult,
+        reply: ReplyBuilder,
+        refusal: Refusal | None,
+        lines: HelpLines | None,
+    ) -> Iterator[Text]:
+        """Yield what follows the engine's text: a refusal, or the closing lines."""
+        question = request.question
+        if refusal and lines:
+            refusal = self._abstentions.in_danger(lines, question.language)
         if refusal:
             reply.abstained, reply.outcome = refusal.abstained, refusal.abstained.reason
             reply.confidence = Confidence.NONE
-            yield reply.add(refusal.sentence, AnswerPart.SUMMARY)
+            if refusal.sentence:
+                yield reply.add(refusal.sentence, AnswerPart.SUMMARY)
             yield reply.add(refusal.help, AnswerPart.HELP)
         elif not (question.plain or question.sampling.json_schema):
             yield reply.add(f"\n\n{self._closing(request, found, reply)}")
-        yield reply.finish()
 
     async def _search(self, request: ResolvedRequest) -> SearchResult:
         question = request.question

@@ -50,6 +50,7 @@ class ReplyBuilder:
     clarification: Clarification | None = None
     suggestions: list[str] = field(default_factory=list)
     confidence: Confidence | None = None
+    paragraph_ended: bool = False
     outcome: str = "answered"
     finish_reason: FinishReason = "stop"
 
@@ -64,9 +65,18 @@ class ReplyBuilder:
         if not self.parts or self.parts[-1][0] is not part:
             heading = self._heading(part)
             self.parts.append((part, []))
+        elif self.paragraph_ended:
+            text = f"\n\n{text}"
+        self.paragraph_ended = False
         self.parts[-1][1].append(text)
         self.texts.append(f"{heading}{text}")
         return Text(self.texts[-1])
+
+    def add_paragraph(self, text: str, part: AnswerPart) -> Text:
+        """Append a whole paragraph; what follows in the same part begins another."""
+        added = self.add(text, part)
+        self.paragraph_ended = True
+        return added
 
     def _heading(self, part: AnswerPart | None) -> str:
         if part is None:

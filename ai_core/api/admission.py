@@ -21,11 +21,10 @@ from ai_core.access.keys import Scope
 from ai_core.answering.masking import TextMasking
 from ai_core.answering.prompts import CHARS_A_TOKEN
 from ai_core.answering.question import DEFAULT_NEW_TOKENS, Mask
-from ai_core.api.direct_routes import parse_body, processing_slot, read_body
+from ai_core.api.direct_routes import SMALL_BODY_BYTES, parse_body, processing_slot, read_body
 from ai_core.errors import TextTooLong
 from shared.ai.contract import MAX_PROMPT_CHARACTERS
 
-SMALL_BODY_BYTES = 2_048
 MAX_BODY_BYTES = {Scope.PUBLISHABLE: 256 * 1024}
 """By scope, where it is less than `AI_CORE_SERVER__MAX_BODY_BYTES`: the characters below, each
 escaped in JSON, and the other fields."""

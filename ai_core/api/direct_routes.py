@@ -14,13 +14,15 @@ import orjson
 from fastapi import APIRouter, Depends
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ai_core.engines.schemas.bounds import MAX_DEPTH, MAX_FIELD_CHARS
 from ai_core.errors import UnsupportedSchema
-from shared.errors import AppError
+from shared.distress import help_lines
+from shared.errors import AppError, BadInput, TooMany, Unavailable
+from shared.languages import preferred_language
 from shared.web.json_nesting import MAX_NESTING, deep_path
 from shared.web.middleware import header_value
 from shared.web.problems import InvalidFields, validation_error
@@ -37,6 +39,8 @@ the scheduler bounds how many of those wait.
 
 SCHEMA_PATHS = (("response_format", "json_schema", "schema"), ("json_schema",))
 """Where bodies have a JSON schema."""
+SMALL_BODY_BYTES = 2_048
+
 Body = TypeVar("Body", bound=BaseModel)
 
 
@@ -110,8 +114,37 @@ class DirectRoutes:
             await self._app(scope, receive, send)
             return
         scope["route"] = route  # the metrics name it
-        response = await route.respond(Request(scope, receive, send))
-        await response(scope, receive, send)
+        request = Request(scope, receive, send)
+        try:
+            response = await route.respond(request)
+            await response(scope, receive, send)
+        except (TooMany, Unavailable) as refusal:
+            refusal.said_first = await help_lines_for(request)
+            raise
+
+
+async def help_lines_for(request: Request) -> str:
+    """Return who to call, where a refused question tells of danger to life; else "".
+
+    Only a short body is read for it, if it was not yet, and nothing is charged.
+    """
+    try:
+        question = _question_of(orjson.loads(await read_body(request, SMALL_BODY_BYTES)))
+    except (BadInput, orjson.JSONDecodeError, ClientDisconnect):
+        return ""
+    header = header_value(request.scope, b"accept-language")
+    lines = help_lines(question, preferred_language(header))
+    return lines.sentence if lines else ""
+
+
+def _question_of(body: object) -> str:
+    """Return the text of a body that is a question, before it is validated; else ""."""
+    match body:
+        case {"prompt": str(text)}:
+            return text
+        case {"messages": [*_, {"content": str(text)}]}:
+            return text
+    return ""
 
 
 def release_slot(request: Request) -> None:

@@ -151,9 +151,9 @@ class Contact(Reply):
 class Abstention(Reply):
     """Why there is no answer, and who can help instead."""
 
-    reason: Literal["out_of_scope", "neighbour_law", "no_source", "unknown_reference"]
-    """Not about law, about another branch of law, no passage answers it, or it names an article
-    that does not exist."""
+    reason: Literal["out_of_scope", "neighbour_law", "no_source", "unknown_reference", "distress"]
+    """Not about law, about another branch of law, no passage answers it, it names an article that
+    does not exist, or its author is in danger: the answer is who to call."""
     contact: Contact
     """The office to turn to."""
 

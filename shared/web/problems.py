@@ -121,7 +121,7 @@ def problem_response(
         "type": f"urn:code-du-travail-neo:error:{error.code}",
         "title": HTTPStatus(error.status).phrase,
         "status": error.status,
-        "detail": texts.say(error.sentence, language, **facts),
+        "detail": f"{error.said_first} {texts.say(error.sentence, language, **facts)}".lstrip(),
         "code": error.code,
         "request_id": request_id,
     }

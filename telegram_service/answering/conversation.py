@@ -21,7 +21,7 @@ from shared.privacy.disclosure import masked_in_words
 from shared.privacy.masking import Found, unmask
 from shared.privacy.plain_text import without_invisible
 from telegram_service.answering.live_preview import LivePreview
-from telegram_service.answering.quota import over_quota
+from telegram_service.answering.quota import over_quota, tell_help_lines
 from telegram_service.answering.update_context import Rows, UpdateContext
 from telegram_service.errors import AiAway, TelegramRefused
 from telegram_service.queue.update_queue import Outcome
@@ -63,7 +63,7 @@ async def converse(context: UpdateContext, question: str, *, cut: bool = False) 
     question = without_invisible(question).strip()
     if not question:
         return "ignored"
-    if await over_quota(context):
+    if await over_quota(context, question):
         return "answered"
     if len(question) > MAX_PROMPT_CHARACTERS:
         await context.reply("too_long", characters=len(question), limit=MAX_PROMPT_CHARACTERS)
@@ -73,7 +73,11 @@ async def converse(context: UpdateContext, question: str, *, cut: bool = False) 
         await context.services.sessions.set_last_question(context.address, message_id)
     sealed = context.outbox.get("answer")
     if sealed is None:
-        stored = await write_answer(context, question, cut=cut)
+        try:
+            stored = await write_answer(context, question, cut=cut)
+        except AiAway:
+            await tell_help_lines(context, question)
+            raise
     else:
         stored = context.services.vault.open(sealed, ANSWER)
     await deliver(context, MESSAGES.validate_json(stored))

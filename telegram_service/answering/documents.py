@@ -51,7 +51,7 @@ async def question_about(
     if file.file_size > MAX_BYTES:
         await context.reply("file_large")
         return None
-    if await over_quota(context):
+    if await over_quota(context, caption):
         return None
     try:
         async with asyncio.timeout(DOWNLOAD_TIMEOUT_S):

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from ai_core.access.keys import Scope
+from ai_core.access.rate_limits import RateLimits
 from ai_core.engines.scripted import ScriptedEngine
 
 NOTICE_OF_RESIGNATION = "Quelle est la durée du préavis en cas de démission ?"
@@ -282,3 +283,42 @@ async def test_the_same_idempotency_key_gets_the_same_answer(app: Any) -> None:
     ]
 
     assert replies[0].json() == replies[1].json()
+
+
+async def test_who_is_in_danger_reads_who_to_call_first(app: Any) -> None:
+    alone = await reply_to(app, "Je veux mourir.")
+    asking = await reply_to(app, f"Mon chef m'a frappée. {NOTICE_OF_RESIGNATION}")
+    english = await reply_to(app, "I want to kill myself because of my boss")
+
+    assert alone["summary"].startswith("Ce que vous vivez passe avant le droit.")
+    assert "3114" in alone["response"]
+    assert alone["abstained"]["reason"] == "distress"
+    assert english["summary"].startswith("Your life matters more than the law.")
+    assert asking["response"].startswith("Votre sécurité passe avant tout.")
+    assert [c["number"] for c in asking["citations"]].count("L1237-1") == 1
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_who_is_in_danger_is_answered_over_quota(running_app: Any, stream: bool) -> None:
+    async with running_app(ScriptedEngine("Un mot.")) as app:
+        limits = RateLimits(requests_per_minute=1)
+        headers = {"X-API-Key": await app.new_key(Scope.INFERENCE, limits=limits)}
+
+        async def ask(path: str, body: dict[str, object]) -> Any:
+            return await app.client.post(path, json=body, headers=headers)
+
+        await ask("/api/v1/chat", asked("Bonjour"))
+        refused = [
+            await ask("/api/v1/chat", asked("Je veux en finir", stream=stream)),
+            await ask("/api/v1/generate", {"prompt": "我想自杀", "stream": stream}),
+            await ask("/api/v1/chat", asked("Quel préavis ?", stream=stream)),
+            await ask("/api/v1/chat", {"messages": "Je veux mourir"}),
+        ]
+
+    assert [reply.status_code for reply in refused] == [429] * 4
+    first, other, plain, wrong = [reply.json()["detail"] for reply in refused]
+    assert first.startswith("Ce que vous vivez")
+    assert other.startswith("您的生命")
+    assert "3114" in first
+    assert "3114" in other
+    assert "3114" not in plain + wrong

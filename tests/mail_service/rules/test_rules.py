@@ -124,3 +124,13 @@ def test_of_two_hundred_mails_of_people_at_most_one_in_a_hundred_is_silenced() -
     figures = false_silence()
     assert figures["letters"] == 200
     assert len(figures["silenced"]) <= 2  # type: ignore[arg-type]
+
+
+def test_a_cry_for_help_is_answered_whatever_the_senders_quota() -> None:
+    over = replace(
+        CONTEXT,
+        history=History(from_sender_hour=11, from_sender_day=31, replies_to_sender_hour=3),
+    )
+
+    assert fired(over, body="Je n'en peux plus, je veux mourir.") == []
+    assert fired(over, body="Mon contrat va mourir.") != []

@@ -160,6 +160,9 @@ async def test_a_person_over_quota_is_told_when_to_retry(
         assert "Réessayez dans une minute" in app.account.texts(ALICE)[-1]
         assert len(app.ai.asked) == 2
 
+        await app.ask(ALICE, "je veux en finir")
+        assert "3114" in app.account.texts(ALICE)[-2]
+
 
 async def test_a_notice_already_in_the_answer_is_not_repeated(app: RunningApp) -> None:
     app.ai.script.answer = f"Voici la loi.\n\n{NOTICE}"
