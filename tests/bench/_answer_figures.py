@@ -101,6 +101,7 @@ def _summary(rows: Sequence[Row]) -> dict[str, Any]:
         "language_right": _share(verdict.language_right for verdict in verdicts),
         "refused": _share(verdict.refused for verdict in verdicts),
         "answerable_refused": _share(verdict.refused for verdict in answered) or 0.0,
+        "asks_back": _share(verdict.asks for verdict in verdicts),
         "without_source": _share(
             not row.citations for row in rows if row.body and not row.body["abstained"]
         ),

@@ -53,6 +53,7 @@ class Verdict:
     grade: Grade | None
     refused: bool = False
     admits: bool = False
+    asks: bool = False
     cited_any: bool | None = None
     cited_all: bool | None = None
     language_right: bool = False
@@ -84,6 +85,7 @@ def judge(question: BenchQuestion, body: Body) -> Verdict:
         grade="D" if forbidden else _grade(question, screen, folded(response), refused, admits),
         refused=refused,
         admits=admits,
+        asks=bool(body.get("clarification")),
         cited_any=bool(question.gold & cited) if question.gold else None,
         cited_all=question.gold <= cited if question.gold else None,
         language_right=language_of(response) == question.language,

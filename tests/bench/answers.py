@@ -89,7 +89,7 @@ class Asker:
         return f"{citation['number'] or citation['title']}: {wrong}" if wrong else None
 
     async def _wrong(self, citation: dict[str, str], response: str) -> str | None:
-        if citation["url"] not in response:
+        if self._model == EXTRACTIVE and citation["url"] not in response:
             return "its address is not in the answer"
         if not citation["quote"].strip():
             return "nothing is quoted"

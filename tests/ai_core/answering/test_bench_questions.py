@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from pydantic import ValidationError
 
@@ -13,6 +14,7 @@ from ai_core.law.corpus import Corpus
 from ai_core.law.ingest.sample import build_sample
 from ai_core.law.versions import CorpusVersions
 from shared.clock import SystemClock
+from tests.ai_core.conftest import RunningApp
 from tests.bench._answer_figures import Row, figures, good
 from tests.bench._answer_judging import judge, language_of, worse
 from tests.bench._answer_questions import (
@@ -22,6 +24,7 @@ from tests.bench._answer_questions import (
     read_questions,
 )
 from tests.bench._other_questions import read_other
+from tests.bench.answers import EXTRACTIVE, Asker
 
 ROOT = Path(__file__).parents[3]
 LEAST = {
@@ -202,3 +205,37 @@ def test_the_page_for_whoever_adds_a_question_names_every_field() -> None:
         for entry in tomllib.loads(path.read_text(encoding="utf-8"))["question"]:
             used |= set(entry)
     assert [name for name in sorted(used) if f"`{name}`" not in page] == []
+
+
+async def test_a_conversation_is_played_and_its_citations_hold(app: RunningApp) -> None:
+    app.client.headers.update(app.key_header())
+    asked = question(
+        kind="follow_up",
+        turns=("Que dit l'article L3121-27 ?", "Et l'article L3121-28 ?"),
+        fact=("heure",),
+        articles=("L3121-28",),
+    )
+    row = await Asker(app.client, EXTRACTIVE).play(asked)
+    assert (len(row.replies), row.faults, row.verdict.cited_any) == (2, (), True)
+    assert row.verdict.grade == "A"
+    assert json.loads(json.dumps(row.saved()))["response"] == row.replies[-1]
+
+
+async def test_a_citation_that_does_not_hold_is_found() -> None:
+    article = {"text": "Trente-cinq heures.", "url": "u", "in_force_since": "2016-08-10"}
+    cited = {"kind": "article", "id": "LEGI", "number": "L1", "title": "", "url": "u"}
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        if request.method == "GET":
+            return httpx2.Response(200, json={**article, "in_force_until": None})
+        citations = [{**cited, "quote": "Trente-neuf heures"}, {**cited, "url": "elsewhere"}]
+        reply = body("[1] u", citations=[{"quote": "heures", **one} for one in citations])
+        return httpx2.Response(200, json={**reply, "conversation_id": None})
+
+    transport = httpx2.MockTransport(answer)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://ai") as client:
+        row = await Asker(client, EXTRACTIVE).play(question(expected="refused"))
+    assert row.faults == (
+        "L1: the quotation is not word for word",
+        "L1: its address is not in the answer",
+    )
