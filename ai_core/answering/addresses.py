@@ -58,6 +58,8 @@ _HOST = re.compile(
 _BLANKS = " \n\t\u00a0\u202f"
 _RESERVED = {"example", "invalid", "localhost", "local", "onion", "test"}  # RFC 6761, RFC 7686
 _AFTER = ".,;:!?'’"  # belongs to the sentence, not to the address
+ADDRESS_SIGNS = r":/\\@：／＠∶﹕꞉ː\].．․。｡"
+"""Without one of these characters a text holds no address; part of a class of characters."""
 _SOME = re.compile(r"[:/\\@：／＠∶﹕꞉ː]|\]\(|[.．․。｡]\S")
 _OPEN_LINK = re.compile(
     r"!?\[[^\[\]\n]{0,200}"

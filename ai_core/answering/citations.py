@@ -16,9 +16,11 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 
-from ai_core.answering.addresses import AddressFilter, before_link, open_link
+from ai_core.answering.addresses import ADDRESS_SIGNS, AddressFilter
+from ai_core.answering.pending import PendingText
 from ai_core.answering.plain_spelling import PlainSpelling
 from ai_core.answering.quotations import (
+    QUOTATION_MARKS,
     QUOTED_LINE,
     is_term,
     may_become_a_quoted_line,
@@ -38,19 +40,17 @@ from ai_core.law.titles import titles_of
 from shared.ai.contract import Citation
 from shared.privacy.plain_text import without_invisible
 
-_LOOKAHEAD_WORDS = 6  # "du code de la sécurité sociale" decides what a number before it means
-_LOOKAHEAD_CHARS = 200
-_BLANK = re.compile(r"\s")
-_WORD = re.compile(r"\S+")
 _LONGEST_QUOTE_CHARS = 1_500
-_LONGEST_WORD_CHARS = 4_000  # an address: RFC 9110 asks for 8,000 octets, nobody writes them
 _FALLBACK_QUOTE_CHARS = 300
 _TELLING_CHARS = 40
 _MARKER = re.compile(r"\[(\d{1,3})\]")
 _MARKERS_AT_END = re.compile(r"(?:\s?\(?\[\d{1,3}\]\)?[.,;]?)+$")
 _AFTER_QUOTATION = re.compile(r"(?:[\s.,;:!?…()*_]|\[\d{1,3}\])*")
-_NUMBERLIKE = re.compile(r"\d|(?:^|\W)(?:[lrda]\*?\.?|art(?:icle)?s?\.?)\W*$", re.IGNORECASE)
 _DIGIT = re.compile(r"\d")
+_CHANGEABLE = re.compile(
+    rf"[\d\[{ADDRESS_SIGNS}{QUOTATION_MARKS}]|[aA][rR][tT]"  # "article mille"
+)
+"""Without one of these nothing in a text can be a citation, a link or a lone quotation mark."""
 _SENTENCE = re.compile(r"[.;:!?](?=\s|$)|\n")
 _ELLIPSIS = {"[…]", "[...]", "(…)", "(...)"}
 
@@ -114,7 +114,7 @@ class CitationFilter:
             if passage.kind is SourceKind.ARTICLE and self._in_force[at]:
                 self._by_number.setdefault(canonical(passage.number), at)
         self._spelling = PlainSpelling()
-        self._pending = ""
+        self._pending = PendingText()
         self._line_start = True
         self._quotation_refused = False
         self._shown: dict[tuple[SourceKind, str], int] = {}
@@ -124,12 +124,12 @@ class CitationFilter:
 
     def feed(self, text: str) -> str:
         """Take the next piece of the answer; return what can be shown by now."""
-        self._pending += without_invisible(self._spelling.feed(text))
+        self._pending.append(without_invisible(self._spelling.feed(text)))
         return self._release(final=False)
 
     def finish(self) -> str:
         """Return what was still held back."""
-        self._pending += without_invisible(self._spelling.finish())
+        self._pending.append(without_invisible(self._spelling.finish()))
         return self._release(final=True)
 
     def citations(self) -> list[Citation]:
@@ -138,11 +138,11 @@ class CitationFilter:
 
     def _release(self, *, final: bool) -> str:
         shown: list[str] = []
-        while self._pending:
+        while self._pending.text:
             stop = self._settled(final=final)
             if not stop:
                 break
-            segment, self._pending = self._pending[:stop], self._pending[stop:]
+            segment = self._pending.take(stop)
             quoted = QUOTED_LINE.match(segment) if self._line_start else None
             shown.append(
                 self._quoted_line(segment, quoted.end()) if quoted else self._prose(segment)
@@ -152,14 +152,14 @@ class CitationFilter:
 
     def _settled(self, *, final: bool) -> int:
         """Return how many pending characters can no longer be changed by the following ones."""
-        pending = self._pending
+        pending = self._pending.text
         line = pending.find("\n") + 1
         if self._line_start:
             if not final and not line and may_become_a_quoted_line(pending):
                 return 0
             if QUOTED_LINE.match(pending):
                 return line or (len(pending) if final else 0)
-        cut = line or (len(pending) if final else _settled_words(pending))
+        cut = line or (len(pending) if final else self._pending.settled_words())
         opened, closed = open_quotation(pending, cut)
         if closed:
             return closed
@@ -208,6 +208,8 @@ class CitationFilter:
             stop = after.end() if after else 0
             self._quotation_refused = stop == len(text)
             text = _MARKER.sub("", text[:stop]).replace("()", "") + text[stop:]
+        if not _CHANGEABLE.search(text):
+            return text
         for start, stop, replacement in sorted(self._changes(text)):
             if start < last:
                 continue
@@ -323,35 +325,6 @@ def _numbers(text: str) -> Iterator[str]:
     for reference in find_references(text):
         for reading in (*reference.readings, *reference.last):
             yield from map(canonical, reading)
-
-
-def _settled_words(text: str) -> int:
-    """Return the start of the tail that may still become a reference, a marker or a URL."""
-    link = open_link(text)
-    if link is not None:
-        text = text[:link]
-    words = _complete_words(text)
-    cut = nearest = len(words)
-    for at in reversed(range(len(words))):
-        if nearest - at > _LOOKAHEAD_WORDS:
-            break
-        if _NUMBERLIKE.search(words[at][0]):
-            cut = nearest = at
-    if cut < len(words):
-        return before_link(text, words[cut].start())
-    if link is not None:
-        return len(text)
-    if not words:
-        return len(text) if len(text) > _LONGEST_WORD_CHARS else 0
-    return before_link(text, words[-1].end())
-
-
-def _complete_words(text: str) -> list[re.Match[str]]:
-    """Return the words of the text's last characters that nothing can be added to."""
-    start = len(text) - _LOOKAHEAD_CHARS
-    blank = _BLANK.search(text, start) if start > 0 else None
-    words = list(_WORD.finditer(text, blank.start() if blank else 0))
-    return words[:-1] if words and words[-1].end() == len(text) else words
 
 
 def _opening(text: str) -> str:

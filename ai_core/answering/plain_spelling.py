@@ -10,6 +10,7 @@ import re
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,31});", re.IGNORECASE)
 _OPENING = {"<<": ("«", ">>", "»"), "``": ("“", "''", "”")}
 """Typed marks: what they stand for, the mark that closes them, and what that one stands for."""
+_SOME = re.compile(r"[&<>`']")
 _MARK = re.compile(r"(?<!<)<<(?!<)|(?<!>)>>(?!>)|(?<!`)``(?!`)|(?<!')''(?!')")
 _UNFINISHED = re.compile(r"(?:&#?[a-z0-9]{0,32}|<+|>+|`+|'+)\Z", re.IGNORECASE)
 _LONGEST_UNFINISHED = 40
@@ -24,6 +25,8 @@ class PlainSpelling:
 
     def feed(self, text: str) -> str:
         """Take the next text; return what is known of it by now."""
+        if not self._held and not _SOME.search(text):
+            return text
         text = _entities_read(self._held + text)
         unfinished = _UNFINISHED.search(text, max(0, len(text) - _LONGEST_UNFINISHED))
         stop = unfinished.start() if unfinished else len(text)
@@ -48,6 +51,6 @@ class PlainSpelling:
 
 def _entities_read(text: str) -> str:
     """Return the text with characters for entities of HTML, escaped once or twice."""
-    for _ in range(2):
+    for _ in range(2 if "&" in text else 0):
         text = _ENTITY.sub(lambda entity: html.unescape(entity[0]), text)
     return text

@@ -24,8 +24,11 @@ _OPENING = re.compile(
     rf"[{''.join(pair[0] for pair in _PAIRS)}{_ALIKE}“„‟”‘]"
     r"|[»›](?=\w)(?<!\S.)|'(?=\w)(?<!\w.)"
 )
+_CANDIDATE = re.compile(rf"[{''.join(pair[0] for pair in _PAIRS)}{_ALIKE}“„‟”‘»›']")
 _UNPAIRED = re.compile(r"[«‹] ?| ?[»›]|[“”„‟\"＂「」『』｢｣〝〞〟❝❞❛❜❮❯⟪⟫≪≫]")
-_MARK = re.compile(r"[«»‹›“”„‟\"＂「」『』｢｣〝〞〟❝❞❛❜❮❯⟪⟫≪≫]")
+QUOTATION_MARKS = '«»‹›“”„‟"＂「」『』｢｣〝〞〟❝❞❛❜❮❯⟪⟫≪≫'
+"""Marks that do not stay unless they are paired; part of a class of characters."""
+_MARK = re.compile(f"[{QUOTATION_MARKS}]")
 QUOTED_LINE = re.compile(
     r"[ \t]{0,8}(?:(?:[-*+•]|\d{1,3}[.)])[ \t]{1,4})?(?:[>＞﹥][ \t]{0,4}){1,8}"
 )
@@ -36,7 +39,9 @@ _BEGUN_LINE = re.compile(r"[ \t]{0,8}(?:(?:[-*+•]|\d{1,3}[.)]?)[ \t]{0,4})?")
 
 def quotations(text: str) -> Iterator[re.Match[str]]:
     """Yield the quotations of a text; the first and the last character are the marks."""
-    return _QUOTATION.finditer(text) if _OPENING.search(text) else iter(())
+    if not _CANDIDATE.search(text) or not _OPENING.search(text):
+        return iter(())
+    return _begun_before(len(text), text)
 
 
 def open_quotation(text: str, cut: int) -> tuple[int | None, int]:
@@ -45,16 +50,24 @@ def open_quotation(text: str, cut: int) -> tuple[int | None, int]:
     Returns where it begins (None: nowhere), and where it ends (0: not yet).
     """
     at = 0
-    if not _OPENING.search(text, 0, cut):
+    if not _CANDIDATE.search(text, 0, cut) or not _OPENING.search(text, 0, cut):
         return None, 0
-    for quotation in _QUOTATION.finditer(text):
-        if quotation.start() >= cut:
-            break
+    for quotation in _begun_before(cut, text):
         at = quotation.end()
         if at > cut:
             return quotation.start(), at
     opening = _OPENING.search(text, at, cut)
     return (opening.start() if opening else None), 0
+
+
+def _begun_before(stop: int, text: str) -> Iterator[re.Match[str]]:
+    """Yield the quotations that begin before `stop`; only there are all patterns tried."""
+    at = 0
+    while begun := _CANDIDATE.search(text, at, stop):
+        quotation = _QUOTATION.match(text, begun.start())
+        if quotation:
+            yield quotation
+        at = quotation.end() if quotation else begun.end()
 
 
 def unpaired_marks(text: str) -> Iterator[re.Match[str]]:

@@ -10,7 +10,9 @@ agreements).
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from ai_core.law.codes import Code, code_after, code_before
 
@@ -34,6 +36,8 @@ _BARE = re.compile(
     r"(?<![\w.,/+-])(?P<base>(?!(?:19|20)\d\d)\d{3,4})(?P<rest>(?:\s?[-_]\s?\d{1,3}(?!\d)){1,3})(?![\w€%/]|[-.,]\d)",
     _FLAGS,
 )
+_SOME = re.compile(r"[LRD][\s.,:;*°'/-]{0,4}\d|\d\s?[-_]\s?\d", re.IGNORECASE)
+"""What every number of an article begins with; few figures do."""
 _STEP = re.compile(r"(\s*[-_./]+\s*|\s+)(\d+)")
 _WORD_BEFORE = re.compile(rf"(?<!\w){_ARTICLE}\.?\s*(?:n\s?[°o]\.?\s*)?[*_\[(\"«]*\s*$", _FLAGS)
 _ANNEX_BEFORE = re.compile(
@@ -123,6 +127,8 @@ def canonical(number: str) -> str:
 def find_references(text: str) -> tuple[Reference, ...]:
     """Find every article reference in `text`, in order, ranges as one."""
     clean, places = _cleaned(text)
+    if not _SOME.search(clean):
+        return ()
     groups = _groups(clean, _mentions(clean))
     found = [reference for group in groups for reference in _understood(clean, group)]
     return tuple(
@@ -131,17 +137,27 @@ def find_references(text: str) -> tuple[Reference, ...]:
     )
 
 
-def _cleaned(text: str) -> tuple[str, list[int]]:
+def _cleaned(text: str) -> tuple[str, Sequence[int]]:
     """Unify dashes, apostrophes, blanks and full-width forms; return each character's offset."""
+    if text.isascii():
+        return text.translate(_ASCII), range(len(text))
     clean: list[str] = []
     places: list[int] = []
     for place, character in enumerate(text):
-        plain = _DASHES.sub("-", _APOSTROPHES.sub("'", unicodedata.normalize("NFKC", character)))
-        for c in _DASHES.sub("-", plain):
-            if unicodedata.category(c) != "Cf":
-                clean.append(" " if c.isspace() and c != "\n" else c)
-                places.append(place)
+        for c in _cleaned_character(character):
+            clean.append(c)
+            places.append(place)
     return "".join(clean), places
+
+
+@lru_cache(maxsize=4_096)
+def _cleaned_character(character: str) -> str:
+    plain = _DASHES.sub("-", _APOSTROPHES.sub("'", unicodedata.normalize("NFKC", character)))
+    visible = (c for c in _DASHES.sub("-", plain) if unicodedata.category(c) != "Cf")
+    return "".join(" " if c.isspace() and c != "\n" else c for c in visible)
+
+
+_ASCII = {code: _cleaned_character(chr(code)) for code in range(0x80)}
 
 
 def _mentions(clean: str) -> list[_Mention]:
