@@ -18,7 +18,7 @@ from ai_core.access.idempotency import Idempotency
 from ai_core.access.keys import KeyRing
 from ai_core.access.rate_limits import Limiter
 from ai_core.access.visitors import Visitors, read_visitor_secret
-from ai_core.answering.abstention import Abstentions, read_public_services
+from ai_core.answering.abstention import Abstentions
 from ai_core.answering.boilerplate import Boilerplate, read_texts
 from ai_core.answering.cache import AnswerCache, CacheMetrics
 from ai_core.answering.clarification import read_rules
@@ -26,8 +26,10 @@ from ai_core.answering.conversations import ConversationStore
 from ai_core.answering.embeddings import Embedder
 from ai_core.answering.generation import Generation
 from ai_core.answering.masking import TextMasking, masking_sandbox
+from ai_core.answering.missing_law import MissingLaws
 from ai_core.answering.pipeline import AnswerPipeline
 from ai_core.answering.prompts import Prompts
+from ai_core.answering.public_services import read_public_services
 from ai_core.answering.request import RequestResolver
 from ai_core.api.cross_origin import CrossOrigin
 from ai_core.api.direct_routes import MAX_CONCURRENT, DirectRoutes
@@ -195,13 +197,14 @@ def open_answering(
 ) -> tuple[RequestResolver, Responder]:
     """Read the files answers are made with (this blocks), and connect the steps of an answer."""
     settings, registry, clock, texts, connection, tracer = platform
+    services = read_public_services()
     prompts = Prompts.read(passage_tokens=settings.answers.passage_tokens)
     metrics, boilerplate = AnswerMetrics(registry), Boilerplate(texts)
     cache = AnswerCache(connection, CacheMetrics(registry))
     pipeline = AnswerPipeline(
         library=library,
         generation=Generation(pool, scheduler, prompts, boilerplate, metrics),
-        abstentions=Abstentions(texts, read_public_services()),
+        abstentions=Abstentions(texts, services, MissingLaws.read(services)),
         clarifications=read_rules(),
         boilerplate=boilerplate,
         cache=cache,

@@ -3,39 +3,21 @@
 The search decides (`SearchResult`); this module turns its result into a sentence and a contact.
 """
 
-import tomllib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
-from pydantic import TypeAdapter
-
+from ai_core.answering.missing_law import MissingLaw, MissingLaws
+from ai_core.answering.public_services import PublicService
 from ai_core.law.records import QuestionScope, SearchResult
 from shared.ai.contract import Abstention, Contact
 from shared.distress import HelpLines
 from shared.languages import Language
 from shared.texts import Texts
 
-FILE = Path(__file__).parents[1] / "texts" / "contacts.toml"
 LABOUR_DESK = "labour_desk"
 LEGAL_HELP = "legal_help"
 OTHER_CODE = "legifrance"
 Reason = Literal["out_of_scope", "neighbour_law", "no_source", "unknown_reference"]
-
-
-@dataclass(frozen=True, slots=True)
-class PublicService:
-    """A public service: its name and its area of law, in each language."""
-
-    url: str
-    name: dict[Language, str]
-    law: dict[Language, str]
-
-
-def read_public_services(path: Path = FILE) -> dict[str, PublicService]:
-    """Read the public services that people are referred to."""
-    content = tomllib.loads(path.read_text(encoding="utf-8"))
-    return TypeAdapter(dict[str, PublicService]).validate_python(content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +32,12 @@ class Refusal:
 class Abstentions:
     """Decides from a search result whether to abstain."""
 
-    def __init__(self, texts: Texts, services: dict[str, PublicService]) -> None:
+    def __init__(
+        self, texts: Texts, services: dict[str, PublicService], missing_laws: MissingLaws
+    ) -> None:
         self._texts = texts
         self._services = services
+        self._missing_laws = missing_laws
 
     def judge(self, found: SearchResult, language: Language) -> Refusal | None:
         """Return the refusal of a question, or None when it is answered.
@@ -82,6 +67,21 @@ class Abstentions:
             return self.nothing_found(language)
         return None
 
+    def missing(self, question: str, language: Language) -> MissingLaw | None:
+        """Return what decides a question and is not in our corpus; None when nothing is known."""
+        return self._missing_laws.of(question, language)
+
+    def help_line(self, missing: MissingLaw | None, language: Language) -> str:
+        """Return the line that names who can help where our texts do not decide."""
+        if missing:
+            return self._help_line(missing.contact, language)
+        return self._help_line(self._contact(LABOUR_DESK, language), language)
+
+    def elsewhere(self, missing: MissingLaw, language: Language) -> Refusal:
+        """Return the refusal of a question that only law outside our corpus decides."""
+        abstained = Abstention(reason="neighbour_law", contact=missing.contact)
+        return Refusal(missing.sentence, self._help_line(missing.contact, language), abstained)
+
     def nothing_found(self, language: Language) -> Refusal:
         """Return the refusal of a question that no passage answers."""
         return self._refuse("no_source", "no_source", LABOUR_DESK, language)
@@ -89,16 +89,20 @@ class Abstentions:
     def in_danger(self, lines: HelpLines, language: Language) -> Refusal:
         """Return the answer to somebody in danger when nothing else can be answered."""
         contact = Contact(name=lines.name, url=lines.url)
-        help_line = self._texts.say("someone_can_help", language, name=lines.name, url=lines.url)
-        return Refusal("", help_line, Abstention(reason="distress", contact=contact))
+        abstained = Abstention(reason="distress", contact=contact)
+        return Refusal("", self._help_line(contact, language), abstained)
 
     def _refuse(
         self, reason: Reason, sentence: str, service: str, language: Language, **facts: str
     ) -> Refusal:
-        contact_service = self._services[service]
-        contact = Contact(name=contact_service.name[language], url=contact_service.url)
-        help_line = self._texts.say(
-            "someone_can_help", language, name=contact.name, url=contact.url
-        )
+        contact = self._contact(service, language)
         explanation = self._texts.say(sentence, language, **facts)
-        return Refusal(explanation, help_line, Abstention(reason=reason, contact=contact))
+        abstained = Abstention(reason=reason, contact=contact)
+        return Refusal(explanation, self._help_line(contact, language), abstained)
+
+    def _contact(self, service: str, language: Language) -> Contact:
+        found = self._services[service]
+        return Contact(name=found.name[language], url=found.url)
+
+    def _help_line(self, contact: Contact, language: Language) -> str:
+        return self._texts.say("someone_can_help", language, name=contact.name, url=contact.url)

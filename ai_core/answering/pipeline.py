@@ -20,6 +20,7 @@ from ai_core.answering.clarification import Rule, clarify
 from ai_core.answering.conversations import ConversationStore
 from ai_core.answering.events import Done, Events, Queued, Text, collect
 from ai_core.answering.generation import Generation
+from ai_core.answering.missing_law import MissingLaw
 from ai_core.answering.prompts import search_query
 from ai_core.answering.question import Question
 from ai_core.answering.reply import ReplyBuilder
@@ -37,6 +38,8 @@ from shared.privacy.masking import label_counts
 from shared.web.tracing import NO_TRACER
 
 MAX_PASSAGES = 16
+UNDECIDED = {Confidence.LOW, Confidence.NONE}
+"""Where the answer says first that the texts found do not decide."""
 UNGROUNDED = SearchResult(passages=(), scope=QuestionScope.UNCLEAR)
 
 
@@ -143,14 +146,19 @@ class AnswerPipeline:
 
     async def _write(self, request: ResolvedRequest) -> Events:
         """Generate one answer; see the module's docstring."""
-        question, language = request.question, request.question.language
         reply = self._reply(request)
-        greeting = self._greeting(question)
+        greeting = self._greeting(request.question)
         if greeting:
             reply.outcome = "courtesy"
             yield reply.add(greeting, AnswerPart.SUMMARY)
-            yield reply.finish()
-            return
+        else:
+            async with aclosing(self._write_answer(request, reply)) as events:
+                async for event in events:
+                    yield event
+        yield reply.finish()
+
+    async def _write_answer(self, request: ResolvedRequest, reply: ReplyBuilder) -> Events:
+        question, language = request.question, request.question.language
         lines = None if question.plain else help_lines(question.text, language)
         if lines:
             yield reply.add_paragraph(lines.sentence, AnswerPart.SUMMARY)
@@ -158,6 +166,9 @@ class AnswerPipeline:
             found = await self._search(request)
             reply.confidence = found.confidence if question.grounded else None
             refusal = self._abstentions.judge(found, language) if question.grounded else None
+            missing = self._missing(question, found)
+            if missing and not refusal and found.confidence in UNDECIDED:
+                yield reply.add_paragraph(missing.sentence, AnswerPart.SUMMARY)
             if refusal is None:
                 writing = self._generation.write(request, found, reply, job)
                 with self._tracer.start_span("engine"):
@@ -166,9 +177,12 @@ class AnswerPipeline:
                             yield event
         if question.grounded and request.card.extractive and not (refusal or reply.citations):
             refusal = self._abstentions.nothing_found(language)
-        for text in self._end(request, found, reply, refusal, lines):
+        if refusal:
+            texts = self._refuse(question, reply, refusal, missing, lines)
+        else:
+            texts = self._close(request, found, reply, missing)
+        for text in texts:
             yield text
-        yield reply.finish()
 
     def _reply(self, request: ResolvedRequest) -> ReplyBuilder:
         language, words = request.question.language, self._boilerplate
@@ -188,26 +202,48 @@ class AnswerPipeline:
             return None
         return self._boilerplate.small_talk_reply(question.text, question.language)
 
-    def _end(
+    def _missing(self, question: Question, found: SearchResult) -> MissingLaw | None:
+        if not question.grounded or question.sampling.json_schema or found.exact:
+            return None
+        return self._abstentions.missing(search_query(question), question.language)
+
+    def _refuse(
+        self,
+        question: Question,
+        reply: ReplyBuilder,
+        refusal: Refusal,
+        missing: MissingLaw | None,
+        lines: HelpLines | None,
+    ) -> Iterator[Text]:
+        """Yield why there is no answer, and who can help."""
+        if lines:
+            refusal = self._abstentions.in_danger(lines, question.language)
+        elif missing:
+            refusal = self._abstentions.elsewhere(missing, question.language)
+        reply.abstained, reply.outcome = refusal.abstained, refusal.abstained.reason
+        reply.confidence = Confidence.NONE
+        if refusal.sentence:
+            yield reply.add(refusal.sentence, AnswerPart.SUMMARY)
+        yield reply.add(refusal.help, AnswerPart.HELP)
+
+    def _close(
         self,
         request: ResolvedRequest,
         found: SearchResult,
         reply: ReplyBuilder,
-        refusal: Refusal | None,
-        lines: HelpLines | None,
+        missing: MissingLaw | None,
     ) -> Iterator[Text]:
-        """Yield what follows the engine's text: a refusal, or the closing lines."""
+        """Yield who can help where our texts do not decide, and the closing lines."""
         question = request.question
-        if refusal and lines:
-            refusal = self._abstentions.in_danger(lines, question.language)
-        if refusal:
-            reply.abstained, reply.outcome = refusal.abstained, refusal.abstained.reason
-            reply.confidence = Confidence.NONE
-            if refusal.sentence:
-                yield reply.add(refusal.sentence, AnswerPart.SUMMARY)
-            yield reply.add(refusal.help, AnswerPart.HELP)
-        elif not (question.plain or question.sampling.json_schema):
-            yield reply.add(f"\n\n{self._closing(request, found, reply)}")
+        if question.plain or question.sampling.json_schema:
+            return
+        undecided = question.grounded and found.confidence in UNDECIDED
+        if missing and not undecided:
+            yield reply.add_paragraph(missing.sentence, AnswerPart.HELP)
+        if missing or undecided:
+            help_line = self._abstentions.help_line(missing, question.language)
+            yield reply.add(help_line, AnswerPart.HELP)
+        yield reply.add(f"\n\n{self._closing(request, found, reply)}")
 
     async def _search(self, request: ResolvedRequest) -> SearchResult:
         question = request.question

@@ -5,8 +5,10 @@ from importlib.resources import files
 
 import pytest
 
-from ai_core.answering.abstention import Abstentions, read_public_services
+from ai_core.answering.abstention import Abstentions
 from ai_core.answering.boilerplate import read_texts
+from ai_core.answering.missing_law import MissingLaws
+from ai_core.answering.public_services import read_public_services
 from ai_core.law.records import Passage, QuestionScope, SearchResult, SourceKind
 
 PASSAGE = Passage(SourceKind.ARTICLE, "id", "L1-1", "t", ("t",), "texte", "https://x", 1.0)
@@ -14,7 +16,8 @@ PASSAGE = Passage(SourceKind.ARTICLE, "id", "L1-1", "t", ("t",), "texte", "https
 
 @pytest.fixture(scope="module")
 def abstentions() -> Abstentions:
-    return Abstentions(read_texts(), read_public_services())
+    services = read_public_services()
+    return Abstentions(read_texts(), services, MissingLaws.read(services))
 
 
 @pytest.mark.parametrize(

@@ -322,3 +322,11 @@ async def test_who_is_in_danger_is_answered_over_quota(running_app: Any, stream:
     assert "3114" in first
     assert "3114" in other
     assert "3114" not in plain + wrong
+
+
+async def test_a_question_that_rulings_decide_is_told_so_and_who_can_help(app: Any) -> None:
+    reply = await reply_to(app, "Ma clause de non-concurrence est-elle valable après démission ?")
+
+    assert "Cour de cassation" in reply["response"]
+    assert reply["sections"][-1]["kind"] == "help"
+    assert "3039" in reply["sections"][-1]["text"]
