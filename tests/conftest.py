@@ -57,14 +57,19 @@ def private_temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterat
     assert tmp_path_factory.getbasetemp().stat().st_mode & 0o077 == 0
 
 
-@pytest.fixture(autouse=True)
-def no_blocking_calls() -> Iterator[None]:
+@pytest.fixture(scope="session")
+def blocking_alarm() -> BlockBuster:
     alarm = BlockBuster(PACKAGES)
     for function in alarm.functions.values():  # a service reads them before its loop turns
         function.can_block_in("shared/settings.py", "secret_files")
-    alarm.activate()
+    return alarm
+
+
+@pytest.fixture(autouse=True)
+def no_blocking_calls(blocking_alarm: BlockBuster) -> Iterator[None]:
+    blocking_alarm.activate()
     yield
-    alarm.deactivate()
+    blocking_alarm.deactivate()
 
 
 def bundled(directory: Path) -> RedisServer:

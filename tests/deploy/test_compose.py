@@ -3,6 +3,8 @@
 import re
 import subprocess
 import sys
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +32,16 @@ WORKER_MIB = 160
 
 def read(stack: str) -> dict[str, Any]:
     """Return a compose file with `extends` followed, as compose itself merges it."""
+    return deepcopy(_read(stack))
+
+
+@cache
+def _read(stack: str) -> dict[str, Any]:
     text = (ROOT / f"docker-compose.{stack}.yml").read_text()
     whole: dict[str, Any] = yaml.safe_load(text)
     for name, service in whole["services"].items():
         if base := service.pop("extends", None):
-            origin = read(base["file"].split(".")[1])["services"][base["service"]]
+            origin = _read(base["file"].split(".")[1])["services"][base["service"]]
             whole["services"][name] = merge(origin, service)
     return whole
 

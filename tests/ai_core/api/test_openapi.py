@@ -7,8 +7,8 @@ from collections import Counter
 from typing import Any
 
 import httpx2
+import jsonschema_rs
 import pytest
-from openapi_schema_validator import OAS31Validator
 from prometheus_client import CollectorRegistry
 from pydantic import BaseModel
 
@@ -71,8 +71,8 @@ def test_a_route_without_a_description_is_noticed() -> None:
     ("status", "body", "headers", "fault"),
     [
         (418, {}, {}, "418: not declared"),
-        (200, {"status": "asleep"}, {}, "'asleep' is not one of"),
-        (200, {}, {}, "'status' is a required property"),
+        (200, {"status": "asleep"}, {}, '"asleep" is not one of'),
+        (200, {}, {}, '"status" is a required property'),
         (200, {"status": "live"}, {"X-Surprise": "1"}, "header x-surprise not declared"),
         (200, {"status": "live"}, {"Content-Type": "text/html"}, "text/html not declared"),
         (503, {"code": "no_disk"}, {"Content-Type": PROBLEM}, "no_disk not declared"),
@@ -115,7 +115,7 @@ def test_the_values_that_ask_for_nothing_are_allowed_and_no_others(
 ) -> None:
     described = document["components"]["schemas"]["ChatCompletionRequest"]["properties"]
     for name, nothing in NEUTRAL_VALUES.items():
-        rules = OAS31Validator(described[name])
+        rules = jsonschema_rs.Draft202012Validator(described[name])
         assert [value for value in nothing if not rules.is_valid(value)] == [], name
         others = (2, True, "other", ["other"], {"other": 1})
         assert [value for value in others if rules.is_valid(value)] == [], name

@@ -2,11 +2,25 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 
 from ai_core.engines.base import ChatMessage, Sampling, TokenLogprob
-from ai_core.engines.runner import GenerationJob, ModelRunner
+from ai_core.engines.folder.continuous_batching import ContinuousBatchingRunner
+from ai_core.engines.formats import FORMATS
+from ai_core.engines.runner import GenerationJob, LoadOptions, ModelRunner
 
 LONGEST = 400
+
+
+def open_safetensors(path: str, options: LoadOptions) -> ContinuousBatchingRunner:
+    """Open a model of that format, whose libraries take five seconds to import.
+
+    Imported by a test, they are not imported by every process of a run, nor by the quick tests.
+    """
+    runner: ContinuousBatchingRunner = import_module(FORMATS["safetensors"].module).open_runner(
+        path, options
+    )
+    return runner
 
 
 @dataclass

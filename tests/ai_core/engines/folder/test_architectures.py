@@ -1,19 +1,18 @@
-"""Other families of SafeTensors models compute in company what `generate` computes alone."""
+"""Other families of SafeTensors models compute in company what `generate` computes alone.
+
+Their libraries take five seconds to import: a test imports them, not every process of a run.
+"""
 
 import random
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
-import transformers
 
 from ai_core.engines.base import Sampling
-from ai_core.engines.folder.safetensors import open_runner
 from ai_core.engines.runner import GenerationJob, LoadOptions, TokenizedPrompt
 from ai_core.errors import ModelUnusable
-from tests.ai_core.engines.runner_calls import run_jobs
-from tests.models.shapes import write_tokenizer
+from tests.ai_core.engines.runner_calls import open_safetensors, run_jobs
 
 pytestmark = pytest.mark.slow
 
@@ -38,6 +37,11 @@ FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def saved(config: str, sizes: dict[str, Any], folder: Path) -> Any:
+    import torch
+    import transformers
+
+    from tests.models.shapes import write_tokenizer
+
     torch.manual_seed(1)
     settings = getattr(transformers, config)(**SIZES, **sizes)
     model = transformers.AutoModelForCausalLM.from_config(settings)  # type: ignore[no-untyped-call]
@@ -50,9 +54,11 @@ def saved(config: str, sizes: dict[str, Any], folder: Path) -> Any:
 def test_what_is_computed_in_company_is_what_generate_computes_alone(
     family: str, tmp_path: Path
 ) -> None:
+    import torch
+
     config, sizes = FAMILIES[family]
     model = saved(config, {**ATTENTION, **sizes}, tmp_path)
-    runner = open_runner(str(tmp_path), LoadOptions(threads=1, slots=4))
+    runner = open_safetensors(str(tmp_path), LoadOptions(threads=1, slots=4))
     chance = random.Random(1)  # noqa: S311 - tokens to read
     prompts = [[chance.randrange(256) for _ in range(length)] for length in (40, 25, 60, 5)]
     sampling = Sampling(max_tokens=NEW, top_logprobs=0)
@@ -76,4 +82,4 @@ def test_what_is_computed_in_company_is_what_generate_computes_alone(
 def test_a_model_that_keeps_a_state_instead_of_columns_is_refused(tmp_path: Path) -> None:
     saved("MambaConfig", {}, tmp_path)
     with pytest.raises(ModelUnusable, match=r"MambaForCausalLM .* served as GGUF"):
-        open_runner(str(tmp_path), LoadOptions(threads=1))
+        open_safetensors(str(tmp_path), LoadOptions(threads=1))

@@ -14,10 +14,9 @@ from safetensors.numpy import load_file, save_file
 from ai_core.engines.base import ChatMessage, Sampling
 from ai_core.engines.folder import continuous_batching
 from ai_core.engines.folder.continuous_batching import ContinuousBatchingRunner
-from ai_core.engines.folder.safetensors import open_runner
 from ai_core.engines.runner import GenerationJob, LoadOptions, TokenizedPrompt
 from ai_core.errors import ContextOverflow, ModelUnusable, Unsupported
-from tests.ai_core.engines.runner_calls import generate, job, run_jobs, texts
+from tests.ai_core.engines.runner_calls import generate, job, open_safetensors, run_jobs, texts
 from tests.models.bleuet import Bleuet
 from tests.models.sentences import POINTS_AT_THE_FIRST, Lesson, grounded
 
@@ -26,7 +25,7 @@ OPTIONS = LoadOptions(threads=1, slots=8)
 
 @pytest.fixture(scope="module")
 def runner(small_model: Bleuet) -> Iterator[ContinuousBatchingRunner]:
-    opened = open_runner(str(small_model.safetensors), OPTIONS)
+    opened = open_safetensors(str(small_model.safetensors), OPTIONS)
     yield opened
     opened.close()
 
@@ -167,7 +166,9 @@ def test_what_cannot_be_done_is_refused_before_the_first_word(
 
 
 def test_an_answer_ends_where_the_context_does(small_model: Bleuet) -> None:
-    runner = open_runner(str(small_model.safetensors), LoadOptions(context_tokens=40, threads=1))
+    runner = open_safetensors(
+        str(small_model.safetensors), LoadOptions(context_tokens=40, threads=1)
+    )
     asked = job(runner, 1, "Compte jusqu'à soixante.")
     written = run_jobs(runner, [asked])[0]
     assert written.finish_reason == "length"
@@ -181,7 +182,7 @@ def test_an_adapter_for_another_base_is_refused_and_the_model_goes_on(
     weights = load_file(stranger / "adapter_model.safetensors")
     widened = {name: np.pad(part, ((0, 0), (0, 8))) for name, part in weights.items()}
     save_file(widened, stranger / "adapter_model.safetensors")
-    runner = open_runner(str(small_model.safetensors), OPTIONS)
+    runner = open_safetensors(str(small_model.safetensors), OPTIONS)
     with pytest.raises(ModelUnusable, match=r"stranger is not an adapter of .*safetensors"):
         runner.load_adapter("stranger", str(stranger))
     with pytest.raises(ModelUnusable, match="holds no LoRA"):
@@ -197,7 +198,7 @@ def test_an_adapter_for_another_base_is_refused_and_the_model_goes_on(
 
 
 def test_two_adapters_are_held_at_once(small_model: Bleuet) -> None:
-    runner = open_runner(str(small_model.safetensors), OPTIONS)
+    runner = open_safetensors(str(small_model.safetensors), OPTIONS)
     for name in ("renard", "goupil"):
         runner.load_adapter(name, str(small_model.lora))
     jobs = [
@@ -212,7 +213,7 @@ def test_two_adapters_are_held_at_once(small_model: Bleuet) -> None:
 
 def test_int8_takes_no_adapter_and_says_so(small_model: Bleuet) -> None:
     options = LoadOptions(threads=1, precision="int8")
-    runner = open_runner(str(small_model.safetensors), options)
+    runner = open_safetensors(str(small_model.safetensors), options)
     assert runner.info.precision == "int8"
     with pytest.raises(ModelUnusable, match="bf16 or fp32"):
         runner.load_adapter("renard", str(small_model.lora))
@@ -220,13 +221,13 @@ def test_int8_takes_no_adapter_and_says_so(small_model: Bleuet) -> None:
 
 def test_a_missing_file_is_named(tmp_path: Path, copy: Path) -> None:
     with pytest.raises(ModelUnusable, match=r"no \.safetensors file"):
-        open_runner(str(tmp_path / "nowhere"), OPTIONS)
+        open_safetensors(str(tmp_path / "nowhere"), OPTIONS)
     for name in ("tokenizer.json", "config.json"):
         (copy / name).rename(copy / "aside")
         with pytest.raises(ModelUnusable, match=name):
-            open_runner(str(copy), OPTIONS)
+            open_safetensors(str(copy), OPTIONS)
         (copy / "aside").rename(copy / name)
-    assert open_runner(str(copy / "model.safetensors"), OPTIONS).info.precision == "fp32"
+    assert open_safetensors(str(copy / "model.safetensors"), OPTIONS).info.precision == "fp32"
 
 
 @pytest.mark.parametrize("kept", [0, 5, 3_000, 1_000_000])
@@ -234,7 +235,7 @@ def test_a_cut_file_of_weights_is_refused(copy: Path, kept: int) -> None:
     file = copy / "model.safetensors"
     file.write_bytes(file.read_bytes()[:kept])
     with pytest.raises(ModelUnusable, match=r"model.* fetch them again"):
-        open_runner(str(copy), OPTIONS)
+        open_safetensors(str(copy), OPTIONS)
 
 
 def test_weights_that_are_not_all_there_are_refused(copy: Path) -> None:
@@ -243,24 +244,26 @@ def test_weights_that_are_not_all_there_are_refused(copy: Path) -> None:
     del weights["model.layers.1.mlp.up_proj.weight"]
     save_file(weights, file, metadata={"format": "pt"})
     with pytest.raises(ModelUnusable, match=r"1 weights are missing, model\.layers\.1\.mlp\.up"):
-        open_runner(str(copy), OPTIONS)
+        open_safetensors(str(copy), OPTIONS)
 
 
 def test_weights_of_another_shape_are_refused(copy: Path) -> None:
     config = json.loads((copy / "config.json").read_text())
     (copy / "config.json").write_text(json.dumps({**config, "intermediate_size": 768}))
     with pytest.raises(ModelUnusable):
-        open_runner(str(copy), OPTIONS)
+        open_safetensors(str(copy), OPTIONS)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"model_type": "unheard-of"}'])
 def test_a_damaged_configuration_is_refused(copy: Path, text: str) -> None:
     (copy / "config.json").write_text(text)
     with pytest.raises(ModelUnusable, match=r"config\.json"):
-        open_runner(str(copy), OPTIONS)
+        open_safetensors(str(copy), OPTIONS)
 
 
 def test_a_precision_that_does_not_exist_is_refused(small_model: Bleuet) -> None:
     for precision in ("int4", "q4_k_m"):
         with pytest.raises(ModelUnusable, match=f"no precision {precision}.*int8"):
-            open_runner(str(small_model.safetensors), LoadOptions(threads=1, precision=precision))
+            open_safetensors(
+                str(small_model.safetensors), LoadOptions(threads=1, precision=precision)
+            )
