@@ -148,9 +148,9 @@ def language_of(text: str) -> str:
     return best if counts[best] else ""
 
 
-def worse(first: Verdict, second: Verdict) -> bool:
-    """Whether the first answer is graded below the second."""
+def below(first: Grade | None, second: Grade | None) -> bool:
+    """Whether the first grade is worse than the second."""
     order: Sequence[Grade] = ("A", "B", "C", "R", "D", "error")
-    if first.grade is None or second.grade is None:
+    if first is None or second is None:
         return False
-    return order.index(first.grade) > order.index(second.grade)
+    return order.index(first) > order.index(second)

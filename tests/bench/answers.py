@@ -24,7 +24,7 @@ import httpx2
 
 from shared.clock import SystemClock
 from tests.bench._answer_figures import Row, figures, good
-from tests.bench._answer_judging import Verdict, judge, worse
+from tests.bench._answer_judging import Verdict, below, judge
 from tests.bench._answer_questions import BenchQuestion, read_questions
 from tests.bench._other_questions import read_other
 from tests.bench._service import Model, service
@@ -127,12 +127,25 @@ def side_by_side(extractive: Sequence[Row], model: Sequence[Row]) -> dict[str, A
         "extractive": figures(extractive)["all"],
         "model": figures(model)["all"],
         "model_worse": [
-            theirs.question.id for ours, theirs in pairs if worse(theirs.verdict, ours.verdict)
+            theirs.question.id
+            for ours, theirs in pairs
+            if below(theirs.verdict.grade, ours.verdict.grade)
         ],
         "model_dangerous": [row.question.id for row in model if row.verdict.grade == "D"],
         "model_without_source": [
             theirs.question.id for ours, theirs in pairs if ours.citations and not theirs.citations
         ],
+    }
+
+
+def movement(rows: Sequence[Row], before: Path) -> dict[str, list[str]]:
+    """Return which questions got better and worse since the run whose rows are in a file."""
+    lines = map(json.loads, before.read_text(encoding="utf-8").splitlines())
+    then = {line["id"]: line["grade"] for line in lines if line["engine"] == EXTRACTIVE}
+    now = {row.question.id: row.verdict.grade for row in rows}
+    return {
+        "better": [name for name, grade in now.items() if below(then.get(name), grade)],
+        "worse": [name for name, grade in now.items() if below(grade, then.get(name))],
     }
 
 
@@ -146,7 +159,7 @@ def served(chosen: argparse.Namespace) -> Iterator[tuple[str, str]]:
     corpus = chosen.data_dir / "corpus"
     if not (corpus / "current").exists():
         raise SystemExit(f"no law under {chosen.data_dir}: ./neo corpus update")
-    with service(models, keys=("bench",), corpus=corpus) as running:
+    with service(models, keys=("bench",), corpus=corpus, checkout=chosen.checkout) as running:
         yield running.url, running.keys["bench"]
 
 
@@ -156,12 +169,23 @@ def show(told: dict[str, Any]) -> None:
     for group in ("kinds", "languages"):
         for name, values in told.get(group, {}).items():
             print(f"{name:16}", *(f"{column} {values[column]} " for column in columns))
-    for name, value in told["all"].items() if "all" in told else told.items():
+    rest = {name: value for name, value in told.items() if name not in {"kinds", "languages"}}
+    for name, value in (rest.pop("all", {}) | rest).items():
         print(f"{name:24} {value}")
 
 
-def main() -> int:
-    """Measure, print, and say by the exit status whether the figures are those promised."""
+def save(played: dict[str, list[Row]], path: Path) -> None:
+    """Write all rows, one JSON object a line, for a person to grade and for `--before`."""
+    lines = (
+        json.dumps({"engine": name, **row.saved()}, ensure_ascii=False)
+        for name, rows in played.items()
+        for row in rows
+    )
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--questions", type=Path, action="append", default=[], metavar="FILE")
     parser.add_argument("--language", help="only the questions in this language")
@@ -170,10 +194,17 @@ def main() -> int:
     parser.add_argument("--url")
     parser.add_argument("--key", help="an inference key, with --url")
     parser.add_argument("--data-dir", type=Path, default=Path(".neo/ai_core"))
+    parser.add_argument("--checkout", type=Path, help="run the code of this other checkout")
+    parser.add_argument("--before", type=Path, help="rows of an earlier run: what moved since")
     parser.add_argument("--model", type=Path, help="a GGUF file to compare with quoting")
     parser.add_argument("--rows", type=Path, help="save all rows here, one JSON object a line")
     parser.add_argument("--json", action="store_true")
-    chosen = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Measure, print, and say by the exit status whether the figures are those promised."""
+    chosen = arguments()
     questions = chosen_questions(chosen)
     engines = (EXTRACTIVE, MODEL) if chosen.model else (EXTRACTIVE,)
     with served(chosen) as (url, key):
@@ -183,14 +214,11 @@ def main() -> int:
             for fault in row.faults:
                 print(f"{name}: {row.question.id}: {fault}", file=sys.stderr)
     if chosen.rows:
-        lines = (
-            json.dumps({"engine": name, **row.saved()}, ensure_ascii=False)
-            for name, rows in played.items()
-            for row in rows
-        )
-        chosen.rows.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        save(played, chosen.rows)
     ours = figures(played[EXTRACTIVE])
     told = side_by_side(played[EXTRACTIVE], played[MODEL]) if chosen.model else ours
+    if chosen.before:
+        told["movement"] = movement(played[EXTRACTIVE], chosen.before)
     if chosen.json:
         print(json.dumps(told, ensure_ascii=False))
     else:

@@ -16,7 +16,7 @@ from ai_core.law.versions import CorpusVersions
 from shared.clock import SystemClock
 from tests.ai_core.conftest import RunningApp
 from tests.bench._answer_figures import Row, figures, good
-from tests.bench._answer_judging import judge, language_of, worse
+from tests.bench._answer_judging import below, judge, language_of
 from tests.bench._answer_questions import (
     BenchQuestion,
     against_the_law,
@@ -24,7 +24,7 @@ from tests.bench._answer_questions import (
     read_questions,
 )
 from tests.bench._other_questions import read_other
-from tests.bench.answers import EXTRACTIVE, Asker
+from tests.bench.answers import EXTRACTIVE, Asker, movement
 
 ROOT = Path(__file__).parents[3]
 LEAST = {
@@ -134,7 +134,7 @@ def test_grades() -> None:
     right = judge(two_months, body("Deux mois.", citations=[{"id": "LEGI", "number": "L1"}]))
     assert right.cited_any
     assert right.cited_all
-    assert worse(judge(two_months, body("Six mois.")), right)
+    assert below(judge(two_months, body("Six mois.")).grade, right.grade)
 
 
 def test_refusals_admissions_and_help() -> None:
@@ -196,6 +196,24 @@ def test_the_figures_add_up_and_a_dangerous_answer_is_never_good() -> None:
     assert told["bad_that_admits_nothing"] == 2
     assert not good(figures(rows))
     assert good(figures(rows[:1]))
+
+
+def test_what_moved_since_an_earlier_run(tmp_path: Path) -> None:
+    before = tmp_path / "before.jsonl"
+    grades = {"up": "C", "down": "A", "same": "B", "gone": "A"}
+    lines = ({"engine": EXTRACTIVE, "id": name, "grade": grade} for name, grade in grades.items())
+    before.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    replies = {
+        "up": "Deux mois.",
+        "down": "Six mois.",
+        "same": f"{'x ' * 500}deux mois",
+        "new": ".",
+    }
+    rows = []
+    for name, response in replies.items():
+        asked = question(id=name, fact=("deux mois",), never=("six mois",))
+        rows.append(Row(asked, 1.0, body(response), judge(asked, body(response))))
+    assert movement(rows, before) == {"better": ["up"], "worse": ["down"]}
 
 
 def test_the_page_for_whoever_adds_a_question_names_every_field() -> None:
