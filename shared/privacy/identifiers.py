@@ -22,7 +22,7 @@ MAX_CHECKED = 1_000
 A check costs up to a hundred times what finding a candidate does. A text with more is no question,
 so masking too much of it harms nobody, and its cost stays near that of prose.
 """
-_DIGITS_CLOSE_TOGETHER = re.compile("[0-9](?:[^0-9a-z\n]{0,4}[0-9]){5}")
+_DIGITS_CLOSE_TOGETHER = re.compile("[0-9](?:[^0-9a-z]{0,4}[0-9]){5}")
 _RULES = (
     *internet.RULES,
     *civil_status.RULES,

@@ -14,9 +14,10 @@ from shared.privacy.recognizers.rule import (
 )
 
 _TLD = "(?:com|fr|net|org|eu|be|ch|re|lu|ca|th|cn|de|es|it|pt|uk|ma|dz|tn|sn|info|io|co)"
-_AT_WORD = "(?:at|a|arobase|arobas|arobaze|arrobase|@)"
+_AROBASE = "(?:ar{1,2}obas(?:e|que)?|ar{1,2}obaze)"
+_AT_WORD = f"(?:at|a|chez|aux?|{_AROBASE}|@)"
 _AT_BRACKETED = rf" ?[\[({{<] ?{_AT_WORD} ?[\])}}>] ?"
-_AT_SPOKEN = " (?:arobase?|arobaze|arrobase) "
+_AT_SPOKEN = f" {_AROBASE} "
 _DOT_WORD = "(?:point|dot)"
 _DOT = (
     rf"(?:\.| ?[\[({{<] ?(?:{_DOT_WORD}|\.) ?[\])}}>] ?"
@@ -39,6 +40,14 @@ _EMAIL = re.compile(rf"{_LOCAL}(?:{_AT}{_DOMAIN}|@(?:\[[0-9a-f:.]{{3,40}}\]|{_PR
 _EMAIL_QUOTED = re.compile(rf"\"[^\"\n@]{{1,64}}\" ?@ ?{_DOMAIN}")
 _EMAIL_SPELT = re.compile(
     rf"{_LOCAL}{_LOCAL_GOES_ON}(?:{_AT_BRACKETED}|{_AT_SPOKEN}|{_AT}){_DOMAIN}"
+)
+# The name alone would be taken as far as a word goes, hence over the "_at_" in it.
+_MARK = "[-_*/|~=:]{1,2}"
+_AT_MARKED = f"(?:at|chez|{_AROBASE})"
+_EMAIL_MARKED = re.compile(
+    rf"[a-z0-9](?<![\w.+-].)(?:[a-z0-9.+]|[-_](?!{_AT_MARKED}[-_]))*+ ?{_MARK}{_AT_MARKED}{_MARK} ?"
+    rf"[a-z0-9-]{{1,63}}(?:[._-](?:(?:dot|point)[._-])?[a-z0-9-]{{1,63}}){{0,4}}?"
+    rf"(?:\.|[._-](?:dot|point)[._-]){_TLD}(?![\w-])"
 )
 # "at" is a word of English: the address must show elsewhere that it is one.
 _EMAIL_AT = re.compile(
@@ -95,6 +104,16 @@ def _read_ip_6(candidate: Candidate) -> Reading | None:
 
 
 RULES = (
+    Rule(
+        Kind.EMAIL,
+        _EMAIL_MARKED,
+        as_written,
+        tuple(
+            f"{mark}{word}"
+            for mark in "-_*/|~=:"
+            for word in ("at", "chez", "arobas", "arrobas", "arobaz", "arrobaz")
+        ),
+    ),
     Rule(Kind.EMAIL, _EMAIL_QUOTED, as_written, ('"@', '" @')),
     Rule(
         Kind.EMAIL,
@@ -104,6 +123,8 @@ RULES = (
             *(
                 "arob",
                 "arrob",
+                *("[chez", "(chez", "{chez", "<chez", "[ chez", "( chez"),
+                *("[au", "(au", "{au", "<au", "[ au", "( au"),
                 "[at",
                 "(at",
                 "{at",

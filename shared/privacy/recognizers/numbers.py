@@ -175,9 +175,14 @@ _SIRET_NAMED = re.compile(
 )
 
 
+_AMOUNT_GOES_ON = re.compile(r"[ .]?[0-9]{3}(?![0-9])| {0,2}(?:€|%|euros?\b|eur\b|k€)")
+
+
 def _read_siret(candidate: Candidate) -> Reading | None:
+    """Take fourteen digits by their check, but not a SIREN and the amount after it."""
     number = compact(candidate.text)
-    if siret.is_valid(number):
+    listed = ", " in candidate.text or _AMOUNT_GOES_ON.match(candidate.after(8))
+    if siret.is_valid(number) and not listed:
         return Reading(number, candidate.start, candidate.end)
     return None
 

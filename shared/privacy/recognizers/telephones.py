@@ -32,8 +32,8 @@ _LONGEST_E164 = 15
 # another full telephone number follows.
 _MARK = r" {0,2}(?P<mark>[._,/|:;*'+~=-]{1,2}) {0,2}"
 _SAME = r" {0,2}(?P=mark) {0,2}"
-_SPACES = " {1,4}"
-_ONE_GAP = "[ .,/|-]"
+_SPACES = "(?: {1,4}| {0,2}\n{1,2} {0,2})"
+_ONE_GAP = "[ .,/|\n-]"
 _MIXED_GAP = " {0,2}[ ._/|-] {0,2}"
 _PAIR = "[0-9]{2}"
 _BEGIN = r"[0o](?<![0-9a-z_].)(?<!\+ .)(?:(?<=\(0)\) ?)?"
@@ -61,7 +61,7 @@ def _grouped(sizes: str, name: str) -> str:
     head, *tail = rest
     lead = f"[1-9][0-9]{{{head - 1}}}" if first == 1 else f"[0-9]{{{head}}}"
     later = "".join(f"(?P={name})[0-9]{{{size}}}" for size in tail)
-    return f"{start}(?P<{name}>[ .-]|  ){lead}{later}"
+    return f"{start}(?P<{name}>[ .\n-]|  ){lead}{later}"
 
 
 def _ends_after(gap: str) -> str:
@@ -75,7 +75,7 @@ _IN_FRANCE = re.compile(
     rf"|[1-9]\)?(?:(?<!{_PAIR}{_ONE_GAP}..)|(?<=0[1-9]{4 * (_ONE_GAP + _PAIR)}{_ONE_GAP}..))"
     rf"(?:{_SPACES}{_PAIR}(?:{_SPACES}{_PAIR}){{3}}{_ends_after(_SPACES)}"
     rf"|{_MARK}{_PAIR}(?:{_SAME}{_PAIR}){{3}}{_ends_after(_SAME)})"
-    rf"|(?<=0) [67](?: [0-9]){{8}}(?! [0-9])"
+    rf"|(?<=0)(?P<one>[ \n])[67](?:(?P=one)[0-9]){{8}}(?!(?P=one)[0-9])"
     rf"|[67](?P<mixed>(?:{_MIXED_GAP}{_PAIR}){{4}})(?!{_MIXED_GAP}{_PAIR})"
     + "".join(f"|{_grouped(sizes, f'g{sizes}')}" for sizes in _GROUPINGS)
     + r")(?![0-9])"
@@ -132,6 +132,10 @@ _NOT_MONEY = r"(?![0-9])(?! {0,2}(?:€|%|euros?\b|eur\b|k€))"
 _ABROAD = re.compile(
     rf"[+0](?<![0-9a-z+].)(?:(?<=\+)(?! )|(?<![0-9]{GAP}.)(?:(?<=0)0|(?<=\+))) {{0,2}}"
     rf"\(?[1-9](?:{_WIDE_GAP}[0-9]){{6,16}}{_NOT_MONEY}"
+)
+_ABROAD_IN_LINES = re.compile(
+    r"[+0](?<![0-9a-z+].)(?:(?<=\+)|0(?=[1-9]))[1-9][0-9]{0,2}"
+    rf"(?: {{0,2}}\n {{0,2}}[0-9]{{1,4}}){{3,8}}{_NOT_MONEY}"
 )
 _FRENCH_WITHOUT_PLUS = re.compile(
     rf"3(?<![0-9a-z].)(?<![0-9]{GAP}.)3{GAP}{{0,2}}(?:\(0\){GAP}?)?[1-7](?P<gap>{GAP})[0-9]{{2}}"
@@ -280,6 +284,7 @@ RULES = (
             *("appele", "โทร", "เบอร", "มือถือ", "电话", "手机", "手機", "電話"),
         ),
     ),
+    Rule(Kind.PHONE, _ABROAD_IN_LINES, _read_abroad),
     Rule(Kind.PHONE, _IN_FRANCE, _read_in_france),
     Rule(Kind.PHONE, _FRENCH_WITHOUT_PLUS, _read_mobile),
     Rule(Kind.PHONE, _THAI, _read_mobile),
