@@ -37,6 +37,9 @@ _SCHEMES = (
     "https?|ftps?|sftp|file|mailto|tel|sms|smsto|callto|tg|whatsapp|viber|line|skype|facetime|geo|maps|market"
     "|intent|itms|javascript|vbscript|data|blob|view-source|magnet|ipfs|xmpp|sips?|matrix|signal|webcal|ws|wss"
 )
+_OCTET = r"(?:25[0-5]|2[0-4]\d|1\d\d|\d?\d)"
+_HIGH_OCTET = r"(?:\d{1,3}\.){0,3}(?:3[2-9]|[4-9]\d|[12]\d\d)\b"
+"""A number that no section of an agreement ("4.2.1.3") reaches."""
 _LINK = re.compile(
     r"!?\[(?P<words>[^\[\]\n]{0,200})\]\((?P<target>[^()\n]{0,500}(?:\([^()\n]*\)[^()\n]*)?)\)"
 )
@@ -48,6 +51,9 @@ _ADDRESS = re.compile(
     | (?<![\w.%+-])[\w.%+-]{{1,64}}@(?=[\w.-]{{1,253}}\.\w)[\w.-]{{1,253}}\w
     | (?<![\w@])@[A-Za-z]\w{{3,31}}\b
     | (?<!\w)(?:\d{{1,3}}\.){{3}}\d{{1,3}}(?::\d{{1,5}})?/{_PARENTHESES}*
+    | (?<![\w.])(?={_HIGH_OCTET})(?:{_OCTET}\.){{3}}{_OCTET}(?!\w|\.\d)(?::\d{{1,5}})?
+    | (?<![\w:])(?=[\da-f]{{0,4}}(?::[\da-f]{{1,4}}){{0,6}}::|(?:[\da-f]{{1,4}}:){{7}})
+      (?:[\da-f]{{0,4}}:){{2,7}}[\da-f]{{1,4}}(?!\w)
     """,
     re.VERBOSE | re.IGNORECASE,
 )

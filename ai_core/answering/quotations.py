@@ -10,7 +10,7 @@ from collections.abc import Iterator
 _LEAST_WORDS = 5  # fewer: a term between marks, not a quotation
 _CHARS_A_WORD = 2  # of scripts without spaces: Chinese, Japanese, Thai
 _UNSPACED = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]")
-_PAIRS: list[str] = re.findall("..", "«»‹›「」『』｢｣〝〞〝〟❝❞❛❜❮❯⟨⟩⟪⟫≪≫‚‘")
+_PAIRS: list[str] = re.findall("..", "«»‹›《》〈〉「」『』｢｣〝〞〝〟❝❞❛❜❮❯⟨⟩⟪⟫≪≫‚‘")
 _ALIKE = '"＂″״`'
 """Marks that open and close; a sentence shown as code reads as a quotation too."""
 _QUOTATION = re.compile(
@@ -25,7 +25,7 @@ _OPENING = re.compile(
     r"|[»›](?=\w)(?<!\S.)|'(?=\w)(?<!\w.)"
 )
 _CANDIDATE = re.compile(rf"[{''.join(pair[0] for pair in _PAIRS)}{_ALIKE}“„‟”‘»›']")
-_UNPAIRED = re.compile(r"[«‹] ?| ?[»›]|[“”„‟\"＂「」『』｢｣〝〞〟❝❞❛❜❮❯⟪⟫≪≫]")
+_UNPAIRED = re.compile(r"[«‹] ?| ?[»›]|[《》〈〉“”„‟\"＂「」『』｢｣〝〞〟❝❞❛❜❮❯⟪⟫≪≫]")
 QUOTATION_MARKS = '«»‹›“”„‟"＂「」『』｢｣〝〞〟❝❞❛❜❮❯⟪⟫≪≫'
 """Marks that do not stay unless they are paired; part of a class of characters."""
 _MARK = re.compile(f"[{QUOTATION_MARKS}]")

@@ -89,6 +89,24 @@ ADDRESSES = [
     "𝐞𝐯𝐢𝐥.𝐜𝐨𝐦",
     "ⓔⓥⓘⓛ.ⓒⓞⓜ",
     "evil.ⅽom",
+    "evil[.]com",
+    "evil [.] com",
+    "evil(.)com/x",
+    "evil{.}com",
+    "evil[dot]com",
+    "evil [dot] com",
+    "evil(point)com",
+    "www[.]evil[.]co[.]uk",
+    "hxxp://evil[.]com/x",
+    "hxxp[:]//evil[.]com",
+    "hxxps[://]evil[.]com",
+    "hxxp:evil.com",
+    "evil[at]evil[.]com",
+    "evil[@]evil.com",
+    "198.51.100.7",
+    "45.33.51.100:8080",
+    "2001:db8::1",
+    "2001:db8:0:0:0:0:0:1",
 ]
 
 
@@ -123,6 +141,8 @@ def test_no_foreign_address_is_shown(address: str) -> None:
         "第一条：劳动合同。然后解除。",
         "Un écart de -12.5 % ; _p.ex._ le CDD-S.A.R.L. ; R&D, AT&T ; 12-13.II.",
         "ลาออกได้ ต้องแจ้งล่วงหน้า 30 วัน.",
+        "De 14:30:00 à 15:45 (soit 1.250.000,50 €), points 4.2.1.3 et 12.31.2.1 [1].",
+        "Le 31.12.2024 [sic] ; un [délai] de {trois} mois (à compter) de 1:2:3.",
     ],
 )
 def test_what_is_no_foreign_address_stays(answer: str, size: int) -> None:

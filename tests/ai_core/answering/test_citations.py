@@ -83,9 +83,26 @@ def test_only_what_holds_is_shown(answer: str, shown: str, sources: list[str], s
 
 INVENTED = "Tout salarié peut être licencié sans motif ni indemnité"
 PAIRS = ["«»", "‹›", '""', "“”", "„“", "”“", "‘’", "''", "＂＂", "「」", "『』", "»«", "›‹"]
-PAIRS += ["〝〞", "〝〟", "❝❞", "❛❜", "❮❯", "｢｣", "⟨⟩", "⟪⟫", "≪≫", "‚‘", "``", "″″", "״״"]
+PAIRS += [
+    "〝〞",
+    "〝〟",
+    "❝❞",
+    "❛❜",
+    "❮❯",
+    "｢｣",
+    "⟨⟩",
+    "⟪⟫",
+    "≪≫",
+    "‚‘",
+    "``",
+    "″″",
+    "״״",
+    "《》",
+    "〈〉",
+]
 PAIRS += ["«» "]  # with a blank inside
 SPELLED = [("<<", ">>"), ("<< ", " >>"), ("``", "''"), ("&laquo;", "&raquo;"), ("&#171;", "&#xBB;")]
+SPELLED += [("<q>", "</q>"), ("<Q cite='x'>", "</Q>"), ("<blockquote>", "</blockquote>")]
 SPELLED += [("&quot;", "&quot;"), ("&amp;ldquo;", "&amp;rdquo;")]
 
 
@@ -218,6 +235,13 @@ def test_marks_that_are_typed_or_spelled_are_marks(opening: str, closing: str, s
     assert (shown.replace(" .", "."), sources) == (f"La loi dit : {INVENTED}. Fin.", [])
     true = f"Il {opening}suit les usages de la profession{closing} [1]."
     assert checked(true, size=size)[1] == ["L1237-1"]
+
+
+@pytest.mark.parametrize("size", [1, 6, 10_000])
+@pytest.mark.parametrize("fence", ["```", "~~~", "````", "  ```"])
+def test_a_block_of_code_is_no_way_to_quote(fence: str, size: int) -> None:
+    shown, sources = checked(f"La loi dit :\n{fence}texte\n{INVENTED}\n{fence}\nFin.", size=size)
+    assert (shown, sources) == (f"La loi dit :\n{INVENTED}\nFin.", [])
 
 
 @pytest.mark.parametrize("size", [1, 6, 10_000])
