@@ -1,48 +1,42 @@
-"""Finds the collective agreement a question names: by IDCC, by an alias, or by its title.
+"""Finds the collective agreement a question is about: by IDCC, name, branch, trade or company.
 
-Names come from `data/agreement_aliases.toml` and from the titles. Ordinary words ("sport",
-"banque") count only where the question speaks of an agreement or of the asker's trade, so that
-"rupture conventionnelle" or "convention de forfait" name none. A question that names two agreements
-gets the one named at greater length.
+What names an agreement counts before where the asker works, that before what the asker is, that
+before for whom; a company never decides. Where several agreements remain, facets (category,
+headcount, kind of employer) that the question gives tell them apart; else the question is asked. An
+agreement the corpus lacks is found too, so that it can be said.
 """
 
 import re
-import tomllib
-import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
-from enum import StrEnum
-from pathlib import Path
 
-from ai_core.law.records import Agreement
+from ai_core.errors import UnknownAgreement
+from ai_core.law.agreement_mentions import AGREEMENT, COLLECTIVE, Level, Mention, Mentions
+from ai_core.law.agreement_names import (
+    aliases,
+    facet_words,
+    facets,
+    known_agreements,
+    successors,
+)
+from ai_core.law.plain_question import PlainQuestion, plain
+from ai_core.law.records import Agreement, AgreementMatch, MatchBasis
 
-_ALIASES = Path(__file__).with_name("data") / "agreement_aliases.toml"
-_GAP_WORDS = 5
 _TITLE_SHARE = 0.6
 """Least share of the words that follow "convention" a title must hold."""
 
-_WORD = re.compile(r"[a-z0-9]+|\+|(?<=\s)-(?=\s)")
-_CONVENTION = r"\b(?:convention|convetion|convntion|covention|convension|convantion)"
-_COLLECTIVE = rf"(?:{_CONVENTION}\s+col\w+(?:\s+nat\w+)?|\bccn[ts]?|\bcc)"
 _IDCC = re.compile(
     rf"""\bidcc(?:\s+(?:n|no|numero))?\s*(\d{{1,4}})\b
-    | (?:{_COLLECTIVE}|{_CONVENTION})\s+(?:(?:n|no|numero)\s+)?(\d{{4}})\b
-      (?!\s+(?:euro|salarie))""",
+    | (?:{COLLECTIVE}|{AGREEMENT})\s+(?:(?:n|no|numero)\s+)?(\d{{3,4}})\b(?!\s+(?:euro|salarie))
+    | \bccn\s*(\d{{4}})\b""",
     re.VERBOSE,
 )
-_FILLER = r"""(?:\s+(?:comme|en|tant|que|applicable|dite?|pour|au|sein|dans|chez|un|une|a|aux?|des?
-    |du|d|la|le|l|les?|mon|ma|notre|entreprise|societe|boite|magasin|etablissement|secteur|branche
-    |domaine|metier|personnel|salariee?|employee?|ouvrier|ouvriere|cadre|etam|technicien
-    |technicienne|apprentie?|agent|cabinet|activite|est|celle|celui))*\s*$"""
-_FIELD = re.compile(
-    rf"""(?:{_COLLECTIVE}{_FILLER} | {_CONVENTION}\s*$
-    | \b(?:branche|secteur|filiere|metier|domaine
-        |travaill(?:e|on|ez|ent|ai|ait|er|ant)|bosse|idcc\s+\d{{1,4}})\b{_FILLER})""",
-    re.VERBOSE,
+_BARE_IDCC = re.compile(
+    r"(?:^(?=\S+(?: \S+){0,3}$)|\b(?:la|de la|a la|c est la|sou la|sous la) )(\d{3,4})"
+    r"(?! (?:euro|salarie|heure|h|e|brut|net|par|km)\b)(?!\S)"
 )
-_PERSON = re.compile(rf"(?:\bsuis|\bj\s+etai|{_CONVENTION}){_FILLER}", re.VERBOSE)
-_TITLE_BEFORE = re.compile(rf"{_COLLECTIVE}\s+(?:(?:des?|du|d|la|les?|l)\s+)*")
+_TITLE_BEFORE = re.compile(rf"{COLLECTIVE}\s+(?:(?:des?|du|d|la|les?|l)\s+)*")
 _EMPTY_WORDS = frozenset(
     [
         *("a", "au", "aux", "d", "de", "des", "du", "en", "et", "l", "la", "le", "les", "ou"),
@@ -51,119 +45,214 @@ _EMPTY_WORDS = frozenset(
         *("ce", "il", "je", "mon", "ma"),
     ]
 )
-_TITLE_WORDS = 4
-"""Shorter titles ("Sport", "Banque") are ordinary words: the table of aliases has their reach."""
+_CATEGORY_WORDS = frozenset(
+    [
+        "cadre",
+        "etam",
+        "ouvrier",
+        "ouvriere",
+        "employe",
+        "employee",
+        "agent",
+        "maitrise",
+        "technicien",
+        "technicienne",
+    ]
+)
+_NAMING_WORDS = frozenset(["collective", "nationale", "ccn", "ccnt", "idcc"])
+_MOST_ALTERNATIVES = 4
 
-
-class Reach(StrEnum):
-    """Where an alias counts."""
-
-    NAMES = "names"
-    TRADES = "trades"
-    TOPICS = "topics"
-
-
-@dataclass(frozen=True, slots=True)
-class _Alias:
-    idcc: str
-    pattern: re.Pattern[str]
-    reach: Reach
-    parts: int
-    first_word: str
-
-    def counts(self, plain: str, leading: str, found: re.Match[str]) -> bool:
-        """Whether this match of the alias names an agreement."""
-        before = plain[: found.start()]
-        if self.reach is Reach.NAMES or _FIELD.search(before):
-            return True
-        named = found[0] == leading or _PERSON.search(before)
-        return self.reach is Reach.TRADES and bool(named)
-
-
-def _plain(text: str) -> str:
-    """Fold case and accents, and collapse the characters between words to one space."""
-    folded = unicodedata.normalize("NFKD", text.lower().replace("œ", "oe"))
-    bare = "".join(c if c.isascii() else " " for c in folded if not unicodedata.combining(c))
-    return " ".join(_stem(word) for word in _WORD.findall(bare))
-
-
-def _stem(word: str) -> str:
-    """Remove a plural ending."""
-    return word[:-1] if len(word) > 4 and word[-1] in "sx" else word
-
-
-def _alias(idcc: str, name: str, reach: Reach) -> _Alias:
-    gap = rf"(?: \S+){{0,{_GAP_WORDS}}} "
-    parts = [_plain(part) for part in name.split("…")]
-    pattern = re.compile(rf"(?<!\S){gap.join(map(re.escape, parts))}(?!\S)")
-    return _Alias(idcc, pattern, reach, len(parts), parts[0].partition(" ")[0])
-
-
-def _aliases(agreements: Iterable[Agreement]) -> Iterator[_Alias]:
-    """Compile the aliases: those of the table, and each agreement's titles."""
-    tables: Mapping[str, Mapping[str, list[str]]] = tomllib.loads(
-        _ALIASES.read_text(encoding="utf-8")
-    )
-    for agreement in agreements:
-        for title in (agreement.title, agreement.short_title):
-            if len(_plain(title).split()) >= _TITLE_WORDS:
-                yield _alias(agreement.idcc, title, Reach.NAMES)
-        for reach, names in tables.get(agreement.idcc, {}).items():
-            for name in names:
-                yield _alias(agreement.idcc, name, Reach(reach))
+_BASES = {
+    Level.NAME: MatchBasis.NAME,
+    Level.SECTOR: MatchBasis.TRADE,
+    Level.TRADE: MatchBasis.TRADE,
+    Level.COMPANY: MatchBasis.COMPANY,
+}
 
 
 class AgreementFinder:
-    """Finds the agreement a question names, among those the corpus holds."""
+    """Finds the agreement a question is about, among those the corpus holds and those it lacks."""
 
     def __init__(self, agreements: Iterable[Agreement]) -> None:
-        self._by_idcc = {agreement.idcc: agreement for agreement in agreements}
-        self._aliases = tuple(_aliases(self._by_idcc.values()))
+        held = {agreement.idcc: agreement for agreement in agreements}
+        self._known = known_agreements() | held
+        self._successors = successors()
+        self._mentions = Mentions(aliases(held.values()))
+        self._facets = facets()
         self._titles = {
-            idcc: {
-                word
-                for word in _plain(f"{agreement.title} {agreement.short_title}").split()
-                if word not in _EMPTY_WORDS
-            }
-            for idcc, agreement in self._by_idcc.items()
+            idcc: {word for word in plain(_names(one)).split() if word not in _EMPTY_WORDS}
+            for idcc, one in held.items()
         }
+        self._title_words = {word for title in self._titles.values() for word in title}
 
-    def find(self, question: str) -> Agreement | None:
-        """Return the agreement the question names, or None."""
-        plain = _plain(question)
-        numbers = [number for found in _IDCC.finditer(plain) for number in found.groups() if number]
-        for number in numbers:
-            if agreement := self._by_idcc.get(number.zfill(4)):
-                return agreement
-        if numbers:
+    def find(self, question: str, chosen: str | None = None) -> AgreementMatch | None:
+        """Return the agreement a question is about, or None when it speaks of none.
+
+        `chosen` is the IDCC the request gives: it applies unless the question names another one.
+        Raises UnknownAgreement when no agreement has that IDCC.
+        """
+        read = PlainQuestion.read(question)
+        written = self._by_number(read) or self._by_words(read)
+        if chosen is None:
+            return written
+        agreement = self._at(chosen)
+        if agreement is None:
+            raise UnknownAgreement(f"no agreement with IDCC {chosen}", idcc=chosen)
+        if written and written.agreement and written.basis in (MatchBasis.IDCC, MatchBasis.NAME):
+            return written
+        rest = written.rest if written and written.agreement == agreement else question
+        return _taken(MatchBasis.CHOSEN, rest, "", agreement)
+
+    def _at(self, number: str) -> Agreement | None:
+        idcc = number.zfill(4)
+        return self._known.get(self._successors.get(idcc, idcc))
+
+    def _by_number(self, question: PlainQuestion) -> AgreementMatch | None:
+        """Return the agreement whose IDCC the question gives, or that no agreement has it."""
+        unknown: AgreementMatch | None = None
+        for pattern in (_IDCC, _BARE_IDCC):
+            for match in pattern.finditer(question.plain):
+                number = next(group for group in match.groups() if group)
+                first, last = question.word_at(match.start()), question.word_at(match.end() - 1)
+                rest = question.without(_naming(question, [(first, last)]))
+                agreement, words = self._at(number), question.original(last, last)
+                if agreement is not None:
+                    return _taken(MatchBasis.IDCC, rest, words, agreement)
+                if pattern is _IDCC and unknown is None:
+                    unknown = AgreementMatch(MatchBasis.IDCC, rest, words, unknown_idcc=number)
+        return unknown
+
+    def _by_words(self, question: PlainQuestion) -> AgreementMatch | None:
+        question = self._mentions.repaired(question)
+        mentions = [one for one in self._mentions.of(question) if not one.negated]
+        level = max((one.level for one in mentions), default=None)
+        if level is not Level.NAME and (by_title := self._by_title(question)):
+            return by_title
+        if level is None:
             return None
-        head, colon, _ = question.partition(":")
-        leading = _plain(head) if colon else plain
-        idcc = self._by_alias(plain, leading) or self._by_title(plain)
-        return self._by_idcc[idcc] if idcc else None
+        best = _most_precise([one for one in mentions if one.level is level])
+        companies = [one for one in mentions if one.level is Level.COMPANY]
+        spans = [(one.first, one.last) for one in (*best, *companies)]
+        return self._decided(
+            AgreementMatch(
+                _BASES[level],
+                question.without(_naming(question, spans)),
+                question.original(*spans[0]),
+            ),
+            self._told_apart(question, [one.idcc for one in best if not one.doubtful]),
+            [one.idcc for one in best if one.doubtful],
+            [one.idcc for one in companies],
+        )
 
-    def _by_alias(self, plain: str, leading: str) -> str | None:
-        """Return the agreement of the alias in most parts, else of the longest alias."""
-        words = set(plain.split())
-        found = [
-            (alias.parts, match.end() - match.start(), alias.reach is Reach.NAMES, alias.idcc)
-            for alias in self._aliases
-            if alias.first_word in words
-            for match in alias.pattern.finditer(plain)
-            if alias.counts(plain, leading, match)
-        ]
-        return max(found)[-1] if found else None
+    def _decided(
+        self, match: AgreementMatch, fitting: list[str], doubtful: list[str], companies: list[str]
+    ) -> AgreementMatch | None:
+        """Take the one agreement that fits, or ask; a company asks, unless one is named."""
+        employers = [idcc for idcc in companies if idcc not in fitting]
+        if match.basis is MatchBasis.COMPANY or (employers and match.basis is not MatchBasis.NAME):
+            return replace(match, alternatives=self._listed([*companies, *fitting]))
+        also = self._listed([idcc for idcc in doubtful if idcc not in fitting])
+        if len(fitting) == 1:
+            return _taken(match.basis, match.rest, match.words, self._known[fitting[0]], also)
+        alternatives = (*self._listed(fitting), *also)[:_MOST_ALTERNATIVES]
+        return replace(match, alternatives=alternatives) if alternatives else None
 
-    def _by_title(self, plain: str) -> str | None:
+    def _asked(
+        self, basis: MatchBasis, rest: str, words: str, idccs: Sequence[str]
+    ) -> AgreementMatch:
+        return AgreementMatch(basis, rest, words, alternatives=self._listed(idccs))
+
+    def _listed(self, idccs: Sequence[str]) -> tuple[Agreement, ...]:
+        return tuple(self._known[idcc] for idcc in dict.fromkeys(idccs))[:_MOST_ALTERNATIVES]
+
+    def _told_apart(self, question: PlainQuestion, named: Iterable[str]) -> list[str]:
+        """Keep the agreements that fit what the question says of category, headcount, employer."""
+        idccs = list(dict.fromkeys(named))
+        for facet, values in facet_words().items():
+            said = {
+                value
+                for value, words in values.items()
+                if any(word.search(question.plain) for word in words)
+            }
+            if not said:
+                continue
+            values_of = {idcc: self._facets.get(idcc, {}).get(facet) for idcc in idccs}
+            fitting = [idcc for idcc, value in values_of.items() if value in said]
+            idccs = fitting or [i for i, value in values_of.items() if value is None] or idccs
+        return idccs
+
+    def _by_title(self, question: PlainQuestion) -> AgreementMatch | None:
         """Return the agreement whose title has most of the words after "convention"."""
-        named = _TITLE_BEFORE.search(plain)
+        named = _TITLE_BEFORE.search(question.plain)
         if not named:
             return None
-        words = [w for w in plain[named.end() :].split()[:8] if w not in _EMPTY_WORDS]
-        vocabulary = {word for title in self._titles.values() for word in title}
-        known = [close[0] for w in words if (close := get_close_matches(w, vocabulary, 1, 0.86))]
-        best = max(
-            ((sum(w in title for w in known), idcc) for idcc, title in self._titles.items()),
-            default=(0, ""),
+        words = [w for w in question.plain[named.end() :].split()[:8] if w not in _EMPTY_WORDS]
+        known = [
+            close[0] for w in words if (close := get_close_matches(w, self._title_words, 1, 0.86))
+        ]
+        counted = {idcc: sum(w in title for w in known) for idcc, title in self._titles.items()}
+        best = max(counted.values(), default=0)
+        if not known or best < max(1, _TITLE_SHARE * len(words)):
+            return None
+        first, last = question.word_at(named.start()), question.word_at(named.end() - 1)
+        rest = question.without(_naming(question, [(first, last)]))
+        words_taken = question.original(first, min(last + len(words), len(question.words) - 1))
+        idccs = self._told_apart(question, [idcc for idcc, n in counted.items() if n == best])
+        if len(idccs) == 1:
+            return _taken(MatchBasis.NAME, rest, words_taken, self._known[idccs[0]])
+        return self._asked(MatchBasis.NAME, rest, words_taken, idccs)
+
+
+def _names(agreement: Agreement) -> str:
+    return f"{agreement.title} {agreement.short_title}"
+
+
+def _taken(
+    basis: MatchBasis,
+    rest: str,
+    words: str,
+    agreement: Agreement,
+    also: tuple[Agreement, ...] = (),
+) -> AgreementMatch:
+    if agreement.held:
+        return AgreementMatch(basis, rest, words, agreement=agreement, alternatives=also)
+    return AgreementMatch(basis, rest, words, not_held=agreement, alternatives=also)
+
+
+def _most_precise(mentions: Sequence[Mention]) -> list[Mention]:
+    """Keep the most precise mentions of a level, and those that other words make beside them.
+
+    Of two that overlap the longer one counts. Where those left share an agreement, it is meant.
+    """
+    kept: list[Mention] = []
+    for mention in sorted(mentions, key=lambda one: one.size, reverse=True):
+        overlapped = [k for k in kept if k.first <= mention.last and mention.first <= k.last]
+        if all((k.first, k.last) == (mention.first, mention.last) for k in overlapped):
+            kept.append(mention)
+    places = {(one.first, one.last) for one in kept}
+    if len(places) > 1:
+        shared = set.intersection(
+            *({one.idcc for one in kept if (one.first, one.last) == place} for place in places)
         )
-        return best[1] if known and best[0] >= max(1, _TITLE_SHARE * len(words)) else None
+        if shared:
+            return [one for one in kept if one.idcc in shared]
+    return kept
+
+
+def _naming(question: PlainQuestion, spans: Iterable[tuple[int, int]]) -> set[int]:
+    """Return the numbers of the words that only name the agreement; a category stays."""
+    dropped = {
+        number
+        for first, last in spans
+        for number in range(first, last + 1)
+        if question.words[number] not in _CATEGORY_WORDS
+    }
+    dropped |= {n for n, word in enumerate(question.words) if word in _NAMING_WORDS}
+    words = question.words
+    dropped |= {
+        n
+        for n, word in enumerate(words)
+        if word == "convention"
+        and words[n + 1 : n + 3] not in (("de", "forfait"), ("de", "rupture"))
+    }
+    return dropped

@@ -11,11 +11,20 @@ import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from datetime import date
+from itertools import chain
 from pathlib import Path
 
 from ai_core.errors import CorpusRefused
 from ai_core.law import store
-from ai_core.law.records import Agreement, Article, FicheSection, Passage, SourceKind
+from ai_core.law.agreement_texts import describe
+from ai_core.law.records import (
+    Agreement,
+    Article,
+    FicheSection,
+    Passage,
+    SourceKind,
+    TextRank,
+)
 from ai_core.law.references import canonical
 from ai_core.law.splitting import split
 from ai_core.law.store import CorpusFile, Counts, Row
@@ -94,6 +103,26 @@ def _fiche_passage(row: Row) -> tuple[int, Passage]:
         updated=_date(updated),
         start=start,
     )
+
+
+def _agreement_passages(agreement: Agreement, row: Row) -> Iterator[Passage]:
+    article_id, number, encoded_path, whole = row
+    path = tuple(json.loads(encoded_path))
+    text = describe(path)
+    for start, stop in split(whole):
+        yield Passage(
+            kind=SourceKind.AGREEMENT,
+            id=article_id,
+            number=f"IDCC {agreement.idcc} art. {number}" if number else f"IDCC {agreement.idcc}",
+            title=agreement.short_title,
+            section_path=path,
+            text=whole[start:stop],
+            url=f"{_LEGIFRANCE}/conv_coll/id/{article_id}",
+            score=0.0,
+            updated=None if text.rank is TextRank.BASE else text.signed,
+            start=start,
+            agreement_text=text,
+        )
 
 
 class Corpus:
@@ -181,23 +210,8 @@ class Corpus:
         agreement = self.agreement(idcc)
         if agreement is None:
             return ()
-        return tuple(
-            Passage(
-                kind=SourceKind.AGREEMENT,
-                id=article_id,
-                number=f"IDCC {idcc} art. {number}" if number else f"IDCC {idcc}",
-                title=agreement.short_title,
-                section_path=tuple(json.loads(path)),
-                text=text[start:stop],
-                url=f"{_LEGIFRANCE}/conv_coll/id/{article_id}",
-                score=0.0,
-                start=start,
-            )
-            for article_id, number, path, text in self._store.rows(
-                store.AGREEMENT_ARTICLES, idcc=idcc
-            )
-            for start, stop in split(text)
-        )
+        rows = self._store.rows(store.AGREEMENT_ARTICLES, idcc=idcc)
+        return tuple(chain.from_iterable(_agreement_passages(agreement, row) for row in rows))
 
     def passages(self) -> Iterator[Passage]:
         """Walk the passages of articles and fiches, by row."""

@@ -9,13 +9,13 @@ from datetime import date
 from itertools import chain, islice
 from pathlib import Path
 
-from ai_core.errors import UnknownAgreement
 from ai_core.law.agreements import AgreementFinder
 from ai_core.law.corpus import Corpus
 from ai_core.law.records import (
-    Agreement,
+    AgreementMatch,
     Article,
     Confidence,
+    MatchBasis,
     Passage,
     QuestionScope,
     SearchResult,
@@ -78,20 +78,21 @@ class CorpusIndex:
     ) -> SearchResult:
         """Search; see `Library.search`."""
         named = self._named(question, as_of)
-        chosen = self._agreement(question, agreement)
+        match = self._finder.find(question, agreement)
         scope, neighbour = self._scopes.of(question)
-        if named.articles or named.missing or chosen:
+        if named.articles or named.missing or (match and match.basis is not MatchBasis.CHOSEN):
             scope, neighbour = QuestionScope.LABOUR_LAW, None
         query = _query(question, named)
         if scope is QuestionScope.UNCLEAR:
             query = self._scopes.without_small_talk(query)
         return SearchResult(
-            passages=tuple(self._passages(query, named, chosen, limit, kind, as_of)),
+            passages=tuple(self._passages(query, named, match, limit, kind, as_of)),
             scope=scope,
             exact=tuple(article.number for article in named.articles),
             missing=named.missing,
             other_code=named.other_code,
-            agreement=chosen,
+            agreement=match.agreement if match else None,
+            agreement_match=match,
             neighbour=neighbour,
             confidence=Confidence.HIGH if named.articles else Confidence.MEDIUM,
         )
@@ -108,19 +109,11 @@ class CorpusIndex:
                 missing.append(reference.name)
         return ReferencedArticles(tuple(articles.values()), tuple(missing), tuple(other))
 
-    def _agreement(self, question: str, idcc: str | None) -> Agreement | None:
-        if idcc is None:
-            return self._finder.find(question)
-        found = self.corpus.agreement(idcc.zfill(4))
-        if found is None:
-            raise UnknownAgreement(f"no agreement with IDCC {idcc}", idcc=idcc)
-        return found
-
     def _passages(
         self,
         question: str,
         named: ReferencedArticles,
-        agreement: Agreement | None,
+        match: AgreementMatch | None,
         limit: int,
         kind: SourceKind | None,
         day: date,
@@ -131,9 +124,9 @@ class CorpusIndex:
         if kind is SourceKind.FICHE:
             return self._clearest(self.hybrid.fiches(stems, limit), stems)
         if kind is SourceKind.AGREEMENT:
-            return self._agreements.passages(agreement, stems, limit)
+            return self._agreements.passages(match, limit)
         fiches = self.hybrid.fiches(stems, limit // _FICHE_SHARE)
-        agreed = self._agreements.passages(agreement, stems, limit // _AGREEMENT_SHARE)
+        agreed = self._agreements.passages(match, limit // _AGREEMENT_SHARE)
         rest = limit - len(fiches) - len(agreed)
         articles = self._articles(question, stems, named, rest, day)
         return agreed + self._clearest([*articles, *fiches], stems)

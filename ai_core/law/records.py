@@ -60,13 +60,69 @@ class FicheSection:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """A national collective agreement, known by its IDCC (four digits)."""
+    """A national collective agreement, known by its IDCC (four digits).
+
+    `held`: the corpus has its text; one that is not held has no `id`.
+    """
 
     id: str
     idcc: str
     title: str
     short_title: str
     url: str
+    held: bool = True
+
+
+class MatchBasis(StrEnum):
+    """Why an agreement was taken: the request or the conversation chose it, or what was written."""
+
+    CHOSEN = "chosen"
+    IDCC = "idcc"
+    NAME = "name"
+    TRADE = "trade"
+    COMPANY = "company"
+
+
+@dataclass(frozen=True, slots=True)
+class AgreementMatch:
+    """The agreement a question is about, and why.
+
+    `agreement` is the one taken, always held. `alternatives` are others that fit: with `agreement`
+    None, the question has to be asked. `not_held` is the one taken when the corpus lacks its text;
+    `unknown_idcc` a number that no agreement known here bears. `words` are the words it was taken
+    from, and `rest` the question without the words that name an agreement.
+    """
+
+    basis: MatchBasis
+    rest: str
+    words: str = ""
+    agreement: Agreement | None = None
+    alternatives: tuple[Agreement, ...] = ()
+    not_held: Agreement | None = None
+    unknown_idcc: str | None = None
+
+
+class TextRank(StrEnum):
+    """What a text is within its agreement: the base text, an annex to it, or a side agreement."""
+
+    BASE = "base"
+    ANNEX = "annex"
+    SIDE = "side"
+    PAY = "pay"
+
+
+@dataclass(frozen=True, slots=True)
+class AgreementText:
+    """The text of an agreement that a clause belongs to.
+
+    `signed` is the day it was signed, as its title says. `territory` is the place a local text is
+    of, as its title writes it; None: the whole country.
+    """
+
+    title: str
+    rank: TextRank
+    signed: date | None
+    territory: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +133,7 @@ class Passage:
     `section_path` is the path of titles above the text. `updated` is the fiche's own date.
     `id` is the source's (LEGIARTI…, KALIARTI…, a fiche section's): a long source gives several
     passages, distinguished by `start`, the offset of `text` in the source's whole text.
+    `agreement_text` is the text a clause of an agreement belongs to.
     """
 
     kind: SourceKind
@@ -91,6 +148,7 @@ class Passage:
     in_force_until: date | None = None
     updated: date | None = None
     start: int = 0
+    agreement_text: AgreementText | None = None
 
 
 class QuestionScope(StrEnum):
@@ -126,6 +184,7 @@ class SearchResult:
     missing: tuple[str, ...] = ()
     other_code: tuple[str, ...] = ()
     agreement: Agreement | None = None
+    agreement_match: AgreementMatch | None = None
     neighbour: str | None = None
     confidence: Confidence = Confidence.MEDIUM
 

@@ -8,7 +8,7 @@ meaningless, so they are shown with the title above.
 import re
 from collections.abc import Sequence
 
-from ai_core.law.records import Passage, SourceKind
+from ai_core.law.records import Passage, SourceKind, TextRank
 
 _RANK = re.compile(
     r"^\s*(?:(?:Premi[eè]re|Deuxi[eè]me|Troisi[eè]me|Quatri[eè]me|Cinqui[eè]me|Sixi[eè]me"
@@ -41,12 +41,15 @@ def heading(section_path: Sequence[str]) -> str:
 
 
 def title_of(passage: Passage) -> str:
-    """Return a self-contained title of a passage."""
+    """Return a self-contained title of a passage; a side agreement's holds its date and place."""
     if passage.kind is SourceKind.FICHE:
         parts = dict.fromkeys(part.strip() for part in passage.section_path if part.strip())
         return " – ".join(parts) or passage.title
     if passage.kind is SourceKind.AGREEMENT:
-        return " – ".join(filter(None, (passage.title, heading(passage.section_path))))
+        text = passage.agreement_text
+        side = text.title if text and text.rank is not TextRank.BASE else ""
+        parts = dict.fromkeys((passage.title, side, heading(passage.section_path)))
+        return " – ".join(filter(None, parts))
     return heading(passage.section_path) or passage.title
 
 

@@ -1,0 +1,81 @@
+"""What a question asks an agreement about: the terms it holds, in the words clauses use.
+
+`data/agreement_terms.toml` says which words of a question stand for which words of clauses. A word
+it does not list stands for itself.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+
+from ai_core.law.search.stems import FrenchStemmer
+
+Phrase = tuple[str, ...]
+"""Stems that must all occur."""
+
+_SENIORITY = re.compile(
+    r"\b(?:\d+(?:[.,]\d+)?|un|une|deux|trois|quatre|cinq|six|sept|huit|neuf|dix|quinze|vingt)\s+"
+    r"(?:ans?|années?|mois|semaines?|jours?)(?:\s+et\s+demie?)?(?:\s+d['’ ]?\s*ancienneté)?",
+    re.IGNORECASE,
+)
+_LISTED_WEIGHT = 1.0
+_OWN_WEIGHT = 0.6
+_WEAK_WEIGHT = 0.08
+_NEAR_SHARE = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One thing asked: the phrases that mean it, each with its worth (at most 1).
+
+    `name` is its entry in the table, empty for a word that stands for itself.
+    """
+
+    name: str
+    weight: float
+    phrases: tuple[tuple[Phrase, float], ...]
+
+
+class AgreementTerms:
+    """Reads the terms of questions. Not thread-safe, as the stemmer is not."""
+
+    def __init__(self, stemmer: FrenchStemmer) -> None:
+        self._stemmer = stemmer
+        path = files("ai_core.law") / "data" / "agreement_terms.toml"
+        table: Mapping[str, Mapping[str, list[str]]] = tomllib.loads(path.read_text("utf-8"))
+        self.apart = self._phrases(table["apart"]["words"])
+        self.formal = self._phrases(table["formal"]["words"])
+        self.amending = tuple(table["amending"]["words"])
+        self._weak = {stem for phrase in self._phrases(table["weak"]["words"]) for stem in phrase}
+        self._listed = [
+            (self._phrases(entry["asked"]), self._term(name, entry))
+            for name, entry in table.items()
+            if "asked" in entry
+        ]
+
+    def of(self, question: str) -> list[Term]:
+        """Return what a question asks about; the asker's seniority is a fact, not a subject."""
+        stems = self._stemmer(_SENIORITY.sub(" ", question))
+        held = set(stems)
+        spoken_for: set[str] = set()
+        terms: list[Term] = []
+        for asked, term in self._listed:
+            found = [phrase for phrase in asked if held.issuperset(phrase)]
+            if found:
+                terms.append(term)
+                spoken_for.update(stem for phrase in found for stem in phrase)
+        own = dict.fromkeys(s for s in stems if s not in spoken_for and not s.isdigit())
+        for stem in own:
+            weight = _WEAK_WEIGHT if stem in self._weak else _OWN_WEIGHT
+            terms.append(Term("", weight, (((stem,), 1.0),)))
+        return terms
+
+    def _term(self, name: str, entry: Mapping[str, list[str]]) -> Term:
+        said = [(phrase, 1.0) for phrase in self._phrases(entry["said"])]
+        near = [(phrase, _NEAR_SHARE) for phrase in self._phrases(entry.get("near", ()))]
+        return Term(name, _LISTED_WEIGHT, (*said, *near))
+
+    def _phrases(self, words: Sequence[str]) -> list[Phrase]:
+        return [phrase for one in words if (phrase := tuple(self._stemmer(one)))]

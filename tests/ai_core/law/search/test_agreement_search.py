@@ -1,0 +1,222 @@
+"""Which clause of an agreement comes first, on an agreement written for these tests."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from ai_core.law.agreement_texts import describe
+from ai_core.law.agreements import AgreementFinder
+from ai_core.law.corpus import Corpus
+from ai_core.law.ingest.sample import Sample
+from ai_core.law.ingest.update import update_corpus
+from ai_core.law.records import Passage, TextRank
+from ai_core.law.search.agreement_search import AgreementSearch
+from ai_core.law.search.stems import FrenchStemmer
+from ai_core.law.titles import title_of
+from ai_core.law.versions import CorpusVersions
+from shared.clock import StoppedClock
+
+BASE = "Texte de base : Convention collective nationale de la coiffure du 10 juillet 2006"
+SIDE = "Textes Attachés"
+PAY = "Textes Salaires"
+
+CLAUSES = [
+    (
+        "1",
+        f"{BASE} > Titre I",
+        "Champ d'application",
+        "Les salons de coiffure appliquent ce texte.",
+    ),
+    (
+        "2",
+        f"{BASE} > Titre II : Embauche",
+        "Période d'essai",
+        "L'essai d'un coiffeur dure un mois.",
+    ),
+    (
+        "3",
+        f"{BASE} > Titre III : Rupture",
+        "Durée du préavis",
+        "Le préavis de démission ou de licenciement est fixé ainsi :\n"
+        "Catégorie\tMoins de 2 ans\tPlus de 2 ans\nEmployé\t1 mois\t2 mois\nCadre\t3 mois\t3 mois",
+    ),
+    (
+        "4",
+        f"{BASE} > Titre III : Rupture > Retraite",
+        "Préavis de départ à la retraite",
+        "Le salarié qui part à la retraite respecte un préavis de deux mois.",
+    ),
+    (
+        "5",
+        f"{BASE} > Titre IV : Congés",
+        "Congés pour événements familiaux",
+        "Le coiffeur qui se marie a cinq jours, deux jours pour un décès.",
+    ),
+    (
+        "1",
+        f"{SIDE} > Isère Accord du 3 mars 1995 relatif au préavis de démission",
+        "Préavis de démission",
+        "Dans l'Isère, le préavis de démission est de huit jours.",
+    ),
+    (
+        "1",
+        f"{SIDE} > Avenant n° 9 du 4 juin 2015 relatif au préavis",
+        "Modification de l'article 3 « Durée du préavis »",
+        "Le préavis de démission de l'article 3 est modifié.",
+    ),
+    (
+        "2",
+        f"{SIDE} > Accord du 12 mai 2009 relatif au travail du dimanche",
+        "Travail du dimanche",
+        "Chaque dimanche travaillé donne une prime d'un vingt-quatrième du mois.",
+    ),
+    (
+        "2",
+        f"{SIDE} > Accord du 16 avril 2018 relatif au travail du dimanche",
+        "Travail du dimanche",
+        "Chaque dimanche travaillé donne une prime d'un vingtième du mois.",
+    ),
+    (
+        "1",
+        f"{SIDE} > Annexe II : Cadres",
+        "Période d'essai",
+        "L'essai d'un cadre dure quatre mois.",
+    ),
+    (
+        "1",
+        f"{PAY} > Avenant n° 30 du 5 février 2014 relatif aux salaires minima",
+        "Salaires minima",
+        "Le salaire minimum d'un coiffeur débutant est de 1 450 euros.",
+    ),
+    (
+        "1",
+        f"{PAY} > Avenant n° 50 du 8 janvier 2024 relatif aux salaires minima",
+        "Salaires minima",
+        "Le salaire minimum d'un coiffeur débutant est de 1 790 euros.",
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    data_dir = tmp_path_factory.mktemp("agreements")
+    sample = Sample.read()
+    sample.agreements = [
+        {
+            "idcc": "2596",
+            "title": "Convention collective nationale de la coiffure",
+            "short_title": "Coiffure et professions connexes",
+            "article": [
+                {"number": number, "path": path, "heading": heading, "text": text}
+                for number, path, heading, text in CLAUSES
+            ],
+        }
+    ]
+    sample.write(data_dir / "archives")
+    versions = CorpusVersions(data_dir)
+    noon = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    update = update_corpus(versions, StoppedClock(noon), folder=data_dir / "archives")
+    return Corpus(versions.folder(update.version))
+
+
+@pytest.fixture(scope="module")
+def ask(corpus: Corpus) -> "Ask":
+    return Ask(corpus)
+
+
+class Ask:
+    """Asks the agreement a question, as the search does."""
+
+    def __init__(self, corpus: Corpus) -> None:
+        self._finder = AgreementFinder(corpus.agreements())
+        self._search = AgreementSearch(corpus, FrenchStemmer())
+
+    def __call__(self, question: str, chosen: str | None = None) -> list[Passage]:
+        return self._search.passages(self._finder.find(question, chosen), 5)
+
+
+@pytest.mark.parametrize(
+    ("question", "first"),
+    [
+        ("Préavis coiffeuse, 3 ans d'ancienneté", "Durée du préavis"),
+        ("idcc 2596 convention coiffure : je démissionne, quel préavis ?", "Durée du préavis"),
+        ("Je suis coiffeur et je pars en retraite, préavis ?", "Préavis de départ à la retraite"),
+        ("coiffeur, combien de jours pour mon mariage ?", "Congés pour événements familiaux"),
+        ("coiffure : travail le dimanche", "Travail du dimanche"),
+    ],
+)
+def test_the_clause_asked_for_comes_first_whatever_names_the_agreement(
+    ask: Ask, question: str, first: str
+) -> None:
+    assert ask(question)[0].section_path[-1] == first
+
+
+def test_the_base_text_comes_before_side_agreements_and_the_country_before_a_place(
+    ask: Ask,
+) -> None:
+    found = ask("préavis de démission", "2596")
+    texts = [one.agreement_text for one in found]
+    assert texts[0] is not None
+    assert texts[0].rank is TextRank.BASE
+    local = [n for n, text in enumerate(texts) if text and text.territory == "Isère"]
+    national = [n for n, text in enumerate(texts) if text and text.rank is TextRank.BASE]
+    assert all(place > max(national[:1]) for place in local)
+    assert ask("préavis de démission dans l'Isère", "2596")[0].agreement_text is not None
+    here = ask("préavis de démission dans l'Isère", "2596")[0].agreement_text
+    assert here is not None
+    assert here.territory == "Isère"
+
+
+def test_newer_texts_come_first_and_show_their_date(ask: Ask) -> None:
+    sundays = [one for one in ask("travail du dimanche", "2596") if "dimanche" in one.text]
+    assert [one.updated for one in sundays[:2]] == [date(2018, 4, 16), date(2009, 5, 12)]
+    assert "16 avril 2018" in title_of(sundays[0])
+    pay = ask("quel est le salaire minimum ?", "2596")[0]
+    assert "1 790" in pay.text
+    assert pay.updated == date(2024, 1, 8)
+
+
+def test_a_category_told_brings_its_clauses_first(ask: Ask) -> None:
+    assert "cadre" in ask("période d'essai d'un cadre", "2596")[0].text
+    assert "coiffeur" in ask("période d'essai", "2596")[0].text
+
+
+def test_scores_are_shares_of_what_is_asked(ask: Ask) -> None:
+    precise, vague = ask("durée du préavis", "2596"), ask("préavis et trottinette", "2596")
+    assert precise[0].score > 0.8
+    assert vague[0].score < 0.7
+    assert ask("une trottinette électrique", "2596") == []
+    assert all(0 < one.score <= 1 for one in (*precise, *vague))
+
+
+@pytest.mark.parametrize(
+    ("title", "territory"),
+    [
+        ("Isère Accord du 3 mars 1995 relatif aux salaires", "Isère"),
+        ("Provence-Alpes-Côte d'Azur - Avenant du 26 juin 2007", "Provence-Alpes-Côte d'Azur"),
+        ("Drôme et Ardèche Accord du 19 novembre 2009", "Drôme et Ardèche"),
+        ("Isère et Hautes-Alpes (ex-IDCC 2221) Convention collective", "Isère et Hautes-Alpes"),
+        ("Accord du 5 mai 1995 relatif aux astreintes dans la région Centre", "Centre"),
+        ("Avenant départemental Corrèze du 25 avril 1991", "Corrèze"),
+        ("Accord du 17 décembre 2020 relatif au dimanche (Seine-Maritime)", "Seine-Maritime"),
+        ("Accord du 3 mars 1995 relatif aux salaires", None),
+        ("Avenant du 15 mars 1990 relatif à la presse hebdomadaire régionale", None),
+        ("National Accord du 3 mars 1995", None),
+    ],
+)
+def test_the_place_of_a_local_text_is_read_from_its_title(
+    title: str, territory: str | None
+) -> None:
+    assert describe((SIDE, title)).territory == territory
+
+
+@pytest.mark.parametrize(
+    ("title", "signed"),
+    [
+        ("Accord du 1er février 2010 relatif à l'égalité", date(2010, 2, 1)),
+        ("Annexe II : Cadres", None),
+        ("Accord du 31 février 2010", None),
+    ],
+)
+def test_the_day_of_a_text_is_read_from_its_title(title: str, signed: date | None) -> None:
+    assert describe((SIDE, title)).signed == signed
