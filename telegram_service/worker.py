@@ -191,12 +191,15 @@ class Worker:
         """Retry the chat when the dependency may be back; notify the person once."""
         log.warning("postponed", reason=error.code, detail=str(error))
         delay_s = error.retry_after_s or self._services.settings.ai.retry_s
+        context = self._contexts.get(lease)
         try:
-            context = self._contexts.get(lease)
             if context and isinstance(error, (AiAway, PostgresLost)):
                 await context.reply("kept" if isinstance(error, AiAway) else "later")
+        except (LeaseLost, Unavailable, TooMany, TelegramRefused) as untold:
+            log.info("person not told", reason=untold.code)
+        try:
             await self._queue.postpone(lease, delay_s)
-        except (LeaseLost, Unavailable, TooMany, TelegramRefused) as again:
+        except (LeaseLost, Unavailable, TooMany) as again:
             log.info("lease abandoned", reason=again.code)
 
     async def _fail(self, lease: Lease, error: Exception) -> None:
@@ -210,14 +213,20 @@ class Worker:
             log.info("lease abandoned", reason=again.code)
 
     async def _move_to_dead_letters(self, lease: Lease, reason: str) -> None:
-        """Move a poison update, encrypted as it is, to the dead letters, and apologise."""
-        services = self._services
+        """Apologise, and move a poison update, encrypted as it is, to the dead letters.
+
+        The apology comes first: while Telegram is away this is tried again, and would add a letter
+        each time. It is left out where it is what failed.
+        """
         chat, person = self._origin(lease)
-        name = services.vault.name(person) if person else ""
+        if chat is not None and lease.failures <= MAX_FAILURES and lease.deaths <= MAX_DEATHS:
+            await self._apologise(lease, chat)
+        name = self._services.vault.name(person) if person else ""
         await self._queue.add_dead_letter(lease, reason, name)
         log.error("dead letter", reason=reason)
-        if chat is None:
-            return
+
+    async def _apologise(self, lease: Lease, chat: int) -> None:
+        services = self._services
         outbox = await Outbox.open(services.redis, services.sender, lease)
         address = ChatAddress(chat, private=chat > 0)
         try:

@@ -60,7 +60,7 @@ async def converse(context: UpdateContext, question: str, *, cut: bool = False) 
     """
     if context.stopped.is_set():
         return "stopped"
-    question = without_invisible(question).strip()
+    question = without_invisible(question).replace("\0", "").strip()
     if not question:
         return "ignored"
     if await over_quota(context, question):

@@ -249,7 +249,8 @@ class UpdateQueue:
         An update of the control lane is left to be claimed again. Raises LeaseLost.
         """
         if lease.stream == CONTROL:
-            return int(await self._call("HINCRBY", lease.fence_key, "failures", int(failed)))
+            counted = "failures" if failed else "postponed"
+            return int(await self._call("HINCRBY", lease.fence_key, counted, 1))
         keys = [chat_key(lease.chat), READY, POSTPONED]
         due_ms = now_ms() + int(delay_s * 1000)
         failed_update = lease.update_id if failed else ""

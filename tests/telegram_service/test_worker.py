@@ -11,13 +11,14 @@ import pytest
 from shared.logs import set_up_logs
 from telegram_service.answering.services import bot_texts, open_services
 from telegram_service.bot_api import ALLOWED_UPDATES
+from telegram_service.errors import TelegramLost
 from telegram_service.queue.polling import poll
-from telegram_service.queue.update_queue import DEAD_LETTERS, READY
+from telegram_service.queue.update_queue import DEAD_LETTERS, READY, Lease
 from telegram_service.registration import register
 from telegram_service.sending.sender import new_bot
 from telegram_service.state.waitlist import POSITIONS
 from telegram_service.vault import Vault
-from telegram_service.worker import Worker
+from telegram_service.worker import MAX_DEATHS, Worker
 from tests.telegram_service.deployment import deployed
 from tests.telegram_service.running_app import TOKEN, RunningApp, running
 
@@ -62,11 +63,53 @@ async def test_an_update_that_is_none_is_set_aside_at_once_and_its_words_are_not
 
 async def test_a_message_of_invisible_characters_is_no_question(app: RunningApp) -> None:
     app.account.say(ALICE, "\u202e\u200b")
+    app.account.say(ALICE, "\0")
+    app.account.say(ALICE, "\u200b\0 \0")
     app.account.say(ALICE, "/start")
     await app.settled()
     [hello] = app.account.texts(ALICE)
     assert hello.startswith("Bonjour")
     assert not app.ai.asked
+
+
+async def test_nothing_is_lost_or_doubled_while_what_an_update_needs_is_down(
+    app: RunningApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A button or a poison update that waits is neither given up nor set aside several times."""
+    outages = iter([TelegramLost("away", sent=False)] * 3)
+    apologise = Worker._apologise
+
+    async def fails_at_first(worker: Worker, lease: Lease, chat: int) -> None:
+        if outage := next(outages, None):
+            raise outage
+        await apologise(worker, lease, chat)
+
+    monkeypatch.setattr(Worker, "_apologise", fails_at_first)
+    app.account.say(ALICE, "Poison", date="no date at all")
+    await app.settled(timeout_s=60)
+    assert await app.services.redis.call("XLEN", DEAD_LETTERS) == 1
+    assert "Je suis désolé" in app.account.texts(ALICE)[0]
+
+    queue, stored = app.services.queue, b"7|0|0|sealed"
+    for _ in range(MAX_DEATHS + 1):
+        lease = await queue.claim_control(b"1-0", str(ALICE), stored)
+        await queue.postpone(lease, 0.0)
+    assert lease.deaths == 0
+
+
+async def test_an_apology_that_cannot_be_made_ends_nothing(
+    app: RunningApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(_worker: Worker, _lease: Lease, _chat: int) -> None:
+        raise KeyError("a bug")
+
+    monkeypatch.setattr(Worker, "_apologise", broken)
+    monkeypatch.setattr("telegram_service.worker.RETRY_AFTER_FAILURE_S", 0.01)
+    app.account.say(ALICE, "Poison", date="no date at all")
+    app.account.say(ALICE, "/start")
+    await app.settled(timeout_s=60)
+    assert app.account.texts(ALICE)[0].startswith("Bonjour")
+    assert await app.services.redis.call("XLEN", DEAD_LETTERS) == 1
 
 
 async def test_a_waiting_person_is_shown_their_position(

@@ -214,6 +214,18 @@ def test_a_control_update_is_completed_only_under_the_newest_fence(client: redis
     assert client.hmget("counters", "settled", "answered") == ["1", "1"]
 
 
+def test_a_control_update_that_was_postponed_did_not_kill_its_worker(client: redis.Redis) -> None:
+    path = "queue/lua/claim_control.lua"
+    deaths = []
+    for _ in range(12):
+        deaths.append(run_script(client, path, ["fence"], 60)[1])
+        client.hincrby("fence", "postponed", 1)
+    assert deaths == [0] * 12
+    for _ in range(3):  # and three that did
+        died = run_script(client, path, ["fence"], 60)[1]
+    assert died == 2
+
+
 def drop_waiting(client: redis.Redis, until_ms: int) -> int:
     keys = ["queue", "chat", "counters"]
     return int(run_script(client, "queue/lua/drop_waiting.lua", keys, "out:", until_ms))
