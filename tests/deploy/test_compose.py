@@ -60,9 +60,9 @@ def merge(below: Any, above: Any) -> Any:
     return above
 
 
-def services(*stacks: str) -> list[Any]:
+def services(*stacks: str) -> list[tuple[str, str, dict[str, Any]]]:
     return [
-        pytest.param(stack, name, service, id=f"{stack}-{name}")
+        (stack, name, service)
         for stack in stacks or STACKS
         for name, service in read(stack)["services"].items()
     ]
@@ -93,14 +93,13 @@ def problems(compose: dict[str, Any]) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("stack", STACKS)
-def test_a_compose_file_follows_the_schema_of_compose(stack: str) -> None:
+def test_every_compose_file_follows_the_schema_of_compose() -> None:
     done = subprocess.run(
         [
             Path(sys.executable).with_name("check-jsonschema"),
             "--builtin-schema",
             "vendor.compose-spec",
-            ROOT / f"docker-compose.{stack}.yml",
+            *(ROOT / f"docker-compose.{stack}.yml" for stack in STACKS),
         ],
         capture_output=True,
         text=True,
@@ -132,45 +131,46 @@ def test_the_check_finds_what_dangles() -> None:
     assert "nginx: services telegram" in found
 
 
-@pytest.mark.parametrize(("stack", "name", "service"), services())
-def test_a_container_can_do_little(stack: str, name: str, service: dict[str, Any]) -> None:
-    assert service["read_only"] is True
-    assert service["cap_drop"] == ["ALL"]
-    assert "cap_add" not in service
-    assert "privileged" not in service
-    assert service["security_opt"] == ["no-new-privileges:true"]
-    assert str(service.get("user", "10001")).split(":")[0] != "0"
-    assert {"mem_limit", "cpus", "pids_limit", "tmpfs"} <= set(service)
+def test_a_container_can_do_little(subtests: pytest.Subtests) -> None:
+    for stack, name, service in services():
+        with subtests.test(stack=stack, name=name):
+            assert service["read_only"] is True
+            assert service["cap_drop"] == ["ALL"]
+            assert "cap_add" not in service
+            assert "privileged" not in service
+            assert service["security_opt"] == ["no-new-privileges:true"]
+            assert str(service.get("user", "10001")).split(":")[0] != "0"
+            assert {"mem_limit", "cpus", "pids_limit", "tmpfs"} <= set(service)
 
 
-@pytest.mark.parametrize(("stack", "name", "service"), services())
-def test_a_container_starts_again_and_its_log_has_an_end(
-    stack: str, name: str, service: dict[str, Any]
-) -> None:
-    once = name.endswith("restore")
-    assert service["restart"] == ("no" if once else "unless-stopped")
-    assert {"max-size", "max-file"} <= set(service["logging"]["options"])
+def test_a_container_starts_again_and_its_log_has_an_end(subtests: pytest.Subtests) -> None:
+    for stack, name, service in services():
+        with subtests.test(stack=stack, name=name):
+            once = name.endswith("restore")
+            assert service["restart"] == ("no" if once else "unless-stopped")
+            assert {"max-size", "max-file"} <= set(service["logging"]["options"])
 
 
-@pytest.mark.parametrize(("stack", "name", "service"), services())
 def test_a_container_whose_program_is_deaf_while_it_starts_has_an_init_to_stop_it(
-    stack: str, name: str, service: dict[str, Any]
+    subtests: pytest.Subtests,
 ) -> None:
-    python = "_IMAGE:-neo-" in service["image"]
-    shell = service.get("entrypoint", [""])[0] == "/bin/sh"
-    assert service.get("init", False) is (python or shell)
+    for stack, name, service in services():
+        with subtests.test(stack=stack, name=name):
+            python = "_IMAGE:-neo-" in service["image"]
+            shell = service.get("entrypoint", [""])[0] == "/bin/sh"
+            assert service.get("init", False) is (python or shell)
 
 
-@pytest.mark.parametrize(("stack", "name", "service"), services("ai", "telegram", "mail", "all"))
-def test_only_nginx_is_reached_from_outside(stack: str, name: str, service: dict[str, Any]) -> None:
-    assert ("ports" in service) == (name == "nginx")
+def test_only_nginx_is_reached_from_outside(subtests: pytest.Subtests) -> None:
+    for stack, name, service in services("ai", "telegram", "mail", "all"):
+        with subtests.test(stack=stack, name=name):
+            assert ("ports" in service) == (name == "nginx")
 
 
-@pytest.mark.parametrize(("stack", "name", "service"), services("watch"))
-def test_the_watch_is_open_on_loopback_alone(
-    stack: str, name: str, service: dict[str, Any]
-) -> None:
-    assert all(port.startswith("127.0.0.1:") for port in service["ports"])
+def test_the_watch_is_open_on_loopback_alone(subtests: pytest.Subtests) -> None:
+    for stack, name, service in services("watch"):
+        with subtests.test(stack=stack, name=name):
+            assert all(port.startswith("127.0.0.1:") for port in service["ports"])
 
 
 @pytest.mark.parametrize("stack", ["ai", "telegram", "mail", "all"])
@@ -184,18 +184,17 @@ def test_a_store_is_on_internal_networks_alone_and_nginx_on_none_of_them(stack: 
             assert not set(service["networks"]) & internal
 
 
-@pytest.mark.parametrize(("stack", "name", "service"), services("ai", "telegram", "mail", "all"))
-def test_every_variable_of_ours_is_a_setting(
-    stack: str, name: str, service: dict[str, Any]
-) -> None:
-    given = [*service.get("environment", {})]
-    given += [each for each in service.get("secrets", []) if isinstance(each, str)]
-    for variable in given:
-        for prefix, settings in SETTINGS.items():
-            if variable.startswith(prefix):
-                section, _, field = variable.removeprefix(prefix).lower().partition("__")
-                kind = settings.model_fields[section].annotation
-                assert not field or field in getattr(kind, "model_fields", {}), variable
+def test_every_variable_of_ours_is_a_setting(subtests: pytest.Subtests) -> None:
+    for stack, name, service in services("ai", "telegram", "mail", "all"):
+        with subtests.test(stack=stack, name=name):
+            given = [*service.get("environment", {})]
+            given += [each for each in service.get("secrets", []) if isinstance(each, str)]
+            for variable in given:
+                for prefix, settings in SETTINGS.items():
+                    if variable.startswith(prefix):
+                        section, _, field = variable.removeprefix(prefix).lower().partition("__")
+                        kind = settings.model_fields[section].annotation
+                        assert not field or field in getattr(kind, "model_fields", {}), variable
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -211,12 +210,11 @@ def test_as_many_workers_as_wanted_can_run(stack: str) -> None:
     assert "ports" not in worker
 
 
-@pytest.mark.parametrize(("stack", "name", "service"), services("ai", "telegram", "mail", "all"))
-def test_backup_and_restore_containers_run_only_on_request(
-    stack: str, name: str, service: dict[str, Any]
-) -> None:
-    asked = {each for each in ("acme", "backup", "restore") if name.endswith(each)}
-    assert set(service.get("profiles", [])) == asked
+def test_backup_and_restore_containers_run_only_on_request(subtests: pytest.Subtests) -> None:
+    for stack, name, service in services("ai", "telegram", "mail", "all"):
+        with subtests.test(stack=stack, name=name):
+            asked = {each for each in ("acme", "backup", "restore") if name.endswith(each)}
+            assert set(service.get("profiles", [])) == asked
 
 
 @pytest.mark.parametrize("stack", ["ai", "telegram", "mail"])

@@ -3,10 +3,11 @@
 import base64
 import json
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-PIECE_BYTES = 8 * 1024 * 1024
+from tests.byte_search import FormSearch
+
 LEAST_BYTES = 6
 """Shorter pieces of a base64 text would be found by chance."""
 
@@ -46,32 +47,22 @@ def base64_core(content: bytes, alignment: int) -> bytes:
 
 
 def found_in(folders: Sequence[Path], texts: Sequence[str]) -> list[str]:
-    """Return where a text stands in the files of some folders: "file: text (spelling) × count"."""
-    return [hit for folder in folders for hit in _found_in(folder, texts)]
-
-
-def _found_in(folder: Path, texts: Sequence[str]) -> Iterator[str]:
+    """Return where a text stands in the files of some folders: "file: text (spelling)"."""
     wanted = {(text, name): form for text in texts for name, form in spellings(text).items()}
-    longest = max(len(form) for form in wanted.values())
-    for path in sorted(folder.rglob("*")):
-        if not path.is_file() or path.is_symlink():
-            continue
-        hits = dict.fromkeys(wanted, 0)
-        for piece in _pieces(path, longest):
-            for key, form in wanted.items():
-                hits[key] += form in piece
-        for (text, name), count in hits.items():
-            if count:
-                yield f"{path.relative_to(folder.parent)}: {text} ({name}) × {count}"
+    search = FormSearch(wanted.values())
+    return [
+        f"{path.relative_to(folder.parent)}: {text} ({name})"
+        for folder in folders
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not path.is_symlink()
+        for seen in [search.found_in(_content(path))]
+        for (text, name), form in wanted.items()
+        if form in seen
+    ]
 
 
-def _pieces(path: Path, longest: int) -> Iterator[bytes]:
-    """Yield a file piece by piece, each after the end of the one before."""
-    end = b""
+def _content(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
-            while piece := file.read(PIECE_BYTES):
-                yield end + piece
-                end = (end + piece)[-longest:]
+        return path.read_bytes()
     except FileNotFoundError:  # a store has removed it meanwhile
-        return
+        return b""

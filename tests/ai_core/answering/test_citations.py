@@ -106,35 +106,40 @@ SPELLED += [("<q>", "</q>"), ("<Q cite='x'>", "</Q>"), ("<blockquote>", "</block
 SPELLED += [("&quot;", "&quot;"), ("&amp;ldquo;", "&amp;rdquo;")]
 
 
-@pytest.mark.parametrize("pair", PAIRS)
-def test_an_invented_quotation_loses_its_marks_and_its_source(pair: str) -> None:
-    blank = pair[2:]
-    quotation = f"{pair[0]}{blank}{INVENTED}{blank}{pair[1]}"
-    markers = (" [1]", "[1].", ", [1]", " ([1])", " [1][1]")
-    for marker, size in itertools.product(markers, (1, 6, 10_000)):
-        shown, sources = checked(f"La loi dit : {quotation}{marker} Fin.", size=size)
+def test_an_invented_quotation_loses_its_marks_and_its_source(subtests: pytest.Subtests) -> None:
+    for pair in PAIRS:
+        with subtests.test(pair=pair):
+            blank = pair[2:]
+            quotation = f"{pair[0]}{blank}{INVENTED}{blank}{pair[1]}"
+            markers = (" [1]", "[1].", ", [1]", " ([1])", " [1][1]")
+            for marker, size in itertools.product(markers, (1, 6, 10_000)):
+                shown, sources = checked(f"La loi dit : {quotation}{marker} Fin.", size=size)
 
-        assert INVENTED in shown, (marker, size)
-        assert not set(pair.strip()) & set(shown.replace(INVENTED, "")), (marker, size)
-        assert "[" not in shown, (marker, size)
-        assert sources == [], (marker, size)
-
-
-@pytest.mark.parametrize("size", [1, 6, 10_000])
-@pytest.mark.parametrize("pair", PAIRS)
-def test_a_quotation_that_is_word_for_word_keeps_marks_and_source(pair: str, size: int) -> None:
-    answer = f"La loi dit : {pair[0]}on suit les usages de la profession{pair[1]} [1]."
-
-    assert checked(answer, size=size) == (answer, ["L1237-1"])
+                assert INVENTED in shown, (marker, size)
+                assert not set(pair.strip()) & set(shown.replace(INVENTED, "")), (marker, size)
+                assert "[" not in shown, (marker, size)
+                assert sources == [], (marker, size)
 
 
-@pytest.mark.parametrize("size", [1, 6, 10_000])
-@pytest.mark.parametrize("mark", ["> ", ">", "  > ", "- > ", "1. > ", ">> ", "> > ", "＞ "])
-def test_an_invented_quoted_line_loses_its_mark_and_its_source(mark: str, size: int) -> None:
-    shown, sources = checked(f"Selon la loi :\n{mark}{INVENTED} [1]\nFin.", size=size)
+def test_a_quotation_that_is_word_for_word_keeps_marks_and_source(
+    subtests: pytest.Subtests,
+) -> None:
+    for size in [1, 6, 10_000]:
+        for pair in PAIRS:
+            with subtests.test(size=size, pair=pair):
+                answer = f"La loi dit : {pair[0]}on suit les usages de la profession{pair[1]} [1]."
 
-    assert shown == f"Selon la loi :\n{INVENTED}\nFin."
-    assert sources == []
+                assert checked(answer, size=size) == (answer, ["L1237-1"])
+
+
+def test_an_invented_quoted_line_loses_its_mark_and_its_source(subtests: pytest.Subtests) -> None:
+    for size in [1, 6, 10_000]:
+        for mark in ["> ", ">", "  > ", "- > ", "1. > ", ">> ", "> > ", "＞ "]:
+            with subtests.test(size=size, mark=mark):
+                shown, sources = checked(f"Selon la loi :\n{mark}{INVENTED} [1]\nFin.", size=size)
+
+                assert shown == f"Selon la loi :\n{INVENTED}\nFin."
+                assert sources == []
 
 
 @pytest.mark.parametrize("size", [1, 6, 10_000])
@@ -228,13 +233,16 @@ def test_an_annex_is_known_by_the_article_its_name_holds() -> None:
     assert sources == ["Annexe I à l'article R4312-1"]
 
 
-@pytest.mark.parametrize("size", [1, 6, 10_000])
-@pytest.mark.parametrize(("opening", "closing"), SPELLED)
-def test_marks_that_are_typed_or_spelled_are_marks(opening: str, closing: str, size: int) -> None:
-    shown, sources = checked(f"La loi dit : {opening}{INVENTED}{closing} [1]. Fin.", size=size)
-    assert (shown.replace(" .", "."), sources) == (f"La loi dit : {INVENTED}. Fin.", [])
-    true = f"Il {opening}suit les usages de la profession{closing} [1]."
-    assert checked(true, size=size)[1] == ["L1237-1"]
+def test_marks_that_are_typed_or_spelled_are_marks(subtests: pytest.Subtests) -> None:
+    for size in [1, 6, 10_000]:
+        for opening, closing in SPELLED:
+            with subtests.test(size=size, opening=opening, closing=closing):
+                shown, sources = checked(
+                    f"La loi dit : {opening}{INVENTED}{closing} [1]. Fin.", size=size
+                )
+                assert (shown.replace(" .", "."), sources) == (f"La loi dit : {INVENTED}. Fin.", [])
+                true = f"Il {opening}suit les usages de la profession{closing} [1]."
+                assert checked(true, size=size)[1] == ["L1237-1"]
 
 
 @pytest.mark.parametrize("size", [1, 6, 10_000])

@@ -136,15 +136,16 @@ def examples() -> Iterator[tuple[str, str, str]]:
         yield from ((kind, before, value) for before, value in pairs)
 
 
-@pytest.mark.parametrize(("kind", "before", "value"), list(examples()))
-def test_personal_data_become_a_label(kind: str, before: str, value: str) -> None:
-    after = "; merci." if before else ""
-    masked = mask(before + value + after)
-    label = next(LABELS[one] for one in KINDS if one == kind)
-    assert masked.text == f"{before}<{label}_1>{after}"
-    assert masked.found.counts == {kind: 1}
-    assert masked.found.originals == {f"<{label}_1>": value}
-    assert contains_personal_data(before + value + after)
+def test_personal_data_become_a_label(subtests: pytest.Subtests) -> None:
+    for kind, before, value in examples():
+        with subtests.test(kind=kind, before=before, value=value):
+            after = "; merci." if before else ""
+            masked = mask(before + value + after)
+            label = next(LABELS[one] for one in KINDS if one == kind)
+            assert masked.text == f"{before}<{label}_1>{after}"
+            assert masked.found.counts == {kind: 1}
+            assert masked.found.originals == {f"<{label}_1>": value}
+            assert contains_personal_data(before + value + after)
 
 
 @pytest.mark.parametrize("text", LAW)

@@ -55,13 +55,15 @@ RATIO = 10
 
 
 def seconds(text: str) -> float:
-    """Return the processor time that masking takes, the better of two runs."""
-    best = float("inf")
-    for _ in range(2):
-        started = time.process_time()
-        mask(text)
-        best = min(best, time.process_time() - started)
-    return best
+    """Return the processor time that masking takes."""
+    started = time.process_time()
+    mask(text)
+    return time.process_time() - started
+
+
+def takes_at_most(text: str, limit_s: float) -> bool:
+    """Return whether masking keeps to a time, at the second try where the first was disturbed."""
+    return any(seconds(text) <= limit_s for _ in range(2))
 
 
 def filled(piece: str, length: int) -> str:
@@ -72,13 +74,16 @@ def filled(piece: str, length: int) -> str:
 def question_s() -> float:
     """How long 64 Ki characters of questions take."""
     mask(filled(QUESTION, 65_536))
-    return seconds(filled(QUESTION, 65_536))
+    return min(seconds(filled(QUESTION, 65_536)) for _ in range(2))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("piece", HOSTILE.values(), ids=HOSTILE.keys())
-def test_a_hostile_text_costs_at_most_ten_times_a_question(piece: str, question_s: float) -> None:
-    assert seconds(filled(piece, 65_536)) <= RATIO * question_s
+def test_a_hostile_text_costs_at_most_ten_times_a_question(
+    question_s: float, subtests: pytest.Subtests
+) -> None:
+    for name, piece in HOSTILE.items():
+        with subtests.test(name):
+            assert takes_at_most(filled(piece, 65_536), RATIO * question_s)
 
 
 @pytest.mark.slow
@@ -91,7 +96,7 @@ def test_a_hostile_text_costs_at_most_ten_times_a_question(piece: str, question_
     )
 )
 def test_no_text_that_is_tried_costs_more(question_s: float, piece: str) -> None:
-    assert seconds(filled(piece, 65_536)) <= RATIO * question_s
+    assert takes_at_most(filled(piece, 65_536), RATIO * question_s)
 
 
 @pytest.mark.slow
@@ -110,8 +115,9 @@ def test_no_text_that_is_tried_costs_more(question_s: float, piece: str) -> None
     ],
 )
 def test_sixteen_times_the_text_costs_about_sixteen_times_as_much(name: str) -> None:
-    small, large = (seconds(filled(HOSTILE[name], length)) for length in (65_536, 1_048_576))
-    assert large <= 16 * 1.5 * small
+    for length in (16_384, 65_536) if name == "mixed" else (16_384,):
+        small_s = min(seconds(filled(HOSTILE[name], length)) for _ in range(2))
+        assert takes_at_most(filled(HOSTILE[name], 16 * length), 16 * 1.5 * small_s)
 
 
 @pytest.mark.slow

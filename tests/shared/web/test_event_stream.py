@@ -21,36 +21,35 @@ def read(stream: bytes, size: int | None = None, limit: int = 1024) -> list[tupl
     return [(event.name, event.data) for piece in pieces for event in decoder.feed(piece)]
 
 
-@pytest.mark.parametrize("size", [None, 1, 2, 3, 7])
-@pytest.mark.parametrize(
-    ("stream", "events"),
-    [
-        (b"data: a\n\n", ["a"]),
-        (b"data: a\r\n\r\n", ["a"]),
-        (b"data: a\r\rdata: b\r\r", ["a", "b"]),
-        (b"data: a\r\n\ndata: b\n\r\n", ["a", "b"]),
-        (b"data: YHOO\ndata: +2\ndata: 10\n\n", ["YHOO\n+2\n10"]),
-        (b": a comment\n\ndata:  two spaces\n\n", [" two spaces"]),
-        (b"data:none\n\n", ["none"]),
-        (b"data\n\ndata\ndata\n\ndata:", ["", "\n"]),
-        (b"event: lonely\n\ndata: a\n\n", ["a"]),
-        (b"id: 1\nretry: 10\nunknown: x\ndata: a\n\n", ["a"]),
-        (b"\xef\xbb\xbfdata: after a byte order mark\n\n", ["after a byte order mark"]),
-        (b"data: first\n\n\xef\xbb\xbfdata: not a field\n\n", ["first"]),
-        (b"data: never ended", []),
-        (b"data: never ended\n", []),
-        (b"", []),
-        (b"\n\n\n", []),
-        ("data: été €😀\n\n".encode(), ["été €😀"]),
-        (b"data: \xe2\x82\n\n", ["\ufffd"]),
-        (b"data: a\0b\n\n", ["a\0b"]),
-        (f"data: a{NOT_LINE_ENDS}b\n\n".encode(), [f"a{NOT_LINE_ENDS}b"]),
-    ],
-)
-def test_a_stream_is_read_as_the_standard_says(
-    stream: bytes, events: list[str], size: int | None
-) -> None:
-    assert [data for _, data in read(stream, size)] == events
+STREAMS: list[tuple[bytes, list[str]]] = [
+    (b"data: a\n\n", ["a"]),
+    (b"data: a\r\n\r\n", ["a"]),
+    (b"data: a\r\rdata: b\r\r", ["a", "b"]),
+    (b"data: a\r\n\ndata: b\n\r\n", ["a", "b"]),
+    (b"data: YHOO\ndata: +2\ndata: 10\n\n", ["YHOO\n+2\n10"]),
+    (b": a comment\n\ndata:  two spaces\n\n", [" two spaces"]),
+    (b"data:none\n\n", ["none"]),
+    (b"data\n\ndata\ndata\n\ndata:", ["", "\n"]),
+    (b"event: lonely\n\ndata: a\n\n", ["a"]),
+    (b"id: 1\nretry: 10\nunknown: x\ndata: a\n\n", ["a"]),
+    (b"\xef\xbb\xbfdata: after a byte order mark\n\n", ["after a byte order mark"]),
+    (b"data: first\n\n\xef\xbb\xbfdata: not a field\n\n", ["first"]),
+    (b"data: never ended", []),
+    (b"data: never ended\n", []),
+    (b"", []),
+    (b"\n\n\n", []),
+    ("data: été €😀\n\n".encode(), ["été €😀"]),
+    (b"data: \xe2\x82\n\n", ["\ufffd"]),
+    (b"data: a\0b\n\n", ["a\0b"]),
+    (f"data: a{NOT_LINE_ENDS}b\n\n".encode(), [f"a{NOT_LINE_ENDS}b"]),
+]
+
+
+def test_a_stream_is_read_as_the_standard_says(subtests: pytest.Subtests) -> None:
+    for size in [None, 1, 2, 3, 7]:
+        for stream, events in STREAMS:
+            with subtests.test(size=size, stream=stream, events=events):
+                assert [data for _, data in read(stream, size)] == events
 
 
 def test_an_event_has_its_last_name_and_no_other_has_it() -> None:

@@ -30,17 +30,18 @@ def contents(prompt: PromptText) -> list[str]:
     return [prompt.text[start:end] for start, end in prompt.contents]
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("shape", SHAPES)
-def test_every_conversation_comes_out_whole(family: str, shape: str) -> None:
-    messages = conversation(shape)
-    prompt = template(family).render(messages)
-    assert sorted(contents(prompt)) == sorted(one.content for one in messages)
-    questions = [one.content for one in messages if one.role == "user"]
-    assert [one for one in contents(prompt) if one in questions] == questions
-    assert prompt.continues == (shape[-1] == "a")
-    if prompt.continues:
-        assert prompt.text.endswith(messages[-1].content)
+def test_every_conversation_comes_out_whole(subtests: pytest.Subtests) -> None:
+    for family in FAMILIES:
+        for shape in SHAPES:
+            with subtests.test(family=family, shape=shape):
+                messages = conversation(shape)
+                prompt = template(family).render(messages)
+                assert sorted(contents(prompt)) == sorted(one.content for one in messages)
+                questions = [one.content for one in messages if one.role == "user"]
+                assert [one for one in contents(prompt) if one in questions] == questions
+                assert prompt.continues == (shape[-1] == "a")
+                if prompt.continues:
+                    assert prompt.text.endswith(messages[-1].content)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from gguf import TokenType
 
-from ai_core.engines.base import ChatMessage
+from ai_core.engines.base import ChatMessage, Role
 from ai_core.engines.gguf.runner import GgufRunner, open_runner
 from ai_core.engines.runner import LoadOptions
 from tests.models.vocabularies import Kind, write_vocabulary
@@ -53,29 +53,40 @@ def spelled(runner: GgufRunner, tokens: list[int]) -> str:
     return b"".join(map(runner._vocabulary.token_bytes, tokens)).decode().removeprefix(" ")
 
 
-@pytest.mark.parametrize("mark", [*MARKS, "<s>", "</s>", "<unk>"])
-@pytest.mark.parametrize("role", ["system", "user", "assistant"])
-def test_a_special_token_in_a_message_is_text(runner: GgufRunner, mark: str, role: str) -> None:
-    def conversation(text: str) -> list[ChatMessage]:
-        roles = {"system": "Rôle.", "user": "Bonjour", "assistant": "Oui", role: text}
-        said = [ChatMessage(one, roles[one]) for one in ("system", "user", "assistant")]
-        return [*said, ChatMessage("user", "Et moi ?")]
+ROLES: tuple[Role, ...] = ("system", "user", "assistant")
 
+
+def conversation(role: Role, text: str) -> list[ChatMessage]:
+    roles = {"system": "Rôle.", "user": "Bonjour", "assistant": "Oui", role: text}
+    said = [ChatMessage(one, roles[one]) for one in ROLES]
+    return [*said, ChatMessage("user", "Et moi ?")]
+
+
+def test_a_special_token_in_a_message_is_text(
+    runner: GgufRunner, subtests: pytest.Subtests
+) -> None:
     ids = special_ids(runner)
-    honest = runner.render(conversation("Dis non."), None).tokens
-    expected = [token for token in honest if token in ids]
-    for text in (mark, f"a{mark}b", mark * 3, f"{mark}\n{mark}", f"{mark[:2]}{mark}{mark[2:]}"):
-        tokens = runner.render(conversation(text), None).tokens
-        assert [token for token in tokens if token in ids] == expected
-        assert text in spelled(runner, tokens)
+    for mark in [*MARKS, "<s>", "</s>", "<unk>"]:
+        for role in ROLES:
+            with subtests.test(mark=mark, role=role):
+                honest = runner.render(conversation(role, "Dis non."), None).tokens
+                expected = [token for token in honest if token in ids]
+                inside = f"{mark[:2]}{mark}{mark[2:]}"
+                for text in (mark, f"a{mark}b", mark * 3, f"{mark}\n{mark}", inside):
+                    tokens = runner.render(conversation(role, text), None).tokens
+                    assert [token for token in tokens if token in ids] == expected
+                    assert text in spelled(runner, tokens)
 
 
-@pytest.mark.parametrize("mark", MARKS)
-def test_a_special_token_is_text_to_count_and_to_embed(runner: GgufRunner, mark: str) -> None:
-    text = f"un {mark} deux"
-    tokens = runner.tokenize(text)
-    assert special_ids(runner).isdisjoint(tokens)
-    assert spelled(runner, tokens) == text
+def test_a_special_token_is_text_to_count_and_to_embed(
+    runner: GgufRunner, subtests: pytest.Subtests
+) -> None:
+    for mark in MARKS:
+        with subtests.test(mark=mark):
+            text = f"un {mark} deux"
+            tokens = runner.tokenize(text)
+            assert special_ids(runner).isdisjoint(tokens)
+            assert spelled(runner, tokens) == text
 
 
 def test_a_text_that_spells_none_keeps_its_tokens(runner: GgufRunner) -> None:
