@@ -24,7 +24,18 @@ class _Word(NamedTuple):
 
     start: int
     stop: int
-    numberlike: bool
+    rank: int
+
+
+class _Number(NamedTuple):
+    """A word that may be part of a reference, and where the first stands that may belong to it.
+
+    Between one and the next are fewer than _LOOKAHEAD_WORDS.
+    """
+
+    start: int
+    rank: int
+    first_start: int
 
 
 _START = itemgetter(0)
@@ -38,6 +49,7 @@ class PendingText:
         self._taken = 0
         self._read = 0
         self._words: list[_Word] = []
+        self._numbers: list[_Number] = []
 
     def append(self, text: str) -> None:
         """Add the next piece."""
@@ -53,43 +65,58 @@ class PendingText:
             gone = len(words)
         del words[:gone]
         self._read = words[-1].stop if words else self._taken
+        numbers = self._numbers
+        del numbers[: bisect_left(numbers, words[0].start, key=_START) if words else None]
         return taken
 
     def settled_words(self) -> int:
         """Return the start of the tail that may still become a reference, a marker or a link."""
         self._read_words()
-        text, link = self.text, open_link(self.text)
+        text, taken, link = self.text, self._taken, open_link(self.text)
         if link is not None:
             text = text[:link]
-        words = self._last_words(text)
-        cut = nearest = len(words)
-        for at in range(len(words) - 1, -1, -1):
-            if nearest - at > _LOOKAHEAD_WORDS:
-                break
-            if words[at].numberlike:
-                cut = nearest = at
-        if cut < len(words):
-            return before_link(text, words[cut].start - self._taken)
+        start = len(text) - _LOOKAHEAD_CHARS
+        blank = _BLANK.search(text, start) if start > 0 else None
+        begin = taken + (blank.start() if blank else 0)
+        word = self._last_word(begin, taken + len(text))
+        number = self._first_number(begin, word) if word else None
+        if number:
+            return before_link(text, number.start - taken)
         if link is not None:
             return len(text)
-        if not words:
+        if not word:
             return len(text) if len(text) > _LONGEST_WORD_CHARS else 0
-        return before_link(text, words[-1].stop - self._taken)
+        return before_link(text, word.stop - taken)
 
     def _read_words(self) -> None:
         """Look at the words completed since the last time."""
-        text, taken = self.text, self._taken
-        for word in _WORD.finditer(text, self._read - taken):
-            if word.end() == len(text):
+        text, taken, words = self.text, self._taken, self._words
+        for found in _WORD.finditer(text, self._read - taken):
+            if found.end() == len(text):
                 return
-            numberlike = _NUMBERLIKE.search(word[0]) is not None
-            self._words.append(_Word(word.start() + taken, word.end() + taken, numberlike))
-            self._read = word.end() + taken
+            rank = words[-1].rank + 1 if words else 0
+            words.append(_Word(found.start() + taken, found.end() + taken, rank))
+            if _NUMBERLIKE.search(found[0]):
+                self._add_number(words[-1])
+            self._read = found.end() + taken
 
-    def _last_words(self, text: str) -> list[_Word]:
-        """Return the words that begin in the text's last characters."""
-        start = len(text) - _LOOKAHEAD_CHARS
-        blank = _BLANK.search(text, start) if start > 0 else None
-        first = bisect_left(self._words, self._taken + (blank.start() if blank else 0), key=_START)
-        stop = bisect_left(self._words, self._taken + len(text), key=_START)
-        return self._words[first:stop]
+    def _add_number(self, word: _Word) -> None:
+        before = self._numbers[-1] if self._numbers else None
+        joined = before is not None and word.rank - before.rank <= _LOOKAHEAD_WORDS
+        first_start = before.first_start if before and joined else word.start
+        self._numbers.append(_Number(word.start, word.rank, first_start))
+
+    def _last_word(self, begin: int, end: int) -> _Word | None:
+        """Return the last word that begins in a part of the answer, or None."""
+        words = self._words
+        at = len(words) if words and words[-1].start < end else bisect_left(words, end, key=_START)
+        return words[at - 1] if at and words[at - 1].start >= begin else None
+
+    def _first_number(self, begin: int, last: _Word) -> _Number | None:
+        """Return the first number, from `begin` on, of those a reference at `last` may include."""
+        numbers = self._numbers
+        at = bisect_left(numbers, last.stop, key=_START)
+        if not at or last.rank + 1 - numbers[at - 1].rank > _LOOKAHEAD_WORDS:
+            return None
+        first = bisect_left(numbers, max(begin, numbers[at - 1].first_start), key=_START)
+        return numbers[first] if first < at else None
