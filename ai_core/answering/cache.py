@@ -12,7 +12,7 @@ import hashlib
 import unicodedata
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import NamedTuple
+from functools import cached_property
 
 import orjson
 import structlog
@@ -42,11 +42,17 @@ PER_REQUEST = {"processing_time", "timestamp", "conversation_id", "cached"}
 APOSTROPHES = str.maketrans({"’": "'", "ʼ": "'"})
 
 
-class CacheKey(NamedTuple):
+@dataclass(frozen=True)
+class CacheKey:
     """Where an answer is in Redis (`name`), and what its encryption key is derived from."""
 
     name: str
     secret: bytes
+
+    @cached_property
+    def encryption(self) -> DerivedKey:
+        """The encryption key: derived once for a question that is asked again and again."""
+        return DerivedKey(self.secret, PURPOSE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +106,7 @@ def cache_key(inputs: AnswerInputs) -> CacheKey | None:
 
 def open_cached(key: CacheKey, sealed: bytes) -> bytes:
     """Return the body that `AnswerCache.put` stored. Raises DecryptionFailed."""
-    return DerivedKey(key.secret, PURPOSE).open(sealed)
+    return key.encryption.open(sealed)
 
 
 def shared_body(reply: GenerateReply) -> bytes:
@@ -170,7 +176,7 @@ class AnswerCache:
             log.warning("answer not cached", reason="personal data")
             return
         try:
-            sealed = DerivedKey(key.secret, PURPOSE).seal(body)
+            sealed = key.encryption.seal(body)
             await self._connection.call("SET", key.name, sealed, "EX", self._ttl_s)
         except RedisError as error:
             log.warning("answer not cached", reason=type(error).__name__)

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from ai_core.answering.addresses import ADDRESS_SIGNS, AddressFilter
 from ai_core.answering.pending import PendingText
@@ -86,6 +86,12 @@ def _flat(text: str) -> str:
     return " ".join(text.replace("’", "'").split())
 
 
+@lru_cache(maxsize=512)  # many questions find the same passages
+def _visible_and_flat(text: str) -> tuple[str, str]:
+    visible = without_invisible(text)
+    return visible, _flat(visible)
+
+
 class CitationFilter:
     """Checks one answer against the passages of its context, in force on `day`.
 
@@ -95,9 +101,8 @@ class CitationFilter:
 
     def __init__(self, passages: Sequence[Passage], day: date, unverified: str) -> None:
         self._sources = [
-            _Source(passage, title, text, _flat(text))
+            _Source(passage, title, *_visible_and_flat(passage.text))
             for passage, title in zip(passages, titles_of(passages), strict=True)
-            for text in (without_invisible(passage.text),)
         ]
         self._in_force = [
             (p.in_force_since is None or p.in_force_since <= day)

@@ -8,6 +8,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from string import Template
@@ -189,6 +190,7 @@ def _latest(
     return tuple(turns[first:]), used_tokens
 
 
+@lru_cache(maxsize=256)  # each is written to be counted, and again for the prompt
 def _written(n: int, passage: Passage) -> str:
     number = f' article="{passage.number}"' if passage.number else ""
     title = enclosed(title_of(passage)).replace('"', "'")

@@ -115,6 +115,7 @@ class _Mention:
     complete: bool
 
 
+@lru_cache(maxsize=4_096)
 def canonical(number: str) -> str:
     """Normalize an article's number, so that all its spellings compare equal.
 

@@ -123,7 +123,7 @@ async def test_redis_reads_neither_the_question_nor_its_answer(
     assert b"Tarquin" not in stored
     assert open_cached(key, stored) == body
     with pytest.raises(DecryptionFailed):
-        open_cached(key._replace(secret=b"another question"), stored)
+        open_cached(replace(key, secret=b"another question"), stored)
 
 
 async def test_personal_data_do_not_reach_redis_in_an_answer(
