@@ -77,7 +77,8 @@ class Responder:
         """
         idempotency_key = header_value(request.scope, b"idempotency-key")
         permit = admitted.permit
-        permit.price(resolved.cost_tokens, resolved.cache_key and resolved.cache_key.name)
+        cached_as = resolved.cache_key.name if resolved.cache_key else None
+        permit.price(resolved.cost_tokens, cached_as)
         if stream:
             if idempotency_key is not None:
                 raise InvalidFields([{"type": "not_with_stream", "loc": ("Idempotency-Key",)}])
