@@ -3,10 +3,8 @@
 Not thread-safe: `library` runs it in a single thread.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from itertools import chain, islice
 from pathlib import Path
 
 from ai_core.law.agreements import AgreementFinder
@@ -14,7 +12,6 @@ from ai_core.law.corpus import Corpus
 from ai_core.law.records import (
     AgreementMatch,
     Article,
-    Confidence,
     MatchBasis,
     Passage,
     QuestionScope,
@@ -25,15 +22,18 @@ from ai_core.law.references import find_references
 from ai_core.law.resolving import resolve
 from ai_core.law.search import hybrid, semantic
 from ai_core.law.search.agreement_search import AgreementSearch
-from ai_core.law.search.hybrid import Hit, HybridSearch
+from ai_core.law.search.hybrid import HybridSearch
 from ai_core.law.search.indexing import build_lexical
+from ai_core.law.search.query import QueryReader, SearchQuery
+from ai_core.law.search.relevance import Judged
 from ai_core.law.search.scope import Evidence, ScopeClassifier
+from ai_core.law.search.spelling import Spelling
 from ai_core.law.search.stems import without_references
 
-_FICHE_SHARE = 4
-"""One passage in so many is a fiche's when no kind is asked for."""
-
 _AGREEMENT_SHARE = 3
+_CLAUSE_WEIGHT = 2
+"""A clause of the agreement that applies goes before an article as relevant (L2253-1 to L2253-3):
+its chance not to decide counts squared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,8 @@ class CorpusIndex:
         self.hybrid = HybridSearch(directory)
         evidence = Evidence.open(directory / hybrid.FOLDER / "scope.npz")
         self._scopes = ScopeClassifier(evidence, self.hybrid.stemmer)
+        spelling = Spelling.open(directory / hybrid.FOLDER / "words.npz")
+        self._reader = QueryReader(self.hybrid.stemmer, spelling)
         self._finder = AgreementFinder(self.corpus.agreements())
         self._agreements = AgreementSearch(self.corpus, self.hybrid.stemmer)
 
@@ -79,14 +81,19 @@ class CorpusIndex:
         """Search; see `Library.search`."""
         named = self._named(question, as_of)
         match = self._finder.find(question, agreement)
-        scope, neighbour = self._scopes.of(question)
+        repaired = self._reader.repaired(question)
+        scope, neighbour = self._scopes.of(repaired)
         if named.articles or named.missing or (match and match.basis is not MatchBasis.CHOSEN):
             scope, neighbour = QuestionScope.LABOUR_LAW, None
-        query = _query(question, named)
+        asked = self._reader.repaired(match.rest) if match and match.rest else repaired
+        text = _query(asked, named)
         if scope is QuestionScope.UNCLEAR:
-            query = self._scopes.without_small_talk(query)
+            text = self._scopes.without_small_talk(text)
+        query = self._reader.read(text)
+        passages = self._passages(query, named, match, limit, kind, as_of)
+        best = passages[0].score if passages else 0.0
         return SearchResult(
-            passages=tuple(self._passages(query, named, match, limit, kind, as_of)),
+            passages=tuple(passages),
             scope=scope,
             exact=tuple(article.number for article in named.articles),
             missing=named.missing,
@@ -94,7 +101,7 @@ class CorpusIndex:
             agreement=match.agreement if match else None,
             agreement_match=match,
             neighbour=neighbour,
-            confidence=Confidence.HIGH if named.articles else Confidence.MEDIUM,
+            confidence=self.hybrid.confidence(best, scope),
         )
 
     def _named(self, question: str, day: date) -> ReferencedArticles:
@@ -111,53 +118,53 @@ class CorpusIndex:
 
     def _passages(
         self,
-        question: str,
+        query: SearchQuery,
         named: ReferencedArticles,
         match: AgreementMatch | None,
         limit: int,
         kind: SourceKind | None,
         day: date,
     ) -> list[Passage]:
-        stems = self.hybrid.stemmer(question)
-        if kind is SourceKind.ARTICLE:
-            return self._clearest(self._articles(question, stems, named, limit, day), stems)
-        if kind is SourceKind.FICHE:
-            return self._clearest(self.hybrid.fiches(stems, limit), stems)
+        """Return the passages of the kinds asked for in one list, the most relevant first."""
+        agreed: list[Passage] = []
+        if kind in (None, SourceKind.AGREEMENT):
+            share = limit if kind else limit // _AGREEMENT_SHARE
+            agreed = [
+                replace(clause, score=1 - (1 - clause.score) ** _CLAUSE_WEIGHT)
+                for clause in self._agreements.passages(match, share)
+            ]
         if kind is SourceKind.AGREEMENT:
-            return self._agreements.passages(match, limit)
-        fiches = self.hybrid.fiches(stems, limit // _FICHE_SHARE)
-        agreed = self._agreements.passages(match, limit // _AGREEMENT_SHARE)
-        rest = limit - len(fiches) - len(agreed)
-        articles = self._articles(question, stems, named, rest, day)
-        return agreed + self._clearest([*articles, *fiches], stems)
+            return agreed
+        found = self._judged(query, named, kind, day, limit)[: limit - len(agreed)]
+        read = self.corpus.passages_at([one.row for one in found])
+        passages = [
+            replace(passage, score=one.relevance, outdated=one.outdated)
+            for passage, one in zip(read, found, strict=True)
+        ]
+        return sorted([*agreed, *passages], key=lambda passage: -passage.score)
 
-    def _articles(
-        self, question: str, stems: Sequence[str], named: ReferencedArticles, limit: int, day: date
-    ) -> list[Hit]:
-        """Return the articles named, then the best of the others."""
-        position = self.hybrid.metadata.position
-        scores = {position(article.id): 1.0 for article in named.articles}
-        for hit in self.hybrid.articles(question, stems, day, limit):
-            scores.setdefault(hit.source, hit.score)
-        return [Hit(source, score) for source, score in list(scores.items())[:limit]]
-
-    def _clearest(self, hits: Sequence[Hit], stems: Sequence[str]) -> list[Passage]:
-        """Return of each source found the passage with most of the question's stems.
-
-        Ties go to the first. The passages of all hits are read at once.
-        """
-        wanted = set(stems)
-        rows = [self.hybrid.metadata.pieces(hit.source) for hit in hits]
-        passages = iter(self.corpus.passages_at(list(chain.from_iterable(rows))))
-
-        def shared_stems(passage: Passage) -> int:
-            return len(wanted.intersection(self.hybrid.stemmer(passage.text)))
-
-        found: list[Passage] = []
-        for hit, own_rows in zip(hits, rows, strict=True):
-            own = list(islice(passages, len(own_rows)))
-            clearest = own[0] if len(own) == 1 else max(own, key=shared_stems)
-            found.append(replace(clearest, score=hit.score))
+    def _judged(
+        self,
+        query: SearchQuery,
+        named: ReferencedArticles,
+        kind: SourceKind | None,
+        day: date,
+        limit: int,
+    ) -> list[Judged]:
+        """Return the articles named, then everything else of the kind by its relevance."""
+        metadata = self.hybrid.metadata
+        found = self.hybrid.search(query, day, limit)
+        if kind is not SourceKind.FICHE:
+            positions = [metadata.position(article.id) for article in named.articles]
+            rows = self.hybrid.clearest(query, positions)
+            first = [
+                Judged(source, row, 1.0, int(metadata.since[source]))
+                for source, row in zip(positions, rows, strict=True)
+            ]
+            found = [*first, *(one for one in found if one.source not in positions)]
+        if kind is not None:
+            articles = kind is SourceKind.ARTICLE
+            found = [one for one in found if (one.source < metadata.articles) is articles]
         return found
 
 

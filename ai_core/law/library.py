@@ -51,10 +51,10 @@ class Library:
     ) -> SearchResult:
         """Return at most `limit` passages relevant to a question, best first (see `ai_core.law`).
 
-        Articles the question names come first. With no `kind`, the passages of the agreement come
-        first, if one is given (`agreement`, an IDCC) or named, and some fiche sections last. Scores
-        are comparable only between passages of one kind in one result. Raises CorpusMissing,
-        QueueFull, UnknownAgreement.
+        Articles the question names come first. With no `kind`, articles, fiche sections and clauses
+        of the agreement given (`agreement`, an IDCC) or named stand in one list by relevance.
+        Misspelt words are repaired for the search. Raises CorpusMissing, QueueFull,
+        UnknownAgreement.
         """
         return await self._run(
             lambda index: index.search(

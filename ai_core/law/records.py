@@ -134,6 +134,8 @@ class Passage:
     `id` is the source's (LEGIARTI…, KALIARTI…, a fiche section's): a long source gives several
     passages, distinguished by `start`, the offset of `text` in the source's whole text.
     `agreement_text` is the text a clause of an agreement belongs to.
+    `score` is its relevance: the chance (0 to 1) that it decides the question, comparable across
+    kinds. `outdated` is true of a fiche that is older than the law it explains.
     """
 
     kind: SourceKind
@@ -149,6 +151,7 @@ class Passage:
     updated: date | None = None
     start: int = 0
     agreement_text: AgreementText | None = None
+    outdated: bool = False
 
 
 class QuestionScope(StrEnum):

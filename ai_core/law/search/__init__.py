@@ -1,8 +1,11 @@
-"""Hybrid search: BM25, citation votes and a learned embedding, fused by linear weights.
+"""Hybrid search: BM25, citation votes and a learned embedding, then calibrated relevance.
 
-A query: `hybrid.HybridSearch.articles` turns it into stems (`stems`), scores every article by each
-signal (`lexical`, `citation_votes`, `semantic`), weighs the signals by the query's style
-(`ranking`), and drops what is not in force that day (`article_metadata`). Whether the query is
-labour law at all is decided by `scope`. Built offline: `indexing`, from `tokens`; the embedding by
-`training` and `contrastive`.
+A question becomes a query (`query`): misspelt words repaired (`spelling`), the law's words added to
+everyday ones (`everyday_words`), all in stems (`stems`). `hybrid.HybridSearch.search` scores every
+article by each signal (`lexical`, `citation_votes`, `semantic`), weighed by the query's style
+(`ranking`), drops what is not in force that day (`article_metadata`), and judges what is left and
+the fiche sections (`candidates`) by what they hold of the question (`coverage`): `relevance`.
+Clauses of an agreement: `agreement_search`. Whether the query is labour law at all is decided by
+`scope`. Built offline: `indexing`, from `tokens`, without sections that repeat others
+(`duplicates`); the embedding by `training` and `contrastive`.
 """

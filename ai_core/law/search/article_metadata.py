@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ai_core.law.search.duplicates import repeated
 from ai_core.law.search.tokens import OPEN_END, TokenizedCorpus
 
 Numbers = NDArray[np.int32]
@@ -23,6 +24,12 @@ class ArticleMetadata:
     section: Numbers
     first_piece: Numbers
     """Passage rows, as `TokenizedCorpus.first_pieces`: articles, fiche sections, the count."""
+    updated: Numbers
+    """The date of each fiche section."""
+    repeated: NDArray[np.bool_]
+    """Whether other fiche sections say the same as this one (see `duplicates`)."""
+    fiche: Numbers
+    """The fiche of each fiche section."""
 
     @classmethod
     def of(cls, tokens: TokenizedCorpus) -> "ArticleMetadata":
@@ -37,6 +44,11 @@ class ArticleMetadata:
             ),
             section=_numbers(tokens.sections),
             first_piece=_numbers(tokens.first_pieces),
+            updated=_numbers(
+                section.updated.toordinal() if section.updated else 0 for section in tokens.fiches
+            ),
+            repeated=np.array(repeated(tokens.fiches), bool),
+            fiche=_numbers(tokens.fiche_numbers),
         )
 
     @classmethod

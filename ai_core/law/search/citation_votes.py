@@ -6,6 +6,7 @@ articles it cites. One that cites many votes for each more weakly.
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,13 @@ class CitationVotes:
     def save(self, path: Path) -> None:
         """Write the matrix to a .npz file."""
         sparse.save_npz(path, self._votes)
+
+    def cited(self) -> list[frozenset[int]]:
+        """Return the articles that each source cites."""
+        indices, starts = self._votes.indices, self._votes.indptr
+        return [
+            frozenset(indices[first:last].tolist()) for first, last in pairwise(starts.tolist())
+        ]
 
     def citations(self) -> Scores:
         """Return how many sources cite each article."""

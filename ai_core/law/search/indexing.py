@@ -15,7 +15,9 @@ from ai_core.law.search import hybrid, scope, semantic
 from ai_core.law.search.article_metadata import ArticleMetadata
 from ai_core.law.search.citation_votes import CitationVotes
 from ai_core.law.search.lexical import LexicalIndex
+from ai_core.law.search.passage_terms import PassageTerms
 from ai_core.law.search.scope import Evidence
+from ai_core.law.search.spelling import write_vocabulary
 from ai_core.law.search.tokens import TokenizedCorpus, flat
 from ai_core.law.search.training import STEPS, learn
 
@@ -52,6 +54,8 @@ def write_lexical(tokens: TokenizedCorpus, directory: Path) -> None:
         ArticleMetadata.of(tokens).save(folder / "outline.npz")
         for name, texts in _fields(tokens).items():
             LexicalIndex.build(texts).save(folder / name)
+        PassageTerms.build(tokens.pieces, tokens.piece_titles).save(folder / "terms.npz")
+        write_vocabulary(tokens.plain_texts(), folder / "words.npz")
         CitationVotes.build(tokens.cited, count).save(folder / "fiche_bridge.npz")
         answers = [cited for _, cited in tokens.questions]
         CitationVotes.build(answers, count).save(folder / "question_bridge.npz")

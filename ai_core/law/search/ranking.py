@@ -45,7 +45,7 @@ class QuestionStyle(StrEnum):
     TRAIL = "trail"
 
 
-_HEADINGS_SHARE = {
+HEADINGS_SHARE = {
     QuestionStyle.QUESTION: 0.0,
     QuestionStyle.PHRASE: 0.25,
     QuestionStyle.TRAIL: 1.0,
@@ -80,7 +80,7 @@ class Ranking:
         self._weights = {
             (style, semantic): (1 - share) * rows["question" + suffix]
             + share * rows["headings" + suffix]
-            for style, share in _HEADINGS_SHARE.items()
+            for style, share in HEADINGS_SHARE.items()
             for semantic, suffix in ((True, ""), (False, "_lexical"))
         }
 

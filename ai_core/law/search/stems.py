@@ -1,7 +1,7 @@
 """Tokenizer and stemmer of French text, shared by every index.
 
 Lower case, accents folded, elided articles and stop words dropped, Snowball stems (Porter's
-algorithm for French). Spelling mistakes are not repaired.
+algorithm for French). Spelling mistakes are repaired before (`spelling`).
 """
 
 import re

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from importlib.resources import files
-from itertools import accumulate, chain
+from itertools import accumulate, chain, pairwise
 
 from ai_core.law.corpus import Corpus
 from ai_core.law.records import Article, FicheSection
@@ -19,6 +19,7 @@ from ai_core.law.references import canonical
 from ai_core.law.search.stems import FrenchStemmer, without_references
 
 OPEN_END = date.max.toordinal()
+_NEAR_TITLES = 3
 
 Cited = tuple[int, ...]
 
@@ -39,15 +40,27 @@ class TokenizedCorpus:
     fiches: tuple[FicheSection, ...]
     first_pieces: tuple[int, ...]
     """The first passage row of each article, then of each fiche section, then their count."""
+    piece_texts: tuple[str, ...]
+    """The text of each passage, by row."""
 
     @classmethod
     def read(cls, corpus: Corpus) -> "TokenizedCorpus":
         """Read the whole corpus."""
         articles, fiches = tuple(corpus.articles()), tuple(corpus.fiche_sections())
-        pieces = Counter(passage.id for passage in corpus.passages())
+        passages = tuple(corpus.passages())
+        pieces = Counter(passage.id for passage in passages)
         sources = [article.id for article in articles] + [section.id for section in fiches]
         rows = accumulate((pieces[source] for source in sources), initial=0)
-        return cls(articles, fiches, tuple(rows))
+        return cls(articles, fiches, tuple(rows), tuple(passage.text for passage in passages))
+
+    def plain_texts(self) -> Iterator[str]:
+        """Yield everything the corpus and our own tables say, titles included."""
+        for article in self.articles:
+            yield from (article.text, *article.section_path[-2:])
+        for section in self.fiches:
+            yield from (section.text, section.fiche_title, section.section_title)
+        for name in ("everyday_questions.tsv", "other_questions.tsv"):
+            yield from (row[0] + " " + row[1] for row in read_table(name))
 
     @cached_property
     def stemmer(self) -> FrenchStemmer:
@@ -73,6 +86,13 @@ class TokenizedCorpus:
         return [seen.setdefault(article.section_path, len(seen)) for article in self.articles]
 
     @cached_property
+    def fiche_numbers(self) -> list[int]:
+        """The fiche of each fiche section."""
+        seen: dict[str, int] = {}
+        fiches = [section.id.rpartition("-")[0] for section in self.fiches]
+        return [seen.setdefault(fiche, len(seen)) for fiche in fiches]
+
+    @cached_property
     def fiche_titles(self) -> list[tuple[list[str], list[str]]]:
         """The stems of each fiche section's two titles: the fiche's and its own."""
         return [
@@ -84,6 +104,22 @@ class TokenizedCorpus:
     def fiche_texts(self) -> list[list[str]]:
         """The stems of each fiche section's text, article numbers left out."""
         return [self.stemmer(without_references(section.text)) for section in self.fiches]
+
+    @cached_property
+    def pieces(self) -> list[list[str]]:
+        """The stems of each passage's text, article numbers left out."""
+        return [self.stemmer(without_references(text)) for text in self.piece_texts]
+
+    @cached_property
+    def piece_titles(self) -> list[list[str]]:
+        """The stems of the titles next above each passage."""
+        titles = [flat(path[-_NEAR_TITLES:]) for path in self.titles]
+        titles += [fiche + section for fiche, section in self.fiche_titles]
+        return [
+            titles[source]
+            for source, (first, last) in enumerate(pairwise(self.first_pieces))
+            for _ in range(first, last)
+        ]
 
     @cached_property
     def cited(self) -> list[Cited]:
@@ -105,15 +141,20 @@ class TokenizedCorpus:
         return found
 
     @cached_property
-    def questions(self) -> list[tuple[list[str], Cited]]:
-        """Our everyday questions in stems, with the articles that answer them in this corpus."""
+    def asked(self) -> list[tuple[str, Cited]]:
+        """Our everyday questions, with the articles that answer them in this corpus."""
         found = []
         for question, numbers in read_table("everyday_questions.tsv"):
             cited = chain.from_iterable(
                 self.by_number.get(canonical(number), ()) for number in numbers.split()
             )
-            found.append((self.stemmer(question), tuple(cited)))
-        return [(stems, cited) for stems, cited in found if cited]
+            found.append((question, tuple(cited)))
+        return [(question, cited) for question, cited in found if cited]
+
+    @cached_property
+    def questions(self) -> list[tuple[list[str], Cited]]:
+        """The same in stems."""
+        return [(self.stemmer(question), cited) for question, cited in self.asked]
 
 
 def flat(lists: list[list[str]]) -> list[str]:

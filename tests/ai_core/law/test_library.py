@@ -147,12 +147,6 @@ async def test_each_kind_can_be_asked_for_alone(library: Library) -> None:
     assert not (await ask(library, "préavis de démission", kind=SourceKind.AGREEMENT)).passages
 
 
-async def test_without_a_kind_articles_come_with_a_fiche(library: Library) -> None:
-    found = await ask(library, "préavis de démission", kind=None)
-    assert [passage.kind for passage in found.passages[-2:]] == [SourceKind.FICHE, SourceKind.FICHE]
-    assert found.passages[0].kind is SourceKind.ARTICLE
-
-
 async def test_an_agreement_named_leads(library: Library) -> None:
     found = await ask(library, "préavis de démission dans la convention HCR", kind=None)
     assert found.agreement is not None

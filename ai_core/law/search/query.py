@@ -1,0 +1,51 @@
+"""A question as the indexes see it: repaired, in stems, with the law's words beside the asker's."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ai_core.law.search.everyday_words import EverydayWords
+from ai_core.law.search.spelling import Spelling
+from ai_core.law.search.stems import FrenchStemmer
+
+
+@dataclass(frozen=True, slots=True)
+class SearchQuery:
+    """What is searched for.
+
+    `stems` are the question's own; `expanded` adds those of the law's words for what it says in
+    everyday words. `meanings` lists for each distinct own stem the stems that mean the same.
+    """
+
+    text: str
+    stems: tuple[str, ...]
+    expanded: tuple[str, ...]
+    meanings: tuple[tuple[str, ...], ...]
+
+    @property
+    def weighted(self) -> list[str]:
+        """The question's own stems twice, and the law's once: they count half."""
+        return [*self.stems, *self.expanded]
+
+
+class QueryReader:
+    """Reads questions. Not safe to share between threads."""
+
+    def __init__(self, stemmer: FrenchStemmer, spelling: Spelling) -> None:
+        self._stemmer, self._spelling = stemmer, spelling
+        self._everyday = EverydayWords(stemmer)
+
+    def repaired(self, question: str) -> str:
+        """Return the question with its misspelt words repaired."""
+        return self._spelling(question)
+
+    def read(self, text: str) -> SearchQuery:
+        """Read a repaired question."""
+        stems = self._stemmer(text)
+        law_of: dict[str, list[str]] = {stem: [stem] for stem in stems}
+        added: dict[str, None] = {}
+        for said, law in self._everyday.find(text):
+            added.update(dict.fromkeys(law))
+            for stem in law_of.keys() & said:
+                law_of[stem].extend(law)
+        new: Sequence[str] = [stem for stem in added if stem not in law_of]
+        return SearchQuery(text, tuple(stems), (*stems, *new), tuple(map(tuple, law_of.values())))
