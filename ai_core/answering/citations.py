@@ -52,6 +52,8 @@ _CHANGEABLE = re.compile(
 )
 """Without one of these nothing in a text can be a citation, a link or a lone quotation mark."""
 _SENTENCE = re.compile(r"[.;:!?](?=\s|$)|\n")
+CELL_MARK = "|"
+"""Parts the cells of a table's row in a quotation; the texts have a tab there."""
 _ELLIPSIS = {"[…]", "[...]", "(…)", "(...)"}
 
 
@@ -282,7 +284,7 @@ class CitationFilter:
 
     def _quoted(self, words: str) -> bool:
         """Whether `words` are verbatim in a passage; if so the quotation is recorded."""
-        flat = _flat(words)
+        flat = " ".join(word for word in _flat(words).split() if word != CELL_MARK)
         if flat in self._titles:
             return True
         order = [self._at, *(n for n in range(len(self._sources)) if n != self._at)]

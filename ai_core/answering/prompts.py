@@ -127,7 +127,12 @@ class Prompts:
         found: SearchResult,
     ) -> Prompt:
         return Prompt(
-            turns, search_query(question), passages, question.language, named_articles=found.exact
+            turns,
+            search_query(question),
+            passages,
+            question.language,
+            named_articles=found.exact,
+            confidence=found.confidence,
         )
 
     def _turns(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, Protocol
 
-from ai_core.law.records import Passage
+from ai_core.law.records import Confidence, Passage
 from shared.languages import Language
 
 Role = Literal["system", "user", "assistant"]
@@ -38,7 +38,7 @@ class Prompt:
     A language model reads `messages`, in which the passages are already written out, or `raw` text
     without a chat template when it is not None; the extractive engine quotes `passages` to answer
     `question`, and quotes in full the articles whose numbers the question names
-    (`named_articles`).
+    (`named_articles`). `confidence` tells how surely the passages decide.
     """
 
     messages: tuple[ChatMessage, ...]
@@ -47,6 +47,7 @@ class Prompt:
     language: Language
     named_articles: tuple[str, ...] = ()
     raw: str | None = None
+    confidence: Confidence = Confidence.MEDIUM
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,72 +1,58 @@
-"""Which lines are quoted, and that they stay whole."""
+"""Which units of a text are quoted, and that every omission is marked."""
 
-from ai_core.engines.extractive.excerpt import QueryTerms, excerpt
+from ai_core.engines.extractive.asked import AskedQuestion
+from ai_core.engines.extractive.deciding import candidates
+from ai_core.engines.extractive.excerpt import Quoted, excerpt, quoted_lines
+from ai_core.engines.extractive.units import read
+from tests.ai_core.engines.extractive.passages import article
 
-LIST = """Le salarié prévient son employeur.
-La durée de l'essai ne dépasse pas :
-1° Deux mois pour les ouvriers ;
-2° Trois mois pour les techniciens ;
-3° Quatre mois pour les cadres.
-Le bulletin de paie est remis chaque mois par tout moyen au salarié qui le demande.
-"""
-PROSE = " ".join(
-    f"La phrase numéro {n} parle de la formation des apprentis au sein de l'entreprise."
+PROSE = "\n".join(
+    f"La phrase {n} parle de la formation des apprentis et des stages de l'atelier numéro {n}."
     for n in range(12)
 )
 
 
-def quoted(text: str, question: str, budget_chars: int) -> tuple[str, ...]:
-    return excerpt(text, QueryTerms(question, [text]), budget_chars)
+def quoted(text: str, question: str, budget_chars: int, *, begins: bool = True) -> str:
+    reading = read(text)
+    ranked = candidates(AskedQuestion.read(question), [article("L1", text)])
+    scores = {one.unit: one.score for one in ranked}
+    chosen = excerpt(reading, (), scores, budget_chars, Quoted())
+    return quoted_lines(reading, chosen, begins=begins)
 
 
 def test_a_short_text_is_quoted_whole() -> None:
-    assert quoted("Un. Deux.", "deux ?", 100) == ("Un. Deux.",)
+    assert quoted("Un.\nDeux.", "deux ?", 100) == "> Un.\n> Deux."
 
 
-def test_an_item_comes_with_the_words_that_introduce_its_list() -> None:
-    (run,) = quoted(LIST, "Quelle est la durée de l'essai d'un cadre ?", 180)
+def test_omissions_are_marked_before_between_and_after() -> None:
+    text = f"{PROSE}\nLe salaire de base est un pourcentage du SMIC.\n{PROSE}"
 
-    assert run.startswith("La durée de l'essai ne dépasse pas :")
-    assert "3° Quatre mois pour les cadres." in run
-    assert "bulletin" not in run
+    lines = quoted(text, "Quel pourcentage du SMIC est le salaire ?", 120).splitlines()
 
-
-def test_every_run_is_word_for_word_and_ends_where_a_sentence_ends() -> None:
-    text = f"{PROSE}\nLe salaire des apprentis est un pourcentage du SMIC.\n{PROSE}"
-
-    runs = quoted(text, "Quel est le salaire d'un apprenti ?", 300)
-
-    assert all(run in text for run in runs)
-    assert all(run.endswith(".") for run in runs)
-    assert any("pourcentage du SMIC" in run for run in runs)
+    assert lines[0] == lines[-1] == "> […]"
+    assert "> Le salaire de base est un pourcentage du SMIC." in lines
 
 
-def test_a_quantity_is_preferred_when_one_is_asked_for() -> None:
-    text = (
-        "Le préavis est une période que le salarié et l'employeur respectent tous deux.\n"
-        "Le préavis dure deux mois.\n" + PROSE
-    )
-
-    assert "deux mois" in quoted(text, "Combien de temps dure le préavis ?", 60)[0]
+def test_a_piece_from_the_middle_of_its_source_begins_with_an_omission() -> None:
+    assert quoted("La suite du texte.", "suite ?", 100, begins=False).startswith("> […]\n")
 
 
-def test_lines_that_only_point_elsewhere_are_left_out() -> None:
-    text = "Le préavis dure deux mois.\nConsulter le simulateur de préavis en ligne."
+def test_the_same_paragraph_is_quoted_once() -> None:
+    again = "L'employeur peut dispenser le salarié d'exécuter son préavis en tout ou en partie"
+    text = f"{again}.\nLe préavis est payé.\n{again} seulement.\n"
 
-    assert quoted(text, "Quel préavis ?", 500) == ("Le préavis dure deux mois.",)
-
-
-def test_a_title_is_not_an_answer() -> None:
-    text = f"Quelle est la durée du préavis ?\nDeux mois de préavis sont dus.\n{PROSE}"
-
-    assert quoted(text, "Quelle est la durée du préavis ?", 60) == (
-        "Deux mois de préavis sont dus.",
-    )
+    assert quoted(text, "préavis ?", 500).count("peut dispenser") == 1
 
 
-def test_a_reference_does_not_end_a_sentence() -> None:
-    text = f"{PROSE} Le préavis suit l'article L. 1234-1 du code. {PROSE}"
+def test_a_row_is_quoted_with_its_header_and_bars_between_cells() -> None:
+    text = f"{PROSE}\nLe préavis est de :\n\tUn an\tDeux ans\nCadres\t1 mois\t3 mois\n{PROSE}"
 
-    (run,) = quoted(text, "Que dit la loi du préavis ?", 90)
+    shown = quoted(text, "Quel préavis pour les cadres ?", 200)
 
-    assert run == "Le préavis suit l'article L. 1234-1 du code."
+    assert "> Le préavis est de :\n>  | Un an | Deux ans\n> Cadres | 1 mois | 3 mois" in shown
+
+
+def test_an_introduction_is_not_quoted_without_its_list() -> None:
+    text = f"{PROSE}\nLe préavis est dû :\n1° Au salarié ;\n2° À l'apprenti.\n{PROSE}"
+
+    assert "1° Au salarié ;" in quoted(text, "À qui est dû le préavis ?", 200)

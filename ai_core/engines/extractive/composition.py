@@ -1,0 +1,332 @@
+"""Composes an extractive answer: what decides, its conditions, what to do next, the sources.
+
+Everything but the headings and the sentence for "nothing decides" (`texts/`) is quoted. A reader in
+a hurry reads the summary alone, so it holds what a quoted sentence cannot be read without.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from ai_core.engines.base import AnswerPart, Prompt
+from ai_core.engines.extractive.asked import AskedQuestion
+from ai_core.engines.extractive.deciding import Candidate, candidates
+from ai_core.engines.extractive.excerpt import OMISSION, Quoted, excerpt, quoted_lines
+from ai_core.engines.extractive.tables import told_rows
+from ai_core.engines.extractive.units import Reading, Role, read
+from ai_core.law.records import Confidence, Passage, SourceKind
+from ai_core.law.titles import title_of
+from shared.texts import Texts, date_in_words
+
+SUMMARY_CHARS = 600
+_SUMMARY_SOURCES = 2
+_SECTION_CHARS = 700
+_SECTION_UNITS = 4
+SOURCE_CHARS = 900
+NAMED_ARTICLE_CHARS = 2_400
+_MOST_SOURCES = 4
+_NEAREST = 3
+_NEW_COVERAGE = 0.2
+_NEAR_BEST = 0.6
+_CONDITION = re.compile(
+    r"\bsauf\b|a condition|toutefois|\blorsqu|dans la limite|\bne\b.{1,60}\bqu[e']|sous reserve"
+    r"|a moins qu|cependant|excepte|a l'exception|a defaut|doit justifier|si (?:le|la|l'|il|elle)"
+    r"|en cas de|exclu|ne (?:s'applique|beneficie)|au minimum|au maximum|ne peut (?:etre|exceder)"
+    r"|pour les cadres|\betam\b|par derogation"
+)
+_STEP = re.compile(
+    r"lettre recommandee|recommande|par ecrit|remise? en main propre|conseil de prud'hommes"
+    r"|inspection du travail|inspecteur du travail|cpam|caisse primaire|caisse d'assurance"
+    r"|medecin du travail|formulaire|cerfa|teleservice|dans (?:un|le) delai d"
+    r"|dans les (?:\w+) (?:jours|mois)"
+    r"|doit (?:informer|avertir|adresser|demander|saisir|prevenir|envoyer|transmettre|declarer)"
+    r"|peut (?:saisir|contester|demander|s'adresser|alerter|informer)|france travail"
+    r"|defenseur des droits|certificat|declaration|mise en demeure|au plus tard|comite social"
+    r"|referent|refere"
+)
+_MIN_STEP_COVERAGE = 0.3
+_CONDITION_MARGIN = 2.2
+_PASSAGE_MARGIN = 4.5
+_STEP_PASSAGES = 6
+_NEAR_UNITS = 4
+
+
+@dataclass(slots=True)
+class _Chosen:
+    """The units of each passage that an answer uses, in the order in which it uses passages."""
+
+    units: dict[int, set[int]] = field(default_factory=dict)
+
+    def add(self, passage: int, units: set[int]) -> None:
+        self.units.setdefault(passage, set()).update(units)
+
+    def holds(self, passage: int, unit: int) -> bool:
+        return unit in self.units.get(passage, ())
+
+
+class Composition:
+    """One answer in the making."""
+
+    def __init__(self, prompt: Prompt, texts: Texts) -> None:
+        self._prompt = prompt
+        self._texts = texts
+        self._asked = AskedQuestion.read(prompt.question)
+        self._readings = [read(passage.text) for passage in prompt.passages]
+        self._candidates = candidates(self._asked, prompt.passages)
+        self._used = _Chosen()
+        self._quoted = Quoted()
+        self._said = Quoted()
+
+    def parts(self) -> Iterator[tuple[AnswerPart, str]]:
+        """Yield each part that has a text, in the order of an answer."""
+        named = [
+            n
+            for n, passage in enumerate(self._prompt.passages)
+            if passage.number in self._prompt.named_articles
+        ]
+        if named:
+            yield AnswerPart.SUMMARY, self._opening(named)
+            yield AnswerPart.SOURCES, self._sources(named, NAMED_ARTICLE_CHARS)
+        elif self._prompt.confidence in {Confidence.LOW, Confidence.NONE}:
+            yield AnswerPart.SUMMARY, self._say("nothing_decides")
+            yield AnswerPart.NEAREST, self._sources(self._best_passages(_NEAREST), SOURCE_CHARS)
+        elif self._candidates:
+            yield AnswerPart.SUMMARY, self._summary()
+            for part, written in (
+                (AnswerPart.CONDITIONS, self._conditions()),
+                (AnswerPart.STEPS, self._steps()),
+            ):
+                if written:
+                    yield part, written
+            yield AnswerPart.SOURCES, self._sources(self._sources_used(), SOURCE_CHARS)
+
+    def _say(self, key: str, **facts: str | int) -> str:
+        return self._texts.say(key, self._prompt.language, **facts)
+
+    # ------------------------------------------------------------------ summary
+
+    def _opening(self, named: Sequence[int]) -> str:
+        """Return the first sentences of the articles the question names."""
+        lines = []
+        for n in named[:_SUMMARY_SOURCES]:
+            reading = self._readings[n]
+            chosen: set[int] = set()
+            for at in range(len(reading.units)):
+                group = chosen | reading.with_needs([at])
+                if chosen and reading.length(group) > SUMMARY_CHARS // len(
+                    named[:_SUMMARY_SOURCES]
+                ):
+                    break
+                chosen = group
+                if len(chosen) >= 3 and not reading.units[at].introduces:
+                    break
+            lines.append(self._quote(n, chosen))
+        return "\n\n".join(lines)
+
+    def _summary(self) -> str:
+        """Return the sentences that decide: the best, then one that covers what it leaves open."""
+        lines: list[str] = []
+        length = 0
+        covered: frozenset[str] = frozenset()
+        best = self._candidates[0].score
+        for candidate in self._candidates[:40]:
+            if candidate.score < best - _NEAR_BEST and lines:
+                break
+            reading = self._readings[candidate.passage]
+            group = self._group(candidate)
+            stems = frozenset().union(*(reading.units[at].stems for at in group))
+            new = self._asked.coverage(covered | stems) - self._asked.coverage(covered)
+            chars = reading.length(group)
+            if lines and (
+                length + chars > SUMMARY_CHARS
+                or new < _NEW_COVERAGE
+                or any(self._said.holds(reading.units[at]) for at in group)
+            ):
+                continue
+            lines.append(self._take(candidate.passage, group))
+            covered |= stems
+            length += chars
+            if len(lines) == _SUMMARY_SOURCES:
+                break
+        return "\n\n".join(lines)
+
+    def _group(self, candidate: Candidate) -> set[int]:
+        """Return a unit with what it needs, and with its list when it introduces one."""
+        reading = self._readings[candidate.passage]
+        group = reading.with_needs([candidate.unit])
+        if not reading.units[candidate.unit].introduces:
+            return group
+        items = reading.items(candidate.unit)
+        if reading.length(group | set(items)) <= SUMMARY_CHARS:
+            return group | set(items)
+        scores = {c.unit: c.score for c in self._candidates if c.passage == candidate.passage}
+        for item in sorted(items, key=lambda at: -scores.get(at, 0.0)):
+            if reading.length(group | {item}) <= SUMMARY_CHARS:
+                group |= reading.with_needs([item])
+        return group
+
+    def _take(self, n: int, group: set[int]) -> str:
+        """Use units, and return them quoted."""
+        self._used.add(n, group)
+        self._said.add([self._readings[n].units[at] for at in group])
+        return self._quote(n, group)
+
+    def _quote(self, n: int, group: set[int]) -> str:
+        """Return units between quotation marks, omissions between them, and their number."""
+        reading = self._readings[n]
+        rows = [at for at in group if reading.units[at].role is Role.ROW]
+        prose = [at for at in group if reading.units[at].role not in {Role.ROW, Role.HEADER}]
+        quotes = [_marked(" ".join(reading.text[a:b].split())) for a, b in reading.runs(prose)]
+        told = f" {OMISSION} ".join(quotes)
+        if rows:
+            table = told_rows(reading, max(rows), self._asked)
+            told = "\n".join(filter(None, (told, *(f"- {row}" for row in table))))
+        return f"{told} [{n + 1}]"
+
+    # ------------------------------------------------------------------ conditions and steps
+
+    def _conditions(self) -> str:
+        """Return conditions and exceptions: near what decides, then the most relevant ones."""
+        deciding = {n: min(units) for n, units in self._used.units.items()}
+        last = {n: max(units) for n, units in self._used.units.items()}
+        least = self._candidates[0].score - _CONDITION_MARGIN
+
+        def is_near(one: Candidate) -> bool:
+            n = one.passage
+            return deciding[n] - 1 <= one.unit <= last[n] + _NEAR_UNITS
+
+        wanted = [
+            one
+            for one in self._candidates
+            if one.passage in deciding
+            and _CONDITION.search(self._folded(one))
+            and not one.features["amount_excluded"]
+            and (is_near(one) or (one.score > least and _on_subject(one) > _MIN_STEP_COVERAGE))
+        ]
+        return self._bullets(sorted(wanted, key=lambda one: not is_near(one)))
+
+    def _steps(self) -> str:
+        """Return what to do next, from the passages found."""
+        passages = self._best_passages(_STEP_PASSAGES)
+        wanted = [
+            one
+            for one in self._candidates
+            if one.passage in passages
+            and _STEP.search(self._folded(one))
+            and _on_subject(one) > _MIN_STEP_COVERAGE
+            and not (one.features["stale"] or one.features["amount_excluded"])
+        ]
+        return self._bullets(wanted)
+
+    def _folded(self, one: Candidate) -> str:
+        return self._readings[one.passage].units[one.unit].folded
+
+    def _bullets(self, wanted: Sequence[Candidate]) -> str:
+        lines: list[str] = []
+        length = 0
+        for candidate in wanted:
+            reading = self._readings[candidate.passage]
+            unit = reading.units[candidate.unit]
+            if (
+                self._used.holds(candidate.passage, candidate.unit)
+                or self._said.holds(unit)
+                or unit.role not in {Role.SENTENCE, Role.ITEM}
+                or unit.introduces
+            ):
+                continue
+            group = self._group(candidate) - self._used.units.get(candidate.passage, set())
+            if length + reading.length(group) > _SECTION_CHARS:
+                continue
+            length += reading.length(group)
+            lines.append(f"- {self._take(candidate.passage, group)}")
+            if len(lines) == _SECTION_UNITS:
+                break
+        return "\n".join(lines)
+
+    # ------------------------------------------------------------------ sources
+
+    def _best_passages(self, most: int) -> list[int]:
+        """Return the passages with the best units, best first, without those far below the best."""
+        least = self._candidates[0].score - _PASSAGE_MARGIN
+        near = (one.passage for one in self._candidates if one.score > least)
+        return list(dict.fromkeys(near))[:most]
+
+    def _sources_used(self) -> list[int]:
+        """Return the passages used, then the best article when none was."""
+        used = list(self._used.units)
+        passages = self._prompt.passages
+        best = self._candidates[0].score
+        first: dict[int, float] = {}
+        for candidate in self._candidates:
+            first.setdefault(candidate.passage, candidate.score)
+        for n, score in first.items():
+            if len(used) >= _MOST_SOURCES:
+                break
+            if n in used or passages[n].kind is not SourceKind.ARTICLE:
+                continue
+            if score > best - 1.5 or not any(passages[u].kind is SourceKind.ARTICLE for u in used):
+                used.append(n)
+        return used
+
+    def _sources(self, passages: Sequence[int], budget_chars: int) -> str:
+        """Return the excerpts of passages, the parts of one source together."""
+        held = self._prompt.passages
+        sources: dict[tuple[SourceKind, str], list[int]] = {}
+        for n in passages:
+            sources.setdefault((held[n].kind, held[n].id), []).append(n)
+        blocks = []
+        for parts in sources.values():
+            quotes = [
+                self._excerpt(n, budget_chars) for n in sorted(parts, key=lambda n: held[n].start)
+            ]
+            if any(quotes):
+                n = parts[0]
+                quote = "\n".join(filter(None, quotes))
+                blocks.append(f"{self._heading(n, held[n])}\n\n{quote}\n\n{held[n].url}")
+        return "\n\n".join(blocks)
+
+    def _excerpt(self, n: int, budget_chars: int) -> str:
+        reading = self._readings[n]
+        scores = {
+            c.unit: c.score
+            for c in self._candidates
+            if c.passage == n and reading.units[c.unit].role is not Role.HEADING
+        }
+        wanted = self._used.units.get(n, set())
+        if budget_chars == NAMED_ARTICLE_CHARS:
+            wanted = set(_first_units(reading, budget_chars))
+        chosen = excerpt(reading, wanted, scores, budget_chars, self._quoted)
+        self._quoted.add([reading.units[at] for at in chosen])
+        return quoted_lines(reading, chosen, begins=self._prompt.passages[n].start == 0)
+
+    def _heading(self, n: int, passage: Passage) -> str:
+        language = self._prompt.language
+        day = passage.updated if passage.kind is SourceKind.FICHE else passage.in_force_since
+        dated = ""
+        if day:
+            key = "fiche_updated" if passage.kind is SourceKind.FICHE else "in_force_since"
+            dated = " " + self._say(key, day=date_in_words(day, language))
+        return (
+            self._say(
+                f"{passage.kind}_heading", number=passage.number, n=n + 1, title=title_of(passage)
+            )
+            + dated
+        )
+
+
+def _on_subject(one: Candidate) -> float:
+    return one.features["covered_with_context"]
+
+
+def _marked(words: str) -> str:
+    """Put words between quotation marks that do not occur in them."""
+    return f"“{words}”" if "«" in words or "»" in words else f"« {words} »"
+
+
+def _first_units(reading: Reading, budget_chars: int) -> list[int]:
+    chosen: list[int] = []
+    for at in range(len(reading.units)):
+        if chosen and reading.length([*chosen, at]) > budget_chars:
+            break
+        chosen.append(at)
+    return chosen

@@ -1,0 +1,119 @@
+"""What the words of a sentence show, whatever is asked: figures, rules, references, publics."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from ai_core.engines.extractive.asked import Asked
+
+_SENTENCES_REMEMBERED = 8_192  # a few MiB
+_WORD = re.compile(r"[a-z0-9]+")
+_NUMBERS = (
+    "un|une|deux|trois|quatre|cinq|six|sept|huit|neuf|dix|onze|douze|treize|quatorze|quinze|seize"
+    "|vingt|trente|quarante|soixante|demi|cents?|premier|moitie"
+)
+_DURATION = (
+    rf"(?:\d|\b(?:{_NUMBERS}))[- ](?:\w+ ){{0,2}}"
+    r"(?:jours?|mois|ans?|annees?|semaines?|heures?|minutes?)\b"
+)
+_GIVES: Mapping[Asked, re.Pattern[str]] = {
+    kind: re.compile(pattern)
+    for kind, pattern in {
+        Asked.DURATION: _DURATION,
+        Asked.MONEY: (
+            r"\d[\d\s,.]*\s?(?:€|eur|%)|euros?|pour cent|\bsmic\b|quart|tiers|moitie|dixieme"
+            r"|cinquieme|egale?s? (?:a|au)\b|ne peut etre inferieure?"
+        ),
+        Asked.RATE: r"\d\s?%|pour cent|\d\s?/\s?\d|taux",
+        Asked.NUMBER: rf"\d|\b(?:{_NUMBERS})\b",
+        Asked.DAY: (
+            r"\d{1,2}(?:er)? (?:janvier|fevrier|mars|avril|mai|juin|juillet|aout|septembre|octobre"
+            r"|novembre|decembre)|\bau plus tard|\bavant le|\ba compter d|\ba partir d"
+            r"|\bdes (?:le|la|que)|\bau moment|\bune fois par|\bdans (?:le|un|les) delai|"
+            + _DURATION
+        ),
+        Asked.YES_NO: (
+            r"\bpeu(?:t|vent)\b|\bne peu|\bdoi(?:t|vent)\b|\binterdit|\ba droit|\bont droit"
+            r"|\best tenu|\bobligat|\baucune?\b|\bnul\b|\best nulle?\b|\bpossible|\bautoris"
+            r"|\bn'est pas|\bil est|\bbeneficie|\bs'impose|\bne constitu|\bn'a pas"
+            r"|\bsans (?:l'accord|autorisation)"
+        ),
+        Asked.PERSON: (
+            r"l'employeur|inspect|medecin|conseil de prud|comite|juge|agent de controle|salarie"
+            r"|caisse|representant|syndica|tribunal|directeur"
+        ),
+        Asked.PROCEDURE: (
+            r"lettre|adress|demand|saisi|inform|notifi|ecrit|formulaire|recommande|declar|transm"
+            r"|convoqu|recour|contact|conclu|signe|homolog|depos|entretien|justifi|contest|envo"
+            r"|remet|tout moyen"
+        ),
+    }.items()
+}
+_RULE = re.compile(
+    r"\bpeu(?:t|vent)\b|\bdoi(?:t|vent)\b|a droit|est fixe|est egal|ne peut|ne doit|est interdit"
+    r"|beneficie|est (?:de|d')\b|dure\b|s'eleve|est tenu|est calcule|donne(?:nt)? lieu|ouvre droit"
+)
+_RESERVES = re.compile(
+    r"sous reserve|sans prejudice|par derogation|outre\b|conformement|pour l'application"
+)
+_AGREEMENT_DECIDES = re.compile(
+    r"(?:convention|accord)s? (?:collecti|d'entreprise|de branche|ou).{0,160}"
+    r"(?:peu(?:t|vent)|defini|fixe|determin|prevoi|precise)"
+)
+_REFERENCE = re.compile(r"articles? [lrd]\b")
+_CASE_LAW = re.compile(r"cour de cassation|\bcass\b|conseil d'etat|haute juridiction|arret du")
+
+
+def _read_publics() -> dict[str, tuple[str, ...]]:
+    """Return the beginnings of words that show a special public, by its name."""
+    lines = Path(__file__).with_name("publics.txt").read_text(encoding="utf-8").splitlines()
+    rows = (line.partition(": ") for line in lines if not line.startswith("#"))
+    return {
+        name: tuple(f" {words.replace('_', ' ')}" for words in shown.split("|"))
+        for name, _, shown in rows
+    }
+
+
+_PUBLICS = _read_publics()
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """What a sentence shows.
+
+    `gives` holds the kinds of question it may answer; `publics` names the special publics it speaks
+    of.
+    """
+
+    gives: frozenset[Asked]
+    publics: frozenset[str]
+    references: int
+    rules: bool
+    reserves: bool
+    leaves_to_agreements: bool
+    case_law: bool
+
+
+@lru_cache(_SENTENCES_REMEMBERED)
+def publics(folded: str) -> frozenset[str]:
+    """Return the special publics of which a folded text speaks."""
+    words = f" {' '.join(_WORD.findall(folded))} "
+    return frozenset(
+        name for name, shown in _PUBLICS.items() if any(start in words for start in shown)
+    )
+
+
+@lru_cache(_SENTENCES_REMEMBERED)
+def signs(folded: str) -> Signs:
+    """Return what a folded sentence shows."""
+    return Signs(
+        gives=frozenset(kind for kind, pattern in _GIVES.items() if pattern.search(folded)),
+        publics=publics(folded),
+        references=len(_REFERENCE.findall(folded)),
+        rules=_RULE.search(folded) is not None,
+        reserves=_RESERVES.match(folded) is not None,
+        leaves_to_agreements=_AGREEMENT_DECIDES.search(folded) is not None,
+        case_law=_CASE_LAW.search(folded) is not None,
+    )

@@ -1,0 +1,154 @@
+"""The parts of an extractive answer, as the citation filter lets them through."""
+
+from datetime import date
+
+from ai_core.engines.base import AnswerPart
+from ai_core.law.records import Confidence
+from tests.ai_core.engines.extractive.passages import article, clause, fiche, parts
+
+NOTICE = """Le salarié a droit à un préavis lorsque le licenciement n'est pas motivé par une faute :
+1° S'il justifie d'une ancienneté comprise entre six mois et deux ans, un préavis d'un mois ;
+2° S'il justifie d'une ancienneté d'au moins deux ans, un préavis de deux mois.
+Toutefois, ces dispositions ne s'appliquent que si la convention n'est pas plus favorable."""
+STEPS = """Le préavis de licenciement commence à la présentation de la lettre.
+Le salarié peut saisir le conseil de prud'hommes si son préavis de licenciement n'est pas payé.
+Consulter le simulateur de préavis."""
+TABLE = """Le préavis de démission est fixé comme suit :
+\tMoins de 6 mois\t6 mois à moins de 2 ans\tPlus de 2 ans
+Cadres\t1 mois\t3 mois\t3 mois
+Employés\t8 jours\t15 jours\t1 mois"""
+
+
+async def test_the_summary_is_the_sentence_that_decides_with_its_number() -> None:
+    found = await parts(
+        "Quel préavis de licenciement après trois ans d'ancienneté ?",
+        article("L1234-1", NOTICE),
+        fiche("Préavis", STEPS),
+    )
+
+    assert found[AnswerPart.SUMMARY].endswith("un préavis de deux mois. » [1]")
+    assert "un préavis d'un mois" not in found[AnswerPart.SUMMARY]
+    assert len(found[AnswerPart.SUMMARY]) <= 600
+
+
+async def test_conditions_come_with_what_they_point_back_to() -> None:
+    found = await parts("Quel préavis de licenciement après trois ans ?", article("L1", NOTICE))
+
+    assert "Toutefois, ces dispositions ne s'appliquent que si" in found[AnswerPart.CONDITIONS]
+
+
+async def test_the_steps_tell_whom_to_turn_to() -> None:
+    found = await parts(
+        "Quel préavis de licenciement après trois ans ?",
+        article("L1234-1", NOTICE),
+        fiche("Préavis de licenciement", STEPS),
+    )
+
+    assert "saisir le conseil de prud'hommes" in found[AnswerPart.STEPS]
+    assert "simulateur" not in "".join(found.values())
+
+
+async def test_each_source_has_its_number_date_words_and_address() -> None:
+    found = await parts(
+        "Quel préavis de licenciement après trois ans ?",
+        article("L1234-1", NOTICE),
+        fiche("Préavis de licenciement", STEPS),
+    )
+
+    sources = found[AnswerPart.SOURCES]
+    assert "Article L1234-1 [1]" in sources
+    assert "(en vigueur depuis le 1er janvier 2020)" in sources
+    assert "(mise à jour le 1er mars 2026)" in sources
+    assert "https://loi.example/L1234-1" in sources
+    assert "> 2° S'il justifie" in sources
+
+
+async def test_a_table_is_told_by_its_headers() -> None:
+    found = await parts(
+        "Employé depuis 8 mois, quel préavis de démission ?", clause("IDCC 9999 art. 30", TABLE)
+    )
+
+    assert "- Employés — 6 mois à moins de 2 ans : 15 jours" in found[AnswerPart.SUMMARY]
+    assert "« Le préavis de démission est fixé comme suit : »" in found[AnswerPart.SUMMARY]
+    assert "> Employés | 8 jours | 15 jours | 1 mois" in found[AnswerPart.SOURCES]
+
+
+async def test_an_article_decides_over_a_fiche_older_than_it() -> None:
+    stale = fiche(
+        "Salaire de l'apprenti",
+        "Le salaire de l'apprenti est de 25 % du SMIC la première année.",
+        updated=date(2019, 1, 1),
+    )
+    fresh = article("D6222-26", "Le salaire de l'apprenti est de 27 % du SMIC la première année.")
+
+    found = await parts("Quel est le salaire d'un apprenti la première année ?", stale, fresh)
+
+    assert "27 %" in found[AnswerPart.SUMMARY]
+    assert "25 %" not in found[AnswerPart.SUMMARY]
+
+
+async def test_an_example_never_leads_and_is_never_cut() -> None:
+    example = (
+        "Exemple : un salarié à 2 000 € parti après 12 ans.\n10 x 500 = 5 000 €\nSoit 6 333 €."
+    )
+    text = f"L'indemnité de départ est d'un quart de mois de salaire par année.\n{example}\n" + (
+        "Le règlement de l'atelier est affiché à l'entrée de chaque bâtiment de l'entreprise.\n" * 9
+    )
+
+    found = await parts("Combien d'indemnité de départ après 12 ans ?", article("R1", text))
+
+    assert "un quart de mois" in found[AnswerPart.SUMMARY]
+    assert "Exemple" not in found[AnswerPart.SUMMARY]
+    shown = found[AnswerPart.SOURCES]
+    assert ("Exemple" in shown) == ("Soit 6 333 €." in shown)
+
+
+async def test_without_confidence_the_answer_says_so_first_and_shows_the_nearest() -> None:
+    found = await parts(
+        "Ma clause de non-concurrence est-elle valable ?",
+        article("L1234-1", NOTICE),
+        confidence=Confidence.LOW,
+    )
+
+    assert found[AnswerPart.SUMMARY].startswith("Aucun des textes trouvés ne répond")
+    assert set(found) == {AnswerPart.SUMMARY, AnswerPart.NEAREST}
+    assert "Article L1234-1 [1]" in found[AnswerPart.NEAREST]
+
+
+async def test_an_article_named_by_its_number_is_quoted_in_full_below_its_first_sentence() -> None:
+    long = (
+        NOTICE + "\n" + "\n".join(f"Le préavis numéro {n} est payé en entier." for n in range(20))
+    )
+
+    found = await parts("Que dit l'article L1234-1 ?", article("L1234-1", long), named=("L1234-1",))
+
+    assert found[AnswerPart.SUMMARY].startswith("« Le salarié a droit à un préavis lorsque")
+    assert "> Le préavis numéro 19 est payé en entier." in found[AnswerPart.SOURCES]
+
+
+async def test_two_parts_of_one_source_stand_under_one_heading() -> None:
+    pieces = [
+        article("L1", "Le préavis dure deux mois.", id="ID", start=0),
+        article("L1", "Le préavis est payé chaque mois de préavis.", id="ID", start=900),
+    ]
+
+    found = await parts("Le préavis est-il payé, et combien de mois dure-t-il ?", *pieces)
+
+    assert found[AnswerPart.SOURCES].count("Article L1 [") == 1
+
+
+async def test_words_of_the_question_that_no_passage_holds_count() -> None:
+    about = article("L2", "Le remboursement des frais du conseiller est fait dans les deux mois.")
+    right = article("L3", "L'abonnement aux transports est remboursé pour moitié.")
+
+    found = await parts("L'abonnement navigo aux transports est-il remboursé ?", about, right)
+
+    assert "transports" in found[AnswerPart.SUMMARY]
+
+
+async def test_words_between_marks_of_their_own_are_still_quoted() -> None:
+    text = "Le repos remplace le paiement (« repos compensateur ») si l'employeur le décide."
+
+    found = await parts("Le repos peut-il remplacer le paiement ?", article("L4", text))
+
+    assert found[AnswerPart.SUMMARY] == f"“{text}” [1]"
