@@ -25,14 +25,14 @@ async def reply_to(app: Any, question: str, **more: object) -> dict[str, Any]:
     return body
 
 
-async def test_a_question_gets_the_fiche_and_the_articles_quoted_and_linked(app: Any) -> None:
+async def test_a_question_gets_what_decides_then_the_sources_quoted_and_linked(app: Any) -> None:
     reply = await reply_to(app, NOTICE_OF_RESIGNATION)
 
     by_number = {citation["number"]: citation for citation in reply["citations"]}
     assert reply["summary"].startswith("« En cas de démission, le salarié doit un préavis")
     assert reply["response"].startswith(reply["summary"])
     assert reply["sections"][-1]["kind"] == "sources"
-    assert "— La démission" in reply["sections"][-1]["text"]
+    assert "Article L1237-1 [1] — Démission" in reply["sections"][-1]["text"]
     assert by_number["L1237-1"]["quote"].startswith("En cas de démission, le salarié doit")
     assert by_number["L1237-1"]["url"] in reply["response"]
     assert by_number["L1237-1"]["status"] == "verified"
