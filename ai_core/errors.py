@@ -53,9 +53,13 @@ class UnknownArticle(NotFound):
 
 
 class UnknownAgreement(NotFound):
-    """No known collective agreement has that IDCC number."""
+    """No known collective agreement has the IDCC number in `agreement`."""
 
     code = "unknown_agreement"
+
+    def __init__(self, idcc: str = "") -> None:
+        super().__init__(f"no agreement has the IDCC {idcc}", idcc=idcc)
+        self.faults = [{"field": "agreement", "reason": self.code}]
 
 
 class UnknownKey(NotFound):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from ai_core.answering.agreement_words import AgreementWords
 from ai_core.engines.base import AnswerPart
 from shared.ai.contract import Clarification
 from shared.languages import Language
@@ -18,6 +19,7 @@ TEXT_FILES = (
     ROOT / "shared" / "texts" / "errors.toml",
     ROOT / "ai_core" / "texts" / "errors.toml",
     ROOT / "ai_core" / "texts" / "answers.toml",
+    ROOT / "ai_core" / "texts" / "agreements.toml",
     TEXT_FILE,
 )
 _GREETING = re.compile(
@@ -41,14 +43,15 @@ def read_texts() -> Texts:
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """The closing lines of an answer: its date of law (None: made without the law), and what is
-    missing or unclear.
+    """The closing lines of an answer: its date of law (None: made without the law), what is missing
+    or unclear, and the sentence on its agreement.
     """
 
     clarification: Clarification | None
     law_date: date | None
     as_of: date | None
     missing: tuple[str, ...] = ()
+    agreement: str | None = None
 
 
 class Boilerplate:
@@ -56,6 +59,7 @@ class Boilerplate:
 
     def __init__(self, texts: Texts) -> None:
         self._texts = texts
+        self.agreements = AgreementWords(texts)
 
     def small_talk_reply(self, text: str, language: Language) -> str | None:
         """Return the reply to a greeting or to thanks, None for anything else."""
@@ -87,7 +91,7 @@ class Boilerplate:
 
     def close(self, closing: Closing, language: Language) -> str:
         """Return the closing lines of an answer."""
-        lines: list[str] = []
+        lines = [closing.agreement] if closing.agreement else []
         if closing.missing:
             numbers = ", ".join(closing.missing)
             lines.append(self._texts.say("missing_references", language, numbers=numbers))

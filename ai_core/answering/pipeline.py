@@ -14,6 +14,7 @@ from contextlib import aclosing
 from opentelemetry.trace import Tracer
 
 from ai_core.answering.abstention import Abstentions, Refusal
+from ai_core.answering.agreement_words import agreement_taken
 from ai_core.answering.boilerplate import Boilerplate, Closing
 from ai_core.answering.cache import AnswerCache, parse_cached
 from ai_core.answering.clarification import Rule, clarify
@@ -40,6 +41,9 @@ from shared.web.tracing import NO_TRACER
 MAX_PASSAGES = 16
 UNDECIDED = {Confidence.LOW, Confidence.NONE}
 """Where the answer says first that the texts found do not decide."""
+AGREEMENT_KNOWN = "convention collective"
+"""Told to the rules of clarification where the agreement is known, however it was named."""
+
 UNGROUNDED = SearchResult(passages=(), scope=QuestionScope.UNCLEAR)
 
 
@@ -165,10 +169,11 @@ class AnswerPipeline:
         with self._generation.enqueue(request) as job:
             found = await self._search(request)
             reply.confidence = found.confidence if question.grounded else None
+            reply.agreement = agreement_taken(found.agreement_match)
             refusal = self._abstentions.judge(found, language) if question.grounded else None
             missing = self._missing(question, found)
-            if missing and not refusal and found.confidence in UNDECIDED:
-                yield reply.add_paragraph(missing.sentence, AnswerPart.SUMMARY)
+            for sentence in self._said_first(question, found, None if refusal else missing):
+                yield reply.add_paragraph(sentence, AnswerPart.SUMMARY)
             if refusal is None:
                 writing = self._generation.write(request, found, reply, job)
                 with self._tracer.start_span("engine"):
@@ -201,6 +206,16 @@ class AnswerPipeline:
         if question.plain:
             return None
         return self._boilerplate.small_talk_reply(question.text, question.language)
+
+    def _said_first(
+        self, question: Question, found: SearchResult, missing: MissingLaw | None
+    ) -> Iterator[str]:
+        """Yield what the answer cannot rest on: an agreement that is not held, other law."""
+        lacking = self._boilerplate.agreements.lacking(found.agreement_match, question.language)
+        if lacking and not question.sampling.json_schema:
+            yield lacking
+        if missing and found.confidence in UNDECIDED:
+            yield missing.sentence
 
     def _missing(self, question: Question, found: SearchResult) -> MissingLaw | None:
         if not question.grounded or question.sampling.json_schema or found.exact:
@@ -258,14 +273,22 @@ class AnswerPipeline:
             )
 
     def _closing(self, request: ResolvedRequest, found: SearchResult, reply: ReplyBuilder) -> str:
-        question = request.question
+        question, language = request.question, request.question.language
+        words, match = self._boilerplate.agreements, found.agreement_match
         if question.grounded and not found.exact:
             asked_before = [turn.content for turn in question.history if turn.role == "user"]
-            reply.clarification = clarify(
-                self._clarifications, search_query(question), asked_before, question.language
-            )
+            told = [*asked_before, *([AGREEMENT_KNOWN] if match else ())]
+            reply.clarification = words.question(
+                found, [*asked_before, question.text], language
+            ) or clarify(self._clarifications, search_query(question), told, language)
         law_date = request.law_date if question.grounded else None
-        closing = Closing(reply.clarification, law_date, question.as_of, found.missing)
+        closing = Closing(
+            reply.clarification,
+            law_date,
+            question.as_of,
+            found.missing,
+            words.taken(match, language),
+        )
         return self._boilerplate.close(closing, question.language)
 
     async def _store(self, request: ResolvedRequest, done: Done) -> None:

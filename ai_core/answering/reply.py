@@ -13,6 +13,7 @@ from ai_core.law.records import Confidence
 from ai_core.metrics import AnswerMetrics
 from shared.ai.contract import (
     Abstention,
+    AgreementTaken,
     AnswerSection,
     Citation,
     Clarification,
@@ -48,6 +49,7 @@ class ReplyBuilder:
     logprobs: list[WrittenToken] = field(default_factory=list)
     abstained: Abstention | None = None
     clarification: Clarification | None = None
+    agreement: AgreementTaken | None = None
     suggestions: list[str] = field(default_factory=list)
     confidence: Confidence | None = None
     paragraph_ended: bool = False
@@ -130,6 +132,7 @@ class ReplyBuilder:
             citations=self.citations,
             abstained=self.abstained,
             clarification=self.clarification,
+            agreement=self.agreement,
             corpus_date=self.request.law_date if self.request.question.grounded else None,
             notice=self.notice,
             masked={str(kind): count for kind, count in self.masked.items()},

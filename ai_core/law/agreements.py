@@ -97,7 +97,7 @@ class AgreementFinder:
             return written
         agreement = self._at(chosen)
         if agreement is None:
-            raise UnknownAgreement(f"no agreement with IDCC {chosen}", idcc=chosen)
+            raise UnknownAgreement(chosen)
         if written and written.agreement and written.basis in (MatchBasis.IDCC, MatchBasis.NAME):
             return written
         rest = written.rest if written and written.agreement == agreement else question

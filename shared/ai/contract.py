@@ -181,6 +181,33 @@ class Clarification(Reply):
     """Answers to choose from, each complete as the next message; empty when it is open."""
 
 
+class AgreementReply(Reply):
+    """A national collective agreement."""
+
+    idcc: str
+    """Its number, four digits."""
+    title: str
+    """Its short title."""
+    held: bool
+    """Whether its text is here; where not, an answer gives the law alone."""
+    url: str
+    """Its page on Légifrance, or the directory of agreements where its text is not here."""
+
+
+class AgreementTaken(Reply):
+    """The collective agreement an answer rests on, or those that fit, and why."""
+
+    basis: Literal["chosen", "idcc", "name", "trade", "company"]
+    """Chosen by `agreement`; or written: its number, its name, the asker's branch or trade, or a
+    company, which never decides."""
+    agreement: AgreementReply | None
+    """The one taken; null when it has to be asked for, or nobody knows its number."""
+    alternatives: list[AgreementReply] = []
+    """Others that fit."""
+    unknown_idcc: str | None = None
+    """A number that was written and that no agreement known here bears."""
+
+
 class LikelyToken(Reply):
     """A token and its probability."""
 
@@ -244,6 +271,8 @@ class GenerateReply(Reply):
     """Set when the question is not answered; null otherwise."""
     clarification: Clarification | None = None
     """One question whose answer would change this one; null when there is none."""
+    agreement: AgreementTaken | None = None
+    """The collective agreement of the question, and why; null where it speaks of none."""
     corpus_date: date | None
     """Publication date of the law the answer rests on; null without the law."""
     notice: str

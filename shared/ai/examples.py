@@ -51,6 +51,7 @@ USAGE: Example = {
     "timestamp": "2026-04-02T08:15:30Z",
     "abstained": None,
     "clarification": None,
+    "agreement": None,
     "summary": SUMMARY,
     "sections": [SECTION],
     "suggestions": [],

@@ -113,6 +113,7 @@ FIELDS_OF = {
     "invalid_request": {"field": "limit", "reason": "less_than_equal"},
     "unsupported": {"field": "stop", "reason": "unsupported"},
     "deadline_too_short": {"field": "X-Deadline-Ms", "reason": "deadline_too_short"},
+    "unknown_agreement": {"field": "agreement", "reason": "unknown_agreement"},
 }
 """What the examples of errors hold, for all and for some codes."""
 
