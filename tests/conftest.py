@@ -24,6 +24,8 @@ from tests.servers.redis_cluster import RedisCluster
 
 PREFIXES = ("AI_CORE_", "TELEGRAM_", "MAIL_")
 SLOW_FIXTURES = {"cluster", "small_model", "watched"}
+SLOW_S = 2
+"""What a slow test takes that does not say how long."""
 PACKAGES = ["ai_core", "telegram_service", "mail_service", "shared"]
 
 
@@ -159,18 +161,29 @@ def small_model() -> Bleuet:
     return bleuet()
 
 
+def _seconds(item: pytest.Item) -> int:
+    """Return about how long a test takes."""
+    marker = item.get_closest_marker("slow")
+    redis_alone = isinstance(item, pytest.Function) and "supported_redis" in item.fixturenames
+    if marker is None or redis_alone:  # slow is then what starts the server, once
+        return 0
+    return int(marker.args[0]) if marker.args else SLOW_S
+
+
 @pytest.hookimpl(tryfirst=True)  # before pytest selects by marker
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what `./neo test --without` names; a test says what it needs by a marker.
 
-    A test that asks for one of SLOW_FIXTURES is slow without saying so. The files with most slow
-    tests come first, so that the processes of a run end at about the same time.
+    A test that asks for one of SLOW_FIXTURES is slow without saying so. The files that take longest
+    come first, so that the processes of a run end at about the same time.
     """
     for item in items:
         if isinstance(item, pytest.Function) and SLOW_FIXTURES & set(item.fixturenames):
             item.add_marker(pytest.mark.slow)
-    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
-    items.sort(key=lambda item: -slow[item.path])
+    seconds: Counter[Path] = Counter()
+    for item in items:
+        seconds[item.path] += _seconds(item)
+    items.sort(key=lambda item: -seconds[item.path])
     without = {name for name in os.environ.get("NEO_WITHOUT", "").split(",") if name}
     left_out = [
         item

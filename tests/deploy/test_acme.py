@@ -202,6 +202,7 @@ def server() -> Iterator[NginxServer]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.mark.slow(13)
 def test_a_certificate_is_issued_and_renewed_and_no_request_is_dropped(
     server: NginxServer, tmp_path: Path
 ) -> None:

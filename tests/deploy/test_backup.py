@@ -140,6 +140,7 @@ def test_a_backup_is_verified_by_starting_from_it(
     assert "starts: 1000 rows" in capsys.readouterr().out
 
 
+@pytest.mark.slow(10)
 def test_a_server_whose_settings_are_not_among_its_data_is_restored_too(
     mailbox: Mailbox, capsys: pytest.CaptureFixture[str]
 ) -> None:

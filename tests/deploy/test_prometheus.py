@@ -43,7 +43,7 @@ def test_promtool_accepts_the_configuration_as_shipped(tmp_path: Path) -> None:
     assert "WARNING" not in checked.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.slow(22)
 def test_each_alert_is_quiet_while_all_is_well_and_fires_with_its_words_when_it_is_not() -> None:
     files = sorted((SHIPPED / "tests").glob("*.yml"))
 

@@ -101,6 +101,7 @@ async def end(process: Server, number: signal.Signals) -> None:
             await asyncio.sleep(0.02)
 
 
+@pytest.mark.slow(10)
 async def test_one_of_two_replicas_is_killed_under_load_and_no_repeatable_request_fails(
     own_redis: RedisServer, replica: Callable[[], Server]
 ) -> None:
@@ -118,6 +119,7 @@ async def test_one_of_two_replicas_is_killed_under_load_and_no_repeatable_reques
     assert '"upstream_status":"502, 200"' in log
 
 
+@pytest.mark.slow(11)
 async def test_both_replicas_are_replaced_one_by_one_under_load_and_no_request_fails(
     own_redis: RedisServer, replica: Callable[[], Server]
 ) -> None:

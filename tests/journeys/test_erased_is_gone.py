@@ -307,6 +307,7 @@ async def rows_left(stage: Stage) -> int:
         await connection.close()
 
 
+@pytest.mark.slow(12)
 async def test_nothing_a_person_wrote_is_readable_on_any_disk_before_or_after_erasure(
     stage: Stage,
 ) -> None:

@@ -40,6 +40,7 @@ async def answer(client: httpx2.AsyncClient, model: str, question: str) -> str:
     return str(reply.json()["choices"][0]["message"]["content"])
 
 
+@pytest.mark.slow(11)
 async def test_every_format_gives_the_same_answer_and_each_lora_its_own(
     running: Service, small_model: Bleuet
 ) -> None:

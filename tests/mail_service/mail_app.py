@@ -15,7 +15,6 @@ from mail_service.ledger.records import MailLocation, MailRecord
 from mail_service.metrics import MailMetrics
 from mail_service.processing.pipeline import Pipeline
 from mail_service.processing.services import MailboxConfig, Services
-from mail_service.reading.reader_pool import ReaderPool
 from mail_service.reply.composer import ReplyComposer
 from mail_service.reply.identity import SenderIdentity
 from mail_service.reply.outbox import Outbox
@@ -29,6 +28,7 @@ from shared.privacy.encryption import Encryption
 from shared.privacy.text_masker import TextMasker
 from shared.web.tracing import NO_TRACER
 from tests.mail_service.mails import US
+from tests.mail_service.shared_readers import shared_readers
 
 TRUSTED = "mx.neo.example"
 
@@ -106,7 +106,6 @@ async def open_mail_app(
             host="127.0.0.1", port=sink.port, tls="none", timeout_s=1, bounce_domain="neo.example"
         )
         notifier = await stack.enter_async_context(WorkNotifier(None))
-        readers = await stack.enter_async_context(ReaderPool(1, time_s=10, memory_mib=512))
         transport = httpx2.ASGITransport(app=ai.app)
         client = await stack.enter_async_context(
             AiClient("http://ai", "key", transport=transport, clock=clock)
@@ -117,7 +116,7 @@ async def open_mail_app(
             settings=chosen,
             mailboxes={"main": MailboxConfig(chosen.mode, composer, smtp.bounce_domain)},
             ledger=ledger,
-            readers=readers,
+            readers=shared_readers(),
             ai=client,
             masker=await stack.enter_async_context(TextMasker(names=chosen.privacy.names)),
             spam_filter=spam_filter,

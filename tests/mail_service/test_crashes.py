@@ -16,6 +16,7 @@ from tests.servers.loopback import served
 pytestmark = pytest.mark.slow
 
 
+@pytest.mark.slow(20)
 @pytest.mark.needs("dovecot")
 async def test_no_mail_is_lost_or_sent_twice_by_crashes(
     imap: ImapSettings, ledger: Ledger, database_url: str, tmp_path: Path

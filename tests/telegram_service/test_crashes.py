@@ -18,6 +18,7 @@ GROUPS = [-100_100 - number for number in range(8)]
 PEOPLE = [100 + number for number in range(8)]
 
 
+@pytest.mark.slow(12)
 @pytest.mark.parametrize("chats", [GROUPS, PEOPLE], ids=["placeholders", "drafts"])
 async def test_workers_that_are_killed_lose_and_double_nothing(
     redis_url: str, database_url: str, key_file: Path, tmp_path: Path, chats: list[int]
@@ -43,6 +44,7 @@ async def test_workers_that_are_killed_lose_and_double_nothing(
     assert statistics.counts["duplicates"] == deployment.api.delivery.repeated
 
 
+@pytest.mark.slow(11)
 async def test_a_redis_that_is_killed_then_frozen_loses_nothing_it_acknowledged(
     database_url: str, key_file: Path, tmp_path: Path
 ) -> None:

@@ -126,6 +126,7 @@ async def test_a_waiting_person_is_shown_their_position(
     assert len(app.account.texts(BOB)) == 1
 
 
+@pytest.mark.slow(10)
 async def test_the_position_counts_who_waits_in_every_worker(
     redis_url: str, database_url: str, key_file: Path
 ) -> None:
@@ -170,6 +171,7 @@ async def test_only_allowed_people_are_answered_and_the_others_are_notified(
         assert len(app.ai.asked) == 1
 
 
+@pytest.mark.slow(12)
 async def test_a_worker_that_was_frozen_comes_back_and_doubles_nothing(
     redis_url: str, database_url: str, key_file: Path, tmp_path: Path
 ) -> None:

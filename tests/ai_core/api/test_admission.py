@@ -85,21 +85,36 @@ async def asked_s(app: Any, number: int) -> float:
 
 @pytest.mark.slow
 async def test_while_a_long_hostile_chat_is_masked_others_are_answered_as_fast(app: Any) -> None:
-    hostile = chat(*[("+49 1 2 3 4 5 6 7 8 9 0 1 2 3 " * 1_067)[:32_000]] * 12, QUESTION)
+    """The best of three rounds counts: a busy machine disturbs one, a blocked loop all of them."""
     await live_s(app), await asked_s(app, 0)
-    quiet = [(await live_s(app), await asked_s(app, number)) for number in range(1, 40)]
+    for number in range(3):
+        quiet, busy = await answered_s(app, 1_000 * number)
+        limits = [median(before) for before in zip(*quiet, strict=True)]
+        times = [sorted(during) for during in zip(*busy, strict=True)]
+        if all(
+            median(during) <= 4 * limit and during[-2] <= 25 * limit
+            for during, limit in zip(times, limits, strict=True)
+        ):
+            return
+    pytest.fail(f"quiet {limits}, while a chat is masked {times}")
+
+
+async def answered_s(
+    app: Any, first: int
+) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
+    """Return what requests take before hostile chats come, and while they are masked."""
+    text = (f"+49 {first} 2 3 4 5 6 7 8 9 0 1 2 3 " * 1_067)[:32_000]
+    hostile = chat(*[text] * 12, QUESTION)
+    quiet = [(await live_s(app), await asked_s(app, first + number)) for number in range(1, 40)]
     busy: list[tuple[float, float]] = []
     while len(busy) < 40:
         asking = asyncio.create_task(
             app.client.post("/api/v1/chat", json=hostile, headers=app.key_header())
         )
         while not asking.done():
-            busy.append((await live_s(app), await asked_s(app, 100 + len(busy))))
+            busy.append((await live_s(app), await asked_s(app, first + 100 + len(busy))))
         assert (await asking).status_code in {200, 400}
-
-    for before, during in zip(zip(*quiet, strict=True), zip(*busy, strict=True), strict=True):
-        assert median(during) <= 4 * median(before)
-        assert sorted(during)[-2] <= 25 * median(before)
+    return quiet, busy
 
 
 def median(values: Sequence[float]) -> float:

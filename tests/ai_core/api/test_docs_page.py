@@ -26,6 +26,7 @@ async def nothing_open(
     yield cast(AppState, {})
 
 
+@pytest.mark.slow(10)
 async def test_the_page_shows_the_api_and_tries_an_operation() -> None:
     api = await asyncio.to_thread(create_api, Settings(), nothing_open, CollectorRegistry())
     port = free_port()

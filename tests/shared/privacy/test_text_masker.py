@@ -159,7 +159,7 @@ def test_what_is_missing_is_told_by_name(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "no_such_model_of_names" in name_model.missing_modules()
 
 
-@pytest.mark.slow
+@pytest.mark.slow(11)
 async def test_the_real_model_finds_the_names_and_leaves_the_law(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -151,7 +151,7 @@ def test_a_model_is_made_smaller_and_rolled_back(
     assert "can be made as: bf16, q8_0, q6_k" in capsys.readouterr().err
 
 
-@pytest.mark.slow
+@pytest.mark.slow(20)
 def test_the_precision_that_writes_most_here_is_put_in_use_and_the_others_are_deleted(
     folder: Path, weights: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -171,7 +171,7 @@ def test_the_precision_that_writes_most_here_is_put_in_use_and_the_others_are_de
     )
 
 
-@pytest.mark.slow
+@pytest.mark.slow(12)
 def test_a_precision_that_is_not_good_enough_is_never_the_fastest(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
