@@ -34,6 +34,36 @@ def neutralize(text: str) -> str:
     return CONTROL.sub(lambda found: f"{found[0][0]}\u200b{found[0][1:]}", text)
 
 
+_INSERTED = re.compile(r"(?<=[<\[])(?:\u200b|\\u200b)")
+_INSERTED_BEGUN = re.compile(r"[<\[](?:\\(?:u(?:2(?:00?)?)?)?)?\Z")
+
+
+class SpellingRestorer:
+    """Gives names and values of a schema that was neutralized their spelling back in an answer.
+
+    Only where `neutralize` changed the schema: elsewhere the text is as it came.
+    """
+
+    def __init__(self, schema: str | None) -> None:
+        self._restores = schema is not None and neutralize(schema) != schema
+        self._held = ""
+
+    def feed(self, text: str) -> str:
+        """Take the next text; return what is known of it by now."""
+        if not self._restores:
+            return text
+        text = _INSERTED.sub("", self._held + text)
+        begun = _INSERTED_BEGUN.search(text, max(0, len(text) - 6))
+        stop = begun.start() if begun else len(text)
+        self._held = text[stop:]
+        return text[:stop]
+
+    def finish(self) -> str:
+        """Return what was held back."""
+        held, self._held = self._held, ""
+        return held
+
+
 class TurnEndFilter:
     """Drops end-of-turn tokens at the end of an answer, and a turn that begins after one.
 

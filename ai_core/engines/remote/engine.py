@@ -308,7 +308,8 @@ def request_body(
     )
     body |= {name: value for name, value, default in optional if value != default}
     if sampling.json_schema is not None:
-        schema = {"name": "answer", "schema": orjson.loads(sampling.json_schema), "strict": True}
+        followed = orjson.loads(neutralize(sampling.json_schema))
+        schema = {"name": "answer", "schema": followed, "strict": True}
         body["response_format"] = {"type": "json_schema", "json_schema": schema}
     if prompt.raw is not None:
         body |= {"logprobs": sampling.top_logprobs} if sampling.top_logprobs is not None else {}

@@ -15,7 +15,7 @@ from ai_core.engines.remote.bodies import (
     parse_json,
     whole_number,
 )
-from ai_core.engines.remote.control_tokens import TurnEndFilter
+from ai_core.engines.remote.control_tokens import SpellingRestorer, TurnEndFilter
 from ai_core.engines.remote.refusals import raise_error
 from ai_core.errors import UpstreamFailed
 
@@ -140,6 +140,7 @@ class AnswerReader:
         self._chars_left = MAX_TOKEN_CHARS * sampling.max_tokens
         self._characters = _Characters(), _Characters()
         self._turn_end = None if raw else TurnEndFilter()
+        self._spelling = SpellingRestorer(sampling.json_schema)
         self._tokens = 0
         self._usage: Mapping[str, Any] = {}
         self._reason: Literal["stop", "length", "content_filter"] | None = None
@@ -160,7 +161,8 @@ class AnswerReader:
 
     def rest(self) -> TextChunk:
         """Return the text that was held back."""
-        return TextChunk(self._turn_end.finish() if self._turn_end else "", 0)
+        text = self._turn_end.finish() if self._turn_end else ""
+        return TextChunk(self._spelling.feed(text) + self._spelling.finish(), 0)
 
     def last_chunk(self, context_tokens: int, chars_per_token: int) -> TextChunk:
         """Return the end of the answer: reason and counts. Raises UpstreamFailed if it was cut off.
@@ -200,6 +202,7 @@ class AnswerReader:
             text = self._turn_end.feed(text)
             if self._turn_end.ended:
                 self.complete = self.overrun = True
+        text = self._spelling.feed(text)
         if tokens or logprobs:
             yield TextChunk(text, tokens, logprobs=logprobs, reasoning=thought)
         self._read_reason(choice.get("finish_reason"))
