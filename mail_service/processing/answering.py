@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from mail_service.errors import AiTooSlow
 from mail_service.ledger.records import MailJob, MailOutcome, MailState, OutgoingKind, OutgoingMail
 from mail_service.processing.ai_request import join_messages
+from mail_service.processing.asked_words import asks_in_subject, asks_in_text
 from mail_service.processing.screening import ScreenedMail
 from mail_service.processing.services import Services
 from mail_service.reading.message import Mail
@@ -128,5 +129,4 @@ def _fixed_reply_key(mail: Mail) -> str | None:
     """Return the key of the fixed reply to a mail without a question; None when it has one."""
     if mail.encrypted and not mail.text.strip():
         return "encrypted_mail"
-    has_words = mail.question.strip() or any(file.text.strip() for file in mail.attachments)
-    return None if has_words else "nothing_asked"
+    return None if asks_in_text(mail) or asks_in_subject(mail) else "nothing_asked"

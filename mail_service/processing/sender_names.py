@@ -49,8 +49,8 @@ def without_names(text: str, display_name: str) -> tuple[str, str]:
 
     The name is as the sender shows it, or as it was written first; empty when none is known.
     """
-    folded = _folded(text)
-    names = [_words(_folded(display_name)), *_told(text, folded)]
+    folded = folded_text(text)
+    names = [_words(folded_text(display_name)), *_told(text, folded)]
     names = [name for name in dict.fromkeys(names) if name][:MAX_NAMES]
     if not names:
         return text, ""
@@ -117,6 +117,6 @@ def _words(folded: str) -> tuple[str, ...]:
     return tuple(word for word in WORDS.findall(folded) if len(word) > 1)[:5]
 
 
-def _folded(text: str) -> str:
+def folded_text(text: str) -> str:
     """Return the text in lower case without accents, each character in its place."""
     return "".join(unicodedata.normalize("NFD", each.lower())[0] for each in text)
