@@ -203,7 +203,10 @@ def open_answering(
     cache = AnswerCache(connection, CacheMetrics(registry))
     pipeline = AnswerPipeline(
         library=library,
-        generation=Generation(pool, scheduler, prompts, boilerplate, metrics),
+        generation=Generation(
+            *(pool, scheduler, prompts, boilerplate, metrics),
+            *(ExtractiveEngine(texts), settings.answers),
+        ),
         abstentions=Abstentions(texts, services, MissingLaws.read(services)),
         clarifications=read_rules(),
         boilerplate=boilerplate,

@@ -49,13 +49,24 @@ class ConversationSettings(Section):
 
 
 class AnswerSettings(Section):
-    """Length of the passages in a prompt, and of the queue.
+    """What a model reads and may say, and the length of its queue.
 
     A small model prefills 150 to 600 tokens/s on a VPS, so 1,200 tokens of passages cost two to
     eight seconds before the first token; raise it where a GPU does the prefill.
     """
 
     passage_tokens: int = Field(default=PASSAGE_TOKENS, ge=200, le=32_000)
+    quotes_lead_below_b: float = Field(
+        default=3.0,
+        ge=0,
+        description="A model with fewer billions of parameters does not write the answer: the law "
+        "is quoted, and the model adds a summary. 0: every model writes.",
+    )
+    check_sentences: bool = Field(
+        default=True,
+        description="Remove a model's sentences that name no source, or whose figures stand in "
+        "none. References, quotations and addresses are checked in any case.",
+    )
     most_waiting: int = Field(default=64, ge=1, le=10_000, description="Answers in a model's line.")
     longest_wait_s: float = Field(
         default=120.0, gt=0, description="Whoever would wait longer for a slot is refused."

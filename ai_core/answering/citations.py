@@ -282,6 +282,12 @@ class CitationFilter:
         passage = self._sources[at].passage
         return self._shown.setdefault((passage.kind, passage.id), len(self._shown) + 1)
 
+    def holds(self, words: str) -> bool:
+        """Whether `words` are verbatim in a passage in force, white space aside."""
+        flat = _flat(words)
+        sources = zip(self._sources, self._in_force, strict=True)
+        return any(in_force and source.find(flat) is not None for source, in_force in sources)
+
     def _quoted(self, words: str) -> bool:
         """Whether `words` are verbatim in a passage; if so the quotation is recorded."""
         flat = " ".join(word for word in _flat(words).split() if word != CELL_MARK)

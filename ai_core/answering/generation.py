@@ -1,6 +1,6 @@
 """Generation of an answer by a model: queue, engine, prompt, slot, text, checks."""
 
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import AbstractContextManager, aclosing, nullcontext
 from dataclasses import replace
 
@@ -13,12 +13,16 @@ from ai_core.answering.question import Question
 from ai_core.answering.reasoning import LearningReasoningFilter, ReasoningFilter, Split
 from ai_core.answering.reply import ReplyBuilder
 from ai_core.answering.request import ResolvedRequest, require_capabilities
-from ai_core.engines.base import AnswerPart, Prompt, ReasoningStart, TextChunk
-from ai_core.law.records import SearchResult
+from ai_core.answering.sentence_checks import SentenceCheck
+from ai_core.engines.base import AnswerPart, Engine, Prompt, ReasoningStart, TextChunk
+from ai_core.engines.extractive.engine import ExtractiveEngine
+from ai_core.law.records import Passage, SearchResult
 from ai_core.metrics import AnswerMetrics, topic_of
 from ai_core.models.pool import ModelPool
+from ai_core.models.registry import billion_parameters
 from ai_core.models.scheduler import Job, Scheduler
 from ai_core.models.speeds import Size
+from ai_core.settings import AnswerSettings
 
 QUEUED_EVERY_S = 2.0
 """How often a `Queued` event is sent while the answer waits for a slot."""
@@ -34,8 +38,12 @@ class Generation:
         prompts: Prompts,
         boilerplate: Boilerplate,
         metrics: AnswerMetrics,
+        quoting: ExtractiveEngine,
+        settings: AnswerSettings,
     ) -> None:
         self._pool = pool
+        self._quoting = quoting
+        self._settings = settings
         self._scheduler = scheduler
         self._prompts = prompts
         self._boilerplate = boilerplate
@@ -58,8 +66,9 @@ class Generation:
     ) -> AsyncGenerator[Queued | Thought | Text]:
         """Generate into `reply`, with citations checked against the passages found.
 
-        Raises what `ModelPool.lease`, `Prompts.assemble`, `Job.mark_ready`, `Job.wait_for_slot` and
-        `Engine.stream` raise.
+        The law is quoted before a small model's text, which is then a section of its own, and in
+        the place of a text of which the checks leave nothing. Raises what `ModelPool.lease`,
+        `Prompts.assemble`, `Job.mark_ready`, `Job.wait_for_slot` and `Engine.stream` raise.
         """
         card, question = request.card, request.question
         if question.grounded:
@@ -68,84 +77,192 @@ class Generation:
             require_capabilities(
                 card.id, engine.capabilities, question.sampling, extractive=card.extractive
             )
-            prompt, size = await self._prompts.assemble(question, found, engine)
-            sampling = replace(question.sampling, max_tokens=size.new_tokens)
-            output = Output(self._check(request, prompt), reply, question, engine.reasoning_start)
-            async for queued in _slot_wait(job, size, engine.slots):
-                yield queued
-            reply.begin(size.prompt_tokens)
-            with self._metrics.open.labels(card.id).track_inprogress():
-                async with aclosing(engine.stream(prompt, sampling)) as chunks:
-                    async for chunk in chunks:
-                        if job:
-                            job.record_tokens(chunk.tokens, chunk.prompt_tokens)
-                        for event in output.feed(chunk):
-                            yield event
-            if job:
-                job.finish(cut=reply.finish_reason != "stop")
+            output = Output(reply, question, engine.reasoning_start)
+            writing = self._run(engine, request, found, output, job)
+            async with aclosing(writing) as events:
+                async for event in events:
+                    yield event
         for event in output.finish():
             yield event
-        self._metrics.removed.labels(card.id).inc(output.check.removed)
+        self._metrics.removed.labels(card.id).inc(output.removed)
+        if output.nothing_held and not self._quotes_lead(request):
+            reply.outcome = "quoted"
+            sources = self._sources(request, found.passages)
+            async for text in self._quote(request, found, output, sources):
+                yield text
 
-    def _check(self, request: ResolvedRequest, prompt: Prompt) -> OutputCheck:
-        if request.question.plain:
+    async def _run(
+        self,
+        engine: Engine,
+        request: ResolvedRequest,
+        found: SearchResult,
+        output: "Output",
+        job: Job | None,
+    ) -> AsyncGenerator[Queued | Thought | Text]:
+        """Quote the law first where the model is small, then let the engine write."""
+        question, reply = request.question, output.reply
+        prompt, size = await self._prompts.assemble(question, found, engine)
+        sampling = replace(question.sampling, max_tokens=size.new_tokens)
+        quotes_lead = self._quotes_lead(request)
+        sources = self._sources(request, found.passages if quotes_lead else prompt.passages)
+        if quotes_lead:
+            async for text in self._quote(request, found, output, sources):
+                yield text
+        output.use(self._check(request, sources, prompt), _part_of(request, quotes_lead))
+        async for queued in _slot_wait(job, size, engine.slots):
+            yield queued
+        reply.begin(size.prompt_tokens)
+        with self._metrics.open.labels(request.card.id).track_inprogress():
+            async with aclosing(engine.stream(prompt, sampling)) as chunks:
+                async for chunk in chunks:
+                    if job:
+                        job.record_tokens(chunk.tokens, chunk.prompt_tokens)
+                    for event in output.feed(chunk):
+                        yield event
+        if job:
+            job.finish(cut=reply.finish_reason != "stop")
+
+    def _quotes_lead(self, request: ResolvedRequest) -> bool:
+        """Whether the model is too small to write the answer from the law."""
+        if not _model_writes_from_law(request):
+            return False
+        base = request.card.base
+        parameters = billion_parameters(self._pool.card(base) if base else request.card)
+        return parameters is not None and parameters < self._settings.quotes_lead_below_b
+
+    async def _quote(
+        self,
+        request: ResolvedRequest,
+        found: SearchResult,
+        output: "Output",
+        sources: CitationFilter,
+    ) -> AsyncGenerator[Text]:
+        """Quote the law, without a model."""
+        output.use(sources)
+        prompt = self._prompts.quoting(request.question, found)
+        quoted = self._quoting.stream(prompt, request.question.sampling)
+        async with aclosing(quoted) as chunks:
+            async for chunk in chunks:
+                for text in output.show(chunk.text, chunk.part):
+                    yield text
+        for text in output.settle():
+            yield text
+
+    def _check(
+        self, request: ResolvedRequest, sources: CitationFilter, prompt: Prompt
+    ) -> OutputCheck:
+        question = request.question
+        if question.plain:
             return NoCheck()
+        if question.sampling.json_schema:
+            return JsonCheck(sources)
+        if _model_writes_from_law(request) and self._settings.check_sentences:
+            return SentenceCheck(sources, prompt.passages, question.text)
+        return sources
+
+    def _sources(self, request: ResolvedRequest, passages: Sequence[Passage]) -> CitationFilter:
         unverified = self._boilerplate.unverified(request.question.language)
-        prose = CitationFilter(prompt.passages, request.day, unverified)
-        return JsonCheck(prose) if request.question.sampling.json_schema else prose
+        return CitationFilter(passages, request.day, unverified)
+
+
+def _model_writes_from_law(request: ResolvedRequest) -> bool:
+    """Whether a model writes prose from the law, which is then checked sentence by sentence."""
+    question = request.question
+    return (
+        question.grounded
+        and not (question.plain or request.card.extractive)
+        and question.sampling.json_schema is None
+    )
+
+
+def _part_of(request: ResolvedRequest, quotes_lead: bool) -> AnswerPart | None:
+    if not _model_writes_from_law(request):
+        return None
+    return AnswerPart.MODEL if quotes_lead else AnswerPart.SUMMARY
 
 
 class Output:
-    """What a model writes, on its way into the reply: reasoning split off, the rest checked.
+    """What an engine writes, on its way into the reply: reasoning split off, the rest checked.
 
     Reasoning is shown for a plain question only: beside the law, what is not checked is not shown.
+    A model's first paragraph is the summary, where its text is the answer; the rest are conditions.
     """
 
     def __init__(
-        self,
-        check: OutputCheck,
-        reply: ReplyBuilder,
-        question: Question,
-        start: ReasoningStart | None = None,
+        self, reply: ReplyBuilder, question: Question, start: ReasoningStart | None = None
     ) -> None:
-        self.check = check
-        self._reply = reply
+        self._check: OutputCheck = NoCheck()
+        self.reply = reply
         self._part: AnswerPart | None = None
+        self._of_model: AnswerPart | None = None
         self._reasoning = None if question.raw else _reasoning_filter(question, start)
         self._shows_reasoning = not question.grounded
 
+    @property
+    def removed(self) -> int:
+        """Return how much the check removed or replaced."""
+        return self._check.removed
+
+    @property
+    def nothing_held(self) -> bool:
+        """Whether a model's text was checked, and none of its sentences holds."""
+        return isinstance(self._check, SentenceCheck) and not self._check.kept
+
+    def use(self, check: OutputCheck, part: AnswerPart | None = None) -> None:
+        """Check what follows with `check`; a model's text, which names no part, is `part`."""
+        self._check = check
+        self._of_model = part
+
     def feed(self, chunk: TextChunk) -> Iterator[Thought | Text]:
         """Count a chunk, and yield what can be shown of it."""
-        if chunk.part is not self._part:
-            yield from self._settle()
-            self._part = chunk.part
+        yield from self._turn_to(chunk.part or self._of_model)
         told = Split("", chunk.reasoning)
         if chunk.reasoning and isinstance(self._reasoning, LearningReasoningFilter):
             told = Split(self._reasoning.told_apart().answer, chunk.reasoning)
         split = self._reasoning.feed(chunk.text) if self._reasoning else Split(chunk.text)
         split = Split(told.answer + split.answer, told.reasoning + split.reasoning)
         hidden = not self._shows_reasoning and not split.answer
-        self._reply.count(replace(chunk, logprobs=()) if hidden else chunk)
+        self.reply.count(replace(chunk, logprobs=()) if hidden else chunk)
         yield from self._show(split)
 
     def finish(self) -> Iterator[Thought | Text]:
         """Yield what was held back, and set the reply's sources."""
         if self._reasoning:
-            cut = self._reply.finish_reason == "length"
+            cut = self.reply.finish_reason == "length"
             yield from self._show(self._reasoning.finish(cut=cut))
-        yield from self._settle()
-        self._reply.citations = self.check.citations()
+        yield from self.settle()
+
+    def show(self, text: str, part: AnswerPart | None) -> Iterator[Text]:
+        """Yield what can be shown of a text that is no model's and is not counted."""
+        yield from self._turn_to(part)
+        yield from self._add(self._check.feed(text))
+
+    def settle(self) -> Iterator[Text]:
+        """Yield what the check still held back of the present part, and set the sources."""
+        yield from self._add(self._check.finish())
+        self.reply.citations = self._check.citations()
+
+    def _turn_to(self, part: AnswerPart | None) -> Iterator[Text]:
+        moved_on = self._part is AnswerPart.CONDITIONS and part is self._of_model
+        if part is not self._part and not moved_on:
+            yield from self.settle()
+            self._part = part
 
     def _show(self, split: Split) -> Iterator[Thought | Text]:
         if split.reasoning and self._shows_reasoning:
-            yield self._reply.think(split.reasoning)
-        if text := self.check.feed(split.answer):
-            yield self._reply.add(text, self._part)
+            yield self.reply.think(split.reasoning)
+        yield from self._add(self._check.feed(split.answer))
 
-    def _settle(self) -> Iterator[Text]:
-        """Yield what the check still held back of the present part."""
-        if text := self.check.finish():
-            yield self._reply.add(text, self._part)
+    def _add(self, text: str) -> Iterator[Text]:
+        if self._part is AnswerPart.SUMMARY and self._of_model is AnswerPart.SUMMARY:
+            text, paragraph, rest = text.partition("\n\n")
+            if text:
+                yield self.reply.add(text, self._part)
+            if not paragraph:
+                return
+            self._part, text = AnswerPart.CONDITIONS, rest.lstrip("\n")
+        if text:
+            yield self.reply.add(text, self._part)
 
 
 def _reasoning_filter(question: Question, start: ReasoningStart | None) -> ReasoningFilter:

@@ -8,7 +8,6 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from string import Template
@@ -17,6 +16,7 @@ from typing import get_args
 from ai_core.answering.delimiters import enclosed
 from ai_core.answering.question import Question
 from ai_core.engines.base import ChatMessage, Engine, Prompt
+from ai_core.engines.extractive.excerpt import QueryTerms, excerpt
 from ai_core.errors import ContextOverflow
 from ai_core.law.records import Passage, SearchResult
 from ai_core.law.titles import title_of
@@ -35,6 +35,7 @@ _FOLLOW_UP_WORDS = 5
 _TURN_MARGIN_TOKENS = 8  # what a chat template writes around a turn
 RULES_TOKENS = 350
 CHARS_A_TOKEN = 3
+PASSAGE_CHARS = 700
 
 
 def search_query(question: Question) -> str:
@@ -95,7 +96,7 @@ class Prompts:
         new_tokens = question.sampling.max_tokens
         context_tokens = engine.context_tokens
         if engine.extractive:
-            return self._prompt((), question, found.passages, found), Size(0, new_tokens)
+            return self.quoting(question, found), Size(0, new_tokens)
         own = question.history if question.plain else ()
         if question.raw:
             raw = Prompt((), question.text, (), question.language, raw=question.text)
@@ -103,7 +104,7 @@ class Prompts:
         else:
             raw = None
             fixed = [turn.content for turn in self._turns(question, own, ())]
-            passages = [_written(n, passage) for n, passage in enumerate(found.passages, start=1)]
+            passages = _excerpts(search_query(question), found.passages)
             earlier = [] if own else [turn for turn in question.history if _belongs(turn, question)]
         counts = await engine.count_tokens([*fixed, *passages, *(t.content for t in earlier)])
         costs = iter(count + _TURN_MARGIN_TOKENS for count in counts)
@@ -111,13 +112,19 @@ class Prompts:
         limit = _prompt_limit(question, context_tokens)
         if tokens > limit:
             raise ContextOverflow(tokens=tokens, limit=limit)
-        kept, used_tokens = _best(found.passages, costs, min(self._passage_tokens, limit - tokens))
+        budget_tokens = min(self._passage_tokens, limit - tokens)
+        kept, used_tokens = _first(len(passages), costs, budget_tokens)
         tokens += used_tokens
         latest, used_tokens = _latest(earlier, list(costs), limit - tokens)
         tokens += used_tokens
         if raw is None:
-            raw = self._prompt(self._turns(question, own or latest, kept), question, kept, found)
+            turns = self._turns(question, own or latest, passages[:kept])
+            raw = self._prompt(turns, question, found.passages[:kept], found)
         return raw, Size(tokens, max(1, min(new_tokens, context_tokens - tokens)))
+
+    def quoting(self, question: Question, found: SearchResult) -> Prompt:
+        """Build what an engine that quotes answers from."""
+        return self._prompt((), question, found.passages, found)
 
     @staticmethod
     def _prompt(
@@ -136,7 +143,7 @@ class Prompts:
         )
 
     def _turns(
-        self, question: Question, earlier: Sequence[ChatMessage], passages: Sequence[Passage]
+        self, question: Question, earlier: Sequence[ChatMessage], passages: Sequence[str]
     ) -> tuple[ChatMessage, ...]:
         if question.plain:
             return (*earlier, ChatMessage(question.role, question.text))
@@ -144,8 +151,7 @@ class Prompts:
             rules = self._rules("unaided", question.language)
             return (rules, *earlier, ChatMessage("user", question.text))
         before, _, after = self._files["question", question.language]
-        written = "\n".join(_written(n, p) for n, p in enumerate(passages, start=1))
-        owned = before.substitute(passages=written)
+        owned = before.substitute(passages="\n\n".join(passages))
         earlier = [replace(turn, content=enclosed(turn.content)) for turn in earlier]
         asked = f"{owned}{enclosed(question.text)}\n{after.template}"
         rules = self._rules("rules", question.language)
@@ -172,16 +178,18 @@ def _belongs(turn: ChatMessage, question: Question) -> bool:
     return turn.role != "system" or not question.grounded
 
 
-def _best(
-    passages: Sequence[Passage], costs: Iterator[int], budget_tokens: int
-) -> tuple[tuple[Passage, ...], int]:
-    """Return the passages that fit, best first, and their tokens."""
-    kept, used_tokens = [], 0
-    for passage, cost in zip(passages, islice(costs, len(passages)), strict=True):
-        if used_tokens + cost <= budget_tokens:
-            kept.append(passage)
-            used_tokens += cost
-    return tuple(kept), used_tokens
+def _first(count: int, costs: Iterator[int], budget_tokens: int) -> tuple[int, int]:
+    """Return how many of the first `count` passages fit, and their tokens.
+
+    Not one that fits after one that does not: what an answer cites is numbered from the first on.
+    """
+    kept, used_tokens = 0, 0
+    fits = True
+    for cost in islice(costs, count):
+        fits = fits and used_tokens + cost <= budget_tokens
+        if fits:
+            kept, used_tokens = kept + 1, used_tokens + cost
+    return kept, used_tokens
 
 
 def _latest(
@@ -195,8 +203,18 @@ def _latest(
     return tuple(turns[first:]), used_tokens
 
 
-@lru_cache(maxsize=256)  # each is written to be counted, and again for the prompt
-def _written(n: int, passage: Passage) -> str:
-    number = f' article="{passage.number}"' if passage.number else ""
-    title = enclosed(title_of(passage)).replace('"', "'")
-    return f'<passage n="{n}"{number} title="{title}">\n{enclosed(passage.text)}\n</passage>'
+def _excerpts(query: str, passages: Sequence[Passage]) -> list[str]:
+    """Return the passages as a model reads them: numbered, each cut to what concerns the question.
+
+    A small model loses its way in long texts, and a processor reads a few hundred tokens a second.
+    """
+    terms = QueryTerms(query, [passage.text for passage in passages])
+    return [
+        _written(n, passage, excerpt(passage.text, terms, PASSAGE_CHARS))
+        for n, passage in enumerate(passages, start=1)
+    ]
+
+
+def _written(n: int, passage: Passage, runs: Sequence[str]) -> str:
+    name = " — ".join(filter(None, (passage.number, title_of(passage))))
+    return f"[{n}] {enclosed(name)}\n{enclosed(' […] '.join(runs) or passage.text)}"

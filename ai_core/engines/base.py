@@ -84,7 +84,10 @@ class TokenLogprob:
 
 
 class AnswerPart(StrEnum):
-    """A part of an answer: the summary, or the section of that kind below it."""
+    """A part of an answer: the summary, or the section of that kind below it.
+
+    MODEL is what a small model adds to an answer that quotes.
+    """
 
     SUMMARY = "summary"
     CONDITIONS = "conditions"
@@ -92,6 +95,7 @@ class AnswerPart(StrEnum):
     SOURCES = "sources"
     NEAREST = "nearest"
     HELP = "help"
+    MODEL = "model"
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,8 @@ from shared.stores.redis_connection import RedisConnection
 from tests.openapi_rules import response_checker
 
 UNTRACED = TracingSettings()
+UNCHECKED: dict[str, Any] = {"check_sentences": False, "quotes_lead_below_b": 0}
+"""Answers as scripted engines write them, without sources: for tests of anything else."""
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
@@ -194,7 +196,7 @@ def running_app(
         opener: Opener = open_engine,
         clock: Clock | None = None,
         tracing: TracingSettings = UNTRACED,
-        **answers: int,
+        **answers: float,
     ) -> AsyncIterator[RunningApp]:
         @asynccontextmanager
         async def open_state(
@@ -213,7 +215,7 @@ def running_app(
         values = {"redis": RedisSettings.model_validate({"url": redis.url})}
         page = PageSettings(hosts=("ai_core",))
         settings = Settings(data_dir=tmp_path, tracing=tracing, page=page, **values)  # type: ignore[arg-type]
-        settings = settings.model_copy(update={"answers": AnswerSettings(**answers)})
+        settings = settings.model_copy(update={"answers": AnswerSettings(**UNCHECKED | answers)})
         if engines:
             models = settings.models.model_copy(update={"default": engines[0].name})
             settings = settings.model_copy(update={"models": models})

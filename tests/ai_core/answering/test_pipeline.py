@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+import re
 from datetime import date
 from typing import Any
 
 import pytest
 
+from ai_core.answering import generation
 from ai_core.engines.scripted import ScriptedEngine
 from ai_core.law.records import Passage, SourceKind
 
@@ -294,3 +296,51 @@ async def test_a_deadline_that_is_no_number_of_milliseconds_is_named(
     assert (ours.status_code, openai.status_code) == (422, 400)
     assert ours.json()["errors"][0]["field"] == "X-Deadline-Ms"
     assert openai.json()["error"]["param"] == "X-Deadline-Ms"
+
+
+async def test_sentences_without_a_source_are_removed(running_app: Any) -> None:
+    written = "Le préavis est fixé par la loi [1]. Il dure toujours neuf mois [1]. Bon courage."
+    async with running_app(ScriptedEngine(written), check_sentences=True) as app:
+        reply = await reply_to(app, QUESTION)
+
+    assert reply["summary"] == "Le préavis est fixé par la loi [1]."
+    assert len(reply["citations"]) == 1
+    assert reply["response"].startswith(reply["summary"])
+
+
+async def test_when_nothing_written_holds_the_law_is_quoted_instead(running_app: Any) -> None:
+    async with running_app(ScriptedEngine("C'est neuf mois."), check_sentences=True) as app:
+        reply = await reply_to(app, QUESTION)
+        quoted = await reply_to(app, QUESTION, model="extractive")
+
+    assert "neuf mois" not in reply["response"]
+    assert reply["response"] == quoted["response"]
+    assert reply["citations"] == quoted["citations"]
+
+
+async def test_the_first_paragraph_of_a_model_is_the_summary(running_app: Any) -> None:
+    async with running_app(ScriptedEngine("C'est la loi [1].\n\nSauf accord [1].")) as app:
+        reply = await reply_to(app, QUESTION)
+
+    assert reply["summary"] == "C'est la loi [1]."
+    assert [(part["kind"], part["text"]) for part in reply["sections"]] == [
+        ("conditions", "Sauf accord [1].")
+    ]
+
+
+async def test_a_small_model_adds_a_summary_to_the_quoted_law(
+    running_app: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(generation, "billion_parameters", lambda _card: 1.5)
+    small = ScriptedEngine("Le préavis est fixé par la loi [1]. Il dure neuf mois.")
+    async with running_app(small, check_sentences=True, quotes_lead_below_b=3) as app:
+        reply = await reply_to(app, QUESTION)
+        quoted = await reply_to(app, QUESTION, model="extractive")
+
+    assert reply["summary"] == quoted["summary"]
+    assert reply["sections"][:-1] == quoted["sections"]
+    added = reply["sections"][-1]
+    assert added["kind"] == "model"
+    assert re.fullmatch(r"Le préavis est fixé par la loi \[\d\]\.", added["text"])
+    assert added["title"] in reply["response"]
+    assert len(reply["citations"]) >= 1
