@@ -36,9 +36,20 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
+def plain_errors() -> None:
+    """Print errors without reading their files again, which would block the event loop.
+
+    structlog's default does, in the colours of rich, wherever no service has set up its logs.
+    """
+    processors = structlog.get_config()["processors"][:-1]
+    renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*processors, renderer])
+
+
 @pytest.fixture(autouse=True)
 def log_settings_of_one_test() -> Iterator[None]:
     """Undo what a command run in this process sets up for its logs, so that no test inherits it."""
+    plain_errors()
     yield
     structlog.reset_defaults()
     logging.root.setLevel(logging.WARNING)

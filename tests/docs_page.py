@@ -4,6 +4,10 @@ from dataclasses import dataclass, field
 
 from playwright.async_api import ConsoleMessage, Page, expect
 
+PATIENCE_MS = 60_000
+"""A busy machine draws the page in seconds; one that never does fails all the same."""
+expect.set_options(timeout=PATIENCE_MS)
+
 
 @dataclass
 class PageLog:

@@ -278,7 +278,7 @@ def visiting(
 ) -> Iterator[Visitor]:
     profile = browser.new_context(locale="fr-FR", **context)
     page = profile.new_page()
-    page.set_default_timeout(5_000)
+    page.set_default_timeout(30_000)
     visitor = Visitor(page, service or ScriptedService(), address, [], set())
 
     def heard(message: ConsoleMessage) -> None:
@@ -417,7 +417,7 @@ def test_a_question_sent_before_the_settings_came_waits_for_them(
 ) -> None:
     profile = browser.new_context(locale="fr-FR")
     page = profile.new_page()
-    page.set_default_timeout(5_000)
+    page.set_default_timeout(30_000)
     held: list[Route] = []
 
     def hold(route: Route) -> None:
