@@ -19,8 +19,8 @@ from ai_core.engines.extractive.engine import ExtractiveEngine
 from ai_core.law.records import Passage, SearchResult
 from ai_core.metrics import AnswerMetrics, topic_of
 from ai_core.models.pool import ModelPool
-from ai_core.models.registry import billion_parameters
 from ai_core.models.scheduler import Job, Scheduler
+from ai_core.models.sizes import billion_parameters
 from ai_core.models.speeds import Size
 from ai_core.settings import AnswerSettings
 

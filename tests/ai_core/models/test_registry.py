@@ -10,7 +10,7 @@ import pytest
 from ai_core.engines.base import Engine
 from ai_core.errors import ModelUnusable, UnknownModel
 from ai_core.models.files import GGML_BLOCKS, guess_format, read_metadata
-from ai_core.models.registry import CATALOGUE, ModelCard, Registry, billion_parameters
+from ai_core.models.registry import CATALOGUE, Registry
 from ai_core.models.variants import Variant, Variants
 from shared.settings import WrongSettings
 from tests.ai_core.tiny_models import write_gguf
@@ -190,15 +190,3 @@ def test_the_format_is_detected_from_the_files(tmp_path: Path, weights: Path) ->
     for nothing in (tmp_path / "note.txt", tmp_path / "empty"):
         with pytest.raises(ModelUnusable):
             guess_format(nothing)
-
-
-def test_the_size_of_a_model_is_estimated_from_its_files() -> None:
-    def card(size_bytes: int, precision: str) -> ModelCard:
-        return ModelCard(
-            id="m", format="gguf", weights="w", size_bytes=size_bytes, precision=precision
-        )
-
-    qwen, mistral = card(1_117_320_736, "q4_k_m"), card(14_483_464_192, "bf16")
-    assert billion_parameters(qwen) == pytest.approx(1.54, rel=0.2)
-    assert billion_parameters(mistral) == pytest.approx(7.24, rel=0.2)
-    assert billion_parameters(card(0, "")) is None
