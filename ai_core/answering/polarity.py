@@ -10,7 +10,7 @@ nothing with the law's, so its sentences are never said to contradict.
 import re
 from collections.abc import Iterator
 
-from ai_core.engines.extractive.excerpt import stems
+from ai_core.engines.extractive.words import stems
 from shared.privacy.folding import fold
 
 _SENTENCE = re.compile(r"[^.;!?\n]+")

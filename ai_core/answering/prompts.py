@@ -16,7 +16,7 @@ from typing import get_args
 from ai_core.answering.delimiters import enclosed
 from ai_core.answering.question import Question
 from ai_core.engines.base import ChatMessage, Engine, Prompt
-from ai_core.engines.extractive.excerpt import QueryTerms, excerpt
+from ai_core.engines.extractive.relevant import relevant_runs
 from ai_core.errors import ContextOverflow
 from ai_core.law.records import Passage, SearchResult
 from ai_core.law.titles import title_of
@@ -208,10 +208,10 @@ def _excerpts(query: str, passages: Sequence[Passage]) -> list[str]:
 
     A small model loses its way in long texts, and a processor reads a few hundred tokens a second.
     """
-    terms = QueryTerms(query, [passage.text for passage in passages])
+    runs = relevant_runs(query, passages, PASSAGE_CHARS)
     return [
-        _written(n, passage, excerpt(passage.text, terms, PASSAGE_CHARS))
-        for n, passage in enumerate(passages, start=1)
+        _written(n, passage, of_passage)
+        for n, (passage, of_passage) in enumerate(zip(passages, runs, strict=True), start=1)
     ]
 
 
