@@ -216,10 +216,11 @@ class Worker:
         """Apologise, and move a poison update, encrypted as it is, to the dead letters.
 
         The apology comes first: while Telegram is away this is tried again, and would add a letter
-        each time. It is left out where it is what failed.
+        each time. Where this failed itself, the letter alone is written, so that it ends.
         """
-        chat, person = self._origin(lease)
-        if chat is not None and lease.failures <= MAX_FAILURES and lease.deaths <= MAX_DEATHS:
+        failed_here = lease.failures > MAX_FAILURES or lease.deaths > MAX_DEATHS
+        chat, person = (None, None) if failed_here else self._origin(lease)
+        if chat is not None:
             await self._apologise(lease, chat)
         name = self._services.vault.name(person) if person else ""
         await self._queue.add_dead_letter(lease, reason, name)
@@ -242,7 +243,7 @@ class Worker:
         """Return the ids of the chat and the sender of a poison update, as far as can be read."""
         try:
             update = orjson.loads(self._queue.payload(lease.updates[0]))
-            return destination(update)[0], sender_id(update)
+            return _telegram_id(destination(update)[0]), _telegram_id(sender_id(update))
         except (DecryptionFailed, ValueError, KeyError, TypeError, AttributeError) as error:
             log.warning("update unreadable", reason=type(error).__name__)
             return None, None
@@ -335,3 +336,8 @@ class Worker:
                 await self._pause(REDIS_RETRY_S)
             else:
                 return
+
+
+def _telegram_id(value: object) -> int | None:
+    """Return an id of a poison update, None for what is none: a list, a fraction, a huge number."""
+    return value if type(value) is int and abs(value) < 2**52 else None

@@ -4,6 +4,7 @@ import asyncio
 import io
 import signal
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -95,6 +96,19 @@ async def test_nothing_is_lost_or_doubled_while_what_an_update_needs_is_down(
         lease = await queue.claim_control(b"1-0", str(ALICE), stored)
         await queue.postpone(lease, 0.0)
     assert lease.deaths == 0
+
+
+@pytest.mark.parametrize("sender", [[1], {"id": 5}, 1.5, True, 10**30, "5"])
+async def test_an_update_from_nobody_is_set_aside_and_the_chat_goes_on(
+    app: RunningApp, sender: object
+) -> None:
+    """Found by the fuzzer: its sender's name could not be read, so it was tried for ever."""
+    nobody: dict[str, Any] = {"from": {"id": sender, "is_bot": False}}
+    app.account.say(ALICE, "Poison", **nobody)
+    app.account.say(ALICE, "/start")
+    await app.settled(timeout_s=60)
+    assert app.account.texts(ALICE)[-1].startswith("Bonjour")
+    assert (await app.services.counters.read()).lost == 0
 
 
 async def test_an_apology_that_cannot_be_made_ends_nothing(
