@@ -7,6 +7,9 @@ SUICIDE = {
         "je n'en peux plus de ce boulot, j'ai envie de mourir",
         "Mon chef me harcèle et je pense à me suicider.",
         "je veux en finir",
+        "jveu mourir, mon taf me tue",
+        "il vaudrait mieux que je ne sois plus là",
+        "Je n'ai plus de raison de vivre.",
         "J’ai plus envie de vivre depuis mon licenciement",
         "il a dit qu'il allait mettre fin à ses jours",
         "je vais me foutre en l'air si ça continue",
@@ -31,6 +34,8 @@ SUICIDE = {
 VIOLENCE = {
     "fr": (
         "mon patron m'a frappée hier",
+        "Le gérant vient de nous frapper et il m'empêche de sortir",
+        "Mon chef menace de me tabasser",
         "Mon mari me bat et m'empêche d'aller travailler",
         "j'ai été agressée par un client au magasin",
         "un collègue m'a menacé de mort",
@@ -59,6 +64,9 @@ NEITHER = (
     "Mi contrato termina: ¿qué pasa con la violación del contrato?",
     "我的合同结束了，有补偿吗？",
     "Mon employeur me bat froid",
+    "Mon chef me tape sur les nerfs",
+    "Je veux partir, il vaudrait mieux démissionner ?",
+    "Le chef veut me voir demain",
     "Quelle est la prime de panier ?",
 )
 
