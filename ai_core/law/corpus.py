@@ -72,7 +72,7 @@ def _fiche_section(row: Row) -> FicheSection:
 
 
 def _article_passage(row: Row) -> tuple[int, Passage]:
-    position, article_id, number, path, text, start, since, until = row
+    position, article_id, number, path, text, start, goes_on, since, until = row
     titles = tuple(json.loads(path))
     return position, Passage(
         kind=SourceKind.ARTICLE,
@@ -86,11 +86,12 @@ def _article_passage(row: Row) -> tuple[int, Passage]:
         in_force_since=date.fromisoformat(since),
         in_force_until=_date(until),
         start=start,
+        goes_on=bool(goes_on),
     )
 
 
 def _fiche_passage(row: Row) -> tuple[int, Passage]:
-    position, section_id, fiche_title, section_title, text, start, url, updated = row
+    position, section_id, fiche_title, section_title, text, start, goes_on, url, updated = row
     return position, Passage(
         kind=SourceKind.FICHE,
         id=section_id,
@@ -102,6 +103,7 @@ def _fiche_passage(row: Row) -> tuple[int, Passage]:
         score=0.0,
         updated=_date(updated),
         start=start,
+        goes_on=bool(goes_on),
     )
 
 
@@ -121,6 +123,7 @@ def _agreement_passages(agreement: Agreement, row: Row) -> Iterator[Passage]:
             score=0.0,
             updated=None if text.rank is TextRank.BASE else text.signed,
             start=start,
+            goes_on=stop < len(whole.rstrip()),
             agreement_text=text,
         )
 

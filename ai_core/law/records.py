@@ -132,7 +132,8 @@ class Passage:
     `number` is the article's number (for a fiche: empty; for an agreement: IDCC and article).
     `section_path` is the path of titles above the text. `updated` is the fiche's own date.
     `id` is the source's (LEGIARTI…, KALIARTI…, a fiche section's): a long source gives several
-    passages, distinguished by `start`, the offset of `text` in the source's whole text.
+    passages, distinguished by `start`, the offset of `text` in the source's whole text;
+    `goes_on` is true of all but the last.
     `agreement_text` is the text a clause of an agreement belongs to.
     `score` is its relevance: the chance (0 to 1) that it decides the question, comparable across
     kinds. `outdated` is true of a fiche that is older than the law it explains.
@@ -152,6 +153,7 @@ class Passage:
     start: int = 0
     agreement_text: AgreementText | None = None
     outdated: bool = False
+    goes_on: bool = False
 
 
 class QuestionScope(StrEnum):

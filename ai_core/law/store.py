@@ -102,12 +102,13 @@ AGREEMENT_ARTICLES = (
 )
 _ARTICLE_PIECE = (
     "SELECT piece.row, id, number, path, substr(text, start + 1, stop - start), start, "
+    "stop < length(rtrim(text, ' ' || char(10))), "
     "since, until FROM piece JOIN article ON article.row = piece.article "
     "JOIN section ON section.row = article.section "
 )
 _FICHE_PIECE = (
     "SELECT piece.row, id, fiche_title, section_title, substr(text, start + 1, stop - start), "
-    "start, url, updated FROM piece "
+    "start, stop < length(rtrim(text, ' ' || char(10))), url, updated FROM piece "
     "JOIN fiche_section ON fiche_section.row = piece.fiche_section "
 )
 _WANTED = "WHERE piece.row IN (SELECT value FROM json_each(:rows)) ORDER BY piece.row"

@@ -1,14 +1,17 @@
 """What a question asks for: a duration, an amount, a yes or no, somebody, a procedure."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 
 from ai_core.engines.extractive.amounts import Told, told
-from ai_core.engines.extractive.words import fold, stems_of
+from ai_core.engines.extractive.words import fold, stem_list, stems_of
+from ai_core.law.search.everyday_words import EverydayWords
+from ai_core.law.search.stems import FrenchStemmer
 
 _GENERAL_WEIGHT = 0.35
+_FEW_STEMS = 6
 _GENERAL = stems_of(
     "salarie employeur travail travailler entreprise contrat droit loi article dispositions regle"
     " patron boite chef mois jour an annee personne employe societe bonjour combien duree"
@@ -16,14 +19,8 @@ _GENERAL = stems_of(
     " legalement prevoit dit francais france savoir besoin veux voudrais vouloir fois demande"
     " concerne cas semaine heure moyen anciennete"
 )
-_EVERYDAY: Mapping[str, str] = {
-    "vire": "licenciement", "viree": "licenciement", "virer": "licenciement",
-    "patron": "employeur", "boite": "entreprise", "paye": "salaire", "paie": "salaire",
-    "arret": "maladie", "enceinte": "grossesse", "vacances": "conges", "demissionne": "demission",
-    "demissionner": "demission", "licencie": "licenciement", "licenciee": "licenciement",
-    "licencier": "licenciement", "paternite": "pere", "prudhommes": "prud'hommes",
-    "arretmaladie": "maladie", "mort": "deces", "mariage": "mariage",
-}  # fmt: skip
+_LAW_WORDS = 0.9
+_everyday = EverydayWords(FrenchStemmer())
 
 
 class Asked(StrEnum):
@@ -40,6 +37,7 @@ class Asked(StrEnum):
     ANY = "any"
 
 
+_FIGURE_KINDS = {Asked.DURATION, Asked.MONEY, Asked.RATE, Asked.NUMBER, Asked.DAY}
 _PATTERNS = (
     (Asked.RATE, r"\btaux\b|pourcentage|majoration|\bmajore|how much extra|\brate\b"),
     (
@@ -75,15 +73,31 @@ _COMPILED = tuple((kind, re.compile(pattern)) for kind, pattern in _PATTERNS)
 
 
 @dataclass(frozen=True, slots=True)
-class AskedQuestion:
-    """A question as the extractive engine compares it: its stems, each with a weight.
+class Term:
+    """A stem of a question, its weight, and the stems of what the law says instead."""
 
-    Stems that no passage holds are kept: what nothing found speaks of lowers every coverage. Words
+    stem: str
+    weight: float
+    law: frozenset[str]
+
+    def covered(self, stems: frozenset[str]) -> float:
+        """Return how far (0 to 1) stems cover the term: by itself, or in the law's words."""
+        if self.stem in stems:
+            return 1.0
+        return _LAW_WORDS * len(self.law & stems) / len(self.law) if self.law else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class AskedQuestion:
+    """A question as the extractive engine compares it: its terms, each with a weight.
+
+    Terms that no passage holds are kept: what nothing found speaks of lowers every coverage. Words
     that nearly every text of labour law has weigh less.
     """
 
     folded: str
-    weights: Mapping[str, float]
+    terms: tuple[Term, ...]
+    pairs: tuple[tuple[Term, Term], ...]
     kinds: tuple[Asked, ...]
     amounts: tuple[Told, ...]
 
@@ -92,19 +106,32 @@ class AskedQuestion:
         """Read a question."""
         folded = fold(question)
         kinds = tuple(kind for kind, pattern in _COMPILED if pattern.search(folded))
-        weights = {stem: _GENERAL_WEIGHT if stem in _GENERAL else 1.0 for stem in stems_of(folded)}
-        for word in re.findall(r"[a-z]+", folded):
-            if word in _EVERYDAY:
-                (also,) = (
-                    stems_of(_EVERYDAY[word]) if len(stems_of(_EVERYDAY[word])) == 1 else ("",)
-                )
-                if also:
-                    weights.setdefault(also, 0.8)
-        return cls(folded, weights, kinds or (Asked.ANY,), told(folded))
+        law: dict[str, frozenset[str]] = {}
+        for said, meant in _everyday.find(folded):
+            law |= {stem: law.get(stem, frozenset()) | frozenset(meant) for stem in said}
+        terms = tuple(
+            Term(stem, _GENERAL_WEIGHT if stem in _GENERAL else 1.0, law.get(stem, frozenset()))
+            for stem in dict.fromkeys(stem_list(folded))
+        )
+        telling = [term for term in terms if term.weight == 1]
+        return cls(folded, terms, tuple(pairwise(telling)), kinds or (Asked.ANY,), told(folded))
+
+    @property
+    def wants_figure(self) -> bool:
+        """Whether a number, an amount or a date is asked for."""
+        return bool(_FIGURE_KINDS & {*self.kinds})
 
     def coverage(self, stems: frozenset[str]) -> float:
         """Return the share (0 to 1) of the question's weight that stems cover."""
-        total = sum(self.weights.values())
-        return sum(self.weights.get(stem, 0.0) for stem in self.weights if stem in stems) / (
-            total or 1.0
-        )
+        total = sum(term.weight for term in self.terms)
+        return sum(term.weight * term.covered(stems) for term in self.terms) / (total or 1.0)
+
+    def pairs_covered(self, stems: frozenset[str]) -> float:
+        """Return the share of neighbouring telling words that stand together among stems."""
+        held = sum(min(one.covered(stems), other.covered(stems)) for one, other in self.pairs)
+        return held / len(self.pairs) if self.pairs else 0.0
+
+    def precision(self, stems: frozenset[str]) -> float:
+        """Return the share of stems that the question has, of at least a few."""
+        held = sum(term.weight * term.covered(stems) for term in self.terms)
+        return held / max(_FEW_STEMS, len(stems))

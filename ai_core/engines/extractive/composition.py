@@ -24,10 +24,12 @@ _SECTION_CHARS = 700
 _SECTION_UNITS = 4
 SOURCE_CHARS = 900
 NAMED_ARTICLE_CHARS = 2_400
-_MOST_SOURCES = 4
+_MOST_SOURCES = 5
+_LEAST_RELEVANCE = 0.3
 _NEAREST = 3
-_NEW_COVERAGE = 0.2
-_NEAR_BEST = 0.6
+_NEAR_BEST = 0.8
+_FIGURE_MARGIN = 4.0
+_SUMMARY_SENTENCES = 3
 _CONDITION = re.compile(
     r"\bsauf\b|a condition|toutefois|\blorsqu|dans la limite|\bne\b.{1,60}\bqu[e']|sous reserve"
     r"|a moins qu|cependant|excepte|a l'exception|a defaut|doit justifier|si (?:le|la|l'|il|elle)"
@@ -124,31 +126,43 @@ class Composition:
         return "\n\n".join(lines)
 
     def _summary(self) -> str:
-        """Return the sentences that decide: the best, then one that covers what it leaves open."""
-        lines: list[str] = []
+        """Return the sentences that decide: the best, then others nearly as good that add to it."""
+        lines: dict[int, list[str]] = {}
         length = 0
-        covered: frozenset[str] = frozenset()
-        best = self._candidates[0].score
-        for candidate in self._candidates[:40]:
-            if candidate.score < best - _NEAR_BEST and lines:
-                break
-            reading = self._readings[candidate.passage]
-            group = self._group(candidate)
-            stems = frozenset().union(*(reading.units[at].stems for at in group))
-            new = self._asked.coverage(covered | stems) - self._asked.coverage(covered)
+        for one in self._deciding():
+            reading = self._readings[one.passage]
+            group = self._group(one) - self._used.units.get(one.passage, set())
             chars = reading.length(group)
             if lines and (
                 length + chars > SUMMARY_CHARS
-                or new < _NEW_COVERAGE
+                or not group
                 or any(self._said.holds(reading.units[at]) for at in group)
             ):
                 continue
-            lines.append(self._take(candidate.passage, group))
-            covered |= stems
+            lines.setdefault(one.passage, []).append(self._take(one.passage, group))
             length += chars
-            if len(lines) == _SUMMARY_SOURCES:
+            if sum(map(len, lines.values())) == _SUMMARY_SENTENCES:
                 break
-        return "\n\n".join(lines)
+        return "\n\n".join("\n\n".join(told) for told in lines.values())
+
+    def _deciding(self) -> list[Candidate]:
+        """Return the best unit, then those near it; first what gives the figure it lacks.
+
+        "The employee has a right to leave when a child is ill." does not tell for how long: the
+        sentence that does, in the same text, comes second whatever its own score.
+        """
+        best = self._candidates[0]
+        near = [one for one in self._candidates if one.score > best.score - _NEAR_BEST]
+        if best.features["gives_what_is_asked"] or not self._asked.wants_figure:
+            return near
+        figures = [
+            one
+            for one in self._candidates
+            if one.passage == best.passage
+            and one.features["gives_what_is_asked"]
+            and one.score > best.score - _FIGURE_MARGIN
+        ]
+        return [best, *figures[:1], *near[1:]]
 
     def _group(self, candidate: Candidate) -> set[int]:
         """Return a unit with what it needs, and with its list when it introduces one."""
@@ -252,20 +266,19 @@ class Composition:
         return list(dict.fromkeys(near))[:most]
 
     def _sources_used(self) -> list[int]:
-        """Return the passages used, then the best article when none was."""
+        """Return the passages used, then those most relevant that are not among them."""
         used = list(self._used.units)
-        passages = self._prompt.passages
-        best = self._candidates[0].score
-        first: dict[int, float] = {}
-        for candidate in self._candidates:
-            first.setdefault(candidate.passage, candidate.score)
-        for n, score in first.items():
-            if len(used) >= _MOST_SOURCES:
-                break
-            if n in used or passages[n].kind is not SourceKind.ARTICLE:
+        held = self._prompt.passages
+        sources = {(held[n].kind, held[n].id) for n in used}
+        best = max(passage.score for passage in held)
+        near = set(self._best_passages(len(held)))
+        for n in sorted(range(len(held)), key=lambda n: -held[n].score):
+            source = (held[n].kind, held[n].id)
+            if source in sources or n not in near or held[n].score < _LEAST_RELEVANCE * best:
                 continue
-            if score > best - 1.5 or not any(passages[u].kind is SourceKind.ARTICLE for u in used):
+            if len(sources) < _MOST_SOURCES:
                 used.append(n)
+                sources.add(source)
         return used
 
     def _sources(self, passages: Sequence[int], budget_chars: int) -> str:
@@ -297,21 +310,32 @@ class Composition:
             wanted = set(_first_units(reading, budget_chars))
         chosen = excerpt(reading, wanted, scores, budget_chars, self._quoted)
         self._quoted.add([reading.units[at] for at in chosen])
-        return quoted_lines(reading, chosen, begins=self._prompt.passages[n].start == 0)
+        passage = self._prompt.passages[n]
+        return quoted_lines(reading, chosen, begins=not passage.start, goes_on=passage.goes_on)
 
     def _heading(self, n: int, passage: Passage) -> str:
-        language = self._prompt.language
-        day = passage.updated if passage.kind is SourceKind.FICHE else passage.in_force_since
-        dated = ""
-        if day:
-            key = "fiche_updated" if passage.kind is SourceKind.FICHE else "in_force_since"
-            dated = " " + self._say(key, day=date_in_words(day, language))
+        dated = " ".join(("", *self._dates(passage)))
         return (
             self._say(
                 f"{passage.kind}_heading", number=passage.number, n=n + 1, title=title_of(passage)
             )
             + dated
         )
+
+    def _dates(self, passage: Passage) -> Iterator[str]:
+        """Yield what tells how old a text is, and that an agreement's is of one place only."""
+        days = {
+            SourceKind.FICHE: ("fiche_updated", passage.updated),
+            SourceKind.ARTICLE: ("in_force_since", passage.in_force_since),
+            SourceKind.AGREEMENT: ("text_signed", passage.updated),
+        }
+        key, day = days[passage.kind]
+        if day:
+            yield self._say(key, day=date_in_words(day, self._prompt.language))
+        if passage.outdated:
+            yield self._say("fiche_outdated")
+        if passage.agreement_text and passage.agreement_text.territory:
+            yield self._say("text_of_a_place", place=passage.agreement_text.territory)
 
 
 def _on_subject(one: Candidate) -> float:

@@ -6,7 +6,6 @@ measures them on the half that was kept aside.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 
 from ai_core.engines.extractive.amounts import bounds, fit, is_condition
 from ai_core.engines.extractive.asked import Asked, AskedQuestion
@@ -17,22 +16,22 @@ from ai_core.law.records import Passage, SourceKind
 from ai_core.law.titles import title_of
 
 WEIGHTS: Mapping[str, float] = {
-    "covered": 1.5,
-    "covered_with_context": 1.8,
-    "relevance": 2.6,
+    "covered": 0.6,
+    "covered_with_context": 2.3,
+    "pairs": 0.7,
+    "precise": 0.4,
+    "relevance": 4.8,
     "article": 0.8,
-    "agreement": 0.8,
-    "stale": -1.3,
-    "gives_what_is_asked": 1.8,
-    "rules": 0.1,
-    "amount_fits": 1.6,
+    "agreement": 2.0,
+    "stale": -1.9,
+    "gives_what_is_asked": 2.1,
+    "amount_fits": 2.2,
     "amount_excluded": -1.0,
-    "first": 1.2,
-    "refers": -0.05,
+    "first": 1.9,
     "begins_by_reserving": -0.4,
     "leaves_to_agreements": -0.4,
-    "special_public": -0.7,
-    "case_law": -0.7,
+    "special_public": -1.4,
+    "case_law": -1.4,
     "long": -0.4,
     "question": -3.0,
     "heading": -6.0,
@@ -40,7 +39,6 @@ WEIGHTS: Mapping[str, float] = {
     "header": -3.0,
 }
 _LONG_CHARS = 320
-_YEARS_FRESH = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,35 +51,18 @@ class Candidate:
     score: float
 
 
-def stale(passage: Passage, passages: Sequence[Passage]) -> bool:
-    """Whether a fiche is older than the law it stands beside, or years older than other fiches.
-
-    A fiche's own date says until when its author knew the law: an article among the three best
-    that came in force later may have changed what it tells.
-    """
-    if passage.kind is not SourceKind.FICHE:
-        return False
-    if passage.updated is None:
-        return True
-    articles = [p for p in passages if p.kind is SourceKind.ARTICLE][:3]
-    changed = max((p.in_force_since for p in articles if p.in_force_since), default=date.min)
-    newest = max((p.updated for p in passages if p.updated), default=passage.updated)
-    return changed > passage.updated or newest.year - passage.updated.year >= _YEARS_FRESH
-
-
 def candidates(asked: AskedQuestion, passages: Sequence[Passage]) -> list[Candidate]:
     """Return every unit of the passages, the one that decides the question best first."""
     told_publics = publics(asked.folded)
-    best = max((passage.score for passage in passages), default=1.0) or 1.0
     found: list[Candidate] = []
     for n, passage in enumerate(passages):
         title = stems(f"{title_of(passage)} {' '.join(passage.section_path[-3:])}")
         whole = {
             "covered_by_title": asked.coverage(title),
-            "relevance": passage.score / best,
+            "relevance": passage.score,
             "article": float(passage.kind is SourceKind.ARTICLE),
             "agreement": float(passage.kind is SourceKind.AGREEMENT),
-            "stale": float(stale(passage, passages)),
+            "stale": float(passage.outdated),
         }
         reading = read(passage.text)
         for at in range(len(reading.units)):
@@ -109,12 +90,12 @@ def _unit_features(
     return {
         "covered": asked.coverage(unit.stems),
         "covered_with_context": asked.coverage(around),
+        "pairs": asked.pairs_covered(around),
+        "precise": asked.precision(unit.stems),
         "gives_what_is_asked": _gives(asked, shown.gives),
-        "rules": float(shown.rules),
         "amount_fits": float(fits > 0),
         "amount_excluded": float(fits < 0),
         "first": float(at == 0),
-        "refers": min(2.0, float(shown.references)),
         "begins_by_reserving": float(shown.reserves),
         "leaves_to_agreements": float(shown.leaves_to_agreements),
         "special_public": float(bool(special - told_publics)),

@@ -114,10 +114,11 @@ def _without_loose_ends(reading: Reading, chosen: set[int]) -> list[int]:
     return kept
 
 
-def quoted_lines(reading: Reading, chosen: Sequence[int], *, begins: bool) -> str:
+def quoted_lines(reading: Reading, chosen: Sequence[int], *, begins: bool, goes_on: bool) -> str:
     """Return units as quoted lines of Markdown; cells of a row are parted by " | ".
 
-    `begins` tells whether the text is the beginning of its source: else an omission comes first.
+    `begins` tells whether the text is the beginning of its source: else an omission comes first;
+    `goes_on` whether more of the source follows: then an omission ends the quotation.
     """
     parts: list[str] = []
     text, last = reading.text, 0
@@ -130,6 +131,6 @@ def quoted_lines(reading: Reading, chosen: Sequence[int], *, begins: bool) -> st
             if line.strip()
         ]
         last = stop
-    if parts and text[last:].strip():
+    if parts and (goes_on or text[last:].strip()):
         parts.append(f"> {OMISSION}")
     return "\n".join(parts)

@@ -10,6 +10,7 @@ from ai_core.engines.extractive.asked import Asked
 
 _SENTENCES_REMEMBERED = 8_192  # a few MiB
 _WORD = re.compile(r"[a-z0-9]+")
+_SUBJECT_CHARS = 150
 _NUMBERS = (
     "un|une|deux|trois|quatre|cinq|six|sept|huit|neuf|dix|onze|douze|treize|quatorze|quinze|seize"
     "|vingt|trente|quarante|soixante|demi|cents?|premier|moitie"
@@ -51,10 +52,6 @@ _GIVES: Mapping[Asked, re.Pattern[str]] = {
         ),
     }.items()
 }
-_RULE = re.compile(
-    r"\bpeu(?:t|vent)\b|\bdoi(?:t|vent)\b|a droit|est fixe|est egal|ne peut|ne doit|est interdit"
-    r"|beneficie|est (?:de|d')\b|dure\b|s'eleve|est tenu|est calcule|donne(?:nt)? lieu|ouvre droit"
-)
 _RESERVES = re.compile(
     r"sous reserve|sans prejudice|par derogation|outre\b|conformement|pour l'application"
 )
@@ -62,7 +59,11 @@ _AGREEMENT_DECIDES = re.compile(
     r"(?:convention|accord)s? (?:collecti|d'entreprise|de branche|ou).{0,160}"
     r"(?:peu(?:t|vent)|defini|fixe|determin|prevoi|precise)"
 )
-_REFERENCE = re.compile(r"articles? [lrd]\b")
+_WHO_NOT_WHAT = re.compile(
+    r"age[es]* (?:de |d'au )?(?:moins|plus)?(?: de)? ?[\w-]+ ans|d'anciennete"
+    r"|anciennete (?:\w+ ){0,4}(?:d'un an|de [\w-]+ (?:ans|mois|annees?))"
+    r"|moins de (?:dix-huit|seize|18|16|26|25) ans"
+)
 _CASE_LAW = re.compile(r"cour de cassation|\bcass\b|conseil d'etat|haute juridiction|arret du")
 
 
@@ -89,8 +90,6 @@ class Signs:
 
     gives: frozenset[Asked]
     publics: frozenset[str]
-    references: int
-    rules: bool
     reserves: bool
     leaves_to_agreements: bool
     case_law: bool
@@ -107,12 +106,11 @@ def publics(folded: str) -> frozenset[str]:
 
 @lru_cache(_SENTENCES_REMEMBERED)
 def signs(folded: str) -> Signs:
-    """Return what a folded sentence shows."""
+    """Return what a folded sentence shows; who is meant is told by its beginning."""
+    what = _WHO_NOT_WHAT.sub(" ", folded)
     return Signs(
-        gives=frozenset(kind for kind, pattern in _GIVES.items() if pattern.search(folded)),
-        publics=publics(folded),
-        references=len(_REFERENCE.findall(folded)),
-        rules=_RULE.search(folded) is not None,
+        gives=frozenset(kind for kind, pattern in _GIVES.items() if pattern.search(what)),
+        publics=publics(folded[:_SUBJECT_CHARS]),
         reserves=_RESERVES.match(folded) is not None,
         leaves_to_agreements=_AGREEMENT_DECIDES.search(folded) is not None,
         case_law=_CASE_LAW.search(folded) is not None,

@@ -53,7 +53,9 @@ def _fitting(labels: Sequence[str], asked: AskedQuestion, head: str) -> list[int
     ]
     if fits:
         return fits
-    shared = [sum(asked.weights.get(stem, 0.0) for stem in stems(label)) for label in labels]
+    shared = [
+        sum(term.weight * term.covered(stems(label)) for term in asked.terms) for label in labels
+    ]
     best = max(shared, default=0.0)
     return [n for n, value in enumerate(shared) if value == best] if best >= 1 else []
 

@@ -19,10 +19,14 @@ def fold(text: str) -> str:
     return unicodedata.normalize("NFKD", plain).encode("ascii", "ignore").decode()
 
 
+def stem_list(folded: str) -> list[str]:
+    """Return the stems of the words of a folded text in their order, without stop words."""
+    return list(_stemmer.stemWords([w for w in _WORD.findall(folded) if w not in _STOP]))
+
+
 def stems_of(folded: str) -> frozenset[str]:
     """Return the stems of the words of a folded text, without stop words."""
-    words = [word for word in _WORD.findall(folded) if word not in _STOP]
-    return frozenset(_stemmer.stemWords(words))
+    return frozenset(stem_list(folded))
 
 
 @lru_cache(_TEXTS_REMEMBERED)

@@ -78,6 +78,7 @@ async def test_an_article_decides_over_a_fiche_older_than_it() -> None:
         "Salaire de l'apprenti",
         "Le salaire de l'apprenti est de 25 % du SMIC la première année.",
         updated=date(2019, 1, 1),
+        outdated=True,
     )
     fresh = article("D6222-26", "Le salaire de l'apprenti est de 27 % du SMIC la première année.")
 

@@ -12,12 +12,14 @@ PROSE = "\n".join(
 )
 
 
-def quoted(text: str, question: str, budget_chars: int, *, begins: bool = True) -> str:
+def quoted(
+    text: str, question: str, budget_chars: int, *, begins: bool = True, goes_on: bool = False
+) -> str:
     reading = read(text)
     ranked = candidates(AskedQuestion.read(question), [article("L1", text)])
     scores = {one.unit: one.score for one in ranked}
     chosen = excerpt(reading, (), scores, budget_chars, Quoted())
-    return quoted_lines(reading, chosen, begins=begins)
+    return quoted_lines(reading, chosen, begins=begins, goes_on=goes_on)
 
 
 def test_a_short_text_is_quoted_whole() -> None:
@@ -35,6 +37,10 @@ def test_omissions_are_marked_before_between_and_after() -> None:
 
 def test_a_piece_from_the_middle_of_its_source_begins_with_an_omission() -> None:
     assert quoted("La suite du texte.", "suite ?", 100, begins=False).startswith("> […]\n")
+
+
+def test_a_piece_that_its_source_goes_on_after_ends_with_an_omission() -> None:
+    assert quoted("Le début.", "début ?", 100, goes_on=True) == "> Le début.\n> […]"
 
 
 def test_the_same_paragraph_is_quoted_once() -> None:
