@@ -21,7 +21,6 @@ from ai_core.access.visitors import Visitors, read_visitor_secret
 from ai_core.answering.abstention import Abstentions
 from ai_core.answering.boilerplate import Boilerplate, read_texts
 from ai_core.answering.cache import AnswerCache, CacheMetrics
-from ai_core.answering.clarification import read_rules
 from ai_core.answering.conversations import ConversationStore
 from ai_core.answering.embeddings import Embedder
 from ai_core.answering.generation import Generation
@@ -31,6 +30,7 @@ from ai_core.answering.pipeline import AnswerPipeline
 from ai_core.answering.prompts import Prompts
 from ai_core.answering.public_services import read_public_services
 from ai_core.answering.request import RequestResolver
+from ai_core.answering.understanding.clarifications import Clarifications
 from ai_core.api.cross_origin import CrossOrigin
 from ai_core.api.direct_routes import MAX_CONCURRENT, DirectRoutes
 from ai_core.api.openai_errors import ERROR_FORMATS
@@ -201,6 +201,7 @@ def open_answering(
     prompts = Prompts.read(passage_tokens=settings.answers.passage_tokens)
     metrics, boilerplate = AnswerMetrics(registry), Boilerplate(texts)
     cache = AnswerCache(connection, CacheMetrics(registry))
+    clarifications = Clarifications.read()
     pipeline = AnswerPipeline(
         library=library,
         generation=Generation(
@@ -208,7 +209,7 @@ def open_answering(
             *(ExtractiveEngine(texts), settings.answers),
         ),
         abstentions=Abstentions(texts, services, MissingLaws.read(services)),
-        clarifications=read_rules(),
+        clarifications=clarifications,
         boilerplate=boilerplate,
         cache=cache,
         conversations=conversations,
@@ -218,7 +219,7 @@ def open_answering(
     )
     questions, idempotency = QuestionMetrics(registry), Idempotency(connection)
     responder = Responder(pipeline, gate, cache, idempotency, questions, texts, clock)
-    return RequestResolver(library, pool, prompts, conversations, clock), responder
+    return RequestResolver(library, pool, prompts, conversations, clarifications, clock), responder
 
 
 def create_app(settings: Settings, open_state: OpenState = open_state) -> ASGIApp:

@@ -1,8 +1,8 @@
 """What an answer says of its agreement: which one, why, what is missing, what to ask."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
-from ai_core.law.agreement_categories import categories_in, categories_of
+from ai_core.law.agreement_categories import categories_in
 from ai_core.law.records import Agreement, AgreementMatch, MatchBasis, SearchResult
 from shared.ai.contract import AgreementReply, AgreementTaken, Clarification
 from shared.languages import Language
@@ -47,19 +47,23 @@ class AgreementWords:
         return None
 
     def question(
-        self, found: SearchResult, told: Iterable[str], language: Language
+        self,
+        found: SearchResult,
+        known: Collection[str],
+        asked: Collection[str],
+        language: Language,
     ) -> Clarification | None:
         """Return what to ask: which of several agreements, or the category where it decides.
 
-        `told` is what the asker has written, this question included.
+        `known` are the fields of the profile that are known, `asked` what was asked for before.
         """
         match = found.agreement_match
         if match is None or match.not_held or match.unknown_idcc:
             return None
         if match.agreement is None:
-            return self._which(match, language)
+            return None if "agreement_which" in asked else self._which(match, language)
         distinguished = categories_in(found.passages)
-        if not distinguished or categories_of("\n".join(told)):
+        if not distinguished or "category" in known or "category" in asked:
             return None
         return Clarification(
             question=self._texts.say("category_which", language),

@@ -59,7 +59,8 @@ class CacheKey:
 class AnswerInputs:
     """Everything an answer depends on.
 
-    `question` is masked; `turns` are the earlier ones. `writing` holds every other sampling option.
+    `question` is masked; `turns` are the earlier ones. `writing` holds every other sampling option,
+    `profile` the facts known, as JSON.
     """
 
     question: str
@@ -77,6 +78,7 @@ class AnswerInputs:
     agreement: str | None = None
     as_of: date | None = None
     turns: tuple[str, ...] = ()
+    profile: str = ""
 
 
 def normalized(question: str) -> str:
@@ -97,7 +99,7 @@ def cache_key(inputs: AnswerInputs) -> CacheKey | None:
         (
             *(texts, inputs.model, inputs.weights, inputs.max_tokens, inputs.top_p),
             *(inputs.prompt_version, inputs.corpus_version, inputs.language, inputs.scope),
-            *(inputs.knowledge, inputs.agreement, inputs.as_of, inputs.writing),
+            *(inputs.knowledge, inputs.agreement, inputs.as_of, inputs.writing, inputs.profile),
         )
     )
     secret = hashlib.sha256(form).digest()

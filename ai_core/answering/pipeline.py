@@ -17,16 +17,16 @@ from ai_core.answering.abstention import Abstentions, Refusal
 from ai_core.answering.agreement_words import agreement_taken
 from ai_core.answering.boilerplate import Boilerplate, Closing
 from ai_core.answering.cache import AnswerCache, parse_cached
-from ai_core.answering.clarification import Rule, clarify
 from ai_core.answering.conversations import ConversationStore
 from ai_core.answering.events import Done, Events, Queued, Text, collect
 from ai_core.answering.generation import Generation
 from ai_core.answering.missing_law import MissingLaw
-from ai_core.answering.prompts import search_query
 from ai_core.answering.question import Question
 from ai_core.answering.reply import ReplyBuilder
 from ai_core.answering.request import ResolvedRequest
 from ai_core.answering.single_flight import SingleFlight
+from ai_core.answering.understanding.clarifications import Clarifications
+from ai_core.answering.understanding.profiles import known_fields, with_agreement
 from ai_core.engines.base import AnswerPart, ChatMessage
 from ai_core.errors import DeadlineTooShort, ModelUnusable, UpstreamFailed
 from ai_core.law.records import Confidence, QuestionScope, SearchResult
@@ -41,9 +41,6 @@ from shared.web.tracing import NO_TRACER
 MAX_PASSAGES = 16
 UNDECIDED = {Confidence.LOW, Confidence.NONE}
 """Where the answer says first that the texts found do not decide."""
-AGREEMENT_KNOWN = "convention collective"
-"""Told to the rules of clarification where the agreement is known, however it was named."""
-
 UNGROUNDED = SearchResult(passages=(), scope=QuestionScope.UNCLEAR)
 
 
@@ -55,7 +52,7 @@ class AnswerPipeline:
         library: LawSource,
         generation: Generation,
         abstentions: Abstentions,
-        clarifications: tuple[Rule, ...],
+        clarifications: Clarifications,
         boilerplate: Boilerplate,
         cache: AnswerCache,
         conversations: ConversationStore,
@@ -170,6 +167,11 @@ class AnswerPipeline:
             found = await self._search(request)
             reply.confidence = found.confidence if question.grounded else None
             reply.agreement = agreement_taken(found.agreement_match)
+            reply.profile = with_agreement(
+                question.search.profile,
+                found.agreement_match,
+                given=question.agreement is not None,
+            )
             refusal = self._abstentions.judge(found, language) if question.grounded else None
             missing = self._missing(question, found)
             for sentence in self._said_first(question, found, None if refusal else missing):
@@ -220,7 +222,7 @@ class AnswerPipeline:
     def _missing(self, question: Question, found: SearchResult) -> MissingLaw | None:
         if not question.grounded or question.sampling.json_schema or found.exact:
             return None
-        return self._abstentions.missing(search_query(question), question.language)
+        return self._abstentions.missing(question.search.query, question.language)
 
     def _refuse(
         self,
@@ -266,21 +268,28 @@ class AnswerPipeline:
             return UNGROUNDED
         with self._tracer.start_span("search"), self._metrics.search.time():
             return await self._library.search(
-                search_query(question),
+                question.search.query,
                 limit=MAX_PASSAGES,
-                agreement=question.agreement,
+                agreement=question.agreement or await self._told_before(question),
                 as_of=request.day,
             )
+
+    async def _told_before(self, question: Question) -> str | None:
+        """Return the IDCC that earlier messages told, the latest first."""
+        before = question.search.naming[1:]
+        named = await self._library.agreements_named(before) if before else ()
+        return next((agreement.idcc for agreement in named if agreement), None)
 
     def _closing(self, request: ResolvedRequest, found: SearchResult, reply: ReplyBuilder) -> str:
         question, language = request.question, request.question.language
         words, match = self._boilerplate.agreements, found.agreement_match
         if question.grounded and not found.exact:
-            asked_before = [turn.content for turn in question.history if turn.role == "user"]
-            told = [*asked_before, *([AGREEMENT_KNOWN] if match else ())]
+            message = question.search
+            known = known_fields(reply.profile) | message.mentioned
+            asked = message.asked_for
             reply.clarification = words.question(
-                found, [*asked_before, question.text], language
-            ) or clarify(self._clarifications, search_query(question), told, language)
+                found, known, asked, language
+            ) or self._clarifications.choose(message.query, known, asked, language)
         law_date = request.law_date if question.grounded else None
         closing = Closing(
             reply.clarification,

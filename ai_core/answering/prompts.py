@@ -5,7 +5,6 @@ are enclosed in tags that their own text cannot close.
 """
 
 import hashlib
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -26,28 +25,10 @@ from shared.languages import Language
 
 FOLDER = Path(__file__).parent / "prompts"
 TASKS = ("rules", "question", "unaided")
-_FOLLOW_UP = re.compile(
-    r"^\W*(?:et|mais|donc|alors|ok|d.accord|dans ce cas|m[eê]me (?:chose|question)|and|but|so"
-    r"|what about|what if)\b",
-    re.IGNORECASE,
-)
-_FOLLOW_UP_WORDS = 5
 _TURN_MARGIN_TOKENS = 8  # what a chat template writes around a turn
 RULES_TOKENS = 350
 CHARS_A_TOKEN = 3
 PASSAGE_CHARS = 700
-
-
-def search_query(question: Question) -> str:
-    """Return the search query: a follow-up is joined with the question before it.
-
-    "Et pour un CDD ?" has no meaning alone. A question of more than a few words is self-contained.
-    """
-    before = [turn.content for turn in question.history if turn.role == "user"]
-    short = len(question.text.split()) < _FOLLOW_UP_WORDS
-    if before and (short or _FOLLOW_UP.match(question.text)):
-        return f"{before[-1]} {question.text}"
-    return question.text
 
 
 class Prompts:
@@ -135,7 +116,7 @@ class Prompts:
     ) -> Prompt:
         return Prompt(
             turns,
-            search_query(question),
+            question.search.query,
             passages,
             question.language,
             named_articles=found.exact,

@@ -9,9 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
 
+from ai_core.answering.understanding.messages import Understood, as_written
+from ai_core.answering.understanding.profiles import NOTHING
 from ai_core.engines.base import ChatMessage, Role, Sampling
 from ai_core.engines.schemas.bounds import checked_schema
-from shared.ai.contract import ChatRequest, GenerateRequest, SamplingFields
+from shared.ai.contract import ChatRequest, GenerateRequest, Profile, SamplingFields
 from shared.languages import Language, language_of
 from shared.privacy.masking import mask
 from shared.privacy.plain_text import without_invisible
@@ -30,7 +32,8 @@ class Question:
     caller's own turns and nothing else: no rules, no law, no closing lines; a `raw` one is a text
     to continue, without a chat template. Only a plain question may end with the turn of another
     `role`: a system turn alone, or the beginning of the answer itself. `fallback` names the model
-    to ask when this one cannot answer now.
+    to ask when this one cannot answer now. `profile` holds facts that the client gives;
+    `understood` is what the question means after the turns before it.
     """
 
     text: str
@@ -45,6 +48,13 @@ class Question:
     raw: bool = False
     role: Role = "user"
     fallback: str | None = None
+    profile: Profile = NOTHING
+    understood: Understood | None = None
+
+    @property
+    def search(self) -> Understood:
+        """Return what is searched: the text as it is written where nothing was understood."""
+        return self.understood or as_written(self.text)
 
     def with_history(self, history: tuple[ChatMessage, ...]) -> "Question":
         """Return the question as the next turn after `history`."""
@@ -89,10 +99,15 @@ def read_chat(request: ChatRequest, language: Language, mask: Mask = mask_here) 
         history=turns[:-1],
         model=request.model,
         grounded=request.knowledge,
-        agreement=request.agreement,
+        agreement=request.agreement or _agreement_of(request.profile),
         as_of=request.as_of,
         fallback=request.fallback,
+        profile=request.profile or NOTHING,
     )
+
+
+def _agreement_of(profile: Profile | None) -> str | None:
+    return profile.agreement.idcc if profile and profile.agreement else None
 
 
 def seed_of(requested: int | None, temperature: float) -> int:

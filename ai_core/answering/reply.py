@@ -8,6 +8,7 @@ from typing import Any
 from ai_core.answering.cache import shared_body
 from ai_core.answering.events import Done, Text, Thought
 from ai_core.answering.request import ResolvedRequest
+from ai_core.answering.understanding.profiles import NOTHING
 from ai_core.engines.base import AnswerPart, FinishReason, TextChunk, TokenLogprob
 from ai_core.law.records import Confidence
 from ai_core.metrics import AnswerMetrics
@@ -19,6 +20,7 @@ from shared.ai.contract import (
     Clarification,
     GenerateReply,
     LikelyToken,
+    Profile,
     WrittenToken,
 )
 from shared.clock import Clock
@@ -53,6 +55,7 @@ class ReplyBuilder:
     suggestions: list[str] = field(default_factory=list)
     confidence: Confidence | None = None
     paragraph_ended: bool = False
+    profile: Profile = NOTHING
     outcome: str = "answered"
     finish_reason: FinishReason = "stop"
 
@@ -133,6 +136,7 @@ class ReplyBuilder:
             abstained=self.abstained,
             clarification=self.clarification,
             agreement=self.agreement,
+            profile=self.profile,
             corpus_date=self.request.law_date if self.request.question.grounded else None,
             notice=self.notice,
             masked={str(kind): count for kind, count in self.masked.items()},

@@ -10,6 +10,8 @@ from ai_core.answering.cache import AnswerInputs, CacheKey, cache_key
 from ai_core.answering.conversations import ConversationStore, new_id
 from ai_core.answering.prompts import Prompts
 from ai_core.answering.question import Mask, Question, mask_here, read_chat, read_generate
+from ai_core.answering.understanding.clarifications import Clarifications
+from ai_core.answering.understanding.messages import understand
 from ai_core.engines.base import Capabilities, ChatMessage, Sampling
 from ai_core.errors import KnowledgeRequired, QueueFull, Unsupported
 from ai_core.law.records import CorpusStatus
@@ -111,12 +113,14 @@ class RequestResolver:
         pool: ModelPool,
         prompts: Prompts,
         conversations: ConversationStore,
+        clarifications: Clarifications,
         clock: Clock,
     ) -> None:
         self._library = library
         self._pool = pool
         self._prompts = prompts
         self._conversations = conversations
+        self._clarifications = clarifications
         self._clock = clock
         self._corpus: tuple[float, CorpusStatus] | None = None
         self._resolved: OrderedDict[_RequestKey, ResolvedRequest] = OrderedDict()
@@ -173,12 +177,23 @@ class RequestResolver:
     ) -> ResolvedRequest:
         """Resolve a parsed question. Raises what `resolve_generate` raises."""
         corpus = await self._corpus_status()
+        question = self._understood(question)
         resolved = self._with_model(question, requester, corpus, conversation)
         if question.fallback and not resolved.card.extractive:
             other = replace(question, model=question.fallback, fallback=None)
             fallback = self._with_model(other, requester, corpus, conversation)
             resolved = replace(resolved, fallback=fallback)
         return resolved
+
+    def _understood(self, question: Question) -> Question:
+        """Return the question with what it means after the turns before it."""
+        if question.plain or not question.grounded:
+            return question
+        clarifications, today = self._clarifications, self._clock.today()
+        understood = understand(
+            question.text, question.history, clarifications, today, question.profile
+        )
+        return replace(question, understood=understood)
 
     def _with_model(
         self,
@@ -236,6 +251,7 @@ class RequestResolver:
             agreement=question.agreement,
             as_of=day,
             turns=tuple(_line_of(turn) for turn in question.history),
+            profile=question.search.profile.model_dump_json(exclude_defaults=True),
         )
 
     def _resolved_again(self, known: ResolvedRequest, requester: Requester) -> ResolvedRequest:

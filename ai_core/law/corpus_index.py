@@ -10,6 +10,7 @@ from pathlib import Path
 from ai_core.law.agreements import AgreementFinder
 from ai_core.law.corpus import Corpus
 from ai_core.law.records import (
+    Agreement,
     AgreementMatch,
     Article,
     MatchBasis,
@@ -103,6 +104,11 @@ class CorpusIndex:
             neighbour=neighbour,
             confidence=self.hybrid.confidence(best, scope),
         )
+
+    def agreement_named(self, text: str) -> Agreement | None:
+        """Return the agreement that a text names, or None; a company decides nothing."""
+        match = self._finder.find(text)
+        return match.agreement or match.not_held if match else None
 
     def _named(self, question: str, day: date) -> ReferencedArticles:
         articles: dict[str, Article] = {}

@@ -7,7 +7,7 @@ reads in progress finish on the old one.
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from typing import TypeVar
@@ -17,7 +17,14 @@ import structlog
 from ai_core.errors import CorpusMissing, CorpusRefused, QueueFull, UnknownArticle
 from ai_core.law.corpus_index import CorpusIndex
 from ai_core.law.ingest.update import corpus_status
-from ai_core.law.records import Article, CorpusStatus, FicheSection, SearchResult, SourceKind
+from ai_core.law.records import (
+    Agreement,
+    Article,
+    CorpusStatus,
+    FicheSection,
+    SearchResult,
+    SourceKind,
+)
 from ai_core.law.versions import CorpusVersions
 
 MOST_WAITING = 32
@@ -61,6 +68,13 @@ class Library:
                 question, limit=limit, kind=kind, agreement=agreement, as_of=as_of
             )
         )
+
+    async def agreements_named(self, texts: Sequence[str]) -> tuple[Agreement | None, ...]:
+        """Return the agreement that each text names, or None.
+
+        Raises CorpusMissing, QueueFull.
+        """
+        return await self._run(lambda index: tuple(map(index.agreement_named, texts)))
 
     async def article(self, number: str, as_of: date) -> Article:
         """Return the article in force on a day by its number, however it is spelled.

@@ -1,9 +1,17 @@
 """The interface of the law for answering; `library.Library` implements it."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Protocol
 
-from ai_core.law.records import Article, CorpusStatus, FicheSection, SearchResult, SourceKind
+from ai_core.law.records import (
+    Agreement,
+    Article,
+    CorpusStatus,
+    FicheSection,
+    SearchResult,
+    SourceKind,
+)
 
 
 class LawSource(Protocol):
@@ -22,6 +30,10 @@ class LawSource(Protocol):
 
         Raises UnknownAgreement, CorpusMissing, QueueFull.
         """
+        ...
+
+    async def agreements_named(self, texts: Sequence[str]) -> tuple[Agreement | None, ...]:
+        """Return the agreement that each text names, or None; raises CorpusMissing, QueueFull."""
         ...
 
     async def article(self, number: str, as_of: date) -> Article:

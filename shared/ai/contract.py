@@ -92,6 +92,66 @@ class Message(Body):
     """Its text, at most 32,000 characters."""
 
 
+Category = Literal[
+    "cadre", "agent_de_maitrise", "etam", "technicien", "employe", "ouvrier", "apprenti"
+]
+Contract = Literal["cdi", "cdd", "interim", "apprentissage", "professionnalisation"]
+CaseEvent = Literal[
+    "demission",
+    "licenciement",
+    "rupture_conventionnelle",
+    "arret_maladie",
+    "accident_du_travail",
+    "grossesse",
+    "inaptitude",
+    "periode_d_essai",
+    "retraite",
+]
+
+
+class ProfileAgreement(Body):
+    """The collective agreement of somebody."""
+
+    idcc: Idcc = Field(examples=["1486"])
+    """Its number (IDCC)."""
+    name: str = Field(default="", max_length=500)
+    """Its usual title; empty when this service does not hold it."""
+    known_by: Literal["client", "told"] = "client"
+    """Given with the request, or told in a message of the conversation."""
+
+
+class Profile(Body):
+    """The facts told about the person who asks, or about the case they ask about.
+
+    Null: not told. Later messages of a conversation replace what earlier ones told.
+    """
+
+    agreement: ProfileAgreement | None = None
+    """The collective agreement."""
+    category: Category | None = None
+    """The category of staff."""
+    seniority_months: int | None = Field(default=None, ge=0, le=840, examples=[42])
+    """Time with the employer, in months."""
+    monthly_gross_pay_eur: float | None = Field(default=None, gt=0, le=1_000_000, examples=[2300])
+    """Gross monthly pay, in euros."""
+    monthly_net_pay_eur: float | None = Field(default=None, gt=0, le=1_000_000)
+    """Net monthly pay, in euros."""
+    minimum_wage: bool | None = None
+    """Whether they are paid the minimum wage (SMIC)."""
+    contract: Contract | None = None
+    """Kind of the contract of employment."""
+    working_time: Literal["full_time", "part_time", "forfait_jours"] | None = None
+    """Working time: full time, part time, or a number of days a year."""
+    events: tuple[CaseEvent, ...] = Field(default=(), max_length=9)
+    """What happened or is about to happen, the latest told last."""
+    role: Literal["employee", "employer"] | None = None
+    """Which side asks."""
+    sector: Literal["private", "public"] | None = None
+    """Private or public sector."""
+    headcount: int | None = Field(default=None, ge=0, le=10_000_000, examples=[30])
+    """Employees of the company."""
+
+
 class ChatRequest(SamplingFields):
     """The next question of a conversation."""
 
@@ -107,6 +167,9 @@ class ChatRequest(SamplingFields):
     """Ground the answer in the law. False: the model answers alone, and nothing is checked."""
     agreement: Idcc | None = Field(default=None, examples=["1486"])
     """Collective agreement to search as well, by its IDCC number; null: none."""
+    profile: Profile | None = None
+    """Facts known before the conversation, such as those of a form; what the messages tell replaces
+    them. Null: none."""
     as_of: date | None = Field(default=None, examples=["2025-03-01"])
     """Answer by the law in force on that day (ISO 8601); null: today."""
 
@@ -273,6 +336,9 @@ class GenerateReply(Reply):
     """One question whose answer would change this one; null when there is none."""
     agreement: AgreementTaken | None = None
     """The collective agreement of the question, and why; null where it speaks of none."""
+    profile: Profile = Profile()
+    """What the messages have told so far about the person or their case, read from them with each
+    question and never stored apart from them."""
     corpus_date: date | None
     """Publication date of the law the answer rests on; null without the law."""
     notice: str

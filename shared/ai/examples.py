@@ -57,6 +57,7 @@ USAGE: Example = {
     "suggestions": [],
     "confidence": "high",
     "language": "fr",
+    "profile": {},
     "corpus_date": "2026-03-27",
     "notice": NOTICE,
     "cached": False,

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from shared.ai.contract import Abstention, AnswerSection, Citation, Clarification
+from shared.ai.contract import Abstention, AnswerSection, Citation, Clarification, Profile
 from shared.errors import Unavailable
 
 CITATIONS = TypeAdapter(list[Citation])
@@ -29,6 +29,7 @@ class Usage(BaseModel):
     notice: str = ""
     abstained: Abstention | None = None
     clarification: Clarification | None = None
+    profile: Profile = Profile()
     summary: str = ""
     sections: list[AnswerSection] = []
     suggestions: list[str] = []

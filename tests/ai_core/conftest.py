@@ -1,10 +1,11 @@
 """ai_core as its callers meet it: the real app over a sample corpus and a real Redis."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,11 @@ from ai_core.api.routes import AppState, create_api
 from ai_core.app import assemble, create_app, open_state
 from ai_core.engines.base import Engine
 from ai_core.errors import UnknownArticle
+from ai_core.law.agreements import AgreementFinder
 from ai_core.law.corpus import Corpus
 from ai_core.law.ingest.sample import build_sample
 from ai_core.law.records import (
+    Agreement,
     Article,
     CorpusStatus,
     FicheSection,
@@ -59,6 +62,10 @@ class SampleLibrary:
     found: SearchResult | None = None
     asked: list[str] = field(default_factory=list)
 
+    @cached_property
+    def finder(self) -> AgreementFinder:
+        return AgreementFinder(self.corpus.agreements())
+
     async def search(
         self,
         question: str,
@@ -71,11 +78,12 @@ class SampleLibrary:
         self.asked.append(question)
         if self.found:
             return self.found
-        return await asyncio.to_thread(self._search, question, limit, kind, as_of)
+        return await asyncio.to_thread(self._search, question, limit, kind, agreement, as_of)
 
     def _search(
-        self, question: str, limit: int, kind: SourceKind | None, day: date
+        self, question: str, limit: int, kind: SourceKind | None, idcc: str | None, day: date
     ) -> SearchResult:
+        match = self.finder.find(question, idcc)
         names = [r for r in find_references(question) if r.sure]
         exact = [a for r in names for a in self.corpus.by_number(r.readings[0][0], day)]
         missing = [r.name for r in names if not self.corpus.by_number(r.readings[0][0], day)]
@@ -98,7 +106,13 @@ class SampleLibrary:
             QuestionScope.LABOUR_LAW,
             exact=tuple(article.number for article in exact),
             missing=tuple(missing),
+            agreement=match.agreement if match else None,
+            agreement_match=match,
         )
+
+    async def agreements_named(self, texts: Sequence[str]) -> tuple[Agreement | None, ...]:
+        matches = await asyncio.to_thread(lambda: tuple(map(self.finder.find, texts)))
+        return tuple(match.agreement if match else None for match in matches)
 
     async def article(self, number: str, as_of: date | None = None) -> Article:
         day = as_of or NOON.date()

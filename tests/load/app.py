@@ -9,7 +9,7 @@ import hashlib
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -31,6 +31,7 @@ from ai_core.engines.scripted import ScriptedEngine
 from ai_core.errors import OverQuota
 from ai_core.law.library import Library
 from ai_core.law.records import (
+    Agreement,
     Article,
     CorpusStatus,
     FicheSection,
@@ -82,6 +83,10 @@ class StillLibrary:
     ) -> SearchResult:
         """Return the passages."""
         return SearchResult(self._passages[:limit], QuestionScope.LABOUR_LAW)
+
+    async def agreements_named(self, texts: Sequence[str]) -> tuple[Agreement | None, ...]:
+        """Return none."""
+        return tuple(None for _ in texts)
 
     async def article(self, number: str, as_of: date) -> Article:
         """Return nothing: no measurement asks for an article."""

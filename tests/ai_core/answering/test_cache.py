@@ -53,6 +53,7 @@ OTHERS = {
     "agreement": "1979",
     "as_of": date(2020, 1, 1),
     "turns": ("Bonjour",),
+    "profile": '{"category":"cadre"}',
 }
 
 

@@ -98,7 +98,7 @@ async def test_the_law_of_another_day_is_quoted_when_asked_for(app: Any) -> None
 
 async def test_an_answer_that_hangs_on_a_missing_fact_asks_for_it(app: Any) -> None:
     open_question = await reply_to(app, NOTICE_OF_RESIGNATION)
-    told = await reply_to(app, f"{NOTICE_OF_RESIGNATION} Convention collective Syntec.")
+    told = await reply_to(app, f"{NOTICE_OF_RESIGNATION} Convention collective Syntec, cadre.")
 
     assert "convention collective" in open_question["clarification"]["question"]
     assert open_question["clarification"]["question"] in open_question["response"]
