@@ -85,7 +85,7 @@ class Prompts:
         else:
             raw = None
             fixed = [turn.content for turn in self._turns(question, own, ())]
-            passages = _excerpts(search_query(question), found.passages)
+            passages = _excerpts(question.search.query, found.passages)
             earlier = [] if own else [turn for turn in question.history if _belongs(turn, question)]
         counts = await engine.count_tokens([*fixed, *passages, *(t.content for t in earlier)])
         costs = iter(count + _TURN_MARGIN_TOKENS for count in counts)
