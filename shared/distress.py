@@ -52,6 +52,7 @@ def _read_dangers() -> tuple[tuple[_Sign, ...], ...]:
 
 
 _DANGERS = _read_dangers()
+_SENTENCES = frozenset(sign.lines.sentence.strip() for signs in _DANGERS for sign in signs)
 
 
 def help_lines(text: str, language: str) -> HelpLines | None:
@@ -72,3 +73,8 @@ def _ends_of(text: str) -> str:
     if len(text) <= 2 * MAX_CHARACTERS:
         return text
     return f"{text[:MAX_CHARACTERS]}\n{text[-MAX_CHARACTERS:]}"
+
+
+def is_help_lines(text: str) -> bool:
+    """Whether a paragraph of an answer is the sentence that says who to call."""
+    return text.strip() in _SENTENCES

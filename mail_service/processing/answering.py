@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from mail_service.errors import AiTooSlow
@@ -100,8 +101,7 @@ class Answering:
         except TimeoutError:
             raise AiTooSlow from None
         without_data, with_data = (
-            reply.model_copy(update={"response": restored(reply.response)})
-            for restored in (masked.without_data, masked.with_data)
+            _with_words(reply, restored) for restored in (masked.without_data, masked.with_data)
         )
         question = masked.request.messages[-1].content
         return Answer(without_data, with_data, None, question=question)
@@ -123,6 +123,15 @@ class Answering:
         )
         await self._ledger.work.add_holding_reply(job, outgoing)
         await self._notifier.notify()
+
+
+def _with_words(reply: ChatReply, restored: Callable[[str], str]) -> ChatReply:
+    """Return a reply with every text of the answer restored."""
+    sections = [
+        section.model_copy(update={"text": restored(section.text)}) for section in reply.sections
+    ]
+    texts = {"response": restored(reply.response), "summary": restored(reply.summary)}
+    return reply.model_copy(update={**texts, "sections": sections})
 
 
 def _fixed_reply_key(mail: Mail) -> str | None:

@@ -6,7 +6,7 @@ a URL alone on its line, `**bold**` marks dropped), not all of Markdown.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
@@ -17,6 +17,15 @@ OFFICIAL_HOSTS = (
     "service-public.gouv.fr",
     "code.travail.gouv.fr",
     "travail-emploi.gouv.fr",
+    "justice.fr",
+    "francetravail.fr",
+    "ameli.fr",
+    "urssaf.fr",
+    "impots.gouv.fr",
+    "info-retraite.fr",
+    "cnil.fr",
+    "defenseurdesdroits.fr",
+    "3114.fr",
 )
 MARKDOWN_LINK = re.compile(r"!?\[([^\]\n]{0,300})\]\(\s*<?([^\s)>]{1,2000})[^)\n]{0,300}\)")
 ADDRESS = re.compile(
@@ -28,6 +37,8 @@ ADDRESS = re.compile(
 )
 SCHEME = re.compile(r"(?:https?|ftp|file|mailto|javascript|data|tel):", re.IGNORECASE)
 MARK = re.compile(r"\*\*|__|`")
+INLINE_QUOTATION = re.compile(r"« ?([^«»]{1,4000}?) ?»")
+OMISSION = "[…]"
 HEADING = re.compile(r"#{1,6} +")
 
 
@@ -96,6 +107,19 @@ def _line(line: str) -> tuple[Literal["paragraph", "quote", "item", "link"], str
     return ("link", plain) if is_official(plain) and " " not in plain else ("paragraph", plain)
 
 
-def unquoted(answer: str) -> str:
-    """Return the answer without the lines it quotes from a source."""
-    return "\n".join(line for line in answer.splitlines() if not line.lstrip().startswith(">"))
+def unquoted(answer: str, sources: Iterable[str] = ()) -> str:
+    """Return the answer without what it quotes: lines after `>`, and « … » of these lines.
+
+    A quotation within a sentence counts only where a quoted line or one of `sources` has it word
+    for word, omissions apart.
+    """
+    lines = answer.splitlines()
+    quoted = [line.lstrip()[1:] for line in lines if line.lstrip().startswith(">")]
+    held = " ".join(" ".join((*quoted, *sources)).split())
+    own = "\n".join(line for line in lines if not line.lstrip().startswith(">"))
+
+    def without(match: re.Match[str]) -> str:
+        pieces = (" ".join(piece.split()) for piece in match[1].split(OMISSION))
+        return "" if all(piece in held for piece in pieces) else match[0]
+
+    return INLINE_QUOTATION.sub(without, own)

@@ -4,7 +4,7 @@ Recipient, subject and headers come from code and from the mail that is answered
 model. No remote content. The bytes composed here are stored and sent unchanged.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from email.headerregistry import Address
@@ -25,8 +25,10 @@ from mail_service.reply.blocks import Block, is_official, parse_blocks, without_
 from mail_service.reply.formatting import fold_lines, plain_name, reply_subject, written_date
 from mail_service.reply.identity import SenderIdentity
 from mail_service.reply.message_ids import MessageIds
-from shared.ai.contract import ChatReply, Citation
+from shared.ai.answer_parts import answer_parts
+from shared.ai.contract import AnswerSection, ChatReply, Citation, Clarification
 from shared.clock import Clock
+from shared.distress import is_help_lines
 from shared.languages import Language
 from shared.privacy.disclosure import TEXT_FILE, masked_in_words
 from shared.privacy.encryption import Encryption
@@ -40,10 +42,26 @@ MAX_QUOTED_LINES = 30
 
 
 @dataclass(frozen=True, slots=True)
-class ReplyContent:
-    """Content of a reply, apart from its greeting, footer and quoted question."""
+class LetterSection:
+    """A titled part of a letter."""
 
+    title: str
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyContent:
+    """Content of a reply, apart from its greeting, footer and quoted question.
+
+    Read in this order: `help_lines` (who to call, when somebody is in danger), `blocks` (the short
+    answer), `sections`, the question back, `sources`, and below a rule `quotations`.
+    """
+
+    help_lines: tuple[Block, ...] = ()
     blocks: tuple[Block, ...] = ()
+    sections: tuple[LetterSection, ...] = ()
+    quotations: tuple[LetterSection, ...] = ()
+    choices: tuple[str, ...] = ()
     sources: tuple[dict[str, str], ...] = ()
     clarification: str = ""
     contact: dict[str, str] | None = None
@@ -102,16 +120,22 @@ class ReplyComposer:
     ) -> ReplyContent:
         """Return the answer of ai_core as the content of a mail."""
         say = partial(self._texts.say, language=language)
+        parts = answer_parts(reply.response, reply.sections)
         contact = reply.abstained.contact if reply.abstained else None
+        blocks = partial(_blocks, reply, replacement=say("link_removed"))
+        lead = blocks(parts.lead) + blocks(parts.closing)
+        asked = reply.clarification
         return ReplyContent(
-            blocks=_without_repetition(reply, parse_blocks(reply.response, say("link_removed"))),
+            help_lines=tuple(block for block in lead if is_help_lines(block.text)),
+            blocks=tuple(block for block in lead if not is_help_lines(block.text)),
+            sections=_sections(blocks, parts.read_first),
+            quotations=_sections(blocks, parts.folded),
             sources=tuple(self._sources(reply, language)),
-            clarification=say(
-                "to_be_precise",
-                question=without_addresses(reply.clarification.question, say("link_removed")),
-            )
-            if reply.clarification
-            else "",
+            clarification=self._asked(asked, language) if asked else "",
+            choices=tuple(
+                without_addresses(choice, say("link_removed"))
+                for choice in (asked.choices if asked else ())
+            ),
             contact={"words": say("contact", name=contact.name), "url": contact.url}
             if contact
             else None,
@@ -124,6 +148,11 @@ class ReplyComposer:
             else "",
             notice=say("ai_notice_reviewed" if reviewed else "ai_notice"),
         )
+
+    def _asked(self, asked: Clarification, language: Language) -> str:
+        say = partial(self._texts.say, language=language)
+        question = without_addresses(asked.question, say("link_removed"))
+        return say("to_choose" if asked.choices else "to_be_precise", question=question)
 
     def own_content(self, key: str, language: Language, **values: str | int) -> ReplyContent:
         """Return a letter of texts/reply.toml that no model wrote, with a subject of its own."""
@@ -216,8 +245,12 @@ class ReplyComposer:
             "language": language,
             "hello": say("hello", name=name) if name else say("hello_nobody"),
             "notice": content.notice,
+            "help_lines": content.help_lines,
             "blocks": content.blocks,
+            "sections": content.sections,
+            "quotations": content.quotations,
             "clarification": content.clarification,
+            "choices": content.choices,
             "contact": content.contact,
             "files": content.files,
             "sources": content.sources,
@@ -256,16 +289,35 @@ class ReplyComposer:
         )
 
 
-def _without_repetition(reply: ChatReply, blocks: tuple[Block, ...]) -> tuple[Block, ...]:
-    """Drop the paragraphs that the reply shows elsewhere: notice, clarification, contact."""
-    contact = reply.abstained.contact.url if reply.abstained else None
+def _blocks(reply: ChatReply, text: str, *, replacement: str) -> tuple[Block, ...]:
+    """Return the blocks of a part of a reply, without what the letter shows elsewhere.
+
+    That is the notice, the clarification, the contact, and the addresses of its sources.
+    """
+    contact = reply.abstained.contact if reply.abstained else None
     asked = reply.clarification.question if reply.clarification else None
-    elsewhere = [text for text in (reply.notice, asked, contact) if text]
+    elsewhere = [
+        without_addresses(told, replacement)
+        for told in (reply.notice, asked, contact and f"{contact.name} — {contact.url}")
+        if told
+    ]
+    if contact:
+        elsewhere.append(contact.url)
+    urls = {source.url for source in reply.citations}
     return tuple(
         block
-        for block in blocks
-        if block.kind != "paragraph" or not any(text in block.text for text in elsewhere)
+        for block in parse_blocks(text, replacement)
+        if not (block.kind == "link" and block.text in urls)
+        and not (block.kind == "paragraph" and any(told in block.text for told in elsewhere))
     )
+
+
+def _sections(
+    blocks: Callable[[str], tuple[Block, ...]], sections: Sequence[AnswerSection]
+) -> tuple[LetterSection, ...]:
+    """Return the sections that have something to show."""
+    written = (LetterSection(section.title, blocks(section.text)) for section in sections)
+    return tuple(section for section in written if section.blocks)
 
 
 def _title(source: Citation) -> str:

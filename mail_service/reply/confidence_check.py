@@ -24,7 +24,8 @@ def reason_for_review(reply: ChatReply) -> str | None:
     if any(not is_official(citation.url) for citation in reply.citations):
         return "foreign-source"
     cited = {_key(*match.groups()) for c in reply.citations for match in ARTICLE.finditer(c.number)}
-    named = {_key(*match.groups()) for match in ARTICLE.finditer(unquoted(reply.response))}
+    own_words = unquoted(reply.response, [citation.quote for citation in reply.citations])
+    named = {_key(*match.groups()) for match in ARTICLE.finditer(own_words)}
     return "unverified-article" if named - cited else None
 
 

@@ -17,15 +17,21 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from shared.ai.contract import (
+    AnswerSection,
     ArticleReply,
     ChatReply,
     ChatRequest,
     Citation,
+    Clarification,
     CorpusHealth,
     GenerateReply,
     HealthReply,
 )
 
+USAGE_FIELDS = {
+    "model", "tokens_used", "processing_time", "notice",
+    "summary", "sections", "suggestions", "clarification",
+}  # fmt: skip
 MODELS = ["extractive", "petit"]
 NOTICE = "Information donnée par une IA, sans valeur de conseil juridique."
 CORPUS_DATE = date(2026, 11, 1)
@@ -39,6 +45,16 @@ SOURCE = Citation(
     in_force_since=date(2020, 1, 1),
     status="verified",
 )
+
+
+@dataclass(frozen=True)
+class ScriptedShape:
+    """What a reply holds beside its text, as in `GenerateReply`."""
+
+    summary: str = ""
+    sections: tuple[AnswerSection, ...] = ()
+    suggestions: tuple[str, ...] = ()
+    clarification: Clarification | None = None
 
 
 @dataclass
@@ -56,6 +72,7 @@ class AiScript:
     status: int = 200
     die_after: int | None = None
     citations: tuple[Citation, ...] = (SOURCE,)
+    shape: ScriptedShape = field(default_factory=ScriptedShape)
     echo: bool = False
     """Begin the answer with the question: tests tell answers apart by it."""
 
@@ -122,6 +139,10 @@ class ScriptedAi:
             processing_time=0.01,
             timestamp=datetime.now(UTC),
             citations=list(self.script.citations),
+            summary=self.script.shape.summary,
+            sections=list(self.script.shape.sections),
+            suggestions=list(self.script.shape.suggestions),
+            clarification=self.script.shape.clarification,
             corpus_date=CORPUS_DATE,
             notice=NOTICE,
         )
@@ -141,9 +162,7 @@ class ScriptedAi:
                 await asyncio.sleep(self.script.pause_s)
                 yield event("", {"delta": text[start : start + size]})
             yield event("citations", [c.model_dump(mode="json") for c in self.script.citations])
-            usage = self._reply(chat).model_dump(
-                mode="json", include={"model", "tokens_used", "processing_time", "notice"}
-            )
+            usage = self._reply(chat).model_dump(mode="json", include=USAGE_FIELDS)
             ends = {"conversation_id": name, "corpus_date": str(CORPUS_DATE), "abstained": None}
             yield event("usage", usage | ends)
             yield b"data: [DONE]\n\n"

@@ -9,7 +9,8 @@ import pytest
 import stamina
 
 from mail_service.ledger.ledger import Ledger
-from shared.ai.scripted import SOURCE
+from shared.ai.contract import AnswerSection
+from shared.ai.scripted import SOURCE, ScriptedShape
 from shared.clock import StoppedClock
 from shared.privacy.encryption import Encryption
 from tests.mail_service.mail_app import TRUSTED, open_mail_app, settings
@@ -113,10 +114,17 @@ async def test_personal_data_do_not_leave_and_come_back_in_the_reply(
 ) -> None:
     async with open_mail_app(ledger, encryption, clock) as app:
         app.ai.script.echo = True
+        step = AnswerSection(
+            kind="steps", title="Que faire", text="Rappelez <TEL_1>.", citations=[]
+        )
+        app.ai.script.answer = f"Oui. [1]\n\n**{step.title}**\n\n{step.text}"
+        app.ai.script.shape = ScriptedShape(sections=(step,))
         raw = raw_mail(f"{QUESTION}\nMon numéro : 06 12 34 56 78", Authentication_Results=PASS)
         await app.answer(raw)
         assert "06 12 34 56 78" not in app.ai.asked[0].model_dump_json()
-        assert "06 12 34 56 78" in app.relay.received[0].text()
+        text = app.relay.received[0].text()
+        assert "Mon numéro : 06 12 34 56 78" in text.replace("\xa0", " ")
+        assert "Que faire\r\n\r\nRappelez 06 12 34 56 78." in text
 
 
 FORGED_WORDS = (

@@ -1,5 +1,7 @@
 """What our letters look like, and what can never be in them."""
 
+import re
+
 import dkim
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -11,9 +13,10 @@ from mail_service.ledger.records import OutgoingKind
 from mail_service.reading.message import read_mail
 from mail_service.reply.composer import ReplyComposer
 from mail_service.reply.identity import DkimSigner, SenderIdentity
-from shared.ai.contract import Abstention, ChatReply, Clarification, Contact
+from shared.ai.contract import Abstention, AnswerSection, ChatReply, Clarification, Contact
 from shared.ai.scripted import SOURCE
 from shared.clock import StoppedClock
+from shared.distress import help_lines
 from shared.languages import Language
 from shared.privacy.encryption import Encryption
 from tests.mail_service.chat_replies import NOW, chat_reply
@@ -90,7 +93,7 @@ def test_an_address_that_is_among_the_sources_is_not_repeated_in_the_text(
         composer, raw_mail(), chat_reply(f"Oui [1].\n\n{SOURCE.url}", citations=[SOURCE])
     )
     assert mail.text().count(SOURCE.url) == 1
-    assert mail.text("html").count(SOURCE.url) == 2
+    assert mail.text("html").count(SOURCE.url) == 1
 
 
 def test_the_lines_of_a_source_stand_under_each_other_and_a_number_is_not_broken(
@@ -173,3 +176,64 @@ def test_long_threads_keep_their_first_and_last_ids(composer: ReplyComposer) -> 
     kept = str(mail["References"]).split()
     assert len(kept) == 20
     assert (kept[0], kept[-1]) == ("<0@x.example>", "<a1@personne.example>")
+
+
+def shaped_reply(**changes: object) -> ChatReply:
+    sections = [
+        AnswerSection(kind=kind, title=title, text=text, citations=[1])
+        for kind, title, text in (
+            ("conditions", "Conditions", "- Sauf pour les cadres. [1]"),
+            ("model", "Ajouté par un modèle", "En bref : un mois."),
+            ("sources", "Les textes", "Article L9999-1 [1]\n\n> Le préavis dure un mois."),
+            ("help", "Qui peut vous aider", "Un conseil — https://www.justice.fr/themes/x"),
+        )
+    ]
+    told = "".join(f"\n\n**{each.title}**\n\n{each.text}" for each in sections)
+    text = f"Oui, un mois. [1]{told}\n\nConvention retenue : 1486.\n\nCeci vient d'une IA."
+    reply = chat_reply(text, sections=sections, notice="Ceci vient d'une IA.")
+    return reply.model_copy(update=changes)
+
+
+def test_the_short_answer_comes_first_and_the_texts_last(composer: ReplyComposer) -> None:
+    mail = composed(composer, raw_mail(), shaped_reply())
+    order = (
+        "Oui, un mois. [1]", "Convention retenue", "Conditions", "Sauf pour les cadres",
+        "Ajouté par un modèle", "En bref", "Qui peut vous aider", "www.justice.fr", "Sources",
+        "Article L9999-1", "Les textes", "Le préavis dure un mois.",
+    )  # fmt: skip
+    for text in (mail.text(), mail.text("html")):
+        last = -1
+        for words in order:
+            assert text.count(words) == (2 if words == "Article L9999-1" else 1), words
+            last, before = text.index(words), last
+            assert last > before, words
+    assert "Ceci vient d'une IA." not in mail.text()
+    assert re.search(r"^_{40}\s+Les textes$", mail.text().replace("\r", ""), re.MULTILINE)
+
+
+def test_who_writes_of_danger_reads_who_to_call_before_anything_else(
+    composer: ReplyComposer,
+) -> None:
+    lines = help_lines("J'ai envie de mourir", "fr")
+    assert lines
+    mail = composed(composer, raw_mail(), chat_reply(f"{lines.sentence}\n\nUn mois."))
+    words = " ".join(mail.text().replace("\xa0", " ").split())
+    assert words.index("appelez tout de suite le 3114") < words.index("Cette réponse automatique")
+    assert words.count("3114") == 1
+    assert mail.text("html").index("3114") < mail.text("html").index("Cette réponse automatique")
+
+
+def test_a_question_back_lists_what_to_choose_from(composer: ReplyComposer) -> None:
+    asked = Clarification(question="Quelle convention ?", choices=["IDCC 1505", "IDCC 2216"])
+    text = composed(composer, raw_mail(), chat_reply("Oui.", clarification=asked)).text()
+    assert "par l'une de ces\r\nlignes" in text or "l'une de ces lignes" in text
+    assert "\n- IDCC 1505\r\n- IDCC 2216\r\n" in text
+
+
+def test_what_a_person_wrote_instead_of_an_answer_is_all_that_is_sent(
+    composer: ReplyComposer,
+) -> None:
+    edited = shaped_reply(response="Deux mois, dit une juriste.")
+    text = composed(composer, raw_mail(), edited).text()
+    assert "Deux mois, dit une juriste." in text
+    assert "Sauf pour les cadres" not in text

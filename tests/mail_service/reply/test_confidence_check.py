@@ -15,6 +15,19 @@ from tests.mail_service.chat_replies import chat_reply
         (chat_reply("D'après l'article L. 9999-1, un mois."), None),
         (chat_reply("> l'article L1234-1 est cité par la source\n\nVoilà."), None),
         (chat_reply("D'après l'article L1234-1, un mois."), "unverified-article"),
+        (
+            chat_reply(
+                "« Selon l'article L1234-1 […] un mois. » [1]\n\n> Selon l'article L1234-1,\n"
+                "> pour chacun, un mois."
+            ),
+            None,
+        ),
+        (
+            chat_reply(
+                "« Selon l'article L1234-1, deux mois. » [1]\n\n> Selon l'article L1234-1, un"
+            ),
+            "unverified-article",
+        ),
         (chat_reply("Un mois.", citations=[]), "no-source"),
         (
             chat_reply(
