@@ -89,18 +89,24 @@ class Composition:
         if named:
             yield AnswerPart.SUMMARY, self._opening(named)
             yield AnswerPart.SOURCES, self._sources(named, NAMED_ARTICLE_CHARS)
-        elif self._prompt.confidence in {Confidence.LOW, Confidence.NONE}:
+        elif self._prompt.confidence is Confidence.NONE or not self._candidates:
             yield AnswerPart.SUMMARY, self._say("nothing_decides")
             yield AnswerPart.NEAREST, self._sources(self._best_passages(_NEAREST), SOURCE_CHARS)
-        elif self._candidates:
-            yield AnswerPart.SUMMARY, self._summary()
+        else:
+            doubt = self._prompt.confidence is Confidence.LOW
+            summary = self._summary()
+            yield (
+                AnswerPart.SUMMARY,
+                f"{self._say('not_certain')}\n\n{summary}" if doubt else summary,
+            )
             for part, written in (
                 (AnswerPart.CONDITIONS, self._conditions()),
                 (AnswerPart.STEPS, self._steps()),
             ):
                 if written:
                     yield part, written
-            yield AnswerPart.SOURCES, self._sources(self._sources_used(), SOURCE_CHARS)
+            shown = AnswerPart.NEAREST if doubt else AnswerPart.SOURCES
+            yield shown, self._sources(self._sources_used(), SOURCE_CHARS)
 
     def _say(self, key: str, **facts: str | int) -> str:
         return self._texts.say(key, self._prompt.language, **facts)

@@ -105,15 +105,18 @@ async def test_an_example_never_leads_and_is_never_cut() -> None:
 
 
 async def test_without_confidence_the_answer_says_so_first_and_shows_the_nearest() -> None:
-    found = await parts(
-        "Ma clause de non-concurrence est-elle valable ?",
-        article("L1234-1", NOTICE),
-        confidence=Confidence.LOW,
-    )
+    question, nearest = "Ma clause de non-concurrence est-elle valable ?", article("L1", NOTICE)
 
-    assert found[AnswerPart.SUMMARY].startswith("Aucun des textes trouvés ne répond")
-    assert set(found) == {AnswerPart.SUMMARY, AnswerPart.NEAREST}
-    assert "Article L1234-1 [1]" in found[AnswerPart.NEAREST]
+    doubted = await parts(question, nearest, confidence=Confidence.LOW)
+    none = await parts(question, nearest, confidence=Confidence.NONE)
+
+    assert doubted[AnswerPart.SUMMARY].startswith("Je ne suis pas certain")
+    assert "[1]" in doubted[AnswerPart.SUMMARY]
+    assert none[AnswerPart.SUMMARY].startswith("Aucun des textes trouvés ne répond")
+    assert "«" not in none[AnswerPart.SUMMARY]
+    for found in (doubted, none):
+        assert AnswerPart.SOURCES not in found
+        assert "Article L1 [1]" in found[AnswerPart.NEAREST]
 
 
 async def test_an_article_named_by_its_number_is_quoted_in_full_below_its_first_sentence() -> None:
