@@ -6,6 +6,7 @@ import structlog
 
 from telegram_service.answering.conversation import converse
 from telegram_service.answering.documents import question_about
+from telegram_service.answering.final_text import ASK
 from telegram_service.answering.update_context import UpdateContext
 from telegram_service.bot_api import ChatAddress, IncomingMessage
 from telegram_service.commands import (
@@ -21,6 +22,7 @@ from telegram_service.commands import (
     stop,
     supprimer,
 )
+from telegram_service.commands.ask import ask
 from telegram_service.queue.update_queue import Outcome
 from telegram_service.state.records import PersonSeen
 
@@ -118,6 +120,8 @@ async def press_button(context: UpdateContext) -> Outcome:
     query = context.update.callback_query
     assert query is not None  # noqa: S101 - the caller has looked
     action = context.services.buttons.read(context.chat.id, query.data)
+    if action and action.name == ASK:
+        return await ask(context, query)
     known = action is not None and action.name in BUTTON_ACTIONS
     key = ACKNOWLEDGED.get(action.name) if action and known else "old_button"
     await context.services.sender.answer_callback(query.id, context.say(key) if key else "")

@@ -64,6 +64,19 @@ class File(BotApiObject):
     file_size: int = 0
 
 
+class PressableButton(BotApiObject):
+    """A button under one of our messages."""
+
+    text: str = ""
+    callback_data: str = ""
+
+
+class Keyboard(BotApiObject):
+    """The buttons under one of our messages."""
+
+    inline_keyboard: tuple[tuple[PressableButton, ...], ...] = ()
+
+
 class IncomingMessage(BotApiObject):
     """A message."""
 
@@ -81,6 +94,7 @@ class IncomingMessage(BotApiObject):
     video: BotApiObject | None = None
     video_note: BotApiObject | None = None
     photo: tuple[BotApiObject, ...] = ()
+    reply_markup: Keyboard = Keyboard()
     migrate_to_chat_id: int | None = None
     migrate_from_chat_id: int | None = None
 
@@ -92,6 +106,13 @@ class CallbackQuery(BotApiObject):
     sender: TelegramUser = Field(alias="from")
     message: IncomingMessage | None = None
     data: str = ""
+
+    @property
+    def pressed(self) -> str:
+        """Return the label of the button; empty when Telegram no longer shows the message."""
+        rows = self.message.reply_markup.inline_keyboard if self.message else ()
+        labels = (each.text for row in rows for each in row if each.callback_data == self.data)
+        return next(labels, "")
 
 
 class ChatMember(BotApiObject):

@@ -9,23 +9,21 @@ import asyncio
 from base64 import b64encode
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
 
 import structlog
 from pydantic import TypeAdapter
 
-from shared.ai.contract import MAX_PROMPT_CHARACTERS, ChatRequest, Citation, Message
+from shared.ai.contract import MAX_PROMPT_CHARACTERS, ChatRequest, Message
 from shared.ai.stream import Citations, Delta, Piece, Usage
 from shared.errors import AppError, BadInput, NotFound, TooMany, Unavailable
-from shared.privacy.disclosure import masked_in_words
-from shared.privacy.masking import Found, unmask
 from shared.privacy.plain_text import without_invisible
+from telegram_service.answering.final_text import Answer, answer_buttons, final_text
 from telegram_service.answering.live_preview import LivePreview
 from telegram_service.answering.quota import over_quota, tell_help_lines
-from telegram_service.answering.update_context import Rows, UpdateContext
+from telegram_service.answering.update_context import UpdateContext
 from telegram_service.errors import AiAway, TelegramRefused
 from telegram_service.queue.update_queue import Outcome
-from telegram_service.sending.formatting import Button, OutgoingMessage, to_messages
+from telegram_service.sending.formatting import OutgoingMessage, folded_messages
 from telegram_service.sending.sender import Priority
 from telegram_service.state.preferences import LENGTHS
 from telegram_service.state.records import MessageRecorded, PersonSeen
@@ -37,20 +35,6 @@ MESSAGES = TypeAdapter(list[OutgoingMessage])
 EXTRACTIVE = "extractive"
 """The engine without a model: it still answers when a model cannot."""
 RETRY_NOW_S = 0.1
-BUTTONS_PER_ROW = 3
-MAX_SOURCES = 9
-LABEL_CHARACTERS = 24
-
-
-@dataclass
-class Answer:
-    """What ai_core has answered so far; `masked` is what was masked in the question."""
-
-    text: str = ""
-    citations: Sequence[Citation] = ()
-    usage: Usage | None = None
-    stopped: bool = False
-    masked: Found = field(default_factory=lambda: Found({}, {}))
 
 
 async def converse(context: UpdateContext, question: str, *, cut: bool = False) -> Outcome:
@@ -100,7 +84,7 @@ async def write_answer(context: UpdateContext, question: str, *, cut: bool) -> b
         await asyncio.wait([previewing])
     answer.masked = masked.found
     text, buttons = final_text(context, answer, cut=cut), answer_buttons(context, answer)
-    stored = MESSAGES.dump_json(to_messages(text, buttons, context.reply_to))
+    stored = MESSAGES.dump_json(folded_messages(text, buttons, context.reply_to))
     await record_exchange(context, question, answer)
     await context.outbox.write(answer=context.services.vault.seal(stored, ANSWER))
     return stored
@@ -199,63 +183,6 @@ async def refusal_text(context: UpdateContext, error: AppError) -> str:
         await context.choose(model=None)
         return context.say("switch_unknown", model=model)
     return context.say("refused_question", sentence=str(error.facts.get("sentence", "")))
-
-
-def final_text(context: UpdateContext, answer: Answer, *, cut: bool) -> str:
-    """Return the final text: the answer, then the notices it does not contain already."""
-    text = unmask(answer.text, answer.masked).strip()
-    paragraphs = [text]
-    if answer.stopped:
-        paragraphs.append(context.say("stopped_answer"))
-    if cut:
-        paragraphs.append(context.say("file_cut"))
-    for key_words, notice in notices(context, answer.usage):
-        if not key_words or key_words not in text:
-            paragraphs.append(notice)
-    if answer.masked.counts:
-        texts = context.services.texts
-        what = masked_in_words(texts, answer.masked.counts, context.language)
-        paragraphs.append(context.say("masked", what=what))
-    return "\n\n".join(paragraphs)
-
-
-def notices(context: UpdateContext, usage: Usage | None) -> list[tuple[str, str]]:
-    """Return the notices of an answer, each after key words that show the answer contains it."""
-    found: list[tuple[str, str]] = []
-    if usage and usage.clarification:
-        asked = usage.clarification.question
-        found.append((asked, f"❓ {asked}"))
-    if usage and usage.abstained:
-        contact = usage.abstained.contact
-        found.append((contact.url, context.say("contact", name=contact.name, url=contact.url)))
-    footer = context.say("footer")
-    if usage and usage.corpus_date:
-        footer += " " + context.say("footer_date", date=f"{usage.corpus_date:%d/%m/%Y}")
-    found.append((usage.notice if usage else "", footer))
-    return found
-
-
-def answer_buttons(context: UpdateContext, answer: Answer) -> Rows:
-    """Return the buttons under an answer: its sources, then the thumbs."""
-    citations = {citation.number: citation for citation in answer.citations}.values()
-    sources = [source_button(context, citation) for citation in list(citations)[:MAX_SOURCES]]
-    rows = [
-        tuple(sources[first : first + BUTTONS_PER_ROW])
-        for first in range(0, len(sources), BUTTONS_PER_ROW)
-    ]
-    update_id = str(context.update.update_id)
-    return (*rows, (context.button("👍", "up", update_id), context.button("👎", "down", update_id)))
-
-
-def source_button(context: UpdateContext, citation: Citation) -> Button:
-    """Return a button that shows an article here, or opens another source's address."""
-    data = context.services.buttons.data(context.chat.id, "art", citation.number)
-    if citation.kind == "article" and data:
-        return Button(label=citation.number, data=data)
-    label = citation.title
-    if len(label) > LABEL_CHARACTERS:
-        label = label[: LABEL_CHARACTERS - 1] + "…"
-    return Button(label=label, url=citation.url)
 
 
 async def deliver(context: UpdateContext, messages: Sequence[OutgoingMessage]) -> None:

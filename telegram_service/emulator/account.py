@@ -274,6 +274,7 @@ def check_text(text: str, entities: Sequence[Mapping[str, Any]]) -> None:
         raise BotApiError(400, "Bad Request: message is too long")
     if len(entities) > MAX_ENTITIES:
         raise BotApiError(400, "Bad Request: too many entities")
+    check_quotations(entities)
     open_ends: list[int] = []
     for entity in sorted(entities, key=lambda each: (each["offset"], -each["length"])):
         check_entity(entity, encoded)
@@ -283,6 +284,16 @@ def check_text(text: str, entities: Sequence[Mapping[str, Any]]) -> None:
         if open_ends and end > open_ends[-1]:
             raise BotApiError(400, "Bad Request: entities overlap")
         open_ends.append(end)
+
+
+def check_quotations(entities: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse a quotation inside another."""
+    quoted_until = 0
+    for entity in sorted(entities, key=lambda each: each["offset"]):
+        if entity["type"].endswith("blockquote"):
+            if entity["offset"] < quoted_until:
+                raise BotApiError(400, "Bad Request: quotations can't be nested")
+            quoted_until = entity["offset"] + entity["length"]
 
 
 def check_entity(entity: Mapping[str, Any], encoded: bytes) -> None:

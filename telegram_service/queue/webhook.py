@@ -19,6 +19,8 @@ from telegram_service.queue.update_queue import Lane, UpdateQueue
 SECRET_HEADER = "x-telegram-bot-api-secret-token"  # noqa: S105 - the header's name
 CONTROL_COMMANDS = ("/stop", "/reset", "/help", "/status")
 """Commands that overtake waiting questions."""
+ASKING_BUTTONS = "v1|ask|"
+"""Beginning of the data of a button that asks: it waits its turn like a message."""
 WITH_CHAT = ("message", "edited_message", "my_chat_member", "stopped_message_generation")
 
 
@@ -73,7 +75,9 @@ def destination(update: Mapping[str, Any]) -> tuple[int | None, int | None, Lane
     """Return the chat an update belongs to, its message id, and its lane."""
     if query := update.get("callback_query"):
         message = query.get("message")
-        return (message["chat"]["id"] if message else query["from"]["id"]), None, "control"
+        asks = str(query.get("data", "")).startswith(ASKING_BUTTONS)
+        chat = message["chat"]["id"] if message else query["from"]["id"]
+        return chat, None, "message" if asks else "control"
     for name in WITH_CHAT:
         if content := update.get(name):
             chat = content["chat"]["id"]

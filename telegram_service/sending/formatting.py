@@ -5,6 +5,7 @@ the text exactly; no one exceeds the budget or splits a character.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import accumulate
 
 from pydantic import BaseModel, ConfigDict
@@ -36,6 +37,10 @@ TELEGRAM_TYPES = frozenset(
 )
 
 
+FOLDABLE_TYPES = frozenset({"bold", "italic", "underline", "strikethrough", "text_link"})
+"""What an expandable quotation may hold: no quotation, no code."""
+
+
 class Entity(BaseModel):
     """A formatted stretch of text; offset and length in UTF-16 units."""
 
@@ -56,6 +61,15 @@ class Button(BaseModel):
     label: str
     data: str | None = None
     url: str | None = None
+
+
+@dataclass(frozen=True)
+class FoldedText:
+    """Markdown in three parts; the middle one is folded until somebody opens it."""
+
+    head: str
+    folded: str = ""
+    tail: str = ""
 
 
 class OutgoingMessage(BaseModel):
@@ -128,7 +142,15 @@ def to_messages(
     markdown: str, buttons: tuple[tuple[Button, ...], ...] = (), reply_to: int | None = None
 ) -> list[OutgoingMessage]:
     """Return the messages for a Markdown text; the buttons go under the last one."""
-    text, entities = plain(markdown)
+    return _messages(*plain(markdown), buttons, reply_to)
+
+
+def _messages(
+    text: str,
+    entities: Sequence[Entity],
+    buttons: tuple[tuple[Button, ...], ...],
+    reply_to: int | None,
+) -> list[OutgoingMessage]:
     pieces = split(text, entities)
     last = len(pieces) - 1
     return [
@@ -140,6 +162,34 @@ def to_messages(
         )
         for number, (piece, own) in enumerate(pieces)
     ]
+
+
+def folded_messages(
+    text: FoldedText,
+    buttons: tuple[tuple[Button, ...], ...] = (),
+    reply_to: int | None = None,
+) -> list[OutgoingMessage]:
+    """Return the messages for a text with a folded part; the buttons go under the last one."""
+    whole, entities = plain(text.head)
+    if text.folded.strip():
+        folded, inside = plain(text.folded)
+        folded = folded.strip()
+        whole = f"{whole.rstrip()}\n\n" if whole.strip() else ""
+        start, length = units(whole), units(folded)
+        whole += folded
+        entities.append(Entity(type="expandable_blockquote", offset=start, length=length))
+        entities += [
+            each.model_copy(update={"offset": each.offset + start})
+            for each in inside
+            if each.type in FOLDABLE_TYPES and each.offset + each.length <= length
+        ]
+    tail, closing = plain(text.tail)
+    if tail.strip():
+        whole = f"{whole.rstrip()}\n\n" if whole.strip() else ""
+        start = units(whole)
+        whole += tail
+        entities += [each.model_copy(update={"offset": each.offset + start}) for each in closing]
+    return _messages(whole, entities, buttons, reply_to)
 
 
 def split(

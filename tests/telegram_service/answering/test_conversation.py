@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from shared.ai.scripted import NOTICE
+from shared.ai.contract import AnswerSection, Clarification
+from shared.ai.scripted import NOTICE, SOURCE, AiScript, ScriptedShape
+from shared.distress import help_lines
 from tests.telegram_service.running_app import RunningApp, running
 
 pytestmark = pytest.mark.slow
@@ -168,3 +170,99 @@ async def test_a_notice_already_in_the_answer_is_not_repeated(app: RunningApp) -
     app.ai.script.answer = f"Voici la loi.\n\n{NOTICE}"
     [answer] = await app.ask(ALICE, "Quel préavis ?")
     assert answer["text"] == f"Voici la loi.\n\n{NOTICE}"
+
+
+def shaped_script() -> AiScript:
+    """Return an answer as ai_core shapes it; its conditions are longer than a chat shows open."""
+    conditions = "\n".join(f"- Condition {n}. " + "mot " * 90 for n in range(4))
+    parts = (
+        ("conditions", "Conditions", conditions),
+        ("steps", "Que faire", "- Écrire."),
+        ("sources", "Les textes", f"Article L9999-1 [1]\n\n> {SOURCE.quote}\n\n{SOURCE.url}"),
+        ("help", "Qui peut aider", "Un conseil — https://www.justice.fr/"),
+    )
+    sections = tuple(
+        AnswerSection.model_validate({"kind": kind, "title": title, "text": text, "citations": [1]})
+        for kind, title, text in parts
+    )
+    told = "".join(f"\n\n**{each.title}**\n\n{each.text}" for each in sections)
+    asked = Clarification(question="Quelle convention ?", choices=["IDCC 1486 : Syntec"])
+    closing = f"Pour préciser : {asked.question}\n\nVersion du 1er. {NOTICE}"
+    shape = ScriptedShape("Oui. [1]", sections, ("Et pour un cadre ?",), asked)
+    return AiScript(answer=f"Oui. [1]{told}\n\n{closing}", shape=shape)
+
+
+async def test_the_short_answer_stands_open_and_the_texts_are_folded(app: RunningApp) -> None:
+    app.ai.script = shaped_script()
+    [answer] = await app.ask(ALICE, "Quel préavis ?")
+    [fold] = [each for each in answer["entities"] if each["type"] == "expandable_blockquote"]
+    text = answer["text"]
+    before, after = text[: fold["offset"]], text[fold["offset"] + fold["length"] :]
+    folded = text[fold["offset"] :][: fold["length"]]
+    assert before.startswith("Oui. [1]\n\nConditions\n\n• Condition 0.")
+    assert len(before) <= 1_400
+    for words in ("Qui peut aider", "https://www.justice.fr/", "Quelle convention ?"):
+        assert before.count(words) == text.count(words) == 1
+    for words in ("Condition 3.", "Que faire", SOURCE.quote):
+        assert folded.count(words) == text.count(words) == 1
+    assert SOURCE.url not in text
+    assert after.strip() == f"Version du 1er. {NOTICE}"
+    labels = [[each["text"] for each in row] for row in answer["reply_markup"]["inline_keyboard"]]
+    assert labels == [["IDCC 1486 : Syntec"], ["Et pour un cadre ?"], ["L9999-1"], ["👍", "👎"]]
+
+
+async def test_a_choice_and_a_suggestion_are_asked_when_they_are_touched(app: RunningApp) -> None:
+    app.ai.script = shaped_script()
+    await app.ask(ALICE, "Quel préavis ?")
+    app.ai.script = AiScript()
+    [first] = app.account.written(ALICE)
+    for label in ("IDCC 1486 : Syntec", "Et pour un cadre ?"):
+        await app.tap(ALICE, label)
+        assert app.ai.asked[-1].messages[-1].content == label
+        assert app.ai.asked[-1].conversation_id == "scripted-00000001"
+        assert app.account.texts(ALICE)[-2] == f"💬 {label}"
+        assert app.account.texts(ALICE)[-1].startswith("La réponse")
+    rows = first["reply_markup"]["inline_keyboard"]
+    forged = rows[0][0]["callback_data"].replace("|0|", "|1|")
+    app.account.tap(ALICE, first["message_id"], forged)
+    await app.settled()
+    assert len(app.ai.asked) == 3
+
+
+async def test_a_choice_waits_for_the_answer_being_written(app: RunningApp) -> None:
+    app.ai.script = shaped_script()
+    await app.ask(ALICE, "Quel préavis ?")
+    [answer] = app.account.written(ALICE)
+    app.ai.script = AiScript(echo=True, pause_s=0.05)
+    app.account.say(ALICE, "Première ?")
+    await app.until(lambda: len(app.ai.asked) == 2)
+    data = answer["reply_markup"]["inline_keyboard"][0][0]["callback_data"]
+    app.account.tap(ALICE, answer["message_id"], data)
+    await app.settled()
+    written = app.account.texts(ALICE)[1:]
+    assert written[0].startswith("« Première ? »")
+    assert written[1] == "💬 IDCC 1486 : Syntec"
+    assert written[2].startswith("« IDCC 1486 : Syntec »")
+
+
+async def test_who_to_call_is_set_off(app: RunningApp) -> None:
+    lines = help_lines("J'ai envie de mourir", "fr")
+    assert lines
+    app.ai.script.answer = f"{lines.sentence}\n\nUn mois."
+    [answer] = await app.ask(ALICE, "Un préavis ?")
+    assert answer["text"].startswith(f"🆘 {lines.sentence}\n\nUn mois.")
+    assert answer["entities"][0]["type"] == "bold"
+    assert answer["entities"][0]["length"] == len(lines.sentence)
+
+
+async def test_a_stranger_in_a_group_may_not_ask_by_a_button(
+    redis_url: str, database_url: str, key_file: Path
+) -> None:
+    bot = {"allowed_users": [ALICE]}
+    async with running(redis_url, database_url, key_file, bot=bot) as app:
+        app.ai.script = shaped_script()
+        await app.ask(GROUP, "@CodeDuTravailNeoBot un préavis ?", person=ALICE)
+        await app.tap(GROUP, "IDCC 1486", person=12)
+        assert len(app.ai.asked) == 1
+        await app.tap(GROUP, "IDCC 1486", person=ALICE)
+        assert len(app.ai.asked) == 2

@@ -8,7 +8,9 @@ from telegram_service.emulator.account import check_text
 from telegram_service.sending.formatting import (
     BUDGET_UNITS,
     Entity,
+    FoldedText,
     clipped,
+    folded_messages,
     nested,
     plain,
     split,
@@ -37,6 +39,30 @@ def test_no_fuzzed_answer_is_refused_and_nothing_is_missing() -> None:
         for page in pages:
             check_text(page.text, [entity.model_dump() for entity in page.entities])
         assert "".join(page.text for page in pages).strip() == text.strip()
+
+
+def test_no_fuzzed_text_with_a_folded_part_is_refused_and_nothing_is_missing() -> None:
+    dice = random.Random(12)  # noqa: S311 - reproducible texts
+    for _ in range(200):
+        text = FoldedText(*(random_markdown(dice) for _ in range(dice.randint(1, 3))))
+        pages = folded_messages(text)
+        for page in pages:
+            check_text(page.text, [entity.model_dump() for entity in page.entities])
+        whole = "".join(page.text for page in pages)
+        for part in (text.head, text.folded, text.tail):
+            assert plain(part)[0].strip() in whole
+
+
+def test_the_folded_part_and_nothing_else_is_an_expandable_quotation() -> None:
+    text = FoldedText("😀 **Oui.**", "**Titre**\n\n> mot\n\n`code`", "*Fin.*")
+    [page] = folded_messages(text)
+    assert page.text == "😀 Oui.\n\nTitre\n\nmot\n\ncode\n\nFin."
+    [fold] = [entity for entity in page.entities if entity.type == "expandable_blockquote"]
+    encoded = page.text.encode("utf-16-le")
+    folded = encoded[fold.offset * 2 : (fold.offset + fold.length) * 2].decode("utf-16-le")
+    assert folded == "Titre\n\nmot\n\ncode"
+    assert {entity.type for entity in page.entities} == {"bold", "italic", "expandable_blockquote"}
+    assert folded_messages(FoldedText("Oui.")) == to_messages("Oui.")
 
 
 def test_entities_that_overlap_partly_are_not_sent() -> None:

@@ -1,0 +1,164 @@
+"""An answer as one message: what leads, what is folded, what closes, and its buttons.
+
+A chat is read on a phone, so at most HEAD_CHARS stand open: the short answer, conditions, what to
+do next. The texts of the law go into an expandable quotation. Who can help is never folded.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from shared.ai.answer_parts import AnswerParts, answer_parts
+from shared.ai.contract import AnswerSection, Citation
+from shared.ai.stream import Usage
+from shared.distress import is_help_lines
+from shared.privacy.disclosure import masked_in_words
+from shared.privacy.masking import Found, unmask
+from telegram_service.answering.update_context import Rows, UpdateContext
+from telegram_service.sending.formatting import Button, FoldedText
+
+HEAD_CHARS = 1_200
+BUTTONS_PER_ROW = 3
+MAX_SOURCES = 9
+MAX_QUESTIONS = 8
+LABEL_CHARACTERS = 24
+ASK = "ask"
+"""Action of a button whose label is asked as the person's next message."""
+_ITEM = re.compile(r"\n(?=- )")
+
+
+@dataclass
+class Answer:
+    """What ai_core has answered so far; `masked` is what was masked in the question."""
+
+    text: str = ""
+    citations: Sequence[Citation] = ()
+    usage: Usage | None = None
+    stopped: bool = False
+    masked: Found = field(default_factory=lambda: Found({}, {}))
+
+
+def final_text(context: UpdateContext, answer: Answer, *, cut: bool) -> FoldedText:
+    """Return the final text: the answer, then the notices it does not contain already."""
+    text = unmask(answer.text, answer.masked).strip()
+    sections = [
+        section.model_copy(update={"text": unmask(section.text, answer.masked)})
+        for section in (answer.usage.sections if answer.usage else ())
+    ]
+    parts = answer_parts(text, sections)
+    opened, rest = _opened(parts)
+    remarks, tail = _closing(parts.closing, answer.usage)
+    remarks += [sentence for key, sentence in notices(context, answer.usage) if key not in text]
+    if answer.stopped:
+        remarks.append(context.say("stopped_answer"))
+    if cut:
+        remarks.append(context.say("file_cut"))
+    if not (answer.usage and answer.usage.notice and answer.usage.notice in text):
+        tail.append(footer(context, answer.usage))
+    if answer.masked.counts:
+        what = masked_in_words(context.services.texts, answer.masked.counts, context.language)
+        tail.append(context.say("masked", what=what))
+    folded = "\n\n".join((*rest, *map(_written, parts.folded)))
+    return FoldedText(
+        "\n\n".join(filter(None, (_lead(parts.lead), *opened, *remarks))),
+        _without_paragraphs(folded, {citation.url for citation in answer.citations}),
+        "\n\n".join(tail),
+    )
+
+
+def _closing(closing: str, usage: Usage | None) -> tuple[list[str], list[str]]:
+    """Return the remarks that follow the sections, and the paragraph with the notice."""
+    paragraphs = [each for each in closing.split("\n\n") if each.strip()]
+    notice = usage.notice if usage else ""
+    noticed = [each for each in paragraphs if notice and notice in each]
+    return [each for each in paragraphs if each not in noticed], noticed
+
+
+def _lead(lead: str) -> str:
+    """Return what leads, with the sentence that says who to call set off."""
+    return "\n\n".join(
+        f"🆘 **{paragraph}**" if is_help_lines(paragraph) else paragraph
+        for paragraph in lead.split("\n\n")
+    )
+
+
+def _opened(parts: AnswerParts) -> tuple[list[str], list[str]]:
+    """Return the sections that stand open, and what of them has no room, whole items each."""
+    room = HEAD_CHARS - len(parts.lead)
+    opened, rest = [], []
+    for section in parts.read_first:
+        if section.kind == "help":
+            opened.append(_written(section))
+            continue
+        kept: list[str] = []
+        items = _ITEM.split(section.text)
+        while items and len(items[0]) <= room:
+            room -= len(items[0])
+            kept.append(items.pop(0))
+        if kept:
+            opened.append(_written(section, "\n".join(kept)))
+        if items:
+            room = 0
+            rest.append(_written(section, "\n".join(items)))
+    return opened, rest
+
+
+def _written(section: AnswerSection, text: str = "") -> str:
+    return f"**{section.title}**\n\n{text or section.text}"
+
+
+def _without_paragraphs(text: str, left_out: set[str]) -> str:
+    """Return a text without the paragraphs that are one of these: buttons have the addresses."""
+    return "\n\n".join(each for each in text.split("\n\n") if each.strip() not in left_out)
+
+
+def notices(context: UpdateContext, usage: Usage | None) -> list[tuple[str, str]]:
+    """Return the question back and the contact, each after words that an answer with it has."""
+    found: list[tuple[str, str]] = []
+    if usage and usage.clarification:
+        asked = usage.clarification.question
+        found.append((asked, f"❓ {asked}"))
+    if usage and usage.abstained:
+        contact = usage.abstained.contact
+        found.append((contact.url, context.say("contact", name=contact.name, url=contact.url)))
+    return found
+
+
+def footer(context: UpdateContext, usage: Usage | None) -> str:
+    """Return what an AI's answer is worth, and the date of the law."""
+    worth = context.say("footer")
+    if usage and usage.corpus_date:
+        worth += " " + context.say("footer_date", date=f"{usage.corpus_date:%d/%m/%Y}")
+    return worth
+
+
+def answer_buttons(context: UpdateContext, answer: Answer) -> Rows:
+    """Return the buttons under an answer: what to ask next, its sources, then the thumbs."""
+    usage = answer.usage
+    choices = usage.clarification.choices if usage and usage.clarification else []
+    next_messages = [*choices, *(usage.suggestions if usage else [])][:MAX_QUESTIONS]
+    questions = [
+        (context.button(message, ASK, str(number)),) for number, message in enumerate(next_messages)
+    ]
+    citations = {citation.number or citation.url: citation for citation in answer.citations}
+    sources = [
+        source_button(context, citation) for citation in list(citations.values())[:MAX_SOURCES]
+    ]
+    rows = [
+        tuple(sources[first : first + BUTTONS_PER_ROW])
+        for first in range(0, len(sources), BUTTONS_PER_ROW)
+    ]
+    update_id = str(context.update.update_id)
+    thumbs = (context.button("👍", "up", update_id), context.button("👎", "down", update_id))
+    return (*questions, *rows, thumbs)
+
+
+def source_button(context: UpdateContext, citation: Citation) -> Button:
+    """Return a button that shows an article here, or opens another source's address."""
+    data = context.services.buttons.data(context.chat.id, "art", citation.number)
+    if citation.kind == "article" and data:
+        return Button(label=citation.number, data=data)
+    label = citation.title
+    if len(label) > LABEL_CHARACTERS:
+        label = label[: LABEL_CHARACTERS - 1] + "…"
+    return Button(label=label, url=citation.url)
