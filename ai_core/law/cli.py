@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import TextIO
 
+from ai_core.errors import CorpusRefused
 from ai_core.law.corpus import Corpus
 from ai_core.law.ingest.update import update_corpus
 from ai_core.law.search.indexing import build_lexical, missing
@@ -28,7 +29,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     update.add_argument(
         "--force", action="store_true", help="accept a corpus older or smaller than the current one"
     )
-    actions.add_parser("index", help="build the search indexes that the law in service lacks")
+    index = actions.add_parser(
+        "index",
+        help="build the search indexes that the law in service lacks, and import it again where "
+        "this release cannot read it",
+    )
+    index.set_defaults(folder=None, force=False)
     actions.add_parser("status", help="say which law is in service and how the last update went")
 
 
@@ -37,9 +43,21 @@ def run(arguments: argparse.Namespace, data_dir: Path, clock: Clock) -> int:
     versions = CorpusVersions(data_dir)
     if arguments.action == "status":
         return _status(versions)
-    if arguments.action == "update" and not _update(versions, clock, arguments):
+    wanted = arguments.action == "update" or _unreadable(versions)
+    if wanted and not _update(versions, clock, arguments):
         return 1
     return _index(versions)
+
+
+def _unreadable(versions: CorpusVersions) -> str | None:
+    """Return why the law in service cannot be read; None where it can, or where there is none."""
+    version = versions.current()
+    try:
+        if version:
+            Corpus(versions.folder(version)).close()
+    except CorpusRefused as error:
+        return str(error)
+    return None
 
 
 def _update(versions: CorpusVersions, clock: Clock, arguments: argparse.Namespace) -> bool:
@@ -82,8 +100,11 @@ def _index(versions: CorpusVersions) -> int:
 
 def _status(versions: CorpusVersions) -> int:
     version, last = versions.current(), versions.last_update()
+    unreadable = _unreadable(versions)
     if version is None:
         _say("no corpus is in service; run: corpus update")
+    elif unreadable:
+        _say(unreadable)
     else:
         corpus = Corpus(versions.folder(version))
         _say(f"version {version}, law of {corpus.law_date}, imported {corpus.imported_at}")
@@ -91,7 +112,7 @@ def _status(versions: CorpusVersions) -> int:
     if last:
         reason = f": {last.reason}" if last.reason else ""
         _say(f"last update {last.outcome} on {last.finished_at}{reason}")
-    return 0 if version and not (last and last.reason) else 1
+    return 0 if version and not unreadable and not (last and last.reason) else 1
 
 
 def _say(line: str, stream: TextIO | None = None) -> None:

@@ -9,7 +9,8 @@ then of the fiches; a search index built from `passages` gives rows back to `pas
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from itertools import chain
 from pathlib import Path
@@ -23,10 +24,9 @@ from ai_core.law.records import (
     FicheSection,
     Passage,
     SourceKind,
-    TextRank,
 )
 from ai_core.law.references import canonical
-from ai_core.law.splitting import split
+from ai_core.law.splitting import split, table_header
 from ai_core.law.store import CorpusFile, Counts, Row
 
 _BATCH_ROWS = 500
@@ -36,6 +36,11 @@ _LEGIFRANCE = "https://www.legifrance.gouv.fr"
 def article_url(article_id: str) -> str:
     """Return the page of one version of an article."""
     return f"{_LEGIFRANCE}/codes/article_lc/{article_id}"
+
+
+def _check_format(facts: Mapping[str, str]) -> None:
+    if facts.get("format") != str(store.FORMAT):
+        raise ValueError("it was imported by another release: run ./neo corpus update")
 
 
 def _date(stored: str | None) -> date | None:
@@ -72,7 +77,7 @@ def _fiche_section(row: Row) -> FicheSection:
 
 
 def _article_passage(row: Row) -> tuple[int, Passage]:
-    position, article_id, number, path, text, start, goes_on, since, until = row
+    position, article_id, number, path, text, start, goes_on, header, since, until = row
     titles = tuple(json.loads(path))
     return position, Passage(
         kind=SourceKind.ARTICLE,
@@ -87,11 +92,14 @@ def _article_passage(row: Row) -> tuple[int, Passage]:
         in_force_until=_date(until),
         start=start,
         goes_on=bool(goes_on),
+        table_header=header,
     )
 
 
 def _fiche_passage(row: Row) -> tuple[int, Passage]:
-    position, section_id, fiche_title, section_title, text, start, goes_on, url, updated = row
+    position, section_id, fiche_title, section_title, text, start, goes_on, header, url, updated = (
+        row
+    )
     return position, Passage(
         kind=SourceKind.FICHE,
         id=section_id,
@@ -104,13 +112,15 @@ def _fiche_passage(row: Row) -> tuple[int, Passage]:
         updated=_date(updated),
         start=start,
         goes_on=bool(goes_on),
+        table_header=header,
     )
 
 
 def _agreement_passages(agreement: Agreement, row: Row) -> Iterator[Passage]:
-    article_id, number, encoded_path, whole = row
+    article_id, number, encoded_path, whole, amended, extended = row
     path = tuple(json.loads(encoded_path))
-    text = describe(path)
+    text = replace(describe(path), extended=bool(extended))
+    since = _date(amended)
     for start, stop in split(whole):
         yield Passage(
             kind=SourceKind.AGREEMENT,
@@ -121,9 +131,11 @@ def _agreement_passages(agreement: Agreement, row: Row) -> Iterator[Passage]:
             text=whole[start:stop],
             url=f"{_LEGIFRANCE}/conv_coll/id/{article_id}",
             score=0.0,
-            updated=None if text.rank is TextRank.BASE else text.signed,
+            in_force_since=since,
+            updated=max(filter(None, (since, text.signed)), default=None),
             start=start,
             goes_on=stop < len(whole.rstrip()),
+            table_header=table_header(whole, start),
             agreement_text=text,
         )
 
@@ -139,6 +151,7 @@ class Corpus:
         try:
             self._store = CorpusFile(directory / store.FILE_NAME)
             facts: dict[str, str] = dict(self._store.rows(store.FACTS))
+            _check_format(facts)
             self.version: str = facts["version"]
             self.law_date: date = date.fromisoformat(facts["law_date"])
             self.imported_at: str = facts["imported_at"]

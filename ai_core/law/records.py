@@ -116,13 +116,15 @@ class AgreementText:
     """The text of an agreement that a clause belongs to.
 
     `signed` is the day it was signed, as its title says. `territory` is the place a local text is
-    of, as its title writes it; None: the whole country.
+    of, as its title writes it; None: the whole country. One that is not `extended` by the Ministry
+    of Labour binds only employers of the organisations that signed it.
     """
 
     title: str
     rank: TextRank
     signed: date | None
     territory: str | None
+    extended: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,9 @@ class Passage:
     `id` is the source's (LEGIARTI…, KALIARTI…, a fiche section's): a long source gives several
     passages, distinguished by `start`, the offset of `text` in the source's whole text;
     `goes_on` is true of all but the last.
-    `agreement_text` is the text a clause of an agreement belongs to.
+    `table_header` is the first row, its cells parted by tabs, of a table that an earlier passage
+    begins. `agreement_text` is the text a clause of an agreement belongs to; `in_force_since` is
+    then the day of the amendment that wrote it, `updated` that day or the one its text was signed.
     `score` is its relevance: the chance (0 to 1) that it decides the question, comparable across
     kinds. `outdated` is true of a fiche that is older than the law it explains.
     """
@@ -151,6 +155,7 @@ class Passage:
     in_force_until: date | None = None
     updated: date | None = None
     start: int = 0
+    table_header: str = ""
     agreement_text: AgreementText | None = None
     outdated: bool = False
     goes_on: bool = False

@@ -1,7 +1,9 @@
 """Splits long texts into pieces short enough to rank and to quote.
 
 A piece is a span of the text it comes from, never a rewording: pieces follow each other, and
-together they cover the text but for the white space between them.
+together they cover the text but for the white space between them. A table is a run of lines that
+hold tabs: it is kept whole where it fits, and a piece that begins inside one has its first row as
+`table_header`, without which its rows mean nothing.
 """
 
 import re
@@ -14,9 +16,38 @@ _SENTENCE_END = re.compile(r"[.;:!?»]\s")
 _WORD_END = re.compile(r"\s")
 
 
+def table_header(text: str, start: int) -> str:
+    """Return the first row of the table that a piece from `start` begins inside of, or nothing."""
+    first = text.rfind("\n", 0, start) + 1
+    if "\t" not in _line(text, first):
+        return ""
+    top = first
+    while top and "\t" in (row := text[text.rfind("\n", 0, top - 1) + 1 : top]):
+        top -= len(row)
+    return _line(text, top) if top < first else ""
+
+
+def _line(text: str, start: int) -> str:
+    end = text.find("\n", start)
+    return text[start:] if end < 0 else text[start:end]
+
+
+def _inside_table(text: str, end: int) -> bool:
+    """Whether the lines before and after a line end are rows of one table."""
+    before = text[text.rfind("\n", 0, end - 1) + 1 : end]
+    return "\t" in before and "\t" in _line(text, end)
+
+
 def _cut(text: str, start: int, longest: int) -> int:
-    """Find where the piece from `start` ends: the last line, sentence or word end that fits."""
+    """Find where the piece from `start` ends: the last line, sentence or word end that fits.
+
+    The end of a line between two rows of a table counts only where there is no other.
+    """
     limit = start + longest
+    lines = [m.start() + 1 for m in _LINE_END.finditer(text, start + longest // 8, limit)]
+    whole = [end for end in lines if not _inside_table(text, end)]
+    if whole and _inside_table(text, lines[-1]):
+        return whole[-1]
     for boundary, least in ((_LINE_END, longest // 3), (_SENTENCE_END, longest // 3)):
         ends = [m.start() + 1 for m in boundary.finditer(text, start + least, limit)]
         if ends:

@@ -14,6 +14,9 @@ from typing import Any
 
 FILE_NAME = "law.sqlite"
 
+FORMAT = 2
+"""Counts up when the corpus file changes shape or content for the same archives."""
+
 
 @dataclass(frozen=True, slots=True)
 class Counts:
@@ -53,12 +56,14 @@ CREATE TABLE agreement (
 ) WITHOUT ROWID;
 CREATE TABLE agreement_article (
     row INTEGER PRIMARY KEY, idcc TEXT NOT NULL REFERENCES agreement, id TEXT NOT NULL,
-    number TEXT NOT NULL, section INTEGER NOT NULL REFERENCES section, text TEXT NOT NULL
+    number TEXT NOT NULL, section INTEGER NOT NULL REFERENCES section, text TEXT NOT NULL,
+    since TEXT, extended INTEGER NOT NULL
 );
 CREATE INDEX agreement_article_by_idcc ON agreement_article (idcc);
 CREATE TABLE piece (
     row INTEGER PRIMARY KEY, article INTEGER REFERENCES article,
-    fiche_section INTEGER REFERENCES fiche_section, start INTEGER NOT NULL, stop INTEGER NOT NULL
+    fiche_section INTEGER REFERENCES fiche_section, start INTEGER NOT NULL, stop INTEGER NOT NULL,
+    table_header TEXT NOT NULL
 );
 """
 
@@ -96,19 +101,19 @@ FICHE_SECTIONS_CITING = _FICHE_SECTION + _CITING
 AGREEMENTS = _AGREEMENT + "ORDER BY idcc"
 AGREEMENT_BY_IDCC = _AGREEMENT + "WHERE idcc = :idcc"
 AGREEMENT_ARTICLES = (
-    "SELECT id, number, path, text FROM agreement_article "
+    "SELECT id, number, path, text, since, extended FROM agreement_article "
     "JOIN section ON section.row = agreement_article.section "
     "WHERE idcc = :idcc ORDER BY agreement_article.row"
 )
 _ARTICLE_PIECE = (
     "SELECT piece.row, id, number, path, substr(text, start + 1, stop - start), start, "
-    "stop < length(rtrim(text, ' ' || char(10))), "
+    "stop < length(rtrim(text, ' ' || char(10))), table_header, "
     "since, until FROM piece JOIN article ON article.row = piece.article "
     "JOIN section ON section.row = article.section "
 )
 _FICHE_PIECE = (
     "SELECT piece.row, id, fiche_title, section_title, substr(text, start + 1, stop - start), "
-    "start, stop < length(rtrim(text, ' ' || char(10))), url, updated FROM piece "
+    "start, stop < length(rtrim(text, ' ' || char(10))), table_header, url, updated FROM piece "
     "JOIN fiche_section ON fiche_section.row = piece.fiche_section "
 )
 _WANTED = "WHERE piece.row IN (SELECT value FROM json_each(:rows)) ORDER BY piece.row"
@@ -121,8 +126,8 @@ INSERT_ARTICLE = "INSERT INTO article VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 INSERT_FICHE_SECTION = "INSERT INTO fiche_section VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 INSERT_FICHE_CITATION = "INSERT OR IGNORE INTO fiche_citation VALUES (?, ?)"
 INSERT_AGREEMENT = "INSERT INTO agreement VALUES (?, ?, ?, ?, ?)"
-INSERT_AGREEMENT_ARTICLE = "INSERT INTO agreement_article VALUES (?, ?, ?, ?, ?, ?)"
-INSERT_PIECE = "INSERT INTO piece VALUES (?, ?, ?, ?, ?)"
+INSERT_AGREEMENT_ARTICLE = "INSERT INTO agreement_article VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+INSERT_PIECE = "INSERT INTO piece VALUES (?, ?, ?, ?, ?, ?)"
 
 Row = tuple[Any, ...]
 

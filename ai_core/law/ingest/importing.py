@@ -30,14 +30,19 @@ from ai_core.law.ingest.sources import (
     Sources,
 )
 from ai_core.law.references import canonical
-from ai_core.law.splitting import split
-
-FORMAT = 1
-"""Counts up when the corpus file changes shape or content for the same archives."""
+from ai_core.law.splitting import split, table_header
 
 CODE_ID = CODE_FILE.removesuffix(".json")
 _OPEN_END = date(2200, 1, 1)
 """Légifrance writes "no end known" as 2999-01-01, sometimes 2222-02-22."""
+
+_GROUP_STATE = "VIGUEUR"
+"""The state of "Textes Attachés" and "Textes Salaires", which are no texts themselves."""
+
+_NOT_EXTENDED = "VIGUEUR_NON_ETEN"
+"""In force, and binding only on employers of the organisations that signed."""
+
+_AMENDMENTS = ("MODIFIE", "CREE")
 
 _EPOCH = date(1970, 1, 1)
 
@@ -81,7 +86,7 @@ class _Tally:
 def version_of(sources: Sources) -> str:
     """Name the corpus these sources make: the same content always has the same version."""
     hashes = (sources.code.sha256, sources.fiches.sha256, sources.agreements.sha256)
-    return hashlib.sha256(" ".join((str(FORMAT), *hashes)).encode()).hexdigest()[:16]
+    return hashlib.sha256(" ".join((str(store.FORMAT), *hashes)).encode()).hexdigest()[:16]
 
 
 def import_corpus(
@@ -116,6 +121,7 @@ def _write(
         "version": version_of(sources),
         "law_date": law_date.isoformat(),
         "imported_at": now.isoformat(timespec="seconds"),
+        "format": str(store.FORMAT),
     }
     facts |= {name: str(getattr(counts, name)) for name in store.Counts.__slots__}
     writer.add(store.INSERT_FACT, list(facts.items()))
@@ -181,7 +187,10 @@ def _write_pieces(
     fiche_section: int | None = None,
 ) -> None:
     for start, stop in split(text):
-        writer.add(store.INSERT_PIECE, [(tally.pieces, article, fiche_section, start, stop)])
+        header = table_header(text, start)
+        writer.add(
+            store.INSERT_PIECE, [(tally.pieces, article, fiche_section, start, stop, header)]
+        )
         tally.pieces += 1
 
 
@@ -256,16 +265,41 @@ def _write_agreements(archive: Archive, writer: store.CorpusFileWriter, tally: _
 def _write_agreement_articles(
     tree: Node, idcc: str, writer: store.CorpusFileWriter, tally: _Tally
 ) -> None:
-    rows: list[tuple[int, str, str, str, int, str]] = []
-    for article, path in _leaves(tree):
+    rows: list[tuple[int, str, str, str, int, str, str | None, bool]] = []
+    for article, path, extended in _clauses(tree):
         text = text_of_html(article["content"])
         if not text or article["etat"] == "VIGUEUR_DIFF":
             continue
         heading = " ".join((article.get("surtitre") or "").split())
         section = writer.section((*path, heading) if heading else path)
         number = " ".join((article.get("num") or "").split())
-        rows.append(
-            (tally.agreement_articles + len(rows), idcc, article["id"], number, section, text)
-        )
+        row = tally.agreement_articles + len(rows)
+        since = _amended(article)
+        rows.append((row, idcc, article["id"], number, section, text, since, extended))
     writer.add(store.INSERT_AGREEMENT_ARTICLE, rows)
     tally.agreement_articles += len(rows)
+
+
+def _clauses(tree: Node) -> Iterator[tuple[Node, tuple[str, ...], bool]]:
+    """Walk an agreement: each clause, the titles above it, and whether its text is extended.
+
+    The state of a text stands on the base text, or on each side agreement one level below.
+    """
+    for part in tree.get("children") or ():
+        texts = part.get("children") or ()
+        base = part["data"]["etat"] != _GROUP_STATE
+        for text in [part] if base else texts:
+            above = {"children": [text]} if base else {"children": [{**part, "children": [text]}]}
+            extended = text["data"]["etat"] != _NOT_EXTENDED
+            for clause, path in _leaves(above):
+                yield clause, path, extended
+
+
+def _amended(clause: Node) -> str | None:
+    """Return the day since which a clause reads as it does, where an amendment made it so."""
+    days = [
+        link["dateDebutCible"]
+        for link in clause.get("lstLienModification") or ()
+        if link["linkOrientation"] == "cible" and link["linkType"] in _AMENDMENTS
+    ]
+    return max((day for day in days if day and day < _OPEN_END.isoformat()), default=None)

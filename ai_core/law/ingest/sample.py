@@ -220,13 +220,33 @@ def _agreement(words: Words, agreement_id: str, place: int) -> Node:
             "intOrdre": number,
             "content": _paragraphs(article["text"]),
             "etat": article.get("state", "VIGUEUR"),
-            "lstLienModification": [],
+            "lstLienModification": _amendments(article),
         }
         data |= {"num": article["number"]} if "number" in article else {}
         data |= {"surtitre": article["heading"]} if "heading" in article else {}
         leaf = {"type": "article", "data": data}
         _section(root, article["path"], "KALISCTA")["children"].append(leaf)
+        _set_state(root, article)
     return root
+
+
+def _set_state(root: Node, article: Words) -> None:
+    """Write whether the text of a clause is extended; groups of texts are only in force."""
+    head, _, rest = str(article["path"]).partition(" > ")
+    base = head.startswith("Texte de base")
+    text = head if base else f"{head} > {rest.partition(' > ')[0]}"
+    state = "VIGUEUR_ETEN" if article.get("extended", True) else "VIGUEUR_NON_ETEN"
+    _section(root, text, "KALISCTA")["data"]["etat"] = state
+
+
+def _amendments(article: Words) -> list[Node]:
+    """Write that an amendment changed a clause, and the order that extended it."""
+    since = article.get("since")
+    days = [("MODIFIE", "cible", since.isoformat())] if since else []
+    return [
+        {"linkType": kind, "linkOrientation": orientation, "dateDebutCible": day}
+        for kind, orientation, day in (*days, ("ETEND", "cible", "2999-01-01"))
+    ]
 
 
 def _milliseconds(day: date) -> int:

@@ -27,6 +27,7 @@ _HEADING, _TITLES, _TEXT = 1.0, 0.75, 0.5
 
 _RANK = {TextRank.BASE: 1.0, TextRank.ANNEX: 0.97, TextRank.SIDE: 0.82, TextRank.PAY: 0.6}
 _LOCAL = 0.4
+_NOT_EXTENDED = 0.9
 _PAY_TERM = "minimum_pay"
 _AGE_COST = {TextRank.SIDE: (0.006, 0.8), TextRank.PAY: (0.03, 0.4)}
 """What a text loses for each year that newer ones are ahead of it, and what it keeps at least:
@@ -210,6 +211,7 @@ def _strength(opened: _OpenAgreement, term: Term) -> Values:
 def _standing(text: AgreementText, newest: int) -> float:
     """Return what a text is worth among those of its agreement, between 0 and 1."""
     worth = _RANK[text.rank] * (_LOCAL if text.territory else 1.0)
+    worth *= 1.0 if text.extended else _NOT_EXTENDED
     if text.signed and text.rank in _AGE_COST:
         cost, least = _AGE_COST[text.rank]
         worth *= max(least, 1 - cost * (newest - text.signed.year))

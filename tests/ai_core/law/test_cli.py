@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from ai_core.law import store
 from ai_core.law.cli import add_arguments, run
 from ai_core.law.ingest.sample import Sample
 from shared.clock import StoppedClock
@@ -60,3 +61,21 @@ def test_index_builds_what_the_law_in_service_lacks(
     assert "building: semantic index" in capsys.readouterr().out
     assert corpus(tmp_path, "index") == 0
     assert "building" not in capsys.readouterr().out
+
+
+def test_a_law_that_another_release_imported_is_imported_again(
+    tmp_path: Path,
+    archives: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Sample.read().write(archives)
+    with monkeypatch.context() as earlier:
+        earlier.setattr(store, "FORMAT", store.FORMAT - 1)
+        corpus(tmp_path, "update", "--from", str(archives))
+    capsys.readouterr()
+    assert corpus(tmp_path, "status") == 1
+    assert "run ./neo corpus update" in capsys.readouterr().out
+    assert corpus(tmp_path, "update", "--from", str(archives)) == 0
+    assert "updated: version" in capsys.readouterr().out
+    assert corpus(tmp_path, "status") == 0

@@ -3,7 +3,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ai_core.law.splitting import split
+from ai_core.law.splitting import split, table_header
 
 TEXTS = st.text(alphabet="ab .;\n\té", max_size=400)
 
@@ -30,3 +30,31 @@ def test_pieces_are_short_ordered_and_lose_only_white_space(text: str, longest: 
     assert all(0 < stop - start <= longest for start, stop in spans)
     assert "".join("".join(text[a:b].split()) for a, b in spans) == "".join(text.split())
     assert all(one[1] <= other[0] for one, other in pairwise(spans))
+
+
+TABLE = "Le préavis dure :\nStatut\tDurée\nCadre\t3 mois\nEmployé\t1 mois\nIl est réciproque."
+
+
+def test_a_table_is_kept_whole_where_it_fits() -> None:
+    text = f"{'Le salarié prévient. ' * 3}\n{TABLE}"
+    pieces = [text[a:b] for a, b in split(text, 90)]
+    assert any("Statut\tDurée\nCadre\t3 mois\nEmployé\t1 mois" in piece for piece in pieces)
+
+
+def test_a_piece_that_begins_inside_a_table_has_its_first_row() -> None:
+    rows = "\n".join(f"{n} ans\t{n} mois" for n in range(30))
+    text = f"Barème :\nAncienneté\tIndemnité\n{rows}\nLe reste suit la loi."
+    spans = split(text, 120)
+    headers = [table_header(text, start) for start, _ in spans]
+    assert len(spans) > 2
+    assert headers[0] == ""
+    assert set(headers[1:]) <= {"Ancienneté\tIndemnité", ""}
+    for (start, stop), header in zip(spans[1:], headers[1:], strict=True):
+        assert (header != "") == ("\t" in text[start:stop].splitlines()[0])
+
+
+def test_prose_and_the_head_of_a_table_have_no_header() -> None:
+    assert table_header(TABLE, 0) == ""
+    assert table_header(TABLE, TABLE.index("Statut")) == ""
+    assert table_header(TABLE, TABLE.index("Employé")) == "Statut\tDurée"
+    assert table_header(TABLE, TABLE.index("Il est")) == ""

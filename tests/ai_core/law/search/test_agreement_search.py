@@ -1,6 +1,7 @@
 """Which clause of an agreement comes first, on an agreement written for these tests."""
 
 from datetime import UTC, date, datetime
+from typing import Any
 
 import pytest
 
@@ -96,20 +97,26 @@ CLAUSES = [
     ),
 ]
 
+AMENDED: dict[str, dict[str, Any]] = {
+    "Congés pour événements familiaux": {"since": date(2018, 12, 1)},
+    "Salaires minima": {"extended": False},
+}
+
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     data_dir = tmp_path_factory.mktemp("agreements")
     sample = Sample.read()
+    articles: list[dict[str, Any]] = [
+        {"number": number, "path": path, "heading": heading, "text": text}
+        for number, path, heading, text in CLAUSES
+    ]
     sample.agreements = [
         {
             "idcc": "2596",
             "title": "Convention collective nationale de la coiffure",
             "short_title": "Coiffure et professions connexes",
-            "article": [
-                {"number": number, "path": path, "heading": heading, "text": text}
-                for number, path, heading, text in CLAUSES
-            ],
+            "article": [one | AMENDED.get(one["heading"], {}) for one in articles],
         }
     ]
     sample.write(data_dir / "archives")
@@ -187,6 +194,25 @@ def test_scores_are_shares_of_what_is_asked(ask: Ask) -> None:
     assert vague[0].score < 0.7
     assert ask("une trottinette électrique", "2596") == []
     assert all(0 < one.score <= 1 for one in (*precise, *vague))
+
+
+def test_a_clause_has_the_day_of_its_amendment_or_of_its_text(ask: Ask) -> None:
+    [amended, *_] = ask("congés pour mariage", "2596")
+    assert (amended.in_force_since, amended.updated) == (date(2018, 12, 1), date(2018, 12, 1))
+    [first, *_] = ask("durée du préavis", "2596")
+    assert (first.in_force_since, first.updated) == (None, date(2006, 7, 10))
+
+
+def test_a_text_that_is_not_extended_is_marked(ask: Ask) -> None:
+    texts = {
+        one.section_path[-1]: one.agreement_text
+        for question in ("salaire minimum", "durée du préavis")
+        for one in ask(question, "2596")
+    }
+    pay, notice = texts["Salaires minima"], texts["Durée du préavis"]
+    assert pay is not None
+    assert notice is not None
+    assert (pay.extended, notice.extended) == (False, True)
 
 
 @pytest.mark.parametrize(
