@@ -6,6 +6,7 @@ before side agreements, the whole country before one place, recent texts before 
 is a relevance between 0 and 1, comparable between questions.
 """
 
+import math
 from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -39,6 +40,8 @@ _APART = 0.82
 _OTHER_CATEGORY = 0.6
 _OWN_CATEGORY = 1.08
 _LEAST = 0.12
+_RARE, _LEAST_RARITY = 40, 0.1
+"""One clause in so many holds a word that counts in full."""
 
 _UNTITLED = AgreementText("", TextRank.SIDE, None, None)
 
@@ -116,10 +119,13 @@ class AgreementSearch:
         return list(found.values())
 
     def _scores(self, opened: _OpenAgreement, question: str, terms: Sequence[Term]) -> Values:
-        held = np.zeros(len(opened.passages), np.float32)
+        held, whole = np.zeros(len(opened.passages), np.float32), 0.0
         for term in terms:
-            held += np.float32(term.weight) * _strength(opened, term)
-        scores = held / np.float32(sum(term.weight for term in terms)) * opened.standing
+            strength = _strength(opened, term)
+            weight = term.weight if term.name else term.weight * _rarity(strength)
+            held += np.float32(weight) * strength
+            whole += weight
+        scores = held / np.float32(whole) * opened.standing
         asked = {phrase for term in terms for phrase, _ in term.phrases}
         stems = {stem for phrase in asked for stem in phrase}
         for phrase, rows in opened.apart:
@@ -206,6 +212,12 @@ def _strength(opened: _OpenAgreement, term: Term) -> Values:
         )
         best = np.maximum(best, np.float32(worth) * np.maximum.reduce(places).astype(np.float32))
     return best
+
+
+def _rarity(strength: Values) -> float:
+    """Return how much a word tells that no table lists: one that most clauses hold tells little."""
+    share = np.count_nonzero(strength) / len(strength)
+    return max(_LEAST_RARITY, min(1.0, math.log(1 / max(share, 1e-6)) / math.log(_RARE)))
 
 
 def _standing(text: AgreementText, newest: int) -> float:

@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from typing import Any
 
 from ai_core.law.search.stems import FrenchStemmer
 
@@ -20,7 +21,6 @@ _SENIORITY = re.compile(
     r"(?:ans?|années?|mois|semaines?|jours?)(?:\s+et\s+demie?)?(?:\s+d['’ ]?\s*ancienneté)?",
     re.IGNORECASE,
 )
-_LISTED_WEIGHT = 1.0
 _OWN_WEIGHT = 0.6
 _WEAK_WEIGHT = 0.08
 _NEAR_SHARE = 0.6
@@ -44,7 +44,7 @@ class AgreementTerms:
     def __init__(self, stemmer: FrenchStemmer) -> None:
         self._stemmer = stemmer
         path = files("ai_core.law") / "data" / "agreement_terms.toml"
-        table: Mapping[str, Mapping[str, list[str]]] = tomllib.loads(path.read_text("utf-8"))
+        table: Mapping[str, Mapping[str, Any]] = tomllib.loads(path.read_text("utf-8"))
         self.apart = self._phrases(table["apart"]["words"])
         self.formal = self._phrases(table["formal"]["words"])
         self.amending = tuple(table["amending"]["words"])
@@ -72,10 +72,10 @@ class AgreementTerms:
             terms.append(Term("", weight, (((stem,), 1.0),)))
         return terms
 
-    def _term(self, name: str, entry: Mapping[str, list[str]]) -> Term:
+    def _term(self, name: str, entry: Mapping[str, Any]) -> Term:
         said = [(phrase, 1.0) for phrase in self._phrases(entry["said"])]
         near = [(phrase, _NEAR_SHARE) for phrase in self._phrases(entry.get("near", ()))]
-        return Term(name, _LISTED_WEIGHT, (*said, *near))
+        return Term(name, float(entry.get("weight", 1.0)), (*said, *near))
 
     def _phrases(self, words: Sequence[str]) -> list[Phrase]:
         return [phrase for one in words if (phrase := tuple(self._stemmer(one)))]
