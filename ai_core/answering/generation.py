@@ -7,14 +7,16 @@ from dataclasses import replace
 from ai_core.answering.boilerplate import Boilerplate
 from ai_core.answering.citations import CitationFilter
 from ai_core.answering.events import Queued, Text, Thought
+from ai_core.answering.evidence import Evidence
 from ai_core.answering.output_checks import JsonCheck, NoCheck, OutputCheck
 from ai_core.answering.prompts import Prompts
 from ai_core.answering.question import Question
+from ai_core.answering.quoting import quote_in_turn
 from ai_core.answering.reasoning import LearningReasoningFilter, ReasoningFilter, Split
 from ai_core.answering.reply import ReplyBuilder
 from ai_core.answering.request import ResolvedRequest, require_capabilities
 from ai_core.answering.sentence_checks import SentenceCheck
-from ai_core.engines.base import AnswerPart, Engine, Prompt, ReasoningStart, TextChunk
+from ai_core.engines.base import AnswerPart, Engine, Prompt, ReasoningStart, Sampling, TextChunk
 from ai_core.engines.extractive.engine import ExtractiveEngine
 from ai_core.law.records import Passage, SearchResult
 from ai_core.metrics import AnswerMetrics, topic_of
@@ -62,10 +64,16 @@ class Generation:
         )
 
     async def write(
-        self, request: ResolvedRequest, found: SearchResult, reply: ReplyBuilder, job: Job | None
+        self,
+        request: ResolvedRequest,
+        found: SearchResult,
+        reply: ReplyBuilder,
+        job: Job | None,
+        evidence: Sequence[Evidence] = (),
     ) -> AsyncGenerator[Queued | Thought | Text]:
         """Generate into `reply`, with citations checked against the passages found.
 
+        `evidence` is what was found for each question of a message that asks several.
         The law is quoted before a small model's text, which is then a section of its own, and in
         the place of a text of which the checks leave nothing. Raises what `ModelPool.lease`,
         `Prompts.assemble`, `Job.mark_ready`, `Job.wait_for_slot` and `Engine.stream` raise.
@@ -78,7 +86,7 @@ class Generation:
                 card.id, engine.capabilities, question.sampling, extractive=card.extractive
             )
             output = Output(reply, question, engine.reasoning_start)
-            writing = self._run(engine, request, found, output, job)
+            writing = self._run(engine, request, found, output, job, evidence)
             async with aclosing(writing) as events:
                 async for event in events:
                     yield event
@@ -88,7 +96,7 @@ class Generation:
         if output.nothing_held and not self._quotes_lead(request):
             reply.outcome = "quoted"
             sources = self._sources(request, found.passages)
-            async for text in self._quote(request, found, output, sources):
+            async for text in self._quote(request, found, output, sources, evidence):
                 yield text
 
     async def _run(
@@ -98,6 +106,7 @@ class Generation:
         found: SearchResult,
         output: "Output",
         job: Job | None,
+        evidence: Sequence[Evidence],
     ) -> AsyncGenerator[Queued | Thought | Text]:
         """Quote the law first where the model is small, then let the engine write."""
         question, reply = request.question, output.reply
@@ -106,14 +115,15 @@ class Generation:
         quotes_lead = self._quotes_lead(request)
         sources = self._sources(request, found.passages if quotes_lead else prompt.passages)
         if quotes_lead:
-            async for text in self._quote(request, found, output, sources):
+            async for text in self._quote(request, found, output, sources, evidence):
                 yield text
         output.use(self._check(request, sources, prompt), _part_of(request, quotes_lead))
         async for queued in _slot_wait(job, size, engine.slots):
             yield queued
         reply.begin(size.prompt_tokens)
         with self._metrics.open.labels(request.card.id).track_inprogress():
-            async with aclosing(engine.stream(prompt, sampling)) as chunks:
+            quoted = evidence if request.card.extractive else ()
+            async with aclosing(_stream(engine, prompt, sampling, quoted)) as chunks:
                 async for chunk in chunks:
                     if job:
                         job.record_tokens(chunk.tokens, chunk.prompt_tokens)
@@ -136,11 +146,12 @@ class Generation:
         found: SearchResult,
         output: "Output",
         sources: CitationFilter,
+        evidence: Sequence[Evidence],
     ) -> AsyncGenerator[Text]:
         """Quote the law, without a model."""
         output.use(sources)
         prompt = self._prompts.quoting(request.question, found)
-        quoted = self._quoting.stream(prompt, request.question.sampling)
+        quoted = _stream(self._quoting, prompt, request.question.sampling, evidence)
         async with aclosing(quoted) as chunks:
             async for chunk in chunks:
                 for text in output.show(chunk.text, chunk.part):
@@ -163,6 +174,15 @@ class Generation:
     def _sources(self, request: ResolvedRequest, passages: Sequence[Passage]) -> CitationFilter:
         unverified = self._boilerplate.unverified(request.question.language)
         return CitationFilter(passages, request.day, unverified)
+
+
+def _stream(
+    engine: Engine, prompt: Prompt, sampling: Sampling, evidence: Sequence[Evidence]
+) -> AsyncGenerator[TextChunk]:
+    """Return the engine's chunks: of each question in turn, where `evidence` is of several."""
+    if evidence:
+        return quote_in_turn(engine, evidence, prompt.passages, prompt.language, sampling)
+    return engine.stream(prompt, sampling)
 
 
 def _model_writes_from_law(request: ResolvedRequest) -> bool:

@@ -8,8 +8,9 @@ concurrent questions are answered once (single flight), a fallback answers for a
 unavailable, and the conversation is stored.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import aclosing
+from itertools import chain
 
 from opentelemetry.trace import Tracer
 
@@ -19,12 +20,15 @@ from ai_core.answering.boilerplate import Boilerplate, Closing
 from ai_core.answering.cache import AnswerCache, parse_cached
 from ai_core.answering.conversations import ConversationStore
 from ai_core.answering.events import Done, Events, Queued, Text, collect
+from ai_core.answering.evidence import Evidence, merged
 from ai_core.answering.generation import Generation
 from ai_core.answering.missing_law import MissingLaw
 from ai_core.answering.question import Question
+from ai_core.answering.quoting import heading_of
 from ai_core.answering.reply import ReplyBuilder
 from ai_core.answering.request import ResolvedRequest
 from ai_core.answering.single_flight import SingleFlight
+from ai_core.answering.turns import kept_turn
 from ai_core.answering.understanding.clarifications import Clarifications
 from ai_core.answering.understanding.profiles import known_fields, with_agreement
 from ai_core.engines.base import AnswerPart, ChatMessage
@@ -35,6 +39,7 @@ from ai_core.metrics import AnswerMetrics
 from shared.clock import Clock
 from shared.distress import HelpLines, help_lines
 from shared.errors import Unavailable
+from shared.languages import Language
 from shared.privacy.masking import label_counts
 from shared.web.tracing import NO_TRACER
 
@@ -164,7 +169,10 @@ class AnswerPipeline:
         if lines:
             yield reply.add_paragraph(lines.sentence, AnswerPart.SUMMARY)
         with self._generation.enqueue(request) as job:
-            found = await self._search(request)
+            evidence = await self._search(request)
+            refusal, unanswered = self._judge(evidence, language)
+            evidence = [one for one in evidence if all(one is not other for other, _ in unanswered)]
+            found = merged(evidence) if evidence else UNGROUNDED
             reply.confidence = found.confidence if question.grounded else None
             reply.agreement = agreement_taken(found.agreement_match)
             reply.profile = with_agreement(
@@ -172,12 +180,13 @@ class AnswerPipeline:
                 found.agreement_match,
                 given=question.agreement is not None,
             )
-            refusal = self._abstentions.judge(found, language) if question.grounded else None
             missing = self._missing(question, found)
             for sentence in self._said_first(question, found, None if refusal else missing):
                 yield reply.add_paragraph(sentence, AnswerPart.SUMMARY)
             if refusal is None:
-                writing = self._generation.write(request, found, reply, job)
+                writing = self._generation.write(
+                    request, found, reply, job, evidence if len(evidence) > 1 or unanswered else ()
+                )
                 with self._tracer.start_span("engine"):
                     async with aclosing(writing) as events:
                         async for event in events:
@@ -187,7 +196,10 @@ class AnswerPipeline:
         if refusal:
             texts = self._refuse(question, reply, refusal, missing, lines)
         else:
-            texts = self._close(request, found, reply, missing)
+            texts = chain(
+                self._unanswered(unanswered, reply),
+                self._close(request, found, reply, missing),
+            )
         for text in texts:
             yield text
 
@@ -262,17 +274,44 @@ class AnswerPipeline:
             yield reply.add(help_line, AnswerPart.HELP)
         yield reply.add(f"\n\n{self._closing(request, found, reply)}")
 
-    async def _search(self, request: ResolvedRequest) -> SearchResult:
+    async def _search(self, request: ResolvedRequest) -> list[Evidence]:
+        """Search the law for each question of the message; nothing without the law."""
         question = request.question
         if not question.grounded:
-            return UNGROUNDED
+            return []
+        asked = question.search.questions
         with self._tracer.start_span("search"), self._metrics.search.time():
-            return await self._library.search(
-                question.search.query,
-                limit=MAX_PASSAGES,
-                agreement=question.agreement or await self._told_before(question),
-                as_of=request.day,
-            )
+            agreement = question.agreement or await self._told_before(question)
+            return [
+                Evidence(
+                    one,
+                    await self._library.search(
+                        one.query,
+                        limit=MAX_PASSAGES // len(asked),
+                        agreement=agreement,
+                        as_of=request.day,
+                    ),
+                )
+                for one in asked
+            ]
+
+    def _judge(
+        self, evidence: Sequence[Evidence], language: Language
+    ) -> tuple[Refusal | None, list[tuple[Evidence, Refusal]]]:
+        """Return the refusal of the whole message, or those of single questions of it."""
+        judged = [(one, self._abstentions.judge(one.found, language)) for one in evidence]
+        refused = [(one, refusal) for one, refusal in judged if refusal]
+        if refused and len(refused) == len(evidence):
+            return refused[0][1], []
+        return None, refused
+
+    def _unanswered(
+        self, refused: Sequence[tuple[Evidence, Refusal]], reply: ReplyBuilder
+    ) -> Iterator[Text]:
+        """Yield why single questions of a message have no answer, and who can help."""
+        for one, refusal in refused:
+            said = f"**{heading_of(one.asked.text)}**\n\n{refusal.sentence}\n\n{refusal.help}"
+            yield reply.add_paragraph(said, AnswerPart.HELP)
 
     async def _told_before(self, question: Question) -> str | None:
         """Return the IDCC that earlier messages told, the latest first."""
@@ -308,7 +347,7 @@ class AnswerPipeline:
 
     async def _remember(self, request: ResolvedRequest, done: Done) -> None:
         if request.conversation:
-            question, answer = request.question.text, done.reply.response
+            question, answer = request.question.text, kept_turn(done.reply)
             turns = (ChatMessage("user", question), ChatMessage("assistant", answer))
             conversation = request.conversation
             await self._conversations.add(

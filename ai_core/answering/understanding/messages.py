@@ -6,13 +6,14 @@ among them make the subject, and a reply to our own question asks the question b
 
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from ai_core.answering.understanding.clarifications import Clarifications, OwnQuestion
 from ai_core.answering.understanding.facts import LONGEST_READ, own_words, read_facts
 from ai_core.answering.understanding.owners import Fact
 from ai_core.answering.understanding.profiles import NOTHING, known_fields, with_facts
+from ai_core.answering.understanding.questions import split_questions
 from ai_core.answering.understanding.subjects import (
     Subject,
     content_of,
@@ -115,8 +116,8 @@ class _Reading:
         if self.asked:
             self.asked_for |= {self.asked.field, self.asked.name}
 
-    def read(self, message: str) -> tuple[list[Fact], str, str | None]:
-        """Read a message; return its facts, its query, and the field that it replies to."""
+    def read(self, message: str) -> tuple[list[Fact], list[Asked], str | None]:
+        """Read a message; return its facts, its questions, and the field that it replies to."""
         ours = self.asked if self.asked and self._is_reply(message, self.asked.field) else None
         asked, self.asked = ours.field if ours else None, None
         facts = read_facts(message, self.today, reply_to=asked)
@@ -126,12 +127,17 @@ class _Reading:
             reply = _agreement_named(named, ours) if asked == "agreement" else named
             self.naming.insert(0, reply)
             unknown = _DOES_NOT_KNOW.search(fold(message))
-            return facts, self.subject.query if unknown else f"{self.subject.query} {reply}", asked
+            query = self.subject.query if unknown else f"{self.subject.query} {reply}"
+            return facts, [Asked(message, query)], asked
         self.naming.insert(0, named)
-        follows = self.subject.question and is_follow_up(message, self.subject.query)
-        query = self.subject.with_message(message) if follows else without_courtesy(message)
-        self.subject = self.subject.asked(message)
-        return facts, query, None
+        return facts, [self._ask(question) for question in split_questions(message)], None
+
+    def _ask(self, question: str) -> Asked:
+        """Return what is searched for a question, and make it the subject if it is a new one."""
+        follows = self.subject.question and is_follow_up(question, self.subject.query)
+        query = self.subject.with_message(question) if follows else without_courtesy(question)
+        self.subject = self.subject.asked(question)
+        return Asked(question, query)
 
     def _is_reply(self, message: str, asked: str) -> bool:
         """Whether a message answers our question, or asks another one."""
@@ -163,10 +169,14 @@ def understand(
             reading.hear(turn.content)
         elif turn.role == "user":
             reading.read(turn.content)
-    facts, query, replies_to = reading.read(text)
-    mentioned = known_fields(NOTHING, [*facts, *read_facts(query, today)])
+    facts, questions, replies_to = reading.read(text)
+    queries = " ".join(asked.query for asked in questions)
+    mentioned = known_fields(NOTHING, [*facts, *read_facts(queries, today)])
     return Understood(
-        (Asked(text, _expanded(query, reading.profile, mentioned)),),
+        tuple(
+            replace(asked, query=_expanded(asked.query, reading.profile, mentioned))
+            for asked in questions
+        ),
         reading.profile,
         tuple(reading.naming),
         mentioned,
