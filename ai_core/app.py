@@ -30,6 +30,7 @@ from ai_core.answering.pipeline import AnswerPipeline
 from ai_core.answering.prompts import Prompts
 from ai_core.answering.public_services import read_public_services
 from ai_core.answering.request import RequestResolver
+from ai_core.answering.suggestions import Suggestions
 from ai_core.answering.understanding.clarifications import Clarifications
 from ai_core.api.cross_origin import CrossOrigin
 from ai_core.api.direct_routes import MAX_CONCURRENT, DirectRoutes
@@ -210,6 +211,7 @@ def open_answering(
         ),
         abstentions=Abstentions(texts, services, MissingLaws.read(services)),
         clarifications=clarifications,
+        suggestions=Suggestions.read(),
         boilerplate=boilerplate,
         cache=cache,
         conversations=conversations,

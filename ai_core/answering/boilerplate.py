@@ -73,6 +73,10 @@ class Boilerplate:
         """Return the AI disclosure of every answer (AI Act, article 50)."""
         return self._texts.say("notice", language)
 
+    def without_fact(self, language: Language) -> str:
+        """Return the sentence before an answer without the fact that was asked for."""
+        return self._texts.say("without_fact", language)
+
     def masked_notice(self, counts: Mapping[Kind, int], language: Language) -> str | None:
         """Return the sentence that tells what was masked in the question; None for nothing."""
         if not counts:

@@ -28,6 +28,7 @@ from ai_core.answering.quoting import heading_of
 from ai_core.answering.reply import ReplyBuilder
 from ai_core.answering.request import ResolvedRequest
 from ai_core.answering.single_flight import SingleFlight
+from ai_core.answering.suggestions import Suggestions
 from ai_core.answering.turns import kept_turn
 from ai_core.answering.understanding.clarifications import Clarifications
 from ai_core.answering.understanding.profiles import known_fields, with_agreement
@@ -58,6 +59,7 @@ class AnswerPipeline:
         generation: Generation,
         abstentions: Abstentions,
         clarifications: Clarifications,
+        suggestions: Suggestions,
         boilerplate: Boilerplate,
         cache: AnswerCache,
         conversations: ConversationStore,
@@ -69,6 +71,7 @@ class AnswerPipeline:
         self._generation = generation
         self._abstentions = abstentions
         self._clarifications = clarifications
+        self._suggestions = suggestions
         self._boilerplate = boilerplate
         self._cache = cache
         self._conversations = conversations
@@ -224,7 +227,9 @@ class AnswerPipeline:
     def _said_first(
         self, question: Question, found: SearchResult, missing: MissingLaw | None
     ) -> Iterator[str]:
-        """Yield what the answer cannot rest on: an agreement that is not held, other law."""
+        """Yield what the answer cannot rest on: a fact, an agreement not held, other law."""
+        if question.search.unknown and found.passages:
+            yield self._boilerplate.without_fact(question.language)
         lacking = self._boilerplate.agreements.lacking(found.agreement_match, question.language)
         if lacking and not question.sampling.json_schema:
             yield lacking
@@ -272,6 +277,12 @@ class AnswerPipeline:
         if missing or undecided:
             help_line = self._abstentions.help_line(missing, question.language)
             yield reply.add(help_line, AnswerPart.HELP)
+        if question.grounded:
+            asked = [turn.content for turn in question.history if turn.role == "user"]
+            numbers = [citation.number for citation in reply.citations]
+            reply.suggestions = self._suggestions.choose(
+                [*asked, question.search.query], numbers, question.language
+            )
         yield reply.add(f"\n\n{self._closing(request, found, reply)}")
 
     async def _search(self, request: ResolvedRequest) -> list[Evidence]:

@@ -71,6 +71,7 @@ async def test_who_does_not_know_gets_the_law_and_is_not_asked_again(
     reply = await talk.ask("je ne sais pas")
 
     assert library.asked[1] == NOTICE
+    assert reply["summary"].startswith("Sans cette précision, voici ce que prévoit la loi")
     assert "L1237-1" in {citation["number"] for citation in reply["citations"]}
     assert reply["clarification"] is None
 
