@@ -21,7 +21,7 @@ from ai_core.law.records import (
 )
 from ai_core.law.references import find_references
 from ai_core.law.resolving import resolve
-from ai_core.law.search import hybrid, semantic
+from ai_core.law.search import encoder, hybrid, semantic
 from ai_core.law.search.agreement_search import AgreementSearch
 from ai_core.law.search.hybrid import HybridSearch
 from ai_core.law.search.indexing import build_lexical
@@ -31,10 +31,11 @@ from ai_core.law.search.scope import Evidence, ScopeClassifier
 from ai_core.law.search.spelling import Spelling
 from ai_core.law.search.stems import without_references
 
+_SPEAKS_OF_AN_AGREEMENT = (MatchBasis.IDCC, MatchBasis.NAME)
 _AGREEMENT_SHARE = 3
-_CLAUSE_WEIGHT = 2
+_CHOSEN_WEIGHT, _NAMED_WEIGHT = 2, 4
 """A clause of the agreement that applies goes before an article as relevant (L2253-1 to L2253-3):
-its chance not to decide counts squared."""
+its chance not to decide counts to this power, the more so where the question names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class CorpusIndex:
         self.corpus = Corpus(directory)
         self.hybrid = HybridSearch(directory)
         evidence = Evidence.open(directory / hybrid.FOLDER / "scope.npz")
-        self._scopes = ScopeClassifier(evidence, self.hybrid.stemmer)
+        self._scopes = ScopeClassifier(evidence, self.hybrid.stemmer, self.hybrid.encoder)
         spelling = Spelling.open(directory / hybrid.FOLDER / "words.npz")
         self._reader = QueryReader(self.hybrid.stemmer, spelling)
         self._finder = AgreementFinder(self.corpus.agreements())
@@ -67,8 +68,12 @@ class CorpusIndex:
         self.corpus.close()
 
     def outdated(self) -> bool:
-        """Whether the semantic index was built since this index was opened."""
-        return self.hybrid.semantic is None and (self.directory / semantic.FOLDER).exists()
+        """Whether an index was added since this one was opened."""
+        return (self.hybrid.semantic is None and (self.directory / semantic.FOLDER).exists()) or (
+            self.hybrid.encoder is None
+            and encoder.installed()
+            and (self.directory / encoder.FOLDER).exists()
+        )
 
     def search(
         self,
@@ -83,10 +88,13 @@ class CorpusIndex:
         named = self._named(question, as_of)
         match = self._finder.find(question, agreement)
         repaired = self._reader.repaired(question)
-        scope, neighbour = self._scopes.of(repaired)
-        if named.articles or named.missing or (match and match.basis is not MatchBasis.CHOSEN):
+        foreign = self._reader.foreign(repaired)
+        scope, neighbour = self._scopes.of(question if foreign else repaired, foreign=foreign)
+        if named.articles or named.missing or (match and match.basis in _SPEAKS_OF_AN_AGREEMENT):
             scope, neighbour = QuestionScope.LABOUR_LAW, None
         asked = self._reader.repaired(match.rest) if match and match.rest else repaired
+        if foreign:
+            asked = question
         text = _query(asked, named)
         if scope is QuestionScope.UNCLEAR:
             text = self._scopes.without_small_talk(text)
@@ -102,7 +110,7 @@ class CorpusIndex:
             agreement=match.agreement if match else None,
             agreement_match=match,
             neighbour=neighbour,
-            confidence=self.hybrid.confidence(best, scope),
+            confidence=self.hybrid.confidence(query, best, scope),
         )
 
     def agreement_named(self, text: str) -> Agreement | None:
@@ -135,8 +143,10 @@ class CorpusIndex:
         agreed: list[Passage] = []
         if kind in (None, SourceKind.AGREEMENT):
             share = limit if kind else limit // _AGREEMENT_SHARE
+            chosen = match is not None and match.basis is MatchBasis.CHOSEN
+            weight = _CHOSEN_WEIGHT if chosen else _NAMED_WEIGHT
             agreed = [
-                replace(clause, score=1 - (1 - clause.score) ** _CLAUSE_WEIGHT)
+                replace(clause, score=1 - (1 - clause.score) ** weight)
                 for clause in self._agreements.passages(match, share)
             ]
         if kind is SourceKind.AGREEMENT:

@@ -215,8 +215,10 @@ class CorpusStatus:
     agreements: int
     semantic: bool
     last_failure: str | None = None
+    encoder: bool = False
 
     @property
     def index_version(self) -> str:
-        """Identifies what search results depend on: the content and the embedding."""
-        return f"{self.version}+semantic" if self.semantic else self.version
+        """Identifies what search results depend on: the content and the indexes there are."""
+        added = (("semantic", self.semantic), ("encoder", self.encoder))
+        return "+".join((self.version, *(name for name, there in added if there)))

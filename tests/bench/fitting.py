@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ai_core.law.search import indexing, scope
+from ai_core.law.search import encoder, indexing, scope
 from ai_core.law.search.hybrid import HybridSearch
 from ai_core.law.search.ranking import SIGNALS
 from ai_core.law.search.scope import Evidence
@@ -22,12 +22,12 @@ from ai_core.law.search.tokens import TokenizedCorpus, read_table
 from ai_core.law.versions import CorpusVersions
 from tests.bench.fitting_relevance import fit_relevance
 from tests.bench.folds import FOLDS, Fold, Unseen, build_folds
-from tests.bench.regression import Judged, logistic, softmax
+from tests.bench.regression import Flags, Floats, Judged, logistic, softmax
 
 DATA = Path(indexing.__file__).parents[1] / "data"
 CANDIDATES = 250
 REGULARISATION = 0.01
-FALSE_REFUSALS = 0.10
+FALSE_REFUSALS = 0.05
 """Share of our own labour questions, many of them bare words, that may be refused."""
 
 
@@ -41,8 +41,7 @@ def main() -> None:
     options = parser.parse_args()
     versions = CorpusVersions(options.data_dir)
     tokens = indexing.read_tokens(versions.folder(versions.current() or ""))
-    scopes = fit_scope(tokens)
-    (DATA / "scope.toml").write_text(_heading(DATA / "scope.toml") + _table(scopes))
+    (DATA / "scope.toml").write_text(_heading(DATA / "scope.toml") + fit_scope(tokens))
     with contextlib.ExitStack() as stack:
         folder = options.folds or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         folds = list(build_folds(tokens, folder))
@@ -58,10 +57,8 @@ def main() -> None:
 def fit_ranking(folds: Sequence[Fold]) -> dict[str, dict[str, float]]:
     """Return the weights for people's questions, with and without the embedding."""
     fitted = {}
-    for name, semantic_ in (("question", True), ("question_lexical", False)):
-        judged = [
-            one for fold in folds for one in _judged(fold.opened(semantic=semantic_), fold.unseen)
-        ]
+    for name, variant in (("question", "semantic"), ("question_lexical", "lexical")):
+        judged = [one for fold in folds for one in _judged(fold.opened(variant), fold.unseen)]
         fitted[name] = fit(judged)
     return fitted
 
@@ -85,32 +82,63 @@ def fit(judged: Sequence[Judged]) -> dict[str, float]:
     return {name: weight for name, weight in learned if weight}
 
 
-def fit_scope(tokens: TokenizedCorpus) -> dict[str, float]:
-    """Return the classifier's coefficients and threshold."""
-    labour = scope.labour_questions(tokens.stemmer)
-    other = scope.other_questions(tokens.stemmer)
-    rng = np.random.default_rng(0)
-    folds = rng.integers(0, 2 * FOLDS, len(labour) + len(other))
-    questions = [*labour, *other]
-    rows, inside = np.zeros((len(questions), 4)), np.arange(len(questions)) < len(labour)
+def fit_scope(tokens: TokenizedCorpus) -> str:
+    """Return the classifier's tables: coefficients and threshold, with the encoder and without."""
+    labour = [text for text, _ in read_table("everyday_questions.tsv")]
+    other = [text for kind, text in read_table("other_questions.tsv") if kind == scope.OUTSIDE]
+    texts = [*labour, *other]
+    inside = np.arange(len(texts)) < len(labour)
+    folds = np.random.default_rng(0).integers(0, 2 * FOLDS, len(texts))
+    rows = np.column_stack(
+        [_word_features(tokens, texts, inside, folds), _leanings(texts, inside, folds)]
+    )
+    marked = np.array([bool(scope.workplace().search(fold(text))) for text in texts])
+    words = _scope_table(rows[:, :-1], inside, marked)
+    foreign = float(np.quantile(rows[inside, -1], FALSE_REFUSALS))
+    print(f"scope by meaning alone: refused of others {(rows[~inside, -1] < foreign).mean():.3f}")
+    both = f"{_scope_table(rows, inside, marked)}foreign_threshold = {foreign:.4f}\n"
+    return f"\n[words]\n{words}\n[encoder]\n{both}"
+
+
+def _word_features(
+    tokens: TokenizedCorpus, texts: Sequence[str], inside: Flags, folds: Floats
+) -> Floats:
+    stems = [tokens.stemmer(text) for text in texts]
+    rows = np.zeros((len(texts), len(scope.FEATURES) - 1))
     for part in range(2 * FOLDS):
         seen = np.flatnonzero(folds != part)
         evidence = Evidence.gather(
             tokens,
-            [questions[i] for i in seen if i < len(labour)],
-            [questions[i] for i in seen if i >= len(labour)],
+            [stems[at] for at in seen if inside[at]],
+            [stems[at] for at in seen if not inside[at]],
         )
-        for i in np.flatnonzero(folds == part):
-            rows[i] = evidence.summary(questions[i] or ["?"])
+        for at in np.flatnonzero(folds == part):
+            rows[at] = evidence.summary(stems[at] or ["?"])
+    return rows
+
+
+def _leanings(texts: Sequence[str], inside: Flags, folds: Floats) -> Floats:
+    vectors = encoder.encoder().encode(list(texts))
+    found = np.zeros(len(texts))
+    for part in range(2 * FOLDS):
+        labour, other = vectors[inside & (folds != part)], vectors[~inside & (folds != part)]
+        for at in np.flatnonzero(folds == part):
+            found[at] = encoder.leaning(labour @ vectors[at], other @ vectors[at])
+    return found
+
+
+def _scope_table(rows: Floats, inside: Flags, marked: Flags) -> str:
+    """Fit the coefficients; the threshold refuses `FALSE_REFUSALS` of our own questions."""
     share = np.where(inside, 0.5 / inside.sum(), 0.5 / (~inside).sum())
     weights = logistic(rows, inside.astype(float), share, REGULARISATION)
     scores = np.column_stack([rows, np.ones(len(rows))]) @ weights
-    texts = [text for text, _ in read_table("everyday_questions.tsv")]
-    marked = [bool(scope.workplace().search(fold(text))) for text in texts]
-    ours = np.where(marked, scores.max(), scores[: len(labour)])
+    ours = np.where(marked, scores.max(), scores)[inside]
     threshold = float(np.quantile(ours, FALSE_REFUSALS))
-    names = ("total", "mean", "strongest", "rarest", "bias")
-    return dict(zip(names, weights.tolist(), strict=True)) | {"threshold": threshold}
+    refused = (scores < threshold) & ~marked
+    print(f"scope: refused of other questions {refused[~inside].mean():.3f}", end=", ")
+    print(f"of ours {refused[inside].mean():.3f}")
+    names = (*scope.FEATURES[: rows.shape[1]], "bias")
+    return _table(dict(zip(names, weights.tolist(), strict=True)) | {"threshold": threshold})
 
 
 def _heading(path: Path) -> str:

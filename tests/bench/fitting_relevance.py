@@ -13,7 +13,7 @@ import numpy as np
 
 from ai_core.law.search import hybrid, relevance
 from ai_core.law.search.candidates import Candidates
-from ai_core.law.search.query import QueryReader
+from ai_core.law.search.query import QueryReader, SearchQuery
 from ai_core.law.search.ranking import QuestionStyle
 from ai_core.law.search.relevance import ARTICLE, FICHE, ORDER
 from ai_core.law.search.spelling import Spelling
@@ -86,7 +86,7 @@ def fit_relevance(folds: Sequence[Fold]) -> str:
 
 
 def _labelled(fold: Fold, variant: str) -> Iterator[Labelled]:
-    index = fold.opened(semantic=variant != "lexical")
+    index = fold.opened(variant)
     spelling = Spelling.open(fold.folder / hybrid.FOLDER / "words.npz")
     reader = QueryReader(index.stemmer, spelling)
     outside: list[Unseen] = [
@@ -94,7 +94,9 @@ def _labelled(fold: Fold, variant: str) -> Iterator[Labelled]:
     ]
     for text, _, cited in [*fold.unseen, *outside[:: len(fold.unseen) // 128 or 1]]:
         query = reader.read(reader.repaired(text))
-        if query.stems:
+        if variant == "meaning":
+            query = SearchQuery(text, (), (), (), foreign=True)
+        if query.stems or query.foreign:
             found = index.candidates(query, SystemClock().today(), QuestionStyle.QUESTION)
             yield Labelled(found, *_labels(found, frozenset(cited)))
 
@@ -179,7 +181,9 @@ def _report(variant: str, best: Sequence[tuple[float, float]], high: float) -> N
     ):
         band = table[(table[:, 0] >= least) & (table[:, 0] < most)]
         share = len(band) / len(table)
-        print(f"  {name:6} from {least:.2f}: {share:.3f} of them, decides {band[:, 1].mean():.3f}")
+        print(
+            f"  {name:6} from {least:.2f}: {share:.3f} of them, decides {band[:, 1].sum() / max(1, len(band)):.3f}"
+        )
 
 
 def _table(names: Sequence[str], values: Floats) -> str:

@@ -1,6 +1,6 @@
 """Our everyday questions in folds, each with indexes that never saw its questions."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +12,6 @@ from ai_core.law.search.tokens import TokenizedCorpus
 
 FOLDS = 4
 
-Question = tuple[list[str], tuple[int, ...]]
 Unseen = tuple[str, list[str], tuple[int, ...]]
 """A question, its stems, the articles that answer it."""
 
@@ -24,11 +23,13 @@ class Fold:
     folder: Path
     unseen: list[Unseen]
 
-    def opened(self, *, semantic: bool) -> HybridSearch:
-        """Open its indexes, with the embedding or without."""
+    def opened(self, variant: str) -> HybridSearch:
+        """Open its indexes as far as a variant has them (see `relevance.VARIANTS`)."""
         hybrid = HybridSearch(self.folder)
-        if not semantic:
+        if variant == "lexical":
             hybrid.semantic = None
+        if variant in ("lexical", "semantic"):
+            hybrid.encoder = None
         return hybrid
 
 
@@ -38,10 +39,9 @@ def build_folds(tokens: TokenizedCorpus, folder: Path) -> Iterator[Fold]:
     for held in range(FOLDS):
         own = folder / str(held)
         own.mkdir(exist_ok=True)
-        part = without(
-            tokens, [q for q, f in zip(tokens.questions, drawn, strict=True) if f != held]
-        )
+        part = without(tokens, np.flatnonzero(drawn == held).tolist())
         indexing.write_lexical(part, own)
+        indexing.write_encoder(part, own)
         if not (own / semantic.FOLDER).exists():
             indexing.write_semantic(part, own)
         unseen = [
@@ -54,8 +54,15 @@ def build_folds(tokens: TokenizedCorpus, folder: Path) -> Iterator[Fold]:
         yield Fold(own, unseen)
 
 
-def without(tokens: TokenizedCorpus, questions: list[Question]) -> TokenizedCorpus:
-    """Return the same tokens with these everyday questions only."""
+def without(tokens: TokenizedCorpus, held_out: Sequence[int]) -> TokenizedCorpus:
+    """Return the same tokens without these everyday questions."""
+    kept = sorted(set(range(len(tokens.asked))).difference(held_out))
     part = replace(tokens)
-    part.__dict__.update(tokens.__dict__ | {"questions": questions})
+    part.__dict__.update(
+        tokens.__dict__
+        | {
+            "asked": [tokens.asked[at] for at in kept],
+            "questions": [tokens.questions[at] for at in kept],
+        }
+    )
     return part

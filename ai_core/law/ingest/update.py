@@ -135,5 +135,6 @@ def corpus_status(versions: CorpusVersions, corpus: Corpus) -> CorpusStatus:
         fiches=corpus.counts.fiches,
         agreements=corpus.counts.agreements,
         semantic=any(corpus.directory.glob("semantic.*")),
+        encoder=any(corpus.directory.glob("encoder.*")),
         last_failure=last.reason if last else None,
     )

@@ -5,7 +5,8 @@ everyday ones (`everyday_words`), all in stems (`stems`). `hybrid.HybridSearch.s
 article by each signal (`lexical`, `citation_votes`, `semantic`), weighed by the query's style
 (`ranking`), drops what is not in force that day (`article_metadata`), and judges what is left and
 the fiche sections (`candidates`) by what they hold of the question (`coverage`): `relevance`.
-Clauses of an agreement: `agreement_search`. Whether the query is labour law at all is decided by
+Everyday questions near to the question vote for their articles, in any language: `encoder`. Clauses
+of an agreement: `agreement_search`. Whether the query is labour law at all is decided by
 `scope`. Built offline: `indexing`, from `tokens`, without sections that repeat others
 (`duplicates`); the embedding by `training` and `contrastive`.
 """

@@ -72,3 +72,13 @@ class CitationVotes:
         weights = (scores[nearest] / scores[nearest[0]]) ** power
         votes = np.asarray(weights @ self._votes[nearest], np.float32).ravel()
         return np.asarray(votes / votes.max(), np.float32)
+
+    def support(self, votes: Scores) -> Scores:
+        """Return of each source the summed votes of what it cites, as `build` divides them."""
+        return np.asarray(self._votes @ votes, np.float32)
+
+    def tally(self, scores: Scores, *, sources: int, power: int) -> Scores:
+        """Return each article's votes, as `vote` weighs them, but by the scores as they are."""
+        nearest = np.argsort(-scores, kind="stable")[:sources]
+        weights = np.maximum(scores[nearest], 0) ** power
+        return np.asarray(weights @ self._votes[nearest], np.float32).ravel()

@@ -1,7 +1,8 @@
 """Builds the indexes of one version of the corpus, in its own folder.
 
-The lexical index takes a few seconds and is what a service needs to start. The semantic one is
-trained afterwards (half a minute on one core) and is added atomically.
+The lexical index takes ten seconds and is what a service needs to start. The semantic one (half a
+minute on one core) and the encoder's vectors of our questions (six seconds, where its package is
+installed) are made afterwards and added atomically.
 """
 
 import shutil
@@ -11,14 +12,15 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from ai_core.law.corpus import Corpus
-from ai_core.law.search import hybrid, scope, semantic
+from ai_core.law.search import encoder, hybrid, scope, semantic
 from ai_core.law.search.article_metadata import ArticleMetadata
 from ai_core.law.search.citation_votes import CitationVotes
+from ai_core.law.search.encoder import QuestionVectors
 from ai_core.law.search.lexical import LexicalIndex
 from ai_core.law.search.passage_terms import PassageTerms
 from ai_core.law.search.scope import Evidence
 from ai_core.law.search.spelling import write_vocabulary
-from ai_core.law.search.tokens import TokenizedCorpus, flat
+from ai_core.law.search.tokens import TokenizedCorpus, flat, read_table
 from ai_core.law.search.training import STEPS, learn
 
 
@@ -32,11 +34,17 @@ def build_semantic(directory: Path, *, steps: int = STEPS, seed: int = 0) -> Non
     write_semantic(read_tokens(directory), directory, steps=steps, seed=seed)
 
 
+def build_encoder(directory: Path) -> None:
+    """Embed our questions with the multilingual encoder; replaces an existing index."""
+    write_encoder(read_tokens(directory), directory)
+
+
 def missing(directory: Path) -> list[tuple[str, Callable[[Path], None]]]:
     """Return the builders of a version's missing indexes by name, the quickest first."""
     builders: tuple[tuple[str, str, Callable[[Path], None]], ...] = (
         ("lexical", hybrid.FOLDER, build_lexical),
         ("semantic", semantic.FOLDER, build_semantic),
+        *((("encoder", encoder.FOLDER, build_encoder),) if encoder.installed() else ()),
     )
     return [(name, build) for name, folder, build in builders if not (directory / folder).exists()]
 
@@ -73,6 +81,15 @@ def write_semantic(
     learned = learn(tokens, steps=steps, seed=seed)
     with _draft(directory, semantic.FOLDER) as folder:
         learned.save(folder)
+
+
+def write_encoder(tokens: TokenizedCorpus, directory: Path) -> None:
+    """Embed the questions of `tokens`; needs the encoder's package."""
+    other = [text for kind, text in read_table("other_questions.tsv") if kind == scope.OUTSIDE]
+    answers = CitationVotes.build([cited for _, cited in tokens.asked], len(tokens.articles))
+    vectors = QuestionVectors.build([text for text, _ in tokens.asked], other, answers)
+    with _draft(directory, encoder.FOLDER) as folder:
+        vectors.save(folder)
 
 
 def _fields(tokens: TokenizedCorpus) -> dict[str, list[list[str]]]:

