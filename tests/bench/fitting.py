@@ -22,7 +22,7 @@ from ai_core.law.search.tokens import TokenizedCorpus, read_table
 from ai_core.law.versions import CorpusVersions
 from tests.bench.fitting_relevance import fit_relevance
 from tests.bench.folds import FOLDS, Fold, Unseen, build_folds
-from tests.bench.regression import Flags, Floats, Judged, logistic, softmax
+from tests.bench.regression import Flags, Floats, Judged, Places, logistic, softmax
 
 DATA = Path(indexing.__file__).parents[1] / "data"
 CANDIDATES = 250
@@ -101,7 +101,7 @@ def fit_scope(tokens: TokenizedCorpus) -> str:
 
 
 def _word_features(
-    tokens: TokenizedCorpus, texts: Sequence[str], inside: Flags, folds: Floats
+    tokens: TokenizedCorpus, texts: Sequence[str], inside: Flags, folds: Places
 ) -> Floats:
     stems = [tokens.stemmer(text) for text in texts]
     rows = np.zeros((len(texts), len(scope.FEATURES) - 1))
@@ -117,7 +117,7 @@ def _word_features(
     return rows
 
 
-def _leanings(texts: Sequence[str], inside: Flags, folds: Floats) -> Floats:
+def _leanings(texts: Sequence[str], inside: Flags, folds: Places) -> Floats:
     vectors = encoder.encoder().encode(list(texts))
     found = np.zeros(len(texts))
     for part in range(2 * FOLDS):

@@ -181,9 +181,8 @@ def _report(variant: str, best: Sequence[tuple[float, float]], high: float) -> N
     ):
         band = table[(table[:, 0] >= least) & (table[:, 0] < most)]
         share = len(band) / len(table)
-        print(
-            f"  {name:6} from {least:.2f}: {share:.3f} of them, decides {band[:, 1].sum() / max(1, len(band)):.3f}"
-        )
+        decides = band[:, 1].sum() / max(1, len(band))
+        print(f"  {name:6} from {least:.2f}: {share:.3f} of them, decides {decides:.3f}")
 
 
 def _table(names: Sequence[str], values: Floats) -> str:
