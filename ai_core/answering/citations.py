@@ -114,7 +114,8 @@ class CitationFilter:
         self._titles = {_flat(source.title) for source in self._sources}
         self._unverified = unverified
         self._addresses = AddressFilter(
-            {p.url for p in passages}, [source.text for source in self._sources]
+            {p.url for p in passages},
+            [*(source.text for source in self._sources), *(p.number for p in passages)],
         )
         self._by_number: dict[str, int] = {}
         for at, passage in enumerate(passages):

@@ -114,9 +114,10 @@ class Prompts:
         passages: tuple[Passage, ...],
         found: SearchResult,
     ) -> Prompt:
+        match = found.agreement_match
         return Prompt(
             turns,
-            question.search.query,
+            match.rest if match and match.rest else question.search.query,
             passages,
             question.language,
             named_articles=found.exact,

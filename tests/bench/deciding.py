@@ -31,7 +31,9 @@ _MISSED_SCORE = 0.5
 _STEPS = 400
 _RATE = 0.05
 _PRIOR = 0.02
-_HELD = frozenset({"article", "agreement", "heading", "question", "header", "example"})
+_HELD = frozenset(
+    {"article", "agreement", "titled", "opposed", "heading", "question", "header", "example"}
+)
 """Weights that are not fitted: the examples are decided by articles only."""
 _FIGURE = re.compile(
     r"\b(\d+|une?|deux|trois|quatre|cinq|six|sept|huit|neuf|dix|onze|douze|quinze|dix-huit|vingt"

@@ -131,7 +131,7 @@ class AskedQuestion:
         held = sum(min(one.covered(stems), other.covered(stems)) for one, other in self.pairs)
         return held / len(self.pairs) if self.pairs else 0.0
 
-    def precision(self, stems: frozenset[str]) -> float:
-        """Return the share of stems that the question has, of at least a few."""
+    def precision(self, stems: frozenset[str], few: int = _FEW_STEMS) -> float:
+        """Return the share of stems that the question has; fewer than `few` count as `few`."""
         held = sum(term.weight * term.covered(stems) for term in self.terms)
-        return held / max(_FEW_STEMS, len(stems))
+        return min(1.0, held / max(few, len(stems)))

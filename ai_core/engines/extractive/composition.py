@@ -12,7 +12,7 @@ from ai_core.engines.base import AnswerPart, Prompt
 from ai_core.engines.extractive.asked import AskedQuestion
 from ai_core.engines.extractive.deciding import Candidate, candidates
 from ai_core.engines.extractive.excerpt import OMISSION, Quoted, excerpt, quoted_lines
-from ai_core.engines.extractive.tables import told_rows
+from ai_core.engines.extractive.tables import rows_of, told_rows
 from ai_core.engines.extractive.units import Reading, Role, read
 from ai_core.law.records import Confidence, Passage, SourceKind
 from ai_core.law.titles import title_of
@@ -27,8 +27,10 @@ NAMED_ARTICLE_CHARS = 2_400
 _MOST_SOURCES = 5
 _LEAST_RELEVANCE = 0.3
 _NEAREST = 3
-_NEAR_BEST = 0.8
+_NEAR_BEST = 1.0
+_AS_GOOD = 0.5
 _FIGURE_MARGIN = 4.0
+_GIVES = 0.7
 _SUMMARY_SENTENCES = 3
 _CONDITION = re.compile(
     r"\bsauf\b|a condition|toutefois|\blorsqu|dans la limite|\bne\b.{1,60}\bqu[e']|sous reserve"
@@ -37,18 +39,19 @@ _CONDITION = re.compile(
     r"|pour les cadres|\betam\b|par derogation"
 )
 _STEP = re.compile(
-    r"lettre recommandee|recommande|par ecrit|remise? en main propre|conseil de prud'hommes"
-    r"|inspection du travail|inspecteur du travail|cpam|caisse primaire|caisse d'assurance"
-    r"|medecin du travail|formulaire|cerfa|teleservice|dans (?:un|le) delai d"
-    r"|dans les (?:\w+) (?:jours|mois)"
-    r"|doit (?:informer|avertir|adresser|demander|saisir|prevenir|envoyer|transmettre|declarer)"
-    r"|peut (?:saisir|contester|demander|s'adresser|alerter|informer)|france travail"
-    r"|defenseur des droits|certificat|declaration|mise en demeure|au plus tard|comite social"
-    r"|referent|refere"
+    r"lettre recommandee|remise? en main propre|contre decharge|formulaire|cerfa|teleservice"
+    r"|(?:salariee?|interessee?|victime|employeur|vous|candidat|il|elle)s? (?:\w+ ){0,3}"
+    r"(?:doi(?:t|vent)|devez|peu(?:t|vent)|pouvez) (?:\w+ ){0,3}(?:informer|avertir|adresser"
+    r"|demander|saisir|prevenir|envoyer|transmettre|declarer|contester|s'adresser|alerter|contacter|signaler"
+    r"|remettre|justifier|faire)"
+    r"|(?:salariee?|interessee?|employeur)s? (?:\w+ ){0,3}(?:informe|adresse|envoie|avertit|saisit"
+    r"|demande|transmet|previent|remet)\b|il suffit d|est adressee?|doit etre (?:adresse|envoye"
+    r"|demande|joint|fait)|mise en demeure|au plus tard|dans (?:un|le) delai d"
 )
-_MIN_STEP_COVERAGE = 0.3
+_PLAIN_COVERAGE = 0.8
+_MIN_STEP_COVERAGE = 0.4
 _CONDITION_MARGIN = 2.2
-_PASSAGE_MARGIN = 4.5
+_PASSAGE_MARGIN = 6.5
 _STEP_PASSAGES = 6
 _NEAR_UNITS = 4
 
@@ -78,6 +81,7 @@ class Composition:
         self._used = _Chosen()
         self._quoted = Quoted()
         self._said = Quoted()
+        self._tables_told: set[int] = set()
 
     def parts(self) -> Iterator[tuple[AnswerPart, str]]:
         """Yield each part that has a text, in the order of an answer."""
@@ -89,11 +93,13 @@ class Composition:
         if named:
             yield AnswerPart.SUMMARY, self._opening(named)
             yield AnswerPart.SOURCES, self._sources(named, NAMED_ARTICLE_CHARS)
-        elif self._prompt.confidence is Confidence.NONE or not self._candidates:
+        elif not self._candidates or (self._has(Confidence.NONE) and not self._answers_plainly()):
             yield AnswerPart.SUMMARY, self._say("nothing_decides")
             yield AnswerPart.NEAREST, self._sources(self._best_passages(_NEAREST), SOURCE_CHARS)
         else:
-            doubt = self._prompt.confidence is Confidence.LOW
+            doubt = self._has(Confidence.NONE) or (
+                self._has(Confidence.LOW) and not self._answers_plainly()
+            )
             summary = self._summary()
             yield (
                 AnswerPart.SUMMARY,
@@ -107,6 +113,16 @@ class Composition:
                     yield part, written
             shown = AnswerPart.NEAREST if doubt else AnswerPart.SOURCES
             yield shown, self._sources(self._sources_used(), SOURCE_CHARS)
+
+    def _has(self, confidence: Confidence) -> bool:
+        return self._prompt.confidence is confidence
+
+    def _answers_plainly(self) -> bool:
+        """Whether the best unit covers the question and gives what it asks, whatever the search."""
+        features = self._candidates[0].features
+        return features["covered_with_context"] >= _PLAIN_COVERAGE and (
+            features["gives_what_is_asked"] >= _GIVES or not self._asked.wants_figure
+        )
 
     def _say(self, key: str, **facts: str | int) -> str:
         return self._texts.say(key, self._prompt.language, **facts)
@@ -142,6 +158,7 @@ class Composition:
             if lines and (
                 length + chars > SUMMARY_CHARS
                 or not group
+                or self._tells_another_table(one)
                 or any(self._said.holds(reading.units[at]) for at in group)
             ):
                 continue
@@ -151,6 +168,10 @@ class Composition:
                 break
         return "\n\n".join("\n\n".join(told) for told in lines.values())
 
+    def _tells_another_table(self, one: Candidate) -> bool:
+        row = self._readings[one.passage].units[one.unit].role is Role.ROW
+        return row and one.passage in self._tables_told
+
     def _deciding(self) -> list[Candidate]:
         """Return the best unit, then those near it; first what gives the figure it lacks.
 
@@ -158,14 +179,18 @@ class Composition:
         sentence that does, in the same text, comes second whatever its own score.
         """
         best = self._candidates[0]
-        near = [one for one in self._candidates if one.score > best.score - _NEAR_BEST]
-        if best.features["gives_what_is_asked"] or not self._asked.wants_figure:
+        near = [
+            one
+            for one in self._candidates
+            if one.score > best.score - (_NEAR_BEST if one.passage == best.passage else _AS_GOOD)
+        ]
+        if best.features["gives_what_is_asked"] >= _GIVES or not self._asked.wants_figure:
             return near
         figures = [
             one
             for one in self._candidates
             if one.passage == best.passage
-            and one.features["gives_what_is_asked"]
+            and one.features["gives_what_is_asked"] >= _GIVES
             and one.score > best.score - _FIGURE_MARGIN
         ]
         return [best, *figures[:1], *near[1:]]
@@ -186,8 +211,12 @@ class Composition:
         return group
 
     def _take(self, n: int, group: set[int]) -> str:
-        """Use units, and return them quoted."""
-        self._used.add(n, group)
+        """Use units, and return them quoted; of a table, all rows are used."""
+        reading = self._readings[n]
+        rows = [at for at in group if reading.units[at].role is Role.ROW]
+        if rows:
+            self._tables_told.add(n)
+        self._used.add(n, group.union(*(rows_of(reading, row) for row in rows)))
         self._said.add([self._readings[n].units[at] for at in group])
         return self._quote(n, group)
 
@@ -195,7 +224,9 @@ class Composition:
         """Return units between quotation marks, omissions between them, and their number."""
         reading = self._readings[n]
         rows = [at for at in group if reading.units[at].role is Role.ROW]
+        titles = {reading.units[at].heading for at in rows} - {None}
         prose = [at for at in group if reading.units[at].role not in {Role.ROW, Role.HEADER}]
+        prose += [at for at in titles if at is not None and at not in prose]
         quotes = [_marked(" ".join(reading.text[a:b].split())) for a, b in reading.runs(prose)]
         told = f" {OMISSION} ".join(quotes)
         if rows:

@@ -28,7 +28,7 @@ _GIVES: Mapping[Asked, re.Pattern[str]] = {
             r"|cinquieme|egale?s? (?:a|au)\b|ne peut etre inferieure?"
         ),
         Asked.RATE: r"\d\s?%|pour cent|\d\s?/\s?\d|taux",
-        Asked.NUMBER: rf"\d|\b(?:{_NUMBERS})\b",
+        Asked.NUMBER: rf"\d|\b(?:{_NUMBERS.partition('une|')[2]})\b",
         Asked.DAY: (
             r"\d{1,2}(?:er)? (?:janvier|fevrier|mars|avril|mai|juin|juillet|aout|septembre|octobre"
             r"|novembre|decembre)|\bau plus tard|\bavant le|\ba compter d|\ba partir d"
@@ -67,9 +67,9 @@ _WHO_NOT_WHAT = re.compile(
 _CASE_LAW = re.compile(r"cour de cassation|\bcass\b|conseil d'etat|haute juridiction|arret du")
 
 
-def _read_publics() -> dict[str, tuple[str, ...]]:
-    """Return the beginnings of words that show a special public, by its name."""
-    lines = Path(__file__).with_name("publics.txt").read_text(encoding="utf-8").splitlines()
+def _read_words(file_name: str) -> dict[str, tuple[str, ...]]:
+    """Return the beginnings of words that show something, by its name."""
+    lines = Path(__file__).with_name(file_name).read_text(encoding="utf-8").splitlines()
     rows = (line.partition(": ") for line in lines if not line.startswith("#"))
     return {
         name: tuple(f" {words.replace('_', ' ')}" for words in shown.split("|"))
@@ -77,7 +77,8 @@ def _read_publics() -> dict[str, tuple[str, ...]]:
     }
 
 
-_PUBLICS = _read_publics()
+_PUBLICS = _read_words("publics.txt")
+_SIDES = _read_words("sides.txt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +99,25 @@ class Signs:
 @lru_cache(_SENTENCES_REMEMBERED)
 def publics(folded: str) -> frozenset[str]:
     """Return the special publics of which a folded text speaks."""
+    return _shown(_PUBLICS, folded)
+
+
+@lru_cache(_SENTENCES_REMEMBERED)
+def sides(folded: str) -> frozenset[str]:
+    """Return the sides ("rupture/démission") of which a folded text speaks."""
+    return _shown(_SIDES, folded)
+
+
+def opposed(one: frozenset[str], other: frozenset[str]) -> bool:
+    """Whether, of some group, both speak, and of different sides."""
+    groups = {side.partition("/")[0] for side in one} & {side.partition("/")[0] for side in other}
+    return any(not any(side.startswith(f"{group}/") for side in one & other) for group in groups)
+
+
+def _shown(table: Mapping[str, tuple[str, ...]], folded: str) -> frozenset[str]:
     words = f" {' '.join(_WORD.findall(folded))} "
     return frozenset(
-        name for name, shown in _PUBLICS.items() if any(start in words for start in shown)
+        name for name, shown in table.items() if any(start in words for start in shown)
     )
 
 

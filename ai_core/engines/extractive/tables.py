@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from ai_core.engines.extractive.amounts import bounds, fit
 from ai_core.engines.extractive.asked import AskedQuestion
+from ai_core.engines.extractive.signs import sides
 from ai_core.engines.extractive.units import Reading, Role
 from ai_core.engines.extractive.words import fold, stems
 
@@ -16,21 +17,38 @@ def told_rows(reading: Reading, row: int, asked: AskedQuestion) -> list[str]:
     When neither a row nor a column is the one the question speaks of, all are told, if they are
     few; else only the row itself.
     """
-    header = next(n for n in reading.units[row].needs if reading.units[n].role is Role.HEADER)
-    rows = [
-        at
-        for at, unit in enumerate(reading.units)
-        if unit.role is Role.ROW and header in unit.needs
-    ]
+    header, *rows = sorted(rows_of(reading, row))
     heads = _cells(reading, header)
     table = [(at, _cells(reading, at)) for at in rows]
     table = [(at, cells) for at, cells in table if len(cells) == len(heads)]
-    columns = _fitting(heads[1:], asked, heads[0]) or list(range(len(heads) - 1))
+    columns = _columns(heads, asked)
     labels = [cells[0] for _, cells in table]
     chosen = [table[n] for n in _fitting(labels, asked, heads[0])] or [
         (at, cells) for at, cells in table if len(table) <= _MOST_ROWS or at == row
     ]
     return [_told(heads, cells, columns) for _, cells in chosen[:_MOST_ROWS]]
+
+
+def rows_of(reading: Reading, row: int) -> set[int]:
+    """Return the header and all rows of the table of `row`."""
+    header = next(n for n in reading.units[row].needs if reading.units[n].role is Role.HEADER)
+    return {header} | {
+        at
+        for at, unit in enumerate(reading.units)
+        if unit.role is Role.ROW and header in unit.needs
+    }
+
+
+def _columns(heads: Sequence[str], asked: AskedQuestion) -> list[int]:
+    """Return the columns whose bounds hold what the question tells; all where none does.
+
+    Else the column of the category ("Cadres") that the question names.
+    """
+    fits = [n for n, head in enumerate(heads[1:]) if fit(asked.amounts, bounds(fold(head))) > 0]
+    if not fits:
+        about = sides(asked.folded)
+        fits = [n for n, head in enumerate(heads[1:]) if sides(fold(head)) & about]
+    return fits or list(range(len(heads) - 1))
 
 
 def _cells(reading: Reading, at: int) -> list[str]:
@@ -53,6 +71,10 @@ def _fitting(labels: Sequence[str], asked: AskedQuestion, head: str) -> list[int
     ]
     if fits:
         return fits
+    about = sides(asked.folded)
+    of_category = [n for n, label in enumerate(labels) if sides(fold(label)) & about]
+    if of_category:
+        return of_category
     shared = [
         sum(term.weight * term.covered(stems(label)) for term in asked.terms) for label in labels
     ]

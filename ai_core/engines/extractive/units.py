@@ -26,6 +26,7 @@ _MARKERS = (
     re.compile(r"\s*\d{1,2}\s?°(?:\s?(?:bis|ter|quater))?"),
     re.compile(r"\s*\d{1,2}[.)](?!\d)"),
     re.compile(r"\s*[a-z]{1,2}\)"),
+    re.compile(r"\s*(?:[-–—]\s?){2,}"),
     re.compile(r"\s*[-–—•*●▪]"),
 )
 _REFERS_ELSEWHERE = re.compile(
@@ -49,6 +50,7 @@ _ANTECEDENT = re.compile(
     r" (?:de|d'|que|qu'|a|au|aux)\b))"
     r")|\w+ \w+ suivant(?:e?s)?\b"
 )
+_ANNOUNCES = re.compile(r"comme suit|ci-apres|ci-dessous|suivante?s?\b|tableau|\bbareme")
 _EXAMPLE = re.compile(r"\W*(?:par )?exemples?\b|\W*ex\. ?:|ainsi, par exemple|\W*illustration\b")
 _RECKONED = re.compile(r"\W*(?:soit|total|=|\(?\d[\d\s,]*\s?[x×*]|au total|le salarie percevra)")
 _QUANTITY = re.compile(
@@ -247,7 +249,11 @@ class _Reader:
         unit = self.units[at]
         if not continues:
             self._table, self._columns = [at], columns
-            if last >= 0 and (self.units[last].introduces or last == self._heading):
+            if last >= 0 and (
+                self.units[last].introduces
+                or last == self._heading
+                or _ANNOUNCES.search(self.units[last].folded)
+            ):
                 unit.needs = (last,)
             return
         needs = [self._table[0]]

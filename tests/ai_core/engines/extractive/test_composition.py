@@ -156,3 +156,66 @@ async def test_words_between_marks_of_their_own_are_still_quoted() -> None:
     found = await parts("Le repos peut-il remplacer le paiement ?", article("L4", text))
 
     assert found[AnswerPart.SUMMARY] == f"“{text}” [1]"
+
+
+async def test_a_table_of_dismissal_does_not_answer_who_resigns() -> None:
+    both = (
+        f"30.1. Licenciement\n{TABLE.replace('démission', 'licenciement')}\n30.2. Démission\n"
+        + (TABLE.replace("15 jours", "21 jours"))
+    )
+
+    found = await parts(
+        "Employé depuis 8 mois, je démissionne : quel préavis ?", clause("IDCC 9999 art. 30", both)
+    )
+
+    assert "21 jours" in found[AnswerPart.SUMMARY]
+    assert "15 jours" not in found[AnswerPart.SUMMARY]
+
+
+async def test_a_category_named_decides_its_row() -> None:
+    found = await parts(
+        "Cadre, trois ans d'ancienneté, quel préavis de démission ?",
+        clause("IDCC 9999 art. 30", TABLE),
+    )
+
+    assert "- Cadres — Plus de 2 ans : 3 mois" in found[AnswerPart.SUMMARY]
+    assert "Employés" not in found[AnswerPart.SUMMARY]
+
+
+async def test_the_figure_that_the_first_sentence_lacks_comes_second() -> None:
+    text = (
+        "Le salarié bénéficie d'un congé non rémunéré lorsque son enfant est malade.\n"
+        "La durée de ce congé est au maximum de trois jours par an.\n"
+        "L'employeur tient à jour le registre des congés de chaque établissement."
+    )
+
+    found = await parts("Enfant malade : combien de jours de congé ?", article("L1225-61", text))
+
+    assert "trois jours par an" in found[AnswerPart.SUMMARY]
+
+
+async def test_a_plain_answer_is_given_whatever_the_search_thinks_of_it() -> None:
+    found = await parts(
+        "Quelle est la durée du congé de mariage ?",
+        article("L3142-4", "La durée du congé de mariage est de quatre jours."),
+        confidence=Confidence.LOW,
+    )
+
+    assert "quatre jours" in found[AnswerPart.SUMMARY]
+
+
+async def test_everyday_words_find_what_the_law_calls_otherwise() -> None:
+    text = (
+        "Le bulletin de l'entreprise est affiché dans les locaux.\n"
+        "Aucun licenciement ne peut être prononcé pour ce motif."
+    )
+
+    found = await parts("On veut me virer pour ce motif, c'est possible ?", article("L1", text))
+
+    assert "Aucun licenciement" in found[AnswerPart.SUMMARY]
+
+
+async def test_a_number_with_dots_is_no_address() -> None:
+    found = await parts("Quel préavis de démission ?", clause("IDCC 3248 art. 75.3.1.1", TABLE))
+
+    assert "IDCC 3248 art. 75.3.1.1 [1]" in found[AnswerPart.SOURCES]
