@@ -22,6 +22,10 @@ _AGE_TOLD = re.compile(
 )
 
 
+_NOT_TOLD = re.compile(r"\b(?:jusqu'a|moins de|plus de|au-dela de|avant) [\w,-]+ \w+")
+"""A bound in a question is asked about: "jusqu'à dix ans" tells nobody's seniority."""
+
+
 def _pattern(words: str) -> re.Pattern[str]:
     names = {"n": _NUMBER.format("n"), "m": _NUMBER.format("m")}
     units = {"u": _UNIT.format("u"), "v": _UNIT.format("v")}
@@ -89,9 +93,9 @@ def bounds(folded: str) -> tuple[Bounds, ...]:
 
 
 def told(folded: str) -> tuple[Told, ...]:
-    """Return the durations and numbers of persons a folded question tells; an age is none."""
+    """Return the durations and numbers of persons a question tells; ages and bounds are none."""
     found = []
-    for match in _TOLD.finditer(_AGE_TOLD.sub(" ", folded)):
+    for match in _TOLD.finditer(_NOT_TOLD.sub(" ", _AGE_TOLD.sub(" ", folded))):
         amount, persons = _amount(match["n"], match["u"])
         found.append(Told(amount + (6 if match[3] and not persons else 0), persons))
     years = [one for one in found if not one.persons]

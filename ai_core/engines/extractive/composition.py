@@ -49,6 +49,7 @@ _STEP = re.compile(
     r"|demande|joint|fait)|mise en demeure|au plus tard|dans (?:un|le) delai d"
 )
 _PLAIN_COVERAGE = 0.8
+_PLAIN_PRECISION = 0.15
 _MIN_STEP_COVERAGE = 0.4
 _CONDITION_MARGIN = 2.2
 _PASSAGE_MARGIN = 6.5
@@ -120,8 +121,11 @@ class Composition:
     def _answers_plainly(self) -> bool:
         """Whether the best unit covers the question and gives what it asks, whatever the search."""
         features = self._candidates[0].features
-        return features["covered_with_context"] >= _PLAIN_COVERAGE and (
-            features["gives_what_is_asked"] >= _GIVES or not self._asked.wants_figure
+        gives = features["gives_what_is_asked"] >= _GIVES or not self._asked.wants_figure
+        return (
+            gives
+            and features["covered_with_context"] >= _PLAIN_COVERAGE
+            and features["precise"] >= _PLAIN_PRECISION
         )
 
     def _say(self, key: str, **facts: str | int) -> str:

@@ -26,3 +26,7 @@ def test_a_bound_holds_or_excludes_what_is_told(question: str, bound: str, fits:
 
 def test_an_age_is_no_seniority() -> None:
     assert told("j'ai 17 ans, puis-je travailler la nuit ?") == ()
+
+
+def test_a_bound_that_is_asked_about_is_nobodys_seniority() -> None:
+    assert told("combien d'indemnite par annee jusqu'a dix ans ?") == ()

@@ -219,3 +219,19 @@ async def test_a_number_with_dots_is_no_address() -> None:
     found = await parts("Quel préavis de démission ?", clause("IDCC 3248 art. 75.3.1.1", TABLE))
 
     assert "IDCC 3248 art. 75.3.1.1 [1]" in found[AnswerPart.SOURCES]
+
+
+async def test_a_long_sentence_that_shares_some_words_is_no_plain_answer() -> None:
+    text = (
+        "Le registre des congés de mariage, dont la durée de conservation est de quatre ans, est"
+        " tenu à la disposition des agents de contrôle, du service de santé au travail, du comité"
+        " social et économique, de l'administration fiscale et des organismes de recouvrement."
+    )
+
+    found = await parts(
+        "Quelle est la durée du congé de mariage ?",
+        article("R1", text),
+        confidence=Confidence.LOW,
+    )
+
+    assert found[AnswerPart.SUMMARY].startswith("Je ne suis pas certain que")
