@@ -224,8 +224,9 @@ class Subject:
             folded = fold(question)
             if len(folded) != len(question):
                 continue
-            for found in reversed(list(names.finditer(folded))):
-                if found[0] not in words:
+            named = list(names.finditer(folded))
+            for found in named:
+                if len(named) == 1 and found[0] not in words:
                     before = _LEADING_WORDS.sub("", question[: found.start()])
                     question = f"{before} {question[found.end() :]}"
         return " ".join(question.split())

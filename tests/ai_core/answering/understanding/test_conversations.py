@@ -109,6 +109,14 @@ def test_another_event_takes_the_place_of_the_first() -> None:
     assert query.startswith("Quelle est la durée du préavis ? et en cas de licenciement ?")
 
 
+def test_one_of_two_subjects_is_not_replaced() -> None:
+    before = "Est-ce que j'acquiers des congés payés pendant un arrêt maladie ?"
+    leave = understood("Combien de jours pour un mariage ?", "< Voici.", "et pour un décès ?")
+
+    assert before in understood(before, "< Voici.", "et pendant un congé parental ?").query
+    assert "mariage" not in leave.query
+
+
 def test_a_new_subject_is_searched_alone_and_the_facts_remain() -> None:
     message = understood(
         "Je suis cadre. " + NOTICE, "< Voici.", "Combien dure une période d'essai ?"
