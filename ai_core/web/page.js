@@ -4,6 +4,7 @@ The key and the conversation live in this module's memory only: no cookie, no st
 
 import { showProblem } from "/web/problem.js";
 import { Prose, day, point, typeset } from "/web/prose.js";
+import { helpAddresses, showCall, showQuestions, showSections, split } from "/web/shape.js";
 import { Sources } from "/web/sources.js";
 import { Problem, ask, erase, readHealth, readSettings } from "/web/wire.js";
 import { copy, known, word } from "/web/words.js";
@@ -49,6 +50,11 @@ function submit() {
   }
   box.value = "";
   fit();
+  send(question);
+}
+
+function send(question) {
+  if (writing) return;
   if (touch.matches) box.blur();
   else box.focus();
   answer(addTurn(question));
@@ -120,7 +126,7 @@ function addTurn(question) {
   root.scrollIntoView({ behavior: calm.matches ? "auto" : "smooth", block: "start" });
   const prose = new Prose(part.prose);
   const sources = new Sources(part, count);
-  return { question, part, prose, sources, text: "", apart: [], searching: part.waiting.textContent };
+  return { question, part, prose, sources, text: "", told: [], apart: [], searching: part.waiting.textContent };
 }
 
 async function answer(turn) {
@@ -165,6 +171,8 @@ function wait(turn, { position, wait_s: seconds }) {
 function conclude(turn, usage) {
   const { part, sources } = turn;
   conversationId = usage.conversation_id ?? conversationId;
+  turn.told = usage.sections ?? [];
+  part.answer.lang = usage.language ?? "fr";
   turn.apart = [usage.notice, usage.clarification?.question, usage.abstained?.contact.url].filter(Boolean);
   const date = usage.corpus_date ? word("law-of", { day: day(usage.corpus_date) }) : "";
   part.facts.textContent = typeset(`${date} ${usage.notice ?? ""}`.trim());
@@ -173,27 +181,43 @@ function conclude(turn, usage) {
   part.facts.hidden = part.facts.textContent === "";
   if (usage.abstained) {
     const { reason, contact } = usage.abstained;
-    part.reason.textContent = known(reason) ? word(reason) : "";
+    part.reason.textContent = known(reason) && !usage.summary ? word(reason) : "";
     part.contact.textContent = typeset(contact.name);
     point(part.contact, contact.url);
     sources.allow(contact.url);
     part.referral.hidden = false;
   }
-  if (usage.clarification) {
-    const { question } = usage.clarification;
-    part.clarification.textContent = typeset(question);
-    part.clarification.addEventListener("click", () => fill(`${question} `));
-    part.precision.hidden = false;
-  }
+  if (usage.clarification) clarify(part, usage.clarification);
+  const suggestions = usage.suggestions ?? [];
+  showQuestions(part.suggestions, suggestions, send);
+  part.next.hidden = suggestions.length === 0;
+}
+
+/** Ask back: choices that are sent as they are, or an open question that begins the next one. */
+function clarify(part, { question, choices = [] }) {
+  const open = choices.length === 0;
+  part.asked.textContent = typeset(question);
+  part.asked.hidden = open;
+  part.clarification.textContent = typeset(question);
+  part.clarification.hidden = !open;
+  part.clarification.addEventListener("click", () => fill(`${question} `));
+  showQuestions(part.choices, choices, send);
+  part.precision.hidden = false;
 }
 
 /** The words are all there: link them, and let assistive technology read the whole once. What the
  *  page shows apart (notice, clarification, contact, a source's address) is left out of the text. */
-function settle({ part, prose, text, sources, apart }) {
+function settle({ part, prose, text, told, sources, apart }) {
   part.waiting.hidden = true;
   const shown = (block) =>
-    !sources.address(block.trim()) && !apart.some((words) => block.includes(words));
-  prose.show(text.split("\n\n").filter(shown).join("\n\n"), sources);
+    block.trim() && !sources.address(block.trim()) && !apart.some((words) => block.includes(words));
+  const clean = (words) => words.split("\n\n").filter(shown).join("\n\n");
+  const { lead, sections, closing } = split(text, told);
+  for (const address of helpAddresses(sections)) sources.allow(address);
+  const first = showCall(part, clean(lead));
+  prose.show(`${first}\n\n${clean(closing)}`, sources);
+  const cleaned = sections.map((section) => ({ ...section, text: clean(section.text) }));
+  showSections(part, cleaned.filter((section) => section.text), sources);
   part.prose.removeAttribute("aria-hidden");
 }
 
@@ -224,7 +248,10 @@ function interrupt(turn, error, stopped) {
 function again(turn) {
   if (writing) return;
   turn.text = "";
+  turn.told = [];
   turn.prose.show("");
+  showSections(turn.part, [], turn.sources);
+  showCall(turn.part, "");
   turn.sources.show([], "", service);
   turn.part.prose.setAttribute("aria-hidden", "true");
   turn.part.problem.hidden = true;

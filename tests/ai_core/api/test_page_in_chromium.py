@@ -44,6 +44,7 @@ from ai_core.redis_keys import TAG
 from ai_core.settings import PageSettings, RedisSettings, Settings
 from deploy.local.redis_server import RedisServer
 from shared.clock import Clock, StoppedClock
+from shared.distress import help_lines
 from shared.stores.redis_connection import RedisConnection
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.slow]
@@ -368,6 +369,96 @@ def test_a_question_by_keyboard_brings_an_answer_and_its_sources(visitor: Visito
     assert NOTICE not in turn.locator(".prose").inner_text()
     expect(visitor.page.get_by_role("status")).to_have_text("Réponse prête, 2 sources citées.")
     assert_accessible(visitor.page)
+
+
+SECTIONS = [
+    {"kind": kind, "title": title, "text": text, "citations": [1]}
+    for kind, title, text in (
+        ("conditions", "Conditions et exceptions", "- sauf dans un cas [1]"),
+        ("model", "Ajouté par un petit modèle", "En bref, quatre jours."),
+        ("sources", "Ce que disent les textes", f"Article [1]\n\n> {QUOTE}\n\n{ARTICLE_URL}"),
+        ("help", "Qui peut vous aider", f"Un conseil — {HELP_URL}"),
+    )
+]
+SHAPED = (
+    "Oui, quatre jours [1]."
+    + "".join(f"\n\n**{section['title']}**\n\n{section['text']}" for section in SECTIONS)
+    + f"\n\nÀ noter : la convention 1486.\n\nVersion publiée hier. {NOTICE}"
+)
+
+
+def test_the_short_answer_stands_open_and_the_texts_are_folded(visitor: Visitor) -> None:
+    shaped = stream(SHAPED, summary="Oui, quatre jours [1].", sections=SECTIONS)
+    first_words = len(SHAPED[: SHAPED.index(ARTICLE_URL)]) // 9
+    visitor.service.replies = [[*shaped[:first_words], "wait", *shaped[first_words:]]]
+    visitor.ask()
+    page, turn = visitor.page, visitor.page.locator(".turn")
+    expect(turn.locator(".prose strong").last).to_have_text("Ce que disent les textes")
+    visitor.service.go_on.set()
+    visitor.answered()
+    lead = turn.locator(".answer > .prose")
+    assert lead.inner_text().split("\n\n") == [
+        "Oui, quatre jours\xa01.", "À noter\xa0: la convention 1486."
+    ]  # fmt: skip
+    titles = turn.locator(".answer").get_by_role("heading", level=3)
+    assert titles.all_inner_texts() == [
+        "Conditions et exceptions", "Ajouté par un petit modèle", "Qui peut vous aider"
+    ]  # fmt: skip
+    expect(turn.locator(".part.model")).to_contain_text("En bref, quatre jours.")
+    help_link = turn.locator(".part.help").get_by_role("link")
+    assert help_link.get_attribute("href") == HELP_URL
+    assert_accessible(page)
+    quote = turn.locator(".texts blockquote")
+    expect(quote).to_be_hidden()
+    turn.locator("summary", has_text="Ce que disent les textes").focus()
+    page.keyboard.press("Enter")
+    expect(quote).to_have_text(QUOTE)
+    assert turn.inner_text().count("Version publiée hier") == 0
+    assert turn.locator(".texts").get_by_role("link").all_inner_texts() == ["1"]
+    assert_accessible(page)
+    page.keyboard.press("Enter")
+    expect(quote).to_be_hidden()
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    expect(quote).to_be_visible()
+
+
+def test_a_choice_and_a_suggestion_are_asked_by_their_buttons(visitor: Visitor) -> None:
+    asked = asks("Quelle convention ?") | {"choices": ["IDCC 1486 : Syntec", "IDCC 16"]}
+    following = ["Et pour un cadre ?"]
+    visitor.service.replies = [stream(clarification=asked, suggestions=following), stream()]
+    visitor.ask()
+    visitor.answered()
+    page = visitor.page
+    turn = page.locator(".turn").first
+    expect(turn.locator(".precision")).to_contain_text("Quelle convention")
+    expect(turn.get_by_role("button", name="Quelle convention")).to_have_count(0)
+    assert_accessible(page)
+    turn.get_by_role("button", name="IDCC 1486").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".turn")).to_have_count(2)
+    visitor.answered()
+    turn.get_by_role("button", name="Et pour un cadre").click()
+    expect(page.locator(".turn")).to_have_count(3)
+    visitor.answered()
+    sent = [request["messages"][0]["content"] for request in visitor.service.asked]
+    assert sent[1:] == ["IDCC 1486 : Syntec", "Et pour un cadre ?"]
+    assert visitor.service.asked[1]["conversation_id"] == "conversation-1"
+    expect(page.locator(".turn").last.locator(".next, .precision").first).to_be_hidden()
+
+
+def test_who_to_call_stands_out_and_stays_out_of_other_answers(visitor: Visitor) -> None:
+    lines = help_lines("J'ai envie de mourir", "fr")
+    assert lines
+    visitor.service.replies = [stream(f"{lines.sentence}\n\nUn mois."), stream()]
+    visitor.ask()
+    visitor.answered()
+    call = visitor.page.locator(".turn .call")
+    expect(call).to_contain_text("appelez tout de suite le 3114")
+    expect(visitor.page.locator(".turn .prose").first).to_have_text("Un mois.")
+    assert_accessible(visitor.page)
+    visitor.ask()
+    visitor.answered()
+    expect(call.last).to_be_hidden()
 
 
 def test_what_was_masked_in_the_question_is_told_under_its_answer(visitor: Visitor) -> None:
