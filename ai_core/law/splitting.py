@@ -14,6 +14,8 @@ PIECE_CHARS = 2_000
 _LINE_END = re.compile(r"\n")
 _SENTENCE_END = re.compile(r"[.;:!?»]\s")
 _WORD_END = re.compile(r"\s")
+_ITEM = re.compile(r"\s*(?:\d{1,2}\s?[°.)]|[a-z]{1,2}\)|[-–—•*●▪]|[a-zà-ÿ])")
+"""The beginning of an item of a list, or of a line in mid sentence."""
 
 
 def table_header(text: str, start: int) -> str:
@@ -38,15 +40,28 @@ def _inside_table(text: str, end: int) -> bool:
     return "\t" in before and "\t" in _line(text, end)
 
 
+def _inside_list(text: str, end: int) -> bool:
+    """Whether a line end comes after the introduction of a list, or between two items."""
+    return (
+        text[max(0, end - 4) : end].rstrip()[-1:] in {":", ";", ","}
+        or _ITEM.match(text, end) is not None
+    )
+
+
+def _inside(text: str, end: int) -> bool:
+    return _inside_table(text, end) or _inside_list(text, end)
+
+
 def _cut(text: str, start: int, longest: int) -> int:
     """Find where the piece from `start` ends: the last line, sentence or word end that fits.
 
-    The end of a line between two rows of a table counts only where there is no other.
+    The end of a line between two rows of a table, or inside a list, counts only where there is no
+    other: rows and items would lose what introduces them.
     """
     limit = start + longest
     lines = [m.start() + 1 for m in _LINE_END.finditer(text, start + longest // 8, limit)]
-    whole = [end for end in lines if not _inside_table(text, end)]
-    if whole and _inside_table(text, lines[-1]):
+    whole = [end for end in lines if not _inside(text, end)]
+    if whole and _inside(text, lines[-1]):
         return whole[-1]
     for boundary, least in ((_LINE_END, longest // 3), (_SENTENCE_END, longest // 3)):
         ends = [m.start() + 1 for m in boundary.finditer(text, start + least, limit)]

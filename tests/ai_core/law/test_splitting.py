@@ -24,6 +24,18 @@ def test_a_long_text_is_cut_where_a_line_ends() -> None:
     ]
 
 
+def test_a_list_or_a_table_is_not_parted_from_its_introduction_where_it_can_be_whole() -> None:
+    prose = "Une phrase assez longue pour tenir une ligne."
+    for listed in (
+        "Le préavis est :\n1° D'un mois ;\n2° De deux mois.",
+        "Âge\tDurée\n20\t1\n30\t2",
+    ):
+        text = f"{prose}\n{listed}\n{prose}"
+        first, second, *_ = split(text, len(prose) + len(listed) - 3)
+        assert text[slice(*first)] == prose
+        assert text[slice(*second)].startswith(listed)
+
+
 @given(TEXTS, st.integers(min_value=1, max_value=60))
 def test_pieces_are_short_ordered_and_lose_only_white_space(text: str, longest: int) -> None:
     spans = split(text, longest)
