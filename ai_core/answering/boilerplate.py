@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 
 from ai_core.answering.agreement_words import AgreementWords
+from ai_core.answering.profile_words import ProfileWords
 from ai_core.engines.base import AnswerPart
 from shared.ai.contract import Clarification
 from shared.languages import Language
@@ -19,6 +20,7 @@ TEXT_FILES = (
     ROOT / "shared" / "texts" / "errors.toml",
     ROOT / "ai_core" / "texts" / "errors.toml",
     ROOT / "ai_core" / "texts" / "answers.toml",
+    ROOT / "ai_core" / "texts" / "profile.toml",
     ROOT / "ai_core" / "texts" / "agreements.toml",
     TEXT_FILE,
 )
@@ -60,6 +62,7 @@ class Boilerplate:
     def __init__(self, texts: Texts) -> None:
         self._texts = texts
         self.agreements = AgreementWords(texts)
+        self.profile = ProfileWords(texts)
 
     def small_talk_reply(self, text: str, language: Language) -> str | None:
         """Return the reply to a greeting or to thanks, None for anything else."""

@@ -34,9 +34,10 @@ from ai_core.answering.understanding.clarifications import Clarifications
 from ai_core.answering.understanding.profiles import known_fields, with_agreement
 from ai_core.engines.base import AnswerPart, ChatMessage
 from ai_core.errors import DeadlineTooShort, ModelUnusable, UpstreamFailed
-from ai_core.law.records import Confidence, QuestionScope, SearchResult
+from ai_core.law.records import Agreement, Confidence, QuestionScope, SearchResult
 from ai_core.law.source import LawSource
 from ai_core.metrics import AnswerMetrics
+from shared.ai.contract import ProfileAgreement
 from shared.clock import Clock
 from shared.distress import HelpLines, help_lines
 from shared.errors import Unavailable
@@ -156,7 +157,7 @@ class AnswerPipeline:
     async def _write(self, request: ResolvedRequest) -> Events:
         """Generate one answer; see the module's docstring."""
         reply = self._reply(request)
-        greeting = self._greeting(request.question)
+        greeting = self._greeting(request.question) or await self._known(request.question, reply)
         if greeting:
             reply.outcome = "courtesy"
             yield reply.add(greeting, AnswerPart.SUMMARY)
@@ -223,6 +224,18 @@ class AnswerPipeline:
         if question.plain:
             return None
         return self._boilerplate.small_talk_reply(question.text, question.language)
+
+    async def _known(self, question: Question, reply: ReplyBuilder) -> str | None:
+        """Return what the conversation has told, to a message that asks for it."""
+        words = self._boilerplate.profile
+        if question.plain or not words.asks(question.text):
+            return None
+        told = await self._agreement_told(question)
+        reply.profile = question.search.profile
+        if told:
+            agreement = ProfileAgreement(idcc=told.idcc, name=told.short_title, known_by="told")
+            reply.profile = reply.profile.model_copy(update={"agreement": agreement})
+        return words.told(reply.profile, question.language)
 
     def _said_first(
         self, question: Question, found: SearchResult, missing: MissingLaw | None
@@ -292,7 +305,8 @@ class AnswerPipeline:
             return []
         asked = question.search.questions
         with self._tracer.start_span("search"), self._metrics.search.time():
-            agreement = question.agreement or await self._told_before(question)
+            told = None if question.agreement else await self._agreement_told(question)
+            agreement = told.idcc if told else question.agreement
             return [
                 Evidence(
                     one,
@@ -324,11 +338,11 @@ class AnswerPipeline:
             said = f"**{heading_of(one.asked.text)}**\n\n{refusal.sentence}\n\n{refusal.help}"
             yield reply.add_paragraph(said, AnswerPart.HELP)
 
-    async def _told_before(self, question: Question) -> str | None:
-        """Return the IDCC that earlier messages told, the latest first."""
+    async def _agreement_told(self, question: Question) -> Agreement | None:
+        """Return the agreement that earlier messages told, the latest first."""
         before = question.search.naming[1:]
         named = await self._library.agreements_named(before) if before else ()
-        return next((agreement.idcc for agreement in named if agreement), None)
+        return next((agreement for agreement in named if agreement), None)
 
     def _closing(self, request: ResolvedRequest, found: SearchResult, reply: ReplyBuilder) -> str:
         question, language = request.question, request.question.language

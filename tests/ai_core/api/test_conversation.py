@@ -125,3 +125,15 @@ async def test_a_model_reads_short_answers_of_earlier_turns_without_their_closin
     assert "Deux mois" in answer
     assert first["notice"] not in answer
     assert "27 mars 2026" not in answer
+
+
+async def test_who_asks_reads_what_the_conversation_has_told(app: Any) -> None:
+    talk = Conversation(app)
+    nothing = await talk.ask("Que savez-vous de moi ?")
+    await talk.ask(f"Je suis cadre depuis 3 ans et 6 mois, convention Syntec. {NOTICE}")
+    told = await talk.ask("Qu'est-ce que tu sais de moi ?")
+
+    assert "rien appris" in nothing["summary"]
+    for words in ("IDCC 1486", "ancienneté : 3 ans, 6 mois", "catégorie : cadre"):
+        assert words in told["summary"]
+    assert known(told)["agreement"]["idcc"] == "1486"
