@@ -63,6 +63,7 @@ def final_text(context: UpdateContext, answer: Answer, *, cut: bool) -> FoldedTe
         "\n\n".join(filter(None, (_lead(parts.lead), *opened, *remarks))),
         _without_paragraphs(folded, {citation.url for citation in answer.citations}),
         "\n\n".join(tail),
+        cut=context.say("texts_cut"),
     )
 
 

@@ -18,6 +18,10 @@ BUDGET_UNITS = 4_000
 Telegram's 4096 is contested (units or characters); this is below both readings, and leaves room for
 white space carried over.
 """
+MARGIN_UNITS = 16
+"""White space between the parts of a message."""
+LEAST_FOLDED_UNITS = 400
+"""A folded part is not cut to less than this."""
 MAX_ENTITIES = 100
 SEPARATORS = ("\n\n", "\n", ". ", " ")
 EARLIEST_CUT = 0.5
@@ -70,6 +74,8 @@ class FoldedText:
     head: str
     folded: str = ""
     tail: str = ""
+    cut: str = ""
+    """Said where the folded part is cut, to keep one message; empty: it is never cut."""
 
 
 class OutgoingMessage(BaseModel):
@@ -145,6 +151,16 @@ def to_messages(
     return _messages(*plain(markdown), buttons, reply_to)
 
 
+def _cut(text: str, entities: list[Entity], room: int, notice: str) -> tuple[str, list[Entity]]:
+    """Return a text cut to `room` units with `notice` after it, or whole where that is no use."""
+    room -= units(notice) + MARGIN_UNITS
+    text = text.strip()
+    if not notice or room < LEAST_FOLDED_UNITS or units(text) <= room:
+        return text, entities
+    piece, own = split(text, entities, room)[0]
+    return f"{piece.rstrip()}\n{notice}", own
+
+
 def _messages(
     text: str,
     entities: Sequence[Entity],
@@ -169,11 +185,15 @@ def folded_messages(
     buttons: tuple[tuple[Button, ...], ...] = (),
     reply_to: int | None = None,
 ) -> list[OutgoingMessage]:
-    """Return the messages for a text with a folded part; the buttons go under the last one."""
+    """Return the messages for a text with a folded part; the buttons go under the last one.
+
+    The folded part is cut where it would make a second message, and says so.
+    """
     whole, entities = plain(text.head)
-    if text.folded.strip():
-        folded, inside = plain(text.folded)
-        folded = folded.strip()
+    tail, closing = plain(text.tail)
+    folded, inside = plain(text.folded.strip())
+    folded, inside = _cut(folded, inside, BUDGET_UNITS - units(whole) - units(tail), text.cut)
+    if folded.strip():
         whole = f"{whole.rstrip()}\n\n" if whole.strip() else ""
         start, length = units(whole), units(folded)
         whole += folded
@@ -183,7 +203,6 @@ def folded_messages(
             for each in inside
             if each.type in FOLDABLE_TYPES and each.offset + each.length <= length
         ]
-    tail, closing = plain(text.tail)
     if tail.strip():
         whole = f"{whole.rstrip()}\n\n" if whole.strip() else ""
         start = units(whole)

@@ -65,6 +65,16 @@ def test_the_folded_part_and_nothing_else_is_an_expandable_quotation() -> None:
     assert folded_messages(FoldedText("Oui.")) == to_messages("Oui.")
 
 
+def test_a_folded_part_is_cut_to_keep_one_message_and_says_so() -> None:
+    folded = "\n\n".join(f"**Article {n}** " + "mot " * 200 for n in range(9))
+    [page] = folded_messages(FoldedText("😀 Oui.", folded, "Fin.", cut="[…] La suite ailleurs."))
+    check_text(page.text, [entity.model_dump() for entity in page.entities])
+    assert units(page.text) <= BUDGET_UNITS
+    assert page.text.endswith("\n[…] La suite ailleurs.\n\nFin.")
+    assert len(page.text) > 3_000
+    assert len(folded_messages(FoldedText("mot " * 950, folded, cut="[…]"))) > 1
+
+
 def test_entities_that_overlap_partly_are_not_sent() -> None:
     bold, crossing = (
         Entity(type="bold", offset=0, length=5),
