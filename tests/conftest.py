@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import structlog
 from blockbuster import BlockBuster
+from hypothesis import settings
 
 from ai_core.redis_keys import TAG
 from deploy.local.postgres_server import PostgresServer
@@ -21,6 +22,10 @@ from deploy.local.redis_server import RedisServer, bundled_redis, system_redis
 from shared.stores.redis_connection import RedisConnection
 from tests.models.bleuet import Bleuet, bleuet
 from tests.servers.redis_cluster import RedisCluster
+
+settings.register_profile("suite", derandomize=True, deadline=None)
+settings.load_profile("suite")
+"""The same examples in every run, however busy the machine; `./neo fuzz` looks for new ones."""
 
 PREFIXES = ("AI_CORE_", "TELEGRAM_", "MAIL_")
 SLOW_FIXTURES = {"cluster", "small_model", "watched"}
