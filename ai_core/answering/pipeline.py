@@ -10,6 +10,7 @@ unavailable, and the conversation is stored.
 
 from collections.abc import Iterator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from itertools import chain
 
 from opentelemetry.trace import Tracer
@@ -33,6 +34,7 @@ from ai_core.answering.turns import kept_turn
 from ai_core.answering.understanding.clarifications import Clarifications
 from ai_core.answering.understanding.profiles import known_fields, with_agreement
 from ai_core.engines.base import AnswerPart, ChatMessage
+from ai_core.engines.extractive.relevant import fits_no_situation
 from ai_core.errors import DeadlineTooShort, ModelUnusable, UpstreamFailed
 from ai_core.law.records import Agreement, Confidence, QuestionScope, SearchResult
 from ai_core.law.source import LawSource
@@ -310,11 +312,14 @@ class AnswerPipeline:
             return [
                 Evidence(
                     one,
-                    await self._library.search(
+                    _doubted(
                         one.query,
-                        limit=MAX_PASSAGES // len(asked),
-                        agreement=agreement,
-                        as_of=request.day,
+                        await self._library.search(
+                            one.query,
+                            limit=MAX_PASSAGES // len(asked),
+                            agreement=agreement,
+                            as_of=request.day,
+                        ),
                     ),
                 )
                 for one in asked
@@ -378,3 +383,11 @@ class AnswerPipeline:
             await self._conversations.add(
                 conversation.id, conversation.owner, turns, new=conversation.new
             )
+
+
+def _doubted(question: str, found: SearchResult) -> SearchResult:
+    """Return what was found, with low confidence where it is of another situation than told."""
+    sure = not (found.exact or found.confidence in UNDECIDED)
+    if sure and fits_no_situation(question, found.passages):
+        return replace(found, confidence=Confidence.LOW)
+    return found

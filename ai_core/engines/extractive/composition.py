@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from ai_core.engines.base import AnswerPart, Prompt
 from ai_core.engines.extractive.asked import AskedQuestion
-from ai_core.engines.extractive.deciding import Candidate, candidates
+from ai_core.engines.extractive.deciding import Candidate, candidates, nothing_fits
 from ai_core.engines.extractive.excerpt import OMISSION, Quoted, excerpt, quoted_lines
 from ai_core.engines.extractive.tables import rows_of, told_rows
 from ai_core.engines.extractive.units import Reading, Role, read
@@ -79,6 +79,7 @@ class Composition:
         self._asked = AskedQuestion.read(prompt.question)
         self._readings = [read(passage.text) for passage in prompt.passages]
         self._candidates = candidates(self._asked, prompt.passages)
+        self._others = {(one.passage, one.unit) for one in self._candidates if not one.fits}
         self._used = _Chosen()
         self._quoted = Quoted()
         self._said = Quoted()
@@ -94,8 +95,13 @@ class Composition:
         if named:
             yield AnswerPart.SUMMARY, self._opening(named)
             yield AnswerPart.SOURCES, self._sources(named, NAMED_ARTICLE_CHARS)
-        elif not self._candidates or (self._has(Confidence.NONE) and not self._answers_plainly()):
-            yield AnswerPart.SUMMARY, self._say("nothing_decides")
+        elif (
+            not self._candidates
+            or (self._has(Confidence.NONE) and not self._answers_plainly())
+            or nothing_fits(self._candidates)
+        ):
+            others = self._others and not self._has(Confidence.NONE)
+            yield AnswerPart.SUMMARY, self._say("nothing_fits" if others else "nothing_decides")
             yield AnswerPart.NEAREST, self._sources(self._best_passages(_NEAREST), SOURCE_CHARS)
         else:
             doubt = self._has(Confidence.NONE) or (
@@ -186,7 +192,8 @@ class Composition:
         near = [
             one
             for one in self._candidates
-            if one.score > best.score - (_NEAR_BEST if one.passage == best.passage else _AS_GOOD)
+            if one.fits
+            and one.score > best.score - (_NEAR_BEST if one.passage == best.passage else _AS_GOOD)
         ]
         if best.features["gives_what_is_asked"] >= _GIVES or not self._asked.wants_figure:
             return near
@@ -194,6 +201,7 @@ class Composition:
             one
             for one in self._candidates
             if one.passage == best.passage
+            and one.fits
             and one.features["gives_what_is_asked"] >= _GIVES
             and one.score > best.score - _FIGURE_MARGIN
         ]
@@ -205,7 +213,11 @@ class Composition:
         group = reading.with_needs([candidate.unit])
         if not reading.units[candidate.unit].introduces:
             return group
-        items = reading.items(candidate.unit)
+        items = [
+            at
+            for at in reading.items(candidate.unit)
+            if (candidate.passage, at) not in self._others
+        ]
         if reading.length(group | set(items)) <= SUMMARY_CHARS:
             return group | set(items)
         scores = {c.unit: c.score for c in self._candidates if c.passage == candidate.passage}
@@ -254,6 +266,7 @@ class Composition:
             one
             for one in self._candidates
             if one.passage in deciding
+            and one.fits
             and _CONDITION.search(self._folded(one))
             and not one.features["amount_excluded"]
             and (is_near(one) or (one.score > least and _on_subject(one) > _MIN_STEP_COVERAGE))
@@ -267,6 +280,7 @@ class Composition:
             one
             for one in self._candidates
             if one.passage in passages
+            and one.fits
             and _STEP.search(self._folded(one))
             and _on_subject(one) > _MIN_STEP_COVERAGE
             and not (one.features["stale"] or one.features["amount_excluded"])

@@ -9,11 +9,16 @@ from dataclasses import dataclass
 
 from ai_core.engines.extractive.amounts import bounds, fit, is_condition
 from ai_core.engines.extractive.asked import Asked, AskedQuestion
-from ai_core.engines.extractive.signs import opposed, publics, sides, signs
+from ai_core.engines.extractive.signs import publics, signs
+from ai_core.engines.extractive.situations import Told, read_told, special, spoken
 from ai_core.engines.extractive.units import Reading, Role, read
-from ai_core.engines.extractive.words import fold, stems
-from ai_core.law.records import Passage, SourceKind
+from ai_core.engines.extractive.words import fold, stems, stems_of
+from ai_core.law.records import Passage, SourceKind, TextRank
 from ai_core.law.titles import title_of
+
+OTHER_SITUATION = -12.0
+"""Below any unit that may decide: what is of another situation than the one told never does."""
+_FAR_BELOW = 4.0
 
 WEIGHTS: Mapping[str, float] = {
     "covered": 0.9,
@@ -32,7 +37,12 @@ WEIGHTS: Mapping[str, float] = {
     "begins_by_reserving": -0.4,
     "leaves_to_agreements": -0.4,
     "special_public": -1.5,
-    "opposed": -4.0,
+    "other_situation": OTHER_SITUATION,
+    "other_trade": -3.5,
+    "told_situation": 0.7,
+    "told_special": 4.0,
+    "told_public": 1.0,
+    "special_not_told": -1.0,
     "case_law": -1.6,
     "long": -0.7,
     "question": -3.0,
@@ -41,14 +51,12 @@ WEIGHTS: Mapping[str, float] = {
     "header": -3.0,
 }
 _LONG_CHARS = 320
-
-
-@dataclass(frozen=True, slots=True)
-class _About:
-    """The special publics, and the sides, of which a question speaks."""
-
-    publics: frozenset[str]
-    sides: frozenset[str]
+_SAID_OF_ANY_ANNEX = stems_of(
+    "annexe annexes i ii iii iv v vi vii viii ix x convention collective nationale accord avenant"
+    " du de relatif relative dispositions particulieres generales personnel personnels categorie"
+    " statut janvier fevrier mars avril mai juin juillet aout septembre octobre novembre decembre"
+    " application appliquer bis protocole salaries contrat travail"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +68,27 @@ class Candidate:
     features: Mapping[str, float]
     score: float
 
+    @property
+    def fits(self) -> bool:
+        """Whether the unit is of no other situation than the one told."""
+        return not self.features["other_situation"]
+
+
+def nothing_fits(found: Sequence[Candidate]) -> bool:
+    """Whether what answers the question best is of another situation, and nothing near it fits."""
+    fitting = [one.score for one in found if one.fits]
+    other = [one.score - OTHER_SITUATION for one in found if not one.fits]
+    return bool(other) and (not fitting or max(fitting) < max(other) - _FAR_BELOW)
+
 
 def candidates(asked: AskedQuestion, passages: Sequence[Passage]) -> list[Candidate]:
     """Return every unit of the passages, the one that decides the question best first."""
-    about = _About(publics(asked.folded), sides(asked.folded))
+    told_publics, told = publics(asked.folded), read_told(asked.folded)
     found: list[Candidate] = []
     for n, passage in enumerate(passages):
-        title = stems(f"{title_of(passage)} {' '.join(passage.section_path[-3:])}")
+        own_title = title_of(passage)
+        titles = f"{own_title} {' '.join(passage.section_path[-3:])}"
+        title = stems(titles)
         whole = {
             "covered_by_title": asked.coverage(title),
             "titled": _titled(asked, passage),
@@ -74,11 +96,13 @@ def candidates(asked: AskedQuestion, passages: Sequence[Passage]) -> list[Candid
             "article": float(passage.kind is SourceKind.ARTICLE),
             "agreement": float(passage.kind is SourceKind.AGREEMENT),
             "stale": float(passage.outdated),
+            "other_trade": float(_is_of_another_trade(asked, passage)),
         }
-        title_sides = sides(fold(passage.section_path[-1])) if passage.section_path else frozenset()
         reading = read(passage.text)
         for at in range(len(reading.units)):
-            features = whole | _unit_features(asked, about, reading, at, title, title_sides)
+            features = whole | _unit_features(asked, told_publics, reading, at, title)
+            titled = (fold(own_title), fold(titles))
+            features |= _situation_features(told, told_publics, reading, at, titled)
             score = sum(weight * features[name] for name, weight in WEIGHTS.items())
             found.append(Candidate(n, at, features, score))
     return sorted(found, key=lambda one: (-one.score, one.passage, one.unit))
@@ -93,11 +117,10 @@ def _titled(asked: AskedQuestion, passage: Passage) -> float:
 
 def _unit_features(
     asked: AskedQuestion,
-    about: _About,
+    told_publics: frozenset[str],
     reading: Reading,
     at: int,
     title: frozenset[str],
-    title_sides: frozenset[str],
 ) -> dict[str, float]:
     unit = reading.units[at]
     needed = sorted(reading.with_needs([at])) if unit.needs else [at]
@@ -118,8 +141,7 @@ def _unit_features(
         "first": float(all(one.role is Role.HEADING for one in reading.units[: needed[0]])),
         "begins_by_reserving": float(shown.reserves),
         "leaves_to_agreements": float(shown.leaves_to_agreements),
-        "opposed": float(opposed(about.sides, _sides(reading, needed, title_sides))),
-        "special_public": float(bool(special - about.publics)),
+        "special_public": float(bool(special - told_publics)),
         "case_law": float(shown.case_law),
         "long": max(0.0, min(3.0, reading.length(needed) / _LONG_CHARS - 1)),
         "question": float(unit.folded.endswith("?")),
@@ -129,18 +151,43 @@ def _unit_features(
     }
 
 
-def _sides(reading: Reading, needed: Sequence[int], of_title: frozenset[str]) -> frozenset[str]:
-    """Return the sides a unit speaks of, else what it needs, else its titles do."""
-    units = reading.units
-    heading = units[needed[-1]].heading
-    above = [*reversed(needed), *([heading] if heading is not None else [])]
-    groups: set[str] = set()
-    found: set[str] = set()
-    for shown in (*(sides(units[at].folded) for at in above), of_title):
-        new = {side for side in shown if side.partition("/")[0] not in groups}
-        found |= new
-        groups |= {side.partition("/")[0] for side in new}
-    return frozenset(found)
+def _is_of_another_trade(asked: AskedQuestion, passage: Passage) -> bool:
+    """Whether a clause is of an annex whose title names nothing that the question tells."""
+    text = passage.agreement_text
+    if text is None or text.rank is not TextRank.ANNEX or "category" in spoken(fold(text.title)):
+        return False
+    own = {stem for stem in stems(text.title) - _SAID_OF_ANY_ANNEX if stem.isalpha()}
+    known = {term.stem for term in asked.terms}.union(*(term.law for term in asked.terms))
+    return bool(own) and not own & known
+
+
+def _situation_features(
+    told: Told,
+    told_publics: frozenset[str],
+    reading: Reading,
+    at: int,
+    titled: tuple[str, str],
+) -> dict[str, float]:
+    """Return whether a unit is of the situation told, or of another one.
+
+    `titled`: the passage's own title, and all titles above it.
+    """
+    unit = reading.units[at]
+    needed = sorted(reading.with_needs([at]) - {at}, reverse=True)
+    heading = () if unit.heading is None else (reading.units[unit.heading].folded,)
+    own = (unit.folded, *(reading.units[other].folded for other in needed), *heading)
+    levels = (*own, titled[1])
+    around = " . ".join(own)
+    close = special(f"{around} . {titled[0]}")
+    return {
+        "other_situation": float(told.contradicted(levels)),
+        "told_situation": told.named_by(levels),
+        "told_special": float(bool(told.special & (close | special(titled[1])))),
+        "told_public": float(
+            bool(told_publics & (publics(around) | publics(titled[0]) | publics(titled[1])))
+        ),
+        "special_not_told": float(bool(close) and not close & told.special),
+    }
 
 
 def _fits(asked: AskedQuestion, reading: Reading, needed: Sequence[int], words: str) -> int:

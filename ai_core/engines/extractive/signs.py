@@ -108,12 +108,6 @@ def sides(folded: str) -> frozenset[str]:
     return _shown(_SIDES, folded)
 
 
-def opposed(one: frozenset[str], other: frozenset[str]) -> bool:
-    """Whether, of some group, both speak, and of different sides."""
-    groups = {side.partition("/")[0] for side in one} & {side.partition("/")[0] for side in other}
-    return any(not any(side.startswith(f"{group}/") for side in one & other) for group in groups)
-
-
 def _shown(table: Mapping[str, tuple[str, ...]], folded: str) -> frozenset[str]:
     words = f" {' '.join(_WORD.findall(folded))} "
     return frozenset(

@@ -10,7 +10,7 @@ import pytest
 
 from ai_core.answering import generation
 from ai_core.engines.scripted import ScriptedEngine
-from ai_core.law.records import Passage, SourceKind
+from ai_core.law.records import Passage, QuestionScope, SearchResult, SourceKind
 
 QUESTION = "Quelle est la durée du préavis en cas de démission ?"
 
@@ -344,3 +344,15 @@ async def test_a_small_model_adds_a_summary_to_the_quoted_law(
     assert re.fullmatch(r"Le préavis est fixé par la loi \[\d\]\.", added["text"])
     assert added["title"] in reply["response"]
     assert len(reply["citations"]) >= 1
+
+
+async def test_law_of_another_situation_is_no_sure_answer(running_app: Any, library: Any) -> None:
+    text = "Le préavis du salarié licencié est de deux mois de préavis."
+    library.found = SearchResult((planted(text),), QuestionScope.LABOUR_LAW)
+    async with running_app() as app:
+        resigning = await reply_to(app, "Quel préavis si je démissionne ?", model="extractive")
+        dismissed = await reply_to(app, "Quel préavis si on me licencie ?", model="extractive")
+
+    assert (resigning["confidence"], dismissed["confidence"]) == ("low", "medium")
+    assert "deux mois" not in resigning["summary"]
+    assert "deux mois" in dismissed["summary"]
