@@ -178,11 +178,11 @@ def _situation_features(
     own = (unit.folded, *(reading.units[other].folded for other in needed), *heading)
     levels = (*own, titled[1])
     around = " . ".join(own)
-    close = special(f"{around} . {titled[0]}")
+    close = special(" . ".join((unit.folded, *heading, titled[0])))
     return {
         "other_situation": float(told.contradicted(levels)),
         "told_situation": told.named_by(levels),
-        "told_special": float(bool(told.special & (close | special(titled[1])))),
+        "told_special": float(bool(told.special & special(f"{around} . {titled[1]}"))),
         "told_public": float(
             bool(told_publics & (publics(around) | publics(titled[0]) | publics(titled[1])))
         ),

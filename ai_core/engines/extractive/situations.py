@@ -12,13 +12,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 _TEXTS_REMEMBERED = 8_192  # a few MiB
 _FILE = Path(__file__).with_name("situations.toml")
 _WORD = re.compile(r"[a-z0-9]+")
 _DENIED = re.compile(
-    r"\b(?:ne|n|pas|sans|jamais|not|never|didn t|haven t)(?: (?:ai|a|suis|est|veux|veut|voulais|pas"
-    r"|plus|jamais|ete|me|m|vais|to|have|been|une?|d|de|la|le)){0,4} $"
+    r"\b(?:n|ne)(?: (?:ai|a|suis|est|veux|veut|voulais|vais|pas|plus|jamais|ete|me|m|une?|d|de|la"
+    r"|le)){1,5} $"
+    r"|\b(?:pas|plus) (?:de |d |une? )$"
+    r"|\b(?:sans|jamais|not|never|didn t|haven t)(?: (?:avoir|ete|etre|to|have|been|a|de|d)){0,3} $"
 )
 _NONE: frozenset[str] = frozenset()
 _TURNS_TO = re.compile(
@@ -44,8 +47,7 @@ def _any_of(words: Iterable[str]) -> re.Pattern[str]:
     return re.compile(rf"(?<!\w)(?:{'|'.join(words)})(?!\w)")
 
 
-def _read() -> tuple[tuple[_Value, ...], Mapping[str, re.Pattern[str]]]:
-    tables = tomllib.loads(_FILE.read_text(encoding="utf-8"))
+def _read(tables: Mapping[str, Any]) -> tuple[tuple[_Value, ...], Mapping[str, re.Pattern[str]]]:
     values = []
     for group, named in tables["exclusive"].items():
         for name, one in named.items():
@@ -55,7 +57,9 @@ def _read() -> tuple[tuple[_Value, ...], Mapping[str, re.Pattern[str]]]:
     return tuple(values), {name: _any_of(words) for name, words in tables["special"].items()}
 
 
-_VALUES, _SPECIAL = _read()
+_TABLES = tomllib.loads(_FILE.read_text(encoding="utf-8"))
+_VALUES, _SPECIAL = _read(_TABLES)
+_EMPLOYER_ASKS = _any_of(_TABLES["asker"]["employer"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,9 @@ def read_told(folded: str) -> Told:
     exclusive = dict(_exclusive(_plain(folded)))
     if turn:
         exclusive |= _exclusive(_plain(folded[turn[-1].start() :]))
+    if exclusive.get("ender") == {"employee"} and "ending" not in exclusive:
+        asks = _EMPLOYER_ASKS.search(_plain(folded))
+        exclusive["ender"] = frozenset({"employer"}) if asks else exclusive["ender"]
     return Told(exclusive, special(folded))
 
 
