@@ -34,7 +34,7 @@ _PRIOR = 0.02
 _HELD = frozenset(
     {"article", "agreement", "titled", "heading", "question", "header", "example"}
     | {"other_situation", "other_trade", "told_situation", "told_special", "told_public"}
-    | {"special_not_told"}
+    | {"special_not_told", "agreement_decides"}
 )
 """Weights that are not fitted: the examples are decided by articles only, and tell no situation."""
 _FIGURE = re.compile(

@@ -39,6 +39,7 @@ WEIGHTS: Mapping[str, float] = {
     "special_public": -1.5,
     "other_situation": OTHER_SITUATION,
     "other_trade": -3.5,
+    "agreement_decides": -2.0,
     "told_situation": 0.7,
     "told_special": 4.0,
     "told_public": 1.0,
@@ -51,6 +52,8 @@ WEIGHTS: Mapping[str, float] = {
     "header": -3.0,
 }
 _LONG_CHARS = 320
+_NEARLY = 0.8
+"""The general rule leaves the lead to a clause of the agreement told that is nearly as relevant."""
 _SAID_OF_ANY_ANNEX = stems_of(
     "annexe annexes i ii iii iv v vi vii viii ix x convention collective nationale accord avenant"
     " du de relatif relative dispositions particulieres generales personnel personnels categorie"
@@ -84,6 +87,7 @@ def nothing_fits(found: Sequence[Candidate]) -> bool:
 def candidates(asked: AskedQuestion, passages: Sequence[Passage]) -> list[Candidate]:
     """Return every unit of the passages, the one that decides the question best first."""
     told_publics, told = publics(asked.folded), read_told(asked.folded)
+    clause = max((one.score for one in passages if one.kind is SourceKind.AGREEMENT), default=0.0)
     found: list[Candidate] = []
     for n, passage in enumerate(passages):
         own_title = title_of(passage)
@@ -97,6 +101,9 @@ def candidates(asked: AskedQuestion, passages: Sequence[Passage]) -> list[Candid
             "agreement": float(passage.kind is SourceKind.AGREEMENT),
             "stale": float(passage.outdated),
             "other_trade": float(_is_of_another_trade(asked, passage)),
+            "agreement_decides": float(
+                passage.kind is not SourceKind.AGREEMENT and clause > _NEARLY * passage.score
+            ),
         }
         reading = read(passage.text)
         for at in range(len(reading.units)):

@@ -97,7 +97,7 @@ def read_told(folded: str) -> Told:
     exclusive = dict(_exclusive(_plain(folded)))
     if turn:
         exclusive |= _exclusive(_plain(folded[turn[-1].start() :]))
-    if exclusive.get("ender") == {"employee"} and "ending" not in exclusive:
+    if exclusive.get("ender") == frozenset({"employee"}) and "ending" not in exclusive:
         asks = _EMPLOYER_ASKS.search(_plain(folded))
         exclusive["ender"] = frozenset({"employer"}) if asks else exclusive["ender"]
     return Told(exclusive, special(folded))

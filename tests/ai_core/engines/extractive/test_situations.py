@@ -179,3 +179,13 @@ def test_what_is_found_for_another_situation_only_is_no_sure_answer(
     dismissed = article("L1", DISMISSED, section_path=("Licenciement",))
 
     assert fits_no_situation(question, [dismissed]) is fits_none
+
+
+async def test_the_agreement_told_decides_before_the_general_rule() -> None:
+    found = await parts(
+        "Relieuse licenciée, quelle durée de préavis ?",
+        article("L1", "En cas de licenciement, la durée du préavis est de deux mois.", score=0.9),
+        clause("9 art. 31", "Le préavis est de six semaines pour toute relieuse.", score=0.8),
+    )
+
+    assert found[AnswerPart.SUMMARY].startswith("« Le préavis est de six semaines")
