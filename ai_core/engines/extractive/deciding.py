@@ -105,10 +105,12 @@ def candidates(asked: AskedQuestion, passages: Sequence[Passage]) -> list[Candid
                 passage.kind is not SourceKind.AGREEMENT and clause > _NEARLY * passage.score
             ),
         }
+        parts = passage.section_path[1:] if passage.agreement_text else ()
+        folded_titles = fold(" ".join((titles, *parts)))
         reading = read(passage.text)
         for at in range(len(reading.units)):
             features = whole | _unit_features(asked, told_publics, reading, at, title)
-            titled = (fold(own_title), fold(titles))
+            titled = (fold(own_title), folded_titles)
             features |= _situation_features(told, told_publics, reading, at, titled)
             score = sum(weight * features[name] for name, weight in WEIGHTS.items())
             found.append(Candidate(n, at, features, score))

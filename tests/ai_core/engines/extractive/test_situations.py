@@ -6,7 +6,7 @@ from ai_core.engines.base import AnswerPart
 from ai_core.engines.extractive.relevant import fits_no_situation
 from ai_core.engines.extractive.situations import read_told, special
 from ai_core.engines.extractive.words import fold
-from ai_core.law.records import AgreementText, TextRank
+from ai_core.law.records import AgreementText, Passage, TextRank
 from tests.ai_core.engines.extractive.passages import article, clause, fiche, parts
 
 OTHER = [
@@ -29,6 +29,7 @@ OTHER = [
     ("La cheffe ne me garde pas", "à l'initiative du salarié, le délai est de deux jours"),
     ("My employer ended the trial", "Le salarié respecte un délai de 48 heures."),
     ("Mon apprenti ne convient pas, je peux rompre ?", "lorsqu'il est rompu par l'apprenti"),
+    ("Nounou agréée, quel préavis ?", "Socle salarié du particulier employeur : un mois"),
     ("Rompre mon CDD", "Le contrat à durée indéterminée peut être rompu librement."),
     ("Prime à la fin de mon CDI", "À l'issue du CDD, une indemnité est due."),
     ("Je suis intérimaire", "Le salarié en CDD perçoit une indemnité de fin de contrat."),
@@ -189,3 +190,19 @@ async def test_the_agreement_told_decides_before_the_general_rule() -> None:
     )
 
     assert found[AnswerPart.SUMMARY].startswith("« Le préavis est de six semaines")
+
+
+async def test_a_clause_of_another_part_of_the_agreement_does_not_lead() -> None:
+    def part(title: str, text: str) -> Passage:
+        path = ("Texte de base", title, "Partie I", "Titre I", "Chapitre I", "Préavis")
+        base = AgreementText("Convention", TextRank.BASE, None, None)
+        return clause(f"9 {title}", text, section_path=path, agreement_text=base)
+
+    found = await parts(
+        "Je suis assistante maternelle, quelle est la durée du préavis ?",
+        part("Socle salarié du particulier employeur", "La durée du préavis est d'un mois."),
+        part("Socle assistant maternel", "Le préavis est de neuf jours."),
+    )
+
+    assert "neuf jours" in found[AnswerPart.SUMMARY]
+    assert "un mois" not in found[AnswerPart.SUMMARY]
