@@ -53,7 +53,8 @@ WEIGHTS: Mapping[str, float] = {
 }
 _LONG_CHARS = 320
 _NEARLY = 0.8
-"""The general rule leaves the lead to a clause of the agreement told that is nearly as relevant."""
+"""The general rule leaves the lead to a clause of the agreement told that is nearly as relevant,
+but for what is special: minors, pregnancy and the like are protected by the law."""
 _SAID_OF_ANY_ANNEX = stems_of(
     "annexe annexes i ii iii iv v vi vii viii ix x convention collective nationale accord avenant"
     " du de relatif relative dispositions particulieres generales personnel personnels categorie"
@@ -102,7 +103,9 @@ def candidates(asked: AskedQuestion, passages: Sequence[Passage]) -> list[Candid
             "stale": float(passage.outdated),
             "other_trade": float(_is_of_another_trade(asked, passage)),
             "agreement_decides": float(
-                passage.kind is not SourceKind.AGREEMENT and clause > _NEARLY * passage.score
+                passage.kind is not SourceKind.AGREEMENT
+                and not told.special
+                and clause > _NEARLY * passage.score
             ),
         }
         parts = passage.section_path[1:] if passage.agreement_text else ()
