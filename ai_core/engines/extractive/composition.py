@@ -2,6 +2,7 @@
 
 Everything but the headings and the sentence for "nothing decides" (`texts/`) is quoted. A reader in
 a hurry reads the summary alone, so it holds what a quoted sentence cannot be read without.
+It is long because its parts share what was quoted before them.
 """
 
 import re
