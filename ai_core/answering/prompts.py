@@ -121,6 +121,7 @@ class Prompts:
             passages,
             question.language,
             named_articles=found.exact,
+            told=question.search.query,
             confidence=found.confidence,
         )
 

@@ -38,7 +38,8 @@ class Prompt:
     A language model reads `messages`, in which the passages are already written out, or `raw` text
     without a chat template when it is not None; the extractive engine quotes `passages` to answer
     `question`, and quotes in full the articles whose numbers the question names
-    (`named_articles`). `confidence` tells how surely the passages decide.
+    (`named_articles`). `confidence` tells how surely the passages decide. `told` is what was said
+    with the words that name an agreement, which `question` lacks; empty: they are the same.
     """
 
     messages: tuple[ChatMessage, ...]
@@ -47,6 +48,7 @@ class Prompt:
     language: Language
     named_articles: tuple[str, ...] = ()
     raw: str | None = None
+    told: str = ""
     confidence: Confidence = Confidence.MEDIUM
 
 

@@ -79,7 +79,7 @@ class Composition:
         self._texts = texts
         self._asked = AskedQuestion.read(prompt.question)
         self._readings = [read(passage.text) for passage in prompt.passages]
-        self._candidates = candidates(self._asked, prompt.passages)
+        self._candidates = candidates(self._asked, prompt.passages, prompt.told)
         self._others = {(one.passage, one.unit) for one in self._candidates if not one.fits}
         self._used = _Chosen()
         self._quoted = Quoted()

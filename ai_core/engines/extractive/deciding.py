@@ -85,9 +85,14 @@ def nothing_fits(found: Sequence[Candidate]) -> bool:
     return bool(other) and (not fitting or max(fitting) < max(other) - _FAR_BELOW)
 
 
-def candidates(asked: AskedQuestion, passages: Sequence[Passage]) -> list[Candidate]:
-    """Return every unit of the passages, the one that decides the question best first."""
-    told_publics, told = publics(asked.folded), read_told(asked.folded)
+def candidates(
+    asked: AskedQuestion, passages: Sequence[Passage], told_in: str = ""
+) -> list[Candidate]:
+    """Return every unit of the passages, the one that decides the question best first.
+
+    The situation is read from `told_in`, else from the question.
+    """
+    told_publics, told = publics(asked.folded), read_told(fold(told_in) or asked.folded)
     clause = max((one.score for one in passages if one.kind is SourceKind.AGREEMENT), default=0.0)
     found: list[Candidate] = []
     for n, passage in enumerate(passages):
