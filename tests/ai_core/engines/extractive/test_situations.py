@@ -3,6 +3,8 @@
 import pytest
 
 from ai_core.engines.base import AnswerPart
+from ai_core.engines.extractive.asked import AskedQuestion
+from ai_core.engines.extractive.deciding import candidates
 from ai_core.engines.extractive.relevant import fits_no_situation
 from ai_core.engines.extractive.situations import read_told, special
 from ai_core.engines.extractive.words import fold
@@ -209,3 +211,11 @@ async def test_a_clause_of_another_part_of_the_agreement_does_not_lead() -> None
 
     assert "neuf jours" in found[AnswerPart.SUMMARY]
     assert "un mois" not in found[AnswerPart.SUMMARY]
+
+
+def test_the_situation_is_read_from_all_that_was_said() -> None:
+    domestic = article("L1", "Le préavis du salarié du particulier employeur est d'un mois.")
+    asked = AskedQuestion.read("Quel préavis ?")
+
+    assert candidates(asked, [domestic])[0].fits
+    assert not candidates(asked, [domestic], "Assistante maternelle, quel préavis ?")[0].fits
