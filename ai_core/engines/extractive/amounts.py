@@ -15,7 +15,9 @@ _WORDS = {
 _NUMBER = r"(?P<{0}>\d+(?:[.,]\d+)?|" + "|".join(sorted(_WORDS, key=len, reverse=True)) + r")"
 _UNIT = r"(?P<{0}>ans?|annees?|mois|semaines?|jours?|salaries?|personnes|employes)\b"
 _MONTHS = {"a": 12.0, "m": 1.0, "s": 12 / 52, "j": 12 / 365}
-_SENIORITY = re.compile(r"anciennet|presence|service|age|salaries|effectif|personnes|entreprise")
+_SENIORITY = re.compile(
+    r"anciennet|presence|accueilli|service|age|salaries|effectif|personnes|entreprise"
+)
 _AGE_TOLD = re.compile(
     r"\b(?:ai|agee? de|a) (?:que )?\d+ ans\b"
     r"(?! (?:d[e'] ?)?(?:anciennet|boite|maison|presence|service))"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ai_core.engines.extractive.amounts import bounds, fit, told
+from ai_core.engines.extractive.amounts import bounds, fit, is_condition, told
 
 
 @pytest.mark.parametrize(
@@ -30,3 +30,7 @@ def test_an_age_is_no_seniority() -> None:
 
 def test_a_bound_that_is_asked_about_is_nobodys_seniority() -> None:
     assert told("combien d'indemnite par annee jusqu'a dix ans ?") == ()
+
+
+def test_how_long_a_child_has_been_minded_bounds_who_is_meant() -> None:
+    assert is_condition("un mois si l'enfant est accueilli depuis un an et plus")
