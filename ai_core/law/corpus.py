@@ -229,6 +229,16 @@ class Corpus:
         rows = self._store.rows(store.AGREEMENT_ARTICLES, idcc=idcc)
         return tuple(chain.from_iterable(_agreement_passages(agreement, row) for row in rows))
 
+    def passages_of_clauses(self, idcc: str, ids: Sequence[str]) -> dict[str, tuple[Passage, ...]]:
+        """Return the passages of some clauses of an agreement, by the clause's id."""
+        agreement = self.agreement(idcc)
+        if agreement is None:
+            return {}
+        rows = self._store.rows(
+            store.AGREEMENT_ARTICLES_BY_ID, idcc=idcc, ids=json.dumps(list(ids))
+        )
+        return {row[0]: tuple(_agreement_passages(agreement, row)) for row in rows}
+
     def passages(self) -> Iterator[Passage]:
         """Walk the passages of articles and fiches, by row."""
         for first in range(0, self.counts.pieces, _BATCH_ROWS):

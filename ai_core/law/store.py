@@ -105,6 +105,11 @@ AGREEMENT_ARTICLES = (
     "JOIN section ON section.row = agreement_article.section "
     "WHERE idcc = :idcc ORDER BY agreement_article.row"
 )
+AGREEMENT_ARTICLES_BY_ID = (
+    "SELECT id, number, path, text, since, extended FROM agreement_article "
+    "JOIN section ON section.row = agreement_article.section "
+    "WHERE idcc = :idcc AND id IN (SELECT value FROM json_each(:ids))"
+)
 _ARTICLE_PIECE = (
     "SELECT piece.row, id, number, path, substr(text, start + 1, stop - start), start, "
     "stop < length(rtrim(text, ' ' || char(10))), table_header, "

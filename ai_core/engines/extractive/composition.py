@@ -348,10 +348,10 @@ class Composition:
             quotes = [
                 self._excerpt(n, budget_chars) for n in sorted(parts, key=lambda n: held[n].start)
             ]
-            if any(quotes):
-                n = parts[0]
-                quote = "\n".join(filter(None, quotes))
-                blocks.append(f"{self._heading(n, held[n])}\n\n{quote}\n\n{held[n].url}")
+            n = parts[0]
+            quote = "\n".join(filter(None, quotes))
+            lines = (self._heading(n, held[n]), quote, held[n].url)
+            blocks.append("\n\n".join(filter(None, lines)))
         return "\n\n".join(blocks)
 
     def _excerpt(self, n: int, budget_chars: int) -> str:

@@ -1,8 +1,8 @@
 """Builds the indexes of one version of the corpus, in its own folder.
 
-The lexical index takes ten seconds and is what a service needs to start. The semantic one (half a
-minute on one core) and the encoder's vectors of our questions (six seconds, where its package is
-installed) are made afterwards and added atomically.
+The lexical index takes ten seconds and is what a service needs to start. Those of the agreements
+(half a minute on one core), the semantic one (as long) and the encoder's vectors of our questions
+(six seconds, where its package is installed) are made afterwards and added atomically.
 """
 
 import shutil
@@ -12,7 +12,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from ai_core.law.corpus import Corpus
-from ai_core.law.search import encoder, hybrid, scope, semantic
+from ai_core.law.search import agreement_index, encoder, hybrid, scope, semantic
+from ai_core.law.search.agreement_index import AgreementIndex
+from ai_core.law.search.agreement_terms import AgreementTerms
 from ai_core.law.search.article_metadata import ArticleMetadata
 from ai_core.law.search.citation_votes import CitationVotes
 from ai_core.law.search.encoder import QuestionVectors
@@ -20,6 +22,7 @@ from ai_core.law.search.lexical import LexicalIndex
 from ai_core.law.search.passage_terms import PassageTerms
 from ai_core.law.search.scope import Evidence
 from ai_core.law.search.spelling import write_vocabulary
+from ai_core.law.search.stems import FrenchStemmer
 from ai_core.law.search.tokens import TokenizedCorpus, flat, read_table
 from ai_core.law.search.training import STEPS, learn
 
@@ -27,6 +30,16 @@ from ai_core.law.search.training import STEPS, learn
 def build_lexical(directory: Path) -> None:
     """Build the lexical index, which search requires; replaces an existing one."""
     write_lexical(read_tokens(directory), directory)
+
+
+def build_agreements(directory: Path) -> None:
+    """Index every agreement; replaces existing indexes."""
+    stemmer = FrenchStemmer()
+    terms = AgreementTerms(stemmer)
+    with closing(Corpus(directory)) as corpus, _draft(directory, agreement_index.FOLDER) as folder:
+        for agreement in corpus.agreements():
+            passages = corpus.agreement_passages(agreement.idcc)
+            AgreementIndex.build(passages, stemmer, terms).save(folder / f"{agreement.idcc}.npz")
 
 
 def build_semantic(directory: Path, *, steps: int = STEPS, seed: int = 0) -> None:
@@ -43,6 +56,7 @@ def missing(directory: Path) -> list[tuple[str, Callable[[Path], None]]]:
     """Return the builders of a version's missing indexes by name, the quickest first."""
     builders: tuple[tuple[str, str, Callable[[Path], None]], ...] = (
         ("lexical", hybrid.FOLDER, build_lexical),
+        ("agreements", agreement_index.FOLDER, build_agreements),
         ("semantic", semantic.FOLDER, build_semantic),
         *((("encoder", encoder.FOLDER, build_encoder),) if encoder.installed() else ()),
     )

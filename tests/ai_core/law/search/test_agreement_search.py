@@ -12,6 +12,7 @@ from ai_core.law.ingest.sample import Sample
 from ai_core.law.ingest.update import update_corpus
 from ai_core.law.records import Passage, TextRank
 from ai_core.law.search.agreement_search import AgreementSearch
+from ai_core.law.search.indexing import build_agreements
 from ai_core.law.search.stems import FrenchStemmer
 from ai_core.law.titles import title_of
 from ai_core.law.versions import CorpusVersions
@@ -246,3 +247,13 @@ def test_the_place_of_a_local_text_is_read_from_its_title(
 )
 def test_the_day_of_a_text_is_read_from_its_title(title: str, signed: date | None) -> None:
     assert describe((SIDE, title)).signed == signed
+
+
+def test_an_index_made_ahead_finds_what_one_made_on_demand_does(corpus: Corpus, ask: Ask) -> None:
+    questions = ("Préavis coiffeuse, 3 ans d'ancienneté", "coiffure : travail le dimanche")
+    on_demand = [ask(question) for question in questions]
+
+    build_agreements(corpus.directory)
+
+    assert [Ask(corpus)(question) for question in questions] == on_demand
+    assert all(on_demand)
