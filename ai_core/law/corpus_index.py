@@ -13,6 +13,7 @@ from ai_core.law.records import (
     Agreement,
     AgreementMatch,
     Article,
+    Confidence,
     MatchBasis,
     Passage,
     QuestionScope,
@@ -101,6 +102,9 @@ class CorpusIndex:
         query = self._reader.read(text)
         passages = self._passages(query, named, match, limit, kind, as_of)
         best = passages[0].score if passages else 0.0
+        confidence = self.hybrid.confidence(query, best, scope)
+        if confidence is Confidence.HIGH and passages[0].kind is SourceKind.AGREEMENT:
+            confidence = Confidence.MEDIUM  # a clause's score is a share of the words, no chance
         return SearchResult(
             passages=tuple(passages),
             scope=scope,
@@ -110,7 +114,7 @@ class CorpusIndex:
             agreement=match.agreement if match else None,
             agreement_match=match,
             neighbour=neighbour,
-            confidence=self.hybrid.confidence(query, best, scope),
+            confidence=confidence,
         )
 
     def agreement_named(self, text: str) -> Agreement | None:

@@ -169,3 +169,10 @@ def test_words_that_no_text_holds_lower_the_confidence(sample_dir: Path) -> None
 
     assert strange.passages[0].score < plain.passages[0].score
     assert strange.confidence in (Confidence.LOW, Confidence.NONE)
+
+
+def test_a_clause_alone_never_makes_the_answer_sure(sample_dir: Path) -> None:
+    found = search(sample_dir, "convention Syntec : préavis de démission")
+
+    assert found.passages[0].kind is SourceKind.AGREEMENT
+    assert found.confidence is Confidence.MEDIUM
