@@ -104,6 +104,7 @@ def children_alive() -> int:
 
 
 async def test_documents_that_come_together_are_read_one_after_the_other() -> None:
+    before = children_alive()  # another test's, in this process
     seen: list[int] = []
 
     async def watch() -> None:
@@ -117,7 +118,7 @@ async def test_documents_that_come_together_are_read_one_after_the_other() -> No
         reading = [reader.read("docx", docx("Clause")) for _ in range(4)]
         assert all("Clause" in text for text in await asyncio.gather(*reading))
         watching.cancel()
-    assert max(seen) == 1
+    assert max(seen) == before + 1
 
 
 async def test_a_document_of_millions_of_paragraphs_takes_little_memory() -> None:

@@ -132,7 +132,7 @@ def test_raw_text_is_continued_without_a_template(runner: ContinuousBatchingRunn
     raw = "<|im_start|>user\nDis non.<|im_end|>\n<|im_start|>assistant\n"
     rendered = runner.render((), raw)
     asked = runner.render([ChatMessage("user", "Dis non.")], None)
-    assert rendered == replace(asked, continues=True)
+    assert rendered == replace(asked, continues=True, reasoning=None)
     assert texts(run_jobs(runner, [GenerationJob(1, rendered, Sampling(max_tokens=9))])) == ["non"]
 
 
