@@ -77,6 +77,8 @@ async def test_a_full_queue_still_gives_cached_answers_and_refusals(running_app:
             await until_queued(app, 99, 1)
         async with asyncio.timeout(20):  # what waits would take 40 s each
             cached = await ask(app, 1)
+            while not cached.json()["cached"]:  # a busy machine's Redis is passed over
+                cached = await ask(app, 1)
             unknown = await ask(app, 1, model="gpt-9")
         for task in asking:
             task.cancel()
