@@ -176,7 +176,7 @@ class AnswerPipeline:
             yield reply.add_paragraph(lines.sentence, AnswerPart.SUMMARY)
         with self._generation.enqueue(request) as job:
             evidence = await self._search(request)
-            refusal, unanswered = self._judge(evidence, language)
+            refusal, unanswered = self._judge(evidence, language, lines)
             evidence = [one for one in evidence if all(one is not other for other, _ in unanswered)]
             found = merged(evidence) if evidence else UNGROUNDED
             reply.confidence = found.confidence if question.grounded else None
@@ -326,9 +326,14 @@ class AnswerPipeline:
             ]
 
     def _judge(
-        self, evidence: Sequence[Evidence], language: Language
+        self, evidence: Sequence[Evidence], language: Language, lines: HelpLines | None
     ) -> tuple[Refusal | None, list[tuple[Evidence, Refusal]]]:
-        """Return the refusal of the whole message, or those of single questions of it."""
+        """Return the refusal of the whole message, or those of single questions of it.
+
+        Whoever is in danger is not shown texts that decide nothing.
+        """
+        if lines and all(one.found.confidence is Confidence.NONE for one in evidence):
+            return self._abstentions.in_danger(lines, language), []
         judged = [(one, self._abstentions.judge(one.found, language)) for one in evidence]
         refused = [(one, refusal) for one, refusal in judged if refusal]
         if refused and len(refused) == len(evidence):

@@ -1,5 +1,6 @@
 """POST /api/v1/chat with the embedded engine: what a person gets."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from ai_core.access.keys import Scope
 from ai_core.access.rate_limits import RateLimits
 from ai_core.engines.scripted import ScriptedEngine
+from ai_core.law.records import Confidence, QuestionScope, SearchResult
 
 NOTICE_OF_RESIGNATION = "Quelle est la durée du préavis en cas de démission ?"
 
@@ -296,6 +298,7 @@ async def test_who_is_in_danger_reads_who_to_call_first(app: Any) -> None:
     assert alone["summary"].startswith("Ce que vous vivez passe avant le droit.")
     assert "3114" in alone["response"]
     assert alone["abstained"]["reason"] == "distress"
+    assert alone["citations"] == []
     assert english["summary"].startswith("Your life matters more than the law.")
     assert asking["response"].startswith("Votre sécurité passe avant tout.")
     assert [c["number"] for c in asking["citations"]].count("L1237-1") == 1
@@ -333,3 +336,16 @@ async def test_a_question_that_rulings_decide_is_told_so_and_who_can_help(app: A
     assert "Cour de cassation" in reply["response"]
     assert reply["sections"][-1]["kind"] == "help"
     assert "3039" in reply["sections"][-1]["text"]
+
+
+async def test_who_is_in_danger_is_not_shown_texts_that_decide_nothing(
+    app: Any, library: Any
+) -> None:
+    nearest = await asyncio.to_thread(library.corpus.passages_at, [0])
+    library.found = SearchResult(nearest, QuestionScope.LABOUR_LAW, confidence=Confidence.NONE)
+
+    reply = await reply_to(app, "Mon préavis me tue, je veux en finir")
+
+    assert reply["abstained"]["reason"] == "distress"
+    assert [part["kind"] for part in reply["sections"]] == ["help"]
+    assert reply["citations"] == []
