@@ -66,14 +66,16 @@ def test_what_was_found_by_its_number_is_answered_whatever_the_rest(
     assert abstentions.judge(found, "fr") is None
 
 
-def test_an_english_question_that_finds_nothing_is_asked_for_in_french(
+def test_an_english_question_that_finds_nothing_is_told_so_and_may_be_put_otherwise(
     abstentions: Abstentions,
 ) -> None:
     refusal = abstentions.judge(SearchResult((), QuestionScope.OUTSIDE), "en")
 
     assert refusal is not None
     assert refusal.abstained.reason == "no_source"
-    assert "ask in French" in refusal.sentence
+    assert "I found no passage" in refusal.sentence
+    assert "in other words" in refusal.sentence
+    assert "French" not in refusal.sentence
 
 
 def test_every_neighbouring_law_has_an_office() -> None:
