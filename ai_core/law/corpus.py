@@ -24,6 +24,7 @@ from ai_core.law.records import (
     FicheSection,
     Passage,
     SourceKind,
+    Wording,
 )
 from ai_core.law.references import canonical
 from ai_core.law.splitting import split, table_header
@@ -199,6 +200,23 @@ class Corpus:
     def section_from(self, first: Article, day: date) -> tuple[Article, ...]:
         """Return an article and those after it in the same section, in force on `day`."""
         return self._articles(store.ARTICLES_OF_SECTION_FROM, day, first=first.id)
+
+    def wording(self, source_id: str, day: date) -> Wording | None:
+        """Return what an article of the Code or a clause of an agreement says on `day`.
+
+        `source_id` is the id of any version (LEGIARTI…, KALIARTI…) or the lasting one (cid): the
+        version in force is returned. None when the corpus has none, and when several clauses in
+        force share the lasting id.
+        """
+        if found := self._store.rows(store.CURRENT_CLAUSE_BY_ID, id=source_id):
+            return Wording(*found[0])
+        if len(found := self._store.rows(store.CURRENT_CLAUSES_BY_CID, cid=source_id)) == 1:
+            return Wording(*found[0])
+        version = self.article(source_id)
+        articles = self.by_cid(version.cid if version else source_id, day)
+        if len(articles) != 1:
+            return None
+        return Wording(articles[0].id, articles[0].number, articles[0].text)
 
     def fiche_sections(self) -> Iterator[FicheSection]:
         """Walk the sections of the ministry's fiches."""

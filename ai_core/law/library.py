@@ -24,6 +24,7 @@ from ai_core.law.records import (
     FicheSection,
     SearchResult,
     SourceKind,
+    Wording,
 )
 from ai_core.law.versions import CorpusVersions
 
@@ -89,6 +90,18 @@ class Library:
             if article is None:
                 raise UnknownArticle(f"no article {number} on {as_of}", number=number)
             return article
+
+        return await self._run(read)
+
+    async def wordings(self, source_ids: Sequence[str], as_of: date) -> dict[str, Wording]:
+        """Return what articles and clauses say on a day, by the ids given (see `Corpus.wording`).
+
+        Ids that the corpus does not know are left out. Raises CorpusMissing, QueueFull.
+        """
+
+        def read(index: CorpusIndex) -> dict[str, Wording]:
+            found = {one: index.corpus.wording(one, as_of) for one in source_ids}
+            return {one: wording for one, wording in found.items() if wording}
 
         return await self._run(read)
 

@@ -102,6 +102,18 @@ class AgreementMatch:
     unknown_idcc: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """What an article of the Code or a clause of an agreement says on a day.
+
+    `id` is the version in force (LEGIARTI…, KALIARTI…), `number` may be empty for a clause.
+    """
+
+    id: str
+    number: str
+    text: str
+
+
 class TextRank(StrEnum):
     """What a text is within its agreement: the base text, an annex to it, or a side agreement."""
 

@@ -14,7 +14,7 @@ from typing import Any
 
 FILE_NAME = "law.sqlite"
 
-FORMAT = 2
+FORMAT = 3
 """Counts up when the corpus file changes shape or content for the same archives."""
 
 
@@ -56,10 +56,12 @@ CREATE TABLE agreement (
 ) WITHOUT ROWID;
 CREATE TABLE agreement_article (
     row INTEGER PRIMARY KEY, idcc TEXT NOT NULL REFERENCES agreement, id TEXT NOT NULL,
-    number TEXT NOT NULL, section INTEGER NOT NULL REFERENCES section, text TEXT NOT NULL,
-    since TEXT, extended INTEGER NOT NULL
+    cid TEXT NOT NULL, number TEXT NOT NULL, section INTEGER NOT NULL REFERENCES section,
+    text TEXT NOT NULL, since TEXT, extended INTEGER NOT NULL
 );
 CREATE INDEX agreement_article_by_idcc ON agreement_article (idcc);
+CREATE INDEX agreement_article_by_id ON agreement_article (id);
+CREATE INDEX agreement_article_by_cid ON agreement_article (cid);
 CREATE TABLE piece (
     row INTEGER PRIMARY KEY, article INTEGER REFERENCES article,
     fiche_section INTEGER REFERENCES fiche_section, start INTEGER NOT NULL, stop INTEGER NOT NULL,
@@ -110,6 +112,9 @@ AGREEMENT_ARTICLES_BY_ID = (
     "JOIN section ON section.row = agreement_article.section "
     "WHERE idcc = :idcc AND id IN (SELECT value FROM json_each(:ids))"
 )
+_CURRENT_CLAUSE = "SELECT DISTINCT id, number, text FROM agreement_article "
+CURRENT_CLAUSE_BY_ID = _CURRENT_CLAUSE + "WHERE id = :id LIMIT 1"
+CURRENT_CLAUSES_BY_CID = _CURRENT_CLAUSE + "WHERE cid = :cid"
 _ARTICLE_PIECE = (
     "SELECT piece.row, id, number, path, substr(text, start + 1, stop - start), start, "
     "stop < length(rtrim(text, ' ' || char(10))), table_header, "
@@ -131,7 +136,7 @@ INSERT_ARTICLE = "INSERT INTO article VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 INSERT_FICHE_SECTION = "INSERT INTO fiche_section VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 INSERT_FICHE_CITATION = "INSERT OR IGNORE INTO fiche_citation VALUES (?, ?)"
 INSERT_AGREEMENT = "INSERT INTO agreement VALUES (?, ?, ?, ?, ?)"
-INSERT_AGREEMENT_ARTICLE = "INSERT INTO agreement_article VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+INSERT_AGREEMENT_ARTICLE = "INSERT INTO agreement_article VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 INSERT_PIECE = "INSERT INTO piece VALUES (?, ?, ?, ?, ?, ?)"
 
 Row = tuple[Any, ...]

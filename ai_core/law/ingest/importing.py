@@ -265,7 +265,7 @@ def _write_agreements(archive: Archive, writer: store.CorpusFileWriter, tally: _
 def _write_agreement_articles(
     tree: Node, idcc: str, writer: store.CorpusFileWriter, tally: _Tally
 ) -> None:
-    rows: list[tuple[int, str, str, str, int, str, str | None, bool]] = []
+    rows: list[tuple[int, str, str, str, str, int, str, str | None, bool]] = []
     for article, path, extended in _clauses(tree):
         text = text_of_html(article["content"])
         if not text or article["etat"] == "VIGUEUR_DIFF":
@@ -275,7 +275,8 @@ def _write_agreement_articles(
         number = " ".join((article.get("num") or "").split())
         row = tally.agreement_articles + len(rows)
         since = _amended(article)
-        rows.append((row, idcc, article["id"], number, section, text, since, extended))
+        cid = article["cid"]
+        rows.append((row, idcc, article["id"], cid, number, section, text, since, extended))
     writer.add(store.INSERT_AGREEMENT_ARTICLE, rows)
     tally.agreement_articles += len(rows)
 

@@ -215,7 +215,7 @@ def _agreement(words: Words, agreement_id: str, place: int) -> Node:
     for number, article in enumerate(words["article"], 1):
         article_id = f"KALIARTI{900_000_000_000 + place * 1000 + number:012}"
         data = {
-            "cid": article_id,
+            "cid": article_id.replace("KALIARTI9", "KALIARTI8"),
             "id": article_id,
             "intOrdre": number,
             "content": _paragraphs(article["text"]),

@@ -109,3 +109,24 @@ def test_an_unknown_agreement_has_no_passages(corpus: Corpus) -> None:
     assert corpus.agreement("9999") is None
     assert corpus.agreement_passages("9999") == ()
     assert [agreement.idcc for agreement in corpus.agreements()] == ["1486", "1979"]
+
+
+def test_a_clause_is_found_by_any_of_its_ids(corpus: Corpus) -> None:
+    clause = corpus.agreement_passages("1486")[0]
+    wording = corpus.wording(clause.id, TODAY)
+    assert wording
+    assert clause.text in wording.text
+    first_version = clause.id.replace("KALIARTI9", "KALIARTI8")
+    assert corpus.wording(first_version, TODAY) == wording
+    assert corpus.wording("KALIARTI000000000000", TODAY) is None
+
+
+def test_an_old_version_of_an_article_leads_to_the_one_in_force(corpus: Corpus) -> None:
+    before, after = (corpus.by_number("L6326-2", day)[0] for day in (date(2026, 5, 31), TODAY))
+    assert before.id != after.id
+    for source_id in (before.id, after.id, after.cid):
+        wording = corpus.wording(source_id, TODAY)
+        assert wording
+        assert (wording.id, wording.number, wording.text) == (after.id, "L6326-2", after.text)
+    gone = corpus.by_number("R9901-1", date(2025, 1, 1))[0]
+    assert corpus.wording(gone.id, TODAY) is None
