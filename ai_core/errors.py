@@ -1,10 +1,11 @@
 """The errors of ai_core; shared.errors has the tree they extend.
 
 NotFound         ├── UnknownModel · UnknownArticle · UnknownAgreement
-                 ├── UnknownConversation · UnknownKey
+                 ├── UnknownConversation · UnknownKey · UnknownCalculator
 BadInput         ├── ContextOverflow (400) · IdempotencyMismatch · KnowledgeRequired
                  ├── DeadlineTooShort (400) · TextUnreadable (400)
                  ├── Unsupported (400) ── UnsupportedSchema · MessagesRefused
+                 ├── WrongInputs
 TooLarge         ├── TextTooLong
 NotAllowed       ├── AddressNotAllowed · HostNotAllowed · OriginNotAllowed · FeatureNotAllowed
 Conflict         ├── StillAnswering · ModelBuiltIn · ModelBusy · UpdateUnderWay
@@ -12,9 +13,11 @@ TooMany          ├── OverQuota
 Unavailable      ├── CorpusMissing · SourceUnreachable · KeysUnreadable · QueueFull
                  ├── DeadlineMissed · HubUnreachable
                  ├── UpstreamFailed · UpstreamRefused
-                 ├── NoMemory · NoDisk · EngineStarting
+                 ├── NoMemory · NoDisk · EngineStarting · RuleWithheld
 AppError         ├── EngineFailed · ModelUnusable · CorpusRefused
 """
+
+from collections.abc import Mapping, Sequence
 
 from shared.errors import (
     AppError,
@@ -320,3 +323,25 @@ class UpstreamRefused(Unavailable):
 
     code = "upstream_refused"
     retryable = False
+
+
+class WrongInputs(BadInput):
+    """Inputs of a calculator are unknown, of the wrong kind or no label of the agreement."""
+
+    code = "wrong_inputs"
+
+    def __init__(self, faults: Sequence[Mapping[str, object]]) -> None:
+        super().__init__()
+        self.faults = faults
+
+
+class UnknownCalculator(NotFound):
+    """No calculator has that name."""
+
+    code = "unknown_calculator"
+
+
+class RuleWithheld(Unavailable):
+    """The rule of the Code is no longer in the law of the corpus as it was checked."""
+
+    code = "rule_withheld"

@@ -1,0 +1,220 @@
+"""The calculators by name: their inputs, as JSON Schema with the labels of an agreement, and their
+calculation.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from ai_core.calculators import end_of_contract_bonus, job_search_hours, notices
+from ai_core.calculators.inputs import ABSENCE_REASONS, INPUTS, Input, Kind, parse
+from ai_core.calculators.records import Calculation
+from ai_core.calculators.rule_files import Rules
+from ai_core.calculators.rulebook import Case, RuleBook
+from ai_core.calculators.tables import labels_of
+from ai_core.errors import UnknownCalculator
+
+Schema = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Calculator:
+    """A calculator: its function; the inputs it always asks, in their order; the others it takes.
+
+    An agreement asks what its rows name, among `others`. `own_choices` are labels of the Code's
+    own tables, to which an agreement adds its labels.
+    """
+
+    name: str
+    calculate: Callable[[Case], Calculation]
+    always: tuple[str, ...]
+    others: tuple[str, ...] = ()
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Return every input it takes."""
+        return (*self.always, *self.others)
+
+
+_SERVICE = ("entry_date", "notice_date", "exit_date", "seniority_months")
+_JOB = ("category", "group", "level", "step", "coefficient", "class", "seniority_band")
+
+CALCULATORS: dict[str, Calculator] = {
+    item.name: item
+    for item in (
+        Calculator(
+            "resignation_notice",
+            notices.calculate,
+            (),
+            (
+                *_JOB,
+                *_SERVICE,
+                *("contract_date_band", "passenger_driver", "goods_transport_staff", "housed"),
+            ),
+        ),
+        Calculator(
+            "dismissal_notice",
+            notices.calculate,
+            (*_SERVICE, "legal_seniority_band", "gross_misconduct", "disabled_worker"),
+            (*_JOB, "age", "age_band", "contract_date_band", "termination_reason", "housed"),
+        ),
+        Calculator(
+            "retirement_notice",
+            notices.calculate,
+            ("initiator", *_SERVICE, "disabled_worker"),
+            (*_JOB, "contract_after_2019_07_01", "housed", "age"),
+        ),
+        Calculator(
+            "job_search_hours",
+            job_search_hours.calculate,
+            ("termination_type",),
+            (
+                *_JOB,
+                *_SERVICE,
+                *("notice_length_band", "working_time", "trial_end_initiator", "day_rate"),
+                "goods_transport_staff",
+            ),
+        ),
+        Calculator(
+            "end_of_contract_bonus",
+            end_of_contract_bonus.calculate,
+            (
+                *("contract", "fixed_term_type", "total_gross_pay", "ended_in_trial_period"),
+                *("hired_permanently_at_end", "refused_permanent_offer"),
+                "early_end_by_employee_misconduct_or_force_majeure",
+                *("refused_agreed_renewal", "temp_training_assignment"),
+                "temp_early_end_by_employee_misconduct_or_force_majeure",
+                *("temp_hired_permanently_at_end", "temp_refused_flexible_end_date"),
+            ),
+            (
+                *("agreement_hired_permanently_at_end", "agreement_permanent_offer_made"),
+                "agreement_hired_permanently_without_gap",
+            ),
+        ),
+    )
+}
+"""Every calculator by name, in the order in which they are listed."""
+
+
+def calculator(name: str) -> Calculator:
+    """Return a calculator. Raises UnknownCalculator."""
+    found = CALCULATORS.get(name)
+    if found is None:
+        raise UnknownCalculator(name=name)
+    return found
+
+
+def compute(
+    name: str,
+    idcc: str | None,
+    as_of: date,
+    inputs: Mapping[str, object],
+    book: RuleBook,
+) -> Calculation:
+    """Compute from the inputs of a request. Raises UnknownCalculator, WrongInputs, RuleWithheld."""
+    wanted = calculator(name)
+    facts = parse(inputs, choices_of(wanted, book, idcc), wanted.inputs)
+    return wanted.calculate(Case(name, idcc, as_of, facts, book))
+
+
+def choices_of(
+    wanted: Calculator, book: RuleBook, idcc: str | None
+) -> Mapping[str, tuple[str, ...]]:
+    """Return the labels each input may take, for an agreement or for the Code alone."""
+    files = [book.code, book.agreement(idcc)]
+    return {
+        name: labels
+        for name in wanted.inputs
+        if (labels := _labels(wanted.name, name, [rules for rules in files if rules is not None]))
+    }
+
+
+def _labels(table_name: str, input_name: str, files: list[Rules]) -> tuple[str, ...]:
+    """Return the labels the tables name for an input, each once; none where its kind is fixed."""
+    if INPUTS[input_name].choices:
+        return INPUTS[input_name].choices
+    found: dict[str, None] = {}
+    for rules in files:
+        table = rules.tables.get(table_name)
+        if table is not None:
+            rows = (*table.rows, *table.additions, *table.warnings)
+            found.update(dict.fromkeys(labels_of(input_name, rows)))
+            found.update(dict.fromkeys(table.choices.get(input_name, ())))
+    return tuple(found)
+
+
+def inputs_of(wanted: Calculator, book: RuleBook, idcc: str | None) -> tuple[str, ...]:
+    """Return the inputs to ask, in their order: what its rows name for an agreement, then what is
+    always asked.
+    """
+    rules = book.agreement(idcc)
+    table = None if rules is None else rules.tables.get(wanted.name)
+    own = () if table is None else tuple(n for n in table.inputs() if n in wanted.inputs)
+    return tuple(dict.fromkeys((*own, *wanted.always)))
+
+
+def input_schema(
+    wanted: Calculator, book: RuleBook, idcc: str | None, label: Callable[[str], str]
+) -> Schema:
+    """Return the JSON Schema (draft 2020-12) of a calculator's inputs.
+
+    `label` gives the words people read for an input. No input is required: what is missing is
+    asked, since it depends on the others.
+    """
+    choices = choices_of(wanted, book, idcc)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            name: {"title": label(name), **_property(INPUTS[name], choices.get(name, ()))}
+            for name in inputs_of(wanted, book, idcc)
+        },
+    }
+
+
+def _property(wanted: Input, choices: tuple[str, ...]) -> Schema:
+    kinds = [_kind(kind, wanted, choices) for kind in wanted.kinds if kind != "label" or choices]
+    if not kinds:
+        kinds = [{"type": "string"}]
+    return kinds[0] if len(kinds) == 1 else {"anyOf": kinds}
+
+
+def _kind(kind: Kind, wanted: Input, choices: tuple[str, ...]) -> Schema:
+    if kind == "label":
+        return {"type": "string", "enum": list(choices)}
+    if kind == "number":
+        unit: Schema = {} if wanted.unit is None else {"x-unit": wanted.unit}
+        return {"type": "number", "minimum": 0, **unit}
+    return _FIXED[kind]
+
+
+_MONTH: Schema = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "month": {"type": "string", "pattern": r"^(\d{4}-)?(0?[1-9]|1[0-2])$"},
+        "amount": {"type": "number", "minimum": 0, "x-unit": "euros"},
+        "bonus": {"type": "number", "minimum": 0, "x-unit": "euros"},
+    },
+    "required": ["amount"],
+}
+_FIXED: Mapping[Kind, Schema] = {
+    "boolean": {"type": "boolean"},
+    "date": {"type": "string", "format": "date"},
+    "salary": _MONTH,
+    "salaries": {"type": "array", "items": _MONTH},
+    "absences": {
+        "type": "array",
+        "items": {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {
+                "reason": {"type": "string", "enum": list(ABSENCE_REASONS)},
+                "months": {"type": "number", "minimum": 0, "x-unit": "months"},
+                "start": {"type": "string", "format": "date"},
+            },
+            "required": ["reason", "months"],
+        },
+    },
+}
