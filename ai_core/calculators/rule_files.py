@@ -3,7 +3,7 @@ agreement, `rules/bands.toml` for what the labels of bands mean in numbers.
 
 docs/calculators.md describes the format for who writes them. Every mistake raises RuleFileError
 with the file, the section, the row and what is expected: a file is data and is read whole or not at
-all.
+all. Long because the records, their reading and its errors are one format.
 """
 
 import difflib
