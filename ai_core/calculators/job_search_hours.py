@@ -107,6 +107,7 @@ def printed(outcome: HoursOutcome) -> str:
         text += " max"
     if outcome.cap_hours is not None:
         text += f" ; max {_hours(outcome.cap_hours)}"
+        text += f"/{_PER[outcome.cap_per]}" if outcome.cap_per in _PER else ""
     marks = (
         ("prorata contract hours", outcome.prorata_contract_hours),
         ("part time: prorata", outcome.part_time_prorata),
