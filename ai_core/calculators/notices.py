@@ -109,13 +109,14 @@ def _of_code(case: Case, ruling: Ruling) -> _Notice:
 def _of_agreement(case: Case, ruling: Ruling) -> _Notice | None:
     """Return the agreement's notice, None where it has none for the case.
 
-    A disabled worker's is doubled on retirement. On dismissal only the Code's is: article L5213-9
-    doubles the length that article L1234-1 gives.
+    A disabled worker's is doubled on retirement. On dismissal only the Code's is, since article
+    L5213-9 doubles the length that article L1234-1 gives. A row may say otherwise.
     """
     if ruling.row is None or ruling.row.outcome.value is None:
         return None
     outcome = ruling.row.outcome
-    doubles = case.calculator == "retirement_notice" and outcome.doubled_when_disabled
+    said = outcome.doubled_when_disabled
+    doubles = case.calculator == "retirement_notice" if said is None else said
     return _notice(case, ruling, outcome.value, "notice_of_clause", doubles=doubles)
 
 

@@ -66,7 +66,7 @@ class NoticeOutcome(Outcome):
     value: WrittenDuration | None = None
     qualifier: str | None = None
     maximum: WrittenDuration | None = None
-    doubled_when_disabled: bool = True
+    doubled_when_disabled: bool | None = None
     replaces_code: bool = False
     none: bool = False
 
