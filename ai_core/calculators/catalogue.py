@@ -6,10 +6,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from ai_core.calculators import end_of_contract_bonus, job_search_hours, notices
+from ai_core.calculators import (
+    end_of_contract_bonus,
+    job_search_hours,
+    mutual_termination_pay,
+    notices,
+    reference_salary,
+    seniority,
+    severance_pay,
+)
 from ai_core.calculators.inputs import ABSENCE_REASONS, INPUTS, Input, Kind, parse
 from ai_core.calculators.records import Calculation
-from ai_core.calculators.rule_files import Rules
+from ai_core.calculators.rule_files import Rules, Table
 from ai_core.calculators.rulebook import Case, RuleBook
 from ai_core.calculators.tables import labels_of
 from ai_core.errors import UnknownCalculator
@@ -21,23 +29,58 @@ Schema = dict[str, object]
 class Calculator:
     """A calculator: its function; the inputs it always asks, in their order; the others it takes.
 
-    An agreement asks what its rows name, among `others`. `own_choices` are labels of the Code's
-    own tables, to which an agreement adds its labels.
+    An agreement asks what its rows name, among `others`. `reads` are the tables of the rule files
+    that it looks at besides the one of its name.
     """
 
     name: str
     calculate: Callable[[Case], Calculation]
     always: tuple[str, ...]
     others: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
 
     @property
     def inputs(self) -> tuple[str, ...]:
         """Return every input it takes."""
         return (*self.always, *self.others)
 
+    def tables(self, rules: Rules | None) -> list[Table]:
+        """Return the tables of a rule file that it looks at."""
+        held = {} if rules is None else rules.tables
+        return [held[name] for name in (self.name, *self.reads) if name in held]
+
 
 _SERVICE = ("entry_date", "notice_date", "exit_date", "seniority_months")
 _JOB = ("category", "group", "level", "step", "coefficient", "class", "seniority_band")
+_DATES = ("entry_date", "notice_date", "exit_date", "absences")
+_PAY = ("salaries", "notice_salaries", "last_month_salary", "variable_pay_total")
+_CAREER = (
+    *("category", "category_change_date", "is_executive", "was_non_executive"),
+    *("was_employee_or_technician", "was_executive_before_2024"),
+    *("day_rate", "always_day_rate", "has_been_day_rate", "day_rate_since"),
+)
+_OF_PAY = (
+    *("has_variable_pay", "has_commission", "supervisor_or_executive", "driving_incapacity"),
+    *("driving_incapacity_definitive", "economic_dismissal", "disciplinary_dismissal"),
+    *("refused_mobility_clause", "unfitness_non_work_related"),
+)
+_SEVERANCE = (
+    *("contract", "gross_misconduct", *_DATES, "seniority_years", "right_seniority_years"),
+    *("salaries", "reference_salary", "working_time_periods", "unfitness_work_related"),
+)
+_OF_SEVERANCE = (
+    *(*_CAREER, *_OF_PAY, *_PAY[1:], "age", "age_at", "on_sick_leave"),
+    *("legal_seniority_years", "legal_right_seniority_years", "legal_reference_salary"),
+    *("agreement_seniority_years", "agreement_right_seniority_years"),
+    *("agreement_reference_salary", "non_executive_years", "seniority_years_before_executive"),
+    *("executive_15_years_or_more", "pension_age_reached", "pension_conditions_met"),
+    *("rules_before_2023_05_01", "dismissed_for_absences", "absences_total_band"),
+    *("collective_economic_dismissal", "childcare_approval_withdrawn"),
+    *("total_pay_whole_contract", "last_3_months_average_pay"),
+    *("operation_contract", "operation_contract_months", "dismissed_in_trial_period"),
+    *("pay_year_1", "pay_year_2", "pay_year_3_on"),
+    *("full_semesters_before_2002", "full_semesters_since_2002"),
+)
 
 CALCULATORS: dict[str, Calculator] = {
     item.name: item
@@ -91,6 +134,22 @@ CALCULATORS: dict[str, Calculator] = {
                 "agreement_hired_permanently_without_gap",
             ),
         ),
+        Calculator(
+            "severance_pay",
+            severance_pay.calculate,
+            _SEVERANCE,
+            _OF_SEVERANCE,
+            ("reference_salary", "seniority"),
+        ),
+        Calculator(
+            "mutual_termination_pay",
+            mutual_termination_pay.calculate,
+            _SEVERANCE,
+            _OF_SEVERANCE,
+            ("severance_pay", "reference_salary", "seniority"),
+        ),
+        Calculator("seniority", seniority.calculate, (*_DATES, "purpose"), _CAREER),
+        Calculator("reference_salary", reference_salary.calculate, _PAY, ("category", *_OF_PAY)),
     )
 }
 """Every calculator by name, in the order in which they are listed."""
@@ -125,21 +184,19 @@ def choices_of(
     return {
         name: labels
         for name in wanted.inputs
-        if (labels := _labels(wanted.name, name, [rules for rules in files if rules is not None]))
+        if (labels := _labels(name, [table for rules in files for table in wanted.tables(rules)]))
     }
 
 
-def _labels(table_name: str, input_name: str, files: list[Rules]) -> tuple[str, ...]:
+def _labels(input_name: str, tables: list[Table]) -> tuple[str, ...]:
     """Return the labels the tables name for an input, each once; none where its kind is fixed."""
     if INPUTS[input_name].choices:
         return INPUTS[input_name].choices
     found: dict[str, None] = {}
-    for rules in files:
-        table = rules.tables.get(table_name)
-        if table is not None:
-            rows = (*table.rows, *table.additions, *table.warnings)
-            found.update(dict.fromkeys(labels_of(input_name, rows)))
-            found.update(dict.fromkeys(table.choices.get(input_name, ())))
+    for table in tables:
+        rows = (*table.rows, *table.additions, *table.multipliers, *table.warnings)
+        found.update(dict.fromkeys(labels_of(input_name, rows)))
+        found.update(dict.fromkeys(table.choices.get(input_name, ())))
     return tuple(found)
 
 
@@ -147,9 +204,8 @@ def inputs_of(wanted: Calculator, book: RuleBook, idcc: str | None) -> tuple[str
     """Return the inputs to ask, in their order: what its rows name for an agreement, then what is
     always asked.
     """
-    rules = book.agreement(idcc)
-    table = None if rules is None else rules.tables.get(wanted.name)
-    own = () if table is None else tuple(n for n in table.inputs() if n in wanted.inputs)
+    tables = wanted.tables(book.agreement(idcc))
+    own = [name for table in tables for name in table.inputs() if name in wanted.inputs]
     return tuple(dict.fromkeys((*own, *wanted.always)))
 
 
@@ -204,6 +260,18 @@ _FIXED: Mapping[Kind, Schema] = {
     "date": {"type": "string", "format": "date"},
     "salary": _MONTH,
     "salaries": {"type": "array", "items": _MONTH},
+    "working_times": {
+        "type": "array",
+        "items": {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {
+                "months": {"type": "number", "exclusiveMinimum": 0, "x-unit": "months"},
+                "share": {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
+            },
+            "required": ["months", "share"],
+        },
+    },
     "absences": {
         "type": "array",
         "items": {

@@ -15,7 +15,9 @@ from typing import Literal
 
 from ai_core.errors import WrongInputs
 
-Kind = Literal["label", "boolean", "number", "date", "salaries", "absences", "salary"]
+Kind = Literal[
+    "label", "boolean", "number", "date", "salaries", "absences", "salary", "working_times"
+]
 """`label` is a choice: of the agreement where its rules have that input, else of `choices` here."""
 Unit = Literal["months", "years", "euros", "days", "percent"]
 
@@ -63,7 +65,23 @@ class Absence:
     start: date | None
 
 
-Answer = str | bool | Fraction | date | tuple[SalaryMonth, ...] | tuple[Absence, ...]
+@dataclass(frozen=True, slots=True)
+class WorkingTime:
+    """A stretch of the contract, in months, at a share of full time: 1 is full time."""
+
+    months: Fraction
+    share: Fraction
+
+
+Answer = (
+    str
+    | bool
+    | Fraction
+    | date
+    | tuple[SalaryMonth, ...]
+    | tuple[Absence, ...]
+    | tuple[WorkingTime, ...]
+)
 Facts = Mapping[str, Answer]
 
 
@@ -137,6 +155,8 @@ INPUTS: dict[str, Input] = {
     **_numbers(
         "years",
         *("seniority_years", "right_seniority_years", "age", "non_executive_years"),
+        "executive_years",
+        "total_seniority_years",
         *("seniority_years_before_executive", "legal_seniority_years"),
         *("legal_right_seniority_years", "agreement_seniority_years"),
         "agreement_right_seniority_years",
@@ -152,6 +172,7 @@ INPUTS: dict[str, Input] = {
     "notice_salaries": Input(("salaries",)),
     "last_month_salary": Input(("salary",)),
     "absences": Input(("absences",)),
+    "working_time_periods": Input(("working_times",)),
 }
 """Every input by name. A module with inputs of its own adds them with `declare`."""
 
@@ -218,11 +239,12 @@ def _fault(name: str, problem: _Unreadable, choices: tuple[str, ...]) -> dict[st
 
 
 def _order_of_dates(facts: Facts) -> list[dict[str, object]]:
-    """A contract cannot end before it began."""
+    """A contract cannot end before it began; the end does not matter for the right's seniority."""
     entry = facts.get("entry_date")
+    ends = ("notice_date",) if facts.get("purpose") == "right" else ("notice_date", "exit_date")
     return [
         {"field": f"inputs.{name}", "reason": "before_entry_date"}
-        for name in ("notice_date", "exit_date")
+        for name in ends
         if isinstance(entry, date) and isinstance(end := facts.get(name), date) and end < entry
     ]
 
@@ -352,6 +374,23 @@ def _absences(value: object, _choices: tuple[str, ...]) -> Answer:
     return tuple(found)
 
 
+def _working_times(value: object, _choices: tuple[str, ...]) -> Answer:
+    found = []
+    for index, entry in enumerate(_entries(value, "working_times")):
+        field = f".{index}"
+        _only(entry, ("months", "share"), field)
+        read = {}
+        for name in ("months", "share"):
+            try:
+                read[name] = _number(entry.get(name))
+            except _Unreadable as problem:
+                raise _Unreadable(str(problem), f"{field}.{name}") from None
+            if not read[name] or (name == "share" and read[name] > 1):
+                raise _Unreadable("number_out_of_range", f"{field}.{name}")
+        found.append(WorkingTime(read["months"], read["share"]))
+    return tuple(found)
+
+
 _READERS: dict[Kind, Callable[[object, tuple[str, ...]], Answer]] = {
     "label": _label,
     "boolean": _boolean,
@@ -360,4 +399,5 @@ _READERS: dict[Kind, Callable[[object, tuple[str, ...]], Answer]] = {
     "salaries": _salaries,
     "salary": _salary,
     "absences": _absences,
+    "working_times": _working_times,
 }

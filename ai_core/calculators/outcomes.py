@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from ai_core.calculators.durations import Duration, read_duration
-from ai_core.calculators.inputs import ABSENCE_REASONS
+from ai_core.calculators.formulas import Formula
 
 
 def _text(written: object, example: str) -> str:
@@ -21,21 +21,6 @@ def _duration(written: object) -> Duration:
 
 def _fraction(written: object) -> Fraction:
     return Fraction(_text(written, "6/100").replace(" ", ""))
-
-
-SALARY_NAMES = frozenset(
-    (
-        *("total", "months", "last3", "bonuses", "last3_bonuses", "last_month", "best"),
-        "notice_total",
-    )
-)
-"""The names a formula of [reference_salary] may use besides number inputs."""
-
-
-def _absence_reason(written: object) -> str:
-    if written not in ABSENCE_REASONS:
-        raise ValueError(f"{written!r} is none of {', '.join(ABSENCE_REASONS)}")
-    return str(written)
 
 
 WrittenDuration = Annotated[Duration, BeforeValidator(_duration)]
@@ -54,6 +39,11 @@ class Outcome(BaseModel):
     def keys(cls) -> set[str]:
         """Return the keys as rule files write them."""
         return {item.alias or name for name, item in cls.model_fields.items()}
+
+    def numbers(self) -> tuple[str, ...]:
+        """Return the names of the numbers its formulas use."""
+        formulas = [value for _, value in self if isinstance(value, Formula)]
+        return tuple(name for formula in formulas for name in formula.names)
 
 
 class NoticeOutcome(Outcome):

@@ -33,11 +33,18 @@ from ai_core.calculators.outcomes import (
     Outcome,
     WarningOutcome,
 )
+from ai_core.calculators.pay_outcomes import (
+    AdditionOutcome,
+    MultiplierOutcome,
+    PayOptions,
+    SalaryOutcome,
+    SeniorityOutcome,
+    SeveranceOutcome,
+)
 from ai_core.calculators.records import LegalSource
 from ai_core.calculators.tables import ClauseUse, Row
 
 RULES = Path(__file__).with_name("rules")
-_NOT_READ_YET = {"severance_pay", "mutual_termination_pay", "reference_salary", "seniority"}
 SHORTEST_FRAGMENT, LONGEST_FRAGMENT = 20, 200
 _BAND_INPUTS = (
     *("seniority_band", "legal_seniority_band", "age_band", "notice_length_band"),
@@ -77,20 +84,22 @@ class Table:
     rows: tuple[Row[Any], ...]
     bands: Bands
     warnings: tuple[Row[WarningOutcome], ...] = ()
-    additions: tuple[Row[Any], ...] = ()
+    additions: tuple[Row[AdditionOutcome], ...] = ()
+    multipliers: tuple[Row[MultiplierOutcome], ...] = ()
     options: Any = None
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def uses(self) -> Iterator[ClauseUse]:
         """Yield every use of a clause."""
-        for row in (*self.rows, *self.additions, *self.warnings):
+        for row in (*self.rows, *self.additions, *self.multipliers, *self.warnings):
             yield from row.uses
 
     def inputs(self) -> tuple[str, ...]:
         """Return the inputs its rows ask, each once, in their order."""
-        rows = (*self.rows, *self.additions, *self.warnings)
+        rows = (*self.rows, *self.additions, *self.multipliers, *self.warnings)
         named = dict.fromkeys(item.input for row in rows for item in row.conditions)
-        return tuple(dict.fromkeys((*named, *self.choices)))
+        numbers = [name for row in rows for name in row.outcome.numbers() if name in INPUTS]
+        return tuple(dict.fromkeys((*named, *self.choices, *numbers)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +150,18 @@ OUTCOMES: dict[str, type[Outcome]] = {
     "retirement_notice": NoticeOutcome,
     "job_search_hours": HoursOutcome,
     "end_of_contract_bonus": BonusOutcome,
+    "severance_pay": SeveranceOutcome,
+    "mutual_termination_pay": SeveranceOutcome,
+    "reference_salary": SalaryOutcome,
+    "seniority": SeniorityOutcome,
 }
 """What the rows of each section give. A section without `rows` is itself one row."""
-OPTIONS: dict[str, type[Outcome]] = {}
-"""What sections say for all their rows, besides `additions`: rows of which every one that matches
-is added."""
+OPTIONS: dict[str, type[Outcome]] = {
+    "severance_pay": PayOptions,
+    "mutual_termination_pay": PayOptions,
+}
+"""What sections say for all their rows, besides `additions` and `multipliers`: rows of which every
+one that matches is added, or multiplies the amount."""
 
 
 @lru_cache(maxsize=1)
@@ -186,7 +202,7 @@ def read_rules(path: Path) -> Rules:
     written = _toml(path)
     where = path.name
     names = {"idcc", "name", "checked_on", "differences", "clauses", "bands", "constants"}
-    _known(written, names | set(OUTCOMES) | _NOT_READ_YET, where)
+    _known(written, names | set(OUTCOMES), where)
     idcc = written.get("idcc")
     if idcc is not None and idcc != path.stem:
         raise RuleFileError(f"{where}: idcc = {idcc!r} and the file's name disagree")
@@ -325,7 +341,8 @@ class _Section:
             rows=rows,
             bands=bands,
             warnings=self._rows("warnings", WarningOutcome, bands),
-            additions=self._rows("additions", self.outcome, bands),
+            additions=self._rows("additions", AdditionOutcome, bands),
+            multipliers=self._rows("multipliers", MultiplierOutcome, bands),
             options=options,
             choices=choices,
         )
@@ -340,7 +357,7 @@ class _Section:
         """Return the keys the section may have."""
         keys = {"clause", "fragment", "rows", "warnings", "choices", "bands"}
         if self.option is not None:
-            keys |= {"additions"} | self.option.keys()
+            keys |= {"additions", "multipliers"} | self.option.keys()
         return keys | self.outcome.keys() | set(INPUTS) if self._is_one_row() else keys
 
     def _options(self) -> Outcome | None:

@@ -1,0 +1,216 @@
+"""The reference salary from months of pay, as the Code (R1234-4) and an agreement compute it.
+
+docs/calculators.md says what each quantity of a formula is.
+"""
+
+import ast
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+from ai_core.calculators.formulas import Formula
+from ai_core.calculators.inputs import Facts, SalaryMonth
+from ai_core.calculators.pay_outcomes import SalaryOutcome
+from ai_core.calculators.records import (
+    Calculation,
+    LegalSource,
+    Note,
+    Question,
+    Side,
+    Source,
+    Step,
+    money,
+)
+from ai_core.calculators.rulebook import Case, rule_of_agreement, rule_of_code
+from ai_core.calculators.sides import of_one_side
+
+MONTHS_PER_YEAR = 12
+_LAST_MONTHS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Salary:
+    """A reference salary in euros, a month's or a year's, exact, and how it came about."""
+
+    amount: Fraction
+    per: Literal["month", "year"] = "month"
+    steps: tuple[Step, ...] = ()
+    sources: tuple[LegalSource, ...] = ()
+    assumptions: tuple[Note, ...] = ()
+
+
+Ruled = tuple[SalaryOutcome, tuple[LegalSource, ...]]
+
+
+def salary_rule(case: Case, side: Source) -> Ruled | Question:
+    """Return how the Code or the agreement forms the reference salary, or what is missing to know.
+
+    An agreement without rules of its own takes the Code's.
+    """
+    if side == "agreement":
+        ruling = rule_of_agreement(case, "reference_salary")
+        if ruling.question is not None:
+            return ruling.question
+        if ruling.row is not None and ruling.rules is not None:
+            return _checked(ruling.row.outcome), ruling.rules.sources(ruling.row.uses)
+    ruling = rule_of_code(case, "reference_salary")
+    if ruling.row is None:
+        raise ValueError("the Code's table of the reference salary has one row without conditions")
+    return _checked(ruling.row.outcome), case.book.code.sources(ruling.row.uses)
+
+
+def _checked(outcome: object) -> SalaryOutcome:
+    if not isinstance(outcome, SalaryOutcome):
+        raise TypeError("not a row of [reference_salary]")
+    return outcome
+
+
+def reference_salary(case: Case, side: Source) -> Salary | Question:
+    """Return the reference salary from the months of pay, or what is missing to tell.
+
+    Without any month it is 0.
+    """
+    salaries = _months(case.facts, "salaries")
+    if salaries is None:
+        return Question("salaries")
+    found = salary_rule(case, side)
+    if isinstance(found, Question):
+        return found
+    outcome, sources = found
+    quantities = _quantities(case, outcome, salaries)
+    if not quantities["months"]:
+        return Salary(Fraction(0), outcome.per, (), sources)
+    missing = [name for name in outcome.amount.names if name not in quantities]
+    if missing:
+        return Question(missing[0])
+    amount = outcome.amount.evaluate(quantities).value
+    steps = tuple(_steps(outcome.amount, quantities, amount, sources))
+    return Salary(amount, outcome.per, steps, sources, _assumptions(salaries))
+
+
+def _assumptions(salaries: Sequence[SalaryMonth]) -> tuple[Note, ...]:
+    count = len(salaries)
+    return (Note("fewer_months_of_pay", {"months": count}),) if count < MONTHS_PER_YEAR else ()
+
+
+def _steps(
+    formula: Formula,
+    quantities: Mapping[str, Fraction],
+    amount: Fraction,
+    sources: tuple[LegalSource, ...],
+) -> Iterable[Step]:
+    """Yield each candidate of "the better of", then the reference salary."""
+    source = sources[0].id if sources else None
+    parts = _candidates(formula)
+    if len(parts) > 1:
+        for part in parts:
+            value = part.evaluate(quantities).value
+            yield Step(
+                "reference_salary_candidate", {"formula": part.text}, money(value), "€", source
+            )
+    yield Step("reference_salary", {"formula": formula.text}, money(amount), "€", source)
+
+
+def _candidates(formula: Formula) -> list[Formula]:
+    match formula.tree:
+        case ast.Call(func=ast.Name(id="max"), args=arguments):
+            return [Formula(ast.unparse(part), formula.names, part) for part in arguments]
+        case _:
+            return [formula]
+
+
+def _months(facts: Facts, name: str) -> list[SalaryMonth] | None:
+    """Return the months given, the latest first; months without a year are of one year."""
+    given = facts.get(name)
+    if not isinstance(given, tuple):
+        return None
+    months = [item for item in given if isinstance(item, SalaryMonth)]
+    return sorted(months, key=lambda item: _rank(item.month), reverse=True)
+
+
+def _rank(written: str) -> tuple[int, int]:
+    year, _, month = written.rpartition("-")
+    return (int(year) if year else 0, int(month) if month else 0)
+
+
+def _quantities(
+    case: Case, outcome: SalaryOutcome, salaries: list[SalaryMonth]
+) -> dict[str, Fraction]:
+    before = salaries[:MONTHS_PER_YEAR]
+    notice = _months(case.facts, "notice_salaries") or []
+    months = [*notice, *salaries][:MONTHS_PER_YEAR] if outcome.with_notice else before
+    last3 = months[:_LAST_MONTHS]
+    last = _months(case.facts, "last_month_salary") or months[:1]
+    quantities = {
+        "total": _sum(item.amount for item in months),
+        "months": Fraction(len(months)),
+        "bonuses": _sum(item.bonus for item in months),
+        "last3": _sum(item.amount for item in last3),
+        "last3_bonuses": _sum(item.bonus for item in last3),
+        "highest_of_last3": max((item.amount - item.bonus for item in last3), default=Fraction(0)),
+        "last_month": _sum(item.amount for item in last),
+        "last_month_bonus": _sum(item.bonus for item in last),
+        "before_notice_total": _sum(item.amount for item in before),
+        "before_notice_months": Fraction(len(before)),
+        "notice_bonuses": _sum(item.bonus for item in notice),
+    }
+    variable = case.facts.get("variable_pay_total")
+    if isinstance(variable, Fraction):
+        quantities["variable_pay_total"] = variable
+    if "best" in outcome.amount.names and months:
+        quantities["best"] = _of_code(case, quantities)
+    return quantities
+
+
+def _of_code(case: Case, quantities: Mapping[str, Fraction]) -> Fraction:
+    """Return what the Code's formula gives for the months that the agreement looks at."""
+    found = salary_rule(case, "legal")
+    if isinstance(found, Question):
+        raise TypeError("the Code's reference salary depends on no input")
+    return found[0].amount.evaluate(quantities).value
+
+
+def _sum(amounts: Iterable[Fraction]) -> Fraction:
+    return sum(amounts, start=Fraction(0))
+
+
+def calculate(case: Case) -> Calculation:
+    """Return the reference salary of a case, as the agreement forms it where it has rules.
+
+    Raises RuleWithheld.
+    """
+    case = _with_incapacity(case)
+    legal = reference_salary(case, "legal")
+    own = reference_salary(case, "agreement") if _has_rules(case) else None
+    missing = [found for found in (own, legal) if isinstance(found, Question)]
+    return of_one_side(
+        case,
+        _side(legal) if isinstance(legal, Salary) else None,
+        _side(own) if isinstance(own, Salary) else None,
+        missing,
+    )
+
+
+def _has_rules(case: Case) -> bool:
+    return rule_of_agreement(case, "reference_salary").table is not None
+
+
+def _with_incapacity(case: Case) -> Case:
+    """Say an incapacity to drive as the severance does, where it is given as a label."""
+    given = case.facts.get("driving_incapacity")
+    if not isinstance(given, str):
+        return case
+    definitive = given == "definitive"
+    facts = {"driving_incapacity": True, "driving_incapacity_definitive": definitive}
+    return case.with_facts({**case.facts, **facts})
+
+
+def _side(found: Salary) -> Side:
+    return Side(
+        money(found.amount),
+        "€",
+        steps=found.steps,
+        sources=found.sources,
+        assumptions=found.assumptions,
+    )

@@ -1,0 +1,120 @@
+"""The Code's severance and mutual termination indemnity, worked out from the articles by hand."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tests.calculators.cases import computed
+
+MONTHS = [{"month": f"2025-{month:02}", "amount": 2400} for month in range(1, 13)]
+CONTRACT = {"entry_date": "2018-03-05", "notice_date": "2025-12-01", "exit_date": "2026-02-04"}
+
+
+def test_the_formula_of_the_code(subtests: pytest.Subtests) -> None:
+    cases: list[tuple[dict[str, Any], str]] = [
+        # A quarter of a month a year (R1234-2, 1°): 7 × 2300 / 4.
+        ({"seniority_years": 7, "reference_salary": 2300}, "4025.00"),
+        # Beyond ten years a third (R1234-2, 2°): 10 × 1800 / 4 + 5.5 × 1800 / 3.
+        ({"seniority_years": 15.5, "reference_salary": 1800}, "7800.00"),
+        # Eight months, written as a decimal: two thirds of a year.
+        ({"seniority_years": 0.6666666666666666, "reference_salary": 1500}, "250.00"),
+        # To the cent, half up: 1.1 × 1000.02 / 4 = 275.0055.
+        ({"seniority_years": 1.1, "reference_salary": 1000.02}, "275.01"),
+        # After an accident at work: twice the amount rounded to the cent (L1226-14).
+        (
+            {
+                "seniority_years": 0.5833333333333334,
+                "reference_salary": 1700,
+                "unfitness_work_related": True,
+            },
+            "495.84",
+        ),
+        # Both sides may have years and pay of their own.
+        ({"legal_seniority_years": 4, "legal_reference_salary": 2000}, "2000.00"),
+    ]
+    for inputs, expected in cases:
+        with subtests.test(str(inputs)):
+            found = computed("severance_pay", **inputs)
+            assert (found.value, found.unit, found.source) == (Decimal(expected), "€", "legal")
+            assert not found.missing
+
+
+def test_dates_absences_and_pay_give_the_same_as_the_years_they_make() -> None:
+    """95 months of service (5 March 2018 to 4 February 2026) less 3: 92 months."""
+    absences = [{"reason": "unpaid_leave", "months": 3, "start": "2020-01-01"}]
+    found = computed("severance_pay", **CONTRACT, absences=absences, salaries=MONTHS)
+    assert found.value == Decimal("4600.00")
+    assert [step.key for step in found.steps][:1] == ["service"]
+
+
+def test_what_excludes_it(subtests: pytest.Subtests) -> None:
+    cases: list[tuple[dict[str, Any], str]] = [
+        ({"contract": "CDD"}, "fixed_term_or_temporary_contract"),
+        ({"contract": "CDI", "gross_misconduct": True}, "gross_misconduct"),
+        ({"seniority_years": 0.6, "reference_salary": 2000}, "seniority_under_8_months"),
+        (
+            {"entry_date": "2026-01-10", "notice_date": "2026-08-01", "exit_date": "2026-09-30"}
+            | {"salaries": MONTHS},
+            "seniority_under_8_months",
+        ),
+    ]
+    for inputs, reason in cases:
+        with subtests.test(reason):
+            found = computed("severance_pay", **inputs)
+            assert (found.value, found.not_due) == ("not_due", reason)
+            assert found.sources[0].title == "Article L1234-9 du Code du travail"
+
+
+def test_part_time_counts_for_its_share() -> None:
+    """Four years at full time, four at half: three quarters of the time of a full-timer, on a
+    salary that is half of one, so one and a half times what the last salary alone would give.
+    """
+    periods = [{"months": 48, "share": 1}, {"months": 48, "share": 0.5}]
+    alone = computed("severance_pay", seniority_years=8, reference_salary=1000)
+    found = computed(
+        "severance_pay", seniority_years=8, reference_salary=1000, working_time_periods=periods
+    )
+    assert (alone.value, found.value) == (Decimal("2000.00"), Decimal("3000.00"))
+    assert "Article L3123-5 du Code du travail" in [source.title for source in found.sources]
+    keys = [note.key for note in found.assumptions]
+    assert "assumed_same_working_time" not in keys
+    assert "assumed_same_working_time" in [note.key for note in alone.assumptions]
+
+
+def test_what_is_missing_is_asked_one_after_the_other() -> None:
+    inputs: dict[str, Any] = {}
+    asked = []
+    answers: dict[str, object] = {"seniority_years": 3, "reference_salary": 2000}
+    while missing := computed("severance_pay", **inputs).missing:
+        assert computed("severance_pay", **inputs).value is None
+        asked.append(missing[0].input)
+        inputs[asked[-1]] = answers[asked[-1]]
+    assert asked == ["seniority_years", "reference_salary"]
+    with_entry = computed("severance_pay", entry_date="2020-01-01")
+    assert [question.input for question in with_entry.missing] == ["exit_date"]
+
+
+def test_a_mutual_termination_needs_no_seniority(subtests: pytest.Subtests) -> None:
+    cases: list[tuple[dict[str, Any], str]] = [
+        ({"seniority_years": 0.25, "reference_salary": 2000}, "125.00"),
+        # L1226-14 doubles the indemnity of a dismissal only.
+        (
+            {"seniority_years": 1, "reference_salary": 2000, "unfitness_work_related": True},
+            "500.00",
+        ),
+        # Gross misconduct excludes a severance, and has no place in an agreement to part.
+        ({"seniority_years": 1, "reference_salary": 2000, "gross_misconduct": True}, "500.00"),
+    ]
+    for inputs, expected in cases:
+        with subtests.test(str(inputs)):
+            found = computed("mutual_termination_pay", **inputs)
+            assert found.value == Decimal(expected)
+            assert found.sources[0].title == "Article L1237-13 du Code du travail"
+    fixed_term = computed("mutual_termination_pay", contract="CDD")
+    assert fixed_term.not_due == "fixed_term_or_temporary_contract"
+
+
+def test_an_agreement_without_a_file_gets_the_code_as_a_minimum() -> None:
+    found = computed("severance_pay", "9999", seniority_years=4, reference_salary=2000)
+    assert (found.value, found.source, found.is_minimum) == (Decimal("2000.00"), "legal", True)
