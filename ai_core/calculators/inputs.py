@@ -1,7 +1,7 @@
 """The inputs of all calculators, their kinds and units, and how a request's JSON becomes facts.
 
 Names and labels are those of the public API. Numbers become Fractions of the decimal written, so
-that nothing is lost before the official rounding.
+that nothing is lost before the official rounding. Long since it lists every input.
 """
 
 import unicodedata

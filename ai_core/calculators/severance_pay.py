@@ -4,7 +4,6 @@ Code du travail L1234-9, R1234-1, R1234-2 and R1234-4; L1226-14 after an acciden
 for part time. Each side has its own seniority and its own reference salary.
 """
 
-import operator
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
@@ -19,14 +18,11 @@ from ai_core.calculators.records import (
     NOT_DUE,
     Calculation,
     Comparison,
-    Fact,
     Note,
     Question,
     Side,
     Source,
     Step,
-    Term,
-    money,
 )
 from ai_core.calculators.reference_salary import MONTHS_PER_YEAR, Salary, reference_salary
 from ai_core.calculators.rulebook import (
@@ -40,6 +36,7 @@ from ai_core.calculators.rulebook import (
 from ai_core.calculators.seniority import Purpose, Service, exact_years, service
 from ai_core.calculators.sides import unique
 from ai_core.calculators.tables import Row, matching
+from ai_core.calculators.working import Working
 
 UNIT = "€"
 EXCLUDING = ("fixed_term_or_temporary_contract", "gross_misconduct")
@@ -246,7 +243,7 @@ class _Computation:
         formulas = [outcome.amount, *(row.outcome.amount for row in additions), *limits]
         needed = [formula for formula in formulas if formula is not None]
         numbers, salary = self._numbers(case, needed, services[1])
-        working = _Working(numbers, ruling.source_id)
+        working = Working(numbers, ruling.source_id)
         share = part_time_share(case.facts)
         part_time = (case.book.code.source(_PART_TIME),) if share != 1 else ()
         working.amount(outcome)
@@ -314,59 +311,6 @@ def _derived(facts: dict[str, Answer]) -> dict[str, Answer]:
         more = before if isinstance(before, Fraction) else Fraction(0)
         facts.setdefault("total_seniority_years", years + more)
     return facts
-
-
-class _Working:
-    """An amount being worked out, with its steps."""
-
-    def __init__(self, numbers: Mapping[str, Fraction], source: str | None) -> None:
-        self.numbers = numbers
-        self.source = source
-        self.total = Fraction(0)
-        self.steps: list[Step] = []
-
-    def _step(self, key: str, value: Decimal, term: Term | None = None, **facts: Fact) -> None:
-        self.steps.append(Step(key, facts, value, UNIT, self.source, term))
-
-    def amount(self, outcome: SeveranceOutcome) -> None:
-        """Take the amount of the row, within its own limits."""
-        if outcome.amount is not None:
-            self.add(outcome.amount)
-        self.bound(outcome.least, outcome.most)
-
-    def add(self, formula: Formula) -> None:
-        """Add the amount of a formula, a step for each of its terms that gives something."""
-        found = formula.evaluate(self.numbers)
-        for term in found.terms:
-            if term.value or len(found.terms) == 1:
-                self._step("term", money(term.value), term)
-        self.total += found.value
-
-    def multiply(self, by: Fraction) -> None:
-        """Multiply the amount."""
-        self.total *= by
-        self._step("multiplied", money(self.total), by=by)
-
-    def bound(self, least: Formula | None, most: Formula | None) -> None:
-        """Keep the amount within limits."""
-        for key, formula, passes in (("least", least, operator.lt), ("most", most, operator.gt)):
-            limit = None if formula is None else formula.evaluate(self.numbers).value
-            if limit is not None and passes(self.total, limit):
-                self.total = limit
-                self._step(f"{key}_applies", money(limit), formula=formula.text if formula else "")
-
-    def rounded(self, share: Fraction, *, doubled: bool) -> Decimal:
-        """Return the amount to the cent, for the share of full time, doubled after rounding."""
-        terms = [step for step in self.steps if step.key == "term"]
-        if len(terms) > 1:
-            self._step("sum", money(self.total))
-        if share != 1:
-            self._step("part_time_share", money(self.total * share), share=share)
-        value = money(self.total * share)
-        if doubled:
-            value *= 2
-            self._step("doubled", value)
-        return value
 
 
 def part_time_share(facts: Facts) -> Fraction:

@@ -1,0 +1,65 @@
+"""An amount in euros being worked out, step by step, exact until it is rounded."""
+
+import operator
+from collections.abc import Mapping
+from decimal import Decimal
+from fractions import Fraction
+
+from ai_core.calculators.formulas import Formula
+from ai_core.calculators.pay_outcomes import SeveranceOutcome
+from ai_core.calculators.records import Fact, Step, Term, money
+
+_UNIT = "€"
+
+
+class Working:
+    """An amount being worked out, with its steps."""
+
+    def __init__(self, numbers: Mapping[str, Fraction], source: str | None) -> None:
+        self.numbers = numbers
+        self.source = source
+        self.total = Fraction(0)
+        self.steps: list[Step] = []
+
+    def _step(self, key: str, value: Decimal, term: Term | None = None, **facts: Fact) -> None:
+        self.steps.append(Step(key, facts, value, _UNIT, self.source, term))
+
+    def amount(self, outcome: SeveranceOutcome) -> None:
+        """Take the amount of the row, within its own limits."""
+        if outcome.amount is not None:
+            self.add(outcome.amount)
+        self.bound(outcome.least, outcome.most)
+
+    def add(self, formula: Formula) -> None:
+        """Add the amount of a formula, a step for each of its terms that gives something."""
+        found = formula.evaluate(self.numbers)
+        for term in found.terms:
+            if term.value or len(found.terms) == 1:
+                self._step("term", money(term.value), term)
+        self.total += found.value
+
+    def multiply(self, by: Fraction) -> None:
+        """Multiply the amount."""
+        self.total *= by
+        self._step("multiplied", money(self.total), by=by)
+
+    def bound(self, least: Formula | None, most: Formula | None) -> None:
+        """Keep the amount within limits."""
+        for key, formula, passes in (("least", least, operator.lt), ("most", most, operator.gt)):
+            limit = None if formula is None else formula.evaluate(self.numbers).value
+            if limit is not None and passes(self.total, limit):
+                self.total = limit
+                self._step(f"{key}_applies", money(limit), formula=formula.text if formula else "")
+
+    def rounded(self, share: Fraction, *, doubled: bool) -> Decimal:
+        """Return the amount to the cent, for the share of full time, doubled after rounding."""
+        terms = [step for step in self.steps if step.key == "term"]
+        if len(terms) > 1:
+            self._step("sum", money(self.total))
+        if share != 1:
+            self._step("part_time_share", money(self.total * share), share=share)
+        value = money(self.total * share)
+        if doubled:
+            value *= 2
+            self._step("doubled", value)
+        return value
