@@ -289,6 +289,176 @@ class WrittenToken(LikelyToken):
     """The most likely tokens at this place, most likely first."""
 
 
+CalculatorName = Literal[
+    "resignation_notice",
+    "dismissal_notice",
+    "retirement_notice",
+    "job_search_hours",
+    "severance_pay",
+    "mutual_termination_pay",
+    "end_of_contract_bonus",
+    "seniority",
+    "reference_salary",
+    "paid_leave",
+    "overtime",
+    "trial_period",
+    "deadlines",
+]
+
+
+class CalculationArticle(Reply):
+    """An article of the Code, or a clause of an agreement, that a calculation rests on."""
+
+    id: str
+    """Identifier of the version in force: `LEGIARTI…` or `KALIARTI…`."""
+    title: str
+    """Its usual name."""
+    url: str
+    """Its page on Légifrance."""
+    fragment: str | None
+    """The words of it that decide, in French, word for word."""
+    idcc: str | None = None
+    """The agreement it belongs to; null for an article of the Code."""
+
+
+class CalculationStep(Reply):
+    """One step of a calculation."""
+
+    text: str
+    """What is computed, in the language asked for."""
+    value: float | str | None = None
+    """Its result; null where the step only says what applies."""
+    unit: str | None = None
+    """Unit of the result, such as `€` or `mois`."""
+    article: str | None = None
+    """Identifier of the article behind it, one of `articles`."""
+
+
+class CalculationSide(Reply):
+    """What the Code, or the agreement, gives by itself."""
+
+    value: float | str | None
+    """A number, a phrase such as `2 h/jour`, `none`, or `not_due`."""
+    unit: str | None = None
+    """Its unit, such as `€`, `mois`, `heures`."""
+    unit_qualifier: str | None = None
+    """How the unit is counted, such as `de date à date`."""
+    text: str
+    """The result as people read it, such as `4 025,00 €` or `2 mois`."""
+    not_due: str | None = None
+    """Why nothing is due; null where something is."""
+    steps: list[CalculationStep] = []
+    """How it was computed."""
+    articles: list[CalculationArticle] = []
+    """What it rests on."""
+
+
+class MissingInput(Reply):
+    """An input without which nothing can be computed."""
+
+    input: str
+    """Its name, as in the calculator's schema."""
+    label: str
+    """The question to ask for it, in the language asked for."""
+    choices: list[str] = []
+    """The labels it may take; empty when it is a number, a date or yes and no."""
+
+
+class CalculationReply(CalculationSide):
+    """The result of a calculator.
+
+    Where `missing` names inputs nothing was computed, and `value` is null.
+    """
+
+    calculator: CalculatorName
+    """The calculator."""
+    title: str
+    """What it computes, in the language asked for."""
+    idcc: str | None
+    """The agreement it was computed for; null for the Code alone."""
+    as_of: date
+    """The day whose law was applied."""
+    source: Literal["legal", "agreement"]
+    """Whose number `value` is: the Code's, or the agreement's own clause."""
+    same_as_legal: bool = False
+    """Whether both give the same."""
+    is_minimum: bool = False
+    """The agreement's rule is not held here, so that the Code's result is a minimum."""
+    comparison: str
+    """Which rule chose between both: `legal_only`, `agreement_only`, `agreement_better`,
+    `legal_better`, `agreement_shorter`, `legal_shorter` or `equal`."""
+    comparison_text: str = ""
+    """The same in a sentence; empty where one side alone applies to everybody."""
+    legal: CalculationSide | None = None
+    """What the Code gives by itself."""
+    agreement: CalculationSide | None = None
+    """What the agreement gives by itself; null where it has no rule of its own, or none is held."""
+    terms: dict[str, JsonValue] | None = None
+    """Hours to look for a job: the amount in parts."""
+    conditions: dict[str, JsonValue] | None = None
+    """Hours to look for a job: whether they are paid, may be grouped, and the like."""
+    warnings: list[str] = []
+    """What may change the result."""
+    assumptions: list[str] = []
+    """What was taken as true because it was not told."""
+    missing: list[MissingInput] = []
+    """Inputs to ask for, the first one first."""
+    notice: str
+    """What a calculation by a machine is worth: information, not legal advice."""
+
+
+class CalculatorSummary(Reply):
+    """A calculator, as listed."""
+
+    name: CalculatorName
+    """Its name in the address."""
+    title: str
+    """What it computes."""
+    agreements: list[str]
+    """IDCC of the agreements whose own rules are held; the Code's are always."""
+
+
+class CalculatorsReply(Reply):
+    """The calculators."""
+
+    calculators: list[CalculatorSummary]
+    """In the order of the life of a contract."""
+
+
+class CalculatorReply(Reply):
+    """A calculator: what it asks."""
+
+    name: CalculatorName
+    """Its name in the address."""
+    title: str
+    """What it computes."""
+    idcc: str | None
+    """The agreement whose inputs and labels these are; null for the Code alone."""
+    held: bool
+    """Whether that agreement's own rule is held; the Code's result is a minimum where not."""
+    inputs: dict[str, JsonValue]
+    """JSON Schema (draft 2020-12) of `inputs`: labels in `title`, the choices of the agreement in
+    `enum`, units in `x-unit`, in the order in which people are asked."""
+
+
+class CalculationRequest(Body):
+    """What to compute from."""
+
+    idcc: Idcc | None = Field(default=None, examples=["1486"])
+    """Collective agreement whose rule is computed beside the Code's; null: the Code alone."""
+    as_of: date | None = None
+    """By the law in force on that day (ISO 8601); null: today."""
+    language: Literal["fr", "en", "th", "zh"] | None = None
+    """Language of titles, steps and warnings; null: that of `Accept-Language`, else French. Labels
+    of agreements and words of the law stay French."""
+    inputs: dict[str, JsonValue] = Field(
+        default={},
+        max_length=80,
+        examples=[{"seniority_years": 7, "right_seniority_years": 7, "reference_salary": 2300}],
+    )
+    """The facts, by the names of the calculator's schema; what is missing is named in the reply."""
+
+
 class GenerateReply(Reply):
     """An answer, and the model that gave it."""
 
@@ -334,6 +504,8 @@ class GenerateReply(Reply):
     """Set when the question is not answered; null otherwise."""
     clarification: Clarification | None = None
     """One question whose answer would change this one; null when there is none."""
+    calculation: CalculationReply | None = None
+    """What a calculator gives for the facts told; null where nothing is computed."""
     agreement: AgreementTaken | None = None
     """The collective agreement of the question, and why; null where it speaks of none."""
     profile: Profile = Profile()
