@@ -21,6 +21,7 @@ _HOURS_A_MONTH = 151.67
 _LEAST_YEARLY_EUR = 12_000
 _LEAST_MONTHLY_EUR, _MOST_MONTHLY_EUR = 200, 60_000
 _BOUND_CHARACTERS = 20
+_BEFORE_CHARACTERS = 45
 _AFTER_CHARACTERS = 40
 
 _ABOUT = (
@@ -50,6 +51,14 @@ _BETWEEN = re.compile(
 )
 _OF_SERVICE = re.compile(r"anciennete|seniority|service")
 _LESS_THAN = re.compile(r"\b(?:moins d[e']|under|less than) ?$")
+_OF_ELSE_BEFORE = re.compile(
+    r"\b(?:cdd|contrats?(?: a duree determinee)?|missions?|stage|preavis|(?:periode d')?essai|delai"
+    r"|fixed.term contract|contract|assignment|notice|trial period) (?:de |d'|of )?$"
+)
+_OF_ELSE_AFTER = re.compile(
+    r" ?(?:de |d'|of )(?:salaires?|preavis|cdd|essai|stage|mission|notice|pay\b|wages|trial)"
+)
+"""What a duration may be of besides the time with the employer."""
 _WORKED = re.compile(
     rf"\b(?:{DURATION}) (?:dans (?:l'|la|cette|une|ma|mon)|chez|in this|in the|here"
     r"|que (?:je|j')|qu'on)"
@@ -126,7 +135,8 @@ def _seniorities(
     if reply_to or _OF_SERVICE.search(sentence):
         yield from ((found, _lower_bound(found)) for found in _BETWEEN.finditer(sentence))
     for found in _durations(sentence, reply_to=reply_to):
-        yield found, _months(sentence, found)
+        if not _is_of_else(sentence, found):
+            yield found, _months(sentence, found)
     for found in _SINCE_DAY.finditer(sentence):
         if _is_about_work(sentence, found):
             yield found, months_since(found, today)
@@ -145,6 +155,13 @@ def _durations(sentence: str, *, reply_to: str | None) -> Iterator[re.Match[str]
         for found in _DURATION.finditer(sentence):
             if not _NOT_AT_WORK.search(sentence[: found.start()]):
                 yield found
+
+
+def _is_of_else(sentence: str, found: re.Match[str]) -> bool:
+    """Whether a duration is that of a contract, a notice or a pay ("un CDD de huit mois")."""
+    number = min((at for at, _ in found.regs[1:] if at >= 0), default=found.start())
+    before = sentence[max(0, number - _BEFORE_CHARACTERS) : number]
+    return bool(_OF_ELSE_BEFORE.search(before) or _OF_ELSE_AFTER.match(sentence, found.end()))
 
 
 def _months(sentence: str, found: re.Match[str]) -> int:

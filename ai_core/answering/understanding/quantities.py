@@ -54,10 +54,10 @@ _MONTHS = (
     ("novembre", "november"),
     ("decembre", "december"),
 )
-_MONTH_NUMBERS = {name: at for at, names in enumerate(_MONTHS, start=1) for name in names}
+MONTH_NUMBERS = {name: at for at, names in enumerate(_MONTHS, start=1) for name in names}
 DAY = (
     r"(?:(?:le |the )?(?P<slash_day>\d{1,2})[/.-](?P<slash_month>\d{1,2})[/.-](?P<slash_year>\d{4})"
-    rf"|(?:le |the )?(?:(?:\d{{1,2}}|1er) )?(?P<month>{'|'.join(_MONTH_NUMBERS)}) (?P<year>\d{{4}})"
+    rf"|(?:le |the )?(?:(?:\d{{1,2}}|1er) )?(?P<month>{'|'.join(MONTH_NUMBERS)}) (?P<year>\d{{4}})"
     r"|(?P<only_year>(?:19|20)\d\d)\b)"
 )
 """A day, a month or a year; `months_since` reads its match."""
@@ -85,7 +85,7 @@ def months_since(found: re.Match[str], today: date) -> int | None:
     if found["only_year"]:
         year, month, day = int(found["only_year"]), 7, 1
     elif found["month"]:
-        year, month, day = int(found["year"]), _MONTH_NUMBERS[found["month"]], 1
+        year, month, day = int(found["year"]), MONTH_NUMBERS[found["month"]], 1
     else:
         year, month = int(found["slash_year"]), int(found["slash_month"])
         day = int(found["slash_day"])

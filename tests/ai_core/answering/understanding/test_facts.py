@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ai_core.answering.understanding.facts import own_words
+from ai_core.answering.understanding.facts import own_words, read_facts
 from ai_core.answering.understanding.profiles import facts_of, profile_of
 
 TODAY = date(2026, 11, 20)
@@ -99,3 +99,16 @@ def test_a_sentence_about_somebody_else_names_no_agreement_of_the_asker() -> Non
     text = "Mon mari dépend de la métallurgie. Je suis chez Syntec."
 
     assert own_words(text).strip() == "Je suis chez Syntec."
+
+
+def test_the_length_of_a_contract_a_notice_or_a_pay_is_no_time_with_the_employer() -> None:
+    for message in (
+        "mon CDD de huit mois dans cette entreprise",
+        "J'ai un CDD de 6 mois chez un artisan",
+        "J'ai deux mois de salaire de retard dans la boîte",
+    ):
+        assert "seniority_months" not in told(message), message
+    for reply in ("CDD de huit mois", "préavis de 2 mois", "deux mois de salaire"):
+        facts = read_facts(reply, TODAY, reply_to="seniority_months")
+        assert "seniority_months" not in {fact.field for fact in facts}, reply
+    assert told("En CDD depuis huit mois")["seniority_months"] == 8

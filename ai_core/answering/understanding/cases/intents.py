@@ -1,0 +1,90 @@
+"""Which calculator a message asks for, in French, English, Thai and Chinese (`intents.toml`).
+
+Precision comes before recall: a question about the rule, and what fits two subjects in doubt, asks
+for none.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from ai_core.answering.understanding.cases.reading import Script, read_case, script_of
+from ai_core.answering.understanding.cases.spaced import SPACED
+from ai_core.answering.understanding.cases.thai import THAI
+
+FILE = Path(__file__).with_name("intents.toml")
+_NEVER = re.compile(r"(?!)")
+_ALWAYS = re.compile("")
+_SCRIPTS = ("spaced", "thai", "chinese")
+_LONGEST_QUESTION = 600
+_ENOUGH_FIGURES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Intent:
+    """A calculator and the words that ask for it, in one script."""
+
+    name: str
+    about: tuple[re.Pattern[str], ...]
+    asks: re.Pattern[str]
+    unless: re.Pattern[str]
+    figures: tuple[str, ...]
+    enough: int
+
+    def is_about(self, text: str) -> bool:
+        return all(one.search(text) for one in self.about) and not self.unless.search(text)
+
+
+def _read(path: Path) -> tuple[Mapping[str, list[_Intent]], Mapping[str, re.Pattern[str]]]:
+    content = tomllib.loads(path.read_text(encoding="utf-8"))
+    intents: dict[str, list[_Intent]] = {script: [] for script in _SCRIPTS}
+    for table in content["calculator"]:
+        for script in _SCRIPTS:
+            if words := table.get(script):
+                intents[script].append(
+                    _Intent(
+                        table["name"],
+                        tuple(re.compile(one) for one in words["about"]),
+                        re.compile(words["asks"]) if "asks" in words else _ALWAYS,
+                        re.compile(words["unless"]) if "unless" in words else _NEVER,
+                        tuple(words.get("figures", ())),
+                        words.get("enough", _ENOUGH_FIGURES),
+                    )
+                )
+    rules = {script: re.compile(words) for script, words in content["rule_questions"].items()}
+    return intents, rules
+
+
+_INTENTS, _RULE_QUESTIONS = _read(FILE)
+
+
+def calculator_asked(message: str, today: date) -> str | None:
+    """Return the name of the calculator that a message asks for; `notice`: of which end, unsaid."""
+    script = script_of(message)
+    name = _script_name(script)
+    text = script.text[:_LONGEST_QUESTION]
+    if _RULE_QUESTIONS[name].search(text):
+        return None
+    for intent in _INTENTS[name]:
+        if intent.is_about(text) and (
+            intent.asks.search(text) or _tells_figures(message, intent, today)
+        ):
+            return intent.name
+    return None
+
+
+def _script_name(script: Script) -> str:
+    if script.lexicon is SPACED:
+        return "spaced"
+    return "thai" if script.lexicon is THAI else "chinese"
+
+
+def _tells_figures(message: str, intent: _Intent, today: date) -> bool:
+    """Whether a message without a question tells figures to compute with."""
+    if not intent.figures:
+        return False
+    case = read_case(message, today, asked=intent.name)
+    return len(case.known() & set(intent.figures)) >= intent.enough

@@ -1,0 +1,183 @@
+"""Reads the facts of a case from one message: each measure by its role, each name by its owner.
+
+With a calculator asked for, the message speaks of the case to compute, and a bare "7 ans, 2300" is
+read as what that calculator needs. Without one, only what the asker tells of themselves counts.
+What has two values in a message is left out.
+"""
+
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from fractions import Fraction
+
+from ai_core.answering.understanding.cases.chinese import CHINESE
+from ai_core.answering.understanding.cases.facts import AbsenceTold, CaseFacts
+from ai_core.answering.understanding.cases.lexicon import Lexicon, Measure, Named
+from ai_core.answering.understanding.cases.measures import measures
+from ai_core.answering.understanding.cases.roles import Told, role_of, told_by
+from ai_core.answering.understanding.cases.spaced import SPACED, rewritten
+from ai_core.answering.understanding.cases.thai import THAI
+from ai_core.answering.understanding.facts import LONGEST_READ, readable
+from ai_core.answering.understanding.owners import NEAR_CHARACTERS, PERSON
+
+_THAI = re.compile(r"[\u0e01-\u0e3a\u0e40-\u0e4e]")
+_HAN = re.compile(r"[\u4e00-\u9fff]")
+_THAI_DIGITS = str.maketrans("๐๑๒๓๔๕๖๗๘๙", "0123456789")
+_BREAK = re.compile(r"[;?!\n。？！]|\.(?!\d)")
+_BEFORE_CHARACTERS, _AFTER_CHARACTERS = 70, 45
+_DENIAL_CHARACTERS = 40
+_EMPLOYER = re.compile(
+    r"\b(?:mon|ma|mes|nos|notre|my|our) (?:\w+ )?(?:salariee?s?|employees?)"
+    r"|\bje (?:licencie|mets un)"
+)
+_AGE = re.compile(r"\b(?:i am|i'm) (?P<age>[1-7]\d)\b(?! ?(?:years? (?:of|in)|months?|hours?|%|€))")
+_SPANNED = ("hired_permanently", "permanent_offer_refused")
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A message as it is read, and the lexicon that reads it."""
+
+    text: str
+    lexicon: Lexicon
+
+
+def script_of(message: str) -> Script:
+    """Return the text that a message is read as: folded where a script has spaces."""
+    head = message[:LONGEST_READ]
+    if _THAI.search(head):
+        return Script(unicodedata.normalize("NFC", head).translate(_THAI_DIGITS), THAI)
+    if _HAN.search(head):
+        return Script(unicodedata.normalize("NFKC", head), CHINESE)
+    return Script(rewritten(readable(message)), SPACED)
+
+
+def read_case(message: str, today: date, *, asked: str | None) -> CaseFacts:
+    """Return what a message tells of the case; `asked`: the calculator it is told to."""
+    script = script_of(message)
+    found = measures(script.text, script.lexicon, today)
+    told = [
+        *_of_measures(script, found, asked),
+        *_of_names(script),
+        *_codes(script),
+        *_ages(script),
+    ]
+    return _case(told, is_employer=bool(_EMPLOYER.search(script.text)), asked=asked)
+
+
+def _of_measures(script: Script, found: Sequence[Measure], asked: str | None) -> Iterator[Told]:
+    role = ""
+    for at, measure in enumerate(found):
+        start = found[at - 1].stop if at else 0
+        stop = found[at + 1].start if at + 1 < len(found) else len(script.text)
+        before = _tail(script.text[max(start, measure.start - _BEFORE_CHARACTERS) : measure.start])
+        after = _head(script.text[measure.stop : min(stop, measure.stop + _AFTER_CHARACTERS)])
+        role = role_of(script.lexicon, measure, before, after, role)
+        following = found[at + 1] if at + 1 < len(found) else None
+        owner = _owner(script, measure.start)
+        for told in told_by(script, measure, role, before, after, asked, following):
+            yield replace(told, owner=owner)
+
+
+def _tail(text: str) -> str:
+    last = None
+    for found in _BREAK.finditer(text):
+        last = found.end()
+    return text[last:] if last else text
+
+
+def _head(text: str) -> str:
+    found = _BREAK.search(text)
+    return text[: found.start()] if found else text
+
+
+def _owner(script: Script, at: int) -> str:
+    """Return the last person before a place of its sentence: own, other, pronoun, or nobody."""
+    if script.lexicon is not SPACED:
+        return ""
+    last = ""
+    for found in PERSON.finditer(_tail(script.text[max(0, at - NEAR_CHARACTERS) : at])):
+        last = found.lastgroup or ""
+    return last
+
+
+def _of_names(script: Script) -> Iterator[Told]:
+    spans = [
+        found.span()
+        for named in script.lexicon.named
+        if named.field in _SPANNED
+        for found in named.pattern.finditer(script.text)
+    ]
+    for named in script.lexicon.named:
+        for found in named.pattern.finditer(script.text):
+            if named.field == "contract" and any(a <= found.start() < b for a, b in spans):
+                continue
+            value = _value_named(script, named, found.start())
+            if value is not None:
+                yield Told(named.field, value, _owner(script, found.start()), found.start())
+
+
+def _value_named(script: Script, named: Named, at: int) -> str | bool | None:
+    """Return what a name tells; a denied one says no where it is a yes or no, else nothing."""
+    if not script.lexicon.denied.search(_tail(script.text[max(0, at - _DENIAL_CHARACTERS) : at])):
+        return named.value
+    return False if named.value is True else None
+
+
+def _codes(script: Script) -> Iterator[Told]:
+    for name, pattern in script.lexicon.coded:
+        for found in pattern.finditer(script.text):
+            yield Told(name, found["code"].upper(), "", found.start())
+
+
+def _ages(script: Script) -> Iterator[Told]:
+    for found in _AGE.finditer(script.text):
+        yield Told("age", int(found["age"]), "", found.start())
+
+
+def _case(told: Sequence[Told], *, is_employer: bool, asked: str | None) -> CaseFacts:
+    """Return the facts that have one value; those of somebody else count where none are own."""
+    by_field: dict[str, list[Told]] = defaultdict(list)
+    for one in told:
+        other = one.owner == "other" or (one.owner == "pronoun" and not is_employer)
+        if asked is None and (other or (not one.owner and not one.certain)):
+            continue
+        by_field[one.field].append(replace(one, owner="other" if other else "own"))
+    values: dict[str, object] = {}
+    for field, ones in by_field.items():
+        own = [one for one in ones if one.owner == "own"] or ones
+        if field == "absence":
+            values["absences"] = _absences(own)
+            continue
+        value = _single(field, own)
+        if value is not None:
+            values["class_" if field == "class" else field] = value
+    if isinstance(values.pop("net_pay", None), bool) and "gross_monthly" in values:
+        values["net_monthly"] = values.pop("gross_monthly")
+        values.pop("gross_said", None)
+    return CaseFacts(**values)  # type: ignore[arg-type]  # the fields are those of CaseFacts
+
+
+def _single(field: str, ones: Sequence[Told]) -> object | None:
+    """Return the one value of a field, the certain ones first; None where there are several."""
+    corrected = [one for one in ones if one.corrects]
+    if corrected:
+        return corrected[-1].value
+    certain = [one for one in ones if one.certain] or list(ones)
+    if field in ("ending", "unfitness"):
+        return certain[0].value
+    if field == "category" and any(one.value == "non_cadre" for one in certain):
+        return "non_cadre"
+    different = {one.value for one in certain}
+    return different.pop() if len(different) == 1 else None
+
+
+def _absences(ones: Sequence[Told]) -> tuple[AbsenceTold, ...]:
+    months: dict[str, Fraction] = defaultdict(Fraction)
+    for one in ones:
+        reason, length = str(one.value).split(":")
+        months[reason] += Fraction(length)
+    return tuple(AbsenceTold(reason, length) for reason, length in months.items())
