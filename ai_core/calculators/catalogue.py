@@ -30,7 +30,7 @@ class Calculator:
     """A calculator: its function; the inputs it always asks, in their order; the others it takes.
 
     An agreement asks what its rows name, among `others`. `reads` are the tables of the rule files
-    that it looks at besides the one of its name.
+    that it looks at besides the one of its name; `labels_from` tables whose labels it takes too.
     """
 
     name: str
@@ -38,6 +38,7 @@ class Calculator:
     always: tuple[str, ...]
     others: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
+    labels_from: tuple[str, ...] = ()
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -46,8 +47,16 @@ class Calculator:
 
     def tables(self, rules: Rules | None) -> list[Table]:
         """Return the tables of a rule file that it looks at."""
-        held = {} if rules is None else rules.tables
-        return [held[name] for name in (self.name, *self.reads) if name in held]
+        return _tables(rules, (self.name, *self.reads))
+
+    def tables_of_labels(self, rules: Rules | None) -> list[Table]:
+        """Return the tables of a rule file whose labels its inputs take."""
+        return _tables(rules, (self.name, *self.reads, *self.labels_from))
+
+
+def _tables(rules: Rules | None, names: tuple[str, ...]) -> list[Table]:
+    held = {} if rules is None else rules.tables
+    return [held[name] for name in names if name in held]
 
 
 _SERVICE = ("entry_date", "notice_date", "exit_date", "seniority_months")
@@ -148,8 +157,20 @@ CALCULATORS: dict[str, Calculator] = {
             _OF_SEVERANCE,
             ("severance_pay", "reference_salary", "seniority"),
         ),
-        Calculator("seniority", seniority.calculate, (*_DATES, "purpose"), _CAREER),
-        Calculator("reference_salary", reference_salary.calculate, _PAY, ("category", *_OF_PAY)),
+        Calculator(
+            "seniority",
+            seniority.calculate,
+            (*_DATES, "purpose"),
+            _CAREER,
+            labels_from=("severance_pay",),
+        ),
+        Calculator(
+            "reference_salary",
+            reference_salary.calculate,
+            _PAY,
+            ("category", *_OF_PAY),
+            labels_from=("severance_pay",),
+        ),
     )
 }
 """Every calculator by name, in the order in which they are listed."""
@@ -184,7 +205,11 @@ def choices_of(
     return {
         name: labels
         for name in wanted.inputs
-        if (labels := _labels(name, [table for rules in files for table in wanted.tables(rules)]))
+        if (
+            labels := _labels(
+                name, [table for rules in files for table in wanted.tables_of_labels(rules)]
+            )
+        )
     }
 
 

@@ -239,9 +239,11 @@ def _fault(name: str, problem: _Unreadable, choices: tuple[str, ...]) -> dict[st
 
 
 def _order_of_dates(facts: Facts) -> list[dict[str, object]]:
-    """A contract cannot end before it began; the end does not matter for the right's seniority."""
+    """A contract cannot end before it began. With a `purpose` only one of the ends matters, and the
+    calculator looks at it.
+    """
     entry = facts.get("entry_date")
-    ends = ("notice_date",) if facts.get("purpose") == "right" else ("notice_date", "exit_date")
+    ends = () if "purpose" in facts else ("notice_date", "exit_date")
     return [
         {"field": f"inputs.{name}", "reason": "before_entry_date"}
         for name in ends

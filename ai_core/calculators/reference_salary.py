@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Literal
 
 from ai_core.calculators.formulas import Formula
-from ai_core.calculators.inputs import Facts, SalaryMonth
+from ai_core.calculators.inputs import Answer, Facts, SalaryMonth
 from ai_core.calculators.pay_outcomes import SalaryOutcome
 from ai_core.calculators.records import (
     Calculation,
@@ -182,7 +182,8 @@ def calculate(case: Case) -> Calculation:
     """
     case = _with_incapacity(case)
     legal = reference_salary(case, "legal")
-    own = reference_salary(case, "agreement") if _has_rules(case) else None
+    held = case.book.agreement(case.idcc) is not None
+    own = reference_salary(case, "agreement") if held else None
     missing = [found for found in (own, legal) if isinstance(found, Question)]
     return of_one_side(
         case,
@@ -192,17 +193,12 @@ def calculate(case: Case) -> Calculation:
     )
 
 
-def _has_rules(case: Case) -> bool:
-    return rule_of_agreement(case, "reference_salary").table is not None
-
-
 def _with_incapacity(case: Case) -> Case:
-    """Say an incapacity to drive as the severance does, where it is given as a label."""
-    given = case.facts.get("driving_incapacity")
-    if not isinstance(given, str):
-        return case
-    definitive = given == "definitive"
-    facts = {"driving_incapacity": True, "driving_incapacity_definitive": definitive}
+    """Say an incapacity to drive as the severance does; here it is a label, left out it is none."""
+    given = case.facts.get("driving_incapacity", False)
+    facts: dict[str, Answer] = {"driving_incapacity": given is not False}
+    if isinstance(given, str):
+        facts["driving_incapacity_definitive"] = given == "definitive"
     return case.with_facts({**case.facts, **facts})
 
 

@@ -26,6 +26,7 @@ from ai_core.calculators.records import (
 )
 from ai_core.calculators.rulebook import Case, rule_of_agreement, rule_of_code
 from ai_core.calculators.sides import of_one_side
+from ai_core.errors import WrongInputs
 
 Purpose = Literal["amount", "right"]
 
@@ -59,7 +60,8 @@ def exact_years(years: Fraction) -> Fraction:
 def service(case: Case, side: Source, purpose: Purpose) -> Service | Question:
     """Return the seniority as the Code or the agreement counts it, or what is missing.
 
-    An agreement without rules of its own counts as the Code does.
+    An agreement without rules of its own counts as the Code does. Raises WrongInputs when the
+    contract ends before it begins.
     """
     found = _outcome(case, side)
     if isinstance(found, Question):
@@ -71,6 +73,8 @@ def service(case: Case, side: Source, purpose: Purpose) -> Service | Question:
         return Question("entry_date")
     if not isinstance(end, date):
         return Question(day)
+    if end < entry:
+        raise WrongInputs([{"field": f"inputs.{day}", "reason": "before_entry_date"}])
     count = _Count(case.facts, outcome, entry, end, _absence_rules(outcome, case))
     return replace(count.service(purpose), sources=sources)
 
@@ -250,11 +254,17 @@ def _half_years_in(part: Period, absences: list[Absence], rules: Mapping[str, Ab
 def calculate(case: Case) -> Calculation:
     """Return the seniority of a case in years, as the agreement counts it where it has rules.
 
-    Raises RuleWithheld.
+    Raises RuleWithheld, and WrongInputs when the contract ends before it begins.
     """
     purpose: Purpose = "right" if case.facts.get("purpose") == "right" else "amount"
-    legal = service(case, "legal", purpose)
-    own = service(case, "agreement", purpose) if _has_rules(case) else None
+    held = case.book.agreement(case.idcc) is not None
+    own = service(case, "agreement", purpose) if held else None
+    try:
+        legal: Service | Question | None = service(case, "legal", purpose)
+    except WrongInputs:
+        if own is None:
+            raise
+        legal = None  # the agreement looks at another day than the Code, and that one is right
     missing = [found for found in (own, legal) if isinstance(found, Question)]
     return of_one_side(
         case,
@@ -262,10 +272,6 @@ def calculate(case: Case) -> Calculation:
         _side(own) if isinstance(own, Service) else None,
         missing,
     )
-
-
-def _has_rules(case: Case) -> bool:
-    return rule_of_agreement(case, "seniority").table is not None
 
 
 def _side(found: Service) -> Side:

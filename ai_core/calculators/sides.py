@@ -21,31 +21,32 @@ def unique(items: Iterable[Found]) -> tuple[Found, ...]:
 def of_one_side(
     case: Case, legal: Side | None, own: Side | None, missing: Iterable[Question]
 ) -> Calculation:
-    """Return the agreement's side where it has one, else the Code's, beside the other.
+    """Return the agreement's side where a rule of its own made it, else the Code's, and both.
 
     Where an input is missing there is no value.
     """
     asked = unique(missing)
     no_file = case.idcc is not None and case.book.agreement(case.idcc) is None
-    chosen = own or legal
+    has_rule = own is not None and any(source.idcc for source in own.sources)
+    chosen = own if has_rule else legal
     if asked or chosen is None:
         return Calculation(
             case.calculator, case.idcc, case.as_of, missing=asked, legal=legal, agreement=own
         )
-    same = own is not None and legal is not None and own.value == legal.value
+    same = has_rule and legal is not None and chosen.value == legal.value
     return Calculation(
         case.calculator,
         case.idcc,
         case.as_of,
         value=chosen.value,
         unit=chosen.unit,
-        source="legal" if own is None else "agreement",
+        source="agreement" if has_rule else "legal",
         same_as_legal=same,
         is_minimum=no_file,
-        comparison="legal_only" if own is None else "equal" if same else "agreement_only",
+        comparison="equal" if same else "agreement_only" if has_rule else "legal_only",
         not_due=chosen.not_due,
         steps=chosen.steps,
-        sources=unique((*chosen.sources, *(legal.sources if own and legal else ()))),
+        sources=unique((*chosen.sources, *(legal.sources if has_rule and legal else ()))),
         legal=legal,
         agreement=own,
         assumptions=chosen.assumptions,
