@@ -103,7 +103,11 @@ def _of_code(case: Case, ruling: Ruling) -> _Notice:
     if ruling.row is None:
         raise ValueError(f"{case.calculator}: the Code's table has no row for the case")
     doubles = case.calculator != "resignation_notice"
-    return _notice(case, ruling, ruling.row.outcome.value, "notice_of_code", doubles=doubles)
+    duration = ruling.row.outcome.value
+    key = "notice_of_code" if duration.amount else "notice_left_to_agreements"
+    if case.calculator == "resignation_notice":
+        key = "no_notice_fixed_by_code"
+    return _notice(case, ruling, duration, key, doubles=doubles)
 
 
 def _of_agreement(case: Case, ruling: Ruling) -> _Notice | None:
@@ -117,7 +121,8 @@ def _of_agreement(case: Case, ruling: Ruling) -> _Notice | None:
     outcome = ruling.row.outcome
     said = outcome.doubled_when_disabled
     doubles = case.calculator == "retirement_notice" if said is None else said
-    return _notice(case, ruling, outcome.value, "notice_of_clause", doubles=doubles)
+    key = "notice_of_clause" if outcome.value.amount else "no_notice_of_clause"
+    return _notice(case, ruling, outcome.value, key, doubles=doubles)
 
 
 def _notice(case: Case, ruling: Ruling, duration: Duration, key: str, *, doubles: bool) -> _Notice:
