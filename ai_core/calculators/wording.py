@@ -5,6 +5,7 @@ years, months or a rate ("amount_euros", "years"); `input` is the name of an inp
 {input}, its label, and {question}; a date is written in figures.
 """
 
+import re
 import tomllib
 from collections.abc import Mapping
 from datetime import date
@@ -21,9 +22,16 @@ from ai_core.calculators.records import Fact, Factor, Note, Step, Term, Value, d
 TEXTS = Path(__file__).parents[1] / "texts" / "calculators"
 FALLBACK = "fr"
 _TIMES = " × "
+_NAME = re.compile(r"[A-Za-z_]\w*")
 _NO_BREAK, _NARROW = "\N{NO-BREAK SPACE}", "\N{NARROW NO-BREAK SPACE}"
 _UNIT_OF_LETTER = {SALARY: "euros", LEGAL_AMOUNT: "euros", SENIORITY: "years"}
-_UNIT_BY_SUFFIX = {"euros": "euros", "years": "years", "months": "months", "rate": "percent"}
+_UNIT_BY_SUFFIX = {
+    "euros": "euros",
+    "years": "years",
+    "months": "months",
+    "rate": "percent",
+    "share": "percent",
+}
 _UNIT_KEY = {"years": "ans", "months": "mois", "days": "jours"}
 
 
@@ -159,12 +167,23 @@ class Wording:
     def _fact(self, name: str, fact: Fact) -> str:
         if name == "input":
             return self.label(str(fact))
+        if name == "formula":
+            return self._written(str(fact))
         if isinstance(fact, bool | str):
             return self.choice(fact)
         if isinstance(fact, date):
             return self.day(fact)
         exact = Fraction(fact) if isinstance(fact, int | Decimal) else fact
         return self._measured(exact, _UNIT_BY_SUFFIX.get(name.rpartition("_")[2]))
+
+    def _written(self, formula: str) -> str:
+        """Return a formula of a rule file in words: "12 × salaire de référence"."""
+        words = self._texts["factors"]
+        named = _NAME.sub(lambda name: str(words.get(name[0], self._label_of(name[0]))), formula)
+        return named.replace(" * ", _TIMES)
+
+    def _label_of(self, name: str) -> str:
+        return self.label(name) if name in INPUTS else name
 
     def _measured(self, amount: Fraction, unit: str | None) -> str:
         if unit == "euros":
