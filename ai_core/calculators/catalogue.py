@@ -114,7 +114,7 @@ CALCULATORS: dict[str, Calculator] = {
             "retirement_notice",
             notices.calculate,
             ("initiator", *_SERVICE, "disabled_worker"),
-            (*_JOB, "contract_after_2019_07_01", "housed", "age"),
+            (*_JOB, "contract_date_band", "contract_after_2019_07_01", "housed", "age"),
         ),
         Calculator(
             "job_search_hours",

@@ -2,7 +2,7 @@
 the seniority, nor than the agreement's severance where the agreement's employers are bound by it.
 
 Where the severance depends on the reason of the dismissal, it is computed for each, and the lowest
-that is not zero counts.
+that is not zero counts. Both parties agree, so a fault excludes nothing (L1237-11).
 """
 
 from decimal import Decimal
@@ -27,7 +27,7 @@ _SEVERANCE = "severance_pay"
 def calculate(case: Case) -> Calculation:
     """Return the indemnity of a mutual termination. Raises RuleWithheld."""
     told = case
-    case = prepared(case)
+    case = prepared(case.with_facts({**case.facts, "gross_misconduct": False}))
     excluded = excluded_by_code(case)
     if excluded is not None:
         return result(told, Outcome(excluded), None)

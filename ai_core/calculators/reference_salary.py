@@ -26,6 +26,7 @@ from ai_core.calculators.rulebook import Case, rule_of_agreement, rule_of_code
 from ai_core.calculators.sides import of_one_side
 
 MONTHS_PER_YEAR = 12
+VARIABLE_PAY = "variable_pay_total"
 _LAST_MONTHS = 3
 
 
@@ -81,17 +82,17 @@ def reference_salary(case: Case, side: Source) -> Salary | Question:
     quantities = _quantities(case, outcome, salaries)
     if not quantities["months"]:
         return Salary(Fraction(0), outcome.per, (), sources)
-    missing = [name for name in outcome.amount.names if name not in quantities]
-    if missing:
-        return Question(missing[0])
     amount = outcome.amount.evaluate(quantities).value
     steps = tuple(_steps(outcome.amount, quantities, amount, sources))
-    return Salary(amount, outcome.per, steps, sources, _assumptions(salaries))
+    notes = tuple(_assumptions(case.facts, outcome.amount, salaries))
+    return Salary(amount, outcome.per, steps, sources, notes)
 
 
-def _assumptions(salaries: Sequence[SalaryMonth]) -> tuple[Note, ...]:
-    count = len(salaries)
-    return (Note("fewer_months_of_pay", {"months": count}),) if count < MONTHS_PER_YEAR else ()
+def _assumptions(facts: Facts, formula: Formula, salaries: Sequence[SalaryMonth]) -> Iterable[Note]:
+    if len(salaries) < MONTHS_PER_YEAR:
+        yield Note("fewer_months_of_pay", {"months": len(salaries)})
+    if VARIABLE_PAY in formula.names and VARIABLE_PAY not in facts:
+        yield Note("assumed_no_variable_pay")
 
 
 def _steps(
@@ -155,9 +156,8 @@ def _quantities(
         "before_notice_months": Fraction(len(before)),
         "notice_bonuses": _sum(item.bonus for item in notice),
     }
-    variable = case.facts.get("variable_pay_total")
-    if isinstance(variable, Fraction):
-        quantities["variable_pay_total"] = variable
+    variable = case.facts.get(VARIABLE_PAY)
+    quantities[VARIABLE_PAY] = variable if isinstance(variable, Fraction) else Fraction(0)
     if "best" in outcome.amount.names and months:
         quantities["best"] = _of_code(case, quantities)
     return quantities
