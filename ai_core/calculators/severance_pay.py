@@ -47,11 +47,6 @@ _SUPPOSED: Mapping[str, str | bool] = {
     "gross_misconduct": False,
     "unfitness_work_related": False,
 }
-_SUPPOSED_OF_THE_UNFIT: Mapping[str, bool] = {
-    "economic_dismissal": False,
-    "disciplinary_dismissal": False,
-}
-"""Unfitness is a ground of its own (article L1226-12), neither economic nor disciplinary."""
 _YEARS = (
     *("seniority_years", "right_seniority_years", "non_executive_years"),
     *("legal_seniority_years", "legal_right_seniority_years"),
@@ -91,8 +86,8 @@ def prepared(case: Case) -> Case:
         years = facts.get(name)
         if isinstance(years, Fraction):
             facts[name] = exact_years(years)
-    if facts["unfitness_work_related"] is True:
-        facts = {**_SUPPOSED_OF_THE_UNFIT, **facts}
+    if facts["unfitness_work_related"] is True:  # a ground of its own (article L1226-12)
+        facts = {"economic_dismissal": False, "disciplinary_dismissal": False, **facts}
     end = facts.get("exit_date")
     if isinstance(end, date):
         facts.setdefault("rules_before_2023_05_01", end < _NEW_RULES_OF_1486)
