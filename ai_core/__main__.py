@@ -1,14 +1,19 @@
-"""`python -m ai_core [serve | keys … | conversation … | corpus … | model …]`."""
+"""`python -m ai_core [serve | keys … | conversation … | corpus … | calculators … | model …]`."""
 
 import argparse
 import sys
+from pathlib import Path
 
 import uvicorn
 
 from ai_core.access import cli as keys_command
 from ai_core.answering import cli as conversation_command
 from ai_core.app import create_app
+from ai_core.calculators import cli as calculators_command
+from ai_core.errors import CorpusMissing
 from ai_core.law import cli as corpus_command
+from ai_core.law.corpus import Corpus
+from ai_core.law.versions import CorpusVersions
 from ai_core.models.admin import cli as models_command
 from ai_core.settings import Settings
 from shared.clock import SystemClock
@@ -28,6 +33,8 @@ def main(arguments: list[str]) -> int:
     conversation = commands.add_parser("conversation", help="stored conversations")
     conversation_command.add_arguments(conversation)
     corpus_command.add_arguments(commands.add_parser("corpus", help="the law in service"))
+    calculators = commands.add_parser("calculators", help="the calculators and their rules")
+    calculators_command.add_arguments(calculators)
     models_command.add_arguments(commands.add_parser("model", help="the models"))
     chosen = parser.parse_args(arguments)
     try:
@@ -52,9 +59,21 @@ def run(chosen: argparse.Namespace, settings: Settings) -> int:
         return 0
     if chosen.command == "corpus":
         return corpus_command.run(chosen, settings.data_dir, SystemClock())
+    if chosen.command == "calculators":
+        today = SystemClock().today()
+        return calculators_command.run(chosen, today, lambda: law_in_service(settings.data_dir))
     if chosen.command == "model":
         return models_command.run(chosen, settings.models, settings.data_dir)
     return serve(settings)
+
+
+def law_in_service(data_dir: Path) -> calculators_command.WordingOf:
+    """Return what the law in service says by id and day. Raises CorpusMissing, CorpusRefused."""
+    versions = CorpusVersions(data_dir)
+    version = versions.current()
+    if version is None:
+        raise CorpusMissing("no law is in service: run `corpus update`")
+    return Corpus(versions.folder(version)).wording
 
 
 def serve(settings: Settings) -> int:

@@ -23,6 +23,7 @@ Unit = Literal["months", "years", "euros", "days", "percent"]
 
 LARGEST_NUMBER = 10_000_000
 EARLIEST_DAY, LATEST_DAY = date(1930, 1, 1), date(2100, 12, 31)
+_LENGTH_OF_DAY = len("YYYY-MM-DD")
 LONGEST_LIST = 400
 LONGEST_LABEL = 300
 
@@ -296,7 +297,7 @@ def _number(value: object, _choices: tuple[str, ...] = ()) -> Fraction:
 
 
 def _date(value: object, _choices: tuple[str, ...] = ()) -> date:
-    if not isinstance(value, str):
+    if not isinstance(value, str) or len(value) != _LENGTH_OF_DAY:
         raise _Unreadable("date_expected")
     try:
         day = date.fromisoformat(value)

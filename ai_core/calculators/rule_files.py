@@ -46,6 +46,7 @@ from ai_core.calculators.tables import ClauseUse, Row
 
 RULES = Path(__file__).with_name("rules")
 SHORTEST_FRAGMENT, LONGEST_FRAGMENT = 20, 200
+_BAND_OF_THE_CODE = "legal_seniority_band"
 _BAND_INPUTS = (
     *("seniority_band", "legal_seniority_band", "age_band", "notice_length_band"),
     *("coefficient", "group", "step", "level", "contract_date_band"),
@@ -297,12 +298,14 @@ def _file_bands(
     written: Mapping[str, Any], where: str, above: Mapping[str, Mapping[str, Interval]]
 ) -> Bands:
     """Return the bands of a file or a section: its own over those above. A label straight under
-    [bands] counts for every input with bands, one under [bands.age_band] for that input.
+    [bands] counts for every input with bands but the Code's, one under [bands.age_band] for that
+    input.
     """
     everywhere = {label: band for label, band in written.items() if isinstance(band, str)}
     meanings = {name: {**above.get(name, {})} for name in {*above, *_BAND_INPUTS}}
-    for own in meanings.values():
-        own.update(_bands(everywhere, where))
+    for name, own in meanings.items():
+        if name != _BAND_OF_THE_CODE:
+            own.update(_bands(everywhere, where))
     for name, labels in written.items():
         if isinstance(labels, dict):
             if name not in meanings:
