@@ -5,6 +5,7 @@ calculation.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 
 from ai_core.calculators import (
     end_of_contract_bonus,
@@ -201,16 +202,13 @@ def choices_of(
     wanted: Calculator, book: RuleBook, idcc: str | None
 ) -> Mapping[str, tuple[str, ...]]:
     """Return the labels each input may take, for an agreement or for the Code alone."""
-    files = [book.code, book.agreement(idcc)]
-    return {
-        name: labels
-        for name in wanted.inputs
-        if (
-            labels := _labels(
-                name, [table for rules in files for table in wanted.tables_of_labels(rules)]
-            )
-        )
-    }
+    return _choices(wanted, (book.code, book.agreement(idcc)))
+
+
+@lru_cache(maxsize=1024)
+def _choices(wanted: Calculator, files: tuple[Rules | None, ...]) -> Mapping[str, tuple[str, ...]]:
+    tables = [table for rules in files for table in wanted.tables_of_labels(rules)]
+    return {name: labels for name in wanted.inputs if (labels := _labels(name, tables))}
 
 
 def _labels(input_name: str, tables: list[Table]) -> tuple[str, ...]:

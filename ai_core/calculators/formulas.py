@@ -14,6 +14,7 @@ import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 from ai_core.calculators.records import Factor, Term
 
@@ -56,11 +57,7 @@ class Formula:
         """Return the amount. Raises KeyError when a name of `names` is not among `numbers`, and
         ZeroDivisionError when it divides by a number that is zero.
         """
-        terms = tuple(
-            Term(factors, sign * math.prod((factor.value for factor in factors), start=Fraction(1)))
-            for sign, tree in _terms(self.tree, 1)
-            for factors in (tuple(_factors(tree, numbers)),)
-        )
+        terms = tuple(_term(sign, parts, numbers) for sign, parts in _planned(self.tree))
         return Amount(sum((term.value for term in terms), start=Fraction(0)), terms)
 
 
@@ -133,29 +130,55 @@ def _terms(node: ast.expr, sign: int) -> list[tuple[int, ast.expr]]:
             return [(sign, node)]
 
 
-def _factors(node: ast.expr, numbers: Numbers) -> list[Factor]:
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A factor as it is written: its expression, or what it divides by (`inverse`)."""
+
+    node: ast.expr
+    text: str
+    name: str | None = None
+    start: Fraction | None = None
+    stop: Fraction | None = None
+    inverse: bool = False
+
+    def factor(self, numbers: Numbers) -> Factor:
+        value = _value(self.node, numbers)
+        return Factor(
+            self.text, 1 / value if self.inverse else value, self.name, self.start, self.stop
+        )
+
+
+@lru_cache(maxsize=4096)
+def _planned(tree: ast.expr) -> tuple[tuple[int, tuple[_Part, ...]], ...]:
+    """Return the terms of a formula, each with its sign and its factors."""
+    return tuple((sign, tuple(_parts_of_product(term))) for sign, term in _terms(tree, 1))
+
+
+def _term(sign: int, parts: tuple[_Part, ...], numbers: Numbers) -> Term:
+    factors = tuple(part.factor(numbers) for part in parts)
+    product = math.prod((factor.value for factor in factors), start=Fraction(sign))
+    return Term(factors, product)
+
+
+def _parts_of_product(node: ast.expr) -> list[_Part]:
     """Return the factors of a product, the way it is written."""
     match node:
         case ast.BinOp(left=left, op=ast.Mult(), right=right):
-            return [*_factors(left, numbers), *_factors(right, numbers)]
+            return [*_parts_of_product(left), *_parts_of_product(right)]
         case ast.BinOp(left=left, op=ast.Div(), right=right) if not _is_number(node):
-            return [*_factors(left, numbers), _inverse(right, numbers)]
+            return [*_parts_of_product(left), _Part(right, f"1/{_written(right)}", inverse=True)]
         case ast.Name(id=name):
-            return [Factor(name, numbers[name], name)]
+            return [_Part(node, name, name)]
         case ast.Subscript(value=ast.Name(id=name), slice=ast.Slice(lower=lower, upper=upper)):
-            start = None if lower is None else _value(lower, numbers)
-            stop = None if upper is None else _value(upper, numbers)
-            return [Factor(ast.unparse(node), _value(node, numbers), name, start, stop)]
+            start = None if lower is None else _value(lower, {})
+            stop = None if upper is None else _value(upper, {})
+            return [_Part(node, ast.unparse(node), name, start, stop)]
         case _:
-            return [Factor(_written(node), _value(node, numbers))]
+            return [_Part(node, _written(node))]
 
 
 def _written(node: ast.expr) -> str:
     return ast.unparse(node).replace(" / ", "/") if _is_number(node) else ast.unparse(node)
-
-
-def _inverse(node: ast.expr, numbers: Numbers) -> Factor:
-    return Factor(f"1/{_written(node)}", 1 / _value(node, numbers))
 
 
 def _is_number(node: ast.expr) -> bool:
@@ -165,7 +188,7 @@ def _is_number(node: ast.expr) -> bool:
 def _value(node: ast.expr, numbers: Numbers) -> Fraction:
     match node:
         case ast.Constant(value=int() | float() as number):
-            return Fraction(repr(number))  # the decimal as it is written, not the float nearest
+            return _constant(number)
         case ast.Name(id=name):
             return numbers[name]
         case ast.BinOp(left=left, op=operator, right=right):
@@ -180,3 +203,9 @@ def _value(node: ast.expr, numbers: Numbers) -> Fraction:
             return max(until - start, Fraction(0))
         case _:
             raise ValueError(f"{ast.unparse(node)!r} is not part of formulas")
+
+
+@lru_cache(maxsize=1024)
+def _constant(number: float) -> Fraction:
+    """Return the decimal as it is written, not the float nearest to it."""
+    return Fraction(repr(number))

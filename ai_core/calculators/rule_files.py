@@ -103,7 +103,7 @@ class Table:
         return tuple(dict.fromkeys((*named, *self.choices, *numbers)))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Rules:
     """A rule file: the rules of the Code (`idcc` None) or of an agreement.
 

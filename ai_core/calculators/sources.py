@@ -138,7 +138,7 @@ class CheckedRules:
         found: list[Problem] = []
         for rules in await asyncio.to_thread(lambda: list(every_rules())):
             texts = await self._law.wordings(source_ids(rules), day)
-            found += problems_of(rules, texts)
+            found += await asyncio.to_thread(lambda: list(problems_of(rules, texts)))  # noqa: B023
         self.problems = tuple(found)
         self.book = RuleBook(frozenset((problem.idcc, problem.use) for problem in found))
         self._version = version

@@ -103,4 +103,6 @@ def _labels_left(
 ) -> tuple[str, ...]:
     """Return the labels of an input in the rows that are still possible."""
     possible = [row for row in rows if row.verdict(facts, bands) != "no"]
-    return labels_of(input_name, possible) or INPUTS[input_name].choices
+    labels = labels_of(input_name, possible)
+    fixed = INPUTS[input_name].choices
+    return tuple(choice for choice in fixed if choice in labels or not labels) or labels

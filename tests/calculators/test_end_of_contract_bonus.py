@@ -1,0 +1,87 @@
+"""The bonus at the end of a contract: 10 %, and every reason for which it is not due (articles
+L1243-8, L1243-10, L1251-32 and L1251-33)."""
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from ai_core.calculators.catalogue import compute
+from ai_core.calculators.records import NOT_DUE, Calculation
+from ai_core.calculators.rulebook import RuleBook
+
+
+def computed(idcc: str | None = None, **inputs: object) -> Calculation:
+    return compute("end_of_contract_bonus", idcc, date(2026, 11, 30), inputs, RuleBook())
+
+
+@pytest.mark.parametrize(
+    ("pay", "bonus"),
+    [(11100, "1110"), (0, "0"), (1234.56, "123.46"), (0.05, "0.01"), (3333.35, "333.34")],
+)
+@pytest.mark.parametrize(
+    ("contract", "article"), [("CDD", "LEGIARTI000006901219"), ("CTT", "LEGIARTI000006901285")]
+)
+def test_a_tenth_of_all_gross_pay(contract: str, article: str, pay: float, bonus: str) -> None:
+    found = computed(contract=contract, total_gross_pay=pay)
+    assert (found.value, found.unit, found.source) == (Decimal(bonus), "€", "legal")
+    assert [step.source for step in found.steps] == [article]
+
+
+@pytest.mark.parametrize(
+    ("contract", "name", "reason"),
+    [
+        ("CDD", "ended_in_trial_period", None),
+        ("CDD", "hired_permanently_at_end", None),
+        ("CDD", "refused_permanent_offer", None),
+        ("CDD", "early_end_by_employee_misconduct_or_force_majeure", None),
+        ("CDD", "refused_agreed_renewal", None),
+        ("CTT", "temp_training_assignment", "contract_type_excluded"),
+        ("CTT", "temp_early_end_by_employee_misconduct_or_force_majeure", None),
+        ("CTT", "temp_hired_permanently_at_end", None),
+        ("CTT", "temp_refused_flexible_end_date", None),
+    ],
+)
+def test_what_excludes_it(contract: str, name: str, reason: str | None) -> None:
+    excluded: dict[str, object] = {name: True}
+    found = computed(None, contract=contract, total_gross_pay=3000, **excluded)
+    assert (found.value, found.not_due) == (NOT_DUE, reason or name)
+    # It needs no amount to be told, and the other contract is not concerned.
+    assert computed(None, contract=contract, **excluded).not_due == (reason or name)
+    other = "CTT" if contract == "CDD" else "CDD"
+    assert computed(None, contract=other, total_gross_pay=3000, **excluded).value == 300
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"contract": "CDI"}, "contract_type_excluded"),
+        ({"contract": "CDD", "fixed_term_type": "Contrat saisonnier"}, "contract_type_excluded"),
+        ({"contract": "CDD", "fixed_term_type": "CDD d'usage"}, "contract_type_excluded"),
+    ],
+)
+def test_which_contracts_have_none(given: dict[str, object], reason: str) -> None:
+    assert computed(None, **given).not_due == reason
+
+
+def test_what_is_missing_is_asked_one_after_the_other() -> None:
+    assert [question.input for question in computed().missing] == ["contract"]
+    assert computed().missing[0].choices == ("CDI", "CDD", "CTT")
+    assert [question.input for question in computed(contract="CDD").missing] == ["total_gross_pay"]
+
+
+def test_what_was_taken_as_not_being_so_is_listed() -> None:
+    found = computed(contract="CDD", total_gross_pay=3000, refused_permanent_offer=False)
+    assert [note.key for note in found.assumptions] == [
+        "assumed_ordinary_fixed_term_contract",
+        *["assumed_false"] * 4,
+    ]
+    assert "refused_permanent_offer" not in [note.facts.get("input") for note in found.assumptions]
+    told = computed(contract="CDD", total_gross_pay=3000, fixed_term_type="Autres")
+    assert "assumed_ordinary_fixed_term_contract" not in [note.key for note in told.assumptions]
+
+
+def test_an_agreement_without_rules_leaves_the_code_s_as_a_minimum() -> None:
+    found = computed("9999", contract="CDD", total_gross_pay=3000)
+    assert found.value == 300
+    assert found.is_minimum
