@@ -175,9 +175,8 @@ def print_times(outcomes: Iterable[Outcome]) -> None:
     print(f"\nmarked agreement, the Code's: {len(mistaken)} {' '.join(mistaken[:5])}")
     if times_ms:
         worst = times_ms[int(len(times_ms) * 0.99)]
-        print(
-            f"processor time: median {statistics.median(times_ms):.2f} ms, 99 % under {worst:.2f} ms"
-        )
+        middle = statistics.median(times_ms)
+        print(f"processor time: median {middle:.2f} ms, 99 % under {worst:.2f} ms")
 
 
 if __name__ == "__main__":
