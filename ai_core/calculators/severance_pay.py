@@ -23,7 +23,6 @@ from ai_core.calculators.records import (
     Side,
     Source,
     Step,
-    money,
 )
 from ai_core.calculators.reference_salary import MONTHS_PER_YEAR, Salary, reference_salary
 from ai_core.calculators.rulebook import (
@@ -293,7 +292,7 @@ def _code_amount(case: Case, numbers: Mapping[str, Fraction]) -> Fraction:
     if ruling.row is None or ruling.row.outcome.amount is None:
         return Fraction(0)
     amount: Fraction = ruling.row.outcome.amount.evaluate(numbers).value
-    return Fraction(money(amount)) * 2 if ruling.row.outcome.doubled else amount
+    return amount * 2 if ruling.row.outcome.doubled else amount
 
 
 def _is_yearly(case: Case) -> bool:
