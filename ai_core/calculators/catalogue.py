@@ -8,13 +8,17 @@ from datetime import date
 from functools import lru_cache
 
 from ai_core.calculators import (
+    deadlines,
     end_of_contract_bonus,
     job_search_hours,
     mutual_termination_pay,
     notices,
+    overtime,
+    paid_leave,
     reference_salary,
     seniority,
     severance_pay,
+    trial_period,
 )
 from ai_core.calculators.inputs import ABSENCE_REASONS, INPUTS, Input, Kind, parse
 from ai_core.calculators.records import Calculation
@@ -172,6 +176,35 @@ CALCULATORS: dict[str, Calculator] = {
             ("category", *_OF_PAY),
             labels_from=("severance_pay",),
         ),
+        Calculator(
+            "paid_leave",
+            paid_leave.calculate,
+            (
+                *("worked_months", "sickness_months", "entry_date", "exit_date", "absences"),
+                *("reference_period_pay", "pay_of_sickness", "leave_days_taken"),
+                *("monthly_pay", "maintained_pay"),
+            ),
+        ),
+        Calculator(
+            "overtime",
+            overtime.calculate,
+            (
+                *("overtime_hours", "weekly_hours", "hourly_pay"),
+                *("agreement_overtime_rate", "agreement_overtime_next_rate"),
+            ),
+        ),
+        Calculator(
+            "trial_period",
+            trial_period.calculate,
+            (
+                *("contract", "category", "renewed", "renewal_in_extended_agreement"),
+                *("contract_months", "entry_date", "exit_date", "notice_date"),
+                *("internship_months", "internship_in_same_job"),
+                *("trial_end_initiator", "presence_days"),
+            ),
+            reads=("trial_period_notice",),
+        ),
+        Calculator("deadlines", deadlines.calculate, ("deadline", "start_date", "alsace_moselle")),
     )
 }
 """Every calculator by name, in the order in which they are listed."""

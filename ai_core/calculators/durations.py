@@ -1,4 +1,4 @@
-"""Durations of notices as the law and the agreements write them: "2 mois", "15 jours calendaires".
+"""Durations as the law and the agreements write them: "2 mois", "15 jours calendaires".
 
 To compare two of them a month counts 30 days and a week 7, as the official simulators do.
 """
@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 
-UNITS = ("mois", "semaines", "jours", "jours ouvrés", "jours calendaires")
-_DAYS = {"mois": 30, "semaines": 7}
+UNITS = ("mois", "semaines", "jours", "jours ouvrés", "jours calendaires", "heures")
+_DAYS = {"mois": Fraction(30), "semaines": Fraction(7), "heures": Fraction(1, 24)}
 _WRITTEN = re.compile(
-    r"(?P<amount>\d+(?:[.,/]\d+)?) (?P<unit>mois|semaines?|jours?(?: (?:ouvré|calendaire)s?)?)"
+    r"(?P<amount>\d+(?:[.,/]\d+)?) (?P<unit>mois|semaines?|heures?|"
+    r"jours?(?: (?:ouvré|calendaire)s?)?)"
 )
 _DAYS_OF_A_MONTH = 30
 
@@ -26,7 +27,7 @@ class Duration:
     @property
     def days(self) -> Fraction:
         """Return its days, to compare with another."""
-        return self.amount * _DAYS.get(self.unit, 1)
+        return self.amount * _DAYS.get(self.unit, Fraction(1))
 
 
 def read_duration(written: str) -> Duration:

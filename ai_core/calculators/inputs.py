@@ -19,7 +19,7 @@ Kind = Literal[
     "label", "boolean", "number", "date", "salaries", "absences", "salary", "working_times"
 ]
 """`label` is a choice: of the agreement where its rules have that input, else of `choices` here."""
-Unit = Literal["months", "years", "euros", "days", "percent"]
+Unit = Literal["months", "years", "euros", "days", "hours", "percent"]
 
 LARGEST_NUMBER = 10_000_000
 EARLIEST_DAY, LATEST_DAY = date(1930, 1, 1), date(2100, 12, 31)
@@ -117,11 +117,13 @@ _BOOLEANS = (
     *("refused_agreed_renewal", "temp_training_assignment", "temp_hired_permanently_at_end"),
     *("temp_early_end_by_employee_misconduct_or_force_majeure", "temp_refused_flexible_end_date"),
     *("agreement_hired_permanently_at_end", "agreement_hired_permanently_without_gap"),
-    "agreement_permanent_offer_made",
+    *("agreement_permanent_offer_made", "alsace_moselle", "renewed"),
+    *("renewal_in_extended_agreement", "internship_in_same_job"),
 )
 _LABELS = (
     *("category", "seniority_band", "age_band", "notice_length_band", "working_time", "class"),
     *("contract_date_band", "termination_reason", "fixed_term_type", "absences_total_band"),
+    "deadline",
 )
 
 INPUTS: dict[str, Input] = {
@@ -150,9 +152,20 @@ INPUTS: dict[str, Input] = {
     ),
     **dict.fromkeys(_BOOLEANS, _BOOLEAN),
     **dict.fromkeys(
-        ("entry_date", "notice_date", "exit_date", "category_change_date", "day_rate_since"), _DATE
+        (
+            *("entry_date", "notice_date", "exit_date", "category_change_date", "day_rate_since"),
+            "start_date",
+        ),
+        _DATE,
     ),
-    **_numbers("months", "seniority_months", "operation_contract_months"),
+    **_numbers(
+        "months",
+        *("seniority_months", "operation_contract_months", "contract_months", "internship_months"),
+        *("presence_months", "worked_months", "sickness_months"),
+    ),
+    **_numbers("days", "presence_days", "leave_days_taken"),
+    **_numbers("hours", "overtime_hours", "weekly_hours"),
+    **_numbers("percent", "agreement_overtime_rate", "agreement_overtime_next_rate"),
     **_numbers(
         "years",
         *("seniority_years", "right_seniority_years", "age", "non_executive_years"),
@@ -167,8 +180,10 @@ INPUTS: dict[str, Input] = {
         *("reference_salary", "legal_reference_salary", "agreement_reference_salary"),
         *("total_gross_pay", "total_pay_whole_contract", "last_3_months_average_pay"),
         *("pay_year_1", "pay_year_2", "pay_year_3_on", "variable_pay_total"),
+        *("hourly_pay", "monthly_pay", "maintained_pay", "reference_period_pay"),
+        "pay_of_sickness",
     ),
-    **_numbers(None, "full_semesters_since_2002", "full_semesters_before_2002"),
+    **_numbers(None, "full_semesters_since_2002", "full_semesters_before_2002", "contract_weeks"),
     "salaries": Input(("salaries",)),
     "notice_salaries": Input(("salaries",)),
     "last_month_salary": Input(("salary",)),

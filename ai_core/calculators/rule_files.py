@@ -18,6 +18,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from ai_core.calculators.code_outcomes import DeadlineOutcome, HolidayOutcome, TrialOutcome
 from ai_core.calculators.conditions import (
     Bands,
     Condition,
@@ -155,6 +156,10 @@ OUTCOMES: dict[str, type[Outcome]] = {
     "mutual_termination_pay": SeveranceOutcome,
     "reference_salary": SalaryOutcome,
     "seniority": SeniorityOutcome,
+    "public_holidays": HolidayOutcome,
+    "deadlines": DeadlineOutcome,
+    "trial_period": TrialOutcome,
+    "trial_period_notice": NoticeOutcome,
 }
 """What the rows of each section give. A section without `rows` is itself one row."""
 OPTIONS: dict[str, type[Outcome]] = {

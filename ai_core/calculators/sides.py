@@ -1,9 +1,10 @@
-"""Both sides of a case where the agreement's rule stands in place of the Code's, not beside it."""
+"""Results whose sides are not compared: an agreement in place of the Code, or the Code alone."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TypeVar
 
-from ai_core.calculators.records import Calculation, Question, Side
+from ai_core.calculators.records import Calculation, Note, Question, Side
 from ai_core.calculators.rulebook import Case
 
 Found = TypeVar("Found")
@@ -50,4 +51,33 @@ def of_one_side(
         legal=legal,
         agreement=own,
         assumptions=chosen.assumptions,
+    )
+
+
+def of_code(
+    case: Case,
+    side: Side | None = None,
+    *,
+    missing: Iterable[Question] = (),
+    warnings: Iterable[Note] = (),
+    assumptions: Iterable[Note] = (),
+) -> Calculation:
+    """Return the result of a calculator that knows the Code alone.
+
+    Where an agreement is named it may say otherwise, which is told.
+    """
+    empty = Calculation(case.calculator, case.idcc, case.as_of)
+    if side is None or missing:
+        return replace(empty, missing=unique(missing))
+    named = () if case.idcc is None else (Note(f"{case.calculator}_by_agreement"),)
+    return replace(
+        empty,
+        value=side.value,
+        unit=side.unit,
+        not_due=side.not_due,
+        steps=side.steps,
+        sources=unique(side.sources),
+        legal=side,
+        warnings=unique((*named, *warnings)),
+        assumptions=unique(assumptions),
     )
