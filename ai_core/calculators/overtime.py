@@ -12,6 +12,7 @@ from ai_core.calculators.sides import of_code
 from ai_core.errors import WrongInputs
 
 _UNIT = "€"
+_LEGAL_WEEK = ("weekly_working_time", "overtime_beyond_the_legal_week")
 
 
 def calculate(case: Case) -> Calculation:
@@ -34,7 +35,7 @@ def calculate(case: Case) -> Calculation:
     parts = [(first, first_rate), (hours - first, next_rate)]
     source = "overtime_rate_of_agreements" if own else "overtime_first_rate"
     names = [source] if own else ["overtime_first_rate", "overtime_next_rate"]
-    sources = [case.book.code.source(name) for name in ("weekly_working_time", *names)]
+    sources = [case.book.code.source(name) for name in (*_LEGAL_WEEK, *names)]
     terms = [_term(count, pay, rate) for count, rate in parts if count]
     total = sum((term.value for term in terms), start=Fraction(0))
     steps = [Step("term", {}, money(term.value), _UNIT, sources[-1].id, term) for term in terms]

@@ -371,7 +371,9 @@ def _better(case: Case, both: Calculation) -> Calculation:
 
 def _assumptions(case: Case) -> tuple[Note, ...]:
     """Return what is taken for granted since the case does not say it."""
-    notes = assumed(case, "gross_misconduct", "unfitness_work_related")
+    notes: tuple[Note, ...] = ()
+    if case.calculator == "severance_pay":
+        notes = assumed(case, "gross_misconduct", "unfitness_work_related")
     if "contract" not in case.facts:
         notes = (Note("assumed_permanent_contract"), *notes)
     if "working_time_periods" not in case.facts:

@@ -29,10 +29,11 @@ _UNIT_BY_SUFFIX = {
     "euros": "euros",
     "years": "years",
     "months": "months",
+    "days": "days",
     "rate": "percent",
     "share": "percent",
 }
-_UNIT_KEY = {"years": "ans", "months": "mois", "days": "jours"}
+_UNIT_KEY = {"years": "ans", "months": "mois", "days": "jours", "hours": "heures"}
 
 
 @lru_cache(maxsize=8)
@@ -107,7 +108,8 @@ class Wording:
     def value(self, value: Value, unit: str | None, qualifier: str | None = None) -> str:
         """Return a result with its unit; a result that is a text is read as it is."""
         if not isinstance(value, Decimal):
-            return value or ""
+            is_day = unit == "date" and value is not None
+            return self.day(date.fromisoformat(value)) if is_day else value or ""
         if unit == "€":
             return self.euros(value)
         written = self.quantity(value, unit or "")

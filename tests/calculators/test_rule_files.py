@@ -35,6 +35,7 @@ TREES = (
 )
 NUMBERS = {"seniority_months": (0, 3, 7, 13, 30, 70, 130, 250), "age": (30, 52, 56, 61)}
 MOST_LEAVES = 4_000
+EVERY_ROW_COUNTS = ("public_holidays",)
 
 
 def files() -> list[Path]:
@@ -60,7 +61,9 @@ def test_every_file_is_read_whole(subtests: pytest.Subtests) -> None:
 
 
 def test_no_row_stands_behind_one_that_takes_its_cases(subtests: pytest.Subtests) -> None:
-    for name, _, _, table in tables():
+    for name, _, table_name, table in tables():
+        if table_name in EVERY_ROW_COUNTS:
+            continue
         with subtests.test(name):
             for last, row in enumerate(table.rows):
                 for first, earlier in enumerate(table.rows[:last]):
