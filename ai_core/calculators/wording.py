@@ -108,8 +108,8 @@ class Wording:
     def value(self, value: Value, unit: str | None, qualifier: str | None = None) -> str:
         """Return a result with its unit; a result that is a text is read as it is."""
         if not isinstance(value, Decimal):
-            is_day = unit == "date" and value is not None
-            return self.day(date.fromisoformat(value)) if is_day else value or ""
+            is_day = unit == "date" and value
+            return self.day(date.fromisoformat(str(value))) if is_day else value or ""
         if unit == "€":
             return self.euros(value)
         written = self.quantity(value, unit or "")

@@ -99,7 +99,7 @@ def test_paid_leave(subtests: pytest.Subtests) -> None:
 
 def test_trial_periods(subtests: pytest.Subtests) -> None:
     permanent = {"contract": "CDI", "category": "Agents de maîtrise et techniciens"}
-    renewed = permanent | {"renewed": True}
+    renewed: dict[str, Any] = permanent | {"renewed": True}
     cases: list[Case] = [
         (permanent, "3", "mois"),
         ({"contract": "CDI", "category": "Ouvriers et employés"}, "2", "mois"),
