@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import Any
 
 from ai_core.calculators.formulas import LEGAL_AMOUNT, SALARY, SENIORITY, Formula
-from ai_core.calculators.inputs import Answer, Facts, WorkingTime
+from ai_core.calculators.inputs import Answer
 from ai_core.calculators.pay_outcomes import PayOptions, SeveranceOutcome
 from ai_core.calculators.records import (
     NOT_DUE,
@@ -36,7 +36,7 @@ from ai_core.calculators.rulebook import (
 from ai_core.calculators.seniority import Purpose, Service, exact_years, service
 from ai_core.calculators.sides import unique
 from ai_core.calculators.tables import Row, matching
-from ai_core.calculators.working import Working
+from ai_core.calculators.working import Working, part_time_share
 
 UNIT = "€"
 EXCLUDING = ("fixed_term_or_temporary_contract", "gross_misconduct")
@@ -313,21 +313,6 @@ def _derived(facts: dict[str, Answer]) -> dict[str, Answer]:
         more = before if isinstance(before, Fraction) else Fraction(0)
         facts.setdefault("total_seniority_years", years + more)
     return facts
-
-
-def part_time_share(facts: Facts) -> Fraction:
-    """Return by what to multiply an amount computed on the last salary (article L3123-5).
-
-    The indemnity is due in proportion to the periods of each working time; the reference salary is
-    that of the last one.
-    """
-    periods = facts.get("working_time_periods")
-    if not isinstance(periods, tuple) or not periods:
-        return Fraction(1)
-    times = [item for item in periods if isinstance(item, WorkingTime)]
-    months = sum((item.months for item in times), start=Fraction(0))
-    worked = sum((item.months * item.share for item in times), start=Fraction(0))
-    return worked / months / times[-1].share
 
 
 def result(case: Case, legal: Outcome | None, agreement: Outcome | None) -> Calculation:

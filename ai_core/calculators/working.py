@@ -6,6 +6,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from ai_core.calculators.formulas import Formula
+from ai_core.calculators.inputs import Facts, WorkingTime
 from ai_core.calculators.pay_outcomes import SeveranceOutcome
 from ai_core.calculators.records import Fact, Step, Term, money
 
@@ -63,3 +64,18 @@ class Working:
             value *= 2
             self._step("doubled", value)
         return value
+
+
+def part_time_share(facts: Facts) -> Fraction:
+    """Return by what to multiply an amount computed on the last salary (article L3123-5).
+
+    The indemnity is due in proportion to the periods of each working time; the reference salary is
+    that of the last one.
+    """
+    periods = facts.get("working_time_periods")
+    if not isinstance(periods, tuple) or not periods:
+        return Fraction(1)
+    times = [item for item in periods if isinstance(item, WorkingTime)]
+    months = sum((item.months for item in times), start=Fraction(0))
+    worked = sum((item.months * item.share for item in times), start=Fraction(0))
+    return worked / months / times[-1].share
