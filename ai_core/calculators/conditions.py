@@ -175,6 +175,8 @@ _BEHIND: Mapping[str, str] = {
     "contract_date_band": "entry_date",
 }
 """The input whose number stands behind a band."""
+_AFTER_2019 = date(2019, 7, 2)
+"""Stands for every contract later than 1 July 2019: no agreement changes by contract date later."""
 _IN_FRONT: Mapping[str, tuple[str, ...]] = {
     "seniority_months": ("seniority_band", "legal_seniority_band"),
     "legal_seniority_band": ("seniority_band",),
@@ -197,7 +199,10 @@ class Bands:
     def number_behind(self, input_name: str, facts: Facts) -> Answer | None:
         """Return the number that chooses the band of `input_name`, where the case gives it."""
         behind = _BEHIND.get(input_name)
-        return None if behind is None else facts.get(behind)
+        known = None if behind is None else facts.get(behind)
+        if known is None and input_name == "contract_date_band":
+            return _AFTER_2019 if facts.get("contract_after_2019_07_01") is True else None
+        return known
 
     def band_given_for(self, input_name: str, facts: Facts) -> Interval | None:
         """Return the numbers of the bands the case gives in place of the number itself."""

@@ -268,9 +268,11 @@ def _order_of_dates(facts: Facts) -> list[dict[str, object]]:
 
 
 def _read(wanted: Input, value: object, choices: tuple[str, ...]) -> Answer:
-    """Read a value as the first of the input's kinds that takes it."""
+    """Read a value as the first of the input's kinds that takes it; where no labels are known, a
+    label comes last, so that "3" is the number.
+    """
     problem: _Unreadable | None = None
-    for kind in wanted.kinds:
+    for kind in wanted.kinds if choices else sorted(wanted.kinds, key="label".__eq__):
         try:
             return _READERS[kind](value, choices)
         except _Unreadable as failed:
