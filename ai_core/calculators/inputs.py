@@ -241,7 +241,15 @@ def parse(
     faults += _order_of_dates(facts)
     if faults:
         raise WrongInputs(faults)
-    return facts
+    return {**facts, **_incapacity(facts)}
+
+
+def _incapacity(facts: Facts) -> dict[str, Answer]:
+    """Return an incapacity to drive that is told as a label as the booleans that rules know."""
+    told = facts.get("driving_incapacity")
+    if not isinstance(told, str):
+        return {}
+    return {"driving_incapacity": True, "driving_incapacity_definitive": told == "definitive"}
 
 
 def _fault(name: str, problem: _Unreadable, choices: tuple[str, ...]) -> dict[str, object]:

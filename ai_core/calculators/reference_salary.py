@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Literal
 
 from ai_core.calculators.formulas import Formula
-from ai_core.calculators.inputs import Answer, Facts, SalaryMonth
+from ai_core.calculators.inputs import Facts, SalaryMonth
 from ai_core.calculators.pay_outcomes import SalaryOutcome
 from ai_core.calculators.records import (
     Calculation,
@@ -22,7 +22,7 @@ from ai_core.calculators.records import (
     Step,
     money,
 )
-from ai_core.calculators.rulebook import Case, rule_of_agreement, rule_of_code
+from ai_core.calculators.rulebook import Case, assumed, rule_of_agreement, rule_of_code
 from ai_core.calculators.sides import of_one_side
 
 MONTHS_PER_YEAR = 12
@@ -180,7 +180,7 @@ def calculate(case: Case) -> Calculation:
 
     Raises RuleWithheld.
     """
-    case = _with_incapacity(case)
+    case, notes = _with_incapacity(case)
     legal = reference_salary(case, "legal")
     held = case.book.agreement(case.idcc) is not None
     own = reference_salary(case, "agreement") if held else None
@@ -188,25 +188,25 @@ def calculate(case: Case) -> Calculation:
     return of_one_side(
         case,
         _side(legal) if isinstance(legal, Salary) else None,
-        _side(own) if isinstance(own, Salary) else None,
+        _side(own, notes) if isinstance(own, Salary) else None,
         missing,
     )
 
 
-def _with_incapacity(case: Case) -> Case:
-    """Say an incapacity to drive as the severance does; here it is a label, left out it is none."""
-    given = case.facts.get("driving_incapacity", False)
-    facts: dict[str, Answer] = {"driving_incapacity": given is not False}
-    if isinstance(given, str):
-        facts["driving_incapacity_definitive"] = given == "definitive"
-    return case.with_facts({**case.facts, **facts})
+def _with_incapacity(case: Case) -> tuple[Case, tuple[Note, ...]]:
+    """Take an incapacity to drive that is not told for none, and say so."""
+    asked = salary_rule(case, "agreement")
+    if not isinstance(asked, Question) or asked.input != "driving_incapacity":
+        return case, ()
+    supposed = case.with_facts({**case.facts, "driving_incapacity": False})
+    return supposed, assumed(case, "driving_incapacity")
 
 
-def _side(found: Salary) -> Side:
+def _side(found: Salary, notes: tuple[Note, ...] = ()) -> Side:
     return Side(
         money(found.amount),
         "€",
         steps=found.steps,
         sources=found.sources,
-        assumptions=found.assumptions,
+        assumptions=(*notes, *found.assumptions),
     )

@@ -4,7 +4,7 @@ Where an input is missing to know, it says which one, and which labels are still
 what is known.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -41,6 +41,10 @@ class Row(Generic[Outcome]):
             if found == "unknown":
                 verdict = "unknown"
         return verdict
+
+    def on(self, input_name: str) -> Iterator[Condition]:
+        """Yield its conditions on an input."""
+        return (item for item in self.conditions if item.input == input_name)
 
     def first_unknown(self, facts: Facts, bands: Bands) -> str:
         """Return the input to ask first."""
@@ -103,6 +107,8 @@ def _labels_left(
 ) -> tuple[str, ...]:
     """Return the labels of an input in the rows that are still possible."""
     possible = [row for row in rows if row.verdict(facts, bands) != "no"]
+    if any(item.boolean is not None for row in possible for item in row.on(input_name)):
+        return ()  # yes or no, whatever labels the input takes elsewhere
     labels = labels_of(input_name, possible)
     fixed = INPUTS[input_name].choices
     return tuple(choice for choice in fixed if choice in labels or not labels) or labels
