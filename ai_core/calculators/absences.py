@@ -139,10 +139,9 @@ def _kept(
     """Return the months that stay: so many in each year, and of each absence over all years."""
     left = [most_each] * len(absences)
     total = _NOTHING
-    for year in years:
-        parts = [
-            min(_part(absence, year), most) for absence, most in zip(absences, left, strict=True)
-        ]
+    shares = [_shares(absence, years) for absence in absences]
+    for number in range(len(years)):
+        parts = [min(share[number], most) for share, most in zip(shares, left, strict=True)]
         in_year = sum(parts, start=_NOTHING)
         room = in_year - rule.beyond(in_year)
         for index, part in enumerate(parts):
@@ -151,6 +150,13 @@ def _kept(
             room -= used
             total += used
     return total
+
+
+def _shares(absence: Absence, years: list[Period]) -> list[Fraction]:
+    """Return the months of an absence in each year, which make all of its months."""
+    parts = [_part(absence, year) for year in years]
+    measured = sum(parts, start=_NOTHING)
+    return [part * absence.months / measured for part in parts] if measured else parts
 
 
 def _part(absence: Absence, year: Period) -> Fraction:

@@ -16,7 +16,7 @@ EVERY_OTHER = "every_other"
 SALARY_QUANTITIES = (
     *("total", "months", "bonuses", "last3", "last3_bonuses", "highest_of_last3", "best"),
     *("last_month", "last_month_bonus", "before_notice_total", "before_notice_months"),
-    "notice_bonuses",
+    *("before_notice_last_month", "before_notice_last_month_bonus", "notice_bonuses"),
 )
 """The quantities of months of pay that formulas of [reference_salary] may use; docs/calculators.md
 says what each is."""
@@ -44,7 +44,8 @@ class SeveranceOutcome(Outcome):
 
     `least` and `most` bound the amount of this row. `replaces_code`: the clause stands in place of
     the Code's indemnity, which is not compared. `doubled`: the amount, rounded to the cent, is paid
-    twice. `excludes`: neither the Code nor an agreement gives anything.
+    twice. `excludes`: neither the Code nor an agreement gives anything. `not_held`: a former text
+    decides that the law of the corpus no longer has.
     """
 
     amount: AmountFormula | None = None
@@ -54,11 +55,14 @@ class SeveranceOutcome(Outcome):
     doubled: bool = False
     replaces_code: bool = False
     excludes: bool = False
+    not_held: bool = False
 
     @model_validator(mode="after")
-    def _one_of_both(self) -> "SeveranceOutcome":
-        if (self.amount is None) == (self.not_due is None):
-            raise ValueError("a row has amount = '1/4 * S * A' or not_due = 'reason'")
+    def _one_of_them(self) -> "SeveranceOutcome":
+        if [self.amount is not None, self.not_due is not None, self.not_held].count(True) != 1:
+            raise ValueError(
+                "a row has amount = '1/4 * S * A', not_due = 'reason' or not_held = true"
+            )
         return self
 
 

@@ -88,6 +88,12 @@ def reference_salary(case: Case, side: Source) -> Salary | Question:
     return Salary(amount, outcome.per, steps, sources, notes)
 
 
+def last_3_months_average_pay(facts: Facts) -> Fraction | None:
+    """Return the average of the last three months of pay, in euros; None without any pay."""
+    last3 = (_months(facts, "salaries") or [])[:_LAST_MONTHS]
+    return _sum(item.amount for item in last3) / len(last3) if last3 else None
+
+
 def _assumptions(facts: Facts, formula: Formula, salaries: Sequence[SalaryMonth]) -> Iterable[Note]:
     if len(salaries) < MONTHS_PER_YEAR:
         yield Note("fewer_months_of_pay", {"months": len(salaries)})
@@ -142,7 +148,8 @@ def _quantities(
     notice = _months(case.facts, "notice_salaries") or []
     months = [*notice, *salaries][:MONTHS_PER_YEAR] if outcome.with_notice else before
     last3 = months[:_LAST_MONTHS]
-    last = _months(case.facts, "last_month_salary") or months[:1]
+    last = [item for item in _months(case.facts, "last_month_salary") or () if item.amount]
+    last = last or months[:1]
     quantities = {
         "total": _sum(item.amount for item in months),
         "months": Fraction(len(months)),
@@ -154,6 +161,8 @@ def _quantities(
         "last_month_bonus": _sum(item.bonus for item in last),
         "before_notice_total": _sum(item.amount for item in before),
         "before_notice_months": Fraction(len(before)),
+        "before_notice_last_month": _sum(item.amount for item in before[:1]),
+        "before_notice_last_month_bonus": _sum(item.bonus for item in before[:1]),
         "notice_bonuses": _sum(item.bonus for item in notice),
     }
     variable = case.facts.get(VARIABLE_PAY)

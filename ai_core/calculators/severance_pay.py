@@ -6,11 +6,11 @@ for part time. Each side has its own seniority and its own reference salary.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+from ai_core.calculators.derived_facts import with_earlier_status, with_what_follows
 from ai_core.calculators.formulas import LEGAL_AMOUNT, SALARY, SENIORITY, Formula
 from ai_core.calculators.inputs import Answer
 from ai_core.calculators.pay_outcomes import PayOptions, SeveranceOutcome
@@ -55,7 +55,8 @@ _YEARS = (
 )
 _PREFIX: Mapping[Source, str] = {"legal": "legal_", "agreement": "agreement_"}
 _PART_TIME = "part_time_severance"
-_NEW_RULES_OF_1486 = date(2023, 5, 1)
+_NOT_HELD = ("rule_withheld", "former_text_not_held")
+"""Why the agreement's side is not known, so that the Code's is a minimum."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +87,7 @@ def prepared(case: Case) -> Case:
         years = facts.get(name)
         if isinstance(years, Fraction):
             facts[name] = exact_years(years)
-    if facts["unfitness_work_related"] is True:  # a ground of its own (article L1226-12)
-        facts = {"economic_dismissal": False, "disciplinary_dismissal": False, **facts}
-    end = facts.get("exit_date")
-    if isinstance(end, date):
-        facts.setdefault("rules_before_2023_05_01", end < _NEW_RULES_OF_1486)
-    return case.with_facts(facts)
+    return case.with_facts(with_what_follows(facts, case.as_of))
 
 
 def excluded_by_code(case: Case) -> Side | None:
@@ -147,7 +143,7 @@ class _Computation:
     def _outcome(self) -> Outcome:
         amount_service, right_service = self._service("amount"), self._service("right")
         case = self.case.with_facts(
-            _derived(
+            with_earlier_status(
                 {
                     **amount_service.named,
                     **self.case.facts,
@@ -164,6 +160,8 @@ class _Computation:
         if ruling.row is None:
             return Outcome(Side(Decimal(0), UNIT, not_due="no_row"))
         outcome: SeveranceOutcome = ruling.row.outcome
+        if outcome.not_held:
+            return Outcome(Side(Decimal(0), UNIT, not_due="former_text_not_held"))
         if outcome.amount is None:
             side = _not_due(ruling, outcome.not_due)
         else:
@@ -302,19 +300,6 @@ def _is_yearly(case: Case) -> bool:
     return table is not None and any(row.outcome.per == "year" for row in table.rows)
 
 
-def _derived(facts: dict[str, Answer]) -> dict[str, Answer]:
-    """Add what follows from an earlier status: the years since, or all of the years."""
-    years = facts["seniority_years"]
-    earlier = facts.get("non_executive_years")
-    before = facts.get("seniority_years_before_executive")
-    if isinstance(years, Fraction) and isinstance(earlier, Fraction):
-        facts.setdefault("executive_years", max(years - earlier, Fraction(0)))
-    if isinstance(years, Fraction):
-        more = before if isinstance(before, Fraction) else Fraction(0)
-        facts.setdefault("total_seniority_years", years + more)
-    return facts
-
-
 def result(case: Case, legal: Outcome | None, agreement: Outcome | None) -> Calculation:
     """Return the better of both sides of a case as it was told, or what is missing for one."""
     sides = [item for item in (agreement, legal) if item is not None]
@@ -344,7 +329,7 @@ def _better(case: Case, both: Calculation) -> Calculation:
         unit=chosen.unit,
         source="agreement" if from_agreement else "legal",
         same_as_legal=decides == "equal",
-        is_minimum=no_file or (own is not None and own.not_due == "rule_withheld"),
+        is_minimum=no_file or (own is not None and own.not_due in _NOT_HELD),
         comparison=decides,
         not_due=chosen.not_due,
         steps=chosen.steps,
