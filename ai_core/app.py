@@ -38,6 +38,7 @@ from ai_core.api.openai_errors import ERROR_FORMATS
 from ai_core.api.responder import Responder
 from ai_core.api.routes import DIRECT, AppState, OpenState, create_api
 from ai_core.api.status import Health
+from ai_core.calculators.sources import CheckedRules
 from ai_core.engines.base import Engine
 from ai_core.engines.extractive.engine import ExtractiveEngine
 from ai_core.law.library import Library
@@ -140,6 +141,7 @@ async def assemble(
         responder=responder,
         resolver=resolver,
         library=library,
+        calculator_rules=CheckedRules(library, clock),
         pool=pool,
         conversations=conversations,
         health=Health(library, pool, scheduler, platform.connection, ring, corpus_metrics, clock),

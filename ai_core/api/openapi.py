@@ -42,6 +42,7 @@ is continued when the operator records traces.
 TAGS: list[JsonObject] = [
     {"name": "answers", "description": "Questions and conversations."},
     {"name": "law", "description": "The law itself: search and articles."},
+    {"name": "calculators", "description": "Sums and durations, worked out from the law."},
     {"name": "models", "description": "The models, and which of them are in memory."},
     {"name": "OpenAI", "description": "The same answers for clients of OpenAI's API."},
     {"name": "health", "description": "Probes and metrics."},

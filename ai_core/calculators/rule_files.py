@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -176,11 +176,17 @@ def code_rules() -> Rules:
     return read_rules(RULES / "code.toml")
 
 
-@lru_cache(maxsize=128)
 def agreement_rules(idcc: str) -> Rules | None:
-    """Return the rules of an agreement, None when no file is held. Raises RuleFileError."""
-    path = RULES / "agreements" / f"{idcc}.toml"
-    return read_rules(path) if idcc.isdecimal() and path.exists() else None
+    """Return the rules of an agreement, None when no file is held. Raises RuleFileError.
+
+    The first call for an agreement reads its file: CheckedRules has read all before a request.
+    """
+    return _agreement_rules(idcc) if idcc in agreements_held() else None
+
+
+@cache
+def _agreement_rules(idcc: str) -> Rules:
+    return read_rules(RULES / "agreements" / f"{idcc}.toml")
 
 
 @lru_cache(maxsize=1)

@@ -11,6 +11,7 @@ from ai_core.law.records import (
     FicheSection,
     SearchResult,
     SourceKind,
+    Wording,
 )
 
 
@@ -42,6 +43,10 @@ class LawSource(Protocol):
 
     async def fiches_citing(self, cid: str) -> tuple[FicheSection, ...]:
         """Return the fiche sections that cite an article, by its version-independent id."""
+        ...
+
+    async def wordings(self, source_ids: Sequence[str], as_of: date) -> dict[str, Wording]:
+        """Return what articles and clauses say on a day, by the ids given; raises CorpusMissing."""
         ...
 
     async def status(self) -> CorpusStatus:

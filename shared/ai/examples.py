@@ -51,6 +51,7 @@ USAGE: Example = {
     "timestamp": "2026-04-02T08:15:30Z",
     "abstained": None,
     "clarification": None,
+    "calculation": None,
     "agreement": None,
     "summary": SUMMARY,
     "sections": [SECTION],
@@ -134,7 +135,92 @@ HEALTH_REPLY: Example = {
     "models": ["qwen3-4b", "extractive"],
     "queue": [{"model": "qwen3-4b", "waiting": 1, "running": 2, "wait_s": 3.5}],
 }
+RATIO: Example = {
+    "id": "LEGIARTI000035644692",
+    "title": "Article R1234-2 du Code du travail",
+    "url": "https://www.legifrance.gouv.fr/codes/article_lc/LEGIARTI000035644692",
+    "fragment": "Un quart de mois de salaire par année d'ancienneté",
+    "idcc": None,
+}
+SEVERANCE: Example = {
+    "value": 4025,
+    "unit": "€",
+    "unit_qualifier": None,
+    "text": "4 025 €",
+    "not_due": None,
+    "steps": [
+        {
+            "text": "1/4 × 2 300 € × 7 ans = 4 025 €",
+            "value": 4025,
+            "unit": "€",
+            "article": RATIO["id"],
+        }
+    ],
+    "articles": [RATIO],
+}
+CALCULATION_REQUEST: Example = {
+    "inputs": {"seniority_years": 7, "right_seniority_years": 7, "reference_salary": 2300}
+}
+CALCULATION_REPLY: Example = {
+    **SEVERANCE,
+    "calculator": "severance_pay",
+    "title": "Indemnité de licenciement",
+    "idcc": None,
+    "as_of": "2026-04-02",
+    "source": "legal",
+    "same_as_legal": False,
+    "is_minimum": False,
+    "comparison": "legal_only",
+    "comparison_text": "",
+    "legal": SEVERANCE,
+    "agreement": None,
+    "terms": None,
+    "conditions": None,
+    "warnings": [],
+    "assumptions": [],
+    "missing": [],
+    "notice": (
+        "Ce calcul applique les textes en vigueur aux données fournies ; il ne remplace pas "
+        "l'examen du dossier."
+    ),
+}
+CALCULATOR_REPLY: Example = {
+    "name": "severance_pay",
+    "title": "Indemnité de licenciement",
+    "idcc": "1486",
+    "held": True,
+    "inputs": {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "category": {
+                "title": "Catégorie professionnelle",
+                "type": "string",
+                "enum": ["ETAM", "Ingénieurs et cadres"],
+            },
+            "entry_date": {
+                "title": "Date d'entrée dans l'entreprise",
+                "type": "string",
+                "format": "date",
+            },
+        },
+    },
+}
+CALCULATORS_REPLY: Example = {
+    "calculators": [
+        {
+            "name": "severance_pay",
+            "title": "Indemnité de licenciement",
+            "agreements": ["1486", "1979"],
+        }
+    ]
+}
 EXAMPLES: dict[str, Example] = {
+    "CalculationRequest": CALCULATION_REQUEST,
+    "CalculationReply": CALCULATION_REPLY,
+    "CalculatorReply": CALCULATOR_REPLY,
+    "CalculatorsReply": CALCULATORS_REPLY,
     "GenerateRequest": GENERATE_REQUEST,
     "GenerateReply": GENERATE_REPLY,
     "ChatRequest": CHAT_REQUEST,

@@ -102,6 +102,7 @@ EXAMPLE_FACTS: dict[str, str | int] = {
     "model": "qwen3-4b",
     "number": "L9999-1",
     "idcc": "9999",
+    "name": "severance",
     "allowed_ms": 8000,
     "field": "model",
     "needed_ms": 20400,
@@ -114,6 +115,7 @@ FIELDS_OF = {
     "unsupported": {"field": "stop", "reason": "unsupported"},
     "deadline_too_short": {"field": "X-Deadline-Ms", "reason": "deadline_too_short"},
     "unknown_agreement": {"field": "agreement", "reason": "unknown_agreement"},
+    "wrong_inputs": {"field": "inputs.seniority_years", "reason": "number_expected"},
 }
 """What the examples of errors hold, for all and for some codes."""
 
@@ -266,10 +268,12 @@ class DocumentedApi(FastAPI):
         return dict(sorted(responses.items()))
 
     def _example(self, path: str, kind: type[AppError]) -> Response:
-        error = kind()
-        error.facts = EXAMPLE_FACTS | FACTS_OF.get(kind.code, {})
-        if kind.code in FIELDS_OF:
-            error.faults = [FIELDS_OF[kind.code]]
+        error = kind.of_parts(
+            "",
+            retry_after_s=None,
+            facts=EXAMPLE_FACTS | FACTS_OF.get(kind.code, {}),
+            faults=[FIELDS_OF[kind.code]] if kind.code in FIELDS_OF else [],
+        )
         request_id = self._response_headers["X-Request-Id"]["schema"]["examples"][0]
         return error_format_of(path, self._error_formats)(error, self._texts, "en", request_id)
 

@@ -32,6 +32,7 @@ from ai_core.law.records import (
     QuestionScope,
     SearchResult,
     SourceKind,
+    Wording,
 )
 from ai_core.law.references import find_references
 from ai_core.models.opening import open_engine
@@ -42,6 +43,7 @@ from deploy.local.redis_server import RedisServer, bundled_redis
 from shared.clock import Clock, StoppedClock
 from shared.settings import TracingSettings
 from shared.stores.redis_connection import RedisConnection
+from tests.calculators.law import quoted_wordings
 from tests.openapi_rules import response_checker
 
 UNTRACED = TracingSettings()
@@ -54,13 +56,15 @@ NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 class SampleLibrary:
     """A library small enough to say what it will find: the passages that share a word.
 
-    `planted` come first whatever is asked; `found` replaces the search altogether.
+    `planted` come first whatever is asked; `found` replaces the search altogether. Clauses say what
+    the rule files quote of them, or what `wordings_of` says, by id.
     """
 
     corpus: Corpus
     planted: list[Passage] = field(default_factory=list)
     found: SearchResult | None = None
     asked: list[str] = field(default_factory=list)
+    wordings_of: dict[str, Wording] | None = None
 
     @cached_property
     def finder(self) -> AgreementFinder:
@@ -121,6 +125,11 @@ class SampleLibrary:
         if article is None:
             raise UnknownArticle(number=number)
         return article
+
+    async def wordings(self, source_ids: Sequence[str], as_of: date) -> dict[str, Wording]:
+        if self.wordings_of is None:
+            return await asyncio.to_thread(quoted_wordings, source_ids)
+        return {one: self.wordings_of[one] for one in source_ids if one in self.wordings_of}
 
     async def fiches_citing(self, cid: str) -> tuple[FicheSection, ...]:
         return await asyncio.to_thread(self.corpus.fiches_citing, cid)

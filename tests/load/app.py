@@ -39,6 +39,7 @@ from ai_core.law.records import (
     QuestionScope,
     SearchResult,
     SourceKind,
+    Wording,
 )
 from ai_core.law.source import LawSource
 from ai_core.law.versions import CorpusVersions
@@ -91,6 +92,10 @@ class StillLibrary:
     async def article(self, number: str, as_of: date) -> Article:
         """Return nothing: no measurement asks for an article."""
         raise NotImplementedError
+
+    async def wordings(self, source_ids: Sequence[str], as_of: date) -> dict[str, Wording]:
+        """Return nothing: no measurement calculates."""
+        return {}
 
     async def fiches_citing(self, cid: str) -> tuple[FicheSection, ...]:
         """Return none."""

@@ -125,8 +125,7 @@ def test_every_error_can_be_written_and_says_what_it_is() -> None:
     texts = read_texts()
     for code, kind in kinds_by_code().items():
         if kind.__module__ in {"ai_core.errors", "shared.errors"}:
-            error = kind()
-            error.facts = EXAMPLE_FACTS
+            error = kind.of_parts("", retry_after_s=None, facts=EXAMPLE_FACTS, faults=[])
             written = problem_response(error, texts, "en", "r1")
             assert json.loads(bytes(written.body))["code"] == code
 

@@ -1,0 +1,140 @@
+"""GET /api/v1/calculators, GET and POST /api/v1/calculators/{name}."""
+
+import asyncio
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from pydantic import Field
+
+from ai_core.access.keys import Scope
+from ai_core.api.dependencies import API, CalculatorRulesDep, PageAdmittedDep, gate_of
+from ai_core.api.direct_routes import DirectRoute, json_body, parse_body, read_body
+from ai_core.api.openapi import PAGE_KEY_ERRORS
+from ai_core.calculators.catalogue import CALCULATORS, Calculator, calculator, compute
+from ai_core.calculators.reply import calculator_reply, reply_of
+from ai_core.calculators.rule_files import agreement_rules, agreements_held
+from ai_core.calculators.wording import Wording, wording
+from ai_core.errors import CorpusMissing, RuleWithheld, UnknownCalculator, WrongInputs
+from shared.ai.contract import (
+    Body,
+    CalculationReply,
+    CalculationRequest,
+    CalculatorName,
+    CalculatorReply,
+    CalculatorsReply,
+    CalculatorSummary,
+    Idcc,
+)
+from shared.errors import BadInput
+from shared.languages import preferred_language
+from shared.web.openapi import BODY_ERRORS, KEY_SCHEMES, errors
+
+router = APIRouter(prefix=API, tags=["calculators"], dependencies=KEY_SCHEMES)
+direct = APIRouter(
+    prefix=API, tags=["calculators"], dependencies=KEY_SCHEMES, route_class=DirectRoute
+)
+MAX_BODY_BYTES = 65_536
+"""Some 400 months of pay and as many absences."""
+
+AskedLanguage = Literal["fr", "en", "th", "zh"]
+Name = Annotated[
+    str, Path(max_length=60, description="Name of the calculator.", examples=["severance_pay"])
+]
+
+
+class ListQuery(Body):
+    """In which language."""
+
+    language: AskedLanguage | None = None
+    """Language of the titles; by default that of `Accept-Language`, else French."""
+
+
+class CalculatorQuery(ListQuery):
+    """For which agreement, and in which language."""
+
+    idcc: Idcc | None = Field(default=None, examples=["1486"])
+    """The agreement whose inputs and labels are wanted; the Code's alone by default."""
+
+
+@router.get(
+    "/calculators", summary="List the calculators", responses=errors(*PAGE_KEY_ERRORS, BadInput)
+)
+async def list_calculators(
+    request: Request, query: Annotated[ListQuery, Query()], _caller: PageAdmittedDep
+) -> CalculatorsReply:
+    """The calculators, and the agreements whose own rules they hold. Key: publishable."""
+    words = await _words(request, query.language)
+    return await asyncio.to_thread(_list, words)  # the first one reads every rule file
+
+
+@router.get(
+    "/calculators/{name}",
+    summary="Read what a calculator asks",
+    responses=errors(*PAGE_KEY_ERRORS, BadInput, UnknownCalculator, CorpusMissing),
+)
+async def read_calculator(
+    name: Name,
+    request: Request,
+    query: Annotated[CalculatorQuery, Query()],
+    rules: CalculatorRulesDep,
+    _caller: PageAdmittedDep,
+) -> CalculatorReply:
+    """The inputs of a calculator as JSON Schema, enough to build a form. Key: publishable."""
+    words = await _words(request, query.language)
+    return calculator_reply(calculator(name), await rules.current(), _idcc(query.idcc), words)
+
+
+def _named(name: Name) -> None:
+    """Describe the path of the direct route."""
+
+
+@direct.post(
+    "/calculators/{name}",
+    summary="Work out an amount or a length",
+    response_model=CalculationReply,
+    responses=errors(
+        *PAGE_KEY_ERRORS, *BODY_ERRORS, WrongInputs, UnknownCalculator, RuleWithheld, CorpusMissing
+    ),
+    dependencies=[Depends(_named), json_body(CalculationRequest)],
+)
+async def calculate(request: Request) -> Response:
+    """The Code and the agreement computed apart, the one that applies, and every step.
+
+    What is missing is named in `missing`, first things first; ask for it and send the inputs again.
+    Inputs that are unknown or badly written are refused (422), each named in `errors`. Nothing that
+    is sent is kept. Key: publishable.
+    """
+    gate = gate_of(request)
+    caller = await gate.identify(request, Scope.PUBLISHABLE)
+    asked = parse_body(await read_body(request, MAX_BODY_BYTES), CalculationRequest)
+    async with gate.admit(request, caller):
+        book = await request.state.calculator_rules.current()
+        day = asked.as_of or request.state.clock.today()
+        name = calculator(request.path_params["name"]).name
+        found = compute(name, _idcc(asked.idcc), day, asked.inputs, book)
+        reply = reply_of(found, await _words(request, asked.language))
+    return Response(reply.model_dump_json(), media_type="application/json")
+
+
+async def _words(request: Request, language: str | None) -> Wording:
+    asked = language or preferred_language(request.headers.get("accept-language"))
+    return await asyncio.to_thread(wording, asked)  # the first one reads a file
+
+
+def _idcc(given: str | None) -> str | None:
+    return given and given.zfill(4)
+
+
+def _list(words: Wording) -> CalculatorsReply:
+    return CalculatorsReply(calculators=[_summary(one, words) for one in CALCULATORS.values()])
+
+
+def _summary(known: Calculator, words: Wording) -> CalculatorSummary:
+    name: CalculatorName = known.name  # type: ignore[assignment]
+    held = [idcc for idcc in agreements_held() if _has(idcc, name)]
+    return CalculatorSummary(name=name, title=words.title(name), agreements=held)
+
+
+def _has(idcc: str, name: str) -> bool:
+    rules = agreement_rules(idcc)
+    return rules is not None and name in rules.tables

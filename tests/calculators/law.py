@@ -1,0 +1,24 @@
+"""A law that says what the rule files quote: the texts of their clauses, made of the fragments."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import lru_cache
+
+from ai_core.calculators.sources import every_rules
+from ai_core.law.records import Wording
+
+
+@lru_cache(maxsize=1)
+def quoted_law() -> dict[str, Wording]:
+    """Return every clause of the rule files by its id, with the words they quote of it."""
+    said: dict[str, list[str]] = defaultdict(list)
+    for rules in every_rules():
+        for use in dict.fromkeys(rules.uses()):
+            said[rules.clauses[use.clause].id].append(use.fragment or "")
+    return {one: Wording(one, "", "\n".join(words)) for one, words in said.items()}
+
+
+def quoted_wordings(source_ids: Sequence[str]) -> dict[str, Wording]:
+    """Return those of the clauses that the rule files know; others are left out."""
+    law = quoted_law()
+    return {one: law[one] for one in source_ids if one in law}
