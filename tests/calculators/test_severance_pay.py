@@ -118,3 +118,21 @@ def test_a_mutual_termination_needs_no_seniority(subtests: pytest.Subtests) -> N
 def test_an_agreement_without_a_file_gets_the_code_as_a_minimum() -> None:
     found = computed("severance_pay", "9999", seniority_years=4, reference_salary=2000)
     assert (found.value, found.source, found.is_minimum) == (Decimal("2000.00"), "legal", True)
+
+
+def test_a_reduction_by_year_of_age_counts_all_years_beyond_sixty() -> None:
+    """Road transport, executive of 64 with 3.5 years: 20 % for each of four years of age (annex IV,
+    article 17), however few years of service: 4/10 × 3000 × 3.5 × 20 %.
+    """
+    found = computed(
+        "severance_pay",
+        "0016",
+        category="Ingénieurs et cadres",
+        was_employee_or_technician=False,
+        age=64,
+        pension_age_reached=True,
+        seniority_years=3.5,
+        reference_salary=3000,
+    )
+    assert found.agreement is not None
+    assert found.agreement.value == Decimal("840.00")
