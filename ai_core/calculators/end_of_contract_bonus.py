@@ -25,9 +25,13 @@ from ai_core.calculators.rulebook import (
     rule_of_code,
     warnings_of,
 )
+from ai_core.calculators.tables import labels_of
 
 PAY = "total_gross_pay"
 ORDINARY = "Autres"
+USAGE = "CDD d'usage"
+"""What the contracts that agreements name are for the Code: by it they have no bonus, "sauf
+dispositions conventionnelles plus favorables" (articles L1242-2, 3°, and L1243-10, 1°)."""
 _ASKED = ("contract", "fixed_term_type")
 
 
@@ -38,7 +42,7 @@ def calculate(case: Case) -> Calculation:
     """
     exclusions = _exclusions(case)
     told = case.with_facts(_completed(case, exclusions))
-    code, agreement = rule_of_code(told), rule_of_agreement(told)
+    code, agreement = rule_of_code(_as_the_code_sees(told)), rule_of_agreement(told)
     missing = _missing(case, code, agreement)
     if missing:
         return Calculation(case.calculator, case.idcc, case.as_of, missing=missing)
@@ -80,6 +84,15 @@ def _completed(case: Case, exclusions: tuple[str, ...]) -> Facts:
     return facts
 
 
+def _as_the_code_sees(case: Case) -> Case:
+    named = case.facts.get("fixed_term_type")
+    known = case.book.code.tables[case.calculator]
+    labels = (*labels_of("fixed_term_type", known.rows), *known.choices["fixed_term_type"])
+    if named is None or named in labels:
+        return case
+    return case.with_facts({**case.facts, "fixed_term_type": USAGE})
+
+
 def _contract_assumed(case: Case, told: Case) -> tuple[Note, ...]:
     assumed_type = "fixed_term_type" in told.facts and "fixed_term_type" not in case.facts
     if assumed_type and case.facts.get("contract") == "CDD":
@@ -88,11 +101,19 @@ def _contract_assumed(case: Case, told: Case) -> tuple[Note, ...]:
 
 
 def _missing(case: Case, code: Ruling, agreement: Ruling) -> tuple[Question, ...]:
-    asked = [item.question for item in (code, agreement) if item.question is not None]
+    asked = _merged([item.question for item in (agreement, code) if item.question is not None])
     excluded = code.row is not None and code.row.outcome.not_due is not None
     if PAY not in case.facts and not asked and not (excluded and agreement.row is None):
         asked.append(Question(PAY))
-    return tuple(dict.fromkeys(asked))
+    return tuple(asked)
+
+
+def _merged(questions: list[Question]) -> list[Question]:
+    """Return each question once, with the labels of both sides."""
+    labels: dict[str, tuple[str, ...]] = {}
+    for question in questions:
+        labels[question.input] = (*labels.get(question.input, ()), *question.choices)
+    return [Question(name, tuple(dict.fromkeys(found))) for name, found in labels.items()]
 
 
 def _side(case: Case, ruling: Ruling, key: str) -> Side | None:

@@ -91,7 +91,7 @@ def rule_of_agreement(case: Case, table_name: str = "") -> Ruling:
 
 
 def _rule(case: Case, rules: Rules, table: Table) -> Ruling:
-    choice = choose(table.rows, case.facts, table.bands)
+    choice = choose(table.rows, case.facts, table.bands, table.choices)
     row = choice.row
     held = row is None or case.book.holds(rules.idcc, row.uses)
     return Ruling(rules, table, row if held else None, choice.question, held)

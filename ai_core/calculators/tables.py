@@ -4,7 +4,7 @@ Where an input is missing to know, it says which one, and which labels are still
 what is known.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -13,6 +13,7 @@ from ai_core.calculators.inputs import INPUTS, Facts
 from ai_core.calculators.records import Question
 
 Outcome = TypeVar("Outcome")
+NO_LABELS: Mapping[str, tuple[str, ...]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +63,25 @@ class Choice(Generic[Outcome]):
     question: Question | None = None
 
 
-def choose(rows: Sequence[Row[Outcome]], facts: Facts, bands: Bands) -> Choice[Outcome]:
-    """Return the first row that holds, or the first input that is missing to know it."""
+def choose(
+    rows: Sequence[Row[Outcome]],
+    facts: Facts,
+    bands: Bands,
+    others: Mapping[str, tuple[str, ...]] = NO_LABELS,
+) -> Choice[Outcome]:
+    """Return the first row that holds, or the first input that is missing to know it.
+
+    `others` are labels of inputs that no row names.
+    """
     for index, row in enumerate(rows):
         verdict = row.verdict(facts, bands)
         if verdict == "yes":
             return Choice(row)
         if verdict == "unknown":
             asked = row.first_unknown(facts, bands)
-            return Choice(question=Question(asked, _labels_left(asked, rows[index:], facts, bands)))
+            left = _labels_left(asked, rows[index:], facts, bands)
+            labels = tuple(dict.fromkeys((*left, *others.get(asked, ()))))
+            return Choice(question=Question(asked, labels))
     return Choice()
 
 

@@ -3,11 +3,13 @@ L1243-8, L1243-10, L1251-32 and L1251-33)."""
 
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
 from ai_core.calculators.catalogue import compute
 from ai_core.calculators.records import NOT_DUE, Calculation
+from ai_core.calculators.rule_files import read_rules
 from ai_core.calculators.rulebook import RuleBook
 
 
@@ -85,3 +87,59 @@ def test_an_agreement_without_rules_leaves_the_code_s_as_a_minimum() -> None:
     found = computed("9999", contract="CDD", total_gross_pay=3000)
     assert found.value == 300
     assert found.is_minimum
+
+
+@pytest.fixture
+def florists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Agreement 9001 is held: a contract of its own with 8 %, lost when a permanent job follows."""
+    path = tmp_path / "9001.toml"
+    path.write_text(RULES, encoding="utf-8")
+    rules = read_rules(path)
+    monkeypatch.setattr(
+        "ai_core.calculators.rulebook.agreement_rules",
+        lambda idcc: rules if idcc == "9001" else None,
+    )
+
+
+RULES = """
+idcc = "9001"
+name = "Fleuristes d'essai"
+checked_on = 2026-11-30
+[clauses."5"]
+id = "KALIARTI000000000001"
+cid = "KALIARTI000000000001"
+title = "Article 5"
+[end_of_contract_bonus]
+clause = "5"
+fragment = "une prime de fête est versée à la fin du contrat"
+choices = { fixed_term_type = ["Autres"] }
+rows = [
+  { fixed_term_type = "Contrat de fête", agreement_hired_permanently_at_end = true, \
+not_due = "hired_permanently_at_end" },
+  { fixed_term_type = "Contrat de fête", rate = "8/100" },
+]
+"""
+
+
+def test_a_contract_of_the_agreement_has_its_own_rate(florists: None) -> None:
+    given = {"contract": "CDD", "fixed_term_type": "Contrat de fête", "total_gross_pay": 3000}
+    found = computed("9001", **given)
+    assert found.value == 240
+    assert (found.source, found.comparison) == ("agreement", "agreement_only")
+    assert found.legal is not None
+    assert found.legal.not_due == "contract_type_excluded"  # a contract of usage, article L1243-10
+    lost = computed("9001", **given, agreement_hired_permanently_at_end=True)
+    assert (lost.value, lost.source) == (NOT_DUE, "agreement")
+
+
+def test_the_other_contracts_of_that_agreement_follow_the_code(florists: None) -> None:
+    found = computed("9001", contract="CDD", fixed_term_type="Autres", total_gross_pay=3000)
+    assert found.value == 300
+    assert (found.source, found.is_minimum) == ("legal", False)
+    (asked,) = computed("9001", contract="CDD", total_gross_pay=3000).missing
+    assert asked.input == "fixed_term_type"
+    assert asked.choices[:2] == ("Contrat de fête", "Autres")
+    assert "Contrat saisonnier" in asked.choices
+    temporary = computed("9001", contract="CTT", total_gross_pay=3000)
+    assert temporary.value == 300
+    assert temporary.source == "legal"
