@@ -221,7 +221,9 @@ class SeniorityOutcome(Outcome):
     absences: WrittenAbsences = Field(default_factory=dict)
     end_day_included: bool = True
     counted_in: Literal["months", "days"] = "months"
-    rounding: Literal["whole_months", "nearest_month", "whole_years_from_one"] = "whole_months"
+    rounding: Literal["whole_months", "nearest_month", "whole_years_from_one", "years_begun"] = (
+        "whole_months"
+    )
     right_at: Literal["notice_date", "exit_date"] = "notice_date"
     split: Split | None = None
     extra_time: ExtraTime | None = None

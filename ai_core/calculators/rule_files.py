@@ -140,7 +140,10 @@ class Rules:
     def sources(self, uses: tuple[ClauseUse, ...]) -> tuple[LegalSource, ...]:
         """Return the clauses used, each once per fragment."""
         return tuple(
-            LegalSource(clause.id, clause.cid, clause.title, use.fragment, self.idcc)
+            LegalSource(
+                *(clause.id, clause.cid, clause.title, use.fragment),
+                idcc=None if clause.id.startswith("LEGIARTI") else self.idcc,
+            )
             for use in dict.fromkeys(uses)
             for clause in (self.clauses[use.clause],)
         )

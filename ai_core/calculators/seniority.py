@@ -4,6 +4,7 @@ Two seniorities exist: the one that opens a right, up to the notification, and t
 the amount, up to the end of the contract. docs/calculators.md has the vocabulary of [seniority].
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -158,6 +159,8 @@ class _Count:
         years = months / MONTHS_PER_YEAR
         if purpose == "amount" and self.outcome.rounding == "whole_years_from_one" and years >= 1:
             years = Fraction(int(years))
+        if purpose == "amount" and self.outcome.rounding == "years_begun":
+            years = Fraction(math.ceil(years))
         return Service(
             years,
             named,
@@ -173,6 +176,8 @@ class _Count:
         if self.outcome.rounding == "nearest_month":
             before, after = (add_months(period.first, months + more) for more in (0, 1))
             months += (period.last - before) * 2 >= after - before
+        if self.outcome.rounding == "years_begun":
+            months += period.last > add_months(period.first, months)
         return Fraction(months)
 
     def _extra_months(self, off: Fraction) -> Fraction:
