@@ -10,10 +10,3 @@ def test_an_article_of_the_code_is_not_told_as_a_clause() -> None:
         "KALI": "1480",
         "LEGI": None,
     }
-
-
-def test_a_seniority_counted_by_the_code_alone_is_the_codes() -> None:
-    found = computed(
-        "seniority", "1480", entry_date="2023-01-09", exit_date="2026-01-20", purpose="amount"
-    )
-    assert (found.value, found.source) == (4, "legal")
