@@ -41,6 +41,7 @@ from ai_core.api.status import Health
 from ai_core.calculators.sources import CheckedRules
 from ai_core.engines.base import Engine
 from ai_core.engines.extractive.engine import ExtractiveEngine
+from ai_core.errors import CorpusMissing, CorpusRefused, QueueFull
 from ai_core.law.library import Library
 from ai_core.law.source import LawSource
 from ai_core.law.versions import CorpusVersions
@@ -134,22 +135,34 @@ async def assemble(
     resolver, responder = await asyncio.to_thread(
         open_answering, platform, gate, library, pool, scheduler, conversations
     )
-    corpus_metrics = CorpusMetrics(registry)
+    rules = CheckedRules(library, clock)
+    checking = asyncio.create_task(check_rules(rules), name="check the rules of calculators")
+    stack.callback(checking.cancel)
+    health = Health(
+        *(library, rules, pool, scheduler, platform.connection, ring),
+        *(CorpusMetrics(registry), clock),
+    )
     return AppState(
         gate=gate,
         embedder=Embedder(pool, scheduler, clock),
         responder=responder,
         resolver=resolver,
         library=library,
-        calculator_rules=CheckedRules(library, clock),
+        calculator_rules=rules,
         pool=pool,
         conversations=conversations,
-        health=Health(library, pool, scheduler, platform.connection, ring, corpus_metrics, clock),
+        health=health,
         host_metrics=HostMetrics(registry, settings.watch),
         clock=clock,
         concurrency=asyncio.Semaphore(MAX_CONCURRENT),
         masking=await open_masking(settings, stack),
     )
+
+
+async def check_rules(rules: CheckedRules) -> None:
+    """Compare the rules of the calculators with the law; without one, `Health` does it later."""
+    with suppress(CorpusMissing, CorpusRefused, QueueFull):
+        await rules.current()
 
 
 async def open_masking(settings: Settings, stack: AsyncExitStack) -> TextMasking:

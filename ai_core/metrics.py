@@ -169,6 +169,12 @@ class CorpusMetrics:
             "corpus_update_failing", "1 while the latest update was refused.", registry=registry
         )
 
+        self.withheld = Gauge(
+            "calculator_rules_withheld",
+            "Uses of clauses by calculators whose words are not in the law: they are not computed.",
+            registry=registry,
+        )
+
     def observe(self, status: CorpusStatus, age_days: int) -> None:
         """Set the metrics to the corpus's present state."""
         midnight = datetime.combine(status.law_date, time(), PARIS)

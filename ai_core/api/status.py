@@ -1,6 +1,7 @@
 """Readiness and health: the law, the models, Redis, the keys."""
 
 from ai_core.access.keys import KeyRing
+from ai_core.calculators.sources import CheckedRules
 from ai_core.errors import CorpusMissing
 from ai_core.law.records import CorpusStatus
 from ai_core.law.source import LawSource
@@ -21,6 +22,7 @@ class Health:
     def __init__(
         self,
         library: LawSource,
+        rules: CheckedRules,
         pool: ModelPool,
         scheduler: Scheduler,
         connection: RedisConnection,
@@ -29,6 +31,7 @@ class Health:
         clock: Clock,
     ) -> None:
         self._library = library
+        self._rules = rules
         self._pool = pool
         self._scheduler = scheduler
         self._connection = connection
@@ -50,14 +53,18 @@ class Health:
         """Return the public health report, and refresh the metrics of the corpus."""
         try:
             corpus = self._corpus(await self._library.status())
+            await self._rules.current()
         except CorpusMissing:
             corpus = None
+        withheld = len(self._rules.problems)
+        self._metrics.withheld.set(withheld)
         redis_up = self._connection.found.is_set()
         failed = {one.card.id: one.code for one in self._pool.statuses() if one.code is not None}
         whole = redis_up and corpus is not None and not corpus.update_failing and not failed
         return HealthReply(
             status="ok" if whole else "degraded",
             corpus=corpus,
+            rules_withheld=withheld,
             redis="up" if redis_up else "down",
             models=[card.id for card in self._pool.cards()],
             failed_models=failed,

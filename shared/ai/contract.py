@@ -689,6 +689,9 @@ class HealthReply(Reply):
     be loaded."""
     corpus: CorpusHealth | None
     """The law in service; null before the first import."""
+    rules_withheld: int = Field(default=0, ge=0)
+    """How often the rules of calculators use words of a clause that the law does not say any more;
+    such rules are not computed."""
     redis: Literal["up", "down"]
     """Whether Redis answers."""
     models: list[str]

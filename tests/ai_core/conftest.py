@@ -57,7 +57,7 @@ class SampleLibrary:
     """A library small enough to say what it will find: the passages that share a word.
 
     `planted` come first whatever is asked; `found` replaces the search altogether. Clauses say what
-    the rule files quote of them, or what `wordings_of` says, by id.
+    the rule files quote of them, or what `wordings_of` says, by id: another version of the law.
     """
 
     corpus: Corpus
@@ -136,8 +136,9 @@ class SampleLibrary:
 
     async def status(self) -> CorpusStatus:
         counts = self.corpus.counts
+        changed = "" if self.wordings_of is None else "+changed"
         return CorpusStatus(
-            self.corpus.version,
+            self.corpus.version + changed,
             self.corpus.law_date,
             self.corpus.imported_at,
             counts.articles,

@@ -6,6 +6,7 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
+from ai_core.access.keys import Scope
 from ai_core.law.records import Wording
 from tests.calculators.law import quoted_law
 
@@ -133,6 +134,19 @@ async def test_a_rule_whose_words_left_the_law_is_withheld(app: Any, library: An
     assert (response.status_code, response.json()["code"]) == (503, "rule_withheld")
     notice = await post(app, "dismissal_notice", inputs={"seniority_months": 30})
     assert notice.json()["value"] == 2
+
+
+async def test_operators_see_how_many_rules_are_withheld(app: Any, library: Any) -> None:
+    before = (await get(app, "/api/v1/health")).json()
+    assert (before["rules_withheld"], before["status"]) == (0, "ok")
+    changed = dict(await asyncio.to_thread(quoted_law))
+    one = next(key for key, wording in changed.items() if "deux mois" in wording.text)
+    del changed[one]
+    library.wordings_of = changed
+    after = (await get(app, "/api/v1/health")).json()
+    assert after["rules_withheld"] > 0
+    measures = await app.client.get("/metrics", headers=app.key_header(Scope.ADMIN))
+    assert f"calculator_rules_withheld {after['rules_withheld']}.0" in measures.text
 
 
 @pytest.mark.parametrize(("header", "title"), [("fr", "Indemnité")])
