@@ -14,9 +14,10 @@ from ai_core.calculators.outcomes import Outcome, WrittenNumber
 
 EVERY_OTHER = "every_other"
 SALARY_QUANTITIES = (
-    *("total", "months", "bonuses", "last3", "last3_bonuses", "highest_of_last3", "best"),
-    *("last_month", "last_month_bonus", "before_notice_total", "before_notice_months"),
-    *("before_notice_last_month", "before_notice_last_month_bonus", "notice_bonuses"),
+    *("total", "months", "bonuses", "last3", "last3_months", "last3_bonuses"),
+    *("highest_of_last3", "best", "last_month", "last_month_bonus", "notice_bonuses"),
+    *("before_notice_total", "before_notice_months"),
+    *("before_notice_last_month", "before_notice_last_month_bonus"),
 )
 """The quantities of months of pay that formulas of [reference_salary] may use; docs/calculators.md
 says what each is."""

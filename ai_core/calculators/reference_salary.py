@@ -28,6 +28,9 @@ from ai_core.calculators.sides import of_one_side
 MONTHS_PER_YEAR = 12
 VARIABLE_PAY = "variable_pay_total"
 _LAST_MONTHS = 3
+_UNFIT = "unfitness_work_related"
+"""L1226-16 has a salary of its own for it, which the formula that agreements take from the Code has
+not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,8 @@ Ruled = tuple[SalaryOutcome, tuple[LegalSource, ...]]
 def salary_rule(case: Case, side: Source) -> Ruled | Question:
     """Return how the Code or the agreement forms the reference salary, or what is missing to know.
 
-    An agreement without rules of its own takes the Code's.
+    An agreement without rules of its own takes the Code's usual formula: the one for unfitness
+    (L1226-16) is that of the Code's special indemnity.
     """
     if side == "agreement":
         ruling = rule_of_agreement(case, "reference_salary")
@@ -55,9 +59,10 @@ def salary_rule(case: Case, side: Source) -> Ruled | Question:
             return ruling.question
         if ruling.row is not None and ruling.rules is not None:
             return _checked(ruling.row.outcome), ruling.rules.sources(ruling.row.uses)
+        case = case.with_facts({**case.facts, _UNFIT: False})
     ruling = rule_of_code(case, "reference_salary")
     if ruling.row is None:
-        raise ValueError("the Code's table of the reference salary has one row without conditions")
+        raise ValueError("the Code's table of the reference salary ends in a row for every case")
     return _checked(ruling.row.outcome), case.book.code.sources(ruling.row.uses)
 
 
@@ -155,6 +160,7 @@ def _quantities(
         "months": Fraction(len(months)),
         "bonuses": _sum(item.bonus for item in months),
         "last3": _sum(item.amount for item in last3),
+        "last3_months": Fraction(len(last3)),
         "last3_bonuses": _sum(item.bonus for item in last3),
         "highest_of_last3": max((item.amount - item.bonus for item in last3), default=Fraction(0)),
         "last_month": _sum(item.amount for item in last),
@@ -174,7 +180,7 @@ def _quantities(
 
 def _of_code(case: Case, quantities: Mapping[str, Fraction]) -> Fraction:
     """Return what the Code's formula gives for the months that the agreement looks at."""
-    found = salary_rule(case, "legal")
+    found = salary_rule(case.with_facts({**case.facts, _UNFIT: False}), "legal")
     if isinstance(found, Question):
         raise TypeError("the Code's reference salary depends on no input")
     return found[0].amount.evaluate(quantities).value
@@ -189,7 +195,7 @@ def calculate(case: Case) -> Calculation:
 
     Raises RuleWithheld.
     """
-    case, notes = _with_incapacity(case)
+    case, notes = _with_incapacity(case.with_facts({_UNFIT: False, **case.facts}))
     legal = reference_salary(case, "legal")
     held = case.book.agreement(case.idcc) is not None
     own = reference_salary(case, "agreement") if held else None
