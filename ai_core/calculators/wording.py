@@ -23,6 +23,8 @@ TEXTS = Path(__file__).parents[1] / "texts" / "calculators"
 FALLBACK = "fr"
 _TIMES = " × "
 _NAME = re.compile(r"[A-Za-z_]\w*")
+_MARK = re.compile(r" \[([^]]+)\]")
+_BASIS = re.compile(r"\((establishment|contract)\)")
 _NO_BREAK, _NARROW = "\N{NO-BREAK SPACE}", "\N{NARROW NO-BREAK SPACE}"
 _UNIT_OF_LETTER = {SALARY: "euros", LEGAL_AMOUNT: "euros", SENIORITY: "years"}
 _UNIT_BY_SUFFIX = {
@@ -109,11 +111,19 @@ class Wording:
         """Return a result with its unit; a result that is a text is read as it is."""
         if not isinstance(value, Decimal):
             is_day = unit == "date" and value
-            return self.day(date.fromisoformat(str(value))) if is_day else value or ""
+            return self.day(date.fromisoformat(str(value))) if is_day else self._marked(value or "")
         if unit == "€":
             return self.euros(value)
         written = self.quantity(value, unit or "")
         return f"{written} {qualifier}" if qualifier else written
+
+    def _marked(self, printed: str) -> str:
+        """Return hours as they are printed, the marks in brackets and "none" in words."""
+        words = self._texts["marks"]
+        if printed in words:
+            return str(words[printed])
+        said = _MARK.sub(lambda mark: f", {words[mark[1]]}", printed)
+        return _BASIS.sub(lambda basis: str(words[basis[1]]), said)
 
     def quantity(self, amount: Decimal, unit: str) -> str:
         """Return a number with a unit of [units] in the number it takes: "2 mois"."""

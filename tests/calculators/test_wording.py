@@ -15,6 +15,7 @@ from ai_core.calculators import wording as module
 from ai_core.calculators.catalogue import CALCULATORS, compute
 from ai_core.calculators.formulas import read_formula
 from ai_core.calculators.inputs import INPUTS
+from ai_core.calculators.job_search_hours import printed
 from ai_core.calculators.outcomes import WarningOutcome
 from ai_core.calculators.records import Note, Step
 from ai_core.calculators.rulebook import RuleBook
@@ -120,3 +121,19 @@ def test_an_unknown_language_is_answered_in_french() -> None:
 
 def plain(text: str) -> str:
     return text.replace("\N{NO-BREAK SPACE}", " ").replace("\N{NARROW NO-BREAK SPACE}", " ")
+
+
+def test_hours_and_formulas_are_said_without_names_of_the_rules(subtests: pytest.Subtests) -> None:
+    """Every row of every agreement: no mark, input or quantity is read as the rules write it."""
+    words = wording("fr")
+    known = {*INPUTS, *texts("fr")["factors"], "S", "A", "C"}
+    assert words.value("none", None) == "aucune heure"
+    for rules in every_rules():
+        with subtests.test(rules.name):
+            hours = rules.tables.get("job_search_hours")
+            for row in () if hours is None else hours.rows:
+                if not row.outcome.none:
+                    assert not re.search(r"[\[\](_]", words.value(printed(row.outcome), "heures"))
+            salary = rules.tables.get("reference_salary")
+            for row in () if salary is None else salary.rows:
+                assert set(row.outcome.amount.names) <= known
