@@ -27,6 +27,8 @@ from ai_core.calculators.sides import of_one_side
 
 MONTHS_PER_YEAR = 12
 VARIABLE_PAY = "variable_pay_total"
+LOWEST_YEARLY_PAY = Fraction(12_000)
+"""Below it, in euros, a salary is read as a month's; about half of a year at the minimum wage."""
 _LAST_MONTHS = 3
 _UNFIT = "unfitness_work_related"
 """L1226-16 has a salary of its own for it, which the formula that agreements take from the Code has
@@ -91,6 +93,41 @@ def reference_salary(case: Case, side: Source) -> Salary | Question:
     steps = tuple(_steps(outcome.amount, quantities, amount, sources))
     notes = tuple(_assumptions(case.facts, outcome.amount, salaries))
     return Salary(amount, outcome.per, steps, sources, notes)
+
+
+def given_salary(case: Case, side: Source) -> Salary | None:
+    """Return the reference salary that the case gives for a side or for both; None without one.
+
+    Where the agreement reckons with a year's pay, the salary given for both is a year's and the
+    Code takes a twelfth. One too low for a year's is read as a month's, and either reading is told.
+    """
+    yearly = _is_yearly(case)
+    own = case.facts.get(f"{side}_reference_salary")
+    both = case.facts.get("reference_salary")
+    monthly = case.facts.get("legal_reference_salary")
+    if isinstance(own, Fraction):
+        return Salary(own)
+    if isinstance(both, Fraction) and yearly:
+        return _read_as(both, side)
+    if isinstance(both, Fraction):
+        return Salary(both)
+    if isinstance(monthly, Fraction) and side == "agreement":
+        return Salary(monthly * MONTHS_PER_YEAR if yearly else monthly)
+    return None
+
+
+def _read_as(given: Fraction, side: Source) -> Salary:
+    if given < LOWEST_YEARLY_PAY:
+        amount = given if side == "legal" else given * MONTHS_PER_YEAR
+        return Salary(amount, assumptions=(Note("read_as_monthly_pay", {"pay_euros": given}),))
+    amount = given / MONTHS_PER_YEAR if side == "legal" else given
+    return Salary(amount, assumptions=(Note("read_as_yearly_pay", {"pay_euros": given}),))
+
+
+def _is_yearly(case: Case) -> bool:
+    """Whether the agreement reckons with a year's pay instead of a month's."""
+    table = rule_of_agreement(case, "reference_salary").table
+    return table is not None and any(row.outcome.per == "year" for row in table.rows)
 
 
 def last_3_months_average_pay(facts: Facts) -> Fraction | None:

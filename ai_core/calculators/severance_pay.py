@@ -24,7 +24,7 @@ from ai_core.calculators.records import (
     Source,
     Step,
 )
-from ai_core.calculators.reference_salary import MONTHS_PER_YEAR, Salary, reference_salary
+from ai_core.calculators.reference_salary import Salary, given_salary, reference_salary
 from ai_core.calculators.rulebook import (
     Case,
     Ruling,
@@ -199,20 +199,10 @@ class _Computation:
         return None
 
     def _salary(self, case: Case) -> Salary:
-        """Return the reference salary given for this side, or given for both, or from the pay.
-
-        Where the agreement's is a year's, the one given for both is, and the Code takes a twelfth.
-        """
-        yearly = _is_yearly(case)
-        own = case.facts.get(f"{_PREFIX[self.source]}reference_salary")
-        both = case.facts.get("reference_salary")
-        monthly = case.facts.get("legal_reference_salary")
-        if isinstance(own, Fraction):
-            return Salary(own)
-        if isinstance(both, Fraction):
-            return Salary(both / MONTHS_PER_YEAR if yearly and self.source == "legal" else both)
-        if self.source == "agreement" and isinstance(monthly, Fraction):
-            return Salary(monthly * MONTHS_PER_YEAR if yearly else monthly)
+        """Return the reference salary given, or the one the months of pay make."""
+        given = given_salary(case, self.source)
+        if given is not None:
+            return given
         if "salaries" not in case.facts:
             raise _Missing(Question("reference_salary"))
         found = reference_salary(case, self.source)
@@ -291,13 +281,6 @@ def _code_amount(case: Case, numbers: Mapping[str, Fraction]) -> Fraction:
         return Fraction(0)
     amount: Fraction = ruling.row.outcome.amount.evaluate(numbers).value
     return amount * 2 if ruling.row.outcome.doubled else amount
-
-
-def _is_yearly(case: Case) -> bool:
-    """Whether the agreement reckons with a year's pay instead of a month's."""
-    rules = case.book.agreement(case.idcc)
-    table = None if rules is None else rules.tables.get("reference_salary")
-    return table is not None and any(row.outcome.per == "year" for row in table.rows)
 
 
 def result(case: Case, legal: Outcome | None, agreement: Outcome | None) -> Calculation:

@@ -15,6 +15,7 @@ from ai_core.calculators.inputs import INPUTS, Absence, Answer, Facts
 from ai_core.calculators.records import NOT_DUE, Calculation, Question
 from ai_core.calculators.rule_files import agreements_held
 from ai_core.calculators.rulebook import Case, RuleBook
+from ai_core.calculators.wording import wording
 from tests.calculators.cases import AS_OF
 
 CALCULATE = {
@@ -115,6 +116,10 @@ def _check_sides(result: Calculation) -> None:
     own = result.agreement if result.source == "agreement" else result.legal
     assert own is not None
     assert own.value == result.value
+    words = wording("fr")
+    assert all(words.step(step) for step in result.steps)
+    assert all(words.warning(note) for note in result.warnings)
+    assert all(words.assumption(note) for note in result.assumptions)
     if result.source == "agreement":
         assert any(source.idcc == result.idcc for source in result.sources)
 

@@ -124,6 +124,27 @@ def test_a_mutual_termination_needs_no_seniority(subtests: pytest.Subtests) -> N
     assert fixed_term.not_due == "fixed_term_or_temporary_contract"
 
 
+def test_an_agreement_that_reckons_by_the_year(subtests: pytest.Subtests) -> None:
+    """1606 takes a share of the year's pay: a month's pay is read as one, and both are told."""
+    job = {"category": "Non-cadres", "seniority_years": 7}
+    for pay, note in ((2300, "read_as_monthly_pay"), (27600, "read_as_yearly_pay")):
+        with subtests.test(note):
+            found = computed("severance_pay", "1606", **job, reference_salary=pay)
+            assert found.legal is not None
+            assert found.legal.value == Decimal("4025.00")
+            assert found.agreement is not None
+            own = computed(
+                "severance_pay",
+                "1606",
+                **job,
+                agreement_reference_salary=27600,
+                legal_reference_salary=1,
+            )
+            assert own.agreement is not None
+            assert found.agreement.value == own.agreement.value
+            assert note in [item.key for item in found.assumptions]
+
+
 def test_an_agreement_without_a_file_gets_the_code_as_a_minimum() -> None:
     found = computed("severance_pay", "9999", seniority_years=4, reference_salary=2000)
     assert (found.value, found.source, found.is_minimum) == (Decimal("2000.00"), "legal", True)
