@@ -22,7 +22,7 @@ from ai_core.calculators import (
 )
 from ai_core.calculators.inputs import ABSENCE_REASONS, INPUTS, Input, Kind, parse
 from ai_core.calculators.records import Calculation
-from ai_core.calculators.rule_files import Rules, Table
+from ai_core.calculators.rule_records import Rules, Table
 from ai_core.calculators.rulebook import Case, RuleBook
 from ai_core.calculators.tables import labels_of
 from ai_core.errors import UnknownCalculator

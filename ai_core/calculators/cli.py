@@ -8,7 +8,8 @@ from datetime import date
 
 from ai_core.calculators.catalogue import CALCULATORS, compute
 from ai_core.calculators.records import Calculation
-from ai_core.calculators.rule_files import RuleFileError, agreement_rules, agreements_held
+from ai_core.calculators.rule_files import agreement_rules, agreements_held
+from ai_core.calculators.rule_sections import RuleFileError
 from ai_core.calculators.rulebook import RuleBook
 from ai_core.calculators.sources import Problem, Text, every_rules, problems_of, source_ids
 from ai_core.calculators.wording import Wording, wording

@@ -6,7 +6,8 @@ from typing import Any
 
 from ai_core.calculators.inputs import Facts
 from ai_core.calculators.records import LegalSource, Note, Question
-from ai_core.calculators.rule_files import Rules, Table, agreement_rules, code_rules
+from ai_core.calculators.rule_files import agreement_rules, code_rules
+from ai_core.calculators.rule_records import Rules, Table
 from ai_core.calculators.tables import ClauseUse, Row, choose, matching
 from ai_core.errors import RuleWithheld
 

@@ -11,13 +11,8 @@ from typing import Literal, Protocol
 
 import structlog
 
-from ai_core.calculators.rule_files import (
-    Clause,
-    Rules,
-    agreement_rules,
-    agreements_held,
-    code_rules,
-)
+from ai_core.calculators.rule_files import agreement_rules, agreements_held, code_rules
+from ai_core.calculators.rule_records import Clause, Rules
 from ai_core.calculators.rulebook import RuleBook
 from ai_core.calculators.tables import ClauseUse
 from shared.clock import Clock

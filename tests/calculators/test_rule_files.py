@@ -16,14 +16,13 @@ from ai_core.calculators.inputs import INPUTS, Answer, Facts
 from ai_core.calculators.records import Question
 from ai_core.calculators.rule_files import (
     RULES,
-    RuleFileError,
-    Rules,
-    Table,
     agreement_rules,
     agreements_held,
     code_rules,
     read_rules,
 )
+from ai_core.calculators.rule_records import Rules, Table
+from ai_core.calculators.rule_sections import RuleFileError
 from ai_core.calculators.rulebook import Case, RuleBook
 from ai_core.calculators.tables import Row
 from ai_core.calculators.wording import wording
