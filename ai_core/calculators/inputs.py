@@ -39,6 +39,8 @@ ABSENCE_REASONS = (
     "business_creation_leave",
     "personal_convenience_leave",
     "unpaid_leave",
+    "sick_child_leave",
+    "unjustified_absence",
     "strike",
     "suspension",
     "other",

@@ -23,7 +23,7 @@ _OF = {
 }
 _TERMS = (
     *("hours", "days", "half_days", "percent", "of", "per", "day_kind", "basis", "maximum"),
-    *("max_months", "cap_hours", "cap_per", "condition", "part_time_prorata"),
+    *("max_days", "max_months", "cap_hours", "cap_per", "condition", "part_time_prorata"),
     *("prorata_contract_hours", "part_time_minimum_hours_per_week"),
 )
 _CONDITIONS = (
@@ -100,6 +100,8 @@ def printed(outcome: HoursOutcome) -> str:
         text += f" ou {_alternative(outcome.other)}"
     if outcome.or_hours:
         text += ", ou équivalent en heures"
+    if outcome.max_days is not None:
+        text += f" pendant {_days(outcome.max_days, None, outcome.day_kind)}"
     if outcome.max_months is not None:
         text += f" pendant {_number(outcome.max_months)} mois"
         text += " max" if outcome.months_are_maximum else ""
@@ -152,8 +154,9 @@ def _period(outcome: HoursOutcome) -> str:
         return ""
     if outcome.per == "two_weeks":
         return " pour 2 semaines de travail"
-    if outcome.per == "day" and outcome.hours is not None and outcome.day_kind is not None:
-        return f"/{_DAYS[outcome.day_kind]}"
+    named = outcome.day_kind if outcome.max_days is None else None
+    if outcome.per == "day" and outcome.hours is not None and named is not None:
+        return f"/{_DAYS[named]}"
     return f"/{_PER[outcome.per]}{' de préavis' if outcome.of_notice else ''}"
 
 

@@ -97,6 +97,7 @@ class HoursOutcome(Outcome):
     day_kind: DayKind | None = None
     basis: Literal["contract", "establishment"] | None = None
     maximum: bool = False
+    max_days: int | None = None
     max_months: int | float | None = None
     months_are_maximum: bool = True
     cap_hours: int | float | Literal["weekly_working_time"] | None = None
@@ -121,6 +122,8 @@ class HoursOutcome(Outcome):
         gives = any(amount is not None for amount in (self.hours, self.days, self.percent))
         if self.none == (gives or self.condition is not None):
             raise ValueError("a row has hours, days, percent or a condition alone, or none = true")
+        if self.max_days is not None and (self.per != "day" or self.day_kind is None):
+            raise ValueError("max_days counts days of a day_kind, with per = 'day'")
         if gives and self.per is None:
             raise ValueError("per = 'day', 'week', 'two_weeks', 'month' or 'total' is missing")
         return self

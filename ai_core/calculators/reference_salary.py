@@ -84,7 +84,8 @@ def reference_salary(case: Case, side: Source) -> Salary | Question:
         return Question("salaries")
     found = salary_rule(case, side)
     if isinstance(found, Question):
-        return found
+        paid = salaries or _months(case.facts, "notice_salaries")
+        return found if paid else Salary(Fraction(0), "month", (), ())
     outcome, sources = found
     quantities = _quantities(case, outcome, salaries)
     if not quantities["months"]:

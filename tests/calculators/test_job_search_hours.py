@@ -30,6 +30,10 @@ from ai_core.calculators.outcomes import HoursOutcome
             "2 h/jour pendant 3 mois",
         ),
         (
+            {"hours": 2, "per": "day", "day_kind": "ouvrable", "max_days": 8},
+            "2 h/jour pendant 8 jours ouvrables",
+        ),
+        (
             {"hours": 2, "per": "day", "part_time_prorata": True, "condition": "after_a_month"},
             "2 h/jour [part time: prorata] [after_a_month]",
         ),
