@@ -4,12 +4,23 @@ from datetime import date
 from fractions import Fraction
 
 from ai_core.calculators.inputs import Answer, plain
+from ai_core.calculators.records import Question
 from ai_core.calculators.reference_salary import last_3_months_average_pay
 
 _NEW_RULES_OF_1486 = date(2023, 5, 1)
 _UNFITNESS = ("unfitness_work_related", "unfitness_non_work_related")
 _OTHER_REASONS = ("economic_dismissal", "collective_economic_dismissal", "disciplinary_dismissal")
 _SUPERVISORS_AND_EXECUTIVES = frozenset(map(plain, ("Agents de maîtrise", "Cadres")))
+
+
+_ASKED_FOR = {"executive_years": "non_executive_years"}
+"""Numbers that rules compare and nobody is asked, with the input they follow from."""
+
+
+def to_ask(question: Question) -> Question:
+    """Return the question that lets a missing number follow."""
+    asked = _ASKED_FOR.get(question.input)
+    return question if asked is None else Question(asked)
 
 
 def with_what_follows(facts: dict[str, Answer], as_of: date) -> dict[str, Answer]:

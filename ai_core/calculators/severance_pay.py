@@ -10,7 +10,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from ai_core.calculators.derived_facts import with_earlier_status, with_what_follows
+from ai_core.calculators.derived_facts import to_ask, with_earlier_status, with_what_follows
 from ai_core.calculators.formulas import LEGAL_AMOUNT, SALARY, SENIORITY, Formula
 from ai_core.calculators.inputs import Answer
 from ai_core.calculators.pay_outcomes import PayOptions, SeveranceOutcome
@@ -138,7 +138,7 @@ class _Computation:
         try:
             return self._outcome()
         except _Missing as missing:
-            return Outcome(question=missing.question)
+            return Outcome(question=to_ask(missing.question))
 
     def _outcome(self) -> Outcome:
         amount_service, right_service = self._service("amount"), self._service("right")

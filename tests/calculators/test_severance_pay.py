@@ -166,3 +166,16 @@ def test_a_reduction_by_year_of_age_counts_all_years_beyond_sixty() -> None:
     )
     assert found.agreement is not None
     assert found.agreement.value == Decimal("840.00")
+
+
+def test_years_as_an_executive_are_asked_by_the_years_before() -> None:
+    """Private hospitals (2264) compare the years as an executive, which follow from the others."""
+    told: dict[str, Any] = {
+        "category": "Cadres",
+        "was_non_executive": True,
+        "seniority_years": 12,
+        "reference_salary": 3000,
+    }
+    asked = computed("severance_pay", "2264", **told)
+    assert [question.input for question in asked.missing] == ["non_executive_years"]
+    assert computed("severance_pay", "2264", **told, non_executive_years=4).value is not None
