@@ -21,6 +21,9 @@ from ai_core.access.visitors import Visitors, read_visitor_secret
 from ai_core.answering.abstention import Abstentions
 from ai_core.answering.boilerplate import Boilerplate, read_texts
 from ai_core.answering.cache import AnswerCache, CacheMetrics
+from ai_core.answering.calculation.answering import CalculatedAnswers
+from ai_core.answering.calculation.computing import Calculations
+from ai_core.answering.calculation.writing import questions_of_inputs
 from ai_core.answering.conversations import ConversationStore
 from ai_core.answering.embeddings import Embedder
 from ai_core.answering.generation import Generation
@@ -132,10 +135,10 @@ async def assemble(
         silence_s=settings.conversations.silence_s,
         turns_kept=settings.conversations.turns_kept,
     )
-    resolver, responder = await asyncio.to_thread(
-        open_answering, platform, gate, library, pool, scheduler, conversations
-    )
     rules = CheckedRules(library, clock)
+    resolver, responder = await asyncio.to_thread(
+        open_answering, platform, gate, library, rules, pool, scheduler, conversations
+    )
     checking = asyncio.create_task(check_rules(rules), name="check the rules of calculators")
     stack.callback(checking.cancel)
     health = Health(
@@ -207,6 +210,7 @@ def open_answering(
     platform: Platform,
     gate: Gate,
     library: LawSource,
+    rules: CheckedRules,
     pool: ModelPool,
     scheduler: Scheduler,
     conversations: ConversationStore,
@@ -217,7 +221,8 @@ def open_answering(
     prompts = Prompts.read(passage_tokens=settings.answers.passage_tokens)
     metrics, boilerplate = AnswerMetrics(registry), Boilerplate(texts)
     cache = AnswerCache(connection, CacheMetrics(registry))
-    clarifications = Clarifications.read()
+    clarifications = Clarifications.read(of_inputs=questions_of_inputs())
+    calculations = Calculations(library, rules)
     pipeline = AnswerPipeline(
         library=library,
         generation=Generation(
@@ -228,6 +233,7 @@ def open_answering(
         clarifications=clarifications,
         suggestions=Suggestions.read(),
         boilerplate=boilerplate,
+        calculated=CalculatedAnswers(calculations, library, boilerplate, clock),
         cache=cache,
         conversations=conversations,
         metrics=metrics,

@@ -3,12 +3,13 @@
 The steps of one answer, in `_write`: a greeting is answered at once → the question joins its
 model's queue → the law is searched → without a source it is refused, otherwise the model writes and
 its citations are checked (`generation.py`) → the closing lines → the reply. Who tells of danger to
-life reads who to call before anything else. Around them: identical
-concurrent questions are answered once (single flight), a fallback answers for a model that is
-unavailable, and the conversation is stored.
+life reads who to call before anything else; a calculation comes before the law, written by code
+alone (`calculation/`). Around them: identical concurrent questions are answered once (single
+flight), a fallback answers for a model that is unavailable, and the conversation is stored. The
+file is long because the steps of an answer stand in it in their order.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from itertools import chain
@@ -19,6 +20,7 @@ from ai_core.answering.abstention import Abstentions, Refusal
 from ai_core.answering.agreement_words import agreement_taken
 from ai_core.answering.boilerplate import Boilerplate, Closing
 from ai_core.answering.cache import AnswerCache, parse_cached
+from ai_core.answering.calculation.answering import CalculatedAnswers
 from ai_core.answering.conversations import ConversationStore
 from ai_core.answering.events import Done, Events, Queued, Text, collect
 from ai_core.answering.evidence import Evidence, merged
@@ -64,6 +66,7 @@ class AnswerPipeline:
         clarifications: Clarifications,
         suggestions: Suggestions,
         boilerplate: Boilerplate,
+        calculated: CalculatedAnswers,
         cache: AnswerCache,
         conversations: ConversationStore,
         metrics: AnswerMetrics,
@@ -76,6 +79,7 @@ class AnswerPipeline:
         self._clarifications = clarifications
         self._suggestions = suggestions
         self._boilerplate = boilerplate
+        self._calculated = calculated
         self._cache = cache
         self._conversations = conversations
         self._metrics = metrics
@@ -170,10 +174,32 @@ class AnswerPipeline:
         yield reply.finish()
 
     async def _write_answer(self, request: ResolvedRequest, reply: ReplyBuilder) -> Events:
-        question, language = request.question, request.question.language
-        lines = None if question.plain else help_lines(question.text, language)
+        question = request.question
+        lines = None if question.plain else help_lines(question.text, question.language)
         if lines:
             yield reply.add_paragraph(lines.sentence, AnswerPart.SUMMARY)
+        calculated = await self._calculated.of(request)
+        for text in calculated.open(reply) if calculated else ():
+            yield text
+        if calculated and calculated.rest is None:
+            for text in calculated.close(reply):
+                yield text
+            return
+        details = calculated.details(reply) if calculated else ()
+        request = calculated.rest if calculated and calculated.rest else request
+        async with aclosing(self._write_from_law(request, reply, lines, details)) as events:
+            async for event in events:
+                yield event
+
+    async def _write_from_law(
+        self,
+        request: ResolvedRequest,
+        reply: ReplyBuilder,
+        lines: HelpLines | None,
+        details: Iterable[Text],
+    ) -> Events:
+        """Answer from the law; `details` are those of a calculation before it."""
+        question, language = request.question, request.question.language
         with self._generation.enqueue(request) as job:
             evidence = await self._search(request)
             refusal, unanswered = self._judge(evidence, language, lines)
@@ -199,11 +225,12 @@ class AnswerPipeline:
                             yield event
         if question.grounded and request.card.extractive and not (refusal or reply.citations):
             refusal = self._abstentions.nothing_found(language)
-        if refusal:
+        if refusal and not reply.calculation:
             texts = self._refuse(question, reply, refusal, missing, lines)
         else:
             texts = chain(
                 self._unanswered(unanswered, reply),
+                details,
                 self._close(request, found, reply, missing),
             )
         for text in texts:
@@ -361,9 +388,11 @@ class AnswerPipeline:
             message = question.search
             known = known_fields(reply.profile) | message.mentioned
             asked = message.asked_for
-            reply.clarification = words.question(
-                found, known, asked, language
-            ) or self._clarifications.choose(message.query, known, asked, language)
+            reply.clarification = (
+                reply.clarification
+                or words.question(found, known, asked, language)
+                or self._clarifications.choose(message.query, known, asked, language)
+            )
         law_date = request.law_date if question.grounded else None
         closing = Closing(
             reply.clarification,

@@ -16,6 +16,7 @@ from shared.ai.contract import (
     Abstention,
     AgreementTaken,
     AnswerSection,
+    CalculationReply,
     Citation,
     Clarification,
     GenerateReply,
@@ -51,6 +52,9 @@ class ReplyBuilder:
     logprobs: list[WrittenToken] = field(default_factory=list)
     abstained: Abstention | None = None
     clarification: Clarification | None = None
+    calculation: CalculationReply | None = None
+    calculation_citations: list[Citation] = field(default_factory=list)
+    language: str = ""
     agreement: AgreementTaken | None = None
     suggestions: list[str] = field(default_factory=list)
     confidence: Confidence | None = None
@@ -122,7 +126,7 @@ class ReplyBuilder:
             sections=self._sections(),
             suggestions=self.suggestions,
             confidence=self.confidence.value if self.confidence else None,
-            language=self.request.question.language,
+            language=self.language or self.request.question.language,
             model=self.request.card.id,
             tokens_used=self.prompt_tokens + self.completion_tokens,
             prompt_tokens=self.prompt_tokens,
@@ -132,9 +136,10 @@ class ReplyBuilder:
             reasoning="".join(self.thoughts).rstrip() or None,
             processing_time=self._elapsed_s(),
             timestamp=self.clock.now(),
-            citations=self.citations,
+            citations=[*self.citations, *self._citations_of_calculation()],
             abstained=self.abstained,
             clarification=self.clarification,
+            calculation=self.calculation,
             agreement=self.agreement,
             profile=self.profile,
             corpus_date=self.request.law_date if self.request.question.grounded else None,
@@ -159,6 +164,11 @@ class ReplyBuilder:
             for part, text in self._parts()
             if part is not None and part is not AnswerPart.SUMMARY
         ]
+
+    def _citations_of_calculation(self) -> list[Citation]:
+        """Return what the calculation rests on and the rest of the answer does not cite."""
+        cited = {citation.id for citation in self.citations}
+        return [citation for citation in self.calculation_citations if citation.id not in cited]
 
     def _measure(self) -> None:
         model, metrics = self.request.card.id, self.metrics

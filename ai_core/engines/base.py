@@ -88,10 +88,11 @@ class TokenLogprob:
 class AnswerPart(StrEnum):
     """A part of an answer: the summary, or the section of that kind below it.
 
-    MODEL is what a small model adds to an answer that quotes.
+    CALCULATION is what a calculator gives, MODEL what a small model adds to an answer that quotes.
     """
 
     SUMMARY = "summary"
+    CALCULATION = "calculation"
     CONDITIONS = "conditions"
     STEPS = "steps"
     SOURCES = "sources"

@@ -103,6 +103,19 @@ class AgreementFinder:
         rest = written.rest if written and written.agreement == agreement else question
         return _taken(MatchBasis.CHOSEN, rest, "", agreement)
 
+    def find_first(self, texts: Sequence[str], chosen: str | None) -> AgreementMatch | None:
+        """Return what the first of these texts that names one agreement is about.
+
+        `chosen` applies unless a text names another one; where none names one, what the first text
+        leaves open. Raises UnknownAgreement.
+        """
+        matches = [match for text in texts if (match := self.find(text, chosen))]
+        named = [match for match in matches if match.basis is not MatchBasis.CHOSEN]
+        decided = [match for match in named if match.agreement or match.not_held]
+        if decided or chosen is None:
+            return next(iter((*decided, *named)), None)
+        return self.find("", chosen)
+
     def _at(self, number: str) -> Agreement | None:
         idcc = number.zfill(4)
         return self._known.get(self._successors.get(idcc, idcc))

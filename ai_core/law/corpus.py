@@ -97,6 +97,21 @@ def _article_passage(row: Row) -> tuple[int, Passage]:
     )
 
 
+def _whole_article(article: Article) -> Passage:
+    return Passage(
+        kind=SourceKind.ARTICLE,
+        id=article.id,
+        number=article.number,
+        title=article.section_path[-1] if article.section_path else "",
+        section_path=article.section_path,
+        text=article.text,
+        url=article.url,
+        score=0.0,
+        in_force_since=article.in_force_since,
+        in_force_until=article.in_force_until,
+    )
+
+
 def _fiche_passage(row: Row) -> tuple[int, Passage]:
     position, section_id, fiche_title, section_title, text, start, goes_on, header, url, updated = (
         row
@@ -217,6 +232,20 @@ class Corpus:
         if len(articles) != 1:
             return None
         return Wording(articles[0].id, articles[0].number, articles[0].text)
+
+    def whole(self, source_id: str, idcc: str | None, day: date) -> Passage | None:
+        """Return an article of the Code, or a clause of the agreement `idcc`, as one passage.
+
+        See `wording` for the ids. None for one that is not in force on `day`.
+        """
+        found = self.wording(source_id, day)
+        if found is None:
+            return None
+        if idcc is not None:
+            pieces = self.passages_of_clauses(idcc, [found.id]).get(found.id, ())
+            return replace(pieces[0], text=found.text, goes_on=False) if pieces else None
+        article = self.article(found.id)
+        return _whole_article(article) if article else None
 
     def fiche_sections(self) -> Iterator[FicheSection]:
         """Walk the sections of the ministry's fiches."""

@@ -3,6 +3,7 @@
 Not thread-safe: `library` runs it in a single thread.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -121,6 +122,10 @@ class CorpusIndex:
         """Return the agreement that a text names, or None; a company decides nothing."""
         match = self._finder.find(text)
         return match.agreement or match.not_held if match else None
+
+    def agreement_of(self, texts: Sequence[str], chosen: str | None) -> AgreementMatch | None:
+        """Return the agreement that the first of these texts to speak of one is about."""
+        return self._finder.find_first(texts, chosen)
 
     def _named(self, question: str, day: date) -> ReferencedArticles:
         articles: dict[str, Article] = {}

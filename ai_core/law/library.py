@@ -19,9 +19,11 @@ from ai_core.law.corpus_index import CorpusIndex
 from ai_core.law.ingest.update import corpus_status
 from ai_core.law.records import (
     Agreement,
+    AgreementMatch,
     Article,
     CorpusStatus,
     FicheSection,
+    Passage,
     SearchResult,
     SourceKind,
     Wording,
@@ -76,6 +78,18 @@ class Library:
         Raises CorpusMissing, QueueFull.
         """
         return await self._run(lambda index: tuple(map(index.agreement_named, texts)))
+
+    async def agreement_of(self, texts: Sequence[str], chosen: str | None) -> AgreementMatch | None:
+        """Return the agreement of a conversation; see `LawSource.agreement_of`."""
+        return await self._run(lambda index: index.agreement_of(texts, chosen))
+
+    async def cited(
+        self, sources: Sequence[tuple[str, str | None]], as_of: date
+    ) -> tuple[Passage | None, ...]:
+        """Return articles and clauses, whole, by their ids; see `LawSource.cited`."""
+        return await self._run(
+            lambda index: tuple(index.corpus.whole(one, idcc, as_of) for one, idcc in sources)
+        )
 
     async def article(self, number: str, as_of: date) -> Article:
         """Return the article in force on a day by its number, however it is spelled.

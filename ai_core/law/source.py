@@ -6,9 +6,11 @@ from typing import Protocol
 
 from ai_core.law.records import (
     Agreement,
+    AgreementMatch,
     Article,
     CorpusStatus,
     FicheSection,
+    Passage,
     SearchResult,
     SourceKind,
     Wording,
@@ -35,6 +37,24 @@ class LawSource(Protocol):
 
     async def agreements_named(self, texts: Sequence[str]) -> tuple[Agreement | None, ...]:
         """Return the agreement that each text names, or None; raises CorpusMissing, QueueFull."""
+        ...
+
+    async def agreement_of(self, texts: Sequence[str], chosen: str | None) -> AgreementMatch | None:
+        """Return the agreement of a conversation: the first of `texts` that names one decides.
+
+        `chosen` is the IDCC that a request gives. Raises UnknownAgreement, CorpusMissing,
+        QueueFull.
+        """
+        ...
+
+    async def cited(
+        self, sources: Sequence[tuple[str, str | None]], as_of: date
+    ) -> tuple[Passage | None, ...]:
+        """Return articles of the Code, and clauses of an agreement, whole, by their ids.
+
+        A source is the id of any version, or the lasting one, and the IDCC of a clause's agreement.
+        None for one that is not in force. Raises CorpusMissing, QueueFull.
+        """
         ...
 
     async def article(self, number: str, as_of: date) -> Article:

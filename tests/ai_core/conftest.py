@@ -25,6 +25,7 @@ from ai_core.law.corpus import Corpus
 from ai_core.law.ingest.sample import build_sample
 from ai_core.law.records import (
     Agreement,
+    AgreementMatch,
     Article,
     CorpusStatus,
     FicheSection,
@@ -43,7 +44,7 @@ from deploy.local.redis_server import RedisServer, bundled_redis
 from shared.clock import Clock, StoppedClock
 from shared.settings import TracingSettings
 from shared.stores.redis_connection import RedisConnection
-from tests.calculators.law import quoted_wordings
+from tests.calculators.law import clause_of, quoted_wordings
 from tests.openapi_rules import response_checker
 
 UNTRACED = TracingSettings()
@@ -117,6 +118,15 @@ class SampleLibrary:
     async def agreements_named(self, texts: Sequence[str]) -> tuple[Agreement | None, ...]:
         matches = await asyncio.to_thread(lambda: tuple(map(self.finder.find, texts)))
         return tuple(match.agreement if match else None for match in matches)
+
+    async def agreement_of(self, texts: Sequence[str], chosen: str | None) -> AgreementMatch | None:
+        return await asyncio.to_thread(lambda: self.finder.find_first(texts, chosen))
+
+    async def cited(
+        self, sources: Sequence[tuple[str, str | None]], as_of: date
+    ) -> tuple[Passage | None, ...]:
+        said = await self.wordings([one for one, _ in sources], as_of)
+        return tuple(clause_of(said[one], idcc) if one in said else None for one, idcc in sources)
 
     async def article(self, number: str, as_of: date | None = None) -> Article:
         day = as_of or NOON.date()

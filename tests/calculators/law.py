@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from ai_core.calculators.sources import every_rules
-from ai_core.law.records import Wording
+from ai_core.law.records import Passage, SourceKind, Wording
 
 
 @lru_cache(maxsize=1)
@@ -22,3 +22,18 @@ def quoted_wordings(source_ids: Sequence[str]) -> dict[str, Wording]:
     """Return those of the clauses that the rule files know; others are left out."""
     law = quoted_law()
     return {one: law[one] for one in source_ids if one in law}
+
+
+def clause_of(said: Wording, idcc: str | None) -> Passage:
+    """Return a clause as a source that an answer may cite."""
+    folder = "conv_coll/id" if idcc else "codes/article_lc"
+    return Passage(
+        kind=SourceKind.AGREEMENT if idcc else SourceKind.ARTICLE,
+        id=said.id,
+        number=f"IDCC {idcc}" if idcc else "L1234-9",
+        title="Rupture du contrat",
+        section_path=("Rupture du contrat",),
+        text=said.text,
+        url=f"https://www.legifrance.gouv.fr/{folder}/{said.id}",
+        score=0.0,
+    )

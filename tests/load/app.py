@@ -32,6 +32,7 @@ from ai_core.errors import OverQuota
 from ai_core.law.library import Library
 from ai_core.law.records import (
     Agreement,
+    AgreementMatch,
     Article,
     CorpusStatus,
     FicheSection,
@@ -88,6 +89,16 @@ class StillLibrary:
     async def agreements_named(self, texts: Sequence[str]) -> tuple[Agreement | None, ...]:
         """Return none."""
         return tuple(None for _ in texts)
+
+    async def agreement_of(self, texts: Sequence[str], chosen: str | None) -> AgreementMatch | None:
+        """Return none."""
+        return None
+
+    async def cited(
+        self, sources: Sequence[tuple[str, str | None]], as_of: date
+    ) -> tuple[Passage | None, ...]:
+        """Return none."""
+        return tuple(None for _ in sources)
 
     async def article(self, number: str, as_of: date) -> Article:
         """Return nothing: no measurement asks for an article."""

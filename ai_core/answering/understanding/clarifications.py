@@ -7,7 +7,7 @@ question it was about.
 
 import re
 import tomllib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,13 @@ _FIELDS = {
     "category_which": "category",
 }
 """The field of the profile that a question asks for, where it is called otherwise."""
+_FIELDS_OF_INPUTS = {
+    "seniority_years": "seniority_months",
+    "right_seniority_years": "seniority_months",
+    "reference_salary": "monthly_gross_pay_eur",
+    "salaries": "monthly_gross_pay_eur",
+}
+NO_QUESTIONS: Mapping[str, str] = {}
 _FACT = re.compile(r"\\{[a-z]+\\}")
 _SPACES = re.compile(r"[\s\u00a0\u202f>*_]+")
 _NO_RULE = re.compile(r"(?!)")
@@ -51,11 +58,15 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class OwnQuestion:
-    """A question of ours found in an answer: its name, the field it asks for, an IDCC it names."""
+    """A question of ours found in an answer: its name, the field it asks for, an IDCC it names.
+
+    `input` is the input of a calculator that it asks for, None where it asks for another fact.
+    """
 
     name: str
     field: str
     idcc: str | None = None
+    input: str | None = None
 
 
 class Clarifications:
@@ -66,7 +77,9 @@ class Clarifications:
         rules: Collection[Rule],
         asks: dict[str, dict[Language, Ask]],
         others: dict[str, dict[Language, str]],
+        of_inputs: Mapping[str, str] = NO_QUESTIONS,
     ) -> None:
+        """`of_inputs`: the questions that ask for an input of a calculator, and its name."""
         self._rules = tuple(rules)
         self._asks = asks
         told = {
@@ -78,9 +91,12 @@ class Clarifications:
             for name, questions in told.items()
             for question in questions
         ]
+        self._of_inputs = {_flat(question): name for question, name in of_inputs.items()}
 
     @classmethod
-    def read(cls, path: Path = FILE) -> "Clarifications":
+    def read(
+        cls, path: Path = FILE, of_inputs: Mapping[str, str] = NO_QUESTIONS
+    ) -> "Clarifications":
         """Read the rules, in their order."""
         content = tomllib.loads(path.read_text(encoding="utf-8"))
         asks = TypeAdapter(dict[str, dict[Language, Ask]]).validate_python(content["ask"])
@@ -93,7 +109,7 @@ class Clarifications:
             for rule in content["rule"]
         ]
         texts = tomllib.loads(AGREEMENTS_FILE.read_text(encoding="utf-8"))
-        return cls(rules, asks, {name: texts[name] for name in _ASKED_OF_AGREEMENTS})
+        return cls(rules, asks, {name: texts[name] for name in _ASKED_OF_AGREEMENTS}, of_inputs)
 
     def ask(self, fact: str, language: Language) -> Ask:
         """Return how a fact is asked for."""
@@ -102,6 +118,9 @@ class Clarifications:
     def asked_in(self, answer: str) -> OwnQuestion | None:
         """Return the question of ours that an earlier answer ends with, if it asks one."""
         flat = _flat(answer)
+        for question, name in self._of_inputs.items():
+            if question in flat:
+                return OwnQuestion(f"input_{name}", _FIELDS_OF_INPUTS.get(name, name), None, name)
         last: tuple[int, OwnQuestion] | None = None
         for name, pattern in self._told:
             for found in pattern.finditer(flat):

@@ -8,7 +8,14 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from typing import NamedTuple
 
+from ai_core.answering.understanding.cases.intents import calculator_asked
+from ai_core.answering.understanding.cases.thread import (
+    CaseAsked,
+    CaseThread,
+    case_of_profile,
+)
 from ai_core.answering.understanding.clarifications import Clarifications, OwnQuestion
 from ai_core.answering.understanding.facts import LONGEST_READ, own_words, read_facts
 from ai_core.answering.understanding.owners import Fact
@@ -77,7 +84,9 @@ class Understood:
     `profile` holds the facts told so far, the agreement only where a client gave it: the names in
     `naming` (the messages that may name it, the latest first) are looked up in the corpus.
     `mentioned` are fields whose fact the question names in general. `asked_for` are our questions
-    so far, by name and by field; `unknown` is the one that the person could not tell.
+    so far, by name and by field; `unknown` is the one that the person could not tell. `case` is
+    what there is to compute, None where no calculator is asked for; `beside_case` are then the
+    questions that ask for something else.
     """
 
     questions: tuple[Asked, ...]
@@ -86,6 +95,8 @@ class Understood:
     mentioned: frozenset[str] = frozenset()
     asked_for: frozenset[str] = frozenset()
     unknown: str | None = None
+    case: CaseAsked | None = None
+    beside_case: tuple[Asked, ...] = ()
 
     @property
     def query(self) -> str:
@@ -98,6 +109,15 @@ def as_written(text: str) -> Understood:
     return Understood((Asked(text, text),))
 
 
+class _Read(NamedTuple):
+    """A message read: its facts, its questions, the field it replies to, what it computes."""
+
+    facts: list[Fact]
+    questions: list[Asked]
+    replies_to: str | None
+    case: CaseAsked | None
+
+
 @dataclass(slots=True)
 class _Reading:
     """The state of a conversation while its turns are read."""
@@ -105,6 +125,7 @@ class _Reading:
     clarifications: Clarifications
     today: date
     profile: Profile
+    thread: CaseThread
     subject: Subject = field(default_factory=Subject)
     asked: OwnQuestion | None = None
     asked_for: set[str] = field(default_factory=set)
@@ -116,8 +137,9 @@ class _Reading:
         if self.asked:
             self.asked_for |= {self.asked.field, self.asked.name}
 
-    def read(self, message: str) -> tuple[list[Fact], list[Asked], str | None]:
+    def read(self, message: str) -> "_Read":
         """Read a message; return its facts, its questions, and the field that it replies to."""
+        input_asked = self.asked.input if self.asked else None
         ours = self.asked if self.asked and self._is_reply(message, self.asked.field) else None
         asked, self.asked = ours.field if ours else None, None
         facts = read_facts(message, self.today, reply_to=asked)
@@ -128,9 +150,14 @@ class _Reading:
             self.naming.insert(0, reply)
             unknown = _DOES_NOT_KNOW.search(fold(message))
             query = self.subject.query if unknown else f"{self.subject.query} {reply}"
-            return facts, [Asked(message, query)], asked
-        self.naming.insert(0, named)
-        return facts, [self._ask(question) for question in split_questions(message)], None
+            questions = [Asked(message, query)]
+        else:
+            self.naming.insert(0, named)
+            questions = [self._ask(question) for question in split_questions(message)]
+        asked_here = [one.text for one in questions]
+        query = questions[-1].query
+        case = self.thread.read(message, asked_here, query, input_asked=input_asked)
+        return _Read(facts, questions, asked, case)
 
     def _ask(self, question: str) -> Asked:
         """Return what is searched for a question, and make it the subject if it is a new one."""
@@ -163,26 +190,37 @@ def understand(
     given: Profile = NOTHING,
 ) -> Understood:
     """Return what a message asks after the turns before it; `given` are facts known before them."""
-    reading = _Reading(clarifications, today, given)
+    thread = CaseThread(today, case_of_profile(given))
+    reading = _Reading(clarifications, today, given, thread)
     for turn in _latest(history):
         if turn.role == "assistant":
             reading.hear(turn.content)
         elif turn.role == "user":
             reading.read(turn.content)
-    facts, questions, replies_to = reading.read(text)
+    facts, questions, replies_to, case = reading.read(text)
     queries = " ".join(asked.query for asked in questions)
     mentioned = known_fields(NOTHING, [*facts, *read_facts(queries, today)])
+    asked = tuple(
+        replace(one, query=_expanded(one.query, reading.profile, mentioned)) for one in questions
+    )
     return Understood(
-        tuple(
-            replace(asked, query=_expanded(asked.query, reading.profile, mentioned))
-            for asked in questions
-        ),
+        asked,
         reading.profile,
         tuple(reading.naming),
         mentioned,
         frozenset(reading.asked_for),
         replies_to if _DOES_NOT_KNOW.search(fold(text)) else None,
+        case,
+        _beside(case, asked, today),
     )
+
+
+def _beside(case: CaseAsked | None, asked: Sequence[Asked], today: date) -> tuple[Asked, ...]:
+    """Return the questions of a message that ask for something else than its calculation."""
+    if case is None or len(asked) == 1:
+        return ()
+    beside = tuple(one for one in asked if calculator_asked(one.text, today) != case.calculator)
+    return beside if len(beside) < len(asked) else ()
 
 
 def _latest(history: Sequence[ChatMessage]) -> list[ChatMessage]:

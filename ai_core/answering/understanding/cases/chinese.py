@@ -158,6 +158,18 @@ _NAMED = (
         },
         words=False,
     ),
+    *named(
+        "deadline",
+        {
+            "other": r"骚扰",
+            "mutual_termination_withdrawal": r"反悔|撤回",
+            "final_settlement_receipt": r"solde de tout compte",
+            "discrimination_claim": r"歧视",
+            "wage_claim": r"拖欠(?:的)?工资|欠薪",
+            "challenge": r"起诉|申诉|异议|诉讼|仲裁|劳动法庭|质疑",
+        },
+        words=False,
+    ),
     *named("gross_misconduct", {True: r"严重过失|重大过失|严重过错"}, words=False),
     *named("economic_dismissal", {True: r"经济(?:性)?(?:原因|裁员)"}, words=False),
     *named(

@@ -34,7 +34,9 @@ class CaseFacts:
 
     `entry`, `notice`, `exit` and `signed` are days as precise as they were written ("2019",
     "2019-03", "2019-03-15"). `seniority_bound` says that the seniority is only a bound ("moins de
-    six mois"); `gross_said` that the pay was called gross. `absences` None: nothing was told.
+    six mois"); `gross_said` that the pay was called gross. `deadline` is a time limit by the name
+    that the calculator gives it, "challenge" where it contests the end of the contract, "other"
+    where no calculator has it. `absences` None: nothing was told.
     """
 
     seniority_months: Fraction | None = None
@@ -67,6 +69,7 @@ class CaseFacts:
     unfitness: Literal["work", "other", "unknown"] | None = None
     disabled_worker: bool | None = None
     working_time: Literal["part_time", "day_rate"] | None = None
+    deadline: str | None = None
     hired_permanently: bool | None = None
     permanent_offer_refused: bool | None = None
     ended_in_trial_period: bool | None = None

@@ -68,6 +68,12 @@ def read_case(message: str, today: date, *, asked: str | None) -> CaseFacts:
     return _case(told, is_employer=bool(_EMPLOYER.search(script.text)), asked=asked)
 
 
+def days_of(message: str, today: date) -> list[str]:
+    """Return the days that a message names, as precise as they are written."""
+    script = script_of(message)
+    return [one.day for one in measures(script.text, script.lexicon, today) if one.day]
+
+
 def _of_measures(script: Script, found: Sequence[Measure], asked: str | None) -> Iterator[Told]:
     role = ""
     for at, measure in enumerate(found):
@@ -167,7 +173,7 @@ def _single(field: str, ones: Sequence[Told]) -> object | None:
     if corrected:
         return corrected[-1].value
     certain = [one for one in ones if one.certain] or list(ones)
-    if field in ("ending", "unfitness"):
+    if field in ("ending", "unfitness", "deadline"):
         return certain[0].value
     if field == "category" and any(one.value == "non_cadre" for one in certain):
         return "non_cadre"

@@ -254,6 +254,19 @@ NAMED = (
             r"|laid off|lay me off|redundan\w+",
         },
     ),
+    *named(
+        "deadline",
+        {
+            "other": r"harcel\w*|harass\w*|faute inexcusable",
+            "mutual_termination_withdrawal": r"retract\w*|withdraw\w*|change my mind",
+            "final_settlement_receipt": r"solde de tout compte|final settlement(?: receipt)?",
+            "discrimination_claim": r"discriminat\w*",
+            "wage_claim": r"(?:salaires?|heures? sup\w*|paie|primes?)[^.?]{0,25}impaye\w*"
+            r"|rappels? de salaires?|unpaid (?:wages|salary|overtime)"
+            r"|reclamer (?:mes|des) (?:salaires|heures)|arrieres? de salaires?",
+            "challenge": r"contest\w*|prud'?hom\w*|challeng\w*|dispute|labou?r court",
+        },
+    ),
     *named("gross_misconduct", {True: r"faute (?:grave|lourde)|gross misconduct"}),
     *named("economic_dismissal", {True: r"economiques?|redundan\w+|economic"}),
     *named(

@@ -153,6 +153,17 @@ _NAMED = (
         },
         words=False,
     ),
+    *named(
+        "deadline",
+        {
+            "other": r"คุกคาม|ล่วงละเมิด",
+            "mutual_termination_withdrawal": r"ถอนตัว|ยกเลิก ?rupture",
+            "final_settlement_receipt": r"solde de tout compte",
+            "wage_claim": r"ค่าจ้างค้าง(?:จ่าย)?|เงินเดือนค้าง(?:จ่าย)?",
+            "challenge": r"ฟ้อง|คัดค้าน|อายุความคดีเลิกจ้าง",
+        },
+        words=False,
+    ),
     *named("gross_misconduct", {True: r"ความผิดร้ายแรง|ผิดร้ายแรง"}, words=False),
     *named("economic_dismissal", {True: r"เหตุผลทางเศรษฐกิจ|เหตุเศรษฐกิจ"}, words=False),
     *named("unfitness", {"unknown": r"ไม่สามารถทำงานได้ทางการแพทย์|inaptitude"}, words=False),

@@ -47,7 +47,7 @@ NUMBERS = {
     *("worked_weeks", "leave_days", "contract_months"),
 }
 NOT_TOLD_BY_ALL = {
-    "gross_said": (), "seniority_bound": (), "renewal": (), "ended_by_employer": (),
+    "gross_said": (), "seniority_bound": (), "renewal": (), "deadline": (), "ended_by_employer": (),
     "ending": ("job_search_hours",), "contract_months": ("trial_period",),
     "retirement_by_employer": ("retirement_notice",),
 }  # fmt: skip

@@ -1,0 +1,236 @@
+"""Answers with a calculation: by itself, or before an answer from the law to what else is asked.
+
+A calculation by itself is written by code alone, whichever model is asked: no model may touch its
+figures, and none is needed. Where the rule of an agreement is not held, where the message asks
+something else too, or where nothing was told to compute with, the answer from the law follows.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from ai_core.answering.agreement_words import agreement_taken
+from ai_core.answering.boilerplate import Boilerplate, Closing
+from ai_core.answering.calculation.computing import Calculations, Computed
+from ai_core.answering.calculation.texts import (
+    CalculationLanguage,
+    calculation_texts,
+    day_in_words,
+    language_written,
+)
+from ai_core.answering.calculation.writing import CalculationWriter, Written
+from ai_core.answering.citations import CELL_MARK, CitationFilter
+from ai_core.answering.events import Text
+from ai_core.answering.reply import ReplyBuilder
+from ai_core.answering.request import ResolvedRequest
+from ai_core.answering.understanding.messages import Understood
+from ai_core.answering.understanding.profiles import with_agreement
+from ai_core.calculators.records import LegalSource
+from ai_core.engines.base import AnswerPart
+from ai_core.law.records import Confidence, Passage
+from ai_core.law.source import LawSource
+from shared.ai.contract import Citation
+from shared.clock import Clock
+
+_AGREEMENT = "agreement"
+_LONGEST_QUOTE = 300
+_CELLS = re.compile(r"\t+")
+_MARKER = re.compile(r" \[\d{1,3}\](?=$|\n)")
+
+
+@dataclass(frozen=True, slots=True)
+class _Sources:
+    """What a calculation rests on, as the law in service has it, in the order of its numbers.
+
+    `fragments` are the words of each that decide, by the passage's id.
+    """
+
+    sources: tuple[LegalSource, ...] = ()
+    passages: tuple[Passage, ...] = ()
+    fragments: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CalculatedAnswer:
+    """A calculation to write into a reply; `rest` is the request for what it does not answer."""
+
+    request: ResolvedRequest
+    computed: Computed
+    written: Written
+    language: CalculationLanguage
+    sources: _Sources
+    boilerplate: Boilerplate
+    rest: ResolvedRequest | None
+    silent: bool = False
+
+    def open(self, reply: ReplyBuilder) -> Iterator[Text]:
+        """Yield the short answer, and set what the reply holds beside its text."""
+        self.localize(reply)
+        reply.calculation = self.written.reply
+        reply.clarification = self.written.clarification
+        if self.silent:
+            return
+        reply.outcome = "calculated" if self.written.reply else "asked"
+        yield reply.add_paragraph(self.written.summary, AnswerPart.SUMMARY)
+
+    def details(self, reply: ReplyBuilder) -> Iterator[Text]:
+        """Yield the steps, and the sources word for word where nothing else is answered."""
+        if self.written.section:
+            yield reply.add_paragraph(self._section(), AnswerPart.CALCULATION)
+        quoted, citations = self._quoted()
+        reply.calculation_citations = citations
+        if quoted and self.rest is None:
+            yield reply.add_paragraph(quoted, AnswerPart.SOURCES)
+
+    def close(self, reply: ReplyBuilder) -> Iterator[Text]:
+        """Yield what closes an answer that is a calculation alone."""
+        question = self.request.question
+        reply.confidence = Confidence.HIGH if self.written.reply else None
+        reply.agreement = agreement_taken(self.computed.match)
+        reply.profile = with_agreement(
+            question.search.profile, self.computed.match, given=question.agreement is not None
+        )
+        yield from self.details(reply)
+        yield reply.add(f"\n\n{self._closing()}")
+
+    def localize(self, reply: ReplyBuilder) -> None:
+        """Let the reply speak the language of the question, where it is another of the four."""
+        if self.language in ("fr", "en"):
+            return
+        texts = calculation_texts()
+        reply.language, reply.notice = self.language, texts.say("notice", self.language)
+        reply.section_titles = {
+            part: texts.say(f"{part}_title", self.language)
+            for part in (AnswerPart.CALCULATION, AnswerPart.SOURCES)
+        }
+
+    def _section(self) -> str:
+        if self.rest is None:
+            return self.written.section
+        return _without_numbers(self.written.section)
+
+    def _quoted(self) -> tuple[str, list[Citation]]:
+        """Return the deciding words of each source below its title, and the citations."""
+        check = CitationFilter(self.sources.passages, self.request.day, "")
+        texts = calculation_texts()
+        lines = []
+        pairs = zip(self.sources.sources, self.sources.passages, strict=True)
+        for number, (source, passage) in enumerate(pairs, start=1):
+            title = source.title
+            if source.idcc and self.computed.agreement:
+                title = f"{self.computed.agreement.short_title}, {title}"
+            heading = texts.say("source_heading", self.language, title=title, n=str(number))
+            quotes = "\n>\n".join(f"> {words} [{number}]" for words in self._fragments(passage))
+            lines.append(f"{heading}\n\n{quotes}\n\n{passage.url}")
+        shown = check.feed("\n\n".join(lines)) + check.finish()
+        return shown, check.citations()
+
+    def _fragments(self, passage: Passage) -> Iterator[str]:
+        """Yield the words of a source that decide, each once, the cells of a table apart."""
+        fragments = self.sources.fragments.get(passage.id) or (passage.text[:_LONGEST_QUOTE],)
+        for fragment in fragments:
+            yield " ".join(_CELLS.sub(f" {CELL_MARK} ", fragment).split())
+
+    def _closing(self) -> str:
+        question, asked = self.request.question, self.written.clarification
+        if self.language in ("fr", "en"):
+            closing = Closing(
+                asked if self.written.reply else None,
+                self.request.law_date,
+                question.as_of,
+                agreement=self.boilerplate.agreements.taken(self.computed.match, question.language),
+            )
+            return self.boilerplate.close(closing, question.language)
+        texts, language = calculation_texts(), self.language
+        lines = []
+        if asked and self.written.reply:
+            lines.append(texts.say("clarification", language, question=asked.question))
+        day = day_in_words(self.request.law_date, language)
+        version = texts.say("corpus_date", language, day=day)
+        lines.append(f"{version} {texts.say('notice', language)}")
+        return "\n\n".join(lines)
+
+
+class CalculatedAnswers:
+    """Makes the calculated answers of the pipeline."""
+
+    def __init__(
+        self, calculations: Calculations, law: LawSource, boilerplate: Boilerplate, clock: Clock
+    ) -> None:
+        self._calculations = calculations
+        self._law = law
+        self._boilerplate = boilerplate
+        self._clock = clock
+
+    async def of(self, request: ResolvedRequest) -> CalculatedAnswer | None:
+        """Return the calculation that a request asks for, None where there is none.
+
+        Raises UnknownAgreement, CorpusMissing, QueueFull.
+        """
+        question, understood = request.question, request.question.search
+        if understood.case is None or question.plain or not question.grounded:
+            return None
+        if question.sampling.json_schema:
+            return None
+        computed = await self._calculations.of(
+            understood.case,
+            understood.naming or (question.text,),
+            question.agreement,
+            request.day,
+            self._clock.today(),
+        )
+        language = language_written(question.text, question.language)
+        if computed is None or (
+            computed.gives_nothing_without_agreement and language == question.language
+        ):
+            return None
+        writer = CalculationWriter(computed, language)
+        written = writer.write(may_ask_agreement=_AGREEMENT not in understood.asked_for)
+        sources = await self._sources(written.sources, request)
+        silent = written.reply is None and not computed.told_something
+        silent = silent and language == question.language
+        rest = self._rest(request, understood, computed, silent=silent, language=language)
+        return CalculatedAnswer(
+            request, computed, written, language, sources, self._boilerplate, rest, silent
+        )
+
+    def _rest(
+        self,
+        request: ResolvedRequest,
+        understood: Understood,
+        computed: Computed,
+        *,
+        silent: bool,
+        language: CalculationLanguage,
+    ) -> ResolvedRequest | None:
+        """Return the request for what the calculation does not answer."""
+        if language != request.question.language:
+            return None
+        if understood.beside_case:
+            beside = replace(understood, questions=understood.beside_case)
+            return replace(request, question=replace(request.question, understood=beside))
+        found = computed.calculation
+        return request if silent or (found is not None and found.is_minimum) else None
+
+    async def _sources(self, sources: Sequence[LegalSource], request: ResolvedRequest) -> _Sources:
+        """Look the sources up in the law in service; one that is not there is not cited."""
+        wanted = list(dict.fromkeys((source.id, source.idcc) for source in sources))
+        found = dict(zip(wanted, await self._law.cited(wanted, request.day), strict=True))
+        fragments: dict[str, dict[str, None]] = {}
+        kept: dict[str, tuple[LegalSource, Passage]] = {}
+        for source in sources:
+            passage = found[source.id, source.idcc]
+            if passage is not None:
+                kept.setdefault(passage.id, (source, passage))
+                said = fragments.setdefault(passage.id, {})
+                said.update({source.fragment: None} if source.fragment else {})
+        return _Sources(
+            tuple(source for source, _ in kept.values()),
+            tuple(passage for _, passage in kept.values()),
+            {name: tuple(said) for name, said in fragments.items()},
+        )
+
+
+def _without_numbers(section: str) -> str:
+    """Return a section whose numbers of sources are those of another answer, without them."""
+    return _MARKER.sub("", section)

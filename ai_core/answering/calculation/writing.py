@@ -1,0 +1,244 @@
+"""Writes a calculation as an answer: its result, its steps, what was assumed, what is missing.
+
+Every figure comes from the calculation; no model reads or writes any of it.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+
+from ai_core.answering.calculation.computing import (
+    ENDING,
+    UNSAID_NOTICE,
+    Computed,
+    is_of_pay,
+    is_of_service,
+)
+from ai_core.answering.calculation.filling import Assumption
+from ai_core.answering.calculation.texts import (
+    LANGUAGES,
+    CalculationLanguage,
+    CalculationTexts,
+    calculation_texts,
+    day_in_words,
+)
+from ai_core.calculators.catalogue import CALCULATORS
+from ai_core.calculators.inputs import INPUTS
+from ai_core.calculators.records import Calculation, LegalSource, Question, Side, Step, decimal
+from ai_core.calculators.reply import reply_of
+from ai_core.calculators.wording import Wording, wording
+from shared.ai.contract import CalculationReply, Clarification
+
+_AT_LEAST = frozenset(
+    {"severance_pay", "mutual_termination_pay", "end_of_contract_bonus", "overtime"}
+)
+"""What the law fixes as a least amount, which a contract may raise."""
+_BY_AGREEMENT = frozenset(
+    {
+        *("severance_pay", "mutual_termination_pay", "resignation_notice", "dismissal_notice"),
+        *("retirement_notice", "job_search_hours"),
+    }
+)
+"""What agreements rule: without one named, it is asked for."""
+_DATE = "date"
+_ENDINGS = ("resignation", "dismissal", "retirement")
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A calculation in words: the short answer, the section, the sources with their numbers."""
+
+    summary: str
+    section: str
+    sources: tuple[LegalSource, ...]
+    clarification: Clarification | None
+    reply: CalculationReply | None
+
+
+class CalculationWriter:
+    """Writes one computed answer in one language."""
+
+    def __init__(self, computed: Computed, language: CalculationLanguage) -> None:
+        self._computed = computed
+        self._language: CalculationLanguage = language
+        self._texts: CalculationTexts = calculation_texts()
+        self._words: Wording = wording(language)
+
+    def write(self, *, may_ask_agreement: bool) -> Written:
+        """Return the answer; `may_ask_agreement`: the agreement was not asked for before."""
+        computed = self._computed
+        if computed.calculation is None:
+            needed = self._question(computed.question or Question(ENDING))
+            return Written(self._missing(needed), "", (), needed, None)
+        found = computed.calculation
+        assumptions = [self._assumption(one) for one in computed.inputs.assumptions]
+        asks = may_ask_agreement and self._lacks_agreement
+        clarification = self._ask("ask_agreement") if asks else None
+        return Written(
+            " ".join(self._result(found)),
+            "\n\n".join(filter(None, self._section(found, assumptions))),
+            found.sources,
+            clarification,
+            self._reply(found, assumptions),
+        )
+
+    def _reply(self, found: Calculation, assumptions: Sequence[str]) -> CalculationReply:
+        reply = reply_of(found, self._words)
+        told = [*assumptions, *reply.assumptions]
+        return reply.model_copy(update={"assumptions": told})
+
+    @property
+    def _lacks_agreement(self) -> bool:
+        computed = self._computed
+        return computed.wants_agreement and computed.asked.calculator in _BY_AGREEMENT
+
+    def _say(self, key: str, **facts: str) -> str:
+        return self._texts.say(key, self._language, **facts)
+
+    def _title(self) -> str:
+        name = self._computed.asked.calculator
+        return self._say("notice_title") if name == UNSAID_NOTICE else self._words.title(name)
+
+    def _result(self, found: Calculation) -> Iterator[str]:
+        """Yield the sentences of the short answer."""
+        if self._computed.asked.changed:
+            yield self._say("changed")
+        yield self._sum(found)
+        agreement = self._computed.agreement
+        if agreement and self._has_both_sides(found):
+            yield self._say(
+                "both_sides",
+                legal=self._side_value(found.legal),
+                agreement=self._side_value(found.agreement),
+                agreement_title=agreement.short_title,
+                comparison=self._words.text("comparisons", found.comparison),
+            )
+        elif found.is_minimum and agreement:
+            yield self._say("minimum_of_code", agreement_title=agreement.short_title)
+        elif self._lacks_agreement:
+            yield self._say("agreement_may_give_more")
+
+    @staticmethod
+    def _has_both_sides(found: Calculation) -> bool:
+        """Whether the Code and the agreement both say something."""
+        return found.comparison not in ("legal_only", "agreement_only")
+
+    def _sum(self, found: Calculation) -> str:
+        title = self._title()
+        if found.not_due is not None:
+            return self._say("result_not_due", title=title, reason=self._reason(found.steps))
+        if not found.value or not isinstance(found.value, Decimal | str) or found.unit is None:
+            return self._say("result_none", title=title, reason=self._reason(found.steps))
+        value = self._value(found)
+        key = "result_at_least" if found.calculator in _AT_LEAST else "result"
+        return self._say(key, title=title, value=value)
+
+    def _reason(self, steps: Sequence[Step]) -> str:
+        return self._words.step(steps[-1]) if steps else self._say("nothing_due")
+
+    def _value(self, found: Calculation | Side) -> str:
+        if found.unit == _DATE and isinstance(found.value, str):
+            return day_in_words(date.fromisoformat(found.value), self._language)
+        return self._words.value(found.value, found.unit, found.unit_qualifier)
+
+    def _side_value(self, side: Side | None) -> str:
+        if side is None or side.not_due is not None or not isinstance(side.value, Decimal | str):
+            return self._say("nothing_due")
+        return self._value(side)
+
+    def _section(self, found: Calculation, assumptions: Sequence[str]) -> Iterator[str]:
+        """Yield the steps of each side, then what was assumed and what to check."""
+        ids = dict.fromkeys(source.id for source in found.sources)
+        numbers = {name: at for at, name in enumerate(ids, start=1)}
+        agreement = self._computed.agreement
+        if found.legal and found.agreement and agreement and self._has_both_sides(found):
+            legal, own = self._side_value(found.legal), self._side_value(found.agreement)
+            title = agreement.short_title
+            yield f"**{self._say('legal_side', value=legal)}**"
+            yield self._steps(found.legal.steps, numbers)
+            yield f"**{self._say('agreement_side', value=own, agreement_title=title)}**"
+            yield self._steps(found.agreement.steps, numbers)
+        else:
+            yield self._steps(found.steps, numbers)
+        yield self._listed(
+            "assumptions", [*assumptions, *map(self._words.assumption, found.assumptions)]
+        )
+        yield self._listed("warnings", [self._words.warning(note) for note in found.warnings])
+
+    def _steps(self, steps: Sequence[Step], numbers: dict[str, int]) -> str:
+        lines = []
+        for step in steps:
+            number = numbers.get(step.source or "")
+            marker = f" [{number}]" if number else ""
+            lines.append(f"- {self._words.step(step)}{marker}")
+        return "\n".join(lines)
+
+    def _listed(self, key: str, lines: Sequence[str]) -> str:
+        if not lines:
+            return ""
+        listed = "\n".join(f"- {line}" for line in dict.fromkeys(lines))
+        return f"{self._say(key)}\n\n{listed}"
+
+    def _missing(self, clarification: Clarification) -> str:
+        facts, asked = self._computed.asked.facts, self._computed.question
+        said = self._say("missing", title=self._title(), question=clarification.question)
+        if asked and is_of_pay(asked.input) and facts.net_monthly is not None:
+            return f"{self._say('net_is_not_gross')} {said}"
+        if asked and is_of_service(asked.input) and facts.seniority_bound is not None:
+            return f"{self._say('bound_is_not_exact')} {said}"
+        return said
+
+    def _question(self, asked: Question) -> Clarification:
+        """Return the question for an input, with the labels or yes and no to choose from."""
+        name = asked.input
+        if name == ENDING:
+            choices = [self._say(f"ending_{ending}") for ending in _ENDINGS]
+            return Clarification(question=self._say("ask_ending"), choices=choices)
+        if is_of_pay(name):
+            return self._ask("ask_gross_pay")
+        if is_of_service(name) and not asked.choices:
+            return self._ask("ask_service")
+        question = self._words.question(name)
+        choices = [self._words.choice(one) for one in asked.choices]
+        if choices and self._language != "fr":
+            question = f"{question} {self._say('labels_are_french')}"
+        if INPUTS[name].kinds == ("boolean",):
+            choices = [self._say("yes"), self._say("no")]
+        return Clarification(question=question, choices=choices)
+
+    def _ask(self, key: str) -> Clarification:
+        return Clarification(question=self._say(key))
+
+    def _assumption(self, one: Assumption) -> str:
+        key = f"assumed_{one.key}"
+        facts = {}
+        for name, value in one.facts.items():
+            if isinstance(value, Fraction):
+                exact = decimal(value)
+                written = self._words.euros(exact) if name.endswith("euros") else None
+                facts[name] = written or self._words.quantity(exact, "mois")
+            elif isinstance(value, str):
+                facts[name] = value
+            else:
+                facts[name] = day_in_words(value, self._language)
+        return self._say(key, **facts)
+
+
+def questions_of_inputs() -> dict[str, str]:
+    """Return every question that asks for an input, in each language, and the input's name.
+
+    By them a reply is recognised in a conversation.
+    """
+    texts = calculation_texts()
+    found = dict.fromkeys(texts.all_of("ask_service"), "seniority_years")
+    found |= dict.fromkeys(texts.all_of("ask_gross_pay"), "reference_salary")
+    found |= dict.fromkeys(texts.all_of("ask_agreement"), "agreement")
+    found |= dict.fromkeys(texts.all_of("ask_ending"), ENDING)
+    names = {name for wanted in CALCULATORS.values() for name in wanted.inputs}
+    for language in LANGUAGES:
+        words = wording(language)
+        for name in sorted(names):
+            found.setdefault(words.question(name), name)
+    return found

@@ -1,0 +1,256 @@
+"""Calculations in a conversation, over HTTP: the sum at once, what is missing, one fact changed.
+
+The law says what the rule files quote of it (`tests/calculators/law.py`). All persons are invented.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from ai_core.calculators.rule_files import agreements_held
+from ai_core.engines.scripted import ScriptedEngine
+from ai_core.law.agreement_names import known_agreements
+
+
+async def talk(app: Any, *messages: str, **more: object) -> list[dict[str, Any]]:
+    """Say one message after the other in one conversation; return the replies."""
+    replies: list[dict[str, Any]] = []
+    for message in messages:
+        body: dict[str, object] = {"messages": [{"role": "user", "content": message}], **more}
+        if replies:
+            body["conversation_id"] = replies[-1]["conversation_id"]
+        response = await app.client.post("/api/v1/chat", json=body, headers=app.key_header())
+        assert response.status_code == 200, response.text
+        replies.append(response.json())
+    return replies
+
+
+async def last(app: Any, *messages: str, **more: object) -> dict[str, Any]:
+    return (await talk(app, *messages, **more))[-1]
+
+
+def section(reply: dict[str, Any], kind: str) -> str:
+    return "".join(one["text"] for one in reply["sections"] if one["kind"] == kind)
+
+
+@pytest.mark.parametrize(
+    ("message", "language", "value", "said"),
+    [
+        ("Combien vais-je toucher si on me licencie après 7 ans à 2 300 €"
+            " ?", "fr", 4025, "4 025 €"),
+        ("How much severance after 7 years at 2300 euros gross a month?", "en", 4025, "4025"),
+        ("ถ้าถูกเลิกจ้างหลังทำงาน 7 ปี เงินเดือน 2300 ยูโร จะได้ค่าชดเชยเท่าไหร่", "th", 4025, "4"),
+        ("工作了7年，月薪税前2300欧元，被解雇能拿多少补偿金？", "zh", 4025, "4"),
+        ("prime de précarité CDD 11 100 € brut", "fr", 1110, "1 110 €"),
+        ("8 heures sup à 13 € de l'heure, combien ?", "fr", 130, "130 €"),
+        ("Je suis serveur dans un restaurant depuis 8 mois, je démissionne : quel préavis"
+            " ?", "fr", 15, "15 jours"),
+        ("7 ans, 2300 brut, Syntec cadre, licencié", "fr", 5366.67, "5 366,67 €"),
+        ("Combien de congés j'ai acquis en 8 mois de travail ?", "fr", 20, "20 jours"),
+        ("Période d'essai combien pour un cadre en CDI ?", "fr", 4, "4 mois"),
+        (
+            "J'ai signé une rupture conventionnelle le 3 novembre 2026, jusqu'à quand puis-je me"
+            " rétracter ?", "fr", "2026-11-18", "18 novembre 2026",
+        ),
+    ],
+)  # fmt: skip
+async def test_the_sum_is_said_at_once_with_its_sources(
+    app: Any, message: str, language: str, value: float | str, said: str
+) -> None:
+    reply = await last(app, message)
+
+    assert reply["calculation"]["value"] == value
+    assert figures(said) in figures(reply["summary"])
+    assert reply["language"] == language
+    assert reply["confidence"] == "high"
+    assert section(reply, "calculation")
+    cited = {citation["id"] for citation in reply["citations"]}
+    assert cited == {article["id"] for article in reply["calculation"]["articles"]}
+    for citation in reply["citations"]:
+        assert citation["quote"]
+        assert citation["url"] in reply["response"]
+
+
+def plain(text: str) -> str:
+    return text.replace("\u202f", " ").replace("\u00a0", " ")
+
+
+def figures(text: str) -> str:
+    """Return a text without what parts its thousands, in one language or another."""
+    return re.sub(r"(?<=\d)[ ,](?=\d{3})", "", plain(text))
+
+
+async def test_both_sides_stand_beside_each_other_with_what_decides(app: Any) -> None:
+    reply = await last(app, "Indemnité de licenciement : 7 ans, 2 300 € brut, Syntec, cadre")
+
+    summary, steps = plain(reply["summary"]), plain(section(reply, "calculation"))
+    assert "Code du travail : 4 025 €" in summary
+    assert "5 366,67 €" in summary
+    assert "plus favorable" in summary
+    assert "1/4 × 2 300 € × 7 ans = 4 025 €" in steps
+    assert "1/3 × 2 300 € × 7 ans = 5 366,67 €" in steps
+
+
+async def test_what_is_missing_is_asked_one_thing_at_a_time(app: Any) -> None:
+    first, second, third = await talk(
+        app, "Quelle indemnité de licenciement chez Syntec, 7 ans d'ancienneté ?", "cadre", "2 300"
+    )
+
+    assert (first["calculation"], second["calculation"]) == (None, None)
+    assert "Ingénieurs et cadres" in first["clarification"]["choices"]
+    assert "salaire brut" in second["clarification"]["question"]
+    assert third["calculation"]["value"] == 5366.67
+
+
+async def test_a_choice_shown_completes_the_calculation(app: Any) -> None:
+    first = (await talk(app, "Indemnité de licenciement, Syntec, 7 ans, 2 300 € brut"))[0]
+    choices: Sequence[str] = first["clarification"]["choices"]
+    assert "Ingénieurs et cadres" in choices
+
+    reply = await last(
+        app, "Indemnité de licenciement, Syntec, 7 ans, 2 300 € brut", "Ingénieurs et cadres"
+    )
+
+    assert reply["calculation"]["value"] == 5366.67
+
+
+@pytest.mark.parametrize(
+    ("first", "change", "value"),
+    [
+        ("Indemnité de licenciement 7 ans 2300", "et si j'avais 10 ans ?", 5750),
+        ("Indemnité de licenciement 7 ans 2300", "et avec 2 500 € ?", 4375),
+        ("severance 7 years 2300 gross", "what if I had 10 years?", 5750),
+        ("解雇补偿 7年 2300", "如果是10年呢？", 5750),
+        ("ค่าชดเชยเลิกจ้าง ทำงาน 7 ปี เงินเดือน 2300 ยูโร", "ถ้าทำงาน 10 ปีล่ะ", 5750),
+        ("prime de précarité CDD 11 100 € brut", "et si j'avais gagné 12 000 € en tout ?", 1200),
+    ],
+)
+async def test_one_fact_is_changed_and_the_new_result_shown(
+    app: Any, first: str, change: str, value: float
+) -> None:
+    before, after = await talk(app, first, change)
+
+    assert before["calculation"]["value"] != value
+    assert after["calculation"]["value"] == value
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        ("Licencié pour faute grave après 8 ans, 2 300 €, quelle indemnité ?", "gross_misconduct"),
+        (
+            "Je suis en CDD et on me licencie, quelle indemnité de licenciement ?",
+            "fixed_term_or_temporary_contract",
+        ),
+        (
+            "Indemnité de licenciement, 5 mois d'ancienneté, 2 300 € brut",
+            "seniority_under_8_months",
+        ),
+    ],
+)
+async def test_what_is_excluded_is_said(app: Any, message: str, reason: str) -> None:
+    reply = await last(app, message)
+
+    assert reply["calculation"]["not_due"] == reason
+    assert "rien n'est dû" in reply["summary"]
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        ("Indemnité de licenciement, 10 ans, je gagne 1 700 € net", "brut"),
+        ("Indemnité de licenciement, plus de deux ans d'ancienneté, 2 300 € brut", "ancienneté"),
+        ("Indemnité de licenciement, embauché en 2019, 2 300 € brut", "ancienneté"),
+        ("Inapte, 10 ans, 2 300 € brut : quelle indemnité de licenciement ?", "inaptitude"),
+    ],
+)
+async def test_nothing_that_decides_is_guessed(app: Any, message: str, said: str) -> None:
+    reply = await last(app, message)
+
+    assert reply["calculation"] is None
+    assert said in reply["clarification"]["question"] or said in reply["summary"]
+
+
+async def test_assumptions_are_listed(app: Any) -> None:
+    reply = await last(app, "Licencié, embauché en mars 2019, 2 100 €, combien vais-je toucher ?")
+
+    told = " ".join(reply["calculation"]["assumptions"])
+    assert reply["calculation"]["value"] is not None
+    assert "1er mars 2019" in told
+    assert "20 novembre 2026" in told  # today
+    assert "brut" in told
+    for line in reply["calculation"]["assumptions"]:
+        assert line in reply["response"]
+
+
+async def test_no_agreement_named_gives_the_legal_minimum_and_offers_to_name_it(app: Any) -> None:
+    first, second = await talk(app, "Indemnité de licenciement 7 ans 2300", "Syntec, je suis cadre")
+
+    assert "minimum" in first["summary"]
+    assert "convention" in first["clarification"]["question"]
+    assert second["calculation"]["value"] == 5366.67
+    assert second["agreement"]["agreement"]["idcc"] == "1486"
+
+
+async def test_an_agreement_without_rule_gives_the_minimum_of_the_law(app: Any) -> None:
+    reply = await last(app, "Indemnité de licenciement 7 ans 2300", agreement=not_held())
+
+    assert reply["calculation"]["value"] == 4025
+    assert reply["calculation"]["is_minimum"]
+    assert "minimum" in reply["summary"]
+
+
+def not_held() -> str:
+    """Return the number of an agreement known here without a rule file."""
+    held = set(agreements_held())
+    return next(idcc for idcc in sorted(known_agreements(), reverse=True) if idcc not in held)
+
+
+async def test_no_model_touches_the_figures(running_app: Any) -> None:
+    engine = ScriptedEngine("Vous toucherez 9 999 €.")
+    async with running_app(engine) as app:
+        reply = await last(app, "Indemnité de licenciement 7 ans 2300")
+
+    assert reply["calculation"]["value"] == 4025
+    assert "9 999" not in reply["response"]
+    assert reply["tokens_used"] == 0
+
+
+async def test_a_calculation_is_streamed_and_cached_whole(app: Any) -> None:
+    body = {"prompt": "Indemnité de licenciement 7 ans 2300"}
+    first, again = [
+        (await app.client.post("/api/v1/generate", json=body, headers=app.key_header())).json()
+        for _ in range(2)
+    ]
+    streamed = await app.client.post(
+        "/api/v1/generate", json={**body, "stream": True}, headers=app.key_header()
+    )
+
+    assert again["cached"]
+    assert again["calculation"] == first["calculation"]
+    assert '"value":4025' in streamed.text.replace(" ", "")
+
+
+async def test_another_question_beside_a_calculation_is_answered_too(app: Any) -> None:
+    reply = await last(
+        app,
+        "Combien vais-je toucher d'indemnité de licenciement avec 7 ans et 2 300 € brut ?"
+        " Et mon employeur peut-il me dispenser de préavis ?",
+    )
+
+    assert reply["calculation"]["value"] == 4025
+    assert section(reply, "calculation")
+    assert section(reply, "sources") or section(reply, "nearest")
+
+
+async def test_a_notice_of_an_unsaid_end_asks_which(app: Any) -> None:
+    first = (await talk(app, "Quel préavis ? HCR, employé, 8 mois"))[0]
+    assert len(first["clarification"]["choices"]) == 3
+
+    reply = await last(
+        app, "Quel préavis ? HCR, employé, 8 mois", first["clarification"]["choices"][0]
+    )
+
+    assert (reply["calculation"]["value"], reply["calculation"]["unit"]) == (15, "jours")
