@@ -173,7 +173,7 @@ CALCULATORS: dict[str, Calculator] = {
             "reference_salary",
             reference_salary.calculate,
             _PAY,
-            ("category", *_OF_PAY, "unfitness_work_related"),
+            ("category", *_OF_PAY),
             labels_from=("severance_pay",),
         ),
         Calculator(

@@ -30,9 +30,6 @@ VARIABLE_PAY = "variable_pay_total"
 LOWEST_YEARLY_PAY = Fraction(12_000)
 """Below it, in euros, a salary is read as a month's; about half of a year at the minimum wage."""
 _LAST_MONTHS = 3
-_UNFIT = "unfitness_work_related"
-"""L1226-16 has a salary of its own for it, which the formula that agreements take from the Code has
-not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +49,7 @@ Ruled = tuple[SalaryOutcome, tuple[LegalSource, ...]]
 def salary_rule(case: Case, side: Source) -> Ruled | Question:
     """Return how the Code or the agreement forms the reference salary, or what is missing to know.
 
-    An agreement without rules of its own takes the Code's usual formula: the one for unfitness
-    (L1226-16) is that of the Code's special indemnity.
+    An agreement without rules of its own takes the Code's.
     """
     if side == "agreement":
         ruling = rule_of_agreement(case, "reference_salary")
@@ -61,10 +57,9 @@ def salary_rule(case: Case, side: Source) -> Ruled | Question:
             return ruling.question
         if ruling.row is not None and ruling.rules is not None:
             return _checked(ruling.row.outcome), ruling.rules.sources(ruling.row.uses)
-        case = case.with_facts({**case.facts, _UNFIT: False})
     ruling = rule_of_code(case, "reference_salary")
     if ruling.row is None:
-        raise ValueError("the Code's table of the reference salary ends in a row for every case")
+        raise ValueError("the Code's table of the reference salary has one row without conditions")
     return _checked(ruling.row.outcome), case.book.code.sources(ruling.row.uses)
 
 
@@ -218,7 +213,7 @@ def _quantities(
 
 def _of_code(case: Case, quantities: Mapping[str, Fraction]) -> Fraction:
     """Return what the Code's formula gives for the months that the agreement looks at."""
-    found = salary_rule(case.with_facts({**case.facts, _UNFIT: False}), "legal")
+    found = salary_rule(case, "legal")
     if isinstance(found, Question):
         raise TypeError("the Code's reference salary depends on no input")
     return found[0].amount.evaluate(quantities).value
@@ -233,7 +228,7 @@ def calculate(case: Case) -> Calculation:
 
     Raises RuleWithheld.
     """
-    case, notes = _with_incapacity(case.with_facts({_UNFIT: False, **case.facts}))
+    case, notes = _with_incapacity(case)
     legal = reference_salary(case, "legal")
     held = case.book.agreement(case.idcc) is not None
     own = reference_salary(case, "agreement") if held else None

@@ -48,13 +48,13 @@ def test_dates_absences_and_pay_give_the_same_as_the_years_they_make() -> None:
     assert [step.key for step in found.steps][:1] == ["service"]
 
 
-def test_the_salary_of_an_unfit_worker_is_that_of_three_months() -> None:
-    """L1226-16: the last three months, bonuses in full, not the better of R1234-4."""
-    pay = [{"month": f"2025-{month:02}", "amount": 3000} for month in range(1, 10)]
-    pay += [{"month": f"2025-{month:02}", "amount": 2400, "bonus": 300} for month in (10, 11, 12)]
-    unfit = computed("severance_pay", seniority_years=4, salaries=pay, unfitness_work_related=True)
-    other = computed("severance_pay", seniority_years=4, salaries=pay)
-    assert (unfit.value, other.value) == (Decimal("4800.00"), Decimal("2850.00"))
+def test_pay_lowered_by_the_suspension_does_not_lower_an_unfit_workers_severance() -> None:
+    """L1226-16 looks at the pay there would have been: months of sick pay must not count for less."""
+    pay = [{"month": f"2025-{month:02}", "amount": 2400} for month in range(1, 10)]
+    pay += [{"month": f"2025-{month:02}", "amount": 1200} for month in (10, 11, 12)]
+    found = computed("severance_pay", seniority_years=4, salaries=pay, unfitness_work_related=True)
+    assert found.value == Decimal("4200.00")
+    assert "unfitness_salary_before_suspension" in [note.key for note in found.warnings]
 
 
 def test_what_excludes_it(subtests: pytest.Subtests) -> None:
