@@ -49,7 +49,7 @@ def test_dates_absences_and_pay_give_the_same_as_the_years_they_make() -> None:
 
 
 def test_pay_lowered_by_the_suspension_does_not_lower_an_unfit_workers_severance() -> None:
-    """L1226-16 looks at the pay there would have been: months of sick pay must not count for less."""
+    """L1226-16 looks at the pay there would have been: months of sick pay must not lower it."""
     pay = [{"month": f"2025-{month:02}", "amount": 2400} for month in range(1, 10)]
     pay += [{"month": f"2025-{month:02}", "amount": 1200} for month in (10, 11, 12)]
     found = computed("severance_pay", seniority_years=4, salaries=pay, unfitness_work_related=True)
