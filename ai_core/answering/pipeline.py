@@ -392,6 +392,7 @@ class AnswerPipeline:
                 reply.clarification
                 or words.question(found, known, asked, language)
                 or self._clarifications.choose(message.query, known, asked, language)
+                or reply.asked_otherwise
             )
         law_date = request.law_date if question.grounded else None
         closing = Closing(

@@ -52,6 +52,7 @@ class ReplyBuilder:
     logprobs: list[WrittenToken] = field(default_factory=list)
     abstained: Abstention | None = None
     clarification: Clarification | None = None
+    asked_otherwise: Clarification | None = None
     calculation: CalculationReply | None = None
     calculation_citations: list[Citation] = field(default_factory=list)
     language: str = ""

@@ -67,9 +67,10 @@ class CalculatedAnswer:
         """Yield the short answer, and set what the reply holds beside its text."""
         self.localize(reply)
         reply.calculation = self.written.reply
-        reply.clarification = self.written.clarification
         if self.silent:
+            reply.asked_otherwise = self.written.clarification
             return
+        reply.clarification = self.written.clarification
         reply.outcome = "calculated" if self.written.reply else "asked"
         yield reply.add_paragraph(self.written.summary, AnswerPart.SUMMARY)
 

@@ -23,6 +23,13 @@ _OF_SERVICE = {
     *("seniority_years", "right_seniority_years", "seniority_months", "entry_date"),
     *("legal_seniority_band", "seniority_band"),
 }
+_MEASURES = frozenset(
+    {
+        *("seniority_years", "seniority_months", "entry_date", "legal_reference_salary"),
+        *("salaries", "total_gross_pay", "overtime_hours", "weekly_hours", "hourly_pay"),
+        *("worked_months", "leave_days_taken", "contract_months", "start_date", "absences"),
+    }
+)
 _OF_PAY = {"reference_salary", "legal_reference_salary", "salaries"}
 
 
@@ -64,8 +71,8 @@ class Computed:
 
     @property
     def told_something(self) -> bool:
-        """Whether the message or those before it told a fact to compute with."""
-        return bool(self.inputs.values) or self.inputs.asked_first is not None
+        """Whether a measure to compute with was told: a time, a pay, a day."""
+        return bool(_MEASURES & self.inputs.values.keys()) or self.asked.replied
 
 
 class Calculations:

@@ -44,7 +44,7 @@ class CaseAsked:
 
     `replies` are the words that answered our question for an input, by the input's name. `told` are
     the messages the facts were told in, the latest first. `changed`: it changes a fact of the
-    calculation before.
+    calculation before; `replied`: it goes on with that calculation.
     """
 
     calculator: str
@@ -52,6 +52,7 @@ class CaseAsked:
     replies: Mapping[str, str]
     told: tuple[str, ...] = ()
     changed: bool = False
+    replied: bool = False
 
 
 @dataclass(slots=True)
@@ -75,6 +76,7 @@ class CaseThread:
         """
         asked = self._asked_by(message, questions)
         changed = False
+        goes_on = asked is None
         if asked is None and self.calculator and self.is_open:
             if input_asked and self._is_reply(message):
                 asked = self.calculator
@@ -93,7 +95,7 @@ class CaseThread:
         if asked is None:
             return None
         self.calculator = asked
-        return CaseAsked(asked, self.facts, dict(self.replies), tuple(self.told), changed=changed)
+        return CaseAsked(asked, self.facts, dict(self.replies), tuple(self.told), changed, goes_on)
 
     def _asked_by(self, message: str, questions: Sequence[str]) -> str | None:
         """Return the calculator that a message asks for, or the first of its questions to do so."""
