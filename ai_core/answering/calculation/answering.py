@@ -11,7 +11,11 @@ from dataclasses import dataclass, field, replace
 
 from ai_core.answering.agreement_words import agreement_taken
 from ai_core.answering.boilerplate import Boilerplate, Closing
-from ai_core.answering.calculation.computing import Calculations, Computed
+from ai_core.answering.calculation.computing import (
+    UNSAID_NOTICE,
+    Calculations,
+    Computed,
+)
 from ai_core.answering.calculation.texts import (
     CalculationLanguage,
     calculation_texts,
@@ -67,10 +71,12 @@ class CalculatedAnswer:
         """Yield the short answer, and set what the reply holds beside its text."""
         self.localize(reply)
         reply.calculation = self.written.reply
-        if self.silent:
+        if self.silent and self.computed.asked.calculator != UNSAID_NOTICE:
             reply.asked_otherwise = self.written.clarification
             return
         reply.clarification = self.written.clarification
+        if self.silent:
+            return
         reply.outcome = "calculated" if self.written.reply else "asked"
         yield reply.add_paragraph(self.written.summary, AnswerPart.SUMMARY)
 
@@ -188,8 +194,8 @@ class CalculatedAnswers:
         writer = CalculationWriter(computed, language)
         written = writer.write(may_ask_agreement=_AGREEMENT not in understood.asked_for)
         sources = await self._sources(written.sources, request)
-        silent = written.reply is None and not computed.told_something
-        silent = silent and language == question.language
+        unsaid = understood.case.calculator == UNSAID_NOTICE or not computed.told_something
+        silent = written.reply is None and unsaid and language == question.language
         rest = self._rest(request, understood, computed, silent=silent, language=language)
         return CalculatedAnswer(
             request, computed, written, language, sources, self._boilerplate, rest, silent

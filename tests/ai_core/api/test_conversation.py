@@ -56,10 +56,11 @@ async def test_a_reply_to_our_question_answers_the_question_before_it(
     third = await talk.ask("et si je suis malade pendant ?")
 
     assert "convention collective" in first["clarification"]["question"]
-    assert library.asked[1].startswith(NOTICE)
+    assert second["calculation"]["calculator"] == "resignation_notice"
+    assert (second["calculation"]["value"], second["calculation"]["unit"]) == (3, "mois")
     assert known(second)["agreement"]["idcc"] == "1486"
     assert second["clarification"] is None
-    assert library.asked[2].startswith(NOTICE)
+    assert library.asked[-1].startswith(NOTICE)
     assert known(third)["agreement"]["idcc"] == "1486"
 
 
