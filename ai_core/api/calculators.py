@@ -1,7 +1,7 @@
 """GET /api/v1/calculators, GET and POST /api/v1/calculators/{name}."""
 
 import asyncio
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import Field
@@ -13,9 +13,11 @@ from ai_core.api.openapi import PAGE_KEY_ERRORS
 from ai_core.calculators.catalogue import CALCULATORS, Calculator, calculator, compute
 from ai_core.calculators.reply import calculator_reply, reply_of
 from ai_core.calculators.rule_files import agreement_rules, agreements_held
+from ai_core.calculators.rule_records import Rules
 from ai_core.calculators.wording import Wording, wording
 from ai_core.errors import CorpusMissing, RuleWithheld, UnknownCalculator, WrongInputs
 from shared.ai.contract import (
+    AgreementOfRules,
     Body,
     CalculationReply,
     CalculationRequest,
@@ -126,15 +128,14 @@ def _idcc(given: str | None) -> str | None:
 
 
 def _list(words: Wording) -> CalculatorsReply:
-    return CalculatorsReply(calculators=[_summary(one, words) for one in CALCULATORS.values()])
+    held = [rules for idcc in agreements_held() if (rules := agreement_rules(idcc))]
+    return CalculatorsReply(
+        calculators=[_summary(one, held, words) for one in CALCULATORS.values()],
+        agreements=[AgreementOfRules(idcc=rules.idcc or "", name=rules.name) for rules in held],
+    )
 
 
-def _summary(known: Calculator, words: Wording) -> CalculatorSummary:
-    name: CalculatorName = known.name  # type: ignore[assignment]
-    held = [idcc for idcc in agreements_held() if _has(idcc, name)]
-    return CalculatorSummary(name=name, title=words.title(name), agreements=held)
-
-
-def _has(idcc: str, name: str) -> bool:
-    rules = agreement_rules(idcc)
-    return rules is not None and name in rules.tables
+def _summary(known: Calculator, held: list[Rules], words: Wording) -> CalculatorSummary:
+    own = [rules.idcc or "" for rules in held if known.name in rules.tables]
+    name = cast(CalculatorName, known.name)
+    return CalculatorSummary(name=name, title=words.title(name), agreements=own)

@@ -1,6 +1,6 @@
-"""GET / and its files: the page where a person asks a question.
+"""GET /, GET /calculs and their files: where a person asks a question or fills in a form.
 
-The files are read once, when the app is put together. The page calls the API like any other
+The files are read once, when the app is put together. The pages call the API like any other
 client, with the publishable key in `/page.json`; without one it asks its user for a key. The page
 may load from and connect to this host alone.
 """
@@ -15,6 +15,7 @@ from shared.settings import WrongSettings
 from shared.web.pages import MEDIA_TYPES, WebFile, serve
 
 WEB = Path(__file__).parent.parent / "web"
+PAGES = {"index.html": "/", "calculators.html": "/calculs"}
 
 
 def read_key(file: Path | None) -> str | None:
@@ -38,7 +39,7 @@ def page_router(settings: PageSettings) -> APIRouter:
     router = APIRouter()
     for path in WEB.iterdir():
         if path.suffix in MEDIA_TYPES:
-            address = "/" if path.name == "index.html" else f"/web/{path.name}"
+            address = PAGES.get(path.name, f"/web/{path.name}")
             serve(router, address, WebFile.of(path.read_bytes(), path.suffix))
     handed = orjson.dumps({"key": read_key(settings.key_file)})
     serve(router, "/page.json", WebFile.of(handed, ".json"), "no-store")

@@ -1,6 +1,4 @@
-"""The calculators by name: their inputs, as JSON Schema with the labels of an agreement, and their
-calculation.
-"""
+"""The calculators by name: their inputs, with the labels of an agreement, and their calculation."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,14 +18,12 @@ from ai_core.calculators import (
     severance_pay,
     trial_period,
 )
-from ai_core.calculators.inputs import ABSENCE_REASONS, INPUTS, Input, Kind, parse
+from ai_core.calculators.inputs import INPUTS, parse
 from ai_core.calculators.records import Calculation
 from ai_core.calculators.rule_records import Rules, Table
 from ai_core.calculators.rulebook import Case, RuleBook
 from ai_core.calculators.tables import labels_of
 from ai_core.errors import UnknownCalculator
-
-Schema = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,82 +259,3 @@ def inputs_of(wanted: Calculator, book: RuleBook, idcc: str | None) -> tuple[str
     tables = wanted.tables(book.agreement(idcc))
     own = [name for table in tables for name in table.inputs() if name in wanted.inputs]
     return tuple(dict.fromkeys((*own, *wanted.always)))
-
-
-def input_schema(
-    wanted: Calculator, book: RuleBook, idcc: str | None, label: Callable[[str], str]
-) -> Schema:
-    """Return the JSON Schema (draft 2020-12) of a calculator's inputs.
-
-    `label` gives the words people read for an input. No input is required: what is missing is
-    asked, since it depends on the others.
-    """
-    choices = choices_of(wanted, book, idcc)
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "type": "object",
-        "additionalProperties": False,
-        "properties": {
-            name: {"title": label(name), **_property(INPUTS[name], choices.get(name, ()))}
-            for name in inputs_of(wanted, book, idcc)
-        },
-    }
-
-
-def _property(wanted: Input, choices: tuple[str, ...]) -> Schema:
-    kinds = [_kind(kind, wanted, choices) for kind in wanted.kinds if kind != "label" or choices]
-    if not kinds:
-        kinds = [{"type": "string"}]
-    return kinds[0] if len(kinds) == 1 else {"anyOf": kinds}
-
-
-def _kind(kind: Kind, wanted: Input, choices: tuple[str, ...]) -> Schema:
-    if kind == "label":
-        return {"type": "string", "enum": list(choices)}
-    if kind == "number":
-        unit: Schema = {} if wanted.unit is None else {"x-unit": wanted.unit}
-        return {"type": "number", "minimum": 0, **unit}
-    return _FIXED[kind]
-
-
-_MONTH: Schema = {
-    "type": "object",
-    "additionalProperties": False,
-    "properties": {
-        "month": {"type": "string", "pattern": r"^(\d{4}-)?(0?[1-9]|1[0-2])$"},
-        "amount": {"type": "number", "minimum": 0, "x-unit": "euros"},
-        "bonus": {"type": "number", "minimum": 0, "x-unit": "euros"},
-    },
-    "required": ["amount"],
-}
-_FIXED: Mapping[Kind, Schema] = {
-    "boolean": {"type": "boolean"},
-    "date": {"type": "string", "format": "date"},
-    "salary": _MONTH,
-    "salaries": {"type": "array", "items": _MONTH},
-    "working_times": {
-        "type": "array",
-        "items": {
-            "type": "object",
-            "additionalProperties": False,
-            "properties": {
-                "months": {"type": "number", "exclusiveMinimum": 0, "x-unit": "months"},
-                "share": {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
-            },
-            "required": ["months", "share"],
-        },
-    },
-    "absences": {
-        "type": "array",
-        "items": {
-            "type": "object",
-            "additionalProperties": False,
-            "properties": {
-                "reason": {"type": "string", "enum": list(ABSENCE_REASONS)},
-                "months": {"type": "number", "minimum": 0, "x-unit": "months"},
-                "start": {"type": "string", "format": "date"},
-            },
-            "required": ["reason", "months"],
-        },
-    },
-}

@@ -6,7 +6,8 @@ from typing import cast
 
 from pydantic import JsonValue
 
-from ai_core.calculators.catalogue import Calculator, input_schema
+from ai_core.calculators.catalogue import Calculator
+from ai_core.calculators.forms import input_schema
 from ai_core.calculators.records import (
     Calculation,
     LegalSource,
@@ -60,7 +61,7 @@ def calculator_reply(
 ) -> CalculatorReply:
     """Return a calculator and the schema of its inputs, for an agreement or for the Code alone."""
     rules = book.agreement(idcc)
-    schema = input_schema(wanted, book, idcc, words.label)
+    schema = input_schema(wanted, book, idcc, words)
     return CalculatorReply(
         name=cast(CalculatorName, wanted.name),
         title=words.title(wanted.name),

@@ -8,9 +8,9 @@ const DEADLINE_MS = 120_000;
 
 /** Why the service did not answer; `key` names a sentence of the page when the service sent none. */
 export class Problem extends Error {
-  constructor({ detail = "", key = "", status = 0, code = "", requestId = "", retryAfterS = 0 }) {
+  constructor({ detail = "", key = "", status = 0, code = "", requestId = "", retryAfterS = 0, errors = [] }) {
     super(detail || key);
-    Object.assign(this, { detail, key, status, code, requestId, retryAfterS });
+    Object.assign(this, { detail, key, status, code, requestId, retryAfterS, errors });
   }
 }
 
@@ -24,6 +24,7 @@ const fromDocument = (document, status, retryAfterS) =>
     code: String(document.code ?? ""),
     requestId: String(document.request_id ?? ""),
     retryAfterS,
+    errors: document.errors ?? [],
   });
 
 async function refusal(response) {
@@ -144,6 +145,30 @@ async function read(address, key = "") {
 /** Return the article of that number or id, as `GET /api/v1/articles/{number}` tells it. */
 export const readArticle = (number, key) =>
   read(`/api/v1/articles/${encodeURIComponent(number)}`, key);
+
+/** Return the calculators, and the agreements whose rules are held. */
+export const readCalculators = (key) => read("/api/v1/calculators?language=fr", key);
+
+/** Return what a calculator asks, for an agreement or for the Code alone. */
+export const readCalculator = (name, idcc, key) =>
+  read(`/api/v1/calculators/${encodeURIComponent(name)}?language=fr${idcc ? `&idcc=${encodeURIComponent(idcc)}` : ""}`, key);
+
+/** Return the calculation of `body`, as `POST /api/v1/calculators/{name}` gives it. */
+export async function calculate(name, body, key) {
+  const response = await request(
+    `/api/v1/calculators/${encodeURIComponent(name)}`,
+    {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(body),
+      signal: AbortSignal.timeout(OPENING_MS),
+    },
+    key,
+  ).catch((error) => {
+    throw error instanceof Problem ? error : unreachable();
+  });
+  return response.json();
+}
 
 /** Return what the service hands this page: a publishable key, or null. */
 export const readSettings = () => read("/page.json");

@@ -419,11 +419,22 @@ class CalculatorSummary(Reply):
     """IDCC of the agreements whose own rules are held; the Code's are always."""
 
 
+class AgreementOfRules(Reply):
+    """An agreement whose own rules are held."""
+
+    idcc: str
+    """Its number, four digits."""
+    name: str
+    """Its usual name."""
+
+
 class CalculatorsReply(Reply):
     """The calculators."""
 
     calculators: list[CalculatorSummary]
     """In the order of the life of a contract."""
+    agreements: list[AgreementOfRules]
+    """The agreements whose own rules are held, by number."""
 
 
 class CalculatorReply(Reply):
@@ -439,7 +450,8 @@ class CalculatorReply(Reply):
     """Whether that agreement's own rule is held; the Code's result is a minimum where not."""
     inputs: dict[str, JsonValue]
     """JSON Schema (draft 2020-12) of `inputs`: labels in `title`, the choices of the agreement in
-    `enum`, units in `x-unit`, in the order in which people are asked."""
+    `enum`, what people read for them in `x-labels` where it differs, units in `x-unit`; what most
+    cases need is marked `x-first` and stands first."""
 
 
 class CalculationRequest(Body):

@@ -214,7 +214,11 @@ CALCULATORS_REPLY: Example = {
             "title": "Indemnité de licenciement",
             "agreements": ["1486", "1979"],
         }
-    ]
+    ],
+    "agreements": [
+        {"idcc": "1486", "name": "Bureaux d'études techniques"},
+        {"idcc": "1979", "name": "Hôtels, cafés, restaurants"},
+    ],
 }
 EXAMPLES: dict[str, Example] = {
     "CalculationRequest": CALCULATION_REQUEST,

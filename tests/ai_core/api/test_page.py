@@ -34,6 +34,7 @@ async def files(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
 async def test_each_file_comes_with_its_type_and_a_closed_policy(files: httpx2.AsyncClient) -> None:
     types = {
         "/": "text/html; charset=utf-8",
+        "/calculs": "text/html; charset=utf-8",
         "/web/page.css": "text/css; charset=utf-8",
         "/web/page.js": "text/javascript; charset=utf-8",
         "/web/icon.svg": "image/svg+xml",
@@ -62,8 +63,9 @@ async def test_a_file_the_browser_holds_is_not_sent_again(files: httpx2.AsyncCli
 
 
 async def test_the_page_has_no_script_or_style_of_its_own(files: httpx2.AsyncClient) -> None:
-    page = (await files.get("/")).text
-    assert not re.search(r"<style|<script(?![^>]*src=)|\sstyle=|\son\w+=", page)
+    for address in ("/", "/calculs"):
+        page = (await files.get(address)).text
+        assert not re.search(r"<style|<script(?![^>]*src=)|\sstyle=|\son\w+=", page)
 
 
 async def test_no_other_file_is_served(files: httpx2.AsyncClient) -> None:

@@ -275,7 +275,11 @@ class Visitor:
 
 @contextmanager
 def visiting(
-    browser: Browser, address: str, service: ScriptedService | None = None, **context: Any
+    browser: Browser,
+    address: str,
+    service: ScriptedService | None = None,
+    path: str = "",
+    **context: Any,
 ) -> Iterator[Visitor]:
     profile = browser.new_context(locale="fr-FR", **context)
     page = profile.new_page()
@@ -291,7 +295,7 @@ def visiting(
     page.on("pageerror", lambda error: visitor.faults.append(str(error)))
     page.on("request", lambda request: visitor.hosts.add(request.url.split("/")[2]))
     try:
-        page.goto(address)
+        page.goto(f"{address}{path}")
         page.wait_for_selector("html[data-ready]")
         yield visitor
         assert visitor.faults == []
@@ -796,6 +800,68 @@ def test_a_script_of_an_allowed_origin_reads_replies_streams_and_errors_and_no_o
     assert "Failed to fetch" in elsewhere["failed"]
 
 
+# ---- the calculators --------------------------------------------------------------------------
+
+SYNTEC_SEVERANCE = "/calculs?calculateur=severance_pay&convention=1486"
+
+
+def test_a_form_computes_the_code_and_the_agreement_side_by_side(
+    browser: Browser, whole_service: str
+) -> None:
+    small = {"width": 320, "height": 640}
+    with visiting(browser, whole_service, path=SYNTEC_SEVERANCE, viewport=small) as visitor:
+        page = visitor.page
+        page.get_by_label("Catégorie professionnelle").select_option("Ingénieurs et cadres")
+        page.get_by_label("Date d'entrée dans l'entreprise").fill("2012-03-01")
+        page.get_by_label("Date de notification de la rupture").fill("2026-09-30")
+        page.get_by_label("Dernier jour du contrat").fill("2026-12-31")
+        page.get_by_label("Salaire mensuel de référence").fill("4 000")
+        page.get_by_role("button", name="Ajouter une absence").click()
+        page.get_by_label("Motif").select_option("non_occupational_sickness")
+        page.get_by_label("Durée en mois").fill("9")
+        page.keyboard.press("Enter")
+
+        result = page.locator("#result")
+        code, agreement = result.locator(".side").all()
+        expect(result.locator(".total")).to_have_text("19 444,44 €")
+        expect(code.locator(".amount")).to_have_text("15 444,44 €")
+        expect(agreement.locator(".amount")).to_have_text("19 444,44 €")
+        expect(agreement).to_contain_text("1/3 × 4 000 € × 14,58 ans")
+        agreement.get_by_text("Articles").click()
+        link = agreement.get_by_role("link", name="Article 4.5").get_attribute("href") or ""
+        assert link.startswith("https://www.legifrance.gouv.fr/conv_coll/id/KALIARTI")
+        expect(result).to_contain_text("J'ai supposé")
+        assert page.evaluate("document.documentElement.scrollWidth") == 320
+        assert_accessible(page)
+
+
+def test_a_form_says_what_is_missing_and_what_is_wrong_at_its_field(
+    browser: Browser, whole_service: str
+) -> None:
+    with visiting(browser, whole_service, path=SYNTEC_SEVERANCE) as visitor:
+        page = visitor.page
+        compute = page.get_by_role("button", name="Calculer", exact=True)
+        compute.click()
+        expect(page.locator("#result")).to_contain_text("Il manque une précision")
+        expect(page.get_by_label("Date d'entrée dans l'entreprise")).to_be_focused()
+        page.get_by_label("Date d'entrée dans l'entreprise").fill("2012-03-01")
+        page.get_by_label("Dernier jour du contrat").fill("2026-12-31")
+        compute.click()
+        category = page.get_by_label("Catégorie professionnelle")
+        expect(category).to_be_focused()
+        category.select_option("ETAM")
+        page.get_by_label("Salaire mensuel de référence").fill("beaucoup")
+        compute.click()
+        salary = page.get_by_label("Salaire mensuel de référence")
+        expect(salary).to_be_focused()
+        expect(salary).to_have_attribute("aria-invalid", "true")
+        expect(page.get_by_text("Un nombre est attendu")).to_be_visible()
+        page.get_by_label("Convention collective").select_option("1979")
+        expect(page.locator('html[data-form="severance_pay 1979"]')).to_be_attached()
+        expect(page.get_by_label("Salaire mensuel de référence")).to_have_value("beaucoup")
+        assert_accessible(page)
+
+
 # ---- what goes wrong --------------------------------------------------------------------------
 
 
@@ -936,6 +1002,8 @@ def test_the_focus_goes_in_reading_order_and_can_be_seen(visitor: Visitor) -> No
     page = visitor.page
     expect(page.get_by_role("textbox", name="Votre question")).to_be_focused()
     page.keyboard.press("Shift+Tab")
+    expect(page.get_by_role("link", name="Calculer")).to_be_focused()
+    page.keyboard.press("Shift+Tab")
     skip = page.get_by_role("link", name="Aller à la question")
     expect(skip).to_be_focused()
     expect(skip).to_be_in_viewport()
@@ -947,12 +1015,13 @@ def test_the_focus_goes_in_reading_order_and_can_be_seen(visitor: Visitor) -> No
     assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
     skip.focus()
     names = []
-    for _ in range(7):
+    for _ in range(8):
         page.keyboard.press("Tab")
         names.append(
             page.evaluate("document.activeElement.ariaLabel || document.activeElement.textContent")
         )
     assert names == [
+        "Calculer",
         "Nouvelle question",
         "Source 1",
         "Source 2",
@@ -968,7 +1037,11 @@ def test_it_fits_a_small_screen_in_the_light_and_in_the_dark(
     browser: Browser, service: ScriptedService, served: tuple[FastAPI, str], scheme: str
 ) -> None:
     small = {"width": 320, "height": 640}
-    context = {"viewport": small, "color_scheme": scheme, "reduced_motion": "reduce"}
+    context: dict[str, Any] = {
+        "viewport": small,
+        "color_scheme": scheme,
+        "reduced_motion": "reduce",
+    }
     with visiting(browser, served[1], service, **context) as visitor:
         page = visitor.page
         width = "document.documentElement.scrollWidth"
