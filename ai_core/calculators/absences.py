@@ -7,13 +7,13 @@ the first absence. Decision 0151 says how parts of months are counted.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date
 from fractions import Fraction
 from typing import Literal
 
 from ai_core.calculators.dates import (
     Period,
     calendar_years,
+    end_after,
     months_within,
     rolling_years,
     years_of_service,
@@ -124,13 +124,7 @@ def _beyond_by_year(absences: list[Absence], rule: AbsenceRule, contract: Period
     if rule.kept_per_absence is not None:
         kept = _kept(absences, rule, rule.kept_per_absence, years)
         return sum((absence.months for absence in absences), start=_NOTHING) - kept
-    return sum(
-        (
-            rule.beyond(sum((_part(absence, year) for absence in absences), start=_NOTHING))
-            for year in years
-        ),
-        start=_NOTHING,
-    )
+    return _sum(rule.beyond(_sum(parts.values())) for parts in _by_year(absences, years))
 
 
 def _kept(
@@ -139,12 +133,11 @@ def _kept(
     """Return the months that stay: so many in each year, and of each absence over all years."""
     left = [most_each] * len(absences)
     total = _NOTHING
-    shares = [_shares(absence, years) for absence in absences]
-    for number in range(len(years)):
-        parts = [min(share[number], most) for share, most in zip(shares, left, strict=True)]
-        in_year = sum(parts, start=_NOTHING)
+    for shares in _shares(absences, years):
+        parts = {index: min(share, left[index]) for index, share in shares.items()}
+        in_year = _sum(parts.values())
         room = in_year - rule.beyond(in_year)
-        for index, part in enumerate(parts):
+        for index, part in parts.items():
             used = min(part, room)
             left[index] -= used
             room -= used
@@ -152,13 +145,32 @@ def _kept(
     return total
 
 
-def _shares(absence: Absence, years: list[Period]) -> list[Fraction]:
-    """Return the months of an absence in each year, which make all of its months."""
-    parts = [_part(absence, year) for year in years]
-    measured = sum(parts, start=_NOTHING)
-    return [part * absence.months / measured for part in parts] if measured else parts
+def _shares(absences: list[Absence], years: list[Period]) -> Iterable[dict[int, Fraction]]:
+    """Yield for each year the months of absences in it, which make all the months of each."""
+    parts = _by_year(absences, years)
+    measured: dict[int, Fraction] = {}
+    for of_year in parts:
+        for index, part in of_year.items():
+            measured[index] = measured.get(index, _NOTHING) + part
+    for of_year in parts:
+        yield {
+            index: part * absences[index].months / measured[index]
+            for index, part in of_year.items()
+        }
 
 
-def _part(absence: Absence, year: Period) -> Fraction:
-    start: date | None = absence.start
-    return _NOTHING if start is None else months_within(year, start, absence.months)
+def _by_year(absences: list[Absence], years: list[Period]) -> list[dict[int, Fraction]]:
+    """Return for each year the months of absences in it, by their place in the list."""
+    parts: list[dict[int, Fraction]] = [{} for _ in years]
+    for index, absence in enumerate(absences):
+        if absence.start is None:
+            continue
+        end = end_after(absence.start, absence.months)
+        for year, part in zip(years, parts, strict=True):
+            if absence.start < year.last and year.first < end:
+                part[index] = months_within(year, absence.start, absence.months)
+    return parts
+
+
+def _sum(months: Iterable[Fraction]) -> Fraction:
+    return sum(months, start=_NOTHING)

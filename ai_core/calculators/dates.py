@@ -43,17 +43,22 @@ def day_after(day: date) -> date:
     return day + _ONE_DAY
 
 
+def end_after(start: date, months: Fraction) -> date:
+    """Return the day on which so many months of 30.4375 days from `start` on are over."""
+    return start + timedelta(days=int(months * DAYS_PER_MONTH))
+
+
 def months_within(period: Period, start: date, months: Fraction) -> Fraction:
     """Return how much of an absence of so many months from `start` on lies in a period.
 
     Whole calendar months first, what remains in days of 1/30.4375 month.
     """
-    end = start + timedelta(days=int(months * DAYS_PER_MONTH))
+    end = end_after(start, months)
+    if start >= period.last or end <= period.first:
+        return Fraction(0)
     if period.first <= start and end <= period.last:
         return months
     first, last = max(start, period.first), min(end, period.last)
-    if first >= last:
-        return Fraction(0)
     calendar_months = (last.year - first.year) * 12 + last.month - first.month
     rest = (last - add_months(first, calendar_months)).days
     return calendar_months + rest / DAYS_PER_MONTH

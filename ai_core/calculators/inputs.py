@@ -24,7 +24,7 @@ Unit = Literal["months", "years", "euros", "days", "hours", "percent"]
 LARGEST_NUMBER = 10_000_000
 EARLIEST_DAY, LATEST_DAY = date(1930, 1, 1), date(2100, 12, 31)
 _LENGTH_OF_DAY = len("YYYY-MM-DD")
-LONGEST_LIST = 400
+LONGEST_LIST = 120
 LONGEST_LABEL = 300
 
 ABSENCE_REASONS = (
