@@ -3,7 +3,7 @@
 from datetime import date
 from fractions import Fraction
 
-from ai_core.calculators.inputs import Answer, plain
+from ai_core.calculators.inputs import Absence, Answer, plain
 from ai_core.calculators.records import Question
 from ai_core.calculators.reference_salary import last_3_months_average_pay
 
@@ -38,6 +38,10 @@ def with_what_follows(facts: dict[str, Answer], as_of: date) -> dict[str, Answer
     average = last_3_months_average_pay(facts)
     if average is not None:
         facts.setdefault("last_3_months_average_pay", average)
+    absences = facts.get("absences")
+    if isinstance(absences, tuple):
+        reasons = {item.reason for item in absences if isinstance(item, Absence)}
+        facts["had_non_occupational_sickness"] = "non_occupational_sickness" in reasons
     if any(facts.get(name) is True for name in _UNFITNESS):
         for reason in _OTHER_REASONS:
             facts.setdefault(reason, False)

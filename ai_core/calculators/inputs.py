@@ -120,6 +120,7 @@ _BOOLEANS = (
     *("temp_early_end_by_employee_misconduct_or_force_majeure", "temp_refused_flexible_end_date"),
     *("agreement_hired_permanently_at_end", "agreement_hired_permanently_without_gap"),
     *("agreement_permanent_offer_made", "alsace_moselle", "renewed"),
+    "had_non_occupational_sickness",
     *("renewal_in_extended_agreement", "internship_in_same_job"),
 )
 _LABELS = (

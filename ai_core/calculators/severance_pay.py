@@ -155,6 +155,13 @@ class _Computation:
         ruling = self._ruling(case)
         if ruling.question is not None:
             raise _Missing(ruling.question)
+        found = self._ruled(case, ruling, (right_service, amount_service))
+        if found.side is None:
+            return found
+        return replace(found, side=replace(found.side, warnings=warnings_of(case, ruling)))
+
+    def _ruled(self, case: Case, ruling: Ruling, services: tuple[Service, Service]) -> Outcome:
+        """Return what the row gives, without its warnings."""
         if not ruling.held:
             return Outcome(Side(Decimal(0), UNIT, not_due="rule_withheld"))
         if ruling.row is None:
@@ -165,7 +172,7 @@ class _Computation:
         if outcome.amount is None:
             side = _not_due(ruling, outcome.not_due)
         else:
-            side = self._amount(case, ruling, outcome, (right_service, amount_service))
+            side = self._amount(case, ruling, outcome, services)
         return Outcome(side, replaces_code=outcome.replaces_code)
 
     def _ruling(self, case: Case) -> Ruling:
@@ -242,7 +249,9 @@ class _Computation:
         for row in additions:
             working.add(row.outcome.amount)
         working.bound(options.least, options.most)
-        value = working.rounded(share, doubled=outcome.doubled)
+        for article in part_time:
+            working.share(share, article.id)
+        value = working.rounded(doubled=outcome.doubled)
         uses = tuple(use for row in (*multipliers, *additions) for use in row.uses)
         own = (*ruling.sources, *(ruling.rules.sources(uses) if ruling.rules else ()))
         parts = (*services, *((salary,) if salary else ()))
@@ -304,7 +313,7 @@ def _better(case: Case, both: Calculation) -> Calculation:
     from_agreement = decides in ("agreement_better", "agreement_only", "equal")
     chosen = (own if from_agreement else legal) or Side(Decimal(0), UNIT)
     other = legal if from_agreement else own
-    notes = (note for side in (chosen, other) if side for note in side.assumptions)
+    notes = [note for side in (chosen, other) if side for note in side.assumptions]
     no_file = case.idcc is not None and case.book.agreement(case.idcc) is None
     return replace(
         both,
@@ -318,7 +327,7 @@ def _better(case: Case, both: Calculation) -> Calculation:
         steps=chosen.steps,
         sources=unique((*chosen.sources, *(other.sources if other else ()))),
         assumptions=unique((*notes, *_assumptions(case))),
-        warnings=_warnings(case),
+        warnings=unique(note for side in (legal, own) if side for note in side.warnings),
     )
 
 
@@ -332,11 +341,6 @@ def _assumptions(case: Case) -> tuple[Note, ...]:
     if "working_time_periods" not in case.facts:
         notes = (*notes, Note("assumed_same_working_time"))
     return notes
-
-
-def _warnings(case: Case) -> tuple[Note, ...]:
-    case = prepared(case)
-    return (*warnings_of(case, rule_of_code(case)), *warnings_of(case, rule_of_agreement(case)))
 
 
 def _what_decides(legal: Side | None, own: Side | None) -> Comparison:

@@ -52,14 +52,22 @@ class Working:
                 self.total = limit
                 self._step(f"{key}_applies", money(limit), formula=formula.text if formula else "")
 
-    def rounded(self, share: Fraction, *, doubled: bool) -> Decimal:
-        """Return the amount to the cent, for the share of full time, doubled after rounding."""
-        terms = [step for step in self.steps if step.key == "term"]
-        if len(terms) > 1:
+    def share(self, share: Fraction, source: str) -> None:
+        """Take the share of part time, by the article that asks for it."""
+        self._sum()
+        self.total *= share
+        facts: dict[str, Fact] = {"share": share}
+        self.steps.append(Step("part_time_share", facts, money(self.total), _UNIT, source))
+
+    def _sum(self) -> None:
+        keys = [step.key for step in self.steps]
+        if keys.count("term") > 1 and "sum" not in keys:
             self._step("sum", money(self.total))
-        if share != 1:
-            self._step("part_time_share", money(self.total * share), share=share)
-        value = money(self.total * share)
+
+    def rounded(self, *, doubled: bool) -> Decimal:
+        """Return the amount to the cent, doubled after rounding."""
+        self._sum()
+        value = money(self.total)
         if doubled:
             value *= 2
             self._step("doubled", value)

@@ -57,6 +57,25 @@ def test_pay_lowered_by_the_suspension_does_not_lower_an_unfit_workers_severance
     assert "unfitness_salary_before_suspension" in [note.key for note in found.warnings]
 
 
+def test_sick_leave_the_employer_topped_up_is_mentioned_where_there_was_any() -> None:
+    """0275, clause 35: such leave counts, which the case does not tell."""
+    warned = {}
+    for reason in ("non_occupational_sickness", "unpaid_leave"):
+        found = computed(
+            "severance_pay",
+            "0275",
+            **CONTRACT,
+            category="Cadres",
+            reference_salary=3000,
+            age=40,
+            absences=[{"reason": reason, "months": 2}],
+        )
+        assert not found.missing
+        warned[reason] = [note.key for note in found.warnings]
+    assert warned["non_occupational_sickness"] == ["sick_leave_topped_up_by_employer"]
+    assert warned["unpaid_leave"] == []
+
+
 def test_what_excludes_it(subtests: pytest.Subtests) -> None:
     cases: list[tuple[dict[str, Any], str]] = [
         ({"contract": "CDD"}, "fixed_term_or_temporary_contract"),
@@ -86,6 +105,8 @@ def test_part_time_counts_for_its_share() -> None:
     )
     assert (alone.value, found.value) == (Decimal("2000.00"), Decimal("3000.00"))
     assert "Article L3123-5 du Code du travail" in [source.title for source in found.sources]
+    (step,) = [step for step in found.steps if step.key == "part_time_share"]
+    assert step.source in [item.id for item in found.sources if "L3123-5" in item.title]
     keys = [note.key for note in found.assumptions]
     assert "assumed_same_working_time" not in keys
     assert "assumed_same_working_time" in [note.key for note in alone.assumptions]
