@@ -77,7 +77,40 @@ def service(case: Case, side: Source, purpose: Purpose) -> Service | Question:
     if end < entry:
         raise WrongInputs([{"field": f"inputs.{day}", "reason": "before_entry_date"}])
     count = _Count(case.facts, outcome, entry, end, _absence_rules(outcome, case))
-    return replace(count.service(purpose), sources=sources)
+    counted = count.service(purpose)
+    cited = tuple(item for item in sources if _concerns(item, count))
+    steps = tuple(replace(step, source=_source_of(step, cited)) for step in counted.steps)
+    return replace(counted, sources=cited, steps=steps)
+
+
+def _source_of(step: Step, cited: tuple[LegalSource, ...]) -> str | None:
+    """Return the article behind a step: the first, for absences the one after it."""
+    if not cited:
+        return None
+    return cited[min(step.key == "absences_off", len(cited) - 1)].id
+
+
+_REASONS_BY_ARTICLE: Mapping[str, tuple[str, ...]] = {
+    "L1225-54": ("parental_leave", "parental_leave_full_time"),
+    "L1226-7": ("occupational_sickness_or_accident",),
+    "L1225-24": ("maternity_or_adoption_leave",),
+    "L1225-35-2": ("paternity_leave",),
+}
+"""The articles of the Code that say how absences of these reasons count."""
+_OTHER_SUSPENSIONS = "L1234-11"
+
+
+def _concerns(source: LegalSource, count: "_Count") -> bool:
+    """Whether an article of the Code concerns an absence of the case; clauses always count."""
+    reasons = {absence.reason for absence in count.absences}
+    for article, concerned in _REASONS_BY_ARTICLE.items():
+        if f" {article} " in source.title:
+            return bool(reasons & set(concerned))
+    if f" {_OTHER_SUSPENSIONS} " in source.title:
+        return bool(
+            reasons - {reason for known in _REASONS_BY_ARTICLE.values() for reason in known}
+        )
+    return True
 
 
 def _outcome(
@@ -164,7 +197,7 @@ class _Count:
         return Service(
             years,
             named,
-            tuple(self._steps(gross, off, extra, years)),
+            tuple(self._steps(purpose, gross, off, extra, years)),
             assumptions=self._assumptions(),
         )
 
@@ -230,14 +263,15 @@ class _Count:
         }
 
     def _steps(
-        self, gross: Fraction, off: Fraction, extra: Fraction, years: Fraction
+        self, purpose: Purpose, gross: Fraction, off: Fraction, extra: Fraction, years: Fraction
     ) -> Iterable[Step]:
         yield Step("service", {"start": self.entry, "end": self.end, "months": gross})
         if off:
             yield Step("absences_off", {"months": off})
         if extra:
             yield Step("extra_time", {"months": extra})
-        yield Step("seniority", {"months": years * MONTHS_PER_YEAR, "years": years})
+        facts = {"months": years * MONTHS_PER_YEAR, "years": years}
+        yield Step(f"seniority_for_{purpose}", facts)
 
     def _assumptions(self) -> tuple[Note, ...]:
         """Name the absences that need a date and have none."""

@@ -258,7 +258,7 @@ class _Computation:
         return Side(
             value,
             UNIT,
-            steps=(*unique(step for part in parts for step in part.steps), *working.steps),
+            steps=(*_steps_of(*services), *(salary.steps if salary else ()), *working.steps),
             sources=unique(
                 (*own, *part_time, *(source for part in parts for source in part.sources))
             ),
@@ -281,6 +281,12 @@ class _Computation:
             if name not in numbers:
                 raise _Missing(Question(name))
         return numbers, salary
+
+
+def _steps_of(right: Service, amount: Service) -> tuple[Step, ...]:
+    """Return the steps of both seniorities; of one where they are counted over the same days."""
+    same = right.steps[:1] == amount.steps[:1] and right.years == amount.years
+    return amount.steps if same else (*right.steps, *amount.steps)
 
 
 def _code_amount(case: Case, numbers: Mapping[str, Fraction]) -> Fraction:

@@ -45,7 +45,14 @@ def test_dates_absences_and_pay_give_the_same_as_the_years_they_make() -> None:
     absences = [{"reason": "unpaid_leave", "months": 3, "start": "2020-01-01"}]
     found = computed("severance_pay", **CONTRACT, absences=absences, salaries=MONTHS)
     assert found.value == Decimal("4600.00")
-    assert [step.key for step in found.steps][:1] == ["service"]
+    counted = ["service", "absences_off"]
+    assert [step.key for step in found.steps][:6] == [
+        *(*counted, "seniority_for_right"),
+        *(*counted, "seniority_for_amount"),
+    ]
+    titles = " ".join(source.title for source in found.sources)
+    assert "L1234-11" in titles
+    assert "L1225-24" not in titles, "maternity is not what the absence was"
 
 
 def test_pay_lowered_by_the_suspension_does_not_lower_an_unfit_workers_severance() -> None:
