@@ -245,7 +245,7 @@ NAMED = (
     *named(
         "ending",
         {
-            "mutual_termination": r"ruptures? conventionnelles?|ruptures? co|rc|mutual termination"
+            "mutual_termination": r"ruptures? conventionnelles?|ruptures? co(?:nv)?|rc|mutual termination"
             r"|rupture d'un commun accord|termination by mutual agreement",
             "retirement": r"(?:ma|en|la|a la|de) retraite|retire[sd]?|retiring|retirement",
             "trial_period": r"periode d'?essai|trial period|probation(?:ary)?(?: period)?",
@@ -268,7 +268,9 @@ NAMED = (
         },
     ),
     *named("gross_misconduct", {True: r"faute (?:grave|lourde)|gross misconduct"}),
-    *named("economic_dismissal", {True: r"economiques?|redundan\w+|economic"}),
+    *named(
+        "economic_dismissal", {True: r"economiques?|(?<=licenciement )eco|redundan\w+|economic"}
+    ),
     *named(
         "unfitness",
         {
@@ -283,7 +285,7 @@ NAMED = (
     *named(
         "hired_permanently",
         {
-            True: r"(?:embauche\w*|signe\w*|passe\w*) (?:ensuite )?(?:en |un )cdi"
+            True: r"(?:embauche\w*|signe\w*|passe\w*|enchaine\w*) (?:ensuite )?(?:en |un |sur un )cdi"
             r"(?= (?:a la fin|a la suite|apres|a l'issue|derriere))|hired permanently"
         },
     ),
