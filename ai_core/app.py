@@ -23,6 +23,7 @@ from ai_core.answering.boilerplate import Boilerplate, read_texts
 from ai_core.answering.cache import AnswerCache, CacheMetrics
 from ai_core.answering.calculation.answering import CalculatedAnswers
 from ai_core.answering.calculation.computing import Calculations
+from ai_core.answering.calculation.version import calculation_version
 from ai_core.answering.calculation.writing import questions_of_inputs
 from ai_core.answering.conversations import ConversationStore
 from ai_core.answering.embeddings import Embedder
@@ -242,7 +243,10 @@ def open_answering(
     )
     questions, idempotency = QuestionMetrics(registry), Idempotency(connection)
     responder = Responder(pipeline, gate, cache, idempotency, questions, texts, clock)
-    return RequestResolver(library, pool, prompts, conversations, clarifications, clock), responder
+    resolver = RequestResolver(
+        *(library, pool, prompts, conversations, clarifications, clock), calculation_version()
+    )
+    return resolver, responder
 
 
 def create_app(settings: Settings, open_state: OpenState = open_state) -> ASGIApp:

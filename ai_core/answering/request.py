@@ -115,13 +115,16 @@ class RequestResolver:
         conversations: ConversationStore,
         clarifications: Clarifications,
         clock: Clock,
+        calculation_version: str = "",
     ) -> None:
+        """`calculation_version`: of what calculations are made of; see `calculation/version.py`."""
         self._library = library
         self._pool = pool
         self._prompts = prompts
         self._conversations = conversations
         self._clarifications = clarifications
         self._clock = clock
+        self._calculation_version = calculation_version
         self._corpus: tuple[float, CorpusStatus] | None = None
         self._resolved: OrderedDict[_RequestKey, ResolvedRequest] = OrderedDict()
 
@@ -246,6 +249,7 @@ class RequestResolver:
                 *(sampling.top_k, sampling.min_p, sampling.repetition_penalty, sampling.seed),
                 *(sampling.stop, sampling.json_schema, sampling.top_logprobs),
                 *((question.text, question.raw, question.role) if question.plain else ()),
+                *((self._calculation_version,) if question.search.case else ()),
             ),
             knowledge=question.grounded,
             agreement=question.agreement,

@@ -245,7 +245,8 @@ NAMED = (
     *named(
         "ending",
         {
-            "mutual_termination": r"ruptures? conventionnelles?|ruptures? co(?:nv)?|rc|mutual termination"
+            "mutual_termination": r"ruptures? conventionnelles?|ruptures? co(?:nv)?|rc"
+            r"|mutual termination"
             r"|rupture d'un commun accord|termination by mutual agreement",
             "retirement": r"(?:ma|en|la|a la|de) retraite|retire[sd]?|retiring|retirement",
             "trial_period": r"periode d'?essai|trial period|probation(?:ary)?(?: period)?",
@@ -285,7 +286,8 @@ NAMED = (
     *named(
         "hired_permanently",
         {
-            True: r"(?:embauche\w*|signe\w*|passe\w*|enchaine\w*) (?:ensuite )?(?:en |un |sur un )cdi"
+            True: r"(?:embauche\w*|signe\w*|passe\w*|enchaine\w*) (?:ensuite )?(?:en |un "
+            r"|sur un )cdi"
             r"(?= (?:a la fin|a la suite|apres|a l'issue|derriere))|hired permanently"
         },
     ),
