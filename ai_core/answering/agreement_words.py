@@ -70,6 +70,12 @@ class AgreementWords:
             choices=[self._texts.say(f"category_{one}", language) for one in distinguished],
         )
 
+    def which(self, match: AgreementMatch | None, language: Language) -> Clarification | None:
+        """Return the question which of several agreements applies, None where that is not open."""
+        if match is None or match.agreement or match.not_held or match.unknown_idcc:
+            return None
+        return self._which(match, language)
+
     def _which(self, match: AgreementMatch, language: Language) -> Clarification | None:
         if not match.alternatives:
             return None

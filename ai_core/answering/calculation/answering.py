@@ -187,12 +187,16 @@ class CalculatedAnswers:
             self._clock.today(),
         )
         language = language_written(question.text, question.language)
-        if computed is None or (
-            computed.gives_nothing_without_agreement and language == question.language
-        ):
+        if computed is None or (computed.gives_nothing_without_agreement and language == "fr"):
             return None
         writer = CalculationWriter(computed, language)
-        written = writer.write(may_ask_agreement=_AGREEMENT not in understood.asked_for)
+        may_ask = _AGREEMENT not in understood.asked_for
+        written = writer.write(
+            may_ask_agreement=may_ask,
+            which=self._boilerplate.agreements.which(computed.match, question.language)
+            if may_ask and language == question.language
+            else None,
+        )
         sources = await self._sources(written.sources, request)
         unsaid = understood.case.calculator == UNSAID_NOTICE or not computed.told_something
         silent = written.reply is None and unsaid and language == question.language

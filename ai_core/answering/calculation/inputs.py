@@ -25,6 +25,7 @@ from ai_core.answering.calculation.labels import (
     replied_label,
     trade_label,
 )
+from ai_core.answering.calculation.spoken_trades import told_in_french
 from ai_core.answering.calculation.texts import LANGUAGES
 from ai_core.answering.understanding.cases.thread import CaseAsked
 from ai_core.calculators.wording import wording
@@ -111,7 +112,9 @@ def _category(filling: Filling, labels: Sequence[str]) -> None:
     fits = fitting_labels(told, labels) if told else ()
     trade = None
     if not fits and filling.idcc:
-        trade = trade_label(filling.idcc, filling.asked.told, labels)
+        trade = trade_label(
+            filling.idcc, [told_in_french(one) for one in filling.asked.told], labels
+        )
     if len(fits) == 1 or trade:
         label = trade or fits[0]
         filling.give("category", label)

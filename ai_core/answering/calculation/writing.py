@@ -3,7 +3,7 @@
 Every figure comes from the calculation; no model reads or writes any of it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -66,8 +66,11 @@ class CalculationWriter:
         self._texts: CalculationTexts = calculation_texts()
         self._words: Wording = wording(language)
 
-    def write(self, *, may_ask_agreement: bool) -> Written:
-        """Return the answer; `may_ask_agreement`: the agreement was not asked for before."""
+    def write(self, *, may_ask_agreement: bool, which: Clarification | None = None) -> Written:
+        """Return the answer; `may_ask_agreement`: the agreement was not asked for before.
+
+        `which` asks which of the agreements that fit applies.
+        """
         computed = self._computed
         if computed.calculation is None:
             needed = self._question(computed.question or Question(ENDING))
@@ -75,14 +78,17 @@ class CalculationWriter:
         found = computed.calculation
         assumptions = [self._assumption(one) for one in computed.inputs.assumptions]
         asks = may_ask_agreement and self._lacks_agreement
-        clarification = self._ask("ask_agreement") if asks else None
+        clarification = (which or self._ask("ask_agreement")) if asks else None
         return Written(
-            " ".join(self._result(found)),
+            self._joined(self._result(found)),
             "\n\n".join(filter(None, self._section(found, assumptions))),
             found.sources,
             clarification,
             self._reply(found, assumptions),
         )
+
+    def _joined(self, sentences: Iterable[str]) -> str:
+        return ("" if self._language == "zh" else " ").join(sentences)
 
     def _reply(self, found: Calculation, assumptions: Sequence[str]) -> CalculationReply:
         reply = reply_of(found, self._words)
@@ -117,7 +123,7 @@ class CalculationWriter:
             )
         elif found.is_minimum and agreement:
             yield self._say("minimum_of_code", agreement_title=agreement.short_title)
-        elif self._lacks_agreement:
+        elif self._lacks_agreement and not self._computed.gives_nothing_without_agreement:
             yield self._say("agreement_may_give_more")
 
     @staticmethod

@@ -47,6 +47,8 @@ _BARE_IDCC = re.compile(
 )
 _AGREEMENT_REPLY_WORDS = 15
 _MOST_READ_CHARACTERS = 8_000
+_INPUTS = {"agreement": "agreement", "category": "category"}
+"""Fields that calculators need too, and the name of the input."""
 _CATEGORY_MATTERS = re.compile(
     r"preavis|essai|notice|trial|probation|forfait|licenci|classification"
 )
@@ -139,7 +141,7 @@ class _Reading:
 
     def read(self, message: str) -> "_Read":
         """Read a message; return its facts, its questions, and the field that it replies to."""
-        input_asked = self.asked.input if self.asked else None
+        input_asked = (self.asked.input or _INPUTS.get(self.asked.field)) if self.asked else None
         ours = self.asked if self.asked and self._is_reply(message, self.asked.field) else None
         asked, self.asked = ours.field if ours else None, None
         facts = read_facts(message, self.today, reply_to=asked)

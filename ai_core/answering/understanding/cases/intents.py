@@ -86,5 +86,5 @@ def _tells_figures(message: str, intent: _Intent, today: date) -> bool:
     """Whether a message without a question tells figures to compute with."""
     if not intent.figures:
         return False
-    case = read_case(message, today, asked=intent.name)
+    case = read_case(message[:_LONGEST_QUESTION], today, asked=intent.name)
     return len(case.known() & set(intent.figures)) >= intent.enough

@@ -29,6 +29,7 @@ _THAI_DIGITS = str.maketrans("๐๑๒๓๔๕๖๗๘๙", "0123456789")
 _BREAK = re.compile(r"[;?!\n。？！]|\.(?!\d)")
 _BEFORE_CHARACTERS, _AFTER_CHARACTERS = 70, 45
 _DENIAL_CHARACTERS = 40
+_MOST_MEASURES = 40
 _EMPLOYER = re.compile(
     r"\b(?:mon|ma|mes|nos|notre|my|our) (?:\w+ )?(?:salariee?s?|employees?)"
     r"|\bje (?:licencie|mets un)"
@@ -58,7 +59,7 @@ def script_of(message: str) -> Script:
 def read_case(message: str, today: date, *, asked: str | None) -> CaseFacts:
     """Return what a message tells of the case; `asked`: the calculator it is told to."""
     script = script_of(message)
-    found = measures(script.text, script.lexicon, today)
+    found = measures(script.text, script.lexicon, today)[:_MOST_MEASURES]
     told = [
         *_of_measures(script, found, asked),
         *_of_names(script),

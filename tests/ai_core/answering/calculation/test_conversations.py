@@ -254,3 +254,34 @@ async def test_a_notice_of_an_unsaid_end_asks_which(app: Any) -> None:
     )
 
     assert (reply["calculation"]["value"], reply["calculation"]["unit"]) == (15, "jours")
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "I'm a waiter, 8 months in a restaurant, resigning: what notice?",
+        "เป็นพนักงานเสิร์ฟในร้านอาหาร ทำงานมา 8 เดือน จะลาออก ต้องแจ้งล่วงหน้ากี่วัน",
+        "我是餐厅服务员，工作8个月，要辞职，提前多久通知？",
+    ],
+)
+async def test_a_trade_told_in_another_language_finds_its_agreement(app: Any, message: str) -> None:
+    reply = await last(app, message)
+
+    assert (reply["calculation"]["value"], reply["calculation"]["unit"]) == (15, "jours")
+    assert reply["agreement"]["agreement"]["idcc"] == "1979"
+
+
+async def test_agreements_that_fit_are_asked_for_by_name(app: Any) -> None:
+    first = (await talk(app, "Je bosse chez Carrefour, licencié, 12 ans, 1 900 € brut, combien ?"))[
+        0
+    ]
+
+    assert first["calculation"]["value"] == 6016.67
+    assert any("2216" in choice for choice in first["clarification"]["choices"])
+
+
+async def test_the_length_of_a_contract_gives_its_trial_period(app: Any) -> None:
+    reply = await last(app, "Période d'essai CDD de 3 mois ?")
+
+    assert reply["calculation"]["calculator"] == "trial_period"
+    assert reply["calculation"]["value"] == 13
