@@ -23,6 +23,8 @@ Unit = Literal["months", "years", "euros", "days", "hours", "percent"]
 
 LARGEST_NUMBER = 10_000_000
 EARLIEST_DAY, LATEST_DAY = date(1930, 1, 1), date(2100, 12, 31)
+_LARGEST: Mapping[Unit | None, int] = {"years": 120, "months": 1_440, "days": 44_000}
+_LONGEST_NUMBER, _MOST_DECIMALS = 40, 20
 _LENGTH_OF_DAY = len("YYYY-MM-DD")
 LONGEST_LIST = 120
 LONGEST_LABEL = 300
@@ -285,7 +287,8 @@ def _read(wanted: Input, value: object, choices: tuple[str, ...]) -> Answer:
     problem: _Unreadable | None = None
     for kind in wanted.kinds if choices else sorted(wanted.kinds, key="label".__eq__):
         try:
-            return _READERS[kind](value, choices)
+            answer = _READERS[kind](value, choices)
+            return _within(answer, wanted.unit) if isinstance(answer, Fraction) else answer
         except _Unreadable as failed:
             if problem is None or str(failed) == "unknown_label":
                 problem = failed
@@ -313,6 +316,10 @@ def _boolean(value: object, _choices: tuple[str, ...]) -> Answer:
 def _number(value: object, _choices: tuple[str, ...] = ()) -> Fraction:
     if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
         raise _Unreadable("number_expected")
+    if isinstance(value, int) and not 0 <= value <= LARGEST_NUMBER:
+        raise _Unreadable("number_out_of_range")
+    if isinstance(value, str) and len(value) > _LONGEST_NUMBER:
+        raise _Unreadable("number_expected")
     try:
         number = Decimal(str(value))
     except InvalidOperation:
@@ -321,7 +328,15 @@ def _number(value: object, _choices: tuple[str, ...] = ()) -> Fraction:
         raise _Unreadable("number_expected")
     if not 0 <= number <= LARGEST_NUMBER:
         raise _Unreadable("number_out_of_range")
-    return Fraction(number)
+    # Beyond that many decimals nothing is meant, and a fraction would have a huge denominator.
+    return Fraction(round(number, _MOST_DECIMALS))
+
+
+def _within(number: Fraction, unit: Unit | None) -> Fraction:
+    """Return a number that can be meant: nobody works 200 years."""
+    if number > _LARGEST.get(unit, LARGEST_NUMBER):
+        raise _Unreadable("number_out_of_range")
+    return number
 
 
 def _date(value: object, _choices: tuple[str, ...] = ()) -> date:
@@ -393,7 +408,7 @@ def _absences(value: object, _choices: tuple[str, ...]) -> Answer:
         if reason not in ABSENCE_REASONS:
             raise _Unreadable("unknown_label", f"{field}.reason")
         try:
-            months = _number(entry.get("months"))
+            months = _within(_number(entry.get("months")), "months")
         except _Unreadable as problem:
             raise _Unreadable(str(problem), f"{field}.months") from None
         start = entry.get("start")
