@@ -22,6 +22,7 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     "non_cadre": (r"\bnon.cadres?\b",),
 }
 """How labels name a category, the plainest name first: the first that fits a label decides."""
+_WORDS_OF_A_REPLY = 6
 _CODED = re.compile(r"[^a-z0-9]+")
 _RANGE = re.compile(r"\b(?P<first>\d+|[ivx]+)\s*(?:a|et|ou)\s*(?P<last>\d+|[ivx]+)\b")
 _ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5, "vi": 6, "vii": 7, "viii": 8, "ix": 9}
@@ -59,6 +60,8 @@ def replied_label(reply: str, choices: Sequence[str]) -> str | None:
     inside = [label for label in choices if f" {flat} " in f" {_flat(label)} "]
     if len(inside) == 1:
         return inside[0]
+    if len(flat.split()) > _WORDS_OF_A_REPLY:
+        return None
     named = [label for label in choices if f" {_flat(label)} " in f" {flat} "]
     return named[0] if len(named) == 1 else None
 

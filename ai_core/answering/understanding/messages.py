@@ -35,6 +35,10 @@ _ASKS = re.compile(
     r"\?|^\W*(?:combien|comment|pourquoi|quand|quels?|quelles?|est-ce|qu'est|puis-je|peut-on|dois-je"
     r"|ai-je|a-t-on|que faire|how|what|when|why|which|who|can|do|does|is|are|may|should|must)\b"
 )
+_ASKING = re.compile(
+    r"\b(?:puis|peut|peux|comment|combien|est-ce|quels?|quelles?|quand|dois|doit|faut|ai-je|a-t|qui"
+    r"|pourquoi|can|could|how|what|when|who|why|do|does|is|are|may|must|should)\b"
+)
 _DOES_NOT_KNOW = re.compile(
     r"\b(?:sais pas|sait pas|sais plus|connais pas|aucune idee|pas la moindre idee|ignore|pas sure?"
     r"|don't know|do not know|no idea|not sure|dunno)\b"
@@ -221,7 +225,11 @@ def _beside(case: CaseAsked | None, asked: Sequence[Asked], today: date) -> tupl
     """Return the questions of a message that ask for something else than its calculation."""
     if case is None or len(asked) == 1:
         return ()
-    beside = tuple(one for one in asked if calculator_asked(one.text, today) != case.calculator)
+    beside = tuple(
+        one
+        for one in asked
+        if calculator_asked(one.text, today) != case.calculator and _ASKING.search(fold(one.text))
+    )
     return beside if len(beside) < len(asked) else ()
 
 

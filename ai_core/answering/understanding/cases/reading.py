@@ -30,6 +30,9 @@ _BREAK = re.compile(r"[;?!\n。？！]|\.(?!\d)")
 _BEFORE_CHARACTERS, _AFTER_CHARACTERS = 70, 45
 _DENIAL_CHARACTERS = 40
 _MOST_MEASURES = 40
+_RANGE_CHARACTERS = 12
+_RANGE_NUMBER = re.compile(r"[\d一二三四五六七八九十] ?(?:a|et|ou|to|and|or|-|~|到|至|ถึง|หรือ) ?$")
+_EITHER = re.compile(r" ?(?:a|ou|to|or|-|~|到|至|或|ถึง|หรือ) ?")
 _EMPLOYER = re.compile(
     r"\b(?:mon|ma|mes|nos|notre|my|our) (?:\w+ )?(?:salariee?s?|employees?)"
     r"|\bje (?:licencie|mets un)"
@@ -77,7 +80,10 @@ def days_of(message: str, today: date) -> list[str]:
 
 def _of_measures(script: Script, found: Sequence[Measure], asked: str | None) -> Iterator[Told]:
     role = ""
+    ranges = _of_ranges(script.text, found)
     for at, measure in enumerate(found):
+        if at in ranges:
+            continue
         start = found[at - 1].stop if at else 0
         stop = found[at + 1].start if at + 1 < len(found) else len(script.text)
         before = _tail(script.text[max(start, measure.start - _BEFORE_CHARACTERS) : measure.start])
@@ -87,6 +93,22 @@ def _of_measures(script: Script, found: Sequence[Measure], asked: str | None) ->
         owner = _owner(script, measure.start)
         for told in told_by(script, measure, role, before, after, asked, following):
             yield replace(told, owner=owner)
+
+
+def _of_ranges(text: str, found: Sequence[Measure]) -> set[int]:
+    """Return which durations are the bounds of a range or two of which one holds: none is told."""
+    inside: set[int] = set()
+    for at, one in enumerate(found):
+        if one.kind != "duration":
+            continue
+        before = text[max(0, one.start - _RANGE_CHARACTERS) : one.start]
+        if _RANGE_NUMBER.search(before):
+            inside.add(at)
+        earlier = found[at - 1] if at else None
+        between = text[earlier.stop : one.start] if earlier else ""
+        if earlier and earlier.kind == "duration" and _EITHER.fullmatch(between):
+            inside |= {at - 1, at}
+    return inside
 
 
 def _tail(text: str) -> str:

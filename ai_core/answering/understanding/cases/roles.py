@@ -133,6 +133,8 @@ def _duration(measure: Measure, role: str, before: str, after: str, asked: str |
 def _time_at_work(months: Fraction, role: str, before: str, asked: str | None) -> _Found:
     if role == "contract_months":
         yield role, months, True
+    elif not role and asked == "end_of_contract_bonus":
+        yield "contract_months", months, False
     elif role or asked in SENIORITY_CALCULATORS:
         yield from _seniority(months, role, before)
 

@@ -15,6 +15,7 @@ from ai_core.answering.understanding.cases.facts import NOTHING_TOLD, CaseFacts
 from ai_core.answering.understanding.cases.intents import calculator_asked
 from ai_core.answering.understanding.cases.reading import days_of, read_case
 from ai_core.answering.understanding.subjects import content_of, is_follow_up, without_courtesy
+from ai_core.law.search.stems import fold
 from shared.ai.contract import Profile
 
 _LONGEST_CHANGE = 160
@@ -23,6 +24,13 @@ _FEW_WORDS = 8
 _WORDS_OF_A_NAME = 3
 """Of an agreement, named alone."""
 _ASKS = re.compile(r"[?？]|\b(?:comment|pourquoi|quand|how|why|when)\b|怎么|为什么|อย่างไร|ทำไม")
+_AMOUNT = re.compile(r"combien|montant|how much|多少|เท่าไ", re.IGNORECASE)
+_AMOUNT_AGAIN = re.compile(
+    r"^\W*(?:et |alors |donc |so |and |ca fait |du coup )*(?:combien|how much)"
+    r"(?: (?:alors|donc|je|j'|vais-je|toucherai\w*|toucher|aurai\w*|ca|fait|fera\w*|du coup|then"
+    r"|would|will|i|get|it|be|is))*\W*$|^(?:那)?(?:是|有)?多少(?:钱)?\W*$"
+    r"|i|get|it|be|is))*\W*$|^(?:那)?(?:是|有)?多少(?:钱)?\W*$"
+)
 _HYPOTHESIS = re.compile(
     r"^\W*(?:(?:et|and|but|mais|ok|non|no|en fait|actually|alors|donc|so|then)\W+)*"
     r"(?:si\b|s'il|if\b|avec\b|with\b|pour\b|for\b|what (?:if|about)\b|et\b|and\b|sans\b|without\b"
@@ -81,19 +89,20 @@ class CaseThread:
             if input_asked and self._is_reply(message):
                 asked = self.calculator
                 self.replies[input_asked] = message
+            elif other := self._of_follow_up(message, query):
+                asked = other
             elif self._changes(message):
                 asked, changed = self.calculator, True
-            else:
-                asked = self._of_follow_up(message, query)
         told = read_case(message, self.today, asked=asked)
         if asked and input_asked:
             told = _with_day(told, message, input_asked, self.today)
         self.facts = self.facts.updated(told)
         self._forget_replies(told)
         self.told.insert(0, message)
-        self.is_open = asked is not None
         if asked is None:
+            self.is_open = self.is_open and query != message
             return None
+        self.is_open = True
         self.calculator = asked
         return CaseAsked(asked, self.facts, dict(self.replies), tuple(self.told), changed, goes_on)
 
@@ -122,10 +131,14 @@ class CaseThread:
 
     def _of_follow_up(self, message: str, query: str) -> str | None:
         """Return another calculator that a follow-up asks of the same case ("et le préavis ?")."""
+        if _AMOUNT_AGAIN.search(fold(message)):
+            return self.calculator
         if query == message or not is_follow_up(message, query):
             return None
         asked = calculator_asked(query, self.today)
-        return asked if asked != self.calculator else None
+        if asked != self.calculator:
+            return asked
+        return asked if _AMOUNT.search(message) else None
 
     def _forget_replies(self, told: CaseFacts) -> None:
         """Forget a reply that a later message tells otherwise."""

@@ -285,3 +285,26 @@ async def test_the_length_of_a_contract_gives_its_trial_period(app: Any) -> None
 
     assert reply["calculation"]["calculator"] == "trial_period"
     assert reply["calculation"]["value"] == 13
+
+
+async def test_a_follow_up_stays_with_the_case(app: Any) -> None:
+    replies = await talk(
+        app,
+        "Mon patron veut me licencier, je suis chez Syntec, cadre, depuis 4 ans, 3 200 € brut",
+        "combien je toucherais ?",
+        "et en rupture conventionnelle ?",
+        "et si c'est pour faute grave ?",
+    )
+
+    assert replies[1]["calculation"]["value"] == 4266.67
+    assert replies[2]["calculation"]["calculator"] == "mutual_termination_pay"
+    assert replies[2]["calculation"]["value"] == 4266.67
+
+
+async def test_the_months_of_a_contract_and_its_pay_give_the_bonus(app: Any) -> None:
+    replies = await talk(
+        app, "Prime de précarité de combien ?", "CDD", "6 mois", "1 850 € brut par mois"
+    )
+
+    assert replies[-1]["calculation"]["value"] == 1110
+    assert any("1 850" in plain(one) for one in replies[-1]["calculation"]["assumptions"])

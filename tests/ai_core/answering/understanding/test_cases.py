@@ -133,7 +133,7 @@ def test_two_values_of_one_fact_are_no_fact() -> None:
     case = read_case(
         "Licencié, 7 ans ou 9 ans d'ancienneté, 2 300 € brut", TODAY, asked="severance_pay"
     )
-    assert case.seniority_months == 108  # the one called seniority
+    assert case.seniority_months is None
     case = read_case("Licencié, 7 ans, 9 ans, 2 300 € brut", TODAY, asked="severance_pay")
     assert case.seniority_months is None
 
@@ -145,3 +145,15 @@ def test_a_later_message_changes_one_fact_and_what_it_puts_out_of_date() -> None
     assert case.seniority_months == 120
     assert case.gross_monthly == 2300
     assert case.entry is None
+
+
+def test_a_range_is_no_fact() -> None:
+    for message in (
+        "Indemnité de licenciement entre 5 et 7 ans, 2 000 € brut",
+        "Indemnité de licenciement, 5 à 7 ans, 2 000 € brut",
+        "severance between 5 and 7 years, 2000 gross",
+        "解雇补偿 5到7年 2000",
+    ):
+        case = read_case(message, TODAY, asked="severance_pay")
+        assert case.seniority_months is None, message
+        assert case.gross_monthly == 2000, message
