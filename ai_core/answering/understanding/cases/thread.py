@@ -29,7 +29,6 @@ _AMOUNT_AGAIN = re.compile(
     r"^\W*(?:et |alors |donc |so |and |ca fait |du coup )*(?:combien|how much)"
     r"(?: (?:alors|donc|je|j'|vais-je|toucherai\w*|toucher|aurai\w*|ca|fait|fera\w*|du coup|then"
     r"|would|will|i|get|it|be|is))*\W*$|^(?:那)?(?:是|有)?多少(?:钱)?\W*$"
-    r"|i|get|it|be|is))*\W*$|^(?:那)?(?:是|有)?多少(?:钱)?\W*$"
 )
 _HYPOTHESIS = re.compile(
     r"^\W*(?:(?:et|and|but|mais|ok|non|no|en fait|actually|alors|donc|so|then)\W+)*"
