@@ -85,6 +85,8 @@ def reference_salary(case: Case, side: Source) -> Salary | Question:
     quantities = _quantities(case, outcome, salaries)
     if not quantities["months"]:
         return Salary(Fraction(0), outcome.per, (), sources)
+    if "before_notice_months" in outcome.amount.names and not quantities["before_notice_months"]:
+        return Question("salaries")
     amount = outcome.amount.evaluate(quantities).value
     steps = tuple(_steps(outcome.amount, quantities, amount, sources))
     notes = tuple(_assumptions(case.facts, outcome.amount, salaries))
