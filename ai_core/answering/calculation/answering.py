@@ -20,7 +20,7 @@ from ai_core.answering.calculation.texts import (
     CalculationLanguage,
     calculation_texts,
     day_in_words,
-    language_written,
+    language_continued,
 )
 from ai_core.answering.calculation.writing import CalculationWriter, Written
 from ai_core.answering.citations import CELL_MARK, CitationFilter
@@ -102,7 +102,7 @@ class CalculatedAnswer:
 
     def localize(self, reply: ReplyBuilder) -> None:
         """Let the reply speak the language of the question, where it is another of the four."""
-        if self.language in ("fr", "en"):
+        if self.language == self.request.question.language:
             return
         texts = calculation_texts()
         reply.language, reply.notice = self.language, texts.say("notice", self.language)
@@ -140,7 +140,7 @@ class CalculatedAnswer:
 
     def _closing(self) -> str:
         question, asked = self.request.question, self.written.clarification
-        if self.language in ("fr", "en"):
+        if self.language == question.language:
             closing = Closing(
                 asked if self.written.reply else None,
                 self.request.law_date,
@@ -186,7 +186,9 @@ class CalculatedAnswers:
             request.day,
             self._clock.today(),
         )
-        language = language_written(question.text, question.language)
+        case = understood.case
+        before = case.told[1:] if case.replied else ()
+        language = language_continued(question.text, question.language, before)
         if computed is None or (computed.gives_nothing_without_agreement and language == "fr"):
             return None
         writer = CalculationWriter(computed, language)

@@ -2,19 +2,20 @@
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal, get_args
 
-from shared.languages import Language
+from shared.languages import Language, language_of
 from shared.texts import date_in_words
 
 CalculationLanguage = Literal["fr", "en", "th", "zh"]
 LANGUAGES: tuple[CalculationLanguage, ...] = get_args(CalculationLanguage)
 FILE = Path(__file__).parents[2] / "texts" / "calculation.toml"
 _THAI = re.compile(r"[\u0e01-\u0e4e]")
+_FEW_WORDS = 4
 _HAN = re.compile(r"[\u4e00-\u9fff]")
 _THAI_MONTHS = (
     *("มกราคม", "กุมภาพันธ์", "มีนาคม", "เมษายน", "พฤษภาคม", "มิถุนายน"),
@@ -51,6 +52,32 @@ def language_written(text: str, detected: Language) -> CalculationLanguage:
     if _THAI.search(text):
         return "th"
     return "zh" if _HAN.search(text) else detected
+
+
+def language_continued(text: str, detected: Language, before: Sequence[str]) -> CalculationLanguage:
+    """Return the language to answer a message in that goes on with those `before`, latest first.
+
+    A few words that tell no language ("Syntec, cadre", "2 300") are in that of the message before.
+    """
+    written = language_written(text, detected)
+    unclear = _tells_none(text)
+    if written != detected or not (unclear or _is_short(text)):
+        return written
+    told = next((one for one in before if not _tells_none(one)), None)
+    if told is None:
+        return written
+    earlier = language_written(told, language_of(told, detected))
+    return earlier if unclear or earlier in ("th", "zh") else written
+
+
+def _tells_none(text: str) -> bool:
+    """Whether a text tells no language, by its script or by its words."""
+    other_script = _THAI.search(text) or _HAN.search(text)
+    return not other_script and language_of(text, "fr") != language_of(text, "en")
+
+
+def _is_short(text: str) -> bool:
+    return len(text.split()) <= _FEW_WORDS
 
 
 def day_in_words(day: date, language: CalculationLanguage) -> str:

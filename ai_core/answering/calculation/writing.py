@@ -76,7 +76,8 @@ class CalculationWriter:
             needed = self._question(computed.question or Question(ENDING))
             return Written(self._missing(needed), "", (), needed, None)
         found = computed.calculation
-        assumptions = [self._assumption(one) for one in computed.inputs.assumptions]
+        told = () if found.not_due else computed.inputs.assumptions
+        assumptions = [self._assumption(one) for one in told]
         asks = may_ask_agreement and self._lacks_agreement
         clarification = (which or self._ask("ask_agreement")) if asks else None
         return Written(

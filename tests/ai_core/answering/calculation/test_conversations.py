@@ -308,3 +308,21 @@ async def test_the_months_of_a_contract_and_its_pay_give_the_bonus(app: Any) -> 
 
     assert replies[-1]["calculation"]["value"] == 1110
     assert any("1 850" in plain(one) for one in replies[-1]["calculation"]["assumptions"])
+
+
+@pytest.mark.parametrize(
+    ("first", "language"),
+    [
+        ("工作了7年，月薪税前2300欧元，被解雇能拿多少补偿金？", "zh"),
+        ("ค่าชดเชยเลิกจ้าง ทำงาน 7 ปี เงินเดือน 2300 ยูโร ได้เท่าไหร่", "th"),
+        ("How much severance after 7 years at 2300 euros gross a month?", "en"),
+        ("Indemnité de licenciement 7 ans 2300", "fr"),
+    ],
+)
+async def test_a_word_or_two_are_answered_in_the_language_before(
+    app: Any, first: str, language: str
+) -> None:
+    replies = await talk(app, first, "Syntec", "cadre")
+
+    assert replies[-1]["calculation"]["value"] == 5366.67
+    assert [reply["language"] for reply in replies] == [language] * 3
