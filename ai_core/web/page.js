@@ -187,10 +187,18 @@ function conclude(turn, usage) {
     sources.allow(contact.url);
     part.referral.hidden = false;
   }
+  part.refine.hidden = !usage.calculation;
+  if (usage.calculation) part.form.href = formAddress(usage.calculation);
   if (usage.clarification) clarify(part, usage.clarification);
   const suggestions = usage.suggestions ?? [];
   showQuestions(part.suggestions, suggestions, send);
   part.next.hidden = suggestions.length === 0;
+}
+
+/** Return the address of the form of a calculation. */
+function formAddress({ calculator, idcc }) {
+  const wanted = new URLSearchParams({ calculateur: calculator, ...(idcc ? { convention: idcc } : {}) });
+  return `/calculs?${wanted}`;
 }
 
 /** Ask back: choices that are sent as they are, or an open question that begins the next one. */

@@ -822,6 +822,7 @@ def test_a_form_computes_the_code_and_the_agreement_side_by_side(
         page.keyboard.press("Enter")
 
         result = page.locator("#result")
+        expect(result.locator(".side")).to_have_count(2)
         code, agreement = result.locator(".side").all()
         expect(result.locator(".total")).to_have_text("19 444,44 €")
         expect(code.locator(".amount")).to_have_text("15 444,44 €")
@@ -833,6 +834,17 @@ def test_a_form_computes_the_code_and_the_agreement_side_by_side(
         expect(result).to_contain_text("J'ai supposé")
         assert page.evaluate("document.documentElement.scrollWidth") == 320
         assert_accessible(page)
+
+
+def test_a_sum_in_an_answer_leads_to_its_form(browser: Browser, whole_service: str) -> None:
+    with visiting(browser, whole_service) as visitor:
+        page = visitor.page
+        visitor.ask("Indemnité de licenciement, 7 ans, 2300 brut, combien ?")
+        visitor.answered()
+        expect(page.locator(".turn .prose").first).to_contain_text("4 025 € au moins")
+        page.get_by_role("link", name="Changer une donnée dans le formulaire").click()
+        page.wait_for_selector('html[data-form="severance_pay"]')
+        expect(page.get_by_label("Que voulez-vous calculer ?")).to_have_value("severance_pay")
 
 
 def test_a_form_says_what_is_missing_and_what_is_wrong_at_its_field(
