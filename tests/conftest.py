@@ -125,7 +125,7 @@ def supported_redis(
 @pytest.fixture
 async def connection(supported_redis: RedisServer | RedisCluster) -> AsyncIterator[RedisConnection]:
     """A connection to an empty Redis."""
-    connection = RedisConnection(supported_redis.url, TAG)
+    connection = RedisConnection(supported_redis.url, TAG, timeout_s=10)
     await connection.open()
     await connection.call("FLUSHALL")
     yield connection

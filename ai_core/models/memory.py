@@ -126,7 +126,7 @@ def _updated(known: Measurement, new: Measurement) -> Measurement:
     return Measurement(
         max(known.memory_bytes, new.memory_bytes),
         round(new.tokens_per_s, 2) or known.tokens_per_s,
-        round(new.bench_tokens_per_s, 2) or known.bench_tokens_per_s,
+        round(new.bench_tokens_per_s, 1) or known.bench_tokens_per_s,
         new.bench_at_once or known.bench_at_once,
     )
 
