@@ -238,6 +238,9 @@ def _bonus(filling: Filling) -> None:
     temporary = facts.contract == "CTT"
     if facts.contract == "CDI" and facts.hired_permanently is None:
         filling.inputs.values.pop("contract", None)
+    if facts.fixed_term_type is not None and not temporary:
+        filling.give("contract", "CDD")
+        filling.give("fixed_term_type", facts.fixed_term_type)
     total = facts.gross_total
     if total is None and facts.gross_monthly is not None and facts.contract_months is not None:
         total = facts.gross_monthly * facts.contract_months

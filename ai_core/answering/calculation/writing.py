@@ -43,6 +43,7 @@ _BY_AGREEMENT = frozenset(
 )
 """What agreements rule: without one named, it is asked for."""
 _DATE = "date"
+_DEADLINE = "deadline"
 _ENDINGS = ("resignation", "dismissal", "retirement")
 
 
@@ -105,7 +106,13 @@ class CalculationWriter:
         return self._texts.say(key, self._language, **facts)
 
     def _title(self) -> str:
-        name = self._computed.asked.calculator
+        name, deadline = (
+            self._computed.asked.calculator,
+            self._computed.inputs.values.get(_DEADLINE),
+        )
+        if name == "deadlines" and isinstance(deadline, str):
+            title = self._words.choice(deadline)
+            return title[:1].upper() + title[1:]
         return self._say("notice_title") if name == UNSAID_NOTICE else self._words.title(name)
 
     def _result(self, found: Calculation) -> Iterator[str]:

@@ -145,6 +145,16 @@ _NAMED = (
         },
         words=False,
     ),
+    *named(
+        "fixed_term_type",
+        {
+            "Contrat saisonnier": r"季节性|saisonnier",
+            "CDD d'usage": r"CDD d'usage|CDDU|惯例性",
+            "Contrat d'un jeune pendant ses vacances scolaires ou universitaires": r"暑期工|假期工",
+            "Contrat aidé, de formation ou de recherche": r"学徒合同|apprentissage|alternance",
+        },
+        words=False,
+    ),
     *named("working_time", {"part_time": r"兼职|非全日制|半职|temps partiel"}, words=False),
     *named(
         "ending",

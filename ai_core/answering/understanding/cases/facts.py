@@ -36,7 +36,8 @@ class CaseFacts:
     "2019-03", "2019-03-15"). `seniority_bound` says that the seniority is only a bound ("moins de
     six mois"); `gross_said` that the pay was called gross. `deadline` is a time limit by the name
     that the calculator gives it, "challenge" where it contests the end of the contract, "other"
-    where no calculator has it. `absences` None: nothing was told.
+    where no calculator has it. `fixed_term_type` is a kind of contract without a bonus, in the
+    words of the Code's rules. `absences` None: nothing was told.
     """
 
     seniority_months: Fraction | None = None
@@ -62,6 +63,7 @@ class CaseFacts:
     step: str | None = None
     class_: str | None = None
     contract: Contract | None = None
+    fixed_term_type: str | None = None
     contract_months: Fraction | None = None
     ending: Ending | None = None
     gross_misconduct: bool | None = None

@@ -21,6 +21,7 @@ _ALWAYS = re.compile("")
 _SCRIPTS = ("spaced", "thai", "chinese")
 _LONGEST_QUESTION = 600
 _ENOUGH_FIGURES = 2
+_WORDS_OF_A_SUBJECT = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,16 @@ def calculator_asked(message: str, today: date) -> str | None:
         ):
             return intent.name
     return None
+
+
+def calculator_of_subject(message: str) -> str | None:
+    """Return the calculator whose subject a short message names and nothing else asks of."""
+    script = script_of(message)
+    name = _script_name(script)
+    text = script.text[:_LONGEST_QUESTION]
+    if len(text.split()) > _WORDS_OF_A_SUBJECT or _RULE_QUESTIONS[name].search(text):
+        return None
+    return next((one.name for one in _INTENTS[name] if one.is_about(text)), None)
 
 
 def _script_name(script: Script) -> str:

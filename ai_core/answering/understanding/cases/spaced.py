@@ -236,6 +236,19 @@ NAMED = (
         },
     ),
     *named(
+        "fixed_term_type",
+        {
+            "Contrat saisonnier": r"saisonni(?:er|ere)s?|vendang\w*|saison d'(?:hiver|ete)"
+            r"|seasonal|grape harvest",
+            "CDD d'usage": r"(?:cdd|contrats?) d'usage|cddu|(?:cdd|contrats?) d'extra",
+            "Contrat d'un jeune pendant ses vacances scolaires ou universitaires": r"jobs? d'ete"
+            r"|jobs? etudiants? (?:d'ete|pendant les vacances)|summer jobs?|student holiday jobs?",
+            "Contrat aidé, de formation ou de recherche": r"contrats? (?:aides?"
+            r"|d'apprentissage|de professionnalisation|unique d'insertion|pec)"
+            r"|(?:en )?alternance|apprenticeships?",
+        },
+    ),
+    *named(
         "working_time",
         {
             "part_time": r"temps partiel|mi.temps|part.time",

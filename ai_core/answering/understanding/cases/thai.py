@@ -134,6 +134,17 @@ _NAMED = (
         words=False,
     ),
     *named(
+        "fixed_term_type",
+        {
+            "Contrat saisonnier": r"ตามฤดูกาล|saisonnier",
+            "CDD d'usage": r"CDD d'usage|CDDU",
+            "Contrat d'un jeune pendant ses vacances scolaires ou universitaires": r"งานปิดเทอม"
+            r"|ช่วงปิดเทอม",
+            "Contrat aidé, de formation ou de recherche": r"ฝึกงาน|apprentissage|alternance",
+        },
+        words=False,
+    ),
+    *named(
         "working_time",
         {
             "part_time": r"พาร์ทไทม์|พาร์ตไทม์|ไม่เต็มเวลา"

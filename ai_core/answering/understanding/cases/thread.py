@@ -12,7 +12,7 @@ from datetime import date
 from fractions import Fraction
 
 from ai_core.answering.understanding.cases.facts import NOTHING_TOLD, CaseFacts
-from ai_core.answering.understanding.cases.intents import calculator_asked
+from ai_core.answering.understanding.cases.intents import calculator_asked, calculator_of_subject
 from ai_core.answering.understanding.cases.reading import days_of, read_case
 from ai_core.answering.understanding.subjects import content_of, is_follow_up, without_courtesy
 from ai_core.law.search.stems import fold
@@ -69,6 +69,7 @@ class CaseThread:
     today: date
     facts: CaseFacts = NOTHING_TOLD
     calculator: str | None = None
+    subject: str | None = None
     is_open: bool = False
     replies: dict[str, str] = field(default_factory=dict)
     told: list[str] = field(default_factory=list)
@@ -92,7 +93,11 @@ class CaseThread:
                 asked = other
             elif self._changes(message):
                 asked, changed = self.calculator, True
-        told = read_case(message, self.today, asked=asked)
+        if asked is None and self._replies_to_subject(message, input_asked):
+            asked = self.subject
+            self.replies |= {input_asked: message} if input_asked else {}
+        self.subject = None if asked else calculator_of_subject(message)
+        told = read_case(message, self.today, asked=asked or self.subject)
         if asked and input_asked:
             told = _with_day(told, message, input_asked, self.today)
         self.facts = self.facts.updated(told)
@@ -111,6 +116,20 @@ class CaseThread:
             if asked := calculator_asked(text, self.today):
                 return asked
         return None
+
+    def _replies_to_subject(self, message: str, input_asked: str | None) -> bool:
+        """Whether a message tells what we asked about a subject that was named before it alone.
+
+        "Indemnité de licenciement Syntec", answered by the law, becomes a computation once its
+        author tells the case.
+        """
+        if self.subject is None or not self._is_reply(message):
+            return False
+        words = without_courtesy(message).strip()
+        if not words or len(words.split()) > _FEW_WORDS:
+            return False
+        told = read_case(message, self.today, asked=self.subject).known()
+        return bool(told) or input_asked is not None
 
     def _is_reply(self, message: str) -> bool:
         return len(message) <= _LONGEST_REPLY and not _ASKS.search(message)

@@ -326,3 +326,51 @@ async def test_a_word_or_two_are_answered_in_the_language_before(
 
     assert replies[-1]["calculation"]["value"] == 5366.67
     assert [reply["language"] for reply in replies] == [language] * 3
+
+
+@pytest.mark.parametrize(
+    ("messages", "values"),
+    [
+        (
+            ("Indemnité de licenciement Syntec", "cadre", "3 ans et demi", "3000 brut"),
+            ("3 500 €", "10 000 €"),
+        ),
+        (
+            ("Préavis de démission", "hôtellerie restauration", "serveur, 8 mois"),
+            ("15 jours", "1 mois"),
+        ),
+    ],
+)
+async def test_a_subject_named_alone_becomes_a_sum_once_the_case_is_told(
+    app: Any, messages: Sequence[str], values: tuple[str, str]
+) -> None:
+    replies = await talk(app, *messages, "et si j'avais 10 ans ?")
+    assert replies[0]["calculation"] is None
+    told = [plain(reply["calculation"]["text"]) for reply in replies[-2:]]
+    assert tuple(told) == values
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "prime de précarité en CDD saisonnier, 5000 € brut en tout, combien ?",
+        "J'ai fait les vendanges en CDD, 1 800 € brut au total : combien de prime de précarité ?",
+        "Combien de prime de fin de contrat pour un CDD d'usage payé 3 000 € brut ?",
+        "How much end-of-contract bonus for a seasonal contract of 5000 euros gross in total?",
+        "季节性合同结束，总工资税前5000欧元，合同结束奖金是多少？",
+    ],
+)
+async def test_a_fixed_term_contract_without_a_bonus_is_said_to_have_none(
+    app: Any, message: str
+) -> None:
+    reply = await last(app, message)
+    assert reply["calculation"]["value"] == "not_due"
+    assert reply["calculation"]["not_due"] == "contract_type_excluded"
+    assert any("L1243-10" in article["title"] for article in reply["calculation"]["articles"])
+
+
+async def test_the_summary_of_a_deadline_says_which_one_it_is(app: Any) -> None:
+    reply = await last(
+        app, "On m'a notifié mon licenciement le 3 mars 2026, jusqu'à quand puis-je contester ?"
+    )
+    assert reply["summary"].startswith("Contestation d'un licenciement : 3 mars 2027.")
