@@ -240,7 +240,7 @@ def _bonus(filling: Filling) -> None:
         filling.inputs.values.pop("contract", None)
     if facts.fixed_term_type is not None and not temporary:
         filling.give("contract", "CDD")
-        filling.give("fixed_term_type", facts.fixed_term_type)
+        _fixed_term_type(filling, facts.fixed_term_type)
     total = facts.gross_total
     if total is None and facts.gross_monthly is not None and facts.contract_months is not None:
         total = facts.gross_monthly * facts.contract_months
@@ -256,6 +256,15 @@ def _bonus(filling: Filling) -> None:
     early = "early_end_by_employee_misconduct_or_force_majeure"
     if facts.gross_misconduct or facts.ending == "resignation":
         filling.give(f"temp_{early}" if temporary else early, True)
+
+
+def _fixed_term_type(filling: Filling, told: str) -> None:
+    """Give a kind of fixed-term contract; ask where the agreement has its own kind of it."""
+    fits = [label for label in filling.labels.get("fixed_term_type", ()) if label.startswith(told)]
+    if len(fits) > 1:
+        filling.inputs.ask("fixed_term_type", fits)
+    else:
+        filling.give("fixed_term_type", told)
 
 
 def _replies(filling: Filling) -> None:

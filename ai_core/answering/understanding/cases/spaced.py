@@ -261,7 +261,8 @@ NAMED = (
             "mutual_termination": r"ruptures? conventionnelles?|ruptures? co(?:nv)?|rc"
             r"|mutual termination"
             r"|rupture d'un commun accord|termination by mutual agreement",
-            "retirement": r"(?:ma|en|la|a la|de) retraite|retire[sd]?|retiring|retirement",
+            "retirement": r"(?:ma|en|la|a la|de) retraite|retiring|retirement"
+            r"|retire[sd]?(?! (?:l'|la |le |les |mon |ma |mes |leur|sa |son |un|des |de ))",
             "trial_period": r"periode d'?essai|trial period|probation(?:ary)?(?: period)?",
             "resignation": r"demission\w*|resign\w*|quit|quitting|dem",
             "dismissal": r"licenci\w*|vire[es]*|mis[es]* a la porte|fired|firing|fires?|dismiss\w*"

@@ -374,3 +374,22 @@ async def test_the_summary_of_a_deadline_says_which_one_it_is(app: Any) -> None:
         app, "On m'a notifié mon licenciement le 3 mars 2026, jusqu'à quand puis-je contester ?"
     )
     assert reply["summary"].startswith("Contestation d'un licenciement : 3 mars 2027.")
+
+
+async def test_an_agreement_with_a_bonus_of_its_own_for_contracts_of_usage_keeps_it(
+    app: Any,
+) -> None:
+    asked = "Combien de prime de fin de contrat pour un CDD d'usage, 3 000 € brut en tout,"
+    reply = await last(app, f"{asked} en organisme de formation (IDCC 1516) ?")
+    assert (reply["calculation"]["value"], reply["calculation"]["source"]) == (180, "agreement")
+    sport = await last(app, f"{asked} dans le sport (IDCC 2511) ?")
+    assert len(sport["clarification"]["choices"]) == 2
+
+
+async def test_parents_who_take_a_child_back_are_no_retirement(app: Any) -> None:
+    reply = await last(
+        app,
+        "Assistante maternelle depuis 2 ans, les parents me retirent l'enfant, quel préavis ?",
+    )
+    asked = reply["clarification"] or {"question": ""}
+    assert "retraite" not in f"{reply['summary']} {asked['question']}"
