@@ -42,7 +42,7 @@ def calculate(case: Case) -> Calculation:
     """
     exclusions = _exclusions(case)
     told = case.with_facts(_completed(case, exclusions))
-    code, agreement = rule_of_code(_as_the_code_sees(told)), rule_of_agreement(told)
+    code, agreement = rule_of_code(_as_the_code_sees(told)), _of_fixed_term(told)
     missing = _missing(case, code, agreement)
     if missing:
         return Calculation(case.calculator, case.idcc, case.as_of, missing=missing)
@@ -55,6 +55,14 @@ def calculate(case: Case) -> Calculation:
         warnings=warnings_of(case, code if own is None else agreement),
         assumptions=(*_contract_assumed(case, told), *assumed(case, *exclusions)),
     )
+
+
+def _of_fixed_term(case: Case) -> Ruling:
+    """Return what the agreement gives: nothing to a permanent contract, whatever kind was named."""
+    ruling = rule_of_agreement(case)
+    if case.facts.get("contract") == "CDI":
+        return replace(ruling, row=None, question=None)
+    return ruling
 
 
 def _exclusions(case: Case) -> tuple[str, ...]:

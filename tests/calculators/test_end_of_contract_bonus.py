@@ -143,3 +143,10 @@ def test_the_other_contracts_of_that_agreement_follow_the_code(florists: None) -
     temporary = computed("9001", contract="CTT", total_gross_pay=3000)
     assert temporary.value == 300
     assert temporary.source == "legal"
+
+
+def test_a_permanent_contract_has_no_bonus_by_any_agreement() -> None:
+    for idcc, label in (("1516", "CDD d'usage"), ("2511", "Autres"), ("1486", "Autres")):
+        found = computed(idcc, contract="CDI", fixed_term_type=label, total_gross_pay=9000)
+        assert (found.value, found.not_due) == ("not_due", "contract_type_excluded"), idcc
+        assert not found.is_minimum

@@ -211,6 +211,29 @@ def test_the_short_answer_comes_first_and_the_texts_last(composer: ReplyComposer
     assert re.search(r"^_{40}\s+Les textes$", mail.text().replace("\r", ""), re.MULTILINE)
 
 
+def test_a_sum_comes_first_then_its_steps_and_the_texts_last(composer: ReplyComposer) -> None:
+    steps = (
+        "**Selon le Code du travail : 4 025 €**\n\n- 1/4 × 2 300 € × 7 ans = 4 025 € [1]\n\n"
+        "Hypothèses :\n\n- Aucune absence ne réduit l'ancienneté."
+    )
+    quoted = "Article L9999-1 [1]\n\n> Un quart de mois de salaire par année"
+    sections = [
+        AnswerSection(kind="calculation", title="Le calcul", text=steps, citations=[1]),
+        AnswerSection(kind="sources", title="Les textes", text=quoted, citations=[1]),
+    ]
+    told = "".join(f"\n\n**{each.title}**\n\n{each.text}" for each in sections)
+    reply = chat_reply(f"Indemnité de licenciement : 4 025 € au moins.{told}", sections=sections)
+    mail = composed(composer, raw_mail(), reply)
+    order = (
+        *("4 025 € au moins", "Le calcul", "Selon le Code du travail", "1/4 × 2 300 € × 7 ans"),
+        *("Aucune absence", "Les textes", "Un quart de mois"),
+    )
+    for text in (mail.text(), mail.text("html")):
+        words = " ".join(text.replace("\xa0", " ").split())
+        places = [words.index(one) for one in order]
+        assert places == sorted(places)
+
+
 def test_who_writes_of_danger_reads_who_to_call_before_anything_else(
     composer: ReplyComposer,
 ) -> None:

@@ -229,6 +229,33 @@ async def test_a_choice_and_a_suggestion_are_asked_when_they_are_touched(app: Ru
     assert len(app.ai.asked) == 3
 
 
+async def test_a_sum_stands_open_with_its_steps_and_long_labels_are_buttons(
+    app: RunningApp,
+) -> None:
+    """Labels of agreements are longer than what a button may carry back."""
+    label = "Salariés occupant un emploi technique de la coiffure et des professions connexes"
+    steps = "**Selon le Code : 4 025 €**\n\n- 1/4 × 2 300 € × 7 ans = 4 025 € [1]"
+    quoted = f"Article L9999-1 [1]\n\n> {SOURCE.quote}\n\n{SOURCE.url}"
+    sections = tuple(
+        AnswerSection.model_validate({"kind": kind, "title": title, "text": text, "citations": [1]})
+        for kind, title, text in (
+            ("calculation", "Le calcul", steps),
+            ("sources", "Les textes", quoted),
+        )
+    )
+    told = "".join(f"\n\n**{each.title}**\n\n{each.text}" for each in sections)
+    asked = Clarification(question="Quelle est la catégorie ?", choices=[label])
+    shape = ScriptedShape("Indemnité : 4 025 €.", sections, (), asked)
+    app.ai.script = AiScript(answer=f"Indemnité : 4 025 €.{told}\n\n{NOTICE}", shape=shape)
+    [answer] = await app.ask(ALICE, "Combien si on me licencie ?")
+    [fold] = [each for each in answer["entities"] if each["type"] == "expandable_blockquote"]
+    before = answer["text"][: fold["offset"]]
+    for words in ("Indemnité : 4 025 €.", "Le calcul", "1/4 × 2 300 € × 7 ans = 4 025 €"):
+        assert words in before
+    await app.tap(ALICE, label)
+    assert app.ai.asked[-1].messages[-1].content == label
+
+
 async def test_a_choice_waits_for_the_answer_being_written(app: RunningApp) -> None:
     app.ai.script = shaped_script()
     await app.ask(ALICE, "Quel préavis ?")
