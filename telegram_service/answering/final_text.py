@@ -137,7 +137,8 @@ def answer_buttons(context: UpdateContext, answer: Answer) -> Rows:
     """Return the buttons under an answer: what to ask next, its sources, then the thumbs."""
     usage = answer.usage
     choices = usage.clarification.choices if usage and usage.clarification else []
-    next_messages = [*choices, *(usage.suggestions if usage else [])][:MAX_QUESTIONS]
+    suggestions = usage.suggestions[: max(0, MAX_QUESTIONS - len(choices))] if usage else []
+    next_messages = [*choices, *suggestions]
     questions = [
         (context.button(message, ASK, str(number)),) for number, message in enumerate(next_messages)
     ]

@@ -256,6 +256,21 @@ async def test_a_sum_stands_open_with_its_steps_and_long_labels_are_buttons(
     assert app.ai.asked[-1].messages[-1].content == label
 
 
+async def test_every_choice_has_its_button_and_suggestions_take_what_room_is_left(
+    app: RunningApp,
+) -> None:
+    choices = [f"Niveau {number}" for number in range(1, 13)]
+    asked = Clarification(question="Quel est le niveau ?", choices=choices)
+    shape = ScriptedShape("Il manque le niveau.", (), ("Et pour un cadre ?",), asked)
+    app.ai.script = AiScript(answer=f"Il manque le niveau.\n\n{NOTICE}", shape=shape)
+    [answer] = await app.ask(ALICE, "Quel préavis ?")
+    labels = [each["text"] for row in answer["reply_markup"]["inline_keyboard"] for each in row]
+    assert labels[:12] == choices
+    assert "Et pour un cadre ?" not in labels
+    await app.tap(ALICE, "Niveau 12")
+    assert app.ai.asked[-1].messages[-1].content == "Niveau 12"
+
+
 async def test_a_choice_waits_for_the_answer_being_written(app: RunningApp) -> None:
     app.ai.script = shaped_script()
     await app.ask(ALICE, "Quel préavis ?")
