@@ -29,6 +29,8 @@ from shared.ai.contract import (
 )
 
 _LEGIFRANCE = "https://www.legifrance.gouv.fr"
+_NO_LENGTH = ("no_notice_fixed_by_code", "notice_left_to_agreements", "no_notice_of_clause")
+"""Steps that say more than "0 mois", which reads as if no notice were owed."""
 
 
 def reply_of(calculation: Calculation, words: Wording) -> CalculationReply:
@@ -84,7 +86,7 @@ def _common(side: Side | Calculation, words: Wording) -> dict[str, object]:
 
 
 def _told(side: Side | Calculation, words: Wording) -> str:
-    if side.not_due and side.steps:
+    if side.steps and (side.not_due or side.steps[-1].key in _NO_LENGTH):
         return words.step(side.steps[-1])
     return words.value(side.value, side.unit, side.unit_qualifier)
 

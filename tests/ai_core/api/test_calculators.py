@@ -156,3 +156,11 @@ async def test_the_words_are_the_readers(app: Any, header: str, title: str) -> N
         "/api/v1/calculators/severance_pay", json={"inputs": SEVEN_YEARS}, headers=headers
     )
     assert response.json()["title"].startswith(title)
+
+
+async def test_a_length_that_the_code_leaves_to_others_is_no_zero(app: Any) -> None:
+    inputs = {"category": "Cadres", "seniority_months": 10}
+    reply = (await post(app, "resignation_notice", idcc="1979", inputs=inputs)).json()
+
+    assert reply["text"] == "3\N{NO-BREAK SPACE}mois"
+    assert reply["legal"]["text"].startswith("Le Code du travail ne fixe pas la durée")
