@@ -22,7 +22,7 @@ from ai_core.calculators.records import (
     Step,
     money,
 )
-from ai_core.calculators.rulebook import Case, assumed, rule_of_agreement, rule_of_code
+from ai_core.calculators.rulebook import Case, assumed, outcome_of_side, rule_of_agreement
 from ai_core.calculators.sides import of_one_side
 
 MONTHS_PER_YEAR = 12
@@ -43,30 +43,11 @@ class Salary:
     assumptions: tuple[Note, ...] = ()
 
 
-Ruled = tuple[SalaryOutcome, tuple[LegalSource, ...]]
-
-
-def salary_rule(case: Case, side: Source) -> Ruled | Question:
-    """Return how the Code or the agreement forms the reference salary, or what is missing to know.
-
-    An agreement without rules of its own takes the Code's.
-    """
-    if side == "agreement":
-        ruling = rule_of_agreement(case, "reference_salary")
-        if ruling.question is not None:
-            return ruling.question
-        if ruling.row is not None and ruling.rules is not None:
-            return _checked(ruling.row.outcome), ruling.rules.sources(ruling.row.uses)
-    ruling = rule_of_code(case, "reference_salary")
-    if ruling.row is None:
-        raise ValueError("the Code's table of the reference salary has one row without conditions")
-    return _checked(ruling.row.outcome), case.book.code.sources(ruling.row.uses)
-
-
-def _checked(outcome: object) -> SalaryOutcome:
-    if not isinstance(outcome, SalaryOutcome):
-        raise TypeError("not a row of [reference_salary]")
-    return outcome
+def salary_rule(
+    case: Case, side: Source
+) -> tuple[SalaryOutcome, tuple[LegalSource, ...]] | Question:
+    """Return how the Code or the agreement forms the reference salary, or what is missing."""
+    return outcome_of_side(case, side, "reference_salary", SalaryOutcome)
 
 
 def reference_salary(case: Case, side: Source) -> Salary | Question:

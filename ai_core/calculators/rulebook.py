@@ -2,15 +2,17 @@
 
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, TypeVar
 
 from ai_core.calculators.inputs import Facts
-from ai_core.calculators.records import LegalSource, Note, Question
+from ai_core.calculators.outcomes import Outcome
+from ai_core.calculators.records import LegalSource, Note, Question, Source
 from ai_core.calculators.rule_files import agreement_rules, code_rules
 from ai_core.calculators.rule_records import Rules, Table
 from ai_core.calculators.tables import ClauseUse, Row, choose, matching
 from ai_core.errors import RuleWithheld
 
+OutcomeT = TypeVar("OutcomeT", bound=Outcome)
 Withheld = frozenset[tuple[str | None, ClauseUse]]
 
 
@@ -96,6 +98,32 @@ def _rule(case: Case, rules: Rules, table: Table) -> Ruling:
     row = choice.row
     held = row is None or case.book.holds(rules.idcc, row.uses)
     return Ruling(rules, table, row if held else None, choice.question, held)
+
+
+def outcome_of_side(
+    case: Case, side: Source, table_name: str, kind: type[OutcomeT]
+) -> tuple[OutcomeT, tuple[LegalSource, ...]] | Question:
+    """Return what a table gives for a side, with its sources, or what is missing to know.
+
+    An agreement without a row for the case takes the Code's, whose row is without conditions.
+    """
+    if side == "agreement":
+        ruling = rule_of_agreement(case, table_name)
+        if ruling.question is not None:
+            return ruling.question
+        if ruling.row is not None:
+            return of_kind(ruling.row.outcome, kind), ruling.sources
+    ruling = rule_of_code(case, table_name)
+    if ruling.row is None:
+        raise ValueError(f"[{table_name}] of the Code has one row without conditions")
+    return of_kind(ruling.row.outcome, kind), ruling.sources
+
+
+def of_kind(outcome: object, kind: type[OutcomeT]) -> OutcomeT:
+    """Return an outcome as what its table's rows are. Raises TypeError when it is another."""
+    if not isinstance(outcome, kind):
+        raise TypeError(f"not a {kind.__name__}")
+    return outcome
 
 
 def warnings_of(case: Case, ruling: Ruling) -> tuple[Note, ...]:

@@ -25,7 +25,7 @@ from ai_core.calculators.records import (
     Step,
     decimal,
 )
-from ai_core.calculators.rulebook import Case, rule_of_agreement, rule_of_code
+from ai_core.calculators.rulebook import Case, of_kind, outcome_of_side, rule_of_code
 from ai_core.calculators.sides import of_one_side
 from ai_core.errors import WrongInputs
 
@@ -64,7 +64,7 @@ def service(case: Case, side: Source, purpose: Purpose) -> Service | Question:
     An agreement without rules of its own counts as the Code does. Raises WrongInputs when the
     contract ends before it begins.
     """
-    found = _outcome(case, side)
+    found = outcome_of_side(case, side, "seniority", SeniorityOutcome)
     if isinstance(found, Question):
         return found
     outcome, sources = found
@@ -113,33 +113,15 @@ def _concerns(source: LegalSource, count: "_Count") -> bool:
     return True
 
 
-def _outcome(
-    case: Case, side: Source
-) -> tuple[SeniorityOutcome, tuple[LegalSource, ...]] | Question:
-    if side == "agreement":
-        ruling = rule_of_agreement(case, "seniority")
-        if ruling.question is not None:
-            return ruling.question
-        if ruling.row is not None and ruling.rules is not None:
-            return _checked(ruling.row.outcome), ruling.rules.sources(ruling.row.uses)
-    ruling = rule_of_code(case, "seniority")
-    if ruling.row is None:
-        raise ValueError("the Code's table of seniority has one row without conditions")
-    return _checked(ruling.row.outcome), case.book.code.sources(ruling.row.uses)
-
-
-def _checked(outcome: object) -> SeniorityOutcome:
-    if not isinstance(outcome, SeniorityOutcome):
-        raise TypeError("not a row of [seniority]")
-    return outcome
-
-
 def _absence_rules(outcome: SeniorityOutcome, case: Case) -> Mapping[str, AbsenceRule]:
     other = outcome.absences.get(EVERY_OTHER)
     if other is not None:
         return _Defaulting(outcome.absences, other)
     of_code = rule_of_code(case, "seniority").row
-    return {**(_checked(of_code.outcome).absences if of_code else {}), **outcome.absences}
+    return {
+        **(of_kind(of_code.outcome, SeniorityOutcome).absences if of_code else {}),
+        **outcome.absences,
+    }
 
 
 class _Defaulting(dict[str, AbsenceRule]):

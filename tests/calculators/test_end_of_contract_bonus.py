@@ -11,6 +11,7 @@ from ai_core.calculators.catalogue import compute
 from ai_core.calculators.records import NOT_DUE, Calculation
 from ai_core.calculators.rule_files import read_rules
 from ai_core.calculators.rulebook import RuleBook
+from tests.calculators.cases import FLORISTS
 
 
 def computed(idcc: str | None = None, **inputs: object) -> Calculation:
@@ -101,15 +102,9 @@ def florists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-RULES = """
-idcc = "9001"
-name = "Fleuristes d'essai"
-checked_on = 2026-11-30
-[clauses."5"]
-id = "KALIARTI000000000001"
-cid = "KALIARTI000000000001"
-title = "Article 5"
-[end_of_contract_bonus]
+RULES = (
+    FLORISTS
+    + """[end_of_contract_bonus]
 clause = "5"
 fragment = "une prime de fête est versée à la fin du contrat"
 choices = { fixed_term_type = ["Autres"] }
@@ -119,6 +114,7 @@ not_due = "hired_permanently_at_end" },
   { fixed_term_type = "Contrat de fête", rate = "8/100" },
 ]
 """
+)
 
 
 def test_a_contract_of_the_agreement_has_its_own_rate(florists: None) -> None:

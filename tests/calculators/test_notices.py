@@ -14,16 +14,11 @@ from ai_core.calculators.records import NOT_DUE, Calculation
 from ai_core.calculators.rule_files import read_rules
 from ai_core.calculators.rulebook import RuleBook
 from ai_core.errors import WrongInputs
+from tests.calculators.cases import FLORISTS
 
-RULES = """
-idcc = "9001"
-name = "Fleuristes d'essai"
-checked_on = 2026-11-30
-[clauses."5"]
-id = "KALIARTI000000000001"
-cid = "KALIARTI000000000001"
-title = "Article 5"
-[bands]
+RULES = (
+    FLORISTS
+    + """[bands]
 "Plus de 2 ans" = "> 24"
 "2 ans ou moins" = "<= 24"
 [dismissal_notice]
@@ -51,6 +46,7 @@ rows = [
   { category = "Gardiens", value = "0 jour", replaces_code = true },
 ]
 """
+)
 
 
 @pytest.fixture(autouse=True)

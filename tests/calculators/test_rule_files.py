@@ -26,6 +26,7 @@ from ai_core.calculators.rule_sections import RuleFileError
 from ai_core.calculators.rulebook import Case, RuleBook
 from ai_core.calculators.tables import Row
 from ai_core.calculators.wording import wording
+from tests.calculators.cases import FLORISTS
 
 BANDS = ("seniority_band", "legal_seniority_band", "age_band", "notice_length_band")
 TREES = (
@@ -205,21 +206,16 @@ def test_the_labels_of_a_table_are_the_choices_of_the_form() -> None:
                     )
 
 
-WHOLE = """
-idcc = "9001"
-name = "Fleuristes d'essai"
-checked_on = 2026-11-30
-[clauses."5"]
-id = "KALIARTI000000000001"
-cid = "KALIARTI000000000001"
-title = "Article 5"
-[dismissal_notice]
+WHOLE = (
+    FLORISTS
+    + """[dismissal_notice]
 clause = "5"
 rows = [
   { category = "Cadres", value = "3 mois", fragment = "la durée du préavis est de trois mois" },
   { value = "1 mois", fragment = "la durée du préavis est d'un mois" },
 ]
 """
+)
 
 
 @pytest.mark.parametrize(

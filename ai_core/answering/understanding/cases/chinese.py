@@ -3,7 +3,7 @@
 import re
 from fractions import Fraction
 
-from ai_core.answering.understanding.cases.lexicon import Lexicon, cue, named
+from ai_core.answering.understanding.cases.lexicon import Lexicon, cue, named, number_by_tens
 
 _DIGITS = {
     **{word: number for number, word in enumerate("零一二三四五六七八九")},
@@ -211,12 +211,7 @@ _NAMED = (
 def _number(words: str) -> Fraction:
     if words == "半":
         return Fraction(1, 2)
-    if words[0].isdigit():
-        return Fraction(words)
-    tens, ten, ones = words.partition("十")
-    if not ten:
-        return Fraction(_DIGITS[words])
-    return Fraction(10 * (_DIGITS[tens] if tens else 1) + (_DIGITS[ones] if ones else 0))
+    return number_by_tens(words, "十", _DIGITS)
 
 
 CHINESE = Lexicon(

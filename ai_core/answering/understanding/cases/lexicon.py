@@ -1,7 +1,7 @@
 """How one language writes measures (durations, sums, days, hours) and what they are measures of."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
@@ -80,6 +80,16 @@ class Lexicon:
         """Return the day that a word such as "hier" tells."""
         offset = self.relative_days.get(words)
         return None if offset is None else date.fromordinal(today.toordinal() + offset)
+
+
+def number_by_tens(words: str, ten: str, digits: Mapping[str, int]) -> Fraction:
+    """Return a number below a hundred, in figures or in words that count tens ("二十三")."""
+    if words[0].isdigit():
+        return Fraction(words)
+    tens, found, ones = words.partition(ten)
+    if not found:
+        return Fraction(digits[words])
+    return Fraction(10 * (digits[tens] if tens else 1) + (digits[ones] if ones else 0))
 
 
 def cue(kind: MeasureKind, role: str, *, before: str = "", after: str = "") -> Cue:

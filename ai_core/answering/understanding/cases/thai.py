@@ -3,7 +3,7 @@
 import re
 from fractions import Fraction
 
-from ai_core.answering.understanding.cases.lexicon import Lexicon, cue, named
+from ai_core.answering.understanding.cases.lexicon import Lexicon, cue, named, number_by_tens
 
 _DIGITS = ("ศูนย์", "หนึ่ง", "สอง", "สาม", "สี่", "ห้า", "หก", "เจ็ด", "แปด", "เก้า")
 _WORDS = {word: number for number, word in enumerate(_DIGITS)} | {"เอ็ด": 1, "ยี่": 2}
@@ -197,12 +197,7 @@ _NAMED = (
 
 
 def _number(words: str) -> Fraction:
-    if words[0].isdigit():
-        return Fraction(words)
-    tens, ten, ones = words.partition("สิบ")
-    if not ten:
-        return Fraction(_WORDS[words])
-    return Fraction(10 * (_WORDS[tens] if tens else 1) + (_WORDS[ones] if ones else 0))
+    return number_by_tens(words, "สิบ", _WORDS)
 
 
 THAI = Lexicon(
