@@ -4,6 +4,7 @@ calculation whose row rests on it answers as if the rule were not held.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -137,5 +138,7 @@ class CheckedRules:
         self.problems = tuple(found)
         self.book = RuleBook(frozenset((problem.idcc, problem.use) for problem in found))
         self._version = version
-        for problem in found:
-            _log.warning("rule_withheld", idcc=problem.idcc or "code", clause=problem.clause_id)
+        for idcc, uses in Counter(problem.idcc or "code" for problem in found).items():
+            _log.warning(
+                "rules_withheld", idcc=idcc, uses=uses
+            )  # ./neo calculators check names them

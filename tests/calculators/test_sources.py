@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
 import pytest
+from structlog.testing import capture_logs
 
 from ai_core.calculators import cli
 from ai_core.calculators.catalogue import compute
@@ -155,3 +156,12 @@ def cli_arguments(*arguments: str) -> argparse.Namespace:
 
 def no_law() -> cli.WordingOf:
     raise AssertionError("a case needs no law")
+
+
+def test_a_law_without_any_clause_is_logged_in_a_line_for_each_file() -> None:
+    """A thousand lines at once fill the pipe of a log reader and stop the service."""
+    rules = CheckedRules(SpokenLaw(), CLOCK)
+    with capture_logs() as lines:
+        asyncio.run(rules.current())
+    assert [line["event"] for line in lines] == ["rules_withheld"] * len(list(every_rules()))
+    assert sum(line["uses"] for line in lines) == len(rules.problems)
