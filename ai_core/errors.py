@@ -1,7 +1,7 @@
 """The errors of ai_core; shared.errors has the tree they extend.
 
 NotFound         ├── UnknownModel · UnknownArticle · UnknownAgreement
-                 ├── UnknownConversation · UnknownKey · UnknownCalculator
+                 ├── UnknownConversation · UnknownKey · UnknownCalculator · UnknownEntry
 BadInput         ├── ContextOverflow (400) · IdempotencyMismatch · KnowledgeRequired
                  ├── DeadlineTooShort (400) · TextUnreadable (400)
                  ├── Unsupported (400) ── UnsupportedSchema · MessagesRefused
@@ -14,7 +14,7 @@ Unavailable      ├── CorpusMissing · SourceUnreachable · KeysUnreadable 
                  ├── DeadlineMissed · HubUnreachable
                  ├── UpstreamFailed · UpstreamRefused
                  ├── NoMemory · NoDisk · EngineStarting · RuleWithheld
-AppError         ├── EngineFailed · ModelUnusable · CorpusRefused
+AppError         ├── EngineFailed · ModelUnusable · CorpusRefused · EntryFileInvalid
 """
 
 from collections.abc import Mapping, Sequence
@@ -345,3 +345,15 @@ class RuleWithheld(Unavailable):
     """The rule of the Code is no longer in the law of the corpus as it was checked."""
 
     code = "rule_withheld"
+
+
+class UnknownEntry(NotFound):
+    """No knowledge entry in use has that topic id."""
+
+    code = "unknown_entry"
+
+
+class EntryFileInvalid(AppError):
+    """A file of knowledge entries is not one: it cannot be parsed, or breaks the rules of entries."""
+
+    code = "entry_file_invalid"

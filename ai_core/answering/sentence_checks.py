@@ -15,9 +15,9 @@ import re
 from collections.abc import Sequence
 
 from ai_core.answering.citations import CitationFilter
-from ai_core.answering.figures import Figure, figures_in
 from ai_core.answering.polarity import contradicts
 from ai_core.answering.quotations import QUOTED_LINE
+from ai_core.law.figures import Figure, figures_in
 from ai_core.law.records import Passage, SourceKind
 from ai_core.law.references import canonical, find_references
 from shared.ai.contract import Citation

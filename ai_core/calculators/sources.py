@@ -17,6 +17,7 @@ from ai_core.calculators.rule_records import Clause, Rules
 from ai_core.calculators.rulebook import RuleBook
 from ai_core.calculators.tables import ClauseUse
 from shared.clock import Clock
+from shared.fragments import squeezed
 
 _log = structlog.get_logger()
 
@@ -102,11 +103,6 @@ def _said(clause: Clause, texts: Mapping[str, Text]) -> list[str]:
 
 def _says(texts: Iterable[str], fragment: str) -> bool:
     return any(squeezed(fragment) in text for text in texts)
-
-
-def squeezed(text: str) -> str:
-    """Return a text with every run of white space as one space, and one kind of apostrophe."""
-    return " ".join(text.replace("’", "'").split())
 
 
 class CheckedRules:

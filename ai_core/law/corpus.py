@@ -112,6 +112,20 @@ def _whole_article(article: Article) -> Passage:
     )
 
 
+def _whole_section(section: FicheSection) -> Passage:
+    return Passage(
+        kind=SourceKind.FICHE,
+        id=section.id,
+        number="",
+        title=section.fiche_title,
+        section_path=(section.fiche_title, section.section_title),
+        text=section.text,
+        url=section.url,
+        score=0.0,
+        updated=section.updated,
+    )
+
+
 def _fiche_passage(row: Row) -> tuple[int, Passage]:
     position, section_id, fiche_title, section_title, text, start, goes_on, header, url, updated = (
         row
@@ -217,24 +231,27 @@ class Corpus:
         return self._articles(store.ARTICLES_OF_SECTION_FROM, day, first=first.id)
 
     def wording(self, source_id: str, day: date) -> Wording | None:
-        """Return what an article of the Code or a clause of an agreement says on `day`.
+        """Return what an article of the Code, a clause of an agreement or a fiche says on `day`.
 
-        `source_id` is the id of any version (LEGIARTI…, KALIARTI…) or the lasting one (cid): the
-        version in force is returned. None when the corpus has none, and when several clauses in
-        force share the lasting id.
+        `source_id` is the id of any version (LEGIARTI…, KALIARTI…), the lasting one (cid), an
+        article's number or a fiche section's id: the version in force is returned. None when the
+        corpus has none, and when several clauses or articles in force share it.
         """
         if found := self._store.rows(store.CURRENT_CLAUSE_BY_ID, id=source_id):
             return Wording(*found[0])
         if len(found := self._store.rows(store.CURRENT_CLAUSES_BY_CID, cid=source_id)) == 1:
             return Wording(*found[0])
+        if section := self.fiche_section(source_id):
+            return Wording(section.id, "", section.text)
         version = self.article(source_id)
         articles = self.by_cid(version.cid if version else source_id, day)
+        articles = articles or self.by_number(source_id, day)
         if len(articles) != 1:
             return None
         return Wording(articles[0].id, articles[0].number, articles[0].text)
 
     def whole(self, source_id: str, idcc: str | None, day: date) -> Passage | None:
-        """Return an article of the Code, or a clause of the agreement `idcc`, as one passage.
+        """Return an article of the Code, a clause of the agreement `idcc` or a fiche as one passage.
 
         See `wording` for the ids. None for one that is not in force on `day`.
         """
@@ -244,6 +261,8 @@ class Corpus:
         if idcc is not None:
             pieces = self.passages_of_clauses(idcc, [found.id]).get(found.id, ())
             return replace(pieces[0], text=found.text, goes_on=False) if pieces else None
+        if section := self.fiche_section(found.id):
+            return _whole_section(section)
         article = self.article(found.id)
         return _whole_article(article) if article else None
 
@@ -251,6 +270,11 @@ class Corpus:
         """Walk the sections of the ministry's fiches."""
         for row in self._walk(store.FICHE_SECTIONS, self.counts.fiche_sections):
             yield _fiche_section(row)
+
+    def fiche_section(self, section_id: str) -> FicheSection | None:
+        """Return the section of a fiche with that id."""
+        found = self._store.rows(store.FICHE_SECTION_BY_ID, id=section_id)
+        return _fiche_section(found[0]) if found else None
 
     def fiches_citing(self, cid: str) -> tuple[FicheSection, ...]:
         """Return the fiche sections that cite an article, by its version-independent id."""

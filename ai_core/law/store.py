@@ -98,6 +98,7 @@ IN_FORCE_COUNT = (
     "SELECT count(*) FROM article WHERE since <= :day AND (until IS NULL OR until > :day)"
 )
 FICHE_SECTIONS = _FICHE_SECTION + "WHERE row BETWEEN :first AND :last ORDER BY row"
+FICHE_SECTION_BY_ID = _FICHE_SECTION + "WHERE id = :id"
 _CITING = "WHERE row IN (SELECT fiche_section FROM fiche_citation WHERE cid = :cid) ORDER BY row"
 FICHE_SECTIONS_CITING = _FICHE_SECTION + _CITING
 AGREEMENTS = _AGREEMENT + "ORDER BY idcc"

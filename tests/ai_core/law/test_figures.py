@@ -1,6 +1,6 @@
 """A figure is the same in digits, in words and in English."""
 
-from ai_core.answering.figures import figures_in
+from ai_core.law.figures import figures_in
 
 
 def test_figures_are_read_however_they_are_written() -> None:
