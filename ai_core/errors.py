@@ -354,6 +354,6 @@ class UnknownEntry(NotFound):
 
 
 class EntryFileInvalid(AppError):
-    """A file of knowledge entries is not one: it cannot be parsed, or breaks the rules of entries."""
+    """A file of a knowledge entry cannot be parsed, or breaks the rules of entries."""
 
     code = "entry_file_invalid"

@@ -1,4 +1,4 @@
-"""Checks an entry by itself: marks, figures, lengths, languages. `law_checks` compares it with law."""
+"""Checks an entry by itself: marks, figures, lengths, languages. See `law_checks` for the law."""
 
 import re
 from collections import Counter
@@ -32,7 +32,7 @@ def faults_of(entry: Entry) -> Iterator[str]:
 
 
 def faults_among(entries: Sequence[Entry]) -> Iterator[str]:
-    """Yield what is wrong among entries: related ones that are missing, phrasings in two entries."""
+    """Yield what is wrong among entries: missing related ones, phrasings that two have."""
     topics = {entry.topic_id for entry in entries}
     where: dict[tuple[EntryLanguage, str], str] = {}
     for entry in entries:
@@ -96,24 +96,26 @@ def _missing(wanted: Iterable[Figure], held: Iterable[Figure]) -> list[Figure]:
 
 def _faults_of_phrasings(entry: Entry) -> Iterator[str]:
     counts = Counter(_plain(text) for _, text in entry.phrasings.written())
-    for text, count in counts.items():
-        if count > 1:
-            yield f"phrasings: {text!r} twice"
+    yield from (f"phrasings: {text!r} twice" for text, count in counts.items() if count > 1)
     for language in LANGUAGES:
         asked = getattr(entry.phrasings, language)
         tested = getattr(entry.test_phrasings, language)
         if entry.speaks(language):
-            if len(asked) < FEWEST_PHRASINGS:
-                yield f"phrasings.{language}: {len(asked)}, at least {FEWEST_PHRASINGS}"
-            if not tested:
-                yield f"test_phrasings.{language}: none"
-            if entry.question.in_language(language) is None:
-                yield f"question: is not written in {language}"
+            yield from _too_little(entry, language, len(asked), len(tested))
         elif asked:
             yield f"phrasings.{language}: the answer is not written in {language}"
         for text in tested:
             if counts[_plain(text)]:
                 yield f"test_phrasings.{language}: {text!r} is among the phrasings"
+
+
+def _too_little(entry: Entry, language: EntryLanguage, asked: int, tested: int) -> Iterator[str]:
+    if asked < FEWEST_PHRASINGS:
+        yield f"phrasings.{language}: {asked}, at least {FEWEST_PHRASINGS}"
+    if not tested:
+        yield f"test_phrasings.{language}: none"
+    if entry.question.in_language(language) is None:
+        yield f"question: is not written in {language}"
 
 
 def _plain(text: str) -> str:

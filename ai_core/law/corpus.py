@@ -251,7 +251,7 @@ class Corpus:
         return Wording(articles[0].id, articles[0].number, articles[0].text)
 
     def whole(self, source_id: str, idcc: str | None, day: date) -> Passage | None:
-        """Return an article of the Code, a clause of the agreement `idcc` or a fiche as one passage.
+        """Return an article, a clause of the agreement `idcc` or a fiche section as one passage.
 
         See `wording` for the ids. None for one that is not in force on `day`.
         """
