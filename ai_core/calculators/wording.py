@@ -201,9 +201,13 @@ class Wording:
         if unit == "euros":
             return self.euros(decimal(amount))
         if unit == "percent":
-            return f"{self.number(amount * 100)}{_NO_BREAK}%"
+            return self.percent(amount)
         key = _UNIT_KEY.get(unit or "")
         return self.quantity(decimal(amount), key) if key else self.number(amount)
+
+    def percent(self, share: Fraction) -> str:
+        """Return a share as a percentage: "80 %"."""
+        return f"{self.number(share * 100)}{_NO_BREAK}%"
 
     def day(self, day: date) -> str:
         """Return a day in figures, in the order the language has it."""

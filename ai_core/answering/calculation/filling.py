@@ -27,19 +27,29 @@ class Assumption:
 class Inputs:
     """The inputs as the API takes them, what was assumed, and what must be asked first.
 
-    `choices` are the labels left of `asked_first`; empty: all of the calculator's.
+    `choices` are the labels left of `asked_first`; empty: all of the calculator's. `doubted` is
+    what was assumed and is asked for beside the result.
     """
 
     values: dict[str, object] = field(default_factory=dict)
     assumptions: list[Assumption] = field(default_factory=list)
     asked_first: str | None = None
     choices: tuple[str, ...] = ()
+    doubted: str | None = None
 
     def assume(self, key: str, **facts: str | Fraction | date) -> None:
         """Note an assumption once."""
         noted = Assumption(key, facts)
         if noted not in self.assumptions:
             self.assumptions.append(noted)
+
+    def withdraw(self, key: str) -> None:
+        """Take back an assumption that another one has replaced."""
+        self.assumptions = [one for one in self.assumptions if one.key != key]
+
+    def doubt(self, name: str) -> None:
+        """Ask beside the result for what was assumed, unless something else is."""
+        self.doubted = self.doubted or name
 
     def ask(self, name: str, choices: Sequence[str] = ()) -> None:
         """Ask for an input first, unless another already is."""

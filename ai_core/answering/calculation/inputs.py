@@ -22,11 +22,14 @@ from ai_core.answering.calculation.filling import (
 from ai_core.answering.calculation.labels import (
     coded_label,
     fitting_labels,
+    group_label,
     replied_label,
     trade_label,
 )
 from ai_core.answering.calculation.spoken_trades import told_in_french
 from ai_core.answering.calculation.texts import LANGUAGES
+from ai_core.answering.calculation.working_times import fill_working_times
+from ai_core.answering.understanding.cases.replies import YEARS
 from ai_core.answering.understanding.cases.thread import CaseAsked
 from ai_core.calculators.wording import wording
 
@@ -44,6 +47,11 @@ _REASONS: Mapping[str, str] = {
 }
 _YES = frozenset("oui yes ouais si exact exactement ok y o ใช่ ครับ ค่ะ 是 是的 对 有 会 要".split())  # noqa: SIM905
 _NO = frozenset("non no aucun aucune pas nope n ไม่ ไม่ใช่ ไม่มี 不 不是 没有 没 否".split())  # noqa: SIM905
+_REASONS_IN_THE_PERSON = (
+    *("dismissed_for_absences", "disciplinary_dismissal", "refused_mobility_clause"),
+    *("driving_incapacity", "unfitness_non_work_related"),
+)
+"""Reasons that an economic dismissal excludes (Code du travail, L1233-3)."""
 _CODES = (
     *(("level", "level"), ("group", "group"), ("coefficient", "coefficient")),
     *(("step", "step"), ("class_", "class")),
@@ -62,15 +70,23 @@ def inputs_of_case(
     `known` are those it takes, `labels` their choices.
     """
     filling = Filling(asked, idcc, frozenset(known), labels, today, Inputs())
+    if asked.facts.years_unclear is not None and not _has_service(filling):
+        filling.inputs.ask(YEARS)
     _replies(filling)
     _plain_facts(filling)
     _classification(filling)
     _service(filling)
     _pay(filling)
+    if filling.name in _PAID:
+        fill_working_times(filling)
     _ending(filling)
     _bonus(filling)
     fill_of_the_code(filling)
     return filling.inputs
+
+
+def _has_service(filling: Filling) -> bool:
+    return filling.facts.seniority_months is not None or filling.facts.entry is not None
 
 
 def _plain_facts(filling: Filling) -> None:
@@ -78,6 +94,9 @@ def _plain_facts(filling: Filling) -> None:
     filling.give("contract", facts.contract)
     filling.give("gross_misconduct", facts.gross_misconduct)
     filling.give("economic_dismissal", facts.economic_dismissal)
+    for reason in _REASONS_IN_THE_PERSON if facts.economic_dismissal else ():
+        if facts.unfitness is None:
+            filling.give(reason, False)
     filling.give("disabled_worker", facts.disabled_worker)
     filling.give("age", facts.age)
     if facts.working_time == "day_rate":
@@ -94,6 +113,7 @@ def _plain_facts(filling: Filling) -> None:
 def _classification(filling: Filling) -> None:
     """Give the category and the codes in the agreement's own labels, where they fit one."""
     labels = filling.labels.get("category", ())
+    _groups(filling)
     if labels and "category" not in filling.inputs.values:
         _category(filling, labels)
     for field_name, name in _CODES:
@@ -105,6 +125,16 @@ def _classification(filling: Filling) -> None:
             filling.give(name, coded_label(code, choices))
         elif code.isdecimal():
             filling.give(name, int(code))
+
+
+def _groups(filling: Filling) -> None:
+    """Give the group of jobs of a category, where the agreement has groups without names."""
+    told = filling.facts.category
+    for name in ("category", "group") if told and filling.facts.group is None else ():
+        label = group_label(filling.idcc, told or "", filling.labels.get(name, ()))
+        if label is not None and name not in filling.inputs.values:
+            filling.give(name, label)
+            filling.inputs.assume("understood_category", label=label)
 
 
 def _category(filling: Filling, labels: Sequence[str]) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from ai_core.law.search.stems import fold
 
 TRADES_FILE = Path(__file__).with_name("trades.toml")
+GROUPS_FILE = Path(__file__).with_name("category_groups.toml")
 _WORDS: Mapping[str, tuple[str, ...]] = {
     "cadre": (r"(?<!non.)\bcadres?\b", r"\bingenieurs?\b"),
     "agent_de_maitrise": (r"\bmaitrises?\b", r"\btam\b", r"\betam\b", r"\bnon.cadres?\b"),
@@ -37,6 +38,13 @@ def fitting_labels(category: str, choices: Sequence[str]) -> tuple[str, ...]:
     if category == "non_cadre":
         return tuple(label for label in choices if not re.search(_WORDS["cadre"][0], fold(label)))
     return ()
+
+
+def group_label(idcc: str | None, category: str, choices: Sequence[str]) -> str | None:
+    """Return the label of the groups of jobs that a category is, in an agreement without names."""
+    groups = _GROUPS.get(idcc or "", {})
+    label = groups.get(category) or (groups.get("non_cadre") if category != "cadre" else None)
+    return label if label in choices else None
 
 
 def coded_label(code: str, choices: Sequence[str]) -> str | None:
@@ -89,6 +97,7 @@ def _read_trades() -> Mapping[str, list[tuple[re.Pattern[str], str]]]:
 
 
 _TRADES = _read_trades()
+_GROUPS: Mapping[str, Mapping[str, str]] = tomllib.loads(GROUPS_FILE.read_text(encoding="utf-8"))
 
 
 def _holds(label: str, number: int) -> bool:

@@ -3,7 +3,7 @@
 Every figure comes from the calculation; no model reads or writes any of it.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -24,6 +24,7 @@ from ai_core.answering.calculation.texts import (
     calculation_texts,
     day_in_words,
 )
+from ai_core.answering.understanding.cases.replies import LENGTH, PAY_BASIS, SHARE, YEARS
 from ai_core.calculators.catalogue import CALCULATORS
 from ai_core.calculators.inputs import INPUTS
 from ai_core.calculators.records import Calculation, LegalSource, Question, Side, Step, decimal
@@ -42,6 +43,13 @@ _BY_AGREEMENT = frozenset(
     }
 )
 """What agreements rule: without one named, it is asked for."""
+QUESTIONS_OF_FACTS: Mapping[str, tuple[str, ...]] = {
+    SHARE: ("share_50", "share_60", "share_80", "share_90"),
+    LENGTH: (),
+    PAY_BASIS: ("pay_basis_part_time", "pay_basis_full_time"),
+    YEARS: ("years_are_service", "years_are_age"),
+}
+"""What is asked that is no input of a calculator by itself, and the keys of its choices."""
 _DATE = "date"
 _DEADLINE = "deadline"
 _ENDINGS = ("resignation", "dismissal", "retirement")
@@ -79,13 +87,14 @@ class CalculationWriter:
         found = computed.calculation
         told = () if found.not_due else computed.inputs.assumptions
         assumptions = [self._assumption(one) for one in told]
+        doubted = None if found.not_due else computed.inputs.doubted
         asks = may_ask_agreement and self._lacks_agreement
         clarification = (which or self._ask("ask_agreement")) if asks else None
         return Written(
             self._joined(self._result(found)),
             "\n\n".join(filter(None, self._section(found, assumptions))),
             found.sources,
-            clarification,
+            clarification if doubted is None else self._question(Question(doubted)),
             self._reply(found, assumptions),
         )
 
@@ -210,6 +219,8 @@ class CalculationWriter:
         if name == ENDING:
             choices = [self._say(f"ending_{ending}") for ending in _ENDINGS]
             return Clarification(question=self._say("ask_ending"), choices=choices)
+        if name in QUESTIONS_OF_FACTS:
+            return self._question_of_fact(name)
         if is_of_pay(name):
             return self._ask("ask_gross_pay")
         if is_of_service(name) and not asked.choices:
@@ -222,6 +233,11 @@ class CalculationWriter:
             choices = [self._say("yes"), self._say("no")]
         return Clarification(question=question, choices=choices)
 
+    def _question_of_fact(self, name: str) -> Clarification:
+        """Return the question for a fact that is no input by itself."""
+        choices = [self._say(choice) for choice in QUESTIONS_OF_FACTS[name]]
+        return Clarification(question=self._say(f"ask_{name}"), choices=choices)
+
     def _ask(self, key: str) -> Clarification:
         return Clarification(question=self._say(key))
 
@@ -230,14 +246,20 @@ class CalculationWriter:
         facts = {}
         for name, value in one.facts.items():
             if isinstance(value, Fraction):
-                exact = decimal(value)
-                written = self._words.euros(exact) if name.endswith("euros") else None
-                facts[name] = written or self._words.quantity(exact, "mois")
+                facts[name] = self._number(name, value)
             elif isinstance(value, str):
                 facts[name] = value
             else:
                 facts[name] = day_in_words(value, self._language)
         return self._say(key, **facts)
+
+    def _number(self, name: str, value: Fraction) -> str:
+        """Return a number by what the end of its name says it is; else it is months."""
+        if name.endswith("euros"):
+            return self._words.euros(decimal(value))
+        if name.endswith("share"):
+            return self._words.percent(value)
+        return self._words.quantity(decimal(value), "mois")
 
 
 def questions_of_inputs() -> dict[str, str]:
@@ -250,6 +272,8 @@ def questions_of_inputs() -> dict[str, str]:
     found |= dict.fromkeys(texts.all_of("ask_gross_pay"), "reference_salary")
     found |= dict.fromkeys(texts.all_of("ask_agreement"), "agreement")
     found |= dict.fromkeys(texts.all_of("ask_ending"), ENDING)
+    for name in QUESTIONS_OF_FACTS:
+        found |= dict.fromkeys(texts.all_of(f"ask_{name}"), name)
     names = {name for wanted in CALCULATORS.values() for name in wanted.inputs}
     for language in LANGUAGES:
         words = wording(language)

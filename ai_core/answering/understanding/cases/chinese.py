@@ -215,6 +215,7 @@ def _number(words: str) -> Fraction:
 
 
 CHINESE = Lexicon(
+    script="chinese",
     dates=re.compile(
         r"(?P<year>(?:19|20)\d\d)年(?P<month>\d{1,2})月(?:(?P<day>\d{1,2})[日号])?"
         r"|(?<!\d)(?P<slash_year>(?:19|20)\d\d)[/-](?P<slash_month>\d{1,2})[/-]"
@@ -223,7 +224,7 @@ CHINESE = Lexicon(
     ),
     months={},
     duration=re.compile(
-        rf"(?<![\d第])(?<!\d[.,])(?:(?P<years>{_NUMBER})年(?P<half>半)?(?:{_MEASURED}"
+        rf"(?<![\d第])(?<!\d[.,])(?:(?P<years>{_NUMBER})年(?P<half>半(?![职日天时]))?(?:{_MEASURED}"
         rf"(?P<extra>{_NUMBER})个月)?"
         rf"|(?P<months>{_NUMBER})个(?P<half_month>半)?月|(?P<weeks>{_NUMBER})(?:周|个?星期))"
         rf"|(?<!\d)(?<!\d[.,])(?P<age>\d{{2}})(?=岁)"

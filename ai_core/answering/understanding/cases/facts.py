@@ -9,6 +9,13 @@ from dataclasses import dataclass, field, fields, replace
 from fractions import Fraction
 from typing import Literal
 
+from ai_core.answering.understanding.cases.ages import with_years_told
+from ai_core.answering.understanding.cases.working_times import (
+    PayBasis,
+    WorkingTimeTold,
+    merged_periods,
+)
+
 Contract = Literal["CDI", "CDD", "CTT"]
 Ending = Literal[
     "dismissal",
@@ -37,7 +44,9 @@ class CaseFacts:
     six mois"); `gross_said` that the pay was called gross. `deadline` is a time limit by the name
     that the calculator gives it, "challenge" where it contests the end of the contract, "other"
     where no calculator has it. `fixed_term_type` is a kind of contract without a bonus, in the
-    words of the Code's rules. `absences` None: nothing was told.
+    words of the Code's rules. `absences` None: nothing was told. `years_unclear` are years that may
+    be an age as well as a service. `working_times` are stretches at shares of full time, in the
+    order of time; `pay_basis` says which of them the pay is of.
     """
 
     seniority_months: Fraction | None = None
@@ -55,6 +64,7 @@ class CaseFacts:
     yearly_bonus: Fraction | None = None
     minimum_wage: bool | None = None
     age: int | None = None
+    years_unclear: int | None = None
     category: str | None = None
     level: str | None = None
     group: str | None = None
@@ -71,6 +81,8 @@ class CaseFacts:
     unfitness: Literal["work", "other", "unknown"] | None = None
     disabled_worker: bool | None = None
     working_time: Literal["part_time", "day_rate"] | None = None
+    working_times: tuple[WorkingTimeTold, ...] | None = None
+    pay_basis: PayBasis | None = None
     deadline: str | None = None
     hired_permanently: bool | None = None
     permanent_offer_refused: bool | None = None
@@ -89,6 +101,9 @@ class CaseFacts:
         """Return the case after a later message, whose facts replace those told before."""
         told = {item.name: getattr(later, item.name) for item in fields(later)}
         told = {name: value for name, value in told.items() if value is not None}
+        told |= with_years_told(told, self.years_unclear)
+        if later.working_times is not None:
+            told["working_times"] = merged_periods(self.working_times, later.working_times)
         cleared = {other for name in told for other in _REPLACED.get(name, ()) if other not in told}
         return replace(self, **dict.fromkeys(cleared), **told)
 
@@ -99,8 +114,9 @@ class CaseFacts:
 
 _PAY = ("gross_monthly", "net_monthly", "gross_yearly", "gross_hourly", "minimum_wage")
 _REPLACED: dict[str, tuple[str, ...]] = {
-    "seniority_months": ("entry", "exit", "notice", "seniority_bound"),
-    "entry": ("seniority_months", "seniority_bound"),
+    "seniority_months": ("entry", "exit", "notice", "seniority_bound", "years_unclear"),
+    "entry": ("seniority_months", "seniority_bound", "years_unclear"),
+    "age": ("years_unclear",),
     "overtime_hours": ("weekly_hours",),
     "weekly_hours": ("overtime_hours",),
     "worked_months": ("worked_weeks",),

@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from ai_core.answering.understanding.cases.reading import Script, read_case, script_of
-from ai_core.answering.understanding.cases.spaced import SPACED
-from ai_core.answering.understanding.cases.thai import THAI
+from ai_core.answering.understanding.cases.reading import read_case, script_of
 
 FILE = Path(__file__).with_name("intents.toml")
 _NEVER = re.compile(r"(?!)")
@@ -65,7 +63,7 @@ _INTENTS, _RULE_QUESTIONS = _read(FILE)
 def calculator_asked(message: str, today: date) -> str | None:
     """Return the name of the calculator that a message asks for; `notice`: of which end, unsaid."""
     script = script_of(message)
-    name = _script_name(script)
+    name = script.lexicon.script
     text = script.text[:_LONGEST_QUESTION]
     if _RULE_QUESTIONS[name].search(text):
         return None
@@ -80,17 +78,11 @@ def calculator_asked(message: str, today: date) -> str | None:
 def calculator_of_subject(message: str) -> str | None:
     """Return the calculator whose subject a short message names and nothing else asks of."""
     script = script_of(message)
-    name = _script_name(script)
+    name = script.lexicon.script
     text = script.text[:_LONGEST_QUESTION]
     if len(text.split()) > _WORDS_OF_A_SUBJECT or _RULE_QUESTIONS[name].search(text):
         return None
     return next((one.name for one in _INTENTS[name] if one.is_about(text)), None)
-
-
-def _script_name(script: Script) -> str:
-    if script.lexicon is SPACED:
-        return "spaced"
-    return "thai" if script.lexicon is THAI else "chinese"
 
 
 def _tells_figures(message: str, intent: _Intent, today: date) -> bool:
@@ -98,4 +90,7 @@ def _tells_figures(message: str, intent: _Intent, today: date) -> bool:
     if not intent.figures:
         return False
     case = read_case(message[:_LONGEST_QUESTION], today, asked=intent.name)
-    return len(case.known() & set(intent.figures)) >= intent.enough
+    known = case.known()
+    if "years_unclear" in known:
+        known |= {"seniority_months"}
+    return len(known & set(intent.figures)) >= intent.enough

@@ -7,6 +7,7 @@ from datetime import date
 from fractions import Fraction
 from typing import Literal
 
+ScriptName = Literal["spaced", "thai", "chinese"]
 MeasureKind = Literal["date", "duration", "money", "hours", "days"]
 NumberOf = Callable[[str], Fraction]
 
@@ -62,6 +63,7 @@ class Lexicon:
     `cues` are tried in their order. `denied` is searched in what stands before a named fact.
     """
 
+    script: ScriptName
     dates: re.Pattern[str]
     months: dict[str, int]
     duration: re.Pattern[str]

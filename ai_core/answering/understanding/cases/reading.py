@@ -13,13 +13,29 @@ from dataclasses import dataclass, replace
 from datetime import date
 from fractions import Fraction
 
+from ai_core.answering.understanding.cases.ages import KnownYears, Meaning, meanings
 from ai_core.answering.understanding.cases.chinese import CHINESE
 from ai_core.answering.understanding.cases.facts import AbsenceTold, CaseFacts
 from ai_core.answering.understanding.cases.lexicon import Lexicon, Measure, Named
 from ai_core.answering.understanding.cases.measures import measures
-from ai_core.answering.understanding.cases.roles import Told, role_of, told_by
+from ai_core.answering.understanding.cases.roles import (
+    SENIORITY_CALCULATORS,
+    SUM_CALCULATORS,
+    Told,
+    is_age,
+    is_pay,
+    is_served,
+    role_of,
+    told_by,
+)
 from ai_core.answering.understanding.cases.spaced import SPACED, rewritten
 from ai_core.answering.understanding.cases.thai import THAI
+from ai_core.answering.understanding.cases.working_times import (
+    NO_WORKING_TIMES,
+    WorkingTimesRead,
+    WorkingTimeTold,
+    working_times,
+)
 from ai_core.answering.understanding.facts import LONGEST_READ, readable
 from ai_core.answering.understanding.owners import NEAR_CHARACTERS, PERSON
 
@@ -37,7 +53,18 @@ _EMPLOYER = re.compile(
     r"\b(?:mon|ma|mes|nos|notre|my|our) (?:\w+ )?(?:salariee?s?|employees?)"
     r"|\bje (?:licencie|mets un)"
 )
-_AGE = re.compile(r"\b(?:i am|i'm) (?P<age>[1-7]\d)\b(?! ?(?:years? (?:of|in)|months?|hours?|%|€))")
+_AGE = re.compile(
+    r"\b(?:i am|i'm|(?:fired|dismissed|laid off|redundant"
+    r"|retir\w+) at) (?P<age>[1-7]\d)\b(?! ?(?:years? (?:of|in)|months?|hours?|%|€))"
+)
+_MONTHS_A_YEAR = 12
+_YEAR = re.compile(
+    r"(?:\b(?:en|in|de|du|depuis|since|from|annee|year|fin|debut|mi|ete|hiver|entre|et|a|au|to"
+    r"|until)"
+    r"|\d|-|/) ?$"
+)
+_FREE_ROLES = ("", "served", "excluded")
+_DATE_ROLES = ("entry", "notice", "from")
 _SPANNED = ("hired_permanently", "permanent_offer_refused")
 
 
@@ -63,8 +90,11 @@ def read_case(message: str, today: date, *, asked: str | None) -> CaseFacts:
     """Return what a message tells of the case; `asked`: the calculator it is told to."""
     script = script_of(message)
     found = measures(script.text, script.lexicon, today)[:_MOST_MEASURES]
+    placed = _placed(script, _with_pay_for_years(script, found, asked))
+    times = _working_times(script, placed, asked)
     told = [
-        *_of_measures(script, found, asked),
+        *_of_measures(script, placed, times, asked),
+        *_of_working_times(script, times, placed),
         *_of_names(script),
         *_codes(script),
         *_ages(script),
@@ -78,9 +108,39 @@ def days_of(message: str, today: date) -> list[str]:
     return [one.day for one in measures(script.text, script.lexicon, today) if one.day]
 
 
-def _of_measures(script: Script, found: Sequence[Measure], asked: str | None) -> Iterator[Told]:
+def _with_pay_for_years(
+    script: Script, found: Sequence[Measure], asked: str | None
+) -> list[Measure]:
+    """Return the measures with "2000" as the pay that is needed, where nothing makes it a year."""
+    read = list(found)
+    if asked not in SUM_CALCULATORS or any(
+        one.kind == "money" and is_pay(one.value) for one in found
+    ):
+        return read
+    for at, one in enumerate(found):
+        if one.kind == "date" and len(one.day) == len("2000") == one.stop - one.start:
+            before = script.text[max(0, one.start - _BEFORE_CHARACTERS) : one.start]
+            after = script.text[one.stop : one.stop + _AFTER_CHARACTERS]
+            if not role_of(script.lexicon, one, before, after, "") and not _YEAR.search(before):
+                read[at] = Measure("money", one.start, one.stop, Fraction(one.day))
+    return read
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """A measure, the words beside it, and the role they give it."""
+
+    measure: Measure
+    before: str
+    after: str
+    role: str
+
+
+def _placed(script: Script, found: Sequence[Measure]) -> list[_Placed]:
+    """Return the measures with their roles, without the bounds of ranges."""
     role = ""
     ranges = _of_ranges(script.text, found)
+    placed = []
     for at, measure in enumerate(found):
         if at in ranges:
             continue
@@ -89,10 +149,101 @@ def _of_measures(script: Script, found: Sequence[Measure], asked: str | None) ->
         before = _tail(script.text[max(start, measure.start - _BEFORE_CHARACTERS) : measure.start])
         after = _head(script.text[measure.stop : min(stop, measure.stop + _AFTER_CHARACTERS)])
         role = role_of(script.lexicon, measure, before, after, role)
-        following = found[at + 1] if at + 1 < len(found) else None
-        owner = _owner(script, measure.start)
-        for told in told_by(script, measure, role, before, after, asked, following):
+        placed.append(_Placed(measure, before, after, role))
+    return placed
+
+
+def _of_measures(
+    script: Script, placed: Sequence[_Placed], times: WorkingTimesRead, asked: str | None
+) -> Iterator[Told]:
+    named = _years_named(script, placed, times, asked)
+    for at, one in enumerate(placed):
+        if at in times.taken:
+            continue
+        following = placed[at + 1].measure if at + 1 < len(placed) else None
+        owner = _owner(script, one.measure.start)
+        role = named.get(at) or one.role
+        for told in told_by(script, one.measure, role, one.before, one.after, asked, following):
             yield replace(told, owner=owner)
+
+
+def _working_times(
+    script: Script, placed: Sequence[_Placed], asked: str | None
+) -> WorkingTimesRead:
+    if asked not in (None, "seniority", *SENIORITY_CALCULATORS):
+        return NO_WORKING_TIMES
+    free = frozenset(
+        at
+        for at, one in enumerate(placed)
+        if one.role in _FREE_ROLES or (one.measure.kind == "date" and one.role in _DATE_ROLES)
+    )
+    return working_times(script.text, script.lexicon, [one.measure for one in placed], free=free)
+
+
+def _of_working_times(
+    script: Script, times: WorkingTimesRead, placed: Sequence[_Placed]
+) -> Iterator[Told]:
+    """Yield stretches of working time; where they are all that was told, also the service."""
+    owner = _owner(script, times.at)
+    if times.pay_basis is not None:
+        yield Told("pay_basis", times.pay_basis, owner)
+    if not times.periods:
+        return
+    yield Told("working_times", times.periods, owner)
+    lengths = [one.months for one in times.periods]
+    others = any(
+        at not in times.taken and (one.measure.day or one.role in ("seniority", "served"))
+        for at, one in enumerate(placed)
+        if one.measure.kind in ("duration", "date")
+    )
+    whole = len(lengths) > 1 or not _is_since(times.periods[0])
+    if whole and not others and None not in lengths:
+        total = sum((months for months in lengths if months is not None), Fraction(0))
+        yield Told("seniority_months", total, owner, certain=False)
+
+
+def _is_since(one: WorkingTimeTold) -> bool:
+    """Whether a stretch is told from its beginning on, so that another may have come before."""
+    return bool(one.place) and not one.worked
+
+
+def _years_named(
+    script: Script, placed: Sequence[_Placed], times: WorkingTimesRead, asked: str | None
+) -> dict[int, Meaning]:
+    """Return whether years that no words name are an age or a service, by their place."""
+    if asked not in SENIORITY_CALCULATORS:
+        return {}
+    durations = [
+        (at, one)
+        for at, one in enumerate(placed)
+        if one.measure.kind == "duration" and at not in times.taken and not one.measure.weeks
+    ]
+    ages = [at for at, one in durations if is_age(one.measure, one.role, one.before, one.after)]
+    bare = [
+        (at, one.measure)
+        for at, one in durations
+        if at not in ages and not one.role and one.measure.years_only and not is_served(one.before)
+    ]
+    service = [
+        one.measure.value
+        for at, one in durations
+        if at not in ages
+        and (
+            one.role in ("seniority", "served") or (not one.role and (at, one.measure) not in bare)
+        )
+    ]
+    known = KnownYears(
+        age=bool(ages) or bool(_AGE.search(script.text)),
+        service=float(service[0]) / _MONTHS_A_YEAR if service else _service_of_dates(placed),
+    )
+    values = [float(measure.value) / _MONTHS_A_YEAR for _, measure in bare]
+    named = meanings(values, known)
+    return {at: name for (at, _), name in zip(bare, named, strict=True) if name}
+
+
+def _service_of_dates(placed: Sequence[_Placed]) -> float | None:
+    """Return a service of 0 where a first day is told, which leaves any age possible."""
+    return 0.0 if any(one.role in ("entry", "from") for one in placed) else None
 
 
 def _of_ranges(text: str, found: Sequence[Measure]) -> set[int]:
@@ -196,6 +347,7 @@ def _single(field: str, ones: Sequence[Told]) -> object | None:
     if corrected:
         return corrected[-1].value
     certain = [one for one in ones if one.certain] or list(ones)
+    certain = [one for one in certain if one.named] or certain
     if field in ("ending", "unfitness", "deadline"):
         return certain[0].value
     if field == "category" and any(one.value == "non_cadre" for one in certain):

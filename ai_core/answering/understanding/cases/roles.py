@@ -25,6 +25,11 @@ _AT_AGE_LEAST_YEARS = 50
 _SERVICE_AFTER = re.compile(
     r" ?(?:d'|de |of |in |et |dont )?(?:anciennete|boite|maison|service|seniority|\d)"
 )
+_SERVED_BEFORE = re.compile(
+    r"\b(?:apres|au bout de|after|for|pendant|avec|with|in)(?: (?:environ|about|almost|presque"
+    r"|plus de"
+    r"|over))* ?$"
+)
 _UNDER = re.compile(r"(?:\b(?:moins d[e']|under|less than)|不到|少于|ไม่ถึง|น้อยกว่า) ?$")
 _OVER = re.compile(r"(?:\b(?:plus d[e']|over|more than|au moins|at least)|超过|มากกว่า|เกิน) ?$")
 _BOUND_SKIPPED = re.compile(r"(?:d'|de |of )$")
@@ -68,7 +73,9 @@ class _Script(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A fact at a place of a text; `certain`: its own words tell what it is, not what is asked."""
+    """A fact at a place of a text; `certain`: its own words tell what it is, not what is asked;
+    `named`: they call it by its name.
+    """
 
     field: str
     value: object
@@ -76,6 +83,7 @@ class Told:
     at: int = 0
     certain: bool = True
     corrects: bool = False
+    named: bool = False
 
 
 def role_of(lexicon: Lexicon, measure: Measure, before: str, after: str, previous: str) -> str:
@@ -108,7 +116,14 @@ def told_by(
     else:
         found = readers[measure.kind](measure, role, before, after, asked)
     for field, value, certain in found:
-        yield Told(field, value, at=measure.start, certain=certain, corrects=corrects)
+        yield Told(
+            field,
+            value,
+            at=measure.start,
+            certain=certain,
+            corrects=corrects,
+            named=role == "seniority",
+        )
 
 
 _Found = Iterator[tuple[str, object, bool]]
@@ -119,7 +134,9 @@ def _duration(measure: Measure, role: str, before: str, after: str, asked: str |
     if kind == "absence":
         if not measure.weeks:
             yield "absence", f"{reason}:{measure.value}", True
-    elif kind == "age" or (not kind and _is_age(measure, before, after)):
+    elif kind == "unclear":
+        yield "years_unclear", int(measure.value / _MONTHS_A_YEAR), False
+    elif is_age(measure, kind, before, after):
         years = measure.value / _MONTHS_A_YEAR
         if measure.years_only and _YOUNGEST_YEARS <= years <= _OLDEST_YEARS:
             yield "age", int(years), True
@@ -152,7 +169,20 @@ def _seniority(months: Fraction, role: str, before: str) -> _Found:
         yield "seniority_bound", bound, bool(role)
 
 
-def _is_age(measure: Measure, before: str, after: str) -> bool:
+def is_pay(value: Fraction) -> bool:
+    """Whether a sum may be the pay of a month or of a year."""
+    return value >= _LEAST_MONTHLY_EUR
+
+
+def is_served(before: str) -> bool:
+    """Whether the words before years say that they were worked ("après 30 ans")."""
+    return bool(_SERVED_BEFORE.search(before))
+
+
+def is_age(measure: Measure, role: str, before: str, after: str) -> bool:
+    """Whether a duration is an age, by its role or by the words beside it."""
+    if role:
+        return role == "age"
     years = measure.value / _MONTHS_A_YEAR
     if not measure.years_only or years < _YOUNGEST_YEARS:
         return False

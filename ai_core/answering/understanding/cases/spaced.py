@@ -9,10 +9,12 @@ from ai_core.answering.understanding.quantities import MONTH_NUMBERS, NUMBER, nu
 _HALF = r"(?P<half> (?:et demie?|and a half))?"
 _DURATION = re.compile(
     rf"(?<![\w/€-])(?<!\d[.,])(?!an? (?:year|month)s?\b(?! (?:of|and|in|with)))"
-    rf"(?:(?P<years>{NUMBER})(?: |-)?(?:ans?|annees?|years?|yrs?)\b(?! hour)"
+    rf"(?:(?P<years>{NUMBER})(?: |-)?(?:(?:derniere?s?|premiere?s?|last|past|first|full) )?(?:ans?"
+    rf"|annees?|years?|yrs?)\b(?! hour)"
     rf"(?P<half> (?:et demie?|and a half))?(?:,? ?(?:et |and )?(?P<extra>{NUMBER}) ?(?:mois"
     rf"|months?)\b)?"
-    rf"|(?P<months>{NUMBER})(?: |-)?(?:mois|months?)\b(?P<half_month> (?:et demi|and a half))?"
+    rf"|(?P<months>{NUMBER})(?: |-)?(?:(?:derniers?|premiers?|last|past|first) )?(?:mois"
+    rf"|months?)\b(?P<half_month> (?:et demi|and a half))?"
     rf"|(?P<weeks>{NUMBER}) ?(?:semaines?|weeks?)\b)"
 )
 _ENGLISH_HALF = re.compile(rf"\b({NUMBER}) and a half (years?|months?)\b")
@@ -284,7 +286,11 @@ NAMED = (
     ),
     *named("gross_misconduct", {True: r"faute (?:grave|lourde)|gross misconduct"}),
     *named(
-        "economic_dismissal", {True: r"economiques?|(?<=licenciement )eco|redundan\w+|economic"}
+        "economic_dismissal",
+        {
+            True: r"economiques?|redundan\w+|economic"
+            r"|(?:licenci\w*|vire\w*|motif|raisons?)(?: (?:pour|motif|raison))* eco"
+        },
     ),
     *named(
         "unfitness",
@@ -356,6 +362,7 @@ def _number(words: str) -> Fraction:
 
 
 SPACED = Lexicon(
+    script="spaced",
     dates=_DATE,
     months=MONTH_NUMBERS,
     duration=_DURATION,

@@ -201,6 +201,7 @@ def _number(words: str) -> Fraction:
 
 
 THAI = Lexicon(
+    script="thai",
     dates=re.compile(
         rf"(?:(?P<day>\d{{1,2}}) ?)?(?P<month>{'|'.join(_MONTHS)})(?: ?(?:ค\.ศ\. ?)?(?P<year>"
         rf"(?:19|20)\d\d))?"
@@ -209,9 +210,11 @@ THAI = Lexicon(
     ),
     months=_MONTH_NUMBERS,
     duration=re.compile(
-        rf"(?<!\d)(?<!\d[.,])(?:(?P<years>{_NUMBER}) ?ปี(?P<half>ครึ่ง)?(?: ?(?:กับ)?"
+        rf"(?<!\d)(?<!\d[.,])(?:(?P<years>{_NUMBER}) ?ปี(?P<half>ครึ่ง(?!เวลา|วัน"
+        rf"|หนึ่ง))?(?: ?(?:กับ)?"
         rf"(?P<extra>{_NUMBER}) ?เดือน)?"
-        rf"|(?P<months>{_NUMBER}) ?เดือน(?P<half_month>ครึ่ง)?|(?P<weeks>{_NUMBER}) ?สัปดาห์)"
+        rf"|(?P<months>{_NUMBER}) ?เดือน(?P<half_month>ครึ่ง(?!เวลา|วัน|หนึ่ง))?"
+        rf"|(?P<weeks>{_NUMBER}) ?สัปดาห์)"
     ),
     money=re.compile(
         r"(?<![\w/-])(?<!\d[.,])(?P<before_sign>€ ?)?(?P<amount>\d{1,3}(?:[ ,]\d{3})+"

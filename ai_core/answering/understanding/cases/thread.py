@@ -14,6 +14,7 @@ from fractions import Fraction
 from ai_core.answering.understanding.cases.facts import NOTHING_TOLD, CaseFacts
 from ai_core.answering.understanding.cases.intents import calculator_asked, calculator_of_subject
 from ai_core.answering.understanding.cases.reading import days_of, read_case
+from ai_core.answering.understanding.cases.replies import case_of_reply
 from ai_core.answering.understanding.subjects import content_of, is_follow_up, without_courtesy
 from ai_core.law.search.stems import fold
 from shared.ai.contract import Profile
@@ -97,9 +98,7 @@ class CaseThread:
             asked = self.subject
             self.replies |= {input_asked: message} if input_asked else {}
         self.subject = None if asked else calculator_of_subject(message)
-        told = read_case(message, self.today, asked=asked or self.subject)
-        if asked and input_asked:
-            told = _with_day(told, message, input_asked, self.today)
+        told = self._told(message, asked, input_asked)
         self.facts = self.facts.updated(told)
         self._forget_replies(told)
         self.told.insert(0, message)
@@ -109,6 +108,16 @@ class CaseThread:
         self.is_open = True
         self.calculator = asked
         return CaseAsked(asked, self.facts, dict(self.replies), tuple(self.told), changed, goes_on)
+
+    def _told(self, message: str, asked: str | None, input_asked: str | None) -> CaseFacts:
+        """Return what a message tells, with what it tells as a reply to our question."""
+        told = read_case(message, self.today, asked=asked or self.subject)
+        if not asked or not input_asked:
+            return told
+        told = _with_day(told, message, input_asked, self.today)
+        if self.replies.get(input_asked) != message:
+            return told
+        return case_of_reply(told, message, input_asked, self.facts, self.today)
 
     def _asked_by(self, message: str, questions: Sequence[str]) -> str | None:
         """Return the calculator that a message asks for, or the first of its questions to do so."""

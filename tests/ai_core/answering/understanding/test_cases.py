@@ -49,7 +49,7 @@ NUMBERS = {
 NOT_TOLD_BY_ALL = {
     "gross_said": (), "seniority_bound": (), "renewal": (), "deadline": (), "ended_by_employer": (),
     "ending": ("job_search_hours",), "contract_months": ("trial_period",),
-    "retirement_by_employer": ("retirement_notice",),
+    "retirement_by_employer": ("retirement_notice",), "working_times": (),
 }  # fmt: skip
 """Fields written down for some calculators only."""
 LEAST_FACTS_RIGHT = 0.95
