@@ -13,7 +13,7 @@ AppError                   500  internal_error      a fault of ours
 └── Unavailable            503  unavailable         something we depend on is down
 
 A service subclasses these in its own `errors.py`, each with its own `code`. The sentence a caller
-reads for a code is in `texts/errors.toml`, in French and English; `str(error)` is for operators.
+reads for a code is in `texts/errors.toml`, in each language; `str(error)` is for operators.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,15 +1,27 @@
-"""Detects the language of short texts (French or English), and parses Accept-Language.
+"""Detects the language to answer short texts in, and parses Accept-Language.
 
-French and English only: everything else gets the caller's default. A general identifier (py3langid)
-would add about 100 MB to a web process that must stay under 250 MiB; small words, elisions, accents
-and endings answer it, without any dependency. Texts without such a sign ("SMIC 2026 ?", names,
-references) keep the default.
+Thai and Chinese are known by their script, French and English by small words, elisions, accents and
+endings; texts without such a sign ("SMIC 2026 ?", names, references) get the caller's default. A
+general identifier (py3langid) would add about 100 MB to a web process that must stay under 250 MiB.
+Four more languages are answered in English, or in French when the message asks for it, within a
+frame in theirs (`frame_languages`).
 """
 
 import re
-from typing import Literal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
 
-Language = Literal["fr", "en"]
+from shared.frame_languages import (
+    FrameLanguage,
+    arabic_letters,
+    asks_for,
+    frame_language_of,
+)
+
+Language = Literal["fr", "en", "th", "zh"]
+LANGUAGES: tuple[Language, ...] = get_args(Language)
+"""What we answer in, each sentence of ours included."""
 
 _FRENCH_WORDS = frozenset(
     """
@@ -58,22 +70,128 @@ _FRENCH_SIGNS = re.compile(
 _ENGLISH_SIGNS = re.compile(
     r"['’](?:s|t|m|re|ve|ll|d)$|^(?:wh|th)|(?:ing|ly|ness|ship|ght|ful|ould|ck|ed|th|ry|ty|ual|k)$|w"
 )
+_TERMS = frozenset(
+    """
+    cdi cdd cse smic idcc rtt prudhomme prudhommes prud'hommes préavis preavis rupture
+    conventionnelle convention collective licenciement démission demission indemnité indemnite
+    indemnités indemnites congé conge congés conges payés payes prime primes contrat travail salaire
+    salarié salarie cadre ouvrier employé employe intérim interim fiche paie paye bulletin arrêt
+    arret maladie faute grave lourde période periode essai ancienneté anciennete chômage chomage
+    mutuelle solde tout compte code inspection france droit droits patron article retraite montant
+    délai delai durée duree heures supplémentaires supplementaires temps partiel plein forfait jours
+    inaptitude accident technicien agent maîtrise maitrise apprentissage majoration avenant
+    """.split()  # noqa: SIM905 - a literal would take one line per word
+)
+"""French terms of labour law: people of every language type them."""
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+_THAI = re.compile(r"[\u0e01-\u0e4e]")
+_HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
+_KANA = re.compile(r"[\u3041-\u30ff]")
+_LATIN = re.compile(r"[a-zA-ZÀ-ÿĀ-žœ]")
+_HAN_LETTERS = 3
+"""A Chinese character says as much as so many Latin letters."""
+_LEAST_SCRIPT_SHARE = 0.15
+"""Share of a text's letters from which its other script tells: the rest are French terms."""
 _LONGEST_READ = 2_000
 _WORD_WEIGHT = 1.0
 _SIGN_WEIGHT = 0.5
 _FLOOR = 0.5
+_FEW_WORDS = 4
+_ELIDED = re.compile(r"(?:[cdjlmnst]|qu|jusqu|lorsqu|puisqu)'")
+_SHARED = frozenset(
+    """
+    a à ai au da de des do la le les me no non nos on or ou par plus sa sans se si son sur te tu un
+    una va es est en et ma mes ne ni nous ca ce as an am are in me mine i us he it so que qui entre
+    salut total
+    """.split()  # noqa: SIM905 - a literal would take one line per word
+)
+"""Words of French or English that Portuguese, Spanish or Romanian write too."""
 
 
-def language_of(text: str, default: Language = "fr") -> Language:
-    """Return the language of the text; the default when the signs are too few or balanced.
+@dataclass(frozen=True, slots=True)
+class AnswerLanguage:
+    """The language of an answer; `frame`: that of the asker, where it is none of ours."""
+
+    language: Language
+    frame: FrameLanguage | None = None
+
+
+def answer_language(text: str, default: Language = "fr") -> AnswerLanguage:
+    """Return in which language to answer a text; the default when its signs are few or balanced.
 
     Only the first 2,000 characters are read.
     """
-    score = sum(_leaning(word) for word in _WORD.findall(text[:_LONGEST_READ].lower()))
+    head = text[:_LONGEST_READ]
+    script = _script_of(head)
+    if script == "th" or script == "zh":
+        return AnswerLanguage(script)
+    words = [word.replace("’", "'") for word in _WORD.findall(head.lower())]
+    frame = script or frame_language_of(
+        head, words, _FRENCH_WORDS | _ENGLISH_WORDS | _TERMS, _plainly_ours(words)
+    )
+    if frame:
+        return AnswerLanguage(asks_for(head) or "en", frame)
+    score = sum(map(_leaning, words))
     if abs(score) < _FLOOR:
-        return default
-    return "fr" if score > 0 else "en"
+        return AnswerLanguage(default)
+    return AnswerLanguage("fr" if score > 0 else "en")
+
+
+def language_of(text: str, default: Language = "fr") -> Language:
+    """Return the language to answer a text in; see `answer_language`."""
+    return answer_language(text, default).language
+
+
+def continued_language(
+    text: str, before: Sequence[str], default: Language = "fr"
+) -> AnswerLanguage:
+    """Return in which language to answer a message that goes on with those `before`, latest first.
+
+    A few words that tell no language ("Syntec, cadre", "2 300") are in that of the message before,
+    and so are a few words of French or English after a message in any other language.
+    """
+    own = answer_language(text, default)
+    unclear = _tells_none(text)
+    few = len(text.split()) <= _FEW_WORDS
+    if own.frame or own.language in ("th", "zh") or not (unclear or few):
+        return own
+    told = next((one for one in before if not _tells_none(one)), None)
+    if told is None:
+        return own
+    earlier = answer_language(told, default)
+    return earlier if unclear or earlier.frame or earlier.language in ("th", "zh") else own
+
+
+def _tells_none(text: str) -> bool:
+    """Whether a text tells no language: neither by its script nor by words that are no terms."""
+    told = answer_language(text, "fr")
+    if told.frame or told.language in ("th", "zh"):
+        return False
+    words = _WORD.findall(text[:_LONGEST_READ].lower())
+    if len(words) <= _FEW_WORDS and all(word in _TERMS for word in words):
+        return True
+    return told != answer_language(text, "en")
+
+
+def _script_of(text: str) -> Literal["th", "zh", "ar"] | None:
+    """Return the language that a text's script tells; None for the Latin and any other script."""
+    letters: dict[Literal["th", "zh", "ar"], int] = {
+        "th": len(_THAI.findall(text)),
+        "zh": 0 if _KANA.search(text) else _HAN_LETTERS * len(_HAN.findall(text)),
+        "ar": arabic_letters(text),
+    }
+    most = max(letters, key=lambda script: letters[script])
+    written = letters[most]
+    least = _LEAST_SCRIPT_SHARE * (written + len(_LATIN.findall(text)))
+    return most if written and written >= least else None
+
+
+def _plainly_ours(words: Sequence[str]) -> float:
+    """Return how many words are French or English, and neither terms nor of another language."""
+    french = [word for word in words if word in _FRENCH_WORDS and word not in _TERMS | _SHARED]
+    english = [word for word in words if word in _ENGLISH_WORDS and word not in _SHARED]
+    elided = [word for word in words if _ELIDED.match(word)]
+    return max(len(french) + len(elided), len(english)) * _WORD_WEIGHT
 
 
 def _leaning(word: str) -> float:
@@ -96,8 +214,9 @@ _LONGEST_HEADER = 1_000
 def preferred_language(accept_language_header: str | None) -> Language:
     """Return which of our languages an `Accept-Language` header asks for (RFC 9110 §12.5.4).
 
-    At equal quality the one named first wins. French answers an absent header, one that wants
-    neither language, and one that is malformed or beyond 1,000 characters.
+    At equal quality the one named first wins. English answers one that wants only languages that
+    are answered in English; French an absent header, one that wants none of all these, and one that
+    is malformed or beyond 1,000 characters.
     """
     header = accept_language_header or ""
     if len(header) > _LONGEST_HEADER:
@@ -109,7 +228,11 @@ def preferred_language(accept_language_header: str | None) -> Language:
             return "fr"
         wishes.setdefault(wish["tag"].lower().partition("-")[0], float(wish["quality"] or 1))
     anything = wishes.pop("*", 0.0)
-    english, french = wishes.get("en", anything), wishes.get("fr", anything)
-    if english == french and "en" in wishes and "fr" in wishes:
-        return "en" if list(wishes).index("en") < list(wishes).index("fr") and english else "fr"
-    return "en" if english > french else "fr"
+    named = sorted(wishes, key=lambda tag: -wishes[tag])
+    ours = next((one for one in named if one in LANGUAGES and wishes[one]), None)
+    if ours and wishes[ours] >= anything:
+        return next(language for language in LANGUAGES if language == ours)
+    if anything:
+        return next((language for language in LANGUAGES if language not in wishes), "fr")
+    framed = any(wishes[one] for one in named if one in get_args(FrameLanguage))
+    return "en" if framed else "fr"

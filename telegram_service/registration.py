@@ -2,17 +2,15 @@
 
 from telegram import Bot, BotCommand
 
-from shared.languages import Language
+from shared.languages import LANGUAGES
 from shared.texts import Texts
 from telegram_service.bot import COMMANDS
 from telegram_service.bot_api import ALLOWED_UPDATES
 from telegram_service.settings import Settings
 
-LANGUAGES: tuple[Language, ...] = ("fr", "en")
-
 
 async def register(bot: Bot, settings: Settings, texts: Texts) -> None:
-    """Register, in French for everybody and in English for English clients.
+    """Register, in French for everybody and in the client's language where it is another of ours.
 
     Pending updates are never dropped. Raises telegram.error.TelegramError.
     """

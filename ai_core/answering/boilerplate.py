@@ -1,6 +1,6 @@
 """The fixed sentences around an answer: greetings, notice, closing lines."""
 
-import re
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -8,14 +8,17 @@ from pathlib import Path
 
 from ai_core.answering.agreement_words import AgreementWords
 from ai_core.answering.profile_words import ProfileWords
+from ai_core.answering.small_talk import small_talk_of
 from ai_core.engines.base import AnswerPart
 from shared.ai.contract import Clarification
+from shared.frame_languages import FrameLanguage
 from shared.languages import Language
 from shared.privacy.disclosure import TEXT_FILE, masked_in_words
 from shared.privacy.identifiers import Kind
 from shared.texts import Texts, date_in_words
 
 ROOT = Path(__file__).parents[2]
+FRAMES_FILE = ROOT / "ai_core" / "texts" / "frames.toml"
 TEXT_FILES = (
     ROOT / "shared" / "texts" / "errors.toml",
     ROOT / "ai_core" / "texts" / "errors.toml",
@@ -23,18 +26,6 @@ TEXT_FILES = (
     ROOT / "ai_core" / "texts" / "profile.toml",
     ROOT / "ai_core" / "texts" / "agreements.toml",
     TEXT_FILE,
-)
-_GREETING = re.compile(
-    r"\W*(?:bonjour|bonsoir|salut|coucou|hello|hi|hey|good (?:morning|afternoon|evening))"
-    r"(?:\W+(?:à|a) tous|\W+madame|\W+monsieur|\W+there)?\W*"
-    r"(?:(?:ça va|comment (?:ça va|allez[- ]vous)|how are you)\W*)?",
-    re.IGNORECASE,
-)
-_THANKS = re.compile(
-    r"\W*(?:ok\W+|parfait\W+|super\W+|très bien\W+|great\W+)?"
-    r"(?:merci|thanks|thank you|thx)(?:\W+(?:beaucoup|bien|infiniment|a lot|so much|very much"
-    r"|pour (?:tout|votre (?:aide|réponse))|à vous|au revoir|bonne (?:journée|soirée)))*\W*",
-    re.IGNORECASE,
 )
 
 
@@ -57,24 +48,33 @@ class Closing:
 
 
 class Boilerplate:
-    """The sentences of `texts/answers.toml`, in the language of the question."""
+    """The sentences of `texts/answers.toml`, in the language of the question.
 
-    def __init__(self, texts: Texts) -> None:
+    Those of `texts/frames.toml` frame an answer for askers whose language is none of ours.
+    """
+
+    def __init__(self, texts: Texts, frames_file: Path = FRAMES_FILE) -> None:
         self._texts = texts
+        self._frames = tomllib.loads(frames_file.read_text(encoding="utf-8"))
         self.agreements = AgreementWords(texts)
         self.profile = ProfileWords(texts)
 
-    def small_talk_reply(self, text: str, language: Language) -> str | None:
+    def small_talk_reply(
+        self, text: str, language: Language, frame: FrameLanguage | None = None
+    ) -> str | None:
         """Return the reply to a greeting or to thanks, None for anything else."""
-        if _GREETING.fullmatch(text):
-            return self._texts.say("greeting", language)
-        if _THANKS.fullmatch(text):
-            return self._texts.say("thanks", language)
-        return None
+        said = small_talk_of(text)
+        if said is None:
+            return None
+        return str(self._frames[said][frame]) if frame else self._texts.say(said, language)
 
-    def notice(self, language: Language) -> str:
+    def opening(self, language: Language, frame: FrameLanguage) -> str:
+        """Return the sentence that tells in which language the answer is, in the asker's."""
+        return str(self._frames[f"opening_{language}"][frame])
+
+    def notice(self, language: Language, frame: FrameLanguage | None = None) -> str:
         """Return the AI disclosure of every answer (AI Act, article 50)."""
-        return self._texts.say("notice", language)
+        return str(self._frames["notice"][frame]) if frame else self._texts.say("notice", language)
 
     def without_fact(self, language: Language) -> str:
         """Return the sentence before an answer without the fact that was asked for."""
@@ -96,7 +96,9 @@ class Boilerplate:
         """Return the phrase that replaces an unverified reference."""
         return self._texts.say("unverified_reference", language)
 
-    def close(self, closing: Closing, language: Language) -> str:
+    def close(
+        self, closing: Closing, language: Language, frame: FrameLanguage | None = None
+    ) -> str:
         """Return the closing lines of an answer."""
         lines = [closing.agreement] if closing.agreement else []
         if closing.missing:
@@ -107,8 +109,11 @@ class Boilerplate:
                 self._texts.say("clarification", language, question=closing.clarification.question)
             )
         version = self._version(closing.law_date, closing.as_of, language)
-        lines.append(f"{version}{self.notice(language)}")
-        return "\n\n".join(lines)
+        if frame:
+            lines += [version.strip(), self.notice(language, frame)]
+        else:
+            lines.append(f"{version}{self.notice(language)}")
+        return "\n\n".join(filter(None, lines))
 
     def _version(self, law_date: date | None, as_of: date | None, language: Language) -> str:
         """Return the sentence that names the version of the law, and a space."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ai_core.answering.public_services import PublicService
 from shared.ai.contract import Contact
-from shared.languages import Language
+from shared.languages import LANGUAGES, Language
 from shared.privacy.folding import fold
 
 FILE = Path(__file__).parents[1] / "texts" / "missing_law.toml"
@@ -47,7 +47,7 @@ class MissingLaws:
             tuple(
                 _Topic(
                     re.compile(entry["about"]),
-                    {"fr": entry["fr"], "en": entry["en"]},
+                    {language: entry[language] for language in LANGUAGES},
                     services[entry["service"]],
                 )
                 for entry in entries

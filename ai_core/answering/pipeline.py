@@ -178,6 +178,9 @@ class AnswerPipeline:
         lines = None if question.plain else help_lines(question.text, question.language)
         if lines:
             yield reply.add_paragraph(lines.sentence, AnswerPart.SUMMARY)
+        if question.frame:
+            opening = self._boilerplate.opening(question.language, question.frame)
+            yield reply.add_paragraph(opening, AnswerPart.SUMMARY)
         calculated = await self._calculated.of(request)
         for text in calculated.open(reply) if calculated else ():
             yield text
@@ -241,7 +244,7 @@ class AnswerPipeline:
         masked = label_counts(request.question.text)
         return ReplyBuilder(
             request,
-            words.notice(language),
+            words.notice(language, request.question.frame),
             masked,
             words.masked_notice(masked, language),
             words.section_titles(language),
@@ -252,7 +255,7 @@ class AnswerPipeline:
     def _greeting(self, question: Question) -> str | None:
         if question.plain:
             return None
-        return self._boilerplate.small_talk_reply(question.text, question.language)
+        return self._boilerplate.small_talk_reply(question.text, question.language, question.frame)
 
     async def _known(self, question: Question, reply: ReplyBuilder) -> str | None:
         """Return what the conversation has told, to a message that asks for it."""
@@ -402,7 +405,7 @@ class AnswerPipeline:
             found.missing,
             words.taken(match, language),
         )
-        return self._boilerplate.close(closing, question.language)
+        return self._boilerplate.close(closing, question.language, question.frame)
 
     async def _store(self, request: ResolvedRequest, done: Done) -> None:
         if request.cache_key:

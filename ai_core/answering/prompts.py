@@ -10,7 +10,6 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from string import Template
-from typing import get_args
 
 from ai_core.answering.delimiters import enclosed
 from ai_core.answering.question import Question
@@ -21,7 +20,7 @@ from ai_core.law.records import Passage, SearchResult
 from ai_core.law.titles import title_of
 from ai_core.models.speeds import Size
 from ai_core.settings import PASSAGE_TOKENS
-from shared.languages import Language
+from shared.languages import LANGUAGES, Language
 
 FOLDER = Path(__file__).parent / "prompts"
 TASKS = ("rules", "question", "unaided")
@@ -50,11 +49,10 @@ class Prompts:
     @classmethod
     def read(cls, folder: Path = FOLDER, *, passage_tokens: int = PASSAGE_TOKENS) -> "Prompts":
         """Read every task in every language; a missing file is an error."""
-        languages: tuple[Language, ...] = get_args(Language)
         files = {
             (task, language): (folder / f"{task}.{language}.md").read_text(encoding="utf-8")
             for task in TASKS
-            for language in languages
+            for language in LANGUAGES
         }
         return cls(files, passage_tokens)
 

@@ -14,7 +14,8 @@ from ai_core.answering.understanding.profiles import NOTHING
 from ai_core.engines.base import ChatMessage, Role, Sampling
 from ai_core.engines.schemas.bounds import checked_schema
 from shared.ai.contract import ChatRequest, GenerateRequest, Profile, SamplingFields
-from shared.languages import Language, language_of
+from shared.frame_languages import FrameLanguage
+from shared.languages import Language, continued_language
 from shared.privacy.masking import mask
 from shared.privacy.plain_text import without_invisible
 from shared.web.problems import InvalidFields
@@ -33,7 +34,9 @@ class Question:
     to continue, without a chat template. Only a plain question may end with the turn of another
     `role`: a system turn alone, or the beginning of the answer itself. `fallback` names the model
     to ask when this one cannot answer now. `profile` holds facts that the client gives;
-    `understood` is what the question means after the turns before it.
+    `understood` is what the question means after the turns before it. `language` is that of the
+    answer; as it is parsed, the one for a text that tells none. `frame` is the asker's, where that
+    is none of ours.
     """
 
     text: str
@@ -50,6 +53,7 @@ class Question:
     fallback: str | None = None
     profile: Profile = NOTHING
     understood: Understood | None = None
+    frame: FrameLanguage | None = None
 
     @property
     def search(self) -> Understood:
@@ -59,6 +63,13 @@ class Question:
     def with_history(self, history: tuple[ChatMessage, ...]) -> "Question":
         """Return the question as the next turn after `history`."""
         return replace(self, history=history)
+
+    def in_its_language(self) -> "Question":
+        """Return the question with the language of its answer, told by its text and the turns."""
+        before = [turn.content for turn in reversed(self.history) if turn.role == "user"]
+        told = continued_language(self.text, before, self.language)
+        frame = None if self.plain or self.sampling.json_schema else told.frame
+        return replace(self, language=told.language, frame=frame)
 
 
 def mask_here(text: str) -> str:
@@ -81,9 +92,8 @@ def read_generate(request: GenerateRequest, language: Language, mask: Mask = mas
     """Parse a request for one answer; `language` is the default when the text's is unclear."""
     text = mask(request.prompt).strip()
     require_text(text, "prompt")
-    detected = language_of(text, language)
     return Question(
-        text, detected, sampling_of(request), model=request.model, fallback=request.fallback
+        text, language, sampling_of(request), model=request.model, fallback=request.fallback
     )
 
 
@@ -94,7 +104,7 @@ def read_chat(request: ChatRequest, language: Language, mask: Mask = mask_here) 
     require_text(text, "messages", len(turns) - 1, "content")
     return Question(
         text,
-        language_of(text, language),
+        language,
         sampling_of(request),
         history=turns[:-1],
         model=request.model,

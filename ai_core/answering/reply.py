@@ -55,7 +55,6 @@ class ReplyBuilder:
     asked_otherwise: Clarification | None = None
     calculation: CalculationReply | None = None
     calculation_citations: list[Citation] = field(default_factory=list)
-    language: str = ""
     agreement: AgreementTaken | None = None
     suggestions: list[str] = field(default_factory=list)
     confidence: Confidence | None = None
@@ -127,7 +126,7 @@ class ReplyBuilder:
             sections=self._sections(),
             suggestions=self.suggestions,
             confidence=self.confidence.value if self.confidence else None,
-            language=self.language or self.request.question.language,
+            language=self.request.question.language,
             model=self.request.card.id,
             tokens_used=self.prompt_tokens + self.completion_tokens,
             prompt_tokens=self.prompt_tokens,

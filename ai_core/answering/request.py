@@ -180,7 +180,7 @@ class RequestResolver:
     ) -> ResolvedRequest:
         """Resolve a parsed question. Raises what `resolve_generate` raises."""
         corpus = await self._corpus_status()
-        question = self._understood(question)
+        question = self._understood(question.in_its_language())
         resolved = self._with_model(question, requester, corpus, conversation)
         if question.fallback and not resolved.card.extractive:
             other = replace(question, model=question.fallback, fallback=None)
@@ -250,6 +250,7 @@ class RequestResolver:
                 *(sampling.stop, sampling.json_schema, sampling.top_logprobs),
                 *((question.text, question.raw, question.role) if question.plain else ()),
                 *((self._calculation_version,) if question.search.case else ()),
+                *((question.frame,) if question.frame else ()),
             ),
             knowledge=question.grounded,
             agreement=question.agreement,

@@ -30,7 +30,7 @@ direct = APIRouter(prefix=API, tags=["answers"], dependencies=KEY_SCHEMES, route
 async def generate(request: Request) -> Response:
     """Answers a question about labour law from the law itself. Key: inference.
 
-    The answer is in the language of the question, French or English; the law is quoted in French.
+    The answer is in the language of the question; the law is quoted in French.
     """
     caller = await gate_of(request).identify(request, Scope.INFERENCE)
     requester = requester_of(request, caller)

@@ -15,7 +15,7 @@ class ErrorObject(Reply):
     """What went wrong."""
 
     message: str
-    """A sentence in the language `Accept-Language` asks for, French or English."""
+    """A sentence in the language `Accept-Language` asks for."""
     type: str
     """OpenAI's kind of error, such as `invalid_request_error`."""
     param: str | None

@@ -25,7 +25,7 @@ from ai_core.engines.base import Sampling
 from ai_core.engines.schemas.bounds import checked_schema
 from ai_core.errors import Unsupported
 from shared.ai.contract import StopSequence
-from shared.languages import Language, language_of
+from shared.languages import Language
 from shared.web.problems import InvalidFields
 
 MAX_EMBEDDED_TEXTS = 256
@@ -170,7 +170,7 @@ class ChatCompletionRequest(CompletionOptions):
         require_text(last.content, "messages", len(history), "content")
         return Question(
             last.content,
-            language_of(last.content, language),
+            language,
             self.sampling(
                 self.max_completion_tokens or self.max_tokens,
                 self.response_format.schema_text if self.response_format else None,
@@ -207,7 +207,7 @@ class CompletionRequest(CompletionOptions):
         if self.model == ASSISTANT:
             text = mask(prompts[0]).strip()
             sampling = self.sampling(self.max_tokens, None, self.logprobs)
-            return Question(text, language_of(text, language), sampling, fallback=self.fallback)
+            return Question(text, language, sampling, fallback=self.fallback)
         return Question(
             mask(prompts[0]),
             language,

@@ -35,9 +35,9 @@ Each answer quotes its sources, which are checked against the law in force on th
 
 Bodies are JSON in UTF-8. Unknown fields and unknown query parameters are refused. A key has one of
 three scopes: `publishable` (a web page), `inference`, `admin`; each opens everything the one before
-opens. Errors under `/api/v1` are problem documents (RFC 9457) with a stable `code`, in French or
-English as `Accept-Language` asks; under `/v1` they are OpenAI's error object. A W3C `traceparent`
-is continued when the operator records traces.
+opens. Errors under `/api/v1` are problem documents (RFC 9457) with a stable `code`, in French,
+English, Thai or Chinese as `Accept-Language` asks; under `/v1` they are OpenAI's error object. A
+W3C `traceparent` is continued when the operator records traces.
 """
 TAGS: list[JsonObject] = [
     {"name": "answers", "description": "Questions and conversations."},

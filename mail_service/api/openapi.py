@@ -3,8 +3,8 @@
 DESCRIPTION = """\
 Lists the mails received, shows each with its draft and its steps, and decides on it.
 
-Bodies are JSON in UTF-8. Errors are problem documents (RFC 9457) in French or English, as
-`Accept-Language` asks, with a stable `code`.
+Bodies are JSON in UTF-8. Errors are problem documents (RFC 9457) in French, English, Thai or
+Chinese, as `Accept-Language` asks, with a stable `code`.
 """
 TAGS = [
     {"name": "mails", "description": "The mails, and a reviewer's decisions on them."},

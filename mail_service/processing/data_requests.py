@@ -35,19 +35,22 @@ MAX_TOKENS = 20
 
 ERASE = re.compile(
     r"(?:effacer|effacez|supprimer|supprimez) mes donn[ée]es(?: personnelles)?|erase my data"
-    r"|delete my (?:personal )?data",
+    r"|delete my (?:personal )?data|ลบข้อมูล(?:ส่วนตัว)?ของ(?:ฉัน|ผม)"
+    r"|(?:删除|刪除)我的(?:个人|個人)?(?:数据|資料|数據)",
     re.IGNORECASE,
 )
 COPY = re.compile(
     r"(?:(?:une )?copie de |recevoir |exporter )?mes donn[ée]es(?: personnelles)?"
-    r"|(?:a copy of |export )?my (?:personal )?data",
+    r"|(?:a copy of |export )?my (?:personal )?data|ข้อมูล(?:ส่วนตัว)?ของ(?:ฉัน|ผม)"
+    r"|我的(?:个人|個人)?(?:数据|資料|数據)",
     re.IGNORECASE,
 )
 TOKEN = re.compile(r"(?<![0-9A-Za-z])[A-Za-z2-7]{26}(?![0-9A-Za-z])")
 IN_OUR_SUBJECT = re.compile(r"\[code ([A-Za-z2-7]{26})\]")
 YES = re.compile(
     r"\W*(?:(?:oui|yes)(?:\W+(?:je\s+confirme|i\s+confirm))?|je\s+confirme|i\s+confirm)"
-    r"(?:\W+(?:merci|thank\s+you|thanks))?\W*",
+    r"(?:\W+(?:merci|thank\s+you|thanks))?\W*"
+    r"|\W*(?:ใช่|ยืนยัน)(?:ครับ|ค่ะ|คะ)?\W*|\W*(?:是|是的|我?(?:确认|確認))\W*",
     re.IGNORECASE,
 )
 MAX_YES_CHARACTERS = 80

@@ -1,4 +1,4 @@
-"""Composes our replies: an answer of ai_core as a mail, in two languages, as text and as HTML.
+"""Composes our replies: an answer of ai_core as a mail, in four languages, as text and as HTML.
 
 Recipient, subject and headers come from code and from the mail that is answered, never from the
 model. No remote content. The bytes composed here are stored and sent unchanged.

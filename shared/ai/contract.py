@@ -80,7 +80,8 @@ class GenerateRequest(SamplingFields):
     """One question without a conversation."""
 
     prompt: Text
-    """The question, in French or English, at most 32,000 characters."""
+    """The question, at most 32,000 characters. Answered in French, English, Thai or Chinese; one in
+    Arabic, Portuguese, Spanish or Romanian in English, or in French where it asks for that."""
 
 
 class Message(Body):

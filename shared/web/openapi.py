@@ -67,7 +67,7 @@ class Problem(BaseModel):
     status: int
     """HTTP status."""
     detail: str
-    """A sentence in the language `Accept-Language` asks for, French or English."""
+    """A sentence in the language `Accept-Language` asks for."""
     code: str
     """Stable name of the error, for programs."""
     request_id: str
@@ -84,7 +84,7 @@ def header_object(description: str, example: str | int) -> JsonObject:
 
 REQUEST_HEADERS: dict[str, JsonObject] = {
     "Accept-Language": header_object(
-        "Language of error messages, and of an answer whose question does not tell: `fr` or `en`.",
+        "Language of error messages, and of an answer whose question does not tell: `fr`, `en`, `th` or `zh`.",
         "fr",
     ),
 }

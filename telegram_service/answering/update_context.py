@@ -7,7 +7,7 @@ from datetime import timedelta
 from functools import cached_property
 
 from shared.errors import Unavailable
-from shared.languages import Language
+from shared.languages import LANGUAGES, Language
 from telegram_service.answering.services import Services
 from telegram_service.bot_api import Chat, ChatAddress, IncomingMessage, TelegramUser, Update
 from telegram_service.queue.update_queue import Lease, now_ms
@@ -152,6 +152,13 @@ async def open_context(services: Services, lease: Lease, update: Update) -> Upda
     return UpdateContext(services, lease, update, outbox, chat, thread, person, preferences)
 
 
+def _language_of_client(code: str) -> Language:
+    """Return the language for a client's IETF tag: English for one we do not write, else French."""
+    primary = code.lower().partition("-")[0]
+    known = next((language for language in LANGUAGES if language == primary), None)
+    return known or ("en" if primary else "fr")
+
+
 async def preferences_of(services: Services, owner: int, person: TelegramUser) -> Preferences:
     """Return an owner's preferences: cached, stored, or defaults in the person's language."""
     if cached := await services.preferences.get(owner):
@@ -163,8 +170,7 @@ async def preferences_of(services: Services, owner: int, person: TelegramUser) -
     except (Unavailable, TimeoutError):
         stored = None
     if stored is None:
-        code = person.language_code.lower()
-        language: Language = "en" if code and not code.startswith("fr") else "fr"
+        language = _language_of_client(person.language_code)
         days = services.settings.store.retention_days
         return Preferences(language=language, retention_days=days)
     await services.preferences.set(owner, stored)

@@ -1,5 +1,6 @@
 """/settings: language, length, agreement, history, retention; the model has /models."""
 
+from shared.languages import LANGUAGES
 from telegram_service.answering.update_context import Rows, UpdateContext
 
 NEXT_LENGTH = {"short": "normal", "normal": "long", "long": "short"}
@@ -29,7 +30,7 @@ async def on_button(context: UpdateContext, value: str) -> None:
         return
     name, _, wanted = value.partition(":")
     match name:
-        case "language" if wanted in {"fr", "en"}:
+        case "language" if wanted in LANGUAGES:
             await context.choose(language=wanted)
         case "length" if wanted in NEXT_LENGTH:
             await context.choose(length=wanted)
@@ -59,12 +60,13 @@ def settings_text(context: UpdateContext) -> str:
 def buttons(context: UpdateContext) -> Rows:
     """Return a button per setting, with the value it sets: pressing twice changes nothing more."""
     chosen = context.preferences
-    language = "en" if chosen.language == "fr" else "fr"
+    others = [language for language in LANGUAGES if language != chosen.language]
+    names = {one: context.services.texts.say("language_name", one) for one in others}
     days = next((days for days in RETENTION_DAYS if days > chosen.retention_days), 7)
     history = "off" if chosen.history else "on"
     return (
+        tuple(context.button(names[one].capitalize(), "set", f"language:{one}") for one in others),
         (
-            context.button(context.say("button_language"), "set", f"language:{language}"),
             context.button(
                 context.say("button_length"), "set", f"length:{NEXT_LENGTH[chosen.length]}"
             ),

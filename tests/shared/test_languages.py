@@ -1,10 +1,27 @@
 """A question is answered in the language it was asked in."""
 
+import tomllib
+from collections import Counter
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.languages import Language, language_of, preferred_language
+from shared.languages import (
+    LANGUAGES,
+    AnswerLanguage,
+    Language,
+    answer_language,
+    continued_language,
+    language_of,
+    preferred_language,
+)
+
+MESSAGES: dict[str, list[str]] = tomllib.loads(
+    Path(__file__).with_name("short_messages.toml").read_text(encoding="utf-8")
+)
+EVERYDAY = Path(__file__).parents[2] / "ai_core" / "law" / "data" / "everyday_questions.tsv"
 
 FRENCH = """
 Quelle est la durée du préavis de démission ?
@@ -108,7 +125,7 @@ def test_at_least_98_percent_of_the_questions_are_recognised() -> None:
 @pytest.mark.parametrize("default", ["fr", "en"])
 @pytest.mark.parametrize(
     "text",
-    ["", "   ", "SMIC 2026 ?", "L1234-1", "IDCC 1486", "👍", "CDI", "ลาออก", "劳动合同 2026"],
+    ["", "   ", "SMIC 2026 ?", "L1234-1", "IDCC 1486", "👍", "CDI", "退職するには", "Ciao"],
 )
 def test_a_text_without_a_sign_keeps_the_language_of_the_conversation(
     text: str, default: Language
@@ -134,8 +151,66 @@ def test_capitals_and_curly_apostrophes_change_nothing() -> None:
 
 
 @given(st.text(max_size=300), st.sampled_from(["fr", "en"]))
-def test_any_text_has_one_of_the_two_languages(text: str, default: Language) -> None:
-    assert language_of(text, default) in {"fr", "en"}
+def test_any_text_has_one_of_our_languages(text: str, default: Language) -> None:
+    assert language_of(text, default) in LANGUAGES
+
+
+def _told(text: str) -> str:
+    told = answer_language(text)
+    return told.frame or told.language
+
+
+def test_short_messages_are_recognised_in_eight_languages() -> None:
+    assert {language: len(texts) for language, texts in MESSAGES.items()} == dict.fromkeys(
+        ("fr", "en", "th", "zh", "ar", "pt", "es", "ro"), 25
+    )
+    missed = [
+        (language, text)
+        for language, texts in MESSAGES.items()
+        for text in texts
+        if _told(text) != language
+    ]
+    assert len(missed) <= 4, missed
+    assert not Counter(language for language, _ in missed).keys() & {"fr", "th", "zh", "ar"}
+
+
+def test_no_french_question_is_taken_for_another_language() -> None:
+    asked = [line.partition("\t")[0] for line in EVERYDAY.read_text("utf-8").splitlines()]
+    other = [text for text in asked if text and answer_language(text) != AnswerLanguage("fr")]
+    assert len(asked) > 2_000
+    assert other == []
+
+
+@pytest.mark.parametrize("language", ["ar", "pt", "es", "ro"])
+def test_a_frame_language_is_answered_in_english_or_in_french_when_asked(language: str) -> None:
+    *asked, in_french = MESSAGES[language]
+    told = answer_language(in_french)
+    assert (told.language, told.frame) == ("fr", language)
+    answers = [answer_language(text) for text in asked]
+    assert {told.language for told in answers if told.frame} == {"en"}
+
+
+@pytest.mark.parametrize("language", [*MESSAGES])
+@pytest.mark.parametrize("reply", ["Syntec", "3", "cadre", "IDCC 1486", "2 300 €", "CDI"])
+def test_a_bare_reply_keeps_the_language_of_the_conversation(language: str, reply: str) -> None:
+    first = MESSAGES[language][0]
+    told = continued_language(reply, ["1486", first], "fr")
+    assert (told.frame or told.language) == language
+
+
+def test_a_whole_sentence_in_another_language_changes_the_language() -> None:
+    told = continued_language("what happens if I resign tomorrow?", [MESSAGES["th"][0]], "fr")
+    assert told == AnswerLanguage("en")
+
+
+def test_traditional_characters_are_chinese_and_kana_is_not() -> None:
+    assert answer_language("老闆不給加班費怎麼辦") == AnswerLanguage("zh")
+    assert answer_language("残業代が支払われません", "en") == AnswerLanguage("en")
+
+
+def test_a_french_sentence_that_quotes_another_script_stays_french() -> None:
+    asked = "Mon patron m'a écrit « ลาออก » dans un message, que dois-je lui répondre ?"
+    assert answer_language(asked) == AnswerLanguage("fr")
 
 
 @pytest.mark.parametrize(
@@ -155,6 +230,13 @@ def test_any_text_has_one_of_the_two_languages(text: str, default: Language) -> 
         ("en, fr", "en"),
         ("de, en;q=0.3", "en"),
         ("de", "fr"),
+        ("th", "th"),
+        ("zh-TW,zh;q=0.9,en;q=0.8", "zh"),
+        ("zh-Hans-CN", "zh"),
+        ("en;q=0.5, th;q=0.9", "th"),
+        ("pt-BR,pt;q=0.9", "en"),
+        ("pt, fr;q=0.5", "fr"),
+        ("ro;q=0", "fr"),
         ("*", "fr"),
         ("de, *;q=0.5", "fr"),
         ("*, fr;q=0", "en"),
@@ -178,4 +260,4 @@ def test_the_header_chooses_the_language(header: str | None, language: str) -> N
 
 @given(st.text(max_size=200))
 def test_a_malformed_header_never_fails(header: str) -> None:
-    assert preferred_language(header) in {"fr", "en"}
+    assert preferred_language(header) in LANGUAGES

@@ -16,12 +16,7 @@ from ai_core.answering.calculation.computing import (
     Calculations,
     Computed,
 )
-from ai_core.answering.calculation.texts import (
-    CalculationLanguage,
-    calculation_texts,
-    day_in_words,
-    language_continued,
-)
+from ai_core.answering.calculation.texts import calculation_texts
 from ai_core.answering.calculation.writing import CalculationWriter, Written
 from ai_core.answering.citations import CELL_MARK, CitationFilter
 from ai_core.answering.events import Text
@@ -35,6 +30,7 @@ from ai_core.law.records import Confidence, Passage
 from ai_core.law.source import LawSource
 from shared.ai.contract import Citation
 from shared.clock import Clock
+from shared.languages import Language
 
 _AGREEMENT = "agreement"
 _LONGEST_QUOTE = 300
@@ -61,7 +57,7 @@ class CalculatedAnswer:
     request: ResolvedRequest
     computed: Computed
     written: Written
-    language: CalculationLanguage
+    language: Language
     sources: _Sources
     boilerplate: Boilerplate
     rest: ResolvedRequest | None
@@ -69,7 +65,6 @@ class CalculatedAnswer:
 
     def open(self, reply: ReplyBuilder) -> Iterator[Text]:
         """Yield the short answer, and set what the reply holds beside its text."""
-        self.localize(reply)
         reply.calculation = self.written.reply
         if self.silent and self.computed.asked.calculator != UNSAID_NOTICE:
             reply.asked_otherwise = self.written.clarification
@@ -100,17 +95,6 @@ class CalculatedAnswer:
         yield from self.details(reply)
         yield reply.add(f"\n\n{self._closing()}")
 
-    def localize(self, reply: ReplyBuilder) -> None:
-        """Let the reply speak the language of the question, where it is another of the four."""
-        if self.language == self.request.question.language:
-            return
-        texts = calculation_texts()
-        reply.language, reply.notice = self.language, texts.say("notice", self.language)
-        reply.section_titles = {
-            part: texts.say(f"{part}_title", self.language)
-            for part in (AnswerPart.CALCULATION, AnswerPart.SOURCES)
-        }
-
     def _section(self) -> str:
         if self.rest is None:
             return self.written.section
@@ -140,22 +124,13 @@ class CalculatedAnswer:
 
     def _closing(self) -> str:
         question, asked = self.request.question, self.written.clarification
-        if self.language == question.language:
-            closing = Closing(
-                asked if self.written.reply else None,
-                self.request.law_date,
-                question.as_of,
-                agreement=self.boilerplate.agreements.taken(self.computed.match, question.language),
-            )
-            return self.boilerplate.close(closing, question.language)
-        texts, language = calculation_texts(), self.language
-        lines = []
-        if asked and self.written.reply:
-            lines.append(texts.say("clarification", language, question=asked.question))
-        day = day_in_words(self.request.law_date, language)
-        version = texts.say("corpus_date", language, day=day)
-        lines.append(f"{version} {texts.say('notice', language)}")
-        return "\n\n".join(lines)
+        closing = Closing(
+            asked if self.written.reply else None,
+            self.request.law_date,
+            question.as_of,
+            agreement=self.boilerplate.agreements.taken(self.computed.match, question.language),
+        )
+        return self.boilerplate.close(closing, question.language, question.frame)
 
 
 class CalculatedAnswers:
@@ -186,9 +161,7 @@ class CalculatedAnswers:
             request.day,
             self._clock.today(),
         )
-        case = understood.case
-        before = case.told[1:] if case.replied else ()
-        language = language_continued(question.text, question.language, before)
+        language = question.language
         if computed is None or (computed.gives_nothing_without_agreement and language == "fr"):
             return None
         writer = CalculationWriter(computed, language)
@@ -196,13 +169,13 @@ class CalculatedAnswers:
         written = writer.write(
             may_ask_agreement=may_ask,
             which=self._boilerplate.agreements.which(computed.match, question.language)
-            if may_ask and language == question.language
+            if may_ask
             else None,
         )
         sources = await self._sources(written.sources, request)
         unsaid = understood.case.calculator == UNSAID_NOTICE or not computed.told_something
-        silent = written.reply is None and unsaid and language == question.language
-        rest = self._rest(request, understood, computed, silent=silent, language=language)
+        silent = written.reply is None and unsaid
+        rest = self._rest(request, understood, computed, silent=silent)
         return CalculatedAnswer(
             request, computed, written, language, sources, self._boilerplate, rest, silent
         )
@@ -214,11 +187,8 @@ class CalculatedAnswers:
         computed: Computed,
         *,
         silent: bool,
-        language: CalculationLanguage,
     ) -> ResolvedRequest | None:
         """Return the request for what the calculation does not answer."""
-        if language != request.question.language:
-            return None
         if understood.beside_case:
             beside = replace(understood, questions=understood.beside_case)
             return replace(request, question=replace(request.question, understood=beside))

@@ -27,11 +27,11 @@ from ai_core.answering.calculation.labels import (
     trade_label,
 )
 from ai_core.answering.calculation.spoken_trades import told_in_french
-from ai_core.answering.calculation.texts import LANGUAGES
 from ai_core.answering.calculation.working_times import fill_working_times
 from ai_core.answering.understanding.cases.replies import YEARS
 from ai_core.answering.understanding.cases.thread import CaseAsked
 from ai_core.calculators.wording import wording
+from shared.languages import LANGUAGES
 
 _PAID = ("severance_pay", "mutual_termination_pay")
 _NOTICES = ("resignation_notice", "dismissal_notice", "retirement_notice")

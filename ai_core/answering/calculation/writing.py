@@ -17,13 +17,7 @@ from ai_core.answering.calculation.computing import (
     is_of_service,
 )
 from ai_core.answering.calculation.filling import Assumption
-from ai_core.answering.calculation.texts import (
-    LANGUAGES,
-    CalculationLanguage,
-    CalculationTexts,
-    calculation_texts,
-    day_in_words,
-)
+from ai_core.answering.calculation.texts import calculation_texts
 from ai_core.answering.understanding.cases.replies import LENGTH, PAY_BASIS, SHARE, YEARS
 from ai_core.calculators.catalogue import CALCULATORS
 from ai_core.calculators.inputs import INPUTS
@@ -31,6 +25,8 @@ from ai_core.calculators.records import Calculation, LegalSource, Question, Side
 from ai_core.calculators.reply import reply_of
 from ai_core.calculators.wording import Wording, wording
 from shared.ai.contract import CalculationReply, Clarification
+from shared.languages import LANGUAGES, Language
+from shared.texts import Texts, date_in_words
 
 _AT_LEAST = frozenset(
     {"severance_pay", "mutual_termination_pay", "end_of_contract_bonus", "overtime"}
@@ -69,10 +65,10 @@ class Written:
 class CalculationWriter:
     """Writes one computed answer in one language."""
 
-    def __init__(self, computed: Computed, language: CalculationLanguage) -> None:
+    def __init__(self, computed: Computed, language: Language) -> None:
         self._computed = computed
-        self._language: CalculationLanguage = language
-        self._texts: CalculationTexts = calculation_texts()
+        self._language: Language = language
+        self._texts: Texts = calculation_texts()
         self._words: Wording = wording(language)
 
     def write(self, *, may_ask_agreement: bool, which: Clarification | None = None) -> Written:
@@ -163,7 +159,7 @@ class CalculationWriter:
 
     def _value(self, found: Calculation | Side) -> str:
         if found.unit == _DATE and isinstance(found.value, str):
-            return day_in_words(date.fromisoformat(found.value), self._language)
+            return date_in_words(date.fromisoformat(found.value), self._language)
         return self._words.value(found.value, found.unit, found.unit_qualifier)
 
     def _side_value(self, side: Side | None) -> str:
@@ -250,7 +246,7 @@ class CalculationWriter:
             elif isinstance(value, str):
                 facts[name] = value
             else:
-                facts[name] = day_in_words(value, self._language)
+                facts[name] = date_in_words(value, self._language)
         return self._say(key, **facts)
 
     def _number(self, name: str, value: Fraction) -> str:
