@@ -84,7 +84,7 @@ def header_object(description: str, example: str | int) -> JsonObject:
 
 REQUEST_HEADERS: dict[str, JsonObject] = {
     "Accept-Language": header_object(
-        "Language of error messages, and of an answer whose question does not tell: `fr`, `en`, `th` or `zh`.",
+        "Language of error messages, and of an answer whose question tells none: `fr`, `en`, `th`, `zh`.",
         "fr",
     ),
 }
