@@ -84,7 +84,7 @@ def header_object(description: str, example: str | int) -> JsonObject:
 
 REQUEST_HEADERS: dict[str, JsonObject] = {
     "Accept-Language": header_object(
-        "Language of error messages, and of an answer to a question that tells none: fr, en, th, zh.",
+        "Language of error messages, and of answers to questions that tell none: fr, en, th, zh.",
         "fr",
     ),
 }
