@@ -6,6 +6,7 @@ The value is printed the way the public API fixes it ("2 h/jour pendant 2 mois m
 
 from collections.abc import Mapping
 
+from ai_core.calculators.hours_in_words import PrintedHours
 from ai_core.calculators.outcomes import Alternative, HoursOutcome
 from ai_core.calculators.records import NO_HOURS, Calculation, Side, Step
 from ai_core.calculators.rulebook import Case, Ruling, rule_of_agreement, warnings_of
@@ -63,7 +64,7 @@ def _side(ruling: Ruling, outcome: HoursOutcome) -> Side:
     if outcome.none:
         step = Step("no_hours_of_clause", {}, NO_HOURS, None, ruling.source_id)
         return Side(NO_HOURS, steps=(step,), sources=ruling.sources)
-    value, unit = printed(outcome), _unit(outcome)
+    value, unit = PrintedHours(printed(outcome), outcome), _unit(outcome)
     return Side(
         value,
         unit,

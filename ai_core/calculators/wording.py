@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ai_core.calculators.formulas import LEGAL_AMOUNT, SALARY, SENIORITY
+from ai_core.calculators.hours_in_words import PrintedHours, hours_in_words
 from ai_core.calculators.inputs import INPUTS
 from ai_core.calculators.records import Fact, Factor, Note, Step, Term, Value, decimal
 
@@ -23,8 +24,6 @@ TEXTS = Path(__file__).parents[1] / "texts" / "calculators"
 FALLBACK = "fr"
 _TIMES = " × "
 _NAME = re.compile(r"[A-Za-z_]\w*")
-_MARK = re.compile(r" \[([^]]+)\]")
-_BASIS = re.compile(r"\((establishment|contract)\)")
 _NO_BREAK, _NARROW = "\N{NO-BREAK SPACE}", "\N{NARROW NO-BREAK SPACE}"
 _UNIT_OF_LETTER = {SALARY: "euros", LEGAL_AMOUNT: "euros", SENIORITY: "years"}
 _UNIT_BY_SUFFIX = {
@@ -110,26 +109,26 @@ class Wording:
     def value(self, value: Value, unit: str | None, qualifier: str | None = None) -> str:
         """Return a result with its unit; a result that is a text is read as it is."""
         if not isinstance(value, Decimal):
-            is_day = unit == "date" and value
-            return self.day(date.fromisoformat(str(value))) if is_day else self._marked(value or "")
+            return self._printed(value or "", unit)
         if unit == "€":
             return self.euros(value)
         written = self.quantity(value, unit or "")
-        return f"{written} {qualifier}" if qualifier else written
+        return self.text("qualifiers", qualifier, amount=written) if qualifier else written
 
-    def _marked(self, printed: str) -> str:
-        """Return hours as they are printed, the marks in brackets and "none" in words."""
-        words = self._texts["marks"]
-        if printed in words:
-            return str(words[printed])
-        said = _MARK.sub(lambda mark: f", {words[mark[1]]}", printed)
-        return _BASIS.sub(lambda basis: str(words[basis[1]]), said)
+    def _printed(self, value: str, unit: str | None) -> str:
+        """Return a day, or hours to look for a job, in words; another text as it is."""
+        if isinstance(value, PrintedHours):
+            return hours_in_words(value.outcome, self)
+        if unit == "date" and value:
+            return self.day(date.fromisoformat(value))
+        return str(self._texts["marks"].get(value, value))
 
     def quantity(self, amount: Decimal, unit: str) -> str:
         """Return a number with a unit of [units] in the number it takes: "2 mois"."""
         one, many = self._texts["units"].get(unit, (unit, unit))
         singular = abs(amount) < 2 if self.language == "fr" else abs(amount) == 1
-        return f"{self.number(amount)}{_NO_BREAK}{one if singular else many}".strip()
+        gap = "" if self.language == "zh" else _NO_BREAK
+        return f"{self.number(amount)}{gap}{one if singular else many}".strip()
 
     def euros(self, amount: Decimal) -> str:
         """Return an amount of money; the cents only where there are any."""
@@ -207,7 +206,8 @@ class Wording:
 
     def percent(self, share: Fraction) -> str:
         """Return a share as a percentage: "80 %"."""
-        return f"{self.number(share * 100)}{_NO_BREAK}%"
+        gap = _NO_BREAK if self.language == "fr" else ""
+        return f"{self.number(share * 100)}{gap}%"
 
     def day(self, day: date) -> str:
         """Return a day in figures, in the order the language has it."""

@@ -14,9 +14,10 @@ import pytest
 from ai_core.calculators import wording as module
 from ai_core.calculators.catalogue import CALCULATORS, compute
 from ai_core.calculators.formulas import read_formula
+from ai_core.calculators.hours_in_words import PrintedHours
 from ai_core.calculators.inputs import INPUTS
 from ai_core.calculators.job_search_hours import printed
-from ai_core.calculators.outcomes import WarningOutcome
+from ai_core.calculators.outcomes import HoursOutcome, WarningOutcome
 from ai_core.calculators.records import Note, Step
 from ai_core.calculators.rulebook import RuleBook
 from ai_core.calculators.sources import every_rules
@@ -133,7 +134,55 @@ def test_hours_and_formulas_are_said_without_names_of_the_rules(subtests: pytest
             hours = rules.tables.get("job_search_hours")
             for row in () if hours is None else hours.rows:
                 if not row.outcome.none:
-                    assert not re.search(r"[\[\](_]", words.value(printed(row.outcome), "heures"))
+                    value = PrintedHours(printed(row.outcome), row.outcome)
+                    assert not re.search(r"[\[\]_/]", words.value(value, "heures"))
             salary = rules.tables.get("reference_salary")
             for row in () if salary is None else salary.rows:
                 assert set(row.outcome.amount.names) <= known
+
+
+FRENCH = re.compile(
+    r"\b(?:heures?|jours?|semaines?|mois|pendant|par|de|du|ou|au plus|max|préavis|date à date)\b"
+)
+
+
+def test_hours_and_qualifiers_are_said_in_every_language(subtests: pytest.Subtests) -> None:
+    """Every row of every agreement, in words; the French term may stand beside them in brackets."""
+    qualifiers = set()
+    for language in languages():
+        words = wording(language)
+        with subtests.test(language):
+            for rules in every_rules():
+                hours = rules.tables.get("job_search_hours")
+                for row in () if hours is None else hours.rows:
+                    if row.outcome.none:
+                        continue
+                    value = PrintedHours(printed(row.outcome), row.outcome)
+                    said = words.value(value, "heures")
+                    bare = re.sub(r"\([^()]*\)|（[^（）]*）", "", said)
+                    assert language == "fr" or not FRENCH.search(bare), said
+                for name in ("resignation_notice", "dismissal_notice", "retirement_notice"):
+                    table = rules.tables.get(name)
+                    rows = () if table is None else table.rows
+                    qualifiers |= {row.outcome.qualifier for row in rows} - {None}
+            for qualifier in qualifiers:
+                said = words.value(Decimal(2), "mois", qualifier)
+                assert language == "fr" or not FRENCH.search(said), said
+    assert qualifiers
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("fr", "2 heures par jour pendant 2 mois au plus"),
+        ("en", "2 hours a day for 2 months at most"),
+        ("th", "วันละ 2 ชั่วโมง เป็นเวลาไม่เกิน 2 เดือน"),
+        ("zh", "每天2小时，最长2个月"),
+    ],
+)
+def test_hours_are_a_sentence_and_not_the_short_form(language: str, said: str) -> None:
+    outcome = HoursOutcome(hours=2, per="day", max_months=2)
+    value = PrintedHours(printed(outcome), outcome)
+
+    assert value == "2 h/jour pendant 2 mois max"
+    assert plain(wording(language).value(value, "heures")) == said
