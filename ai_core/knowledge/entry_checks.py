@@ -101,7 +101,7 @@ def _faults_of_phrasings(entry: Entry) -> Iterator[str]:
         asked = getattr(entry.phrasings, language)
         tested = getattr(entry.test_phrasings, language)
         if entry.speaks(language):
-            yield from _too_little(entry, language, len(asked), len(tested))
+            yield from _too_little(entry, language, len(asked))
         elif asked:
             yield f"phrasings.{language}: the answer is not written in {language}"
         for text in tested:
@@ -109,11 +109,9 @@ def _faults_of_phrasings(entry: Entry) -> Iterator[str]:
                 yield f"test_phrasings.{language}: {text!r} is among the phrasings"
 
 
-def _too_little(entry: Entry, language: EntryLanguage, asked: int, tested: int) -> Iterator[str]:
+def _too_little(entry: Entry, language: EntryLanguage, asked: int) -> Iterator[str]:
     if asked < FEWEST_PHRASINGS:
         yield f"phrasings.{language}: {asked}, at least {FEWEST_PHRASINGS}"
-    if not tested:
-        yield f"test_phrasings.{language}: none"
     if entry.question.in_language(language) is None:
         yield f"question: is not written in {language}"
 
