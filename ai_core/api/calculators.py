@@ -1,21 +1,36 @@
 """GET /api/v1/calculators, GET and POST /api/v1/calculators/{name}."""
 
 import asyncio
+from datetime import date
 from typing import Annotated, Literal, cast
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import Field
 
 from ai_core.access.keys import Scope
-from ai_core.api.dependencies import API, CalculatorRulesDep, PageAdmittedDep, gate_of
+from ai_core.api.dependencies import (
+    API,
+    CalculatorRulesDep,
+    LibraryDep,
+    PageAdmittedDep,
+    gate_of,
+)
 from ai_core.api.direct_routes import DirectRoute, json_body, parse_body, read_body
 from ai_core.api.openapi import PAGE_KEY_ERRORS
 from ai_core.calculators.catalogue import CALCULATORS, Calculator, calculator, compute
+from ai_core.calculators.inputs import EARLIEST_DAY, LATEST_DAY
 from ai_core.calculators.reply import calculator_reply, reply_of
 from ai_core.calculators.rule_files import agreement_rules, agreements_held
 from ai_core.calculators.rule_records import Rules
 from ai_core.calculators.wording import Wording, wording
-from ai_core.errors import CorpusMissing, RuleWithheld, UnknownCalculator, WrongInputs
+from ai_core.errors import (
+    CorpusMissing,
+    RuleWithheld,
+    UnknownAgreement,
+    UnknownCalculator,
+    WrongInputs,
+)
+from ai_core.law.source import LawSource
 from shared.ai.contract import (
     AgreementOfRules,
     Body,
@@ -72,18 +87,20 @@ async def list_calculators(
 @router.get(
     "/calculators/{name}",
     summary="Read what a calculator asks",
-    responses=errors(*PAGE_KEY_ERRORS, BadInput, UnknownCalculator, CorpusMissing),
+    responses=errors(*PAGE_KEY_ERRORS, BadInput, WrongInputs, UnknownCalculator, CorpusMissing),
 )
 async def read_calculator(
     name: Name,
     request: Request,
     query: Annotated[CalculatorQuery, Query()],
+    library: LibraryDep,
     rules: CalculatorRulesDep,
     _caller: PageAdmittedDep,
 ) -> CalculatorReply:
     """The inputs of a calculator as JSON Schema, enough to build a form. Key: publishable."""
     words = await _words(request, query.language)
-    return calculator_reply(calculator(name), await rules.current(), _idcc(query.idcc), words)
+    idcc = await _idcc(library, query.idcc)
+    return calculator_reply(calculator(name), await rules.current(), idcc, words)
 
 
 def _named(name: Name) -> None:
@@ -110,10 +127,11 @@ async def calculate(request: Request) -> Response:
     caller = await gate.identify(request, Scope.PUBLISHABLE)
     asked = parse_body(await read_body(request, MAX_BODY_BYTES), CalculationRequest)
     async with gate.admit(request, caller):
-        book = await request.state.calculator_rules.current()
-        day = asked.as_of or request.state.clock.today()
         name = calculator(request.path_params["name"]).name
-        found = compute(name, _idcc(asked.idcc), day, asked.inputs, book)
+        day = _day(asked.as_of) or request.state.clock.today()
+        idcc = await _idcc(request.state.library, asked.idcc)
+        book = await request.state.calculator_rules.current()
+        found = compute(name, idcc, day, asked.inputs, book)
         reply = reply_of(found, await _words(request, asked.language))
     return Response(reply.model_dump_json(), media_type="application/json")
 
@@ -123,8 +141,25 @@ async def _words(request: Request, language: str | None) -> Wording:
     return await asyncio.to_thread(wording, asked)  # the first one reads a file
 
 
-def _idcc(given: str | None) -> str | None:
-    return given and given.zfill(4)
+async def _idcc(library: LawSource, given: str | None) -> str | None:
+    """Return the agreement of a number, or the one that has replaced it.
+
+    Raises WrongInputs for a number that no agreement known here has, CorpusMissing, QueueFull.
+    """
+    idcc = given and given.zfill(4)
+    if not idcc or idcc in agreements_held():
+        return idcc
+    try:
+        match = await library.agreement_of((), idcc)
+    except UnknownAgreement:
+        raise WrongInputs([{"field": "idcc", "reason": UnknownAgreement.code}]) from None
+    return match.agreement.idcc if match and match.agreement else idcc
+
+
+def _day(given: date | None) -> date | None:
+    if given is not None and not EARLIEST_DAY <= given <= LATEST_DAY:
+        raise WrongInputs([{"field": "as_of", "reason": "date_out_of_range"}])
+    return given
 
 
 def _list(words: Wording) -> CalculatorsReply:

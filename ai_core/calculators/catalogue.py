@@ -194,7 +194,7 @@ CALCULATORS: dict[str, Calculator] = {
             trial_period.calculate,
             (
                 *("contract", "category", "renewed", "renewal_in_extended_agreement"),
-                *("contract_months", "entry_date", "exit_date", "notice_date"),
+                *("contract_months", "contract_weeks", "entry_date", "exit_date", "notice_date"),
                 *("internship_months", "internship_in_same_job"),
                 *("trial_end_initiator", "presence_days"),
             ),

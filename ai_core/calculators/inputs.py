@@ -4,6 +4,7 @@ Names and labels are those of the public API. Numbers become Fractions of the de
 that nothing is lost before the official rounding. Long since it lists every input.
 """
 
+import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -19,13 +20,17 @@ Kind = Literal[
     "label", "boolean", "number", "date", "salaries", "absences", "salary", "working_times"
 ]
 """`label` is a choice: of the agreement where its rules have that input, else of `choices` here."""
-Unit = Literal["months", "years", "euros", "days", "hours", "percent"]
+Unit = Literal["months", "years", "euros", "days", "hours", "percent", "weeks"]
 
 LARGEST_NUMBER = 10_000_000
 EARLIEST_DAY, LATEST_DAY = date(1930, 1, 1), date(2100, 12, 31)
-_LARGEST: Mapping[Unit | None, int] = {"years": 120, "months": 1_440, "days": 44_000}
+_LARGEST: Mapping[Unit | None, int] = {
+    "years": 120, "months": 1_440, "weeks": 6_264, "days": 44_000,
+    "hours": 168, "percent": 1_000,
+}
 _LONGEST_NUMBER, _MOST_DECIMALS = 40, 20
-_LENGTH_OF_DAY = len("YYYY-MM-DD")
+_NUMBER = re.compile(r"[+-]?[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]{1,2})?")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 LONGEST_LIST = 120
 LONGEST_LABEL = 300
 
@@ -188,7 +193,8 @@ INPUTS: dict[str, Input] = {
         *("hourly_pay", "monthly_pay", "maintained_pay", "reference_period_pay"),
         "pay_of_sickness",
     ),
-    **_numbers(None, "full_semesters_since_2002", "full_semesters_before_2002", "contract_weeks"),
+    **_numbers(None, "full_semesters_since_2002", "full_semesters_before_2002"),
+    **_numbers("weeks", "contract_weeks"),
     "salaries": Input(("salaries",)),
     "notice_salaries": Input(("salaries",)),
     "last_month_salary": Input(("salary",)),
@@ -318,7 +324,7 @@ def _number(value: object, _choices: tuple[str, ...] = ()) -> Fraction:
         raise _Unreadable("number_expected")
     if isinstance(value, int) and not 0 <= value <= LARGEST_NUMBER:
         raise _Unreadable("number_out_of_range")
-    if isinstance(value, str) and len(value) > _LONGEST_NUMBER:
+    if isinstance(value, str) and not _is_number(value):
         raise _Unreadable("number_expected")
     try:
         number = Decimal(str(value))
@@ -332,6 +338,11 @@ def _number(value: object, _choices: tuple[str, ...] = ()) -> Fraction:
     return Fraction(round(number, _MOST_DECIMALS))
 
 
+def _is_number(written: str) -> bool:
+    """Whether a text is a number in plain digits: no other script's, no "1_000", no "1e-5000"."""
+    return len(written) <= _LONGEST_NUMBER and bool(_NUMBER.fullmatch(written.strip()))
+
+
 def _within(number: Fraction, unit: Unit | None) -> Fraction:
     """Return a number that can be meant: nobody works 200 years."""
     if number > _LARGEST.get(unit, LARGEST_NUMBER):
@@ -340,7 +351,7 @@ def _within(number: Fraction, unit: Unit | None) -> Fraction:
 
 
 def _date(value: object, _choices: tuple[str, ...] = ()) -> date:
-    if not isinstance(value, str) or len(value) != _LENGTH_OF_DAY:
+    if not isinstance(value, str) or not _DAY.fullmatch(value):
         raise _Unreadable("date_expected")
     try:
         day = date.fromisoformat(value)
@@ -384,8 +395,8 @@ def _month(entry: Mapping[str, object], field: str) -> SalaryMonth:
 
 def _is_month(written: str) -> bool:
     year, _, month = written.rpartition("-")
-    fits = month.isdecimal() and len(month) <= 2 and 1 <= int(month) <= 12
-    return fits and (not year or (len(year) == 4 and year.isdecimal()))
+    fits = bool(re.fullmatch("[0-9]{1,2}", month)) and 1 <= int(month) <= 12
+    return fits and (not year or bool(re.fullmatch("[0-9]{4}", year)))
 
 
 def _salaries(value: object, _choices: tuple[str, ...]) -> Answer:
@@ -428,7 +439,8 @@ def _working_times(value: object, _choices: tuple[str, ...]) -> Answer:
         read = {}
         for name in ("months", "share"):
             try:
-                read[name] = _number(entry.get(name))
+                number = _number(entry.get(name))
+                read[name] = _within(number, "months") if name == "months" else number
             except _Unreadable as problem:
                 raise _Unreadable(str(problem), f"{field}.{name}") from None
             if not read[name] or (name == "share" and read[name] > 1):

@@ -61,7 +61,10 @@ def calculate(case: Case) -> Calculation:
 
 
 def _with_length_of_contract(facts: dict[str, Answer]) -> dict[str, Answer]:
-    """Add the length of a contract whose first and last day are known."""
+    """Add the length of a contract whose weeks, or whose first and last day, are known."""
+    weeks = facts.get("contract_weeks")
+    if isinstance(weeks, Fraction):
+        facts.setdefault("contract_months", weeks * _DAYS_PER_WEEK / DAYS_PER_MONTH)
     entry, end = facts.get("entry_date"), facts.get("exit_date")
     if isinstance(entry, date) and isinstance(end, date):
         after = day_after(end)

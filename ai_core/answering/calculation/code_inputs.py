@@ -100,6 +100,8 @@ def _trial_period(filling: Filling) -> None:
     filling.give("renewed", facts.renewal)
     if facts.contract_months is not None:
         filling.give("contract_months", written(facts.contract_months))
+    if facts.contract_weeks is not None:
+        filling.give("contract_weeks", written(facts.contract_weeks))
     entry = day_told(filling, facts.entry, "entry")
     if entry is not None:
         filling.give("entry_date", entry.isoformat())

@@ -28,7 +28,14 @@ _MEASURES = frozenset(
     {
         *("seniority_years", "seniority_months", "entry_date", "legal_reference_salary"),
         *("salaries", "total_gross_pay", "overtime_hours", "weekly_hours", "hourly_pay"),
-        *("worked_months", "leave_days_taken", "contract_months", "start_date", "absences"),
+        *(
+            "worked_months",
+            "leave_days_taken",
+            "contract_months",
+            "contract_weeks",
+            "start_date",
+            "absences",
+        ),
     }
 )
 _OF_PAY = {"reference_salary", "legal_reference_salary", "salaries"}

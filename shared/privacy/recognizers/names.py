@@ -81,8 +81,10 @@ _INTRODUCED_THAI_CHINESE = _words(
     *("ผมชื่อ", "ฉันชื่อ", "ดิฉันชื่อ", "ชื่อ-นามสกุล", "ชื่อของฉันคือ", "นาย", "นางสาว"),
     *("我叫", "我的名字是", "我姓", "姓名"),
 )
+_THAI_COMPOUNDS = _words("จ้าง", "หน้า", "ทุน", "แพทย์", "ช่าง", "ทะเบียน", "อำเภอ", "กรัฐมนตรี")
+"""What makes another word of the title นาย: employer, broker, doctor, registrar."""
 _ELSEWHERE = re.compile(
-    rf"(?:{_INTRODUCED_THAI_CHINESE})"
+    rf"(?<!เจ้า)(?:{_INTRODUCED_THAI_CHINESE})(?!{_THAI_COMPOUNDS})"
     r"[ :]{0,3}(?P<value>[^\W\d_][^\s\d,.;:!?]{0,25}(?: [^\W\d_][^\s\d,.;:!?]{0,25})?)"
 )
 _TITLED = re.compile(

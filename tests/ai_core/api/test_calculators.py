@@ -7,9 +7,14 @@ import jsonschema_rs
 import pytest
 
 from ai_core.access.keys import Scope
+from ai_core.calculators.rule_files import agreements_held
+from ai_core.law.agreement_names import known_agreements
 from ai_core.law.records import Wording
 from tests.calculators.law import quoted_law
 
+WITHOUT_RULES = next(
+    idcc for idcc in sorted(known_agreements(), reverse=True) if idcc not in agreements_held()
+)
 SEVEN_YEARS = {"seniority_years": 7, "right_seniority_years": 7, "reference_salary": 2300}
 
 
@@ -98,7 +103,7 @@ async def test_an_unknown_calculator_is_a_404(app: Any) -> None:
 
 
 async def test_an_agreement_without_rules_gives_the_code_as_a_minimum(app: Any) -> None:
-    reply = (await post(app, "severance_pay", idcc="9999", inputs=SEVEN_YEARS)).json()
+    reply = (await post(app, "severance_pay", idcc=WITHOUT_RULES, inputs=SEVEN_YEARS)).json()
 
     assert (reply["value"], reply["source"], reply["is_minimum"]) == (4025, "legal", True)
     assert reply["agreement"] is None
@@ -109,7 +114,7 @@ async def test_every_calculator_describes_a_form(app: Any) -> None:
 
     assert {"severance_pay", "dismissal_notice"} <= {one["name"] for one in listed}
     for one in listed:
-        for idcc in ("", "?idcc=1486", "?idcc=9999"):
+        for idcc in ("", "?idcc=1486", f"?idcc={WITHOUT_RULES}"):
             described = (await get(app, f"/api/v1/calculators/{one['name']}{idcc}")).json()
             assert jsonschema_rs.meta.is_valid(described["inputs"])
             properties = described["inputs"]["properties"].values()
@@ -164,3 +169,103 @@ async def test_a_length_that_the_code_leaves_to_others_is_no_zero(app: Any) -> N
 
     assert reply["text"] == "3\N{NO-BREAK SPACE}mois"
     assert reply["legal"]["text"].startswith("Le Code du travail ne fixe pas la durée")
+
+
+ONE_MONTH = {"month": "01", "amount": 2000}
+HOSTILE: list[tuple[str, dict[str, Any], str]] = [
+    *(
+        ("severance_pay", {"inputs": {**SEVEN_YEARS, "seniority_years": value}}, "seniority_years")
+        for value in (
+            *(10**60, -5, "-5", "NaN", "Infinity", True, [1], {"a": 1}, "", " ", "1_0", "0x10"),
+            *(
+                "1; DROP TABLE article",
+                "' OR 1=1 --",
+                "\u0661\u0662",
+                "\uff11\uff12",
+                "\u0e55",
+                200,
+            ),
+            *("9" * 1000, "1e5000", "1e-5000", "1e9999999999", "5\u0000", "\u202e5"),
+        )
+    ),
+    *(
+        ("seniority", {"inputs": {"entry_date": day}}, "entry_date")
+        for day in (
+            *("9999-12-31", "0000-01-01", "1929-12-31", "2026-13-01", "2026-02-30", "2026-1-1"),
+            *("\uff12026-01-01", "2026-01-01' OR 1", "2026-W01-1", "20260101", 20260101, ["x"]),
+        )
+    ),
+    *(
+        ("severance_pay", {"idcc": idcc, "inputs": SEVEN_YEARS}, "idcc")
+        for idcc in (
+            "9999",
+            "0000",
+            "1486' OR 1=1",
+            "\u0661\u0664\u0668\u0666",
+            -1,
+            ["1486"],
+            "1" * 5000,
+        )
+    ),
+    *(
+        ("severance_pay", {"as_of": day, "inputs": SEVEN_YEARS}, "as_of")
+        for day in ("9999-12-31", "1800-01-01", "hier")
+    ),
+    *(
+        ("severance_pay", {"inputs": {"salaries": [{**ONE_MONTH, **wrong}]}}, f"salaries.0.{name}")
+        for name, wrong in (
+            ("month", {"month": "13"}),
+            ("month", {"month": "\u0660\u0661"}),
+            ("amount", {"amount": -1}),
+            ("tip", {"tip": 1}),
+        )
+    ),
+    ("severance_pay", {"inputs": {"salaries": [ONE_MONTH] * 121}}, "salaries"),
+    *(
+        (
+            "severance_pay",
+            {"inputs": {**SEVEN_YEARS, "working_time_periods": [period]}},
+            f"working_time_periods.0.{name}",
+        )
+        for name, period in (
+            ("share", {"months": 1, "share": 2}),
+            ("months", {"months": 10**7, "share": 1}),
+            ("months", {}),
+        )
+    ),
+    ("severance_pay", {"inputs": {**SEVEN_YEARS, "__proto__": 1}}, "__proto__"),
+    ("severance_pay", {"inputs": {**SEVEN_YEARS, "gross_misconduct": "true"}}, "gross_misconduct"),
+    ("severance_pay", {"inputs": [1, 2]}, "inputs"),
+    ("overtime", {"inputs": {"weekly_hours": 169, "hourly_pay": 12}}, "weekly_hours"),
+    ("overtime", {"inputs": {"agreement_overtime_rate": 10**6}}, "agreement_overtime_rate"),
+    ("trial_period", {"inputs": {"contract": "CDD", "contract_weeks": 10**6}}, "contract_weeks"),
+]
+
+
+async def test_what_cannot_be_meant_is_refused_with_its_field(
+    app: Any, subtests: pytest.Subtests
+) -> None:
+    for name, body, field in HOSTILE:
+        with subtests.test(name=name, body=str(body)[:120]):
+            response = await post(app, name, **body)
+            assert response.status_code == 422, response.text
+            fields = [fault["field"] for fault in response.json()["errors"]]
+            assert any(field in one for one in fields), fields
+
+
+async def test_a_deep_or_a_huge_body_is_refused_before_it_is_read(app: Any) -> None:
+    deep = '{"inputs":{"salaries":' + "[" * 5000 + "]" * 5000 + "}}"
+    huge = '{"inputs":{"category":"' + "a" * 1_000_000 + '"}}'
+    for body in (deep, huge, '{"inputs":{"contract":"\\ud800"}}', "[1]", ""):
+        response = await app.client.post(
+            "/api/v1/calculators/severance_pay",
+            content=body,
+            headers={**app.key_header(), "Content-Type": "application/json"},
+        )
+        assert 400 <= response.status_code < 500, response.text
+
+
+async def test_a_trial_period_is_counted_from_the_weeks_of_a_contract(app: Any) -> None:
+    inputs = {"contract": "CDD", "contract_weeks": 5}
+    reply = (await post(app, "trial_period", inputs=inputs)).json()
+    assert reply["value"] == 5

@@ -355,6 +355,8 @@ NOT_CAUGHT = [
 """Spellings that stay readable, each told in docs/privacy.md."""
 
 LABOUR = [
+    "นายจ้างให้ฉันเกษียณ ทำงานมา 18 เดือน",
+    "เจ้านายไล่ฉันออก แจ้งนายจ้างแล้ว",
     "la société 141260703, 19 030 000 € de capital",
     "les tranches :\n01\n02\n03\n04\n05\n06",
     "les échelons :\n10\n20\n30\n40\n50",

@@ -75,6 +75,7 @@ class CaseFacts:
     contract: Contract | None = None
     fixed_term_type: str | None = None
     contract_months: Fraction | None = None
+    contract_weeks: Fraction | None = None
     ending: Ending | None = None
     gross_misconduct: bool | None = None
     economic_dismissal: bool | None = None
@@ -120,6 +121,8 @@ _REPLACED: dict[str, tuple[str, ...]] = {
     "overtime_hours": ("weekly_hours",),
     "weekly_hours": ("overtime_hours",),
     "worked_months": ("worked_weeks",),
+    "contract_months": ("contract_weeks",),
+    "contract_weeks": ("contract_months",),
     "worked_weeks": ("worked_months",),
     **{name: tuple(other for other in (*_PAY, "gross_said") if other != name) for name in _PAY},
 }

@@ -29,6 +29,7 @@ from ai_core.answering.understanding.cases.roles import (
     told_by,
 )
 from ai_core.answering.understanding.cases.spaced import SPACED, rewritten
+from ai_core.answering.understanding.cases.spelling import spelled
 from ai_core.answering.understanding.cases.thai import THAI
 from ai_core.answering.understanding.cases.working_times import (
     NO_WORKING_TIMES,
@@ -83,7 +84,7 @@ def script_of(message: str) -> Script:
         return Script(unicodedata.normalize("NFC", head).translate(_THAI_DIGITS), THAI)
     if _HAN.search(head):
         return Script(unicodedata.normalize("NFKC", head), CHINESE)
-    return Script(rewritten(readable(message)), SPACED)
+    return Script(rewritten(spelled(readable(message))), SPACED)
 
 
 def read_case(message: str, today: date, *, asked: str | None) -> CaseFacts:

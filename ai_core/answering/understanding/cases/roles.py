@@ -140,15 +140,19 @@ def _duration(measure: Measure, role: str, before: str, after: str, asked: str |
         years = measure.value / _MONTHS_A_YEAR
         if measure.years_only and _YOUNGEST_YEARS <= years <= _OLDEST_YEARS:
             yield "age", int(years), True
-    elif asked == "paid_leave" and kind != "seniority":
+    else:
+        yield from _time_at_work(measure, kind, before, asked)
+
+
+def _time_at_work(measure: Measure, role: str, before: str, asked: str | None) -> _Found:
+    months = measure.value
+    if asked == "paid_leave" and role != "seniority":
         field = "worked_weeks" if measure.weeks else "worked_months"
-        yield field, measure.value, kind != "contract_months" and bool(kind)
-    elif not measure.weeks:
-        yield from _time_at_work(measure.value, kind, before, asked)
-
-
-def _time_at_work(months: Fraction, role: str, before: str, asked: str | None) -> _Found:
-    if role == "contract_months":
+        yield field, months, role != "contract_months" and bool(role)
+    elif measure.weeks:
+        if role == "contract_months" or (not role and asked == "trial_period"):
+            yield "contract_weeks", months, bool(role)
+    elif role == "contract_months":
         yield role, months, True
     elif not role and asked == "end_of_contract_bonus":
         yield "contract_months", months, False
