@@ -25,8 +25,12 @@ Unit = Literal["months", "years", "euros", "days", "hours", "percent", "weeks"]
 LARGEST_NUMBER = 10_000_000
 EARLIEST_DAY, LATEST_DAY = date(1930, 1, 1), date(2100, 12, 31)
 _LARGEST: Mapping[Unit | None, int] = {
-    "years": 120, "months": 1_440, "weeks": 6_264, "days": 44_000,
-    "hours": 168, "percent": 1_000,
+    "years": 120,
+    "months": 1_440,
+    "weeks": 6_264,
+    "days": 44_000,
+    "hours": 168,
+    "percent": 1_000,
 }
 _LONGEST_NUMBER, _MOST_DECIMALS = 40, 20
 _NUMBER = re.compile(r"[+-]?[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]{1,2})?")
