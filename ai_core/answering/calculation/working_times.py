@@ -11,7 +11,8 @@ from fractions import Fraction
 
 from ai_core.answering.calculation.filling import Filling, day_told, monthly_gross, written
 from ai_core.answering.understanding.cases.replies import LENGTH, PAY_BASIS, SHARE
-from ai_core.answering.understanding.cases.working_times import FULL_TIME, WorkingTimeTold
+from ai_core.answering.understanding.cases.working_time_mentions import FULL_TIME
+from ai_core.answering.understanding.cases.working_times import WorkingTimeTold
 from ai_core.calculators.dates import DAYS_PER_MONTH, add_months, day_after, whole_months
 
 

@@ -15,7 +15,7 @@ _DURATION = re.compile(
     rf"|months?)\b)?"
     rf"|(?P<months>{NUMBER})(?: |-)?(?:(?:derniers?|premiers?|last|past|first) )?(?:mois"
     rf"|months?)\b(?P<half_month> (?:et demi|and a half))?"
-    rf"|(?P<weeks>{NUMBER}) ?(?:semaines?|weeks?)\b)"
+    rf"|(?P<weeks>{NUMBER})(?: |-)?(?:semaines?|weeks?)\b)"
 )
 _ENGLISH_HALF = re.compile(rf"\b({NUMBER}) and a half (years?|months?)\b")
 _DATE = re.compile(
@@ -315,6 +315,10 @@ NAMED = (
         "permanent_offer_refused",
         {
             True: r"refuse\w* (?:le |un |ce )?(?:poste en )?cdi"
+            r"|(?:propose\w*|offert|offered(?: me)?|offer of) (?:un |a |le |the )?(?:poste en )?"
+            r"(?:cdi|permanent (?:job|contract|position))[^.;?]{0,25}(?:refuse\w*|dit non"
+            r"|decline\w*"
+            r"|said no|turned (?:it|that) down)"
             r"|(?:turned down|refused|declined) (?:the|a) permanent (?:job|contract|position)"
         },
     ),

@@ -29,6 +29,13 @@ _FORMS: tuple[tuple[str, str], ...] = (
     (r"\bdis+mis+(ed|al)\b", r"dismiss\1"),
     (r"\bredund[ae]n(t|cy)\b", r"redundan\1"),
     (r"\bresi(?:g|n|ng|gi|gni)n?(ed|ing|ation)\b", r"resign\1"),
+    (r"\bsacked\b|\b(?:been|was|got|am|i'm|being|were|be) let go\b", "fired"),
+    (
+        r"\b(?P<whose>(?:my |the )?(?:contract|employment|job)) (?:is|was|has been|will be|got"
+        r"|is being) terminated\b",
+        r"\g<whose> ended, dismissed",
+    ),
+    (r"\bon m'a remercie(e?)\b", r"licencie\1"),
     (r"\bovr?er? ?tim+e?\b", "overtime"),
 )
 _SPELLINGS = [(re.compile(form), plain) for form, plain in _FORMS]

@@ -19,7 +19,8 @@ class Words:
     before it. `since`, `latest`, `first`, `earlier` and `changed` tell when; `since_after` stands
     behind a measure. `worked`, `hired` and `of_which` ("5 ans dont 2 à mi-temps") stand before a
     mention, `last_year` behind one. `before_number`, `not_before_number` and `not_after_number`
-    tell a bare percentage of working time from others. `pay_before`, `pay_after` and `after_sum`
+    tell a bare percentage of working time from others. `breaks` part
+    clauses, `range_to` two days. `pay_before`, `pay_after` and `after_sum`
     link a mention and the pay.
     """
 
@@ -38,6 +39,8 @@ class Words:
     worked: re.Pattern[str]
     hired: re.Pattern[str]
     of_which: re.Pattern[str]
+    breaks: re.Pattern[str]
+    range_to: re.Pattern[str]
     last_year: re.Pattern[str]
     before_number: re.Pattern[str]
     not_before_number: re.Pattern[str]
@@ -74,7 +77,8 @@ _SPACED = Words(
     after=re.compile(
         r"[ )(:]*|[ ),(:]*(?:(?:depuis|pendant|durant|ces|les|le|la|ca fait|il y a|y a|for|since"
         r"|the"
-        r"|over|last|past|these|during|environ|about|around|presque|almost|it's been|de|en|in|fin"
+        r"|over|last|past|these|during|environ|about|around|presque|almost|it's been|de|du|entre"
+        r"|between|en|in|fin"
         r"|debut|mi|on|from|as of|a partir de|a partir du|maintenant|now|dernieres?|derniers?"
         r"|premieres?|first|au debut|at first|at the start|pour|seulement|only|a peine"
         r"|uniquement)\.? +)+"
@@ -88,7 +92,9 @@ _SPACED = Words(
     ),
     since=re.compile(r"\b(?:depuis|since|il y a|y a|ca fait|ces|these|a partir d[eu]|as of)\b"),
     since_after=re.compile(r" ?ago\b"),
-    latest=re.compile(r"\b(?:dernier\w*|last|past|ago|maintenant|now|actuel\w*|currently)\b"),
+    latest=re.compile(
+        r"\b(?:dernier\w*|last|past|ago|maintenant|now|actuel\w*|currently|aujourd'hui|today)\b"
+    ),
     first=re.compile(r"\b(?:premier\w*|first|au debut|at the (?:start|beginning)|initially)\b"),
     earlier=re.compile(r"\b(?:avant|auparavant|before(?: that)?|previously|d'abord)\b[^.;]{0,16}$"),
     changed=re.compile(
@@ -103,6 +109,8 @@ _SPACED = Words(
         r"\b(?:embauch\w*|recrut\w*|engagee?s?|hired|entree?s?|start\w*|commenc\w*|debut\w*|joined)"
         r"\b[^,.;]{0,14}$"
     ),
+    breaks=re.compile(r"[,;.!?]|\b(?:puis|ensuite|then|alors)\b"),
+    range_to=re.compile(r" ?(?:au|a|jusqu'au|jusqu'a|to|until|till|et|and|-|→) ?(?:le |the )?"),
     of_which=re.compile(
         rf"\b(?:dont|including|of which|with)(?: (?:les|the|last))* (?P<number>{NUMBER})"
         r"(?: (?:derniere?s?|last|premiere?s?))?(?: (?:a|en|de|at|as|on|un))*(?: un)? ?$"
@@ -173,6 +181,8 @@ _THAI = Words(
     changed=re.compile(r"เปลี่ยน|ลดเหลือ|ย้าย|แล้ว(?:ก็)?|จากนั้น|ตอนนี้"),
     worked=re.compile(r"(?:ทำงาน|ทำ|งาน)(?:แบบ|เป็น)?[ ]?$"),
     hired=re.compile(r"(?:เริ่ม(?:งาน|ทำงาน)?|เข้า(?:ทำ)?งาน|จ้าง)[^ ]{0,8}[ ]?$"),
+    breaks=re.compile(r"[,;.!?]|จากนั้น|แล้วก็"),
+    range_to=re.compile(r" ?(?:ถึง|จนถึง|-) ?(?:วันที่|เดือน|ปี)? ?"),
     of_which=_NEVER,
     last_year=_NEVER,
     before_number=re.compile(r"(?:ทำงาน|ทำ|เหลือ|เป็น|งาน|เวลา|ถ้า|หาก)[ (]*$"),
@@ -215,6 +225,8 @@ _CHINESE = Words(
     changed=re.compile(r"改|转|变|后来|然后|之后|现在"),
     worked=re.compile(r"(?:工作|上班|做|一直)(?:是|了)?$"),
     hired=re.compile(r"(?:入职|开始|聘用|雇用)[^,。;]{0,4}$"),
+    breaks=re.compile(r"[,;.!?。]|然后|后来"),
+    range_to=re.compile(r"(?:到|至|-|~)"),
     of_which=_NEVER,
     last_year=_NEVER,
     before_number=re.compile(

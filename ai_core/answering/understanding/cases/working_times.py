@@ -6,21 +6,25 @@ reasons or within parental leave is no such contract and is not read.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
 
 from ai_core.answering.understanding.cases.lexicon import Lexicon, Measure
+from ai_core.answering.understanding.cases.working_time_mentions import (
+    FULL_TIME,
+    Mention,
+    is_denied,
+    mentions_in,
+)
 from ai_core.answering.understanding.cases.working_time_words import WORDS, Words
 from ai_core.answering.understanding.quantities import number_of
 
 Place = Literal["earlier", "current", ""]
 PayBasis = Literal["full_time", "part_time"]
-FULL_TIME = Fraction(1)
-_LEGAL_WEEK_HOURS = 35
-_FIFTHS = 5
-_BESIDE_CHARACTERS = 24
+_BESIDE_CHARACTERS, _AFTER_CHARACTERS = 24, 12
+_DAYS_A_MONTH, _LAST_DAYS = 30, 28
 _MOST_PERIODS = 6
 _HUNDRED = 100
 _MONTHS_A_YEAR = 12
@@ -47,17 +51,6 @@ class WorkingTimeTold:
 
 
 @dataclass(frozen=True, slots=True)
-class _Mention:
-    """A share of full time at a place of a text, and the measure that it took."""
-
-    start: int
-    stop: int
-    share: Fraction | None
-    is_word: bool
-    is_contract: bool = True
-
-
-@dataclass(frozen=True, slots=True)
 class WorkingTimesRead:
     """What a text tells of working time; `taken` are the measures that belong to it.
 
@@ -68,6 +61,18 @@ class WorkingTimesRead:
     taken: frozenset[int]
     pay_basis: PayBasis | None = None
     at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Length:
+    """A measure that may tell how long a stretch lasted, or when; `parts` are those it is made of.
+
+    `is_range`: it runs from one day to another, in months; 0: only the years are known.
+    """
+
+    measure: Measure
+    parts: frozenset[int]
+    is_range: bool = False
 
 
 NO_WORKING_TIMES = WorkingTimesRead((), frozenset())
@@ -81,23 +86,24 @@ def working_times(
     `free` are the measures that may be the length or the first day of one.
     """
     words = WORDS[lexicon.script]
-    mentions = [one for one in _mentions(text, words) if not _denied(text, lexicon, one)]
+    mentions = [one for one in mentions_in(text, words) if not is_denied(text, lexicon, one)]
     basis, of_pay = _of_pay(text, words, mentions, found)
     at = mentions[0].start if mentions else 0
-    taken = set(range(len(found))) - free
+    lengths = list(_lengths(text, words, found, free, ranges=len(mentions) > 1))
+    taken: set[int] = set()
     periods: list[WorkingTimeTold] = []
     for mention in mentions[:_MOST_PERIODS]:
         if mention in of_pay:
             continue
-        linked = _linked(text, words, mention, found, taken, mentions)
-        taken |= {linked} if linked is not None else set()
-        measure = None if linked is None else found[linked]
+        left = [one for one in lengths if not one.parts & taken]
+        length = _linked(text, words, mention, left, mentions)
+        taken |= length.parts if length else set()
         if mention.is_contract:
-            period = _period(text, words, mention, measure)
+            period = _period(text, words, mention, length)
             periods.append(_of_which(text, words, mention, period, found))
     if all(one.share == FULL_TIME for one in periods):
         return WorkingTimesRead((), frozenset(), basis, at)
-    return WorkingTimesRead(tuple(_in_order(periods)), frozenset(taken & free), basis, at)
+    return WorkingTimesRead(tuple(_in_order(periods)), frozenset(taken), basis, at)
 
 
 def share_told(text: str, lexicon: Lexicon) -> Fraction | None:
@@ -106,14 +112,14 @@ def share_told(text: str, lexicon: Lexicon) -> Fraction | None:
     bare = _BARE_PERCENT.fullmatch(text)
     if bare:
         return Fraction(bare[1]) / _HUNDRED
-    shares = {one.share for one in _mentions(text, words, any_number=True)} - {None}
+    shares = {one.share for one in mentions_in(text, words, any_number=True)} - {None}
     return shares.pop() if len(shares) == 1 else None
 
 
 def basis_told(text: str, lexicon: Lexicon) -> PayBasis | None:
     """Return which working time a reply names, None where it names both or neither."""
     words = WORDS[lexicon.script]
-    full = {one.share == FULL_TIME for one in _mentions(text, words)}
+    full = {one.share == FULL_TIME for one in mentions_in(text, words)}
     if len(full) != 1:
         return None
     return "full_time" if full.pop() else "part_time"
@@ -139,104 +145,69 @@ def merged_periods(
     return (*before[: parts[0]], both, *before[parts[0] + 1 :])
 
 
-def _mentions(text: str, words: Words, *, any_number: bool = False) -> Iterator[_Mention]:
-    """Yield the mentions in their order: "temps partiel (80 %)" is one."""
-    last: _Mention | None = None
-    for found in words.mention.finditer(text):
-        before = text[max(0, found.start() - _BESIDE_CHARACTERS) : found.start()]
-        is_contract = not (
-            words.unless.search(before) or words.unless_after.match(text[found.end() :])
-        )
-        one = _Mention(
-            found.start(), found.end(), _share(found), found.lastgroup in _BY_WORD, is_contract
-        )
-        if last and words.joint.fullmatch(text[last.stop : one.start]) and _completes(last, one):
-            share = one.share if last.share is None else last.share
-            contract = last.is_contract and one.is_contract
-            last = _Mention(last.start, one.stop, share, is_word=True, is_contract=contract)
+def _lengths(
+    text: str, words: Words, found: Sequence[Measure], free: frozenset[int], *, ranges: bool
+) -> Iterator[_Length]:
+    """Yield the free measures that may be the length, the first day or the days of a stretch."""
+    skipped = -1
+    for at, measure in enumerate(found):
+        if at == skipped:
             continue
-        if last is not None and (last.is_word or any_number or _placed(text, words, last)):
-            yield last
-        last = one
-    if last is not None and (last.is_word or any_number or _placed(text, words, last)):
-        yield last
+        following = found[at + 1] if at + 1 < len(found) else None
+        if ranges and following and _are_a_range(text, words, measure, following):
+            skipped = at + 1
+            months = _months_of(measure.day, following.day)
+            whole = Measure("duration", measure.start, following.stop, months or Fraction(0))
+            yield _Length(whole, frozenset({at, at + 1}), is_range=True)
+        elif at in free and measure.kind in ("duration", "date") and not measure.weeks:
+            yield _Length(measure, frozenset({at}))
 
 
-_BY_WORD = ("full", "half", "three_quarters", "four_fifths", "part", "weekly")
-
-
-def _completes(one: _Mention, other: _Mention) -> bool:
-    return (one.share is None) != (other.share is None)
-
-
-def _placed(text: str, words: Words, mention: _Mention) -> bool:
-    """Whether a bare percentage is one of working time, by the words beside it."""
-    before = text[max(0, mention.start - _BESIDE_CHARACTERS) : mention.start]
-    after = text[mention.stop :]
-    if mention.share is None or words.not_after_number.match(after):
-        return False
-    if words.not_before_number.search(before):
-        return False
-    return bool(words.before_number.search(before) or words.lasts.match(after))
-
-
-def _share(found: re.Match[str]) -> Fraction | None:
-    """Return the share of a mention, None for a part time without one."""
-    groups = {name: value for name, value in found.groupdict().items() if value}
-    fixed = {
-        "full": FULL_TIME,
-        "half": Fraction(1, 2),
-        "three_quarters": Fraction(3, 4),
-        "four_fifths": Fraction(4, _FIFTHS),
-    }
-    for name, share in fixed.items():
-        if name in groups:
-            return share
-    if percent := groups.get("percent"):
-        return _up_to_full(Fraction(percent.replace(",", ".")) / _HUNDRED)
-    hours = next((groups[name] for name in ("weekly", "bare_hours") if name in groups), None)
-    if hours is None:
-        return None
-    told = re.findall(r"\d+(?:[.,]\d)?", hours)
-    minutes = Fraction(int(told[1]), 60) if len(told) > 1 else Fraction(0)
-    return _up_to_full((Fraction(told[0].replace(",", ".")) + minutes) / _LEGAL_WEEK_HOURS)
-
-
-def _up_to_full(share: Fraction) -> Fraction | None:
-    return min(share, FULL_TIME) if share > 0 else None
-
-
-def _denied(text: str, lexicon: Lexicon, mention: _Mention) -> bool:
+def _are_a_range(text: str, words: Words, first: Measure, last: Measure) -> bool:
+    """Whether two days are the first and the last of a stretch, not of the contract."""
+    before = text[max(0, first.start - _BESIDE_CHARACTERS) : first.start]
     return bool(
-        lexicon.denied.search(text[max(0, mention.start - _BESIDE_CHARACTERS) : mention.start])
+        first.kind == last.kind == "date"
+        and words.range_to.fullmatch(text[first.stop : last.start])
+        and not words.hired.search(before)
     )
+
+
+def _months_of(first: str, last: str) -> Fraction | None:
+    """Return the months from one day to another, both as precise as a month at least."""
+    if len(first) < len("2019-03") or len(last) < len("2019-03"):
+        return None
+    years = int(last[:4]) - int(first[:4])
+    months = Fraction(years * _MONTHS_A_YEAR + int(last[5:7]) - int(first[5:7]))
+    if len(last) == len("2019-03"):
+        return months + 1
+    days = int(last[8:]) - (int(first[8:]) if len(first) > len("2019-03") else 1) + 1
+    return months + (1 if days >= _LAST_DAYS else Fraction(days, _DAYS_A_MONTH))
 
 
 def _linked(
     text: str,
     words: Words,
-    mention: _Mention,
-    found: Sequence[Measure],
-    taken: Iterable[int],
-    mentions: Sequence[_Mention],
-) -> int | None:
-    """Return which measure is the length or the first day of a mention."""
-    best: tuple[int, int] | None = None
-    for at, measure in enumerate(found):
-        if at in taken or measure.kind not in ("duration", "date") or measure.weeks:
-            continue
+    mention: Mention,
+    lengths: Sequence[_Length],
+    mentions: Sequence[Mention],
+) -> _Length | None:
+    """Return the length of a mention, the surest of those beside it."""
+    best: tuple[int, _Length] | None = None
+    for one in lengths:
+        measure = one.measure
         rank = _rank(text, words, mention, measure)
         if measure.kind == "date" and not _is_first_day(text, words, mention, measure):
             continue
         others = any(
-            _rank(text, words, one, measure) > rank for one in mentions if one is not mention
+            _rank(text, words, other, measure) > rank for other in mentions if other is not mention
         )
         if rank and not others and (best is None or rank > best[0]):
-            best = rank, at
+            best = rank, one
     return None if best is None else best[1]
 
 
-def _is_first_day(text: str, words: Words, mention: _Mention, day: Measure) -> bool:
+def _is_first_day(text: str, words: Words, mention: Mention, day: Measure) -> bool:
     """Whether a day may be the first of a stretch: it is told as one, not as the day of hiring."""
     start, stop = min(mention.start, day.start), max(mention.stop, day.stop)
     before = text[max(0, start - _BESIDE_CHARACTERS) : start]
@@ -249,7 +220,7 @@ def _is_first_day(text: str, words: Words, mention: _Mention, day: Measure) -> b
 _AFTER_STRONG, _BEFORE, _AFTER, _BEFORE_COMMA = 4, 3, 2, 1
 
 
-def _rank(text: str, words: Words, mention: _Mention, measure: Measure) -> int:
+def _rank(text: str, words: Words, mention: Mention, measure: Measure) -> int:
     """Return how surely a measure belongs to a mention; 0: it does not."""
     if measure.start >= mention.stop:
         between = text[mention.stop : measure.start]
@@ -265,18 +236,22 @@ def _rank(text: str, words: Words, mention: _Mention, measure: Measure) -> int:
     return 0
 
 
-def _period(text: str, words: Words, mention: _Mention, measure: Measure | None) -> WorkingTimeTold:
+def _period(text: str, words: Words, mention: Mention, length: _Length | None) -> WorkingTimeTold:
+    measure = length.measure if length else None
     start = mention.start if measure is None else min(mention.start, measure.start)
     stop = mention.stop if measure is None else max(mention.stop, measure.stop)
-    around = text[max(0, start - _BESIDE_CHARACTERS) : stop + len(" ago  ")]
-    before = text[max(0, start - _BESIDE_CHARACTERS) : start]
+    before = words.breaks.split(text[max(0, start - _BESIDE_CHARACTERS) : start])[-1]
+    after = words.breaks.split(text[stop : stop + _BESIDE_CHARACTERS])[0][:_AFTER_CHARACTERS]
+    around = before + text[start:stop] + after
     changed = bool(words.changed.search(text[max(0, start - _BESIDE_CHARACTERS) : mention.start]))
     worked = not changed and bool(words.worked.search(text[: mention.start][-_BESIDE_CHARACTERS:]))
     told = WorkingTimeTold(
         mention.share, None, None, _place(words, around, before), changed, worked
     )
-    if measure is None:
+    if measure is None or length is None:
         return told
+    if length.is_range:
+        return replace(told, months=measure.value or None, place="earlier", changed=True)
     if measure.kind == "date":
         return replace(told, since=measure.day, place=told.place or "current")
     return replace(told, months=measure.value)
@@ -285,7 +260,7 @@ def _period(text: str, words: Words, mention: _Mention, measure: Measure | None)
 def _of_which(
     text: str,
     words: Words,
-    mention: _Mention,
+    mention: Mention,
     period: WorkingTimeTold,
     found: Sequence[Measure],
 ) -> WorkingTimeTold:
@@ -325,10 +300,10 @@ def _in_order(periods: Sequence[WorkingTimeTold]) -> Iterator[WorkingTimeTold]:
 
 
 def _of_pay(
-    text: str, words: Words, mentions: Sequence[_Mention], found: Sequence[Measure]
-) -> tuple[PayBasis | None, list[_Mention]]:
+    text: str, words: Words, mentions: Sequence[Mention], found: Sequence[Measure]
+) -> tuple[PayBasis | None, list[Mention]]:
     """Return which working time the pay is said to be of, and the mentions that say it."""
-    named: dict[PayBasis, list[_Mention]] = {}
+    named: dict[PayBasis, list[Mention]] = {}
     sums = [one for one in found if one.kind == "money" and one.value >= _LEAST_PAY_EUR]
     for mention in mentions:
         after = text[mention.stop : mention.stop + _BESIDE_CHARACTERS]

@@ -1,7 +1,8 @@
 """Questions as strangers write them, with the results worked out by hand from the law's text.
 
-`strangers.tsv`: language, calculator, result (a value, or the reason why nothing is due), and what
-is written, one message after the other between " // ". All persons are invented.
+`strangers.tsv`: language, calculator, result (a value, the reason why nothing is due, or "asked"
+where one thing must be), and what is written, one message after the other between " // ". All
+persons are invented.
 """
 
 from pathlib import Path
@@ -31,6 +32,10 @@ async def test_what_strangers_ask_is_worked_out(app: Any, subtests: pytest.Subte
         with subtests.test(messages=messages):
             reply = (await talk(app, *messages.split(" // ")))[-1]
             found = reply["calculation"]
+            if expected == "asked":
+                assert found is None
+                assert reply["clarification"]
+                continue
             assert found is not None, reply["summary"]
             assert (found["calculator"], result(found)) == (calculator, expected)
             assert reply["language"] == language

@@ -33,6 +33,16 @@ STRETCHES: list[tuple[str, int, Told]] = [
         [(HALF, 24), (FULL, 48)],
     ),
     ("7 ans, 1500 brut, je suis à 80% depuis le 1er janvier 2024", 84, [(80.0, "2024-01-01")]),
+    (
+        "12 ans d'ancienneté dont 4 ans à 50 % au début, aujourd'hui temps plein 2400 brut",
+        144,
+        [(HALF, 48), (FULL, None)],
+    ),
+    (
+        "9 ans d'ancienneté, mi-temps du 1er janvier 2019 au 31 décembre 2021 puis temps plein",
+        108,
+        [(HALF, 36), (FULL, None)],
+    ),
     ("I worked 5 years, part-time (80%) for the last 2 years, 2000 gross", 60, [(80.0, 24)]),
     ("went part-time (50%) 2 years ago, 7 years of service, 1800 gross", 84, [(HALF, 24)]),
     ("3 years full-time then 2 years half-time, 1200 gross", 60, [(FULL, 36), (HALF, 24)]),
