@@ -36,7 +36,7 @@ from ai_core.calculators.rulebook import (
 from ai_core.calculators.seniority import Purpose, Service, exact_years, service
 from ai_core.calculators.sides import unique
 from ai_core.calculators.tables import Row, matching
-from ai_core.calculators.working import Working, part_time_share
+from ai_core.calculators.working import Working, part_time_of
 
 UNIT = "€"
 EXCLUDING = ("fixed_term_or_temporary_contract", "gross_misconduct")
@@ -241,16 +241,16 @@ class _Computation:
         needed = [formula for formula in formulas if formula is not None]
         numbers, salary = self._numbers(case, needed, services[1])
         working = Working(numbers, ruling.source_id)
-        share = part_time_share(case.facts)
-        part_time = (case.book.code.source(_PART_TIME),) if share != 1 else ()
+        part_time = part_time_of(case.facts)
+        article = case.book.code.source(_PART_TIME) if part_time else None
         working.amount(outcome)
         for row in multipliers:
             working.multiply(row.outcome.by)
         for row in additions:
             working.add(row.outcome.amount)
         working.bound(options.least, options.most)
-        for article in part_time:
-            working.share(share, article.id)
+        if part_time and article:
+            working.share(part_time, article.id)
         value = working.rounded(doubled=outcome.doubled)
         uses = tuple(use for row in (*multipliers, *additions) for use in row.uses)
         own = (*ruling.sources, *(ruling.rules.sources(uses) if ruling.rules else ()))
@@ -260,7 +260,11 @@ class _Computation:
             UNIT,
             steps=(*_steps_of(*services), *(salary.steps if salary else ()), *working.steps),
             sources=unique(
-                (*own, *part_time, *(source for part in parts for source in part.sources))
+                (
+                    *own,
+                    *((article,) if article else ()),
+                    *(source for part in parts for source in part.sources),
+                )
             ),
             assumptions=unique(note for part in parts for note in part.assumptions),
         )

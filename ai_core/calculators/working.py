@@ -2,6 +2,7 @@
 
 import operator
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
@@ -52,11 +53,16 @@ class Working:
                 self.total = limit
                 self._step(f"{key}_applies", money(limit), formula=formula.text if formula else "")
 
-    def share(self, share: Fraction, source: str) -> None:
+    def share(self, part_time: "PartTime", source: str) -> None:
         """Take the share of part time, by the article that asks for it."""
         self._sum()
-        self.total *= share
-        facts: dict[str, Fact] = {"share": share}
+        self.total *= part_time.share
+        facts: dict[str, Fact] = {
+            "share": part_time.share,
+            "full_time_months": part_time.full_time_months,
+            "all_months": part_time.all_months,
+            "paid_share": part_time.paid_share,
+        }
         self.steps.append(Step("part_time_share", facts, money(self.total), _UNIT, source))
 
     def _sum(self) -> None:
@@ -74,16 +80,31 @@ class Working:
         return value
 
 
-def part_time_share(facts: Facts) -> Fraction:
-    """Return by what to multiply an amount computed on the last salary (article L3123-5).
+@dataclass(frozen=True, slots=True)
+class PartTime:
+    """The months of a contract, as many of full time as they are worth, and the share that is paid.
 
-    The indemnity is due in proportion to the periods of each working time; the reference salary is
-    that of the last one.
+    Article L3123-5: the indemnity is due in proportion to the periods of each working time; the
+    reference salary is that of the last one.
     """
+
+    full_time_months: Fraction
+    all_months: Fraction
+    paid_share: Fraction
+
+    @property
+    def share(self) -> Fraction:
+        """Return by what to multiply an amount computed on the last salary."""
+        return self.full_time_months / self.all_months / self.paid_share
+
+
+def part_time_of(facts: Facts) -> PartTime | None:
+    """Return the part time of a contract; None where all of it had the same working time."""
     periods = facts.get("working_time_periods")
     if not isinstance(periods, tuple) or not periods:
-        return Fraction(1)
+        return None
     times = [item for item in periods if isinstance(item, WorkingTime)]
     months = sum((item.months for item in times), start=Fraction(0))
     worked = sum((item.months * item.share for item in times), start=Fraction(0))
-    return worked / months / times[-1].share
+    found = PartTime(worked, months, times[-1].share)
+    return None if found.share == 1 else found

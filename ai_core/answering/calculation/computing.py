@@ -8,7 +8,7 @@ from typing import Protocol
 
 from ai_core.answering.calculation.filling import Inputs
 from ai_core.answering.calculation.inputs import inputs_of_case
-from ai_core.answering.calculation.spoken_trades import told_in_french
+from ai_core.answering.calculation.spoken_trades import as_told, told_in_french
 from ai_core.answering.understanding.cases.thread import CaseAsked
 from ai_core.calculators.catalogue import CALCULATORS, Calculator, choices_of, compute
 from ai_core.calculators.records import NO_HOURS, NOT_DUE, Calculation, Question
@@ -104,6 +104,8 @@ class Calculations:
         request's. Raises UnknownAgreement, CorpusMissing, QueueFull.
         """
         match = await self._law.agreement_of([told_in_french(one) for one in naming], chosen)
+        if match and match.words:
+            match = replace(match, words=as_told(match.words, naming))
         if asked.calculator == UNSAID_NOTICE:
             return Computed(asked, Inputs(), match, question=Question(ENDING))
         wanted = CALCULATORS.get(asked.calculator)

@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from shared.languages import language_of
@@ -33,6 +33,21 @@ def told_in_french(text: str) -> str:
     if language_of(text) == "en":
         return ". ".join([*_told("english", text.lower()), text])
     return text
+
+
+def as_told(words: str, texts: Iterable[str]) -> str:
+    """Return the words by which an agreement was recognised as the texts have them.
+
+    "salon de coiffure" is then the author's 理发师; words that the texts have are returned.
+    """
+    for text in texts:
+        if words.lower() in text.lower():
+            return words
+        for trades in _TRADES.values():
+            for french, told in trades.items():
+                if words in french and (found := told.search(text.lower())):
+                    return found[0]
+    return words
 
 
 def _told(language: str, text: str) -> list[str]:

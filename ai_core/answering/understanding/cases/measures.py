@@ -8,6 +8,12 @@ from fractions import Fraction
 from ai_core.answering.understanding.cases.lexicon import Lexicon, Measure
 
 _THOUSANDS = re.compile(r"\d{1,3}(?:[.,]\d{3})+(?:[.,]\d{1,2})?")
+_IS_PAY = re.compile(
+    r"(?:\b(?:primes?|bonus|13e mois|salaires?|paye\w*|gagn\w*|touch\w*|bruts?|gross|earn\w*|salary"
+    r"|wages?|paie|remuner\w*)\b[^,;.\d]{0,25}(?<!en )(?<!in )(?<!depuis )(?<!since )(?<!debut )"
+    r"(?<!fin )(?<!annee )(?<!year )|\b(?:salary|pay) of )$"
+)
+"""Words of pay before "2000", which is then no year."""
 _MONTHS_A_YEAR = 12
 _LONGEST_MONTHS = 70 * _MONTHS_A_YEAR
 _FIRST_YEAR, _LAST_YEAR = 1950, 2100
@@ -30,11 +36,13 @@ def measures(text: str, lexicon: Lexicon, today: date) -> list[Measure]:
 
 
 def sum_of(written: str) -> Fraction:
-    """Return a sum as people write it: "1 850,50", "2.300", "2,300", "1.9k"."""
+    """Return a sum as people write it: "1 850,50", "2.300", "2,300", "1.9k", "2k4"."""
     digits = re.sub(r"\s", "", written)
     factor = 1
     if digits.endswith("k"):
         digits, factor = digits[:-1], 1_000
+    elif "k" in digits:
+        return Fraction(digits.replace("k", ".")) * 1_000
     if factor == 1 and _THOUSANDS.fullmatch(digits):
         whole, cents = (digits[:-3], digits[-2:]) if _has_cents(digits) else (digits, "0")
         return Fraction(f"{re.sub(r'[.,]', '', whole)}.{cents}")
@@ -47,6 +55,8 @@ def _has_cents(digits: str) -> bool:
 
 def _dates(text: str, lexicon: Lexicon, today: date) -> Iterator[Measure]:
     for found in lexicon.dates.finditer(text):
+        if found.groupdict().get("only_year") and _IS_PAY.search(text[: found.start()]):
+            continue
         if day := _day(found, lexicon, today):
             yield Measure("date", found.start(), found.end(), day=day)
 

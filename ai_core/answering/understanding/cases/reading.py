@@ -122,7 +122,7 @@ def _with_pay_for_years(
         if one.kind == "date" and len(one.day) == len("2000") == one.stop - one.start:
             before = script.text[max(0, one.start - _BEFORE_CHARACTERS) : one.start]
             after = script.text[one.stop : one.stop + _AFTER_CHARACTERS]
-            if not role_of(script.lexicon, one, before, after, "") and not _YEAR.search(before):
+            if not role_of(script.lexicon, one, before, after, None) and not _YEAR.search(before):
                 read[at] = Measure("money", one.start, one.stop, Fraction(one.day))
     return read
 
@@ -149,7 +149,8 @@ def _placed(script: Script, found: Sequence[Measure]) -> list[_Placed]:
         stop = found[at + 1].start if at + 1 < len(found) else len(script.text)
         before = _tail(script.text[max(start, measure.start - _BEFORE_CHARACTERS) : measure.start])
         after = _head(script.text[measure.stop : min(stop, measure.stop + _AFTER_CHARACTERS)])
-        role = role_of(script.lexicon, measure, before, after, role)
+        same = at > 0 and found[at - 1].kind == measure.kind
+        role = role_of(script.lexicon, measure, before, after, role if same else None)
         placed.append(_Placed(measure, before, after, role))
     return placed
 

@@ -16,7 +16,9 @@ _MOST_HOURLY_EUR = 200
 _LEGAL_WEEK_HOURS = 35
 _MOST_OVERTIME_HOURS = 25
 
-_CORRECTS = re.compile(r"\b(?:i mean|je veux dire|enfin|plutot|pardon|rather|sorry)[ ,:]*$")
+_CORRECTS = re.compile(
+    r"\b(?:i mean|je veux dire|enfin|plutot|pardon|rather|sorry|non|no|actually|en fait)[ ,:]*$"
+)
 _AGE_BEFORE = re.compile(
     r"\b(?:j'ai|agee?s?(?: de)?|aged|ayant|il a|elle a)(?: deja| seulement)? ?$"
 )
@@ -86,9 +88,14 @@ class Told:
     named: bool = False
 
 
-def role_of(lexicon: Lexicon, measure: Measure, before: str, after: str, previous: str) -> str:
-    """Return the role that the words beside a measure give it; empty where they give none."""
-    if _CORRECTS.search(before) and previous not in ("", "excluded"):
+def role_of(
+    lexicon: Lexicon, measure: Measure, before: str, after: str, previous: str | None
+) -> str:
+    """Return the role that the words beside a measure give it; empty where they give none.
+
+    `previous` is that of the measure before, None where it is of another kind.
+    """
+    if _CORRECTS.search(before) and previous not in (None, "excluded"):
         return f"corrects:{previous.removeprefix('corrects:')}"
     for cue in lexicon.cues:
         if cue.kind == measure.kind and cue.fits(before, after):

@@ -29,7 +29,8 @@ _DATE = re.compile(
 )
 _MONEY = re.compile(
     r"(?<![\w/-])(?<!\d[.,])(?P<before_sign>€ ?)?(?P<amount>\d{1,3}(?: \d{3})+(?:[.,]\d{1,2})?"
-    r"|\d{1,3}(?:[.,]\d{3})+(?:[.,]\d{1,2})?|\d{1,6}(?:[.,]\d{1,2})? ?k\b|\d{1,6}(?:[.,]\d{1,2})?)"
+    r"|\d{1,3}(?:[.,]\d{3})+(?:[.,]\d{1,2})?|\d{1,2}k\d{1,2}\b|\d{1,6}(?:[.,]\d{1,2})? ?k\b"
+    r"|\d{1,6}(?:[.,]\d{1,2})?)"
     r"(?P<sign> ?(?:€|euros?\b|eur\b|e\b(?! mois)|balles\b)| ?(?=(?:bruts?|nets?|gross"
     r"|smic)\b))?(?![\w%])(?! ?%)"
 )
@@ -176,7 +177,8 @@ CUES = (
     cue(
         "date",
         "exit",
-        before=r"\b(?:sort\w*|date de sortie|fin(?: d[ue] (?:mon )?contrat)?|quitt\w*|jusqu'au"
+        before=r"\b(?:sort\w*|date de sortie|fini\w*|termin\w+|pren\w* fin|pris fin"
+        r"|fin(?: d[ue] (?:mon )?contrat)?|quitt\w*|jusqu'au"
         r"|until"
         r"|left|leaving|leave|exit|end\w*|pars|depart)(?: (?:\w+ )?(?:le|du|au|on|in|prevue? le))?"
         r"(?: :| date)? ?(?:le |the )?",

@@ -3,10 +3,12 @@
 The sums are worked out by hand from L1234-9, R1234-2 and L3123-5. All persons are invented.
 """
 
+import re
 from typing import Any
 
 import pytest
 
+from ai_core.answering.calculation.spoken_trades import as_told
 from tests.ai_core.answering.calculation.test_conversations import plain, section, talk
 
 PAY_BASIS = (2375, 1187.5)
@@ -47,6 +49,7 @@ async def test_the_pay_is_taken_as_that_of_the_part_time_and_asked_for(
     assert "1 900" in plain(said) or "1,900" in said
     for line in first["calculation"]["assumptions"]:
         assert line in section(first, "calculation")
+    assert {"36", "30"} <= set(re.findall(r"\d+", section(first, "calculation")))  # months
     cited = [article["title"] for article in first["calculation"]["articles"]]
     assert any("L3123-5" in title for title in cited)
 
@@ -93,3 +96,13 @@ async def test_years_that_may_be_either_are_asked_for_with_choices(
     assert first["calculation"] is None
     assert first["clarification"]["choices"] == ["L'ancienneté", "L'âge"]
     assert second["calculation"]["value"] == value
+
+
+def test_the_words_that_name_a_trade_are_those_that_were_written() -> None:
+    for text, told in (
+        ("我是理发师，被解雇", "理发"),
+        ("เป็นช่างทำผม ถูกเลิกจ้าง", "ช่างทำผม"),
+        ("I'm a hairdresser", "hairdresser"),
+        ("je travaille dans un salon de coiffure", "salon de coiffure"),
+    ):
+        assert as_told("salon de coiffure", ["autre chose", text]) == told
