@@ -7,9 +7,10 @@ one of them: words that French has too count for nothing, and any French left ou
 
 import re
 from collections.abc import Collection, Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 FrameLanguage = Literal["ar", "pt", "es", "ro"]
+FRAME_LANGUAGES: tuple[FrameLanguage, ...] = get_args(FrameLanguage)
 
 _WORDS: dict[FrameLanguage, frozenset[str]] = {
     "es": frozenset(

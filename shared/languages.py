@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from shared.frame_languages import (
+    FRAME_LANGUAGES,
     FrameLanguage,
     arabic_letters,
     asks_for,
@@ -234,5 +235,5 @@ def preferred_language(accept_language_header: str | None) -> Language:
         return next(language for language in LANGUAGES if language == ours)
     if anything:
         return next((language for language in LANGUAGES if language not in wishes), "fr")
-    framed = any(wishes[one] for one in named if one in get_args(FrameLanguage))
+    framed = any(wishes[one] for one in named if one in FRAME_LANGUAGES)
     return "en" if framed else "fr"

@@ -40,11 +40,7 @@ class Abstentions:
         self._missing_laws = missing_laws
 
     def judge(self, found: SearchResult, language: Language) -> Refusal | None:
-        """Return the refusal of a question, or None when it is answered.
-
-        The search works on French text: for an English question it cannot classify the scope, only
-        report that nothing was found, and the sentence says that.
-        """
+        """Return the refusal of a question, or None when it is answered."""
         if found.exact:
             return None
         if found.scope is QuestionScope.NEIGHBOUR:
@@ -61,9 +57,9 @@ class Abstentions:
             return self._refuse(
                 "unknown_reference", "unknown_reference", LABOUR_DESK, language, numbers=numbers
             )
-        if found.scope is QuestionScope.OUTSIDE and language == "fr":
+        if found.scope is QuestionScope.OUTSIDE:
             return self._refuse("out_of_scope", "out_of_scope", LEGAL_HELP, language)
-        if found.scope is QuestionScope.OUTSIDE or not found.passages:
+        if not found.passages:
             return self.nothing_found(language)
         return None
 

@@ -284,7 +284,7 @@ class AnswerPipeline:
     def _missing(self, question: Question, found: SearchResult) -> MissingLaw | None:
         if not question.grounded or question.sampling.json_schema or found.exact:
             return None
-        return self._abstentions.missing(question.search.query, question.language)
+        return self._abstentions.missing(question.search.with_terms, question.language)
 
     def _refuse(
         self,
@@ -343,7 +343,7 @@ class AnswerPipeline:
                 Evidence(
                     one,
                     _doubted(
-                        one.query,
+                        one.with_terms,
                         await self._library.search(
                             one.query,
                             limit=MAX_PASSAGES // len(asked),
@@ -394,7 +394,7 @@ class AnswerPipeline:
             reply.clarification = (
                 reply.clarification
                 or words.question(found, known, asked, language)
-                or self._clarifications.choose(message.query, known, asked, language)
+                or self._clarifications.choose(message.with_terms, known, asked, language)
                 or reply.asked_otherwise
             )
         law_date = request.law_date if question.grounded else None

@@ -83,7 +83,7 @@ class Prompts:
         else:
             raw = None
             fixed = [turn.content for turn in self._turns(question, own, ())]
-            passages = _excerpts(question.search.query, found.passages)
+            passages = _excerpts(question.search.with_terms, found.passages)
             earlier = [] if own else [turn for turn in question.history if _belongs(turn, question)]
         counts = await engine.count_tokens([*fixed, *passages, *(t.content for t in earlier)])
         costs = iter(count + _TURN_MARGIN_TOKENS for count in counts)
@@ -115,11 +115,11 @@ class Prompts:
         match = found.agreement_match
         return Prompt(
             turns,
-            match.rest if match and match.rest else question.search.query,
+            match.rest if match and match.rest else question.search.with_terms,
             passages,
             question.language,
             named_articles=found.exact,
-            told=question.search.query,
+            told=question.search.with_terms,
             confidence=found.confidence,
         )
 

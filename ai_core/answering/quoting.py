@@ -35,7 +35,7 @@ async def quote_in_turn(
     tokens = 0
     for one in evidence:
         prompt = Prompt(
-            *((), one.asked.query, one.found.passages, language),
+            *((), one.asked.with_terms, one.found.passages, language),
             named_articles=one.found.exact,
             confidence=one.found.confidence,
         )

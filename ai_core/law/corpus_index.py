@@ -25,6 +25,7 @@ from ai_core.law.references import find_references
 from ai_core.law.resolving import resolve
 from ai_core.law.search import encoder, hybrid, semantic
 from ai_core.law.search.agreement_search import AgreementSearch
+from ai_core.law.search.french_terms import french_terms
 from ai_core.law.search.hybrid import HybridSearch
 from ai_core.law.search.indexing import build_lexical
 from ai_core.law.search.query import QueryReader, SearchQuery
@@ -32,6 +33,7 @@ from ai_core.law.search.relevance import Judged
 from ai_core.law.search.scope import Evidence, ScopeClassifier
 from ai_core.law.search.spelling import Spelling
 from ai_core.law.search.stems import without_references
+from shared.languages import answer_language
 
 _SPEAKS_OF_AN_AGREEMENT = (MatchBasis.IDCC, MatchBasis.NAME)
 _AGREEMENT_SHARE = 3
@@ -91,7 +93,7 @@ class CorpusIndex:
         match = self._finder.find(question, agreement)
         repaired = self._reader.repaired(question)
         foreign = self._reader.foreign(repaired)
-        scope, neighbour = self._scopes.of(question if foreign else repaired, foreign=foreign)
+        scope, neighbour = self._scope_of(question) if foreign else self._scopes.of(repaired)
         if named.articles or named.missing or (match and match.basis in _SPEAKS_OF_AN_AGREEMENT):
             scope, neighbour = QuestionScope.LABOUR_LAW, None
         asked = self._reader.repaired(match.rest) if match and match.rest else repaired
@@ -117,6 +119,19 @@ class CorpusIndex:
             neighbour=neighbour,
             confidence=confidence,
         )
+
+    def _scope_of(self, question: str) -> tuple[QuestionScope, str | None]:
+        """Return the scope of a question in another language, by its meaning and French words.
+
+        The encoder does not know Romanian: there the words may say yes by themselves.
+        """
+        terms = french_terms(question)
+        if self.hybrid.encoder is None:
+            return self._scopes.of(terms or question)
+        scope, neighbour = self._scopes.of(f"{question} {terms}".strip(), foreign=True)
+        if scope is QuestionScope.OUTSIDE and terms and answer_language(question).frame == "ro":
+            return self._scopes.of(terms)
+        return scope, neighbour
 
     def agreement_named(self, text: str) -> Agreement | None:
         """Return the agreement that a text names, or None; a company decides nothing."""

@@ -28,6 +28,7 @@ from ai_core.answering.understanding.subjects import (
     without_courtesy,
 )
 from ai_core.engines.base import ChatMessage
+from ai_core.law.search.french_terms import terms_in_french
 from ai_core.law.search.stems import fold
 from shared.ai.contract import Profile
 
@@ -77,10 +78,19 @@ SEARCH_WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One question of a message: its own words, and what is searched for it."""
+    """One question of a message: its own words, and what is searched for it.
+
+    `terms`: the law's French words for what a question in another language names.
+    """
 
     text: str
     query: str
+    terms: str = ""
+
+    @property
+    def with_terms(self) -> str:
+        """Return what is searched, and its French words, for what reads French."""
+        return f"{self.query} {self.terms}".strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +119,15 @@ class Understood:
         """Return what is searched, of all questions together."""
         return "\n".join(asked.query for asked in self.questions)
 
+    @property
+    def with_terms(self) -> str:
+        """Return what is searched, with its French words."""
+        return "\n".join(asked.with_terms for asked in self.questions)
+
 
 def as_written(text: str) -> Understood:
     """Return a message that is searched as it is written."""
-    return Understood((Asked(text, text),))
+    return Understood((Asked(text, text, terms_in_french(text)),))
 
 
 class _Read(NamedTuple):
@@ -207,7 +222,12 @@ def understand(
     queries = " ".join(asked.query for asked in questions)
     mentioned = known_fields(NOTHING, [*facts, *read_facts(queries, today)])
     asked = tuple(
-        replace(one, query=_expanded(one.query, reading.profile, mentioned)) for one in questions
+        replace(
+            one,
+            query=_expanded(one.query, reading.profile, mentioned),
+            terms=terms_in_french(one.query),
+        )
+        for one in questions
     )
     return Understood(
         asked,

@@ -23,7 +23,7 @@ from ai_core.law.search.lexical import LexicalIndex, Scores
 from ai_core.law.search.passage_terms import PassageTerms
 from ai_core.law.search.query import SearchQuery
 from ai_core.law.search.ranking import HEADINGS_SHARE, QuestionStyle, Ranking, StyleClassifier
-from ai_core.law.search.relevance import Judged, Relevance
+from ai_core.law.search.relevance import Judged, Relevance, averaged
 from ai_core.law.search.semantic import SemanticIndex, Similarities
 from ai_core.law.search.stems import FrenchStemmer
 
@@ -79,17 +79,27 @@ class HybridSearch:
             return []
         style = self._styles.of(query.text, query.stems)
         found = self.candidates(query, day, style, count)
-        variant = "meaning" if query.foreign else self.variant
-        return self._relevance.judge(
-            found, variant, headings=HEADINGS_SHARE[style], today=day.toordinal()
-        )
+        judged = [
+            self._relevance.judge(
+                found, variant, headings=HEADINGS_SHARE[style], today=day.toordinal()
+            )
+            for variant in self._variants_of(query)
+        ]
+        return averaged(judged)
 
     def confidence(self, query: SearchQuery, best: float, scope: QuestionScope) -> Confidence:
         """Return how surely the best passage found, of this relevance, decides the question."""
         if scope in (QuestionScope.OUTSIDE, QuestionScope.UNCLEAR):
             return Confidence.NONE
-        variant = "meaning" if query.foreign else self.variant
-        return self._relevance.confidence(best, variant)
+        return self._relevance.confidence(best, self._variants_of(query)[0])
+
+    def _variants_of(self, query: SearchQuery) -> tuple[str, ...]:
+        """Return the signals that a question is judged by: in another language its meaning, and
+        beside it what its French words tell.
+        """
+        if not query.foreign or self.variant != "encoder":
+            return (self.variant,)
+        return ("meaning", self.variant) if query.stems else ("meaning",)
 
     @property
     def variant(self) -> str:

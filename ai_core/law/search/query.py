@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ai_core.law.search.everyday_words import EverydayWords
+from ai_core.law.search.french_terms import french_terms
 from ai_core.law.search.spelling import Spelling
 from ai_core.law.search.stems import FrenchStemmer, fold
+from shared.languages import answer_language
 
 _WORD = re.compile(r"[a-zà-ÿœ]+|[^\W\d_]", re.IGNORECASE)
 """A Latin word, or one letter of another script."""
@@ -21,7 +23,7 @@ class SearchQuery:
 
     `stems` are the question's own; `expanded` adds those of the law's words for what it says in
     everyday words. `meanings` lists for each distinct own stem the stems that mean the same. A
-    question in another language is `foreign` and has no stems.
+    question in another language is `foreign`; its stems are of the French words for what it names.
     """
 
     text: str
@@ -48,17 +50,26 @@ class QueryReader:
         return self._spelling(question)
 
     def foreign(self, text: str) -> bool:
-        """Whether a question is in another language: the corpus knows few of its words."""
+        """Whether a question is in another language: by its script or words, or because the corpus
+        knows few of them.
+        """
+        told = answer_language(text)
+        if told.frame or told.language in ("th", "zh"):
+            return True
         words = _WORD.findall(text)
-        if not words:
+        if not words or (len(words) < _FEWEST_WORDS and told.language == "fr"):
             return False
         known = sum(self._spelling.says(fold(word)) for word in words)
-        return len(words) >= _FEWEST_WORDS and known < _KNOWN_SHARE * len(words)
+        return known < _KNOWN_SHARE * len(words)
 
     def read(self, text: str) -> SearchQuery:
         """Read a repaired question."""
         if self.foreign(text):
-            return SearchQuery(text, (), (), (), foreign=True)
+            terms = french_terms(text)
+            return replace(self._read(terms), text=f"{text} {terms}".strip(), foreign=True)
+        return self._read(text)
+
+    def _read(self, text: str) -> SearchQuery:
         stems = self._stemmer(text)
         law_of: dict[str, list[str]] = {stem: [stem] for stem in stems}
         added: dict[str, None] = {}

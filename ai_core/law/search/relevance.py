@@ -10,8 +10,9 @@ everyday questions, each scored by indexes that never saw it.
 
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -174,6 +175,17 @@ class Relevance:
             )
             for at, chance in zip(places, dealt, strict=True)
         ]
+
+
+def averaged(judged: Sequence[Sequence[Judged]]) -> list[Judged]:
+    """Return the same candidates with the mean of their relevances, the most relevant first."""
+    if len(judged) == 1:
+        return list(judged[0])
+    relevances: dict[int, float] = {}
+    for one in chain.from_iterable(judged):
+        relevances[one.source] = relevances.get(one.source, 0.0) + one.relevance / len(judged)
+    mean = [replace(one, relevance=relevances[one.source]) for one in judged[0]]
+    return sorted(mean, key=lambda one: -one.relevance)
 
 
 def dated(

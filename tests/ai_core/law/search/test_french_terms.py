@@ -1,0 +1,66 @@
+"""What a question in another language names is searched in French words."""
+
+import re
+import tomllib
+from importlib.resources import files
+
+import pytest
+
+from ai_core.answering.understanding.clarifications import Clarifications
+from ai_core.answering.understanding.messages import as_written
+from ai_core.law.search.french_terms import french_terms, terms_in_french
+from shared.frame_languages import FRAME_LANGUAGES
+from shared.languages import LANGUAGES
+
+TABLE = tomllib.loads((files("ai_core.law") / "data" / "foreign_terms.toml").read_text("utf-8"))
+OTHERS = {*LANGUAGES, *FRAME_LANGUAGES} - {"fr"}
+
+
+def test_every_term_has_marks_in_seven_languages() -> None:
+    for french, marks in TABLE.items():
+        assert set(marks) == OTHERS, french
+        for language, ones in marks.items():
+            assert all(re.compile(one) for one in ones), (french, language)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "I want to resign, how long is my notice?",
+        "อยากลาออก ต้องบอกล่วงหน้านานไหม",
+        "我想辞职，预告期是多长？",
+        "أريد أن أستقيل، كم مدة الإشعار؟",
+        "quero pedir demissão, qual é o aviso prévio?",
+        "quiero dimitir, ¿cuánto es el preaviso?",
+        "vreau să îmi dau demisia, cât este preavizul?",
+    ],
+)
+def test_one_question_has_the_same_words_in_every_language(asked: str) -> None:
+    assert {"démission", "préavis"} <= set(french_terms(asked).split())
+
+
+def test_a_french_question_has_none() -> None:
+    assert terms_in_french("Je veux démissionner, quel est mon préavis ?") == ""
+    assert as_written("Je veux démissionner").with_terms == "Je veux démissionner"
+
+
+def test_paid_leave_in_thai_is_not_taken_for_heat() -> None:
+    assert "chaleur" not in french_terms("ลาพักร้อนได้กี่วัน")
+    assert "chaleur" in french_terms("ในโรงงานร้อนมาก ทำอย่างไรได้บ้าง")
+
+
+@pytest.mark.parametrize(
+    ("asked", "language", "question"),
+    [
+        ("我要辞职，需要提前多久通知？", "zh", "集体协议"),
+        ("ลาออกต้องแจ้งล่วงหน้านานเท่าไร", "th", "ข้อตกลงร่วม"),
+        ("¿cuánto es el preaviso si dimito?", "en", "collective agreement"),
+    ],
+)
+def test_a_rule_of_clarifications_reads_every_language(
+    asked: str, language: str, question: str
+) -> None:
+    known = next(one for one in LANGUAGES if one == language)
+    found = Clarifications.read().choose(as_written(asked).with_terms, (), (), known)
+    assert found is not None
+    assert question in found.question
