@@ -69,13 +69,33 @@ def test_what_was_found_by_its_number_is_answered_whatever_the_rest(
 def test_an_english_question_that_finds_nothing_is_told_so_and_may_be_put_otherwise(
     abstentions: Abstentions,
 ) -> None:
-    refusal = abstentions.judge(SearchResult((), QuestionScope.OUTSIDE), "en")
+    refusal = abstentions.judge(SearchResult((), QuestionScope.LABOUR_LAW), "en")
 
     assert refusal is not None
     assert refusal.abstained.reason == "no_source"
     assert "I found no passage" in refusal.sentence
     assert "in other words" in refusal.sentence
     assert "French" not in refusal.sentence
+
+
+@pytest.mark.parametrize(
+    ("language", "words", "helper"),
+    [
+        ("fr", "ne porte pas sur le droit du travail", "appel gratuit"),
+        ("en", "not about labour law", "free call"),
+        ("th", "ไม่เกี่ยวกับกฎหมายแรงงาน", "โทรฟรี"),
+        ("zh", "与劳动法无关", "免费"),
+    ],
+)
+def test_what_is_outside_labour_law_is_refused_in_the_asker_s_language(
+    abstentions: Abstentions, language: Language, words: str, helper: str
+) -> None:
+    refusal = abstentions.judge(SearchResult((), QuestionScope.OUTSIDE), language)
+
+    assert refusal is not None
+    assert refusal.abstained.reason == "out_of_scope"
+    assert words in refusal.sentence
+    assert helper in refusal.help
 
 
 def test_every_neighbouring_law_has_an_office() -> None:
