@@ -10,6 +10,7 @@ from ai_core.answering.boilerplate import read_texts
 from ai_core.answering.missing_law import MissingLaws
 from ai_core.answering.public_services import read_public_services
 from ai_core.law.records import Passage, QuestionScope, SearchResult, SourceKind
+from shared.languages import Language
 
 PASSAGE = Passage(SourceKind.ARTICLE, "id", "L1-1", "t", ("t",), "texte", "https://x", 1.0)
 
