@@ -10,7 +10,9 @@ _ASKS = re.compile(
     r"\W*(?:dis(?:-moi)? |dites(?:-moi)? |peux-tu me dire |pouvez-vous me dire |tell me )?"
     r"(?:(?:que|qu['’]est-ce que|ce que) (?:tu sais|sais-tu|vous savez|savez-vous|tu as retenu"
     r"|as-tu retenu|vous avez retenu|avez-vous retenu) (?:de|sur) moi|mon profil"
-    r"|what (?:do you know|have you (?:learnt|learned|kept)) (?:about|of) me|my profile)\W*",
+    r"|what (?:do you know|have you (?:learnt|learned|kept)) (?:about|of) me|my profile"
+    r"|(?:คุณ)?รู้อะไรเกี่ยวกับ(?:ตัว)?(?:ฉัน|ผม)บ้าง(?:ครับ|คะ|ค่ะ)?|ข้อมูลของ(?:ฉัน|ผม)"
+    r"|你(?:都)?(?:知道|了解|记得)(?:关于)?我(?:的)?(?:什么|哪些(?:信息|情况)?)|我的(?:资料|信息|档案))\W*",
     re.IGNORECASE,
 )
 _MONTHS_A_YEAR = 12

@@ -10,6 +10,7 @@ from datetime import date
 
 from ai_core.answering.understanding.amounts import amounts
 from ai_core.answering.understanding.fact_patterns import NAMED_FACTS
+from ai_core.answering.understanding.foreign_facts import in_french_words
 from ai_core.answering.understanding.owners import PERSON, Fact, Owners
 from ai_core.law.search.stems import fold
 
@@ -31,7 +32,7 @@ def read_facts(text: str, today: date, *, reply_to: str | None = None) -> list[F
     a seniority, and a fact that is only mentioned is told.
     """
     found: list[Fact] = []
-    for sentence in _SENTENCE.finditer(readable(text)):
+    for sentence in _SENTENCE.finditer(in_french_words(readable(text))):
         found += _of_sentence(sentence, found, today, reply_to=reply_to)
     return found
 

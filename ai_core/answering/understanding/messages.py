@@ -35,6 +35,7 @@ from shared.ai.contract import Profile
 _ASKS = re.compile(
     r"\?|^\W*(?:combien|comment|pourquoi|quand|quels?|quelles?|est-ce|qu'est|puis-je|peut-on|dois-je"
     r"|ai-je|a-t-on|que faire|how|what|when|why|which|who|can|do|does|is|are|may|should|must)\b"
+    r"|ไหม|หรือไม่|หรือเปล่า|กี่|เท่าไ|อย่างไร|ยังไง|เมื่อไ|ทำไม|吗|多久|多少|几|怎么|什么|如何|能不能|可不可以|是否|为什么"
 )
 _ASKING = re.compile(
     r"\b(?:puis|peut|peux|comment|combien|est-ce|quels?|quelles?|quand|dois|doit|faut|ai-je|a-t|qui"
@@ -43,9 +44,16 @@ _ASKING = re.compile(
 _DOES_NOT_KNOW = re.compile(
     r"\b(?:sais pas|sait pas|sais plus|connais pas|aucune idee|pas la moindre idee|ignore|pas sure?"
     r"|don't know|do not know|no idea|not sure|dunno)\b"
+    r"|ไม่รู้|ไม่ทราบ|ไม่แน่ใจ|不知道|不清楚|不确定|不太清楚"
 )
-_YES = re.compile(r"\W*(?:oui|ouais|exact\w*|c'est (?:ca|bien ca|elle)|yes|yep|right|correct)\b")
-_NO = re.compile(r"\W*(?:non|pas du tout|aucune|no|nope|none)\W*$")
+_YES = re.compile(
+    r"\W*(?:(?:oui|ouais|exact\w*|c'est (?:ca|bien ca|elle)|yes|yep|right|correct)\b"
+    r"|ใช่(?!ไหม|หรือ)|ถูกต้อง|是(?!否|不是)|对|對|没错)"
+)
+_NO = re.compile(
+    r"\W*(?:non|pas du tout|aucune|no|nope|none|ไม่(?:ใช่|มี)?(?:ครับ|ค่ะ|คะ)?"
+    r"|不(?:是)?|没有|都不是|否)\W*$"
+)
 _AGREEMENT_WORD = re.compile(r"\b(?:convention|idcc|ccn|agreement|brochure)\b")
 _BARE_IDCC = re.compile(
     r"^\W*(?:(?:c'est|le|la|numero|n|no|idcc|convention|it's|the|number)\W+)*(\d{3,4})\W*$"

@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ai_core.answering.understanding.facts import readable
+from ai_core.answering.understanding.foreign_facts import in_french_words, unknown_words
+from ai_core.law.search.french_terms import terms_in_french
 from ai_core.law.search.stems import fold
 
 FILE = Path(__file__).with_name("topics.toml")
@@ -103,6 +105,10 @@ def content_of(text: str) -> Content:
     """Return what a message is about."""
     topics = _TOPICS
     plain = without_courtesy(readable(text[:_LONGEST_READ])).strip()
+    told = in_french_words(plain)
+    unknown = unknown_words(told)
+    if told != plain:
+        plain = f"{told} {fold(terms_in_french(text))}"
     subjects = frozenset(
         (group, found[0])
         for group, names in topics.subjects.items()
@@ -114,7 +120,7 @@ def content_of(text: str) -> Content:
     aspects = frozenset(found[0] for found in topics.aspects.finditer(rest))
     rest = topics.filler.sub(" ", topics.aspects.sub(" ", rest))
     others = len(set(_WORD.findall(rest)) - _SMALL_WORDS)
-    return Content(subjects, aspects, others, plain)
+    return Content(subjects, aspects, others + (0 if subjects else unknown), plain)
 
 
 _SMALL_WORDS = frozenset(

@@ -8,6 +8,7 @@ from ai_core.answering.understanding.clarifications import Clarifications
 from ai_core.answering.understanding.messages import understand
 from ai_core.answering.understanding.profiles import known_fields
 from ai_core.engines.base import ChatMessage
+from shared.languages import LANGUAGES
 
 CLARIFICATIONS = Clarifications.read()
 TODAY = date(2026, 11, 20)
@@ -63,7 +64,8 @@ def test_a_known_fact_is_not_asked_for(question: str, said: tuple[str, ...]) -> 
 def test_every_choice_is_a_reply_that_tells_the_fact_it_was_offered_for() -> None:
     for needed in ("seniority_band", "category", "contract", "headcount", "working_time"):
         field = needed.replace("band", "months")
-        for language in ("fr", "en"):
+        values = []
+        for language in LANGUAGES:
             ask = CLARIFICATIONS.ask(needed, language)
             assert ask.choices
             profiles = [
@@ -81,3 +83,5 @@ def test_every_choice_is_a_reply_that_tells_the_fact_it_was_offered_for() -> Non
             told = [getattr(profile, field) for profile in profiles]
             assert None not in told, (needed, language, told)
             assert len(set(told)) == len(told), (needed, language, told)
+            values.append(told)
+        assert values == [values[0]] * len(LANGUAGES), needed
