@@ -22,6 +22,7 @@ class Words:
     tell a bare percentage of working time from others. `breaks` part
     clauses, `range_to` two days. `pay_before`, `pay_after` and `after_sum`
     link a mention and the pay.
+    Loops never give back what they took (`*+`): a text made to be read slowly is read at once.
     """
 
     mention: re.Pattern[str]
@@ -70,7 +71,7 @@ _SPACED = Words(
         rf"|(?P<bare_hours>\b{_HOURS}\b)"
     ),
     joint=re.compile(
-        r"[ ,:(]*(?:(?:a|de|at|of|soit|i\.?e\.?|contrat|avec|on|time|contract) ?)*[ (]*"
+        r"[ ,:(]*(?:(?:a|de|at|of|soit|i\.?e\.?|contrat|avec|on|time|contract) ?)*+[ (]*"
     ),
     unless_after=re.compile(r" ?(?:therapeutique|medical|pour motif|parental|for medical)"),
     unless=re.compile(r"(?:parental|therapeutique|therapeutic|maladie)(?: (?:a|en|de|on|at))? ?$"),
@@ -81,14 +82,14 @@ _SPACED = Words(
         r"|between|en|in|fin"
         r"|debut|mi|on|from|as of|a partir de|a partir du|maintenant|now|dernieres?|derniers?"
         r"|premieres?|first|au debut|at first|at the start|pour|seulement|only|a peine"
-        r"|uniquement)\.? +)+"
+        r"|uniquement)\.? +)++"
     ),
     before=re.compile(
         r"[ ,]*(?:(?:que|je|suis|etais|ai|a|en|au|de|passe\w*|travaille\w*|bosse\w*|fais|fait|faits"
         r"|dont|i|i've|i'm|i've been|have|been|am|was|working|worked|went|moved|switched|gone|to|at"
         r"|in|of|on|un|une|ete|avec|with|is|are|had|il|elle|est|mon|son|contrat|contract|as|job"
         r"|ago|now|maintenant|derniers?|dernieres?|premieres?|premiers?|seulement|only|it was|it is"
-        r"|c'est|c'etait|he|she|they|put me|m'a mise?|m'a passee?) +|j'|d'|qu'|m'a )*"
+        r"|c'est|c'etait|he|she|they|put me|m'a mise?|m'a passee?) +|j'|d'|qu'|m'a )*+"
     ),
     since=re.compile(r"\b(?:depuis|since|il y a|y a|ca fait|ces|these|a partir d[eu]|as of)\b"),
     since_after=re.compile(r" ?ago\b"),
@@ -145,8 +146,8 @@ _SPACED = Words(
     pay_after=re.compile(r" ?(?:equivalent|pay\b|salary|wage|gross|rate)"),
     after_sum=re.compile(
         r"[ (]*(?:(?:€|euros?|eur|e|bruts?|nets?|gross|par mois|mensuels?|mensuel|a month|per month"
-        r"|monthly|/ ?mois|/ ?month|month) ?)*[ (]*(?:(?:a|en|pour|au|de|du|sur|base|equivalent"
-        r"|d'un|un|mon|le|for|at|my|as|the|in|on|full|of) ?)*"
+        r"|monthly|/ ?mois|/ ?month|month) ?)*+[ (]*(?:(?:a|en|pour|au|de|du|sur|base|equivalent"
+        r"|d'un|un|mon|le|for|at|my|as|the|in|on|full|of) ?)*+"
     ),
     lasts=re.compile(r"[ )(]*(?:depuis|pendant|for|since|ces|les \w+ dern|il y a|the last)\b"),
 )
@@ -167,11 +168,11 @@ _THAI = Words(
     unless_after=_NEVER,
     after=re.compile(
         r"[ ()]*(?:(?:มา|เป็นเวลา|ได้|แล้ว|อยู่|ช่วง|ใน|นาน|ตั้งแต่|หลังจาก|หลัง|เมื่อ|เดือน|ปี|ประมาณ"
-        r"|อีก|ตลอด)[ ]*)*"
+        r"|อีก|ตลอด)[ ]*)*+"
     ),
     before=re.compile(
         r"[ ,]*(?:(?:หลังสุด|หลัง|สุดท้าย|ล่าสุด|ที่ผ่านมา|ทำงาน|ทำ|เป็น|แบบ|งาน|ก่อน|แรก|แล้ว|มา|เปลี่ยน"
-        r"|ลดเหลือ|ฉัน|ผม|นี้|ย้าย|ที่)[ ]*)*"
+        r"|ลดเหลือ|ฉัน|ผม|นี้|ย้าย|ที่)[ ]*)*+"
     ),
     since=re.compile(r"ตั้งแต่|มา ?\d|หลังจาก"),
     since_after=re.compile(r" ?(?:แล้ว|ที่แล้ว|ก่อน|ที่ผ่านมา)"),
@@ -190,7 +191,7 @@ _THAI = Words(
     not_after_number=re.compile(r" ?(?:ของ(?:เงินเดือน|ค่าจ้าง)|โบนัส)"),
     pay_before=re.compile(r"(?:เงินเดือน|ค่าจ้าง)(?:ของ|แบบ|ตอน|สำหรับ|งาน|ทำงาน)*[ ]?$"),
     pay_after=_NEVER,
-    after_sum=re.compile(r"[ (]*(?:(?:ยูโร|€|ต่อเดือน|ก่อนหัก|แบบ|สำหรับ|ของ|งาน|ตอน|คือ)[ ]*)*\(?"),
+    after_sum=re.compile(r"[ (]*(?:(?:ยูโร|€|ต่อเดือน|ก่อนหัก|แบบ|สำหรับ|ของ|งาน|ตอน|คือ)[ ]*)*+\(?"),
     lasts=re.compile(r"[ )(]*(?:มา|ตั้งแต่|เป็นเวลา)"),
 )
 
@@ -210,12 +211,12 @@ _CHINESE = Words(
     unless_after=_NEVER,
     after=re.compile(
         r"[ ()()]*(?:(?:已经|已|了|有|做了|做|干了|干|工作|最近|近|最后|过去|从|自|满|这|大约|约"
-        r"|到现在|至今)[ ]*)*"
+        r"|到现在|至今)[ ]*)*+"
     ),
     before=re.compile(
         r"[ ,,]*(?:(?:是|都|做|在|我|起|开始|改|转|为|成|了|以来|来|一直|的|前|后|变|只|里|间|期间"
         r"|之后|之前"
-        r"|工作|上班|按)[ ]*)*"
+        r"|工作|上班|按)[ ]*)*+"
     ),
     since=re.compile(r"从|自(?!己)|以来|起|已经|了$"),
     since_after=re.compile(r"(?:了|以来|前(?:开始|改|转))"),
@@ -236,7 +237,7 @@ _CHINESE = Words(
     not_after_number=re.compile(r"(?:的?(?:工资|奖金|薪))|涨"),
     pay_before=re.compile(r"(?:工资|月薪|薪水|按)(?:是|为|按)?[ ]?$"),
     pay_after=re.compile(r"(?:的)?(?:工资|月薪|薪水|薪资|月工资|税前)"),
-    after_sum=re.compile(r"[ (]*(?:欧元|欧|€|税前|每月|的|是|按|为)*[ (]*"),
+    after_sum=re.compile(r"[ (]*(?:欧元|欧|€|税前|每月|的|是|按|为)*+[ (]*"),
     lasts=re.compile(r"[ )(]*(?:了|已|从)"),
 )
 

@@ -24,6 +24,7 @@ from ai_core.answering.understanding.quantities import number_of
 Place = Literal["earlier", "current", ""]
 PayBasis = Literal["full_time", "part_time"]
 _BESIDE_CHARACTERS, _AFTER_CHARACTERS = 24, 12
+_MOST_BETWEEN_CHARACTERS = 60
 _DAYS_A_MONTH, _LAST_DAYS = 30, 28
 _MOST_PERIODS = 6
 _HUNDRED = 100
@@ -222,6 +223,9 @@ _AFTER_STRONG, _BEFORE, _AFTER, _BEFORE_COMMA = 4, 3, 2, 1
 
 def _rank(text: str, words: Words, mention: Mention, measure: Measure) -> int:
     """Return how surely a measure belongs to a mention; 0: it does not."""
+    apart = max(measure.start - mention.stop, mention.start - measure.stop)
+    if apart > _MOST_BETWEEN_CHARACTERS:
+        return 0
     if measure.start >= mention.stop:
         between = text[mention.stop : measure.start]
         if not words.after.fullmatch(between):
@@ -271,7 +275,8 @@ def _of_which(
         and words.last_year.match(text[mention.stop : mention.stop + _BESIDE_CHARACTERS])
     ):
         return replace(period, months=Fraction(_MONTHS_A_YEAR), place="current")
-    number = words.of_which.search(text[: mention.start])
+    start = max(0, mention.start - _MOST_BETWEEN_CHARACTERS)
+    number = words.of_which.search(text[start : mention.start])
     before = [one for one in found if one.kind == "duration" and one.stop <= mention.start]
     if period.months is not None or number is None or not before:
         return period
@@ -308,7 +313,8 @@ def _of_pay(
     for mention in mentions:
         after = text[mention.stop : mention.stop + _BESIDE_CHARACTERS]
         ends = max((one.stop for one in sums if one.stop <= mention.start), default=None)
-        of_sum = ends is not None and words.after_sum.fullmatch(text[ends : mention.start])
+        near = ends is not None and mention.start - ends <= _MOST_BETWEEN_CHARACTERS
+        of_sum = near and words.after_sum.fullmatch(text[ends : mention.start])
         before = text[max(0, mention.start - _BESIDE_CHARACTERS) : mention.start]
         said = words.pay_before.search(before) or words.pay_after.match(after)
         if said or (of_sum and not words.lasts.match(after)):

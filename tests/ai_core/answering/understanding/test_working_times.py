@@ -162,3 +162,21 @@ def test_years_left_unclear_are_the_other_thing_once_one_is_told() -> None:
     )
     age = merged_cases((first, read_case("j'ai 58 ans", TODAY, asked="severance_pay")))
     assert (age.age, age.seniority_months) == (58, Fraction(480))
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "ถูกเลิกจ้าง 2 ปี " + "ทำงาน" * 300 + " x พาร์ทไทม์",
+        "被解雇 2年" + "做了" * 800 + "x 兼职",
+        "兼职" + "已经" * 800 + "x 2年被解雇",
+        "licencié 2 ans " + "d'un " * 380 + "x mi-temps",
+        "licencié, mi-temps " + "a de at " * 240 + "x 2 ans",
+        "licencié 2000 brut " + "a un mon le " * 150 + "x temps plein",
+    ],
+)
+def test_a_text_made_to_be_read_slowly_is_read_at_once(sentence: str) -> None:
+    """A pattern that gave back what it took would need years for these."""
+    case = read_case(sentence, TODAY, asked="severance_pay")
+
+    assert all(one.months is None for one in case.working_times or ())
