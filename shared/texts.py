@@ -54,12 +54,12 @@ class Texts:
 
 
 def date_in_words(day: date, language: Language) -> str:
-    """Return a day in words: "1er mai 2026", "1 May 2026", "1 พฤษภาคม 2026", "2026年5月1日"."""
+    """Return a day in words: "1er mai 2026", "1 May 2026", "1 พฤษภาคม ค.ศ. 2026", "2026年5月1日"."""
     match language:
         case "en":
             return f"{day.day} {ENGLISH_MONTHS[day.month - 1]} {day.year}"
         case "th":
-            return f"{day.day} {THAI_MONTHS[day.month - 1]} {day.year}"
+            return f"{day.day} {THAI_MONTHS[day.month - 1]} ค.ศ. {day.year}"
         case "zh":
             return f"{day.year}年{day.month}月{day.day}日"
     first = "1er" if day.day == 1 else str(day.day)

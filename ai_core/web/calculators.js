@@ -4,6 +4,7 @@ The address may name them: /calculs?calculateur=severance_pay&convention=1486. T
 this module's memory only. */
 
 import { build } from "/web/fields.js";
+import { language } from "/web/language.js";
 import { showProblem } from "/web/problem.js";
 import { element, typeset } from "/web/prose.js";
 import { showMissing, showResult } from "/web/result.js";
@@ -82,7 +83,7 @@ function pointAt(path, sentence) {
 async function compute() {
   for (const field of fields.all) field.say("");
   at("refused").hidden = true;
-  const body = { inputs: inputs(), language: "fr" };
+  const body = { inputs: inputs(), language };
   if (at("agreement").value) body.idcc = at("agreement").value;
   const calculation = await orShow(() => calculate(at("calculator").value, body, service.key), compute);
   if (!calculation) return;
@@ -142,7 +143,7 @@ async function start() {
   at("calculator").replaceChildren();
   options(at("calculator"), listed.calculators.map(({ name, title }) => [name, title]), asked.get("calculateur") ?? "severance_pay");
   const named = listed.agreements.map(({ idcc, name }) => [idcc, `${name} (IDCC ${idcc})`]);
-  named.sort((one, other) => one[1].localeCompare(other[1], "fr"));
+  named.sort((one, other) => one[1].localeCompare(other[1], language));
   options(at("agreement"), named, asked.get("convention") ?? "");
   await openForm();
   document.documentElement.dataset.ready = "";

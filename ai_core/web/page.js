@@ -2,6 +2,7 @@
 
 The key and the conversation live in this module's memory only: no cookie, no storage. */
 
+import { inLanguage, locale } from "/web/language.js";
 import { showProblem } from "/web/problem.js";
 import { Prose, day, point, typeset } from "/web/prose.js";
 import { helpAddresses, showCall, showQuestions, showSections, split } from "/web/shape.js";
@@ -198,7 +199,7 @@ function conclude(turn, usage) {
 /** Return the address of the form of a calculation. */
 function formAddress({ calculator, idcc }) {
   const wanted = new URLSearchParams({ calculateur: calculator, ...(idcc ? { convention: idcc } : {}) });
-  return `/calculs?${wanted}`;
+  return inLanguage(`/calculs?${wanted}`);
 }
 
 /** Ask back: choices that are sent as they are, or an open question that begins the next one. */
@@ -299,7 +300,7 @@ async function orElse(reading, otherwise) {
 
 function showCorpus(corpus) {
   if (!corpus) return;
-  const number = new Intl.NumberFormat("fr-FR");
+  const number = new Intl.NumberFormat(locale);
   const sentence = word("corpus", {
     day: day(corpus.law_date),
     articles: number.format(corpus.articles),

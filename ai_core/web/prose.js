@@ -3,6 +3,8 @@
 Text only ever enters the document as text nodes; nothing here can make an element it does not
 name. Any other markup is shown as it was written. */
 
+import { language, locale } from "/web/language.js";
+
 const SPAN = /\*\*(?=\S)(.+?)(?<=\S)\*\*|\[(\d{1,2})\]|(https?:\/\/[^\s<>"«»()]+[^\s<>"«»().,;:!?])/g;
 const ITEM = /^\s*(?:[-*•]|\d{1,2}[.)])\s+/;
 const HEADING = /^#{1,6}\s+/;
@@ -34,10 +36,11 @@ export function point(link, address) {
   link.hidden = !safe;
 }
 
-/** Return a day of the API ("2008-05-01") in French words. */
+/** Return a day of the API ("2008-05-01") in words. */
 export function day(iso) {
-  const words = new Intl.DateTimeFormat("fr-FR", { dateStyle: "long", timeZone: "UTC" });
-  return words.format(new Date(`${iso}T00:00:00Z`)).replace(/^1 /, "1er ");
+  const words = new Intl.DateTimeFormat(locale, { dateStyle: "long", timeZone: "UTC" });
+  const written = words.format(new Date(`${iso}T00:00:00Z`));
+  return language === "fr" ? written.replace(/^1 /, "1er ") : written;
 }
 
 function span([, bold, number, address], links) {

@@ -2,6 +2,8 @@
 
 Every failure leaves here as a Problem whose text can be shown as it is. */
 
+import { language } from "/web/language.js";
+
 const SILENCE_MS = 120_000;
 const OPENING_MS = 20_000;
 const DEADLINE_MS = 120_000;
@@ -36,7 +38,7 @@ async function refusal(response) {
 }
 
 async function request(address, options, key) {
-  const headers = { "Accept-Language": "fr", ...options.headers };
+  const headers = { "Accept-Language": language, ...options.headers };
   if (key) headers["X-API-Key"] = key;
   let response;
   try {
@@ -147,11 +149,11 @@ export const readArticle = (number, key) =>
   read(`/api/v1/articles/${encodeURIComponent(number)}`, key);
 
 /** Return the calculators, and the agreements whose rules are held. */
-export const readCalculators = (key) => read("/api/v1/calculators?language=fr", key);
+export const readCalculators = (key) => read(`/api/v1/calculators?language=${language}`, key);
 
 /** Return what a calculator asks, for an agreement or for the Code alone. */
 export const readCalculator = (name, idcc, key) =>
-  read(`/api/v1/calculators/${encodeURIComponent(name)}?language=fr${idcc ? `&idcc=${encodeURIComponent(idcc)}` : ""}`, key);
+  read(`/api/v1/calculators/${encodeURIComponent(name)}?language=${language}${idcc ? `&idcc=${encodeURIComponent(idcc)}` : ""}`, key);
 
 /** Return the calculation of `body`, as `POST /api/v1/calculators/{name}` gives it. */
 export async function calculate(name, body, key) {

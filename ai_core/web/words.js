@@ -1,4 +1,6 @@
-/* The sentences and shapes the page is made of, all kept in index.html. */
+/* The sentences and shapes the page is made of, all kept in its HTML, in the page's language. */
+
+import "/web/language.js";
 
 const sentences = new Map(
   [...document.getElementById("words").content.querySelectorAll("[data-word]")].map((node) => [

@@ -32,5 +32,5 @@ def test_the_first_of_a_month_is_written_as_the_french_do() -> None:
     assert date_in_words(date(2026, 5, 1), "fr") == "1er mai 2026"
     assert date_in_words(date(2026, 8, 20), "fr") == "20 août 2026"
     assert date_in_words(date(2026, 5, 1), "en") == "1 May 2026"
-    assert date_in_words(date(2026, 5, 1), "th") == "1 พฤษภาคม 2026"
+    assert date_in_words(date(2026, 5, 1), "th") == "1 พฤษภาคม ค.ศ. 2026"
     assert date_in_words(date(2026, 5, 1), "zh") == "2026年5月1日"

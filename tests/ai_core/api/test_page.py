@@ -1,7 +1,9 @@
 """GET / and its files, as a browser receives them."""
 
+import json
 import re
 from collections.abc import AsyncIterator
+from html.parser import HTMLParser
 from pathlib import Path
 
 import httpx2
@@ -10,9 +12,59 @@ from fastapi import FastAPI
 
 from ai_core.api.page import page_router
 from ai_core.settings import PageSettings
+from shared.languages import LANGUAGES
 from shared.settings import WrongSettings
 
 KEY = "publishable-key-of-the-page"
+UNTRANSLATED = {"Code du Travail Neo", "Code du Travail", "Neo"}
+
+
+class Sentences(HTMLParser):
+    """The French sentences of a page that a browser with JavaScript shows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: set[str] = set()
+        self._unseen = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Take the attributes that are read."""
+        self._unseen += tag in ("script", "noscript")
+        told = dict(attrs)
+        names = ["placeholder", "aria-label"]
+        names += ["content"] if told.get("name") == "description" else []
+        for name in names:
+            self._take(told.get(name) or "")
+
+    def handle_endtag(self, tag: str) -> None:
+        """Leave a tag."""
+        self._unseen -= tag in ("script", "noscript")
+
+    def handle_data(self, data: str) -> None:
+        """Take a text."""
+        if not self._unseen:
+            self._take(data)
+
+    def _take(self, text: str) -> None:
+        text = " ".join(text.split())
+        if re.search(r"[^\W\d_]", text):
+            self.found.add(text)
+
+
+async def test_every_sentence_of_the_pages_is_in_every_language(files: httpx2.AsyncClient) -> None:
+    script = (await files.get("/web/translations.js")).text
+    told = json.loads(script[script.index("{") : script.rindex("}") + 1])
+    shown: set[str] = set()
+    for address in ("/", "/calculs"):
+        page = Sentences()
+        page.feed((await files.get(address)).text)
+        shown |= page.found
+    assert shown - told.keys() == UNTRANSLATED
+    assert told.keys() - shown == set()
+    for french, versions in told.items():
+        assert set(versions) == set(LANGUAGES) - {"fr"}, french
+        for version in versions.values():
+            assert set(re.findall(r"{\w+}", version)) == set(re.findall(r"{\w+}", french)), french
 
 
 @pytest.fixture

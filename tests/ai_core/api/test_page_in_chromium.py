@@ -161,6 +161,7 @@ class ScriptedService:
     erasing_fails: bool = False
     keys: list[str] = field(default_factory=list)
     deadlines_ms: list[str] = field(default_factory=list)
+    languages: list[str] = field(default_factory=list)
     go_on: threading.Event = field(default_factory=threading.Event)
     goes_on: threading.Event = field(default_factory=threading.Event)
     left: threading.Event = field(default_factory=threading.Event)
@@ -169,6 +170,7 @@ class ScriptedService:
         self.asked.append(await request.json())
         self.keys.append(request.headers.get("x-api-key", ""))
         self.deadlines_ms.append(request.headers.get("x-deadline-ms", ""))
+        self.languages.append(request.headers.get("accept-language", ""))
         reply = self.replies.pop(0) if self.replies else stream()
         if isinstance(reply, Response):
             return reply
@@ -281,7 +283,7 @@ def visiting(
     path: str = "",
     **context: Any,
 ) -> Iterator[Visitor]:
-    profile = browser.new_context(locale="fr-FR", **context)
+    profile = browser.new_context(**{"locale": "fr-FR", **context})
     page = profile.new_page()
     page.set_default_timeout(30_000)
     visitor = Visitor(page, service or ScriptedService(), address, [], set())
@@ -505,6 +507,41 @@ def test_the_place_in_the_queue_is_shown_and_read_out(visitor: Visitor) -> None:
     visitor.service.goes_on.set()
     visitor.answered()
     expect(waiting).to_be_hidden()
+
+
+@pytest.mark.parametrize(
+    ("locale", "language", "lead", "cited", "day"),
+    [
+        ("en-GB", "en", "Ask in your own words.", "2 sources quoted", "1 November 2026"),
+        ("th-TH", "th", "ถามด้วยถ้อยคำของคุณ", "อ้างอิง 2 แหล่ง", "1 พฤศจิกายน ค.ศ. 2026"),
+        ("zh-CN", "zh", "用您自己的话提问", "引用2个来源", "2026年11月1日"),
+    ],
+)
+def test_the_page_speaks_the_language_of_the_browser(
+    browser: Browser,
+    served: tuple[FastAPI, str],
+    service: ScriptedService,
+    locale: str,
+    language: str,
+    lead: str,
+    cited: str,
+    day: str,
+) -> None:
+    with visiting(browser, served[1], service, locale=locale) as visitor:
+        page = visitor.page
+        expect(page.locator("html")).to_have_attribute("lang", language)
+        expect(page.locator(".lead")).to_contain_text(lead)
+        french = ["Votre question", "Demander", "Par exemple", "Aucun cookie", "Calculer"]
+        shown = page.locator("body").inner_text()
+        assert [words for words in french if words in shown] == []
+        visitor.ask()
+        visitor.answered()
+        expect(page.locator("#status")).to_contain_text(cited)
+        expect(page.locator(".turn .facts")).to_contain_text(day)
+        assert service.languages == [language]
+        page.locator("#languages a[hreflang=fr]").click()
+        expect(page.locator(".lead")).to_contain_text("Posez votre question")
+        assert page.locator("nav a").get_attribute("href") == "/calculs?langue=fr"
 
 
 def test_a_question_sent_before_the_settings_came_waits_for_them(
