@@ -54,7 +54,7 @@ class Texts:
 
 
 def date_in_words(day: date, language: Language) -> str:
-    """Return a day in words: "1er mai 2026", "1 May 2026", "1 พฤษภาคม ค.ศ. 2026", "2026年5月1日"."""
+    """Return a day in words: "1er mai 2026", "1 May 2026", "1 พฤษภาคม ค.ศ. 2026"."""
     match language:
         case "en":
             return f"{day.day} {ENGLISH_MONTHS[day.month - 1]} {day.year}"
