@@ -30,6 +30,7 @@ from ai_core.answering.understanding.cases.roles import (
 )
 from ai_core.answering.understanding.cases.spaced import SPACED, rewritten
 from ai_core.answering.understanding.cases.spelling import spelled
+from ai_core.answering.understanding.cases.spoken_sums import sums_in_figures
 from ai_core.answering.understanding.cases.thai import THAI
 from ai_core.answering.understanding.cases.working_times import (
     NO_WORKING_TIMES,
@@ -81,10 +82,13 @@ def script_of(message: str) -> Script:
     """Return the text that a message is read as: folded where a script has spaces."""
     head = message[:LONGEST_READ]
     if _THAI.search(head):
-        return Script(unicodedata.normalize("NFC", head).translate(_THAI_DIGITS), THAI)
+        text = unicodedata.normalize("NFC", head).translate(_THAI_DIGITS)
+        return Script(sums_in_figures(text, THAI.script), THAI)
     if _HAN.search(head):
-        return Script(unicodedata.normalize("NFKC", head), CHINESE)
-    return Script(rewritten(spelled(readable(message))), SPACED)
+        text = unicodedata.normalize("NFKC", head)
+        return Script(sums_in_figures(text, CHINESE.script), CHINESE)
+    text = spelled(readable(message))
+    return Script(rewritten(sums_in_figures(text, SPACED.script)), SPACED)
 
 
 def read_case(message: str, today: date, *, asked: str | None) -> CaseFacts:

@@ -71,7 +71,7 @@ _SPACED = Words(
         rf"|(?P<bare_hours>\b{_HOURS}\b)"
     ),
     joint=re.compile(
-        r"[ ,:(]*(?:(?:a|de|at|of|soit|i\.?e\.?|contrat|avec|on|time|contract) ?)*+[ (]*"
+        r"[ ,:(]*(?:(?:a|de|at|of|soit|i\.?e\.?|contrat|avec|on|time|contract)(?!\w) ?)*+[ (]*"
     ),
     unless_after=re.compile(r" ?(?:therapeutique|medical|pour motif|parental|for medical)"),
     unless=re.compile(r"(?:parental|therapeutique|therapeutic|maladie)(?: (?:a|en|de|on|at))? ?$"),
@@ -146,8 +146,9 @@ _SPACED = Words(
     pay_after=re.compile(r" ?(?:equivalent|pay\b|salary|wage|gross|rate)"),
     after_sum=re.compile(
         r"[ (]*(?:(?:€|euros?|eur|e|bruts?|nets?|gross|par mois|mensuels?|mensuel|a month|per month"
-        r"|monthly|/ ?mois|/ ?month|month) ?)*+[ (]*(?:(?:a|en|pour|au|de|du|sur|base|equivalent"
-        r"|d'un|un|mon|le|for|at|my|as|the|in|on|full|of) ?)*+"
+        r"|monthly|/ ?mois|/ ?month|month)(?!\w) ?)*+[ (]*(?:(?:a|en|pour|au|de|du|sur|base"
+        r"|equivalent"
+        r"|d'un|un|mon|le|for|at|my|as|the|in|on|full|of)(?!\w) ?)*+"
     ),
     lasts=re.compile(r"[ )(]*(?:depuis|pendant|for|since|ces|les \w+ dern|il y a|the last)\b"),
 )
