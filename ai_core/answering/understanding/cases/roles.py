@@ -17,7 +17,8 @@ _LEGAL_WEEK_HOURS = 35
 _MOST_OVERTIME_HOURS = 25
 
 _CORRECTS = re.compile(
-    r"\b(?:i mean|je veux dire|enfin|plutot|pardon|rather|sorry|non|no|actually|en fait)[ ,:]*$"
+    r"\b(?:i mean|je veux dire|enfin|plutot|pardon|rather|sorry|non|no|actually"
+    r"|en fait)[ ,:]*(?:(?:just|only|juste|seulement|plutot|c'est|it's) )?$"
 )
 _AGE_BEFORE = re.compile(
     r"\b(?:j'ai|agee?s?(?: de)?|aged|ayant|il a|elle a)(?: deja| seulement)? ?$"

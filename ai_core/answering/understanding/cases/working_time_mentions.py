@@ -30,8 +30,22 @@ class Mention:
     is_contract: bool = True
 
 
-def mentions_in(text: str, words: Words, *, any_number: bool = False) -> Iterator[Mention]:
-    """Yield the mentions in their order: "temps partiel (80 %)" is one."""
+def mentions_in(text: str, words: Words, *, any_number: bool = False) -> list[Mention]:
+    """Return the mentions in their order: "temps partiel (80 %)" is one.
+
+    A bare percentage is one beside words of working time, or where they are elsewhere in the text.
+    """
+    found = list(_joined(text, words))
+    any_word = any(one.is_word for one in found)
+    return [
+        one
+        for one in found
+        if one.is_word or any_number or _placed(text, words, one, any_word=any_word)
+    ]
+
+
+def _joined(text: str, words: Words) -> Iterator[Mention]:
+    """Yield the mentions and bare numbers, those that make one together joined."""
     last: Mention | None = None
     for found in words.mention.finditer(text):
         before = text[max(0, found.start() - _BESIDE_CHARACTERS) : found.start()]
@@ -46,10 +60,10 @@ def mentions_in(text: str, words: Words, *, any_number: bool = False) -> Iterato
             contract = last.is_contract and one.is_contract
             last = Mention(last.start, one.stop, share, is_word=True, is_contract=contract)
             continue
-        if last is not None and (last.is_word or any_number or _placed(text, words, last)):
+        if last is not None:
             yield last
         last = one
-    if last is not None and (last.is_word or any_number or _placed(text, words, last)):
+    if last is not None:
         yield last
 
 
@@ -60,7 +74,7 @@ def _completes(one: Mention, other: Mention) -> bool:
     return (one.share is None) != (other.share is None)
 
 
-def _placed(text: str, words: Words, mention: Mention) -> bool:
+def _placed(text: str, words: Words, mention: Mention, *, any_word: bool) -> bool:
     """Whether a bare percentage is one of working time, by the words beside it."""
     before = text[max(0, mention.start - _BESIDE_CHARACTERS) : mention.start]
     after = text[mention.stop :]
@@ -68,6 +82,8 @@ def _placed(text: str, words: Words, mention: Mention) -> bool:
         return False
     if words.not_before_number.search(before):
         return False
+    if any_word and text[mention.stop - 1 : mention.stop] == "%":
+        return True
     return bool(words.before_number.search(before) or words.lasts.match(after))
 
 

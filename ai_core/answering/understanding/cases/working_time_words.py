@@ -113,7 +113,8 @@ _SPACED = Words(
     breaks=re.compile(r"[,;.!?]|\b(?:puis|ensuite|then|alors)\b"),
     range_to=re.compile(r" ?(?:au|a|jusqu'au|jusqu'a|to|until|till|et|and|-|→) ?(?:le |the )?"),
     of_which=re.compile(
-        rf"\b(?:dont|including|of which|with)(?: (?:les|the|last))* (?P<number>{NUMBER})"
+        rf"\b(?:(?:dont|including|of which|with)(?: (?:les|the|last))*"
+        rf"|les(?= {NUMBER} (?:dern|prem))) (?P<number>{NUMBER})"
         r"(?: (?:derniere?s?|last|premiere?s?))?(?: (?:a|en|de|at|as|on|un))*(?: un)? ?$"
     ),
     last_year=re.compile(
