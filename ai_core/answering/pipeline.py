@@ -304,6 +304,9 @@ class AnswerPipeline:
         if refusal.sentence:
             yield reply.add(refusal.sentence, AnswerPart.SUMMARY)
         yield reply.add(refusal.help, AnswerPart.HELP)
+        if question.frame:
+            notice = self._boilerplate.notice(question.language, question.frame)
+            yield reply.add(f"\n\n{notice}")
 
     def _close(
         self,

@@ -108,11 +108,8 @@ class Composition:
             doubt = self._has(Confidence.NONE) or (
                 self._has(Confidence.LOW) and not self._answers_plainly()
             )
-            summary = self._summary()
-            yield (
-                AnswerPart.SUMMARY,
-                f"{self._say('not_certain')}\n\n{summary}" if doubt else summary,
-            )
+            lead = self._say("not_certain" if doubt else "quoted_in_french")
+            yield AnswerPart.SUMMARY, "\n\n".join(filter(None, (lead, self._summary())))
             for part, written in (
                 (AnswerPart.CONDITIONS, self._conditions()),
                 (AnswerPart.STEPS, self._steps()),
