@@ -230,8 +230,10 @@ class Worker:
         services = self._services
         outbox = await Outbox.open(services.redis, services.sender, lease)
         address = ChatAddress(chat, private=chat > 0)
+        chosen = await services.preferences.get(chat)
+        language = chosen.language if chosen else "fr"
         try:
-            message = OutgoingMessage(text=services.texts.say("apology", "fr"))
+            message = OutgoingMessage(text=services.texts.say("apology", language))
             if placeholder := outbox.message_id("placeholder"):
                 await outbox.edit("apology", address, placeholder, message)
             else:

@@ -227,6 +227,8 @@ async def test_telegram_learns_the_address_the_commands_and_the_description(
     assert app.api.delivery.url == f"{app.url}/telegram"
     assert app.account.commands[""][0]["command"] == "start"
     assert app.account.commands["en"][1]["description"] == "Everything I can do"
+    assert app.account.commands["th"][1]["description"] == "ทุกสิ่งที่ทำได้"
+    assert app.account.commands["zh"][1]["description"] == "我能做的所有事情"
     assert "intelligence artificielle" in app.account.descriptions[""]
     assert "stopped_message_generation" in ALLOWED_UPDATES
 

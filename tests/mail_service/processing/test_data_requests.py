@@ -10,8 +10,8 @@ import asyncpg
 import pytest
 
 from mail_service.ledger.ledger import Ledger
-from mail_service.ledger.records import Delivery, MailLocation, MailRecord
-from mail_service.processing.data_requests import says_yes
+from mail_service.ledger.records import ConfirmedAction, Delivery, MailLocation, MailRecord
+from mail_service.processing.data_requests import requested_action, says_yes
 from mail_service.reading.message import read_mail
 from shared.clock import StoppedClock
 from shared.privacy.encryption import Encryption
@@ -288,12 +288,35 @@ async def test_a_reply_whose_mail_is_erased_before_it_leaves_is_not_sent(
 
 
 @pytest.mark.parametrize(
+    ("subject", "action"),
+    [
+        ("ERASE MY DATA", ConfirmedAction.ERASURE),
+        ("ลบข้อมูลของฉัน", ConfirmedAction.ERASURE),
+        ("回复：删除我的数据", ConfirmedAction.ERASURE),
+        ("ข้อมูลของฉัน", ConfirmedAction.COPY),
+        ("我的数据", ConfirmedAction.COPY),
+        ("我的数据被公司删除了", None),
+    ],
+)
+def test_a_request_is_known_by_its_subject_in_each_language(
+    subject: str, action: ConfirmedAction | None
+) -> None:
+    assert requested_action(read_mail(raw_mail(subject=subject))) == action
+
+
+@pytest.mark.parametrize(
     ("text", "yes"),
     [
         ("OUI", True),
         ("\n « Oui ! »\n", True),
         ("Oui, je confirme. Merci", True),
         ("I confirm", True),
+        ("ใช่ค่ะ", True),
+        ("ยืนยัน", True),
+        ("是的", True),
+        ("我确认。", True),
+        ("ไม่ใช่", False),
+        ("是吗，为什么？", False),
         ("yes\n\nCamille", True),
         ("Oui mais pas tout de suite", False),
         ("Merci", False),

@@ -1,6 +1,7 @@
 """What our letters look like, and what can never be in them."""
 
 import re
+from datetime import date
 
 import dkim
 import pytest
@@ -61,6 +62,8 @@ def test_markup_in_an_answer_or_a_question_is_shown_and_not_obeyed(composer: Rep
     [
         ("fr", "lise : 2 × nom de personne, 1 × compte bancaire."),
         ("en", "read it: 2 × person's name, 1 × bank account."),
+        ("th", "อ่าน: ชื่อบุคคล × 2, บัญชีธนาคาร × 1"),
+        ("zh", "已隐去：人名 × 2, 银行账户 × 1。"),
     ],
 )
 def test_the_letter_tells_what_was_masked(
@@ -71,6 +74,26 @@ def test_the_letter_tells_what_was_masked(
     assert told in " ".join(mail.text().split())
     assert told.split(",")[0].split("'")[0] in mail.text("html")
     assert "Masqué" not in composed(composer, raw_mail(), chat_reply("Oui.")).text()
+
+
+@pytest.mark.parametrize(
+    ("language", "hello", "legal", "day"),
+    [
+        ("th", "เรียน คุณCamille", "ข้อมูลนี้เป็นข้อมูลทั่วไป", "1 พฤศจิกายน ค.ศ. 2026"),
+        ("zh", "Camille Martin，您好：", "本信息为一般性信息", "2026年11月1日"),
+    ],
+)
+def test_a_letter_is_in_one_language_from_the_greeting_to_the_footer(
+    composer: ReplyComposer, language: Language, hello: str, legal: str, day: str
+) -> None:
+    reply = chat_reply("ตอบ [1].", citations=[SOURCE], corpus_date=date(2026, 11, 1))
+    mail = composed(composer, raw_mail(), reply, language)
+    for told in (" ".join(mail.text().split()), mail.text("html")):
+        for words in (hello, legal, day):
+            assert words in told
+        for foreign in ("Bonjour", "Hello", "Cette information", "This information", "Sources"):
+            assert foreign not in told
+    assert f'<html lang="{language}">' in mail.text("html")
 
 
 def test_boilerplate_of_the_mail_is_not_repeated(composer: ReplyComposer) -> None:

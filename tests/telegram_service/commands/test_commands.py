@@ -55,6 +55,19 @@ async def test_settings_change_by_button_in_the_same_message(app: RunningApp) ->
     assert "History kept: no" in app.account.texts(ALICE)[0]
 
 
+async def test_the_bot_speaks_the_language_chosen_by_its_name(app: RunningApp) -> None:
+    await app.ask(ALICE, "/settings")
+    for name, settings, stopped in (
+        ("ไทย", "การตั้งค่า", "หยุดแล้ว"),
+        ("中文", "设置", "已停止"),
+        ("Français", "Réglages", "Arrêté"),
+    ):
+        await app.tap(ALICE, name)
+        assert app.account.texts(ALICE)[0].startswith(settings)
+        [said] = await app.ask(ALICE, "/stop")
+        assert stopped in said["text"]
+
+
 async def test_without_history_nothing_is_kept_and_nothing_continues(app: RunningApp) -> None:
     await app.ask(ALICE, "/settings")
     await app.tap(ALICE, "Historique")
