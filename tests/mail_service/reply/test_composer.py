@@ -80,14 +80,14 @@ def test_the_letter_tells_what_was_masked(
     ("language", "hello", "legal", "day"),
     [
         ("th", "เรียน คุณCamille", "ข้อมูลนี้เป็นข้อมูลทั่วไป", "1 พฤศจิกายน ค.ศ. 2026"),
-        ("zh", "Camille Martin，您好：", "本信息为一般性信息", "2026年11月1日"),
+        ("zh", "Camille Durand，您好：", "本信息为一般性信息", "2026年11月1日"),
     ],
 )
 def test_a_letter_is_in_one_language_from_the_greeting_to_the_footer(
     composer: ReplyComposer, language: Language, hello: str, legal: str, day: str
 ) -> None:
     reply = chat_reply("ตอบ [1].", citations=[SOURCE], corpus_date=date(2026, 11, 1))
-    mail = composed(composer, raw_mail(), reply, language)
+    mail = composed(composer, raw_mail("SMIC 2026 ?", subject="SMIC 2026"), reply, language)
     for told in (" ".join(mail.text().split()), mail.text("html")):
         for words in (hello, legal, day):
             assert words in told
