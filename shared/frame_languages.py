@@ -94,12 +94,26 @@ _HALF = re.compile(r"\bmi-", re.IGNORECASE)
 _ARABIC = re.compile(r"[\u0620-\u064a\u066e-\u06d3]")
 _IN_FRENCH = re.compile(
     r"\b(?:en|in|em|în|la|limba|língua|lengua|idioma)\W+(?:fran[cç][eé]s|fran[cç][eê]s|fran[cç]ais"
-    r"|fran[cç]aise|french|francez[aă])\b|الفرنسية|بالفرنسي"
+    r"|fran[cç]aise|french|francez[aă])\b|الفرنسية|بالفرنسية?"
 )
 _IN_ENGLISH = re.compile(
     r"\b(?:en|in|em|în|la|limba|língua|lengua|idioma)\W+(?:ingl[eé]s|ingl[eê]s|anglais|english"
-    r"|englez[aă])\b|الإنجليزية|الانجليزية|بالإنجليزي|بالانجليزي"
+    r"|englez[aă])\b|الإنجليزية|الانجليزية|بالإنجليزية?|بالانجليزية?"
 )
+
+
+_ONLY_POLITE = re.compile(
+    r"\W*(?:(?:et|and|y|e|și|si|可以|请|用|قل|اجب|أجب|responda\w*|responde\w*|respunde\w*|răspunde\w*"
+    r"|answer|reply|réponds?|répondez|merci|please|por favor|svp|stp|s'il (?:vous|te) pla[iî]t"
+    r"|vă rog|va rog|te rog|من فضلك|me|mi|îmi|moi|nous)\W*)*"
+)
+
+
+def only_asks_for_language(text: str) -> bool:
+    """Whether a message asks for nothing but the language of the answer ("en français svp")."""
+    lower = text.lower()
+    rest = _IN_ENGLISH.sub(" ", _IN_FRENCH.sub(" ", lower))
+    return rest != lower and _ONLY_POLITE.fullmatch(rest) is not None
 
 
 def arabic_letters(text: str) -> int:

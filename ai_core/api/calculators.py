@@ -2,7 +2,7 @@
 
 import asyncio
 from datetime import date
-from typing import Annotated, Literal, cast
+from typing import Annotated, cast
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import Field
@@ -43,7 +43,7 @@ from shared.ai.contract import (
     Idcc,
 )
 from shared.errors import BadInput
-from shared.languages import preferred_language
+from shared.languages import Language, preferred_language
 from shared.web.openapi import BODY_ERRORS, KEY_SCHEMES, errors
 
 router = APIRouter(prefix=API, tags=["calculators"], dependencies=KEY_SCHEMES)
@@ -53,7 +53,7 @@ direct = APIRouter(
 MAX_BODY_BYTES = 65_536
 """Some 400 months of pay and as many absences."""
 
-AskedLanguage = Literal["fr", "en", "th", "zh"]
+
 Name = Annotated[
     str, Path(max_length=60, description="Name of the calculator.", examples=["severance_pay"])
 ]
@@ -62,7 +62,7 @@ Name = Annotated[
 class ListQuery(Body):
     """In which language."""
 
-    language: AskedLanguage | None = None
+    language: Language | None = None
     """Language of the titles; by default that of `Accept-Language`, else French."""
 
 

@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
+from shared.languages import Language
+
 MAX_PROMPT_CHARACTERS = 32_000
 MAX_MESSAGES = 64
 MAX_NEW_TOKENS = 4_096
@@ -462,7 +464,7 @@ class CalculationRequest(Body):
     """Collective agreement whose rule is computed beside the Code's; null: the Code alone."""
     as_of: date | None = None
     """By the law in force on that day (ISO 8601); null: today."""
-    language: Literal["fr", "en", "th", "zh"] | None = None
+    language: Language | None = None
     """Language of titles, steps and warnings; null: that of `Accept-Language`, else French. Labels
     of agreements and words of the law stay French."""
     inputs: dict[str, JsonValue] = Field(

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.frame_languages import only_asks_for_language
 from shared.languages import (
     LANGUAGES,
     AnswerLanguage,
@@ -201,6 +202,12 @@ def test_a_bare_reply_keeps_the_language_of_the_conversation(language: str, repl
 def test_a_whole_sentence_in_another_language_changes_the_language() -> None:
     told = continued_language("what happens if I resign tomorrow?", [MESSAGES["th"][0]], "fr")
     assert told == AnswerLanguage("en")
+
+
+def test_a_message_that_asks_for_the_language_alone_is_known() -> None:
+    alone = ("en français svp", "em francês, por favor", "In English please", "بالفرنسية من فضلك")
+    more = ("mon contrat est en français", "quel préavis, en français svp ?", "français", "")
+    assert [only_asks_for_language(text) for text in (*alone, *more)] == [True] * 4 + [False] * 4
 
 
 def test_traditional_characters_are_chinese_and_kana_is_not() -> None:

@@ -31,6 +31,7 @@ from ai_core.engines.base import ChatMessage
 from ai_core.law.search.french_terms import terms_in_french
 from ai_core.law.search.stems import fold
 from shared.ai.contract import Profile
+from shared.frame_languages import only_asks_for_language
 
 _ASKS = re.compile(
     r"\?|^\W*(?:combien|comment|pourquoi|quand|quels?|quelles?|est-ce|qu'est|puis-je|peut-on|dois-je"
@@ -190,6 +191,8 @@ class _Reading:
 
     def _ask(self, question: str) -> Asked:
         """Return what is searched for a question, and make it the subject if it is a new one."""
+        if self.subject.question and only_asks_for_language(question):
+            return Asked(question, self.subject.query)
         follows = self.subject.question and is_follow_up(question, self.subject.query)
         query = self.subject.with_message(question) if follows else without_courtesy(question)
         self.subject = self.subject.asked(question)

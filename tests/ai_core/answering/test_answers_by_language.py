@@ -165,6 +165,15 @@ async def test_french_is_had_by_asking_for_it(app: Any, language: str) -> None:
     assert foreign(reply["response"], {language, "fr"}) == []
 
 
+async def test_the_other_language_alone_asks_the_same_again(
+    app: Any, library: SampleLibrary
+) -> None:
+    first = await say(app, ASKED["es"])
+    again = await say(app, "en francés, por favor", first["conversation_id"])
+    assert (first["language"], again["language"]) == ("en", "fr")
+    assert library.asked == [ASKED["es"]] * 2
+
+
 @pytest.mark.parametrize("language", [*ASKED])
 async def test_who_to_call_comes_first_in_the_asker_s_language(app: Any, language: str) -> None:
     reply = await say(app, IN_DANGER[language])
