@@ -60,7 +60,14 @@ _ENGLISH_WORDS = frozenset(
     trial probation period unemployment benefits pregnant maternity paternity redundancy severance
     strike harassment agreement night sunday break breaks need want know entitled calculate ask
     tell time off retirement management statement payslip job
-    settlement reimbursement requirement replacement
+    settlement reimbursement requirement replacement rules payment valid staff hire hired contest
+    steps employment student calculation explained refuses refused sign cancel letter lose amount
+    shift skills assessment deadline appeal care same register still stay money mistake fix delay
+    benefit dismiss gross take while free split phone apprentice career adviser application
+    repayment against unpaid number french agency become becomes certificate complaint appointment
+    first emergency occupational doctor return respected electronic deduct foreign recruitment
+    imposes doesnt forced force offer say wrong economic ended early negotiate withdraw misconduct
+    serious unemployed finish good
     """.split()  # noqa: SIM905 - a literal would take one line per word
 )
 # Signs inside a word, for words that neither list knows and for words typed with a slip.

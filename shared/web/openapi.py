@@ -103,6 +103,7 @@ EXAMPLE_FACTS: dict[str, str | int] = {
     "number": "L9999-1",
     "idcc": "9999",
     "name": "severance",
+    "topic_id": "resignation-notice",
     "allowed_ms": 8000,
     "field": "model",
     "needed_ms": 20400,
