@@ -116,11 +116,12 @@ class Boilerplate:
         return "\n\n".join(filter(None, lines))
 
     def _version(self, law_date: date | None, as_of: date | None, language: Language) -> str:
-        """Return the sentence that names the version of the law, and a space."""
+        """Return the sentence that names the version of the law, and its space."""
         if law_date is None:
             return ""
         published = date_in_words(law_date, language)
+        space = "" if language == "zh" else " "
         if as_of is None:
-            return self._texts.say("corpus_date", language, day=published) + " "
+            return self._texts.say("corpus_date", language, day=published) + space
         day = date_in_words(as_of, language)
-        return self._texts.say("as_of_date", language, day=day, published=published) + " "
+        return self._texts.say("as_of_date", language, day=day, published=published) + space

@@ -134,6 +134,7 @@ async def test_all_that_is_said_is_in_the_asker_s_language(
         told += [section["title"] for section in reply["sections"]]
         assert foreign("\n".join(told), allowed) == [], reply["response"]
         assert reply["language"] in allowed
+        assert language != "zh" or not re.search(r"。 (?!\[)", reply["response"])
     assert {reply["notice"] for reply in replies} == {refused["notice"]}
 
 
