@@ -11,6 +11,7 @@ from ai_core.answering import cli as conversation_command
 from ai_core.app import create_app
 from ai_core.calculators import cli as calculators_command
 from ai_core.errors import CorpusMissing
+from ai_core.knowledge import cli as knowledge_command
 from ai_core.law import cli as corpus_command
 from ai_core.law.corpus import Corpus
 from ai_core.law.versions import CorpusVersions
@@ -35,6 +36,8 @@ def main(arguments: list[str]) -> int:
     corpus_command.add_arguments(commands.add_parser("corpus", help="the law in service"))
     calculators = commands.add_parser("calculators", help="the calculators and their rules")
     calculators_command.add_arguments(calculators)
+    knowledge = commands.add_parser("knowledge", help="the knowledge entries")
+    knowledge_command.add_arguments(knowledge)
     models_command.add_arguments(commands.add_parser("model", help="the models"))
     chosen = parser.parse_args(arguments)
     try:
@@ -58,22 +61,37 @@ def run(chosen: argparse.Namespace, settings: Settings) -> int:
         conversation_command.run(chosen, settings)
         return 0
     if chosen.command == "corpus":
-        return corpus_command.run(chosen, settings.data_dir, SystemClock())
+        failed = corpus_command.run(chosen, settings.data_dir, SystemClock())
+        if chosen.action == "status" or failed:
+            return failed
+        return knowledge_command.make_index(entry_folders(settings))
+    if chosen.command == "knowledge":
+        today = SystemClock().today()
+        return knowledge_command.run(
+            chosen, entry_folders(settings), today, lambda: law_in_service(settings.data_dir)
+        )
     if chosen.command == "calculators":
         today = SystemClock().today()
-        return calculators_command.run(chosen, today, lambda: law_in_service(settings.data_dir))
+        return calculators_command.run(
+            chosen, today, lambda: law_in_service(settings.data_dir).wording
+        )
     if chosen.command == "model":
         return models_command.run(chosen, settings.models, settings.data_dir)
     return serve(settings)
 
 
-def law_in_service(data_dir: Path) -> calculators_command.WordingOf:
-    """Return what the law in service says by id and day. Raises CorpusMissing, CorpusRefused."""
+def entry_folders(settings: Settings) -> knowledge_command.Folders:
+    """Return where the knowledge entries are read."""
+    return knowledge_command.Folders(settings.data_dir, settings.knowledge.shipped)
+
+
+def law_in_service(data_dir: Path) -> Corpus:
+    """Open the law in service. Raises CorpusMissing, CorpusRefused."""
     versions = CorpusVersions(data_dir)
     version = versions.current()
     if version is None:
         raise CorpusMissing("no law is in service: run `corpus update`")
-    return Corpus(versions.folder(version)).wording
+    return Corpus(versions.folder(version))
 
 
 def serve(settings: Settings) -> int:

@@ -27,6 +27,8 @@ from ai_core.answering.calculation.version import calculation_version
 from ai_core.answering.calculation.writing import questions_of_inputs
 from ai_core.answering.conversations import ConversationStore
 from ai_core.answering.embeddings import Embedder
+from ai_core.answering.entries.answering import EntryAnswers
+from ai_core.answering.entries.choosing import EntryChoice
 from ai_core.answering.generation import Generation
 from ai_core.answering.masking import TextMasking, masking_sandbox
 from ai_core.answering.missing_law import MissingLaws
@@ -46,6 +48,8 @@ from ai_core.calculators.sources import CheckedRules
 from ai_core.engines.base import Engine
 from ai_core.engines.extractive.engine import ExtractiveEngine
 from ai_core.errors import CorpusMissing, CorpusRefused, QueueFull
+from ai_core.knowledge.confidence import MatchConfidence
+from ai_core.knowledge.entries_in_use import CheckedEntries
 from ai_core.law.library import Library
 from ai_core.law.source import LawSource
 from ai_core.law.versions import CorpusVersions
@@ -137,13 +141,14 @@ async def assemble(
         turns_kept=settings.conversations.turns_kept,
     )
     rules = CheckedRules(library, clock)
+    entries = CheckedEntries(library, settings.data_dir, clock, shipped=settings.knowledge.shipped)
     resolver, responder = await asyncio.to_thread(
-        open_answering, platform, gate, library, rules, pool, scheduler, conversations
+        open_answering, platform, gate, library, rules, entries, pool, scheduler, conversations
     )
-    checking = asyncio.create_task(check_rules(rules), name="check the rules of calculators")
+    checking = asyncio.create_task(check_against_law(rules, entries), name="check the law")
     stack.callback(checking.cancel)
     health = Health(
-        *(library, rules, pool, scheduler, platform.connection, ring),
+        *(library, rules, entries, pool, scheduler, platform.connection, ring),
         *(CorpusMetrics(registry), clock),
     )
     return AppState(
@@ -153,6 +158,7 @@ async def assemble(
         resolver=resolver,
         library=library,
         calculator_rules=rules,
+        entries=entries,
         pool=pool,
         conversations=conversations,
         health=health,
@@ -163,10 +169,11 @@ async def assemble(
     )
 
 
-async def check_rules(rules: CheckedRules) -> None:
-    """Compare the rules of the calculators with the law; without one, `Health` does it later."""
+async def check_against_law(rules: CheckedRules, entries: CheckedEntries) -> None:
+    """Compare rules and knowledge entries with the law; without one, `Health` does it later."""
     with suppress(CorpusMissing, CorpusRefused, QueueFull):
         await rules.current()
+        await entries.current()
 
 
 async def open_masking(settings: Settings, stack: AsyncExitStack) -> TextMasking:
@@ -212,6 +219,7 @@ def open_answering(
     gate: Gate,
     library: LawSource,
     rules: CheckedRules,
+    entries: CheckedEntries,
     pool: ModelPool,
     scheduler: Scheduler,
     conversations: ConversationStore,
@@ -235,6 +243,12 @@ def open_answering(
         suggestions=Suggestions.read(),
         boilerplate=boilerplate,
         calculated=CalculatedAnswers(calculations, library, boilerplate, clock),
+        entries=EntryAnswers(
+            EntryChoice(entries, library, MatchConfidence.read()),
+            library,
+            ExtractiveEngine(texts),
+            texts,
+        ),
         cache=cache,
         conversations=conversations,
         metrics=metrics,
@@ -244,7 +258,9 @@ def open_answering(
     questions, idempotency = QuestionMetrics(registry), Idempotency(connection)
     responder = Responder(pipeline, gate, cache, idempotency, questions, texts, clock)
     resolver = RequestResolver(
-        *(library, pool, prompts, conversations, clarifications, clock), calculation_version()
+        *(library, pool, prompts, conversations, clarifications, clock),
+        calculation_version(),
+        entries,
     )
     return resolver, responder
 

@@ -174,6 +174,12 @@ class CorpusMetrics:
             "Uses of clauses by calculators whose words are not in the law: they are not computed.",
             registry=registry,
         )
+        self.entries = Gauge("knowledge_entries", "Knowledge entries in use.", registry=registry)
+        self.entries_withheld = Gauge(
+            "knowledge_entries_withheld",
+            "Knowledge entries withheld: the law does not bear them out, or their file is broken.",
+            registry=registry,
+        )
 
     def observe(self, status: CorpusStatus, age_days: int) -> None:
         """Set the metrics to the corpus's present state."""

@@ -73,6 +73,14 @@ class AnswerSettings(Section):
     )
 
 
+class KnowledgeSettings(Section):
+    """The knowledge entries; the operator's own lie in `knowledge/entries` in the data folder."""
+
+    shipped: bool = Field(
+        default=True, description="Answer with the entries that come with the service too."
+    )
+
+
 class PageSettings(Section):
     """The page at `/`: the file that holds the publishable key it works with, and its visitors."""
 
@@ -101,6 +109,7 @@ class Settings(StrictSettings):
     server: ServerSettings = ServerSettings()
     redis: RedisSettings = RedisSettings()
     models: ModelSettings = ModelSettings()
+    knowledge: KnowledgeSettings = KnowledgeSettings()
     answers: AnswerSettings = AnswerSettings()
     conversations: ConversationSettings = ConversationSettings()
     page: PageSettings = PageSettings()

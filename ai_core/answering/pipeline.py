@@ -3,10 +3,10 @@
 The steps of one answer, in `_write`: a greeting is answered at once → the question joins its
 model's queue → the law is searched → without a source it is refused, otherwise the model writes and
 its citations are checked (`generation.py`) → the closing lines → the reply. Who tells of danger to
-life reads who to call before anything else; a calculation comes before the law, written by code
-alone (`calculation/`). Around them: identical concurrent questions are answered once (single
-flight), a fallback answers for a model that is unavailable, and the conversation is stored. The
-file is long because the steps of an answer stand in it in their order.
+life reads who to call before anything else; a calculation (`calculation/`) and knowledge entries
+(`entries/`) come before the law, written by code alone. Around them: identical concurrent questions
+are answered once (single flight), a fallback answers for a model that is unavailable, and the
+conversation is stored. The file is long because the steps of an answer stand in it in their order.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,6 +22,7 @@ from ai_core.answering.boilerplate import Boilerplate, Closing
 from ai_core.answering.cache import AnswerCache, parse_cached
 from ai_core.answering.calculation.answering import CalculatedAnswers
 from ai_core.answering.conversations import ConversationStore
+from ai_core.answering.entries.answering import EntryAnswer, EntryAnswers
 from ai_core.answering.events import Done, Events, Queued, Text, collect
 from ai_core.answering.evidence import Evidence, merged
 from ai_core.answering.generation import Generation
@@ -41,6 +42,7 @@ from ai_core.errors import DeadlineTooShort, ModelUnusable, UpstreamFailed
 from ai_core.law.records import Agreement, Confidence, QuestionScope, SearchResult
 from ai_core.law.source import LawSource
 from ai_core.metrics import AnswerMetrics
+from ai_core.models.scheduler import Job
 from shared.ai.contract import ProfileAgreement
 from shared.clock import Clock
 from shared.distress import HelpLines, help_lines
@@ -67,6 +69,7 @@ class AnswerPipeline:
         suggestions: Suggestions,
         boilerplate: Boilerplate,
         calculated: CalculatedAnswers,
+        entries: EntryAnswers,
         cache: AnswerCache,
         conversations: ConversationStore,
         metrics: AnswerMetrics,
@@ -80,6 +83,7 @@ class AnswerPipeline:
         self._suggestions = suggestions
         self._boilerplate = boilerplate
         self._calculated = calculated
+        self._entries = entries
         self._cache = cache
         self._conversations = conversations
         self._metrics = metrics
@@ -190,9 +194,32 @@ class AnswerPipeline:
             return
         details = calculated.details(reply) if calculated else ()
         request = calculated.rest if calculated and calculated.rest else request
-        async with aclosing(self._write_from_law(request, reply, lines, details)) as events:
+        async with aclosing(self._write_found(request, reply, lines, details)) as events:
             async for event in events:
                 yield event
+
+    async def _write_found(
+        self,
+        request: ResolvedRequest,
+        reply: ReplyBuilder,
+        lines: HelpLines | None,
+        details: Iterable[Text],
+    ) -> Events:
+        """Search, then answer with knowledge entries, or from the law where they do not answer.
+
+        `details` are those of a calculation before it.
+        """
+        with self._generation.enqueue(request) as job:
+            evidence = await self._search(request)
+            answers = await self._entries.of(request, evidence)
+            writing: Events = (
+                self._write_entries(answers, request, evidence, reply, details)
+                if answers
+                else self._write_from_law(request, reply, lines, details, job, evidence)
+            )
+            async with aclosing(writing) as events:
+                async for event in events:
+                    yield event
 
     async def _write_from_law(
         self,
@@ -200,32 +227,26 @@ class AnswerPipeline:
         reply: ReplyBuilder,
         lines: HelpLines | None,
         details: Iterable[Text],
+        job: Job | None,
+        evidence: list[Evidence],
     ) -> Events:
-        """Answer from the law; `details` are those of a calculation before it."""
+        """Answer from the law that was found."""
         question, language = request.question, request.question.language
-        with self._generation.enqueue(request) as job:
-            evidence = await self._search(request)
-            refusal, unanswered = self._judge(evidence, language, lines)
-            evidence = [one for one in evidence if all(one is not other for other, _ in unanswered)]
-            found = merged(evidence) if evidence else UNGROUNDED
-            reply.confidence = found.confidence if question.grounded else None
-            reply.agreement = agreement_taken(found.agreement_match)
-            reply.profile = with_agreement(
-                question.search.profile,
-                found.agreement_match,
-                given=question.agreement is not None,
-            )
-            missing = self._missing(question, found)
-            for sentence in self._said_first(question, found, None if refusal else missing):
-                yield reply.add_paragraph(sentence, AnswerPart.SUMMARY)
-            if refusal is None:
-                writing = self._generation.write(
-                    request, found, reply, job, evidence if len(evidence) > 1 or unanswered else ()
-                )
-                with self._tracer.start_span("engine"):
-                    async with aclosing(writing) as events:
-                        async for event in events:
-                            yield event
+        refusal, unanswered = self._judge(evidence, language, lines)
+        evidence = [one for one in evidence if all(one is not other for other, _ in unanswered)]
+        found = merged(evidence) if evidence else UNGROUNDED
+        reply.confidence = found.confidence if question.grounded else None
+        self._take_agreement(question, found, reply)
+        missing = self._missing(question, found)
+        for sentence in self._said_first(question, found, None if refusal else missing):
+            yield reply.add_paragraph(sentence, AnswerPart.SUMMARY)
+        if refusal is None:
+            several = evidence if len(evidence) > 1 or unanswered else ()
+            writing = self._generation.write(request, found, reply, job, several)
+            with self._tracer.start_span("engine"):
+                async with aclosing(writing) as events:
+                    async for event in events:
+                        yield event
         if question.grounded and request.card.extractive and not (refusal or reply.citations):
             refusal = self._abstentions.nothing_found(language)
         if refusal and not reply.calculation:
@@ -238,6 +259,43 @@ class AnswerPipeline:
             )
         for text in texts:
             yield text
+
+    async def _write_entries(
+        self,
+        answers: Sequence[EntryAnswer],
+        request: ResolvedRequest,
+        evidence: Sequence[Evidence],
+        reply: ReplyBuilder,
+        details: Iterable[Text],
+    ) -> Events:
+        """Answer with the knowledge entries chosen; `details` are those of a calculation before."""
+        question, found = request.question, merged(evidence)
+        self._take_agreement(question, found, reply)
+        for sentence in self._said_first(question, found, None):
+            yield reply.add_paragraph(sentence, AnswerPart.SUMMARY)
+        parts = self._entries.write(answers, request, found, reply)
+        async with aclosing(parts) as written:
+            async for part, text in written:
+                if part is AnswerPart.CONDITIONS:
+                    for detail in details:
+                        yield detail
+                yield reply.add_paragraph(text, part)
+        for detail in details:
+            yield detail
+        related = await self._entries.suggestions(answers, question.language)
+        reply.suggestions = related or self._suggested(question, reply)
+        yield reply.add(f"\n\n{self._closing(request, found, reply)}")
+
+    def _take_agreement(self, question: Question, found: SearchResult, reply: ReplyBuilder) -> None:
+        reply.agreement = agreement_taken(found.agreement_match)
+        reply.profile = with_agreement(
+            question.search.profile, found.agreement_match, given=question.agreement is not None
+        )
+
+    def _suggested(self, question: Question, reply: ReplyBuilder) -> list[str]:
+        asked = [turn.content for turn in question.history if turn.role == "user"]
+        numbers = [citation.number for citation in reply.citations]
+        return self._suggestions.choose([*asked, question.search.query], numbers, question.language)
 
     def _reply(self, request: ResolvedRequest) -> ReplyBuilder:
         language, words = request.question.language, self._boilerplate
@@ -326,11 +384,7 @@ class AnswerPipeline:
             help_line = self._abstentions.help_line(missing, question.language)
             yield reply.add(help_line, AnswerPart.HELP)
         if question.grounded:
-            asked = [turn.content for turn in question.history if turn.role == "user"]
-            numbers = [citation.number for citation in reply.citations]
-            reply.suggestions = self._suggestions.choose(
-                [*asked, question.search.query], numbers, question.language
-            )
+            reply.suggestions = self._suggested(question, reply)
         yield reply.add(f"\n\n{self._closing(request, found, reply)}")
 
     async def _search(self, request: ResolvedRequest) -> list[Evidence]:

@@ -19,6 +19,7 @@ from shared.ai.contract import (
     CalculationReply,
     Citation,
     Clarification,
+    EntryTaken,
     GenerateReply,
     LikelyToken,
     Profile,
@@ -55,6 +56,7 @@ class ReplyBuilder:
     asked_otherwise: Clarification | None = None
     calculation: CalculationReply | None = None
     calculation_citations: list[Citation] = field(default_factory=list)
+    entries: list[EntryTaken] = field(default_factory=list)
     agreement: AgreementTaken | None = None
     suggestions: list[str] = field(default_factory=list)
     confidence: Confidence | None = None
@@ -140,6 +142,7 @@ class ReplyBuilder:
             abstained=self.abstained,
             clarification=self.clarification,
             calculation=self.calculation,
+            entries=self.entries,
             agreement=self.agreement,
             profile=self.profile,
             corpus_date=self.request.law_date if self.request.question.grounded else None,

@@ -4,7 +4,7 @@ from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from ai_core.answering.cache import AnswerInputs, CacheKey, cache_key
 from ai_core.answering.conversations import ConversationStore, new_id
@@ -104,6 +104,19 @@ class _RequestKey(NamedTuple):
     day: date
 
 
+class EntriesVersion(Protocol):
+    """What tells which knowledge entries are in use."""
+
+    @property
+    def version(self) -> str:
+        """Return a hash of the entries in use; another one where none can be matched."""
+        ...
+
+    async def current(self) -> object:
+        """Look whether they changed. Raises CorpusMissing, QueueFull."""
+        ...
+
+
 class RequestResolver:
     """Resolves requests for the pipeline."""
 
@@ -116,8 +129,12 @@ class RequestResolver:
         clarifications: Clarifications,
         clock: Clock,
         calculation_version: str = "",
+        entries: EntriesVersion | None = None,
     ) -> None:
-        """`calculation_version`: of what calculations are made of; see `calculation/version.py`."""
+        """`calculation_version`: of what calculations are made of; see `calculation/version.py`.
+
+        `entries` tells the version of the knowledge entries in use.
+        """
         self._library = library
         self._pool = pool
         self._prompts = prompts
@@ -125,6 +142,7 @@ class RequestResolver:
         self._clarifications = clarifications
         self._clock = clock
         self._calculation_version = calculation_version
+        self._entries = entries
         self._corpus: tuple[float, CorpusStatus] | None = None
         self._resolved: OrderedDict[_RequestKey, ResolvedRequest] = OrderedDict()
 
@@ -142,7 +160,7 @@ class RequestResolver:
         corpus = await self._corpus_status()
         key = _RequestKey(
             tuple(vars(request).values()),
-            *(requester.language, requester.scope, corpus.index_version, self._clock.today()),
+            *(requester.language, requester.scope, self._law_version(corpus), self._clock.today()),
         )
         known = self._resolved.get(key)
         if known and known.card is self._pool.card(request.model):
@@ -251,6 +269,7 @@ class RequestResolver:
                 *((question.text, question.raw, question.role) if question.plain else ()),
                 *((self._calculation_version,) if question.search.case else ()),
                 *((question.frame,) if question.frame else ()),
+                *((self._entries.version,) if self._entries and question.grounded else ()),
             ),
             knowledge=question.grounded,
             agreement=question.agreement,
@@ -258,6 +277,10 @@ class RequestResolver:
             turns=tuple(_line_of(turn) for turn in question.history),
             profile=question.search.profile.model_dump_json(exclude_defaults=True),
         )
+
+    def _law_version(self, corpus: CorpusStatus) -> str:
+        """Return what an answer depends on, besides the question and the day."""
+        return f"{corpus.index_version} {self._entries.version if self._entries else ''}"
 
     def _resolved_again(self, known: ResolvedRequest, requester: Requester) -> ResolvedRequest:
         """Return a cached resolved request for this requester and the present time."""
@@ -275,13 +298,19 @@ class RequestResolver:
         """Return the corpus in service, read once a second: cached answers need not wait for it."""
         now_s = self._clock.elapsed_s()
         if self._corpus is None:
-            self._corpus = (now_s, await self._library.status())
+            self._corpus = (now_s, await self._law_status())
         elif now_s - self._corpus[0] >= CORPUS_STATUS_TTL_S:
             # One request reads; the others go on with the status known and do not wait for it.
             self._corpus = (now_s, self._corpus[1])
             with suppress(QueueFull):
-                self._corpus = (now_s, await self._library.status())
+                self._corpus = (now_s, await self._law_status())
         return self._corpus[1]
+
+    async def _law_status(self) -> CorpusStatus:
+        status = await self._library.status()
+        if self._entries:
+            await self._entries.current()
+        return status
 
 
 def _within_context(question: Question, context_tokens: int) -> Question:

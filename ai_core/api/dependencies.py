@@ -12,6 +12,7 @@ from ai_core.answering.request import Requester, RequestResolver
 from ai_core.api.responder import Responder
 from ai_core.api.status import Health
 from ai_core.calculators.sources import CheckedRules
+from ai_core.knowledge.entries_in_use import CheckedEntries
 from ai_core.law.source import LawSource
 from ai_core.models.pool import ModelPool
 from shared.clock import Clock
@@ -86,6 +87,7 @@ def admitted_caller(needed: Scope) -> Callable[[Request], AsyncIterator[Caller]]
 LibraryDep = Annotated[LawSource, Depends(state("library"))]
 PoolDep = Annotated[ModelPool, Depends(state("pool"))]
 ConversationsDep = Annotated[ConversationStore, Depends(state("conversations"))]
+EntriesDep = Annotated[CheckedEntries, Depends(state("entries"))]
 CalculatorRulesDep = Annotated[CheckedRules, Depends(state("calculator_rules"))]
 ClockDep = Annotated[Clock, Depends(state("clock"))]
 HealthDep = Annotated[Health, Depends(state("health"))]

@@ -42,6 +42,7 @@ W3C `traceparent` is continued when the operator records traces.
 TAGS: list[JsonObject] = [
     {"name": "answers", "description": "Questions and conversations."},
     {"name": "law", "description": "The law itself: search and articles."},
+    {"name": "entries", "description": "Written answers to what is asked most, with their law."},
     {"name": "calculators", "description": "Sums and durations, worked out from the law."},
     {"name": "models", "description": "The models, and which of them are in memory."},
     {"name": "OpenAI", "description": "The same answers for clients of OpenAI's API."},

@@ -14,7 +14,7 @@ from ai_core.answering.conversations import ConversationStore
 from ai_core.answering.embeddings import Embedder
 from ai_core.answering.masking import TextMasking
 from ai_core.answering.request import RequestResolver
-from ai_core.api import calculators, chat, generate, health, models, openai_routes, search
+from ai_core.api import calculators, chat, entries, generate, health, models, openai_routes, search
 from ai_core.api.openai_errors import ERROR_FORMATS
 from ai_core.api.openai_replies import EXAMPLES as OPENAI_EXAMPLES
 from ai_core.api.openai_replies import ErrorDocument
@@ -29,6 +29,7 @@ from ai_core.api.page import page_router
 from ai_core.api.responder import Responder
 from ai_core.api.status import Health
 from ai_core.calculators.sources import CheckedRules
+from ai_core.knowledge.entries_in_use import CheckedEntries
 from ai_core.law.source import LawSource
 from ai_core.models.pool import ModelPool
 from ai_core.settings import Settings
@@ -44,7 +45,7 @@ DIRECT = (generate.direct, chat.direct, models.direct, openai_routes.direct)
 ROUTERS: tuple[APIRouter, ...] = (
     generate.direct,
     *(chat.direct, chat.router),
-    *(search.router, calculators.router, calculators.direct),
+    *(search.router, entries.router, calculators.router, calculators.direct),
     *(models.router, models.direct, health.router),
     *(openai_routes.router, openai_routes.direct),
 )
@@ -59,6 +60,7 @@ class AppState(TypedDict):
     resolver: RequestResolver
     library: LawSource
     calculator_rules: CheckedRules
+    entries: CheckedEntries
     pool: ModelPool
     conversations: ConversationStore
     health: Health

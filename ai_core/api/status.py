@@ -3,12 +3,13 @@
 from ai_core.access.keys import KeyRing
 from ai_core.calculators.sources import CheckedRules
 from ai_core.errors import CorpusMissing
+from ai_core.knowledge.entries_in_use import CheckedEntries, EntriesInUse
 from ai_core.law.records import CorpusStatus
 from ai_core.law.source import LawSource
 from ai_core.metrics import CorpusMetrics
 from ai_core.models.pool import ModelPool
 from ai_core.models.scheduler import Scheduler
-from shared.ai.contract import CorpusHealth, HealthReply, QueueHealth
+from shared.ai.contract import CorpusHealth, EntriesHealth, HealthReply, QueueHealth
 from shared.clock import Clock
 from shared.errors import Unavailable
 from shared.stores.redis_connection import RedisConnection
@@ -23,6 +24,7 @@ class Health:
         self,
         library: LawSource,
         rules: CheckedRules,
+        entries: CheckedEntries,
         pool: ModelPool,
         scheduler: Scheduler,
         connection: RedisConnection,
@@ -32,6 +34,7 @@ class Health:
     ) -> None:
         self._library = library
         self._rules = rules
+        self._entries = entries
         self._pool = pool
         self._scheduler = scheduler
         self._connection = connection
@@ -54,10 +57,13 @@ class Health:
         try:
             corpus = self._corpus(await self._library.status())
             await self._rules.current()
+            entries = await self._entries.current()
         except CorpusMissing:
-            corpus = None
+            corpus, entries = None, EntriesInUse()
         withheld = len(self._rules.problems)
         self._metrics.withheld.set(withheld)
+        self._metrics.entries.set(len(entries.entries))
+        self._metrics.entries_withheld.set(len(entries.withheld) + len(entries.broken))
         redis_up = self._connection.found.is_set()
         failed = {one.card.id: one.code for one in self._pool.statuses() if one.code is not None}
         whole = redis_up and corpus is not None and not corpus.update_failing and not failed
@@ -65,6 +71,12 @@ class Health:
             status="ok" if whole else "degraded",
             corpus=corpus,
             rules_withheld=withheld,
+            entries=EntriesHealth(
+                in_use=len(entries.entries),
+                withheld=list(entries.withheld),
+                broken_files=len(entries.broken),
+                matched=entries.index is not None,
+            ),
             redis="up" if redis_up else "down",
             models=[card.id for card in self._pool.cards()],
             failed_models=failed,

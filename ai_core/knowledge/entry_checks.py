@@ -4,8 +4,9 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from ai_core.knowledge.records import LANGUAGES, MARK, Entry, EntryLanguage, Localized
+from ai_core.knowledge.records import MARK, Entry, Localized
 from ai_core.law.figures import Figure, figures_in
+from shared.languages import LANGUAGES, Language
 from shared.privacy.folding import fold
 
 LONGEST = {"answer": 450, "conditions": 290, "steps": 290}
@@ -33,8 +34,10 @@ def faults_of(entry: Entry) -> Iterator[str]:
 
 def faults_among(entries: Sequence[Entry]) -> Iterator[str]:
     """Yield what is wrong among entries: missing related ones, phrasings that two have."""
-    topics = {entry.topic_id for entry in entries}
-    where: dict[tuple[EntryLanguage, str], str] = {}
+    counted = Counter(entry.topic_id for entry in entries)
+    yield from (f"{topic}: {count} files" for topic, count in counted.items() if count > 1)
+    topics = set(counted)
+    where: dict[tuple[Language, str], str] = {}
     for entry in entries:
         for related in entry.related:
             if related not in topics or related == entry.topic_id:
@@ -69,7 +72,7 @@ def _faults_of_text(entry: Entry, place: str, text: Localized, keys: set[str]) -
         yield from (f"{language}: {fault}" for fault in _faults_of_figures(language, said, text.fr))
 
 
-def _faults_of_figures(language: EntryLanguage, said: str, french: str) -> Iterator[str]:
+def _faults_of_figures(language: Language, said: str, french: str) -> Iterator[str]:
     plain, wanted = MARK.sub("", said), list(figures_in(MARK.sub("", french)))
     if language == "en":
         for figure in _missing(wanted, figures_in(plain)):
@@ -109,7 +112,7 @@ def _faults_of_phrasings(entry: Entry) -> Iterator[str]:
                 yield f"test_phrasings.{language}: {text!r} is among the phrasings"
 
 
-def _too_little(entry: Entry, language: EntryLanguage, asked: int) -> Iterator[str]:
+def _too_little(entry: Entry, language: Language, asked: int) -> Iterator[str]:
     if asked < FEWEST_PHRASINGS:
         yield f"phrasings.{language}: {asked}, at least {FEWEST_PHRASINGS}"
     if entry.question.in_language(language) is None:

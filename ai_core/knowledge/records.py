@@ -7,27 +7,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from shared.ai.contract import CalculatorName, CaseEvent, Category, Contract, Idcc
-
-EntryLanguage = Literal["fr", "en", "th", "zh"]
-LANGUAGES: tuple[EntryLanguage, ...] = ("fr", "en", "th", "zh")
-
-Theme = Literal[
-    "hiring",
-    "contract",
-    "pay",
-    "working_time",
-    "leave",
-    "health",
-    "family",
-    "discipline",
-    "termination",
-    "representation",
-    "disputes",
-    "training",
-    "status",
-]
-"""The categories of entries, after the ministry's and the public services' outlines."""
+from shared.ai.contract import CalculatorName, CaseEvent, Category, Contract, Idcc, Theme
+from shared.languages import LANGUAGES, Language
 
 Variable = Literal[
     "agreement",
@@ -65,12 +46,12 @@ class Localized(_Part):
     th: Sentence | None = None
     zh: Sentence | None = None
 
-    def in_language(self, language: EntryLanguage) -> str | None:
+    def in_language(self, language: Language) -> str | None:
         """Return the text in a language, None where it is not written."""
         text: str | None = getattr(self, language)
         return text
 
-    def written(self) -> Iterator[tuple[EntryLanguage, str]]:
+    def written(self) -> Iterator[tuple[Language, str]]:
         """Yield each language that is written, with its text."""
         for language in LANGUAGES:
             text = self.in_language(language)
@@ -86,7 +67,7 @@ class Phrasings(_Part):
     th: tuple[Sentence, ...] = ()
     zh: tuple[Sentence, ...] = ()
 
-    def written(self) -> Iterator[tuple[EntryLanguage, str]]:
+    def written(self) -> Iterator[tuple[Language, str]]:
         """Yield each phrasing with its language."""
         for language in LANGUAGES:
             for text in getattr(self, language):
@@ -181,10 +162,10 @@ class Entry(_Part):
             for n, line in enumerate(lines, start=1):
                 yield f"{name}[{n}]", line
 
-    def speaks(self, language: EntryLanguage) -> bool:
+    def speaks(self, language: Language) -> bool:
         """Whether the entry is written in a language."""
         return self.answer.in_language(language) is not None
 
-    def languages(self) -> tuple[EntryLanguage, ...]:
+    def languages(self) -> tuple[Language, ...]:
         """Return the languages it is written in."""
         return tuple(one for one in LANGUAGES if self.speaks(one))

@@ -250,6 +250,11 @@ class Corpus:
             return None
         return Wording(articles[0].id, articles[0].number, articles[0].text)
 
+    def version_text(self, version_id: str) -> str | None:
+        """Return the text of a version of an article by its id, in force or not."""
+        article = self.article(version_id)
+        return article.text if article else None
+
     def whole(self, source_id: str, idcc: str | None, day: date) -> Passage | None:
         """Return an article, a clause of the agreement `idcc` or a fiche section as one passage.
 

@@ -28,6 +28,7 @@ from ai_core.law.records import (
     SourceKind,
     Wording,
 )
+from ai_core.law.search.encoder import Vectors
 from ai_core.law.versions import CorpusVersions
 
 MOST_WAITING = 32
@@ -70,6 +71,12 @@ class Library:
             lambda index: index.search(
                 question, limit=limit, kind=kind, agreement=agreement, as_of=as_of
             )
+        )
+
+    async def meaning(self, text: str) -> Vectors | None:
+        """Return the embedding of a text; see `LawSource.meaning`."""
+        return await self._run(
+            lambda index: index.hybrid.encoder.embedded(text) if index.hybrid.encoder else None
         )
 
     async def agreements_named(self, texts: Sequence[str]) -> tuple[Agreement | None, ...]:

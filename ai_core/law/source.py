@@ -15,6 +15,7 @@ from ai_core.law.records import (
     SourceKind,
     Wording,
 )
+from ai_core.law.search.encoder import Vectors
 
 
 class LawSource(Protocol):
@@ -32,6 +33,13 @@ class LawSource(Protocol):
         """Return the passages relevant to a question, best first, with its scope and references.
 
         Raises UnknownAgreement, CorpusMissing, QueueFull.
+        """
+        ...
+
+    async def meaning(self, text: str) -> Vectors | None:
+        """Return the multilingual embedding of a text, of length 1; None without the encoder.
+
+        Raises CorpusMissing, QueueFull.
         """
         ...
 

@@ -227,10 +227,19 @@ class Abstention(Reply):
 class AnswerSection(Reply):
     """A titled part of an answer, below its summary."""
 
-    kind: Literal["calculation", "conditions", "steps", "sources", "nearest", "help", "model"]
-    """A calculation with its steps, conditions and exceptions, what to do next, the sources word
-    for word, the nearest texts when none decides, who can help, or what a small model adds to an
-    answer that quotes."""
+    kind: Literal[
+        "calculation",
+        "agreement",
+        "conditions",
+        "steps",
+        "sources",
+        "nearest",
+        "help",
+        "model",
+    ]
+    """A calculation with its steps, what a collective agreement says, conditions and exceptions,
+    what to do next, the sources word for word, the nearest texts when none decides, who can help,
+    or what a small model adds to an answer that quotes."""
     title: str
     """Its heading, in the language of the answer."""
     text: str
@@ -308,6 +317,128 @@ CalculatorName = Literal[
     "trial_period",
     "deadlines",
 ]
+
+
+class EntryTaken(Reply):
+    """A knowledge entry that the answer gives."""
+
+    topic_id: str = Field(examples=["dismissal-during-pregnancy"])
+    """Its name, as in `GET /api/v1/entries/{topic_id}`."""
+    question: str
+    """The question it answers, in the language of the answer."""
+    checked_on: date
+    """Day on which it was last compared with the law."""
+    checked_by: Literal["code", "lawyer"]
+    """Who compared it: code alone, or a lawyer too."""
+    calculator: CalculatorName | None
+    """The calculator that works out its amount or length; null: none."""
+
+
+Theme = Literal[
+    "hiring",
+    "contract",
+    "pay",
+    "working_time",
+    "leave",
+    "health",
+    "family",
+    "discipline",
+    "termination",
+    "representation",
+    "disputes",
+    "training",
+    "status",
+]
+
+
+class EntrySummary(Reply):
+    """A knowledge entry in a list."""
+
+    topic_id: str = Field(examples=["dismissal-during-pregnancy"])
+    """Its name."""
+    category: Theme
+    """What it is about."""
+    question: str
+    """The question it answers, in the language asked for, or in English where it lacks that one."""
+    languages: list[str]
+    """The languages it is written in."""
+
+
+class EntriesReply(Reply):
+    """The knowledge entries in use."""
+
+    entries: list[EntrySummary]
+    """By topic id."""
+    withheld: list[str]
+    """Topic ids of those that the law in service no longer bears out."""
+
+
+class EntryLine(Reply):
+    """A condition of an entry, or a step."""
+
+    text: str
+    """Its text; `[L1225-4]` refers to the source of that key."""
+    concerns: dict[str, JsonValue] = {}
+    """The facts it is for, by field of a profile; empty: any."""
+
+
+class EntrySourceReply(Reply):
+    """A text that an entry rests on; subscribe to its `id` to learn of a change."""
+
+    key: str
+    """How the entry's texts refer to it."""
+    kind: Literal["article", "fiche", "agreement"]
+    """An article of the Code, a page of the Ministry, or a clause of an agreement."""
+    id: str
+    """Identifier of the version in force."""
+    title: str
+    """Its heading."""
+    url: str
+    """Address of the official publication."""
+    fragments: list[str]
+    """The words of it that decide, in French, word for word."""
+    in_force_since: date | None
+    """Day since which that version is in force."""
+    changed: bool
+    """Whether its text changed since the entry was last compared with it, the deciding words
+    apart."""
+
+
+class EntryReply(Reply):
+    """A knowledge entry."""
+
+    topic_id: str = Field(examples=["dismissal-during-pregnancy"])
+    """Its name."""
+    category: Theme
+    """What it is about."""
+    tags: list[str]
+    """What it touches, in French."""
+    language: str
+    """The language of its texts here."""
+    languages: list[str]
+    """The languages it is written in."""
+    question: str
+    """The question it answers."""
+    answer: str
+    """The short answer; `[L1225-4]` refers to the source of that key."""
+    conditions: list[EntryLine]
+    """Conditions, exceptions, particular cases."""
+    steps: list[EntryLine]
+    """What to do next."""
+    depends_on: list[str]
+    """What may change the answer."""
+    calculator: CalculatorName | None
+    """The calculator that works out its amount or length; null: none."""
+    related: list[EntrySummary]
+    """Entries near it."""
+    sources: list[EntrySourceReply]
+    """What it rests on; the first one decides."""
+    checked_on: date
+    """Day on which it was last compared with the law."""
+    checked_by: Literal["code", "lawyer"]
+    """Who compared it: code alone, or a lawyer too."""
+    notice: str
+    """That it is information from an AI, not legal advice."""
 
 
 class CalculationArticle(Reply):
@@ -522,6 +653,9 @@ class GenerateReply(Reply):
     """One question whose answer would change this one; null when there is none."""
     calculation: CalculationReply | None = None
     """What a calculator gives for the facts told; null where nothing is computed."""
+    entries: list[EntryTaken] = []
+    """The knowledge entries that the answer gives, one for each question of the message; empty
+    where the answer is made from the law itself."""
     agreement: AgreementTaken | None = None
     """The collective agreement of the question, and why; null where it speaks of none."""
     profile: Profile = Profile()
@@ -697,6 +831,19 @@ class QueueHealth(Reply):
     """How long one more request would wait, in seconds; null until the speed is known."""
 
 
+class EntriesHealth(Reply):
+    """The knowledge entries."""
+
+    in_use: int = Field(ge=0)
+    """Entries that the law in service bears out."""
+    withheld: list[str] = []
+    """Topic ids of those it no longer bears out: they answer nothing."""
+    broken_files: int = Field(default=0, ge=0)
+    """Files of the operator's own entries that cannot be read."""
+    matched: bool
+    """Whether questions are matched with entries; false until their index is made."""
+
+
 class HealthReply(Reply):
     """How the service is."""
 
@@ -708,6 +855,8 @@ class HealthReply(Reply):
     rules_withheld: int = Field(default=0, ge=0)
     """How often the rules of calculators use words of a clause that the law does not say any more;
     such rules are not computed."""
+    entries: EntriesHealth
+    """The knowledge entries in use, and those withheld."""
     redis: Literal["up", "down"]
     """Whether Redis answers."""
     models: list[str]

@@ -52,6 +52,7 @@ USAGE: Example = {
     "abstained": None,
     "clarification": None,
     "calculation": None,
+    "entries": [],
     "agreement": None,
     "summary": SUMMARY,
     "sections": [SECTION],
@@ -131,6 +132,7 @@ HEALTH_REPLY: Example = {
         "semantic": True,
         "update_failing": False,
     },
+    "entries": {"in_use": 448, "withheld": [], "broken_files": 0, "matched": True},
     "redis": "up",
     "models": ["qwen3-4b", "extractive"],
     "queue": [{"model": "qwen3-4b", "waiting": 1, "running": 2, "wait_s": 3.5}],
@@ -220,7 +222,42 @@ CALCULATORS_REPLY: Example = {
         {"idcc": "1979", "name": "Hôtels, cafés, restaurants"},
     ],
 }
+ENTRY_SUMMARY: Example = {
+    "topic_id": "resignation-how",
+    "category": "termination",
+    "question": "Comment démissionner ?",
+    "languages": ["fr", "en", "th", "zh"],
+}
+ENTRIES_REPLY: Example = {"entries": [ENTRY_SUMMARY], "withheld": []}
+ENTRY_REPLY: Example = {
+    **ENTRY_SUMMARY,
+    "tags": ["démission", "préavis"],
+    "language": "fr",
+    "answer": "Dites-le clairement à votre employeur, de préférence par écrit [L1234-2].",
+    "conditions": [{"text": "Un préavis est souvent dû [L1234-2].", "concerns": {}}],
+    "steps": [{"text": "Gardez une preuve de la date.", "concerns": {}}],
+    "depends_on": ["agreement"],
+    "calculator": "resignation_notice",
+    "related": [],
+    "sources": [
+        {
+            "key": "L1234-2",
+            "kind": "article",
+            "id": RATIO["id"],
+            "title": "Démission",
+            "url": RATIO["url"],
+            "fragments": ["l'existence et la durée du préavis"],
+            "in_force_since": "2008-05-01",
+            "changed": False,
+        }
+    ],
+    "checked_on": "2026-11-30",
+    "checked_by": "code",
+    "notice": "Cette réponse est donnée par une intelligence artificielle.",
+}
 EXAMPLES: dict[str, Example] = {
+    "EntriesReply": ENTRIES_REPLY,
+    "EntryReply": ENTRY_REPLY,
     "CalculationRequest": CALCULATION_REQUEST,
     "CalculationReply": CALCULATION_REPLY,
     "CalculatorReply": CALCULATOR_REPLY,

@@ -24,6 +24,7 @@ from shared.ai.contract import (
     Citation,
     Clarification,
     CorpusHealth,
+    EntriesHealth,
     GenerateReply,
     HealthReply,
 )
@@ -189,7 +190,8 @@ class ScriptedAi:
             semantic=False,
             update_failing=False,
         )
-        health = HealthReply(status="ok", corpus=law, redis="up", models=MODELS)
+        entries = EntriesHealth(in_use=0, matched=False)
+        health = HealthReply(status="ok", corpus=law, entries=entries, redis="up", models=MODELS)
         return Response(health.model_dump_json(), media_type="application/json")
 
     async def _article(self, request: Request) -> Response:

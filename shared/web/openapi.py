@@ -103,7 +103,7 @@ EXAMPLE_FACTS: dict[str, str | int] = {
     "number": "L9999-1",
     "idcc": "9999",
     "name": "severance",
-    "topic_id": "resignation-notice",
+    "topic_id": "paid-leave",
     "allowed_ms": 8000,
     "field": "model",
     "needed_ms": 20400,

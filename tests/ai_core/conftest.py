@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import numpy as np
 import pytest
 from asgi_lifespan import LifespanManager
+from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
@@ -39,7 +41,13 @@ from ai_core.law.references import find_references
 from ai_core.models.opening import open_engine
 from ai_core.models.slot import Opener
 from ai_core.redis_keys import TAG
-from ai_core.settings import AnswerSettings, PageSettings, RedisSettings, Settings
+from ai_core.settings import (
+    AnswerSettings,
+    KnowledgeSettings,
+    PageSettings,
+    RedisSettings,
+    Settings,
+)
 from deploy.local.redis_server import RedisServer, bundled_redis
 from shared.clock import Clock, StoppedClock
 from shared.settings import TracingSettings
@@ -115,6 +123,9 @@ class SampleLibrary:
             agreement_match=match,
         )
 
+    async def meaning(self, text: str) -> NDArray[np.float32] | None:
+        return None
+
     async def agreements_named(self, texts: Sequence[str]) -> tuple[Agreement | None, ...]:
         matches = await asyncio.to_thread(lambda: tuple(map(self.finder.find, texts)))
         return tuple(match.agreement if match else None for match in matches)
@@ -146,7 +157,8 @@ class SampleLibrary:
 
     async def status(self) -> CorpusStatus:
         counts = self.corpus.counts
-        changed = "" if self.wordings_of is None else "+changed"
+        said = self.wordings_of or {}
+        changed = f"+{hash(tuple(said.items()))}" if said else ""
         return CorpusStatus(
             self.corpus.version + changed,
             self.corpus.law_date,
@@ -249,7 +261,9 @@ def running_app(
         values = {"redis": RedisSettings.model_validate({"url": redis.url})}
         page = PageSettings(hosts=("ai_core",))
         settings = Settings(data_dir=tmp_path, tracing=tracing, page=page, **values)  # type: ignore[arg-type]
-        settings = settings.model_copy(update={"answers": AnswerSettings(**UNCHECKED | answers)})
+        own = KnowledgeSettings(shipped=False)
+        answering = AnswerSettings(**UNCHECKED | answers)
+        settings = settings.model_copy(update={"answers": answering, "knowledge": own})
         if engines:
             models = settings.models.model_copy(update={"default": engines[0].name})
             settings = settings.model_copy(update={"models": models})

@@ -30,7 +30,7 @@ def clause_of(said: Wording, idcc: str | None) -> Passage:
     return Passage(
         kind=SourceKind.AGREEMENT if idcc else SourceKind.ARTICLE,
         id=said.id,
-        number=f"IDCC {idcc}" if idcc else "L1234-9",
+        number=f"IDCC {idcc}" if idcc else said.number or "L1234-9",
         title="Rupture du contrat",
         section_path=("Rupture du contrat",),
         text=said.text,

@@ -15,8 +15,10 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import uvicorn
 from fastapi import FastAPI, Header, Request, Response
+from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry
 from redis.asyncio import BlockingConnectionPool, Redis
 
@@ -85,6 +87,10 @@ class StillLibrary:
     ) -> SearchResult:
         """Return the passages."""
         return SearchResult(self._passages[:limit], QuestionScope.LABOUR_LAW)
+
+    async def meaning(self, text: str) -> NDArray[np.float32] | None:
+        """Return none."""
+        return None
 
     async def agreements_named(self, texts: Sequence[str]) -> tuple[Agreement | None, ...]:
         """Return none."""

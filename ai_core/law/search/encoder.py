@@ -53,6 +53,11 @@ def encoder() -> Encoder:
     return loaded
 
 
+def embed(texts: list[str]) -> Vectors:
+    """Return the vectors of texts (2 ms each), of length 1, one row each. Loads the encoder."""
+    return np.asarray(encoder().encode(texts), np.float32)
+
+
 class QuestionVectors:
     """Vectors of our everyday questions, with their answers, and of others outside labour law."""
 
@@ -86,15 +91,16 @@ class QuestionVectors:
 
     def votes(self, question: str) -> Scores:
         """Return each article's votes from the everyday questions nearest to a question."""
-        near = np.asarray(self._labour @ self._embedded(question), np.float32)
+        near = np.asarray(self._labour @ self.embedded(question), np.float32)
         return self._answers.tally(near, sources=_VOTERS, power=_POWER)
 
     def leaning(self, question: str) -> float:
         """Return how much nearer the nearest labour questions are than the nearest others."""
-        vector = self._embedded(question)
+        vector = self.embedded(question)
         return leaning(self._labour @ vector, self._other @ vector)
 
-    def _embedded(self, question: str) -> Vectors:
+    def embedded(self, question: str) -> Vectors:
+        """Return the vector of a question, of length 1."""
         text = question[:_LONGEST_CHARS]
         if self._latest is None or self._latest[0] != text:
             self._latest = (text, encoder().encode(text))

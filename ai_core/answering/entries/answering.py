@@ -1,0 +1,168 @@
+"""Answers with knowledge entries: one for each question of a message, where each has one.
+
+An entry is written by code alone, whichever model is asked: its words were read against the law,
+and no model may change them. Where the agreement that was told may provide otherwise, what it says
+follows the answer.
+"""
+
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from ai_core.answering.citations import CitationFilter
+from ai_core.answering.entries.choosing import ChosenEntry, EntryChoice
+from ai_core.answering.entries.writing import (
+    EntryReader,
+    WrittenEntry,
+    in_language,
+    raised,
+    write_entry,
+)
+from ai_core.answering.evidence import Evidence
+from ai_core.answering.quoting import heading_of
+from ai_core.answering.reply import ReplyBuilder
+from ai_core.answering.request import ResolvedRequest
+from ai_core.engines.base import AnswerPart, Engine, Prompt, Sampling
+from ai_core.law.records import Confidence, Passage, SearchResult, SourceKind
+from ai_core.law.source import LawSource
+from shared.ai.contract import EntryTaken
+from shared.languages import Language
+from shared.texts import Texts
+
+MAX_SUGGESTIONS = 3
+_AGREEMENT_PASSAGES = 4
+_QUOTED = Sampling(max_tokens=0)
+_PARTS = (
+    AnswerPart.SUMMARY,
+    AnswerPart.AGREEMENT,
+    AnswerPart.CONDITIONS,
+    AnswerPart.STEPS,
+    AnswerPart.SOURCES,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class EntryAnswer:
+    """One question, the entry that answers it, and its words."""
+
+    asked: str
+    chosen: ChosenEntry
+    written: WrittenEntry
+
+
+class EntryAnswers:
+    """Makes the answers of the pipeline that entries give; `quoting` quotes agreements."""
+
+    def __init__(self, choice: EntryChoice, law: LawSource, quoting: Engine, texts: Texts) -> None:
+        self._choice, self._law = choice, law
+        self._quoting, self._texts = quoting, texts
+
+    async def of(self, request: ResolvedRequest, evidence: Sequence[Evidence]) -> list[EntryAnswer]:
+        """Return an answer for each question, in their order; none unless each has one.
+
+        Raises CorpusMissing, QueueFull.
+        """
+        question = request.question
+        if question.plain or not question.grounded or question.sampling.json_schema:
+            return []
+        answers: list[EntryAnswer] = []
+        profile = question.search.profile
+        reader = EntryReader(question.language, profile, request.day)
+        for one in evidence:
+            chosen = await self._choice.of(one, profile)
+            if chosen is None:
+                return []
+            if any(chosen.entry is other.chosen.entry for other in answers):
+                continue
+            before = sum(len(other.written.citations) for other in answers)
+            written = await write_entry(chosen.entry, self._law, self._texts, reader, before=before)
+            if written is None:
+                return []
+            answers.append(EntryAnswer(one.asked.text, chosen, written))
+        return answers
+
+    async def write(
+        self,
+        answers: Sequence[EntryAnswer],
+        request: ResolvedRequest,
+        found: SearchResult,
+        reply: ReplyBuilder,
+    ) -> AsyncGenerator[tuple[AnswerPart, str]]:
+        """Yield the parts of the answer, and set what the reply holds beside its text."""
+        language = request.question.language
+        reply.citations = [one for answer in answers for one in answer.written.citations]
+        sure = all(answer.chosen.sure for answer in answers)
+        reply.confidence = Confidence.HIGH if sure else Confidence.MEDIUM
+        reply.entries = [_taken(answer, language) for answer in answers]
+        reply.outcome = "entry"
+        agreed = await self._agreed(answers, request, found, reply)
+        for part in _PARTS:
+            if part is AnswerPart.AGREEMENT:
+                texts = [agreed] if agreed else []
+            else:
+                texts = list(_texts(answers, part))
+            for text in texts:
+                yield part, text
+
+    async def suggestions(self, answers: Sequence[EntryAnswer], language: Language) -> list[str]:
+        """Return the questions of the entries related to those of the answer."""
+        related = [
+            in_language(entry.question, language)
+            for answer in answers
+            for entry in await self._choice.related(answer.chosen.entry)
+        ]
+        return list(dict.fromkeys(related))[:MAX_SUGGESTIONS]
+
+    async def _agreed(
+        self,
+        answers: Sequence[EntryAnswer],
+        request: ResolvedRequest,
+        found: SearchResult,
+        reply: ReplyBuilder,
+    ) -> str:
+        """Return what the agreement says on the question, where it may provide otherwise."""
+        depends = any("agreement" in answer.chosen.entry.depends_on for answer in answers)
+        passages = [one for one in found.passages if one.kind is SourceKind.AGREEMENT]
+        if not (depends and found.agreement and passages):
+            return ""
+        passages = passages[:_AGREEMENT_PASSAGES]
+        said = await self._quote(request, passages)
+        check = CitationFilter(passages, request.day, "")
+        shown = check.feed(said) + check.finish()
+        citations = check.citations()
+        if not citations:
+            return ""
+        shown = raised(shown, len(reply.citations))
+        reply.citations = [*reply.citations, *citations]
+        links = "\n".join(dict.fromkeys(citation.url for citation in citations))
+        return f"{shown}\n\n{links}"
+
+    async def _quote(self, request: ResolvedRequest, passages: Sequence[Passage]) -> str:
+        question = request.question
+        prompt = Prompt(
+            *((), question.search.query, tuple(passages), question.language),
+            confidence=Confidence.MEDIUM,
+        )
+        async with aclosing(self._quoting.stream(prompt, _QUOTED)) as chunks:
+            said = [chunk.text async for chunk in chunks if chunk.part is AnswerPart.SUMMARY]
+        return "".join(said).strip()
+
+
+def _texts(answers: Sequence[EntryAnswer], part: AnswerPart) -> Iterator[str]:
+    """Yield the texts of a part: below the words of each question where there are several."""
+    for answer in answers:
+        for kind, text in answer.written.parts:
+            if kind is part:
+                several = len(answers) > 1 and part is not AnswerPart.SOURCES
+                yield f"**{heading_of(answer.asked)}**\n\n{text}" if several else text
+
+
+def _taken(answer: EntryAnswer, language: Language) -> EntryTaken:
+    entry = answer.chosen.entry
+    return EntryTaken(
+        topic_id=entry.topic_id,
+        question=in_language(entry.question, language),
+        checked_on=entry.checked_on,
+        checked_by=entry.checked_by,
+        calculator=entry.calculator,
+    )

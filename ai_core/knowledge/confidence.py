@@ -1,0 +1,69 @@
+"""How surely an entry answers a question: a logistic model of what the match looks like.
+
+Its coefficients, in `confidence.toml`, were fitted on phrasings left out of the index and on
+everyday questions that no entry answers (`docs/knowledge.md` has the figures).
+"""
+
+import math
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ai_core.knowledge.phrasing_index import Match
+
+_FILE = Path(__file__).with_name("confidence.toml")
+_LEAST, _MOST = 1e-4, 1 - 1e-4
+_FEATURES = ("odds", "margin", "nearness", "word_nearness", "cited")
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """From which confidence an entry leads an answer, and from which it is said to be sure."""
+
+    leads: float
+    sure: float
+
+
+def features(matches: Sequence[Match], cited: float) -> tuple[float, ...]:
+    """Return what the first of the matches looks like.
+
+    `cited` is the relevance of the best passage found that the entry rests on, 0 to 1.
+    """
+    best = matches[0]
+    second = matches[1].probability if len(matches) > 1 else _LEAST
+    return (
+        _log_odds(best.probability),
+        math.log(max(best.probability, _LEAST) / max(second, _LEAST)),
+        best.nearness,
+        best.word_nearness,
+        cited,
+    )
+
+
+class MatchConfidence:
+    """The fitted model, for what the index knows: "encoder" (meanings and words) or "words"."""
+
+    def __init__(self, fitted: Mapping[str, Mapping[str, float]]) -> None:
+        self._fitted = fitted
+
+    @classmethod
+    def read(cls) -> "MatchConfidence":
+        """Read the coefficients."""
+        return cls(tomllib.loads(_FILE.read_text(encoding="utf-8")))
+
+    def of(self, matches: Sequence[Match], cited: float, variant: str) -> float:
+        """Return the chance, 0 to 1, that the first match answers the question."""
+        fitted = self._fitted[variant]
+        values = zip(_FEATURES, features(matches, cited), strict=True)
+        score = fitted["bias"] + sum(fitted[name] * value for name, value in values)
+        return 1 / (1 + math.exp(-score))
+
+    def thresholds(self, variant: str) -> Thresholds:
+        """Return the thresholds of a variant."""
+        return Thresholds(self._fitted[variant]["leads"], self._fitted[variant]["sure"])
+
+
+def _log_odds(probability: float) -> float:
+    kept = min(max(probability, _LEAST), _MOST)
+    return math.log(kept / (1 - kept))

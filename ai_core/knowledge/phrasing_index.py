@@ -1,0 +1,193 @@
+"""Finds the entry a question means: a softmax classifier over the entries' phrasings.
+
+A phrasing is a point: its meaning (a multilingual sentence encoder, where it is installed) beside
+its words (`phrasing_features`). The classifier is trained when the index is built (half a minute),
+on the questions, the phrasings and the texts of all entries, in all their languages together, so
+that a question in a language without an entry's phrasing is still near those of the others.
+A question costs a millisecond beside its embedding.
+"""
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ai_core.knowledge.phrasing_features import (
+    WORD_DIMENSIONS,
+    Vectors,
+    grams,
+    hashed,
+    rarity,
+)
+from ai_core.knowledge.records import MARK, Entry
+
+FOLDER_PREFIX = "phrasings-"
+_TOPICS = "topics.json"
+FORMAT = 2
+"""The number changes with what is computed, so that another release's index is built anew."""
+
+_WORD_WEIGHT = 0.5
+_TEXT_WEIGHT = 0.5
+_SCALE = 15.0
+_EPOCHS = 14
+_BATCH = 512
+_RATE = 0.003
+_DECAY = 0.05
+
+Embed = Callable[[list[str]], Vectors]
+"""Returns the meanings of texts, one row each, of length 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """An entry that a question may mean.
+
+    `probability` is the classifier's, among all entries; `nearness` the highest cosine of the
+    question with one of the entry's phrasings, in meaning and in words.
+    """
+
+    topic_id: str
+    probability: float
+    nearness: float
+    word_nearness: float
+
+
+class PhrasingIndex:
+    """The classifier, and the points it was trained on."""
+
+    def __init__(
+        self,
+        topics: Sequence[str],
+        weights: Vectors,
+        rare: Vectors,
+        points: Vectors | NDArray[np.float16],
+        topic_of: NDArray[np.int32],
+        meaning_dimensions: int,
+    ) -> None:
+        """`points` and `topic_of` are those of the phrasings, one row each."""
+        self._topics = tuple(topics)
+        self._weights, self._rare = weights, rare
+        self._points, self._topic_of = points, topic_of
+        self.meaning_dimensions = meaning_dimensions
+
+    @classmethod
+    def build(cls, entries: Sequence[Entry], embed: Embed | None) -> "PhrasingIndex":
+        """Embed the phrasings and train the classifier; `embed` None: by the words alone."""
+        texts, topic_of, is_phrasing = _texts(entries)
+        counted = [grams(text) for text in texts]
+        rare = rarity(counted)
+        words = np.array([hashed(one, rare) for one in counted], np.float32)
+        words = words.reshape(len(texts), WORD_DIMENSIONS)
+        meanings = embed(texts) if embed else np.zeros((len(texts), 0), np.float32)
+        points = np.hstack([meanings, _WORD_WEIGHT * words]).astype(np.float32)
+        sample_weights = np.where(is_phrasing, 1.0, _TEXT_WEIGHT).astype(np.float32)
+        weights = _trained(points, topic_of, sample_weights, len(entries))
+        topics = [entry.topic_id for entry in entries]
+        kept = points[is_phrasing]
+        return cls(topics, weights, rare, kept, topic_of[is_phrasing], meanings.shape[1])
+
+    @classmethod
+    def open(cls, folder: Path) -> "PhrasingIndex":
+        """Open a folder that `save` wrote; the points stay on disk."""
+        described = json.loads((folder / _TOPICS).read_text(encoding="utf-8"))
+        weights, rare = (
+            np.load(folder / f"{name}.npy").astype(np.float32) for name in ("weights", "rare")
+        )
+        points = np.load(folder / "points.npy", mmap_mode="r")
+        topic_of = np.load(folder / "topic_of.npy")
+        return cls(described["topics"], weights, rare, points, topic_of, described["meanings"])
+
+    def save(self, folder: Path) -> None:
+        """Write it into a folder, in half precision, whole or not at all."""
+        draft = Path(tempfile.mkdtemp(prefix=".phrasings-", dir=folder.parent))
+        described = {"topics": self._topics, "meanings": self.meaning_dimensions}
+        (draft / _TOPICS).write_text(json.dumps(described), encoding="utf-8")
+        for name in ("weights", "rare", "points"):
+            np.save(draft / f"{name}.npy", getattr(self, f"_{name}").astype(np.float16))
+        np.save(draft / "topic_of.npy", self._topic_of)
+        draft.chmod(0o755)
+        draft.rename(folder)
+
+    def rank(self, question: str, meaning: Vectors | None, count: int = 5) -> list[Match]:
+        """Return the entries that a question may mean, the most probable first.
+
+        `meaning` is its embedding, which an index built with one needs.
+        """
+        if not self._topics:
+            return []
+        words = _WORD_WEIGHT * hashed(grams(question), self._rare)
+        point = words if meaning is None else np.concatenate([meaning, words])
+        scores = np.asarray(self._weights @ point, np.float32)
+        probabilities = _softmax(_SCALE * scores)
+        best = np.argsort(-probabilities, kind="stable")[:count]
+        return [self._match(at, float(probabilities[at]), point) for at in best.tolist()]
+
+    def _match(self, at: int, probability: float, point: Vectors) -> Match:
+        own = self._points[self._topic_of == at].astype(np.float32)
+        parts = slice(None, self.meaning_dimensions), slice(self.meaning_dimensions, None)
+        near, said = (float((own[:, part] @ point[part]).max(initial=0.0)) for part in parts)
+        return Match(self._topics[at], probability, near, said / _WORD_WEIGHT**2)
+
+
+def index_version(entries: Sequence[Entry], *, encoder: bool) -> str:
+    """Return a hash of all that an index is made of."""
+    digest = hashlib.sha256(f"{FORMAT} {encoder}".encode())
+    for entry in entries:
+        digest.update(entry.model_dump_json(exclude={"test_phrasings", "checked_on"}).encode())
+    return digest.hexdigest()[:16]
+
+
+def _texts(
+    entries: Sequence[Entry],
+) -> tuple[list[str], NDArray[np.int32], NDArray[np.bool_]]:
+    texts: list[str] = []
+    topic_of: list[int] = []
+    phrasings: list[bool] = []
+    for at, entry in enumerate(entries):
+        asked = [text for _, text in (*entry.question.written(), *entry.phrasings.written())]
+        said = [MARK.sub("", text) for _, part in entry.texts() for _, text in part.written()]
+        texts += asked + said
+        topic_of += [at] * (len(asked) + len(said))
+        phrasings += [True] * len(asked) + [False] * len(said)
+    return texts, np.array(topic_of, np.int32), np.array(phrasings, np.bool_)
+
+
+def _trained(
+    points: Vectors, topic_of: NDArray[np.int32], sample_weights: Vectors, topics: int
+) -> Vectors:
+    """Return one vector for each topic: multinomial logistic regression by Adam.
+
+    It begins at each topic's mean and is held near it, which stands for the topic's phrasings that
+    nobody wrote down. Deterministic.
+    """
+    weights = np.zeros((topics, points.shape[1]), np.float32)
+    np.add.at(weights, topic_of, points)
+    weights /= np.maximum(np.bincount(topic_of, minlength=topics), 1)[:, None]
+    start = weights.copy()
+    first, second = np.zeros_like(weights), np.zeros_like(weights)
+    order = np.random.default_rng(0)
+    step = 0
+    for _ in range(_EPOCHS if topics else 0):
+        shuffled = order.permutation(len(points))
+        for batch in np.array_split(shuffled, max(1, len(points) // _BATCH)):
+            step += 1
+            rows, labels = points[batch], topic_of[batch]
+            error = _softmax(_SCALE * (rows @ weights.T))
+            error[np.arange(len(batch)), labels] -= 1
+            error *= (sample_weights[batch] / sample_weights[batch].sum())[:, None]
+            gradient = _SCALE * (error.T @ rows) + 2 * _DECAY / topics * (weights - start)
+            first += 0.1 * (gradient - first)
+            second += 0.001 * (gradient**2 - second)
+            rate = _RATE * np.sqrt(1 - 0.999**step) / (1 - 0.9**step)
+            weights -= rate * first / (np.sqrt(second) + 1e-8)
+    return weights
+
+
+def _softmax(scores: Vectors) -> Vectors:
+    raised = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    return np.asarray(raised / raised.sum(axis=-1, keepdims=True), np.float32)

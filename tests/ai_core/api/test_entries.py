@@ -1,0 +1,134 @@
+"""Knowledge entries as callers meet them: answers, lists, and the law that withholds them."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ai_core.access.keys import Scope
+from ai_core.law.records import Wording
+from tests.knowledge.invented import HOLIDAYS, LAW, RESIGNING, put_entries
+
+AN_ARTICLE = "L3141-5"
+
+
+@pytest.fixture
+async def app(running_app: Any, library: Any, tmp_path: Path) -> Any:
+    await asyncio.to_thread(put_entries, tmp_path, RESIGNING, HOLIDAYS)
+    library.wordings_of = dict(LAW)
+    async with running_app() as app:
+        yield app
+
+
+async def ask(app: Any, *messages: str, **fields: Any) -> dict[str, Any]:
+    reply: dict[str, Any] = {}
+    for message in messages:
+        body = {"messages": [{"role": "user", "content": message}], **fields}
+        if reply:
+            body["conversation_id"] = reply["conversation_id"]
+        response = await app.client.post("/api/v1/chat", json=body, headers=app.key_header())
+        reply = response.json()
+    return reply
+
+
+async def test_an_entry_leads_with_its_answer_and_its_law(app: Any) -> None:
+    reply = await ask(app, "préavis de démission ?")
+
+    assert [one["topic_id"] for one in reply["entries"]] == ["resigning"]
+    assert reply["summary"] == "Deux mois, que vous soyez cadre ou employé [1]."
+    sections = {one["kind"]: one["text"] for one in reply["sections"]}
+    assert sections["steps"] == "- Écrivez votre démission et gardez une preuve de la date."
+    assert "> Le salarié qui part doit un préavis de deux mois. [1]" in sections["sources"]
+    assert [one["number"] for one in reply["citations"]] == ["L1237-1"]
+    assert reply["suggestions"] == ["Combien de jours de congé est-ce que j'acquiers ?"]
+    assert reply["notice"] in reply["response"]
+
+
+@pytest.mark.parametrize(
+    ("question", "language", "answer"),
+    [
+        ("how long is my notice if I quit?", "en", "Two months (préavis)"),
+        ("ลาออกแจ้งล่วงหน้ากี่วัน", "th", "2 เดือน"),
+        ("我想辞职，辞职提前多久？", "zh", "提前2个月"),
+    ],
+)
+async def test_an_entry_answers_in_the_askers_language(
+    app: Any, question: str, language: str, answer: str
+) -> None:
+    reply = await ask(app, question)
+    assert (reply["language"], reply["summary"][: len(answer)]) == (language, answer)
+
+
+async def test_what_was_told_chooses_the_lines(app: Any) -> None:
+    told = await ask(app, "Je suis cadre. Quel préavis de démission ?")
+
+    assert "ne se réduisent pas" in told["summary"]
+    assert "Ouvrier" not in told["response"]
+    nothing = await ask(app, "préavis de démission ?")
+    conditions = next(one for one in nothing["sections"] if one["kind"] == "conditions")
+    assert "Cadre :" in conditions["text"]
+    assert "Ouvrier :" in conditions["text"]
+
+
+async def test_a_fact_that_contradicts_the_entry_rules_it_out(app: Any) -> None:
+    reply = await ask(app, "préavis de démission ?", profile={"contract": "cdd"})
+    assert reply["entries"] == []
+
+
+async def test_the_same_entry_in_another_wording_of_the_law_is_withheld(
+    app: Any, library: Any
+) -> None:
+    before = await ask(app, "combien de congés par mois ?")
+    assert [one["topic_id"] for one in before["entries"]] == ["holidays"]
+
+    changed = Wording("LEGIARTI9", AN_ARTICLE, "La maladie ne donne aucun congé.")
+    library.wordings_of = LAW | {AN_ARTICLE: changed}
+    after = await ask(app, "congés payés acquis par mois ?")
+    other = await ask(app, "durée préavis démission ?")
+    health = (await app.client.get("/api/v1/health")).json()
+    listed = await app.client.get("/api/v1/entries", headers=app.key_header())
+    measures = await app.client.get("/metrics", headers=app.key_header(Scope.ADMIN))
+
+    assert after["entries"] == []
+    assert [one["topic_id"] for one in other["entries"]] == ["resigning"]
+    assert health["entries"]["withheld"] == ["holidays"]
+    assert health["entries"]["in_use"] == 1
+    assert listed.json()["withheld"] == ["holidays"]
+    assert "knowledge_entries_withheld 1.0" in measures.text
+
+
+async def test_an_entry_is_read_in_a_language_with_its_sources(app: Any) -> None:
+    path = "/api/v1/entries/resigning?language=zh"
+    reply = (await app.client.get(path, headers=app.key_header())).json()
+
+    assert (reply["language"], reply["answer"]) == ("zh", "提前2个月（préavis）[L1237-1]。")
+    assert reply["conditions"][0]["concerns"] == {"category": ["cadre"]}
+    assert reply["sources"][0]["fragments"] == ["doit un préavis de deux mois"]
+    assert [one["topic_id"] for one in reply["related"]] == ["holidays"]
+    assert reply["notice"].startswith("本回答")
+
+
+async def test_the_list_can_be_of_one_category(app: Any) -> None:
+    listed = await app.client.get("/api/v1/entries?category=leave", headers=app.key_header())
+    assert [one["topic_id"] for one in listed.json()["entries"]] == ["holidays"]
+
+
+async def test_an_unknown_entry_is_a_404(app: Any) -> None:
+    response = await app.client.get("/api/v1/entries/astrology", headers=app.key_header())
+    assert (response.status_code, response.json()["code"]) == (404, "unknown_entry")
+
+
+async def test_a_broken_file_of_the_operator_is_told_and_stops_nothing(
+    running_app: Any, library: Any, tmp_path: Path
+) -> None:
+    await asyncio.to_thread(put_entries, tmp_path, RESIGNING)
+    broken = tmp_path / "knowledge" / "entries" / "broken.toml"
+    await asyncio.to_thread(broken.write_text, "topic_id = ")
+    library.wordings_of = dict(LAW)
+    async with running_app() as app:
+        health = (await app.client.get("/api/v1/health")).json()
+        reply = await ask(app, "préavis de démission ?")
+
+    assert (health["entries"]["in_use"], health["entries"]["broken_files"]) == (1, 1)
+    assert [one["topic_id"] for one in reply["entries"]] == ["resigning"]

@@ -1,0 +1,38 @@
+"""A question finds the entry that it means, and the index says how surely."""
+
+from pathlib import Path
+
+from ai_core.knowledge.entries_in_use import index_folder, read_entries
+from ai_core.knowledge.phrasing_index import PhrasingIndex, index_version
+from tests.knowledge.invented import HOLIDAYS, RESIGNING, put_entries
+
+
+def test_words_find_the_entry_in_each_language(tmp_path: Path) -> None:
+    put_entries(tmp_path, RESIGNING, HOLIDAYS)
+    entries, broken = read_entries(tmp_path, shipped=False)
+    index = PhrasingIndex.open(index_folder(tmp_path, entries, encoder=False))
+
+    assert not broken
+    asked = {
+        "je compte demissioner, preavis ?": "resigning",
+        "combien de jour de vacance j'ai": "holidays",
+        "how long notice if quit": "resigning",
+        "辞职通知": "resigning",
+        "อยากลาออกจากงาน": "resigning",
+    }
+    for question, topic in asked.items():
+        best, other = index.rank(question, None, 2)
+        assert (best.topic_id, best.probability > other.probability) == (topic, True), question
+
+
+def test_an_index_is_of_the_entries_it_was_made_from(tmp_path: Path) -> None:
+    put_entries(tmp_path, RESIGNING)
+    before, _ = read_entries(tmp_path, shipped=False)
+    put_entries(tmp_path, RESIGNING.replace("Deux mois, que", "Deux mois, même si"))
+    after, _ = read_entries(tmp_path, shipped=False)
+    versions = {index_version(one, encoder=e) for one in (before, after) for e in (True, False)}
+    assert len(versions) == 4
+
+
+def test_no_entry_is_ranked_where_there_is_none() -> None:
+    assert PhrasingIndex.build([], None).rank("démission", None) == []
