@@ -241,6 +241,8 @@ class AnswerPipeline:
         for sentence in self._said_first(question, found, None if refusal else missing):
             yield reply.add_paragraph(sentence, AnswerPart.SUMMARY)
         if refusal is None:
+            if question.grounded and not question.sampling.json_schema:
+                reply.suggestions = await self._entries.near(question.search.query, language)
             several = evidence if len(evidence) > 1 or unanswered else ()
             writing = self._generation.write(request, found, reply, job, several)
             with self._tracer.start_span("engine"):
@@ -384,7 +386,7 @@ class AnswerPipeline:
             help_line = self._abstentions.help_line(missing, question.language)
             yield reply.add(help_line, AnswerPart.HELP)
         if question.grounded:
-            reply.suggestions = self._suggested(question, reply)
+            reply.suggestions = reply.suggestions or self._suggested(question, reply)
         yield reply.add(f"\n\n{self._closing(request, found, reply)}")
 
     async def _search(self, request: ResolvedRequest) -> list[Evidence]:

@@ -14,7 +14,7 @@ from ai_core.knowledge.phrasing_index import Match
 
 _FILE = Path(__file__).with_name("confidence.toml")
 _LEAST, _MOST = 1e-4, 1 - 1e-4
-_FEATURES = ("odds", "margin", "nearness", "word_nearness", "cited")
+_FEATURES = ("odds", "margin", "nearness", "word_nearness", "cited", "labour")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +25,11 @@ class Thresholds:
     sure: float
 
 
-def features(matches: Sequence[Match], cited: float) -> tuple[float, ...]:
+def features(matches: Sequence[Match], cited: float, *, labour: bool) -> tuple[float, ...]:
     """Return what the first of the matches looks like.
 
-    `cited` is the relevance of the best passage found that the entry rests on, 0 to 1.
+    `cited` is the relevance of the best passage found that the entry rests on, 0 to 1; `labour`
+    tells whether the question is taken for labour law by itself.
     """
     best = matches[0]
     second = matches[1].probability if len(matches) > 1 else _LEAST
@@ -38,6 +39,7 @@ def features(matches: Sequence[Match], cited: float) -> tuple[float, ...]:
         best.nearness,
         best.word_nearness,
         cited,
+        float(labour),
     )
 
 
@@ -52,10 +54,10 @@ class MatchConfidence:
         """Read the coefficients."""
         return cls(tomllib.loads(_FILE.read_text(encoding="utf-8")))
 
-    def of(self, matches: Sequence[Match], cited: float, variant: str) -> float:
-        """Return the chance, 0 to 1, that the first match answers the question."""
+    def of(self, matches: Sequence[Match], cited: float, variant: str, *, labour: bool) -> float:
+        """Return the chance, 0 to 1, that the first match answers; see `features`."""
         fitted = self._fitted[variant]
-        values = zip(_FEATURES, features(matches, cited), strict=True)
+        values = zip(_FEATURES, features(matches, cited, labour=labour), strict=True)
         score = fitted["bias"] + sum(fitted[name] * value for name, value in values)
         return 1 / (1 + math.exp(-score))
 

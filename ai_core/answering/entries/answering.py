@@ -113,6 +113,11 @@ class EntryAnswers:
         ]
         return list(dict.fromkeys(related))[:MAX_SUGGESTIONS]
 
+    async def near(self, question: str, language: Language) -> list[str]:
+        """Return the questions of entries that a question may mean, though none surely."""
+        near = await self._choice.near(question)
+        return [in_language(entry.question, language) for entry in near][:MAX_SUGGESTIONS]
+
     async def _agreed(
         self,
         answers: Sequence[EntryAnswer],

@@ -9,11 +9,12 @@ from ai_core.knowledge.confidence import MatchConfidence
 from ai_core.knowledge.entries_in_use import CheckedEntries, EntriesInUse
 from ai_core.knowledge.phrasing_index import Match, PhrasingIndex
 from ai_core.knowledge.records import Entry
-from ai_core.law.records import Passage
+from ai_core.law.records import Passage, QuestionScope, SearchResult
 from ai_core.law.source import LawSource
 from shared.ai.contract import Profile
 
 _CANDIDATES = 5
+_LIKELY = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +43,23 @@ class EntryChoice:
         index = in_use.index
         if index is None or one.found.exact or one.found.missing:
             return None
-        meaning = await self._law.meaning(one.asked.query) if index.meaning_dimensions else None
-        if meaning is None and index.meaning_dimensions:
-            return None
-        matches = index.rank(one.asked.query, meaning, _CANDIDATES)
-        return self._best(matches, in_use, index, one.found.passages, profile)
+        matches = await self._matches(one.asked.query, index)
+        return self._best(matches, in_use, index, one.found, profile)
+
+    async def near(self, question: str) -> list[Entry]:
+        """Return the entries that a question may mean, though none surely."""
+        in_use = await self._entries.current()
+        if in_use.index is None:
+            return []
+        matches = await self._matches(question, in_use.index)
+        likely = [one.topic_id for one in matches if one.probability >= _LIKELY]
+        return [in_use.entries[topic] for topic in likely if topic in in_use.entries]
+
+    async def _matches(self, question: str, index: PhrasingIndex) -> list[Match]:
+        if not index.meaning_dimensions:
+            return index.rank(question, None, _CANDIDATES)
+        meaning = await self._law.meaning(question)
+        return [] if meaning is None else index.rank(question, meaning, _CANDIDATES)
 
     async def related(self, entry: Entry) -> list[Entry]:
         """Return the related entries that are in use."""
@@ -58,7 +71,7 @@ class EntryChoice:
         matches: Sequence[Match],
         in_use: EntriesInUse,
         index: PhrasingIndex,
-        passages: Sequence[Passage],
+        found: SearchResult,
         profile: Profile,
     ) -> ChosenEntry | None:
         """Return the first match where it is sure enough, in use, and no fact told rules it out."""
@@ -66,7 +79,8 @@ class EntryChoice:
         if entry is None or contradicts(entry.applies, profile):
             return None
         variant = "encoder" if index.meaning_dimensions else "words"
-        chance = self._confidence.of(matches, cited(entry, passages), variant)
+        labour = found.scope in (QuestionScope.LABOUR_LAW, QuestionScope.UNCLEAR)
+        chance = self._confidence.of(matches, cited(entry, found.passages), variant, labour=labour)
         limits = self._confidence.thresholds(variant)
         if chance < limits.leads:
             return None
