@@ -1,6 +1,6 @@
 """What was found for each question of a message, and all of it as one result."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, zip_longest
 
@@ -39,5 +39,10 @@ def merged(evidence: Sequence[Evidence]) -> SearchResult:
         missing=tuple(dict.fromkeys(chain.from_iterable(result.missing for result in results))),
         agreement=named.agreement,
         agreement_match=named.agreement_match,
-        confidence=min((result.confidence for result in results), key=_SUREST_LAST.index),
+        confidence=least_sure(result.confidence for result in results),
     )
+
+
+def least_sure(confidences: Iterable[Confidence]) -> Confidence:
+    """Return the lowest of some confidences."""
+    return min(confidences, key=_SUREST_LAST.index)

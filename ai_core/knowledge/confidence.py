@@ -19,8 +19,12 @@ _FEATURES = ("odds", "margin", "nearness", "word_nearness", "cited", "labour")
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """From which confidence an entry leads an answer, and from which it is said to be sure."""
+    """From which chance an entry leads an answer, and from which it is said to be sure.
 
+    From `near` on it is given with a doubt, where the law found decides no better.
+    """
+
+    near: float
     leads: float
     sure: float
 
@@ -63,7 +67,8 @@ class MatchConfidence:
 
     def thresholds(self, variant: str) -> Thresholds:
         """Return the thresholds of a variant."""
-        return Thresholds(self._fitted[variant]["leads"], self._fitted[variant]["sure"])
+        fitted = self._fitted[variant]
+        return Thresholds(fitted["near"], fitted["leads"], fitted["sure"])
 
 
 def _log_odds(probability: float) -> float:

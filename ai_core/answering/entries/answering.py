@@ -18,7 +18,7 @@ from ai_core.answering.entries.writing import (
     raised,
     write_entry,
 )
-from ai_core.answering.evidence import Evidence
+from ai_core.answering.evidence import Evidence, least_sure
 from ai_core.answering.quoting import heading_of
 from ai_core.answering.reply import ReplyBuilder
 from ai_core.answering.request import ResolvedRequest
@@ -65,20 +65,36 @@ class EntryAnswers:
         question = request.question
         if question.plain or not question.grounded or question.sampling.json_schema:
             return []
-        answers: list[EntryAnswer] = []
         profile = question.search.profile
         reader = EntryReader(question.language, profile, request.day)
+        answers: list[EntryAnswer] = []
         for one in evidence:
             chosen = await self._choice.of(one, profile)
-            if chosen is None:
+            added = await self._written(one, chosen, reader, answers)
+            if not added and not any(c.entry is a.chosen.entry for c in chosen for a in answers):
                 return []
-            if any(chosen.entry is other.chosen.entry for other in answers):
+            answers += added
+        return answers
+
+    async def _written(
+        self,
+        one: Evidence,
+        chosen: Sequence[ChosenEntry],
+        reader: EntryReader,
+        before: Sequence[EntryAnswer],
+    ) -> list[EntryAnswer]:
+        """Write the entries of a question that the answers before it do not give already."""
+        answers: list[EntryAnswer] = []
+        for choice in chosen:
+            others = [*before, *answers]
+            if any(choice.entry is other.chosen.entry for other in others):
                 continue
-            before = sum(len(other.written.citations) for other in answers)
-            written = await write_entry(chosen.entry, self._law, self._texts, reader, before=before)
-            if written is None:
-                return []
-            answers.append(EntryAnswer(one.asked.text, chosen, written))
+            named = sum(len(other.written.citations) for other in others)
+            written = await write_entry(choice.entry, self._law, self._texts, reader, before=named)
+            if written is not None:
+                near = choice.confidence is Confidence.LOW
+                title = in_language(choice.entry.question, reader.language)
+                answers.append(EntryAnswer(title if near else one.asked.text, choice, written))
         return answers
 
     async def write(
@@ -91,16 +107,18 @@ class EntryAnswers:
         """Yield the parts of the answer, and set what the reply holds beside its text."""
         language = request.question.language
         reply.citations = [one for answer in answers for one in answer.written.citations]
-        sure = all(answer.chosen.sure for answer in answers)
-        reply.confidence = Confidence.HIGH if sure else Confidence.MEDIUM
+        reply.confidence = least_sure(answer.chosen.confidence for answer in answers)
         reply.entries = [_taken(answer, language) for answer in answers]
         reply.outcome = "entry"
         agreed = await self._agreed(answers, request, found, reply)
+        near = reply.confidence is Confidence.LOW
+        if near:
+            yield AnswerPart.SUMMARY, self._texts.say("nearest_entries", language)
         for part in _PARTS:
             if part is AnswerPart.AGREEMENT:
                 texts = [agreed] if agreed else []
             else:
-                texts = list(_texts(answers, part))
+                texts = list(_texts(answers, part, titled=near or len(answers) > 1))
             for text in texts:
                 yield part, text
 
@@ -153,13 +171,13 @@ class EntryAnswers:
         return "".join(said).strip()
 
 
-def _texts(answers: Sequence[EntryAnswer], part: AnswerPart) -> Iterator[str]:
-    """Yield the texts of a part: below the words of each question where there are several."""
+def _texts(answers: Sequence[EntryAnswer], part: AnswerPart, *, titled: bool) -> Iterator[str]:
+    """Yield the texts of a part, `titled` by the question that each answers."""
     for answer in answers:
         for kind, text in answer.written.parts:
             if kind is part:
-                several = len(answers) > 1 and part is not AnswerPart.SOURCES
-                yield f"**{heading_of(answer.asked)}**\n\n{text}" if several else text
+                heading = titled and part is not AnswerPart.SOURCES
+                yield f"**{heading_of(answer.asked)}**\n\n{text}" if heading else text
 
 
 def _taken(answer: EntryAnswer, language: Language) -> EntryTaken:

@@ -9,21 +9,22 @@ from ai_core.knowledge.confidence import MatchConfidence
 from ai_core.knowledge.entries_in_use import CheckedEntries, EntriesInUse
 from ai_core.knowledge.phrasing_index import Match, PhrasingIndex
 from ai_core.knowledge.records import Entry
-from ai_core.law.records import Passage, QuestionScope, SearchResult
+from ai_core.law.records import Confidence, Passage, QuestionScope, SearchResult
 from ai_core.law.source import LawSource
 from shared.ai.contract import Profile
 
 _CANDIDATES = 5
 _LIKELY = 0.1
+_AS_LIKELY = 0.4
+_MOST_NEAR = 2
 
 
 @dataclass(frozen=True, slots=True)
 class ChosenEntry:
-    """The entry that answers a question, and whether that is sure."""
+    """An entry that answers a question, and how surely: LOW is the nearest, given with a doubt."""
 
     entry: Entry
-    confidence: float
-    sure: bool
+    confidence: Confidence
 
 
 class EntryChoice:
@@ -34,15 +35,15 @@ class EntryChoice:
     ) -> None:
         self._entries, self._law, self._confidence = entries, law, confidence
 
-    async def of(self, one: Evidence, profile: Profile) -> ChosenEntry | None:
-        """Return the entry that answers a question; None where none does surely enough.
+    async def of(self, one: Evidence, profile: Profile) -> list[ChosenEntry]:
+        """Return the entry that answers a question, or the two that it may mean; none else.
 
         Raises CorpusMissing, QueueFull.
         """
         in_use = await self._entries.current()
         index = in_use.index
         if index is None or one.found.exact or one.found.missing:
-            return None
+            return []
         matches = await self._matches(one.asked.query, index)
         return self._best(matches, in_use, index, one.found, profile)
 
@@ -73,18 +74,35 @@ class EntryChoice:
         index: PhrasingIndex,
         found: SearchResult,
         profile: Profile,
-    ) -> ChosenEntry | None:
-        """Return the first match where it is sure enough, in use, and no fact told rules it out."""
-        entry = in_use.entries.get(matches[0].topic_id) if matches else None
-        if entry is None or contradicts(entry.applies, profile):
-            return None
+    ) -> list[ChosenEntry]:
+        """Return the first match where it is sure enough, in use, and no fact told rules it out.
+
+        Where the law found is doubtful too, the nearest entry is better than its passages; a second
+        one as likely stands beside it.
+        """
+        usable = [
+            (match, entry)
+            for match in matches
+            if (entry := in_use.entries.get(match.topic_id))
+            and not contradicts(entry.applies, profile)
+        ]
+        if not usable or usable[0][0] is not matches[0]:
+            return []
+        entry = usable[0][1]
         variant = "encoder" if index.meaning_dimensions else "words"
         labour = found.scope in (QuestionScope.LABOUR_LAW, QuestionScope.UNCLEAR)
-        chance = self._confidence.of(matches, cited(entry, found.passages), variant, labour=labour)
+        passages = cited(entry, found.passages)
+        chance = self._confidence.of(matches, passages, variant, labour=labour)
         limits = self._confidence.thresholds(variant)
-        if chance < limits.leads:
-            return None
-        return ChosenEntry(entry, chance, chance >= limits.sure)
+        if chance >= limits.leads:
+            sure = chance >= limits.sure
+            return [ChosenEntry(entry, Confidence.HIGH if sure else Confidence.MEDIUM)]
+        doubtful = found.confidence in (Confidence.LOW, Confidence.NONE)
+        if not (labour and doubtful and chance >= limits.near):
+            return []
+        least = max(_LIKELY, usable[0][0].probability * _AS_LIKELY)
+        near = [entry for match, entry in usable if match.probability >= least]
+        return [ChosenEntry(entry, Confidence.LOW) for entry in near[:_MOST_NEAR]]
 
 
 def cited(entry: Entry, passages: Sequence[Passage]) -> float:
