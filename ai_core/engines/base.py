@@ -88,13 +88,11 @@ class TokenLogprob:
 class AnswerPart(StrEnum):
     """A part of an answer: the summary, or the section of that kind below it.
 
-    CALCULATION is what a calculator gives, AGREEMENT what a collective agreement says beside an
-    entry, MODEL what a small model adds to an answer that quotes.
+    CALCULATION is what a calculator gives, MODEL what a small model adds to an answer that quotes.
     """
 
     SUMMARY = "summary"
     CALCULATION = "calculation"
-    AGREEMENT = "agreement"
     CONDITIONS = "conditions"
     STEPS = "steps"
     SOURCES = "sources"

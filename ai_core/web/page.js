@@ -188,12 +188,22 @@ function conclude(turn, usage) {
     sources.allow(contact.url);
     part.referral.hidden = false;
   }
-  part.refine.hidden = !usage.calculation;
-  if (usage.calculation) part.form.href = formAddress(usage.calculation);
+  offerForm(part, usage);
   if (usage.clarification) clarify(part, usage.clarification);
   const suggestions = usage.suggestions ?? [];
   showQuestions(part.suggestions, suggestions, send);
   part.next.hidden = suggestions.length === 0;
+}
+
+/** Link to the form of the calculation, or of the calculator that a knowledge entry names. */
+function offerForm(part, { calculation, entries = [], agreement }) {
+  const entry = entries.find(({ calculator }) => calculator);
+  part.refine.hidden = !(calculation || entry);
+  if (calculation) part.form.href = formAddress(calculation);
+  else if (entry) {
+    part.form.textContent = word("compute");
+    part.form.href = formAddress({ calculator: entry.calculator, idcc: agreement?.agreement?.idcc });
+  }
 }
 
 /** Return the address of the form of a calculation. */

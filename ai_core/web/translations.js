@@ -38,6 +38,7 @@ export const TRANSLATIONS = {
   "(nouvel onglet)": {"en": "(new tab)", "th": "(แท็บใหม่)", "zh": "（新标签页）"},
   "Votre question :": {"en": "Your question:", "th": "คำถามของคุณ:", "zh": "您的问题："},
   "Recherche dans le Code du travail…": {"en": "Searching the Code du travail…", "th": "กำลังค้นในประมวลกฎหมายแรงงาน…", "zh": "正在《法国劳动法典》中查找……"},
+  "Calculer pour votre cas": {"en": "Work it out for your case", "th": "คำนวณสำหรับกรณีของคุณ", "zh": "按您的情况计算"},
   "Changer une donnée dans le formulaire": {"en": "Change a fact in the form", "th": "แก้ไขข้อมูลในแบบฟอร์ม", "zh": "在表单中修改数据"},
   "Réponse interrompue.": {"en": "Answer interrupted.", "th": "คำตอบถูกหยุด", "zh": "回答已中断。"},
   "À qui s’adresser": {"en": "Whom to turn to", "th": "ติดต่อใครได้", "zh": "可以联系谁"},

@@ -227,19 +227,10 @@ class Abstention(Reply):
 class AnswerSection(Reply):
     """A titled part of an answer, below its summary."""
 
-    kind: Literal[
-        "calculation",
-        "agreement",
-        "conditions",
-        "steps",
-        "sources",
-        "nearest",
-        "help",
-        "model",
-    ]
-    """A calculation with its steps, what a collective agreement says, conditions and exceptions,
-    what to do next, the sources word for word, the nearest texts when none decides, who can help,
-    or what a small model adds to an answer that quotes."""
+    kind: Literal["calculation", "conditions", "steps", "sources", "nearest", "help", "model"]
+    """A calculation with its steps, conditions and exceptions, what to do next, the sources word
+    for word, the nearest texts when none decides, who can help, or what a small model adds to an
+    answer that quotes."""
     title: str
     """Its heading, in the language of the answer."""
     text: str

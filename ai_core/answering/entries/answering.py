@@ -2,7 +2,7 @@
 
 An entry is written by code alone, whichever model is asked: its words were read against the law,
 and no model may change them. Where the agreement that was told may provide otherwise, what it says
-follows the answer.
+follows the short answer.
 """
 
 from collections.abc import AsyncGenerator, Iterator, Sequence
@@ -34,7 +34,6 @@ _AGREEMENT_PASSAGES = 4
 _QUOTED = Sampling(max_tokens=0)
 _PARTS = (
     AnswerPart.SUMMARY,
-    AnswerPart.AGREEMENT,
     AnswerPart.CONDITIONS,
     AnswerPart.STEPS,
     AnswerPart.SOURCES,
@@ -115,12 +114,10 @@ class EntryAnswers:
         if near:
             yield AnswerPart.SUMMARY, self._texts.say("nearest_entries", language)
         for part in _PARTS:
-            if part is AnswerPart.AGREEMENT:
-                texts = [agreed] if agreed else []
-            else:
-                texts = list(_texts(answers, part, titled=near or len(answers) > 1))
-            for text in texts:
+            for text in _texts(answers, part, titled=near or len(answers) > 1):
                 yield part, text
+            if part is AnswerPart.SUMMARY and agreed:
+                yield part, agreed
 
     async def suggestions(self, answers: Sequence[EntryAnswer], language: Language) -> list[str]:
         """Return the questions of the entries related to those of the answer."""
@@ -157,8 +154,9 @@ class EntryAnswers:
             return ""
         shown = raised(shown, len(reply.citations))
         reply.citations = [*reply.citations, *citations]
-        links = "\n".join(dict.fromkeys(citation.url for citation in citations))
-        return f"{shown}\n\n{links}"
+        title = found.agreement.short_title
+        language = request.question.language
+        return f"{self._texts.say('agreement_says', language, title=title)}\n\n{shown}"
 
     async def _quote(self, request: ResolvedRequest, passages: Sequence[Passage]) -> str:
         question = request.question

@@ -1,13 +1,15 @@
 """Knowledge entries as callers meet them: answers, lists, and the law that withholds them."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ai_core.access.keys import Scope
-from ai_core.law.records import Wording
+from ai_core.law.records import Confidence, QuestionScope, SearchResult, Wording
+from tests.calculators.law import clause_of
 from tests.knowledge.invented import HOLIDAYS, LAW, RESIGNING, put_entries
 
 AN_ARTICLE = "L3141-5"
@@ -132,3 +134,36 @@ async def test_a_broken_file_of_the_operator_is_told_and_stops_nothing(
 
     assert (health["entries"]["in_use"], health["entries"]["broken_files"]) == (1, 1)
     assert [one["topic_id"] for one in reply["entries"]] == ["resigning"]
+
+
+async def test_the_nearest_entry_is_given_with_a_doubt_where_the_law_decides_no_better(
+    app: Any, library: Any
+) -> None:
+    library.found = SearchResult((), QuestionScope.LABOUR_LAW, confidence=Confidence.NONE)
+    reply = await ask(app, "mon chef parle de deux mois si je veux quitter, vrai ?")
+
+    assert reply["confidence"] == "low"
+    assert reply["summary"].startswith("Je ne suis pas certain d'avoir compris votre situation.")
+    assert "**Quel préavis dois-je faire si je démissionne ?**" in reply["summary"]
+
+
+async def test_nothing_is_near_a_question_of_another_matter(app: Any, library: Any) -> None:
+    library.found = SearchResult((), QuestionScope.OUTSIDE, confidence=Confidence.NONE)
+    reply = await ask(app, "une recette avec deux œufs et un délai de préavis")
+
+    assert reply["entries"] == []
+    assert reply["abstained"]["reason"] == "out_of_scope"
+
+
+async def test_what_the_agreement_says_follows_the_short_answer(app: Any, library: Any) -> None:
+    put = (await asyncio.to_thread(library.corpus.agreements))[0]
+    clause = clause_of(
+        Wording("KALIARTI1", "7", "La démission ouvre un préavis de six jours."), put.idcc
+    )
+    library.planted = [replace(clause, score=0.9)]
+    depends = await ask(app, f"préavis de démission, IDCC {put.idcc} ?")
+
+    assert [one["topic_id"] for one in depends["entries"]] == ["resigning"]
+    assert f"Votre convention collective ({put.short_title}) dit :" in depends["summary"]
+    assert "préavis de six jours" in depends["summary"]
+    assert [one["kind"] for one in depends["citations"]] == ["article", "agreement"]

@@ -41,11 +41,13 @@ from ai_core.api.routes import AppState
 from ai_core.app import assemble, create_app
 from ai_core.law.source import LawSource
 from ai_core.redis_keys import TAG
-from ai_core.settings import PageSettings, RedisSettings, Settings
+from ai_core.settings import KnowledgeSettings, PageSettings, RedisSettings, Settings
 from deploy.local.redis_server import RedisServer
 from shared.clock import Clock, StoppedClock
 from shared.distress import help_lines
 from shared.stores.redis_connection import RedisConnection
+from tests.ai_core.conftest import SampleLibrary
+from tests.knowledge.invented import LAW, RESIGNING, put_entries
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.slow]
 
@@ -749,6 +751,7 @@ def whole_service(redis: RedisServer, library: LawSource, tmp_path: Path) -> Ite
             data_dir=tmp_path,
             redis=RedisSettings.model_validate({"url": redis.url}),
             page=PageSettings(key_file=key_file),
+            knowledge=KnowledgeSettings(shipped=False),
         )
         return create_app(settings, open_state)
 
@@ -1116,3 +1119,23 @@ def test_the_printed_answer_shows_its_sources_and_their_addresses(visitor: Visit
         "getComputedStyle(document.querySelector('.foot a'), '::after').content"
     )
     assert ARTICLE_URL in printed
+
+
+@pytest.fixture
+def resigning(tmp_path: Path, library: SampleLibrary) -> None:
+    """An entry that a calculator belongs to, in the service's folder before it starts."""
+    library.wordings_of = dict(LAW)
+    calculated = RESIGNING.replace("related =", 'calculator = "resignation_notice"\nrelated =')
+    with ThreadPoolExecutor(1, "put-entries") as thread:
+        thread.submit(put_entries, tmp_path, calculated).result(timeout=10)
+
+
+@pytest.mark.usefixtures("resigning")
+def test_an_entry_leads_and_offers_its_calculator(browser: Browser, whole_service: str) -> None:
+    with visiting(browser, whole_service) as visitor:
+        page = visitor.page
+        visitor.ask("durée préavis démission ?")
+        visitor.answered()
+        expect(page.locator(".turn .prose").first).to_contain_text("Deux mois, que vous soyez")
+        page.get_by_role("link", name="Calculer pour votre cas").click()
+        page.wait_for_selector('html[data-form="resignation_notice"]')
