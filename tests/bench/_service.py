@@ -103,12 +103,16 @@ def service(
     """Run the service with `models`; `limits` are of each key, `more` settings without prefix.
 
     `checkout` is another checkout of this project, whose code runs instead of this one's. `corpus`
-    is the `corpus` folder of a data directory, to serve instead of the sample law.
+    is the `corpus` folder of a data directory, to serve instead of the sample law, with the index
+    of knowledge entries beside it.
     """
     with tempfile.TemporaryDirectory(prefix="neo-bench-") as named:
         folder = Path(named)
         if corpus:
-            (folder / "corpus").symlink_to(corpus.resolve(), target_is_directory=True)
+            for name in ("corpus", "knowledge"):
+                there = corpus.parent.resolve() / name
+                if there.exists():
+                    (folder / name).symlink_to(there, target_is_directory=True)
         else:
             build_sample(folder)
         (folder / "models").mkdir()

@@ -25,7 +25,7 @@ from ai_core.answering.request import ResolvedRequest
 from ai_core.engines.base import AnswerPart, Engine, Prompt, Sampling
 from ai_core.law.records import Confidence, Passage, SearchResult, SourceKind
 from ai_core.law.source import LawSource
-from shared.ai.contract import EntryTaken
+from shared.ai.contract import Citation, EntryTaken
 from shared.languages import Language
 from shared.texts import Texts
 
@@ -42,9 +42,12 @@ _PARTS = (
 
 @dataclass(frozen=True, slots=True)
 class EntryAnswer:
-    """One question, the entry that answers it, and its words."""
+    """An entry that answers a question, the title it is given under, and its words.
 
-    asked: str
+    The title is the question that the entry answers: a "yes" to it may be a "no" to what was asked.
+    """
+
+    title: str
     chosen: ChosenEntry
     written: WrittenEntry
 
@@ -69,7 +72,7 @@ class EntryAnswers:
         answers: list[EntryAnswer] = []
         for one in evidence:
             chosen = await self._choice.of(one, profile)
-            added = await self._written(one, chosen, reader, answers)
+            added = await self._written(chosen, reader, answers)
             if not added and not any(c.entry is a.chosen.entry for c in chosen for a in answers):
                 return []
             answers += added
@@ -77,7 +80,6 @@ class EntryAnswers:
 
     async def _written(
         self,
-        one: Evidence,
         chosen: Sequence[ChosenEntry],
         reader: EntryReader,
         before: Sequence[EntryAnswer],
@@ -91,9 +93,8 @@ class EntryAnswers:
             named = sum(len(other.written.citations) for other in others)
             written = await write_entry(choice.entry, self._law, self._texts, reader, before=named)
             if written is not None:
-                near = choice.confidence is Confidence.LOW
                 title = in_language(choice.entry.question, reader.language)
-                answers.append(EntryAnswer(title if near else one.asked.text, choice, written))
+                answers.append(EntryAnswer(title, choice, written))
         return answers
 
     async def write(
@@ -109,15 +110,17 @@ class EntryAnswers:
         reply.confidence = least_sure(answer.chosen.confidence for answer in answers)
         reply.entries = [_taken(answer, language) for answer in answers]
         reply.outcome = "entry"
-        agreed = await self._agreed(answers, request, found, reply)
-        near = reply.confidence is Confidence.LOW
-        if near:
+        agreed, agreed_sources = await self._agreed(answers, request, found, reply)
+        if reply.confidence is Confidence.LOW:
             yield AnswerPart.SUMMARY, self._texts.say("nearest_entries", language)
         for part in _PARTS:
-            for text in _texts(answers, part, titled=near or len(answers) > 1):
+            titled = part is AnswerPart.SUMMARY or len(answers) > 1
+            for text in _texts(answers, part, titled=titled):
                 yield part, text
             if part is AnswerPart.SUMMARY and agreed:
                 yield part, agreed
+        if agreed_sources:
+            yield AnswerPart.SOURCES, agreed_sources
 
     async def suggestions(self, answers: Sequence[EntryAnswer], language: Language) -> list[str]:
         """Return the questions of the entries related to those of the answer."""
@@ -139,24 +142,35 @@ class EntryAnswers:
         request: ResolvedRequest,
         found: SearchResult,
         reply: ReplyBuilder,
-    ) -> str:
-        """Return what the agreement says on the question, where it may provide otherwise."""
+    ) -> tuple[str, str]:
+        """Return what the agreement says, where it may provide otherwise, and its addresses."""
         depends = any("agreement" in answer.chosen.entry.depends_on for answer in answers)
         passages = [one for one in found.passages if one.kind is SourceKind.AGREEMENT]
         if not (depends and found.agreement and passages):
-            return ""
+            return "", ""
         passages = passages[:_AGREEMENT_PASSAGES]
         said = await self._quote(request, passages)
         check = CitationFilter(passages, request.day, "")
         shown = check.feed(said) + check.finish()
         citations = check.citations()
         if not citations:
-            return ""
-        shown = raised(shown, len(reply.citations))
+            return "", ""
+        before = len(reply.citations)
+        shown = raised(shown, before)
         reply.citations = [*reply.citations, *citations]
         title = found.agreement.short_title
         language = request.question.language
-        return f"{self._texts.say('agreement_says', language, title=title)}\n\n{shown}"
+        said = f"{self._texts.say('agreement_says', language, title=title)}\n\n{shown}"
+        named = [
+            f"{self._heading(citation, number, language)}\n\n{citation.url}"
+            for number, citation in enumerate(citations, start=before + 1)
+        ]
+        return said, "\n\n".join(named)
+
+    def _heading(self, citation: Citation, number: int, language: Language) -> str:
+        return self._texts.say(
+            "agreement_heading", language, title=citation.title, number=citation.number, n=number
+        )
 
     async def _quote(self, request: ResolvedRequest, passages: Sequence[Passage]) -> str:
         question = request.question
@@ -175,7 +189,7 @@ def _texts(answers: Sequence[EntryAnswer], part: AnswerPart, *, titled: bool) ->
         for kind, text in answer.written.parts:
             if kind is part:
                 heading = titled and part is not AnswerPart.SOURCES
-                yield f"**{heading_of(answer.asked)}**\n\n{text}" if heading else text
+                yield f"**{heading_of(answer.title)}**\n\n{text}" if heading else text
 
 
 def _taken(answer: EntryAnswer, language: Language) -> EntryTaken:

@@ -42,7 +42,8 @@ class EntryChoice:
         """
         in_use = await self._entries.current()
         index = in_use.index
-        if index is None or one.found.exact or one.found.missing:
+        named = one.found.exact or one.found.missing
+        if index is None or named or one.found.scope is QuestionScope.NEIGHBOUR:
             return []
         matches = await self._matches(one.asked.query, index)
         return self._best(matches, in_use, index, one.found, profile)
