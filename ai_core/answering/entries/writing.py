@@ -120,8 +120,9 @@ class _Writing:
         check = CitationFilter([one.passage for one in held], self.reader.day, "")
         blocks = []
         for number, one in enumerate(held, start=1):
-            quotes = f"{_quotation(one)} [{number}]"
-            blocks.append(f"{self._heading(number, one.passage)}\n\n{quotes}\n\n{one.passage.url}")
+            blocks.append(
+                f"{self._heading(number, one.passage)}\n\n{_quotation(one)}\n\n{one.passage.url}"
+            )
         shown = check.feed("\n\n".join(blocks)) + check.finish()
         return raised(shown, self.before), check.citations()
 

@@ -44,7 +44,7 @@ async def test_an_entry_leads_with_its_answer_and_its_law(app: Any) -> None:
     )
     sections = {one["kind"]: one["text"] for one in reply["sections"]}
     assert sections["steps"] == "- Écrivez votre démission et gardez une preuve de la date."
-    assert "> Le salarié qui part doit un préavis de deux mois. [1]" in sections["sources"]
+    assert "> Le salarié qui part doit un préavis de deux mois." in sections["sources"]
     assert [one["number"] for one in reply["citations"]] == ["L1237-1"]
     assert reply["suggestions"] == ["Combien de jours de congé est-ce que j'acquiers ?"]
     assert reply["notice"] in reply["response"]
