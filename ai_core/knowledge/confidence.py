@@ -19,9 +19,9 @@ _FEATURES = ("odds", "margin", "nearness", "word_nearness", "cited", "labour")
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """From which chance an entry leads an answer, and from which it is said to be sure.
+    """From which chance an entry leads, with a doubt until it is said to be sure.
 
-    From `near` on it is given with a doubt, where the law found decides no better.
+    From `near` on it leads where the law found decides no better.
     """
 
     near: float

@@ -1,10 +1,10 @@
 """Finds the entry a question means: a softmax classifier over the entries' phrasings.
 
 A phrasing is a point: its meaning (a multilingual sentence encoder, where it is installed) beside
-its words (`phrasing_features`). The classifier is trained when the index is built (half a minute),
-on the questions, the phrasings and the texts of all entries, in all their languages together, so
-that a question in a language without an entry's phrasing is still near those of the others.
-A question costs a millisecond beside its embedding.
+its words (`phrasing_features`). The classifier is trained when the index is built (ten seconds), on
+the questions, the phrasings and the short answers of all entries, in all their languages together,
+so that a question in a language without an entry's phrasing is still near those of the others. A
+question costs a millisecond beside its embedding.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ from ai_core.knowledge.records import MARK, Entry
 
 FOLDER_PREFIX = "phrasings-"
 _TOPICS = "topics.json"
-FORMAT = 2
+FORMAT = 3
 """The number changes with what is computed, so that another release's index is built anew."""
 
 _WORD_WEIGHT = 0.5
@@ -150,7 +150,7 @@ def _texts(
     phrasings: list[bool] = []
     for at, entry in enumerate(entries):
         asked = [text for _, text in (*entry.question.written(), *entry.phrasings.written())]
-        said = [MARK.sub("", text) for _, part in entry.texts() for _, text in part.written()]
+        said = [MARK.sub("", text) for _, text in entry.answer.written()]
         texts += asked + said
         topic_of += [at] * (len(asked) + len(said))
         phrasings += [True] * len(asked) + [False] * len(said)

@@ -106,8 +106,10 @@ class CorpusIndex:
         passages = self._passages(query, named, match, limit, kind, as_of)
         best = passages[0].score if passages else 0.0
         confidence = self.hybrid.confidence(query, best, scope)
-        if confidence is Confidence.HIGH and passages[0].kind is SourceKind.AGREEMENT:
-            confidence = Confidence.MEDIUM  # a clause's score is a share of the words, no chance
+        sure = confidence in (Confidence.HIGH, Confidence.MEDIUM)
+        if sure and passages[0].kind is SourceKind.AGREEMENT:
+            # A clause's score is a share of the words, no chance: of twenty graded, eight decided.
+            confidence = Confidence.LOW
         return SearchResult(
             passages=tuple(passages),
             scope=scope,

@@ -97,7 +97,7 @@ class EntryChoice:
         limits = self._confidence.thresholds(variant)
         if chance >= limits.leads:
             sure = chance >= limits.sure
-            return [ChosenEntry(entry, Confidence.HIGH if sure else Confidence.MEDIUM)]
+            return [ChosenEntry(entry, Confidence.HIGH if sure else Confidence.LOW)]
         doubtful = found.confidence in (Confidence.LOW, Confidence.NONE)
         if not (labour and doubtful and chance >= limits.near):
             return []

@@ -168,7 +168,7 @@ async def test_what_the_agreement_says_follows_the_short_answer(app: Any, librar
     depends = await ask(app, f"préavis de démission, IDCC {put.idcc} ?")
 
     assert [one["topic_id"] for one in depends["entries"]] == ["resigning"]
-    assert f"Votre convention collective ({put.short_title}) dit :" in depends["summary"]
+    assert f"collective ({put.short_title}) peut prévoir autre chose." in depends["summary"]
     assert "préavis de six jours" in depends["summary"]
     assert [one["kind"] for one in depends["citations"]] == ["article", "agreement"]
     assert all(one["url"] in depends["response"] for one in depends["citations"])

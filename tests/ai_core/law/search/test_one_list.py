@@ -175,4 +175,4 @@ def test_a_clause_alone_never_makes_the_answer_sure(sample_dir: Path) -> None:
     found = search(sample_dir, "convention Syntec : préavis de démission")
 
     assert found.passages[0].kind is SourceKind.AGREEMENT
-    assert found.confidence is Confidence.MEDIUM
+    assert found.confidence is Confidence.LOW
