@@ -140,7 +140,6 @@ class Entry(_Part):
     topic_id: TopicId
     category: Theme
     tags: tuple[str, ...] = Field(min_length=1, max_length=12)
-    keywords: tuple[str, ...] = ()
     depends_on: tuple[Variable, ...] = ()
     calculator: CalculatorName | None = None
     related: tuple[TopicId, ...] = ()

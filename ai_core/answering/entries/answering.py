@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ai_core.answering.citations import CitationFilter
 from ai_core.answering.entries.choosing import ChosenEntry, EntryChoice
 from ai_core.answering.entries.writing import (
-    EntryReader,
+    Asker,
     WrittenEntry,
     in_language,
     raised,
@@ -68,11 +68,11 @@ class EntryAnswers:
         if question.plain or not question.grounded or question.sampling.json_schema:
             return []
         profile = question.search.profile
-        reader = EntryReader(question.language, profile, request.day)
+        asker = Asker(question.language, profile, request.day)
         answers: list[EntryAnswer] = []
         for one in evidence:
             chosen = await self._choice.of(one, profile)
-            added = await self._written(chosen, reader, answers)
+            added = await self._written(chosen, asker, answers)
             if not added and not any(c.entry is a.chosen.entry for c in chosen for a in answers):
                 return []
             answers += added
@@ -81,7 +81,7 @@ class EntryAnswers:
     async def _written(
         self,
         chosen: Sequence[ChosenEntry],
-        reader: EntryReader,
+        asker: Asker,
         before: Sequence[EntryAnswer],
     ) -> list[EntryAnswer]:
         """Write the entries of a question that the answers before it do not give already."""
@@ -91,9 +91,9 @@ class EntryAnswers:
             if any(choice.entry is other.chosen.entry for other in others):
                 continue
             named = sum(len(other.written.citations) for other in others)
-            written = await write_entry(choice.entry, self._law, self._texts, reader, before=named)
+            written = await write_entry(choice.entry, self._law, self._texts, asker, before=named)
             if written is not None:
-                title = in_language(choice.entry.question, reader.language)
+                title = in_language(choice.entry.question, asker.language)
                 answers.append(EntryAnswer(title, choice, written))
         return answers
 

@@ -25,7 +25,7 @@ from shared.texts import Texts, date_in_words
 
 
 @dataclass(frozen=True, slots=True)
-class EntryReader:
+class Asker:
     """For whom an entry is written: their language, what they told, and the day of the law."""
 
     language: Language
@@ -42,7 +42,7 @@ class WrittenEntry:
 
 
 async def write_entry(
-    entry: Entry, law: LawSource, texts: Texts, reader: EntryReader, *, before: int = 0
+    entry: Entry, law: LawSource, texts: Texts, asker: Asker, *, before: int = 0
 ) -> WrittenEntry | None:
     """Write an entry; `before` is the number of sources that the reply already names.
 
@@ -50,13 +50,13 @@ async def write_entry(
     Raises CorpusMissing, QueueFull.
     """
     wanted = [(source.source_id, source.idcc) for source in entry.sources]
-    found = await law.cited(wanted, reader.day)
+    found = await law.cited(wanted, asker.day)
     held: dict[str, _Held] = {}
     for source, passage in zip(entry.sources, found, strict=True):
         if passage is None or not _bears_out(source, passage):
             return None
         held[source.key] = _Held(source, passage)
-    return _Writing(entry, held, texts, reader, before).written()
+    return _Writing(entry, held, texts, asker, before).written()
 
 
 def in_language(text: Localized, language: Language) -> str:
@@ -83,12 +83,12 @@ class _Writing:
     entry: Entry
     held: Mapping[str, _Held]
     texts: Texts
-    reader: EntryReader
+    asker: Asker
     before: int
     numbers: dict[str, int] = field(default_factory=dict)
 
     def written(self) -> WrittenEntry:
-        entry, profile = self.entry, self.reader.profile
+        entry, profile = self.entry, self.asker.profile
         told, other = lines_for(entry.conditions, profile)
         steps = [line for lines in lines_for(entry.steps, profile) for line in lines]
         summary = "\n\n".join(map(self._numbered, (entry.answer, *told)))
@@ -105,7 +105,7 @@ class _Writing:
         return "\n".join(f"- {self._numbered(line)}" for line in lines)
 
     def _numbered(self, text: Localized) -> str:
-        said = in_language(text, self.reader.language)
+        said = in_language(text, self.asker.language)
         return MARK.sub(lambda mark: f"[{self._number(mark[1])}]", said)
 
     def _number(self, key: str) -> int:
@@ -117,7 +117,7 @@ class _Writing:
         The numbers that the filter gives are those of the reply less the sources before.
         """
         held = [self.held[key] for key in self.numbers]
-        check = CitationFilter([one.passage for one in held], self.reader.day, "")
+        check = CitationFilter([one.passage for one in held], self.asker.day, "")
         blocks = []
         for number, one in enumerate(held, start=1):
             blocks.append(
@@ -127,7 +127,7 @@ class _Writing:
         return raised(shown, self.before), check.citations()
 
     def _heading(self, number: int, passage: Passage) -> str:
-        language = self.reader.language
+        language = self.asker.language
         title = title_of(passage)
         key = f"{passage.kind}_heading"
         said = self.texts.say(key, language, number=passage.number, n=number, title=title)
