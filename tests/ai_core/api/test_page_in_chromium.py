@@ -543,7 +543,7 @@ def test_the_page_speaks_the_language_of_the_browser(
         assert service.languages == [language]
         page.locator("#languages a[hreflang=fr]").click()
         expect(page.locator(".lead")).to_contain_text("Posez votre question")
-        assert page.locator("nav a").get_attribute("href") == "/calculs?langue=fr"
+        expect(page.locator("nav a")).to_have_attribute("href", "/calculs?langue=fr")
 
 
 def test_a_question_sent_before_the_settings_came_waits_for_them(
