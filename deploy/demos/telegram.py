@@ -26,8 +26,8 @@ from shared.logs import set_up_logs
 from shared.privacy.encryption import new_key_file
 from telegram_service.answering.services import open_services
 from telegram_service.app import create_app
-from telegram_service.emulator.account import Account
-from telegram_service.emulator.api import BotApi
+from telegram_service.emulators.telegram.account import Account
+from telegram_service.emulators.telegram.api import BotApi
 from telegram_service.settings import Settings
 from telegram_service.state.counters import Counters
 from telegram_service.vault import Vault

@@ -27,8 +27,8 @@ from telegram.ext import Application, ContextTypes, MessageHandler, filters
 from deploy.local.ports import free_port
 from shared.ai.scripted import ScriptedAi
 from shared.stores.redis_connection import RedisConnection
-from telegram_service.emulator.account import Account
-from telegram_service.emulator.api import BotApi
+from telegram_service.emulators.telegram.account import Account
+from telegram_service.emulators.telegram.api import BotApi
 from telegram_service.redis_client import KEY_PREFIX
 from tests.servers.loopback import served
 from tests.telegram_service.deployment import Deployment, until_ready

@@ -49,7 +49,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCES = tuple(
     f"{ROOT / name}/" for name in ("ai_core", "telegram_service", "mail_service", "shared")
 )
-TEST_DOUBLES = (f"{ROOT / 'telegram_service' / 'emulator'}/", f"{ROOT / 'shared/ai/scripted.py'}")
+TEST_DOUBLES = (f"{ROOT / 'telegram_service' / 'emulators'}/", f"{ROOT / 'shared/ai/scripted.py'}")
 WARM_UP = [
     "Quelle est la durée du préavis en cas de démission ?",
     "Combien de jours de congés payés par an ?",

@@ -13,8 +13,8 @@ from deploy.demos.smtp_relay import RecordingRelay, relay
 from deploy.local.redis_server import RedisServer
 from deploy.monitoring.alertmanager.__main__ import main
 from deploy.monitoring.alertmanager.rendering import AlertSettings, configuration
-from telegram_service.emulator.account import Account
-from telegram_service.emulator.api import BotApi
+from telegram_service.emulators.telegram.account import Account
+from telegram_service.emulators.telegram.api import BotApi
 from tests.deploy.monitoring_stack import telegram, until, watching
 from tests.servers.loopback import served
 from tests.servers.monitoring import AlertmanagerServer

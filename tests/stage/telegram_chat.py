@@ -18,7 +18,7 @@ def begin_emulator(host: SimulatedHost, network: str) -> None:
     host.engine.podman(
         "run", "--detach", "--name", EMULATOR, "--network", network,
         "--entrypoint", "python", "localhost/neo-telegram:latest",
-        "-m", "telegram_service.emulator", "--host", "0.0.0.0",  # noqa: S104 - in its container
+        "-m", "telegram_service.emulators.telegram", "--host", "0.0.0.0",  # noqa: S104 - in its container
     )  # fmt: skip
 
 

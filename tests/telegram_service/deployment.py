@@ -23,8 +23,8 @@ import httpx2
 from deploy.local.ports import free_port
 from shared.ai.scripted import ScriptedAi
 from shared.stores.redis_connection import RedisConnection
-from telegram_service.emulator.account import Account
-from telegram_service.emulator.api import BotApi
+from telegram_service.emulators.telegram.account import Account
+from telegram_service.emulators.telegram.api import BotApi
 from telegram_service.redis_client import KEY_PREFIX
 from telegram_service.state.counters import Counters, Statistics
 from tests.servers.loopback import served

@@ -13,8 +13,8 @@ import httpx2
 from shared.ai.scripted import ScriptedAi
 from telegram_service.answering.services import Services, open_services
 from telegram_service.app import create_app
-from telegram_service.emulator.account import Account
-from telegram_service.emulator.api import BotApi
+from telegram_service.emulators.telegram.account import Account
+from telegram_service.emulators.telegram.api import BotApi
 from telegram_service.queue.update_queue import chat_key
 from telegram_service.settings import Settings
 from telegram_service.vault import Vault

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from telegram_service.emulator.account import (
+from telegram_service.emulators.telegram.account import (
     BOT,
     MAX_FILE_BYTES,
     Account,
@@ -25,7 +25,7 @@ from telegram_service.emulator.account import (
     check_text,
     user_object,
 )
-from telegram_service.emulator.delivery import UpdateDelivery
+from telegram_service.emulators.telegram.delivery import UpdateDelivery
 
 Fields = Mapping[str, Any]
 Method = Callable[[Fields], Awaitable[Any]]

@@ -1,4 +1,4 @@
-"""`python -m telegram_service.emulator [--port 8081]`: a Bot API to develop against.
+"""`python -m telegram_service.emulators.telegram [--port 8081]`: a Bot API to develop against.
 
 Say something as a person: POST /emulator/say {"chat": 1, "text": "…"}; read what the bot wrote:
 GET /emulator/messages/1.
@@ -9,13 +9,13 @@ import asyncio
 
 import uvicorn
 
-from telegram_service.emulator.account import Account
-from telegram_service.emulator.api import BotApi
+from telegram_service.emulators.telegram.account import Account
+from telegram_service.emulators.telegram.api import BotApi
 
 
 async def main() -> None:
     """Serve until interrupted."""
-    parser = argparse.ArgumentParser(prog="python -m telegram_service.emulator")
+    parser = argparse.ArgumentParser(prog="python -m telegram_service.emulators.telegram")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8081)
     parser.add_argument("--token", default="424242:emulator")

@@ -1,4 +1,4 @@
-"""A Bot API on one machine, as strict as Telegram's where it matters to us.
+"""The Bot API on one machine, as strict as Telegram's where it matters to us.
 
 For tests, benches and the demo; `TELEGRAM_BOT__API_URL` points the service at it. It keeps
 everything in memory and knows only the methods our bot calls: any other one is a 404, as with

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx2
 
-from telegram_service.emulator.account import Account, JsonObject
+from telegram_service.emulators.telegram.account import Account, JsonObject
 
 FIRST_RETRY_S, MAX_RETRY_S = 0.2, 5.0
 TIMEOUT_S = 10.0
