@@ -29,6 +29,7 @@ from shared.ai.scripted import ScriptedAi
 from shared.stores.redis_connection import RedisConnection
 from telegram_service.emulators.telegram.account import Account
 from telegram_service.emulators.telegram.api import BotApi
+from telegram_service.emulators.telegram.pacing import Pacing
 from telegram_service.redis_client import KEY_PREFIX
 from tests.servers.loopback import served
 from tests.telegram_service.deployment import Deployment, until_ready
@@ -77,7 +78,8 @@ async def peer(folder: Path, chats: Sequence[int], each: int) -> dict[str, Any]:
     """Ask through that bot: without any kill, then with one SIGKILL; 10 % delivered twice."""
     figures = {}
     for name, kills in (("no_kill", 0), ("one_kill", 1)):
-        account, ai, port = Account(privacy=False), ScriptedAi(), free_port()
+        account = Account(privacy=False, pacing=Pacing(enforced=False))
+        ai, port = ScriptedAi(), free_port()
         ai.script.echo, ai.script.pause_s = True, 0.4
         api = BotApi(account, TOKEN)
         async with served(api.app) as api_url, served(ai.app) as ai_url:

@@ -22,7 +22,8 @@ from typing import Any
 from deploy.local.postgres_server import PostgresServer
 from deploy.local.redis_server import RedisServer
 from shared.privacy.encryption import new_key_file
-from telegram_service.emulators.telegram.account import BotApiError, check_text
+from telegram_service.emulators.telegram.objects import BotApiError
+from telegram_service.emulators.telegram.rules import check_text
 from telegram_service.sending.formatting import plain, to_messages
 from telegram_service.state.journal import JOURNAL
 from tests.bench._telegram_load import Load

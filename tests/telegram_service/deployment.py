@@ -25,6 +25,7 @@ from shared.ai.scripted import ScriptedAi
 from shared.stores.redis_connection import RedisConnection
 from telegram_service.emulators.telegram.account import Account
 from telegram_service.emulators.telegram.api import BotApi
+from telegram_service.emulators.telegram.pacing import Pacing
 from telegram_service.redis_client import KEY_PREFIX
 from telegram_service.state.counters import Counters, Statistics
 from tests.servers.loopback import served
@@ -131,8 +132,9 @@ class Deployment:
         orphans = 0
         for (chat, _), message in sorted(self.account.messages.items()):
             if message["from"]["is_bot"]:
-                seen[chat] += QUESTION.findall(message["text"])
-                orphans += message["text"].startswith(PLACEHOLDER)
+                text = message.get("text", "")
+                seen[chat] += QUESTION.findall(text)
+                orphans += text.startswith(PLACEHOLDER)
         times = collections.Counter(text for texts in seen.values() for text in texts)
         disordered = 0
         for chat, texts in seen.items():
@@ -188,7 +190,8 @@ async def deployed(
     **more: str,
 ) -> AsyncIterator[Deployment]:
     """Start everything; `more` are settings that differ."""
-    account, ai, port = Account(privacy=False), ScriptedAi(), free_port()
+    account = Account(privacy=False, pacing=Pacing(enforced=False))
+    ai, port = ScriptedAi(), free_port()
     ai.script.echo = True
     api = BotApi(account, TOKEN)
     redis = RedisConnection(redis_url, KEY_PREFIX, timeout_s=5)

@@ -13,8 +13,10 @@ import httpx2
 from shared.ai.scripted import ScriptedAi
 from telegram_service.answering.services import Services, open_services
 from telegram_service.app import create_app
+from telegram_service.bot_api import ALLOWED_UPDATES
 from telegram_service.emulators.telegram.account import Account
 from telegram_service.emulators.telegram.api import BotApi
+from telegram_service.emulators.telegram.pacing import Pacing
 from telegram_service.queue.update_queue import chat_key
 from telegram_service.settings import Settings
 from telegram_service.vault import Vault
@@ -140,7 +142,8 @@ async def running(
     redis_url: str, database_url: str, key_file: Path, *, workers: int = 1, **more: Any
 ) -> AsyncIterator[RunningApp]:
     """Run the emulator, a scripted ai_core, the ingest and workers."""
-    account, ai = Account(privacy=False), ScriptedAi()
+    account, ai = Account(privacy=False, pacing=Pacing(enforced=False)), ScriptedAi()
+    account.allowed_updates = frozenset(ALLOWED_UPDATES)
     api = BotApi(account, TOKEN)
     async with served(api.app) as api_url, served(ai.app) as ai_url:
         settings = settings_for(redis_url, database_url, api_url, ai_url, key_file, **more)

@@ -219,12 +219,14 @@ async def test_polling_accepts_what_waits_and_acknowledges_it(app: RunningApp) -
 async def test_telegram_learns_the_address_the_commands_and_the_description(
     app: RunningApp,
 ) -> None:
+    address = "https://bot.example.org/telegram/webhook"
     settings = app.settings.model_copy(
-        update={"webhook": app.settings.webhook.model_copy(update={"url": f"{app.url}/telegram"})}
+        update={"webhook": app.settings.webhook.model_copy(update={"url": address})}
     )
     texts = await asyncio.to_thread(bot_texts)
     await register(app.services.sender.bot, settings, texts)
-    assert app.api.delivery.url == f"{app.url}/telegram"
+    assert app.api.delivery.url == address
+    assert app.account.allowed_updates == frozenset(ALLOWED_UPDATES)
     assert app.account.commands[""][0]["command"] == "start"
     assert app.account.commands["en"][1]["description"] == "Everything I can do"
     assert app.account.commands["th"][1]["description"] == "ทุกสิ่งที่ทำได้"
@@ -239,6 +241,7 @@ async def test_the_log_never_contains_the_token_or_a_message_at_any_level(
     log = io.StringIO()
     texts = await asyncio.to_thread(bot_texts)
     set_up_logs("telegram_service", "debug", log)
+    app.account.chat(ALICE)
     try:
         await register(app.services.sender.bot, app.settings, texts)
         await app.services.sender.bot.send_message(ALICE, "un secret de famille")

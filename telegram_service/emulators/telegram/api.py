@@ -1,12 +1,9 @@
 """The Bot API over HTTP: `/bot<token>/<method>` and `/file/bot<token>/<path>`."""
 
 import asyncio
-import email
-import email.policy
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
-from urllib.parse import parse_qsl
 
 import orjson
 from starlette.applications import Starlette
@@ -14,22 +11,33 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from telegram_service.emulators.telegram.account import (
+from telegram_service.emulators.telegram.account import MAX_FILE_BYTES, Account
+from telegram_service.emulators.telegram.delivery import UpdateDelivery
+from telegram_service.emulators.telegram.objects import (
     BOT,
-    MAX_FILE_BYTES,
-    Account,
     BotApiError,
     Call,
+    Fields,
     JsonObject,
-    check_keyboard,
-    check_text,
     user_object,
 )
-from telegram_service.emulators.telegram.delivery import UpdateDelivery
+from telegram_service.emulators.telegram.polling import Polling
+from telegram_service.emulators.telegram.requests import read_fields
+from telegram_service.emulators.telegram.rules import (
+    check_caption,
+    check_commands,
+    check_description,
+    check_keyboard,
+    check_language,
+    check_text,
+    check_webhook,
+    refused,
+    trimmed,
+)
 
-Fields = Mapping[str, Any]
 Method = Callable[[Fields], Awaitable[Any]]
-NOT_RATE_LIMITED = {"answerCallbackQuery", "editMessageReplyMarkup", "getFile", "getChatMember"}
+PACED = frozenset({"sendMessage", "sendDocument", "sendMessageDraft", "editMessageText"})
+"""What counts against the limits of a chat; the other methods have none of their own."""
 
 
 class BotApi:
@@ -38,6 +46,7 @@ class BotApi:
     def __init__(self, account: Account, token: str, latency_s: float = 0.0) -> None:
         self.account = account
         self.delivery = UpdateDelivery(account)
+        self.polling = Polling(account, self.delivery)
         self.token = token
         self.latency_s = latency_s
         self.methods: Mapping[str, Method] = {
@@ -45,7 +54,7 @@ class BotApi:
             "setWebhook": self._set_webhook,
             "deleteWebhook": self._delete_webhook,
             "getWebhookInfo": self._webhook_info,
-            "getUpdates": self._get_updates,
+            "getUpdates": self.polling.get_updates,
             "setMyCommands": self._set_commands,
             "setMyDescription": self._set_description,
             "sendMessage": self._send,
@@ -81,13 +90,14 @@ class BotApi:
             await asyncio.sleep(self.latency_s)
         error = ""
         try:
-            if chat and name not in NOT_RATE_LIMITED:
-                self.account.check_rate(chat)
+            self.account.refuse(name, fields)
+            if chat and name in PACED:
+                self.account.pacing.check(chat)
             result = await method(fields)
             return JSONResponse({"ok": True, "result": result})
-        except BotApiError as refused:
-            error = refused.reason
-            return error_response(refused, self.account.moved.get(chat))
+        except BotApiError as failure:
+            error = failure.reason
+            return error_response(failure)
         finally:
             self.account.calls.append(Call(time.monotonic(), name, chat, error))
 
@@ -97,12 +107,16 @@ class BotApi:
             "can_join_groups": True,
             "can_read_all_group_messages": not self.account.privacy,
             "supports_inline_queries": False,
+            "has_topics_enabled": self.account.private_topics,
         }
 
     async def _set_webhook(self, fields: Fields) -> bool:
-        self.delivery.set_webhook(
-            fields["url"], fields.get("secret_token", ""), int(fields.get("max_connections", 40))
-        )
+        url, secret = fields.get("url", ""), fields.get("secret_token", "")
+        connections = int(fields.get("max_connections") or 40)
+        check_webhook(url, secret, connections)
+        self.polling.allow(fields)
+        self.polling.end("Conflict: terminated by setWebhook request")
+        self.delivery.set_webhook(url, secret, connections)
         return True
 
     async def _delete_webhook(self, _fields: Fields) -> bool:
@@ -110,52 +124,53 @@ class BotApi:
         return True
 
     async def _webhook_info(self, _fields: Fields) -> JsonObject:
-        return {
+        info: JsonObject = {
             "url": self.delivery.url,
             "has_custom_certificate": False,
             "pending_update_count": len(self.account.updates) + self.delivery.pending,
         }
-
-    async def _get_updates(self, fields: Fields) -> list[JsonObject]:
-        if self.delivery.url:
-            raise BotApiError(409, "Conflict: can't use getUpdates method while webhook is active")
-        updates, offset = self.account.updates, int(fields.get("offset") or 0)
-        while updates and updates[0]["update_id"] < offset:
-            updates.popleft()
-        until = time.monotonic() + float(fields.get("timeout") or 0)
-        while not updates and time.monotonic() < until:  # noqa: ASYNC110 - a deque has no event
-            await asyncio.sleep(0.02)
-        return list(updates)[:100]
+        if self.account.allowed_updates is not None:
+            info["allowed_updates"] = sorted(self.account.allowed_updates)
+        return info
 
     async def _set_commands(self, fields: Fields) -> bool:
-        self.account.commands[fields.get("language_code", "")] = fields["commands"]
+        language = fields.get("language_code") or ""
+        check_language(language)
+        check_commands(fields["commands"])
+        self.account.commands[language] = fields["commands"]
         return True
 
     async def _set_description(self, fields: Fields) -> bool:
-        self.account.descriptions[fields.get("language_code", "")] = fields["description"]
+        language, description = fields.get("language_code") or "", fields.get("description") or ""
+        check_language(language)
+        check_description(description)
+        self.account.descriptions[language] = description
         return True
 
     async def _send(self, fields: Fields) -> JsonObject:
-        return self.account.send(int(fields["chat_id"]), content(fields))
+        return self.account.send(int(fields["chat_id"]), text_content(fields), fields)
 
     async def _send_document(self, fields: Fields) -> JsonObject:
         name, data = fields["document"]
+        if not data:
+            raise refused("file must be non-empty")
+        caption, entities = fields.get("caption", ""), fields.get("caption_entities", [])
+        check_caption(caption, entities)
         document = {"file_id": name, "file_unique_id": name, "file_name": name}
         self.account.files[name] = data
-        caption = fields.get("caption", "")
-        return self.account.send(
-            int(fields["chat_id"]), {"document": document, "text": caption, "caption": caption}
-        )
+        content = {"document": document, "caption": caption.strip()}
+        return self.account.send(int(fields["chat_id"]), content, fields)
 
     async def _draft(self, fields: Fields) -> bool:
         text = fields.get("text", "")
         if text:
             check_text(text, fields.get("entities", []))
-        self.account.draft(int(fields["chat_id"]), int(fields["draft_id"]), text)
+        self.account.draft(int(fields["chat_id"]), int(fields["draft_id"]), text, fields)
         return True
 
     async def _edit(self, fields: Fields) -> JsonObject:
-        return self.account.edit(int(fields["chat_id"]), int(fields["message_id"]), content(fields))
+        number = int(fields["message_id"])
+        return self.account.edit(int(fields["chat_id"]), number, text_content(fields))
 
     async def _edit_buttons(self, fields: Fields) -> JsonObject:
         markup = fields.get("reply_markup")
@@ -167,16 +182,16 @@ class BotApi:
         )
 
     async def _answer_callback(self, fields: Fields) -> bool:
-        self.account.answered_callbacks.append(fields["callback_query_id"])
+        self.account.answer_callback(fields["callback_query_id"], fields.get("text") or "")
         return True
 
     async def _get_file(self, fields: Fields) -> JsonObject:
         file_id = fields["file_id"]
         data = self.account.files.get(file_id)
         if data is None:
-            raise BotApiError(400, "Bad Request: wrong file_id")
+            raise refused("wrong file_id or the file is temporarily unavailable")
         if len(data) > MAX_FILE_BYTES:
-            raise BotApiError(400, "Bad Request: file is too big")
+            raise refused("file is too big")
         return {"file_id": file_id, "file_unique_id": file_id, "file_path": file_id}
 
     async def _get_member(self, fields: Fields) -> JsonObject:
@@ -206,10 +221,11 @@ ADMIN_RIGHTS = (
 )  # fmt: skip
 
 
-def content(fields: Fields) -> JsonObject:
-    """Return a message's checked content."""
+def text_content(fields: Fields) -> JsonObject:
+    """Return a text message's checked content, as Telegram keeps it."""
     text, entities = fields.get("text", ""), fields.get("entities", [])
     check_text(text, entities)
+    text, entities = trimmed(text, entities)
     markup = fields.get("reply_markup")
     check_keyboard(markup)
     found: JsonObject = {"text": text}
@@ -220,55 +236,11 @@ def content(fields: Fields) -> JsonObject:
     return found
 
 
-def error_response(error: BotApiError, moved_to: int | None = None) -> Response:
-    """Return an error response of the Bot API."""
+def error_response(error: BotApiError) -> Response:
+    """Return an error response of the Bot API ("Making requests", ResponseParameters)."""
     body: JsonObject = {"ok": False, "error_code": error.code, "description": error.reason}
     if error.retry_after_s:
         body["parameters"] = {"retry_after": error.retry_after_s}
-    elif moved_to and "upgraded" in error.reason:
-        body["parameters"] = {"migrate_to_chat_id": moved_to}
+    elif error.moved_to:
+        body["parameters"] = {"migrate_to_chat_id": error.moved_to}
     return JSONResponse(body, error.code)
-
-
-TEXT_FIELDS = {"text", "caption", "url", "secret_token", "language_code", "description", "file_id"}
-TEXT_FIELDS |= {"callback_query_id"}
-
-
-async def read_fields(request: Request) -> Fields:
-    """Return a call's fields, from a form, a multipart form, JSON or the query."""
-    body = await request.body()
-    kind = request.headers.get("content-type", "")
-    if kind.startswith("application/json"):
-        found: Fields = orjson.loads(body)
-        return found
-    if kind.startswith("multipart/form-data"):
-        return read_multipart(kind, body)
-    pairs = parse_qsl(body.decode() or str(request.url.query), keep_blank_values=True)
-    return {name: value if name in TEXT_FIELDS else loads(value) for name, value in pairs}
-
-
-def read_multipart(kind: str, body: bytes) -> Fields:
-    """Return the fields of a multipart form; a file is its name and content."""
-    head = f"Content-Type: {kind}\r\n\r\n".encode()
-    form = email.message_from_bytes(head + body, policy=email.policy.HTTP)
-    fields: dict[str, Any] = {}
-    for part in form.iter_parts():
-        name = str(part.get_param("name", header="content-disposition"))
-        data = part.get_payload(decode=True)
-        assert isinstance(data, bytes)  # noqa: S101 - a part of a form has no parts
-        if file_name := part.get_filename():
-            fields[name] = (file_name, data)
-        else:
-            fields[name] = data.decode() if name in TEXT_FIELDS else loads(data.decode())
-    document = fields.get("document")
-    if isinstance(document, str) and document.startswith("attach://"):
-        fields["document"] = fields[document.removeprefix("attach://")]
-    return fields
-
-
-def loads(value: str) -> Any:
-    """Return a field's JSON value, or the text itself."""
-    try:
-        return orjson.loads(value)
-    except orjson.JSONDecodeError:
-        return value

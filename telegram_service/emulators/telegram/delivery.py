@@ -11,7 +11,8 @@ from typing import Any
 
 import httpx2
 
-from telegram_service.emulators.telegram.account import Account, JsonObject
+from telegram_service.emulators.telegram.account import Account
+from telegram_service.emulators.telegram.objects import JsonObject
 
 FIRST_RETRY_S, MAX_RETRY_S = 0.2, 5.0
 TIMEOUT_S = 10.0
@@ -103,8 +104,8 @@ class UpdateDelivery:
 
 
 def chat_of(update: dict[str, Any]) -> int:
-    """Return the chat whose queue an update belongs to."""
-    for name in ("message", "edited_message", "my_chat_member", "stopped_message_generation"):
-        if name in update:
-            return int(update[name]["chat"]["id"])
-    return int(update["callback_query"]["message"]["chat"]["id"])
+    """Return the chat whose queue an update belongs to, 0 for what belongs to none."""
+    if query := update.get("callback_query"):
+        return int(query["message"]["chat"]["id"])
+    content = next((each for each in update.values() if isinstance(each, dict)), {})
+    return int((content.get("chat") or {}).get("id", 0))

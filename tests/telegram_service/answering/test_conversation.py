@@ -146,10 +146,10 @@ async def test_who_blocked_the_bot_is_left_alone(app: RunningApp) -> None:
 
 
 async def test_a_group_that_became_a_supergroup_is_answered_there(app: RunningApp) -> None:
-    app.account.moved[-5] = -1005
     app.account.say(-5, "@CodeDuTravailNeoBot bonjour", person=ALICE)
+    supergroup = app.account.upgrade(-5, ALICE)
     await app.settled()
-    assert len(app.account.texts(-1005)) == 1
+    assert len(app.account.texts(supergroup)) == 1
 
 
 async def test_a_person_over_quota_is_told_when_to_retry(

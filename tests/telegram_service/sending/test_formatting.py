@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from telegram_service.emulators.telegram.account import check_text
+from telegram_service.emulators.telegram.rules import check_text
 from telegram_service.sending.formatting import (
     BUDGET_UNITS,
     Entity,

@@ -25,7 +25,7 @@ async def test_no_call_is_made_inside_a_retry_after_and_the_final_follows_it(
     ended = [call.at_s for call in app.account.calls if call.method == "sendMessage"][-1] - began
     refused = [call for call in app.account.calls if call.error.startswith("Too Many")]
     assert len(refused) == 1
-    assert app.account.violations == 1
+    assert app.account.pacing.violations == 1
     assert 2.0 <= ended < 3.1
 
 
@@ -37,7 +37,7 @@ async def test_one_chats_refusal_does_not_hold_another(app: RunningApp) -> None:
     app.account.say(12, "/start")
     await app.until(lambda: len(app.account.texts(12)) == 1)
     assert time.monotonic() - began < 2
-    app.account.limited_until.clear()
+    app.account.pacing.limited_until.clear()
     await app.settled(timeout_s=20)
 
 
@@ -47,6 +47,7 @@ async def test_preview_calls_leave_room_for_the_final(
     limits = {"private_per_s": 0.5, "private_burst": 3}
     async with running(redis_url, database_url, key_file, limits=limits) as app:
         address, message = ChatAddress(ALICE), OutgoingMessage(text="Bonjour")
+        app.account.chat(ALICE)
         shown = [await app.services.sender.draft(address, 1, "…") for _ in range(5)]
         assert shown == [True, False, False, False, False]
         began = time.monotonic()
