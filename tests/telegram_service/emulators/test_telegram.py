@@ -90,11 +90,11 @@ async def test_a_bot_writes_only_where_it_may(bot: Bot) -> None:
     assert "chat not found" in await bot.send(BOB)
     bot.account.say(GROUP, "Bonjour", person=ALICE)
     for status, rights, reason in (
-        ("restricted", {"can_send_messages": False}, "not enough rights to send text messages"),
-        ("kicked", {}, "Forbidden: bot was kicked from the supergroup chat"),
-        ("left", {}, "Forbidden: bot is not a member of the supergroup chat"),
+        ("restricted", False, "not enough rights to send text messages"),
+        ("kicked", True, "Forbidden: bot was kicked from the supergroup chat"),
+        ("left", True, "Forbidden: bot is not a member of the supergroup chat"),
     ):
-        bot.account.change_membership(GROUP, status, person=ALICE, **rights)
+        bot.account.change_membership(GROUP, status, person=ALICE, can_send_messages=rights)
         assert reason in await bot.send(GROUP)
     bot.account.change_membership(CHANNEL, "member", person=ALICE, kind="channel")
     assert "need administrator rights" in await bot.send(CHANNEL)
