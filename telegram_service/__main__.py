@@ -14,8 +14,9 @@ from shared.privacy.encryption import new_key_file
 from shared.settings import WrongSettings, read_settings
 from telegram_service.answering.services import bot_texts, open_services
 from telegram_service.app import create_app
-from telegram_service.registration import register
-from telegram_service.sending.sender import new_bot
+from telegram_service.bot import COMMANDS
+from telegram_service.channels.telegram.bot_api import new_bot
+from telegram_service.channels.telegram.registration import register
 from telegram_service.settings import Settings
 from telegram_service.vault import Vault
 from telegram_service.worker import Worker
@@ -85,7 +86,7 @@ async def register_bot(settings: Settings) -> None:
     bot = new_bot(settings.bot.token.get_secret_value(), str(settings.bot.api_url))
     texts = bot_texts()
     async with bot:
-        await register(bot, settings, texts)
+        await register(bot, settings, texts, COMMANDS)
     log.info("bot registered", webhook=bool(settings.webhook.url))
 
 

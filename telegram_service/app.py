@@ -23,10 +23,10 @@ from shared.web.middleware import RequestMiddleware
 from shared.web.problems import add_error_handlers
 from shared.web.tracing import traced, tracing_of
 from telegram_service.answering.services import SERVICE, SHARED_TEXTS, TEXTS, ai_client
+from telegram_service.channels.telegram.polling import poll
+from telegram_service.channels.telegram.webhook import TelegramWebhook
 from telegram_service.metrics import StatisticsCollector
-from telegram_service.queue.polling import poll
 from telegram_service.queue.update_queue import UpdateQueue
-from telegram_service.queue.webhook import Webhook
 from telegram_service.redis_client import redis_client
 from telegram_service.settings import Settings
 from telegram_service.state.counters import Counters, Statistics
@@ -104,7 +104,7 @@ def create_app(settings: Settings) -> ASGIApp:
     texts = Texts.read(SHARED_TEXTS / "errors.toml", TEXTS / "errors.toml")
     app = FastAPI(lifespan=lifespan, title="telegram_service", openapi_url=None)
     add_error_handlers(app, texts)
-    webhook = Webhook(queue, settings.webhook.secret.get_secret_value())
+    webhook = TelegramWebhook(queue, settings.webhook.secret.get_secret_value())
     app.add_route("/telegram/webhook", webhook.answer, methods=["POST"])
     dependencies = Dependencies(settings, redis, Counters(redis), postgres, ai)
     add_views(app, dependencies, HostMetrics(registry, settings.watch), collector)

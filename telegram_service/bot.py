@@ -4,11 +4,12 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 
+from telegram_service.addresses import ChatAddress
 from telegram_service.answering.conversation import converse
 from telegram_service.answering.documents import question_about
 from telegram_service.answering.final_text import ASK
 from telegram_service.answering.update_context import UpdateContext
-from telegram_service.bot_api import ChatAddress, IncomingMessage
+from telegram_service.channels.update import IncomingMessage
 from telegram_service.commands import (
     article,
     feedback,
@@ -104,7 +105,7 @@ async def run_command(context: UpdateContext, text: str) -> Outcome:
     """Run a command, unless it names another bot."""
     head, _, arguments = text[1:].partition(" ")
     name, _, bot = head.partition("@")
-    if bot and bot.lower() != context.services.bot_name.lower():
+    if bot and bot.lower() != context.channel.bot_name.lower():
         return "ignored"
     run = COMMANDS.get(name.lower())
     if run is None:
@@ -124,7 +125,7 @@ async def press_button(context: UpdateContext) -> Outcome:
         return await ask(context, query)
     known = action is not None and action.name in BUTTON_ACTIONS
     key = ACKNOWLEDGED.get(action.name) if action and known else "old_button"
-    await context.services.sender.answer_callback(query.id, context.say(key) if key else "")
+    await context.answer_press(query.id, context.say(key) if key else "")
     if action and known:
         await BUTTON_ACTIONS[action.name](context, action.value)
     return "answered"
@@ -154,15 +155,8 @@ async def is_old_edit(context: UpdateContext, message: IncomingMessage) -> bool:
 
 
 def addressed_text(context: UpdateContext, message: IncomingMessage) -> str | None:
-    """Return the text addressed to the bot, or None; in a group: a mention, a reply, a command."""
+    """Return the text for the bot, or None; in a group: a mention, a reply, a command."""
     text = message.text or message.caption
     if context.chat.is_private or text.startswith("/"):
         return text
-    replied = message.reply_to_message
-    if replied and replied.sender and replied.sender.id == context.services.bot.id:
-        return text
-    mention = f"@{context.services.bot_name}"
-    start = text.lower().find(mention.lower())
-    if start < 0:
-        return None
-    return (text[:start] + text[start + len(mention) :]).strip()
+    return text if message.addressed else None

@@ -2,17 +2,17 @@
 
 NotAuthenticated ├── WrongSecret
 TooMany          ├── RateLimited
-Unavailable      ├── RedisUnavailable · NoToken · TelegramLost · AiAway
+Unavailable      ├── RedisUnavailable · NoToken · ChannelLost · AiAway
 BadInput         ├── UnreadableDocument
-AppError         ├── LeaseLost · TelegramRefused
-                 │                └── BotBlocked · ChatMoved
+AppError         ├── LeaseLost · ChannelOff · ChannelRefused
+                 │                             └── Unreachable · ChatMoved
 """
 
 from shared.errors import AppError, BadInput, NotAuthenticated, TooMany, Unavailable
 
 
 class WrongSecret(NotAuthenticated):
-    """The webhook was called without Telegram's secret."""
+    """A webhook was called without its channel's secret, or with a wrong signature."""
 
     code = "wrong_secret"
 
@@ -29,10 +29,10 @@ class NoToken(Unavailable):
     code = "no_token"
 
 
-class TelegramLost(Unavailable):
-    """Telegram did not answer; `sent`: the request may have arrived."""
+class ChannelLost(Unavailable):
+    """A channel's service did not answer; `sent`: the request may have arrived."""
 
-    code = "telegram_lost"
+    code = "channel_lost"
 
     def __init__(self, detail: str, *, sent: bool) -> None:
         super().__init__(detail)
@@ -45,16 +45,22 @@ class LeaseLost(AppError):
     code = "lease_lost"
 
 
-class TelegramRefused(AppError):
-    """Telegram understood the request and refused it."""
+class ChannelOff(AppError):
+    """An update waits of a channel that is not configured any more."""
 
-    code = "telegram_refused"
+    code = "channel_off"
 
 
-class BotBlocked(TelegramRefused):
+class ChannelRefused(AppError):
+    """A channel's service understood the request and refused it."""
+
+    code = "channel_refused"
+
+
+class Unreachable(ChannelRefused):
     """The person has blocked the bot, or the group has removed it."""
 
-    code = "bot_blocked"
+    code = "unreachable"
 
 
 class UnreadableDocument(BadInput):
@@ -64,7 +70,7 @@ class UnreadableDocument(BadInput):
 
 
 class RateLimited(TooMany):
-    """Telegram's retry-after is longer than a worker should wait."""
+    """A channel's retry-after is longer than a worker should wait."""
 
     code = "held"
 
@@ -75,7 +81,7 @@ class AiAway(Unavailable):
     code = "ai_away"
 
 
-class ChatMoved(TelegramRefused):
+class ChatMoved(ChannelRefused):
     """The group has become a supergroup with another id."""
 
     code = "chat_moved"

@@ -1,4 +1,4 @@
-"""The bot's vault: encrypts what people wrote, and stands for Telegram's ids of people and chats.
+"""The bot's vault: encrypts what people wrote, and stands for the ids of people and chats.
 
 No name of a key in Redis and no column of Postgres holds such an id: a keyed fingerprint does,
 which whoever reads the disk cannot turn back without the vault's key file, although ids are short
@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from shared.privacy.encryption import Encryption
+from telegram_service.addresses import ChatId, is_private
 
 UPDATE = "telegram update"
 ANSWER = "telegram answer"
@@ -27,7 +28,7 @@ MAX_REMEMBERED = 16_384
 
 
 class Vault(Encryption):
-    """Encryption, and fingerprints of Telegram's ids; a person's private chat has the same id.
+    """Encryption, and fingerprints of ids; a person's private chat has the same id.
 
     `name` gives the fingerprint for the names of keys (128 bits, after a letter for the kind of
     chat), `number` the one for bigint columns (63 bits).
@@ -35,16 +36,16 @@ class Vault(Encryption):
 
     def __init__(self, seal_keys: Sequence[bytes], fingerprint_key: bytes) -> None:
         super().__init__(seal_keys, fingerprint_key)
-        self.name: Callable[[int], str] = lru_cache(MAX_REMEMBERED)(self._name)
+        self.name: Callable[[ChatId], str] = lru_cache(MAX_REMEMBERED)(self._name)
 
-    def _name(self, telegram_id: int) -> str:
-        digest = self.fingerprint(str(telegram_id), "telegram id in a name")
+    def _name(self, chat: ChatId) -> str:
+        digest = self.fingerprint(str(chat), "telegram id in a name")
         text = base64.urlsafe_b64encode(digest[:NAME_BYTES]).decode().rstrip("=")
-        if telegram_id > 0:
+        if is_private(chat):
             return PERSON + text
-        return (SUPERGROUP if str(telegram_id).startswith(SUPERGROUP_PREFIX) else GROUP) + text
+        return (SUPERGROUP if str(chat).startswith(SUPERGROUP_PREFIX) else GROUP) + text
 
-    def number(self, telegram_id: int) -> int:
+    def number(self, chat: ChatId) -> int:
         """Return the fingerprint as a number from 0 up to 2**63 - 1."""
-        digest = self.fingerprint(str(telegram_id), "telegram id in a column")
+        digest = self.fingerprint(str(chat), "telegram id in a column")
         return int.from_bytes(digest[:NUMBER_BYTES], "big") >> 1

@@ -11,7 +11,6 @@ import socket
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
-import orjson
 import structlog
 from pydantic import ValidationError
 from redis.exceptions import ResponseError
@@ -20,23 +19,23 @@ from shared.errors import AppError, TooMany, Unavailable
 from shared.privacy.encryption import DecryptionFailed
 from shared.stores.postgres import PostgresLost
 from shared.stores.redis_connection import Reply
+from telegram_service.addresses import ChatAddress, ChatId, is_private
 from telegram_service.answering.services import Services
 from telegram_service.answering.split_texts import join_split_text
 from telegram_service.answering.update_context import UpdateContext, open_context
 from telegram_service.bot import answer
-from telegram_service.bot_api import ChatAddress, Update
+from telegram_service.channels.message import OutgoingMessage
 from telegram_service.commands.supprimer import carry_out_waiting
 from telegram_service.errors import (
     AiAway,
-    BotBlocked,
+    ChannelOff,
+    ChannelRefused,
     ChatMoved,
     LeaseLost,
     RedisUnavailable,
-    TelegramRefused,
+    Unreachable,
 )
 from telegram_service.queue.update_queue import CONTROL, READY, Lease, Outcome, QueuedUpdate
-from telegram_service.queue.webhook import destination, sender_id
-from telegram_service.sending.formatting import OutgoingMessage
 from telegram_service.sending.outbox import Outbox
 from telegram_service.state.records import PersonSeen
 
@@ -159,9 +158,10 @@ class Worker:
             return "dead", head
         services, first = self._services, lease.updates[0]
         try:
-            update = Update.model_validate_json(services.queue.payload(first))
-        except ValidationError:
-            await self._move_to_dead_letters(lease, "unreadable")
+            update = services.channels.read(first)
+        except (ValidationError, ChannelOff) as error:
+            reason = error.code if isinstance(error, ChannelOff) else "unreadable"
+            await self._move_to_dead_letters(lease, reason)
             return "dead", head
         context = await open_context(services, lease, update)
         if context is None:
@@ -176,7 +176,7 @@ class Worker:
         updates = await join_split_text(context)
         try:
             return await answer(context), updates
-        except BotBlocked:
+        except Unreachable:
             now = self._services.clock.now()
             seen = PersonSeen(person=context.person.id, at=now, reachable=False)
             await self._services.journal.put(seen)
@@ -195,7 +195,7 @@ class Worker:
         try:
             if context and isinstance(error, (AiAway, PostgresLost)):
                 await context.reply("kept" if isinstance(error, AiAway) else "later")
-        except (LeaseLost, Unavailable, TooMany, TelegramRefused) as untold:
+        except (LeaseLost, Unavailable, TooMany, ChannelRefused) as untold:
             log.info("person not told", reason=untold.code)
         try:
             await self._queue.postpone(lease, delay_s)
@@ -215,8 +215,8 @@ class Worker:
     async def _move_to_dead_letters(self, lease: Lease, reason: str) -> None:
         """Apologise, and move a poison update, encrypted as it is, to the dead letters.
 
-        The apology comes first: while Telegram is away this is tried again, and would add a letter
-        each time. Where this failed itself, the letter alone is written, so that it ends.
+        The apology comes first: while the channel is away this is tried again, and would add a
+        letter each time. Where this failed itself, the letter alone is written, so that it ends.
         """
         failed_here = lease.failures > MAX_FAILURES or lease.deaths > MAX_DEATHS
         chat, person = (None, None) if failed_here else self._origin(lease)
@@ -226,10 +226,10 @@ class Worker:
         await self._queue.add_dead_letter(lease, reason, name)
         log.error("dead letter", reason=reason)
 
-    async def _apologise(self, lease: Lease, chat: int) -> None:
+    async def _apologise(self, lease: Lease, chat: ChatId) -> None:
         services = self._services
-        outbox = await Outbox.open(services.redis, services.sender, lease)
-        address = ChatAddress(chat, private=chat > 0)
+        outbox = await Outbox.open(services.redis, services.channels.of(chat), lease)
+        address = ChatAddress(chat, private=is_private(chat))
         chosen = await services.preferences.get(chat)
         language = chosen.language if chosen else "fr"
         try:
@@ -238,15 +238,16 @@ class Worker:
                 await outbox.edit("apology", address, placeholder, message)
             else:
                 await outbox.send("apology", address, message)
-        except TelegramRefused as refusal:
+        except ChannelRefused as refusal:
             log.info("apology not sent", reason=refusal.code)
 
-    def _origin(self, lease: Lease) -> tuple[int | None, int | None]:
+    def _origin(self, lease: Lease) -> tuple[ChatId | None, ChatId | None]:
         """Return the ids of the chat and the sender of a poison update, as far as can be read."""
         try:
-            update = orjson.loads(self._queue.payload(lease.updates[0]))
-            return _telegram_id(destination(update)[0]), _telegram_id(sender_id(update))
-        except (DecryptionFailed, ValueError, KeyError, TypeError, AttributeError) as error:
+            return self._services.channels.origin(lease.updates[0])
+        except (
+            DecryptionFailed, ChannelOff, ValueError, KeyError, TypeError, AttributeError,
+        ) as error:  # fmt: skip
             log.warning("update unreadable", reason=type(error).__name__)
             return None, None
 
@@ -338,8 +339,3 @@ class Worker:
                 await self._pause(REDIS_RETRY_S)
             else:
                 return
-
-
-def _telegram_id(value: object) -> int | None:
-    """Return an id of a poison update, None for what is none: a list, a fraction, a huge number."""
-    return value if type(value) is int and abs(value) < 2**52 else None

@@ -21,10 +21,10 @@ from telegram_service.answering.final_text import Answer, answer_buttons, final_
 from telegram_service.answering.live_preview import LivePreview
 from telegram_service.answering.quota import over_quota, tell_help_lines
 from telegram_service.answering.update_context import UpdateContext
-from telegram_service.errors import AiAway, TelegramRefused
+from telegram_service.channels.channel import Priority
+from telegram_service.channels.message import OutgoingMessage
+from telegram_service.errors import AiAway, ChannelRefused
 from telegram_service.queue.update_queue import Outcome
-from telegram_service.sending.formatting import OutgoingMessage, folded_messages
-from telegram_service.sending.sender import Priority
 from telegram_service.state.preferences import LENGTHS
 from telegram_service.state.records import MessageRecorded, PersonSeen
 from telegram_service.vault import ANSWER
@@ -84,7 +84,8 @@ async def write_answer(context: UpdateContext, question: str, *, cut: bool) -> b
         await asyncio.wait([previewing])
     answer.masked = masked.found
     text, buttons = final_text(context, answer, cut=cut), answer_buttons(context, answer)
-    stored = MESSAGES.dump_json(folded_messages(text, buttons, context.reply_to))
+    messages = context.channel.compose(text, buttons, context.reply_to)
+    stored = MESSAGES.dump_json(list(messages))
     await record_exchange(context, question, answer)
     await context.outbox.write(answer=context.services.vault.seal(stored, ANSWER))
     return stored
@@ -193,7 +194,7 @@ async def deliver(context: UpdateContext, messages: Sequence[OutgoingMessage]) -
         if number == 0 and placeholder:
             try:
                 await context.outbox.edit(part, context.address, placeholder, message)
-            except TelegramRefused as refusal:
+            except ChannelRefused as refusal:
                 log.info("placeholder deleted", reason=str(refusal))
             else:
                 continue

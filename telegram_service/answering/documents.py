@@ -13,8 +13,8 @@ from shared.errors import TooLarge
 from telegram_service.answering.document_reader import MAX_CHARACTERS
 from telegram_service.answering.quota import over_quota
 from telegram_service.answering.update_context import UpdateContext
-from telegram_service.bot_api import File
-from telegram_service.errors import TelegramRefused, UnreadableDocument
+from telegram_service.channels.update import File
+from telegram_service.errors import ChannelRefused, UnreadableDocument
 
 log = structlog.get_logger()
 
@@ -55,11 +55,11 @@ async def question_about(
         return None
     try:
         async with asyncio.timeout(DOWNLOAD_TIMEOUT_S):
-            content = await context.services.sender.download(file.file_id, MAX_BYTES)
+            content = await context.channel.download(file.file_id, MAX_BYTES)
     except TooLarge:
         await context.reply("file_large")
         return None
-    except TelegramRefused as refusal:
+    except ChannelRefused as refusal:
         log.info("document not handed out", reason=str(refusal))
         await context.reply("file_unreadable")
         return None

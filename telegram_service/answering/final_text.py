@@ -14,8 +14,8 @@ from shared.ai.stream import Usage
 from shared.distress import is_help_lines
 from shared.privacy.disclosure import masked_in_words
 from shared.privacy.masking import Found, unmask
-from telegram_service.answering.update_context import Rows, UpdateContext
-from telegram_service.sending.formatting import Button, FoldedText
+from telegram_service.answering.update_context import UpdateContext
+from telegram_service.channels.message import Button, FoldedText, Rows
 
 HEAD_CHARS = 1_200
 BUTTONS_PER_ROW = 3

@@ -1,8 +1,8 @@
 """Shows an answer while it is written: at once, then after growing pauses.
 
-In private chats by drafts, in groups by edits of a placeholder. A preview call that the rate limits
-do not allow, or that Telegram refuses, is dropped: the outbox sends the final text. The pauses grow
-because edits count against the chat's limit like messages.
+As the channel can: by drafts, by edits of a placeholder, or by a sign that somebody is typing. A
+preview call that the rate limits do not allow, or that the channel refuses, is dropped: the outbox
+sends the final text. The pauses grow because edits count against the chat's limit like messages.
 """
 
 import asyncio
@@ -11,15 +11,18 @@ import structlog
 
 from shared.errors import AppError
 from telegram_service.answering.update_context import UpdateContext
+from telegram_service.channels.channel import Priority
+from telegram_service.channels.markdown import BUDGET_UNITS, plain, split
+from telegram_service.channels.message import OutgoingMessage
 from telegram_service.errors import RedisUnavailable
-from telegram_service.sending.formatting import BUDGET_UNITS, OutgoingMessage, plain, split
-from telegram_service.sending.sender import Priority
 from telegram_service.state.slots import PositionReader
 
 log = structlog.get_logger()
 
 FIRST_PAUSE_S, GROWTH, MAX_PAUSE_S = 1.2, 1.35, 12.0
 DRAFT_IDS = 2**31 - 1
+TYPING_PAUSE_S = 20.0
+"""WhatsApp shows that somebody types for 25 s at most (Cloud API, typing indicators)."""
 
 
 class LivePreview:
@@ -27,7 +30,7 @@ class LivePreview:
 
     def __init__(self, context: UpdateContext) -> None:
         self._context = context
-        self.drafts = context.chat.is_private and context.services.settings.bot.drafts
+        self._kind = context.channel.preview(context.address)
         self.placeholder = context.outbox.message_id("placeholder")
         self.text = ""
         self._shown = ""
@@ -39,8 +42,8 @@ class LivePreview:
         return self._context.update.update_id % DRAFT_IDS + 1
 
     async def show_first_sign(self) -> None:
-        """Give the first sign: an empty draft, or the placeholder that will become the answer."""
-        if self.drafts:
+        """Give the first sign; a placeholder will become the answer."""
+        if self._kind != "edit":
             await self._show("")
         else:
             message = self._message(self._context.say("writing"))
@@ -52,6 +55,8 @@ class LivePreview:
 
     async def run(self) -> None:
         """Show the newest text again and again; ends only by being cancelled."""
+        if self._kind == "typing":
+            await self._keep_typing()
         pause_s = FIRST_PAUSE_S
         while True:
             text = self.text or await self._position_text()
@@ -60,6 +65,11 @@ class LivePreview:
                 self._shown = text
             await asyncio.sleep(pause_s)
             pause_s = min(MAX_PAUSE_S, pause_s * GROWTH)
+
+    async def _keep_typing(self) -> None:
+        while True:
+            await asyncio.sleep(TYPING_PAUSE_S)
+            await self._show("")
 
     async def _position_text(self) -> str:
         if self._position is None:
@@ -71,16 +81,20 @@ class LivePreview:
 
     async def _show(self, markdown: str) -> None:
         context = self._context
-        sender, address = context.services.sender, context.address
+        channel, address = context.channel, context.address
         try:
-            if self.drafts:
+            if self._kind == "draft":
                 text = plain(markdown)[0]
                 first = split(text, [])[0][0] if text else ""
-                await sender.draft(address, self.draft_id, first)
+                await channel.draft(address, self.draft_id, first)
                 await context.count_first_sign()
+            elif self._kind == "typing":
+                message_id = context.message.message_id if context.message else ""
+                if await channel.typing(address, message_id):
+                    await context.count_first_sign()
             elif self.placeholder:
                 message = self._message(markdown)
-                await sender.edit(address, self.placeholder, message, Priority.PREVIEW)
+                await channel.edit(address, self.placeholder, message, Priority.PREVIEW)
         except AppError as error:  # a preview is not worth failing for
             log.info("preview dropped", reason=error.code)
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from opentelemetry.trace import Tracer
-from telegram import User
 
 from shared.ai.client import AiClient
 from shared.clock import Clock, SystemClock
@@ -19,11 +18,9 @@ from shared.texts import Texts
 from shared.web.tracing import tracing_of
 from telegram_service.answering.buttons import Buttons
 from telegram_service.answering.document_reader import DocumentReader, document_sandbox
-from telegram_service.errors import NoToken
+from telegram_service.channels.opening import Channels, open_channels
 from telegram_service.queue.update_queue import UpdateQueue
 from telegram_service.redis_client import redis_client
-from telegram_service.sending.downloads import new_file_client
-from telegram_service.sending.sender import Sender, new_bot
 from telegram_service.settings import AiSettings, Settings
 from telegram_service.state.counters import Counters
 from telegram_service.state.erasures import Erasures
@@ -46,15 +43,14 @@ BLOCKING_TIMEOUT_S = 5.0
 
 @dataclass(frozen=True)
 class Services:
-    """Stores, clients and settings; `bot` is the bot's own account."""
+    """Stores, clients, channels and settings."""
 
     settings: Settings
     texts: Texts
     clock: Clock
     tracer: Tracer
     ai: AiClient
-    bot: User
-    sender: Sender
+    channels: Channels
     buttons: Buttons
     queue: UpdateQueue
     redis: RedisConnection
@@ -70,18 +66,10 @@ class Services:
     documents: DocumentReader
     masker: TextMasker
 
-    @property
-    def bot_name(self) -> str:
-        """Return the bot's user name, without the `@`."""
-        return self.bot.username or ""
-
 
 @asynccontextmanager
 async def open_services(settings: Settings, vault: Vault) -> AsyncIterator[Services]:
-    """Open everything; wait for the bot's account from Telegram. Raises NoToken."""
-    token = settings.bot.token.get_secret_value()
-    if not token:
-        raise NoToken
+    """Open everything; wait for the channels to say who the bot is. Raises NoToken."""
     async with AsyncExitStack() as stack:
         redis = await stack.enter_async_context(open_redis(settings, REDIS_TIMEOUT_S))
         blocking = await stack.enter_async_context(open_redis(settings, BLOCKING_TIMEOUT_S))
@@ -91,12 +79,8 @@ async def open_services(settings: Settings, vault: Vault) -> AsyncIterator[Servi
         tracing = tracing_of(SERVICE, settings.tracing)
         stack.push_async_callback(tracing.flush)
         ai = await stack.enter_async_context(ai_client(settings.ai, tracing.tracer))
-        client = new_bot(token, str(settings.bot.api_url))
-        stack.push_async_callback(client.shutdown)
-        files = await asyncio.to_thread(new_file_client)
-        stack.push_async_callback(files.aclose)
-        sender = Sender(client, files, redis, settings.limits, vault)
-        bot = await sender.get_me()
+        queue = UpdateQueue(redis, vault, blocking)
+        channels = await stack.enter_async_context(open_channels(settings, redis, vault, queue))
         store, clock = Store(postgres, vault), SystemClock()
         yield Services(
             settings=settings,
@@ -104,15 +88,14 @@ async def open_services(settings: Settings, vault: Vault) -> AsyncIterator[Servi
             clock=clock,
             tracer=tracing.tracer,
             ai=ai,
-            bot=bot,
-            sender=sender,
-            buttons=Buttons(token),
-            queue=UpdateQueue(redis, vault, blocking),
+            channels=channels,
+            buttons=Buttons(vault),
+            queue=queue,
             redis=redis,
             vault=vault,
             store=store,
             journal=Journal(redis, store, vault),
-            sessions=Sessions(redis, vault, str(bot.id), settings.store.session_hours),
+            sessions=Sessions(redis, vault, channels, settings.store.session_hours),
             erasures=Erasures(redis, vault),
             preferences=PreferenceCache(redis, vault),
             throttle=Throttle(redis, settings.limits, clock, vault),

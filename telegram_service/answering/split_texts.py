@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from telegram_service.answering.update_context import UpdateContext
-from telegram_service.bot_api import IncomingMessage, Update
-from telegram_service.queue.update_queue import CONTROL, QueuedUpdate, UpdateQueue
-from telegram_service.sending.formatting import units
+from telegram_service.channels.markdown import units
+from telegram_service.channels.opening import Channels
+from telegram_service.channels.update import IncomingMessage
+from telegram_service.queue.update_queue import CONTROL, QueuedUpdate
 
 SPLIT_AT_UNITS = 3_900
 """UTF-16 units; a text this long was probably split by the client, which does so at 4096."""
@@ -22,16 +23,16 @@ async def join_split_text(context: UpdateContext) -> tuple[QueuedUpdate, ...]:
     first = context.update.message
     if lease.stream == CONTROL or first is None or units(first.text) < SPLIT_AT_UNITS:
         return lease.updates[:1]
-    queue = context.services.queue
+    queue, channels = context.services.queue, context.services.channels
     if (joined := context.outbox.get("joined")) is None:
         await asyncio.sleep(NEXT_PIECE_S)
         updates = await queue.peek(lease)
-        messages = [read_message(queue, update) for update in updates]
+        messages = [read_message(channels, update) for update in updates]
         count = count_pieces(messages)
         await context.outbox.write(joined=count)
     else:
         updates, count = await queue.peek(lease), int(joined)
-        messages = [read_message(queue, update) for update in updates]
+        messages = [read_message(channels, update) for update in updates]
     text = "".join(message.text for message in messages[:count] if message)
     whole = first.model_copy(update={"text": text})
     context.update = context.update.model_copy(update={"message": whole})
@@ -53,6 +54,6 @@ def count_pieces(messages: Sequence[IncomingMessage | None]) -> int:
     return count
 
 
-def read_message(queue: UpdateQueue, queued: QueuedUpdate) -> IncomingMessage | None:
+def read_message(channels: Channels, queued: QueuedUpdate) -> IncomingMessage | None:
     """Return the message of an update, None for any other kind. Raises DecryptionFailed."""
-    return Update.model_validate_json(queue.payload(queued)).message
+    return channels.read(queued).message

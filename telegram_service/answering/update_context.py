@@ -8,16 +8,16 @@ from functools import cached_property
 
 from shared.errors import Unavailable
 from shared.languages import LANGUAGES, Language
+from telegram_service.addresses import ChatAddress, ChatId, MessageId
 from telegram_service.answering.services import Services
-from telegram_service.bot_api import Chat, ChatAddress, IncomingMessage, TelegramUser, Update
+from telegram_service.channels.channel import Channel, Priority
+from telegram_service.channels.message import Button, FoldedText, OutgoingMessage, Rows
+from telegram_service.channels.update import Chat, IncomingMessage, Person, Update
 from telegram_service.queue.update_queue import Lease, now_ms
-from telegram_service.sending.formatting import Button, OutgoingMessage, to_messages
 from telegram_service.sending.outbox import Outbox
-from telegram_service.sending.sender import Priority
 from telegram_service.state.preferences import Preferences
 from telegram_service.state.records import PreferencesChosen
 
-Rows = tuple[tuple[Button, ...], ...]
 STORE_TIMEOUT_S = 1.0
 """How long an answer waits for preferences that only Postgres has."""
 
@@ -27,12 +27,13 @@ class UpdateContext:
     """See the module. `stopped` is set when the person wants no answer any more."""
 
     services: Services
+    channel: Channel
     lease: Lease
     update: Update
     outbox: Outbox
     chat: Chat
     thread: int | None
-    person: TelegramUser
+    person: Person
     preferences: Preferences
     stopped: asyncio.Event = field(default_factory=asyncio.Event)
     first_sign_counted: bool = False
@@ -40,10 +41,16 @@ class UpdateContext:
     @cached_property
     def address(self) -> ChatAddress:
         """Return where to answer."""
-        return ChatAddress(self.chat.id, self.thread, self.chat.is_private)
+        return ChatAddress(
+            self.chat.id,
+            self.thread,
+            self.chat.is_private,
+            self.message.reply_token if self.message else "",
+            self.lease.updates[0].received_ms,
+        )
 
     @property
-    def owner(self) -> int:
+    def owner(self) -> ChatId:
         """Return whose preferences apply: the person's in private, the group's in a group."""
         return self.person.id if self.chat.is_private else self.chat.id
 
@@ -58,7 +65,7 @@ class UpdateContext:
         return self.update.any_message
 
     @property
-    def reply_to(self) -> int | None:
+    def reply_to(self) -> MessageId | None:
         """Return the id of the message that an answer in a group replies to."""
         return self.message.message_id if self.message and not self.chat.is_private else None
 
@@ -86,25 +93,33 @@ class UpdateContext:
 
     async def send_markdown(self, part: str, markdown: str, buttons: Rows = ()) -> None:
         """Send a Markdown text, each of its messages once."""
-        for number, message in enumerate(to_messages(markdown, buttons, self.reply_to)):
+        messages = self.channel.compose(FoldedText(markdown), buttons, self.reply_to)
+        for number, message in enumerate(messages):
             await self.send(f"{part}/{number}", message)
 
     async def send(
         self, part: str, message: OutgoingMessage, priority: Priority = Priority.REPLY
     ) -> int:
-        """Send one message, once; return its id."""
+        """Send one message, once; return its number, 0 where the channel has none."""
         message_id = await self.outbox.send(part, self.address, message, priority)
         await self.count_first_sign()
         return message_id
 
     async def edit_button_message(self, markdown: str, buttons: Rows = ()) -> None:
-        """Replace the text of the message whose button was pressed."""
+        """Replace the text of the message whose button was pressed; send it where none can be."""
         query = self.update.callback_query
         if query is None or query.message is None:
             return
-        message = to_messages(markdown, buttons)[0]
-        message_id = query.message.message_id
-        await self.services.sender.edit(self.address, message_id, message, Priority.REPLY)
+        if not self.channel.edits:
+            await self.send_markdown("pressed", markdown, buttons)
+            return
+        message = self.channel.compose(FoldedText(markdown), buttons)[0]
+        await self.channel.edit(self.address, query.message.message_id, message, Priority.REPLY)
+
+    async def answer_press(self, press_id: str, text: str = "") -> None:
+        """Acknowledge a button, with a text if need be."""
+        if not await self.channel.answer_press(press_id, text) and text:
+            await self.send("pressed_note", OutgoingMessage(text=text))
 
     async def count_first_sign(self) -> None:
         """Observe how long the person waited for something to see, the first time."""
@@ -128,28 +143,29 @@ class UpdateContext:
 
     async def may_choose(self) -> bool:
         """Whether this person may change the preferences here."""
-        return self.chat.is_private or await self.services.sender.is_admin(
-            self.address, self.person.id
-        )
+        return self.chat.is_private or await self.channel.is_admin(self.address, self.person.id)
 
 
 async def open_context(services: Services, lease: Lease, update: Update) -> UpdateContext | None:
-    """Load what answering needs; None for an update that names no person."""
+    """Load what answering needs; None for an update that names no person. Raises ChannelOff."""
     person = update.sender
     query = update.callback_query
     message = update.any_message or (query.message if query else None)
     others = update.my_chat_member or update.stopped_message_generation
     chat = message.chat if message else (others.chat if others else None)
     if person is None and chat is not None and chat.is_private:
-        person = TelegramUser(id=chat.id)
+        person = Person(id=chat.id)
     if person is None or chat is None:
         return None
     chat = chat.model_copy(update={"id": await services.sessions.current_chat(chat.id)})
     owner = person.id if chat.is_private else chat.id
     preferences = await preferences_of(services, owner, person)
-    outbox = await Outbox.open(services.redis, services.sender, lease)
+    channel = services.channels.of(chat.id)
+    outbox = await Outbox.open(services.redis, channel, lease)
     thread = message.message_thread_id if message and not chat.is_private else None
-    return UpdateContext(services, lease, update, outbox, chat, thread, person, preferences)
+    return UpdateContext(
+        services, channel, lease, update, outbox, chat, thread, person, preferences
+    )  # fmt: skip
 
 
 def _language_of_client(code: str) -> Language:
@@ -159,7 +175,7 @@ def _language_of_client(code: str) -> Language:
     return known or ("en" if primary else "fr")
 
 
-async def preferences_of(services: Services, owner: int, person: TelegramUser) -> Preferences:
+async def preferences_of(services: Services, owner: ChatId, person: Person) -> Preferences:
     """Return an owner's preferences: cached, stored, or defaults in the person's language."""
     if cached := await services.preferences.get(owner):
         return cached

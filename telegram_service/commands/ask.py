@@ -6,9 +6,9 @@ signature shows that we wrote it for this chat.
 
 from telegram_service.answering.conversation import converse
 from telegram_service.answering.update_context import UpdateContext
-from telegram_service.bot_api import CallbackQuery
+from telegram_service.channels.message import OutgoingMessage
+from telegram_service.channels.update import CallbackQuery
 from telegram_service.queue.update_queue import Outcome
-from telegram_service.sending.formatting import OutgoingMessage
 
 
 async def ask(context: UpdateContext, query: CallbackQuery) -> Outcome:
@@ -18,8 +18,9 @@ async def ask(context: UpdateContext, query: CallbackQuery) -> Outcome:
     refusal = "" if label else "old_button"
     if allowed and context.person.id not in allowed:
         refusal = "not_invited"
-    await services.sender.answer_callback(query.id, context.say(refusal) if refusal else "")
+    await context.answer_press(query.id, context.say(refusal) if refusal else "")
     if refusal:
         return "answered"
-    await context.send("asked", OutgoingMessage(text=f"💬 {label}"))
+    if context.channel.edits:  # elsewhere the person's app shows what was chosen
+        await context.send("asked", OutgoingMessage(text=f"💬 {label}"))
     return await converse(context, label)

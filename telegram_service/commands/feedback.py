@@ -3,7 +3,7 @@
 from typing import Literal
 
 from telegram_service.answering.update_context import UpdateContext
-from telegram_service.sending.formatting import Button, OutgoingMessage
+from telegram_service.channels.message import OutgoingMessage, Rows
 from telegram_service.state.records import FeedbackGiven
 
 REASONS = ("wrong", "source", "unclear", "beside")
@@ -48,11 +48,9 @@ async def record_feedback(
             await context.services.counters.add("thumbs_up" if thumb > 0 else "thumbs_down")
 
 
-async def replace_buttons(context: UpdateContext, rows: tuple[tuple[Button, ...], ...]) -> None:
+async def replace_buttons(context: UpdateContext, rows: Rows) -> None:
     """Replace the buttons of the message whose button was pressed."""
     query = context.update.callback_query
-    if query and query.message:
+    if query and query.message and context.channel.edits:
         message = OutgoingMessage(text="", buttons=rows)
-        await context.services.sender.set_buttons(
-            context.address, query.message.message_id, message
-        )
+        await context.channel.set_buttons(context.address, query.message.message_id, message)

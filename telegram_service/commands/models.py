@@ -2,7 +2,8 @@
 
 from shared.ai.contract import ModelCardReply
 from shared.errors import AppError, Unavailable
-from telegram_service.answering.update_context import Rows, UpdateContext
+from telegram_service.answering.update_context import UpdateContext
+from telegram_service.channels.message import Rows
 
 
 async def run(context: UpdateContext, _arguments: str) -> None:

@@ -1,7 +1,8 @@
 """/settings: language, length, agreement, history, retention; the model has /models."""
 
 from shared.languages import LANGUAGES
-from telegram_service.answering.update_context import Rows, UpdateContext
+from telegram_service.answering.update_context import UpdateContext
+from telegram_service.channels.message import Rows
 
 NEXT_LENGTH = {"short": "normal", "normal": "long", "long": "short"}
 RETENTION_DAYS = (7, 30, 90)

@@ -14,12 +14,12 @@ import structlog
 
 from shared.clock import PARIS
 from shared.errors import AppError
+from telegram_service.addresses import ChatAddress
 from telegram_service.answering.services import Services
 from telegram_service.answering.update_context import UpdateContext
-from telegram_service.bot_api import ChatAddress
-from telegram_service.errors import TelegramRefused
-from telegram_service.sending.formatting import to_messages
-from telegram_service.sending.sender import Priority
+from telegram_service.channels.channel import Priority
+from telegram_service.channels.message import FoldedText
+from telegram_service.errors import ChannelRefused
 from telegram_service.state.erasures import Erasure
 
 log = structlog.get_logger()
@@ -115,10 +115,14 @@ async def tell(services: Services, erasure: Erasure) -> None:
         date=f"{erasure.at.astimezone(PARIS):%d/%m/%Y %H:%M}",
         days=services.settings.store.backup_days,
     )
-    address, message = ChatAddress(erasure.chat), to_messages(text)[0]
+    channel, address = services.channels.of(erasure.chat), ChatAddress(erasure.chat)
+    message = channel.compose(FoldedText(text))[0]
     try:
-        await services.sender.edit(address, erasure.message_id, message, Priority.REPLY)
-    except TelegramRefused as refusal:  # the person has deleted the message, or blocked the bot
+        if channel.edits:
+            await channel.edit(address, erasure.message_id, message, Priority.REPLY)
+        else:
+            await channel.send(address, message, Priority.REPLY, f"erasure/{erasure.receipt}")
+    except ChannelRefused as refusal:  # the person has deleted the message, or blocked the bot
         log.info("receipt not shown", reason=refusal.code)
 
 
@@ -134,5 +138,5 @@ async def carry_out_waiting(services: Services) -> None:
 def receipt_id(context: UpdateContext) -> str:
     """Return the receipt's number: the same for the same button press, without personal data."""
     query = context.update.callback_query
-    seed = f"{context.services.bot.id}:{context.update.update_id}:{query.id if query else ''}"
+    seed = f"{context.channel.account}:{context.update.update_id}:{query.id if query else ''}"
     return hashlib.sha256(seed.encode()).hexdigest()[:12].upper()

@@ -1,7 +1,8 @@
 """The durable queue of updates: each kept once, one chat at a time in order, chats side by side.
 
-Deduplication: `UpdateQueue.enqueue` runs lua/enqueue.lua, which remembers an update's id for 25
-hours and drops what Telegram delivers again.
+Deduplication: `UpdateQueue.enqueue` runs lua/enqueue.lua, which remembers an event's id for 25
+hours and drops what a channel delivers again. Telegram numbers its updates; other channels' events
+get the next number of a sequence, far above Telegram's.
 
 A chat's updates wait in its own list; the stream `ready_chats` carries only the names of chats that
 have something to do, so the worker that reads a name owns that chat. Each claim raises the chat's
@@ -22,6 +23,7 @@ from redis.exceptions import ResponseError
 
 from shared.stores.redis_connection import LuaScript, RedisArg, RedisConnection, Reply
 from telegram_service.errors import LeaseLost, RedisUnavailable
+from telegram_service.queue.event import Event
 from telegram_service.redis_client import KEY_PREFIX
 from telegram_service.vault import SUPERGROUP, UPDATE, Vault
 
@@ -44,20 +46,21 @@ POSTPONED = f"{KEY_PREFIX}:postponed_chats"
 QUEUED_CHATS = f"{KEY_PREFIX}:queued_chats"
 COUNTERS = f"{KEY_PREFIX}:counters"
 DEAD_LETTERS = f"{KEY_PREFIX}:dead_letters"
+SEQUENCE = f"{KEY_PREFIX}:sequence"
+FIRST_NUMBER = 2**40
+"""Events that their channel does not number begin here, far above Telegram's 32 bits."""
 TTL_S = 90_000
 """25 hours: Telegram delivers an update again for up to 24."""
 UPDATES_PER_CLAIM = 8
 """Enough for a long text that a client split."""
 MAX_DEAD_LETTERS = 1_000
 
-Lane = Literal["message", "edit", "control"]
-"""An edit replaces its message where that one still waits; control overtakes both."""
 Outcome = Literal["answered", "ignored", "stopped", "dead"]
 
 
 @dataclass(frozen=True)
 class QueuedUpdate:
-    """One update as it waits: `sealed` is Telegram's JSON, encrypted (`UpdateQueue.payload`)."""
+    """One update as it waits: `sealed` is the channel's JSON, encrypted (`UpdateQueue.payload`)."""
 
     update_id: int
     received_ms: int
@@ -133,26 +136,25 @@ class UpdateQueue:
         self._vault = vault
         self._blocking_redis = blocking_redis
 
-    async def enqueue(
-        self, update_id: int, chat_id: int, message_id: int | None, lane: Lane, payload: bytes
-    ) -> bool:
-        """Encrypt and store an update; False for a duplicate.
+    async def enqueue(self, event: Event, payload: bytes, *, update_id: int | None = None) -> bool:
+        """Encrypt and store an event; False for a duplicate.
 
-        Once this returns, the update is not lost.
+        Once this returns, it is not lost. `update_id` is its number where the channel gives one.
         """
-        chat = self._vault.name(chat_id)
+        chat = self._vault.name(event.chat)
         keys = [
-            f"{KEY_PREFIX}:update_ids:{update_id}", queue_key(chat), QUEUED_CHATS, READY, COUNTERS,
-            chat_key(chat), message_ids_key(chat), CONTROL,
+            self._event_key(event), queue_key(chat), QUEUED_CHATS, READY, COUNTERS,
+            chat_key(chat), message_ids_key(chat), CONTROL, SEQUENCE,
         ]  # fmt: skip
         args: list[RedisArg] = [
             chat,
-            update_id,
-            message_id or "",
+            "" if update_id is None else update_id,
+            event.message_id or "",
             now_ms(),
-            self._vault.seal(payload, UPDATE),
-            lane,
+            self._vault.seal(event.channel.encode() + b"\n" + payload, UPDATE),
+            event.lane,
             TTL_S,
+            FIRST_NUMBER,
         ]
         try:
             return bool(await self._redis.run(ENQUEUE, keys, args))
@@ -162,9 +164,17 @@ class UpdateQueue:
         except ResponseError as error:
             raise RedisUnavailable(type(error).__name__, retry_after_s=2) from error
 
-    def payload(self, update: QueuedUpdate) -> bytes:
-        """Return Telegram's JSON of an update. Raises DecryptionFailed."""
-        return self._vault.open(update.sealed, UPDATE)
+    def _event_key(self, event: Event) -> str:
+        """Return the key that remembers an event; ids of WhatsApp hold a phone number."""
+        if event.channel == "telegram":
+            return f"{KEY_PREFIX}:update_ids:{event.event_id}"
+        name = self._vault.fingerprint(event.event_id, "event id").hex()[:32]
+        return f"{KEY_PREFIX}:update_ids:{event.channel}:{name}"
+
+    def payload(self, update: QueuedUpdate) -> tuple[str, bytes]:
+        """Return an update's channel, and its JSON. Raises DecryptionFailed."""
+        channel, _, payload = self._vault.open(update.sealed, UPDATE).partition(b"\n")
+        return channel.decode(), payload
 
     async def create_streams(self) -> None:
         """Create the streams and their consumer group unless they exist."""

@@ -1,1 +1,1 @@
-"""Messages out to Telegram: formatted, paced, at most once."""
+"""Messages out, each sent once."""

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from shared.languages import Language
 from shared.stores.redis_connection import LuaScript, RedisArg, RedisConnection
+from telegram_service.addresses import ChatId, MessageId
 from telegram_service.queue.update_queue import TTL_S
 from telegram_service.redis_client import KEY_PREFIX
 from telegram_service.vault import ERASURE, Vault
@@ -34,13 +35,13 @@ class Erasure(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    person: int
-    chat: int
+    person: ChatId
+    chat: ChatId
     receipt: str
     at: datetime
     received_ms: int
     language: Language
-    message_id: int
+    message_id: MessageId
     conversations: tuple[str, ...]
     redis_erased: bool = False
     messages: int | None = None
@@ -74,7 +75,7 @@ class Erasures:
         stored = await self._redis.call("HVALS", ERASURES)
         return [erasure for erasure in map(self._opened, stored) if erasure]
 
-    async def covers(self, person: int, received_ms: int) -> bool:
+    async def covers(self, person: ChatId, received_ms: int) -> bool:
         """Whether a person confirmed an erasure after an update of theirs was received."""
         mark = await self._redis.call("GET", self._mark(person))
         return mark is not None and received_ms <= int(mark)
@@ -94,7 +95,7 @@ class Erasures:
         await self._redis.call("DEL", REWRITE_DUE)
         return True
 
-    def _mark(self, person: int) -> str:
+    def _mark(self, person: ChatId) -> str:
         return f"{KEY_PREFIX}:erased:{self._vault.name(person)}"
 
     def _sealed(self, erasure: Erasure) -> bytes:

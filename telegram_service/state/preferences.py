@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from shared.languages import Language
 from shared.privacy.encryption import DecryptionFailed
 from shared.stores.redis_connection import RedisConnection
+from telegram_service.addresses import ChatId
 from telegram_service.redis_client import KEY_PREFIX
 from telegram_service.vault import CHOICES, Vault
 
@@ -39,10 +40,10 @@ class PreferenceCache:
         self._redis = redis
         self._vault = vault
 
-    def _key(self, owner: int) -> str:
+    def _key(self, owner: ChatId) -> str:
         return f"{KEY_PREFIX}:preferences:{self._vault.name(owner)}"
 
-    async def get(self, owner: int) -> Preferences | None:
+    async def get(self, owner: ChatId) -> Preferences | None:
         """Return the preferences, or None when Redis has none that can be decrypted."""
         sealed = await self._redis.call("GET", self._key(owner))
         if not sealed:
@@ -52,11 +53,11 @@ class PreferenceCache:
         except DecryptionFailed:
             return None
 
-    async def set(self, owner: int, chosen: Preferences) -> None:
+    async def set(self, owner: ChatId, chosen: Preferences) -> None:
         """Store the preferences."""
         sealed = self._vault.seal(chosen.model_dump_json().encode(), CHOICES)
         await self._redis.call("SET", self._key(owner), sealed, "EX", TTL_S)
 
-    async def delete(self, owner: int) -> None:
+    async def delete(self, owner: ChatId) -> None:
         """Delete the preferences."""
         await self._redis.call("DEL", self._key(owner))

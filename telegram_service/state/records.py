@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, TypeAdapter
 
+from telegram_service.addresses import ChatId
 from telegram_service.state.preferences import Preferences
 
 
@@ -13,7 +14,7 @@ class JournalRecord(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    person: int
+    person: ChatId
     at: datetime
 
 
@@ -28,7 +29,7 @@ class PreferencesChosen(JournalRecord):
     """Preferences were chosen; the owner is a person or a group."""
 
     kind: Literal["preferences"] = "preferences"
-    owner: int
+    owner: ChatId
     preferences: Preferences
 
 
@@ -38,7 +39,7 @@ class MessageRecorded(JournalRecord):
     kind: Literal["message"] = "message"
     update_id: int
     author: Literal["person", "assistant"]
-    chat: int
+    chat: ChatId
     thread: int = 0
     body: Base64Bytes
     model: str | None = None
@@ -50,7 +51,7 @@ class FeedbackGiven(JournalRecord):
 
     kind: Literal["feedback"] = "feedback"
     update_id: int
-    chat: int
+    chat: ChatId
     thumb: Literal[-1, 1]
     reason: str | None = None
 

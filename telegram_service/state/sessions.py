@@ -6,10 +6,11 @@ opens it in ai_core, so it is kept encrypted.
 
 import asyncio
 from dataclasses import dataclass
+from typing import Protocol
 
 from shared.privacy.encryption import DecryptionFailed
 from shared.stores.redis_connection import RedisConnection, Reply
-from telegram_service.bot_api import ChatAddress
+from telegram_service.addresses import ChatAddress, ChatId, MessageId
 from telegram_service.redis_client import KEY_PREFIX
 from telegram_service.vault import SESSION, Vault
 
@@ -27,25 +28,35 @@ class Session:
     last_question: int | None = None
 
 
-class Sessions:
-    """Sessions of one bot; a session ends after `hours` of silence."""
+class Accounts(Protocol):
+    """Knows our own account on the channel of a chat."""
 
-    def __init__(self, redis: RedisConnection, vault: Vault, bot: str, hours: int) -> None:
+    def account(self, chat: ChatId) -> str:
+        """Return the account's id."""
+        ...
+
+
+class Sessions:
+    """Sessions; one ends after `hours` of silence."""
+
+    def __init__(
+        self, redis: RedisConnection, vault: Vault, accounts: Accounts, hours: int
+    ) -> None:
         self._redis = redis
         self._vault = vault
-        self._bot = bot
+        self._accounts = accounts
         self._ttl_s = hours * 3600
 
     def _key(self, address: ChatAddress) -> str:
         return f"{self._prefix(address.chat)}:{address.thread or 0}"
 
-    def _prefix(self, chat: int) -> str:
-        return f"{KEY_PREFIX}:session:{self._bot}:{self._vault.name(chat)}"
+    def _prefix(self, chat: ChatId) -> str:
+        return f"{KEY_PREFIX}:session:{self._accounts.account(chat)}:{self._vault.name(chat)}"
 
-    def _moved_key(self, chat: int) -> str:
+    def _moved_key(self, chat: ChatId) -> str:
         return f"{KEY_PREFIX}:moved:{self._vault.name(chat)}"
 
-    def _conversations_key(self, chat: int) -> str:
+    def _conversations_key(self, chat: ChatId) -> str:
         return f"{KEY_PREFIX}:conversations:{self._vault.name(chat)}"
 
     def _opened(self, sealed: bytes | None) -> str | None:
@@ -60,9 +71,10 @@ class Sessions:
         sealed, last = await self._redis.call("HMGET", self._key(address), "conversation", "last")
         return Session(self._opened(sealed), int(last) if last else None)
 
-    async def set_last_question(self, address: ChatAddress, message_id: int) -> None:
-        """Record the message of the last question."""
-        await asyncio.gather(*self._set(address, "last", message_id))
+    async def set_last_question(self, address: ChatAddress, message_id: MessageId) -> None:
+        """Record the message of the last question, where messages have numbers and are edited."""
+        if isinstance(message_id, int):
+            await asyncio.gather(*self._set(address, "last", message_id))
 
     async def set_conversation(self, address: ChatAddress, conversation: str) -> None:
         """Record the conversation's id in ai_core, for the next question and for erasure."""
@@ -81,12 +93,12 @@ class Sessions:
         """Start a new conversation with the next question."""
         await self._redis.call("DEL", self._key(address))
 
-    async def conversations(self, chat: int) -> list[str]:
+    async def conversations(self, chat: ChatId) -> list[str]:
         """Return the ids in ai_core of all conversations of a chat."""
         sealed = await self._redis.call("HVALS", self._conversations_key(chat))
         return sorted(filter(None, map(self._opened, sealed)))
 
-    async def delete(self, chat: int) -> int:
+    async def delete(self, chat: ChatId) -> int:
         """Delete all of a chat's sessions; return how many keys that were."""
         pattern = f"{self._prefix(chat)}:*"
         keys, cursor = [self._conversations_key(chat).encode()], b"0"
@@ -104,12 +116,12 @@ class Sessions:
         if exists:
             await self._redis.call("RENAME", self._key(old), self._key(new))
 
-    async def current_chat(self, chat: int) -> int:
+    async def current_chat(self, chat: ChatId) -> ChatId:
         """Return the supergroup a chat has become, or the chat itself."""
         moved = self._opened(await self._redis.call("GET", self._moved_key(chat)))
         return int(moved) if moved else chat
 
-    async def pseudonym(self, address: ChatAddress, person: int) -> str:
+    async def pseudonym(self, address: ChatAddress, person: ChatId) -> str:
         """Return a speaker's pseudonym in a group, one capital, the same for the whole session."""
         key, field = self._key(address), f"speaker:{self._vault.name(person)}"
         known = await self._redis.call("HGET", key, field)

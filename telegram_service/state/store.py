@@ -13,6 +13,7 @@ from typing import Literal
 import asyncpg
 
 from shared.stores.postgres import Postgres
+from telegram_service.addresses import ChatId
 from telegram_service.state.preferences import Preferences
 from telegram_service.state.records import (
     FeedbackGiven,
@@ -78,7 +79,7 @@ class Store:
                     await self._write_one(connection, record)
 
     async def _erased_since(
-        self, connection: asyncpg.Connection, person: int, at: datetime
+        self, connection: asyncpg.Connection, person: ChatId, at: datetime
     ) -> bool:
         number = self._vault.number(person)
         await connection.execute("SELECT pg_advisory_xact_lock($1)", number)
@@ -136,7 +137,7 @@ class Store:
                     record.thumb, record.reason, record.at,
                 )  # fmt: skip
 
-    async def preferences(self, owner: int) -> Preferences | None:
+    async def preferences(self, owner: ChatId) -> Preferences | None:
         """Return an owner's preferences, or None."""
         row = await self._postgres.fetch_one(
             "SELECT sealed FROM preferences WHERE owner = $1 AND sealed IS NOT NULL",
@@ -145,7 +146,7 @@ class Store:
         opened = self._vault.open(row["sealed"], CHOICES) if row else None
         return Preferences.model_validate_json(opened) if opened else None
 
-    async def messages(self, person: int) -> list[StoredMessage]:
+    async def messages(self, person: ChatId) -> list[StoredMessage]:
         """Return a person's questions and answers, oldest first."""
         rows = await self._postgres.fetch(
             "SELECT at, author, body, model, due FROM messages WHERE person = $1 ORDER BY at, id",
@@ -159,7 +160,7 @@ class Store:
             for row in rows
         ]  # fmt: skip
 
-    async def feedback(self, person: int) -> list[Feedback]:
+    async def feedback(self, person: ChatId) -> list[Feedback]:
         """Return the feedback a person gave."""
         rows = await self._postgres.fetch(
             "SELECT at, thumb, reason FROM feedback WHERE person = $1 ORDER BY at",
@@ -167,14 +168,16 @@ class Store:
         )
         return [Feedback(row["at"], row["thumb"], row["reason"]) for row in rows]
 
-    async def first_seen(self, person: int) -> datetime | None:
+    async def first_seen(self, person: ChatId) -> datetime | None:
         """Return when a person first wrote."""
         row = await self._postgres.fetch_one(
             "SELECT first_seen FROM people WHERE id = $1", self._vault.number(person)
         )
         return row["first_seen"] if row else None
 
-    async def erase(self, person: int, receipt: str, at: datetime, conversations: int) -> Receipt:
+    async def erase(
+        self, person: ChatId, receipt: str, at: datetime, conversations: int
+    ) -> Receipt:
         """Erase all data of a person up to `at` and leave a receipt; idempotent by its id."""
         number = self._vault.number(person)
         async with self._postgres.transaction() as connection:
@@ -245,5 +248,5 @@ class Store:
         """Encrypt a body for the journal."""
         return self._vault.seal_text(text, BODY)
 
-    def _fingerprint(self, person: int) -> bytes:
+    def _fingerprint(self, person: ChatId) -> bytes:
         return self._vault.fingerprint(str(person), PERSON)

@@ -1,6 +1,6 @@
 """Quotas of questions, per person and for everybody: counted in Redis, each question once.
 
-Telegram's own limits: sending/sender.py.
+The channels' own limits: channels/.
 """
 
 from datetime import datetime
@@ -9,6 +9,7 @@ from typing import Literal
 
 from shared.clock import PARIS, Clock
 from shared.stores.redis_connection import LuaScript, RedisConnection
+from telegram_service.addresses import ChatId
 from telegram_service.queue.update_queue import TTL_S
 from telegram_service.redis_client import KEY_PREFIX
 from telegram_service.settings import LimitSettings
@@ -29,7 +30,7 @@ class Throttle:
         self._limits = limits
         self._clock = clock
 
-    async def reached(self, person: int, update_id: int) -> Limit | None:
+    async def reached(self, person: ChatId, update_id: int) -> Limit | None:
         """Return the limit that this question reaches, or None; the same update counts once."""
         now, name = self._clock.now(), self._vault.name(person)
         keys = [

@@ -22,14 +22,16 @@ from typing import Any
 from deploy.local.postgres_server import PostgresServer
 from deploy.local.redis_server import RedisServer
 from shared.privacy.encryption import new_key_file
+from telegram_service.channels.markdown import plain
+from telegram_service.channels.message import FoldedText
+from telegram_service.channels.telegram.formatting import folded_messages
 from telegram_service.emulators.telegram.objects import BotApiError
 from telegram_service.emulators.telegram.rules import check_text
-from telegram_service.sending.formatting import plain, to_messages
 from telegram_service.state.journal import JOURNAL
 from tests.bench._telegram_load import Load
 from tests.bench._telegram_peer import peer
+from tests.telegram_service.channels.test_markdown import random_markdown
 from tests.telegram_service.deployment import Deployment, deployed
-from tests.telegram_service.sending.test_formatting import random_markdown
 
 Figures = dict[str, Any]
 GROUPS = [-100_000_000_000 - number for number in range(100)]
@@ -288,7 +290,7 @@ class Bench:
         refused, different, began = 0, 0, time.monotonic()
         for _ in range(5_000):
             markdown = random_markdown(dice)
-            pages = to_messages(markdown)
+            pages = folded_messages(FoldedText(markdown))
             try:
                 for page in pages:
                     check_text(page.text, [entity.model_dump() for entity in page.entities])

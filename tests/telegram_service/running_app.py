@@ -13,7 +13,8 @@ import httpx2
 from shared.ai.scripted import ScriptedAi
 from telegram_service.answering.services import Services, open_services
 from telegram_service.app import create_app
-from telegram_service.bot_api import ALLOWED_UPDATES
+from telegram_service.channels.telegram.client import Telegram
+from telegram_service.channels.telegram.parsing import ALLOWED_UPDATES
 from telegram_service.emulators.telegram.account import Account
 from telegram_service.emulators.telegram.api import BotApi
 from telegram_service.emulators.telegram.pacing import Pacing
@@ -89,6 +90,13 @@ class RunningApp:
             statistics = await self.services.counters.read()
             if not statistics.waiting:
                 return
+
+
+def telegram_of(services: Services) -> Telegram:
+    """Return the channel Telegram."""
+    channel = services.channels["telegram"]
+    assert isinstance(channel, Telegram)
+    return channel
 
 
 def settings_for(

@@ -11,17 +11,18 @@ import pytest
 
 from shared.logs import set_up_logs
 from telegram_service.answering.services import bot_texts, open_services
-from telegram_service.bot_api import ALLOWED_UPDATES
-from telegram_service.errors import TelegramLost
-from telegram_service.queue.polling import poll
+from telegram_service.bot import COMMANDS
+from telegram_service.channels.telegram.bot_api import new_bot
+from telegram_service.channels.telegram.parsing import ALLOWED_UPDATES
+from telegram_service.channels.telegram.polling import poll
+from telegram_service.channels.telegram.registration import register
+from telegram_service.errors import ChannelLost
 from telegram_service.queue.update_queue import DEAD_LETTERS, READY, Lease
-from telegram_service.registration import register
-from telegram_service.sending.sender import new_bot
 from telegram_service.state.waitlist import POSITIONS
 from telegram_service.vault import Vault
 from telegram_service.worker import MAX_DEATHS, Worker
 from tests.telegram_service.deployment import deployed
-from tests.telegram_service.running_app import TOKEN, RunningApp, running
+from tests.telegram_service.running_app import TOKEN, RunningApp, running, telegram_of
 
 pytestmark = pytest.mark.slow
 
@@ -77,7 +78,7 @@ async def test_nothing_is_lost_or_doubled_while_what_an_update_needs_is_down(
     app: RunningApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A button or a poison update that waits is neither given up nor set aside several times."""
-    outages = iter([TelegramLost("away", sent=False)] * 3)
+    outages = iter([ChannelLost("away", sent=False)] * 3)
     apologise = Worker._apologise
 
     async def fails_at_first(worker: Worker, lease: Lease, chat: int) -> None:
@@ -207,7 +208,7 @@ async def test_a_worker_that_was_frozen_comes_back_and_doubles_nothing(
 
 
 async def test_polling_accepts_what_waits_and_acknowledges_it(app: RunningApp) -> None:
-    await app.services.sender.bot.delete_webhook()
+    await telegram_of(app.services).bot.delete_webhook()
     app.account.say(ALICE, "/start")
     polling = asyncio.create_task(poll(app.settings, app.services.queue))
     await app.until(lambda: len(app.account.texts(ALICE)) == 1)
@@ -224,7 +225,7 @@ async def test_telegram_learns_the_address_the_commands_and_the_description(
         update={"webhook": app.settings.webhook.model_copy(update={"url": address})}
     )
     texts = await asyncio.to_thread(bot_texts)
-    await register(app.services.sender.bot, settings, texts)
+    await register(telegram_of(app.services).bot, settings, texts, COMMANDS)
     assert app.api.delivery.url == address
     assert app.account.allowed_updates == frozenset(ALLOWED_UPDATES)
     assert app.account.commands[""][0]["command"] == "start"
@@ -243,8 +244,8 @@ async def test_the_log_never_contains_the_token_or_a_message_at_any_level(
     set_up_logs("telegram_service", "debug", log)
     app.account.chat(ALICE)
     try:
-        await register(app.services.sender.bot, app.settings, texts)
-        await app.services.sender.bot.send_message(ALICE, "un secret de famille")
+        await register(telegram_of(app.services).bot, app.settings, texts, COMMANDS)
+        await telegram_of(app.services).bot.send_message(ALICE, "un secret de famille")
     finally:
         set_up_logs("telegram_service", "warning")
 

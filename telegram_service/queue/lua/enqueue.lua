@@ -1,19 +1,24 @@
 -- Enqueues one update, unless its id is known: deduplication and storage in one atomic call.
--- KEYS: 1 update id  2 queue of the chat  3 queued chats  4 ready chats  5 counters  6 chat
---       7 message ids  8 control
--- ARGV: 1 chat  2 update id  3 message id or ""  4 now in ms  5 payload  6 lane  7 TTL in s
+-- KEYS: 1 event id  2 queue of the chat  3 queued chats  4 ready chats  5 counters  6 chat
+--       7 message ids  8 control  9 sequence
+-- ARGV: 1 chat  2 update id, "" for the next of the sequence  3 message id or ""  4 now in ms
+--       5 payload  6 lane  7 TTL in s  8 first number of the sequence
 -- lane: message | edit | control. Returns 1 enqueued, 0 duplicate, 2 replaced a waiting message.
 if not redis.call('SET', KEYS[1], 1, 'NX', 'EX', ARGV[7]) then
   redis.call('HINCRBY', KEYS[5], 'duplicates', 1)
   return 0
 end
 redis.call('HINCRBY', KEYS[5], 'accepted', 1)
+local number = ARGV[2]
+if number == '' then
+  number = string.format('%.0f', tonumber(ARGV[8]) + redis.call('INCR', KEYS[9]))
+end
 if ARGV[3] ~= '' then
   redis.call('ZADD', KEYS[7], ARGV[3], ARGV[3])
   redis.call('ZREMRANGEBYRANK', KEYS[7], 0, -5001)
   redis.call('EXPIRE', KEYS[7], ARGV[7])
 end
-local stored = ARGV[2] .. '|' .. ARGV[3] .. '|' .. ARGV[4] .. '|' .. ARGV[5]
+local stored = number .. '|' .. ARGV[3] .. '|' .. ARGV[4] .. '|' .. ARGV[5]
 if ARGV[6] == 'control' then
   redis.call('XADD', KEYS[8], '*', 'chat', ARGV[1], 'update', stored)
   return 1

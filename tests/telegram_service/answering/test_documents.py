@@ -22,8 +22,8 @@ from telegram_service.answering.document_reader import (
     document_sandbox,
 )
 from telegram_service.answering.documents import MAX_BYTES
+from telegram_service.channels.telegram.downloads import fetch, new_file_client
 from telegram_service.errors import UnreadableDocument
-from telegram_service.sending.downloads import fetch, new_file_client
 from tests.servers.loopback import served
 from tests.telegram_service.running_app import RunningApp, running
 

@@ -1,4 +1,4 @@
-"""The scripts of the sender and the outbox, each by itself."""
+"""The scripts of the channel Telegram and the outbox, each by itself."""
 
 import redis
 
@@ -11,11 +11,11 @@ RETRY_KEYS = ["bot retry", "chat retry", "refused", "counters"]
 def acquire(client: redis.Redis, *, chat_burst: int = 2, bot: int = 0, chat: int = 0) -> int:
     """Ask for a call at 10/s for the bot and 1/s for the chat; `bot` and `chat` stay in reserve."""
     args = (10, 10, 1, chat_burst, bot, chat)
-    return int(run_script(client, "sending/lua/acquire_rate.lua", RATE_KEYS, *args))
+    return int(run_script(client, "channels/lua/acquire_rate.lua", RATE_KEYS, *args))
 
 
 def record_429(client: redis.Redis, wait_ms: int, chat: str = "5", many: int = 3) -> None:
-    path = "sending/lua/record_retry_after.lua"
+    path = "channels/lua/record_retry_after.lua"
     run_script(client, path, RETRY_KEYS, wait_ms, chat, many)
 
 

@@ -1,16 +1,15 @@
-"""Markdown into messages that Telegram accepts: plain text, entities, bounded lengths.
+"""Markdown into plain text with entities, cut into pieces of bounded length.
 
-Never parse_mode: a text that breaks its markup would be refused whole. The messages, joined, are
-the text exactly; no one exceeds the budget or splits a character.
+The pieces, joined, are the text exactly; no one exceeds the budget or splits a character.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import accumulate
 
-from pydantic import BaseModel, ConfigDict
 from telegramify_markdown import convert
 from telegramify_markdown.config import RenderConfig
+
+from telegram_service.channels.message import Entity
 
 BUDGET_UNITS = 4_000
 """UTF-16 units in one message.
@@ -18,15 +17,11 @@ BUDGET_UNITS = 4_000
 Telegram's 4096 is contested (units or characters); this is below both readings, and leaves room for
 white space carried over.
 """
-MARGIN_UNITS = 16
-"""White space between the parts of a message."""
-LEAST_FOLDED_UNITS = 400
-"""A folded part is not cut to less than this."""
 MAX_ENTITIES = 100
 SEPARATORS = ("\n\n", "\n", ". ", " ")
 EARLIEST_CUT = 0.5
 """A cut before this part of the budget would waste the message."""
-TELEGRAM_TYPES = frozenset(
+ENTITY_TYPES = frozenset(
     {
         "bold",
         "italic",
@@ -39,54 +34,6 @@ TELEGRAM_TYPES = frozenset(
         "text_link",
     }
 )
-
-
-FOLDABLE_TYPES = frozenset({"bold", "italic", "underline", "strikethrough", "text_link"})
-"""What an expandable quotation may hold: no quotation, no code."""
-
-
-class Entity(BaseModel):
-    """A formatted stretch of text; offset and length in UTF-16 units."""
-
-    model_config = ConfigDict(frozen=True)
-
-    type: str
-    offset: int
-    length: int
-    url: str | None = None
-    language: str | None = None
-
-
-class Button(BaseModel):
-    """A button under a message: it opens `url`, or sends `data` (64 bytes) back."""
-
-    model_config = ConfigDict(frozen=True)
-
-    label: str
-    data: str | None = None
-    url: str | None = None
-
-
-@dataclass(frozen=True)
-class FoldedText:
-    """Markdown in three parts; the middle one is folded until somebody opens it."""
-
-    head: str
-    folded: str = ""
-    tail: str = ""
-    cut: str = ""
-    """Said where the folded part is cut, to keep one message; empty: it is never cut."""
-
-
-class OutgoingMessage(BaseModel):
-    """One message to send."""
-
-    model_config = ConfigDict(frozen=True)
-
-    text: str
-    entities: tuple[Entity, ...] = ()
-    buttons: tuple[tuple[Button, ...], ...] = ()
-    reply_to: int | None = None
 
 
 def render_config() -> RenderConfig:
@@ -122,7 +69,7 @@ def plain(markdown: str) -> tuple[str, list[Entity]]:
             language=each.language,
         )
         for each in converted
-        if each.type in TELEGRAM_TYPES and each.length > 0
+        if each.type in ENTITY_TYPES and each.length > 0
     ]
     return text, nested(entities)
 
@@ -142,73 +89,6 @@ def nested(entities: Sequence[Entity]) -> list[Entity]:
             kept.append(entity)
             ends.append(end)
     return kept
-
-
-def to_messages(
-    markdown: str, buttons: tuple[tuple[Button, ...], ...] = (), reply_to: int | None = None
-) -> list[OutgoingMessage]:
-    """Return the messages for a Markdown text; the buttons go under the last one."""
-    return _messages(*plain(markdown), buttons, reply_to)
-
-
-def _cut(text: str, entities: list[Entity], room: int, notice: str) -> tuple[str, list[Entity]]:
-    """Return a text cut to `room` units with `notice` after it, or whole where that is no use."""
-    room -= units(notice) + MARGIN_UNITS
-    text = text.strip()
-    if not notice or room < LEAST_FOLDED_UNITS or units(text) <= room:
-        return text, entities
-    piece, own = split(text, entities, room)[0]
-    return f"{piece.rstrip()}\n{notice}", own
-
-
-def _messages(
-    text: str,
-    entities: Sequence[Entity],
-    buttons: tuple[tuple[Button, ...], ...],
-    reply_to: int | None,
-) -> list[OutgoingMessage]:
-    pieces = split(text, entities)
-    last = len(pieces) - 1
-    return [
-        OutgoingMessage(
-            text=piece,
-            entities=tuple(own),
-            buttons=buttons if number == last else (),
-            reply_to=reply_to if number == 0 else None,
-        )
-        for number, (piece, own) in enumerate(pieces)
-    ]
-
-
-def folded_messages(
-    text: FoldedText,
-    buttons: tuple[tuple[Button, ...], ...] = (),
-    reply_to: int | None = None,
-) -> list[OutgoingMessage]:
-    """Return the messages for a text with a folded part; the buttons go under the last one.
-
-    The folded part is cut where it would make a second message, and says so.
-    """
-    whole, entities = plain(text.head)
-    tail, closing = plain(text.tail)
-    folded, inside = plain(text.folded.strip())
-    folded, inside = _cut(folded, inside, BUDGET_UNITS - units(whole) - units(tail), text.cut)
-    if folded.strip():
-        whole = f"{whole.rstrip()}\n\n" if whole.strip() else ""
-        start, length = units(whole), units(folded)
-        whole += folded
-        entities.append(Entity(type="expandable_blockquote", offset=start, length=length))
-        entities += [
-            each.model_copy(update={"offset": each.offset + start})
-            for each in inside
-            if each.type in FOLDABLE_TYPES and each.offset + each.length <= length
-        ]
-    if tail.strip():
-        whole = f"{whole.rstrip()}\n\n" if whole.strip() else ""
-        start = units(whole)
-        whole += tail
-        entities += [each.model_copy(update={"offset": each.offset + start}) for each in closing]
-    return _messages(whole, entities, buttons, reply_to)
 
 
 def split(

@@ -1,52 +1,37 @@
-"""The Bot API's objects, as far as we read them, validated; and the address of a chat.
+"""An update: one thing that happened in a chat, in the shape every channel's events are read into.
 
-Fields we do not use are ignored, so a newer Bot API changes nothing here.
+The shape and its names are the Bot API's, as far as we read it: Telegram's JSON is validated as it
+is, LINE's and WhatsApp's events are translated. Fields we do not use are ignored, so a newer Bot
+API changes nothing here.
 """
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-ALLOWED_UPDATES = [
-    "message",
-    "edited_message",
-    "callback_query",
-    "my_chat_member",
-    "stopped_message_generation",
-]
-"""Named one by one: the last (Bot API 10.3) is in no library's list of all types yet."""
+from telegram_service.addresses import ChatId, MessageId
 
 
-@dataclass(frozen=True)
-class ChatAddress:
-    """Where to write: a chat and, in a forum, its thread."""
+class UpdatePart(BaseModel):
+    """A part of an update."""
 
-    chat: int
-    thread: int | None = None
-    private: bool = True
+    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
 
 
-class BotApiObject(BaseModel):
-    """An object of the Bot API."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class TelegramUser(BotApiObject):
+class Person(UpdatePart):
     """Who writes (the Bot API's User)."""
 
-    id: int
+    id: ChatId
     is_bot: bool = False
     first_name: str = ""
     language_code: str = ""
 
 
-class Chat(BotApiObject):
+class Chat(UpdatePart):
     """The chat a message is in."""
 
-    id: int
+    id: ChatId
     type: Literal["private", "group", "supergroup", "channel"] = "private"
 
     @cached_property
@@ -55,81 +40,90 @@ class Chat(BotApiObject):
         return self.type == "private"
 
 
-class File(BotApiObject):
-    """A file that came with a message."""
+class File(UpdatePart):
+    """A file that came with a message; `duration` in seconds, 0 where it has none."""
 
     file_id: str
     file_name: str = ""
     mime_type: str = ""
     file_size: int = 0
+    duration: float = 0
 
 
-class PressableButton(BotApiObject):
+class PressableButton(UpdatePart):
     """A button under one of our messages."""
 
     text: str = ""
     callback_data: str = ""
 
 
-class Keyboard(BotApiObject):
+class Keyboard(UpdatePart):
     """The buttons under one of our messages."""
 
     inline_keyboard: tuple[tuple[PressableButton, ...], ...] = ()
 
 
-class IncomingMessage(BotApiObject):
-    """A message."""
+class IncomingMessage(UpdatePart):
+    """A message; `addressed` in a group where it is for us: it names us, or replies to us.
 
-    message_id: int
+    `reply_token` is LINE's, see ChatAddress.
+    """
+
+    message_id: MessageId
     date: int = 0
     chat: Chat
-    sender: TelegramUser | None = Field(default=None, alias="from")
+    sender: Person | None = Field(default=None, alias="from")
     message_thread_id: int | None = None
     text: str = ""
     caption: str = ""
+    addressed: bool = False
+    reply_token: str = ""
     reply_to_message: "IncomingMessage | None" = None
     document: File | None = None
-    voice: BotApiObject | None = None
-    audio: BotApiObject | None = None
-    video: BotApiObject | None = None
-    video_note: BotApiObject | None = None
-    photo: tuple[BotApiObject, ...] = ()
+    voice: File | None = None
+    audio: File | None = None
+    video: File | None = None
+    video_note: File | None = None
+    photo: tuple[File, ...] = ()
     reply_markup: Keyboard = Keyboard()
     migrate_to_chat_id: int | None = None
     migrate_from_chat_id: int | None = None
 
 
-class CallbackQuery(BotApiObject):
-    """A button was pressed."""
+class CallbackQuery(UpdatePart):
+    """A button was pressed; `label` where the channel says it itself."""
 
     id: str
-    sender: TelegramUser = Field(alias="from")
+    sender: Person = Field(alias="from")
     message: IncomingMessage | None = None
     data: str = ""
+    label: str = ""
 
     @property
     def pressed(self) -> str:
-        """Return the label of the button; empty when Telegram no longer shows the message."""
+        """Return the label of the button; empty when the channel no longer shows the message."""
+        if self.label:
+            return self.label
         rows = self.message.reply_markup.inline_keyboard if self.message else ()
         labels = (each.text for row in rows for each in row if each.callback_data == self.data)
         return next(labels, "")
 
 
-class ChatMember(BotApiObject):
+class ChatMember(UpdatePart):
     """Somebody's membership of a chat."""
 
     status: str
 
 
-class ChatMemberUpdated(BotApiObject):
+class ChatMemberUpdated(UpdatePart):
     """The bot was added, removed, blocked or allowed again."""
 
     chat: Chat
-    sender: TelegramUser = Field(alias="from")
+    sender: Person = Field(alias="from")
     new_chat_member: ChatMember
 
 
-class GenerationStopped(BotApiObject):
+class GenerationStopped(UpdatePart):
     """The native Stop of a draft was pressed (Bot API 10.3)."""
 
     chat: Chat
@@ -137,7 +131,7 @@ class GenerationStopped(BotApiObject):
     message_thread_id: int | None = None
 
 
-class Update(BotApiObject):
+class Update(UpdatePart):
     """One update; exactly one of the optional fields is there, or none we know."""
 
     update_id: int
@@ -153,7 +147,7 @@ class Update(BotApiObject):
         return self.message or self.edited_message
 
     @property
-    def sender(self) -> TelegramUser | None:
+    def sender(self) -> Person | None:
         """Return the person who caused the update."""
         if self.callback_query:
             return self.callback_query.sender

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from telegram_service.bot_api import ChatAddress
-from telegram_service.sending.formatting import OutgoingMessage
-from telegram_service.sending.sender import Priority
-from tests.telegram_service.running_app import RunningApp, running
+from telegram_service.addresses import ChatAddress
+from telegram_service.channels.channel import Priority
+from telegram_service.channels.message import OutgoingMessage
+from tests.telegram_service.running_app import RunningApp, running, telegram_of
 
 pytestmark = pytest.mark.slow
 
@@ -48,11 +48,11 @@ async def test_preview_calls_leave_room_for_the_final(
     async with running(redis_url, database_url, key_file, limits=limits) as app:
         address, message = ChatAddress(ALICE), OutgoingMessage(text="Bonjour")
         app.account.chat(ALICE)
-        shown = [await app.services.sender.draft(address, 1, "…") for _ in range(5)]
+        shown = [await telegram_of(app.services).draft(address, 1, "…") for _ in range(5)]
         assert shown == [True, False, False, False, False]
         began = time.monotonic()
         for _ in range(2):
-            await app.services.sender.send(address, message, Priority.FINAL)
+            await telegram_of(app.services).send(address, message, Priority.FINAL)
         assert time.monotonic() - began < 1
 
 

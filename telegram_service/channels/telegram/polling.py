@@ -11,10 +11,10 @@ import httpx2
 import orjson
 import structlog
 
-from telegram_service.bot_api import ALLOWED_UPDATES
+from telegram_service.channels.telegram.parsing import ALLOWED_UPDATES
+from telegram_service.channels.telegram.webhook import enqueue
 from telegram_service.errors import RedisUnavailable
 from telegram_service.queue.update_queue import UpdateQueue
-from telegram_service.queue.webhook import enqueue
 from telegram_service.settings import Settings
 
 log = structlog.get_logger()

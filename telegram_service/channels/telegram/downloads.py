@@ -3,7 +3,7 @@
 import httpx
 
 from shared.errors import TooLarge
-from telegram_service.errors import TelegramLost, TelegramRefused
+from telegram_service.errors import ChannelLost, ChannelRefused
 
 TIMEOUT_S = 15.0
 CONNECT_TIMEOUT_S = 5.0
@@ -15,7 +15,7 @@ def new_file_client() -> httpx.AsyncClient:
 
 
 async def fetch(files: httpx.AsyncClient, url: str, max_bytes: int) -> bytes:
-    """Return what an address of the Bot API holds. Raises TooLarge, TelegramLost, TelegramRefused.
+    """Return what an address of the Bot API holds. Raises TooLarge, ChannelLost, ChannelRefused.
 
     python-telegram-bot would read the whole file into memory first, whatever its size.
     """
@@ -23,11 +23,11 @@ async def fetch(files: httpx.AsyncClient, url: str, max_bytes: int) -> bytes:
     try:
         async with files.stream("GET", url) as response:
             if response.is_error:
-                raise TelegramRefused(f"file: {response.status_code}")
+                raise ChannelRefused(f"file: {response.status_code}")
             async for piece in response.aiter_bytes():
                 content += piece
                 if len(content) > max_bytes:
                     raise TooLarge("received")
     except httpx.HTTPError as error:
-        raise TelegramLost(type(error).__name__, sent=False) from error
+        raise ChannelLost(type(error).__name__, sent=False) from error
     return bytes(content)

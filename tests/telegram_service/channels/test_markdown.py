@@ -4,19 +4,17 @@ import random
 
 import pytest
 
-from telegram_service.emulators.telegram.rules import check_text
-from telegram_service.sending.formatting import (
+from telegram_service.channels.markdown import (
     BUDGET_UNITS,
-    Entity,
-    FoldedText,
     clipped,
-    folded_messages,
     nested,
     plain,
     split,
-    to_messages,
     units,
 )
+from telegram_service.channels.message import Entity, FoldedText
+from telegram_service.channels.telegram.formatting import folded_messages
+from telegram_service.emulators.telegram.rules import check_text
 
 PIECES = [
     "L'employeur", "**gras**", "*italique*", "`code`", "\n\n", "\n- point", "\n1. un", "## Titre\n",
@@ -35,7 +33,7 @@ def test_no_fuzzed_answer_is_refused_and_nothing_is_missing() -> None:
     for _ in range(300):
         markdown = random_markdown(dice)
         text = plain(markdown)[0]
-        pages = to_messages(markdown)
+        pages = folded_messages(FoldedText(markdown))
         for page in pages:
             check_text(page.text, [entity.model_dump() for entity in page.entities])
         assert "".join(page.text for page in pages).strip() == text.strip()
@@ -62,7 +60,8 @@ def test_the_folded_part_and_nothing_else_is_an_expandable_quotation() -> None:
     folded = encoded[fold.offset * 2 : (fold.offset + fold.length) * 2].decode("utf-16-le")
     assert folded == "Titre\n\nmot\n\ncode"
     assert {entity.type for entity in page.entities} == {"bold", "italic", "expandable_blockquote"}
-    assert folded_messages(FoldedText("Oui.")) == to_messages("Oui.")
+    [message] = folded_messages(FoldedText("Oui."))
+    assert (message.text, message.entities) == ("Oui.", ())
 
 
 def test_a_folded_part_is_cut_to_keep_one_message_and_says_so() -> None:
@@ -103,10 +102,10 @@ def test_an_entity_over_a_cut_goes_on_in_the_next_message() -> None:
 
 
 def test_more_entities_than_telegram_takes_make_another_message() -> None:
-    pages = to_messages(" ".join(f"**m{n}**" for n in range(150)))
+    pages = folded_messages(FoldedText(" ".join(f"**m{n}**" for n in range(150))))
     assert [len(page.entities) for page in pages] == [100, 50]
 
 
 @pytest.mark.parametrize("text", ["", "   ", "\n\n"])
 def test_nothing_to_say_is_no_message(text: str) -> None:
-    assert to_messages(text) == []
+    assert folded_messages(FoldedText(text)) == []

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from deploy.local.redis_server import RedisServer
-from telegram_service.queue.webhook import destination, overtakes
+from telegram_service.channels.telegram.parsing import destination
+from telegram_service.queue.event import overtakes
 from tests.fuzz.updates import inputs as fuzzed_updates
 from tests.telegram_service.running_app import (
     SECRET,

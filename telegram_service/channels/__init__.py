@@ -1,0 +1,1 @@
+"""The services people write from: one room each, one protocol."""

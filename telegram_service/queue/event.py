@@ -1,0 +1,41 @@
+"""What a channel delivers, as far as the queue needs to know it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from telegram_service.addresses import ChannelName, ChatId
+
+CONTROL_COMMANDS = ("/stop", "/reset", "/help", "/status")
+"""Commands that overtake waiting questions."""
+ASKING_BUTTONS = "v1|ask|"
+"""Beginning of the data of a button that asks: it waits its turn like a message."""
+
+Lane = Literal["message", "edit", "control"]
+"""An edit replaces its message where that one still waits; control overtakes both."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """What a channel delivers, as far as the queue needs to know it.
+
+    `event_id` is the channel's own, the same when it delivers again; `message_id` where the channel
+    numbers the messages of a chat.
+    """
+
+    channel: ChannelName
+    event_id: str
+    chat: ChatId
+    message_id: int | None = None
+    lane: Lane = "message"
+
+
+def overtakes(text: str) -> bool:
+    """Whether a text is a command of the control lane, with or without the bot's name."""
+    if not text.startswith("/"):
+        return False
+    return text.split(maxsplit=1)[0].partition("@")[0].lower() in CONTROL_COMMANDS
+
+
+def waits_its_turn(data: str) -> bool:
+    """Whether a button asks a question, which does not overtake others."""
+    return data.startswith(ASKING_BUTTONS)
