@@ -9,6 +9,7 @@ from itertools import accumulate
 from telegramify_markdown import convert
 from telegramify_markdown.config import RenderConfig
 
+from telegram_service.channels.literal_signs import with_literal_signs
 from telegram_service.channels.message import Entity
 
 BUDGET_UNITS = 4_000
@@ -59,7 +60,7 @@ def units(text: str) -> int:
 
 def plain(markdown: str) -> tuple[str, list[Entity]]:
     """Return the text without its markup, and the markup as entities."""
-    text, converted = convert(markdown.replace("\x00", ""), config=RENDERING)
+    text, converted = convert(with_literal_signs(markdown.replace("\x00", "")), config=RENDERING)
     entities = [
         Entity(
             type=each.type,

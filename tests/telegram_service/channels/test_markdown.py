@@ -109,3 +109,51 @@ def test_more_entities_than_telegram_takes_make_another_message() -> None:
 @pytest.mark.parametrize("text", ["", "   ", "\n\n"])
 def test_nothing_to_say_is_no_message(text: str) -> None:
     assert folded_messages(FoldedText(text)) == []
+
+
+MEANT_AS_WRITTEN = (
+    "Indemnité : 1/3*1 850*12 = 7 400 €.",
+    "base*taux*mois, puis (a)*(b)*(c), et 2**3**4",
+    "Je soussigné <nom>, né le <jj/mm/aaaa>, <b>.",
+    "<objet>\n<corps du courrier>\n</fin>",
+    "Prime si ancienneté<3 et effectif>50",
+    "Fait à ______, le __/__/____, (________), (________)",
+    "1 500 €\n+ 200 €\n- 50 €\n= 1 650 €",
+    "3. Troisième\n3. Encore",
+    "2027. Une année",
+    "a) un\n1) deux\n2) trois",
+    "[Échéance]: 01/02/2027",
+    "Voir [^1]\n\n[^1]: la note",
+    "Effectif :\n> 250 salariés",
+    "a || b || c et ||d||",
+    "10 *12* 3 et 8~9~10",
+    "https://exemple.fr/a?b=1*2*3&c=<d>",
+)
+
+
+def test_signs_that_are_no_markup_are_shown(subtests: pytest.Subtests) -> None:
+    for markdown in MEANT_AS_WRITTEN:
+        with subtests.test(markdown):
+            text, entities = plain(markdown)
+            assert text.strip() == markdown
+            assert not entities
+    for number in (7, 23, 41):
+        dice = random.Random(number)  # noqa: S311 - reproducible texts
+        written = " ".join(dice.choices(MEANT_AS_WRITTEN[:5], k=40))
+        shown = "".join(page.text for page in folded_messages(FoldedText(written)))
+        assert shown.replace("\n", " ") == written.replace("\n", " ")
+
+
+def test_what_is_plainly_markup_stays_markup(subtests: pytest.Subtests) -> None:
+    for markdown, shown, types in (
+        ("**salarié**s *cadre*s __oui__", "salariés cadres oui", ["bold", "italic", "bold"]),
+        ("<b>gras</b> et <u>là</u><br>", "gras et là", []),
+        ("1. un\n2. deux\n- trois", "1. un\n2. deux\n• trois", []),
+        ("`a*b*c` ~~non~~", "a*b*c non", ["code", "strikethrough"]),
+        ("> 1° Les salariés", "1° Les salariés", ["blockquote"]),
+        ("***", "————————", []),
+    ):
+        with subtests.test(markdown):
+            text, entities = plain(markdown)
+            assert text.strip() == shown
+            assert [entity.type for entity in entities] == types
