@@ -15,6 +15,7 @@ from shared.settings import WrongSettings, read_settings
 from telegram_service.answering.services import bot_texts, open_services
 from telegram_service.app import create_app
 from telegram_service.bot import COMMANDS
+from telegram_service.channels.line.registration import register_line
 from telegram_service.channels.telegram.bot_api import new_bot
 from telegram_service.channels.telegram.registration import register
 from telegram_service.settings import Settings
@@ -49,7 +50,7 @@ def run(program: str, settings: Settings) -> None:
     elif program == "worker":
         uvloop.run(work(settings))
     else:
-        asyncio.run(register_bot(settings))
+        asyncio.run(register_channels(settings))
 
 
 def serve(settings: Settings) -> None:
@@ -66,9 +67,9 @@ def serve(settings: Settings) -> None:
 
 
 async def work(settings: Settings) -> None:
-    """Answer updates until SIGTERM; without a token, wait for it."""
-    if not settings.bot.token.get_secret_value():
-        log.warning("no token: TELEGRAM_BOT__TOKEN is empty, waiting to be stopped")
+    """Answer updates until SIGTERM; where every channel is off, do nothing until then."""
+    if not any(settings.channels.values()):
+        log.warning("no channel has its secrets, waiting to be stopped")
         await wait_for_signal()
         return
     vault = await asyncio.to_thread(Vault.read, settings.store.key_file)
@@ -79,6 +80,14 @@ async def work(settings: Settings) -> None:
         await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
         worker.stop()
         await running
+
+
+async def register_channels(settings: Settings) -> None:
+    """Register the webhook with each channel that is on, and what else it may know of the bot."""
+    if settings.channels["telegram"]:
+        await register_bot(settings)
+    if settings.channels["line"]:
+        await register_line(settings.line)
 
 
 async def register_bot(settings: Settings) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import Literal
 
 import structlog
 from fastapi import FastAPI, Request
@@ -23,6 +24,7 @@ from shared.web.middleware import RequestMiddleware
 from shared.web.problems import add_error_handlers
 from shared.web.tracing import traced, tracing_of
 from telegram_service.answering.services import SERVICE, SHARED_TEXTS, TEXTS, ai_client
+from telegram_service.channels.line.webhook import LineWebhook
 from telegram_service.channels.telegram.polling import poll
 from telegram_service.channels.telegram.webhook import TelegramWebhook
 from telegram_service.metrics import StatisticsCollector
@@ -44,7 +46,7 @@ class HealthReply(BaseModel):
     """The body of /health."""
 
     status: str
-    token: bool
+    channels: dict[str, Literal["on", "off"]]
     mode: str
     redis: bool
     postgres: bool
@@ -106,6 +108,8 @@ def create_app(settings: Settings) -> ASGIApp:
     add_error_handlers(app, texts)
     webhook = TelegramWebhook(queue, settings.webhook.secret.get_secret_value())
     app.add_route("/telegram/webhook", webhook.answer, methods=["POST"])
+    line = LineWebhook(queue, settings.line.channel_secret.get_secret_value())
+    app.add_route("/line/webhook", line.answer, methods=["POST"])
     dependencies = Dependencies(settings, redis, Counters(redis), postgres, ai)
     add_views(app, dependencies, HostMetrics(registry, settings.watch), collector)
     edge = RequestMiddleware(app, HttpMetrics(registry), texts, settings.server.max_body_bytes)
@@ -161,11 +165,11 @@ async def check_health(dependencies: Dependencies) -> HealthCheck:
 
 def health_reply(settings: Settings, check: HealthCheck) -> HealthReply:
     """Return the body of /health."""
-    token, statistics = bool(settings.bot.token.get_secret_value()), check.statistics
-    healthy = token and all(check.up.values())
+    on, statistics = any(settings.channels.values()), check.statistics
+    healthy = on and all(check.up.values())
     return HealthReply(
-        status="ok" if healthy else ("degraded" if token else "waiting for a token"),
-        token=token,
+        status="ok" if healthy else ("degraded" if on else "waiting for a channel"),
+        channels={name: "on" if on else "off" for name, on in settings.channels.items()},
         mode=settings.bot.mode,
         redis=check.up["redis"],
         postgres=check.up["postgres"],

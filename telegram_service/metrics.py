@@ -24,7 +24,8 @@ COUNTERS = {
     "disordered": "Updates settled after a newer one of the same chat.",
     "found_again": "Messages found after a crash instead of being sent twice.",
     "resent_blindly": "Messages sent again without being certain that they had not arrived.",
-    "refused_429": "Calls that Telegram refused for their rate.",
+    "refused_429": "Calls that a channel refused for their rate.",
+    "line_quota_used_up": "Messages that LINE's monthly limit refused.",
     "thumbs_up": "Taps on the thumb up under an answer.",
     "thumbs_down": "Taps on the thumb down under an answer.",
 }

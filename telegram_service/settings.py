@@ -1,5 +1,6 @@
 """The settings of telegram_service. `TELEGRAM_REDIS__URL=…` sets `settings.redis.url`."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -8,6 +9,7 @@ from pydantic_settings import SettingsConfigDict
 
 from shared.privacy.settings import PrivacySettings
 from shared.settings import Section, StrictSettings, TracingSettings, WatchSettings
+from telegram_service.addresses import ChannelName
 
 
 class ServerSettings(Section):
@@ -36,6 +38,21 @@ class WebhookSettings(Section):
     secret: SecretStr = SecretStr("")
     url: str = Field(default="", description="Public address, ending in /telegram/webhook.")
     max_connections: int = Field(default=40, ge=1, le=100)
+
+
+class LineSettings(Section):
+    """The account on LINE. Without its secret and its token the channel is off."""
+
+    channel_secret: SecretStr = SecretStr("")
+    access_token: SecretStr = SecretStr("")
+    webhook_url: str = Field(default="", description="Public address, ending in /line/webhook.")
+    api_url: HttpUrl = HttpUrl("https://api.line.me")
+    data_url: HttpUrl = HttpUrl("https://api-data.line.me")
+
+    @property
+    def is_on(self) -> bool:
+        """Return whether the channel is configured."""
+        return bool(self.channel_secret.get_secret_value() and self.access_token.get_secret_value())
 
 
 class AiSettings(Section):
@@ -110,6 +127,7 @@ class Settings(StrictSettings):
     server: ServerSettings = ServerSettings()
     bot: BotSettings = BotSettings()
     webhook: WebhookSettings = WebhookSettings()
+    line: LineSettings = LineSettings()
     ai: AiSettings = AiSettings()
     redis: RedisSettings = RedisSettings()
     postgres: PostgresSettings = PostgresSettings()
@@ -119,3 +137,8 @@ class Settings(StrictSettings):
     privacy: PrivacySettings = PrivacySettings()
     watch: WatchSettings = WatchSettings()
     tracing: TracingSettings = TracingSettings()
+
+    @property
+    def channels(self) -> Mapping[ChannelName, bool]:
+        """Return which channels have their secrets; the others are off."""
+        return {"telegram": bool(self.bot.token.get_secret_value()), "line": self.line.is_on}

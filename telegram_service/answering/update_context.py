@@ -41,11 +41,13 @@ class UpdateContext:
     @cached_property
     def address(self) -> ChatAddress:
         """Return where to answer."""
+        query = self.update.callback_query
+        event = self.message or (query.message if query else None)
         return ChatAddress(
             self.chat.id,
             self.thread,
             self.chat.is_private,
-            self.message.reply_token if self.message else "",
+            event.reply_token if event else "",
             self.lease.updates[0].received_ms,
         )
 
@@ -159,8 +161,8 @@ async def open_context(services: Services, lease: Lease, update: Update) -> Upda
         return None
     chat = chat.model_copy(update={"id": await services.sessions.current_chat(chat.id)})
     owner = person.id if chat.is_private else chat.id
-    preferences = await preferences_of(services, owner, person)
     channel = services.channels.of(chat.id)
+    preferences = await preferences_of(services, channel, owner, person)
     outbox = await Outbox.open(services.redis, channel, lease)
     thread = message.message_thread_id if message and not chat.is_private else None
     return UpdateContext(
@@ -175,7 +177,9 @@ def _language_of_client(code: str) -> Language:
     return known or ("en" if primary else "fr")
 
 
-async def preferences_of(services: Services, owner: ChatId, person: Person) -> Preferences:
+async def preferences_of(
+    services: Services, channel: Channel, owner: ChatId, person: Person
+) -> Preferences:
     """Return an owner's preferences: cached, stored, or defaults in the person's language."""
     if cached := await services.preferences.get(owner):
         return cached
@@ -186,7 +190,8 @@ async def preferences_of(services: Services, owner: ChatId, person: Person) -> P
     except (Unavailable, TimeoutError):
         stored = None
     if stored is None:
-        language = _language_of_client(person.language_code)
+        code = person.language_code or await channel.language(person.id)
+        language = _language_of_client(code)
         days = services.settings.store.retention_days
         return Preferences(language=language, retention_days=days)
     await services.preferences.set(owner, stored)

@@ -74,6 +74,10 @@ class Channel(Protocol):
         """Return how an answer in the making is shown in a chat."""
         ...
 
+    async def language(self, person: ChatId) -> str:
+        """Return the tag of the language of a person's app where no event says it, or nothing."""
+        ...
+
     async def mark(self, address: ChatAddress) -> str:
         """Return what `find` is to know of the moment before a message is sent."""
         ...

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from shared.stores.redis_connection import RedisConnection
 from telegram_service.addresses import ChannelName, ChatId, channel_of
 from telegram_service.channels.channel import Channel
+from telegram_service.channels.line.client import open_line
 from telegram_service.channels.telegram.client import open_telegram
 from telegram_service.channels.update import Update
 from telegram_service.errors import ChannelOff
@@ -60,8 +61,12 @@ async def open_channels(
     """Open every channel that has its secrets. Raises NoToken."""
     channels: dict[ChannelName, Channel] = {}
     async with AsyncExitStack() as stack:
-        if settings.bot.token.get_secret_value():
+        if settings.channels["telegram"]:
             telegram = await open_telegram(settings.bot, settings.limits, redis, vault)
             stack.push_async_callback(telegram.close)
             channels[telegram.name] = telegram
+        if settings.channels["line"]:
+            line = await open_line(settings.line, redis, vault)
+            stack.push_async_callback(line.close)
+            channels[line.name] = line
         yield Channels(channels, queue)

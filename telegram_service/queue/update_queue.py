@@ -22,6 +22,7 @@ from typing import Literal
 from redis.exceptions import ResponseError
 
 from shared.stores.redis_connection import LuaScript, RedisArg, RedisConnection, Reply
+from telegram_service.addresses import ChannelName
 from telegram_service.errors import LeaseLost, RedisUnavailable
 from telegram_service.queue.event import Event
 from telegram_service.redis_client import KEY_PREFIX
@@ -112,8 +113,13 @@ def outbox_key(chat: str, update_id: int | str) -> str:
     return f"{KEY_PREFIX}:outbox:{chat}:{update_id}"
 
 
-def message_ids_key(chat: str) -> str:
-    """Return the key of known message ids: a supergroup numbers its own, other chats share."""
+def message_ids_key(chat: str, channel: ChannelName = "telegram") -> str:
+    """Return the key of known message ids.
+
+    In Telegram a supergroup numbers its own, other chats share; elsewhere a channel's are one row.
+    """
+    if channel != "telegram":
+        return f"{KEY_PREFIX}:message_ids:{channel}"
     return f"{KEY_PREFIX}:message_ids:{chat if chat.startswith(SUPERGROUP) else 'account'}"
 
 
@@ -144,7 +150,7 @@ class UpdateQueue:
         chat = self._vault.name(event.chat)
         keys = [
             self._event_key(event), queue_key(chat), QUEUED_CHATS, READY, COUNTERS,
-            chat_key(chat), message_ids_key(chat), CONTROL, SEQUENCE,
+            chat_key(chat), message_ids_key(chat, event.channel), CONTROL, SEQUENCE,
         ]  # fmt: skip
         args: list[RedisArg] = [
             chat,

@@ -293,6 +293,9 @@ async def test_of_the_bot_only_the_webhook_is_public(alive: EdgeServer) -> None:
     async with alive.client("telegram") as client:
         assert (await client.post("/telegram/webhook")).status_code == 200
         assert (await client.get("/telegram/webhook")).status_code == 403
+        assert (await client.post("/line/webhook")).status_code == 200
+        assert (await client.get("/line/webhook")).status_code == 403
+        assert (await client.post("/line/webhook/x")).status_code == 404
         assert (await client.get("/health")).json()["code"] == "not_found"
         assert (await client.get("/metrics")).status_code == 403
 

@@ -45,7 +45,16 @@ async def test_without_redis_the_metrics_say_so(own_redis: RedisServer, key_file
     assert "telegram_lost" not in metrics.text
 
 
-async def test_without_a_token_health_still_says_whether_ai_core_answers(
+async def test_health_says_which_channels_are_on(redis_url: str, key_file: Path) -> None:
+    line = {"channel_secret": "s", "access_token": "t"}
+    settings = settings_without_workers(redis_url, key_file, bot={"token": ""}, line=line)
+    async with http_client(settings) as client:
+        health = (await client.get("/health")).json()
+    assert (health["channels"]["telegram"], health["channels"]["line"]) == ("off", "on")
+    assert health["status"] == "degraded"  # neither Postgres nor ai_core is there
+
+
+async def test_without_a_channel_health_still_says_whether_ai_core_answers(
     redis_url: str, key_file: Path
 ) -> None:
     ai = ScriptedAi()
@@ -56,5 +65,5 @@ async def test_without_a_token_health_still_says_whether_ai_core_answers(
             ai.script.status = 503
             down = (await client.get("/health")).json()
 
-    assert (up["status"], up["ai_core"]) == ("waiting for a token", True)
+    assert (up["status"], up["ai_core"]) == ("waiting for a channel", True)
     assert down["ai_core"] is False

@@ -153,6 +153,10 @@ class Telegram:
         """Return drafts for private chats, edits of a placeholder elsewhere."""
         return "draft" if address.private and self._drafts else "edit"
 
+    async def language(self, person: ChatId) -> str:
+        """Return nothing: each update says it."""
+        return ""
+
     async def mark(self, address: ChatAddress) -> str:
         """Return the newest id known in the chat."""
         newest = await self._redis.call("ZREVRANGE", self._ids_key(address), 0, 0)

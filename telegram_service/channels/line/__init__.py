@@ -1,0 +1,1 @@
+"""LINE: events in by webhook, messages out through the Messaging API."""
