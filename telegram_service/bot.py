@@ -6,8 +6,8 @@ import structlog
 
 from telegram_service.addresses import ChatAddress
 from telegram_service.answering.conversation import converse
-from telegram_service.answering.documents import question_about
 from telegram_service.answering.final_text import ASK
+from telegram_service.answering.question import read_question, typed_text
 from telegram_service.answering.update_context import UpdateContext
 from telegram_service.channels.update import IncomingMessage
 from telegram_service.commands import (
@@ -89,16 +89,10 @@ async def answer_message(context: UpdateContext, message: IncomingMessage) -> Ou
         return "answered"
     if text.startswith("/"):
         return await run_command(context, text)
-    if message.voice or message.audio:
-        await context.reply("no_voice")
+    question = await read_question(context, text)
+    if question is None:
         return "answered"
-    if message.photo or message.video or message.video_note:
-        await context.reply("no_picture")
-        return "answered"
-    if message.document:
-        question = await question_about(context, message.document, text)
-        return await converse(context, question.text, cut=question.cut) if question else "answered"
-    return await converse(context, text) if text else "ignored"
+    return await converse(context, question.text, notes=question.notes)
 
 
 async def run_command(context: UpdateContext, text: str) -> Outcome:
@@ -156,7 +150,7 @@ async def is_old_edit(context: UpdateContext, message: IncomingMessage) -> bool:
 
 def addressed_text(context: UpdateContext, message: IncomingMessage) -> str | None:
     """Return the text for the bot, or None; in a group: a mention, a reply, a command."""
-    text = message.text or message.caption
+    text = typed_text(context.parts or (message,))
     if context.chat.is_private or text.startswith("/"):
         return text
     return text if message.addressed else None

@@ -20,8 +20,8 @@ from shared.privacy.encryption import DecryptionFailed
 from shared.stores.postgres import PostgresLost
 from shared.stores.redis_connection import Reply
 from telegram_service.addresses import ChatAddress, ChatId, is_private
+from telegram_service.answering.joining import join_messages
 from telegram_service.answering.services import Services
-from telegram_service.answering.split_texts import join_split_text
 from telegram_service.answering.update_context import UpdateContext, open_context
 from telegram_service.bot import answer
 from telegram_service.channels.message import OutgoingMessage
@@ -173,7 +173,7 @@ class Worker:
         if lease.stop_before > lease.update_id:
             context.stopped.set()
         self._contexts[lease] = context
-        updates = await join_split_text(context)
+        updates = await join_messages(context)
         try:
             return await answer(context), updates
         except Unreachable:

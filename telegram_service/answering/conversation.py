@@ -37,8 +37,8 @@ EXTRACTIVE = "extractive"
 RETRY_NOW_S = 0.1
 
 
-async def converse(context: UpdateContext, question: str, *, cut: bool = False) -> Outcome:
-    """Answer a question; `cut` means that a document in it was truncated.
+async def converse(context: UpdateContext, question: str, *, notes: Sequence[str] = ()) -> Outcome:
+    """Answer a question; `notes` name sentences to say with the answer.
 
     Raises AiAway, after which the same update is to be tried again.
     """
@@ -58,7 +58,7 @@ async def converse(context: UpdateContext, question: str, *, cut: bool = False) 
     sealed = context.outbox.get("answer")
     if sealed is None:
         try:
-            stored = await write_answer(context, question, cut=cut)
+            stored = await write_answer(context, question, notes)
         except AiAway:
             await tell_help_lines(context, question)
             raise
@@ -69,7 +69,7 @@ async def converse(context: UpdateContext, question: str, *, cut: bool = False) 
     return "answered"
 
 
-async def write_answer(context: UpdateContext, question: str, *, cut: bool) -> bytes:
+async def write_answer(context: UpdateContext, question: str, notes: Sequence[str]) -> bytes:
     """Get the answer, with a live preview; store its messages sealed, and return them as JSON."""
     masked = await context.services.masker.mask(question)
     preview = LivePreview(context)
@@ -83,7 +83,7 @@ async def write_answer(context: UpdateContext, question: str, *, cut: bool) -> b
         previewing.cancel()
         await asyncio.wait([previewing])
     answer.masked = masked.found
-    text, buttons = final_text(context, answer, cut=cut), answer_buttons(context, answer)
+    text, buttons = final_text(context, answer, notes), answer_buttons(context, answer)
     messages = context.channel.compose(text, buttons, context.reply_to)
     stored = MESSAGES.dump_json(list(messages))
     await record_exchange(context, question, answer)

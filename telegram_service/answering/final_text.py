@@ -38,8 +38,11 @@ class Answer:
     masked: Found = field(default_factory=lambda: Found({}, {}))
 
 
-def final_text(context: UpdateContext, answer: Answer, *, cut: bool) -> FoldedText:
-    """Return the final text: the answer, then the notices it does not contain already."""
+def final_text(context: UpdateContext, answer: Answer, notes: Sequence[str] = ()) -> FoldedText:
+    """Return the final text: the answer, then the notices it does not contain already.
+
+    `notes` name sentences about what was asked with: a picture that was not read.
+    """
     text = unmask(answer.text, answer.masked).strip()
     sections = [
         section.model_copy(update={"text": unmask(section.text, answer.masked)})
@@ -51,8 +54,7 @@ def final_text(context: UpdateContext, answer: Answer, *, cut: bool) -> FoldedTe
     remarks += [sentence for key, sentence in notices(context, answer.usage) if key not in text]
     if answer.stopped:
         remarks.append(context.say("stopped_answer"))
-    if cut:
-        remarks.append(context.say("file_cut"))
+    remarks += [context.say(note) for note in notes]
     if not (answer.usage and answer.usage.notice and answer.usage.notice in text):
         tail.append(footer(context, answer.usage))
     if answer.masked.counts:

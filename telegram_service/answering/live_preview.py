@@ -49,6 +49,13 @@ class LivePreview:
             message = self._message(self._context.say("writing"))
             self.placeholder = await self._context.send("placeholder", message)
 
+    async def show_early_sign(self) -> None:
+        """Give the first sign before it is known whether there is a question, where it leaves no
+        message behind.
+        """
+        if self._kind != "edit":
+            await self._show("")
+
     def show_position(self, position: PositionReader | None) -> None:
         """Show the position in the queue until there is text; None ends that."""
         self._position = position

@@ -35,6 +35,8 @@ class UpdateContext:
     thread: int | None
     person: Person
     preferences: Preferences
+    parts: tuple[IncomingMessage, ...] = ()
+    """The messages that are one question, where these are several."""
     stopped: asyncio.Event = field(default_factory=asyncio.Event)
     first_sign_counted: bool = False
 

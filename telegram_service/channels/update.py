@@ -5,6 +5,7 @@ is, LINE's and WhatsApp's events are translated. Fields we do not use are ignore
 API changes nothing here.
 """
 
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
@@ -50,6 +51,12 @@ class File(UpdatePart):
     duration: float = 0
 
 
+class Quote(UpdatePart):
+    """The words of a message that a reply is about."""
+
+    text: str = ""
+
+
 class PressableButton(UpdatePart):
     """A button under one of our messages."""
 
@@ -61,6 +68,23 @@ class Keyboard(UpdatePart):
     """The buttons under one of our messages."""
 
     inline_keyboard: tuple[tuple[PressableButton, ...], ...] = ()
+
+
+AttachmentKind = Literal["document", "photo", "voice", "audio", "video", "video_note"]
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A file that came with a message, and as what it was sent."""
+
+    kind: AttachmentKind
+    file: File
+
+
+UNREADABLE_KINDS = (
+    "sticker", "contact", "location", "venue", "poll", "checklist", "dice", "story", "paid_media",
+    "game", "unsupported",
+)  # fmt: skip
 
 
 class IncomingMessage(UpdatePart):
@@ -85,9 +109,41 @@ class IncomingMessage(UpdatePart):
     video: File | None = None
     video_note: File | None = None
     photo: tuple[File, ...] = ()
+    animation: File | None = None
+    sticker: UpdatePart | None = None
+    contact: UpdatePart | None = None
+    location: UpdatePart | None = None
+    venue: UpdatePart | None = None
+    poll: UpdatePart | None = None
+    checklist: UpdatePart | None = None
+    dice: UpdatePart | None = None
+    story: UpdatePart | None = None
+    paid_media: UpdatePart | None = None
+    game: UpdatePart | None = None
+    unsupported: UpdatePart | None = None
+    media_group_id: str = ""
+    forward_origin: UpdatePart | None = None
+    quote: Quote | None = None
     reply_markup: Keyboard = Keyboard()
     migrate_to_chat_id: int | None = None
     migrate_from_chat_id: int | None = None
+
+    @property
+    def attachments(self) -> tuple[Attachment, ...]:
+        """Return the files that came with the message, of a picture the largest."""
+        if self.animation:
+            return (Attachment("video", self.animation),)
+        photo = self.photo[-1] if self.photo else None
+        found: tuple[tuple[AttachmentKind, File | None], ...] = (
+            ("document", self.document), ("photo", photo), ("voice", self.voice),
+            ("audio", self.audio), ("video", self.video), ("video_note", self.video_note),
+        )  # fmt: skip
+        return tuple(Attachment(kind, file) for kind, file in found if file)
+
+    @property
+    def is_unreadable(self) -> bool:
+        """Return whether the message is of a kind that holds no question."""
+        return any(getattr(self, kind) is not None for kind in UNREADABLE_KINDS)
 
 
 class CallbackQuery(UpdatePart):

@@ -52,8 +52,8 @@ FIRST_NUMBER = 2**40
 """Events that their channel does not number begin here, far above Telegram's 32 bits."""
 TTL_S = 90_000
 """25 hours: Telegram delivers an update again for up to 24."""
-UPDATES_PER_CLAIM = 8
-"""Enough for a long text that a client split."""
+UPDATES_PER_CLAIM = 12
+"""Enough for an album, of ten at most, and for a long text that a client split."""
 MAX_DEAD_LETTERS = 1_000
 
 Outcome = Literal["answered", "ignored", "stopped", "dead"]

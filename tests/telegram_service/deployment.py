@@ -33,7 +33,7 @@ from tests.telegram_service.running_app import SECRET, TOKEN
 
 ROOT = Path(__file__).resolve().parents[2]
 START_S = 20.0
-QUESTION = re.compile(r"« (?:[A-Z] : )?(q-?\d+-\d+) »")
+QUESTION = re.compile(r"« (?:[A-Z] : )?(q-?\d+-\d+)(?: \?)? »")
 PLACEHOLDER = "🤖 Je cherche"
 
 
@@ -97,7 +97,7 @@ class Deployment:
     def ask(self, chat: int, number: int, **more: Any) -> None:
         """Ask a question that its answer will quote."""
         text = f"q{chat}-{number}"
-        written = text if chat > 0 else f"@CodeDuTravailNeoBot {text}"
+        written = f"{text} ?" if chat > 0 else f"@CodeDuTravailNeoBot {text} ?"
         self.account.say(chat, written, person=abs(chat), **more)
         self.asked.append((chat, text))
 

@@ -16,12 +16,12 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from shared.errors import TooLarge
+from telegram_service.answering.attachments import MAX_BYTES
 from telegram_service.answering.document_reader import (
     READER_MEMORY_MIB,
     DocumentReader,
     document_sandbox,
 )
-from telegram_service.answering.documents import MAX_BYTES
 from telegram_service.channels.telegram.downloads import fetch, new_file_client
 from telegram_service.errors import UnreadableDocument
 from tests.servers.loopback import served

@@ -1,4 +1,4 @@
-"""Attached documents: downloaded, read in a sandbox, quoted after the question.
+"""Attached files: downloaded, read in a sandbox, quoted after the question.
 
 A document is data: its text is quoted, never joined to our own instructions.
 """
@@ -11,9 +11,8 @@ import structlog
 
 from shared.errors import TooLarge
 from telegram_service.answering.document_reader import MAX_CHARACTERS
-from telegram_service.answering.quota import over_quota
 from telegram_service.answering.update_context import UpdateContext
-from telegram_service.channels.update import File
+from telegram_service.channels.update import Attachment, File
 from telegram_service.errors import ChannelRefused, UnreadableDocument
 
 log = structlog.get_logger()
@@ -25,11 +24,25 @@ DOWNLOAD_TIMEOUT_S = 60.0
 
 
 @dataclass(frozen=True)
-class DocumentQuestion:
-    """A question that quotes a document; `cut` when only its beginning fits."""
+class ReadFile:
+    """What a file says; `cut` when only its beginning fits.
 
-    text: str
-    cut: bool
+    `refusal` names the sentence that says why nothing was read; then there is no text.
+    """
+
+    text: str = ""
+    cut: bool = False
+    refusal: str = ""
+
+
+async def read_attachment(context: UpdateContext, attachment: Attachment) -> ReadFile:
+    """Read a file that came with a message."""
+    match attachment.kind:
+        case "document":
+            return await read_document(context, attachment.file)
+        case "voice" | "audio":
+            return ReadFile(refusal="no_voice")
+    return ReadFile(refusal="no_picture")
 
 
 def kind_of(file: File) -> str | None:
@@ -37,37 +50,23 @@ def kind_of(file: File) -> str | None:
     return KINDS.get(PurePosixPath(file.file_name.lower()).suffix)
 
 
-async def question_about(
-    context: UpdateContext, file: File, caption: str
-) -> DocumentQuestion | None:
-    """Return the question, or None after a reply with the reason.
-
-    It is counted against the person's quota before anything is downloaded or read.
-    """
+async def read_document(context: UpdateContext, file: File) -> ReadFile:
+    """Read a document; it must have been counted against the person's quota."""
     kind = kind_of(file)
     if kind is None:
-        await context.reply("file_kind")
-        return None
+        return ReadFile(refusal="file_kind")
     if file.file_size > MAX_BYTES:
-        await context.reply("file_large")
-        return None
-    if await over_quota(context, caption):
-        return None
+        return ReadFile(refusal="file_large")
     try:
         async with asyncio.timeout(DOWNLOAD_TIMEOUT_S):
             content = await context.channel.download(file.file_id, MAX_BYTES)
     except TooLarge:
-        await context.reply("file_large")
-        return None
+        return ReadFile(refusal="file_large")
     except ChannelRefused as refusal:
         log.info("document not handed out", reason=str(refusal))
-        await context.reply("file_unreadable")
-        return None
+        return ReadFile(refusal="file_unreadable")
     try:
         text = await context.services.documents.read(kind, content)
     except UnreadableDocument:
-        await context.reply("file_unreadable")
-        return None
-    question = caption or context.say("file_question")
-    quoted = context.say("file_quoted", text=text[:MAX_CHARACTERS])
-    return DocumentQuestion(f"{question}\n\n{quoted}", cut=len(text) > MAX_CHARACTERS)
+        return ReadFile(refusal="file_unreadable")
+    return ReadFile(text[:MAX_CHARACTERS], cut=len(text) > MAX_CHARACTERS)

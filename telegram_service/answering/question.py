@@ -1,0 +1,105 @@
+"""The question in one or more messages: what was typed, what is quoted, and what the files say."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from telegram_service.answering.attachments import ReadFile, read_attachment
+from telegram_service.answering.document_reader import MAX_CHARACTERS
+from telegram_service.answering.joining import SPLIT_AT_UNITS
+from telegram_service.answering.quota import over_quota
+from telegram_service.answering.update_context import UpdateContext
+from telegram_service.channels.markdown import units
+from telegram_service.channels.update import Attachment, IncomingMessage
+
+MAX_QUOTED_CHARACTERS = 1_000
+"""Of a message that a reply is about."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question as it is asked; `notes` name the sentences to say with its answer."""
+
+    text: str
+    notes: tuple[str, ...] = ()
+
+
+async def read_question(context: UpdateContext, typed: str) -> Question | None:
+    """Return the question, or None after a reply that says why there is none.
+
+    Files are counted against the person's quota before anything is downloaded or read.
+    """
+    parts = context.parts or ((context.message,) if context.message else ())
+    files = [attachment for part in parts for attachment in part.attachments]
+    if files and await over_quota(context, typed):
+        return None
+    read = [await read_attachment(context, each) for each in files]
+    quoted = [context.say("message_quoted", text=text) for text in await _quotes(context, parts)]
+    quoted += _documents(context, read)
+    refusals = tuple(dict.fromkeys(each.refusal for each in read if each.refusal))
+    unread = any(
+        each.refusal for file, each in zip(files, read, strict=True) if file.kind == "document"
+    )
+    if not quoted and (not typed or unread):  # a question about a document needs the document
+        await _refuse(context, parts, refusals)
+        return None
+    notes = refusals + (("file_cut",) if any(each.cut for each in read) else ())
+    question = typed or context.say(_default_question(files))
+    return Question("\n\n".join((question, *quoted)), notes)
+
+
+def typed_text(parts: Sequence[IncomingMessage]) -> str:
+    """Return what the person typed: the pieces of a split text joined, other messages by lines."""
+    text = before = ""
+    for part in parts:
+        piece = "" if part.forward_origin else part.text or part.caption
+        apart = "" if not text or units(before) >= SPLIT_AT_UNITS else "\n"
+        text += f"{apart}{piece}" if piece else ""
+        before = piece
+    return text
+
+
+def _documents(context: UpdateContext, read: Sequence[ReadFile]) -> list[str]:
+    """Return the files' texts, quoted, together no longer than one may be."""
+    room, quoted = MAX_CHARACTERS, []
+    for each in read:
+        if text := each.text[:room]:
+            room -= len(text)
+            quoted.append(context.say("file_quoted", text=text))
+    return quoted
+
+
+async def _quotes(context: UpdateContext, parts: Sequence[IncomingMessage]) -> list[str]:
+    """Return the texts that the messages are about: forwarded, replied to, or quoted from these."""
+    found = []
+    for part in parts:
+        if part.forward_origin:
+            found.append((part.text or part.caption)[:MAX_CHARACTERS])
+        elif part.quote and part.quote.text:
+            found.append(part.quote.text[:MAX_QUOTED_CHARACTERS])
+        elif part.reply_to_message and not await _is_known(context, part.reply_to_message):
+            replied = part.reply_to_message
+            found.append((replied.text or replied.caption)[:MAX_QUOTED_CHARACTERS])
+    return [text for text in found if text.strip()]
+
+
+async def _is_known(context: UpdateContext, replied: IncomingMessage) -> bool:
+    """Whether ai_core has a message already: one of ours, in a conversation that goes on."""
+    ours = replied.sender is not None and str(replied.sender.id) == context.channel.account
+    if not ours:
+        return False
+    session = await context.services.sessions.get(context.address)
+    return session.conversation is not None
+
+
+def _default_question(files: Sequence[Attachment]) -> str:
+    return "file_question" if files else "message_question"
+
+
+async def _refuse(
+    context: UpdateContext, parts: Sequence[IncomingMessage], refusals: Sequence[str]
+) -> None:
+    """Say, once for all messages, why there is no question in them."""
+    if refusals:
+        await context.reply(refusals[0])
+    elif context.chat.is_private and any(part.is_unreadable for part in parts):
+        await context.reply("no_such_kind")
