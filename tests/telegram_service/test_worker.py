@@ -263,7 +263,8 @@ async def test_without_a_token_the_service_runs_and_says_so(
         httpx2.AsyncClient(base_url=deployment.url) as http,
     ):
         health = (await http.get("/health")).json()
-        assert (health["status"], health["token"]) == ("waiting for a token", False)
+        assert health["status"] == "waiting for a channel"
+        assert set(health["channels"].values()) == {"off"}
         assert deployment.workers[0].poll() is None
 
 
