@@ -13,7 +13,8 @@ from pathlib import Path
 from ai_core.knowledge.phrasing_index import Match
 
 _FILE = Path(__file__).with_name("confidence.toml")
-_LEAST, _MOST = 1e-4, 1 - 1e-4
+_LEAST, _MOST = 0.01, 0.99
+"""Surer than this the ranking cannot be told to be: among a few entries it is sure of anything."""
 _FEATURES = ("odds", "margin", "nearness", "word_nearness", "cited", "labour")
 
 

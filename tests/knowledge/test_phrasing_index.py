@@ -36,3 +36,15 @@ def test_an_index_is_of_the_entries_it_was_made_from(tmp_path: Path) -> None:
 
 def test_no_entry_is_ranked_where_there_is_none() -> None:
     assert PhrasingIndex.build([], None).rank("démission", None) == []
+
+
+def test_the_entry_whose_phrasings_are_nearest_comes_first(tmp_path: Path) -> None:
+    """What one phrasing says wins over words that all phrasings of another entry share."""
+    said = '"mes congés payés pendant mon préavis"'
+    other = RESIGNING.replace('"partir de mon CDI sous quel délai"', said)
+    put_entries(tmp_path, other, HOLIDAYS)
+    entries, _ = read_entries(tmp_path, shipped=False)
+    index = PhrasingIndex.open(index_folder(tmp_path, entries, encoder=False))
+
+    asked = "congés payés pendant préavis, combien de jours par an"
+    assert index.rank(asked, None)[0].topic_id == "resigning"

