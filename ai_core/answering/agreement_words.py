@@ -98,13 +98,14 @@ def agreement_taken(match: AgreementMatch | None) -> AgreementTaken | None:
     taken = match.agreement or match.not_held
     return AgreementTaken(
         basis=match.basis.value,
-        agreement=_reply(taken) if taken else None,
-        alternatives=[_reply(one) for one in match.alternatives],
+        agreement=agreement_reply(taken) if taken else None,
+        alternatives=[agreement_reply(one) for one in match.alternatives],
         unknown_idcc=match.unknown_idcc,
     )
 
 
-def _reply(agreement: Agreement) -> AgreementReply:
+def agreement_reply(agreement: Agreement) -> AgreementReply:
+    """Return an agreement as replies tell it."""
     return AgreementReply(
         idcc=agreement.idcc, title=agreement.short_title, held=agreement.held, url=agreement.url
     )

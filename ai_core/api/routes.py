@@ -14,7 +14,17 @@ from ai_core.answering.conversations import ConversationStore
 from ai_core.answering.embeddings import Embedder
 from ai_core.answering.masking import TextMasking
 from ai_core.answering.request import RequestResolver
-from ai_core.api import calculators, chat, entries, generate, health, models, openai_routes, search
+from ai_core.api import (
+    agreements,
+    calculators,
+    chat,
+    entries,
+    generate,
+    health,
+    models,
+    openai_routes,
+    search,
+)
 from ai_core.api.openai_errors import ERROR_FORMATS
 from ai_core.api.openai_replies import EXAMPLES as OPENAI_EXAMPLES
 from ai_core.api.openai_replies import ErrorDocument
@@ -45,7 +55,8 @@ DIRECT = (generate.direct, chat.direct, models.direct, openai_routes.direct)
 ROUTERS: tuple[APIRouter, ...] = (
     generate.direct,
     *(chat.direct, chat.router),
-    *(search.router, entries.router, calculators.router, calculators.direct),
+    *(search.router, agreements.router, entries.router),
+    *(calculators.router, calculators.direct),
     *(models.router, models.direct, health.router),
     *(openai_routes.router, openai_routes.direct),
 )

@@ -21,7 +21,7 @@ from ai_core.law.agreement_names import (
     successors,
 )
 from ai_core.law.plain_question import PlainQuestion, plain
-from ai_core.law.records import Agreement, AgreementMatch, MatchBasis
+from ai_core.law.records import Agreement, AgreementLookup, AgreementMatch, MatchBasis
 
 _TITLE_SHARE = 0.6
 """Least share of the words that follow "convention" a title must hold."""
@@ -61,6 +61,9 @@ _CATEGORY_WORDS = frozenset(
 )
 _NAMING_WORDS = frozenset(["collective", "nationale", "ccn", "ccnt", "idcc"])
 _MOST_ALTERNATIVES = 4
+_IDCC_DIGITS = 4
+_WRITTEN_NUMBER = re.compile(r"(?:idcc )?(?:n |no |numero )?(\d{1,4})")
+_CLOSE_WORD = 0.75
 
 _BASES = {
     Level.NAME: MatchBasis.NAME,
@@ -115,6 +118,33 @@ class AgreementFinder:
         if decided or chosen is None:
             return next(iter((*decided, *named)), None)
         return self.find("", chosen)
+
+    def meant(self, written: str) -> AgreementLookup:
+        """Return the agreement that a number or a name alone means, or those near it."""
+        bare = _WRITTEN_NUMBER.fullmatch(plain(written))
+        if bare:
+            agreement = self._at(bare[1])
+            return AgreementLookup(agreement, () if agreement else self._near_number(bare[1]))
+        match = self.find(f"convention collective {written}")
+        taken = match and (match.agreement or match.not_held)
+        if taken:
+            return AgreementLookup(taken)
+        return AgreementLookup(None, (match and match.alternatives) or self._near_name(written))
+
+    def _near_number(self, number: str) -> tuple[Agreement, ...]:
+        """Return the agreements whose number differs by one digit, or by two exchanged."""
+        idcc = number.zfill(_IDCC_DIGITS)
+        return self._listed([other for other in self._known if _is_slip(idcc, other)])
+
+    def _near_name(self, written: str) -> tuple[Agreement, ...]:
+        """Return the agreements that share most words with a name, misspelt ones counted."""
+        words = {word for word in plain(written).split() if word not in _EMPTY_WORDS}
+        titles = {idcc: set(plain(_names(one)).split()) for idcc, one in self._known.items()}
+        every = {word for title in titles.values() for word in title if word not in _EMPTY_WORDS}
+        close = [set(get_close_matches(word, every, 3, _CLOSE_WORD)) for word in words]
+        shared = {idcc: sum(bool(one & title) for one in close) for idcc, title in titles.items()}
+        best = sorted(filter(shared.get, shared), key=lambda idcc: -shared[idcc])
+        return self._listed(best)
 
     def _at(self, number: str) -> Agreement | None:
         idcc = number.zfill(4)
@@ -214,6 +244,16 @@ class AgreementFinder:
         if len(idccs) == 1:
             return _taken(MatchBasis.NAME, rest, words_taken, self._known[idccs[0]])
         return self._asked(MatchBasis.NAME, rest, words_taken, idccs)
+
+
+def _is_slip(idcc: str, other: str) -> bool:
+    """Whether a number is another one with one wrong digit, or with two neighbours exchanged."""
+    wrong = [place for place in range(_IDCC_DIGITS) if idcc[place] != other[place]]
+    if len(wrong) == 1:
+        return True
+    first, *rest = wrong or (0,)
+    exchanged = rest == [first + 1] and idcc[first] == other[first + 1]
+    return exchanged and idcc[first + 1] == other[first]
 
 
 def _names(agreement: Agreement) -> str:

@@ -12,6 +12,7 @@ from ai_core.law.agreements import AgreementFinder
 from ai_core.law.corpus import Corpus
 from ai_core.law.records import (
     Agreement,
+    AgreementLookup,
     AgreementMatch,
     Article,
     Confidence,
@@ -143,6 +144,10 @@ class CorpusIndex:
     def agreement_of(self, texts: Sequence[str], chosen: str | None) -> AgreementMatch | None:
         """Return the agreement that the first of these texts to speak of one is about."""
         return self._finder.find_first(texts, chosen)
+
+    def agreement_meant(self, written: str) -> AgreementLookup:
+        """Return the agreement that a number or a name means, or those near it."""
+        return self._finder.meant(written)
 
     def _named(self, question: str, day: date) -> ReferencedArticles:
         articles: dict[str, Article] = {}

@@ -19,6 +19,7 @@ from ai_core.law.corpus_index import CorpusIndex
 from ai_core.law.ingest.update import corpus_status
 from ai_core.law.records import (
     Agreement,
+    AgreementLookup,
     AgreementMatch,
     Article,
     CorpusStatus,
@@ -89,6 +90,10 @@ class Library:
     async def agreement_of(self, texts: Sequence[str], chosen: str | None) -> AgreementMatch | None:
         """Return the agreement of a conversation; see `LawSource.agreement_of`."""
         return await self._run(lambda index: index.agreement_of(texts, chosen))
+
+    async def agreement_meant(self, written: str) -> AgreementLookup:
+        """Return the agreement that a number or a name means; see `LawSource.agreement_meant`."""
+        return await self._run(lambda index: index.agreement_meant(written))
 
     async def cited(
         self, sources: Sequence[tuple[str, str | None]], as_of: date

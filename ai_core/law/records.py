@@ -103,6 +103,14 @@ class AgreementMatch:
 
 
 @dataclass(frozen=True, slots=True)
+class AgreementLookup:
+    """The agreement that a number or a name alone means; `near` are those it may be instead."""
+
+    agreement: Agreement | None
+    near: tuple[Agreement, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Wording:
     """What an article of the Code or a clause of an agreement says on a day.
 

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from ai_core.law.records import (
     Agreement,
+    AgreementLookup,
     AgreementMatch,
     Article,
     CorpusStatus,
@@ -52,6 +53,13 @@ class LawSource(Protocol):
 
         `chosen` is the IDCC that a request gives. Raises UnknownAgreement, CorpusMissing,
         QueueFull.
+        """
+        ...
+
+    async def agreement_meant(self, written: str) -> AgreementLookup:
+        """Return the agreement that a number or a name means, or those near it.
+
+        Raises CorpusMissing, QueueFull.
         """
         ...
 

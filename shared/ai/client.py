@@ -23,6 +23,7 @@ from pydantic import BaseModel, ValidationError
 
 from shared.ai.breaker import Breaker
 from shared.ai.contract import (
+    AgreementsReply,
     ArticleReply,
     ChatReply,
     ChatRequest,
@@ -207,6 +208,10 @@ class AiClient:
     async def article(self, number: str) -> ArticleReply:
         """Return an article. Raises NotFound."""
         return await self._get(f"/api/v1/articles/{number}", ArticleReply)
+
+    async def agreements(self, written: str) -> AgreementsReply:
+        """Return the collective agreement that a number or a name means, or those near it."""
+        return await self._get("/api/v1/agreements", AgreementsReply, {"q": written})
 
     async def erase_conversation(self, conversation_id: str) -> bool:
         """Erase a conversation permanently; False when ai_core has none with that id."""

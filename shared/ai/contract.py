@@ -261,6 +261,16 @@ class AgreementReply(Reply):
     """Its page on Légifrance, or the directory of agreements where its text is not here."""
 
 
+class AgreementsReply(Reply):
+    """The collective agreement that a number or a name means, or those it may mean."""
+
+    agreement: AgreementReply | None
+    """The one meant; null where none is, or several are."""
+    near: list[AgreementReply] = []
+    """Where none is meant, those of a similar number or name, the most similar first; where several
+    are, these."""
+
+
 class AgreementTaken(Reply):
     """The collective agreement an answer rests on, or those that fit, and why."""
 

@@ -255,7 +255,17 @@ ENTRY_REPLY: Example = {
     "checked_by": "code",
     "notice": "Cette réponse est donnée par une intelligence artificielle.",
 }
+AGREEMENTS_REPLY: Example = {
+    "agreement": {
+        "idcc": "1486",
+        "title": "Bureaux d'études techniques",
+        "held": True,
+        "url": "https://www.legifrance.gouv.fr/conv_coll/id/KALICONT000005635173",
+    },
+    "near": [],
+}
 EXAMPLES: dict[str, Example] = {
+    "AgreementsReply": AGREEMENTS_REPLY,
     "EntriesReply": ENTRIES_REPLY,
     "EntryReply": ENTRY_REPLY,
     "CalculationRequest": CALCULATION_REQUEST,

@@ -17,6 +17,9 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from shared.ai.contract import (
+    AgreementReply,
+    AgreementsReply,
+    AgreementTaken,
     AnswerSection,
     ArticleReply,
     ChatReply,
@@ -28,10 +31,11 @@ from shared.ai.contract import (
     GenerateReply,
     HealthReply,
 )
+from shared.languages import Language, language_of, preferred_language
 
 USAGE_FIELDS = {
     "model", "tokens_used", "processing_time", "notice",
-    "summary", "sections", "suggestions", "clarification",
+    "summary", "sections", "suggestions", "clarification", "agreement", "language",
 }  # fmt: skip
 MODELS = ["extractive", "petit"]
 NOTICE = "Information donnée par une IA, sans valeur de conseil juridique."
@@ -48,6 +52,17 @@ SOURCE = Citation(
 )
 
 
+AGREEMENTS = tuple(
+    AgreementReply(idcc=idcc, title=title, held=held, url="https://www.legifrance.gouv.fr/")
+    for idcc, title, held in (
+        ("1486", "Convention inventée des bureaux (Syntec)", True),
+        ("0016", "Convention inventée des transports", True),
+        ("0843", "Convention inventée des boulangeries", False),
+    )
+)
+"""Those that are known; `held` says whether their text would be here."""
+
+
 @dataclass(frozen=True)
 class ScriptedShape:
     """What a reply holds beside its text, as in `GenerateReply`."""
@@ -56,6 +71,7 @@ class ScriptedShape:
     sections: tuple[AnswerSection, ...] = ()
     suggestions: tuple[str, ...] = ()
     clarification: Clarification | None = None
+    agreement: AgreementTaken | None = None
 
 
 @dataclass
@@ -89,6 +105,7 @@ class ScriptedAi:
     idempotency_keys: list[str] = field(default_factory=list)
     hung_up: int = 0
     conversations: int = 0
+    preferred: Language = "fr"
 
     @property
     def app(self) -> Starlette:
@@ -100,6 +117,7 @@ class ScriptedAi:
                 Route("/api/v1/models", self._models),
                 Route("/api/v1/health", self._health),
                 Route("/api/v1/articles/{number}", self._article),
+                Route("/api/v1/agreements", self._agreements),
                 Route("/api/v1/conversations/{name}", self._erase, methods=["DELETE"]),
             ]
         )
@@ -114,6 +132,7 @@ class ScriptedAi:
         except ClientDisconnect:
             return Response(status_code=499)
         self.asked.append(chat)
+        self.preferred = preferred_language(request.headers.get("accept-language"))
         self.idempotency_keys.append(request.headers.get("idempotency-key", ""))
         name = None
         if chat.store:
@@ -144,9 +163,14 @@ class ScriptedAi:
             sections=list(self.script.shape.sections),
             suggestions=list(self.script.shape.suggestions),
             clarification=self.script.shape.clarification,
+            agreement=self.script.shape.agreement,
+            language=self._language(chat),
             corpus_date=CORPUS_DATE,
             notice=NOTICE,
         )
+
+    def _language(self, chat: ChatRequest | None) -> str:
+        return language_of(chat.messages[-1].content, self.preferred) if chat else "fr"
 
     def _text(self, chat: ChatRequest | None) -> str:
         if chat and self.script.echo:
@@ -209,6 +233,16 @@ class ScriptedAi:
             cited_by_fiches=[],
         )
         return Response(article.model_dump_json(), media_type="application/json")
+
+    async def _agreements(self, request: Request) -> Response:
+        if self.script.status != 200:
+            return problem(self.script.status)
+        words = request.query_params["q"].casefold()
+        meant = [one for one in AGREEMENTS if words == one.idcc or words in one.title.casefold()]
+        reply = AgreementsReply(
+            agreement=meant[0] if len(meant) == 1 else None, near=meant if len(meant) > 1 else []
+        )
+        return Response(reply.model_dump_json(), media_type="application/json")
 
     async def _erase(self, request: Request) -> Response:
         if self.script.status != 200:

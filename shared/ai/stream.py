@@ -6,7 +6,14 @@ from typing import Literal
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from shared.ai.contract import Abstention, AnswerSection, Citation, Clarification, Profile
+from shared.ai.contract import (
+    Abstention,
+    AgreementTaken,
+    AnswerSection,
+    Citation,
+    Clarification,
+    Profile,
+)
 from shared.errors import Unavailable
 
 CITATIONS = TypeAdapter(list[Citation])
@@ -30,6 +37,7 @@ class Usage(BaseModel):
     abstained: Abstention | None = None
     clarification: Clarification | None = None
     profile: Profile = Profile()
+    agreement: AgreementTaken | None = None
     summary: str = ""
     sections: list[AnswerSection] = []
     suggestions: list[str] = []

@@ -27,6 +27,7 @@ from ai_core.law.corpus import Corpus
 from ai_core.law.ingest.sample import build_sample
 from ai_core.law.records import (
     Agreement,
+    AgreementLookup,
     AgreementMatch,
     Article,
     CorpusStatus,
@@ -132,6 +133,9 @@ class SampleLibrary:
 
     async def agreement_of(self, texts: Sequence[str], chosen: str | None) -> AgreementMatch | None:
         return await asyncio.to_thread(lambda: self.finder.find_first(texts, chosen))
+
+    async def agreement_meant(self, written: str) -> AgreementLookup:
+        return await asyncio.to_thread(lambda: self.finder.meant(written))
 
     async def cited(
         self, sources: Sequence[tuple[str, str | None]], as_of: date

@@ -34,6 +34,7 @@ from ai_core.errors import OverQuota
 from ai_core.law.library import Library
 from ai_core.law.records import (
     Agreement,
+    AgreementLookup,
     AgreementMatch,
     Article,
     CorpusStatus,
@@ -99,6 +100,10 @@ class StillLibrary:
     async def agreement_of(self, texts: Sequence[str], chosen: str | None) -> AgreementMatch | None:
         """Return none."""
         return None
+
+    async def agreement_meant(self, written: str) -> AgreementLookup:
+        """Return none."""
+        return AgreementLookup(None)
 
     async def cited(
         self, sources: Sequence[tuple[str, str | None]], as_of: date
