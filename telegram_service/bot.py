@@ -5,13 +5,18 @@ from collections.abc import Awaitable, Callable, Mapping
 import structlog
 
 from telegram_service.addresses import ChatAddress
+from telegram_service.answering import kept_agreement
 from telegram_service.answering.conversation import converse
+from telegram_service.answering.courtesies import Courtesy, courtesy_of
 from telegram_service.answering.final_text import ASK
+from telegram_service.answering.kept_document import REASK
 from telegram_service.answering.question import read_question, typed_text
+from telegram_service.answering.quota import tell_help_lines
 from telegram_service.answering.update_context import UpdateContext
 from telegram_service.channels.update import IncomingMessage
 from telegram_service.commands import (
     article,
+    cancel,
     feedback,
     help,
     mesdonnees,
@@ -23,7 +28,7 @@ from telegram_service.commands import (
     stop,
     supprimer,
 )
-from telegram_service.commands.ask import ask
+from telegram_service.commands.ask import ask, ask_again
 from telegram_service.queue.update_queue import Outcome
 from telegram_service.state.records import PersonSeen
 
@@ -53,8 +58,12 @@ BUTTON_ACTIONS: Mapping[str, Command] = {
     "up": feedback.up,
     "down": feedback.down,
     "why": feedback.why,
+    "forget": kept_agreement.forget,
+    "no": cancel.on_button,
 }
 ACKNOWLEDGED = {"up": "thanks", "why": "thanks", "down": "why", "stop": "stop_done"}
+UNDER_ANSWERS = frozenset({"art", "up", "down", "why", "forget", "stop", ASK, REASK})
+"""Actions of buttons under answers: what they say is in the language of the conversation."""
 GONE = {"kicked", "left"}
 
 
@@ -83,16 +92,41 @@ async def answer_message(context: UpdateContext, message: IncomingMessage) -> Ou
     text = addressed_text(context, message)
     if text is None or await is_old_edit(context, message):
         return "ignored"
+    if text and not text.startswith("/"):
+        await context.hear(text)
     allowed = context.services.settings.bot.allowed_users
     if allowed and context.person.id not in allowed:
-        await context.reply("not_invited")
-        return "answered"
+        return await refuse(context, "not_invited", text)
     if text.startswith("/"):
         return await run_command(context, text)
+    if courtesy := courtesy_in(context, message, text):
+        return await return_courtesy(context, courtesy)
     question = await read_question(context, text)
     if question is None:
         return "answered"
-    return await converse(context, question.text, notes=question.notes)
+    return await converse(context, question.text, question.document, notes=question.notes)
+
+
+async def refuse(context: UpdateContext, key: str, text: str) -> Outcome:
+    """Say why a message is not answered, after who to call where it tells of danger."""
+    await tell_help_lines(context, text)
+    await context.reply(key)
+    return "answered"
+
+
+def courtesy_in(context: UpdateContext, message: IncomingMessage, text: str) -> Courtesy | None:
+    """Return what a message says that asks nothing; None where it holds more than its words."""
+    if len(context.parts) > 1 or message.attachments or message.forward_origin:
+        return None
+    return courtesy_of(text)
+
+
+async def return_courtesy(context: UpdateContext, courtesy: Courtesy) -> Outcome:
+    """Answer "ok" or "merci" with a sentence, in the language of the conversation."""
+    session = await context.services.sessions.get(context.address)
+    context.spoken = session.language or courtesy.language
+    await context.reply(f"courtesy_{courtesy.kind}")
+    return "answered"
 
 
 async def run_command(context: UpdateContext, text: str) -> Outcome:
@@ -101,6 +135,7 @@ async def run_command(context: UpdateContext, text: str) -> Outcome:
     name, _, bot = head.partition("@")
     if bot and bot.lower() != context.channel.bot_name.lower():
         return "ignored"
+    await tell_help_lines(context, arguments)
     run = COMMANDS.get(name.lower())
     if run is None:
         if context.chat.is_private:
@@ -115,14 +150,25 @@ async def press_button(context: UpdateContext) -> Outcome:
     query = context.update.callback_query
     assert query is not None  # noqa: S101 - the caller has looked
     action = context.services.buttons.read(context.chat.id, query.data)
+    if action and action.name in UNDER_ANSWERS:
+        context.spoken = (await context.services.sessions.get(context.address)).language
     if action and action.name == ASK:
         return await ask(context, query)
+    if action and action.name == REASK:
+        return await ask_again(context, query, action.value)
     known = action is not None and action.name in BUTTON_ACTIONS
-    key = ACKNOWLEDGED.get(action.name) if action and known else "old_button"
+    key = acknowledgement(context, action.name) if action and known else "old_button"
     await context.answer_press(query.id, context.say(key) if key else "")
     if action and known:
         await BUTTON_ACTIONS[action.name](context, action.value)
     return "answered"
+
+
+def acknowledgement(context: UpdateContext, action: str) -> str:
+    """Return the key of what a press is acknowledged with; empty where the handler says it."""
+    if action == "down" and not context.channel.edits:
+        return ""
+    return ACKNOWLEDGED.get(action, "")
 
 
 async def joined_or_left(context: UpdateContext) -> Outcome:

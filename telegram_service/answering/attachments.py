@@ -62,11 +62,13 @@ async def read_document(context: UpdateContext, file: File) -> ReadFile:
             content = await context.channel.download(file.file_id, MAX_BYTES)
     except TooLarge:
         return ReadFile(refusal="file_large")
+    except TimeoutError:
+        return ReadFile(refusal="file_slow")
     except ChannelRefused as refusal:
         log.info("document not handed out", reason=str(refusal))
         return ReadFile(refusal="file_unreadable")
     try:
         text = await context.services.documents.read(kind, content)
-    except UnreadableDocument:
-        return ReadFile(refusal="file_unreadable")
+    except UnreadableDocument as error:
+        return ReadFile(refusal="file_slow" if str(error) == "time" else "file_unreadable")
     return ReadFile(text[:MAX_CHARACTERS], cut=len(text) > MAX_CHARACTERS)

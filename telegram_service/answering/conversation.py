@@ -18,6 +18,8 @@ from shared.ai.stream import Citations, Delta, Piece, Usage
 from shared.errors import AppError, BadInput, NotFound, TooMany, Unavailable
 from shared.privacy.plain_text import without_invisible
 from telegram_service.answering.final_text import Answer, answer_buttons, final_text
+from telegram_service.answering.kept_agreement import keep_agreement
+from telegram_service.answering.kept_document import DocumentUse, with_document
 from telegram_service.answering.live_preview import LivePreview
 from telegram_service.answering.quota import over_quota, tell_help_lines
 from telegram_service.answering.update_context import UpdateContext
@@ -37,28 +39,38 @@ EXTRACTIVE = "extractive"
 RETRY_NOW_S = 0.1
 
 
-async def converse(context: UpdateContext, question: str, *, notes: Sequence[str] = ()) -> Outcome:
-    """Answer a question; `notes` name sentences to say with the answer.
+async def converse(
+    context: UpdateContext,
+    question: str,
+    document: DocumentUse | None = None,
+    *,
+    notes: Sequence[str] = (),
+) -> Outcome:
+    """Answer a question, asked with a document or beside one; `notes` name sentences to say with
+    the answer.
 
     Raises AiAway, after which the same update is to be tried again.
     """
     if context.stopped.is_set():
         return "stopped"
-    question = without_invisible(question).replace("\0", "").strip()
+    question = without_invisible(with_document(context, question, document)).replace("\0", "")
+    question = question.strip()
     if not question:
         return "ignored"
     if await over_quota(context, question):
         return "answered"
     if len(question) > MAX_PROMPT_CHARACTERS:
+        await tell_help_lines(context, question)
         await context.reply("too_long", characters=len(question), limit=MAX_PROMPT_CHARACTERS)
         return "answered"
     if context.message:
         message_id = context.message.message_id
         await context.services.sessions.set_last_question(context.address, message_id)
+    await context.services.sessions.set_language(context.address, context.language)
     sealed = context.outbox.get("answer")
     if sealed is None:
         try:
-            stored = await write_answer(context, question, notes)
+            stored = await write_answer(context, question, document, notes)
         except AiAway:
             await tell_help_lines(context, question)
             raise
@@ -69,7 +81,9 @@ async def converse(context: UpdateContext, question: str, *, notes: Sequence[str
     return "answered"
 
 
-async def write_answer(context: UpdateContext, question: str, notes: Sequence[str]) -> bytes:
+async def write_answer(
+    context: UpdateContext, question: str, document: DocumentUse | None, notes: Sequence[str]
+) -> bytes:
     """Get the answer, with a live preview; store its messages sealed, and return them as JSON."""
     masked = await context.services.masker.mask(question)
     preview = LivePreview(context)
@@ -83,6 +97,8 @@ async def write_answer(context: UpdateContext, question: str, notes: Sequence[st
         previewing.cancel()
         await asyncio.wait([previewing])
     answer.masked = masked.found
+    answer.document = document
+    answer.kept_agreement = await keep_agreement(context, answer.usage)
     text, buttons = final_text(context, answer, notes), answer_buttons(context, answer)
     messages = context.channel.compose(text, buttons, context.reply_to)
     stored = MESSAGES.dump_json(list(messages))
@@ -143,6 +159,7 @@ async def stream(
                     answer.citations = piece.items
                 case Usage():
                     answer.usage = piece
+                    context.speak(piece.language)
     answer.stopped = context.stopped.is_set()
     return answer
 
@@ -178,11 +195,15 @@ async def with_speaker(context: UpdateContext, question: str) -> str:
 
 
 async def refusal_text(context: UpdateContext, error: AppError) -> str:
-    """Return the reply to a question that ai_core refuses; deselect a removed model."""
+    """Return the reply to a question that ai_core refuses; deselect what it does not know."""
     model = context.preferences.model
     if str(error) == "unknown_model" and model:
         await context.choose(model=None)
-        return context.say("switch_unknown", model=model)
+        return context.say("model_gone", model=model)
+    if str(error) == "unknown_agreement":
+        written = context.preferences.agreement or ""
+        await context.choose(agreement=None, agreement_name="")
+        return context.say("agreement_gone", written=written)
     return context.say("refused_question", sentence=str(error.facts.get("sentence", "")))
 
 

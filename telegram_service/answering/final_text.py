@@ -14,6 +14,12 @@ from shared.ai.stream import Usage
 from shared.distress import is_help_lines
 from shared.privacy.disclosure import masked_in_words
 from shared.privacy.masking import Found, unmask
+from telegram_service.answering.kept_agreement import FORGET, agreement_name
+from telegram_service.answering.kept_document import (
+    DocumentUse,
+    document_remarks,
+    reask_buttons,
+)
 from telegram_service.answering.update_context import UpdateContext
 from telegram_service.channels.message import Button, FoldedText, Rows
 
@@ -29,13 +35,19 @@ _ITEM = re.compile(r"\n(?=- )")
 
 @dataclass
 class Answer:
-    """What ai_core has answered so far; `masked` is what was masked in the question."""
+    """What ai_core has answered so far.
+
+    `masked` is what was masked in the question; `kept_agreement` the number of the collective
+    agreement that is the person's from this answer on; `document` how it was asked with one.
+    """
 
     text: str = ""
     citations: Sequence[Citation] = ()
     usage: Usage | None = None
     stopped: bool = False
     masked: Found = field(default_factory=lambda: Found({}, {}))
+    kept_agreement: str | None = None
+    document: DocumentUse | None = None
 
 
 def final_text(context: UpdateContext, answer: Answer, notes: Sequence[str] = ()) -> FoldedText:
@@ -52,9 +64,12 @@ def final_text(context: UpdateContext, answer: Answer, notes: Sequence[str] = ()
     opened, rest = _opened(parts)
     remarks, tail = _closing(parts.closing, answer.usage)
     remarks += [sentence for key, sentence in notices(context, answer.usage) if key not in text]
+    if answer.kept_agreement:
+        remarks.append(context.say("agreement_kept", name=agreement_name(context.preferences)))
     if answer.stopped:
         remarks.append(context.say("stopped_answer"))
     remarks += [context.say(note) for note in notes]
+    remarks += document_remarks(context, answer.document)
     if not (answer.usage and answer.usage.notice and answer.usage.notice in text):
         tail.append(footer(context, answer.usage))
     if answer.masked.counts:
@@ -152,9 +167,20 @@ def answer_buttons(context: UpdateContext, answer: Answer) -> Rows:
         tuple(sources[first : first + BUTTONS_PER_ROW])
         for first in range(0, len(sources), BUTTONS_PER_ROW)
     ]
-    update_id = str(context.update.update_id)
-    thumbs = (context.button("👍", "up", update_id), context.button("👎", "down", update_id))
-    return (*questions, *rows, thumbs)
+    if asks_again := reask_buttons(context, answer.document):
+        rows.insert(0, asks_again)
+    if answer.kept_agreement:
+        undo = context.button(context.say("button_forget"), FORGET, answer.kept_agreement)
+        rows.append((undo,))
+    return (*questions, *rows, thumbs(context, str(context.update.update_id)))
+
+
+def thumbs(context: UpdateContext, answer: str, given: str = "") -> tuple[Button, ...]:
+    """Return the thumbs under an answer, named by its update; the one `given` is marked."""
+    return tuple(
+        context.button(f"{sign} ✓" if action == given else sign, action, answer)
+        for action, sign in (("up", "👍"), ("down", "👎"))
+    )
 
 
 def source_button(context: UpdateContext, citation: Citation) -> Button:

@@ -6,21 +6,32 @@ from dataclasses import dataclass
 from telegram_service.answering.attachments import ReadFile, read_attachment
 from telegram_service.answering.document_reader import MAX_CHARACTERS
 from telegram_service.answering.joining import SPLIT_AT_UNITS
-from telegram_service.answering.quota import over_quota
+from telegram_service.answering.kept_document import (
+    DocumentUse,
+    KeptDocument,
+    keep_document,
+    read_with_document,
+)
+from telegram_service.answering.quota import over_quota, tell_help_lines
 from telegram_service.answering.update_context import UpdateContext
 from telegram_service.channels.markdown import units
 from telegram_service.channels.update import Attachment, IncomingMessage
 
+MAX_NAME_CHARACTERS = 60
 MAX_QUOTED_CHARACTERS = 1_000
 """Of a message that a reply is about."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """A question as it is asked; `notes` name the sentences to say with its answer."""
+    """A question as it is asked; `notes` name the sentences to say with its answer.
+
+    `document` is what came with it, or what its conversation keeps.
+    """
 
     text: str
     notes: tuple[str, ...] = ()
+    document: DocumentUse | None = None
 
 
 async def read_question(context: UpdateContext, typed: str) -> Question | None:
@@ -40,11 +51,12 @@ async def read_question(context: UpdateContext, typed: str) -> Question | None:
         each.refusal for file, each in zip(files, read, strict=True) if file.kind == "document"
     )
     if not quoted and (not typed or unread):  # a question about a document needs the document
+        await tell_help_lines(context, typed)
         await _refuse(context, parts, refusals)
         return None
-    notes = refusals + (("file_cut",) if any(each.cut for each in read) else ())
     question = typed or context.say(_default_question(files))
-    return Question("\n\n".join((question, *quoted)), notes)
+    document = await _document(context, files, read, typed)
+    return Question("\n\n".join((question, *quoted)), refusals, document)
 
 
 def typed_text(parts: Sequence[IncomingMessage]) -> str:
@@ -56,6 +68,21 @@ def typed_text(parts: Sequence[IncomingMessage]) -> str:
         text += f"{apart}{piece}" if piece else ""
         before = piece
     return text
+
+
+async def _document(
+    context: UpdateContext, files: Sequence[Attachment], read: Sequence[ReadFile], typed: str
+) -> DocumentUse | None:
+    """Keep the documents that were sent, as one; return them, or the one of the conversation."""
+    sent = [(file, each) for file, each in zip(files, read, strict=True) if each.text]
+    if not sent:
+        return await read_with_document(context, typed)
+    text = "\n\n".join(each.text for _, each in sent)
+    cut = len(text) > MAX_CHARACTERS or any(each.cut for _, each in sent)
+    name = sent[0][0].file.file_name[:MAX_NAME_CHARACTERS]
+    document = KeptDocument(name, text[:MAX_CHARACTERS], cut)
+    await keep_document(context, document)
+    return DocumentUse("sent", document)
 
 
 def _documents(context: UpdateContext, read: Sequence[ReadFile]) -> list[str]:

@@ -26,6 +26,7 @@ from telegram_service.state.counters import Counters
 from telegram_service.state.erasures import Erasures
 from telegram_service.state.journal import Journal
 from telegram_service.state.preferences import PreferenceCache
+from telegram_service.state.session_texts import SessionTexts
 from telegram_service.state.sessions import Sessions
 from telegram_service.state.slots import Slots
 from telegram_service.state.store import Store
@@ -58,6 +59,7 @@ class Services:
     store: Store
     journal: Journal
     sessions: Sessions
+    session_texts: SessionTexts
     erasures: Erasures
     preferences: PreferenceCache
     throttle: Throttle
@@ -82,6 +84,7 @@ async def open_services(settings: Settings, vault: Vault) -> AsyncIterator[Servi
         queue = UpdateQueue(redis, vault, blocking)
         channels = await stack.enter_async_context(open_channels(settings, redis, vault, queue))
         store, clock = Store(postgres, vault), SystemClock()
+        sessions = Sessions(redis, vault, channels, settings.store.session_hours)
         yield Services(
             settings=settings,
             texts=await asyncio.to_thread(bot_texts),
@@ -95,7 +98,8 @@ async def open_services(settings: Settings, vault: Vault) -> AsyncIterator[Servi
             vault=vault,
             store=store,
             journal=Journal(redis, store, vault),
-            sessions=Sessions(redis, vault, channels, settings.store.session_hours),
+            sessions=sessions,
+            session_texts=SessionTexts(redis, vault, sessions),
             erasures=Erasures(redis, vault),
             preferences=PreferenceCache(redis, vault),
             throttle=Throttle(redis, settings.limits, clock, vault),

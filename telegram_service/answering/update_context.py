@@ -7,7 +7,7 @@ from datetime import timedelta
 from functools import cached_property
 
 from shared.errors import Unavailable
-from shared.languages import LANGUAGES, Language
+from shared.languages import LANGUAGES, Language, language_of
 from telegram_service.addresses import ChatAddress, ChatId, MessageId
 from telegram_service.answering.services import Services
 from telegram_service.channels.channel import Channel, Priority
@@ -18,13 +18,16 @@ from telegram_service.sending.outbox import Outbox
 from telegram_service.state.preferences import Preferences
 from telegram_service.state.records import PreferencesChosen
 
+FEW_WORDS = 4
 STORE_TIMEOUT_S = 1.0
 """How long an answer waits for preferences that only Postgres has."""
 
 
 @dataclass
 class UpdateContext:
-    """See the module. `stopped` is set when the person wants no answer any more."""
+    """See the module. `stopped` is set when the person wants no answer any more; `spoken` is the
+    language of the message, once it was read (`hear`).
+    """
 
     services: Services
     channel: Channel
@@ -38,6 +41,7 @@ class UpdateContext:
     parts: tuple[IncomingMessage, ...] = ()
     """The messages that are one question, where these are several."""
     stopped: asyncio.Event = field(default_factory=asyncio.Event)
+    spoken: Language | None = None
     first_sign_counted: bool = False
 
     @cached_property
@@ -60,8 +64,17 @@ class UpdateContext:
 
     @property
     def language(self) -> Language:
-        """Return the language to answer in."""
-        return self.preferences.language
+        """Return the language of every sentence: the message's, else the one of the menus."""
+        return self.spoken or self.preferences.language
+
+    async def hear(self, text: str) -> None:
+        """Speak the language of a message from now on; where it tells none, its conversation's."""
+        before = (await self.services.sessions.get(self.address)).language
+        self.spoken = spoken_language(text, before, self.preferences.language)
+
+    def speak(self, language: str) -> None:
+        """Speak the language of an answer, where it is one of ours."""
+        self.spoken = next((one for one in LANGUAGES if one == language), self.spoken)
 
     @property
     def message(self) -> IncomingMessage | None:
@@ -112,10 +125,10 @@ class UpdateContext:
     async def edit_button_message(self, markdown: str, buttons: Rows = ()) -> None:
         """Replace the text of the message whose button was pressed; send it where none can be."""
         query = self.update.callback_query
-        if query is None or query.message is None:
-            return
         if not self.channel.edits:
             await self.send_markdown("pressed", markdown, buttons)
+            return
+        if query is None or query.message is None:
             return
         message = self.channel.compose(FoldedText(markdown), buttons)[0]
         await self.channel.edit(self.address, query.message.message_id, message, Priority.REPLY)
@@ -170,6 +183,19 @@ async def open_context(services: Services, lease: Lease, update: Update) -> Upda
     return UpdateContext(
         services, channel, lease, update, outbox, chat, thread, person, preferences
     )  # fmt: skip
+
+
+def spoken_language(text: str, before: Language | None, default: Language) -> Language:
+    """Return the language of a message that goes on in a conversation in `before`.
+
+    A few words of French or English ("Syntec, cadre") change no conversation in Thai or Chinese, as
+    in ai_core.
+    """
+    told = language_of(text, before or default)
+    few = len(text.split()) <= FEW_WORDS
+    if few and before in ("th", "zh") and told in ("fr", "en"):
+        return before
+    return told
 
 
 def _language_of_client(code: str) -> Language:

@@ -62,6 +62,7 @@ class PressableButton(UpdatePart):
 
     text: str = ""
     callback_data: str = ""
+    url: str = ""
 
 
 class Keyboard(UpdatePart):

@@ -1,13 +1,35 @@
 """/mesdonnees: exports a person's data, as text and as JSON (GDPR, articles 15 and 20)."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import orjson
 
 from shared.clock import PARIS
+from telegram_service.answering.kept_document import kept_document
 from telegram_service.answering.update_context import UpdateContext
+from telegram_service.commands.settings import chosen_lines
+from telegram_service.state.preferences import Preferences
 from telegram_service.state.store import Feedback, StoredMessage
+
+
+@dataclass(frozen=True)
+class PersonalData:
+    """Everything kept about a person; `choices` is None where they are the defaults."""
+
+    messages: Sequence[StoredMessage]
+    feedback: Sequence[Feedback]
+    choices: Preferences | None
+    document: str | None
+    first_seen: datetime | None
+
+    @property
+    def nothing(self) -> bool:
+        """Whether nothing is kept."""
+        return not (
+            self.messages or self.feedback or self.choices or self.document or self.first_seen
+        )
 
 
 async def run(context: UpdateContext, _arguments: str) -> None:
@@ -15,62 +37,84 @@ async def run(context: UpdateContext, _arguments: str) -> None:
     if not context.chat.is_private:
         await context.reply("in_private")
         return
-    services, person = context.services, context.person.id
-    await services.journal.drain()
-    messages = await services.store.messages(person)
-    feedback = await services.store.feedback(person)
-    first_seen = await services.store.first_seen(person)
-    facts = {"count": len(messages)}
-    if not messages and first_seen is None:
+    kept = await kept_data(context)
+    if kept.nothing:
         await context.reply("export_empty")
         return
+    counts = {"count": len(kept.messages), "feedback": len(kept.feedback)}
+    choices = context.say("yes" if kept.choices else "no")
     await context.outbox.send_file(
         "readable",
         context.address,
         "mes-donnees.md",
-        as_markdown(context, messages).encode(),
-        context.say("export_caption", **facts),
+        as_markdown(context, kept).encode(),
+        context.say("export_caption", **counts, choices=choices),
     )
     await context.outbox.send_file(
         "json",
         context.address,
         "mes-donnees.json",
-        as_json(context, messages, feedback, first_seen),
+        as_json(context, kept),
         context.say("export_json_caption"),
     )
 
 
-def as_markdown(context: UpdateContext, messages: Sequence[StoredMessage]) -> str:
+async def kept_data(context: UpdateContext) -> PersonalData:
+    """Read what is kept about the person. Raises PostgresLost."""
+    services, person = context.services, context.person.id
+    await services.journal.drain()
+    store, document = services.store, await kept_document(context)
+    return PersonalData(
+        messages=await store.messages(person),
+        feedback=await store.feedback(person),
+        choices=await services.preferences.get(person) or await store.preferences(person),
+        document=document.text if document else None,
+        first_seen=await store.first_seen(person),
+    )
+
+
+def as_markdown(context: UpdateContext, kept: PersonalData) -> str:
     """Return the export as Markdown."""
-    today = f"{context.services.clock.now().astimezone(PARIS):%d/%m/%Y %H:%M}"
-    lines = [f"# {context.say('export_head', date=today)}", ""]
-    for message in messages:
+    lines = [f"# {context.say('export_head', date=local(context.services.clock.now()))}", ""]
+    if kept.first_seen:
+        lines += [context.say("export_first_seen", date=local(kept.first_seen)), ""]
+    if kept.choices:
+        lines += [f"## {context.say('export_choices')}", "", chosen_lines(context), ""]
+    if kept.feedback:
+        lines += [f"## {context.say('export_feedback')}", ""]
+        lines += [f"- {feedback_line(context, each)}" for each in kept.feedback]
+        lines.append("")
+    if kept.document:
+        lines += [f"## {context.say('export_document')}", "", kept.document, ""]
+    for message in kept.messages:
         who = context.say(f"export_{message.author}")
         due = context.say("export_due", date=f"{message.due.astimezone(PARIS):%d/%m/%Y}")
-        lines += [
-            f"## {who}, {message.at.astimezone(PARIS):%d/%m/%Y %H:%M} ({due})",
-            "",
-            message.body,
-            "",
-        ]
+        lines += [f"## {who}, {local(message.at)} ({due})", "", message.body, ""]
     return "\n".join(lines)
 
 
-def as_json(
-    context: UpdateContext,
-    messages: Sequence[StoredMessage],
-    feedback: Sequence[Feedback],
-    first_seen: datetime | None,
-) -> bytes:
+def feedback_line(context: UpdateContext, given: Feedback) -> str:
+    """Return one thumb in words."""
+    reason = f" ({context.say(f'why_{given.reason}')})" if given.reason else ""
+    return f"{local(given.at)} {'👍' if given.thumb > 0 else '👎'}{reason}"
+
+
+def local(moment: datetime) -> str:
+    """Return a moment as people read it in France."""
+    return f"{moment.astimezone(PARIS):%d/%m/%Y %H:%M}"
+
+
+def as_json(context: UpdateContext, kept: PersonalData) -> bytes:
     """Return the export as JSON."""
     return orjson.dumps(
         {
             "person": context.person.id,
             "exported_at": context.services.clock.now(),
-            "first_seen": first_seen,
-            "preferences": context.preferences.model_dump(),
-            "messages": list(messages),
-            "feedback": list(feedback),
+            "first_seen": kept.first_seen,
+            "preferences": kept.choices.model_dump() if kept.choices else None,
+            "messages": list(kept.messages),
+            "feedback": list(kept.feedback),
+            "document": kept.document,
         },
         option=orjson.OPT_INDENT_2,
     )

@@ -4,6 +4,7 @@ from shared.ai.contract import ModelCardReply
 from shared.errors import AppError, Unavailable
 from telegram_service.answering.update_context import UpdateContext
 from telegram_service.channels.message import Rows
+from telegram_service.commands.cancel import cancel_row
 
 
 async def run(context: UpdateContext, _arguments: str) -> None:
@@ -13,7 +14,9 @@ async def run(context: UpdateContext, _arguments: str) -> None:
     except Unavailable:
         await context.reply("ai_away")
         return
-    listed = "\n".join(f"- {selection_mark(context, card)} `{card.id}`" for card in cards)
+    listed = "\n".join(
+        f"- {selection_mark(context, card)} {listed_name(context, card)}" for card in cards
+    )
     await context.reply("models", buttons(context, cards), list=listed)
 
 
@@ -35,7 +38,7 @@ async def switch(context: UpdateContext, arguments: str) -> None:
         await context.reply("switch_unknown", model=arguments[:64])
         return
     await context.choose(model=name)
-    await context.reply("switched", model=name)
+    await context.reply("switched", model=writer(context, name))
 
 
 async def on_button(context: UpdateContext, value: str) -> None:
@@ -44,12 +47,26 @@ async def on_button(context: UpdateContext, value: str) -> None:
         await context.reply("admins_only")
         return
     await context.choose(model=value)
-    await context.edit_button_message(context.say("switched", model=value))
+    await context.edit_button_message(context.say("switched", model=writer(context, value)))
 
 
 async def list_models(context: UpdateContext) -> list[ModelCardReply]:
     """Return the models ai_core knows."""
     return (await context.services.ai.models()).models
+
+
+def writer(context: UpdateContext, model: str | None) -> str:
+    """Return in words what writes the answers: a model by its name, None is the default."""
+    if model is None:
+        return context.say("default_model")
+    key = f"model_{model}"
+    return context.say(key) if key in context.services.texts else model
+
+
+def listed_name(context: UpdateContext, card: ModelCardReply) -> str:
+    """Return a model's name, after what it does where that is known."""
+    said = writer(context, card.id)
+    return f"`{card.id}`" if said == card.id else f"{said} (`{card.id}`)"
 
 
 def selection_mark(context: UpdateContext, card: ModelCardReply) -> str:
@@ -61,9 +78,9 @@ def selection_mark(context: UpdateContext, card: ModelCardReply) -> str:
 
 
 def buttons(context: UpdateContext, cards: list[ModelCardReply]) -> Rows:
-    """Return a button per model whose name fits into one."""
+    """Return a button per model whose name fits into one, and one that changes nothing."""
     made = [
         context.button(f"{selection_mark(context, card)} {card.id}", "model", card.id)
         for card in cards
     ]
-    return tuple((button,) for button in made if button.data)
+    return (*((button,) for button in made if button.data), cancel_row(context))

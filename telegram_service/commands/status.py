@@ -2,6 +2,7 @@
 
 from shared.errors import AppError
 from telegram_service.answering.update_context import UpdateContext
+from telegram_service.commands.models import writer
 
 
 async def run(context: UpdateContext, _arguments: str) -> None:
@@ -17,7 +18,7 @@ async def run(context: UpdateContext, _arguments: str) -> None:
     await context.reply(
         "status",
         answers=context.say(answers),
-        model=context.preferences.model or context.say("default_model"),
+        writer=writer(context, context.preferences.model),
         corpus_date=corpus_date,
         waiting=max(0, statistics.waiting - 1),
     )

@@ -19,6 +19,7 @@ from telegram_service.answering.services import Services
 from telegram_service.answering.update_context import UpdateContext
 from telegram_service.channels.channel import Priority
 from telegram_service.channels.message import FoldedText
+from telegram_service.commands.cancel import cancel_row
 from telegram_service.errors import ChannelRefused
 from telegram_service.state.erasures import Erasure
 
@@ -32,7 +33,8 @@ async def run(context: UpdateContext, _arguments: str) -> None:
     if not context.chat.is_private:
         await context.reply("in_private")
         return
-    await context.reply("erase_ask", ((context.button(context.say("erase_button"), "erase"),),))
+    erase = context.button(context.say("erase_button"), "erase")
+    await context.reply("erase_ask", ((erase,), cancel_row(context)))
 
 
 async def on_button(context: UpdateContext, value: str) -> None:
@@ -42,7 +44,8 @@ async def on_button(context: UpdateContext, value: str) -> None:
         return
     if value != CONFIRMED:
         again = context.button(context.say("erase_button_sure"), "erase", CONFIRMED)
-        await context.edit_button_message(context.say("erase_sure"), ((again,),))
+        rows = ((again,), cancel_row(context))
+        await context.edit_button_message(context.say("erase_sure"), rows)
         return
     services = context.services
     asked = Erasure(

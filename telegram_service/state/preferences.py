@@ -29,6 +29,8 @@ class Preferences(BaseModel):
     model: str | None = None
     length: Literal["short", "normal", "long"] = "normal"
     agreement: str | None = Field(default=None, pattern=r"^[0-9]{1,4}$")
+    agreement_name: str = ""
+    declined_agreement: str | None = None
     history: bool = True
     retention_days: int = 30
 

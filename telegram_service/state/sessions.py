@@ -8,6 +8,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Protocol
 
+from shared.languages import LANGUAGES, Language
 from shared.privacy.encryption import DecryptionFailed
 from shared.stores.redis_connection import RedisConnection, Reply
 from telegram_service.addresses import ChatAddress, ChatId, MessageId
@@ -22,10 +23,11 @@ PSEUDONYMS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 @dataclass(frozen=True)
 class Session:
-    """An open conversation: its id in ai_core, and the message of the last question."""
+    """An open conversation: its id in ai_core, the message of the last question, its language."""
 
     conversation: str | None = None
     last_question: int | None = None
+    language: Language | None = None
 
 
 class Accounts(Protocol):
@@ -47,7 +49,8 @@ class Sessions:
         self._accounts = accounts
         self._ttl_s = hours * 3600
 
-    def _key(self, address: ChatAddress) -> str:
+    def key(self, address: ChatAddress) -> str:
+        """Return the key of a session; what belongs to it begins with it."""
         return f"{self._prefix(address.chat)}:{address.thread or 0}"
 
     def _prefix(self, chat: ChatId) -> str:
@@ -68,13 +71,20 @@ class Sessions:
 
     async def get(self, address: ChatAddress) -> Session:
         """Return the session, an empty one when there is none."""
-        sealed, last = await self._redis.call("HMGET", self._key(address), "conversation", "last")
-        return Session(self._opened(sealed), int(last) if last else None)
+        sealed, last, spoken = await self._redis.call(
+            "HMGET", self.key(address), "conversation", "last", "language"
+        )
+        language = next((one for one in LANGUAGES if spoken == one.encode()), None)
+        return Session(self._opened(sealed), int(last) if last else None, language)
 
     async def set_last_question(self, address: ChatAddress, message_id: MessageId) -> None:
         """Record the message of the last question, where messages have numbers and are edited."""
         if isinstance(message_id, int):
             await asyncio.gather(*self._set(address, "last", message_id))
+
+    async def set_language(self, address: ChatAddress, language: Language) -> None:
+        """Record the language of the last question."""
+        await asyncio.gather(*self._set(address, "language", language.encode()))
 
     async def set_conversation(self, address: ChatAddress, conversation: str) -> None:
         """Record the conversation's id in ai_core, for the next question and for erasure."""
@@ -91,7 +101,7 @@ class Sessions:
 
     async def end(self, address: ChatAddress) -> None:
         """Start a new conversation with the next question."""
-        await self._redis.call("DEL", self._key(address))
+        await self._redis.call("DEL", self.key(address))
 
     async def conversations(self, chat: ChatId) -> list[str]:
         """Return the ids in ai_core of all conversations of a chat."""
@@ -112,9 +122,9 @@ class Sessions:
         """Follow a group that became a supergroup, with its session."""
         sealed = self._vault.seal_text(str(new.chat), SESSION)
         await self._redis.call("SET", self._moved_key(old.chat), sealed, "EX", MOVED_TTL_S)
-        exists = await self._redis.call("EXISTS", self._key(old))
+        exists = await self._redis.call("EXISTS", self.key(old))
         if exists:
-            await self._redis.call("RENAME", self._key(old), self._key(new))
+            await self._redis.call("RENAME", self.key(old), self.key(new))
 
     async def current_chat(self, chat: ChatId) -> ChatId:
         """Return the supergroup a chat has become, or the chat itself."""
@@ -123,7 +133,7 @@ class Sessions:
 
     async def pseudonym(self, address: ChatAddress, person: ChatId) -> str:
         """Return a speaker's pseudonym in a group, one capital, the same for the whole session."""
-        key, field = self._key(address), f"speaker:{self._vault.name(person)}"
+        key, field = self.key(address), f"speaker:{self._vault.name(person)}"
         known = await self._redis.call("HGET", key, field)
         if not known:
             count = await self._redis.call("HINCRBY", key, "speakers", 1)
@@ -136,7 +146,7 @@ class Sessions:
         self, address: ChatAddress, field: str, value: bytes | int
     ) -> list[asyncio.Future[Reply]]:
         """Send the commands that set a field; their replies are awaited together."""
-        key = self._key(address)
+        key = self.key(address)
         return [
             self._redis.call("HSET", key, field, value),
             self._redis.call("EXPIRE", key, self._ttl_s),

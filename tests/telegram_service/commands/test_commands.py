@@ -33,7 +33,7 @@ async def test_a_citation_button_shows_the_article(app: RunningApp) -> None:
 
 async def test_switch_by_name_changes_the_model_that_is_asked(app: RunningApp) -> None:
     [done] = await app.ask(ALICE, "/switch petit")
-    assert done["text"] == "Modèle : petit."
+    assert done["text"] == "C'est noté. Vos prochaines réponses : petit."
     await app.ask(ALICE, "Quel préavis ?")
     assert app.ai.asked[-1].model == "petit"
 
@@ -47,21 +47,23 @@ async def test_switch_by_button_does_the_same(app: RunningApp) -> None:
 
 async def test_settings_change_by_button_in_the_same_message(app: RunningApp) -> None:
     [shown] = await app.ask(ALICE, "/settings")
+    await app.tap(ALICE, "Langue")
     await app.tap(ALICE, "English")
     [message] = app.account.written(ALICE)
     assert message["message_id"] == shown["message_id"]
     assert message["text"].startswith("Settings")
-    await app.tap(ALICE, "History")
-    assert "History kept: no" in app.account.texts(ALICE)[0]
+    await app.tap(ALICE, "Stop keeping the history")
+    assert "History: not kept" in app.account.texts(ALICE)[0]
 
 
 async def test_the_bot_speaks_the_language_chosen_by_its_name(app: RunningApp) -> None:
     await app.ask(ALICE, "/settings")
-    for name, settings, stopped in (
-        ("ไทย", "การตั้งค่า", "หยุดแล้ว"),
-        ("中文", "设置", "已停止"),
-        ("Français", "Réglages", "Arrêté"),
+    for menu, name, settings, stopped in (
+        ("Langue", "ไทย", "การตั้งค่า", "หยุดแล้ว"),
+        ("ภาษา", "中文", "设置", "已停止"),
+        ("语言", "Français", "Réglages", "Arrêté"),
     ):
+        await app.tap(ALICE, menu)
         await app.tap(ALICE, name)
         assert app.account.texts(ALICE)[0].startswith(settings)
         [said] = await app.ask(ALICE, "/stop")
@@ -70,7 +72,7 @@ async def test_the_bot_speaks_the_language_chosen_by_its_name(app: RunningApp) -
 
 async def test_without_history_nothing_is_kept_and_nothing_continues(app: RunningApp) -> None:
     await app.ask(ALICE, "/settings")
-    await app.tap(ALICE, "Historique")
+    await app.tap(ALICE, "Ne plus garder l'historique")
     for _ in range(2):
         await app.ask(ALICE, "Quel préavis ?")
     assert app.ai.asked[-1].conversation_id is None
@@ -89,7 +91,7 @@ async def test_only_administrators_change_a_groups_settings(app: RunningApp) -> 
     assert "seuls ses administrateurs" in refused["text"]
     app.account.admins.add(ALICE)
     [done] = await app.ask(GROUP, "/switch petit", person=ALICE)
-    assert done["text"] == "Modèle : petit."
+    assert done["text"] == "C'est noté. Vos prochaines réponses : petit."
 
 
 async def test_a_command_for_another_bot_is_not_ours(app: RunningApp) -> None:
