@@ -44,7 +44,11 @@ def categories_in(passages: Sequence[Passage]) -> tuple[Category, ...]:
     Empty where they treat all alike: a clause distinguishes when it names at least two, or when it
     stands under the title of one.
     """
-    clauses = [one for one in passages if one.kind is SourceKind.AGREEMENT][:_CLAUSES]
+    first: dict[tuple[str, tuple[str, ...]], Passage] = {}
+    for one in passages:
+        if one.kind is SourceKind.AGREEMENT:
+            first.setdefault((one.id, one.section_path), one)
+    clauses = list(first.values())[:_CLAUSES]
     named = [categories_of(one.text) for one in clauses[:1]]
     titled = [categories_of(" ; ".join(one.section_path[1:])) for one in clauses]
     found = frozenset().union(*(set(one) for one in named if len(one) > 1), *titled)

@@ -157,13 +157,23 @@ class AgreementFinder:
             for match in pattern.finditer(question.plain):
                 number = next(group for group in match.groups() if group)
                 first, last = question.word_at(match.start()), question.word_at(match.end() - 1)
-                rest = question.without(_naming(question, [(first, last)]))
                 agreement, words = self._at(number), question.original(last, last)
+                spans = [(first, last), *self._names_of(agreement, question)]
+                rest = question.without(_naming(question, spans))
                 if agreement is not None:
                     return _taken(MatchBasis.IDCC, rest, words, agreement)
                 if pattern is _IDCC and unknown is None:
                     unknown = AgreementMatch(MatchBasis.IDCC, rest, words, unknown_idcc=number)
         return unknown
+
+    def _names_of(
+        self, agreement: Agreement | None, question: PlainQuestion
+    ) -> list[tuple[int, int]]:
+        """Return where a question also names the agreement whose number it gives."""
+        if agreement is None:
+            return []
+        mentions = self._mentions.of(question)
+        return [(one.first, one.last) for one in mentions if one.idcc == agreement.idcc]
 
     def _by_words(self, question: PlainQuestion) -> AgreementMatch | None:
         question = self._mentions.repaired(question)

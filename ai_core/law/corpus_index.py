@@ -175,11 +175,8 @@ class CorpusIndex:
         if kind in (None, SourceKind.AGREEMENT):
             share = limit if kind else limit // _AGREEMENT_SHARE
             chosen = match is not None and match.basis is MatchBasis.CHOSEN
-            weight = _CHOSEN_WEIGHT if chosen else _NAMED_WEIGHT
-            agreed = [
-                replace(clause, score=1 - (1 - clause.score) ** weight)
-                for clause in self._agreements.passages(match, share)
-            ]
+            clauses = self._agreements.passages(match, share)
+            agreed = _before_articles(clauses, _CHOSEN_WEIGHT if chosen else _NAMED_WEIGHT)
         if kind is SourceKind.AGREEMENT:
             return agreed
         found = self._judged(query, named, kind, day, limit)[: limit - len(agreed)]
@@ -213,6 +210,13 @@ class CorpusIndex:
             articles = kind is SourceKind.ARTICLE
             found = [one for one in found if (one.source < metadata.articles) is articles]
         return found
+
+
+def _before_articles(clauses: Sequence[Passage], weight: int) -> list[Passage]:
+    """Weigh clauses against articles by the best one; among themselves they keep their shares."""
+    best = max((clause.score for clause in clauses), default=0.0)
+    raised = 1 - (1 - best) ** weight
+    return [replace(clause, score=raised * clause.score / best) for clause in clauses]
 
 
 def _query(question: str, named: ReferencedArticles) -> str:

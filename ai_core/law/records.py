@@ -160,7 +160,8 @@ class Passage:
     begins. `agreement_text` is the text a clause of an agreement belongs to; `in_force_since` is
     then the day of the amendment that wrote it, `updated` that day or the one its text was signed.
     `score` is its relevance: the chance (0 to 1) that it decides the question, comparable across
-    kinds. `outdated` is true of a fiche that is older than the law it explains.
+    kinds. `outdated` is true of a fiche that is older than the law it explains, and of a clause
+    whose subject a later text of its agreement has.
     """
 
     kind: SourceKind

@@ -6,6 +6,7 @@ from enum import StrEnum
 from itertools import pairwise
 
 from ai_core.engines.extractive.amounts import Told, told
+from ai_core.engines.extractive.labels import told_labels
 from ai_core.engines.extractive.words import fold, stem_list, stems_of
 from ai_core.law.search.everyday_words import EverydayWords
 from ai_core.law.search.stems import FrenchStemmer
@@ -100,6 +101,7 @@ class AskedQuestion:
     pairs: tuple[tuple[Term, Term], ...]
     kinds: tuple[Asked, ...]
     amounts: tuple[Told, ...]
+    labels: frozenset[str] = frozenset()
 
     @classmethod
     def read(cls, question: str) -> "AskedQuestion":
@@ -114,7 +116,14 @@ class AskedQuestion:
             for stem in dict.fromkeys(stem_list(folded))
         )
         telling = [term for term in terms if term.weight == 1]
-        return cls(folded, terms, tuple(pairwise(telling)), kinds or (Asked.ANY,), told(folded))
+        return cls(
+            folded,
+            terms,
+            tuple(pairwise(telling)),
+            kinds or (Asked.ANY,),
+            told(folded),
+            told_labels(folded),
+        )
 
     @property
     def wants_figure(self) -> bool:

@@ -209,6 +209,8 @@ class Composition:
         """Return a unit with what it needs, and with its list when it introduces one."""
         reading = self._readings[candidate.passage]
         group = reading.with_needs([candidate.unit])
+        if (whole := self._whole_list(candidate)) is not None:
+            return whole
         if not reading.units[candidate.unit].introduces:
             return group
         items = [
@@ -223,6 +225,23 @@ class Composition:
             if reading.length(group | {item}) <= SUMMARY_CHARS:
                 group |= reading.with_needs([item])
         return group
+
+    def _whole_list(self, candidate: Candidate) -> set[int] | None:
+        """Return the whole list of a clause that an item belongs to, where nothing told picks one.
+
+        "4 % after three years" alone misleads who has been there for ten.
+        """
+        reading, n = self._readings[candidate.passage], candidate.passage
+        unit = reading.units[candidate.unit]
+        clause = self._prompt.passages[n].kind is SourceKind.AGREEMENT
+        if not clause or unit.role is not Role.ITEM or candidate.features["amount_fits"]:
+            return None
+        introduced = [at for at in unit.needs if reading.units[at].introduces]
+        if not introduced:
+            return None
+        items = {at for at in reading.items(introduced[-1]) if (n, at) not in self._others}
+        whole = reading.with_needs({candidate.unit, *items})
+        return whole if reading.length(whole) <= SUMMARY_CHARS else None
 
     def _take(self, n: int, group: set[int]) -> str:
         """Use units, and return them quoted; of a table, all rows are used."""
@@ -386,7 +405,8 @@ class Composition:
         if day:
             yield self._say(key, day=date_in_words(day, self._prompt.language))
         if passage.outdated:
-            yield self._say("fiche_outdated")
+            clause = passage.kind is SourceKind.AGREEMENT
+            yield self._say("clause_replaced" if clause else "fiche_outdated")
         if passage.agreement_text and passage.agreement_text.territory:
             yield self._say("text_of_a_place", place=passage.agreement_text.territory)
 

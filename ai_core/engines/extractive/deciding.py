@@ -4,14 +4,16 @@ The weights were fitted on questions of our own (docs/decisions/0136); `tests/be
 measures them on the half that was kept aside.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ai_core.engines.extractive.amounts import bounds, fit, is_condition
 from ai_core.engines.extractive.asked import Asked, AskedQuestion
+from ai_core.engines.extractive.labels import labels_in_cells, spoken_labels
 from ai_core.engines.extractive.signs import publics, signs
 from ai_core.engines.extractive.situations import Told, read_told, special, spoken
-from ai_core.engines.extractive.units import Reading, Role, read
+from ai_core.engines.extractive.units import Reading, Role, has_quantity, read
 from ai_core.engines.extractive.words import fold, stems, stems_of
 from ai_core.law.records import Passage, SourceKind, TextRank
 from ai_core.law.titles import title_of
@@ -40,6 +42,11 @@ WEIGHTS: Mapping[str, float] = {
     "other_situation": OTHER_SITUATION,
     "other_trade": -3.5,
     "agreement_decides": -2.0,
+    "agreement_figure": 0.8,
+    "label_fits": 3.0,
+    "other_label": -1.5,
+    "other_relative": -1.0,
+    "category_not_told": -1.0,
     "told_situation": 0.7,
     "told_special": 4.0,
     "told_public": 1.0,
@@ -55,6 +62,12 @@ _LONG_CHARS = 320
 _NEARLY = 0.8
 """The general rule leaves the lead to a clause of the agreement told that is nearly as relevant,
 but for what is special: minors, pregnancy and the like are protected by the law."""
+_RELATIVES = re.compile(
+    r"\b(?:petits?-?\s?enfants?|beaux?-?\s?(?:freres?|peres?|parents?|fils)|grands?-?\s?(?:parents?"
+    r"|peres?|meres?)|belles?-?\s?(?:soeurs?|meres?|filles?)|enfants?|fils|filles?|peres?|meres?"
+    r"|parents?|freres?|soeurs?|conjoints?|conjointe|epou(?:x|se)|mari|femme|concubine?"
+    r"|partenaire|ascendants?|descendants?|oncles?|tantes?|neveux?|nieces?|gendres?)\b"
+)
 _SAID_OF_ANY_ANNEX = stems_of(
     "annexe annexes i ii iii iv v vi vii viii ix x convention collective nationale accord avenant"
     " du de relatif relative dispositions particulieres generales personnel personnels categorie"
@@ -106,6 +119,7 @@ def candidates(
             "article": float(passage.kind is SourceKind.ARTICLE),
             "agreement": float(passage.kind is SourceKind.AGREEMENT),
             "stale": float(passage.outdated),
+            "category_not_told": float(_of_one_category(told, passage)),
             "other_trade": float(_is_of_another_trade(asked, passage)),
             "agreement_decides": float(
                 passage.kind is not SourceKind.AGREEMENT
@@ -118,11 +132,47 @@ def candidates(
         reading = read(passage.text)
         for at in range(len(reading.units)):
             features = whole | _unit_features(asked, told_publics, reading, at, title)
+            features |= _of_passage(asked, passage, reading, at, features)
             titled = (fold(own_title), folded_titles)
             features |= _situation_features(told, told_publics, reading, at, titled)
             score = sum(weight * features[name] for name, weight in WEIGHTS.items())
             found.append(Candidate(n, at, features, score))
     return sorted(found, key=lambda one: (-one.score, one.passage, one.unit))
+
+
+def _of_passage(
+    asked: AskedQuestion,
+    passage: Passage,
+    reading: Reading,
+    at: int,
+    features: Mapping[str, float],
+) -> dict[str, float]:
+    """Return the features of a unit that its passage changes.
+
+    The first words of a part of a clause are not those of the clause; what people ask a clause for
+    is mostly a figure, whatever their words.
+    """
+    words = reading.units[at].folded
+    clause = passage.kind is SourceKind.AGREEMENT
+    of_others = set(_RELATIVES.findall(words)) if clause else set()
+    named = _labels_of(reading, at) if asked.labels else frozenset()
+    return {
+        "label_fits": len(named & asked.labels) / (len(asked.labels) or 1),
+        "other_label": float(bool(named) and not named & asked.labels),
+        "first": features["first"] * (not passage.start),
+        "agreement_figure": float(clause and has_quantity(reading.words(at).lower())),
+        "other_relative": float(
+            bool(of_others) and not of_others & set(_RELATIVES.findall(asked.folded))
+        ),
+    }
+
+
+def _labels_of(reading: Reading, at: int) -> frozenset[str]:
+    """Return the places in a classification that a unit is for."""
+    unit = reading.units[at]
+    if unit.role is Role.ROW:
+        return labels_in_cells(fold(reading.words(at)).split("\t"))
+    return spoken_labels(unit.folded)
 
 
 def _titled(asked: AskedQuestion, passage: Passage) -> float:
@@ -166,6 +216,13 @@ def _unit_features(
         "header": float(unit.role is Role.HEADER),
         "example": float(unit.role is Role.EXAMPLE),
     }
+
+
+def _of_one_category(told: Told, passage: Passage) -> bool:
+    """Whether the titles of a clause name a category of employees and the question names none."""
+    titles = fold(" . ".join(passage.section_path[1:]))
+    known = "category" in told.exclusive
+    return passage.kind is SourceKind.AGREEMENT and not known and "category" in spoken(titles)
 
 
 def _is_of_another_trade(asked: AskedQuestion, passage: Passage) -> bool:

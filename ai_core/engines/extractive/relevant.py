@@ -1,13 +1,22 @@
 """What of each passage concerns a question, for a model to read; whether any fits what is told."""
 
 from collections.abc import Sequence
+from enum import StrEnum
 
-from ai_core.engines.extractive.asked import AskedQuestion
-from ai_core.engines.extractive.deciding import candidates, nothing_fits
+from ai_core.engines.extractive.asked import Asked, AskedQuestion
+from ai_core.engines.extractive.deciding import Candidate, candidates, nothing_fits
 from ai_core.engines.extractive.excerpt import Quoted, excerpt
 from ai_core.engines.extractive.situations import read_told
 from ai_core.engines.extractive.units import read
-from ai_core.law.records import Passage
+from ai_core.law.records import Passage, SourceKind
+
+_DECIDING_SCORE = 0.85
+_COVERED = 0.56
+_NEAR_COVERED = 0.4
+_NEAR_SCORE = 0.6
+_TITLED, _PARTLY = 0.6, 1 / 3
+_WELL_COVERED, _WHOLLY_COVERED = 0.65, 0.9
+_GIVES = 0.7
 
 
 def relevant_runs(
@@ -33,3 +42,48 @@ def fits_no_situation(question: str, passages: Sequence[Passage]) -> bool:
     asked = AskedQuestion.read(question)
     told = read_told(asked.folded)
     return bool(told.exclusive) and nothing_fits(candidates(asked, passages))
+
+
+class ClauseFit(StrEnum):
+    """How the clauses found of an agreement answer a question.
+
+    DECIDES: the best sentence covers what is asked and states it. NEAR: it may. SILENT: it does
+    not, and nothing else of the agreement that was found does.
+    """
+
+    DECIDES = "decides"
+    NEAR = "near"
+    SILENT = "silent"
+
+
+def clause_fit(question: str, told: str, passages: Sequence[Passage]) -> ClauseFit:
+    """Judge the best sentence of the clauses found; `question` lacks the words that name them.
+
+    The limits were set on fifty questions of our own (docs/decisions/0157).
+    """
+    clauses = [one for one in passages if one.kind is SourceKind.AGREEMENT]
+    asked = AskedQuestion.read(question)
+    found = candidates(asked, clauses, told)
+    if not found or not found[0].fits:
+        return ClauseFit.SILENT
+    best, score = found[0], max(one.score for one in clauses)
+    covered = best.features["covered_with_context"]
+    enough = _NEAR_COVERED if best.features["label_fits"] == 1 else _COVERED
+    if score >= _DECIDING_SCORE and covered >= enough and _states(asked, best):
+        return ClauseFit.DECIDES
+    near = covered >= _NEAR_COVERED and score >= _NEAR_SCORE
+    return ClauseFit.NEAR if near else ClauseFit.SILENT
+
+
+def _states(asked: AskedQuestion, best: Candidate) -> bool:
+    """Whether a sentence states what is asked for: mostly a figure, or a grant under its title."""
+    covered, titled = best.features["covered_with_context"], best.features["titled"]
+    if best.features["label_fits"]:
+        return True
+    if not best.features["agreement_figure"] and titled < _TITLED:
+        return False
+    if best.features["gives_what_is_asked"] >= _GIVES:
+        return True
+    on_subject = covered >= _WHOLLY_COVERED or (covered >= _WELL_COVERED and titled >= _PARTLY)
+    loose = {*asked.kinds} <= {Asked.ANY, Asked.YES_NO}
+    return bool(best.features["agreement_figure"]) and loose and on_subject

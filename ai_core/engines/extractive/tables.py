@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from ai_core.engines.extractive.amounts import bounds, fit
 from ai_core.engines.extractive.asked import AskedQuestion
+from ai_core.engines.extractive.labels import labels_in_cells
 from ai_core.engines.extractive.signs import sides
 from ai_core.engines.extractive.units import Reading, Role
 from ai_core.engines.extractive.words import fold, stems
@@ -23,10 +24,20 @@ def told_rows(reading: Reading, row: int, asked: AskedQuestion) -> list[str]:
     table = [(at, cells) for at, cells in table if len(cells) == len(heads)]
     columns = _columns(heads, asked)
     labels = [cells[0] for _, cells in table]
-    chosen = [table[n] for n in _fitting(labels, asked, heads[0])] or [
+    fitting = _labelled(table, asked) or _fitting(labels, asked, heads[0])
+    chosen = [table[n] for n in fitting] or [
         (at, cells) for at, cells in table if len(table) <= _MOST_ROWS or at == row
     ]
     return [_told(heads, cells, columns) for _, cells in chosen[:_MOST_ROWS]]
+
+
+def _labelled(table: Sequence[tuple[int, list[str]]], asked: AskedQuestion) -> list[int]:
+    """Return the rows that name most of the places in a classification that the question tells."""
+    named = [
+        len(asked.labels & labels_in_cells([fold(cell) for cell in cells])) for _, cells in table
+    ]
+    most = max(named, default=0)
+    return [n for n, count in enumerate(named) if count == most] if most else []
 
 
 def rows_of(reading: Reading, row: int) -> set[int]:

@@ -29,6 +29,11 @@ _MARKERS = (
     re.compile(r"\s*(?:[-–—]\s?){2,}"),
     re.compile(r"\s*[-–—•*●▪]"),
 )
+_MARKER_ALONE = re.compile(
+    r"\s*(?:(?:art(?:icle|\.)\s*)?\d{1,3}(?:[.-]\s?\d{1,3})*|[A-Za-z]|[IVXivx]{1,5})\s?[.)°]*\s*",
+    re.IGNORECASE,
+)
+"""The number of a part of a text: no sentence ends with it."""
 _REFERS_ELSEWHERE = re.compile(
     r"\W*(?:v[ée]rifie[rz] (?:sur|ce que)|voir |voir aussi|consulter? |consultez|retrouvez"
     r"|t[ée]l[ée]charge[rz]|en savoir plus|pour en savoir plus|pour plus d.informations?"
@@ -51,6 +56,7 @@ _ANTECEDENT = re.compile(
     r")|\w+ \w+ suivant(?:e?s)?\b"
 )
 _ANNOUNCES = re.compile(r"comme suit|ci-apres|ci-dessous|suivante?s?\b|tableau|\bbareme")
+_LETTERED = re.compile(r"\s*[a-z]\s?[.)]\s+")
 _EXAMPLE = re.compile(r"\W*(?:par )?exemples?\b|\W*ex\. ?:|ainsi, par exemple|\W*illustration\b")
 _RECKONED = re.compile(r"\W*(?:soit|total|=|\(?\d[\d\s,]*\s?[x×*]|au total|le salarie percevra)")
 _QUANTITY = re.compile(
@@ -143,6 +149,11 @@ class Reading:
         return runs
 
 
+def has_quantity(words: str) -> bool:
+    """Whether words in lower case state a duration, an amount of money or a share."""
+    return _QUANTITY.search(words) is not None
+
+
 @lru_cache(_TEXTS_REMEMBERED)
 def read(text: str) -> Reading:
     """Read a text; lines that only refer to other pages are no units of it."""
@@ -190,11 +201,10 @@ class _Reader:
         self._table = []
         item = introduction is not None
         needs = () if introduction is None else (introduction,)
-        cuts = [
-            start,
-            *(end.end() for end in _SENTENCE_END.finditer(self._text, start, stop)),
-            stop,
-        ]
+        ends = [end.end() for end in _SENTENCE_END.finditer(self._text, start, stop)]
+        if ends and _MARKER_ALONE.fullmatch(self._text, start, ends[0]):
+            ends = ends[1:]
+        cuts = [start, *ends, stop]
         first = len(self.units)
         for begin, end in pairwise(cuts):
             at = self._add(n, begin, end, Role.ITEM if item and begin == start else Role.SENTENCE)
@@ -229,7 +239,8 @@ class _Reader:
 
     def _is_heading(self, words: str, after: str) -> bool:
         short = len(words) < _HEADING_CHARS and not words.rstrip().endswith(_ENDINGS)
-        if not short or words[0].islower() or not after:
+        named = words[marker.end() :] if (marker := _LETTERED.match(words)) else words
+        if not short or not named.strip() or named.lstrip()[0].islower() or not after:
             return False
         tells = _QUANTITY.search(words.lower()) or " : " in words or "=" in words
         return words.endswith("?") or not tells

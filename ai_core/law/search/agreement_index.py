@@ -4,6 +4,7 @@ Making one takes 0.3 to 1.3 s, opening it some milliseconds: those of a corpus a
 file for each agreement. Passages themselves are read from the corpus, those found only.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from ai_core.law.records import AgreementText, Passage, TextRank
 from ai_core.law.search.agreement_terms import AgreementTerms, Phrase
 from ai_core.law.search.stems import FrenchStemmer, fold
 
-FOLDER = "agreements.1"
+FOLDER = "agreements.2"
 """The number changes with the format, and with what `agreement_terms.toml` sets apart."""
 
 RANK = {TextRank.BASE: 1.0, TextRank.ANNEX: 0.97, TextRank.SIDE: 0.82, TextRank.PAY: 0.6}
@@ -28,6 +29,15 @@ grids of pay replace each other, other side agreements mostly add up."""
 
 _FORMAL = 0.45
 _AMENDING = 0.5
+_SHORT_CHARS = 500
+"""A clause on the life of its text is short; what is longer may say more."""
+_OPENING_CHARS = 500
+_INNER_TITLE = re.compile(
+    r"^[ \t]*(?:(?:Art(?:icle|\.)\s*)?(?:\d{1,3}(?:[.-]\s?\d{1,3})*|[IVX]{1,4}|[A-Za-z])"
+    r"\s?[.)°:–-]+|Article\s+\d\S*)[ \t]*((?!\d)[^\n\t]{3,80}?)[ \t]*(?:\(\d\))?[ \t]*$",
+    re.MULTILINE,
+)
+"""The numbered title of a part of a clause: "4.7.4. Travail du dimanche" in a line of its own."""
 _UNTITLED = AgreementText("", TextRank.SIDE, None, None)
 _CATEGORIES = tuple(Category)
 
@@ -108,7 +118,7 @@ class AgreementIndex:
         cls, passages: Sequence[Passage], stemmer: FrenchStemmer, terms: AgreementTerms
     ) -> "AgreementIndex":
         """Index the passages of one agreement, in its order."""
-        headings = [stemmer(one.section_path[-1] if one.section_path else "") for one in passages]
+        headings = [stemmer(_heading(one)) for one in passages]
         titles = [stemmer(" ".join(_titles(one))) for one in passages]
         texts = [one.agreement_text or _UNTITLED for one in passages]
         newest = max((text.signed.year for text in texts if text.signed), default=0)
@@ -121,7 +131,10 @@ class AgreementIndex:
             clauses=tuple(one.id for one in passages),
             parts=_parts(passages),
             headings=Postings.build(headings),
-            titles=Postings.build(titles),
+            titles=Postings.build(
+                [*bag, *(stem for title in inner_titles(one.text) for stem in stemmer(title))]
+                for bag, one in zip(titles, passages, strict=True)
+            ),
             texts=Postings.build(stemmer(one.text) for one in passages),
             standing=np.array(standing, np.float32),
             pay=np.array([text.rank is TextRank.PAY for text in texts], bool),
@@ -198,13 +211,29 @@ def _decoded(saved: NDArray[np.uint8]) -> list[str]:
     return bytes(saved).decode().split("\n") if len(saved) else []
 
 
+def inner_titles(text: str) -> list[str]:
+    """Return the titles of the numbered parts that a clause has."""
+    found = (match[1].strip() for match in _INNER_TITLE.finditer(text))
+    return [title for title in found if title[-1] not in ".;,:"]
+
+
+def _heading(passage: Passage) -> str:
+    """Return the title that is a clause's own; a side agreement's is that of all its clauses."""
+    path, text = passage.section_path, passage.agreement_text
+    own = len(path) > (1 if text is None or text.rank is TextRank.BASE else 2)
+    return path[-1] if own else ""
+
+
 def _formality(terms: AgreementTerms, heading: Sequence[str], passage: Passage) -> float:
     """Return less than 1 for a clause on the life of a text, or that rewrites another one."""
     held = set(heading)
     if any(held.issuperset(phrase) for phrase in terms.formal):
         return _FORMAL
+    text = passage.text.lower()
+    if len(text) < _SHORT_CHARS and any(words in text for words in terms.formal_sentences):
+        return _FORMAL
     title = passage.section_path[-1] if passage.section_path else ""
-    opening = f"{title} {passage.text[:240]}".lower()
+    opening = f"{title} {text[:_OPENING_CHARS]}".lower()
     return _AMENDING if any(words in opening for words in terms.amending) else 1.0
 
 

@@ -17,6 +17,7 @@ from ai_core.law.agreement_categories import categories_of
 from ai_core.law.corpus import Corpus
 from ai_core.law.records import AgreementMatch, Passage, TextRank
 from ai_core.law.search.agreement_index import FOLDER, LOCAL, RANK, AgreementIndex, Values
+from ai_core.law.search.agreement_rivals import FoundClause, ranked
 from ai_core.law.search.agreement_terms import AgreementTerms, Term
 from ai_core.law.search.stems import FrenchStemmer, fold
 
@@ -25,6 +26,8 @@ OPEN_AGREEMENTS = 8
 
 _HEADING, _TITLES, _TEXT = 1.0, 0.75, 0.5
 """What a term is worth where it stands."""
+_UNSAID = 0.08
+"""What a part of a clause loses that does not say what the heading of the clause does."""
 
 _PAY_TERM = "minimum_pay"
 _APART = 0.82
@@ -33,6 +36,13 @@ _OWN_CATEGORY = 1.08
 _LEAST = 0.12
 _RARE, _LEAST_RARITY = 40, 0.1
 """One clause in so many holds a word that counts in full."""
+_RIVALS = 12
+"""Clauses looked at beyond those asked for: a later text on the subject may be among them."""
+_WHOLE_CLAUSES, _PARTS = 2, 3
+_PART_SHARE = 0.35
+"""Of the best clauses, parts that hold at least this share of what their best part does are read
+too: the figure often stands in another part than the words of the question."""
+_UNTOLD_CATEGORY = 0.92
 
 
 class AgreementSearch:
@@ -56,24 +66,58 @@ class AgreementSearch:
         terms = self._terms.of(question)
         if not terms or not opened.clauses:
             return []
-        scores = self._scores(opened, question, terms)
-        found: dict[str, tuple[int, float]] = {}
-        for row in np.argsort(-scores, kind="stable"):
-            score = float(min(scores[row], 1.0))
-            if score < _LEAST or len(found) >= limit:
-                break
-            found.setdefault(opened.clauses[row], (int(opened.parts[row]), score))
-        held = self._corpus.passages_of_clauses(match.agreement.idcc, list(found))
-        return [replace(held[clause][part], score=score) for clause, (part, score) in found.items()]
+        shares = self._shares(opened, terms)
+        scores = self._scores(opened, question, terms, shares)
+        found = self._found(match.agreement.idcc, opened, scores, shares, limit + _RIVALS)
+        passages: list[Passage] = []
+        clauses = ranked(found, terms, self._terms, question)[:limit]
+        for place, one in enumerate(clauses):
+            parts = one.clause.parts[: _PARTS if place < _WHOLE_CLAUSES else 1]
+            best = one.clause.best.score
+            passages += [
+                replace(part, score=one.score * part.score / best, outdated=one.replaced)
+                for part in parts
+            ]
+        return passages
 
-    def _scores(self, opened: AgreementIndex, question: str, terms: Sequence[Term]) -> Values:
+    def _found(
+        self, idcc: str, opened: AgreementIndex, scores: Values, shares: Values, limit: int
+    ) -> dict[str, FoundClause]:
+        """Return the best clauses by id, best first."""
+        rows: dict[str, list[int]] = {}
+        for row in np.argsort(-scores, kind="stable").tolist():
+            clause = opened.clauses[row]
+            if scores[row] < _LEAST:
+                break
+            if clause in rows or len(rows) < limit:
+                rows.setdefault(clause, []).append(row)
+        held = self._corpus.passages_of_clauses(idcc, list(rows))
+        found = {}
+        for clause, all_rows in rows.items():
+            best = all_rows[0]
+            kept = [row for row in all_rows if scores[row] >= _PART_SHARE * scores[best]]
+            parts = tuple(
+                replace(held[clause][int(opened.parts[row])], score=float(scores[row]))
+                for row in kept
+            )
+            found[clause] = FoundClause(parts, float(min(scores[best], 1.0)), float(shares[best]))
+        return found
+
+    def _shares(self, opened: AgreementIndex, terms: Sequence[Term]) -> Values:
+        """Return per passage the share of what is asked that it holds."""
         held, whole = np.zeros(len(opened.clauses), np.float32), 0.0
         for term in terms:
             strength = _strength(opened, term)
             weight = term.weight if term.name else term.weight * _rarity(strength)
             held += np.float32(weight) * strength
             whole += weight
-        scores = held / np.float32(whole) * opened.standing
+        return held / np.float32(whole)
+
+    def _scores(
+        self, opened: AgreementIndex, question: str, terms: Sequence[Term], shares: Values
+    ) -> Values:
+        """Return per passage its share, times what its text is worth to the asker."""
+        scores = shares * opened.standing
         asked = {phrase for term in terms for phrase, _ in term.phrases}
         stems = {stem for phrase in asked for stem in phrase}
         for phrase, rows in zip(self._terms.apart, opened.apart, strict=True):
@@ -91,10 +135,11 @@ class AgreementSearch:
             if territory and territory in lowered:
                 scores[row] /= np.float32(LOCAL)
         wanted = categories_of(question)
-        if wanted:
-            for row, categories in enumerate(opened.categories):
-                if categories:
-                    scores[row] *= _OWN_CATEGORY if categories & wanted else _OTHER_CATEGORY
+        for row, categories in enumerate(opened.categories):
+            if categories and wanted:
+                scores[row] *= _OWN_CATEGORY if categories & wanted else _OTHER_CATEGORY
+            elif categories:
+                scores[row] *= _UNTOLD_CATEGORY
 
     def _open(self, idcc: str) -> AgreementIndex:
         """Open the index of an agreement, or make it when none was made ahead.
@@ -121,7 +166,7 @@ def _strength(opened: AgreementIndex, term: Term) -> Values:
         often = opened.texts.of(phrase)
         text = np.where(often > 0, _TEXT * (0.8 + 0.2 * often / (often + 2)), 0)
         places = (
-            np.where(opened.headings.of(phrase) > 0, _HEADING, 0),
+            np.where(opened.headings.of(phrase) > 0, _HEADING - _UNSAID, 0) + 2 * _UNSAID * text,
             np.where(opened.titles.of(phrase) > 0, _TITLES, 0) + 0.2 * text,
             text,
         )

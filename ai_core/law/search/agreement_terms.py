@@ -24,6 +24,12 @@ _SENIORITY = re.compile(
 _OWN_WEIGHT = 0.6
 _WEAK_WEIGHT = 0.08
 _NEAR_SHARE = 0.6
+_NAMED_WEIGHT = 0.4
+"""Of the very word asked ("décès"), beside what clauses call its kind ("événements familiaux")."""
+_LABEL_WEIGHT = 0.4
+_LABEL = re.compile(
+    r"\b(?:coefficients?|coefs?|coeff|indices?)\s*(?:de\s+)?(\d{2,4})\b", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +53,20 @@ class AgreementTerms:
         table: Mapping[str, Mapping[str, Any]] = tomllib.loads(path.read_text("utf-8"))
         self.apart = self._phrases(table["apart"]["words"])
         self.formal = self._phrases(table["formal"]["words"])
+        self.formal_sentences = tuple(table["formal"]["sentences"])
         self.amending = tuple(table["amending"]["words"])
-        self._weak = {stem for phrase in self._phrases(table["weak"]["words"]) for stem in phrase}
+        self.weak = {stem for phrase in self._phrases(table["weak"]["words"]) for stem in phrase}
+        anywhere = frozenset(stemmer(" ".join(table["said_anywhere"]["words"])))
+        self.said_anywhere = anywhere | self.weak
         self._listed = [
             (self._phrases(entry["asked"]), self._term(name, entry))
             for name, entry in table.items()
             if "asked" in entry
         ]
+
+    def stems(self, text: str) -> list[str]:
+        """Return the stems of a text, in its order."""
+        return self._stemmer(text)
 
     def of(self, question: str) -> list[Term]:
         """Return what a question asks about; the asker's seniority is a fact, not a subject."""
@@ -66,9 +79,16 @@ class AgreementTerms:
             if found:
                 terms.append(term)
                 spoken_for.update(stem for phrase in found for stem in phrase)
+                said = {phrase for phrase, worth in term.phrases if worth == 1}
+                terms += [
+                    Term("", _NAMED_WEIGHT, ((phrase, 1.0),))
+                    for phrase in found
+                    if phrase not in said
+                ]
+        terms += [Term("", _LABEL_WEIGHT, (((one,), 1.0),)) for one in _LABEL.findall(question)]
         own = dict.fromkeys(s for s in stems if s not in spoken_for and not s.isdigit())
         for stem in own:
-            weight = _WEAK_WEIGHT if stem in self._weak else _OWN_WEIGHT
+            weight = _WEAK_WEIGHT if stem in self.weak else _OWN_WEIGHT
             terms.append(Term("", weight, (((stem,), 1.0),)))
         return terms
 

@@ -262,6 +262,7 @@ def test_few_everyday_questions_speak_of_an_agreement(finder: AgreementFinder) -
         ("préavis cadre, convention Syntec, 3 ans", {"préavis", "cadre", "3", "ans"}),
         ("idcc 2596 : prime d'ancienneté", {"prime", "d", "ancienneté"}),
         ("je suis cadre du bâtiment, quel préavis ?", {"suis", "cadre", "préavis"}),
+        ("cadre Syntec idcc 1486 : préavis", {"cadre", "préavis"}),
     ],
 )
 def test_naming_words_leave_the_question_and_facts_stay(

@@ -124,3 +124,14 @@ def test_a_reference_does_not_end_a_sentence() -> None:
     text = "Le préavis suit l'article L. 1234-1 du code (Cass. Soc. 3 mai). Il est payé."
 
     assert read(text).words(0) == "Le préavis suit l'article L. 1234-1 du code (Cass. Soc. 3 mai)."
+
+
+def test_the_number_before_a_sentence_is_no_sentence_of_its_own() -> None:
+    for marked in ("1. La nuit est majorée.", "4.7.4. La nuit est majorée.", "a. Il dort ici."):
+        reading = read(f"{marked} Elle est payée en repos.\nFin.")
+        assert reading.words(0) == marked
+
+
+def test_a_lettered_title_is_a_title() -> None:
+    reading = read("a) Durée de la période d'essai\nL'essai dure 3 mois.\nFin.")
+    assert [unit.role for unit in reading.units][:2] == [Role.HEADING, Role.SENTENCE]

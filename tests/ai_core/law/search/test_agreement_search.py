@@ -96,6 +96,41 @@ CLAUSES = [
         "Salaires minima",
         "Le salaire minimum d'un coiffeur débutant est de 1 790 euros.",
     ),
+    (
+        "40",
+        f"{BASE} > Titre V",
+        "Rémunération",
+        "40.1. Prime de fin de saison\nElle est de 90 euros.\n"
+        + "Les salons tiennent un registre des rémunérations versées à chacun.\n" * 40
+        + "40.2. Travail de nuit\nLes heures de nuit sont majorées de 15 %.",
+    ),
+    (
+        "41",
+        f"{BASE} > Titre V",
+        "Astreintes",
+        "Les astreintes sont prévues par un planning.\n"
+        + "Le planning est affiché dans le salon et remis à chaque coiffeur.\n" * 40
+        + "Chaque nuit d'astreinte donne lieu au versement de 12 euros.",
+    ),
+    (
+        "3",
+        f"{SIDE} > Accord du 6 mai 2012 relatif aux astreintes",
+        "",
+        "Le présent accord est conclu pour une durée indéterminée.",
+    ),
+    (
+        "4",
+        f"{SIDE} > Annexe VIII : Perruquiers de théâtre",
+        "Travail de nuit",
+        "Les heures de nuit des perruquiers sont majorées de 60 %.",
+    ),
+    (
+        "9",
+        f"{SIDE} > Annexe IX : Cadres",
+        "Mutation",
+        "Un cadre muté garde son salaire deux ans.",
+    ),
+    ("42", f"{BASE} > Titre VI", "Mutation", "Le salarié muté garde son salaire un an."),
 ]
 
 AMENDED: dict[str, dict[str, Any]] = {
@@ -187,6 +222,48 @@ def test_newer_texts_come_first_and_show_their_date(ask: Ask) -> None:
 def test_a_category_told_brings_its_clauses_first(ask: Ask) -> None:
     assert "cadre" in ask("période d'essai d'un cadre", "2596")[0].text
     assert "coiffeur" in ask("période d'essai", "2596")[0].text
+
+
+def test_a_clause_whose_titles_name_a_category_leads_only_for_it(ask: Ask) -> None:
+    assert "un an" in ask("garde-t-on son salaire après une mutation ?", "2596")[0].text
+    assert "deux ans" in ask("cadre, garde-t-on son salaire après mutation ?", "2596")[0].text
+
+
+def test_a_side_agreement_that_a_later_one_replaces_is_marked(ask: Ask) -> None:
+    sundays = [one for one in ask("travail du dimanche", "2596") if "dimanche" in one.text]
+    assert [(one.updated.year, one.outdated) for one in sundays[:2] if one.updated] == [
+        (2018, False),
+        (2009, True),
+    ]
+    assert not ask("durée du préavis", "2596")[0].outdated
+
+
+def test_the_numbered_part_of_a_clause_is_found_by_its_own_title(ask: Ask) -> None:
+    [night, *others] = ask("majoration du travail de nuit", "2596")
+    assert "majorées de 15 %" in night.text
+    assert night.section_path[-1] == "Rémunération"
+    assert any("perruquiers" in one.text for one in others)
+    assert "60 %" in ask("perruquier : majoration du travail de nuit", "2596")[0].text
+
+
+def test_parts_of_the_best_clause_are_read_beside_the_one_with_the_words_asked(ask: Ask) -> None:
+    found = ask("astreintes : comment est le planning ?", "2596")
+    texts = [one.text for one in found if one.section_path[-1] == "Astreintes"]
+    assert any("planning" in text for text in texts)
+    assert any("12 euros" in text for text in texts)
+
+
+def test_what_ends_or_dates_an_agreement_comes_after_what_it_grants(ask: Ask) -> None:
+    found = ask("accord relatif aux astreintes", "2596")
+    assert found[0].section_path[-1] == "Astreintes"
+    formal = [one for one in found if "durée indéterminée" in one.text]
+    assert all(one.score < found[0].score / 2 for one in formal)
+
+
+def test_the_event_named_tells_apart_clauses_on_events(ask: Ask) -> None:
+    with_event = ask("congé pour un décès", "2596")[0]
+    assert "décès" in with_event.text
+    assert with_event.score > ask("congé pour un déménagement", "2596")[0].score
 
 
 def test_scores_are_shares_of_what_is_asked(ask: Ask) -> None:
