@@ -108,7 +108,9 @@ async def test_a_clause_for_one_category_leads_only_for_it() -> None:
 
 async def test_the_first_words_of_a_later_part_are_not_those_of_the_clause() -> None:
     later = replace(
-        clause("IDCC 1 art. 6", "La visite a lieu au bout de 8 jours.\nLa maladie est payée 40 jours."),
+        clause(
+            "IDCC 1 art. 6", "La visite a lieu au bout de 8 jours.\nLa maladie est payée 40 jours."
+        ),
         start=2_000,
     )
     summary = (await parts("maladie : combien de jours ?", later))[AnswerPart.SUMMARY]
