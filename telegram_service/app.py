@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
 from shared.ai.client import AiClient
+from shared.clock import SystemClock
 from shared.errors import AppError, Unavailable
 from shared.host_metrics import HostMetrics
 from shared.stores.postgres import Postgres
@@ -27,6 +28,8 @@ from telegram_service.answering.services import SERVICE, SHARED_TEXTS, TEXTS, ai
 from telegram_service.channels.line.webhook import LineWebhook
 from telegram_service.channels.telegram.polling import poll
 from telegram_service.channels.telegram.webhook import TelegramWebhook
+from telegram_service.channels.whatsapp.receipts import Receipts
+from telegram_service.channels.whatsapp.webhook import WhatsAppWebhook
 from telegram_service.metrics import StatisticsCollector
 from telegram_service.queue.update_queue import UpdateQueue
 from telegram_service.redis_client import redis_client
@@ -85,7 +88,8 @@ def create_app(settings: Settings) -> ASGIApp:
     registry, tracing = CollectorRegistry(), tracing_of(SERVICE, settings.tracing)
     collector = StatisticsCollector(registry)
     redis = redis_client(str(settings.redis.url), REDIS_TIMEOUT_S)
-    queue = UpdateQueue(redis, Vault.read(settings.store.key_file))
+    vault = Vault.read(settings.store.key_file)
+    queue = UpdateQueue(redis, vault)
     postgres = Postgres(str(settings.postgres.url), size=2)
     ai = ai_client(settings.ai, tracing.tracer)
 
@@ -106,14 +110,22 @@ def create_app(settings: Settings) -> ASGIApp:
     texts = Texts.read(SHARED_TEXTS / "errors.toml", TEXTS / "errors.toml")
     app = FastAPI(lifespan=lifespan, title="telegram_service", openapi_url=None)
     add_error_handlers(app, texts)
-    webhook = TelegramWebhook(queue, settings.webhook.secret.get_secret_value())
-    app.add_route("/telegram/webhook", webhook.answer, methods=["POST"])
-    line = LineWebhook(queue, settings.line.channel_secret.get_secret_value())
-    app.add_route("/line/webhook", line.answer, methods=["POST"])
+    add_webhooks(app, settings, queue, Receipts(redis, vault))
     dependencies = Dependencies(settings, redis, Counters(redis), postgres, ai)
     add_views(app, dependencies, HostMetrics(registry, settings.watch), collector)
     edge = RequestMiddleware(app, HttpMetrics(registry), texts, settings.server.max_body_bytes)
     return traced(edge, tracing.tracer)
+
+
+def add_webhooks(app: FastAPI, settings: Settings, queue: UpdateQueue, receipts: Receipts) -> None:
+    """Add the routes that the channels call; one that is off refuses everybody."""
+    telegram = TelegramWebhook(queue, settings.webhook.secret.get_secret_value())
+    app.add_route("/telegram/webhook", telegram.answer, methods=["POST"])
+    line = LineWebhook(queue, settings.line.channel_secret.get_secret_value())
+    app.add_route("/line/webhook", line.answer, methods=["POST"])
+    whatsapp = WhatsAppWebhook(queue, receipts, settings.whatsapp, SystemClock())
+    app.add_route("/whatsapp/webhook", whatsapp.verify, methods=["GET"])
+    app.add_route("/whatsapp/webhook", whatsapp.answer, methods=["POST"])
 
 
 def add_views(

@@ -17,7 +17,9 @@ class ServerSettings(Section):
 
     host: str = "127.0.0.1"
     port: int = Field(default=8001, ge=1, le=65_535)
-    max_body_bytes: int = Field(default=1024 * 1024, gt=0)
+    max_body_bytes: int = Field(
+        default=3 * 1024 * 1024, gt=0, description="Meta sends up to 3 MB in one call."
+    )
 
 
 class BotSettings(Section):
@@ -53,6 +55,30 @@ class LineSettings(Section):
     def is_on(self) -> bool:
         """Return whether the channel is configured."""
         return bool(self.channel_secret.get_secret_value() and self.access_token.get_secret_value())
+
+
+class WhatsAppSettings(Section):
+    """Our phone number in WhatsApp's Cloud API. Without all its secrets the channel is off."""
+
+    app_secret: SecretStr = SecretStr("")
+    access_token: SecretStr = SecretStr("")
+    verify_token: SecretStr = SecretStr("")
+    phone_number_id: str = Field(default="", pattern=r"^\d*$")
+    api_url: HttpUrl = HttpUrl("https://graph.facebook.com")
+    api_version: str = Field(default="v26.0", pattern=r"^v\d+\.\d+$")
+    template: str = Field(default="", description="Sent when a person's 24 hours are over.")
+    template_language: str = "fr"
+    per_s: float = Field(default=70.0, gt=0, description="Of Meta's 80; what comes in counts too.")
+    pair_per_min: float = Field(default=10.0, gt=0, description="Messages to one person.")
+    pair_burst: int = Field(default=40, ge=1)
+    timeout_s: float = Field(default=15.0, gt=0, description="Of a call.")
+    status_wait_s: float = Field(default=15.0, ge=0, description="For a status, after a crash.")
+
+    @property
+    def is_on(self) -> bool:
+        """Return whether the channel is configured."""
+        secrets = (self.app_secret, self.access_token, self.verify_token)
+        return all(each.get_secret_value() for each in secrets) and bool(self.phone_number_id)
 
 
 class AiSettings(Section):
@@ -128,6 +154,7 @@ class Settings(StrictSettings):
     bot: BotSettings = BotSettings()
     webhook: WebhookSettings = WebhookSettings()
     line: LineSettings = LineSettings()
+    whatsapp: WhatsAppSettings = WhatsAppSettings()
     ai: AiSettings = AiSettings()
     redis: RedisSettings = RedisSettings()
     postgres: PostgresSettings = PostgresSettings()
@@ -141,4 +168,5 @@ class Settings(StrictSettings):
     @property
     def channels(self) -> Mapping[ChannelName, bool]:
         """Return which channels have their secrets; the others are off."""
-        return {"telegram": bool(self.bot.token.get_secret_value()), "line": self.line.is_on}
+        telegram = bool(self.bot.token.get_secret_value())
+        return {"telegram": telegram, "line": self.line.is_on, "whatsapp": self.whatsapp.is_on}

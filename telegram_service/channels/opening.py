@@ -9,6 +9,7 @@ from telegram_service.channels.channel import Channel
 from telegram_service.channels.line.client import open_line
 from telegram_service.channels.telegram.client import open_telegram
 from telegram_service.channels.update import Update
+from telegram_service.channels.whatsapp.client import open_whatsapp
 from telegram_service.errors import ChannelOff
 from telegram_service.queue.update_queue import QueuedUpdate, UpdateQueue
 from telegram_service.settings import Settings
@@ -69,4 +70,8 @@ async def open_channels(
             line = await open_line(settings.line, redis, vault)
             stack.push_async_callback(line.close)
             channels[line.name] = line
+        if settings.channels["whatsapp"]:
+            whatsapp = await open_whatsapp(settings.whatsapp, redis, vault)
+            stack.push_async_callback(whatsapp.close)
+            channels[whatsapp.name] = whatsapp
         yield Channels(channels, queue)

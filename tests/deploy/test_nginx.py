@@ -296,6 +296,9 @@ async def test_of_the_bot_only_the_webhook_is_public(alive: EdgeServer) -> None:
         assert (await client.post("/line/webhook")).status_code == 200
         assert (await client.get("/line/webhook")).status_code == 403
         assert (await client.post("/line/webhook/x")).status_code == 404
+        assert (await client.post("/whatsapp/webhook")).status_code == 200
+        assert (await client.get("/whatsapp/webhook?hub.mode=subscribe")).status_code == 200
+        assert (await client.put("/whatsapp/webhook")).status_code == 403
         assert (await client.get("/health")).json()["code"] == "not_found"
         assert (await client.get("/metrics")).status_code == 403
 
@@ -375,7 +378,7 @@ async def test_a_websocket_goes_through(alive: EdgeServer) -> None:
     ("host", "kib", "server"),
     [
         ("ai-api", 1023, AiServer()),
-        ("telegram", 1024, TelegramServer()),
+        ("telegram", 3072, TelegramServer()),
         ("mail", 256, MailServer()),
     ],
 )

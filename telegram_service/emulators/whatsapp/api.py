@@ -44,7 +44,8 @@ class Address:
 class CloudApi:
     """The API of one phone number, over an account and its delivery.
 
-    `latency_s` is Meta's own; the next `lost_replies` messages are accepted and never answered.
+    `latency_s` is Meta's own. The next `lost_replies` messages are accepted and never answered, the
+    next `broken_calls` calls are answered by a 503.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class CloudApi:
         self.delivery = WebhookDelivery(account, app_secret)
         self.token = token
         self.latency_s = latency_s
-        self.lost_replies = 0
+        self.lost_replies = self.broken_calls = 0
         self._addresses: dict[str, Address] = {}
 
     @property
@@ -96,6 +97,9 @@ class CloudApi:
             raise GraphError(100, "The request is not JSON") from error
         if self.latency_s:
             await asyncio.sleep(self.latency_s)
+        if self.broken_calls:
+            self.broken_calls -= 1
+            raise self.account.refused(GraphError(2))
         if body.get("status") == "read":
             self.account.mark_read(body)
             return JSONResponse({"success": True})

@@ -7,10 +7,8 @@ from telegram_service.emulators.whatsapp.errors import GraphError, JsonObject
 
 MAX_TEXT = 4_096
 """messages/text-messages."""
-MAX_BUTTON_BODY = MAX_URL_BODY = 1_024
-"""messages/interactive-reply-buttons-messages, messages/interactive-cta-url-messages."""
-MAX_LIST_BODY = 4_096
-"""messages/interactive-list-messages."""
+MAX_BODY = 1_024
+"""messages/interactive-reply-buttons-messages. For lists more has been documented, and less."""
 MAX_BUTTONS, MAX_BUTTON_TITLE, MAX_BUTTON_ID = 3, 20, 256
 MAX_ROWS, MAX_ROW_TITLE, MAX_ROW_DESCRIPTION, MAX_ROW_ID = 10, 24, 72, 200
 MAX_SECTIONS = 10
@@ -75,8 +73,7 @@ def check_interactive(interactive: Mapping[str, Any]) -> None:
         raise GraphError(131009, f"Interactive type {kind} is not supported")
     required(interactive, "body")
     required(interactive, "action")
-    limit = MAX_LIST_BODY if kind == "list" else MAX_BUTTON_BODY
-    length(interactive["body"], "text", limit, 131009)
+    length(interactive["body"], "text", MAX_BODY, 131009)
     actions[kind](interactive["action"])
 
 

@@ -53,7 +53,7 @@ ACCEPTED = [
     text(biz_opaque_callback_data="k" * 512),
     text(context={"message_id": "wamid.x"}),
     interactive("button", buttons("Oui", "Non", "v" * 20), "x" * 1024),
-    interactive("list", rows(10, "t" * 24, description="d" * 72), "x" * 4096),
+    interactive("list", rows(10, "t" * 24, description="d" * 72), "x" * 1024),
     interactive(
         "cta_url",
         {"name": "cta_url", "parameters": {"display_text": "Voir", "url": "https://example.org"}},
@@ -76,7 +76,7 @@ REFUSED = [
     (interactive("list", rows(1, "t" * 25)), 131009),
     (interactive("list", rows(1, description="d" * 73)), 131009),
     (interactive("list", {**rows(1), "button": "b" * 21}), 131009),
-    (interactive("list", rows(1), "x" * 4097), 131009),
+    (interactive("list", rows(1), "x" * 1025), 131009),
     (interactive("carousel", rows(1)), 131009),
 ]
 
