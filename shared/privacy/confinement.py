@@ -12,7 +12,7 @@ import resource
 import signal
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -32,10 +32,10 @@ SYSTEM_FOLDERS = (
 """Shared libraries, time zones, and the two devices that libraries open."""
 
 
-def isolate() -> list[Layer]:
+def isolate(readable: Sequence[Path] = ()) -> list[Layer]:
     """Leave the worker's user and namespaces, and die with it; call it before any thread starts.
 
-    Returns the layers that hold.
+    `readable` is what it reads beside its code. Returns the layers that hold.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
@@ -44,7 +44,7 @@ def isolate() -> list[Layer]:
     layers: list[Layer] = []
     if os.getuid():
         layers.append("user")  # the worker's own, which is not root
-    elif all(map(_readable_by_all, code_folders())):
+    elif all(map(_readable_by_all, (*code_folders(), *readable))):
         os.setgroups([])
         os.setresgid(NOBODY, NOBODY, NOBODY)
         os.setresuid(NOBODY, NOBODY, NOBODY)
@@ -55,10 +55,10 @@ def isolate() -> list[Layer]:
     return layers
 
 
-def confine(memory_bytes: int) -> list[Layer]:
+def confine(memory_bytes: int, readable: Sequence[Path] = ()) -> list[Layer]:
     """Apply the limits, Landlock and the list of system calls, permanently.
 
-    Returns the layers that hold. Raises NotConfined when the list of system calls cannot be
+    `readable` stays open for reading beside the code. Returns the layers that hold. Raises NotConfined when the list of system calls cannot be
     applied, or when a thread runs that Landlock would leave out.
     """
     libseccomp = load_libseccomp()
@@ -67,7 +67,7 @@ def confine(memory_bytes: int) -> list[Layer]:
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    layers: list[Layer] = ["landlock"] if restrict(code_folders()) else []
+    layers: list[Layer] = ["landlock"] if restrict((*code_folders(), *readable)) else []
     allow_reading_only(libseccomp)
     return [*layers, "system_calls"]
 

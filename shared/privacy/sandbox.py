@@ -1,7 +1,7 @@
 """Runs one function on untrusted input in confined child processes.
 
 A child (`sandbox_child.py`) has limited memory and time, no network, no environment, and may open
-nothing but the code it runs, start no program and see no other process (`confinement.py`). Requests
+nothing but the code it runs and what is named readable, start no program and see no other process (`confinement.py`). Requests
 and replies are frames: a length, then that many bytes.
 """
 
@@ -12,6 +12,8 @@ import math
 import struct
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
@@ -50,15 +52,20 @@ class Sandbox:
         start_timeout_s: float = START_TIMEOUT_S,
         processes: int = 1,
         calls_per_process: int = 1,
+        readable: Sequence[Path] = (),
+        niceness: int = 0,
         **parameters: str | int,
     ) -> None:
         """Run `function`, named `module:function`: bytes in, bytes out, `parameters` by name.
 
         `timeout_s` limits a call, both as elapsed and as processor time. A child is replaced after
-        `calls_per_process` calls, which bounds what a parser leaks.
+        `calls_per_process` calls, which bounds what a parser leaks. Beside the code it may read
+        what is `readable`; `niceness` lets other processes have the processor first.
         """
         self.timeout_s = timeout_s
-        self._arguments = (function, json.dumps(parameters), str(memory_mib))
+        paths = json.dumps([str(path.resolve()) for path in readable])
+        options = (str(memory_mib), paths, str(niceness))
+        self._arguments = (function, json.dumps(parameters), *options)
         self._calls_per_process = calls_per_process
         self._children = [_Child(start_timeout_s) for _ in range(processes)]
         self._free: asyncio.Queue[_Child] = asyncio.Queue()

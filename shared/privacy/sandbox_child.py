@@ -1,8 +1,8 @@
-"""The child of a sandbox: `python -m THIS_MODULE MODULE:FUNCTION PARAMETERS MEMORY_MIB CALL_CPU_S`.
+"""The child of a sandbox, started by `sandbox.py`.
 
-It imports the function, confines itself, reports the layers that hold in a first frame, then
+Arguments: MODULE:FUNCTION PARAMETERS MEMORY_MIB READABLE NICENESS CALL_CPU_S. It imports the function, confines itself, reports the layers that hold in a first frame, then
 answers each frame of standard input with one on standard output. PARAMETERS, a JSON object, go to
-every call by name. An error of the function ends the process.
+every call by name; READABLE is a JSON list of paths. An error of the function ends the process.
 """
 
 import functools
@@ -14,6 +14,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import BinaryIO
 
 from shared.privacy.confinement import confine, isolate
@@ -25,13 +26,15 @@ ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLI
 
 def main() -> None:
     """Answer calls until the input ends."""
-    name, parameters, memory_mib, call_cpu_s = sys.argv[1:]
-    layers = isolate()
+    name, parameters, memory_mib, paths, niceness, call_cpu_s = sys.argv[1:]
+    readable = [Path(path) for path in json.loads(paths)]
+    os.nice(int(niceness))
+    layers = isolate(readable)
     os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
     module, _, attribute = name.partition(":")
     function: Callable[..., bytes] = getattr(importlib.import_module(module), attribute)
     call = functools.partial(function, **json.loads(parameters))
-    layers += confine(int(memory_mib) * 1024 * 1024)
+    layers += confine(int(memory_mib) * 1024 * 1024, readable)
     _write_frame(sys.stdout.buffer, json.dumps(layers).encode())
     while (data := _read_frame(sys.stdin.buffer)) is not None:
         _allow_cpu(int(call_cpu_s))
