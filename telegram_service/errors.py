@@ -1,9 +1,9 @@
 """The errors of telegram_service; see shared.errors for the tree.
 
 NotAuthenticated ├── WrongSecret
-TooMany          ├── RateLimited
+TooMany          ├── RateLimited · TranscriptionBusy
 Unavailable      ├── RedisUnavailable · NoToken · ChannelLost · AiAway
-BadInput         ├── UnreadableDocument
+BadInput         ├── UnreadableDocument · UnreadableRecording · RecordingTooLong
 AppError         ├── LeaseLost · ChannelOff · ChannelRefused
                  │                             └── Unreachable · ChatMoved
 """
@@ -67,6 +67,24 @@ class UnreadableDocument(BadInput):
     """The document is damaged, locked, too slow to read, or holds no text."""
 
     code = "unreadable_document"
+
+
+class UnreadableRecording(BadInput):
+    """The recording is damaged, holds no sound, or takes too long to transcribe."""
+
+    code = "unreadable_recording"
+
+
+class RecordingTooLong(BadInput):
+    """The recording is longer than we transcribe."""
+
+    code = "recording_too_long"
+
+
+class TranscriptionBusy(TooMany):
+    """As many recordings wait as may."""
+
+    code = "transcription_busy"
 
 
 class RateLimited(TooMany):

@@ -142,6 +142,22 @@ class StoreSettings(Section):
     session_hours: int = Field(default=24, ge=1, description="A conversation ends after silence.")
 
 
+class VoiceSettings(Section):
+    """Transcription of recordings, on this machine; see docs/telegram.md."""
+
+    model: Path | None = Field(
+        default=None, description="Folder of the weights (./neo telegram voice-model); none: off."
+    )
+    sha256: str = Field(default="", description="The hash of the folder's SHA256SUMS.")
+    max_duration_s: int = Field(default=180, ge=1, le=600)
+    max_bytes: int = Field(default=20_000_000, ge=1, le=20_000_000)
+    queue: int = Field(default=3, ge=0, description="Recordings that wait, in one worker.")
+    threads: int = Field(default=2, ge=1)
+    memory_mib: int = Field(
+        default=2_560, ge=512, description="Address space; `base` has 500 MiB of it in memory."
+    )
+
+
 class Settings(StrictSettings):
     """telegram_service, configured from the environment only."""
 
@@ -161,6 +177,7 @@ class Settings(StrictSettings):
     worker: WorkerSettings = WorkerSettings()
     limits: LimitSettings = LimitSettings()
     store: StoreSettings = StoreSettings()
+    voice: VoiceSettings = VoiceSettings()
     privacy: PrivacySettings = PrivacySettings()
     watch: WatchSettings = WatchSettings()
     tracing: TracingSettings = TracingSettings()

@@ -14,6 +14,7 @@ from telegram_service.addresses import ChatId, is_private
 
 UPDATE = "telegram update"
 ANSWER = "telegram answer"
+RECORDING = "telegram recording"
 RECORD = "telegram record"
 CHOICES = "telegram choices"
 SESSION = "telegram session"

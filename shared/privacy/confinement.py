@@ -58,8 +58,9 @@ def isolate(readable: Sequence[Path] = ()) -> list[Layer]:
 def confine(memory_bytes: int, readable: Sequence[Path] = ()) -> list[Layer]:
     """Apply the limits, Landlock and the list of system calls, permanently.
 
-    `readable` stays open for reading beside the code. Returns the layers that hold. Raises NotConfined when the list of system calls cannot be
-    applied, or when a thread runs that Landlock would leave out.
+    `readable` stays open for reading beside the code. Returns the layers that hold. Raises
+    NotConfined when the list of system calls cannot be applied, or when a thread runs that Landlock
+    would leave out.
     """
     libseccomp = load_libseccomp()
     if sum(1 for _ in Path("/proc/self/task").iterdir()) > 1:

@@ -1,8 +1,8 @@
 """Runs one function on untrusted input in confined child processes.
 
 A child (`sandbox_child.py`) has limited memory and time, no network, no environment, and may open
-nothing but the code it runs and what is named readable, start no program and see no other process (`confinement.py`). Requests
-and replies are frames: a length, then that many bytes.
+nothing but the code it runs and what is named readable, start no program and see no other process
+(`confinement.py`). Requests and replies are frames: a length, then that many bytes.
 """
 
 import asyncio
@@ -60,10 +60,10 @@ class Sandbox:
 
         `timeout_s` limits a call, both as elapsed and as processor time. A child is replaced after
         `calls_per_process` calls, which bounds what a parser leaks. Beside the code it may read
-        what is `readable`; `niceness` lets other processes have the processor first.
+        what is `readable`, absolute paths. `niceness` leaves the processor to others first.
         """
         self.timeout_s = timeout_s
-        paths = json.dumps([str(path.resolve()) for path in readable])
+        paths = json.dumps([str(path) for path in readable])
         options = (str(memory_mib), paths, str(niceness))
         self._arguments = (function, json.dumps(parameters), *options)
         self._calls_per_process = calls_per_process

@@ -1,8 +1,9 @@
-"""The child of a sandbox, started by `sandbox.py`.
+"""The child of a sandbox, which `sandbox.py` starts.
 
-Arguments: MODULE:FUNCTION PARAMETERS MEMORY_MIB READABLE NICENESS CALL_CPU_S. It imports the function, confines itself, reports the layers that hold in a first frame, then
-answers each frame of standard input with one on standard output. PARAMETERS, a JSON object, go to
-every call by name; READABLE is a JSON list of paths. An error of the function ends the process.
+Its arguments are MODULE:FUNCTION PARAMETERS MEMORY_MIB READABLE NICENESS CALL_CPU_S. It imports
+the function, confines itself, reports the layers that hold in a first frame, then answers each
+frame of standard input with one on standard output. PARAMETERS, a JSON object, go to every call by
+name; READABLE is a JSON list of paths. An error of the function ends the process.
 """
 
 import functools

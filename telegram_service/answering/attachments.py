@@ -11,6 +11,7 @@ import structlog
 
 from shared.errors import TooLarge
 from telegram_service.answering.document_reader import MAX_CHARACTERS
+from telegram_service.answering.recordings import read_recording
 from telegram_service.answering.update_context import UpdateContext
 from telegram_service.channels.update import Attachment, File
 from telegram_service.errors import ChannelRefused, UnreadableDocument
@@ -25,23 +26,27 @@ DOWNLOAD_TIMEOUT_S = 60.0
 
 @dataclass(frozen=True)
 class ReadFile:
-    """What a file says; `cut` when only its beginning fits.
+    """What a file says; `cut` when only its beginning fits, `spoken` when somebody says it.
 
-    `refusal` names the sentence that says why nothing was read; then there is no text.
+    `refusal` names the sentence that says why nothing was read; then there is no text. Neither: the
+    person has been told.
     """
 
     text: str = ""
     cut: bool = False
+    spoken: bool = False
     refusal: str = ""
 
 
-async def read_attachment(context: UpdateContext, attachment: Attachment) -> ReadFile:
-    """Read a file that came with a message."""
-    match attachment.kind:
-        case "document":
-            return await read_document(context, attachment.file)
-        case "voice" | "audio":
+async def read_attachment(context: UpdateContext, attachment: Attachment, number: int) -> ReadFile:
+    """Read a file that came with a message, the `number`th of a question."""
+    if attachment.is_recording:
+        if context.services.recordings is None:
             return ReadFile(refusal="no_voice")
+        transcript = await read_recording(context, attachment.file, number)
+        return ReadFile(transcript.text, spoken=True) if transcript else ReadFile()
+    if attachment.kind == "document":
+        return await read_document(context, attachment.file)
     return ReadFile(refusal="no_picture")
 
 

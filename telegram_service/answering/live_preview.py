@@ -28,10 +28,14 @@ TYPING_PAUSE_S = 20.0
 class LivePreview:
     """Shows `text` as it grows. Call `show_first_sign()`, set `text`, cancel `run()` at the end."""
 
-    def __init__(self, context: UpdateContext) -> None:
+    def __init__(
+        self, context: UpdateContext, *, part: str = "placeholder", sentence: str = "writing"
+    ) -> None:
+        """`sentence` is the key of what the placeholder says, which is the outbox's `part`."""
         self._context = context
+        self._part, self._sentence = part, sentence
         self._kind = context.channel.preview(context.address)
-        self.placeholder = context.outbox.message_id("placeholder")
+        self.placeholder = context.outbox.message_id(part)
         self.text = ""
         self._shown = ""
         self._position: PositionReader | None = None
@@ -46,8 +50,8 @@ class LivePreview:
         if self._kind != "edit":
             await self._show("")
         else:
-            message = self._message(self._context.say("writing"))
-            self.placeholder = await self._context.send("placeholder", message)
+            message = self._message(self._context.say(self._sentence))
+            self.placeholder = await self._context.send(self._part, message)
 
     async def show_early_sign(self) -> None:
         """Give the first sign before it is known whether there is a question, where it leaves no

@@ -43,8 +43,10 @@ async def read_question(context: UpdateContext, typed: str) -> Question | None:
     files = [attachment for part in parts for attachment in part.attachments]
     if files and await over_quota(context, typed):
         return None
-    read = [await read_attachment(context, each) for each in files]
-    quoted = [context.say("message_quoted", text=text) for text in await _quotes(context, parts)]
+    read = [await read_attachment(context, each, at) for at, each in enumerate(files)]
+    typed, forwarded = _spoken(parts, read, typed)
+    quotes = [*await _quotes(context, parts), *forwarded]
+    quoted = [context.say("message_quoted", text=text) for text in quotes]
     quoted += _documents(context, read)
     refusals = tuple(dict.fromkeys(each.refusal for each in read if each.refusal))
     unread = any(
@@ -74,7 +76,8 @@ async def _document(
     context: UpdateContext, files: Sequence[Attachment], read: Sequence[ReadFile], typed: str
 ) -> DocumentUse | None:
     """Keep the documents that were sent, as one; return them, or the one of the conversation."""
-    sent = [(file, each) for file, each in zip(files, read, strict=True) if each.text]
+    sent = [(file, each) for file, each in zip(files, read, strict=True)
+            if each.text and not each.spoken]  # fmt: skip
     if not sent:
         return await read_with_document(context, typed)
     text = "\n\n".join(each.text for _, each in sent)
@@ -85,11 +88,22 @@ async def _document(
     return DocumentUse("sent", document)
 
 
+def _spoken(
+    parts: Sequence[IncomingMessage], read: Sequence[ReadFile], typed: str
+) -> tuple[str, list[str]]:
+    """Return what was typed and said, and what is said in recordings that were forwarded."""
+    forwards = [part.forward_origin is not None for part in parts for _ in part.attachments]
+    said = [(each.text, of_others) for each, of_others in zip(read, forwards, strict=True)
+            if each.spoken]  # fmt: skip
+    own = [text for text, of_others in said if not of_others]
+    return "\n\n".join(filter(None, (typed, *own))), [text for text, of_others in said if of_others]
+
+
 def _documents(context: UpdateContext, read: Sequence[ReadFile]) -> list[str]:
     """Return the files' texts, quoted, together no longer than one may be."""
     room, quoted = MAX_CHARACTERS, []
     for each in read:
-        if text := each.text[:room]:
+        if not each.spoken and (text := each.text[:room]):
             room -= len(text)
             quoted.append(context.say("file_quoted", text=text))
     return quoted

@@ -33,6 +33,7 @@ from telegram_service.state.store import Store
 from telegram_service.state.throttle import Throttle
 from telegram_service.state.waitlist import Waitlist
 from telegram_service.vault import Vault
+from telegram_service.voice.recordings import Recordings, open_recordings
 
 SERVICE = "telegram_service"
 TEXTS = Path(__file__).parents[1] / "texts"
@@ -66,6 +67,7 @@ class Services:
     counters: Counters
     slots: Slots
     documents: DocumentReader
+    recordings: Recordings | None
     masker: TextMasker
 
 
@@ -105,6 +107,7 @@ async def open_services(settings: Settings, vault: Vault) -> AsyncIterator[Servi
             throttle=Throttle(redis, settings.limits, clock, vault),
             counters=Counters(redis),
             slots=Slots(settings.ai.at_once, Waitlist(redis)),
+            recordings=await stack.enter_async_context(open_recordings(settings.voice)),
             documents=DocumentReader(await stack.enter_async_context(document_sandbox())),
             masker=await stack.enter_async_context(TextMasker(names=settings.privacy.names)),
         )

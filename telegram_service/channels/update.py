@@ -81,6 +81,13 @@ class Attachment:
     kind: AttachmentKind
     file: File
 
+    @property
+    def is_recording(self) -> bool:
+        """Return whether it is sound: a voice note, music, a video note, a file of sound."""
+        if self.kind == "document":
+            return self.file.mime_type.startswith("audio/")
+        return self.kind in {"voice", "audio", "video_note"}
+
 
 UNREADABLE_KINDS = (
     "sticker", "contact", "location", "venue", "poll", "checklist", "dice", "story", "paid_media",

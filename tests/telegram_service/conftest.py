@@ -10,12 +10,14 @@ import redis
 from deploy.local.redis_server import RedisServer
 from shared.logs import set_up_logs
 from shared.privacy.encryption import new_key_file
+from telegram_service.voice.weights import write_sums
 from tests.telegram_service.running_app import (
     RunningApp,
     http_client,
     running,
     settings_without_workers,
 )
+from tests.telegram_service.voice.tiny_whisper import write_model
 
 
 @pytest.fixture(scope="session")
@@ -63,3 +65,11 @@ def key_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def app(redis_url: str, database_url: str, key_file: Path) -> AsyncIterator[RunningApp]:
     async with running(redis_url, database_url, key_file) as app:
         yield app
+
+
+@pytest.fixture(scope="session")
+def voice_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that transcribes: see tiny_whisper.py."""
+    folder = write_model(tmp_path_factory.mktemp("whisper"))
+    write_sums(folder)
+    return folder

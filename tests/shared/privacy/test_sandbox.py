@@ -45,6 +45,13 @@ def imports_late(data: bytes) -> bytes:
     return f"{module.__name__} {data.decode('iso2022_jp')}".encode()
 
 
+def content_of(data: bytes) -> bytes:
+    try:
+        return Path(data.decode()).read_bytes()
+    except PermissionError:
+        return b"refused"
+
+
 def never_ends(data: bytes) -> bytes:
     time.sleep(600)
     return data
@@ -109,6 +116,36 @@ async def test_every_layer_this_machine_has_holds() -> None:
 async def test_code_that_is_imported_late_is_there() -> None:
     async with sandbox("imports_late") as inside:
         assert await inside.call(b"abc") == b"wave abc"
+
+
+async def test_what_is_named_can_be_read_and_nothing_beside_it(readable_by_all: Path) -> None:
+    named, beside = readable_by_all / "named", readable_by_all / "beside"
+    names = [str(named / "weights").encode(), str(beside / "weights").encode()]
+    async with Sandbox(
+        f"{__name__}:content_of",
+        timeout_s=20,
+        memory_mib=512,
+        readable=[named],
+        calls_per_process=9,
+    ) as inside:
+        found = [await inside.call(name) for name in names]
+        has_landlock = "landlock" in inside._children[0].layers
+    assert found == [b"named", b"refused" if has_landlock else b"beside"]
+
+
+@pytest.fixture
+def readable_by_all(tmp_path: Path) -> Path:
+    for name in ("named", "beside"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "weights").write_text(name)
+    return tmp_path
+
+
+async def test_a_child_gives_way_to_other_processes() -> None:
+    settings = {"timeout_s": 20, "memory_mib": 512, "niceness": 3, "calls_per_process": 2}
+    async with Sandbox(f"{__name__}:process_id", **settings) as inside:  # type: ignore[arg-type]
+        child = psutil.Process(int(await inside.call(b"")))
+        assert child.nice() == min(os.getpriority(os.PRIO_PROCESS, 0) + 3, 19)
 
 
 async def test_a_child_ends_with_its_worker() -> None:

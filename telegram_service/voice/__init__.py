@@ -1,0 +1,1 @@
+"""Recordings people send, transcribed on this machine: weights, decoding, transcription."""
