@@ -43,7 +43,7 @@ async def read_attachment(context: UpdateContext, attachment: Attachment, number
     if attachment.is_recording:
         if context.services.recordings is None:
             return ReadFile(refusal="no_voice")
-        transcript = await read_recording(context, attachment.file, number)
+        transcript = await read_recording(context, attachment, number)
         return ReadFile(transcript.text, spoken=True) if transcript else ReadFile()
     if attachment.kind == "document":
         return await read_document(context, attachment.file)

@@ -44,7 +44,7 @@ async def read_question(context: UpdateContext, typed: str) -> Question | None:
     if files and await over_quota(context, typed):
         return None
     read = [await read_attachment(context, each, at) for at, each in enumerate(files)]
-    typed, forwarded = _spoken(parts, read, typed)
+    typed, forwarded = _spoken(files, read, typed)
     quotes = [*await _quotes(context, parts), *forwarded]
     quoted = [context.say("message_quoted", text=text) for text in quotes]
     quoted += _documents(context, read)
@@ -89,14 +89,13 @@ async def _document(
 
 
 def _spoken(
-    parts: Sequence[IncomingMessage], read: Sequence[ReadFile], typed: str
+    files: Sequence[Attachment], read: Sequence[ReadFile], typed: str
 ) -> tuple[str, list[str]]:
     """Return what was typed and said, and what is said in recordings that were forwarded."""
-    forwards = [part.forward_origin is not None for part in parts for _ in part.attachments]
-    said = [(each.text, of_others) for each, of_others in zip(read, forwards, strict=True)
-            if each.spoken]  # fmt: skip
-    own = [text for text, of_others in said if not of_others]
-    return "\n\n".join(filter(None, (typed, *own))), [text for text, of_others in said if of_others]
+    said = [(file, each.text) for file, each in zip(files, read, strict=True) if each.spoken]
+    own = [text for file, text in said if not file.forwarded]
+    forwarded = [text for file, text in said if file.forwarded]
+    return "\n\n".join(filter(None, (typed, *own))), forwarded
 
 
 def _documents(context: UpdateContext, read: Sequence[ReadFile]) -> list[str]:

@@ -14,7 +14,7 @@ from telegram_service.answering.live_preview import LivePreview
 from telegram_service.answering.update_context import UpdateContext
 from telegram_service.channels.markdown import split
 from telegram_service.channels.message import OutgoingMessage
-from telegram_service.channels.update import File
+from telegram_service.channels.update import Attachment, File
 from telegram_service.errors import (
     ChannelRefused,
     RecordingTooLong,
@@ -38,7 +38,9 @@ REFUSALS: Mapping[type[Exception], str] = {
 """What is said for an error."""
 
 
-async def read_recording(context: UpdateContext, file: File, number: int) -> Transcript | None:
+async def read_recording(
+    context: UpdateContext, attachment: Attachment, number: int
+) -> Transcript | None:
     """Transcribe a recording and show what was heard; None after a reply with why there is nothing.
 
     `number` tells the recordings of one question apart. It must have been counted against the
@@ -46,13 +48,15 @@ async def read_recording(context: UpdateContext, file: File, number: int) -> Tra
     """
     recordings = context.services.recordings
     assert recordings is not None  # noqa: S101 - the caller has looked
-    hearing = Hearing(context, recordings, file, number)
+    hearing = Hearing(context, recordings, attachment.file, number)
     transcript = await hearing.transcript()
     if transcript is None:
         return None
     if not transcript.text:
         await hearing.put("voice_silent")
         return None
+    if not attachment.forwarded:
+        context.speak(transcript.language)
     await hearing.put("voice_doubtful" if transcript.doubtful else "voice_heard", transcript.text)
     return transcript
 

@@ -80,6 +80,7 @@ class Attachment:
 
     kind: AttachmentKind
     file: File
+    forwarded: bool = False
 
     @property
     def is_recording(self) -> bool:
@@ -146,7 +147,8 @@ class IncomingMessage(UpdatePart):
             ("document", self.document), ("photo", photo), ("voice", self.voice),
             ("audio", self.audio), ("video", self.video), ("video_note", self.video_note),
         )  # fmt: skip
-        return tuple(Attachment(kind, file) for kind, file in found if file)
+        forwarded = self.forward_origin is not None
+        return tuple(Attachment(kind, file, forwarded) for kind, file in found if file)
 
     @property
     def is_unreadable(self) -> bool:

@@ -55,11 +55,16 @@ async def test_what_was_heard_is_shown_and_then_answered(app: RunningApp, note: 
     assert app.account.texts(ALICE)[2] == f"🎤 I heard: “{' '.join(SHARP)}”"
     assert asked(app)[1] == f"Please answer this\n\n{' '.join(SHARP)}"
 
+    sharp = recording(voice)
+    app.account.send_voice(BOB, sharp, 3)
+    await app.settled()
+    assert app.account.texts(BOB)[0].startswith("🎤 I heard")  # in the language that is spoken
+
     for kind in ("audio", "video_note"):
         file = {"file_id": app.account.upload(note), "file_unique_id": "u", "duration": 3}
         app.account.send_media(ALICE, {kind: {**file, "length": 240}})
         await app.settled()
-    assert asked(app)[2:] == [" ".join(DULL)] * 2
+    assert asked(app)[3:] == [" ".join(DULL)] * 2
 
 
 async def test_a_recording_beside_what_is_typed_is_one_question(
