@@ -83,9 +83,8 @@ async def peer(folder: Path, chats: Sequence[int], each: int) -> dict[str, Any]:
         ai.script.echo, ai.script.pause_s = True, 0.4
         api = BotApi(account, TOKEN)
         async with served(api.app) as api_url, served(ai.app) as ai_url:
-            deployment = Deployment(
-                account, api, ai, {}, "", RedisConnection("redis://127.0.0.1:9", KEY_PREFIX), folder
-            )
+            nowhere = RedisConnection("redis://127.0.0.1:9", KEY_PREFIX)
+            deployment = Deployment(ai, {}, "", nowhere, folder, account=account, api=api)
             api.delivery.twice = 0.1
             delivering = asyncio.create_task(api.delivery.run())
             bot = start(api_url, ai_url, port)

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,11 +50,9 @@ class Observed:
 
 
 @dataclass
-class Deployment:
-    """The processes, and what plays Telegram and ai_core."""
+class Processes:
+    """The service's processes beside a scripted ai_core; a channel's subclass has the people."""
 
-    account: Account
-    api: BotApi
     ai: ScriptedAi
     environment: Mapping[str, str]
     url: str
@@ -94,12 +92,14 @@ class Deployment:
         self.workers.remove(process)
         return time.monotonic() - began
 
-    def ask(self, chat: int, number: int, **more: Any) -> None:
-        """Ask a question that its answer will quote."""
-        text = f"q{chat}-{number}"
-        written = f"{text} ?" if chat > 0 else f"@CodeDuTravailNeoBot {text} ?"
-        self.account.say(chat, written, person=abs(chat), **more)
-        self.asked.append((chat, text))
+    @property
+    def undelivered(self) -> bool:
+        """Whether what people wrote is still on its way to the service."""
+        raise NotImplementedError
+
+    def texts(self) -> Iterator[tuple[int, str]]:
+        """Yield the chat and the text of every message of ours, in order."""
+        raise NotImplementedError
 
     async def statistics(self) -> Statistics:
         """Return the service's own counts."""
@@ -119,7 +119,7 @@ class Deployment:
         began = time.monotonic()
         while time.monotonic() - began < timeout_s:
             await asyncio.sleep(0.05)
-            if self.account.updates or self.api.delivery.pending:
+            if self.undelivered:
                 continue
             statistics = await self.statistics()
             if statistics.waiting == 0 and statistics.counts.get("accepted"):
@@ -130,11 +130,9 @@ class Deployment:
         """Read the chats as the people in them do."""
         seen: dict[int, list[str]] = collections.defaultdict(list)
         orphans = 0
-        for (chat, _), message in sorted(self.account.messages.items()):
-            if message["from"]["is_bot"]:
-                text = message.get("text", "")
-                seen[chat] += QUESTION.findall(text)
-                orphans += text.startswith(PLACEHOLDER)
+        for chat, text in self.texts():
+            seen[chat] += QUESTION.findall(text)
+            orphans += text.startswith(PLACEHOLDER)
         times = collections.Counter(text for texts in seen.values() for text in texts)
         disordered = 0
         for chat, texts in seen.items():
@@ -151,14 +149,37 @@ class Deployment:
         )
 
 
+@dataclass(kw_only=True)
+class Deployment(Processes):
+    """The service on Telegram."""
+
+    account: Account
+    api: BotApi
+
+    def ask(self, chat: int, number: int, **more: Any) -> None:
+        """Ask a question that its answer will quote."""
+        text = f"q{chat}-{number}"
+        written = f"{text} ?" if chat > 0 else f"@CodeDuTravailNeoBot {text} ?"
+        self.account.say(chat, written, person=abs(chat), **more)
+        self.asked.append((chat, text))
+
+    @property
+    def undelivered(self) -> bool:
+        """Whether updates are still on their way to the service."""
+        return bool(self.account.updates or self.api.delivery.pending)
+
+    def texts(self) -> Iterator[tuple[int, str]]:
+        """Yield the chat and the text of every message of the bot, in order."""
+        for (chat, _), message in sorted(self.account.messages.items()):
+            if message["from"]["is_bot"]:
+                yield chat, message.get("text", "")
+
+
 def environment_for(
-    redis_url: str, database_url: str, api_url: str, ai_url: str, key_file: Path, port: int
+    redis_url: str, database_url: str, ai_url: str, key_file: Path, port: int
 ) -> dict[str, str]:
-    """Return the settings of a service on loopback, without the real Telegram's limits."""
+    """Return the settings of a service on loopback, without a channel and its limits."""
     return {
-        "TELEGRAM_BOT__TOKEN": TOKEN,
-        "TELEGRAM_BOT__API_URL": api_url,
-        "TELEGRAM_WEBHOOK__SECRET": SECRET,
         "TELEGRAM_SERVER__PORT": str(port),
         "TELEGRAM_AI__URL": ai_url,
         "TELEGRAM_AI__API_KEY": "key",
@@ -195,26 +216,39 @@ async def deployed(
     ai.script.echo = True
     api = BotApi(account, TOKEN)
     redis = RedisConnection(redis_url, KEY_PREFIX, timeout_s=5)
-    await redis.open()
     async with served(api.app) as api_url, served(ai.app) as ai_url:
-        environment = environment_for(redis_url, database_url, api_url, ai_url, key_file, port)
+        environment = environment_for(redis_url, database_url, ai_url, key_file, port) | {
+            "TELEGRAM_BOT__TOKEN": TOKEN,
+            "TELEGRAM_BOT__API_URL": api_url,
+            "TELEGRAM_WEBHOOK__SECRET": SECRET,
+        }
         url = f"http://127.0.0.1:{port}"
-        deployment = Deployment(account, api, ai, {**environment, **more}, url, redis, logs)
+        deployment = Deployment(
+            ai, {**environment, **more}, url, redis, logs, account=account, api=api
+        )
         delivering = asyncio.create_task(api.delivery.run())
-        try:
-            deployment.start("serve")
-            for _ in range(workers):
-                deployment.start("worker")
-            await until_ready(f"{url}/ready")
+        async with started(deployment, workers):
             api.delivery.set_webhook(f"{url}/telegram/webhook", SECRET, 40)
             yield deployment
-        finally:
-            for process in [*deployment.workers, *deployment.others]:
-                process.kill()
-                await asyncio.to_thread(process.wait)
-            delivering.cancel()
-            await asyncio.wait([delivering])
-            await redis.close()
+        delivering.cancel()
+        await asyncio.wait([delivering])
+
+
+@asynccontextmanager
+async def started(deployment: Processes, workers: int) -> AsyncIterator[None]:
+    """Start the ingest and workers of a deployment; kill all of its processes at the end."""
+    await deployment.redis.open()
+    try:
+        deployment.start("serve")
+        for _ in range(workers):
+            deployment.start("worker")
+        await until_ready(f"{deployment.url}/ready")
+        yield
+    finally:
+        for process in [*deployment.workers, *deployment.others]:
+            process.kill()
+            await asyncio.to_thread(process.wait)
+        await deployment.redis.close()
 
 
 async def until_ready(url: str) -> None:
