@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from selectolax.lexbor import LexborHTMLParser
+
 from shared.privacy.html_text import parse_html, visible_text
 
 QUOTES = (  # where each client puts what it quotes: read in mails each of them sent
@@ -24,9 +26,12 @@ SIGNATURES = (
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The texts of an HTML body: `reply` is `text` without quoted mail and signatures."""
+    """The texts of an HTML body: `unsigned` is `text` without signatures, `reply` also without
+    quoted mail.
+    """
 
     text: str
+    unsigned: str
     reply: str
     hidden: str
 
@@ -35,7 +40,13 @@ def read_html(html: str) -> Page:
     """Return the texts of `html`; never raises for its content."""
     tree, hidden = parse_html(html)
     text = visible_text(tree.body)
-    for selector in (*QUOTES, *SIGNATURES):
+    _remove(tree, SIGNATURES)
+    unsigned = visible_text(tree.body)
+    _remove(tree, QUOTES)
+    return Page(text=text, unsigned=unsigned, reply=visible_text(tree.body), hidden=hidden)
+
+
+def _remove(tree: LexborHTMLParser, selectors: tuple[str, ...]) -> None:
+    for selector in selectors:
         for node in tree.css(selector):
             node.decompose()
-    return Page(text=text, reply=visible_text(tree.body), hidden=hidden)

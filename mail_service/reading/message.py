@@ -6,17 +6,20 @@ seconds on others). Verifies nothing: authentication.py does.
 """
 
 import re
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from email.message import Message
 from email.parser import BytesParser
 from email.policy import compat32
-from email.utils import getaddresses
+from functools import partial
+from typing import Literal
 
+from mail_service.reading.addresses import Address, read_addresses
 from mail_service.reading.attachments import Attachment, read_attachment
+from mail_service.reading.containers import SMIME_TYPES, is_tnef, read_tnef, signed_content
 from mail_service.reading.encoded_words import decode_words
 from mail_service.reading.markup import Page, read_html
-from mail_service.reading.quoting import written_now
+from mail_service.reading.quoting import Quotes, written_now
 from shared.privacy.charset import decode
 
 MAX_HEADER_CHARACTERS = 20_000
@@ -32,36 +35,26 @@ SHORT_REPLY_CHARACTERS = 20
 """Below this the whole text goes to the model too: a reply of two words needs its quote."""
 
 MESSAGE_ID = re.compile(r"<[^<>\s]{1,500}>")
-ADDRESS = re.compile(
-    r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)*[A-Za-z0-9-]{1,63}"
+FILE_NAME = re.compile(r"""\b(?:file)?name\s*=\s*["']?([^"';\r\n]+)""", re.IGNORECASE)
+ANSWERS = re.compile(
+    r"\s*(?:re|rép|rep|réf|aw|antw|sv|vs|odp|ynt|回复|回覆|答复|ตอบกลับ)(?:\[\d+\])?\s?[:：]",
+    re.IGNORECASE,
 )
-"""What we ever write to: RFC 5321 without quoted local parts, so without spaces, CR or LF."""
+FORWARDS = re.compile(r"\s*(?:fwd?|tr|wg|rv|enc|i|doorst|vl|转发|轉寄|ส่งต่อ)\s?[:：]", re.IGNORECASE)
 DELIVERY_STATUS = "message/delivery-status"
+MIN_PHOTO_BYTES = 25_000
+"""Logos in signatures are smaller; a photo of a page is larger."""
+DECORATIONS = frozenset(
+    {
+        "application/pgp-signature", "application/pkcs7-signature",
+        "application/x-pkcs7-signature", "application/pgp-encrypted", "text/rfc822-headers",
+        DELIVERY_STATUS,
+    }
+)  # fmt: skip
+"""Parts that are no file for us."""
+ENCLOSED_FIELDS = ("From", "Date", "Subject")
 ENCRYPTED_TYPES = {"multipart/encrypted", "application/pgp-encrypted"}
 CALENDAR_METHOD = re.compile(r"^METHOD:(\w+)", re.IGNORECASE | re.MULTILINE)
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """A mailbox and the name its owner shows; `address` is lower case and may be malformed."""
-
-    name: str
-    address: str
-
-    @property
-    def domain(self) -> str:
-        """Return what follows the last `@`."""
-        return self.address.rpartition("@")[2]
-
-    @property
-    def local_part(self) -> str:
-        """Return what precedes the last `@`, or all of it."""
-        return self.address.rpartition("@")[0] or self.address
-
-    @property
-    def can_be_written_to(self) -> bool:
-        """Return whether we accept this address in an envelope."""
-        return ADDRESS.fullmatch(self.address) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +110,14 @@ class _Parts:
     plain: list[str] = field(default_factory=list)
     pages: list[Page] = field(default_factory=list)
     attachments: list[Attachment] = field(default_factory=list)
+    inline_images: list[Attachment] = field(default_factory=list)
     content_types: list[str] = field(default_factory=list)
     cut: list[str] = field(default_factory=list)
     statuses: list[str] = field(default_factory=list)
     calendar_method: str = ""
     encrypted: bool = False
+    enclosed: bool = False
+    """Whether these are the parts of a mail inside another."""
 
 
 def read_mail(raw: bytes) -> Mail:
@@ -137,15 +133,17 @@ def read_mail(raw: bytes) -> Mail:
         parts.cut.append("headers")
     for part in _leaves(message, parts):
         _take(part, parts)
-    full, reply, hidden = _texts(parts)
-    senders = _addresses(message, "from")
+    full, reply, hidden = _texts(parts, _quotes(fields))
+    if not full:  # the image is the mail
+        parts.attachments += parts.inline_images[: MAX_ATTACHMENTS - len(parts.attachments)]
+    senders = read_addresses(message.raw_items(), "from")
     return Mail(
         headers=headers,
         message_id=next(iter(MESSAGE_ID.findall(fields.get("message-id", ""))), ""),
         references=_references(headers),
         sender=senders[0] if senders else Address("", fields.get("from", "")[:200].lower()),
-        reply_to=_addresses(message, "reply-to"),
-        recipients=_addresses(message, "to", "cc", "delivered-to", "x-original-to"),
+        reply_to=read_addresses(message.raw_items(), "reply-to"),
+        recipients=read_addresses(message.raw_items(), "to", "cc", "delivered-to", "x-original-to"),
         subject=fields.get("subject", "")[:500],
         text=reply[:MAX_TEXT_CHARACTERS],
         full_text=full[:MAX_TEXT_CHARACTERS],
@@ -186,24 +184,6 @@ def _references(headers: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(ids))[-MAX_REFERENCES:]
 
 
-def _addresses(message: Message, *names: str) -> tuple[Address, ...]:
-    """Return the addresses in the fields, split before their encoded names are decoded."""
-    raw = [
-        " ".join(str(value)[:MAX_HEADER_CHARACTERS].split())
-        for name, value in message.raw_items()
-        if str(name).lower() in names
-    ]
-    try:
-        pairs = getaddresses([value.encode("utf-8", "replace").decode() for value in raw])
-    except RecursionError:  # comments in comments in comments
-        pairs = [("", address) for value in raw for address in ADDRESS.findall(value)]
-    return tuple(
-        Address(decode_words(name)[:200], decode_words(address)[:320].strip().lower())
-        for name, address in pairs[:MAX_PARTS]
-        if address.strip()
-    )
-
-
 def _leaves(message: Message, parts: _Parts) -> Iterator[Message]:
     """Yield the parts that hold content, without recursion: nesting is the sender's choice."""
     waiting: list[tuple[Message, int]] = [(message, 0)]
@@ -213,40 +193,56 @@ def _leaves(message: Message, parts: _Parts) -> Iterator[Message]:
         seen += 1
         content_type = part.get_content_type()
         parts.content_types.append(content_type)
-        if content_type in ENCRYPTED_TYPES or _is_sealed(part):
+        signed = signed_content(_content(part)) if content_type in SMIME_TYPES else None
+        if content_type in ENCRYPTED_TYPES or (content_type in SMIME_TYPES and signed is None):
             parts.encrypted = True
         if seen > MAX_PARTS or depth > MAX_DEPTH:
             parts.cut.append("parts" if seen > MAX_PARTS else "depth")
             if seen > MAX_PARTS:
                 return
             continue
+        if signed is not None:
+            opened = BytesParser(policy=compat32).parsebytes(_within_boundaries(signed))
+            waiting.append((opened, depth + 1))
+            continue
         # Of a part with content it would decode the charset, and raise for "idna" and the like.
         inner = part.get_payload() if part.is_multipart() else None
         if isinstance(inner, list):
             if content_type.startswith("message/") and depth:
-                _name_enclosed(part, inner, parts)
+                _take_enclosed(part, inner, parts)
                 continue
             waiting += [(each, depth + 1) for each in reversed(inner) if isinstance(each, Message)]
         else:
             yield part
 
 
-def _is_sealed(part: Message) -> bool:
-    """Return whether the part is S/MIME ciphertext (RFC 8551); a signed mail is not."""
-    if part.get_content_type() not in {"application/pkcs7-mime", "application/x-pkcs7-mime"}:
-        return False
-    return str(part.get_param("smime-type", "enveloped-data")) != "signed-data"
-
-
-def _name_enclosed(part: Message, inner: list[Message | str], parts: _Parts) -> None:
-    """List an enclosed mail as an attachment; its author is not the sender."""
+def _take_enclosed(part: Message, inner: list[Message | str], parts: _Parts) -> None:
+    """List an enclosed mail as an attachment, with its text; its author is not the sender."""
     enclosed = [each for each in inner if isinstance(each, Message)]
     parts.content_types += [each.get_content_type() for each in enclosed]
     if part.get_content_type() == DELIVERY_STATUS:
         parts.statuses += [str(each["status"]).strip()[:20] for each in enclosed if each["status"]]
-    if part.get_content_type() == "message/rfc822" and len(parts.attachments) < MAX_ATTACHMENTS:
-        subject = decode_words(str(enclosed[0].get("subject", ""))) if enclosed else ""
-        parts.attachments.append(Attachment(subject[:200], "mail", 0, "named"))
+    if part.get_content_type() != "message/rfc822" or not enclosed:
+        return
+    if len(parts.attachments) >= MAX_ATTACHMENTS:
+        parts.cut.append("attachments")
+        return
+    fields = dict(reversed(_headers(enclosed[0])))
+    name, text = fields.get("subject", "")[:200], _enclosed_text(enclosed[0], fields, parts)
+    state: Literal["read", "named"] = "read" if text.strip() else "named"
+    parts.attachments.append(Attachment(name, "mail", len(text.encode()), state, text))
+
+
+def _enclosed_text(enclosed: Message, fields: Mapping[str, str], parts: _Parts) -> str:
+    """Return who wrote an enclosed mail, when, and what; mails inside of it are only named."""
+    if parts.enclosed:
+        return ""
+    own = _Parts(enclosed=True)
+    for leaf in _leaves(enclosed, own):
+        _take(leaf, own)
+    text = _texts(own, "none")[0][:MAX_TEXT_CHARACTERS]
+    head = [f"{name}: {fields[name.lower()]}" for name in ENCLOSED_FIELDS if name.lower() in fields]
+    return "\n".join((*head, "", text)) if text.strip() else ""
 
 
 def _take(part: Message, parts: _Parts) -> None:
@@ -269,10 +265,28 @@ def _take(part: Message, parts: _Parts) -> None:
         parts.plain.append(decode(data[:MAX_TEXT_BYTES], charset))
     elif is_body and content_type == "text/html":
         parts.pages.append(read_html(decode(data, charset)))
+    elif is_tnef(content_type, name) and _take_tnef(data, parts):
+        return
     elif len(parts.attachments) >= MAX_ATTACHMENTS:
         parts.cut.append("attachments")
-    elif content_type != "text/calendar" and not _is_decoration(part, content_type):
-        parts.attachments.append(read_attachment(name, content_type, data, charset))
+    elif content_type != "text/calendar" and content_type not in DECORATIONS:
+        small = _is_inline_image(part, content_type) and len(data) < MIN_PHOTO_BYTES
+        taken = parts.inline_images if small else parts.attachments
+        taken.append(read_attachment(name, content_type, data, charset))
+
+
+def _take_tnef(data: bytes, parts: _Parts) -> bool:
+    """Take the texts and files of a winmail.dat; whether it could be read."""
+    wrapped = read_tnef(data)
+    if wrapped is None:
+        return False
+    if wrapped.plain.strip():
+        parts.plain.append(wrapped.plain[:MAX_TEXT_BYTES])
+    if wrapped.html.strip():
+        parts.pages.append(read_html(wrapped.html))
+    for name, content in wrapped.files[: MAX_ATTACHMENTS - len(parts.attachments)]:
+        parts.attachments.append(read_attachment(name, "", content, None))
+    return True
 
 
 def _content(part: Message) -> bytes:
@@ -287,25 +301,41 @@ def _content(part: Message) -> bytes:
 
 def _name(part: Message) -> str:
     try:
-        return decode_words(part.get_filename() or "")
+        return decode_words(_raw_name(part) or part.get_filename() or "")
     except (ValueError, LookupError, TypeError):
         return ""
 
 
-def _is_decoration(part: Message, content_type: str) -> bool:
-    """Return whether this is an image of the HTML, or a signature, rather than a file for us."""
-    inline = part.get("content-id") is not None and content_type.startswith("image/")
-    return inline or content_type in {
-        "application/pgp-signature",
-        "application/pkcs7-signature",
-        "application/x-pkcs7-signature",
-        "application/pgp-encrypted",
-        "text/rfc822-headers",
-        DELIVERY_STATUS,
-    }
+def _raw_name(part: Message) -> str:
+    """Return a file name that was written in bytes without an encoding (against RFC 2231)."""
+    for field_name, value in part.raw_items():
+        if str(field_name).lower() in {"content-disposition", "content-type"}:
+            found = FILE_NAME.search(str(value)[:MAX_HEADER_CHARACTERS])
+            if found and not found[1].isascii():
+                return decode(found[1].encode("utf-8", "surrogateescape"))
+    return ""
 
 
-def _texts(parts: _Parts) -> tuple[str, str, str]:
+def _is_inline_image(part: Message, content_type: str) -> bool:
+    """Return whether this is an image that the HTML shows: a logo, or a photo pasted into it.
+
+    Gmail and Outlook give a Content-ID to attached photos too.
+    """
+    disposition = str(part.get("content-disposition", "")).strip().lower()
+    named = part.get("content-id") is not None or disposition.startswith("inline")
+    return named and content_type.startswith("image/") and not disposition.startswith("attachment")
+
+
+def _quotes(fields: Mapping[str, str]) -> Quotes:
+    """Return which quoted mails are cut: of a mail that forwards one, none."""
+    subject = fields.get("subject", "")
+    if FORWARDS.match(subject):
+        return "none"
+    answers = "in-reply-to" in fields or "references" in fields or ANSWERS.match(subject)
+    return "any" if answers else "marked"
+
+
+def _texts(parts: _Parts, quotes: Quotes) -> tuple[str, str, str]:
     """Return the full text, the reply and the hidden text.
 
     The plain part is what a text client shows; the HTML's markup separates quotes more reliably, so
@@ -315,11 +345,13 @@ def _texts(parts: _Parts) -> tuple[str, str, str]:
     plain = "\n\n".join(text.strip() for text in parts.plain if text.strip())
     plain = plain[:MAX_TEXT_CHARACTERS]
     html = "\n\n".join(page.text for page in parts.pages if page.text)
-    html_reply = "\n\n".join(page.reply for page in parts.pages if page.reply)
+    replies = (page.unsigned if quotes == "none" else page.reply for page in parts.pages)
+    html_reply = "\n\n".join(filter(None, replies))
+    written = partial(written_now, quotes=quotes)
     if not plain:
-        return html, written_now(html_reply or html), hidden
-    reply = written_now(plain)
-    from_html = written_now(html_reply) if html_reply else ""
+        return html, written(html_reply or html), hidden
+    reply = written(plain)
+    from_html = written(html_reply) if html_reply else ""
     if from_html and len(from_html) < len(reply) and _words(from_html) <= _words(reply):
         reply = from_html
     return plain, reply, hidden

@@ -7,6 +7,7 @@ discourse/email_reply_trimmer (MIT).
 """
 
 import re
+from typing import Literal
 
 WROTE = (
     r"(?:wrote|writes|(?<!['’])a [ée]crit|schrieb|schreef|geschreven|ha scritto|escreveu"
@@ -59,26 +60,38 @@ DEVICE = re.compile(
     r"skickat från|enviado (?:desde|do|de)|inviato da|從我的|someone from mobile).{0,110}",
     re.IGNORECASE,
 )
-SIGNATURE_LINES = 20
+Quotes = Literal["any", "marked", "none"]
+SIGNATURE_LINES, RULED_SIGNATURE_LINES = 20, 6
+"""Lines of a signature below `--`, and below a rule, which may as well part two paragraphs."""
+MAX_SIGNATURE_LINE = 120
+"""Characters of the first two lines of a signature: a name, a function."""
 INTRODUCTION_LINES = 7
 
 
-def written_now(text: str) -> str:
-    """Return the part of `text` that its sender wrote, or all of it when that would be nothing."""
+def written_now(text: str, quotes: Quotes = "any") -> str:
+    """Return the part of `text` that its sender wrote, or all of it when that would be nothing.
+
+    `quotes` says which quoted mails are cut. A first mail is about what looks like one, unless `>`
+    marks it; a forwarded mail is what it is about.
+    """
     lines = text.replace("\r\n", "\n").replace("\r", "\n").replace("\xa0", " ").split("\n")
-    kept = _trim(_without_quotes(lines))
+    kept = _trim(_without_quotes(lines, quotes))
     return "\n".join(kept or _trim(_forwarded(lines) or lines))
 
 
-def _without_quotes(lines: list[str]) -> list[str]:
-    """Drop introductions with the mail they introduce, and signatures."""
+def _without_quotes(lines: list[str], quotes: Quotes) -> list[str]:
+    """Drop signatures, and introductions with the mail they introduce."""
     kept: list[str] = []
     at = 0
     while at < len(lines):
-        length = _introduction(lines, at)
+        length = 0 if quotes == "none" else _introduction(lines, at)
+        if length and quotes == "marked" and _quote_end(lines, at + length) is None:
+            length = 0
         if not length:
             if DASHES.fullmatch(lines[at]) and any(line.strip() for line in kept):
-                at = _signature_end(lines, at)
+                end = _signature_end(lines, at)
+                kept += lines[at : at + 1] if end == at + 1 else []
+                at = end
                 continue
             kept.append(lines[at])
             at += 1
@@ -90,7 +103,7 @@ def _without_quotes(lines: list[str]) -> list[str]:
         if any(line.strip() for line in kept):  # kept for sense, if an answer follows below
             kept += [BARRED.sub(">", line) for line in lines[at:after]]
         at = after
-    return _without_trailing_quote(kept)
+    return _trim(kept) if quotes == "none" else _without_trailing_quote(kept)
 
 
 def _without_trailing_quote(lines: list[str]) -> list[str]:
@@ -128,7 +141,8 @@ def _attribution(lines: list[str], at: int) -> int:
             later = (n for n in range(at + 1, at + length) if OPENING.match(lines[n]))
             nearer = any(n + _attribution(lines, n) == at + length for n in later)
             return 0 if nearer and not sure else length
-        if length <= 2 and BARE_DATE.fullmatch(joined):
+        dated = length <= 2 and BARE_DATE.fullmatch(joined)
+        if dated and _is_sure_date(joined, lines, at + length):
             return length
     return 0
 
@@ -145,6 +159,13 @@ def _is_sure(introduction: str, lines: list[str], after: int) -> bool:
         return True
     following = next((line for line in lines[after:] if line.strip()), "")
     return bool(QUOTED.match(following) or BARRED.match(following))
+
+
+def _is_sure_date(introduction: str, lines: list[str], after: int) -> bool:
+    """Ask for a second sign of a line that begins with a date: hours are listed like that too."""
+    following = next((line for line in lines[after:] if line.strip()), "")
+    named = "@" in introduction or " GMT" in introduction or introduction.rstrip().endswith(":")
+    return named or bool(QUOTED.match(following) or BARRED.match(following))
 
 
 def _header_block(lines: list[str], at: int) -> int:
@@ -182,13 +203,21 @@ def _quote_end(lines: list[str], at: int) -> int | None:
 
 
 def _signature_end(lines: list[str], at: int) -> int:
-    """Return where the signature that starts at `at` ends: at a quoted mail or the end."""
+    """Return where the signature that starts at `at` ends: at a quoted mail or the end.
+
+    The next line when it is none: a rule between paragraphs is followed by a question, or by much.
+    """
+    end = len(lines)
     for number in range(at + 1, len(lines)):
         if _introduction(lines, number) or QUOTED.match(lines[number]):
-            return number
-        if number - at > SIGNATURE_LINES:
-            return at + 1
-    return len(lines)
+            end = number
+            break
+    signed = [line for line in lines[at + 1 : end] if line.strip()]
+    most = SIGNATURE_LINES if lines[at].startswith("--") else RULED_SIGNATURE_LINES
+    asks = any(mark in line for line in signed for mark in "?？")
+    if asks or len(signed) > most or any(len(line) > MAX_SIGNATURE_LINE for line in signed[:2]):
+        return at + 1
+    return end
 
 
 def _forwarded(lines: list[str]) -> list[str]:

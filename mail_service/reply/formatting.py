@@ -9,7 +9,7 @@ from shared.languages import Language
 from shared.texts import date_in_words
 
 REPLY_PREFIX = re.compile(
-    r"\s*(?:(?:re|ré|réf|tr|fwd?|aw|wg|rv|sv|vs|antw|i|rif|回复|答复|回覆|转发|轉寄|ตอบ(?:กลับ)?|ส่งต่อ)\s*(?:\[\d+\])?\s*[:：]\s*)+",
+    r"\A\s*(?:(?:re|ré|réf|tr|fwd?|aw|wg|rv|sv|vs|antw|i|rif|回复|答复|回覆|转发|轉寄|ตอบ(?:กลับ)?|ส่งต่อ)\s*(?:\[\d+\])?\s*[:：]\s*)+",
     re.IGNORECASE,
 )
 PLAIN_NAME = re.compile(r"[^\W\d_][^\W\d_'’. -]*(?:[ '’.-]{1,2}[^\W\d_]+\.?){0,5}")

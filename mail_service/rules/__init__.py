@@ -2,7 +2,7 @@
 
 All of them are evaluated, so that the ledger lists every match; the first match decides.
 Union of the conditions of Zammad, Discourse, FreeScout, Chatwoot and osTicket, with RFC 3834; ids
-A1 to A12 are explained in docs/mail.md.
+A1 to A14 are explained in docs/mail.md.
 """
 
 from dataclasses import dataclass
@@ -14,6 +14,8 @@ from mail_service.rules import (
     brake,
     bulk,
     elsewhere,
+    indirect,
+    notices,
     ours,
     out_of_office,
     pace,
@@ -31,6 +33,8 @@ RULES: tuple[tuple[str, Check, Action], ...] = (
     ("bounce", bounces.check, "silent"),
     ("out_of_office", out_of_office.check, "silent"),
     ("automatic", automatic.check, "silent"),
+    ("notice", notices.check, "silent"),
+    ("indirect", indirect.check, "quarantined"),
     ("bulk", bulk.check, "silent"),
     ("robot", robots.check, "silent"),
     ("elsewhere", elsewhere.check, "silent"),

@@ -31,6 +31,11 @@ class RuleContext:
     history: History = field(default_factory=History)
     limits: RuleThresholds = field(default_factory=RuleThresholds)
 
+    def is_ours(self, address: str) -> bool:
+        """Return whether an address is one of ours, with or without a `+` part."""
+        local, _, domain = address.rpartition("@")
+        return f"{local.partition('+')[0]}@{domain}" in self.addresses
+
 
 Check = Callable[[Mail, RuleContext], str | None]
 """Returns the id of the condition that matched, or None when the rule allows a reply."""

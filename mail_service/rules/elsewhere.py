@@ -9,8 +9,5 @@ from mail_service.rules.context import RuleContext
 
 def check(mail: Mail, context: RuleContext) -> str | None:
     """Match mail that was not addressed to us."""
-    for each in mail.recipients:
-        local, _, domain = each.address.rpartition("@")
-        if f"{local.partition('+')[0]}@{domain}" in context.addresses:
-            return None
-    return "A12"
+    addressed = any(context.is_ours(each.address) for each in mail.recipients)
+    return None if addressed else "A12"

@@ -3,11 +3,12 @@
 from mail_service.reading.message import Mail
 from mail_service.reply.composer import LOOP_FIELD
 from mail_service.rules.context import RuleContext
+from mail_service.rules.indirect import is_contact_form
 
 
 def check(mail: Mail, context: RuleContext) -> str | None:
     """Match mail that we sent ourselves."""
-    local, _, domain = mail.sender.address.rpartition("@")
-    if f"{local.partition('+')[0]}@{domain}" in context.addresses:
-        return "A9"
-    return "A10" if mail.all(LOOP_FIELD) or context.is_our_message_id(mail.message_id) else None
+    if mail.all(LOOP_FIELD) or context.is_our_message_id(mail.message_id):
+        return "A10"
+    is_ours = context.is_ours(mail.sender.address)
+    return "A9" if is_ours and not is_contact_form(mail, context) else None

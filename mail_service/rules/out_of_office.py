@@ -1,7 +1,7 @@
 """Out-of-office messages without the headers they should carry: condition A8, by their subject.
 
-The subject must start with the phrase. The bare words "absence" and "avertissement" are topics of
-labour law and never match.
+The subject must start with the phrase, or with "absent" before the subject that is answered. The
+bare words "absence" and "avertissement" are topics of labour law and never match.
 """
 
 import re
@@ -14,7 +14,8 @@ SUBJECT = re.compile(
     r"|réponse automatique|message automatique|absence du bureau|message d['’]absence"
     r"|out of (the )?resources|abwesenheitsnotiz|automatische antwort|respuesta automática"
     r"|risposta automatica|fuori sede|automatisch antwoord|autosvar|automatisk svar|frånvaro"
-    r"|\W*je suis (actuellement )?absente? du bureau)",
+    r"|\W*je suis (actuellement )?absente? du bureau"
+    r"|(absente?|en congés?|away|on leave|ooo)\b[^:?]{0,40}\b(re|rép|aw)\s?:)",
     re.IGNORECASE,
 )
 

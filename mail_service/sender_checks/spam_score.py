@@ -23,6 +23,14 @@ PATTERNS: tuple[tuple[str, float], ...] = (
     (r"(?:https?://\S+\s+){5,}", 2.0),
     (r"XJS\*C4JDBQADN1\.NSBN3\*2IDNEN\*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL\*C\.34X", 20.0),
 )
+LABOUR_LAW = re.compile(
+    r"\b(employeur|employer|patron|salari[ée]e?s?|salaire|salary|wages?|licenci\w+|dismiss\w+"
+    r"|démission\w*|préavis|contrat|contract|congés?|heures sup\w*|prud['’]hommes|syndicat"
+    r"|convention collective|période d['’]essai|embauch\w+)\b",
+    re.IGNORECASE,
+)
+LABOUR_LAW_WORDS, LABOUR_LAW_SCORE = 3, -2.5
+"""So many different words of our subject speak for a person, who may well work in a casino."""
 HIDDEN_TEXT_SCORE = 2.0
 UPPERCASE_SUBJECT_SCORE = 1.5
 
@@ -67,6 +75,8 @@ def builtin_score(mail: Mail) -> float:
     """Return the sum of the weights of the patterns that match."""
     text = f"{mail.subject}\n{mail.full_text[:20_000]} "
     score = sum(weight for pattern, weight in PATTERNS if re.search(pattern, text, re.IGNORECASE))
+    if len({word.lower() for word in LABOUR_LAW.findall(text)}) >= LABOUR_LAW_WORDS:
+        score = max(0.0, score + LABOUR_LAW_SCORE)
     if mail.hidden_text:
         score += HIDDEN_TEXT_SCORE
     letters = [letter for letter in mail.subject if letter.isalpha()]

@@ -1,7 +1,8 @@
 """Decodes bytes whose declared charset is untrusted into text that Postgres and a model accept.
 
-The declared charset is tried, then UTF-8, then a guess, then Windows-1252 with replacement:
-decoding never fails.
+The declared charset is tried, then UTF-8 strictly, then Windows-1252 where ASCII dominates (a text
+in French or another Western language), then a guess: decoding never fails. A guess comes last
+because of a short text it takes "à" of Windows-1252 for a letter of Windows-1250.
 """
 
 import codecs
@@ -34,6 +35,10 @@ ALIASES = {
     "us-ascii": "ascii",
 }
 GUESS_FROM_BYTES = 16_384
+WESTERN_MAX_HIGH = 0.5
+"""Of the letters of a Western text so many at most are outside ASCII; of a Thai, Russian or Chinese
+text in an encoding of one or two bytes most bytes are.
+"""
 NOT_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 
 
@@ -55,9 +60,27 @@ def _decode(data: bytes, declared: str | None) -> str:
                 return data.decode(codec)
             except (LookupError, ValueError):  # LookupError: a codec that makes no text
                 continue
+    if _is_western(data[:GUESS_FROM_BYTES]):
+        return data.decode("cp1252", "replace")
     guess = charset_normalizer.from_bytes(data[:GUESS_FROM_BYTES], threshold=0.3).best()
     codec = guess.encoding if guess and b"\x00" not in data[:GUESS_FROM_BYTES] else "cp1252"
     return data.decode(codec, "replace")
+
+
+def _is_western(data: bytes) -> bool:
+    """Whether ASCII dominates the letters, and every other byte is a letter of Windows-1252."""
+    high = sum(byte > 127 for byte in data)
+    letters = high + sum(bytes((byte,)).isalpha() for byte in data if byte < 128)
+    if b"\x00" in data or b"\x1b" in data or high > WESTERN_MAX_HIGH * letters:
+        return False
+    try:
+        return all(
+            character.isalpha() or not character.isalnum()
+            for character in data.decode("cp1252")
+            if character > "\x7f"
+        )
+    except UnicodeDecodeError:
+        return False
 
 
 def _codec(name: str | None) -> str | None:

@@ -22,9 +22,15 @@ VOID = re.compile(
 SILENT = "head, script, style, template, noscript, iframe, object, svg, title, meta, link"
 HIDING = re.compile(
     r"display:none|visibility:hidden|mso-hide:all|opacity:0(\.0+)?(;|$)"
-    r"|font-size:0*(\.\d+)?[0-1]?(px|pt|em|rem|%)?(;|$)|(^|;)(max-)?(height|width):0(px)?(;|$)"
+    r"|(^|;)(max-)?(height|width):0(px)?(;|$)"
     r"|text-indent:-\d{3,}|(left|top):-\d{3,}"
 )
+FONT_SIZE = re.compile(r"(?:^|;)font(?:-size)?:(?:[^;]* )?(\d*\.?\d+)(px|pt|r?em|ex|ch|vw|vh|%|)")
+SMALLEST_READ = {
+    "": 1.01, "px": 1.01, "pt": 1.01, "em": 0.11, "rem": 0.11, "ex": 0.21, "ch": 0.21, "%": 10.1,
+    "vw": 0.11, "vh": 0.11,
+}  # fmt: skip
+"""By unit, the smallest font that a person may still see; a unit-less size is one of pixels."""
 COLOUR = re.compile(r"(?:^|;)color:([^;]+)")
 GROUND = re.compile(r"background(?:-color)?:([^;]+)")
 WHITES = {"white", "#fff", "#ffffff", "rgb(255,255,255)", "transparent"}
@@ -70,7 +76,7 @@ def _take_hidden(tree: LexborHTMLParser) -> str:
 def _is_hidden(node: LexborNode) -> bool:
     attributes = node.attributes
     style = re.sub(r"\s+|!important", "", (attributes.get("style") or "").lower())
-    if "hidden" in attributes or HIDING.search(style):
+    if "hidden" in attributes or HIDING.search(style) or _is_tiny(style):
         return True
     colour = COLOUR.search(style)
     tint = colour[1] if colour else (attributes.get("color") or "").lower()
@@ -78,6 +84,12 @@ def _is_hidden(node: LexborNode) -> bool:
         return False
     ground = GROUND.search(style)
     return tint == ground[1] if ground else tint in WHITES and not _has_ground(node)
+
+
+def _is_tiny(style: str) -> bool:
+    """Whether a style sets a font that nobody can read."""
+    size = FONT_SIZE.search(style)
+    return size is not None and float(size[1]) < SMALLEST_READ[size[2]]
 
 
 def _has_ground(node: LexborNode) -> bool:

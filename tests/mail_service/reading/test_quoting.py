@@ -2,7 +2,9 @@
 
 import pytest
 
+from mail_service.reading.message import read_mail
 from mail_service.reading.quoting import written_now
+from tests.mail_service.mails import raw_mail
 
 INTRODUCTIONS = [
     "Le mar. 3 nov. 2026 à 10:02, Neo <q@neo.example> a écrit :",
@@ -56,3 +58,47 @@ def test_signatures_are_cut() -> None:
 def test_a_mail_sent_by_post_is_not_a_device() -> None:
     text = "Ma lettre est partie.\nEnvoyé par recommandé le 3 mars"
     assert written_now(text) == text
+
+
+PASTED = [
+    "Voici :\n\nDe : RH\nDate : 3 mars 2026\nObjet : Avertissement\n\nEn retard.\n\nQue faire ?",
+    "Embauchée en 2019.\n\nLe 3 mars 2026 à 10h30, ma responsable a écrit :\nDeux mois.\n\nExact ?",
+    "From: HR\nSent: Monday\nTo: me\nSubject: Warning\n\nYou were late.\n\nCan they?",
+    "-----Message d'origine-----\nDe : RH\n\nVous êtes mutée.\n\nEst-ce permis ?",
+]
+
+
+@pytest.mark.parametrize("text", PASTED)
+def test_a_first_mail_is_about_what_it_pastes(text: str) -> None:
+    assert written_now(text, "marked") == text
+    assert written_now(text, "none") == text
+
+
+def test_a_first_mail_loses_only_what_is_marked() -> None:
+    text = "Et pour un cadre ?\n\nLe 03/11/2026 à 10:02, Neo a écrit :\n> Un mois."
+    assert written_now(text, "marked") == "Et pour un cadre ?"
+    assert written_now(text, "none") == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Ma situation :\n--\nCadre, CDI.\n--\nQuel est mon préavis ?",
+        "Mes horaires :\n2026-03-02 08:30 arrivée\n2026-03-02 19:30 départ\nDes heures sup ?",
+        "Premier point.\n____\nDeuxième point : la prime a été retirée sans un mot et sans qu'on"
+        " m'explique pourquoi depuis maintenant plus de six mois, malgré mes demandes.",
+    ],
+)
+def test_a_rule_or_a_date_ends_no_letter(text: str) -> None:
+    assert written_now(text) == text
+
+
+@pytest.mark.parametrize("subject", ["TR: Avenant", "Fwd: Avenant", "WG: Avenant", "ส่งต่อ: Avenant"])
+def test_a_forwarded_mail_is_what_the_question_is_about(subject: str) -> None:
+    body = (
+        "Est-ce légal ?\n\nDe : RH <rh@x.example>\nEnvoyé : lundi\nÀ : moi\nObjet : Avenant\n\n"
+        "Votre salaire baisse."
+    )
+    mail = read_mail(raw_mail(body, subject=subject))
+    assert mail.text.startswith("Est-ce légal ?")
+    assert mail.text.endswith("Votre salaire baisse.")

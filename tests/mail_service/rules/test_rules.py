@@ -1,6 +1,7 @@
 """Who is not answered, and above all who is."""
 
 from dataclasses import replace
+from email.message import EmailMessage
 
 import pytest
 
@@ -37,7 +38,6 @@ def fired(
         ({"X_Precedence": "auto_reply"}, "bulk:A4"),
         ({"List_Unsubscribe": "<mailto:x@y>"}, "bulk:A5"),
         ({"X_Autoreply": "yes"}, "automatic:A5"),
-        ({"X_Auto_Response_Suppress": "DR, OOF"}, "automatic:A6"),
         ({"X_Failed_Recipients": "a@b"}, "bounce:A3"),
         ({"sender": "MAILER-DAEMON@x.example"}, "bounce:A7"),
         ({"sender": "no-reply+7@x.example"}, "robot:A7"),
@@ -50,6 +50,9 @@ def fired(
         ({"subject": "=?utf-8?Q?R=C3=A9ponse_automatique?="}, "out_of_office:A8"),
         ({"subject": "Undeliverable: x"}, "bounce:A8"),
         ({"subject": "Échec de la remise"}, "bounce:A8"),
+        ({"subject": "Absente Re: Préavis de démission"}, "out_of_office:A8"),
+        ({"subject": "En congés jusqu'au 4 RE: Mon contrat"}, "out_of_office:A8"),
+        ({"sender": US, "Reply_To": US}, "ours:A9"),
         ({"sender": f"Nous <{US.replace('@', '+x@')}>"}, "ours:A9"),
         ({"message_id": "<r-ours.1@neo.example>"}, "ours:A10"),
         ({"X_Neo_Loop": "neo.example"}, "ours:A10"),
@@ -74,7 +77,12 @@ def test_a_machine_is_recognised(fields: dict[str, str], rule: str) -> None:
         {"sender": "bouncer@club.example"},
         {"Auto_Submitted": "no"},
         {"Return_Path": "<camille@personne.example>"},
-        {"X_Auto_Response_Suppress": "DR, RN, NRN"},
+        {"X_Auto_Response_Suppress": "DR, OOF, AutoReply"},
+        {"Feedback_ID": "1:gmail"},
+        {"X_Loop": "liste@entreprise.example"},
+        {"subject": "Absente depuis lundi : suis-je payée ?"},
+        {"subject": "Rappel : ma demande de congés"},
+        {"subject": "Lu et approuvé : cette mention est-elle obligatoire ?"},
         {"to": f"<{US.replace('@', '+dossier7@')}>"},
         {"to": "chef@x.example", "Cc": US},
         {"Delivered_To": US, "to": "undisclosed-recipients:;"},
@@ -134,3 +142,60 @@ def test_a_cry_for_help_is_answered_whatever_the_senders_quota() -> None:
 
     assert fired(over, body="Je n'en peux plus, je veux mourir.") == []
     assert fired(over, body="Mon contrat va mourir.") != []
+
+
+@pytest.mark.parametrize("method", ["REQUEST", "CANCEL", "COUNTER", "REPLY"])
+def test_calendars_talk_to_each_other(method: str) -> None:
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"] = "camille@personne.example", US, "Entretien"
+    mail.set_content("Réunion Microsoft Teams")
+    mail.add_alternative(f"BEGIN:VCALENDAR\nMETHOD:{method}\nEND:VCALENDAR", "calendar")
+    read = read_mail(mail.as_bytes())
+    assert str(reasons_not_to_answer(read, CONTEXT)[0]) == "automatic:A11"
+    del mail["Subject"]
+    mail["Subject"] = "TR: Entretien"
+    assert reasons_not_to_answer(read_mail(mail.as_bytes()), CONTEXT) == ()
+
+
+def test_a_reaction_is_no_letter() -> None:
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"] = "camille@personne.example", US, "Re: Préavis"
+    mail.set_content("👍\n\nCamille Durand a réagi via Gmail")
+    reaction = b'{"emoji":"+1","version":1}'
+    mail.add_alternative(reaction, "text", "vnd.google.email-reaction+json")
+    read = read_mail(mail.as_bytes())
+    assert str(reasons_not_to_answer(read, CONTEXT)[0]) == "automatic:A6"
+
+
+@pytest.mark.parametrize(
+    ("subject", "body"),
+    [
+        ("Lu : Re: Préavis", "Votre message\n\nÀ : Nous\n\na été lu le vendredi 20 novembre 2026."),
+        ("Read: Notice period", "Your message\n\nTo: Us\n\nwas read on Friday, 20 November 2026."),
+        ("Non lu : Préavis", "Votre message a été supprimé sans être lu le 20 novembre 2026."),
+        ("Rappel : Préavis", "Camille Durand souhaite rappeler le message « Préavis »."),
+        ("Recall: Notice", 'Camille Durand would like to recall the message, "Notice".'),
+    ],
+)
+def test_receipts_and_recalls_are_no_letters(subject: str, body: str) -> None:
+    assert fired(body=body, subject=subject)[0] == "notice:A14"
+    assert fired(body=f"{body}\n\nQu'est-ce que cela veut dire ?", subject=subject) == []
+
+
+def test_a_person_looks_at_what_came_through_a_form_or_a_group() -> None:
+    form = {"sender": f"Site <{US}>", "Reply_To": "Camille <camille@personne.example>"}
+    group = {
+        "sender": f"'Camille' via Questions <{US}>",
+        "Reply_To": "camille@personne.example",
+        "X_Google_Group_Id": "12345",
+        "X_Original_From": "Camille <camille@personne.example>",
+        "List_Id": "<questions.neo.example>",
+        "Precedence": "list",
+    }
+    assert fired(CONTEXT, **form)[0] == "indirect:A9f"
+    assert "indirect:A5g" in fired(CONTEXT, **{**group, "sender": "g@groups.example"})
+    for fields in (form, group):
+        [finding, *_] = reasons_not_to_answer(
+            read_mail(raw_mail("Un préavis ?", **fields)), CONTEXT
+        )
+        assert finding.action == "quarantined"

@@ -49,3 +49,14 @@ async def test_a_lower_score_that_the_sender_wrote_does_not_count() -> None:
     turned = b"X-Spam-Score: -9.0\nX-Spam-Score: 9.5\n" + raw_mail()
     for each in (raw, turned):
         assert await scored(settings, httpx2.Response(500), each) == 9.5
+
+
+def test_who_works_in_a_casino_may_ask() -> None:
+    body = (
+        "Bonjour, je suis croupier dans un casino. Mon employeur refuse de payer mes heures"
+        " supplémentaires et parle de licenciement. Que prévoit mon contrat ? Cliquez ici pour voir"
+        " mon planning. Mon patron joue au casino en ligne avec des bitcoins."
+    )
+    assert builtin_score(read_mail(raw_mail(body))) < SpamSettings().score
+    advert = "CASINO en ligne : cliquez ici, bitcoin offert, vous avez gagné !"
+    assert builtin_score(read_mail(raw_mail(advert))) >= SpamSettings().score
