@@ -23,6 +23,7 @@ from telegram_service.commands import (
     models,
     reset,
     settings,
+    sources,
     start,
     status,
     stop,
@@ -51,6 +52,7 @@ COMMANDS: Mapping[str, Command] = {
 }
 BUTTON_ACTIONS: Mapping[str, Command] = {
     "art": article.on_button,
+    "src": sources.on_button,
     "set": settings.on_button,
     "model": models.on_button,
     "stop": stop.on_button,
@@ -62,7 +64,7 @@ BUTTON_ACTIONS: Mapping[str, Command] = {
     "no": cancel.on_button,
 }
 ACKNOWLEDGED = {"up": "thanks", "why": "thanks", "down": "why", "stop": "stop_done"}
-UNDER_ANSWERS = frozenset({"art", "up", "down", "why", "forget", "stop", ASK, REASK})
+UNDER_ANSWERS = frozenset({"art", "src", "up", "down", "why", "forget", "stop", ASK, REASK})
 """Actions of buttons under answers: what they say is in the language of the conversation."""
 GONE = {"kicked", "left"}
 

@@ -9,6 +9,7 @@ import asyncio
 from base64 import b64encode
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 
 import structlog
 from pydantic import TypeAdapter
@@ -24,7 +25,7 @@ from telegram_service.answering.live_preview import LivePreview
 from telegram_service.answering.quota import over_quota, tell_help_lines
 from telegram_service.answering.update_context import UpdateContext
 from telegram_service.channels.channel import Priority
-from telegram_service.channels.message import OutgoingMessage
+from telegram_service.channels.message import FoldedText, OutgoingMessage, Rows
 from telegram_service.errors import AiAway, ChannelRefused
 from telegram_service.queue.update_queue import Outcome
 from telegram_service.state.preferences import LENGTHS
@@ -100,6 +101,8 @@ async def write_answer(
     answer.document = document
     answer.kept_agreement = await keep_agreement(context, answer.usage)
     text, buttons = final_text(context, answer, notes), answer_buttons(context, answer)
+    if text.folded and not context.channel.folds and context.preferences.history:
+        text, buttons = await fold_away(context, text, buttons)
     messages = context.channel.compose(text, buttons, context.reply_to)
     stored = MESSAGES.dump_json(list(messages))
     await record_exchange(context, question, answer)
@@ -205,6 +208,16 @@ async def refusal_text(context: UpdateContext, error: AppError) -> str:
         await context.choose(agreement=None, agreement_name="")
         return context.say("agreement_gone", written=written)
     return context.say("refused_question", sentence=str(error.facts.get("sentence", "")))
+
+
+async def fold_away(
+    context: UpdateContext, text: FoldedText, buttons: Rows
+) -> tuple[FoldedText, Rows]:
+    """Return an answer without what it folds, which is kept for one more button."""
+    update_id = context.update.update_id
+    await context.services.folded_texts.put(context.chat.id, update_id, text.folded)
+    opening = context.button(context.say("button_sources"), "src", str(update_id))
+    return replace(text, folded=""), ((opening,), *buttons)
 
 
 async def deliver(context: UpdateContext, messages: Sequence[OutgoingMessage]) -> None:

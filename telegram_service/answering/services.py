@@ -24,6 +24,7 @@ from telegram_service.redis_client import redis_client
 from telegram_service.settings import AiSettings, Settings
 from telegram_service.state.counters import Counters
 from telegram_service.state.erasures import Erasures
+from telegram_service.state.folded_texts import FoldedTexts
 from telegram_service.state.journal import Journal
 from telegram_service.state.preferences import PreferenceCache
 from telegram_service.state.session_texts import SessionTexts
@@ -62,6 +63,7 @@ class Services:
     sessions: Sessions
     session_texts: SessionTexts
     erasures: Erasures
+    folded_texts: FoldedTexts
     preferences: PreferenceCache
     throttle: Throttle
     counters: Counters
@@ -103,6 +105,7 @@ async def open_services(settings: Settings, vault: Vault) -> AsyncIterator[Servi
             sessions=sessions,
             session_texts=SessionTexts(redis, vault, sessions),
             erasures=Erasures(redis, vault),
+            folded_texts=FoldedTexts(redis, vault, settings.store.session_hours),
             preferences=PreferenceCache(redis, vault),
             throttle=Throttle(redis, settings.limits, clock, vault),
             counters=Counters(redis),

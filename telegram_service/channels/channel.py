@@ -53,6 +53,16 @@ class Channel(Protocol):
         """Return whether a message of ours can be changed."""
         ...
 
+    @property
+    def folds(self) -> bool:
+        """Return whether a part of a message can be folded until somebody opens it."""
+        ...
+
+    @property
+    def sends_files(self) -> bool:
+        """Return whether `send_file` sends a file, rather than its text as messages."""
+        ...
+
     def parse(self, payload: bytes, update_id: int) -> Update:
         """Return what an event says. Raises ValidationError."""
         ...

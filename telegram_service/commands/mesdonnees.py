@@ -1,4 +1,7 @@
-"""/mesdonnees: exports a person's data, as text and as JSON (GDPR, articles 15 and 20)."""
+"""/mesdonnees: exports a person's data, as text and as JSON (GDPR, articles 15 and 20).
+
+Two files; where a channel takes none, messages: the text, and the JSON for who asks for it.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +15,8 @@ from telegram_service.answering.update_context import UpdateContext
 from telegram_service.commands.settings import chosen_lines
 from telegram_service.state.preferences import Preferences
 from telegram_service.state.store import Feedback, StoredMessage
+
+AS_JSON = "json"
 
 
 @dataclass(frozen=True)
@@ -32,8 +37,8 @@ class PersonalData:
         )
 
 
-async def run(context: UpdateContext, _arguments: str) -> None:
-    """Send two files. Raises PostgresLost, to be retried when Postgres is back."""
+async def run(context: UpdateContext, arguments: str) -> None:
+    """Send the export. Raises PostgresLost, to be retried when Postgres is back."""
     if not context.chat.is_private:
         await context.reply("in_private")
         return
@@ -43,20 +48,17 @@ async def run(context: UpdateContext, _arguments: str) -> None:
         return
     counts = {"count": len(kept.messages), "feedback": len(kept.feedback)}
     choices = context.say("yes" if kept.choices else "no")
-    await context.outbox.send_file(
-        "readable",
-        context.address,
-        "mes-donnees.md",
-        as_markdown(context, kept).encode(),
-        context.say("export_caption", **counts, choices=choices),
-    )
-    await context.outbox.send_file(
-        "json",
-        context.address,
-        "mes-donnees.json",
-        as_json(context, kept),
-        context.say("export_json_caption"),
-    )
+    files, only_json = context.channel.sends_files, arguments.strip().lower() == AS_JSON
+    send, address = context.outbox.send_file, context.address
+    if files or not only_json:
+        caption = context.say("export_caption", **counts, choices=choices)
+        if not files:
+            caption += "\n" + context.say("export_as_json")
+        content = as_markdown(context, kept).encode()
+        await send("readable", address, "mes-donnees.md", content, caption)
+    if files or only_json:
+        caption = context.say("export_json_caption")
+        await send("json", address, "mes-donnees.json", as_json(context, kept), caption)
 
 
 async def kept_data(context: UpdateContext) -> PersonalData:

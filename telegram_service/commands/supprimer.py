@@ -14,7 +14,8 @@ import structlog
 
 from shared.clock import PARIS
 from shared.errors import AppError
-from telegram_service.addresses import ChatAddress
+from shared.languages import LANGUAGES
+from telegram_service.addresses import ChatAddress, MessageId
 from telegram_service.answering.services import Services
 from telegram_service.answering.update_context import UpdateContext
 from telegram_service.channels.channel import Priority
@@ -28,13 +29,20 @@ log = structlog.get_logger()
 CONFIRMED = "sure"
 
 
-async def run(context: UpdateContext, _arguments: str) -> None:
-    """Ask for the first confirmation."""
+async def run(context: UpdateContext, arguments: str) -> None:
+    """Ask for the first confirmation; erase where the command itself confirms."""
     if not context.chat.is_private:
         await context.reply("in_private")
         return
-    erase = context.button(context.say("erase_button"), "erase")
-    await context.reply("erase_ask", ((erase,), cancel_row(context)))
+    words = {context.services.texts.say("erase_word", each) for each in LANGUAGES}
+    if arguments.strip().casefold() in words:
+        await erase(context, "")
+        return
+    asked = context.say("erase_ask")
+    if not context.channel.edits:  # buttons vanish there, and some apps show none
+        asked += "\n\n" + context.say("erase_typed", word=context.say("erase_word"))
+    button = context.button(context.say("erase_button"), "erase")
+    await context.send_markdown("erase_ask", asked, ((button,), cancel_row(context)))
 
 
 async def on_button(context: UpdateContext, value: str) -> None:
@@ -47,6 +55,11 @@ async def on_button(context: UpdateContext, value: str) -> None:
         rows = ((again,), cancel_row(context))
         await context.edit_button_message(context.say("erase_sure"), rows)
         return
+    await erase(context, query.message.message_id)
+
+
+async def erase(context: UpdateContext, message_id: MessageId) -> None:
+    """Erase, and say so when a part has to wait; `message_id` is the message to say it in."""
     services = context.services
     asked = Erasure(
         person=context.person.id,
@@ -55,7 +68,8 @@ async def on_button(context: UpdateContext, value: str) -> None:
         at=services.clock.now(),
         received_ms=context.lease.updates[0].received_ms,
         language=context.language,
-        message_id=query.message.message_id,
+        message_id=message_id,
+        reply_token=context.address.reply_token,
         conversations=tuple(await services.sessions.conversations(context.chat.id)),
     )
     await services.queue.stop_before(context.lease.chat, context.update.update_id)
@@ -64,7 +78,10 @@ async def on_button(context: UpdateContext, value: str) -> None:
         await carry_out(services, erasure)
     except AppError as error:
         log.warning("erasure waits", reason=error.code)
-        await context.edit_button_message(context.say("erase_waits"))
+        if context.update.callback_query:
+            await context.edit_button_message(context.say("erase_waits"))
+        else:
+            await context.reply("erase_waits")
 
 
 async def carry_out(services: Services, erasure: Erasure) -> None:
@@ -91,6 +108,7 @@ async def erase_in_redis(services: Services, erasure: Erasure) -> Erasure:
     await services.queue.purge_dead_letters(name)
     await services.sessions.delete(erasure.chat)
     await services.preferences.delete(erasure.person)
+    await services.folded_texts.delete(erasure.chat)
     done = erasure.model_copy(update={"redis_erased": True})
     await services.erasures.update(done)
     return done
@@ -118,15 +136,22 @@ async def tell(services: Services, erasure: Erasure) -> None:
         date=f"{erasure.at.astimezone(PARIS):%d/%m/%Y %H:%M}",
         days=services.settings.store.backup_days,
     )
-    channel, address = services.channels.of(erasure.chat), ChatAddress(erasure.chat)
+    channel, address = services.channels.of(erasure.chat), address_of(erasure)
     message = channel.compose(FoldedText(text))[0]
     try:
-        if channel.edits:
+        if channel.edits and erasure.message_id:
             await channel.edit(address, erasure.message_id, message, Priority.REPLY)
         else:
             await channel.send(address, message, Priority.REPLY, f"erasure/{erasure.receipt}")
     except ChannelRefused as refusal:  # the person has deleted the message, or blocked the bot
         log.info("receipt not shown", reason=refusal.code)
+
+
+def address_of(erasure: Erasure) -> ChatAddress:
+    """Return where to tell that it is done: a reply to the event that confirmed it is free."""
+    return ChatAddress(
+        erasure.chat, reply_token=erasure.reply_token, received_ms=erasure.received_ms
+    )
 
 
 async def carry_out_waiting(services: Services) -> None:

@@ -30,7 +30,7 @@ class Erasure(BaseModel):
 
     It is about what was received until `received_ms`. `conversations` are the ids in ai_core;
     `redis_erased` and `messages` (how many were erased in Postgres, None until they were) say how
-    far it has come. `message_id` is the message that tells the person.
+    far it has come. `message_id` is the message that tells the person, `reply_token` LINE's.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -42,6 +42,7 @@ class Erasure(BaseModel):
     received_ms: int
     language: Language
     message_id: MessageId
+    reply_token: str = ""
     conversations: tuple[str, ...]
     redis_erased: bool = False
     messages: int | None = None

@@ -69,6 +69,8 @@ class Line:
     """People's ids are the account's own already."""
     bot_name = ""
     edits = False
+    folds = False
+    sends_files = False
 
     def __init__(self, api: MessagingApi, redis: RedisConnection, vault: Vault) -> None:
         self.api = api

@@ -90,7 +90,7 @@ def message_objects(message: OutgoingMessage) -> list[JsonObject]:
 
 def file_messages(content: str, caption: str) -> list[list[JsonObject]]:
     """Return a text file as messages after its caption, in calls of as many as LINE takes."""
-    pieces = [piece.strip() for piece, _ in split(f"{caption}\n\n{content}", [], TEXT_UNITS)]
+    pieces = [piece for piece, _ in split(f"{caption}\n\n{content}", [], TEXT_UNITS)]
     return [
         [{"type": "text", "text": piece} for piece in pieces[first : first + MAX_MESSAGES]]
         for first in range(0, len(pieces), MAX_MESSAGES)

@@ -89,6 +89,8 @@ class Telegram:
 
     name: ChannelName = "telegram"
     edits = True
+    folds = True
+    sends_files = True
 
     def __init__(
         self,

@@ -51,6 +51,8 @@ class WhatsApp:
     name: ChannelName = "whatsapp"
     bot_name = ""
     edits = False
+    folds = False
+    sends_files = True
 
     def __init__(
         self, api: CloudApi, settings: WhatsAppSettings, redis: RedisConnection, vault: Vault
