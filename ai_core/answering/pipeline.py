@@ -20,9 +20,9 @@ from ai_core.answering.abstention import Abstentions, Refusal
 from ai_core.answering.agreement_words import agreement_taken
 from ai_core.answering.boilerplate import Boilerplate, Closing
 from ai_core.answering.cache import AnswerCache, parse_cached
-from ai_core.answering.calculation.answering import CalculatedAnswers
+from ai_core.answering.calculation.answering import CalculatedAnswer, CalculatedAnswers
 from ai_core.answering.conversations import ConversationStore
-from ai_core.answering.entries.answering import EntryAnswer, EntryAnswers
+from ai_core.answering.entries.answering import Answered, EntryAnswers
 from ai_core.answering.events import Done, Events, Queued, Text, collect
 from ai_core.answering.evidence import Evidence, merged
 from ai_core.answering.generation import Generation
@@ -186,15 +186,33 @@ class AnswerPipeline:
             opening = self._boilerplate.opening(question.language, question.frame)
             yield reply.add_paragraph(opening, AnswerPart.SUMMARY)
         calculated = await self._calculated.of(request)
+        if calculated and calculated.rest is None:
+            async with aclosing(self._write_calculation(calculated, request, reply)) as events:
+                async for event in events:
+                    yield event
+            return
         for text in calculated.open(reply) if calculated else ():
             yield text
-        if calculated and calculated.rest is None:
-            for text in calculated.close(reply):
-                yield text
-            return
         details = calculated.details(reply) if calculated else ()
         request = calculated.rest if calculated and calculated.rest else request
         async with aclosing(self._write_found(request, reply, lines, details)) as events:
+            async for event in events:
+                yield event
+
+    async def _write_calculation(
+        self, calculated: CalculatedAnswer, request: ResolvedRequest, reply: ReplyBuilder
+    ) -> Events:
+        """Answer with a calculation alone; what it lacks is asked below its rule."""
+        rule = Answered()
+        if calculated.asks_first:
+            rule = await self._entries.rule_of(request, calculated.computed.asked.calculator)
+        if not rule.answers:
+            for text in chain(calculated.open(reply), calculated.close(reply)):
+                yield text
+            return
+        evidence = await self._search(request)
+        asking = calculated.open(reply)
+        async with aclosing(self._write_entries(rule, request, evidence, reply, asking)) as events:
             async for event in events:
                 yield event
 
@@ -211,10 +229,10 @@ class AnswerPipeline:
         """
         with self._generation.enqueue(request) as job:
             evidence = await self._search(request)
-            answers = await self._entries.of(request, evidence)
+            answered = await self._entries.of(request, evidence)
             writing: Events = (
-                self._write_entries(answers, request, evidence, reply, details)
-                if answers
+                self._write_entries(answered, request, evidence, reply, details)
+                if answered.answers
                 else self._write_from_law(request, reply, lines, details, job, evidence)
             )
             async with aclosing(writing) as events:
@@ -264,27 +282,31 @@ class AnswerPipeline:
 
     async def _write_entries(
         self,
-        answers: Sequence[EntryAnswer],
+        answered: Answered,
         request: ResolvedRequest,
         evidence: Sequence[Evidence],
         reply: ReplyBuilder,
         details: Iterable[Text],
     ) -> Events:
-        """Answer with the knowledge entries chosen; `details` are those of a calculation before."""
+        """Answer with the knowledge entries chosen; `details` are those of a calculation."""
         question, found = request.question, merged(evidence)
         self._take_agreement(question, found, reply)
         for sentence in self._said_first(question, found, None):
             yield reply.add_paragraph(sentence, AnswerPart.SUMMARY)
-        parts = self._entries.write(answers, request, found, reply)
+        unanswered = self._refused(answered.rest, question.language)
+        answered = answered.without([one for one, _ in unanswered])
+        parts = self._entries.write(answered, request, found, reply)
         async with aclosing(parts) as written:
-            async for part, text in written:
-                if part is AnswerPart.CONDITIONS:
+            async for part, said in written:
+                if part is not AnswerPart.SUMMARY:
                     for detail in details:
                         yield detail
-                yield reply.add_paragraph(text, part)
+                yield reply.add_paragraph(said, part)
         for detail in details:
             yield detail
-        related = await self._entries.suggestions(answers, question.language)
+        for text in self._unanswered(unanswered, reply):
+            yield text
+        related = await self._entries.suggestions(answered.answers, question.language)
         reply.suggestions = related or self._suggested(question, reply)
         yield reply.add(f"\n\n{self._closing(request, found, reply)}")
 
@@ -423,11 +445,16 @@ class AnswerPipeline:
         """
         if lines and all(one.found.confidence is Confidence.NONE for one in evidence):
             return self._abstentions.in_danger(lines, language), []
-        judged = [(one, self._abstentions.judge(one.found, language)) for one in evidence]
-        refused = [(one, refusal) for one, refusal in judged if refusal]
+        refused = self._refused(evidence, language)
         if refused and len(refused) == len(evidence):
             return refused[0][1], []
         return None, refused
+
+    def _refused(
+        self, evidence: Sequence[Evidence], language: Language
+    ) -> list[tuple[Evidence, Refusal]]:
+        judged = [(one, self._abstentions.judge(one.found, language)) for one in evidence]
+        return [(one, refusal) for one, refusal in judged if refusal]
 
     def _unanswered(
         self, refused: Sequence[tuple[Evidence, Refusal]], reply: ReplyBuilder
@@ -458,7 +485,7 @@ class AnswerPipeline:
             )
         law_date = request.law_date if question.grounded else None
         closing = Closing(
-            reply.clarification,
+            None if reply.outcome == "asked" else reply.clarification,  # the answer asks it
             law_date,
             question.as_of,
             found.missing,

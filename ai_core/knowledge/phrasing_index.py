@@ -35,7 +35,7 @@ FORMAT = 3
 _WORD_WEIGHT = 0.5
 _TEXT_WEIGHT = 0.5
 _SCALE = 15.0
-_CANDIDATES = 15
+ALL_RANKED = 15
 """How many entries are ranked again: the right one is among them for 99 % of plain questions."""
 _NEAREST = 3
 _RANKING = {
@@ -138,7 +138,7 @@ class PhrasingIndex:
         point = words if meaning is None else np.concatenate([meaning, words])
         scores = np.asarray(self._weights @ point, np.float32)
         chances = _softmax(_SCALE * scores)
-        likeliest = np.argsort(-chances, kind="stable")[:_CANDIDATES]
+        likeliest = np.argsort(-chances, kind="stable")[:ALL_RANKED]
         nearness = np.array([self._nearness(at, point) for at in likeliest.tolist()], np.float32)
         seen = np.hstack([np.log(chances[likeliest] + _LEAST_CHANCE)[:, None], nearness])
         ranked = _softmax(seen @ _RANKING["encoder" if self.meaning_dimensions else "words"])

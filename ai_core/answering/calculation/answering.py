@@ -18,8 +18,9 @@ from ai_core.answering.calculation.computing import (
 )
 from ai_core.answering.calculation.texts import calculation_texts
 from ai_core.answering.calculation.writing import CalculationWriter, Written
-from ai_core.answering.citations import CELL_MARK, CitationFilter
+from ai_core.answering.citations import CELL_MARK
 from ai_core.answering.events import Text
+from ai_core.answering.quoted_sources import QuotedSource, quoted_sources
 from ai_core.answering.reply import ReplyBuilder
 from ai_core.answering.request import ResolvedRequest
 from ai_core.answering.understanding.messages import Understood
@@ -63,6 +64,11 @@ class CalculatedAnswer:
     rest: ResolvedRequest | None
     silent: bool = False
 
+    @property
+    def asks_first(self) -> bool:
+        """Whether something is missing, and nothing was asked for before."""
+        return self.written.reply is None and not self.computed.asked.replies
+
     def open(self, reply: ReplyBuilder) -> Iterator[Text]:
         """Yield the short answer, and set what the reply holds beside its text."""
         reply.calculation = self.written.reply
@@ -102,9 +108,8 @@ class CalculatedAnswer:
 
     def _quoted(self) -> tuple[str, list[Citation]]:
         """Return the deciding words of each source below its title, and the citations."""
-        check = CitationFilter(self.sources.passages, self.request.day, "")
         texts = calculation_texts()
-        lines = []
+        sources = []
         pairs = zip(self.sources.sources, self.sources.passages, strict=True)
         for number, (source, passage) in enumerate(pairs, start=1):
             title = source.title
@@ -112,9 +117,8 @@ class CalculatedAnswer:
                 title = f"{self.computed.agreement.short_title}, {title}"
             heading = texts.say("source_heading", self.language, title=title, n=str(number))
             quotes = "\n>\n".join(f"> {words} [{number}]" for words in self._fragments(passage))
-            lines.append(f"{heading}\n\n{quotes}\n\n{passage.url}")
-        shown = check.feed("\n\n".join(lines)) + check.finish()
-        return shown, check.citations()
+            sources.append(QuotedSource(passage, heading, quotes))
+        return quoted_sources(sources, self.request.day)
 
     def _fragments(self, passage: Passage) -> Iterator[str]:
         """Yield the words of a source that decide, each once, the cells of a table apart."""

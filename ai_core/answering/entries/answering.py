@@ -1,11 +1,11 @@
-"""Answers with knowledge entries: one for each question of a message, where each has one.
+"""Answers with knowledge entries: each question of a message that has one.
 
 An entry is written by code alone, whichever model is asked: its words were read against the law,
 and no model may change them. Where the agreement that was told may provide otherwise, what it says
-follows the short answer.
+follows the short answer; for questions without an entry, the law is quoted below.
 """
 
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -18,8 +18,9 @@ from ai_core.answering.entries.writing import (
     raised,
     write_entry,
 )
-from ai_core.answering.evidence import Evidence, least_sure
-from ai_core.answering.quoting import heading_of
+from ai_core.answering.evidence import Evidence, least_sure, merged
+from ai_core.answering.question import Question
+from ai_core.answering.quoting import heading_of, quote_in_turn
 from ai_core.answering.reply import ReplyBuilder
 from ai_core.answering.request import ResolvedRequest
 from ai_core.engines.base import AnswerPart, Engine, Prompt, Sampling
@@ -52,6 +53,19 @@ class EntryAnswer:
     written: WrittenEntry
 
 
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The entries that answer a message, and what was found for its questions without one."""
+
+    answers: tuple[EntryAnswer, ...] = ()
+    rest: tuple[Evidence, ...] = ()
+
+    def without(self, refused: Sequence[Evidence]) -> "Answered":
+        """Return it without questions that nothing answers."""
+        kept = tuple(one for one in self.rest if all(one is not other for other in refused))
+        return Answered(self.answers, kept)
+
+
 class EntryAnswers:
     """Makes the answers of the pipeline that entries give; `quoting` quotes agreements."""
 
@@ -59,24 +73,37 @@ class EntryAnswers:
         self._choice, self._law = choice, law
         self._quoting, self._texts = quoting, texts
 
-    async def of(self, request: ResolvedRequest, evidence: Sequence[Evidence]) -> list[EntryAnswer]:
-        """Return an answer for each question, in their order; none unless each has one.
+    async def of(self, request: ResolvedRequest, evidence: Sequence[Evidence]) -> Answered:
+        """Return the answers to the questions of a message, in their order.
 
         Raises CorpusMissing, QueueFull.
         """
-        question = request.question
-        if question.plain or not question.grounded or question.sampling.json_schema:
-            return []
-        profile = question.search.profile
-        asker = Asker(question.language, profile, request.day)
+        if not _may_answer(request.question):
+            return Answered()
+        asker = _asker_of(request)
         answers: list[EntryAnswer] = []
+        rest: list[Evidence] = []
+        apart = len(evidence) > 1 and not request.question.history
         for one in evidence:
-            chosen = await self._choice.of(one, profile)
+            chosen = await self._choice.of(one, asker, apart=apart)
             added = await self._written(chosen, asker, answers)
-            if not added and not any(c.entry is a.chosen.entry for c in chosen for a in answers):
-                return []
             answers += added
-        return answers
+            if not added and not any(c.entry is a.chosen.entry for c in chosen for a in answers):
+                rest.append(one)
+        return Answered(tuple(answers), tuple(rest)) if answers else Answered()
+
+    async def rule_of(self, request: ResolvedRequest, calculator: str) -> Answered:
+        """Return the entry with the rule that a calculator applies, in what is asked of it.
+
+        Raises CorpusMissing, QueueFull.
+        """
+        if not _may_answer(request.question):
+            return Answered()
+        asker = _asker_of(request)
+        query = request.question.search.query
+        entry = await self._choice.rule_of(query, calculator, asker.profile)
+        chosen = [ChosenEntry(entry, Confidence.MEDIUM)] if entry else []
+        return Answered(tuple(await self._written(chosen, asker, ())))
 
     async def _written(
         self,
@@ -99,13 +126,13 @@ class EntryAnswers:
 
     async def write(
         self,
-        answers: Sequence[EntryAnswer],
+        answered: Answered,
         request: ResolvedRequest,
         found: SearchResult,
         reply: ReplyBuilder,
     ) -> AsyncGenerator[tuple[AnswerPart, str]]:
         """Yield the parts of the answer, and set what the reply holds beside its text."""
-        language = request.question.language
+        language, answers = request.question.language, answered.answers
         reply.citations = [one for answer in answers for one in answer.written.citations]
         reply.confidence = least_sure(answer.chosen.confidence for answer in answers)
         reply.entries = [_taken(answer, language) for answer in answers]
@@ -113,12 +140,15 @@ class EntryAnswers:
         agreed, agreed_sources = await self._agreed(answers, request, found, reply)
         if reply.confidence is Confidence.LOW:
             yield AnswerPart.SUMMARY, self._texts.say("nearest_entries", language)
+        quoted = await self._quoted_for(answered.rest, request, reply)
         for part in _PARTS:
-            titled = part is AnswerPart.SUMMARY or len(answers) > 1
+            titled = part is AnswerPart.SUMMARY or len(answers) + len(answered.rest) > 1
             for text in _texts(answers, part, titled=titled):
                 yield part, text
             if part is AnswerPart.SUMMARY and agreed:
                 yield part, agreed
+            if part in quoted:
+                yield part, quoted[part]
         if agreed_sources:
             yield AnswerPart.SOURCES, agreed_sources
 
@@ -135,6 +165,26 @@ class EntryAnswers:
         """Return the questions of entries that a question may mean, though none surely."""
         near = await self._choice.near(question)
         return [in_language(entry.question, language) for entry in near][:MAX_SUGGESTIONS]
+
+    async def _quoted_for(
+        self, rest: Sequence[Evidence], request: ResolvedRequest, reply: ReplyBuilder
+    ) -> Mapping[AnswerPart, str]:
+        """Quote the law for the questions without an entry, part by part; add what it cites."""
+        if not rest:
+            return {}
+        found = merged(rest)
+        reply.confidence = least_sure([reply.confidence or Confidence.NONE, found.confidence])
+        language, before = request.question.language, len(reply.citations)
+        check = CitationFilter(found.passages, request.day, "")
+        parts: dict[AnswerPart, str] = {}
+        quoting = quote_in_turn(self._quoting, rest, found.passages, language, _QUOTED)
+        async with aclosing(quoting) as chunks:
+            async for chunk in chunks:
+                shown = (check.feed(chunk.text) + check.finish()).strip()
+                if chunk.part and shown:
+                    parts[chunk.part] = raised(shown, before)
+        reply.citations = [*reply.citations, *check.citations()]
+        return parts
 
     async def _agreed(
         self,
@@ -181,6 +231,16 @@ class EntryAnswers:
         async with aclosing(self._quoting.stream(prompt, _QUOTED)) as chunks:
             said = [chunk.text async for chunk in chunks if chunk.part is AnswerPart.SUMMARY]
         return "".join(said).strip()
+
+
+def _may_answer(question: Question) -> bool:
+    """Whether a question may be answered by code alone."""
+    return question.grounded and not (question.plain or question.sampling.json_schema)
+
+
+def _asker_of(request: ResolvedRequest) -> Asker:
+    question = request.question
+    return Asker(question.language, question.search.profile, request.day)
 
 
 def _texts(answers: Sequence[EntryAnswer], part: AnswerPart, *, titled: bool) -> Iterator[str]:

@@ -4,16 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ai_core.answering.entries.facts import contradicts
+from ai_core.answering.entries.writing import Asker
 from ai_core.answering.evidence import Evidence
+from ai_core.answering.understanding.questions import question_sentences
 from ai_core.knowledge.confidence import MatchConfidence
 from ai_core.knowledge.entries_in_use import CheckedEntries, EntriesInUse
-from ai_core.knowledge.phrasing_index import Match, PhrasingIndex
+from ai_core.knowledge.phrasing_index import ALL_RANKED, Match, PhrasingIndex
 from ai_core.knowledge.records import Entry
 from ai_core.law.records import Confidence, Passage, QuestionScope, SearchResult
 from ai_core.law.source import LawSource
 from shared.ai.contract import Profile
 
 _CANDIDATES = 5
+_PASSAGES = 8
 _LIKELY = 0.1
 _AS_LIKELY = 0.6
 _MOST_NEAR = 2
@@ -37,18 +40,52 @@ class EntryChoice:
     ) -> None:
         self._entries, self._law, self._confidence = entries, law, confidence
 
-    async def of(self, one: Evidence, profile: Profile) -> list[ChosenEntry]:
+    async def of(self, one: Evidence, asker: Asker, *, apart: bool = False) -> list[ChosenEntry]:
         """Return the entry that answers a question, or the two that it may mean; none else.
+
+        Where it holds several questions that surely mean different entries, each of them; where it
+        means none as a whole, those that its questions mean. `apart`: it stands beside other
+        questions of its message, so that its own words count before what is searched for it.
+        Raises CorpusMissing, QueueFull.
+        """
+        in_use = await self._entries.current()
+        named = one.found.exact or one.found.missing
+        if in_use.index is None or named or one.found.scope is QuestionScope.NEIGHBOUR:
+            return []
+        questions = question_sentences(one.asked.text)
+        if apart or len(questions) > 1:
+            own = await self._apart(questions or (one.asked.text,), in_use, asker)
+            sure = [choice for choice in own if choice.confidence is Confidence.HIGH]
+            if len(sure) > 1 or (apart and sure):
+                return sure
+            whole = await self._best(one.asked.query, one.found, in_use, asker.profile)
+            return whole or own[:_MOST_NEAR]
+        return await self._best(one.asked.query, one.found, in_use, asker.profile)
+
+    async def _apart(
+        self, questions: Sequence[str], in_use: EntriesInUse, asker: Asker
+    ) -> list[ChosenEntry]:
+        """Return the entries that questions mean by their own words, each once."""
+        own: dict[str, ChosenEntry] = {}
+        for question in questions:
+            found = await self._law.search(question, limit=_PASSAGES, as_of=asker.day)
+            for choice in await self._best(question, found, in_use, asker.profile):
+                own.setdefault(choice.entry.topic_id, choice)
+        return list(own.values())
+
+    async def rule_of(self, question: str, calculator: str, profile: Profile) -> Entry | None:
+        """Return the entry with the rule that a calculator applies, the nearest to a question.
 
         Raises CorpusMissing, QueueFull.
         """
         in_use = await self._entries.current()
-        index = in_use.index
-        named = one.found.exact or one.found.missing
-        if index is None or named or one.found.scope is QuestionScope.NEIGHBOUR:
-            return []
-        matches = await self._matches(one.asked.query, index)
-        return self._best(matches, in_use, index, one.found, profile)
+        if in_use.index is None:
+            return None
+        for match in await self._matches(question, in_use.index, ALL_RANKED):
+            entry = in_use.entries.get(match.topic_id)
+            if entry and entry.calculator == calculator and not contradicts(entry.applies, profile):
+                return entry
+        return None
 
     async def near(self, question: str) -> list[Entry]:
         """Return the entries that a question may mean, though none surely."""
@@ -59,37 +96,36 @@ class EntryChoice:
         likely = [one.topic_id for one in matches if one.probability >= _LIKELY]
         return [in_use.entries[topic] for topic in likely if topic in in_use.entries]
 
-    async def _matches(self, question: str, index: PhrasingIndex) -> list[Match]:
+    async def _matches(
+        self, question: str, index: PhrasingIndex, count: int = _CANDIDATES
+    ) -> list[Match]:
         if not index.meaning_dimensions:
-            return index.rank(question, None, _CANDIDATES)
+            return index.rank(question, None, count)
         meaning = await self._law.meaning(question)
-        return [] if meaning is None else index.rank(question, meaning, _CANDIDATES)
+        return [] if meaning is None else index.rank(question, meaning, count)
 
     async def related(self, entry: Entry) -> list[Entry]:
         """Return the related entries that are in use."""
         entries = (await self._entries.current()).entries
         return [entries[topic] for topic in entry.related if topic in entries]
 
-    def _best(
-        self,
-        matches: Sequence[Match],
-        in_use: EntriesInUse,
-        index: PhrasingIndex,
-        found: SearchResult,
-        profile: Profile,
+    async def _best(
+        self, question: str, found: SearchResult, in_use: EntriesInUse, profile: Profile
     ) -> list[ChosenEntry]:
         """Return the first match where it is sure enough, in use, and no fact told rules it out.
 
         Where the law found is doubtful too, the nearest entry is better than its passages; a second
         one as likely stands beside it.
         """
+        index = in_use.index
+        matches = await self._matches(question, index) if index else []
         usable = [
             (match, entry)
             for match in matches
             if (entry := in_use.entries.get(match.topic_id))
             and not contradicts(entry.applies, profile)
         ]
-        if not usable or usable[0][0] is not matches[0]:
+        if index is None or not usable or usable[0][0] is not matches[0]:
             return []
         entry = usable[0][1]
         variant = "encoder" if index.meaning_dimensions else "words"

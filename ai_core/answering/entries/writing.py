@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
-from ai_core.answering.citations import CitationFilter
 from ai_core.answering.entries.facts import lines_for
+from ai_core.answering.quoted_sources import QuotedSource, quoted_sources
 from ai_core.engines.base import AnswerPart
 from ai_core.engines.extractive.excerpt import quoted_lines
 from ai_core.engines.extractive.units import read
@@ -114,17 +114,14 @@ class _Writing:
     def _quoted(self) -> tuple[str, list[Citation]]:
         """Return the deciding words of each source below its title, and the citations.
 
-        The numbers that the filter gives are those of the reply less the sources before.
+        The numbers in the quoted sources are those of the reply less the sources before.
         """
-        held = [self.held[key] for key in self.numbers]
-        check = CitationFilter([one.passage for one in held], self.asker.day, "")
-        blocks = []
-        for number, one in enumerate(held, start=1):
-            blocks.append(
-                f"{self._heading(number, one.passage)}\n\n{_quotation(one)}\n\n{one.passage.url}"
-            )
-        shown = check.feed("\n\n".join(blocks)) + check.finish()
-        return raised(shown, self.before), check.citations()
+        sources = [
+            QuotedSource(one.passage, self._heading(number, one.passage), _quotation(one))
+            for number, one in enumerate(map(self.held.__getitem__, self.numbers), start=1)
+        ]
+        shown, citations = quoted_sources(sources, self.asker.day)
+        return raised(shown, self.before), citations
 
     def _heading(self, number: int, passage: Passage) -> str:
         language = self.asker.language

@@ -6,7 +6,7 @@ from ai_core.answering.understanding.subjects import content_of, is_follow_up
 
 MAX_QUESTIONS = 3
 _LONGEST_READ = 2_000
-_SENTENCE = re.compile(r"[^.!?\n]+(?:\.(?=\S)[^.!?\n]+)*[.!?\n]*")
+_SENTENCE = re.compile(r"[^.!?。！？\n]+(?:\.(?=\S)[^.!?。！？\n]+)*[.!?。！？\n]*")
 _ITEM = re.compile(r"^\s*(?:\d{1,2}\s?[.)°]|[-•*–]|[a-c]\))\s+", re.MULTILINE)
 _NUMBER = re.compile(r"^(?:\d{1,2}\s?[.)°])\s+(?=\S)")
 _ASKING = (
@@ -38,13 +38,18 @@ def split_questions(text: str) -> tuple[str, ...]:
     return tuple(kept) if len(kept) > 1 else (text,)
 
 
+def question_sentences(text: str) -> tuple[str, ...]:
+    """Return each question of a message with what is told before it, whether or not they differ."""
+    return tuple(_pieces(text[:_LONGEST_READ]))[:MAX_QUESTIONS]
+
+
 def _pieces(text: str) -> list[str]:
     """Return the sentences of a text grouped by the question that ends each group."""
     pieces: list[str] = []
     told = ""
     for sentence in _SENTENCE.findall(_ITEM.sub("", text)):
         told = _NUMBER.sub("", f"{told} {sentence.strip()}".strip())
-        if "?" in sentence:
+        if "?" in sentence or "？" in sentence:
             pieces += _unjoined(told)
             told = ""
     if told and pieces:

@@ -9,10 +9,15 @@ import pytest
 
 from ai_core.access.keys import Scope
 from ai_core.law.records import Confidence, QuestionScope, SearchResult, Wording
-from tests.calculators.law import clause_of
+from tests.calculators.law import clause_of, quoted_law
 from tests.knowledge.invented import HOLIDAYS, LAW, RESIGNING, put_entries
 
 AN_ARTICLE = "L3141-5"
+A_BREAK = Wording(
+    "LEGIARTI7",
+    "L3121-16",
+    "Dès six heures de travail, le salarié a droit à une pause de vingt minutes.",
+)
 
 
 @pytest.fixture
@@ -172,3 +177,48 @@ async def test_what_the_agreement_says_follows_the_short_answer(app: Any, librar
     assert "préavis de six jours" in depends["summary"]
     assert [one["kind"] for one in depends["citations"]] == ["article", "agreement"]
     assert all(one["url"] in depends["response"] for one in depends["citations"])
+
+
+async def test_each_question_of_a_message_gets_its_entry(app: Any) -> None:
+    reply = await ask(app, "Quel préavis de démission ? Et combien de congés par mois ?")
+
+    assert [one["topic_id"] for one in reply["entries"]] == ["resigning", "holidays"]
+    assert "Deux mois, que vous soyez cadre ou employé [1]." in reply["summary"]
+    assert "**Combien de jours de congé est-ce que j'acquiers ?**" in reply["summary"]
+
+
+async def test_the_law_answers_the_question_of_a_message_that_has_no_entry(
+    app: Any, library: Any
+) -> None:
+    library.planted = [replace(clause_of(A_BREAK, None), score=0.9)]
+    reply = await ask(
+        app, "Quel préavis de démission ? Ai-je droit à une pause de vingt minutes à midi ?"
+    )
+
+    assert [one["topic_id"] for one in reply["entries"]] == ["resigning"]
+    summary = reply["summary"]
+    assert "Deux mois, que vous soyez cadre ou employé [1]." in summary
+    own, law = summary.index("Deux mois"), summary.index("[2]")
+    assert own < summary.index("**Ai-je droit à une pause") < law
+    numbers = [one["number"] for one in reply["citations"]]
+    assert numbers[:2] == ["L1237-1", "L3121-16"]
+
+
+async def test_what_a_calculation_lacks_is_asked_below_its_rule(
+    running_app: Any, library: Any, tmp_path: Path
+) -> None:
+    question = "Quelle indemnité de licenciement après 7 ans d'ancienneté ?"
+    category = 'category = "termination"\n'
+    severance = RESIGNING.replace(category, f'{category}calculator = "severance_pay"\n')
+    await asyncio.to_thread(put_entries, tmp_path, severance, HOLIDAYS)
+    library.wordings_of = await asyncio.to_thread(quoted_law) | LAW
+    async with running_app() as app:
+        first = await ask(app, question)
+        then = await ask(app, question, "je ne sais pas")
+
+    summary = first["summary"]
+    rule, asked = "Deux mois, que vous soyez", first["clarification"]["question"]
+    assert summary.index(rule) < summary.index(asked)
+    assert first["response"].count(asked) == 1
+    assert first["calculation"] is None
+    assert rule not in then["summary"]
