@@ -11,9 +11,9 @@ NotAllowed       ├── AddressNotAllowed · HostNotAllowed · OriginNotAllow
 Conflict         ├── StillAnswering · ModelBuiltIn · ModelBusy · UpdateUnderWay
 TooMany          ├── OverQuota
 Unavailable      ├── CorpusMissing · SourceUnreachable · KeysUnreadable · QueueFull
-                 ├── DeadlineMissed · HubUnreachable
+                 ├── DeadlineMissed
                  ├── UpstreamFailed · UpstreamRefused
-                 ├── NoMemory · NoDisk · EngineStarting · RuleWithheld
+                 ├── NoMemory · EngineStarting · RuleWithheld
 AppError         ├── EngineFailed · ModelUnusable · CorpusRefused · EntryFileInvalid
 """
 
@@ -292,18 +292,6 @@ class NoMemory(Unavailable):
     """The model does not fit in the memory available to models."""
 
     code = "no_memory"
-
-
-class NoDisk(Unavailable):
-    """The model's files do not fit on the disk."""
-
-    code = "no_disk"
-
-
-class HubUnreachable(Unavailable):
-    """The model hub does not answer, or refuses."""
-
-    code = "hub_unreachable"
 
 
 class EngineStarting(Unavailable):

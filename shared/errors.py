@@ -10,7 +10,10 @@ AppError                   500  internal_error      a fault of ours
 ├── NotFound               404  not_found           nothing by that name
 ├── Conflict               409  conflict            the same thing is already under way
 ├── TooMany                429  too_many_requests   come back later
-└── Unavailable            503  unavailable         something we depend on is down
+├── Unavailable            503  unavailable         something we depend on is down
+│   ├── NoDisk             503  no_disk             a model's files do not fit on the disk
+│   └── HubUnreachable     503  hub_unreachable     the model hub does not answer
+└── HubRefused             500  hub_refused         no such model there, or a damaged file
 
 A service subclasses these in its own `errors.py`, each with its own `code`. The sentence a caller
 reads for a code is in `texts/errors.toml`, in each language; `str(error)` is for operators.
@@ -141,3 +144,21 @@ class Unavailable(AppError):
     status = 503
     code = "unavailable"
     retryable = True
+
+
+class NoDisk(Unavailable):
+    """The files of a model do not fit on the disk."""
+
+    code = "no_disk"
+
+
+class HubUnreachable(Unavailable):
+    """The model hub does not answer, or refuses."""
+
+    code = "hub_unreachable"
+
+
+class HubRefused(AppError):
+    """The model hub has no such model, or what came from it is damaged."""
+
+    code = "hub_refused"

@@ -5,10 +5,8 @@ JSON header, the tensors (https://github.com/huggingface/safetensors). A folder 
 ONNX files carries a `config.json` as transformers writes it.
 """
 
-import hashlib
 import json
 import re
-import shutil
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -16,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ai_core.engines.formats import FORMATS, FileFormat
-from ai_core.errors import ModelUnusable, NoDisk
+from ai_core.errors import ModelUnusable
 
 MAGIC = b"GGUF"
 ADAPTER_WEIGHTS = ("*.safetensors",)
@@ -340,20 +338,3 @@ def _check_safetensors(file: Path) -> None:
 
 def _size(files: list[Path]) -> int:
     return sum(file.stat().st_size for file in files)
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with path.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
-
-
-def need_disk(wanted_bytes: int, folder: Path) -> None:
-    """Raise NoDisk unless that much is free where `folder` is or will be."""
-    place = next(each for each in (folder, *folder.parents) if each.exists())
-    free = shutil.disk_usage(place).free
-    if wanted_bytes > free:
-        raise NoDisk(
-            f"{wanted_bytes:,} bytes are needed in {place} and {free:,} are free: delete something "
-            "(model remove) or set AI_CORE_MODELS__FOLDER to a larger disk"
-        )

@@ -35,12 +35,12 @@ from ai_core.models.registry import (
 )
 from ai_core.models.variants import ORIGINAL, Variants
 from ai_core.settings import ModelSettings
+from shared.weights.progress import DownloadProgress
 
 if TYPE_CHECKING:
-    from ai_core.models.admin.hub import Fetched
+    from ai_core.models.admin.hub_files import FetchedModel
 
 BUILT_IN = "extractive"
-REPORT_EVERY_BYTES = 64 * 1024 * 1024
 NO_CHAT_TEMPLATE = (
     "{name} has no chat template: it was trained to go on with a text, not to answer. Use it "
     "through /v1/completions, or write its chat_template into models.toml; a chat is given to it "
@@ -241,13 +241,14 @@ class ModelAdmin:
             f"{_gb(result.memory_bytes)} in memory; loaded in {result.load_s:.2f} s"
         )
 
-    def _fetch(self, options: argparse.Namespace) -> "Fetched":
+    def _fetch(self, options: argparse.Namespace) -> "FetchedModel":
         # half a second and 20 MB, which a service that never downloads should not pay
-        from ai_core.models.admin.hub import ENDPOINT, Hub, HubSource
+        from ai_core.models.admin.hub_files import fetch_model
+        from shared.weights.hub import ENDPOINT, Hub, HubSource
 
         hub = Hub(os.environ.get("HF_ENDPOINT", ENDPOINT), os.environ.get("HF_TOKEN", ""))
         target = self.folder / options.name / "fetched"
-        return hub.fetch(HubSource.parse(options.source), target, DownloadProgress())
+        return fetch_model(hub, HubSource.parse(options.source), target, DownloadProgress())
 
     def _source(self, path: Path) -> str:
         """Return a path as written in models.toml: relative where it is inside the folder."""
@@ -324,21 +325,6 @@ def lacks_chat_template(card: ModelCard) -> bool:
     return bool(
         card.metadata and not card.metadata.has_chat_template and not card.options.chat_template
     )
-
-
-class DownloadProgress:
-    """Prints the progress of a download every `REPORT_EVERY_BYTES`."""
-
-    def __init__(self) -> None:
-        self._file, self._reported_bytes = "", 0
-
-    def __call__(self, name: str, done_bytes: int, size_bytes: int) -> None:
-        """Take the bytes fetched so far; see `hub.Progress`."""
-        step_bytes = done_bytes - self._reported_bytes
-        if name != self._file or step_bytes >= REPORT_EVERY_BYTES or done_bytes == size_bytes:
-            self._file, self._reported_bytes = name, done_bytes
-            share = done_bytes / size_bytes if size_bytes else 1.0
-            _print(f"{name}: {done_bytes / 1e6:,.0f} of {size_bytes / 1e6:,.0f} MB ({share:.0%})")
 
 
 def _gb(size_bytes: int) -> str:

@@ -17,10 +17,11 @@ from typing import Any
 
 from ai_core.engines.formats import FORMATS, Format
 from ai_core.errors import ModelUnusable, NoMemory
-from ai_core.models.files import need_disk, read_metadata, sha256_of, weight_files
+from ai_core.models.files import read_metadata, weight_files
 from ai_core.models.memory import estimate_bytes
 from ai_core.models.registry import ModelCard
 from ai_core.models.variants import Variant, Variants
+from shared.weights.files import need_disk, sha256_of
 
 BITS = {
     "fp32": 32.0, "f32": 32.0, "fp16": 16.0, "f16": 16.0, "bf16": 16.0,

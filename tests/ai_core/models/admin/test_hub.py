@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from ai_core.errors import HubUnreachable, ModelUnusable, NoDisk
-from ai_core.models.admin.hub import Fetched, Hub, HubSource
+from ai_core.errors import ModelUnusable
+from ai_core.models.admin.hub_files import FetchedModel, fetch_model
+from shared.errors import HubRefused, HubUnreachable, NoDisk
+from shared.weights.hub import Hub, HubSource
 from tests.servers.hub import COMMIT, FakeHub, serving
 
 WEIGHTS = bytes(range(256)) * 2_000
@@ -19,13 +21,13 @@ def hub() -> Iterator[FakeHub]:
         yield hub
 
 
-def fetch(hub: FakeHub, folder: Path, source: str = REPO) -> Fetched:
-    return Hub(hub.address).fetch(HubSource.parse(source), folder, lambda *_: None)
+def fetch(hub: FakeHub, folder: Path, source: str = REPO) -> FetchedModel:
+    return fetch_model(Hub(hub.address), HubSource.parse(source), folder, lambda *_: None)
 
 
 def test_a_repository_with_one_gguf_file_gives_that_file(hub: FakeHub, tmp_path: Path) -> None:
     fetched = fetch(hub, tmp_path)
-    assert fetched == Fetched(tmp_path / "tiny.gguf", COMMIT, "apache-2.0")
+    assert fetched == FetchedModel(tmp_path / "tiny.gguf", COMMIT, "apache-2.0")
     assert fetched.path.read_bytes() == WEIGHTS
     assert [file.name for file in tmp_path.iterdir()] == ["tiny.gguf"]
 
@@ -56,7 +58,7 @@ def test_what_came_before_a_failure_is_kept_for_the_next_time(hub: FakeHub, tmp_
 
 def test_a_file_that_is_not_what_the_hub_lists_is_deleted(hub: FakeHub, tmp_path: Path) -> None:
     hub.corrupt = True
-    with pytest.raises(ModelUnusable, match=r"tiny\.gguf arrived damaged"):
+    with pytest.raises(HubRefused, match=r"tiny\.gguf arrived damaged"):
         fetch(hub, tmp_path)
     assert not list(tmp_path.iterdir())
 
@@ -104,7 +106,8 @@ def test_a_busy_hub_is_asked_again(
 
 
 def test_the_token_goes_to_the_hub(hub: FakeHub, tmp_path: Path) -> None:
-    Hub(hub.address, "hf_secret").fetch(HubSource.parse(REPO), tmp_path, lambda *_: None)
+    with_token = Hub(hub.address, "hf_secret")
+    fetch_model(with_token, HubSource.parse(REPO), tmp_path, lambda *_: None)
     assert hub.tokens == {"Bearer hf_secret"}
 
 
@@ -115,7 +118,7 @@ def test_a_closed_repository_says_what_to_do(hub: FakeHub, tmp_path: Path) -> No
 
 
 def test_an_unknown_repository_or_revision_is_reported(hub: FakeHub, tmp_path: Path) -> None:
-    with pytest.raises(ModelUnusable, match="owner/repo at nowhere is not on"):
+    with pytest.raises(HubRefused, match="owner/repo at nowhere is not on"):
         fetch(hub, tmp_path, f"{REPO}@nowhere")
 
 
@@ -162,5 +165,5 @@ def test_a_full_disk_is_reported_before_anything_is_fetched(
 
 @pytest.mark.parametrize("source", ["hf:", "hf:owner", "hf:owner/../etc", "hf:owner/repo/../x"])
 def test_a_source_that_is_no_repository_is_refused(source: str) -> None:
-    with pytest.raises(ModelUnusable, match="write hf:OWNER/REPO"):
+    with pytest.raises(HubRefused, match="write hf:OWNER/REPO"):
         HubSource.parse(source)

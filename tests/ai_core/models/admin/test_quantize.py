@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ai_core.engines.runner import LoadOptions
-from ai_core.errors import ModelUnusable, NoDisk, NoMemory
+from ai_core.errors import ModelUnusable, NoMemory
 from ai_core.models.admin.selection import (
     Report,
     Thresholds,
@@ -21,6 +21,7 @@ from ai_core.models.files import read_metadata
 from ai_core.models.opening import Quantizer
 from ai_core.models.registry import CATALOGUE, ModelCard, Registry
 from ai_core.models.variants import Variant, Variants
+from shared.errors import NoDisk
 from tests.ai_core.tiny_models import write_gguf
 
 LOW = Thresholds(0.5, 2.0)

@@ -19,8 +19,8 @@ from huggingface_hub.errors import HfHubHTTPError
 from huggingface_hub.hf_api import ModelInfo
 from huggingface_hub.utils import build_hf_headers, hf_raise_for_status, http_stream_backoff
 
-from ai_core.errors import HubUnreachable, ModelUnusable
-from ai_core.models.files import need_disk, sha256_of, shard_names
+from shared.errors import HubRefused, HubUnreachable
+from shared.weights.files import need_disk, sha256_of
 
 ENDPOINT = "https://huggingface.co"
 SOURCE = re.compile(
@@ -30,12 +30,6 @@ TIMEOUT_S = 30.0
 ATTEMPTS = 4
 RETRIES = 3  # of one attempt, while the Hub is busy or out of reach: 1, 2 and 4 s
 CHUNK_BYTES = 1024 * 1024
-COMPANIONS = (  # files a folder of weights needs beside them
-    "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json",
-    "tokenizer.model", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt",
-    "chat_template.jinja", "adapter_config.json", "model.safetensors.index.json",
-)  # fmt: skip
-
 Progress = Callable[[str, int, int], None]
 """Takes a file's name, the bytes fetched so far and its size in bytes."""
 
@@ -50,10 +44,10 @@ class HubSource:
 
     @classmethod
     def parse(cls, source: str) -> "HubSource":
-        """Read `hf:OWNER/REPO[/FILE][@REVISION]`. Raises ModelUnusable."""
+        """Read `hf:OWNER/REPO[/FILE][@REVISION]`. Raises HubRefused."""
         match = SOURCE.fullmatch(source)
         if not match or ".." in source:
-            raise ModelUnusable(f"{source}: write hf:OWNER/REPO[/FILE.gguf][@REVISION]")
+            raise HubRefused(f"{source}: write hf:OWNER/REPO[/FILE.gguf][@REVISION]")
         return cls(match["repo"], match["file"] or "", match["revision"] or "main")
 
 
@@ -67,11 +61,15 @@ class HubFile:
     blob: str = ""
 
 
+Choose = Callable[[list[HubFile]], list[HubFile]]
+"""Takes what a repository lists, and returns what to fetch of it; it may raise an AppError."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A finished download: the file or folder to open, its commit, the licence the Hub names."""
+    """A finished download: the names of its files, its commit, the licence the Hub names."""
 
-    path: Path
+    names: tuple[str, ...]
     commit: str
     licence: str
 
@@ -84,24 +82,23 @@ class Hub:
         self._token = token or None  # None: the token of `hf auth login`, if any
         self._api = HfApi(endpoint=self._endpoint, token=self._token)
 
-    def fetch(self, source: HubSource, folder: Path, progress: Progress) -> Fetched:
-        """Download a model into `folder`; files that are complete there are not fetched again.
+    def fetch(self, source: HubSource, folder: Path, progress: Progress, choose: Choose) -> Fetched:
+        """Download files into `folder`; those that are complete there are not fetched again.
 
-        Raises HubUnreachable, NoDisk before anything is written, ModelUnusable when the repository
-        holds no model we know or a file arrives damaged.
+        Raises HubUnreachable, NoDisk before anything is written, HubRefused when the repository
+        does not exist or a file arrives damaged, and what `choose` raises.
         """
         with self._errors(source):
             info = self._api.model_info(
                 source.repo, revision=source.revision, files_metadata=True, timeout=TIMEOUT_S
             )
-        files = choose_files(listed_files(info), source)
+        files = choose(listed_files(info))
         _need_disk(files, folder)
         commit = str(info.sha)
         for file in files:
             self._fetch_file(source, commit, file, folder, progress)
         licence = str(info.card_data.license or "") if info.card_data else ""
-        one_file = files[0].name.endswith(".gguf") or len(files) == 1
-        return Fetched(folder / files[0].name if one_file else folder, commit, licence)
+        return Fetched(tuple(file.name for file in files), commit, licence)
 
     def _fetch_file(
         self, source: HubSource, commit: str, file: HubFile, folder: Path, progress: Progress
@@ -116,7 +113,7 @@ class Hub:
             self._download(url, file, part, progress)
         if not is_intact(part, file):
             part.unlink()
-            raise ModelUnusable(f"{file.name} arrived damaged and was deleted: add it again")
+            raise HubRefused(f"{file.name} arrived damaged and was deleted: add it again")
         part.replace(target)
 
     def _download(self, url: str, file: HubFile, part: Path, progress: Progress) -> None:
@@ -167,7 +164,7 @@ class Hub:
                     "on its page, and give a token in HF_TOKEN"
                 ) from error
             if status == httpx2.codes.NOT_FOUND:
-                raise ModelUnusable(
+                raise HubRefused(
                     f"{source.repo} at {source.revision} is not on {self._endpoint}"
                 ) from error
             raise HubUnreachable(
@@ -191,48 +188,6 @@ def listed_files(info: ModelInfo) -> list[HubFile]:
             sha256 = file.lfs.sha256 if file.lfs else ""
             files.append(HubFile(file.rfilename, file.size, sha256, file.blob_id or ""))
     return files
-
-
-def choose_files(files: list[HubFile], source: HubSource) -> list[HubFile]:
-    """Choose what to fetch: the file named, else the weights and their companions.
-
-    A split GGUF is one model: all its files, the first one first. Raises ModelUnusable, naming the
-    GGUF files to choose from when there are several.
-    """
-    if source.file:
-        named = [file for file in files if file.name == source.file]
-        if not named:
-            raise ModelUnusable(f"{source.repo} has no file {source.file}")
-        return all_shards(named[0], files)
-    gguf = [file for file in files if file.name.endswith(".gguf")]
-    weights = [file for file in files if file.name.endswith(".safetensors")] or [
-        file for file in files if ".onnx" in PurePosixPath(file.name).name
-    ]
-    if weights:
-        return weights + [file for file in files if file.name in COMPANIONS]
-    models = {all_shards(file, files)[0].name: file for file in gguf}
-    if len(models) == 1:
-        return all_shards(gguf[0], files)
-    names = ", ".join(models) or "none that is a model"
-    raise ModelUnusable(f"{source.repo}: name one of its files: {names}")
-
-
-def all_shards(file: HubFile, files: list[HubFile]) -> list[HubFile]:
-    """Return the files of the split GGUF that `file` belongs to, in order, or `file` alone.
-
-    Raises ModelUnusable when some of them are not listed.
-    """
-    names = shard_names(file.name)
-    if len(names) == 1:
-        return [file]
-    listed = {each.name: each for each in files}
-    missing = [name for name in names if name not in listed]
-    if missing:
-        raise ModelUnusable(
-            f"{file.name} is a part of a model whose other parts are not there: "
-            f"{', '.join(missing[:3])}"
-        )
-    return [listed[name] for name in names]
 
 
 def is_intact(path: Path, file: HubFile) -> bool:

@@ -1,0 +1,1 @@
+"""Weights of models: downloaded from a hub, checked by their hashes."""
