@@ -1,14 +1,16 @@
-"""`python -m telegram_service serve | worker | set-webhook | new-key`."""
+"""`python -m telegram_service serve | worker | set-webhook | new-key | voice-model SOURCE`."""
 
 import argparse
 import asyncio
 import signal
 import sys
+from pathlib import Path
 
 import structlog
 import uvicorn
 import uvloop
 
+from shared.errors import HubRefused, HubUnreachable, NoDisk
 from shared.logs import set_up_logs
 from shared.privacy.encryption import new_key_file
 from shared.settings import WrongSettings, read_settings
@@ -24,23 +26,42 @@ from telegram_service.worker import Worker
 
 log = structlog.get_logger()
 
+VOICE_FOLDER = Path(".neo/telegram/voice")
+
 
 def main(arguments: list[str]) -> int:
     """Run one of the service's programs; return its exit status."""
     parser = argparse.ArgumentParser(prog="python -m telegram_service")
-    parser.add_argument("program", choices=["serve", "worker", "set-webhook", "new-key"])
-    program = parser.parse_args(arguments).program
+    programs = parser.add_subparsers(dest="program", required=True)
+    for name in ("serve", "worker", "set-webhook", "new-key"):
+        programs.add_parser(name)
+    voice = programs.add_parser("voice-model", help="fetch the weights that transcribe")
+    voice.add_argument("source", help="hf:OWNER/REPO[@REVISION], or a folder that has them")
+    voice.add_argument("--to", type=Path, default=VOICE_FOLDER, metavar="FOLDER")
+    options = parser.parse_args(arguments)
+    program: str = options.program
     if program == "new-key":
         sys.stdout.write(new_key_file())
         return 0
     try:
+        if program == "voice-model":
+            sys.stdout.write(fetched(options.source, options.to))
+            return 0
         settings = read_settings(Settings)
         set_up_logs("telegram_service", settings.log_level)
         run(program, settings)
-    except WrongSettings as error:
+    except (WrongSettings, HubRefused, HubUnreachable, NoDisk) as error:
         sys.stderr.write(f"telegram_service: {error}\n")
         return 2
     return 0
+
+
+def fetched(source: str, folder: Path) -> str:
+    """Fetch the weights that transcribe; return the settings to write."""
+    # the hub's client comes with the extra [voice]
+    from telegram_service.voice.fetching import fetch_voice_model
+
+    return fetch_voice_model(source, folder)
 
 
 def run(program: str, settings: Settings) -> None:

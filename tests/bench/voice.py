@@ -19,6 +19,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+import psutil
 from av.audio.resampler import AudioResampler
 from rapidfuzz.distance import Levenshtein
 
@@ -136,15 +137,23 @@ async def main() -> None:
         assert recordings is not None
         first = await hear(recordings, samples[0])
         print(f"first recording, with the model loaded: {first.elapsed_s:.2f} s")
+        child = recordings._transcriber._children[0]._process
+        assert child is not None
+        process = psutil.Process(child.pid)
+        before = process.cpu_times()
         heard = [await hear(recordings, sample) for sample in samples]
+        after = process.cpu_times()
         for each in heard:
             show(each)
         summary(heard)
+        cpu_s = after.user + after.system - before.user - before.system
+        sound_s = sum(sample.duration_s for sample in samples)
+        print(
+            f"  {cpu_s / sound_s:.3f} s of processor a second of sound, {options.threads} threads"
+        )
         for name, content in wordless():
             said = (await recordings.transcribe(content, "fr")).text
             print(f"{name:<28} nobody speaks: {said or 'nothing heard'}")
-        child = recordings._transcriber._children[0]._process
-        assert child is not None
         now_mib, peak_mib = await asyncio.to_thread(memory_mib, child.pid)
     print(f"memory {now_mib:.0f} MiB, at most {peak_mib:.0f} MiB")
 
