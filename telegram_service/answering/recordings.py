@@ -57,6 +57,9 @@ async def read_recording(
         return None
     if not attachment.forwarded:
         context.speak(transcript.language)
+    if transcript.unclear:
+        await hearing.put("voice_unclear", transcript.text)
+        return None
     await hearing.put("voice_doubtful" if transcript.doubtful else "voice_heard", transcript.text)
     return transcript
 

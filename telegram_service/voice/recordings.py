@@ -27,8 +27,10 @@ TRANSCRIBE_S_PER_S = 1.0
 """A model as fast as speech is too slow to wait for; `base` takes a tenth on two cores."""
 CALLS_PER_MODEL = 200
 NICENESS = 5
-DOUBTFUL_LOG_PROBABILITY = -0.7
-"""Mean of the tokens' logarithms; clear speech has -0.2 to -0.5, what is hard to hear less."""
+DOUBTFUL_LOG_PROBABILITY, UNCLEAR_LOG_PROBABILITY = -0.7, -1.0
+"""Means of the tokens' logarithms: clear speech has -0.2 to -0.5. Below the second Whisper itself
+takes its text for a failure (docs/decisions/0160).
+"""
 
 
 class Transcript(BaseModel):
@@ -45,6 +47,11 @@ class Transcript(BaseModel):
     def doubtful(self) -> bool:
         """Whether words of it are likely to be wrong."""
         return self.log_probability < DOUBTFUL_LOG_PROBABILITY
+
+    @property
+    def unclear(self) -> bool:
+        """Whether it is too wrong to be answered."""
+        return self.log_probability < UNCLEAR_LOG_PROBABILITY
 
 
 class Recordings:

@@ -15,6 +15,8 @@ from faster_whisper import WhisperModel
 from faster_whisper.transcribe import Segment, TranscriptionInfo
 
 BEAM_SIZE = 5
+TEMPERATURES = (0.0, 0.4)
+"""The second where the first fails; Whisper's own six take minutes over what nobody understands."""
 SURE_OF_LANGUAGE = 0.5
 NO_SPEECH_PROBABILITY = 0.6
 MIN_LOG_PROBABILITY = -1.0
@@ -50,6 +52,7 @@ def _heard(
         sound,
         language=language,
         beam_size=BEAM_SIZE,
+        temperature=TEMPERATURES,
         vad_filter=True,
         condition_on_previous_text=False,
         no_speech_threshold=NO_SPEECH_PROBABILITY,

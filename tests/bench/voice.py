@@ -148,9 +148,7 @@ async def main() -> None:
         summary(heard)
         cpu_s = after.user + after.system - before.user - before.system
         sound_s = sum(sample.duration_s for sample in samples)
-        print(
-            f"  {cpu_s / sound_s:.3f} s of processor a second of sound, {options.threads} threads"
-        )
+        print(f"  {cpu_s / sound_s:.3f} s of processor a second, {options.threads} threads")
         for name, content in wordless():
             said = (await recordings.transcribe(content, "fr")).text
             print(f"{name:<28} nobody speaks: {said or 'nothing heard'}")

@@ -182,6 +182,33 @@ async def test_what_was_heard_is_kept_while_the_answer_waits(
         assert DULL[1].encode() not in (dumped or b"")
 
 
+@pytest.mark.parametrize(
+    ("log_probability", "told", "questions"),
+    [(-0.5, "J'ai entendu", 1), (-0.8, "J'ai cru entendre", 1), (-1.2, "J'ai mal entendu", 0)],
+)
+async def test_what_was_heard_badly_is_said_and_what_is_no_sentence_is_not_answered(
+    app: RunningApp,
+    note: bytes,
+    monkeypatch: pytest.MonkeyPatch,
+    log_probability: float,
+    told: str,
+    questions: int,
+) -> None:
+    transcribe = Recordings._transcribe
+
+    async def unsure(self: Recordings, content: bytes, language: str) -> object:
+        heard = await transcribe(self, content, language)
+        return heard.model_copy(update={"log_probability": log_probability})
+
+    monkeypatch.setattr(Recordings, "_transcribe", unsure)
+    app.account.send_voice(ALICE, note, 3)
+    await app.settled()
+    shown = app.account.texts(ALICE)[0]
+    assert told in shown
+    assert " ".join(DULL) in shown
+    assert len(asked(app)) == questions
+
+
 @pytest.fixture
 def telling_model(tmp_path: Path) -> Path:
     write_sums(write_model(tmp_path, dull=("Appelez", "le", "06", "12", "34", "56", "78.")))
