@@ -16,6 +16,8 @@ from tests.telegram_service.channels.line.running_line import (
     RunningLine,
     running_line,
 )
+from tests.telegram_service.voice.speaking import recording, spoken
+from tests.telegram_service.voice.tiny_whisper import DULL
 
 
 async def test_a_question_is_answered_free_in_one_call_with_a_card_and_quick_replies(
@@ -236,3 +238,15 @@ async def test_who_asks_over_the_quota_is_told(
         [told] = await line.ask(ALICE, "Et encore ?")
     assert len(line.ai.asked) == 1
     assert "minute" in told["text"]
+
+
+async def test_a_voice_message_is_shown_as_heard_and_answered(
+    redis_url: str, database_url: str, key_file: Path, voice_model: Path
+) -> None:
+    note = recording(spoken("Mon employeur refuse mes congés ?"), container="ipod", codec="aac")
+    voice = {"model": voice_model, "threads": 1}
+    async with running_line(redis_url, database_url, key_file, voice=voice) as line:
+        shown, answer, _card = await line.seen(line.account.attach(ALICE, "audio", note))
+        assert shown["text"] == f"🎤 J'ai entendu : « {' '.join(DULL)} »"
+        assert answer["text"].startswith("La réponse")
+        assert line.account.loading  # shown while it is listened to

@@ -12,6 +12,8 @@ from tests.telegram_service.channels.whatsapp.whatsapp_app import (
     generous,
     whatsapp_app,
 )
+from tests.telegram_service.voice.speaking import recording, spoken
+from tests.telegram_service.voice.tiny_whisper import DULL
 
 QUESTION = "Quel est le préavis d'un cadre qui démissionne ?"
 UNREADABLE = "Je ne peux rien faire de ce type de message."
@@ -137,3 +139,17 @@ async def test_no_id_of_whatsapp_is_in_redis_in_clear(app: WhatsAppApp) -> None:
     keys = await app.services.redis.call("KEYS", "*")
     dumped = b"".join([key + (await app.services.redis.call("DUMP", key) or b"") for key in keys])
     assert not [secret for secret in secrets if secret.encode() in dumped]
+
+
+async def test_a_voice_message_is_shown_as_heard_and_answered(
+    redis_url: str, database_url: str, key_file: Path, voice_model: Path
+) -> None:
+    note = recording(spoken("Mon employeur refuse mes congés ?"))
+    voice = {"model": voice_model, "threads": 1}
+    async with whatsapp_app(redis_url, database_url, key_file, generous(), voice=voice) as app:
+        app.account.send_file(1, "audio", note, "audio/ogg; codecs=opus", voice=True)
+        await app.settled()
+        shown, answer = app.account.texts(1)[:2]
+        assert shown == f"🎤 J'ai entendu : « {' '.join(DULL)} »"
+        assert "La réponse" in answer
+        assert app.account.typing  # shown while it is listened to

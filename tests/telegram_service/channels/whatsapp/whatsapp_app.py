@@ -96,12 +96,18 @@ def generous() -> Account:
 
 @asynccontextmanager
 async def whatsapp_app(
-    redis_url: str, database_url: str, key_file: Path, account: Account, **more: Any
+    redis_url: str,
+    database_url: str,
+    key_file: Path,
+    account: Account,
+    *,
+    voice: Any = None,
+    **more: Any,
 ) -> AsyncIterator[WhatsAppApp]:
-    """Run the emulator, a scripted ai_core, the ingest and a worker."""
+    """Run the emulator, a scripted ai_core, the ingest and a worker; `more` is for the channel."""
     api, ai = CloudApi(account, TOKEN, APP_SECRET), ScriptedAi()
     async with served(api.app) as api_url, served(ai.app) as ai_url:
-        channel = {"whatsapp": whatsapp_settings(api_url, **more)}
+        channel = {"whatsapp": whatsapp_settings(api_url, **more), "voice": voice or {}}
         settings: Settings = settings_for(
             redis_url, database_url, api_url, ai_url, key_file, bot={"token": ""}, **channel
         )
