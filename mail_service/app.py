@@ -27,6 +27,7 @@ from mail_service.mailboxes.monitor import Monitor
 from mail_service.metrics import LedgerMetrics, MailMetrics
 from mail_service.processing.pipeline import Pipeline
 from mail_service.processing.services import MailboxConfig, Services
+from mail_service.reading.attached_scans import AttachedScans
 from mail_service.reading.reader_pool import ReaderPool
 from mail_service.reply.composer import ReplyComposer
 from mail_service.reply.identity import DkimSigner, SenderIdentity
@@ -222,6 +223,9 @@ async def _open_services(
     readers = await stack.enter_async_context(
         ReaderPool(worker.readers, time_s=worker.reading_s, memory_mib=worker.reading_mib)
     )
+    scans = await stack.enter_async_context(
+        AttachedScans(settings.scans, time_s=worker.reading_s, memory_mib=worker.reading_mib)
+    )
     tracing = tracing_of("mail_service", settings.tracing)
     stack.push_async_callback(tracing.flush)
     ai = await stack.enter_async_context(
@@ -247,6 +251,7 @@ async def _open_services(
         },
         ledger=resources.ledger,
         readers=readers,
+        scans=scans,
         ai=ai,
         masker=await stack.enter_async_context(TextMasker(names=settings.privacy.names)),
         spam_filter=spam_filter,

@@ -6,6 +6,7 @@ AppError
 ├── Unavailable        MailboxLost         503  mailbox_lost        the IMAP server does not answer
 ├── Unavailable        SpamFilterLost      503  spam_filter_lost    rspamd does not answer
 ├── Unavailable        NameServerLost      503  name_server_lost    the resolver does not answer
+├── Unavailable        ScanReaderBusy     503  scan_reader_busy    other pictures are read before
 ├── Unavailable        AiTooSlow           503  ai_too_slow         no answer in the time we give it
 ├── TooMany            TotalRateReached    429  all_must_wait       total rate of replies reached
 ├── NotAllowed         LoginRefused        403  login_refused       the IMAP server refuses us
@@ -39,6 +40,12 @@ class SpamFilterLost(Unavailable):
     """The spam filter does not answer."""
 
     code = "spam_filter_lost"
+
+
+class ScanReaderBusy(Unavailable):
+    """The pictures of other mails are read before these."""
+
+    code = "scan_reader_busy"
 
 
 class NameServerLost(Unavailable):

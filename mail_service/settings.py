@@ -8,6 +8,7 @@ from pydantic import Field, PostgresDsn, RedisDsn, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from shared.privacy.settings import PrivacySettings
+from shared.reading.settings import ScanSettings
 from shared.settings import Section, StrictSettings, TracingSettings, WatchSettings
 
 Mode = Literal["automatic", "review", "dry_run"]
@@ -245,6 +246,7 @@ class Settings(StrictSettings):
     reply: ReplySettings = ReplySettings()
     retention: RetentionSettings = RetentionSettings()
     worker: WorkerSettings = WorkerSettings()
+    scans: ScanSettings = ScanSettings()
     privacy: PrivacySettings = PrivacySettings()
     watch: WatchSettings = WatchSettings()
     tracing: TracingSettings = TracingSettings()

@@ -8,6 +8,7 @@ from pydantic import Field, HttpUrl, PostgresDsn, RedisDsn, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from shared.privacy.settings import PrivacySettings
+from shared.reading.settings import ScanSettings
 from shared.settings import Section, StrictSettings, TracingSettings, WatchSettings
 from telegram_service.addresses import ChannelName
 
@@ -176,6 +177,7 @@ class Settings(StrictSettings):
     postgres: PostgresSettings = PostgresSettings()
     worker: WorkerSettings = WorkerSettings()
     limits: LimitSettings = LimitSettings()
+    scans: ScanSettings = ScanSettings()
     store: StoreSettings = StoreSettings()
     voice: VoiceSettings = VoiceSettings()
     privacy: PrivacySettings = PrivacySettings()

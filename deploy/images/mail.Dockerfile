@@ -4,7 +4,7 @@ ARG PYTHON_IMAGE=python:3.11.16-slim-bookworm@sha256:528257d48c1da0dcecc2e725d1a
 
 FROM ${PYTHON_IMAGE} AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
-# More extras of pyproject.toml, such as `names`.
+# More extras of pyproject.toml, such as `names ocr`.
 ARG EXTRAS=
 WORKDIR /src
 COPY pyproject.toml constraints.txt README.md LICENSE ./
@@ -26,13 +26,19 @@ RUN /opt/neo/bin/pip install --quiet --no-deps --no-build-isolation . \
 # hadolint ignore=DL3006
 FROM ${PYTHON_IMAGE}
 ARG VERSION=0.1.0
+# The same extras again: `ocr` also brings the weights for Thai.
+ARG EXTRAS=
 LABEL org.opencontainers.image.title="Code du Travail Neo: mail_service" \
       org.opencontainers.image.description="Answers the support mailbox, or says why not." \
       org.opencontainers.image.licenses="GPL-3.0-or-later AND GPL-3.0-only" \
       org.opencontainers.image.version="${VERSION}"
+# hadolint ignore=DL3008
 RUN groupadd --gid 10001 neo \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin neo \
-    && install -d -o 999 -g 999 /var/lib/neo/backups/succeeded
+    && install -d -o 999 -g 999 /var/lib/neo/backups/succeeded \
+    && case " ${EXTRAS} " in *" ocr "*) \
+      apt-get update -qq && apt-get install -y --no-install-recommends tesseract-ocr-tha \
+      && rm -rf /var/lib/apt/lists/*;; esac
 COPY --from=build /opt/neo /opt/neo
 ENV PATH=/opt/neo/bin:$PATH \
     HOME=/tmp \

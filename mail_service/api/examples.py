@@ -24,7 +24,14 @@ MAIL_DETAILS: Example = MAIL_SUMMARY | {
     "full_text": "Bonjour, quelle est la durée du préavis si je démissionne ?\n\n-- \nCamille",
     "hidden_text": "",
     "attachments": [
-        {"name": "contrat.pdf", "kind": "pdf", "size_bytes": 48211, "state": "read"},
+        {
+            "name": "contrat.pdf",
+            "kind": "pdf",
+            "size_bytes": 48211,
+            "state": "read",
+            "recognised": False,
+            "doubtful": False,
+        },
     ],
     "draft": "Article L1237-1 [1] — Démission\n\n> En cas de démission, …",
     "citations": [SOURCE],

@@ -95,7 +95,12 @@ class AttachmentReply(Reply):
     size_bytes: int
     """Its size in bytes."""
     state: str
-    """`read`, `named` (listed only), `encrypted`, `unreadable` or `too_large`."""
+    """`read`, `named` (listed only), `picture` (not looked at), `illegible` (no text recognised),
+    `encrypted`, `unreadable` or `too_large`."""
+    recognised: bool = False
+    """Whether its text, or some of it, was recognised in pictures."""
+    doubtful: bool = False
+    """Whether what was recognised may be wrong."""
 
 
 class MailDetails(MailSummary):

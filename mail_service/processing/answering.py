@@ -37,6 +37,7 @@ class Answering:
         self._settings = services.settings
         self._mailboxes = services.mailboxes
         self._ledger = services.ledger
+        self._scans = services.scans
         self._ai = services.ai
         self._masker = services.masker
         self._notifier = services.notifier
@@ -47,6 +48,7 @@ class Answering:
 
         Raises AppError when ai_core is unavailable; a late answer is announced to the sender.
         """
+        screened = await self._with_pictures(job, screened)
         mailbox = self._mailboxes[job.mailbox]
         language = language_of(f"{screened.mail.subject}\n{screened.mail.text}")
         try:
@@ -63,6 +65,14 @@ class Answering:
             return MailOutcome(MailState.REVIEW, reason or "mode", draft=draft)
         outgoing = await self._compose(job, screened, answer, language)
         return MailOutcome(MailState.ANSWERED, "automatic", draft=draft, outgoing=outgoing)
+
+    async def _with_pictures(self, job: MailJob, screened: ScreenedMail) -> ScreenedMail:
+        """Return the mail with the texts of its pictures, and keep them for the reviewer."""
+        mail = await self._scans.read(job.raw, screened.mail)
+        if mail is screened.mail:
+            return screened
+        await self._ledger.work.save_parsed(job, mail)
+        return replace(screened, mail=mail)
 
     async def _answer(
         self, screened: ScreenedMail, composer: ReplyComposer, language: Language

@@ -9,6 +9,7 @@ from opentelemetry.trace import Tracer
 from mail_service.ledger.ledger import Ledger
 from mail_service.ledger.notifications import WorkNotifier
 from mail_service.metrics import MailMetrics
+from mail_service.reading.attached_scans import AttachedScans
 from mail_service.reading.reader_pool import ReaderPool
 from mail_service.reply.composer import ReplyComposer
 from mail_service.sender_checks.spam_score import SpamFilter
@@ -45,6 +46,7 @@ class Services:
     mailboxes: Mapping[str, MailboxConfig]
     ledger: Ledger
     readers: ReaderPool
+    scans: AttachedScans
     ai: Ai
     masker: TextMasker
     spam_filter: SpamFilter

@@ -4,7 +4,7 @@ Recipient, subject and headers come from code and from the mail that is answered
 model. No remote content. The bytes composed here are stored and sent unchanged.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from email.headerregistry import Address
@@ -13,6 +13,7 @@ from email.policy import SMTP
 from email.utils import format_datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import css_inline
 import jinja2
@@ -39,6 +40,8 @@ LOOP_FIELD = "x-neo-loop"
 """Marks our mail, so that rules/ours.py recognises it when it comes back."""
 MAX_REFERENCES = 20
 MAX_QUOTED_LINES = 30
+MAX_SHOWN_FILES, MAX_SHOWN_LINES, MAX_SHOWN_CHARACTERS = 3, 6, 160
+"""Of what was read in pictures: enough to see whether it was read right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,8 @@ class ReplyContent:
     sources: tuple[dict[str, str], ...] = ()
     clarification: str = ""
     contact: dict[str, str] | None = None
+    recognised: tuple[dict[str, Any], ...] = ()
+    """What was read in pictures: `name`, the first `lines`, and `doubt` where it may be wrong."""
     files: tuple[str, ...] = ()
     masked: str = ""
     corpus_date: str = ""
@@ -101,7 +106,7 @@ class ReplyComposer:
         """
         say = partial(self._texts.say, language=language)
         files = [
-            replace(file, name=say("attached_file", number=number))
+            replace(file, name=say("attached_file", number=number), text="", recognised=False)
             for number, file in enumerate(mail.attachments, 1)
         ]
         return replace(
@@ -139,7 +144,8 @@ class ReplyComposer:
             contact={"words": say("contact", name=contact.name), "url": contact.url}
             if contact
             else None,
-            files=self._unread_files(mail.attachments, language),
+            recognised=tuple(self._recognised(mail.attachments, language)),
+            files=tuple(self._unread_files(mail.attachments, language)),
             masked=say("masked", what=masked_in_words(self._texts, reply.masked, language))
             if reply.masked
             else "",
@@ -252,6 +258,7 @@ class ReplyComposer:
             "clarification": content.clarification,
             "choices": content.choices,
             "contact": content.contact,
+            "recognised": content.recognised,
             "files": content.files,
             "sources": content.sources,
             "masked": content.masked,
@@ -279,14 +286,31 @@ class ReplyComposer:
             if is_official(source.url)
         ]
 
-    def _unread_files(self, files: Sequence[Attachment], language: Language) -> tuple[str, ...]:
-        """Return a sentence for each attachment that could not be read."""
+    def _recognised(
+        self, files: Sequence[Attachment], language: Language
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the first lines of what was read in pictures, for their sender to check."""
+        say = partial(self._texts.say, language=language)
+        for file in [file for file in files if file.recognised][:MAX_SHOWN_FILES]:
+            lines = [line[:MAX_SHOWN_CHARACTERS] for line in file.text.splitlines() if line.strip()]
+            shown = lines[:MAX_SHOWN_LINES] + ["…"] * (len(lines) > MAX_SHOWN_LINES)
+            yield {
+                "name": say("file_read", name=file.name or say("file_without_name")),
+                "lines": [without_addresses(line, say("link_removed")) for line in shown],
+                "doubt": say("recognised_doubtful") if file.doubtful else "",
+            }
+
+    def _unread_files(self, files: Sequence[Attachment], language: Language) -> Iterator[str]:
+        """Yield a sentence for each attachment that could not be read, or not whole."""
         nameless = self._texts.say("file_without_name", language)
-        return tuple(
-            self._texts.say(f"file_{file.state}", language, name=file.name or nameless)
-            for file in files
-            if file.state != "read" and file.kind != "mail"
-        )
+        for file in files:
+            name = file.name or nameless
+            if file.state != "read" and file.kind != "mail":
+                yield self._texts.say(f"file_{file.state}", language, name=name)
+            elif file.scanned_pages:
+                yield self._texts.say(
+                    "pages_not_read", language, name=name, count=file.scanned_pages
+                )
 
 
 def _blocks(reply: ChatReply, text: str, *, replacement: str) -> tuple[Block, ...]:

@@ -54,18 +54,25 @@ class Sandbox:
         calls_per_process: int = 1,
         readable: Sequence[Path] = (),
         niceness: int = 0,
-        **parameters: str | int,
+        prepare: str = "",
+        **parameters: str | float,
     ) -> None:
         """Run `function`, named `module:function`: bytes in, bytes out, `parameters` by name.
 
-        `timeout_s` limits a call, both as elapsed and as processor time. A child is replaced after
+        `timeout_s` limits a call, both as elapsed and as processor time. A child ends after
         `calls_per_process` calls, which bounds what a parser leaks. Beside the code it may read
         what is `readable`, absolute paths. `niceness` leaves the processor to others first.
+        `prepare`, named alike, is called with the parameters once the child is confined.
         """
         self.timeout_s = timeout_s
-        paths = json.dumps([str(path) for path in readable])
-        options = (str(memory_mib), paths, str(niceness))
-        self._arguments = (function, json.dumps(parameters), *options)
+        self._task = {
+            "function": function,
+            "prepare": prepare,
+            "parameters": parameters,
+            "memory_mib": memory_mib,
+            "readable": [str(path) for path in readable],
+            "niceness": niceness,
+        }
         self._calls_per_process = calls_per_process
         self._children = [_Child(start_timeout_s) for _ in range(processes)]
         self._free: asyncio.Queue[_Child] = asyncio.Queue()
@@ -98,17 +105,18 @@ class Sandbox:
 
     @property
     def _child_arguments(self) -> tuple[str, ...]:
-        return (*self._arguments, str(math.ceil(self.timeout_s)))
+        return (json.dumps({**self._task, "call_cpu_s": math.ceil(self.timeout_s)}),)
 
     async def call(self, data: bytes) -> bytes:
         """Return the function's result. Raises SandboxFailed; the next call gets a new process."""
         child = await self._free.get()
         try:
-            if child.calls >= self._calls_per_process:
-                await child.kill()
             process = await child.running(self._child_arguments)
             async with asyncio.timeout(self.timeout_s):
-                return await _exchange(process, data)
+                reply = await _exchange(process, data)
+            if child.calls >= self._calls_per_process:
+                await child.kill()  # now: it holds what it read, and its memory
+            return reply  # noqa: TRY300 - not in `else`, which would leave the kill unguarded
         except TimeoutError:
             await child.kill()
             raise SandboxFailed("time") from None

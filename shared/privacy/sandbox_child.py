@@ -1,9 +1,8 @@
-"""The child of a sandbox, which `sandbox.py` starts.
+"""The child of a sandbox, which `sandbox.py` starts with a task: a JSON object.
 
-Its arguments are MODULE:FUNCTION PARAMETERS MEMORY_MIB READABLE NICENESS CALL_CPU_S. It imports
-the function, confines itself, reports the layers that hold in a first frame, then answers each
-frame of standard input with one on standard output. PARAMETERS, a JSON object, go to every call by
-name; READABLE is a JSON list of paths. An error of the function ends the process.
+It imports the functions, confines itself, prepares what is needed, reports the layers that hold in
+a first frame, then answers each frame of standard input with one on standard output. The task's
+parameters go to every call by name. An error of a function ends the process.
 """
 
 import functools
@@ -16,7 +15,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from shared.privacy.confinement import confine, isolate
 from shared.privacy.sandbox import LENGTH
@@ -27,19 +26,27 @@ ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLI
 
 def main() -> None:
     """Answer calls until the input ends."""
-    name, parameters, memory_mib, paths, niceness, call_cpu_s = sys.argv[1:]
-    readable = [Path(path) for path in json.loads(paths)]
-    os.nice(int(niceness))
+    task = json.loads(sys.argv[1])
+    readable = [path for path in map(Path, task["readable"]) if path.exists()]
+    os.nice(task["niceness"])
     layers = isolate(readable)
     os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
-    module, _, attribute = name.partition(":")
-    function: Callable[..., bytes] = getattr(importlib.import_module(module), attribute)
-    call = functools.partial(function, **json.loads(parameters))
-    layers += confine(int(memory_mib) * 1024 * 1024, readable)
+    call = functools.partial(_found(task["function"]), **task["parameters"])
+    prepare = _found(task["prepare"]) if task["prepare"] else None
+    layers += confine(task["memory_mib"] * 1024 * 1024, readable)
+    if prepare:
+        prepare(**task["parameters"])
     _write_frame(sys.stdout.buffer, json.dumps(layers).encode())
     while (data := _read_frame(sys.stdin.buffer)) is not None:
-        _allow_cpu(int(call_cpu_s))
+        _allow_cpu(task["call_cpu_s"])
         _write_frame(sys.stdout.buffer, call(data))
+
+
+def _found(name: str) -> Callable[..., Any]:
+    """Return the function named `module:function`."""
+    module, _, attribute = name.partition(":")
+    function: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
+    return function
 
 
 def _allow_cpu(seconds: int) -> None:

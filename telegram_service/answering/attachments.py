@@ -4,12 +4,14 @@ A document is data: its text is quoted, never joined to our own instructions.
 """
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 import structlog
 
 from shared.errors import TooLarge
+from shared.reading.documents import DocumentKind
 from telegram_service.answering.document_reader import MAX_CHARACTERS
 from telegram_service.answering.recordings import read_recording
 from telegram_service.answering.update_context import UpdateContext
@@ -18,7 +20,7 @@ from telegram_service.errors import ChannelRefused, UnreadableDocument
 
 log = structlog.get_logger()
 
-KINDS = {".pdf": "pdf", ".docx": "docx", ".txt": "text"}
+KINDS: Mapping[str, DocumentKind] = {".pdf": "pdf", ".docx": "docx", ".txt": "text"}
 MAX_BYTES = 20 * 1024 * 1024
 """What Telegram lets a bot download."""
 DOWNLOAD_TIMEOUT_S = 60.0
@@ -50,7 +52,7 @@ async def read_attachment(context: UpdateContext, attachment: Attachment, number
     return ReadFile(refusal="no_picture")
 
 
-def kind_of(file: File) -> str | None:
+def kind_of(file: File) -> DocumentKind | None:
     """Return the kind of a file by its name's extension; None when we do not read it."""
     return KINDS.get(PurePosixPath(file.file_name.lower()).suffix)
 
@@ -73,7 +75,7 @@ async def read_document(context: UpdateContext, file: File) -> ReadFile:
         log.info("document not handed out", reason=str(refusal))
         return ReadFile(refusal="file_unreadable")
     try:
-        text = await context.services.documents.read(kind, content)
+        text = (await context.services.documents.read(kind, content)).text
     except UnreadableDocument as error:
         return ReadFile(refusal="file_slow" if str(error) == "time" else "file_unreadable")
     return ReadFile(text[:MAX_CHARACTERS], cut=len(text) > MAX_CHARACTERS)

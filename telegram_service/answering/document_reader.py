@@ -1,6 +1,11 @@
-"""Reads the text of attached documents, one at a time, in a sandbox."""
+"""Reads attached documents and pictures, one at a time, each in a sandbox of its kind."""
+
+import json
 
 from shared.privacy.sandbox import Sandbox, SandboxFailed
+from shared.reading.documents import Document, DocumentKind
+from shared.reading.scans import ScanReader
+from shared.reading.settings import ScanSettings
 from telegram_service.errors import UnreadableDocument
 
 MAX_PAGES = 200
@@ -13,7 +18,7 @@ READER_MEMORY_MIB = 256
 def document_sandbox() -> Sandbox:
     """Return the child process that reads documents: a new one for each."""
     return Sandbox(
-        "shared.privacy.documents:document_text",
+        "shared.reading.documents:document_json",
         max_pages=MAX_PAGES,
         max_characters=MAX_CHARACTERS + 1,  # one more shows that the document is longer
         timeout_s=READ_TIMEOUT_S,
@@ -21,18 +26,38 @@ def document_sandbox() -> Sandbox:
     )
 
 
+def scan_reader(settings: ScanSettings) -> ScanReader:
+    """Return what reads pictures and scanned pages."""
+    return ScanReader(settings, max_pages=MAX_PAGES, max_characters=MAX_CHARACTERS + 1)
+
+
 class DocumentReader:
-    """Reads one document at a time in `sandbox`."""
+    """Reads one document at a time in `sandbox`, and its pictures in `scans`."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
+    def __init__(self, sandbox: Sandbox, scans: ScanReader) -> None:
         self._sandbox = sandbox
+        self._scans = scans
 
-    async def read(self, kind: str, content: bytes) -> str:
-        """Return a document's text. Raises UnreadableDocument."""
+    @property
+    def reads_pictures(self) -> bool:
+        """Whether the extra [ocr] is installed."""
+        return not self._scans.missing
+
+    async def read(self, kind: DocumentKind, content: bytes) -> Document:
+        """Return a document with its text. Raises UnreadableDocument when it has none."""
+        document = await self._text_of(kind, content)
+        if self.reads_pictures and (document.state == "picture" or document.scanned_pages):
+            scan = await self._scans.read(kind, content)
+            document = scan if scan.text or not document.text else document
+        if not document.text:
+            raise UnreadableDocument(document.state)
+        return document
+
+    async def _text_of(self, kind: DocumentKind, content: bytes) -> Document:
+        if kind == "image":
+            return Document("picture")
         try:
-            text = await self._sandbox.call(kind.encode() + b"\0" + content)
+            reply = await self._sandbox.call(kind.encode() + b"\0" + content)
         except SandboxFailed as error:
             raise UnreadableDocument(error.reason) from error
-        if not text:
-            raise UnreadableDocument("no text")
-        return text.decode()
+        return Document(**json.loads(reply))

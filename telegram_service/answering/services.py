@@ -17,7 +17,7 @@ from shared.stores.redis_connection import RedisConnection
 from shared.texts import Texts
 from shared.web.tracing import tracing_of
 from telegram_service.answering.buttons import Buttons
-from telegram_service.answering.document_reader import DocumentReader, document_sandbox
+from telegram_service.answering.document_reader import DocumentReader, document_sandbox, scan_reader
 from telegram_service.channels.opening import Channels, open_channels
 from telegram_service.queue.update_queue import UpdateQueue
 from telegram_service.redis_client import redis_client
@@ -111,7 +111,10 @@ async def open_services(settings: Settings, vault: Vault) -> AsyncIterator[Servi
             counters=Counters(redis),
             slots=Slots(settings.ai.at_once, Waitlist(redis)),
             recordings=await stack.enter_async_context(open_recordings(settings.voice)),
-            documents=DocumentReader(await stack.enter_async_context(document_sandbox())),
+            documents=DocumentReader(
+                await stack.enter_async_context(document_sandbox()),
+                await stack.enter_async_context(scan_reader(settings.scans)),
+            ),
             masker=await stack.enter_async_context(TextMasker(names=settings.privacy.names)),
         )
 

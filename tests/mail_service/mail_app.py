@@ -15,6 +15,7 @@ from mail_service.ledger.records import MailLocation, MailRecord
 from mail_service.metrics import MailMetrics
 from mail_service.processing.pipeline import Pipeline
 from mail_service.processing.services import MailboxConfig, Services
+from mail_service.reading.attached_scans import AttachedScans
 from mail_service.reply.composer import ReplyComposer
 from mail_service.reply.identity import SenderIdentity
 from mail_service.reply.outbox import Outbox
@@ -117,6 +118,9 @@ async def open_mail_app(
             mailboxes={"main": MailboxConfig(chosen.mode, composer, smtp.bounce_domain)},
             ledger=ledger,
             readers=shared_readers(),
+            scans=await stack.enter_async_context(
+                AttachedScans(chosen.scans, time_s=10, memory_mib=512)
+            ),
             ai=client,
             masker=await stack.enter_async_context(TextMasker(names=chosen.privacy.names)),
             spam_filter=spam_filter,

@@ -193,7 +193,7 @@ def odt(text: str, *, encrypted: bool = False) -> bytes:
          "encrypted", ""),
         (b"%PDF-1.7 broken", "pdf", "unreadable", ""),
         (b"PK\x03\x04broken", "other", "named", ""),
-        (b"\x89PNG\r\n", "image", "named", ""),
+        (b"\x89PNG\r\n", "image", "picture", ""),
         ("Ma lettre é".encode(), "text", "read", "Ma lettre é"),
         (b"<html><p>Page</p></html>", "html", "read", "Page"),
         (docx("<!DOCTYPE a [<!ENTITY b 'c'>]>"), "docx", "unreadable", ""),

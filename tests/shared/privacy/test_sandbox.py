@@ -57,8 +57,8 @@ def never_ends(data: bytes) -> bytes:
     return data
 
 
-def sandbox(function: str, **options: float | str) -> Sandbox:
-    settings = {"timeout_s": 20.0, "memory_mib": 512, **options}
+def sandbox(function: str, **options: float | str | list[str]) -> Sandbox:
+    settings: dict[str, object] = {"timeout_s": 20.0, "memory_mib": 512, **options}
     return Sandbox(f"{__name__}:{function}", **settings)  # type: ignore[arg-type]
 
 
@@ -216,3 +216,38 @@ async def test_a_function_that_does_not_exist_fails() -> None:
     async with sandbox("nothing") as inside:
         with pytest.raises(SandboxFailed, match="crash"):
             await inside.call(b"")
+
+
+async def test_a_process_ends_with_its_last_call() -> None:
+    async with sandbox("process_id", calls_per_process=1) as inside:
+        child = int(await inside.call(b""))
+        with contextlib.suppress(psutil.NoSuchProcess):
+            await asyncio.to_thread(psutil.Process(child).wait, 20)
+
+
+def remember(word: str) -> None:
+    _REMEMBERED.append(word)
+
+
+def remembered(data: bytes, *, word: str) -> bytes:
+    return f"{data.decode()} {word} {_REMEMBERED}".encode()
+
+
+_REMEMBERED: list[str] = []
+
+
+async def test_what_a_function_needs_is_prepared_inside() -> None:
+    name = f"{__name__}:remember"
+    async with sandbox("remembered", prepare=name, word="seul") as inside:
+        assert await inside.call(b"mot") == b"mot seul ['seul']"
+
+
+async def test_a_folder_may_be_read_beside_the_code(tmp_path: Path) -> None:
+    (tmp_path / "weights").write_bytes(b"numbers")
+    path = str(tmp_path / "weights").encode()
+    async with sandbox("contents", readable=[str(tmp_path)]) as inside:
+        assert await inside.call(path) == b"numbers"
+
+
+def contents(data: bytes) -> bytes:
+    return Path(data.decode()).read_bytes()

@@ -16,11 +16,14 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from shared.errors import TooLarge
+from shared.reading.documents import DocumentKind
+from shared.reading.settings import ScanSettings
 from telegram_service.answering.attachments import MAX_BYTES
 from telegram_service.answering.document_reader import (
     READER_MEMORY_MIB,
     DocumentReader,
     document_sandbox,
+    scan_reader,
 )
 from telegram_service.channels.telegram.downloads import fetch, new_file_client
 from telegram_service.errors import UnreadableDocument
@@ -59,6 +62,12 @@ def pdf(text: str) -> bytes:
     ).encode()
 
 
+@contextlib.asynccontextmanager
+async def document_reader() -> AsyncIterator[DocumentReader]:
+    async with document_sandbox() as sandbox, scan_reader(ScanSettings()) as scans:
+        yield DocumentReader(sandbox, scans)
+
+
 @pytest.mark.parametrize(
     ("kind", "content"),
     [
@@ -67,16 +76,14 @@ def pdf(text: str) -> bytes:
         ("pdf", pdf("Clause de non-concurrence")),
     ],
 )
-async def test_the_text_of_a_document_is_read(kind: str, content: bytes) -> None:
-    async with document_sandbox() as sandbox:
-        reader = DocumentReader(sandbox)
-        assert "Clause de non-concurrence" in await reader.read(kind, content)
+async def test_the_text_of_a_document_is_read(kind: DocumentKind, content: bytes) -> None:
+    async with document_reader() as reader:
+        assert "Clause de non-concurrence" in (await reader.read(kind, content)).text
 
 
 @pytest.mark.parametrize("kind", ["pdf", "docx"])
-async def test_a_damaged_document_is_unreadable(kind: str) -> None:
-    async with document_sandbox() as sandbox:
-        reader = DocumentReader(sandbox)
+async def test_a_damaged_document_is_unreadable(kind: DocumentKind) -> None:
+    async with document_reader() as reader:
         with pytest.raises(UnreadableDocument):
             await reader.read(kind, b"nothing of the sort")
 
@@ -86,8 +93,7 @@ async def test_a_zip_bomb_is_unreadable_and_quickly_so() -> None:
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("word/document.xml", b"0" * 150_000_000)
     began = time.monotonic()
-    async with document_sandbox() as sandbox:
-        reader = DocumentReader(sandbox)
+    async with document_reader() as reader:
         with pytest.raises(UnreadableDocument):
             await reader.read("docx", content.getvalue())
     assert time.monotonic() - began < 10
@@ -112,20 +118,18 @@ async def test_documents_that_come_together_are_read_one_after_the_other() -> No
             seen.append(await asyncio.to_thread(children_alive))
             await asyncio.sleep(0.01)
 
-    async with document_sandbox() as sandbox:
-        reader = DocumentReader(sandbox)
+    async with document_reader() as reader:
         watching = asyncio.create_task(watch())
         reading = [reader.read("docx", docx("Clause")) for _ in range(4)]
-        assert all("Clause" in text for text in await asyncio.gather(*reading))
+        assert all("Clause" in document.text for document in await asyncio.gather(*reading))
         watching.cancel()
     assert max(seen) == before + 1
 
 
 async def test_a_document_of_millions_of_paragraphs_takes_little_memory() -> None:
     words = "".join(f"<w:p><w:r><w:t>{number:x}</w:t></w:r></w:p>" for number in range(400_000))
-    async with document_sandbox() as sandbox:
-        reader = DocumentReader(sandbox)
-        text = await reader.read("docx", docx_of(words))
+    async with document_reader() as reader:
+        text = (await reader.read("docx", docx_of(words))).text
     assert text.startswith("0\n1\n2")
     assert READER_MEMORY_MIB <= 256
 

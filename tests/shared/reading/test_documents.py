@@ -1,11 +1,12 @@
 """The text of documents, beside what tests of the services ask of it."""
 
 import io
+import json
 import zipfile
 
 import pytest
 
-from shared.privacy.documents import DocumentKind, document_text, kind_of, read_document
+from shared.reading.documents import DocumentKind, document_json, kind_of, read_document
 
 WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 FALLBACK = "http://schemas.openxmlformats.org/markup-compatibility/2006"
@@ -31,7 +32,8 @@ def odt(body: str) -> bytes:
 
 
 def text_of(data: bytes, kind: DocumentKind) -> str:
-    return document_text(kind.encode() + b"\0" + data, max_pages=10, max_characters=1_000).decode()
+    read = document_json(kind.encode() + b"\0" + data, max_pages=10, max_characters=1_000)
+    return str(json.loads(read)["text"])
 
 
 @pytest.mark.parametrize(

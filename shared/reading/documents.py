@@ -1,15 +1,17 @@
 """The text of documents people send: PDF, DOCX, ODT, plain text and HTML.
 
-Call it inside a sandbox only (`sandbox.py`): the parsers are not hardened against hostile files.
-Archives are not opened, macros not looked at, scanned pages not recognised, text that tracked
-changes deleted is left out.
+Call it inside a sandbox only (shared/privacy/sandbox.py): the parsers are not hardened against
+hostile files. Archives are not opened, macros not looked at, text that tracked changes deleted is
+left out. Pictures and pages without a text of their own are counted, and read by `scan_child.py`.
 """
 
 import io
+import itertools
+import json
 import re
 import zipfile
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Literal, cast
 from xml.sax import SAXException
 from xml.sax.handler import ContentHandler
@@ -22,8 +24,11 @@ from shared.privacy.charset import clean, decode
 from shared.privacy.html_text import parse_html, visible_text
 
 DocumentKind = Literal["pdf", "docx", "odt", "text", "html", "image", "other"]
-DocumentState = Literal["read", "named", "encrypted", "unreadable", "too_large"]
-"""`named`: a kind of file that holds no text for us; `too_large`: once unpacked."""
+DocumentState = Literal[
+    "read", "named", "picture", "illegible", "encrypted", "unreadable", "too_large"
+]
+"""`named`: a kind of file that holds no text for us; `picture`: a picture or scan that was not
+looked at; `illegible`: one in which no text was recognised; `too_large`: once unpacked."""
 
 MAX_UNZIPPED_BYTES = 100 * 1024 * 1024
 MAX_XML_BYTES = 20 * 1024 * 1024
@@ -32,6 +37,8 @@ MIN_BOMB_BYTES = 1024 * 1024
 """Below this size a good compression ratio is no threat."""
 
 IMAGES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\x00", b"MM\x00*")
+BOXED_IMAGES = {b"ftypheic", b"ftypheix", b"ftypheim", b"ftypmif1", b"ftypmsf1", b"ftypavif"}
+"""HEIC and AVIF by the brand of their first box (ISO/IEC 23008-12), four bytes into the file."""
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 ENCRYPTED_OFFICE = "EncryptedPackage".encode("utf-16-le")
 HTML = re.compile(rb"\s*<(!doctype html|html)\b", re.IGNORECASE)
@@ -41,12 +48,27 @@ NOT_SHOWN = {"Fallback", "delText", "instrText", "moveFrom", "tracked-changes"}
 """Twins for old readers, deleted text and field codes of OOXML (ECMA-376) and ODF 1.3."""
 
 
+MIN_PAGE_LETTERS = 20
+"""A page with fewer, and something drawn on it, is taken for a scan."""
+SCAN_SHARE = 0.5
+SCAN_LETTERS = 300
+"""So is one with fewer than these that a picture covers by half: scanners sign their pages."""
+MAX_PAGE_OBJECTS = 2_000
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
-    """Result of reading a document; `text` is empty unless `state` is read."""
+    """Result of reading a document; `text` is empty unless `state` is read.
+
+    `recognised`: some of it was read from pictures; `doubtful`: not surely right; `scanned_pages`:
+    how many pages are pictures that were not read.
+    """
 
     state: DocumentState
     text: str = ""
+    recognised: bool = False
+    doubtful: bool = False
+    scanned_pages: int = 0
 
 
 class TooLargeUnpacked(ValueError):
@@ -57,7 +79,7 @@ def kind_of(data: bytes, content_type: str = "") -> DocumentKind:
     """Return the kind of a file, from its content rather than from its name."""
     if data[:1024].lstrip()[:5] == b"%PDF-":
         return "pdf"
-    if data.startswith(IMAGES) or content_type.startswith("image/"):
+    if data.startswith(IMAGES) or _is_image_in_boxes(data) or content_type.startswith("image/"):
         return "image"
     if data.startswith(OLE):
         return "docx" if ENCRYPTED_OFFICE in data else "other"
@@ -68,6 +90,10 @@ def kind_of(data: bytes, content_type: str = "") -> DocumentKind:
     if content_type.startswith("text/") and b"\x00" not in data[:4096]:
         return "text"
     return "other"
+
+
+def _is_image_in_boxes(data: bytes) -> bool:
+    return data[4:12] in BOXED_IMAGES or (data[:4] == b"RIFF" and data[8:12] == b"WEBP")
 
 
 def read_document(
@@ -90,14 +116,11 @@ def read_document(
         return Document("unreadable")
     except (ValueError, EOFError, OSError, RuntimeError):  # zlib's, PDFium's and zipfile's own
         return Document("unreadable")
-    return Document(document.state, clean(document.text).strip()[:max_characters])
+    return replace(document, text=clean(document.text).strip()[:max_characters])
 
 
-def document_text(data: bytes, max_pages: int, max_characters: int) -> bytes:
-    """Return the text of a document in UTF-8, or nothing when there is none to be had.
-
-    `data` is its kind, a null byte, and its content.
-    """
+def document_json(data: bytes, max_pages: int, max_characters: int) -> bytes:
+    """Return the Document of a file as JSON; `data` is its kind, a null byte, and its content."""
     kind, _, content = data.partition(b"\0")
     document = read_document(
         content,
@@ -105,7 +128,7 @@ def document_text(data: bytes, max_pages: int, max_characters: int) -> bytes:
         max_pages=max_pages,
         max_characters=max_characters,
     )
-    return document.text.encode()
+    return json.dumps(asdict(document)).encode()
 
 
 def _zip_kind(data: bytes) -> DocumentKind:
@@ -134,23 +157,62 @@ def _read(
         return Document("read", visible_text(tree.body))
     if kind == "text":
         return Document("read", decode(data[: max_characters * 4], charset))
-    return Document("named")
+    return Document("picture" if kind == "image" else "named")
+
+
+def open_pdf(data: bytes) -> "pdfium.PdfDocument | Document":
+    """Return the opened file, or the reason why it cannot be."""
+    try:
+        return pdfium.PdfDocument(data)
+    except pdfium.PdfiumError as error:
+        return Document("encrypted" if "assword" in str(error) else "unreadable")
+
+
+def page_text(page: "pdfium.PdfPage") -> str:
+    """Return the text layer of a page."""
+    return str(page.get_textpage().get_text_bounded()).replace("\r\n", "\n")
+
+
+def is_scan(page: "pdfium.PdfPage", text: str) -> bool:
+    """Whether a page shows more than its text layer says: a picture of text, or outlines of it."""
+    letters = sum(map(str.isalnum, text))
+    if letters >= SCAN_LETTERS:
+        return False
+    objects = list(itertools.islice(page.get_objects(max_depth=2), MAX_PAGE_OBJECTS))
+    if letters < MIN_PAGE_LETTERS:
+        return any(each.type != pdfium.raw.FPDF_PAGEOBJ_TEXT for each in objects)
+    width, height = page.get_size()
+    pictures = (each for each in objects if each.type == pdfium.raw.FPDF_PAGEOBJ_IMAGE)
+    covered = sum(
+        (right - left) * (top - bottom) for left, bottom, right, top in map(_place, pictures)
+    )
+    return bool(covered > SCAN_SHARE * width * height)
+
+
+def _place(thing: "pdfium.PdfObject") -> tuple[float, float, float, float]:
+    """Return left, bottom, right and top of an object on its page, in points."""
+    left, bottom, right, top = thing.get_bounds()
+    return left, bottom, right, top
 
 
 def _read_pdf(data: bytes, max_pages: int, max_characters: int) -> Document:
-    """Return the text of a PDF; a scan has none."""
-    try:
-        document = pdfium.PdfDocument(data)
-    except pdfium.PdfiumError as error:
-        return Document("encrypted" if "assword" in str(error) else "unreadable")
+    """Return the text layer of a PDF, and how many of its pages are scans."""
+    document = open_pdf(data)
+    if isinstance(document, Document):
+        return document
     pages: list[str] = []
-    length = 0
+    length = scanned = 0
     for number in range(min(len(document), max_pages)):
-        pages.append(document[number].get_textpage().get_text_bounded())
+        page = document[number]
+        pages.append(page_text(page))
+        scanned += is_scan(page, pages[-1])
         length += len(pages[-1])
         if length > max_characters:
             break
-    return Document("read", "\n\n".join(pages).replace("\r\n", "\n"))
+    text = "\n\n".join(pages)
+    return Document(
+        "read" if text.strip() or not scanned else "picture", text, scanned_pages=scanned
+    )
 
 
 def _read_office(data: bytes, kind: Literal["docx", "odt"], max_characters: int) -> Document:

@@ -1,0 +1,1 @@
+"""Reads files that people send: documents by their text, pictures and scans by their letters."""
