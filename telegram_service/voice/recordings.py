@@ -29,7 +29,7 @@ CALLS_PER_MODEL = 200
 NICENESS = 5
 DOUBTFUL_LOG_PROBABILITY, UNCLEAR_LOG_PROBABILITY = -0.7, -1.0
 """Means of the tokens' logarithms: clear speech has -0.2 to -0.5. Below the second Whisper itself
-takes its text for a failure.
+takes its text for a failure (docs/decisions/0160).
 """
 
 

@@ -22,6 +22,7 @@ from telegram_service.voice.weights import write_sums
 from tests.telegram_service.voice.speaking import Samples, recording, sharpened, spoken
 from tests.telegram_service.voice.tiny_whisper import DULL, SHARP, write_model
 
+pytestmark = pytest.mark.slow  # each starts a child that loads the model
 QUESTION = "Mon employeur peut-il refuser mes congés payés ?"
 RATE_HZ = 16_000
 FORMATS = {
