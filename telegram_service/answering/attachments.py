@@ -24,6 +24,8 @@ KINDS: Mapping[str, DocumentKind] = {".pdf": "pdf", ".docx": "docx", ".txt": "te
 MAX_BYTES = 20 * 1024 * 1024
 """What Telegram lets a bot download."""
 DOWNLOAD_TIMEOUT_S = 60.0
+MAX_RECORDINGS = 3
+"""Of one question: an album of ten would keep the others waiting for minutes."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +43,12 @@ class ReadFile:
 
 
 async def read_attachment(context: UpdateContext, attachment: Attachment, number: int) -> ReadFile:
-    """Read a file that came with a message, the `number`th of a question."""
+    """Read a file that came with a message, after `number` recordings of the same question."""
     if attachment.is_recording:
         if context.services.recordings is None:
             return ReadFile(refusal="no_voice")
+        if number >= MAX_RECORDINGS:
+            return ReadFile(refusal="voice_many")
         transcript = await read_recording(context, attachment, number)
         return ReadFile(transcript.text, spoken=True) if transcript else ReadFile()
     if attachment.kind == "document":

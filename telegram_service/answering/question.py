@@ -43,7 +43,11 @@ async def read_question(context: UpdateContext, typed: str) -> Question | None:
     files = [attachment for part in parts for attachment in part.attachments]
     if files and await over_quota(context, typed):
         return None
-    read = [await read_attachment(context, each, at) for at, each in enumerate(files)]
+    earlier = [sum(each.is_recording for each in files[:at]) for at in range(len(files))]
+    read = [
+        await read_attachment(context, each, number)
+        for each, number in zip(files, earlier, strict=True)
+    ]
     typed, forwarded = _spoken(files, read, typed)
     quotes = [*await _quotes(context, parts), *forwarded]
     quoted = [context.say("message_quoted", text=text) for text in quotes]

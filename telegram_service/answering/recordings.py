@@ -4,6 +4,7 @@ What was said is treated as what is written: sealed before it is stored, masked 
 """
 
 import asyncio
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -81,6 +82,7 @@ class Hearing:
         if refusal := self._limit_reached():
             await self.put(refusal)
             return None
+        began = time.monotonic()
         try:
             transcript = await self._heard()
         except tuple(REFUSALS) as error:
@@ -89,8 +91,11 @@ class Hearing:
             await self.put("voice_slow" if str(error) == "time" else key)
             return None
         if transcript is None:
-            await self.put("stop_done")
+            if outbox.message_id(self._name("listening")):
+                await self.put("stop_done")
             return None
+        elapsed_ms = round((time.monotonic() - began) * 1000)
+        log.info("recording transcribed", speech_s=transcript.speech_s, elapsed_ms=elapsed_ms)
         await outbox.write(**{name: vault.seal(transcript.model_dump_json().encode(), RECORDING)})
         return transcript
 

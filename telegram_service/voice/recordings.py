@@ -20,7 +20,9 @@ from telegram_service.voice.weights import check_weights
 
 BYTES_PER_S = 2 * 16_000
 """Of what the decoder returns: 16-bit samples at 16 kHz."""
-DECODE_TIMEOUT_S = 15.0
+DECODE_TIMEOUT_S = 30.0
+START_TIMEOUT_S = 60.0
+"""The transcriber's libraries take half a second to import, on a busy machine many times that."""
 DECODER_MEMORY_MIB = 384
 LOAD_TIMEOUT_S = 30.0
 TRANSCRIBE_S_PER_S = 1.0
@@ -103,6 +105,7 @@ async def open_recordings(settings: VoiceSettings) -> AsyncIterator[Recordings |
     decoder = Sandbox(
         "telegram_service.voice.decoding:decode",
         timeout_s=DECODE_TIMEOUT_S,
+        start_timeout_s=START_TIMEOUT_S,
         memory_mib=DECODER_MEMORY_MIB,
         max_duration_s=settings.max_duration_s,
     )
@@ -111,6 +114,7 @@ async def open_recordings(settings: VoiceSettings) -> AsyncIterator[Recordings |
         timeout_s=LOAD_TIMEOUT_S + settings.max_duration_s * TRANSCRIBE_S_PER_S,
         memory_mib=settings.memory_mib,
         calls_per_process=CALLS_PER_MODEL,
+        start_timeout_s=START_TIMEOUT_S,
         readable=[folder],
         niceness=NICENESS,
         model=str(folder),

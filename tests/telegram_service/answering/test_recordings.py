@@ -82,6 +82,19 @@ async def test_a_recording_beside_what_is_typed_is_one_question(
     assert not asked(app)[1].startswith(DULL[0])
 
 
+async def test_of_an_album_of_recordings_three_are_listened_to(
+    app: RunningApp, note: bytes
+) -> None:
+    file = {"file_id": app.account.upload(note), "file_unique_id": "u", "duration": 3}
+    app.account.send_album(ALICE, [{"audio": file}] * 5)
+    await app.settled()
+    *shown, answer = app.account.texts(ALICE)
+    assert shown == [HEARD] * 3
+    assert "trois enregistrements" in answer
+    assert downloads(app) == 3
+    assert asked(app) == ["\n\n".join([" ".join(DULL)] * 3)]
+
+
 async def test_in_a_group_the_sign_of_life_becomes_what_was_heard(
     app: RunningApp, note: bytes
 ) -> None:
@@ -151,7 +164,8 @@ async def test_stopping_ends_the_listening(
     await begun.wait()
     app.account.say(ALICE, "/stop")
     await app.settled()
-    assert all("Arrêté" in text for text in app.account.texts(ALICE))
+    [told] = app.account.texts(ALICE)
+    assert "Arrêté" in told
     assert asked(app) == []
     assert app.services.recordings is not None
     assert app.services.recordings._held == 0
