@@ -1,4 +1,4 @@
-"""`python -m telegram_service serve | worker | set-webhook | new-key | voice-model SOURCE`."""
+"""`python -m telegram_service serve | worker | set-webhook | new-key | dead-letters`, `… voice-model`."""
 
 import argparse
 import asyncio
@@ -14,6 +14,7 @@ from shared.errors import HubRefused, HubUnreachable, NoDisk
 from shared.logs import set_up_logs
 from shared.privacy.encryption import new_key_file
 from shared.settings import WrongSettings, read_settings
+from telegram_service import dead_letters
 from telegram_service.answering.services import bot_texts, open_services
 from telegram_service.app import create_app
 from telegram_service.bot import COMMANDS
@@ -31,14 +32,7 @@ VOICE_FOLDER = Path(".neo/telegram/voice")
 
 def main(arguments: list[str]) -> int:
     """Run one of the service's programs; return its exit status."""
-    parser = argparse.ArgumentParser(prog="python -m telegram_service")
-    programs = parser.add_subparsers(dest="program", required=True)
-    for name in ("serve", "worker", "set-webhook", "new-key"):
-        programs.add_parser(name)
-    voice = programs.add_parser("voice-model", help="fetch the weights that transcribe")
-    voice.add_argument("source", help="hf:OWNER/REPO[@REVISION], or a folder that has them")
-    voice.add_argument("--to", type=Path, default=VOICE_FOLDER, metavar="FOLDER")
-    options = parser.parse_args(arguments)
+    options = parser().parse_args(arguments)
     program: str = options.program
     if program == "new-key":
         sys.stdout.write(new_key_file())
@@ -48,12 +42,34 @@ def main(arguments: list[str]) -> int:
             sys.stdout.write(fetched(options.source, options.to))
             return 0
         settings = read_settings(Settings)
+        if program == "dead-letters":
+            set_up_logs("telegram_service", "error", sys.stderr)
+            ids = getattr(options, "ids", ())
+            return asyncio.run(dead_letters.run(settings, options.action, ids))
         set_up_logs("telegram_service", settings.log_level)
         run(program, settings)
     except (WrongSettings, HubRefused, HubUnreachable, NoDisk) as error:
         sys.stderr.write(f"telegram_service: {error}\n")
         return 2
     return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    made = argparse.ArgumentParser(prog="python -m telegram_service")
+    programs = made.add_subparsers(dest="program", required=True)
+    for name, said in (
+        ("serve", "receive updates, by webhook or polling"),
+        ("worker", "answer them"),
+        ("set-webhook", "register with the channels"),
+        ("new-key", "print a key file"),
+    ):
+        programs.add_parser(name, help=said)
+    dead_letters.add_arguments(programs)
+    voice = programs.add_parser("voice-model", help="fetch the weights that transcribe")
+    voice.add_argument("source", help="hf:OWNER/REPO[@REVISION], or a folder that has them")
+    voice.add_argument("--to", type=Path, default=VOICE_FOLDER, metavar="FOLDER")
+    return made
 
 
 def fetched(source: str, folder: Path) -> str:

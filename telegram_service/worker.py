@@ -19,12 +19,12 @@ from shared.errors import AppError, TooMany, Unavailable
 from shared.privacy.encryption import DecryptionFailed
 from shared.stores.postgres import PostgresLost
 from shared.stores.redis_connection import Reply
-from telegram_service.addresses import ChatAddress, ChatId, is_private
+from telegram_service.addresses import ChatAddress, ChatId
+from telegram_service.answering.apology import UNREADABLE, apologise
 from telegram_service.answering.joining import join_messages
 from telegram_service.answering.services import Services
 from telegram_service.answering.update_context import UpdateContext, open_context
 from telegram_service.bot import answer
-from telegram_service.channels.message import OutgoingMessage
 from telegram_service.commands.supprimer import carry_out_waiting
 from telegram_service.errors import (
     AiAway,
@@ -36,7 +36,6 @@ from telegram_service.errors import (
     Unreachable,
 )
 from telegram_service.queue.update_queue import CONTROL, READY, Lease, Outcome, QueuedUpdate
-from telegram_service.sending.outbox import Outbox
 from telegram_service.state.records import PersonSeen
 
 log = structlog.get_logger()
@@ -160,7 +159,7 @@ class Worker:
         try:
             update = services.channels.read(first)
         except (ValidationError, ChannelOff) as error:
-            reason = error.code if isinstance(error, ChannelOff) else "unreadable"
+            reason = error.code if isinstance(error, ChannelOff) else UNREADABLE
             await self._move_to_dead_letters(lease, reason)
             return "dead", head
         context = await open_context(services, lease, update)
@@ -221,25 +220,10 @@ class Worker:
         failed_here = lease.failures > MAX_FAILURES or lease.deaths > MAX_DEATHS
         chat, person = (None, None) if failed_here else self._origin(lease)
         if chat is not None:
-            await self._apologise(lease, chat)
+            await apologise(self._services, lease, chat, reason)
         name = self._services.vault.name(person) if person else ""
         await self._queue.add_dead_letter(lease, reason, name)
         log.error("dead letter", reason=reason)
-
-    async def _apologise(self, lease: Lease, chat: ChatId) -> None:
-        services = self._services
-        outbox = await Outbox.open(services.redis, services.channels.of(chat), lease)
-        address = ChatAddress(chat, private=is_private(chat))
-        chosen = await services.preferences.get(chat)
-        language = chosen.language if chosen else "fr"
-        try:
-            message = OutgoingMessage(text=services.texts.say("apology", language))
-            if placeholder := outbox.message_id("placeholder"):
-                await outbox.edit("apology", address, placeholder, message)
-            else:
-                await outbox.send("apology", address, message)
-        except ChannelRefused as refusal:
-            log.info("apology not sent", reason=refusal.code)
 
     def _origin(self, lease: Lease) -> tuple[ChatId | None, ChatId | None]:
         """Return the ids of the chat and the sender of a poison update, as far as can be read."""

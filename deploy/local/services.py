@@ -47,7 +47,10 @@ class Home:
 
 
 def telegram(home: Home) -> list[Part]:
-    """Return the bot's stores, its webhook and a worker, in the order they start."""
+    """Return the bot's stores, its webhook and a worker, in the order they start.
+
+    Its settings are kept in a private file, where `./neo telegram` finds them.
+    """
     redis, postgres, vault = _stores(home, "telegram")
     environment = {
         "TELEGRAM_REDIS__URL": redis.url,
@@ -56,6 +59,7 @@ def telegram(home: Home) -> list[Part]:
         "TELEGRAM_AI__URL": home.ai_url,
         "TELEGRAM_AI__API_KEY": home.ai_key,
     }
+    write_private(home.neo / "telegram" / "environment.json", json.dumps(environment, indent=2))
     return [redis, postgres, *_programs(home, "telegram_service", environment)]
 
 

@@ -22,6 +22,7 @@ from telegram_service.channels.channel import Priority
 from telegram_service.channels.message import FoldedText
 from telegram_service.commands.cancel import cancel_row
 from telegram_service.errors import ChannelRefused
+from telegram_service.queue.dead_letters import DeadLetters
 from telegram_service.state.erasures import Erasure
 
 log = structlog.get_logger()
@@ -105,7 +106,7 @@ async def erase_in_redis(services: Services, erasure: Erasure) -> Erasure:
     """Erase what the bot's Redis has; return how far the erasure has come."""
     name = services.vault.name(erasure.person)
     await services.queue.drop_waiting(name, erasure.received_ms)
-    await services.queue.purge_dead_letters(name)
+    await DeadLetters(services.redis, services.queue).purge(name)
     await services.sessions.delete(erasure.chat)
     await services.preferences.delete(erasure.person)
     await services.folded_texts.delete(erasure.chat)

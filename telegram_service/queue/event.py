@@ -7,8 +7,8 @@ from telegram_service.addresses import ChannelName, ChatId
 
 CONTROL_COMMANDS = ("/stop", "/reset", "/help", "/status")
 """Commands that overtake waiting questions."""
-ASKING_BUTTONS = "v1|ask|"
-"""Beginning of the data of a button that asks: it waits its turn like a message."""
+ASKING_BUTTONS = ("v1|ask|", "v1|doc|")
+"""Beginnings of the data of buttons that ask: they wait their turn like messages."""
 
 Lane = Literal["message", "edit", "control"]
 """An edit replaces its message where that one still waits; control overtakes both."""

@@ -320,19 +320,8 @@ class UpdateQueue:
         await self._call(
             "XADD", DEAD_LETTERS, "MAXLEN", MAX_DEAD_LETTERS, "*", "update", lease.update_id,
             "chat", lease.chat, "person", person, "reason", reason,
-            "sealed", lease.updates[0].sealed,
+            "received_ms", lease.updates[0].received_ms, "sealed", lease.updates[0].sealed,
         )  # fmt: skip
-
-    async def purge_dead_letters(self, person: str) -> int:
-        """Delete the dead letters of a person and of their private chat; return how many."""
-        letters = await self._call("XRANGE", DEAD_LETTERS, "-", "+")
-        name = person.encode()
-        ids = [
-            letter_id
-            for letter_id, fields in letters
-            if name in (_field(fields, b"chat"), _field(fields, b"person"))
-        ]
-        return int(await self._call("XDEL", DEAD_LETTERS, *ids)) if ids else 0
 
     async def drop_waiting(self, chat: str, received_ms: int) -> int:
         """Delete a chat's updates received up to a moment that no worker has begun.
@@ -375,7 +364,3 @@ def parse_queued_update(stored: bytes) -> QueuedUpdate:
     """Parse what enqueue.lua stored: update id, message id, time and payload between bars."""
     update_id, _, received_ms, sealed = stored.split(b"|", 3)
     return QueuedUpdate(int(update_id), int(received_ms), sealed)
-
-
-def _field(fields: list[bytes], name: bytes) -> bytes:
-    return fields[fields.index(name) + 1]

@@ -10,7 +10,8 @@ import httpx2
 import pytest
 
 from shared.logs import set_up_logs
-from telegram_service.answering.services import bot_texts, open_services
+from telegram_service.answering.apology import apologise
+from telegram_service.answering.services import Services, bot_texts, open_services
 from telegram_service.bot import COMMANDS
 from telegram_service.channels.telegram.bot_api import new_bot
 from telegram_service.channels.telegram.parsing import ALLOWED_UPDATES
@@ -79,14 +80,13 @@ async def test_nothing_is_lost_or_doubled_while_what_an_update_needs_is_down(
 ) -> None:
     """A button or a poison update that waits is neither given up nor set aside several times."""
     outages = iter([ChannelLost("away", sent=False)] * 3)
-    apologise = Worker._apologise
 
-    async def fails_at_first(worker: Worker, lease: Lease, chat: int) -> None:
+    async def fails_at_first(services: Services, lease: Lease, chat: int, reason: str) -> None:
         if outage := next(outages, None):
             raise outage
-        await apologise(worker, lease, chat)
+        await apologise(services, lease, chat, reason)
 
-    monkeypatch.setattr(Worker, "_apologise", fails_at_first)
+    monkeypatch.setattr("telegram_service.worker.apologise", fails_at_first)
     app.account.say(ALICE, "Poison", date="no date at all")
     await app.settled(timeout_s=60)
     assert await app.services.redis.call("XLEN", DEAD_LETTERS) == 1
@@ -115,10 +115,10 @@ async def test_an_update_from_nobody_is_set_aside_and_the_chat_goes_on(
 async def test_an_apology_that_cannot_be_made_ends_nothing(
     app: RunningApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def broken(_worker: Worker, _lease: Lease, _chat: int) -> None:
+    async def broken(_services: Services, _lease: Lease, _chat: int, _reason: str) -> None:
         raise KeyError("a bug")
 
-    monkeypatch.setattr(Worker, "_apologise", broken)
+    monkeypatch.setattr("telegram_service.worker.apologise", broken)
     monkeypatch.setattr("telegram_service.worker.RETRY_AFTER_FAILURE_S", 0.01)
     app.account.say(ALICE, "Poison", date="no date at all")
     app.account.say(ALICE, "/start")

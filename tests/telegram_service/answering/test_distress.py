@@ -42,6 +42,13 @@ async def test_who_to_call_comes_first_beside_what_is_not_read(app: RunningApp) 
     await app.settled()
     assert number in app.account.texts(ALICE)[before]
     assert "trop long" in app.account.texts(ALICE)[before + 1]
+    cry, number = "I want to die because of my job", "3114"
+    before = len(app.account.texts(ALICE))
+    app.account.say(ALICE, cry, date="no date at all")  # cannot be read: it is given up
+    await app.settled()
+    lines, apology = app.account.texts(ALICE)[before:]
+    assert number in lines
+    assert apology.startswith("I am sorry, I could not read this message")
     app.account.attach(BOB, "image.xyz", b"x", caption=cry)
     await app.settled()
     assert number in app.account.texts(BOB)[0]
