@@ -1,4 +1,4 @@
-"""`python -m telegram_service serve | worker | set-webhook | new-key | dead-letters`, `… voice-model`."""
+"""The programs of the service: `python -m telegram_service --help` lists them."""
 
 import argparse
 import asyncio

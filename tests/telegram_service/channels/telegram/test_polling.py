@@ -21,7 +21,11 @@ from telegram_service.vault import Vault
 from tests.servers.loopback import served
 from tests.telegram_service.running_app import NO_DATABASE, NOWHERE, settings_for
 
-UPDATE = {"update_id": 8, "message": {"message_id": 1, "chat": {"id": 5}, "text": "Bonjour"}}
+UPDATE_ID = 8
+UPDATE = {
+    "update_id": UPDATE_ID,
+    "message": {"message_id": 1, "chat": {"id": 5}, "text": "Bonjour"},
+}
 WITHOUT_CHAT = {"update_id": 7, "message": {"message_id": 1, "text": "?"}}
 
 
@@ -102,7 +106,7 @@ async def test_polling_says_why_nothing_comes_and_goes_on(
     monkeypatch.setattr(polling, "FIRST_PAUSE_S", 0.01)
     updates = JSONResponse({"ok": True, "result": [WITHOUT_CHAT, UPDATE]})
     async with polled([answer, updates], redis_url, key_file) as (state, queue_redis, offset):
-        await until(lambda: offset() == UPDATE["update_id"] + 1)
+        await until(lambda: offset() == UPDATE_ID + 1)
         assert reason in said[0]
         assert state.problem == ""
         assert await queue_redis.call("SCARD", QUEUED_CHATS) == 1
