@@ -19,6 +19,19 @@ PUBLIC_DOMAINS = (
 )
 
 
+class OAuthSettings(Section):
+    """Where access tokens come from, for a provider that takes no password (XOAUTH2).
+
+    Without a file of a refresh token the application asks for itself (client credentials).
+    """
+
+    token_url: str = Field(default="", description="Empty: log in with the password.")
+    client_id: str = ""
+    client_secret_file: Path | None = None
+    refresh_token_file: Path | None = None
+    scope: str = ""
+
+
 class ImapSettings(Section):
     """The IMAP mailbox; without a host the service waits for one."""
 
@@ -28,8 +41,12 @@ class ImapSettings(Section):
     tls_ca: Path | None = Field(default=None, description="A private CA, for a server of one's own")
     user: str = ""
     password: SecretStr = SecretStr("")
+    oauth: OAuthSettings = OAuthSettings()
     folder: str = "INBOX"
-    sent_folder: str = Field(default="Sent", description="Empty: keep no copy of what is sent.")
+    sent_folder: str = Field(
+        default="auto",
+        description="auto: the one the server marks for it, or else Sent; empty: keep no copy.",
+    )
     poll_s: float = Field(default=30.0, gt=0, le=30)
     timeout_s: float = Field(default=20.0, gt=0)
 
@@ -43,6 +60,7 @@ class SmtpSettings(Section):
     tls_ca: Path | None = None
     user: str = ""
     password: SecretStr = SecretStr("")
+    oauth: OAuthSettings = OAuthSettings()
     timeout_s: float = Field(default=60.0, gt=0)
     bounce_domain: str = Field(
         default="", description="Envelope senders are bounces+TOKEN@ here; empty: a null sender."

@@ -42,16 +42,42 @@ class RecordingRelay:
 
     `answer` maps the number of the attempt (from 0) to the reply to DATA: an SMTP reply ("250 ok",
     "451 later"), `cut` to store the mail and drop the connection without a reply, `slow` to store
-    it and never reply. `refuse`, when set, is the reply to every RCPT.
+    it and never reply. `refuse`, when set, is the reply to every RCPT, `refuse_us` that to EHLO and
+    HELO, `refuse_sender` that to MAIL.
     """
 
     answer: Callable[[int], str] = field(default=lambda _number: "250 2.0.0 stored")
     refuse: str = ""
+    refuse_us: str = ""
+    refuse_sender: str = ""
     port: int = 0
     received: list[Received] = field(default_factory=list)
     attempts: int = 0
     on_stored: Callable[[], None] = field(default=lambda: None)
     """Called after storing a mail, before the reply: a crash there can cause a duplicate."""
+
+    async def handle_EHLO(
+        self, _server: SMTP, session: Session, _envelope: Envelope, host: str, lines: list[str]
+    ) -> list[str]:
+        """Reply to EHLO."""
+        session.host_name = host
+        return [self.refuse_us] if self.refuse_us else lines
+
+    async def handle_HELO(
+        self, server: SMTP, session: Session, _envelope: Envelope, host: str
+    ) -> str:
+        """Reply to HELO."""
+        session.host_name = host
+        return self.refuse_us or f"250 {server.hostname}"
+
+    async def handle_MAIL(
+        self, _server: SMTP, _session: Session, envelope: Envelope, sender: str, _options: object
+    ) -> str:
+        """Reply to MAIL."""
+        if self.refuse_sender:
+            return self.refuse_sender
+        envelope.mail_from = sender
+        return "250 ok"
 
     async def handle_RCPT(
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: object

@@ -1,7 +1,8 @@
 """A private Dovecot 2.3 on loopback, for tests and the demo: one mailbox per line of `users`.
 
 As root it runs as Debian's own users; otherwise as the current user. Standard library only.
-Certificates are made with openssl.
+Certificates are made with openssl. Access tokens are asked about at `introspection_url`
+(RFC 7662), where one is given.
 """
 
 import getpass
@@ -26,6 +27,7 @@ listen = 127.0.0.1
 postmaster_address = postmaster@{domain}
 recipient_delimiter = +
 disable_plaintext_auth = no
+auth_mechanisms = plain login xoauth2
 auth_failure_delay = 0
 ssl = yes
 ssl_cert = <{base}/cert.pem
@@ -42,13 +44,14 @@ passdb {{
   driver = passwd-file
   args = scheme=plain username_format=%u {base}/users
 }}
+{oauth}
 userdb {{
   driver = static
   args = uid={user} gid={group} home={base}/mail/%u allow_all_users=yes
 }}
 namespace inbox {{
   inbox = yes
-  mailbox Sent {{
+  mailbox "{sent}" {{
     auto = create
     special_use = \\Sent
   }}
@@ -72,14 +75,39 @@ service anvil {{
 """
 
 
+OAUTH = """
+passdb {{
+  driver = oauth2
+  mechanisms = xoauth2
+  args = {base}/oauth.conf
+}}
+"""
+INTROSPECTION = """
+introspection_mode = post
+introspection_url = {url}
+username_attribute = username
+active_attribute = active
+active_value = true
+"""
+
+
 class Dovecot(Server):
     """One server over `directory`, which it owns and whose parents must be open to its user."""
 
     directory_mode = 0o755
 
-    def __init__(self, directory: Path, address: str = "questions@neo.example") -> None:
+    def __init__(
+        self,
+        directory: Path,
+        address: str = "questions@neo.example",
+        *,
+        introspection_url: str = "",
+        sent_folder: str = "Sent",
+    ) -> None:
         super().__init__("dovecot", directory.resolve())
         self.address = address
+        self.introspection_url = introspection_url
+        self.sent_folder = sent_folder
         self.password = secrets.token_hex(8)
         self.imap_port = free_port()
         self.imaps_port = free_port()
@@ -134,6 +162,8 @@ class Dovecot(Server):
         self._make_certificate()
         text = CONFIGURATION.format(
             base=self.directory,
+            sent=self.sent_folder,
+            oauth=OAUTH.format(base=self.directory) if self.introspection_url else "",
             domain=self.address.partition("@")[2],
             user=user,
             group=user,
@@ -142,7 +172,9 @@ class Dovecot(Server):
             imap=self.imap_port,
             imaps=self.imaps_port,
         )
-        (self.directory / "dovecot.conf").write_text(text, encoding="ascii")
+        (self.directory / "dovecot.conf").write_text(text, encoding="utf-8")
+        introspection = INTROSPECTION.format(url=self.introspection_url)
+        (self.directory / "oauth.conf").write_text(introspection, encoding="ascii")
         if as_root:
             shutil.chown(self.directory / "mail", user, user)
 

@@ -16,7 +16,9 @@ from typing import Any, Protocol, TypeVar
 from aioimaplib import IMAP4, AioImapException
 from aioimaplib.aioimaplib import Response
 
+from mail_service.access_tokens import AccessTokens
 from mail_service.errors import FolderRefused, LoginRefused, MailboxLost
+from mail_service.mailboxes.folder_names import encoded_name, sent_folder
 from mail_service.settings import ImapSettings
 
 T = TypeVar("T")
@@ -78,6 +80,10 @@ class Mailbox(Protocol):
         """Return when the server announces a change, or after `seconds`."""
         ...
 
+    async def sent_folder(self) -> str:
+        """Return the folder the server keeps for what is sent, "Sent" where it marks none."""
+        ...
+
     async def append(self, folder: str, content: bytes) -> None:
         """Put a mail, read, into a folder."""
         ...
@@ -94,8 +100,10 @@ class Mailbox(Protocol):
 class ImapMailbox:
     """A folder on an IMAP server, over one connection."""
 
-    def __init__(self, settings: ImapSettings) -> None:
+    def __init__(self, settings: ImapSettings, tokens: AccessTokens | None = None) -> None:
         self._settings = settings
+        self._tokens = tokens
+        self._folder = quoted(encoded_name(settings.folder))
         self._lost = asyncio.Event()
         self._client: IMAP4 | None = None
         self._all_processed_at: int | None = None
@@ -114,15 +122,25 @@ class ImapMailbox:
         # The library keeps the connecting task to itself and never looks at its failure.
         await self._in_time(client._client_task)
         await self._in_time(client.wait_hello_from_server())
-        password = settings.password.get_secret_value()
-        answer = await self._in_time(client.login(quoted(settings.user), password))
+        answer = await self._login(client)
         if answer.result == "NO":
+            if self._tokens:
+                self._tokens.forget()
             raise LoginRefused
         self._must(answer)
 
+    async def _login(self, client: IMAP4) -> Response:
+        settings = self._settings
+        if self._tokens:
+            token = await self._tokens.token()
+            _answer_challenges(client)
+            return await self._in_time(client.xoauth2(settings.user, token))
+        password = settings.password.get_secret_value()
+        return await self._in_time(client.login(quoted(settings.user), password))
+
     async def open(self) -> Folder:
         """Select the folder."""
-        lines = b"\n".join(await self._call(self._imap.select(quoted(self._settings.folder))))
+        lines = b"\n".join(await self._call(self._imap.select(self._folder)))
         validity, flags = UID_VALIDITY.search(lines), PERMANENT.search(lines)
         if validity is None:
             raise MailboxLost("no UIDVALIDITY", retry_after_s=RETRY_AFTER_S)
@@ -189,17 +207,23 @@ class ImapMailbox:
         client.idle_done()
         await self._in_time(idle)
 
+    async def sent_folder(self) -> str:
+        """Return the folder marked for what is sent, "Sent" where none is."""
+        lines = await self._call(self._imap.list('""', "*"))
+        return sent_folder(lines) or "Sent"
+
     async def append(self, folder: str, content: bytes) -> None:
         """Put a mail, read, into a folder."""
-        await self._call(self._imap.append(content, quoted(folder), flags=r"(\Seen)"))
+        name = quoted(encoded_name(folder))
+        await self._call(self._imap.append(content, name, flags=r"(\Seen)"))
 
     async def contains(self, folder: str, message_id: str) -> bool:
         """Look for the mail by its Message-ID in another folder."""
         try:
-            await self._call(self._imap.examine(quoted(folder)))
+            await self._call(self._imap.examine(quoted(encoded_name(folder))))
             return bool(await self._search("HEADER", "Message-ID", quoted(message_id)))
         finally:
-            await self._call(self._imap.select(quoted(self._settings.folder)))
+            await self._call(self._imap.select(self._folder))
 
     async def close(self) -> None:
         """Log out where logged in, within 2 s, and disconnect."""
@@ -231,8 +255,7 @@ class ImapMailbox:
     async def _highest_change(self) -> int | None:
         if not self._imap.has_capability("CONDSTORE"):
             return None
-        folder = quoted(self._settings.folder)
-        lines = await self._call(self._imap.status(folder, "(HIGHESTMODSEQ)"))
+        lines = await self._call(self._imap.status(self._folder, "(HIGHESTMODSEQ)"))
         found = HIGHEST_CHANGE.search(b"\n".join(lines))
         return int(found[1]) if found else None
 
@@ -294,6 +317,23 @@ class ImapMailbox:
         self._client._client_task.cancel()
         if self._client.protocol.transport is not None:
             self._client.protocol.transport.abort()
+
+
+def _answer_challenges(client: IMAP4) -> None:
+    """Answer a refused token's challenge, which holds the reason, by the empty line it waits for.
+
+    aioimaplib leaves it unanswered, and the server's NO never comes.
+    """
+    protocol = client.protocol
+    keep = protocol._continuation
+
+    def answer(line: bytes) -> None:
+        pending = protocol.pending_sync_command
+        keep(line)
+        if pending is not None and pending.name == "AUTHENTICATE":
+            protocol.transport.write(b"\r\n")
+
+    protocol._continuation = answer
 
 
 def quoted(text: str) -> str:

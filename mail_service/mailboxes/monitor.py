@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import structlog
 
+from mail_service.access_tokens import AccessTokens, access_tokens_of
 from mail_service.errors import FolderRefused, LoginRefused, MailboxLost
 from mail_service.ledger.ledger import Ledger
 from mail_service.ledger.notifications import WorkNotifier
@@ -29,12 +30,12 @@ REFUSED_PAUSE_S = 300.0
 """Providers lock an account that keeps trying a wrong password."""
 BATCH_BYTES = 8 * 1024 * 1024
 
-Connect = Callable[[ImapSettings], Awaitable[Mailbox]]
+Connect = Callable[[ImapSettings, AccessTokens | None], Awaitable[Mailbox]]
 
 
-async def connect(settings: ImapSettings) -> Mailbox:
+async def connect(settings: ImapSettings, tokens: AccessTokens | None) -> Mailbox:
     """Return a connected IMAP mailbox. Raises MailboxLost or LoginRefused."""
-    mailbox = ImapMailbox(settings)
+    mailbox = ImapMailbox(settings, tokens)
     try:
         await mailbox.connect()
     except BaseException:  # cancelled too: nothing half open is left behind
@@ -67,6 +68,8 @@ class Monitor:
         self._audit_every_s = audit_every_s
         self._connect = connect
         self._sent_refused = False
+        self._sent_folder = ""
+        self._tokens = access_tokens_of(settings.imap.oauth)
 
     async def run(self) -> None:
         """Monitor until cancelled; reconnects with backoff to a lost server or ledger."""
@@ -86,11 +89,11 @@ class Monitor:
             await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
 
     async def _session(self) -> None:
-        mailbox = await self._connect(self._settings.imap)
+        mailbox = await self._connect(self._settings.imap, self._tokens)
         gauge = self._metrics.connected.labels(self._settings.name)
         try:
             folder = await mailbox.open()
-            self._sent_refused = False
+            self._sent_refused, self._sent_folder = False, ""
             gauge.set(1)
             await self._watch(mailbox, folder)
         finally:
@@ -105,7 +108,9 @@ class Monitor:
             if self._clock.elapsed_s() - audited_s >= self._audit_every_s:
                 await self.audit(mailbox, folder)
                 audited_s = self._clock.elapsed_s()
-            if not more:
+            # A mail may have been announced inside the answer to any command: nothing waits for the
+            # poll because IDLE was never told of it.
+            if not more and not await self.ingest(mailbox, folder):
                 await mailbox.wait(self._settings.imap.poll_s)
 
     async def ingest(self, mailbox: Mailbox, folder: Folder) -> int:
@@ -163,16 +168,22 @@ class Monitor:
 
     async def _file_sent(self, mailbox: Mailbox) -> bool:
         """Maintain the Sent folder unless the server refuses; return whether more is to be done."""
-        folder = self._settings.imap.sent_folder
-        if not folder or self._sent_refused:
+        if not self._settings.imap.sent_folder or self._sent_refused:
             return False
         try:
+            folder = await self._find_sent_folder(mailbox)
             await self._resolve_unknown(mailbox, folder)
             return await self._file_copies(mailbox, folder)
         except FolderRefused:
             log.warning("sent copies not filed", mailbox=self._settings.name)
             self._sent_refused = True
             return False
+
+    async def _find_sent_folder(self, mailbox: Mailbox) -> str:
+        chosen = self._settings.imap.sent_folder
+        if not self._sent_folder:
+            self._sent_folder = await mailbox.sent_folder() if chosen == "auto" else chosen
+        return self._sent_folder
 
     async def _file_copies(self, mailbox: Mailbox, folder: str) -> bool:
         """Append what was sent to the Sent folder, unless the provider did."""

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from email.utils import getaddresses
 
+import idna
+
 from mail_service.reading.encoded_words import decode_words
 from shared.privacy.charset import decode
 
@@ -54,7 +56,18 @@ def read_addresses(fields: Iterable[tuple[str, object]], *names: str) -> tuple[A
     except RecursionError:  # comments in comments in comments
         pairs = [("", address) for value in raw for address in ADDRESS.findall(value)]
     return tuple(
-        Address(decode_words(name)[:200], decode_words(address)[:320].strip().lower())
+        Address(decode_words(name)[:200], ascii_domain(decode_words(address)[:320].strip().lower()))
         for name, address in pairs[:MAX_ADDRESSES]
         if address.strip()
     )
+
+
+def ascii_domain(address: str) -> str:
+    """Return an address with its domain as the DNS writes it (IDNA 2008, UTS 46)."""
+    local, mark, domain = address.rpartition("@")
+    if domain.isascii():
+        return address
+    try:
+        return f"{local}{mark}{idna.encode(domain, uts46=True).decode()}"
+    except (idna.IDNAError, UnicodeError):
+        return address

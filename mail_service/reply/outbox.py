@@ -16,6 +16,8 @@ from typing import Protocol
 import aiosmtplib
 import structlog
 
+from mail_service.access_tokens import AccessTokens, access_tokens_of
+from mail_service.errors import LoginRefused, MailboxLost
 from mail_service.ledger.notifications import WorkNotifier
 from mail_service.ledger.outgoing import OutgoingQueue
 from mail_service.ledger.records import Delivery, OutgoingState
@@ -56,9 +58,15 @@ class BeforeTransmission(Protocol):
 
 
 async def deliver(
-    settings: SmtpSettings, delivery: Delivery, before_transmission: BeforeTransmission
+    settings: SmtpSettings,
+    delivery: Delivery,
+    before_transmission: BeforeTransmission,
+    tokens: AccessTokens | None = None,
 ) -> DeliveryResult:
-    """Send one mail to the relay; raises only what `before_transmission` raises."""
+    """Send one mail to the relay; raises only what `before_transmission` raises.
+
+    What the relay refuses before it knows the recipient is about us, never about this letter.
+    """
     client = aiosmtplib.SMTP(
         hostname=settings.host,
         port=settings.port,
@@ -67,13 +75,16 @@ async def deliver(
         start_tls=settings.tls == "starttls",
         tls_context=await asyncio.to_thread(_tls_context, settings),
         username=settings.user or None,
-        password=settings.password.get_secret_value() or None,
+        password=settings.password.get_secret_value() or None if tokens is None else None,
+        oauth_token_generator=tokens.token if tokens else None,
     )
-    transmitting = False
+    transmitting = about_us = False
     try:
         async with asyncio.timeout(settings.timeout_s * 2):
+            about_us = True
             await client.connect()
             await client.mail(_envelope_sender(settings, delivery))
+            about_us = False
             await client.rcpt(delivery.recipient)
             if not await before_transmission():
                 return DeliveryResult(OutgoingState.FAILED, "withdrawn")
@@ -81,7 +92,12 @@ async def deliver(
             answer = await client.data(delivery.content)
             return DeliveryResult(OutgoingState.SENT, _reply_code(answer.code, answer.message))
     except aiosmtplib.SMTPResponseException as error:
-        return _rejected(error.code, error.message)
+        if tokens and isinstance(error, aiosmtplib.SMTPAuthenticationError):
+            tokens.forget()
+        return _rejected(error.code, error.message, about_us=about_us)
+    except (LoginRefused, MailboxLost) as error:
+        refused = isinstance(error, LoginRefused)
+        return DeliveryResult(OutgoingState.DEFERRED, error.code, client_rejected=refused)
     except (aiosmtplib.SMTPException, OSError, ValueError) as error:
         state = OutgoingState.UNKNOWN if transmitting else OutgoingState.DEFERRED
         return DeliveryResult(state, type(error).__name__)
@@ -89,9 +105,9 @@ async def deliver(
         client.close()
 
 
-def _rejected(code: int, message: str) -> DeliveryResult:
+def _rejected(code: int, message: str, *, about_us: bool) -> DeliveryResult:
     answer = _reply_code(code, message)
-    if CLIENT_REJECTED.match(answer):
+    if CLIENT_REJECTED.match(answer) or (about_us and code >= 500):
         return DeliveryResult(OutgoingState.DEFERRED, answer, client_rejected=True)
     permanent = 500 <= code < 600
     return DeliveryResult(OutgoingState.FAILED if permanent else OutgoingState.DEFERRED, answer)
@@ -133,6 +149,7 @@ class Outbox:
         self._clock = clock
         self._metrics = metrics
         self._paused_until_s = 0.0
+        self._tokens = {name: access_tokens_of(relay.oauth) for name, relay in relays.items()}
         longest_s = max((relay.timeout_s for relay in relays.values()), default=0.0)
         self._lease_s = LEASE_MARGIN_S + 2 * longest_s
 
@@ -159,7 +176,8 @@ class Outbox:
         if relay is None:
             result = DeliveryResult(OutgoingState.DEFERRED, "no relay configured")
         else:
-            result = await deliver(relay, delivery, before_transmission)
+            tokens = self._tokens[delivery.mailbox]
+            result = await deliver(relay, delivery, before_transmission, tokens)
         if result.client_rejected:
             log.error("relay rejects the client", mailbox=delivery.mailbox, answer=result.answer)
             self._paused_until_s = self._clock.elapsed_s() + RELAY_PAUSE_S

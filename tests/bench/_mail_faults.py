@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry
 
 from deploy.demos.smtp_relay import RecordingRelay
 from deploy.local.dovecot import Dovecot
+from mail_service.access_tokens import AccessTokens
 from mail_service.ledger.ledger import Ledger
 from mail_service.ledger.notifications import WorkNotifier
 from mail_service.mailboxes.imap import ImapMailbox
@@ -197,8 +198,8 @@ async def _grown(ledger: Ledger, before: int) -> None:
 
 @asynccontextmanager
 async def _watched(imap: ImapSettings, ledger: Ledger) -> AsyncIterator[None]:
-    async def connect(settings: ImapSettings) -> ImapMailbox:
-        mailbox = DeafMailbox(settings)
+    async def connect(settings: ImapSettings, tokens: AccessTokens | None) -> ImapMailbox:
+        mailbox = DeafMailbox(settings, tokens)
         await mailbox.connect()
         return mailbox
 

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 from aioimaplib import IMAP4
@@ -10,10 +11,12 @@ from aioimaplib.aioimaplib import Response
 from pydantic import SecretStr
 
 from deploy.local.dovecot import Dovecot
+from mail_service.access_tokens import AccessTokens
 from mail_service.errors import LoginRefused, MailboxLost
 from mail_service.mailboxes.imap import BATCH, ImapMailbox, joined, quoted
-from mail_service.settings import ImapSettings
+from mail_service.settings import ImapSettings, OAuthSettings
 from tests.mail_service.mails import raw_mail
+from tests.mail_service.oauth_provider import oauth_provider
 from tests.mail_service.polling import becomes
 from tests.servers.faulty_proxy import FaultyProxy, faulty_proxy
 
@@ -175,3 +178,43 @@ def test_names_are_quoted_and_batches_are_small() -> None:
     assert joined([1, 2]) == "1,2"
     with pytest.raises(ValueError, match="at once"):
         joined(range(1, BATCH + 2))
+
+
+async def test_a_server_that_takes_tokens_only_is_entered_by_them(
+    readable_folder: Path, tmp_path: Path
+) -> None:
+    async with oauth_provider("questions@neo.example") as provider:
+        server = Dovecot(
+            readable_folder,
+            introspection_url=f"{provider.url}/introspect",
+            sent_folder="Éléments envoyés",
+        )
+        await asyncio.to_thread(server.start)
+        try:
+            (tmp_path / "secret").write_text(provider.secret)
+            oauth = OAuthSettings(
+                token_url=f"{provider.url}/token",
+                client_id="neo",
+                client_secret_file=tmp_path / "secret",
+            )
+            settings = ImapSettings(
+                host="127.0.0.1", port=server.imap_port, tls=False, user=server.address, oauth=oauth
+            )
+            tokens = AccessTokens(oauth)
+            mailbox = ImapMailbox(settings, tokens)
+            await mailbox.connect()
+            await mailbox.open()
+            sent = await mailbox.sent_folder()
+            assert sent == "&AMk-l&AOk-ments envoy&AOk-s"
+            await mailbox.append(sent, raw_mail())
+            assert await mailbox.contains("Éléments envoyés", "<a1@personne.example>")
+            await mailbox.close()
+            provider.revoked.add("token-0")
+            with pytest.raises(LoginRefused):
+                await ImapMailbox(settings, tokens).connect()
+            again = ImapMailbox(settings, tokens)
+            await again.connect()
+            await again.close()
+            assert provider.given == ["token-0", "token-1"]
+        finally:
+            await asyncio.to_thread(server.stop)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +14,10 @@ from pydantic import SecretStr
 from deploy.local.dovecot import Dovecot
 from deploy.local.postgres_server import PostgresServer
 from deploy.local.server import accepts_connections
+from mail_service.access_tokens import AccessTokens
 from mail_service.ledger.ledger import Ledger
 from mail_service.ledger.notifications import WorkNotifier
-from mail_service.mailboxes.imap import ImapMailbox
+from mail_service.mailboxes.imap import ImapMailbox, Mailbox
 from mail_service.mailboxes.monitor import Monitor
 from mail_service.metrics import MailMetrics
 from mail_service.settings import ImapSettings, MailboxSettings, SmtpSettings
@@ -285,6 +286,46 @@ async def test_of_a_mail_too_big_only_the_header_is_fetched(
     assert work is not None
     assert b"mot de trop" not in work.raw
     assert work.size_bytes > 20_000
+
+
+class BusyMailbox(ImapMailbox):
+    """A mailbox in which another mail arrives while one is being marked, once."""
+
+    arriving: ImapMailbox | None = None
+
+    async def mark_done(self, uids: Sequence[int]) -> None:
+        """Have a mail arrive, and read its announcement inside the answer to STORE."""
+        if self.arriving is not None:
+            other, self.arriving = self.arriving, None
+            await other.append("INBOX", raw_mail(message_id="<meanwhile@personne.example>"))
+        await super().mark_done(uids)
+
+
+async def test_a_mail_that_comes_during_an_intake_waits_for_no_poll(
+    ledger: Ledger, imap: ImapSettings, other_client: ImapMailbox
+) -> None:
+    patient = imap.model_copy(update={"poll_s": 30.0})
+    boxes: list[BusyMailbox] = []
+
+    async def connect(settings: ImapSettings, tokens: AccessTokens | None) -> Mailbox:
+        box = BusyMailbox(settings, tokens)
+        box.arriving = other_client
+        boxes.append(box)
+        await box.connect()
+        return box
+
+    box = MailboxSettings(name="main", address=US, imap=patient, smtp=SmtpSettings())
+    monitor = Monitor(
+        box, ledger, WorkNotifier(None), SystemClock(), MailMetrics(CollectorRegistry()),
+        max_bytes=1_000_000, connect=connect,
+    )  # fmt: skip
+    await other_client.append("INBOX", raw_mail())
+    task = asyncio.create_task(monitor.run())
+    try:
+        assert await received(ledger, 2, seconds=15) == 2
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
 
 
 async def test_a_backlog_is_taken_in_by_small_batches(

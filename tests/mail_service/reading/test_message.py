@@ -337,3 +337,10 @@ def test_the_image_of_a_signature_is_not_an_attachment() -> None:
     mail: EmailMessage = mail_message()
     mail.add_related(b"\x89PNG", "image", "png", cid="<logo>")
     assert not read_mail(mail.as_bytes()).attachments
+
+
+def test_the_domain_of_a_sender_is_written_as_the_dns_has_it() -> None:
+    raw = "From: Zoé <zoe@société.example>\r\nSubject: x\r\n\r\nQuel préavis ?".encode()
+    sender = read_mail(raw).sender
+    assert sender.address == "zoe@xn--socit-esab.example"
+    assert sender.can_be_written_to

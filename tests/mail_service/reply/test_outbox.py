@@ -32,6 +32,9 @@ def says(answer: str) -> Callable[[int], str]:
         ({"answer": says("slow")}, "unknown", "SMTPReadTimeoutError", 1),
         ({"refuse": "550 5.1.1 nobody"}, "failed", "550 5.1.1", 0),
         ({"refuse": "450 4.2.1 greylisted"}, "deferred", "450 4.2.1", 0),
+        ({"refuse_us": "554 5.7.1 no dynamic hosts here"}, "deferred", "554 5.7.1", 0),
+        ({"refuse_us": "421 4.3.2 closing"}, "deferred", "421 4.3.2", 0),
+        ({"refuse_sender": "553 5.1.8 unknown domain"}, "deferred", "553 5.1.8", 0),
     ],
 )
 async def test_what_the_relay_says_decides_the_state(
