@@ -203,14 +203,14 @@ class AnswerPipeline:
         self, calculated: CalculatedAnswer, request: ResolvedRequest, reply: ReplyBuilder
     ) -> Events:
         """Answer with a calculation alone; what it lacks is asked below its rule."""
-        rule = Answered()
+        rule, evidence = Answered(), list[Evidence]()
         if calculated.asks_first:
-            rule = await self._entries.rule_of(request, calculated.computed.asked.calculator)
+            evidence, asked = await self._search(request), calculated.computed.asked
+            rule = await self._entries.rule_of(request, evidence, asked.calculator)
         if not rule.answers:
             for text in chain(calculated.open(reply), calculated.close(reply)):
                 yield text
             return
-        evidence = await self._search(request)
         asking = calculated.open(reply)
         async with aclosing(self._write_entries(rule, request, evidence, reply, asking)) as events:
             async for event in events:

@@ -92,13 +92,17 @@ class EntryAnswers:
                 rest.append(one)
         return Answered(tuple(answers), tuple(rest)) if answers else Answered()
 
-    async def rule_of(self, request: ResolvedRequest, calculator: str) -> Answered:
-        """Return the entry with the rule that a calculator applies, in what is asked of it.
+    async def rule_of(
+        self, request: ResolvedRequest, evidence: Sequence[Evidence], calculator: str
+    ) -> Answered:
+        """Return the entries that surely answer what is asked of a calculator, or its rule.
 
         Raises CorpusMissing, QueueFull.
         """
-        if not _may_answer(request.question):
-            return Answered()
+        answered = await self.of(request, evidence)
+        sure = tuple(one for one in answered.answers if one.chosen.confidence is Confidence.HIGH)
+        if (sure and len(sure) == len(answered.answers)) or not _may_answer(request.question):
+            return Answered(sure)
         asker = _asker_of(request)
         query = request.question.search.query
         entry = await self._choice.rule_of(query, calculator, asker.profile)
