@@ -222,3 +222,20 @@ async def test_what_a_calculation_lacks_is_asked_below_its_rule(
     assert first["response"].count(asked) == 1
     assert first["calculation"] is None
     assert rule not in then["summary"]
+
+
+@pytest.mark.parametrize(
+    ("question", "topics"),
+    [
+        ("jours de vacances et je démissionne ?", ["holidays", "resigning"]),
+        ("droit aux congés et préavis de démission ?", ["resigning"]),
+    ],
+)
+async def test_a_second_near_entry_is_shown_only_where_it_is_nearly_as_likely(
+    app: Any, library: Any, question: str, topics: list[str]
+) -> None:
+    library.found = SearchResult((), QuestionScope.LABOUR_LAW, confidence=Confidence.NONE)
+    reply = await ask(app, question)
+
+    assert [one["topic_id"] for one in reply["entries"]] == topics
+    assert reply["confidence"] == "low"
