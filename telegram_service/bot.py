@@ -4,16 +4,16 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 
-from telegram_service.addresses import ChatAddress
 from telegram_service.answering import kept_agreement
 from telegram_service.answering.conversation import converse
 from telegram_service.answering.courtesies import Courtesy, courtesy_of
 from telegram_service.answering.final_text import ASK
 from telegram_service.answering.kept_document import REASK
+from telegram_service.answering.moved_group import follow_group
 from telegram_service.answering.question import read_question, typed_text
 from telegram_service.answering.quota import tell_help_lines
 from telegram_service.answering.update_context import UpdateContext
-from telegram_service.channels.update import IncomingMessage
+from telegram_service.channels.update import ChatMemberUpdated, IncomingMessage
 from telegram_service.commands import (
     article,
     cancel,
@@ -21,6 +21,7 @@ from telegram_service.commands import (
     help,
     mesdonnees,
     models,
+    question,
     reset,
     settings,
     sources,
@@ -30,6 +31,7 @@ from telegram_service.commands import (
     supprimer,
 )
 from telegram_service.commands.ask import ask, ask_again
+from telegram_service.queue.command_text import CommandText, command_of
 from telegram_service.queue.update_queue import Outcome
 from telegram_service.state.records import PersonSeen
 
@@ -39,6 +41,7 @@ Command = Callable[[UpdateContext, str], Awaitable[None]]
 
 COMMANDS: Mapping[str, Command] = {
     "start": start.run,
+    "question": question.run,
     "help": help.run,
     "article": article.run,
     "settings": settings.run,
@@ -66,25 +69,31 @@ BUTTON_ACTIONS: Mapping[str, Command] = {
 ACKNOWLEDGED = {"up": "thanks", "why": "thanks", "down": "why", "stop": "stop_done"}
 UNDER_ANSWERS = frozenset({"art", "src", "up", "down", "why", "forget", "stop", ASK, REASK})
 """Actions of buttons under answers: what they say is in the language of the conversation."""
-GONE = {"kicked", "left"}
+OTHER_NAMES = {"ask": "question"}
+ASKING_COMMANDS = frozenset({"question", "ask"})
+"""What follows is a question: the only way to ask where privacy mode is on (Bot Features)."""
 
 
 async def answer(context: UpdateContext) -> Outcome:
     """Answer an update; each of its messages is sent once."""
     update = context.update
+    if not context.chat.is_answered:
+        return "ignored"
     if update.callback_query:
         return await press_button(context)
     if update.stopped_message_generation:
         await stop.stop_earlier(context)
         return "answered"
     if update.my_chat_member:
-        return await joined_or_left(context)
+        return await joined_or_left(context, update.my_chat_member)
     message = context.message
-    if message is None or context.person.is_bot:
+    if message is None or context.person.is_bot or message.is_automatic_forward:
         return "ignored"
-    if message.migrate_to_chat_id:
-        new = ChatAddress(message.migrate_to_chat_id, context.thread, private=False)
-        await context.services.sessions.move(context.address, new)
+    if new := message.migrate_to_chat_id:
+        await follow_group(context.services, message.chat.id, new)
+        return "ignored"
+    if old := message.migrate_from_chat_id:
+        await follow_group(context.services, old, message.chat.id)
         return "ignored"
     return await answer_message(context, message)
 
@@ -94,13 +103,24 @@ async def answer_message(context: UpdateContext, message: IncomingMessage) -> Ou
     text = addressed_text(context, message)
     if text is None or await is_old_edit(context, message):
         return "ignored"
-    if text and not text.startswith("/"):
+    command = command_of(text)
+    if command and not names_us(context, command):
+        return "ignored"
+    if command and asks(command, message):
+        text, command = command.arguments, None
+    if text and command is None:
         await context.hear(text)
     allowed = context.services.settings.bot.allowed_users
     if allowed and context.person.id not in allowed:
         return await refuse(context, "not_invited", text)
-    if text.startswith("/"):
-        return await run_command(context, text)
+    await context.keep_language()
+    if command:
+        return await run_command(context, command)
+    return await answer_words(context, message, text)
+
+
+async def answer_words(context: UpdateContext, message: IncomingMessage, text: str) -> Outcome:
+    """Answer what somebody has written, or sent a file with."""
     if courtesy := courtesy_in(context, message, text):
         return await return_courtesy(context, courtesy)
     question = await read_question(context, text)
@@ -131,19 +151,27 @@ async def return_courtesy(context: UpdateContext, courtesy: Courtesy) -> Outcome
     return "answered"
 
 
-async def run_command(context: UpdateContext, text: str) -> Outcome:
-    """Run a command, unless it names another bot."""
-    head, _, arguments = text[1:].partition(" ")
-    name, _, bot = head.partition("@")
-    if bot and bot.lower() != context.channel.bot_name.lower():
-        return "ignored"
-    await tell_help_lines(context, arguments)
-    run = COMMANDS.get(name.lower())
+def asks(command: CommandText, message: IncomingMessage) -> bool:
+    """Return whether a command asks: in words, about a file, or about the message replied to."""
+    replied = message.reply_to_message
+    about = message.attachments or (replied and (replied.text or replied.caption))
+    return command.name in ASKING_COMMANDS and bool(command.arguments or about)
+
+
+def names_us(context: UpdateContext, command: CommandText) -> bool:
+    """Return whether a command names no bot, or us."""
+    return command.bot.lower() in {"", context.channel.bot_name.lower()}
+
+
+async def run_command(context: UpdateContext, command: CommandText) -> Outcome:
+    """Run a command."""
+    await tell_help_lines(context, command.arguments)
+    run = COMMANDS.get(OTHER_NAMES.get(command.name, command.name))
     if run is None:
         if context.chat.is_private:
             await context.reply("unknown_command")
         return "answered" if context.chat.is_private else "ignored"
-    await run(context, arguments.strip())
+    await run(context, command.arguments)
     return "answered"
 
 
@@ -173,18 +201,25 @@ def acknowledgement(context: UpdateContext, action: str) -> str:
     return ACKNOWLEDGED.get(action, "")
 
 
-async def joined_or_left(context: UpdateContext) -> Outcome:
-    """Greet a group; record who has blocked the bot or allowed it again."""
-    change = context.update.my_chat_member
-    assert change is not None  # noqa: S101 - the caller has looked
-    gone = change.new_chat_member.status in GONE
-    if context.chat.is_private:
-        now = context.services.clock.now()
-        seen = PersonSeen(person=context.person.id, at=now, reachable=not gone)
-        await context.services.journal.put(seen)
-    elif not gone:
-        await context.reply("group_hello")
-    return "ignored" if gone else "answered"
+async def joined_or_left(context: UpdateContext, change: ChatMemberUpdated) -> Outcome:
+    """Greet a group that the bot joins; record whether the chat can be reached now.
+
+    Telegram tells every change of the bot's rights too: those say nothing here.
+    """
+    services, before, after = context.services, change.old_chat_member, change.new_chat_member
+    if context.chat.is_private or before.is_in != after.is_in:
+        now = services.clock.now()
+        seen = PersonSeen(person=context.chat.id, at=now, reachable=after.is_in)
+        await services.journal.put(seen)
+    joined = after.may_write and not before.is_in
+    if context.chat.is_private or not joined:
+        return "ignored"
+    await context.keep_language()
+    if await services.sessions.greeted_s_ago(context.chat.id) is not None:
+        return "ignored"
+    await services.sessions.set_greeted(context.chat.id)
+    await context.reply("group_hello")
+    return "answered"
 
 
 async def is_old_edit(context: UpdateContext, message: IncomingMessage) -> bool:
@@ -199,6 +234,6 @@ async def is_old_edit(context: UpdateContext, message: IncomingMessage) -> bool:
 def addressed_text(context: UpdateContext, message: IncomingMessage) -> str | None:
     """Return the text for the bot, or None; in a group: a mention, a reply, a command."""
     text = typed_text(context.parts or (message,))
-    if context.chat.is_private or text.startswith("/"):
+    if context.chat.is_private or command_of(text):
         return text
     return text if message.addressed else None

@@ -5,7 +5,7 @@ TooMany          ├── RateLimited · TranscriptionBusy
 Unavailable      ├── RedisUnavailable · NoToken · ChannelLost · AiAway
 BadInput         ├── UnreadableDocument · UnreadableRecording · RecordingTooLong
 AppError         ├── LeaseLost · ChannelOff · ChannelRefused
-                 │                             └── Unreachable · ChatMoved
+                 │                             └── Unreachable · NoRight · ChatMoved
 """
 
 from shared.errors import AppError, BadInput, NotAuthenticated, TooMany, Unavailable
@@ -61,6 +61,12 @@ class Unreachable(ChannelRefused):
     """The person has blocked the bot, or the group has removed it."""
 
     code = "unreachable"
+
+
+class NoRight(ChannelRefused):
+    """The bot may not write in a chat."""
+
+    code = "no_right"
 
 
 class UnreadableDocument(BadInput):

@@ -22,6 +22,7 @@ from shared.stores.redis_connection import Reply
 from telegram_service.addresses import ChatAddress, ChatId
 from telegram_service.answering.apology import UNREADABLE, apologise
 from telegram_service.answering.joining import join_messages
+from telegram_service.answering.moved_group import follow_group
 from telegram_service.answering.services import Services
 from telegram_service.answering.update_context import UpdateContext, open_context
 from telegram_service.bot import answer
@@ -32,6 +33,7 @@ from telegram_service.errors import (
     ChannelRefused,
     ChatMoved,
     LeaseLost,
+    NoRight,
     RedisUnavailable,
     Unreachable,
 )
@@ -175,16 +177,33 @@ class Worker:
         updates = await join_messages(context)
         try:
             return await answer(context), updates
-        except Unreachable:
-            now = self._services.clock.now()
-            seen = PersonSeen(person=context.person.id, at=now, reachable=False)
-            await self._services.journal.put(seen)
-            return "ignored", updates
-        except ChatMoved as moved:
-            old = context.address
-            new = ChatAddress(moved.new_chat, old.thread, private=False)
-            await self._services.sessions.move(old, new)
-            raise Unavailable("the group has moved", retry_after_s=0.1) from moved
+        except ChannelRefused as refusal:
+            return await self._accept_refusal(lease, context, refusal), updates
+
+    async def _accept_refusal(
+        self, lease: Lease, context: UpdateContext, refusal: ChannelRefused
+    ) -> Outcome:
+        """Settle an update whose answer was refused: trying it again would change nothing.
+
+        It is tried again where the group has moved. Who cannot be reached is the chat, not the
+        person who wrote in it.
+        """
+        services = self._services
+        match refusal:
+            case ChatMoved():
+                await follow_group(services, context.chat.id, refusal.new_chat)
+                raise Unavailable("the group has moved", retry_after_s=0.1) from refusal
+            case Unreachable():
+                log.info("chat unreachable", detail=str(refusal))
+                seen = PersonSeen(person=context.chat.id, at=services.clock.now(), reachable=False)
+                await services.journal.put(seen)
+                return "ignored"
+            case NoRight():
+                log.warning("may not write in a chat", detail=str(refusal))
+                return "ignored"
+        log.error("refused for good", detail=str(refusal))
+        await self._move_to_dead_letters(lease, "refused")
+        return "dead"
 
     async def _postpone(self, lease: Lease, error: Unavailable | TooMany) -> None:
         """Retry the chat when the dependency may be back; notify the person once."""

@@ -6,10 +6,12 @@ sends the final text. The pauses grow because edits count against the chat's lim
 """
 
 import asyncio
+import time
 
 import structlog
 
 from shared.errors import AppError
+from telegram_service.addresses import MessageId
 from telegram_service.answering.update_context import UpdateContext
 from telegram_service.channels.channel import Priority
 from telegram_service.channels.markdown import BUDGET_UNITS, plain, split
@@ -20,6 +22,8 @@ from telegram_service.state.slots import PositionReader
 log = structlog.get_logger()
 
 FIRST_PAUSE_S, GROWTH, MAX_PAUSE_S = 1.2, 1.35, 12.0
+RENEW_DRAFT_S = 12.0
+"""With the longest pause added: less than the 30 s that a draft is shown (sendMessageDraft)."""
 DRAFT_IDS = 2**31 - 1
 TYPING_PAUSE_S = 20.0
 """WhatsApp shows that somebody types for 25 s at most (Cloud API, typing indicators)."""
@@ -38,6 +42,7 @@ class LivePreview:
         self.placeholder = context.outbox.message_id(part)
         self.text = ""
         self._shown = ""
+        self._shown_at_s = 0.0
         self._position: PositionReader | None = None
 
     @property
@@ -50,7 +55,9 @@ class LivePreview:
         if self._kind != "edit":
             await self._show("")
         else:
-            message = self._message(self._context.say(self._sentence))
+            message = self._message(
+                self._context.say(self._sentence), self._context.reply_to
+            )
             self.placeholder = await self._context.send(self._part, message)
 
     async def show_early_sign(self) -> None:
@@ -72,10 +79,16 @@ class LivePreview:
         while True:
             text = self.text or await self._position_text()
             if text and text != self._shown:
-                await self._show(text)
                 self._shown = text
+                await self._show(text)
+            elif self._is_vanishing():
+                await self._show(self._shown)
             await asyncio.sleep(pause_s)
             pause_s = min(MAX_PAUSE_S, pause_s * GROWTH)
+
+    def _is_vanishing(self) -> bool:
+        """Whether the draft would vanish before the next look at the text."""
+        return self._kind == "draft" and time.monotonic() - self._shown_at_s >= RENEW_DRAFT_S
 
     async def _keep_typing(self) -> None:
         while True:
@@ -97,7 +110,8 @@ class LivePreview:
             if self._kind == "draft":
                 text = plain(markdown)[0]
                 first = split(text, [])[0][0] if text else ""
-                await channel.draft(address, self.draft_id, first)
+                if await channel.draft(address, self.draft_id, first):
+                    self._shown_at_s = time.monotonic()
                 await context.count_first_sign()
             elif self._kind == "typing":
                 message_id = context.message.message_id if context.message else ""
@@ -109,9 +123,11 @@ class LivePreview:
         except AppError as error:  # a preview is not worth failing for
             log.info("preview dropped", reason=error.code)
 
-    def _message(self, markdown: str) -> OutgoingMessage:
+    def _message(self, markdown: str, reply_to: MessageId | None = None) -> OutgoingMessage:
         text, entities = plain(markdown)
         piece, own = split(text, entities, BUDGET_UNITS)[0]
         context = self._context
         stop = context.button(context.say("stop"), "stop", str(context.update.update_id))
-        return OutgoingMessage(text=piece, entities=tuple(own), buttons=((stop,),))
+        return OutgoingMessage(
+            text=piece, entities=tuple(own), buttons=((stop,),), reply_to=reply_to
+        )

@@ -83,8 +83,14 @@ class UpdateContext:
 
     @property
     def reply_to(self) -> MessageId | None:
-        """Return the id of the message that an answer in a group replies to."""
-        return self.message.message_id if self.message and not self.chat.is_private else None
+        """Return the id of the message that an answer in a group replies to.
+
+        Where a button was pressed it is the one with the button, so that comments on a channel's
+        post stay under the post.
+        """
+        query = self.update.callback_query
+        message = self.message or (query.message if query else None)
+        return message.message_id if message and not self.chat.is_private else None
 
     @property
     def age_ms(self) -> int:
@@ -158,6 +164,11 @@ class UpdateContext:
         await self.services.journal.put(record)
         return self.preferences
 
+    async def keep_language(self) -> None:
+        """Let a group keep the language of who spoke to the bot there first, until it chooses."""
+        if not self.chat.is_private and await self.services.preferences.get(self.owner) is None:
+            await self.choose()
+
     async def may_choose(self) -> bool:
         """Whether this person may change the preferences here."""
         return self.chat.is_private or await self.channel.is_admin(self.address, self.person.id)
@@ -179,7 +190,8 @@ async def open_context(services: Services, lease: Lease, update: Update) -> Upda
     channel = services.channels.of(chat.id)
     preferences = await preferences_of(services, channel, owner, person)
     outbox = await Outbox.open(services.redis, channel, lease)
-    thread = message.message_thread_id if message and not chat.is_private else None
+    placed = message or update.stopped_message_generation
+    thread = placed.message_thread_id if placed else None
     return UpdateContext(
         services, channel, lease, update, outbox, chat, thread, person, preferences
     )  # fmt: skip

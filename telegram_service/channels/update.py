@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from telegram_service.addresses import ChatId, MessageId
 
+ANSWERED_TYPES = frozenset({"private", "group", "supergroup"})
+
 
 class UpdatePart(BaseModel):
     """A part of an update."""
@@ -33,12 +35,21 @@ class Chat(UpdatePart):
     """The chat a message is in."""
 
     id: ChatId
-    type: Literal["private", "group", "supergroup", "channel"] = "private"
+    type: str = "private"
+    is_direct_messages: bool = False
 
     @cached_property
     def is_private(self) -> bool:
         """Return whether one person talks with the bot alone."""
         return self.type == "private"
+
+    @cached_property
+    def is_answered(self) -> bool:
+        """Return whether the bot writes there: in no channel, nor in a channel's direct messages.
+
+        A type of chat that we do not know yet is not answered either.
+        """
+        return self.type in ANSWERED_TYPES and not self.is_direct_messages
 
 
 class File(UpdatePart):
@@ -96,19 +107,35 @@ UNREADABLE_KINDS = (
 )  # fmt: skip
 
 
+class TextEntity(UpdatePart):
+    """A stretch of a text that means something; offset and length in UTF-16 units."""
+
+    type: str
+    offset: int
+    length: int
+    user: Person | None = None
+
+
 class IncomingMessage(UpdatePart):
     """A message; `addressed` in a group where it is for us: it names us, or replies to us.
 
-    `reply_token` is LINE's, see ChatAddress.
+    `sender_chat` is the group or channel on whose behalf somebody writes, `message_thread_id` a
+    topic's, `reply_token` LINE's (see ChatAddress).
     """
 
     message_id: MessageId
     date: int = 0
     chat: Chat
     sender: Person | None = Field(default=None, alias="from")
+    sender_chat: Chat | None = None
     message_thread_id: int | None = None
+    is_topic_message: bool = False
+    is_automatic_forward: bool = False
+    edit_date: int = 0
     text: str = ""
+    entities: tuple[TextEntity, ...] = ()
     caption: str = ""
+    caption_entities: tuple[TextEntity, ...] = ()
     addressed: bool = False
     reply_token: str = ""
     reply_to_message: "IncomingMessage | None" = None
@@ -176,16 +203,29 @@ class CallbackQuery(UpdatePart):
 
 
 class ChatMember(UpdatePart):
-    """Somebody's membership of a chat."""
+    """Somebody's membership of a chat; the last two are told of who is restricted."""
 
     status: str
+    is_member: bool = True
+    can_send_messages: bool = True
+
+    @property
+    def is_in(self) -> bool:
+        """Return whether they are in the chat; in a private one: have not blocked the bot."""
+        return self.status not in {"left", "kicked"} and self.is_member
+
+    @property
+    def may_write(self) -> bool:
+        """Return whether they may write in the chat."""
+        return self.is_in and self.can_send_messages
 
 
 class ChatMemberUpdated(UpdatePart):
-    """The bot was added, removed, blocked or allowed again."""
+    """The bot was added, removed, blocked, allowed again, or its rights have changed."""
 
     chat: Chat
     sender: Person = Field(alias="from")
+    old_chat_member: ChatMember = ChatMember(status="left")
     new_chat_member: ChatMember
 
 

@@ -22,7 +22,7 @@ async def ask(context: UpdateContext, query: CallbackQuery) -> Outcome:
         return "answered"
     await context.hear(label)
     if context.channel.edits:  # elsewhere the person's app shows what was chosen
-        await context.send("asked", OutgoingMessage(text=f"💬 {label}"))
+        await show(context, label)
     return await converse(context, label, await read_with_document(context, label))
 
 
@@ -33,8 +33,14 @@ async def ask_again(context: UpdateContext, query: CallbackQuery, how: str) -> O
         return "answered"
     question, use = asked
     await context.hear(question)
-    await context.send("asked", OutgoingMessage(text=f"💬 {question[:SHOWN_CHARACTERS]}"))
+    await show(context, question[:SHOWN_CHARACTERS])
     return await converse(context, question, use)
+
+
+async def show(context: UpdateContext, question: str) -> None:
+    """Show a question that was chosen by a button."""
+    message = OutgoingMessage(text=f"💬 {question}", reply_to=context.reply_to)
+    await context.send("asked", message)
 
 
 async def refused(context: UpdateContext, query: CallbackQuery, refusal: str) -> bool:

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from telegram_service.addresses import ChannelName, ChatId
+from telegram_service.queue.command_text import command_of
 
-CONTROL_COMMANDS = ("/stop", "/reset", "/help", "/status")
+CONTROL_COMMANDS = ("stop", "reset", "help", "status")
 """Commands that overtake waiting questions."""
 ASKING_BUTTONS = ("v1|ask|", "v1|doc|")
 """Beginnings of the data of buttons that ask: they wait their turn like messages."""
@@ -31,9 +32,8 @@ class Event:
 
 def overtakes(text: str) -> bool:
     """Whether a text is a command of the control lane, with or without the bot's name."""
-    if not text.startswith("/"):
-        return False
-    return text.split(maxsplit=1)[0].partition("@")[0].lower() in CONTROL_COMMANDS
+    command = command_of(text)
+    return command is not None and command.name in CONTROL_COMMANDS
 
 
 def waits_its_turn(data: str) -> bool:

@@ -19,7 +19,7 @@ class JournalRecord(BaseModel):
 
 
 class PersonSeen(JournalRecord):
-    """A person wrote, or has become unreachable."""
+    """A person wrote; or a chat, a person's or a group's, has become unreachable or come back."""
 
     kind: Literal["seen"] = "seen"
     reachable: bool = True

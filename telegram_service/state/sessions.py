@@ -5,6 +5,7 @@ opens it in ai_core, so it is kept encrypted.
 """
 
 import asyncio
+import time
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,6 +17,8 @@ from telegram_service.redis_client import KEY_PREFIX
 from telegram_service.vault import SESSION, Vault
 
 MOVED_TTL_S = 30 * 86_400
+GREETED_TTL_S = 86_400
+"""Who adds the bot to a group again within a day is not greeted again."""
 CONVERSATIONS_TTL_S = 90 * 86_400
 """Longer than any ai_core keeps a conversation after its last turn."""
 PSEUDONYMS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -55,6 +58,9 @@ class Sessions:
 
     def _prefix(self, chat: ChatId) -> str:
         return f"{KEY_PREFIX}:session:{self._accounts.account(chat)}:{self._vault.name(chat)}"
+
+    def _greeted_key(self, chat: ChatId) -> str:
+        return f"{KEY_PREFIX}:greeted:{self._vault.name(chat)}"
 
     def _moved_key(self, chat: ChatId) -> str:
         return f"{KEY_PREFIX}:moved:{self._vault.name(chat)}"
@@ -125,6 +131,15 @@ class Sessions:
         exists = await self._redis.call("EXISTS", self.key(old))
         if exists:
             await self._redis.call("RENAME", self.key(old), self.key(new))
+
+    async def greeted_s_ago(self, chat: ChatId) -> float | None:
+        """Return how long ago a group was greeted; None when that was not lately."""
+        at_s = await self._redis.call("GET", self._greeted_key(chat))
+        return time.time() - float(at_s) if at_s else None
+
+    async def set_greeted(self, chat: ChatId) -> None:
+        """Remember that a group is greeted now."""
+        await self._redis.call("SET", self._greeted_key(chat), time.time(), "EX", GREETED_TTL_S)
 
     async def current_chat(self, chat: ChatId) -> ChatId:
         """Return the supergroup a chat has become, or the chat itself."""

@@ -22,6 +22,7 @@ from telegram_service.errors import (
     ChannelLost,
     ChannelRefused,
     ChatMoved,
+    NoRight,
     NoToken,
     RateLimited,
     Unreachable,
@@ -29,6 +30,13 @@ from telegram_service.errors import (
 
 CALL_TIMEOUT_S = 15.0
 POOL_SIZE = 64
+NO_RIGHT = (
+    "not enough rights", "no rights", "need administrator rights", "chat not found",
+    "chat_write_forbidden", "chat_restricted", "chat_send_", "chat_guest_send_forbidden",
+    "chat_admin_required", "user_banned_in_channel", "topic_closed", "peer_id_invalid",
+    "group chat was deactivated",
+)  # fmt: skip
+"""Refusals that say we may not write in a chat (python-telegram-bot 3956, tdlib)."""
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
@@ -68,6 +76,8 @@ def translated(error: TelegramError) -> Exception:
             return Unreachable(error.message)
         case InvalidToken():
             return NoToken(error.message)
+        case BadRequest() if any(each in error.message.lower() for each in NO_RIGHT):
+            return NoRight(error.message)
         case BadRequest():
             return ChannelRefused(error.message)
         case NetworkError():

@@ -13,6 +13,7 @@ import httpx
 import structlog
 from telegram import (
     Bot,
+    File,
     Message,
     User,
 )
@@ -56,6 +57,12 @@ PROBES_PER_S, PROBE_BURST = 10.0, 10
 IDS_AFTER_NEWEST = 10
 """Ids probed after the newest known one: what was sent just before a crash."""
 MAX_PROBES = 24
+GROUP_BURST = 1 / 3
+"""Share of a group's messages of a minute that may come at once."""
+FILES = ChatAddress(0, private=False)
+"""Calls for files name no chat, so they share one window."""
+FILES_PER_S, FILES_AT_ONCE = 10.0, 10
+MEMBERS_PER_S, MEMBERS_AT_ONCE = 5.0, 10
 
 
 async def open_telegram(
@@ -74,13 +81,16 @@ async def open_telegram(
 
 
 def rates_of(limits: LimitSettings) -> Rates:
-    """Return Telegram's limits as the rate limits have them."""
+    """Return Telegram's limits as the rate limits have them.
+
+    A group's are of any minute, so what may come at once is taken from what comes back in it.
+    """
     return Rates(
         bot_per_s=limits.bot_per_s,
         private_per_s=limits.private_per_s,
         private_burst=limits.private_burst,
-        group_per_s=limits.group_per_min / 60,
-        group_burst=max(1, round(limits.group_per_min)),
+        group_per_s=limits.group_per_min * (1 - GROUP_BURST) / 60,
+        group_burst=max(1, round(limits.group_per_min * GROUP_BURST)),
     )
 
 
@@ -196,18 +206,18 @@ class Telegram:
     ) -> int:
         """Send a message and return its id. Not idempotent: see the outbox."""
 
-        async def call() -> Message:
+        async def call(thread: int | None) -> Message:
             return await self.bot.send_message(
                 address.chat,
                 message.text,
-                message_thread_id=address.thread,
+                message_thread_id=thread,
                 entities=bot_api_entities(message),
                 reply_markup=keyboard(message),
                 reply_parameters=reply_to(message),
                 disable_web_page_preview=True,
             )
 
-        sent = await self._rate_limited(address, priority, call)
+        sent = await self._rate_limited(address, priority, in_thread(address, call))
         assert sent is not None  # noqa: S101 - a call that waits is never dropped
         return sent.message_id
 
@@ -216,16 +226,16 @@ class Telegram:
     ) -> int:
         """Send a document and return the message's id."""
 
-        async def call() -> Message:
+        async def call(thread: int | None) -> Message:
             return await self.bot.send_document(
                 address.chat,
                 content,
                 filename=name,
                 caption=caption,
-                message_thread_id=address.thread,
+                message_thread_id=thread,
             )
 
-        sent = await self._rate_limited(address, Priority.FINAL, call)
+        sent = await self._rate_limited(address, Priority.FINAL, in_thread(address, call))
         assert sent is not None  # noqa: S101 - a call that waits is never dropped
         return sent.message_id
 
@@ -296,16 +306,17 @@ class Telegram:
     async def draft(self, address: ChatAddress, draft_id: int, text: str) -> bool:
         """Show a text still being written, with Telegram's own Stop; false when it was dropped."""
 
-        async def call() -> bool:
+        async def call(thread: int | None) -> bool:
             return await self.bot.send_message_draft(
                 _number(address.chat),
                 draft_id,
                 text or None,
-                message_thread_id=address.thread,
+                message_thread_id=thread,
                 api_kwargs={"can_stop": True, "keep_on_stop": True},
             )
 
-        return bool(await self._rate_limited(address, Priority.PREVIEW, call))
+        drafting = in_thread(address, call)
+        return bool(await self._rate_limited(address, Priority.PREVIEW, drafting))
 
     async def typing(self, address: ChatAddress, message_id: MessageId) -> bool:
         """Show nothing: drafts and placeholders say more."""
@@ -327,23 +338,40 @@ class Telegram:
         Raises TooLarge as soon as Telegram says, or the bytes received show, that it is larger than
         `max_bytes`.
         """
-        try:
-            file = await self.bot.get_file(file_id)
-        except TelegramError as error:
-            if isinstance(error, BadRequest) and "too big" in error.message:
-                raise TooLarge("getFile") from error
-            raise translated(error) from error
+
+        async def call() -> File:
+            try:
+                return await self.bot.get_file(file_id)
+            except BadRequest as error:
+                if "too big" in error.message:
+                    raise TooLarge("getFile") from error
+                raise
+
+        bucket = self._rates.bucket("files", FILES, FILES_PER_S, FILES_AT_ONCE)
+        file = await self._rate_limited(FILES, Priority.REPLY, call, bucket)
+        assert file is not None  # noqa: S101 - a call that waits is never dropped
         if (file.file_size or 0) > max_bytes:
             raise TooLarge("file_size")
         return await fetch(self._files, str(file.file_path), max_bytes)
 
     async def is_admin(self, address: ChatAddress, person: ChatId) -> bool:
-        """Return whether a person administers the group."""
-        try:
-            member = await self.bot.get_chat_member(address.chat, _number(person))
-        except TelegramError as error:
-            raise translated(error) from error
-        return member.status in {"creator", "administrator"}
+        """Return whether a person administers the group, as who writes on its behalf does.
+
+        The Bot API promises an answer only to a bot that is an administrator (getChatMember).
+        """
+        if person == address.chat:
+            return True
+
+        async def call() -> bool:
+            try:
+                member = await self.bot.get_chat_member(address.chat, _number(person))
+            except BadRequest as error:
+                log.info("member not known", reason=error.message)
+                return False
+            return member.status in {"creator", "administrator"}
+
+        bucket = self._rates.bucket("members", address, MEMBERS_PER_S, MEMBERS_AT_ONCE)
+        return bool(await self._rate_limited(address, Priority.REPLY, call, bucket))
 
     async def _rate_limited(
         self,
@@ -361,6 +389,23 @@ class Telegram:
                 raise translated(error) from error
 
         return await self._rates.call(address, priority, request, bucket)
+
+
+def in_thread(
+    address: ChatAddress, call: Callable[[int | None], Awaitable[T]]
+) -> Callable[[], Awaitable[T]]:
+    """Return a call into a topic, made outside of it where the topic has been deleted."""
+
+    async def request() -> T:
+        try:
+            return await call(address.thread)
+        except BadRequest as error:
+            if address.thread is None or "thread not found" not in error.message.lower():
+                raise
+            log.info("topic deleted")
+        return await call(None)
+
+    return request
 
 
 def _number(telegram_id: ChatId | MessageId) -> int:
