@@ -7,6 +7,7 @@ import structlog
 from telegram_service.answering import kept_agreement
 from telegram_service.answering.conversation import converse
 from telegram_service.answering.courtesies import Courtesy, courtesy_of
+from telegram_service.answering.edits import end_placeholder, is_left_alone, remember_words
 from telegram_service.answering.final_text import ASK
 from telegram_service.answering.kept_document import REASK
 from telegram_service.answering.moved_group import follow_group
@@ -95,15 +96,17 @@ async def answer(context: UpdateContext) -> Outcome:
     if old := message.migrate_from_chat_id:
         await follow_group(context.services, old, message.chat.id)
         return "ignored"
-    return await answer_message(context, message)
+    outcome = await answer_message(context, message)
+    await end_placeholder(context)
+    return outcome
 
 
 async def answer_message(context: UpdateContext, message: IncomingMessage) -> Outcome:
     """Answer a message that is for us."""
     text = addressed_text(context, message)
-    if text is None or await is_old_edit(context, message):
+    if text is None or await is_left_alone(context, message, text):
         return "ignored"
-    command = command_of(text)
+    words, command = text, command_of(text)
     if command and not names_us(context, command):
         return "ignored"
     if command and asks(command, message):
@@ -114,6 +117,7 @@ async def answer_message(context: UpdateContext, message: IncomingMessage) -> Ou
     if allowed and context.person.id not in allowed:
         return await refuse(context, "not_invited", text)
     await context.keep_language()
+    await remember_words(context, message, words, command=command is not None)
     if command:
         return await run_command(context, command)
     return await answer_words(context, message, text)
@@ -220,15 +224,6 @@ async def joined_or_left(context: UpdateContext, change: ChatMemberUpdated) -> O
     await services.sessions.set_greeted(context.chat.id)
     await context.reply("group_hello")
     return "answered"
-
-
-async def is_old_edit(context: UpdateContext, message: IncomingMessage) -> bool:
-    """Return whether an edit is of another message than the last question, so comes too late."""
-    replaced_a_waiting_message = context.update.update_id != context.lease.update_id
-    if context.update.edited_message is None or replaced_a_waiting_message:
-        return False
-    session = await context.services.sessions.get(context.address)
-    return session.last_question != message.message_id
 
 
 def addressed_text(context: UpdateContext, message: IncomingMessage) -> str | None:

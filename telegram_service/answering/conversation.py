@@ -53,6 +53,7 @@ async def converse(
     Raises AiAway, after which the same update is to be tried again.
     """
     if context.stopped.is_set():
+        await left_to_edit(context)
         return "stopped"
     question = without_invisible(with_document(context, question, document)).replace("\0", "")
     question = question.strip()
@@ -68,24 +69,37 @@ async def converse(
         message_id = context.message.message_id
         await context.services.sessions.set_last_question(context.address, message_id)
     await context.services.sessions.set_language(context.address, context.language)
-    sealed = context.outbox.get("answer")
-    if sealed is None:
-        try:
-            stored = await write_answer(context, question, document, notes)
-        except AiAway:
-            await tell_help_lines(context, question)
-            raise
-    else:
-        stored = context.services.vault.open(sealed, ANSWER)
+    stored = await stored_answer(context, question, document, notes)
+    if stored is None:
+        return "stopped"
     await deliver(context, MESSAGES.validate_json(stored))
     await context.services.counters.observe("final", context.age_ms)
     return "answered"
 
 
+async def stored_answer(
+    context: UpdateContext, question: str, document: DocumentUse | None, notes: Sequence[str]
+) -> bytes | None:
+    """Return the messages of the answer as JSON: those of before a crash, else new ones.
+
+    None where the question was edited meanwhile.
+    """
+    if sealed := context.outbox.get("answer"):
+        return context.services.vault.open(sealed, ANSWER)
+    try:
+        return await write_answer(context, question, document, notes)
+    except AiAway:
+        await tell_help_lines(context, question)
+        raise
+
+
 async def write_answer(
     context: UpdateContext, question: str, document: DocumentUse | None, notes: Sequence[str]
-) -> bytes:
-    """Get the answer, with a live preview; store its messages sealed, and return them as JSON."""
+) -> bytes | None:
+    """Get the answer, with a live preview; store its messages sealed, and return them as JSON.
+
+    None where the question was edited meanwhile: the edit is answered, which waits as an update.
+    """
     masked = await context.services.masker.mask(question)
     preview = LivePreview(context)
     await preview.show_first_sign()
@@ -97,6 +111,8 @@ async def write_answer(
     finally:
         previewing.cancel()
         await asyncio.wait([previewing])
+    if await left_to_edit(context):
+        return None
     answer.masked = masked.found
     answer.document = document
     answer.kept_agreement = await keep_agreement(context, answer.usage)
@@ -108,6 +124,16 @@ async def write_answer(
     await record_exchange(context, question, answer)
     await context.outbox.write(answer=context.services.vault.seal(stored, ANSWER))
     return stored
+
+
+async def left_to_edit(context: UpdateContext) -> bool:
+    """Return whether the question was edited; its placeholder is then the edit's."""
+    message = context.message
+    if message is None or not await context.services.queue.is_edited(context.lease):
+        return False
+    placeholder = context.outbox.message_id("placeholder")
+    await context.services.sessions.hand_over(context.address, message.message_id, placeholder)
+    return True
 
 
 async def ask(context: UpdateContext, question: str, preview: LivePreview) -> Answer:

@@ -54,11 +54,23 @@ class LivePreview:
         """Give the first sign; a placeholder will become the answer."""
         if self._kind != "edit":
             await self._show("")
-        else:
-            message = self._message(
-                self._context.say(self._sentence), self._context.reply_to
-            )
+        elif not await self._take_over():
+            message = self._message(self._context.say(self._sentence), self._context.reply_to)
             self.placeholder = await self._context.send(self._part, message)
+
+    async def _take_over(self) -> bool:
+        """Go on in the placeholder of the answer that an edit has stopped, if there is one."""
+        context, edited = self._context, self._context.update.edited_message
+        if self.placeholder or edited is None or self._part != "placeholder":
+            return False
+        sessions = context.services.sessions
+        left = await sessions.take_placeholder(context.address, edited.message_id)
+        if left is None:
+            return False
+        await context.outbox.write(placeholder=left)
+        self.placeholder = left
+        await self._show(context.say(self._sentence))
+        return True
 
     async def show_early_sign(self) -> None:
         """Give the first sign before it is known whether there is a question, where it leaves no

@@ -288,6 +288,13 @@ class UpdateQueue:
         stored = await self._call("LRANGE", queue_key(lease.chat), 0, UPDATES_PER_CLAIM - 1)
         return tuple(map(parse_queued_update, stored))
 
+    async def is_edited(self, lease: Lease) -> bool:
+        """Return whether the message at hand was edited meanwhile: the edit waits as an update."""
+        if lease.stream == CONTROL:
+            return False
+        edited = await self._call("HGET", chat_key(lease.chat), "edited")
+        return edited is not None and int(edited) == lease.update_id
+
     async def requeue_due(self) -> int:
         """Make postponed chats ready whose time has come; return how many."""
         return int(await self._run(REQUEUE_DUE, [POSTPONED, READY], [now_ms(), 100]))

@@ -33,6 +33,14 @@ class Session:
     language: Language | None = None
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What was read in a message: a fingerprint of its words, and by which update."""
+
+    update_id: int
+    words: str
+
+
 class Accounts(Protocol):
     """Knows our own account on the channel of a chat."""
 
@@ -87,6 +95,48 @@ class Sessions:
         """Record the message of the last question, where messages have numbers and are edited."""
         if isinstance(message_id, int):
             await asyncio.gather(*self._set(address, "last", message_id))
+
+    async def words_asked(self, address: ChatAddress, message_id: MessageId) -> Asked | None:
+        """Return what was last read in a message for the bot; None where nothing was."""
+        found = await self._redis.call("HGET", self.key(address), f"asked:{message_id}")
+        if not found:
+            return None
+        update_id, _, words = found.decode().partition(":")
+        return Asked(int(update_id), words)
+
+    async def set_asked(
+        self, address: ChatAddress, message_id: MessageId, asked: Asked, *, command: bool
+    ) -> None:
+        """Record what is read in a message for the bot, so that an edit can be told from it."""
+        if isinstance(message_id, int):
+            value = f"{asked.update_id}:{asked.words}".encode()
+            commands = self._set(address, f"asked:{message_id}", value)
+            if command:
+                commands += self._set(address, "last_command", message_id)
+            await asyncio.gather(*commands)
+
+    async def last_command(self, address: ChatAddress) -> int | None:
+        """Return the message of the last command."""
+        last = await self._redis.call("HGET", self.key(address), "last_command")
+        return int(last) if last else None
+
+    async def hand_over(
+        self, address: ChatAddress, message_id: MessageId, placeholder: int | None
+    ) -> None:
+        """Leave a question, and the placeholder of its answer, to the edit of its message."""
+        await self._redis.call("HDEL", self.key(address), f"asked:{message_id}")
+        if placeholder:
+            value = f"{message_id}:{placeholder}".encode()
+            await asyncio.gather(*self._set(address, "placeholder", value))
+
+    async def take_placeholder(self, address: ChatAddress, message_id: MessageId) -> int | None:
+        """Return the placeholder that the answer before an edit has left, once."""
+        found = await self._redis.call("HGET", self.key(address), "placeholder")
+        of, _, placeholder = (found or b"").decode().partition(":")
+        if of != str(message_id):
+            return None
+        await self._redis.call("HDEL", self.key(address), "placeholder")
+        return int(placeholder)
 
     async def set_language(self, address: ChatAddress, language: Language) -> None:
         """Record the language of the last question."""

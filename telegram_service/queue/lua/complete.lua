@@ -17,7 +17,7 @@ end
 redis.call('HINCRBY', KEYS[5], 'settled', #ARGV - 5)
 redis.call('HINCRBY', KEYS[5], ARGV[5], #ARGV - 5)
 redis.call('HSET', KEYS[1], 'last', ARGV[#ARGV])
-redis.call('HDEL', KEYS[1], 'claimed', 'deaths', 'failing', 'failures')
+redis.call('HDEL', KEYS[1], 'claimed', 'deaths', 'failing', 'failures', 'edited')
 redis.call('XACK', KEYS[3], ARGV[2], ARGV[1])
 redis.call('XDEL', KEYS[3], ARGV[1])
 if redis.call('LLEN', KEYS[2]) > 0 then

@@ -3,6 +3,7 @@
 --       7 message ids  8 control  9 sequence
 -- ARGV: 1 chat  2 update id, "" for the next of the sequence  3 message id or ""  4 now in ms
 --       5 payload  6 lane  7 TTL in s  8 first number of the sequence
+-- An edit of the message that is being answered stops that answer: `edited` says why.
 -- lane: message | edit | control. Returns 1 enqueued, 0 duplicate, 2 replaced a waiting message.
 if not redis.call('SET', KEYS[1], 1, 'NX', 'EX', ARGV[7]) then
   redis.call('HINCRBY', KEYS[5], 'duplicates', 1)
@@ -27,7 +28,12 @@ if ARGV[6] == 'edit' then
   local claimed = redis.call('HGET', KEYS[6], 'claimed')
   for index, waiting in ipairs(redis.call('LRANGE', KEYS[2], 0, -1)) do
     local update, message = string.match(waiting, '^(%d+)|(%d*)|')
-    if message == ARGV[3] and update ~= claimed then
+    if message == ARGV[3] and update == claimed then
+      redis.call('HSET', KEYS[6], 'edited', update)
+      if tonumber(redis.call('HGET', KEYS[6], 'stop_before') or '0') <= tonumber(update) then
+        redis.call('HSET', KEYS[6], 'stop_before', string.format('%.0f', tonumber(update) + 1))
+      end
+    elseif message == ARGV[3] then
       redis.call('LSET', KEYS[2], index - 1, update .. '|' .. message .. '|' .. ARGV[4] .. '|' .. ARGV[5])
       redis.call('HINCRBY', KEYS[5], 'settled', 1)
       return 2
