@@ -1,8 +1,11 @@
 """python-telegram-bot's client as we use it, and its errors as ours."""
 
 import os
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import httpx
+import structlog
 
 os.environ.setdefault("PTB_TIMEDELTA", "true")  # or each 429 raises a deprecation warning
 
@@ -18,6 +21,7 @@ from telegram.error import (
 )
 from telegram.request import HTTPXRequest
 
+from telegram_service.addresses import ChatAddress
 from telegram_service.errors import (
     ChannelLost,
     ChannelRefused,
@@ -27,6 +31,10 @@ from telegram_service.errors import (
     RateLimited,
     Unreachable,
 )
+
+T = TypeVar("T")
+
+log = structlog.get_logger()
 
 CALL_TIMEOUT_S = 15.0
 POOL_SIZE = 64
@@ -85,3 +93,20 @@ def translated(error: TelegramError) -> Exception:
                 type(error.__cause__).__name__, sent=not isinstance(error.__cause__, NEVER_SENT)
             )
     return ChannelRefused(error.message)
+
+
+def in_thread(
+    address: ChatAddress, call: Callable[[int | None], Awaitable[T]]
+) -> Callable[[], Awaitable[T]]:
+    """Return a call into a topic, made outside of it where the topic has been deleted."""
+
+    async def request() -> T:
+        try:
+            return await call(address.thread)
+        except BadRequest as error:
+            if address.thread is None or "thread not found" not in error.message.lower():
+                raise
+            log.info("topic deleted")
+        return await call(None)
+
+    return request

@@ -29,7 +29,7 @@ from telegram_service.addresses import ChannelName, ChatAddress, ChatId, Message
 from telegram_service.channels.channel import Preview, Priority
 from telegram_service.channels.message import FoldedText, OutgoingMessage, Rows
 from telegram_service.channels.rates import Bucket, RateLimits, Rates
-from telegram_service.channels.telegram.bot_api import new_bot, translated
+from telegram_service.channels.telegram.bot_api import in_thread, new_bot, translated
 from telegram_service.channels.telegram.downloads import fetch, new_file_client
 from telegram_service.channels.telegram.formatting import (
     bot_api_entities,
@@ -389,23 +389,6 @@ class Telegram:
                 raise translated(error) from error
 
         return await self._rates.call(address, priority, request, bucket)
-
-
-def in_thread(
-    address: ChatAddress, call: Callable[[int | None], Awaitable[T]]
-) -> Callable[[], Awaitable[T]]:
-    """Return a call into a topic, made outside of it where the topic has been deleted."""
-
-    async def request() -> T:
-        try:
-            return await call(address.thread)
-        except BadRequest as error:
-            if address.thread is None or "thread not found" not in error.message.lower():
-                raise
-            log.info("topic deleted")
-        return await call(None)
-
-    return request
 
 
 def _number(telegram_id: ChatId | MessageId) -> int:
