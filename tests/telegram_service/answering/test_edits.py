@@ -23,7 +23,7 @@ def test_commands_end_at_a_space_of_any_kind() -> None:
         ("/settings\u3000\u200b1486\u2060", CommandText("settings", "", "1486")),
         ("/help", CommandText("help", "", "")),
         ("/help.", CommandText("help", "", ".")),
-        ("/home/moi/contrat.pdf", None),
+        ("/dossier/contrat.pdf", None),
         ("/ 3 mois", None),
         ("un /help", None),
     ):
