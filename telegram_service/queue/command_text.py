@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 COMMAND = re.compile(r"/([A-Za-z0-9_]{1,64})(?:@([A-Za-z0-9_]+))?(?![\w/@])")
-"""As Telegram finds them (td/telegram/MessageEntity.cpp); `/docs/a.pdf` is a path and no command."""
+"""As Telegram finds them (td/telegram/MessageEntity.cpp); `/a/b.pdf` is a path, no command."""
 AROUND = "\u200b\u2060\ufeff"
 """Invisible characters, that `str.strip` leaves."""
 
