@@ -19,7 +19,7 @@ from shared.errors import AppError, TooMany, Unavailable
 from shared.privacy.encryption import DecryptionFailed
 from shared.stores.postgres import PostgresLost
 from shared.stores.redis_connection import Reply
-from telegram_service.addresses import ChatAddress, ChatId
+from telegram_service.addresses import ChatId
 from telegram_service.answering.apology import UNREADABLE, apologise
 from telegram_service.answering.joining import join_messages
 from telegram_service.answering.moved_group import follow_group
