@@ -10,7 +10,7 @@ from pydantic_settings import SettingsConfigDict
 from shared.privacy.settings import PrivacySettings
 from shared.reading.settings import ScanSettings
 from shared.settings import Section, StrictSettings, TracingSettings, WatchSettings
-from telegram_service.addresses import ChannelName
+from telegram_service.addresses import ChannelName, ChatId
 
 
 class ServerSettings(Section):
@@ -30,7 +30,7 @@ class BotSettings(Section):
     api_url: HttpUrl = HttpUrl("https://api.telegram.org")
     mode: Literal["webhook", "polling"] = "webhook"
     drafts: bool = Field(default=True, description="Stream by drafts in private chats.")
-    allowed_users: frozenset[int] = Field(
+    allowed_users: frozenset[ChatId] = Field(
         default=frozenset(), description="Who may write to the bot; empty: everybody."
     )
 

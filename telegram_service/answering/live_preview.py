@@ -126,8 +126,7 @@ class LivePreview:
                     self._shown_at_s = time.monotonic()
                 await context.count_first_sign()
             elif self._kind == "typing":
-                message_id = context.message.message_id if context.message else ""
-                if await channel.typing(address, message_id):
+                if await channel.typing(address, context.event_id):
                     await context.count_first_sign()
             elif self.placeholder:
                 message = self._message(markdown)

@@ -82,6 +82,14 @@ class UpdateContext:
         return self.update.any_message
 
     @property
+    def event_id(self) -> MessageId:
+        """Return the id of what the person did: wrote a message, or pressed a button."""
+        query = self.update.callback_query
+        if self.message:
+            return self.message.message_id
+        return query.id if query else ""
+
+    @property
     def reply_to(self) -> MessageId | None:
         """Return the id of the message that an answer in a group replies to.
 

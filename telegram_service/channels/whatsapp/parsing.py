@@ -26,6 +26,7 @@ from telegram_service.channels.whatsapp.formatting import pressed
 from telegram_service.queue.event import Event, Lane, overtakes, waits_its_turn
 
 PREFIX = "whatsapp:"
+MAX_TIMESTAMP = 2**40
 SILENT = {"reaction", "system", "revoke", "request_welcome"}
 """Kinds that nobody expects an answer to."""
 
@@ -95,7 +96,7 @@ class Message(WhatsAppPart):
 
     id: str = Field(min_length=1)
     type: str
-    timestamp: int = 0
+    timestamp: int = Field(default=0, ge=0, le=MAX_TIMESTAMP)
     number: str = Field(default="", alias="from")
     from_user_id: str = ""
     group_id: str = ""

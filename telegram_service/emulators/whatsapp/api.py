@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import httpx2
 import orjson
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -45,7 +45,7 @@ class CloudApi:
     """The API of one phone number, over an account and its delivery.
 
     `latency_s` is Meta's own. The next `lost_replies` messages are accepted and never answered, the
-    next `broken_calls` calls are answered by a 503.
+    next `broken_calls` calls are answered by a 503. `files_at` is where files are said to be.
     """
 
     def __init__(
@@ -56,6 +56,7 @@ class CloudApi:
         self.token = token
         self.latency_s = latency_s
         self.lost_replies = self.broken_calls = 0
+        self.files_at = ""
         self._addresses: dict[str, Address] = {}
 
     @property
@@ -93,6 +94,8 @@ class CloudApi:
         self._authorize(request)
         try:
             body = orjson.loads(await request.body())
+        except ClientDisconnect:
+            return Response(status_code=499)
         except orjson.JSONDecodeError as error:
             raise GraphError(100, "The request is not JSON") from error
         if self.latency_s:
@@ -146,7 +149,8 @@ class CloudApi:
         return JSONResponse(
             {
                 "messaging_product": "whatsapp",
-                "url": str(request.url.replace(path=f"/attachments/{address}", query="")),
+                "url": self.files_at
+                or str(request.url.replace(path=f"/attachments/{address}", query="")),
                 "mime_type": media.mime_type,
                 "sha256": hashlib.sha256(media.content).hexdigest(),
                 "file_size": len(media.content),

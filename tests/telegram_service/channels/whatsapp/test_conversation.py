@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.ai.contract import AnswerSection
 from shared.ai.scripted import ScriptedShape
 from telegram_service.emulators.whatsapp.people import Contact, contact
 from tests.telegram_service.channels.whatsapp.whatsapp_app import (
@@ -49,8 +50,22 @@ async def test_a_choice_longer_than_a_row_is_asked_whole(app: WhatsAppApp) -> No
     suggestion = "Et si je démissionne pendant ma période d'essai, quel délai dois-je respecter ?"
     app.ai.script.shape = ScriptedShape(suggestions=(suggestion, "Et pour un CDD ?"))
     await app.ask(1, QUESTION)
+    signs = len(app.account.typing)
     await app.tap(1, "pendant ma période")
+    assert len(app.account.typing) > signs
     assert app.ai.asked[-1].messages[-1].content == suggestion
+
+
+async def test_what_an_answer_quotes_is_behind_a_choice(app: WhatsAppApp) -> None:
+    quoted = "> Le contrat est rompu par la démission."
+    law = AnswerSection(kind="sources", title="Les textes", text=quoted, citations=[])
+    app.ai.script.answer = f"Un mois [1].\n\n**Les textes**\n\n{quoted}"
+    app.ai.script.shape = ScriptedShape(summary="Un mois [1].", sections=(law,))
+    [answer] = await app.ask(1, QUESTION)
+    assert "rompu par la démission" not in answer.shown
+    assert "📚 Sources" in [label for _, label, _ in answer.choices]
+    [texts] = await app.tap(1, "Sources")
+    assert "Le contrat est rompu par la démission." in texts.shown
 
 
 async def test_what_cannot_be_read_gets_one_honest_sentence(
@@ -102,6 +117,14 @@ async def test_a_document_is_read_and_its_question_answered(app: WhatsAppApp) ->
     assert "Que puis-je faire ?" in asked
     assert "prend fin le 31 mars" in asked
     assert "L9999-1" in app.account.texts(1)[-1]
+
+
+async def test_a_file_is_fetched_from_metas_hosts_only(app: WhatsAppApp) -> None:
+    app.api.files_at = "http://attacker.invalid/file"
+    app.account.send_file(1, "document", b"texte", "text/plain", filename="lettre.txt")
+    await app.settled()
+    [refusal] = app.account.texts(1)
+    assert refusal.startswith("Je n'ai pas pu lire ce fichier")
 
 
 async def test_data_are_exported_as_documents_and_erased(app: WhatsAppApp) -> None:

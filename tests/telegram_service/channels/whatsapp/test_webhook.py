@@ -9,6 +9,8 @@ import httpx2
 import orjson
 import pytest
 import redis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from telegram_service.emulators.whatsapp.account import Account
 from telegram_service.emulators.whatsapp.delivery import WebhookDelivery
@@ -22,6 +24,12 @@ from tests.telegram_service.channels.whatsapp.whatsapp_app import (
 from tests.telegram_service.running_app import NOWHERE, http_client, settings_without_workers
 
 PATH = "/whatsapp/webhook"
+NAMES = (
+    "id", "type", "from", "from_user_id", "timestamp", "text", "body", "interactive",
+    "button_reply", "image", "audio", "voice", "context", "errors", "code", "status",
+    "biz_opaque_callback_data", "recipient_id", "edit", "original_message_id", "user_id",
+    "wa_id", "group_id",
+)  # fmt: skip
 CHALLENGE = {"hub.mode": "subscribe", "hub.challenge": "1158201444"}
 
 
@@ -45,8 +53,10 @@ def signed(body: bytes, secret: str = APP_SECRET) -> dict[str, str]:
 
 @pytest.fixture
 async def client(redis_url: str, key_file: Path) -> AsyncIterator[httpx2.AsyncClient]:
-    settings = settings_without_workers(redis_url, key_file, whatsapp=whatsapp_settings(NOWHERE))
-    async with http_client(settings) as client:
+    channel = whatsapp_settings(NOWHERE)
+    async with http_client(
+        settings_without_workers(redis_url, key_file, whatsapp=channel)
+    ) as client:
         yield client
 
 
@@ -141,12 +151,40 @@ async def test_what_is_no_call_of_meta_is_refused(client: httpx2.AsyncClient) ->
         assert response.status_code in {400, 422}, body
 
 
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.text(max_size=12),
+    lambda inside: (
+        st.lists(inside, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inside, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@settings(
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(parts=st.lists(ANYTHING, min_size=1, max_size=3))
+async def test_no_signed_call_breaks_the_service(
+    client: httpx2.AsyncClient, parts: list[object]
+) -> None:
+    whole = orjson.loads(call(message()))
+    value = whole["entry"][0]["changes"][0]["value"]
+    for name, part in zip(("messages", "statuses", "contacts"), parts, strict=False):
+        known = {"id": "wamid.f", "type": "text", "from": "33639980001"}
+        value[name] = [part, {**known, **part}] if isinstance(part, dict) else part
+    body = orjson.dumps(whole)
+    response = await client.post(PATH, content=body, headers=signed(body))
+    assert response.status_code == 200
+
+
 async def test_while_redis_is_away_meta_is_asked_to_come_again(key_file: Path) -> None:
-    settings = settings_without_workers(
+    without_redis = settings_without_workers(
         "redis://127.0.0.1:9/0", key_file, whatsapp=whatsapp_settings(NOWHERE)
     )
     body = call(message())
-    async with http_client(settings) as client:
+    async with http_client(without_redis) as client:
         response = await client.post(PATH, content=body, headers=signed(body))
     assert response.status_code == 503
     assert response.headers["retry-after"]
