@@ -98,7 +98,7 @@ async def kills(deployment: WhatsAppDeployment, count: int) -> dict[str, Any]:
 
 
 async def first_sign(deployment: WhatsAppDeployment) -> dict[str, Any]:
-    """200 people ask two workers once, 20 a second: until the typing indicator, and until the answer."""
+    """200 people ask once, 20 a second, two workers: until the typing indicator and the answer."""
     workers = [await asyncio.to_thread(forked, deployment) for _ in range(2)]
     await deployment.until_workers_read(len(workers))
     deployment.ai.script.pause_s, said = 0.05, {}
