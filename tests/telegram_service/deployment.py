@@ -32,7 +32,7 @@ from tests.servers.loopback import served
 from tests.telegram_service.running_app import SECRET, TOKEN
 
 ROOT = Path(__file__).resolve().parents[2]
-START_S = 20.0
+START_S = 60.0
 QUESTION = re.compile(r"« (?:[A-Z] : )?(q-?\d+-\d+)(?: \?)? »")
 PLACEHOLDER = "🤖 Je cherche"
 

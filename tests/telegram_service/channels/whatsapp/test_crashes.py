@@ -32,7 +32,7 @@ async def test_workers_that_are_killed_lose_and_double_nothing(
             await asyncio.sleep(0.4)  # so long a worker lives
             await deployment.kill(dice.choice(deployment.workers))
             deployment.start("worker")
-        await deployment.settled(timeout_s=60)
+        await deployment.settled(timeout_s=120)
         observed, statistics = deployment.observed(), await deployment.statistics()
     assert (observed.asked, observed.lost, observed.duplicates) == (24, 0, 0)
     assert (observed.disordered, statistics.lost) == (0, 0)

@@ -111,6 +111,6 @@ async def close_window(app: WhatsAppApp, person: int) -> None:
 
 async def until_gone(app: WhatsAppApp, key: str) -> None:
     """Wait until Redis no longer has a key."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await app.services.redis.call("EXISTS", key):  # noqa: ASYNC110 - a key of Redis
             await asyncio.sleep(0.01)

@@ -24,7 +24,7 @@ from tests.telegram_service.running_app import settings_for
 TOKEN = "an-access-token"  # noqa: S105 - a made-up one
 APP_SECRET = "the-secret-of-the-app"  # noqa: S105 - a made-up one
 VERIFY_TOKEN = "a-token-to-verify-with"  # noqa: S105 - a made-up one
-TIMEOUT_S = 30.0
+TIMEOUT_S = 60.0
 
 
 @dataclass

@@ -118,7 +118,7 @@ class Receiver:
         ]
 
     async def until(self, what: str, count: int) -> list[dict[str, Any]]:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(found := self.found(what)) < count:  # noqa: ASYNC110 - no event
                 await asyncio.sleep(0.01)
         return found
