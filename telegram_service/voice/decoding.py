@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import av
 import numpy as np
+from av.audio.codeccontext import AudioCodecContext
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 
@@ -55,7 +56,9 @@ def _frames(data: bytes) -> Iterator[AudioFrame]:
         if not container.streams.audio:
             return
         stream = container.streams.audio[0]
-        codec = stream.codec_context
+        codec: AudioCodecContext | None = stream.codec_context
+        if codec is None:  # FFmpeg knows the container and not what is in it
+            return
         codec.thread_count = 1
         if codec.channels > MAX_CHANNELS or codec.sample_rate < MIN_RATE_HZ:
             return

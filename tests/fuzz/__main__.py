@@ -1,4 +1,4 @@
-"""`./neo fuzz`: feeds generated mail, updates and upstream responses to what reads them.
+"""`./neo fuzz`: feeds generated mail, updates, upstream responses and recordings to their readers.
 
 Each fuzzer runs for its share of `--minutes`. An input that fails is made as small as possible and
 saved; the command to replay it is printed, and the exit status is 1.
@@ -17,9 +17,10 @@ from structlog.typing import EventDict
 from tests.fuzz.answers import ANSWERS
 from tests.fuzz.campaign import Campaign, Fuzzer, replay, run
 from tests.fuzz.mails import MAILS
+from tests.fuzz.recordings import RECORDINGS
 from tests.fuzz.updates import UPDATES
 
-FUZZERS = {fuzzer.name: fuzzer for fuzzer in (MAILS, UPDATES, ANSWERS)}
+FUZZERS = {fuzzer.name: fuzzer for fuzzer in (MAILS, UPDATES, ANSWERS, RECORDINGS)}
 FOLDER = Path(".neo") / "fuzz"
 MINUTE_S = 60.0
 

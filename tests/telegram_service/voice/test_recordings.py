@@ -131,6 +131,7 @@ async def test_what_is_no_recording_is_unreadable(recordings: Recordings) -> Non
         "a list of other files": b"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n/etc/passwd\n",
         "a film without sound": silent_film(),
         "one sample a second": as_wav(voice, rate_hz=1),
+        "an unknown codec": as_wav(voice)[:20] + b"\x77\x77" + as_wav(voice)[22:],
         "64 channels": as_wav(voice[: len(voice) // 64 * 64], channels=64),
     }
     heard = [await outcome(recordings, content) for content in contents.values()]
