@@ -23,7 +23,8 @@ FORMATS = (
 )  # fmt: skip
 WORDS = (
     b"OggS", b"OpusHead", b"RIFF", b"WAVEfmt ", b"data", b"fLaC", b"moov", b"mdat", b"stsz",
-    b"esds", b"\x1aE\xdf\xa3", b"ID3", b"\xff\xfb", b"\xff\xff\xff\xff", b"\0\0\0\0", b"\x7f\xff\xff\xff",
+    b"esds", b"\x1aE\xdf\xa3", b"ID3", b"\xff\xfb", b"\xff\xff\xff\xff", b"\0\0\0\0",
+    b"\x7f\xff\xff\xff",
 )  # fmt: skip
 
 
