@@ -3,7 +3,7 @@
 import json
 
 from shared.privacy.sandbox import Sandbox, SandboxFailed
-from shared.reading.documents import Document, DocumentKind
+from shared.reading.documents import Document, DocumentKind, is_image
 from shared.reading.scans import ScanReader
 from shared.reading.settings import ScanSettings
 from telegram_service.errors import UnreadableDocument
@@ -43,9 +43,12 @@ class DocumentReader:
         """Whether the extra [ocr] is installed."""
         return not self._scans.missing
 
-    async def read(self, kind: DocumentKind, content: bytes) -> Document:
-        """Return a document with its text. Raises UnreadableDocument when it has none."""
-        document = await self._text_of(kind, content)
+    async def read(self, told: str, content: bytes) -> Document:
+        """Return a document with its text; `told` is the content type, `content` decides.
+
+        Raises UnreadableDocument when it has none.
+        """
+        kind, document = await self._text_of(told, content)
         if self.reads_pictures and (document.state == "picture" or document.scanned_pages):
             scan = await self._scans.read(kind, content)
             document = scan if scan.text or not document.text else document
@@ -53,11 +56,12 @@ class DocumentReader:
             raise UnreadableDocument(document.state)
         return document
 
-    async def _text_of(self, kind: DocumentKind, content: bytes) -> Document:
-        if kind == "image":
-            return Document("picture")
+    async def _text_of(self, told: str, content: bytes) -> tuple[DocumentKind, Document]:
+        if is_image(content):
+            return "image", Document("picture")
         try:
-            reply = await self._sandbox.call(kind.encode() + b"\0" + content)
+            reply = await self._sandbox.call(told.encode() + b"\0" + content)
         except SandboxFailed as error:
             raise UnreadableDocument(error.reason) from error
-        return Document(**json.loads(reply))
+        kind, document = json.loads(reply)
+        return kind, Document(**document)

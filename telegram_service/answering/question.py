@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from telegram_service.answering.attachments import ReadFile, read_attachment
+from telegram_service.answering.attachments import ReadFile, read_attachments
 from telegram_service.answering.document_reader import MAX_CHARACTERS
 from telegram_service.answering.joining import SPLIT_AT_UNITS
 from telegram_service.answering.kept_document import (
@@ -43,18 +43,19 @@ async def read_question(context: UpdateContext, typed: str) -> Question | None:
     files = [attachment for part in parts for attachment in part.attachments]
     if files and await over_quota(context, typed):
         return None
-    earlier = [sum(each.is_recording for each in files[:at]) for at in range(len(files))]
-    read = [
-        await read_attachment(context, each, number)
-        for each, number in zip(files, earlier, strict=True)
-    ]
+    read = await read_attachments(context, files)
+    if read is None:
+        return None
     typed, forwarded = _spoken(files, read, typed)
     quotes = [*await _quotes(context, parts), *forwarded]
     quoted = [context.say("message_quoted", text=text) for text in quotes]
     quoted += _documents(context, read)
     refusals = tuple(dict.fromkeys(each.refusal for each in read if each.refusal))
+    notes = refusals + tuple({each.note for each in read if each.note})
     unread = any(
-        each.refusal for file, each in zip(files, read, strict=True) if file.kind == "document"
+        each.refusal or not (each.text or file.is_recording)
+        for file, each in zip(files, read, strict=True)
+        if file.kind == "document"
     )
     if not quoted and (not typed or unread):  # a question about a document needs the document
         await tell_help_lines(context, typed)
@@ -62,7 +63,7 @@ async def read_question(context: UpdateContext, typed: str) -> Question | None:
         return None
     question = typed or context.say(_default_question(files))
     document = await _document(context, files, read, typed)
-    return Question("\n\n".join((question, *quoted)), refusals, document)
+    return Question("\n\n".join((question, *quoted)), notes, document)
 
 
 def typed_text(parts: Sequence[IncomingMessage]) -> str:

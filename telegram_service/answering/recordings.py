@@ -11,10 +11,8 @@ from dataclasses import dataclass
 import structlog
 
 from shared.errors import TooLarge
-from telegram_service.answering.live_preview import LivePreview
+from telegram_service.answering.sign_of_life import SignOfLife
 from telegram_service.answering.update_context import UpdateContext
-from telegram_service.channels.markdown import split
-from telegram_service.channels.message import OutgoingMessage
 from telegram_service.channels.update import Attachment, File
 from telegram_service.errors import (
     ChannelRefused,
@@ -84,7 +82,7 @@ class Hearing:
             return None
         began = time.monotonic()
         try:
-            transcript = await self._heard()
+            transcript = await self._sign.during(self._transcribed)
         except tuple(REFUSALS) as error:
             log.info("recording not transcribed", kind=type(error).__name__, reason=str(error))
             key = next(REFUSALS[kind] for kind in REFUSALS if isinstance(error, kind))
@@ -107,18 +105,11 @@ class Hearing:
         context, settings = self.context, self.recordings.settings
         minutes, megabytes = settings.max_duration_s / 60, settings.max_bytes // 1_000_000
         told = context.say(key, minutes=f"{minutes:.3g}", megabytes=megabytes, text=text)
-        listening = context.outbox.message_id(self._name("listening"))
-        for number, (piece, _) in enumerate(split(told, [])):
-            message = OutgoingMessage(text=piece, reply_to=context.reply_to)
-            part = f"{self._name(key)}/{number}"
-            if number == 0 and listening:
-                try:
-                    await context.outbox.edit(part, context.address, listening, message)
-                except ChannelRefused as refusal:
-                    log.info("sign of life deleted", reason=str(refusal))
-                else:
-                    continue
-            await context.send(part, message)
+        await self._sign.become(self._name(key), told)
+
+    @property
+    def _sign(self) -> SignOfLife:
+        return SignOfLife(self.context, self._name("listening"), "voice_listening")
 
     def _name(self, part: str) -> str:
         return f"{part}/{self.number}"
@@ -129,23 +120,6 @@ class Hearing:
             return "voice_long"
         too_large = self.file.file_size > self.recordings.settings.max_bytes
         return "voice_large" if too_large else None
-
-    async def _heard(self) -> Transcript | None:
-        """Transcribe, with a sign of life; None when that was stopped."""
-        context = self.context
-        preview = LivePreview(context, part=self._name("listening"), sentence="voice_listening")
-        await preview.show_first_sign()
-        preview.text = context.say("voice_listening")
-        hearing = asyncio.create_task(self._transcribed(), name="hearing")
-        stopping = asyncio.create_task(context.stopped.wait(), name="stopping")
-        tasks = {hearing, stopping, asyncio.create_task(preview.run(), name="preview")}
-        try:
-            await asyncio.wait({hearing, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            return hearing.result() if hearing.done() else None
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
 
     async def _transcribed(self) -> Transcript:
         """Download the recording and transcribe it."""

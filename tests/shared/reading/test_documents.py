@@ -32,8 +32,10 @@ def odt(body: str) -> bytes:
 
 
 def text_of(data: bytes, kind: DocumentKind) -> str:
-    read = document_json(kind.encode() + b"\0" + data, max_pages=10, max_characters=1_000)
-    return str(json.loads(read)["text"])
+    read = document_json(b"\0" + data, max_pages=10, max_characters=1_000)
+    found, document = json.loads(read)
+    assert found == kind
+    return str(document["text"])
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,8 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from shared.errors import TooLarge
-from shared.reading.documents import DocumentKind
 from shared.reading.settings import ScanSettings
-from telegram_service.answering.attachments import MAX_BYTES
+from telegram_service.answering.attachments import MAX_BYTES, TYPES
 from telegram_service.answering.document_reader import (
     READER_MEMORY_MIB,
     DocumentReader,
@@ -69,23 +68,23 @@ async def document_reader() -> AsyncIterator[DocumentReader]:
 
 
 @pytest.mark.parametrize(
-    ("kind", "content"),
+    ("told", "content"),
     [
-        ("text", "Clause de non-concurrence".encode("cp1252")),
-        ("docx", docx("Clause de non-concurrence")),
-        ("pdf", pdf("Clause de non-concurrence")),
+        ("text/plain", "Clause de non-concurrence".encode("cp1252")),
+        ("", docx("Clause de non-concurrence")),
+        ("application/octet-stream", pdf("Clause de non-concurrence")),
     ],
 )
-async def test_the_text_of_a_document_is_read(kind: DocumentKind, content: bytes) -> None:
+async def test_the_text_of_a_document_is_read(told: str, content: bytes) -> None:
     async with document_reader() as reader:
-        assert "Clause de non-concurrence" in (await reader.read(kind, content)).text
+        assert "Clause de non-concurrence" in (await reader.read(told, content)).text
 
 
-@pytest.mark.parametrize("kind", ["pdf", "docx"])
-async def test_a_damaged_document_is_unreadable(kind: DocumentKind) -> None:
+@pytest.mark.parametrize("told", [TYPES[".pdf"], TYPES[".docx"], ""])
+async def test_a_damaged_document_is_unreadable(told: str) -> None:
     async with document_reader() as reader:
         with pytest.raises(UnreadableDocument):
-            await reader.read(kind, b"nothing of the sort")
+            await reader.read(told, b"nothing of the sort")
 
 
 async def test_a_zip_bomb_is_unreadable_and_quickly_so() -> None:
@@ -95,7 +94,7 @@ async def test_a_zip_bomb_is_unreadable_and_quickly_so() -> None:
     began = time.monotonic()
     async with document_reader() as reader:
         with pytest.raises(UnreadableDocument):
-            await reader.read("docx", content.getvalue())
+            await reader.read(TYPES[".docx"], content.getvalue())
     assert time.monotonic() - began < 10
 
 
@@ -120,7 +119,7 @@ async def test_documents_that_come_together_are_read_one_after_the_other() -> No
 
     async with document_reader() as reader:
         watching = asyncio.create_task(watch())
-        reading = [reader.read("docx", docx("Clause")) for _ in range(4)]
+        reading = [reader.read(TYPES[".docx"], docx("Clause")) for _ in range(4)]
         assert all("Clause" in document.text for document in await asyncio.gather(*reading))
         watching.cancel()
     assert max(seen) == before + 1
@@ -129,7 +128,7 @@ async def test_documents_that_come_together_are_read_one_after_the_other() -> No
 async def test_a_document_of_millions_of_paragraphs_takes_little_memory() -> None:
     words = "".join(f"<w:p><w:r><w:t>{number:x}</w:t></w:r></w:p>" for number in range(400_000))
     async with document_reader() as reader:
-        text = (await reader.read("docx", docx_of(words))).text
+        text = (await reader.read(TYPES[".docx"], docx_of(words))).text
     assert text.startswith("0\n1\n2")
     assert READER_MEMORY_MIB <= 256
 

@@ -23,6 +23,7 @@ def asked(app: RunningApp) -> list[str]:
 
 
 async def test_an_album_gets_one_answer_and_one_word_on_what_was_not_read(app: RunningApp) -> None:
+    app.services.documents._scans.missing = ["rapidocr"]
     app.account.send_album(ALICE, [app.account.photo(PIXEL)] * 4, "Ce préavis est-il dû ?")
     await app.settled()
     assert asked(app) == ["Ce préavis est-il dû ?"]
@@ -31,6 +32,7 @@ async def test_an_album_gets_one_answer_and_one_word_on_what_was_not_read(app: R
 
 
 async def test_an_album_without_a_word_gets_one_sentence(app: RunningApp) -> None:
+    app.services.documents._scans.missing = ["rapidocr"]
     app.account.send_album(ALICE, [app.account.photo(PIXEL)] * 3)
     await app.settled()
     assert asked(app) == []
