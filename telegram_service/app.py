@@ -1,6 +1,7 @@
 """The HTTP side: updates by webhook or polling, health and metrics."""
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from shared.web.problems import add_error_handlers
 from shared.web.tracing import traced, tracing_of
 from telegram_service.answering.services import SERVICE, SHARED_TEXTS, TEXTS, ai_client
 from telegram_service.channels.line.webhook import LineWebhook
-from telegram_service.channels.telegram.polling import poll
+from telegram_service.channels.telegram.polling import PollState, poll
 from telegram_service.channels.telegram.webhook import TelegramWebhook
 from telegram_service.channels.whatsapp.receipts import Receipts
 from telegram_service.channels.whatsapp.webhook import WhatsAppWebhook
@@ -45,12 +46,19 @@ REDIS_TIMEOUT_S = 1.0
 HEALTH_TIMEOUT_S = 2.0
 
 
+class ChannelHealth(BaseModel):
+    """A channel in /health: `problem` says why nothing comes from one that is failing."""
+
+    status: Literal["on", "off", "failing"]
+    receives_by: Literal["webhook", "polling"] = "webhook"
+    problem: str = ""
+
+
 class HealthReply(BaseModel):
     """The body of /health."""
 
     status: str
-    channels: dict[str, Literal["on", "off"]]
-    mode: str
+    channels: dict[str, ChannelHealth]
     redis: bool
     postgres: bool
     ai_core: bool
@@ -69,6 +77,7 @@ class Dependencies:
     counters: Counters
     postgres: Postgres
     ai: AiClient
+    polling: PollState
 
 
 @dataclass(frozen=True)
@@ -92,6 +101,7 @@ def create_app(settings: Settings) -> ASGIApp:
     queue = UpdateQueue(redis, vault)
     postgres = Postgres(str(settings.postgres.url), size=2)
     ai = ai_client(settings.ai, tracing.tracer)
+    state = PollState()
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -103,7 +113,8 @@ def create_app(settings: Settings) -> ASGIApp:
             stack.push_async_callback(postgres.close)
             await postgres.open()
             if settings.bot.mode == "polling" and settings.bot.token.get_secret_value():
-                polling = asyncio.create_task(poll(settings, queue), name="polling")
+                polling = asyncio.create_task(poll(settings, queue, state), name="polling")
+                polling.add_done_callback(lambda task: polling_ended(task, state))
                 stack.push_async_callback(cancel, polling)
             yield
 
@@ -111,7 +122,7 @@ def create_app(settings: Settings) -> ASGIApp:
     app = FastAPI(lifespan=lifespan, title="telegram_service", openapi_url=None)
     add_error_handlers(app, texts)
     add_webhooks(app, settings, queue, Receipts(redis, vault))
-    dependencies = Dependencies(settings, redis, Counters(redis), postgres, ai)
+    dependencies = Dependencies(settings, redis, Counters(redis), postgres, ai, state)
     add_views(app, dependencies, HostMetrics(registry, settings.watch), collector)
     edge = RequestMiddleware(app, HttpMetrics(registry), texts, settings.server.max_body_bytes)
     return traced(edge, tracing.tracer)
@@ -144,7 +155,7 @@ def add_views(
         return JSONResponse({"status": "ready"})
 
     async def health(_request: Request) -> Response:
-        reply = health_reply(dependencies.settings, await check_health(dependencies))
+        reply = health_reply(dependencies, await check_health(dependencies))
         return JSONResponse(reply.model_dump())
 
     async def metrics(_request: Request) -> Response:
@@ -175,14 +186,16 @@ async def check_health(dependencies: Dependencies) -> HealthCheck:
     return HealthCheck(up, statistics, journal)
 
 
-def health_reply(settings: Settings, check: HealthCheck) -> HealthReply:
+def health_reply(dependencies: Dependencies, check: HealthCheck) -> HealthReply:
     """Return the body of /health."""
-    on, statistics = any(settings.channels.values()), check.statistics
-    healthy = on and all(check.up.values())
+    settings, statistics = dependencies.settings, check.statistics
+    channels = channels_health(settings, dependencies.polling)
+    on = any(settings.channels.values())
+    failing = any(channel.status == "failing" for channel in channels.values())
+    healthy = all(check.up.values()) and not failing
     return HealthReply(
-        status="ok" if healthy else ("degraded" if on else "waiting for a channel"),
-        channels={name: "on" if on else "off" for name, on in settings.channels.items()},
-        mode=settings.bot.mode,
+        status=("ok" if healthy else "degraded") if on else "waiting for a channel",
+        channels=channels,
         redis=check.up["redis"],
         postgres=check.up["postgres"],
         ai_core=check.up["ai_core"],
@@ -191,6 +204,34 @@ def health_reply(settings: Settings, check: HealthCheck) -> HealthReply:
         lost=statistics.lost if statistics else None,
         oldest_s=statistics.oldest_s if statistics else None,
     )
+
+
+def channels_health(settings: Settings, polling: PollState) -> dict[str, ChannelHealth]:
+    """Return how each channel is; only polling can be seen to fail, a webhook is called or not."""
+    found = {
+        str(name): ChannelHealth(status="on" if on else "off")
+        for name, on in settings.channels.items()
+    }
+    if settings.bot.mode == "polling" and settings.channels["telegram"]:
+        status: Literal["on", "failing"] = "failing" if polling.problem else "on"
+        found["telegram"] = ChannelHealth(
+            status=status, receives_by="polling", problem=polling.problem
+        )
+    return found
+
+
+def polling_ended(task: asyncio.Task[None], state: PollState) -> None:
+    """Say that polling has ended by a fault of ours, and end the process: it is started again."""
+    if task.cancelled() or (error := task.exception()) is None:
+        return
+    state.failed(f"polling ended ({type(error).__name__})", 0.0)
+    log.critical("polling ended", exc_info=error)
+    end_process()
+
+
+def end_process() -> None:
+    """Have the server end as on SIGTERM."""
+    signal.raise_signal(signal.SIGTERM)
 
 
 async def postgres_answers(postgres: Postgres) -> bool:

@@ -35,6 +35,7 @@ from telegram_service.commands.ask import ask, ask_again
 from telegram_service.queue.command_text import CommandText, command_of
 from telegram_service.queue.update_queue import Outcome
 from telegram_service.state.records import PersonSeen
+from telegram_service.state.repeats import COMMANDS_AT_ONCE, SAME_AT_ONCE
 
 log = structlog.get_logger()
 
@@ -73,6 +74,8 @@ UNDER_ANSWERS = frozenset({"art", "src", "up", "down", "why", "forget", "stop", 
 OTHER_NAMES = {"ask": "question"}
 ASKING_COMMANDS = frozenset({"question", "ask"})
 """What follows is a question: the only way to ask where privacy mode is on (Bot Features)."""
+ENDING = frozenset({"stop", "reset"})
+"""Commands that are carried out however often they come."""
 
 
 async def answer(context: UpdateContext) -> Outcome:
@@ -175,8 +178,24 @@ async def run_command(context: UpdateContext, command: CommandText) -> Outcome:
         if context.chat.is_private:
             await context.reply("unknown_command")
         return "answered" if context.chat.is_private else "ignored"
+    if await is_repeated(context, command):
+        if command.name not in ENDING:
+            return "ignored"
+        context.quiet = True
     await run(context, command.arguments)
     return "answered"
+
+
+async def is_repeated(context: UpdateContext, command: CommandText) -> bool:
+    """Whether a command came twice already, or many came at once, which is said once."""
+    repeats, update_id = context.services.repeats, context.update.update_id
+    words = f"{command.name} {command.arguments}"
+    if await repeats.place(context.chat.id, words, update_id) >= SAME_AT_ONCE:
+        return True
+    place = await repeats.place(context.chat.id, "commands", update_id)
+    if place == COMMANDS_AT_ONCE:
+        await context.reply("too_many_commands")
+    return place >= COMMANDS_AT_ONCE
 
 
 async def press_button(context: UpdateContext) -> Outcome:

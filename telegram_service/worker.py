@@ -78,6 +78,7 @@ class Worker:
         """Work until stopped."""
         await self._retry_redis(self._queue.create_streams)
         renewing = asyncio.create_task(self._renew_leases(), name="renew leases")
+        renewing.add_done_callback(lambda _: self.stop())  # leases would lapse in silence
         async with asyncio.TaskGroup() as group:
             group.create_task(self._read())
             group.create_task(self._reclaim())
@@ -86,6 +87,8 @@ class Worker:
         await self._drain()
         renewing.cancel()
         await asyncio.wait([renewing])
+        if not renewing.cancelled():
+            renewing.result()
         await self._retry_redis(lambda: self._queue.remove_worker(self._name), tries=1)
 
     async def _read(self) -> None:

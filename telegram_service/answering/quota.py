@@ -5,6 +5,7 @@ Who tells of danger to life gets the help lines, whatever the quota.
 
 from shared.distress import help_lines
 from telegram_service.answering.update_context import UpdateContext
+from telegram_service.state.repeats import NOTICE_WINDOW_S, NOTICES_AT_ONCE
 
 
 async def over_quota(context: UpdateContext, question: str) -> bool:
@@ -13,8 +14,15 @@ async def over_quota(context: UpdateContext, question: str) -> bool:
     limit = await services.throttle.reached(context.person.id, context.update.update_id)
     if limit:
         await tell_help_lines(context, question)
-        await context.reply(f"quota_{limit}")
+        if await said_already(context, f"quota_{limit}") < NOTICES_AT_ONCE:
+            await context.reply(f"quota_{limit}")
     return limit is not None
+
+
+async def said_already(context: UpdateContext, notice: str) -> int:
+    """Return how often a notice was said to this chat within the last minute."""
+    services, update_id = context.services, context.update.update_id
+    return await services.repeats.place(context.chat.id, notice, update_id, NOTICE_WINDOW_S)
 
 
 async def tell_help_lines(context: UpdateContext, question: str) -> None:

@@ -27,6 +27,7 @@ from telegram_service.state.erasures import Erasures
 from telegram_service.state.folded_texts import FoldedTexts
 from telegram_service.state.journal import Journal
 from telegram_service.state.preferences import PreferenceCache
+from telegram_service.state.repeats import Repeats
 from telegram_service.state.session_texts import SessionTexts
 from telegram_service.state.sessions import Sessions
 from telegram_service.state.slots import Slots
@@ -66,6 +67,7 @@ class Services:
     folded_texts: FoldedTexts
     preferences: PreferenceCache
     throttle: Throttle
+    repeats: Repeats
     counters: Counters
     slots: Slots
     documents: DocumentReader
@@ -107,6 +109,7 @@ async def open_services(settings: Settings, vault: Vault) -> AsyncIterator[Servi
             erasures=Erasures(redis, vault),
             folded_texts=FoldedTexts(redis, vault, settings.store.session_hours),
             preferences=PreferenceCache(redis, vault),
+            repeats=Repeats(redis, vault),
             throttle=Throttle(redis, settings.limits, clock, vault),
             counters=Counters(redis),
             slots=Slots(settings.ai.at_once, Waitlist(redis)),

@@ -42,6 +42,8 @@ class UpdateContext:
     """The messages that are one question, where these are several."""
     stopped: asyncio.Event = field(default_factory=asyncio.Event)
     spoken: Language | None = None
+    quiet: bool = False
+    """Do what is asked and say nothing."""
     first_sign_counted: bool = False
 
     @cached_property
@@ -119,7 +121,9 @@ class UpdateContext:
         return Button(label=label, data=self.services.buttons.data(self.chat.id, action, value))
 
     async def reply(self, key: str, buttons: Rows = (), **values: str | int) -> None:
-        """Send a sentence, once."""
+        """Send a sentence, once; nothing when quiet."""
+        if self.quiet:
+            return
         await self.send_markdown(key, self.say(key, **values), buttons)
 
     async def send_markdown(self, part: str, markdown: str, buttons: Rows = ()) -> None:

@@ -20,6 +20,7 @@ white space carried over.
 """
 MAX_ENTITIES = 100
 SEPARATORS = ("\n\n", "\n", ". ", " ")
+HEADING_CHARACTERS = 120
 EARLIEST_CUT = 0.5
 """A cut before this part of the budget would waste the message."""
 ENTITY_TYPES = frozenset(
@@ -103,6 +104,7 @@ def split(
         end = furthest(offsets, start, budget)
         if end < len(text):
             end = best_cut(text, start, end)
+            end = before_heading(text, entities, offsets, start, end)
         end = within_entities(offsets, starts, start, end)
         end = past_blanks(text, start, end)
         pieces.append((text[start:end], clipped(entities, offsets[start], offsets[end])))
@@ -127,6 +129,30 @@ def best_cut(text: str, start: int, end: int) -> int:
         if index > start:
             return index + len(separator)
     return end
+
+
+def before_heading(
+    text: str, entities: Sequence[Entity], offsets: Sequence[int], start: int, end: int
+) -> int:
+    """Return an `end` before the headings that a piece would end with: they go with their text."""
+    while True:
+        last = start + len(text[start:end].rstrip())
+        first = text.rfind("\n", start, last) + 1
+        if first <= start or not _is_heading(text[first:last], entities, offsets[first : last + 1]):
+            return end
+        end = first
+
+
+def _is_heading(line: str, entities: Sequence[Entity], offsets: Sequence[int]) -> bool:
+    """Whether a line introduces what follows: it is bold as a whole, or ends with a colon."""
+    if len(line) > HEADING_CHARACTERS:
+        return False
+    return line.endswith((":", "：")) or any(
+        entity.type == "bold"
+        and entity.offset <= offsets[0]
+        and entity.offset + entity.length >= offsets[-1]
+        for entity in entities
+    )
 
 
 def within_entities(offsets: Sequence[int], starts: Sequence[int], start: int, end: int) -> int:

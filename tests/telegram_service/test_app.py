@@ -1,9 +1,11 @@
 """Health and metrics of the HTTP side."""
 
 import asyncio
+import time
 from pathlib import Path
 
 import httpx2
+import pytest
 
 from deploy.local.redis_server import RedisServer
 from shared.ai.scripted import ScriptedAi
@@ -50,7 +52,8 @@ async def test_health_says_which_channels_are_on(redis_url: str, key_file: Path)
     settings = settings_without_workers(redis_url, key_file, bot={"token": ""}, line=line)
     async with http_client(settings) as client:
         health = (await client.get("/health")).json()
-    assert (health["channels"]["telegram"], health["channels"]["line"]) == ("off", "on")
+    channels = health["channels"]
+    assert (channels["telegram"]["status"], channels["line"]["status"]) == ("off", "on")
     assert health["status"] == "degraded"  # neither Postgres nor ai_core is there
 
 
@@ -67,3 +70,31 @@ async def test_without_a_channel_health_still_says_whether_ai_core_answers(
 
     assert (up["status"], up["ai_core"]) == ("waiting for a channel", True)
     assert down["ai_core"] is False
+
+
+async def test_health_says_why_polling_brings_nothing(redis_url: str, key_file: Path) -> None:
+    settings = settings_without_workers(redis_url, key_file, bot={"mode": "polling"})
+    async with http_client(settings) as client:
+        limit, telegram = time.monotonic() + 30, {"status": "on"}
+        while telegram["status"] == "on":
+            assert time.monotonic() < limit
+            telegram = (await client.get("/health")).json()["channels"]["telegram"]
+    assert (telegram["status"], telegram["receives_by"]) == ("failing", "polling")
+    assert "cannot be reached" in telegram["problem"]
+
+
+async def test_polling_that_ends_by_a_bug_ends_the_process(
+    redis_url: str, key_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = asyncio.Event()
+
+    async def broken(*_args: object) -> None:
+        raise KeyError("a bug")
+
+    monkeypatch.setattr("telegram_service.app.poll", broken)
+    monkeypatch.setattr("telegram_service.app.end_process", ended.set)
+    settings = settings_without_workers(redis_url, key_file, bot={"mode": "polling"})
+    async with http_client(settings) as client:
+        await asyncio.wait_for(ended.wait(), 30)
+        telegram = (await client.get("/health")).json()["channels"]["telegram"]
+    assert telegram["problem"] == "polling ended (KeyError)"

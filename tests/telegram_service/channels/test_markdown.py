@@ -157,3 +157,14 @@ def test_what_is_plainly_markup_stays_markup(subtests: pytest.Subtests) -> None:
             text, entities = plain(markdown)
             assert text.strip() == shown
             assert [entity.type for entity in entities] == types
+
+
+@pytest.mark.parametrize("heading", ["**Conditions et exceptions**", "## Et après ?", "Voici :"])
+def test_no_message_ends_with_a_heading(heading: str) -> None:
+    words = "mot " * 40
+    for before in range(1, 30):
+        paragraphs = [*[words] * before, heading, *[words] * 30]
+        messages = folded_messages(FoldedText("\n\n".join(paragraphs)))
+        assert len(messages) > 1
+        last_lines = [message.text.rstrip().rpartition("\n")[2] for message in messages[:-1]]
+        assert not any(line.startswith(("Conditions", "Et après", "Voici")) for line in last_lines)
