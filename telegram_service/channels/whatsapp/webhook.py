@@ -93,7 +93,7 @@ class WhatsAppWebhook:
             await self._receipts.count("whatsapp_errors")
 
     async def _enqueue(self, message: JsonObject, contacts: list[JsonObject]) -> None:
-        contact = next((each for each in contacts if is_of(each, message)), {})
+        contact = sender_of(message, contacts)
         try:
             received = Received.model_validate({"message": message, "contact": contact})
         except ValidationError as error:
@@ -116,7 +116,7 @@ class WhatsAppWebhook:
             log.warning("message failed", codes=codes)
             await self._receipts.count("whatsapp_failed")
         if failed and RE_ENGAGEMENT in codes:
-            for name in ("recipient_user_id", "recipient_id"):
+            for name in ("recipient_user_id", "user_id", "recipient_id"):
                 if isinstance(person := status.get(name), str):
                     await self._receipts.close_window(PREFIX + person)
         await self._receipts.note(str(status.get("biz_opaque_callback_data", "")))
@@ -134,6 +134,13 @@ def changes(call: JsonObject) -> Iterator[JsonObject]:
 def objects(value: object) -> list[JsonObject]:
     """Return the objects of a list, nothing for what is none."""
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def sender_of(message: JsonObject, contacts: list[JsonObject]) -> JsonObject:
+    """Return the contact who sent a message; the only one, where the message names nobody."""
+    if len(contacts) == 1 and not message.get("from") and not message.get("from_user_id"):
+        return contacts[0]
+    return next((each for each in contacts if is_of(each, message)), {})
 
 
 def is_of(contact: JsonObject, message: JsonObject) -> bool:

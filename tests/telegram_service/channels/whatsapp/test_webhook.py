@@ -136,6 +136,17 @@ async def test_each_part_of_a_call_is_taken_by_itself(
     assert counters["whatsapp_failed"] == "1"
 
 
+async def test_a_sender_may_be_named_by_the_contact_alone(
+    client: httpx2.AsyncClient, redis_client: redis.Redis
+) -> None:
+    nameless = {"id": "wamid.a", "type": "text", "timestamp": "1", "text": {"body": "Bonjour"}}
+    known = {"contacts": [{"user_id": "FR.1", "profile": {}}], "messages": [nameless]}
+    unknown = {"messages": [{**nameless, "id": "wamid.b"}]}
+    body = call(known, unknown)
+    assert (await client.post(PATH, content=body, headers=signed(body))).status_code == 200
+    assert accepted(redis_client) == 1
+
+
 async def test_events_of_another_phone_number_are_left_alone(
     client: httpx2.AsyncClient, redis_client: redis.Redis
 ) -> None:
