@@ -25,7 +25,12 @@ from telegram_service.channels.line.api import (
     MessagingApi,
     QuotaUsedUp,
 )
-from telegram_service.channels.line.formatting import compose, file_messages, message_objects
+from telegram_service.channels.line.formatting import (
+    compose,
+    file_messages,
+    message_objects,
+    without_headings,
+)
 from telegram_service.channels.line.parsing import line_id, origin, parsed
 from telegram_service.channels.message import FoldedText, OutgoingMessage, Rows
 from telegram_service.channels.update import Update
@@ -135,7 +140,8 @@ class Line:
         self, address: ChatAddress, name: str, content: bytes, caption: str, key: str
     ) -> int:
         """Send a text file as messages, since LINE takes no files from us; return 0."""
-        for number, objects in enumerate(file_messages(content.decode(), caption)):
+        text = without_headings(content.decode()) if name.endswith(".md") else content.decode()
+        for number, objects in enumerate(file_messages(text, caption)):
             await self._deliver(address, objects, f"{key}/{number}")
         return 0
 

@@ -40,6 +40,7 @@ MAX_CARD_ROWS = 12
 CARD_ACTIONS = frozenset({"art"})
 ASKS = "ask"
 LINK_COLOUR = "#1F4E96"
+_HEADING = re.compile(r"^#{1,6} ", re.MULTILINE)
 _BLANK_LINES = re.compile(r"\n{3,}")
 
 
@@ -86,6 +87,11 @@ def message_objects(message: OutgoingMessage) -> list[JsonObject]:
     if items and objects:
         objects[-1]["quickReply"] = {"items": items[:MAX_QUICK_REPLIES]}
     return objects
+
+
+def without_headings(markdown: str) -> str:
+    """Return Markdown without the signs that make a line a heading; the rest stays as written."""
+    return _HEADING.sub("", markdown)
 
 
 def file_messages(content: str, caption: str) -> list[list[JsonObject]]:

@@ -218,7 +218,7 @@ class Account:
             items = message.get("quickReply", {}).get("items", [])
             found += [(item["action"]["label"], item["action"]) for item in items]
         for message in reversed(self.written(chat)):
-            found += list(_card_actions(message.get("contents")))
+            found += list(card_actions(message.get("contents")))
         return found
 
     def written(self, chat: str) -> list[JsonObject]:
@@ -341,14 +341,14 @@ def chat_of(event: Mapping[str, Any]) -> str:
     return str(found)
 
 
-def _card_actions(component: Any) -> Iterator[tuple[str, JsonObject]]:
+def card_actions(component: Any) -> Iterator[tuple[str, JsonObject]]:
     """Yield what a card shows that can be tapped, and the action."""
     if isinstance(component, list):
         for child in component:
-            yield from _card_actions(child)
+            yield from card_actions(child)
     if not isinstance(component, Mapping):
         return
     if action := component.get("action"):
         yield str(component.get("text") or action.get("label", "")), action
     for name in ("header", "hero", "body", "footer", "contents"):
-        yield from _card_actions(component.get(name))
+        yield from card_actions(component.get(name))
