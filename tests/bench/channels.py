@@ -52,9 +52,11 @@ async def fresh(name: str, folder: Path, workers: int) -> AsyncIterator[Any]:
     key_file = folder / "vault"
     key_file.write_text(new_key_file())
     try:
-        opened = OPEN[name](redis.url, postgres.url(), key_file, folder, workers=workers)
+        opened = OPEN[name](redis.url, postgres.url(), key_file, folder, workers=0)
         async with opened as deployment:
-            await deployment.until_workers_read(workers)
+            for number in range(workers):
+                deployment.start("worker")
+                await deployment.until_workers_read(number + 1)
             yield deployment
     finally:
         for server in (redis, postgres):

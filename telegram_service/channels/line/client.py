@@ -53,6 +53,8 @@ LOADING_S = 60
 """The longest that LINE shows; shown again meanwhile, and gone with the first message."""
 HELD_KEY = f"{KEY_PREFIX}:retry_after:line"
 MAX_LANGUAGES = 4_096
+LANGUAGE_TIMEOUT_S = 1.0
+"""How long an answer waits to know the language of the app."""
 
 
 def new_api(settings: LineSettings) -> MessagingApi:
@@ -109,7 +111,10 @@ class Line:
         """Return the language of a friend's app, remembered; empty: LINE does not say."""
         if person not in self._languages:
             try:
-                self._languages[person] = await self.api.language(line_id(person))
+                async with asyncio.timeout(LANGUAGE_TIMEOUT_S):
+                    self._languages[person] = await self.api.language(line_id(person))
+            except TimeoutError:
+                return ""
             except ChannelRefused:  # no friend, or a group
                 self._languages[person] = ""
             except AppError as error:

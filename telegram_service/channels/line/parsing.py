@@ -21,6 +21,7 @@ from telegram_service.channels.update import (
     IncomingMessage,
     Person,
     Update,
+    UpdatePart,
 )
 from telegram_service.queue.event import Event, Lane, overtakes, waits_its_turn
 
@@ -36,6 +37,7 @@ MIME_TYPES: Mapping[str, str] = {
     "video": "video/mp4",
 }
 """What LINE hands out: pictures as JPEG, recordings as M4A, films as MP4."""
+UNREADABLE = frozenset({"sticker", "location"})
 FROM_LINE = "line"
 """A content provider; another one names an address of the internet, which is not fetched."""
 
@@ -120,7 +122,7 @@ def reply_token_of(event: JsonObject) -> str:
 
 
 def message_of(event: JsonObject) -> IncomingMessage:
-    """Return what a person wrote or sent; a kind that we cannot read has no content."""
+    """Return what a person wrote or sent; pictures sent together are one group."""
     message = event["message"]
     kind = message.get("type")
     if kind == "text":
@@ -137,8 +139,11 @@ def message_of(event: JsonObject) -> IncomingMessage:
             duration=float(message.get("duration") or 0) / 1000,
         )
         field = FILE_KINDS[kind]
-        return incoming(event, **{field: (file,) if field == "photo" else file})
-    return incoming(event)
+        together = str((message.get("imageSet") or {}).get("id", ""))
+        content = {field: (file,) if field == "photo" else file}
+        return incoming(event, **content, media_group_id=together)
+    unreadable = kind if kind in UNREADABLE else "unsupported"
+    return incoming(event, **{unreadable: UpdatePart()})
 
 
 def file_id_of(message: JsonObject) -> str:

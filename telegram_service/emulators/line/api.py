@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import httpx2
 import orjson
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -88,8 +88,6 @@ class MessagingApi:
 
     async def _call(self, request: Request, answer: Answer) -> Response:
         headers = {"X-Line-Request-Id": secrets.token_hex(16)}
-        if self.latency_s:
-            await asyncio.sleep(self.latency_s)
         fields: JsonObject = {}
         try:
             self._authenticate(request)
@@ -100,11 +98,15 @@ class MessagingApi:
                 response = Response(body, status, headers, "application/octet-stream")
             else:
                 response = JSONResponse(body, status, headers)
+        except ClientDisconnect:
+            return Response(status_code=400)
         except LineError as refused:
             response = JSONResponse(refused.body, refused.status, {**headers, **refused.headers})
         path, chat = request.url.path, str(fields.get("to") or fields.get("chatId") or "")
         call = Call(time.monotonic(), request.method, path, chat, response.status_code)
         self.account.calls.append(call)
+        if self.latency_s:  # what was asked is done: who hangs up meanwhile does not know it
+            await asyncio.sleep(self.latency_s)
         if path in self.lost:
             self.lost.remove(path)
             return JSONResponse({"message": "Internal Server Error"}, 500, headers)

@@ -250,3 +250,12 @@ async def test_a_voice_message_is_shown_as_heard_and_answered(
         assert shown["text"] == f"🎤 J'ai entendu : « {' '.join(DULL)} »"
         assert answer["text"].startswith("La réponse")
         assert line.account.loading  # shown while it is listened to
+
+
+async def test_what_cannot_be_read_gets_one_honest_sentence(line: RunningLine) -> None:
+    sent = line.account
+    for send in (sent.stick, sent.locate, lambda person: sent.attach(person, "video", b"film")):
+        [told] = await line.seen(send(ALICE))
+        assert told["via"] == "reply"
+    assert line.ai.asked == []
+    assert await line.seen(sent.stick(ALICE, chat=GROUP)) == []
