@@ -88,7 +88,8 @@ async def kills(name: str, folder: Path, count: int) -> dict[str, Any]:
         **asdict(observed),
         "kills": killed,
         "seconds": round(time.monotonic() - began),
-        **{each: counts.get(each, 0) for each in ("duplicates", "resent_blindly", "dead")},
+        "delivered_twice": deployment.api.delivery.repeated,
+        **{each: counts.get(each, 0) for each in ("resent_blindly", "dead")},
     }
 
 
