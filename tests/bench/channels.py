@@ -88,7 +88,7 @@ async def kills(name: str, folder: Path, count: int) -> dict[str, Any]:
         **asdict(observed),
         "kills": killed,
         "seconds": round(time.monotonic() - began),
-        "delivered_twice": deployment.api.delivery.repeated,
+        "delivered_twice": counts.get("duplicates", 0),
         **{each: counts.get(each, 0) for each in ("resent_blindly", "dead")},
     }
 
