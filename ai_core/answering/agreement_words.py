@@ -46,6 +46,12 @@ class AgreementWords:
             return self._texts.say("agreement_unknown", language, idcc=match.unknown_idcc)
         return None
 
+    def silent(self, agreement: Agreement, language: Language) -> str:
+        """Return the sentence that says that no clause of an agreement answers."""
+        return self._texts.say(
+            "agreement_silent", language, title=_title(agreement), url=agreement.url
+        )
+
     def question(
         self,
         found: SearchResult,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import chain, zip_longest
 
 from ai_core.answering.understanding.messages import Asked
+from ai_core.engines.extractive.relevant import ClauseFit
 from ai_core.law.records import Confidence, QuestionScope, SearchResult
 
 _SUREST_LAST = (Confidence.NONE, Confidence.LOW, Confidence.MEDIUM, Confidence.HIGH)
@@ -12,10 +13,14 @@ _SUREST_LAST = (Confidence.NONE, Confidence.LOW, Confidence.MEDIUM, Confidence.H
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One question of a message, and what was found for it."""
+    """One question of a message, and what was found for it.
+
+    `clauses` is how the clauses found of the agreement told answer it, None where none was told.
+    """
 
     asked: Asked
     found: SearchResult
+    clauses: ClauseFit | None = None
 
 
 def merged(evidence: Sequence[Evidence]) -> SearchResult:

@@ -21,6 +21,7 @@ from ai_core.answering.agreement_words import agreement_taken
 from ai_core.answering.boilerplate import Boilerplate, Closing
 from ai_core.answering.cache import AnswerCache, parse_cached
 from ai_core.answering.calculation.answering import CalculatedAnswer, CalculatedAnswers
+from ai_core.answering.clauses import agreement_silent, clauses_decide, weighed
 from ai_core.answering.conversations import ConversationStore
 from ai_core.answering.entries.answering import Answered, EntryAnswers
 from ai_core.answering.events import Done, Events, Queued, Text, collect
@@ -230,6 +231,8 @@ class AnswerPipeline:
         with self._generation.enqueue(request) as job:
             evidence = await self._search(request)
             answered = await self._entries.of(request, evidence)
+            if clauses_decide(evidence) and not self._entries.sure(answered.answers):
+                answered = Answered()
             writing: Events = (
                 self._write_entries(answered, request, evidence, reply, details)
                 if answered.answers
@@ -256,7 +259,10 @@ class AnswerPipeline:
         reply.confidence = found.confidence if question.grounded else None
         self._take_agreement(question, found, reply)
         missing = self._missing(question, found)
-        for sentence in self._said_first(question, found, None if refusal else missing):
+        silent = refusal is None and agreement_silent(evidence)
+        for sentence in self._said_first(
+            question, found, None if refusal else missing, silent=silent
+        ):
             yield reply.add_paragraph(sentence, AnswerPart.SUMMARY)
         if refusal is None:
             if question.grounded and not question.sampling.json_schema:
@@ -291,11 +297,11 @@ class AnswerPipeline:
         """Answer with the knowledge entries chosen; `details` are those of a calculation."""
         question, found = request.question, merged(evidence)
         self._take_agreement(question, found, reply)
-        for sentence in self._said_first(question, found, None):
+        for sentence in self._said_first(question, found, None, silent=False):
             yield reply.add_paragraph(sentence, AnswerPart.SUMMARY)
         unanswered = self._refused(answered.rest, question.language)
         answered = answered.without([one for one, _ in unanswered])
-        parts = self._entries.write(answered, request, found, reply)
+        parts = self._entries.write(answered, request, evidence, reply)
         async with aclosing(parts) as written:
             async for part, said in written:
                 if part is not AnswerPart.SUMMARY:
@@ -352,14 +358,24 @@ class AnswerPipeline:
         return words.told(reply.profile, question.language)
 
     def _said_first(
-        self, question: Question, found: SearchResult, missing: MissingLaw | None
+        self,
+        question: Question,
+        found: SearchResult,
+        missing: MissingLaw | None,
+        *,
+        silent: bool,
     ) -> Iterator[str]:
-        """Yield what the answer cannot rest on: a fact, an agreement not held, other law."""
+        """Yield what the answer cannot rest on: a fact, an agreement not held, other law.
+
+        `silent`: nothing was found in the agreement that was named.
+        """
         if question.search.unknown and found.passages:
             yield self._boilerplate.without_fact(question.language)
         lacking = self._boilerplate.agreements.lacking(found.agreement_match, question.language)
         if lacking and not question.sampling.json_schema:
             yield lacking
+        if silent and found.agreement and not question.sampling.json_schema:
+            yield self._boilerplate.agreements.silent(found.agreement, question.language)
         if missing and found.confidence in UNDECIDED:
             yield missing.sentence
 
@@ -421,7 +437,7 @@ class AnswerPipeline:
             told = None if question.agreement else await self._agreement_told(question)
             agreement = told.idcc if told else question.agreement
             return [
-                Evidence(
+                weighed(
                     one,
                     _doubted(
                         one.with_terms,

@@ -42,6 +42,9 @@ _CHOSEN_WEIGHT, _NAMED_WEIGHT = 2, 4
 """A clause of the agreement that applies goes before an article as relevant (L2253-1 to L2253-3):
 its chance not to decide counts to this power, the more so where the question names it."""
 
+_BOUND_SCORE = 0.5
+"""Below the clauses that decide: what the Code grants at least is told after them."""
+
 
 @dataclass(frozen=True, slots=True)
 class ReferencedArticles:
@@ -179,13 +182,31 @@ class CorpusIndex:
             agreed = _before_articles(clauses, _CHOSEN_WEIGHT if chosen else _NAMED_WEIGHT)
         if kind is SourceKind.AGREEMENT:
             return agreed
+        bounds = self._bounds(query, match, day) if agreed else []
         found = self._judged(query, named, kind, day, limit)[: limit - len(agreed)]
         read = self.corpus.passages_at([one.row for one in found])
         passages = [
             replace(passage, score=one.relevance, outdated=one.outdated)
             for passage, one in zip(read, found, strict=True)
         ]
-        return sorted([*agreed, *passages], key=lambda passage: -passage.score)
+        found_at = {passage.id: passage.score for passage in passages}
+        bounding = {
+            one.id: replace(one, score=max(one.score, found_at.get(one.id, 0.0))) for one in bounds
+        }
+        rest = [passage for passage in passages if passage.id not in bounding]
+        everything = [*agreed, *bounding.values(), *rest]
+        return sorted(everything, key=lambda passage: -passage.score)
+
+    def _bounds(self, query: SearchQuery, match: AgreementMatch | None, day: date) -> list[Passage]:
+        """Return the articles of the Code that bound what the clauses found may say."""
+        bounds = self._agreements.bounds_of(match)
+        articles = [article for number in bounds for article in self.corpus.by_number(number, day)]
+        positions = [self.hybrid.metadata.position(article.id) for article in articles]
+        read = self.corpus.passages_at(self.hybrid.clearest(query, positions))
+        return [
+            replace(passage, score=_BOUND_SCORE, bound=bounds[article.number])
+            for passage, article in zip(read, articles, strict=True)
+        ]
 
     def _judged(
         self,

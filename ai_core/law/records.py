@@ -147,6 +147,18 @@ class AgreementText:
     extended: bool = True
 
 
+class LegalBound(StrEnum):
+    """What an article of the Code is to the clauses of agreements on its subject (L2251-1).
+
+    An agreement may give more than a MINIMUM and not go beyond a LIMIT; a DEFAULT holds where none
+    says otherwise.
+    """
+
+    MINIMUM = "minimum"
+    LIMIT = "limit"
+    DEFAULT = "default"
+
+
 @dataclass(frozen=True, slots=True)
 class Passage:
     """A verbatim piece of a source.
@@ -161,7 +173,8 @@ class Passage:
     then the day of the amendment that wrote it, `updated` that day or the one its text was signed.
     `score` is its relevance: the chance (0 to 1) that it decides the question, comparable across
     kinds. `outdated` is true of a fiche that is older than the law it explains, and of a clause
-    whose subject a later text of its agreement has.
+    whose subject a later text of its agreement has. `bound` is set of an article that bounds what
+    the clauses found may say.
     """
 
     kind: SourceKind
@@ -180,6 +193,7 @@ class Passage:
     agreement_text: AgreementText | None = None
     outdated: bool = False
     goes_on: bool = False
+    bound: LegalBound | None = None
 
 
 class QuestionScope(StrEnum):

@@ -1,8 +1,8 @@
 """Answers with knowledge entries: each question of a message that has one.
 
 An entry is written by code alone, whichever model is asked: its words were read against the law,
-and no model may change them. Where the agreement that was told may provide otherwise, what it says
-follows the short answer; for questions without an entry, the law is quoted below.
+and no model may change them. Where the agreement that was told decides, its clause leads; where it
+may provide otherwise, it follows. For questions without an entry, the law is quoted below.
 """
 
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
@@ -10,6 +10,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from ai_core.answering.citations import CitationFilter
+from ai_core.answering.clauses import agreement_silent, clauses_decide
 from ai_core.answering.entries.choosing import ChosenEntry, EntryChoice
 from ai_core.answering.entries.writing import (
     Asker,
@@ -24,14 +25,14 @@ from ai_core.answering.quoting import heading_of, quote_in_turn
 from ai_core.answering.reply import ReplyBuilder
 from ai_core.answering.request import ResolvedRequest
 from ai_core.engines.base import AnswerPart, Engine, Prompt, Sampling
-from ai_core.law.records import Confidence, Passage, SearchResult, SourceKind
+from ai_core.law.records import Agreement, Confidence, Passage, SearchResult, SourceKind
 from ai_core.law.source import LawSource
 from shared.ai.contract import Citation, EntryTaken
 from shared.languages import Language
 from shared.texts import Texts
 
 MAX_SUGGESTIONS = 3
-_AGREEMENT_PASSAGES = 4
+_AGREEMENT_PASSAGES = 8
 _QUOTED = Sampling(max_tokens=0)
 _PARTS = (
     AnswerPart.SUMMARY,
@@ -128,33 +129,53 @@ class EntryAnswers:
                 answers.append(EntryAnswer(title, choice, written))
         return answers
 
+    def sure(self, answers: Sequence[EntryAnswer]) -> bool:
+        """Whether every entry of an answer surely is the one that was asked for."""
+        return all(answer.chosen.confidence is not Confidence.LOW for answer in answers)
+
     async def write(
         self,
         answered: Answered,
         request: ResolvedRequest,
-        found: SearchResult,
+        evidence: Sequence[Evidence],
         reply: ReplyBuilder,
     ) -> AsyncGenerator[tuple[AnswerPart, str]]:
-        """Yield the parts of the answer, and set what the reply holds beside its text."""
+        """Yield the parts of the answer, and set what the reply holds beside its text.
+
+        An agreement that decides leads, and the entry tells the law after it; else it follows.
+        """
         language, answers = request.question.language, answered.answers
+        found, leads = merged(evidence), clauses_decide(evidence)
         reply.citations = [one for answer in answers for one in answer.written.citations]
         reply.confidence = least_sure(answer.chosen.confidence for answer in answers)
         reply.entries = [_taken(answer, language) for answer in answers]
         reply.outcome = "entry"
-        agreed, agreed_sources = await self._agreed(answers, request, found, reply)
-        if reply.confidence is Confidence.LOW:
-            yield AnswerPart.SUMMARY, self._texts.say("nearest_entries", language)
+        agreed, agreed_sources = await self._agreed(answers, request, found, reply, leads=leads)
+        if not agreed and agreement_silent(evidence) and _depends(answers):
+            agreed = self._silent(found.agreement, language)
+        for opening in self._openings(reply, found, agreed if leads else "", language):
+            yield AnswerPart.SUMMARY, opening
         quoted = await self._quoted_for(answered.rest, request, reply)
         for part in _PARTS:
             titled = part is AnswerPart.SUMMARY or len(answers) + len(answered.rest) > 1
             for text in _texts(answers, part, titled=titled):
                 yield part, text
-            if part is AnswerPart.SUMMARY and agreed:
+            if part is AnswerPart.SUMMARY and agreed and not leads:
                 yield part, agreed
             if part in quoted:
                 yield part, quoted[part]
         if agreed_sources:
             yield AnswerPart.SOURCES, agreed_sources
+
+    def _openings(
+        self, reply: ReplyBuilder, found: SearchResult, leading: str, language: Language
+    ) -> Iterator[str]:
+        """Yield what stands before the entries: a clause that leads, a doubt about the entries."""
+        if leading:
+            yield leading
+            yield self._after_agreement(found, language)
+        if reply.confidence is Confidence.LOW:
+            yield self._texts.say("nearest_entries", language)
 
     async def suggestions(self, answers: Sequence[EntryAnswer], language: Language) -> list[str]:
         """Return the questions of the entries related to those of the answer."""
@@ -196,14 +217,16 @@ class EntryAnswers:
         request: ResolvedRequest,
         found: SearchResult,
         reply: ReplyBuilder,
+        *,
+        leads: bool,
     ) -> tuple[str, str]:
         """Return what the agreement says, where it may provide otherwise, and its addresses."""
-        depends = any("agreement" in answer.chosen.entry.depends_on for answer in answers)
+        depends = leads or _depends(answers)
         passages = [one for one in found.passages if one.kind is SourceKind.AGREEMENT]
         if not (depends and found.agreement and passages):
             return "", ""
         passages = passages[:_AGREEMENT_PASSAGES]
-        said = await self._quote(request, passages)
+        said = await self._quote(request, found, passages)
         check = CitationFilter(passages, request.day, "")
         shown = check.feed(said) + check.finish()
         citations = check.citations()
@@ -214,7 +237,8 @@ class EntryAnswers:
         reply.citations = [*reply.citations, *citations]
         title = found.agreement.short_title
         language = request.question.language
-        said = f"{self._texts.say('agreement_says', language, title=title)}\n\n{shown}"
+        key = "agreement_decides" if leads else "agreement_says"
+        said = f"{self._texts.say(key, language, title=title)}\n\n{shown}"
         named = [
             f"{self._heading(citation, number, language)}\n\n{citation.url}"
             for number, citation in enumerate(citations, start=before + 1)
@@ -226,10 +250,27 @@ class EntryAnswers:
             "agreement_heading", language, title=citation.title, number=citation.number, n=number
         )
 
-    async def _quote(self, request: ResolvedRequest, passages: Sequence[Passage]) -> str:
-        question = request.question
+    def _silent(self, agreement: Agreement | None, language: Language) -> str:
+        if agreement is None:
+            return ""
+        return self._texts.say(
+            "agreement_silent", language, title=agreement.short_title, url=agreement.url
+        )
+
+    def _after_agreement(self, found: SearchResult, language: Language) -> str:
+        """Return the sentence between a clause and the law: which of them holds."""
+        bounds = {one.bound for one in found.passages if one.bound}
+        key = f"bound_{bounds.pop()}" if len(bounds) == 1 else "law_after_agreement"
+        return self._texts.say(key, language)
+
+    async def _quote(
+        self, request: ResolvedRequest, found: SearchResult, passages: Sequence[Passage]
+    ) -> str:
+        question, match = request.question, found.agreement_match
+        asked = match.rest if match and match.rest else question.search.query
         prompt = Prompt(
-            *((), question.search.query, tuple(passages), question.language),
+            *((), asked, tuple(passages), question.language),
+            told=question.search.with_terms,
             confidence=Confidence.MEDIUM,
         )
         async with aclosing(self._quoting.stream(prompt, _QUOTED)) as chunks:
@@ -254,6 +295,11 @@ def _texts(answers: Sequence[EntryAnswer], part: AnswerPart, *, titled: bool) ->
             if kind is part:
                 heading = titled and part is not AnswerPart.SOURCES
                 yield f"**{heading_of(answer.title)}**\n\n{text}" if heading else text
+
+
+def _depends(answers: Sequence[EntryAnswer]) -> bool:
+    """Whether an agreement may provide otherwise than an entry."""
+    return any("agreement" in answer.chosen.entry.depends_on for answer in answers)
 
 
 def _taken(answer: EntryAnswer, language: Language) -> EntryTaken:

@@ -19,7 +19,8 @@ from ai_core.law.records import Confidence, Passage, SourceKind
 from ai_core.law.titles import title_of
 from shared.texts import Texts, date_in_words
 
-SUMMARY_CHARS = 600
+SUMMARY_CHARS, LIST_CHARS, BOUND_CHARS = 600, 1_000, 1_400
+"""A list of a clause that is told whole may be longer: one item less misleads."""
 _SUMMARY_SOURCES = 2
 _SECTION_CHARS = 700
 _SECTION_UNITS = 4
@@ -33,6 +34,8 @@ _AS_GOOD = 0.5
 _FIGURE_MARGIN = 4.0
 _GIVES = 0.7
 _SUMMARY_SENTENCES = 3
+_OF_THE_LIST = 0.34
+"""An item that holds no more of the question than this is not asked for above the others."""
 _CONDITION = re.compile(
     r"\bsauf\b|a condition|toutefois|\blorsqu|dans la limite|\bne\b.{1,60}\bqu[e']|sous reserve"
     r"|a moins qu|cependant|excepte|a l'exception|a defaut|doit justifier|si (?:le|la|l'|il|elle)"
@@ -109,7 +112,8 @@ class Composition:
                 self._has(Confidence.LOW) and not self._answers_plainly()
             )
             lead = self._say("not_certain" if doubt else "quoted_in_french")
-            yield AnswerPart.SUMMARY, "\n\n".join(filter(None, (lead, self._summary())))
+            summary = (lead, self._summary(), self._bounds())
+            yield AnswerPart.SUMMARY, "\n\n".join(filter(None, summary))
             for part, written in (
                 (AnswerPart.CONDITIONS, self._conditions()),
                 (AnswerPart.STEPS, self._steps()),
@@ -123,8 +127,14 @@ class Composition:
         return self._prompt.confidence is confidence
 
     def _answers_plainly(self) -> bool:
-        """Whether the best unit covers the question and gives what it asks, whatever the search."""
-        features = self._candidates[0].features
+        """Whether the best unit covers the question and gives what it asks, whatever the search.
+
+        A clause of an agreement was judged before, with what the search found.
+        """
+        best = self._candidates[0]
+        features = best.features
+        if self._prompt.passages[best.passage].kind is SourceKind.AGREEMENT:
+            return False
         gives = features["gives_what_is_asked"] >= _GIVES or not self._asked.wants_figure
         return (
             gives
@@ -176,6 +186,23 @@ class Composition:
                 break
         return "\n\n".join("\n\n".join(told) for told in lines.values())
 
+    def _bounds(self) -> str:
+        """Return what the Code says whatever the clause that leads says, if a clause leads."""
+        held = self._prompt.passages
+        first = next(iter(self._used.units), None)
+        if first is None or held[first].kind is not SourceKind.AGREEMENT:
+            return ""
+        lines = []
+        for one in self._candidates:
+            bound = held[one.passage].bound
+            reading = self._readings[one.passage]
+            needed = [reading.units[at].role for at in reading.units[one.unit].needs]
+            aside = reading.units[one.unit].role is Role.SENTENCE and Role.ITEM in needed
+            if bound and one.fits and not aside and one.passage not in self._used.units:
+                quoted = self._take(one.passage, self._group(one))
+                lines.append(f"{self._say(f'bound_{bound}')}\n\n{quoted}")
+        return "\n\n".join(lines)
+
     def _tells_another_table(self, one: Candidate) -> bool:
         row = self._readings[one.passage].units[one.unit].role is Role.ROW
         return row and one.passage in self._tables_told
@@ -193,6 +220,8 @@ class Composition:
             if one.fits
             and one.score > best.score - (_NEAR_BEST if one.passage == best.passage else _AS_GOOD)
         ]
+        if best.features["label_fits"]:
+            return [one for one in near if one.features["label_fits"]]
         if best.features["gives_what_is_asked"] >= _GIVES or not self._asked.wants_figure:
             return near
         figures = [
@@ -233,15 +262,32 @@ class Composition:
         """
         reading, n = self._readings[candidate.passage], candidate.passage
         unit = reading.units[candidate.unit]
-        clause = self._prompt.passages[n].kind is SourceKind.AGREEMENT
-        if not clause or unit.role is not Role.ITEM or candidate.features["amount_fits"]:
+        passage = self._prompt.passages[n]
+        clause = passage.kind is SourceKind.AGREEMENT or passage.bound is not None
+        listed = unit.role is Role.ITEM or unit.introduces
+        if not clause or not listed or candidate.features["amount_fits"]:
             return None
-        introduced = [at for at in unit.needs if reading.units[at].introduces]
+        introduced = [at for at in (*unit.needs, candidate.unit) if reading.units[at].introduces]
         if not introduced:
             return None
-        items = {at for at in reading.items(introduced[-1]) if (n, at) not in self._others}
+        items = {at for at in reading.items(introduced[0]) if (n, at) not in self._others}
         whole = reading.with_needs({candidate.unit, *items})
-        return whole if reading.length(whole) <= SUMMARY_CHARS else None
+        if reading.length(whole) <= (LIST_CHARS if passage.bound is None else BOUND_CHARS):
+            return whole
+        if unit.role is Role.ITEM and self._asked.coverage(unit.stems) > _OF_THE_LIST:
+            return None
+        return self._first_items(reading, reading.with_needs([introduced[0]]), sorted(items))
+
+    @staticmethod
+    def _first_items(reading: Reading, group: set[int], items: Sequence[int]) -> set[int]:
+        """Return the introduction of a list with its first items, as many as a summary holds."""
+        chosen = set(group)
+        for item in items:
+            longer = chosen | reading.with_needs([item])
+            if reading.length(longer) > LIST_CHARS:
+                break
+            chosen = longer
+        return chosen
 
     def _take(self, n: int, group: set[int]) -> str:
         """Use units, and return them quoted; of a table, all rows are used."""

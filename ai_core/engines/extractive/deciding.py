@@ -45,7 +45,8 @@ WEIGHTS: Mapping[str, float] = {
     "agreement_figure": 0.8,
     "label_fits": 3.0,
     "other_label": -1.5,
-    "other_relative": -1.0,
+    "other_relative": -1.5,
+    "aside": -1.5,
     "category_not_told": -1.0,
     "told_situation": 0.7,
     "told_special": 4.0,
@@ -68,6 +69,8 @@ _RELATIVES = re.compile(
     r"|parents?|freres?|soeurs?|conjoints?|conjointe|epou(?:x|se)|mari|femme|concubine?"
     r"|partenaire|ascendants?|descendants?|oncles?|tantes?|neveux?|nieces?|gendres?)\b"
 )
+_ASIDE = re.compile(r"\b(?:prevenance|s'absenter|recherche d'(?:un )?emploi|repos compensateur)\b")
+"""What clauses add to what they grant: it leads only where it is asked about."""
 _SAID_OF_ANY_ANNEX = stems_of(
     "annexe annexes i ii iii iv v vi vii viii ix x convention collective nationale accord avenant"
     " du de relatif relative dispositions particulieres generales personnel personnels categorie"
@@ -160,11 +163,18 @@ def _of_passage(
         "label_fits": len(named & asked.labels) / (len(asked.labels) or 1),
         "other_label": float(bool(named) and not named & asked.labels),
         "first": features["first"] * (not passage.start),
-        "agreement_figure": float(clause and has_quantity(reading.words(at).lower())),
+        "agreement_figure": float(clause and _has_figure(reading, at)),
+        "aside": float(clause and bool({*_ASIDE.findall(words)} - {*_ASIDE.findall(asked.folded)})),
         "other_relative": float(
             bool(of_others) and not of_others & set(_RELATIVES.findall(asked.folded))
         ),
     }
+
+
+def _has_figure(reading: Reading, at: int) -> bool:
+    """Whether a unit, or the list that it introduces, states a figure."""
+    told = [at, *(reading.items(at) if reading.units[at].introduces else ())]
+    return any(has_quantity(reading.words(one).lower()) for one in told)
 
 
 def _labels_of(reading: Reading, at: int) -> frozenset[str]:

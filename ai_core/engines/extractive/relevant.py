@@ -12,7 +12,7 @@ from ai_core.law.records import Passage, SourceKind
 
 _DECIDING_SCORE = 0.85
 _COVERED = 0.56
-_NEAR_COVERED = 0.4
+_NEAR_COVERED, _HARDLY_COVERED = 0.4, 0.06
 _NEAR_SCORE = 0.6
 _TITLED, _PARTLY = 0.6, 1 / 3
 _WELL_COVERED, _WHOLLY_COVERED = 0.65, 0.9
@@ -47,8 +47,8 @@ def fits_no_situation(question: str, passages: Sequence[Passage]) -> bool:
 class ClauseFit(StrEnum):
     """How the clauses found of an agreement answer a question.
 
-    DECIDES: the best sentence covers what is asked and states it. NEAR: it may. SILENT: it does
-    not, and nothing else of the agreement that was found does.
+    DECIDES: the best sentence covers what is asked and states it, for everybody or for the category
+    told. NEAR: it may. SILENT: it does not, and nothing else of the agreement that was found does.
     """
 
     DECIDES = "decides"
@@ -69,21 +69,22 @@ def clause_fit(question: str, told: str, passages: Sequence[Passage]) -> ClauseF
     best, score = found[0], max(one.score for one in clauses)
     covered = best.features["covered_with_context"]
     enough = _NEAR_COVERED if best.features["label_fits"] == 1 else _COVERED
-    if score >= _DECIDING_SCORE and covered >= enough and _states(asked, best):
+    leads = not best.features["category_not_told"]
+    if leads and score >= _DECIDING_SCORE and covered >= enough and _states(asked, best):
         return ClauseFit.DECIDES
-    near = covered >= _NEAR_COVERED and score >= _NEAR_SCORE
-    return ClauseFit.NEAR if near else ClauseFit.SILENT
+    silent = score < _NEAR_SCORE or covered < _HARDLY_COVERED
+    return ClauseFit.SILENT if silent else ClauseFit.NEAR
 
 
 def _states(asked: AskedQuestion, best: Candidate) -> bool:
     """Whether a sentence states what is asked for: mostly a figure, or a grant under its title."""
     covered, titled = best.features["covered_with_context"], best.features["titled"]
-    if best.features["label_fits"]:
+    if best.features["label_fits"] or (titled >= _TITLED and covered >= _WHOLLY_COVERED):
         return True
     if not best.features["agreement_figure"] and titled < _TITLED:
         return False
-    if best.features["gives_what_is_asked"] >= _GIVES:
-        return True
     on_subject = covered >= _WHOLLY_COVERED or (covered >= _WELL_COVERED and titled >= _PARTLY)
     loose = {*asked.kinds} <= {Asked.ANY, Asked.YES_NO}
+    if best.features["gives_what_is_asked"] >= _GIVES and not loose:
+        return True
     return bool(best.features["agreement_figure"]) and loose and on_subject

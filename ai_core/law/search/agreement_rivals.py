@@ -16,7 +16,13 @@ _BASE_REPLACED = 0.8
 _OTHER_TRADE = 0.75
 _LEAST_EXACT, _EXACT_SHARE = 0.88, 0.12
 _ABOVE = 0.8
-_LEAST_SHARE = {TextRank.BASE: 1.2, TextRank.SIDE: 0.85, TextRank.PAY: 0.85}
+_REPLACED_BY = {
+    TextRank.BASE: {TextRank.SIDE, TextRank.PAY},
+    TextRank.ANNEX: set[TextRank](),
+    TextRank.SIDE: set(TextRank),
+    TextRank.PAY: {TextRank.PAY},
+}
+_LEAST_SHARE = {TextRank.BASE: 1.2, TextRank.ANNEX: 1.2, TextRank.SIDE: 0.85, TextRank.PAY: 0.85}
 """What the later clause holds of the question, of what the older one does: a grid of pay is often
 for some categories only."""
 _NEAR_SCORE = 0.5
@@ -56,8 +62,9 @@ def ranked(
 ) -> list[RankedClause]:
     """Return the clauses found, by id, in the order in which they apply."""
     asked = {stem for term in terms for phrase, _ in term.phrases for stem in phrase}
+    subject = {stem for term in terms if term.name for stem in term.phrases[0][0]}
     told = asked | set(words.stems(question))
-    exact = {key: _exactness(one.best, asked, words) for key, one in found.items()}
+    exact = {key: _exactness(one.best, asked, subject, words) for key, one in found.items()}
     clauses = []
     for key, one in found.items():
         replaced = any(
@@ -75,17 +82,23 @@ def ranked(
     return sorted(clauses, key=lambda clause: -clause.score)
 
 
-def _exactness(passage: Passage, asked: set[str], words: AgreementTerms) -> float:
+def _exactness(
+    passage: Passage, asked: set[str], subject: set[str], words: AgreementTerms
+) -> float:
     """Return how far (0 to 1) a clause's own heading, or the title above it, is what is asked."""
     shares = [
-        _share(title, asked, words) * worth
+        _share(title, asked, subject, words) * worth
         for title, worth in zip(reversed(passage.section_path[-2:]), (1.0, _ABOVE), strict=False)
     ]
     return max(shares, default=0.0)
 
 
-def _share(title: str, asked: set[str], words: AgreementTerms) -> float:
-    said = [one for one in words.stems(title) if one.isalpha() and one not in words.said_anywhere]
+def _share(title: str, asked: set[str], subject: set[str], words: AgreementTerms) -> float:
+    said = [
+        one
+        for one in words.stems(title)
+        if one in subject or (one.isalpha() and one not in words.said_anywhere)
+    ]
     return sum(stem in asked for stem in said) / len(said) if said else 0.0
 
 
@@ -100,29 +113,20 @@ def _replaces(
 
     A base text that a later side agreement replaces in fact is still printed: there only the later
     one bears the subject's name. The day of some amendments is not known, so a clause of the base
-    text that bears it too may be as recent.
+    text that bears it too may be as recent; but amounts of money are those of the latest text on
+    pay.
     """
     mine, theirs = newer.best, older.best
-    ranks = set(TextRank)
-    base = _rank(theirs) is TextRank.BASE
-    if base:
-        ranks = {TextRank.SIDE}
-    elif _rank(theirs) is TextRank.PAY:
-        ranks = {TextRank.PAY}
-    elif _rank(theirs) is TextRank.ANNEX:
-        return False
-    near = _NEAR_BASE_SCORE if base else _NEAR_SCORE
+    base, amounts = _rank(theirs) is TextRank.BASE, _rank(mine) is TextRank.PAY
+    least = _LEAST_SHARE[TextRank.PAY if amounts else _rank(theirs)]
     return (
-        _rank(mine) in ranks
+        _rank(mine) in _REPLACED_BY[_rank(theirs)]
         and _later_text(mine, theirs)
         and _same_category(mine, theirs)
-        and newer.share >= _LEAST_SHARE[_rank(theirs)] * older.share
-        and newer.score >= near * older.score
-        and (
-            newer_exact >= _BY_NAME > older_exact
-            if base
-            else newer_exact >= older_exact - _AS_EXACT
-        )
+        and newer.share >= least * older.share
+        and newer.score >= (_NEAR_BASE_SCORE if base else _NEAR_SCORE) * older.score
+        and newer_exact >= (_BY_NAME if base else older_exact - _AS_EXACT)
+        and not (base and older_exact >= _BY_NAME and not amounts)
     )
 
 

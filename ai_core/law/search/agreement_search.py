@@ -15,7 +15,7 @@ import numpy as np
 
 from ai_core.law.agreement_categories import categories_of
 from ai_core.law.corpus import Corpus
-from ai_core.law.records import AgreementMatch, Passage, TextRank
+from ai_core.law.records import AgreementMatch, LegalBound, Passage, TextRank
 from ai_core.law.search.agreement_index import FOLDER, LOCAL, RANK, AgreementIndex, Values
 from ai_core.law.search.agreement_rivals import FoundClause, ranked
 from ai_core.law.search.agreement_terms import AgreementTerms, Term
@@ -29,7 +29,8 @@ _HEADING, _TITLES, _TEXT = 1.0, 0.75, 0.5
 _UNSAID = 0.08
 """What a part of a clause loses that does not say what the heading of the clause does."""
 
-_PAY_TERM = "minimum_pay"
+_PAY_TERMS = {"minimum_pay", "seniority_bonus", "meals", "travel", "working_clothes"}
+"""What texts on pay state the amounts of."""
 _APART = 0.82
 _OTHER_CATEGORY = 0.6
 _OWN_CATEGORY = 1.08
@@ -80,6 +81,12 @@ class AgreementSearch:
             ]
         return passages
 
+    def bounds_of(self, match: AgreementMatch | None) -> dict[str, LegalBound]:
+        """Return the articles of the Code that bound what the agreement may say, by number."""
+        if match is None or match.agreement is None:
+            return {}
+        return self._terms.bounds_of(match.rest)
+
     def _found(
         self, idcc: str, opened: AgreementIndex, scores: Values, shares: Values, limit: int
     ) -> dict[str, FoundClause]:
@@ -123,7 +130,7 @@ class AgreementSearch:
         for phrase, rows in zip(self._terms.apart, opened.apart, strict=True):
             if not stems.issuperset(phrase):
                 scores[rows] *= _APART
-        if any(term.name == _PAY_TERM for term in terms):
+        if any(term.name in _PAY_TERMS for term in terms):
             scores[opened.pay] /= np.float32(RANK[TextRank.PAY])
         self._favour(opened, scores, question)
         return scores

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
+from ai_core.law.records import LegalBound
 from ai_core.law.search.stems import FrenchStemmer
 
 Phrase = tuple[str, ...]
@@ -50,7 +51,16 @@ class AgreementTerms:
     def __init__(self, stemmer: FrenchStemmer) -> None:
         self._stemmer = stemmer
         path = files("ai_core.law") / "data" / "agreement_terms.toml"
-        table: Mapping[str, Mapping[str, Any]] = tomllib.loads(path.read_text("utf-8"))
+        table: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
+        self._bounds = tuple(
+            (
+                frozenset(one["terms"]),
+                frozenset(one.get("beside", ())),
+                tuple(one["articles"]),
+                LegalBound(one["as"]),
+            )
+            for one in table.pop("bounds")
+        )
         self.apart = self._phrases(table["apart"]["words"])
         self.formal = self._phrases(table["formal"]["words"])
         self.formal_sentences = tuple(table["formal"]["sentences"])
@@ -91,6 +101,16 @@ class AgreementTerms:
             weight = _WEAK_WEIGHT if stem in self.weak else _OWN_WEIGHT
             terms.append(Term("", weight, (((stem,), 1.0),)))
         return terms
+
+    def bounds_of(self, question: str) -> dict[str, LegalBound]:
+        """Return the articles of the Code that bound what an agreement may say of what is asked."""
+        asked = {term.name for term in self.of(question) if term.name}
+        return {
+            number: bound
+            for terms, beside, articles, bound in self._bounds
+            if terms <= asked <= terms | beside
+            for number in articles
+        }
 
     def _term(self, name: str, entry: Mapping[str, Any]) -> Term:
         said = [(phrase, 1.0) for phrase in self._phrases(entry["said"])]

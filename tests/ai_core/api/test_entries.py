@@ -8,7 +8,13 @@ from typing import Any
 import pytest
 
 from ai_core.access.keys import Scope
-from ai_core.law.records import Confidence, QuestionScope, SearchResult, Wording
+from ai_core.law.records import (
+    Confidence,
+    LegalBound,
+    QuestionScope,
+    SearchResult,
+    Wording,
+)
 from tests.calculators.law import clause_of, quoted_law
 from tests.knowledge.invented import HOLIDAYS, LAW, RESIGNING, put_entries
 
@@ -164,7 +170,7 @@ async def test_nothing_is_near_a_question_of_another_matter(app: Any, library: A
     assert reply["abstained"]["reason"] == "out_of_scope"
 
 
-async def test_what_the_agreement_says_follows_the_short_answer(app: Any, library: Any) -> None:
+async def test_a_clause_that_decides_leads_and_the_law_follows(app: Any, library: Any) -> None:
     put = (await asyncio.to_thread(library.corpus.agreements))[0]
     clause = clause_of(
         Wording("KALIARTI1", "7", "La démission ouvre un préavis de six jours."), put.idcc
@@ -173,8 +179,13 @@ async def test_what_the_agreement_says_follows_the_short_answer(app: Any, librar
     depends = await ask(app, f"préavis de démission, IDCC {put.idcc} ?")
 
     assert [one["topic_id"] for one in depends["entries"]] == ["resigning"]
-    assert f"collective ({put.short_title}) peut prévoir autre chose." in depends["summary"]
-    assert "préavis de six jours" in depends["summary"]
+    said = depends["summary"]
+    assert said.startswith(f"Votre convention collective ({put.short_title}) prévoit :")
+    places = [
+        said.index(words)
+        for words in ("préavis de six jours", "Ce que dit la loi :", "Deux mois, que vous soyez")
+    ]
+    assert places == sorted(places)
     assert [one["kind"] for one in depends["citations"]] == ["article", "agreement"]
     assert all(one["url"] in depends["response"] for one in depends["citations"])
 
@@ -239,3 +250,67 @@ async def test_a_second_near_entry_is_shown_only_where_it_is_nearly_as_likely(
 
     assert [one["topic_id"] for one in reply["entries"]] == topics
     assert reply["confidence"] == "low"
+
+
+async def test_a_clause_that_may_decide_follows_the_short_answer_with_a_doubt(
+    app: Any, library: Any
+) -> None:
+    put = (await asyncio.to_thread(library.corpus.agreements))[0]
+    vague = clause_of(
+        Wording("KALIARTI1", "7", "La démission est notifiée au chef du personnel."), put.idcc
+    )
+    library.planted = [replace(vague, score=0.9)]
+    reply = await ask(app, f"préavis de démission, IDCC {put.idcc} ?")
+
+    said = reply["summary"]
+    assert f"collective ({put.short_title}) peut prévoir autre chose." in said
+    assert said.index("Deux mois") < said.index("chef du personnel")
+
+
+async def test_an_agreement_that_says_nothing_of_it_is_not_quoted(app: Any, library: Any) -> None:
+    put = (await asyncio.to_thread(library.corpus.agreements))[0]
+    other = clause_of(Wording("KALIARTI1", "7", "Le vestiaire ferme à dix heures."), put.idcc)
+    library.planted = [replace(other, score=0.9)]
+    reply = await ask(app, f"préavis de démission, IDCC {put.idcc} ?")
+
+    said = reply["summary"]
+    assert f"pas trouvé dans votre convention collective ({put.short_title})" in said
+    assert put.url in said
+    assert "vestiaire" not in reply["response"]
+
+
+async def test_without_an_entry_a_clause_that_decides_is_told_with_the_minimum_of_the_law(
+    app: Any, library: Any
+) -> None:
+    put = (await asyncio.to_thread(library.corpus.agreements))[0]
+    clause = clause_of(
+        Wording("KALIARTI1", "7", "Une médaille donne droit à deux jours de repos."), put.idcc
+    )
+    article = clause_of(
+        Wording("LEGIARTI7", "L3142-4", "Le repos de médaille est de cinq jours."), None
+    )
+    library.planted = [
+        replace(clause, score=0.9),
+        replace(article, score=0.5, bound=LegalBound.MINIMUM),
+    ]
+    reply = await ask(app, f"combien de jours de repos pour une médaille, IDCC {put.idcc} ?")
+
+    said = reply["summary"]
+    assert said.startswith("« Une médaille donne droit à deux jours de repos. »")
+    assert "La loi garantit au moins ceci, même si la convention prévoit moins :" in said
+    assert said.index("deux jours") < said.index("cinq jours")
+    assert reply["confidence"] == "medium"
+
+
+async def test_without_a_clause_on_it_that_is_said_first_and_the_law_leads(
+    app: Any, library: Any
+) -> None:
+    put = (await asyncio.to_thread(library.corpus.agreements))[0]
+    other = clause_of(Wording("KALIARTI1", "7", "Le vestiaire ferme à dix heures."), put.idcc)
+    law = clause_of(Wording("LEGIARTI7", "L3142-4", "Une médaille donne cinq jours."), None)
+    library.planted = [replace(other, score=0.9), replace(law, score=0.8)]
+    reply = await ask(app, f"combien de jours de repos pour une médaille, IDCC {put.idcc} ?")
+
+    assert reply["summary"].startswith("Je n'ai pas trouvé dans votre convention collective")
+    assert "cinq jours" in reply["summary"]
+    assert "vestiaire" not in reply["response"]

@@ -271,6 +271,25 @@ async def test_a_trade_told_in_another_language_finds_its_agreement(app: Any, me
     assert reply["agreement"]["agreement"]["idcc"] == "1979"
 
 
+@pytest.mark.parametrize(
+    ("message", "value", "unit"),
+    [
+        (
+            "coiffeuse depuis 3 ans, idcc 2596, mon patron me licencie, combien de préavis ?",
+            2,
+            "mois",
+        ),
+        ("coiffeur depuis 4 mois, je suis licencié, quel préavis ?", 1, "semaines"),
+    ],
+)
+async def test_a_trade_told_gives_its_category(
+    app: Any, message: str, value: float, unit: str
+) -> None:
+    reply = await last(app, message)
+
+    assert (reply["calculation"]["value"], reply["calculation"]["unit"]) == (value, unit)
+
+
 async def test_agreements_that_fit_are_asked_for_by_name(app: Any) -> None:
     first = (await talk(app, "Je bosse chez Carrefour, licencié, 12 ans, 1 900 € brut, combien ?"))[
         0

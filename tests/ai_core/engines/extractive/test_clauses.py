@@ -7,8 +7,8 @@ import pytest
 
 from ai_core.engines.base import AnswerPart
 from ai_core.engines.extractive.relevant import ClauseFit, clause_fit
-from ai_core.law.records import AgreementText, Passage, TextRank
-from tests.ai_core.engines.extractive.passages import clause, parts
+from ai_core.law.records import AgreementText, LegalBound, Passage, TextRank
+from tests.ai_core.engines.extractive.passages import article, clause, parts
 
 GRID = """Les minima sont les suivants :
 Position\tCoefficient\tMontant
@@ -137,3 +137,28 @@ def test_what_another_situation_says_does_not_decide() -> None:
     text = "Le préavis du licenciement est de deux mois."
     found = clause_fit("préavis de démission, combien de mois ?", "", [clause("IDCC 1", text)])
     assert found is ClauseFit.SILENT
+
+
+async def test_what_the_law_grants_at_least_follows_the_clause_whole() -> None:
+    law = article(
+        "L3142-4",
+        "Les congés pour événements familiaux ne peuvent être inférieurs à :\n"
+        "1° Quatre jours pour son mariage ;\n"
+        "2° Un jour pour le mariage d'un enfant ;\n"
+        "3° Douze jours pour le décès d'un enfant.",
+        score=0.5,
+        bound=LegalBound.MINIMUM,
+    )
+    found = await parts("congés pour événements familiaux", clause("IDCC 1 art. 5", EVENTS), law)
+
+    said, granted = found[AnswerPart.SUMMARY].split("La loi garantit au moins ceci")
+    assert "décès d'un frère : 2 jours" in said
+    assert all(words in granted for words in ("1° Quatre jours", "3° Douze jours", "[2]"))
+
+
+async def test_a_clause_that_does_not_lead_brings_no_bound() -> None:
+    law = article("L3142-4", "Le mariage donne quatre jours.", bound=LegalBound.MINIMUM)
+    other = clause("IDCC 1 art. 5", "Le vestiaire est ouvert.", score=0.1)
+    found = await parts("mariage : combien de jours ?", law, other)
+
+    assert "La loi garantit" not in found[AnswerPart.SUMMARY]

@@ -130,6 +130,18 @@ CLAUSES = [
         "Mutation",
         "Un cadre muté garde son salaire deux ans.",
     ),
+    (
+        "43",
+        f"{BASE} > Titre VI",
+        "Prime d'ancienneté",
+        "Le montant de la prime d'ancienneté est de 12 euros par mois.",
+    ),
+    (
+        "3",
+        f"{PAY} > Avenant n° 51 du 9 mai 2024 relatif à la prime d'ancienneté",
+        "Prime d'ancienneté",
+        "Le montant de la prime d'ancienneté est de 21 euros par mois.",
+    ),
     ("42", f"{BASE} > Titre VI", "Mutation", "Le salarié muté garde son salaire un an."),
 ]
 
@@ -176,6 +188,10 @@ class Ask:
 
     def __call__(self, question: str, chosen: str | None = None) -> list[Passage]:
         return self._search.passages(self._finder.find(question, chosen), 5)
+
+    def bounds(self, question: str) -> dict[str, str]:
+        found = self._search.bounds_of(self._finder.find(question, None))
+        return {number: bound.value for number, bound in found.items()}
 
 
 @pytest.mark.parametrize(
@@ -264,6 +280,29 @@ def test_the_event_named_tells_apart_clauses_on_events(ask: Ask) -> None:
     with_event = ask("congé pour un décès", "2596")[0]
     assert "décès" in with_event.text
     assert with_event.score > ask("congé pour un déménagement", "2596")[0].score
+
+
+@pytest.mark.parametrize(
+    ("question", "bounds"),
+    [
+        ("coiffeuse, congé pour un décès", {"L3142-4": "minimum"}),
+        ("coiffeur : durée du préavis de licenciement", {"L1234-1": "minimum"}),
+        ("coiffeur : période d'essai", {"L1221-19": "limit"}),
+        ("coiffeur : majoration des heures supplémentaires", {"L3121-36": "default"}),
+        ("coiffeur : prime de vacances", {}),
+        ("coiffeur : préavis de démission", {}),
+    ],
+)
+def test_what_the_law_says_at_least_or_at_most_is_known(
+    ask: Ask, question: str, bounds: dict[str, str]
+) -> None:
+    assert ask.bounds(question) == bounds
+
+
+def test_amounts_are_those_of_the_latest_text_on_pay(ask: Ask) -> None:
+    [first, *others] = ask("montant de la prime d'ancienneté", "2596")
+    assert "21 euros" in first.text
+    assert any("12 euros par mois" in one.text for one in others)
 
 
 def test_scores_are_shares_of_what_is_asked(ask: Ask) -> None:
