@@ -8,12 +8,14 @@ says, and the projection reads the word off: no layer was trained.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from ctranslate2.specs import WhisperSpec
 from numpy.typing import NDArray
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+
+if TYPE_CHECKING:
+    from ctranslate2.specs import WhisperSpec
 
 DULL = ("Mon", "employeur", "refuse", "mes", "congés", "payés")
 SHARP = ("My", "boss", "cancelled", "our", "summer", "holidays")
@@ -42,6 +44,8 @@ def write_model(
     sureness: float = 8.0,
 ) -> Path:
     """Write the model's files. `sureness` scales how sure it is of each word."""
+    from ctranslate2.specs import WhisperSpec  # here: it takes two seconds to import, with PyTorch
+
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False)
     words = {word: byte_level.pre_tokenize_str(f" {word}")[0][0] for word in (*dull, *sharp)}
@@ -79,7 +83,7 @@ def _write_tokenizer(folder: Path, number: dict[str, int]) -> None:
     tokenizer.save(str(folder / "tokenizer.json"))
 
 
-def _fill_encoder(spec: WhisperSpec) -> None:
+def _fill_encoder(spec: "WhisperSpec") -> None:
     first, second = _zeros(WIDTH, 80, 3), _zeros(WIDTH, WIDTH, 3)
     first[0, :40, 1] = first[1, 40:, 1] = 1 / 40
     second[0, 0, 1] = second[1, 1, 1] = 1
@@ -91,7 +95,7 @@ def _fill_encoder(spec: WhisperSpec) -> None:
     _pass_on(encoder.layer[0])
 
 
-def _fill_decoder(spec: WhisperSpec, projection: Weights) -> None:
+def _fill_decoder(spec: "WhisperSpec", projection: Weights) -> None:
     decoder, layer = spec.decoder, spec.decoder.layer[0]
     positions = _zeros(448, WIDTH)
     for at in range(DIFFERENCE):
