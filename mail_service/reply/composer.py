@@ -4,7 +4,8 @@ Recipient, subject and headers come from code and from the mail that is answered
 model. No remote content. The bytes composed here are stored and sent unchanged.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from email.headerregistry import Address
@@ -26,8 +27,9 @@ from mail_service.reply.blocks import Block, is_official, parse_blocks, without_
 from mail_service.reply.formatting import fold_lines, plain_name, reply_subject, written_date
 from mail_service.reply.identity import SenderIdentity
 from mail_service.reply.message_ids import MessageIds
+from mail_service.reply.sections import LetterSection, letter_sections, read_first, shortened
 from shared.ai.answer_parts import answer_parts
-from shared.ai.contract import AnswerSection, ChatReply, Citation, Clarification
+from shared.ai.contract import ChatReply, Citation, Clarification
 from shared.clock import Clock
 from shared.distress import is_help_lines
 from shared.languages import Language
@@ -39,17 +41,10 @@ ROOT = Path(__file__).parents[1]
 LOOP_FIELD = "x-neo-loop"
 """Marks our mail, so that rules/ours.py recognises it when it comes back."""
 MAX_REFERENCES = 20
+MARK = re.compile(r"\[(\d{1,2})\]")
 MAX_QUOTED_LINES = 30
 MAX_SHOWN_FILES, MAX_SHOWN_LINES, MAX_SHOWN_CHARACTERS = 3, 6, 160
 """Of what was read in pictures: enough to see whether it was read right."""
-
-
-@dataclass(frozen=True, slots=True)
-class LetterSection:
-    """A titled part of a letter."""
-
-    title: str
-    blocks: tuple[Block, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +60,11 @@ class ReplyContent:
     sections: tuple[LetterSection, ...] = ()
     quotations: tuple[LetterSection, ...] = ()
     choices: tuple[str, ...] = ()
-    sources: tuple[dict[str, str], ...] = ()
+    sources: tuple[dict[str, Any], ...] = ()
+    more_cases: str = ""
+    """Says that special cases were left out."""
+    texts_at_sources: str = ""
+    """Says where the texts are that were left out."""
     clarification: str = ""
     contact: dict[str, str] | None = None
     recognised: tuple[dict[str, Any], ...] = ()
@@ -130,12 +129,20 @@ class ReplyComposer:
         blocks = partial(_blocks, reply, replacement=say("link_removed"))
         lead = blocks(parts.lead) + blocks(parts.closing)
         asked = reply.clarification
+        sections, more_cases = read_first(blocks, parts.read_first, lead)
+        quotations, cut = shortened(letter_sections(blocks, parts.folded), lead, sections)
+        shown = [*lead, *(block for one in (*sections, *quotations) for block in one.blocks)]
+        titles = " ".join(one.title for one in quotations)
+        named = {int(number) for number in MARK.findall(f"{_text(shown)} {titles}")}
+        sources = tuple(self._sources(reply, named))
         return ReplyContent(
             help_lines=tuple(block for block in lead if is_help_lines(block.text)),
             blocks=tuple(block for block in lead if not is_help_lines(block.text)),
-            sections=_sections(blocks, parts.read_first),
-            quotations=_sections(blocks, parts.folded),
-            sources=tuple(self._sources(reply, language)),
+            sections=sections,
+            more_cases=say("more_cases") if more_cases else "",
+            quotations=quotations,
+            sources=sources,
+            texts_at_sources=say("texts_at_sources") if cut and sources else "",
             clarification=self._asked(asked, language) if asked else "",
             choices=tuple(
                 without_addresses(choice, say("link_removed"))
@@ -261,6 +268,8 @@ class ReplyComposer:
             "recognised": content.recognised,
             "files": content.files,
             "sources": content.sources,
+            "more_cases": content.more_cases,
+            "texts_at_sources": content.texts_at_sources,
             "masked": content.masked,
             "corpus_date": content.corpus_date,
             "about_the_law": content.about_the_law,
@@ -271,20 +280,17 @@ class ReplyComposer:
             "you_wrote": say("you_wrote", day=day) if day else say("your_message"),
         }
 
-    def _sources(self, reply: ChatReply, language: Language) -> Sequence[dict[str, str]]:
-        return [
-            {
-                "title": _title(source),
-                "url": source.url,
-                "in_force": self._texts.say(
-                    "in_force", language, day=date_in_words(source.in_force_since, language)
-                )
-                if source.in_force_since
-                else "",
-            }
-            for source in reply.citations
+    def _sources(self, reply: ChatReply, named: Container[int]) -> Sequence[dict[str, Any]]:
+        """Return the official sources, under the numbers by which the letter names them.
+
+        Of an answer that names its sources, those it does not name are left out.
+        """
+        official = [
+            {"number": number, "title": _title(source), "url": source.url}
+            for number, source in enumerate(reply.citations, 1)
             if is_official(source.url)
         ]
+        return [source for source in official if source["number"] in named] or official
 
     def _recognised(
         self, files: Sequence[Attachment], language: Language
@@ -336,19 +342,16 @@ def _blocks(reply: ChatReply, text: str, *, replacement: str) -> tuple[Block, ..
     )
 
 
-def _sections(
-    blocks: Callable[[str], tuple[Block, ...]], sections: Sequence[AnswerSection]
-) -> tuple[LetterSection, ...]:
-    """Return the sections that have something to show."""
-    written = (LetterSection(section.title, blocks(section.text)) for section in sections)
-    return tuple(section for section in written if section.blocks)
+def _text(blocks: Sequence[Block]) -> str:
+    return "\n".join(block.text for block in blocks)
 
 
 def _title(source: Citation) -> str:
-    """Return the title of a source, an article's with its number."""
-    if source.kind != "article" or source.number in source.title:
-        return source.title
-    return f"Article {source.number} – {source.title}"
+    """Return the short title of a source: an article's number and what it is about."""
+    title = source.title.partition(" – ")[0]
+    if source.kind != "article" or source.number in title:
+        return title
+    return f"Article {source.number} – {title}"
 
 
 def _references(mail: Mail) -> list[str]:

@@ -60,7 +60,7 @@ def test_markup_in_an_answer_or_a_question_is_shown_and_not_obeyed(composer: Rep
 @pytest.mark.parametrize(
     ("language", "told"),
     [
-        ("fr", "lise : 2 × nom de personne, 1 × compte bancaire."),
+        ("fr", "artificielle : 2 × nom de personne, 1 × compte bancaire."),
         ("en", "read it: 2 × person's name, 1 × bank account."),
         ("th", "อ่าน: ชื่อบุคคล × 2, บัญชีธนาคาร × 1"),
         ("zh", "已隐去：人名 × 2, 银行账户 × 1。"),
@@ -79,8 +79,8 @@ def test_the_letter_tells_what_was_masked(
 @pytest.mark.parametrize(
     ("language", "hello", "legal", "day"),
     [
-        ("th", "เรียน คุณCamille", "ข้อมูลนี้เป็นข้อมูลทั่วไป", "1 พฤศจิกายน ค.ศ. 2026"),
-        ("zh", "Camille Durand，您好：", "本信息为一般性信息", "2026年11月1日"),
+        ("th", "เรียน คุณCamille", "เป็นข้อมูล ไม่ใช่คำปรึกษาทางกฎหมาย", "1 พฤศจิกายน ค.ศ. 2026"),
+        ("zh", "Camille Durand，您好：", "仅供参考，不构成法律意见", "2026年11月1日"),
     ],
 )
 def test_a_letter_is_in_one_language_from_the_greeting_to_the_footer(
@@ -91,7 +91,7 @@ def test_a_letter_is_in_one_language_from_the_greeting_to_the_footer(
     for told in (" ".join(mail.text().split()), mail.text("html")):
         for words in (hello, legal, day):
             assert words in told
-        for foreign in ("Bonjour", "Hello", "Cette information", "This information", "Sources"):
+        for foreign in ("Bonjour", "Hello", "Vérifiez les délais", "Check time limits", "Sources"):
             assert foreign not in told
     assert f'<html lang="{language}">' in mail.text("html")
 
@@ -140,7 +140,7 @@ def test_an_english_mail_gets_an_english_reply(composer: ReplyComposer) -> None:
     text = composed(
         composer, raw_mail("How long is my notice?"), chat_reply("A month."), "en"
     ).text()
-    assert "This automatic reply was prepared" in text
+    assert "Prepared by an artificial intelligence" in text
     assert "On 20 November 2026, you wrote:" in text
 
 
@@ -264,9 +264,9 @@ def test_who_writes_of_danger_reads_who_to_call_before_anything_else(
     assert lines
     mail = composed(composer, raw_mail(), chat_reply(f"{lines.sentence}\n\nUn mois."))
     words = " ".join(mail.text().replace("\xa0", " ").split())
-    assert words.index("appelez tout de suite le 3114") < words.index("Cette réponse automatique")
+    assert words.index("appelez tout de suite le 3114") < words.index("Réponse préparée par")
     assert words.count("3114") == 1
-    assert mail.text("html").index("3114") < mail.text("html").index("Cette réponse automatique")
+    assert mail.text("html").index("3114") < mail.text("html").index("Réponse préparée par")
 
 
 def test_a_question_back_lists_what_to_choose_from(composer: ReplyComposer) -> None:

@@ -1,0 +1,72 @@
+"""The sections of a letter: which stand whole, which are shortened, which are left out."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from mail_service.reply.blocks import Block
+from mail_service.reply.length import ANSWER_WORDS, LETTER_WORDS, fitting, word_count
+from shared.ai.contract import AnswerSection
+
+
+@dataclass(frozen=True, slots=True)
+class LetterSection:
+    """A titled part of a letter."""
+
+    title: str
+    blocks: tuple[Block, ...]
+
+
+def letter_sections(
+    blocks: Callable[[str], tuple[Block, ...]], sections: Sequence[AnswerSection]
+) -> tuple[LetterSection, ...]:
+    """Return the sections that have something to show."""
+    written = (LetterSection(section.title, blocks(section.text)) for section in sections)
+    return tuple(section for section in written if section.blocks)
+
+
+def read_first(
+    blocks: Callable[[str], tuple[Block, ...]],
+    sections: Sequence[AnswerSection],
+    lead: Sequence[Block],
+) -> tuple[tuple[LetterSection, ...], bool]:
+    """Return the sections that everybody reads, and whether special cases were left out.
+
+    Of conditions and exceptions the first ones stay while the answer is short; the rest is whole.
+    """
+    written = [
+        (section.kind, LetterSection(section.title, blocks(section.text))) for section in sections
+    ]
+    others = [block for kind, one in written if kind != "conditions" for block in one.blocks]
+    room, kept, left_out = ANSWER_WORDS - word_count([*lead, *others]), [], False
+    for kind, section in written:
+        shown = section
+        if kind == "conditions":
+            first = section.blocks[:1]
+            rest = fitting(section.blocks[1:], room - word_count(first))
+            shown = LetterSection(section.title, first + rest)
+            left_out = left_out or len(shown.blocks) < len(section.blocks)
+        if shown.blocks:
+            kept.append(shown)
+    return tuple(kept), left_out
+
+
+def shortened(
+    quotations: tuple[LetterSection, ...],
+    lead: Sequence[Block],
+    sections: Sequence[LetterSection],
+) -> tuple[tuple[LetterSection, ...], bool]:
+    """Return the quotations that fit below the answer, and whether any was left out.
+
+    The first one stays where a letter has nothing else to say.
+    """
+    answered = word_count([*lead, *(block for section in sections for block in section.blocks)])
+    room, kept = LETTER_WORDS - answered, []
+    if not sections:
+        room = max(room, LETTER_WORDS // 2)
+    for section in quotations:
+        blocks = fitting(section.blocks, room)
+        room -= word_count(blocks)
+        if blocks:
+            kept.append(LetterSection(section.title, blocks))
+    before = sum(len(section.blocks) for section in quotations)
+    return tuple(kept), sum(len(section.blocks) for section in kept) < before
