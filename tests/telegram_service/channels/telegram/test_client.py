@@ -8,6 +8,11 @@ import pytest
 from telegram_service.addresses import ChatAddress
 from telegram_service.channels.channel import Priority
 from telegram_service.channels.message import OutgoingMessage
+from telegram_service.channels.telegram.client import rates_of
+from telegram_service.emulators.telegram.objects import BotApiError, Refusal
+from telegram_service.emulators.telegram.pacing import GROUP_PER_MINUTE
+from telegram_service.queue.update_queue import DEAD_LETTERS
+from telegram_service.settings import LimitSettings
 from tests.telegram_service.running_app import RunningApp, running, telegram_of
 
 pytestmark = pytest.mark.slow
@@ -61,3 +66,21 @@ async def test_a_long_answer_costs_few_calls(app: RunningApp) -> None:
     app.ai.script.piece_characters, app.ai.script.pause_s = 160, 0.1
     await app.ask(-100_7, "@CodeDuTravailNeoBot racontez", person=ALICE)
     assert len(app.account.calls) - 1 <= 10
+
+
+async def test_a_file_is_asked_for_again_when_telegram_allows_it(app: RunningApp) -> None:
+    error = BotApiError(429, "Too Many Requests: retry after 1", retry_after_s=1)
+    app.account.refusals = [Refusal("getFile", error, times=1)]
+    app.account.attach(ALICE, "contrat.txt", b"Essai de deux mois.", "Est-ce valable ?")
+    await app.settled()
+    [answer] = app.account.texts(ALICE)
+    assert answer.startswith("La réponse")
+    assert "Essai de deux mois." in app.ai.asked[-1].messages[-1].content
+    first, second = [call.at_s for call in app.account.calls if call.method == "getFile"]
+    assert second - first >= 1
+    assert await app.services.redis.call("XLEN", DEAD_LETTERS) == 0
+
+
+def test_what_a_group_gets_in_any_minute_is_what_telegram_allows() -> None:
+    rates = rates_of(LimitSettings())
+    assert rates.group_burst + 60 * rates.group_per_s <= GROUP_PER_MINUTE
