@@ -128,6 +128,8 @@ async def answer_message(context: UpdateContext, message: IncomingMessage) -> Ou
 
 async def answer_words(context: UpdateContext, message: IncomingMessage, text: str) -> Outcome:
     """Answer what somebody has written, or sent a file with."""
+    if await is_late_in_album(context, message) and not (text or message.document):
+        return "ignored"
     if courtesy := courtesy_in(context, message, text):
         return await return_courtesy(context, courtesy)
     question = await read_question(context, text)
@@ -156,6 +158,14 @@ async def return_courtesy(context: UpdateContext, courtesy: Courtesy) -> Outcome
     context.spoken = session.language or courtesy.language
     await context.reply(f"courtesy_{courtesy.kind}")
     return "answered"
+
+
+async def is_late_in_album(context: UpdateContext, message: IncomingMessage) -> bool:
+    """Return whether a message belongs to an album that was answered without it."""
+    if not message.media_group_id:
+        return False
+    sessions, update_id = context.services.sessions, context.update.update_id
+    return not await sessions.is_first_of_album(context.address, message.media_group_id, update_id)
 
 
 def asks(command: CommandText, message: IncomingMessage) -> bool:

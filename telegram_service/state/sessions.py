@@ -19,6 +19,8 @@ from telegram_service.vault import SESSION, Vault
 MOVED_TTL_S = 30 * 86_400
 GREETED_TTL_S = 86_400
 """Who adds the bot to a group again within a day is not greeted again."""
+ALBUM_TTL_S = 600
+"""How late a file of an album may come: one that was slow to upload."""
 CONVERSATIONS_TTL_S = 90 * 86_400
 """Longer than any ai_core keeps a conversation after its last turn."""
 PSEUDONYMS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -95,6 +97,12 @@ class Sessions:
         """Record the message of the last question, where messages have numbers and are edited."""
         if isinstance(message_id, int):
             await asyncio.gather(*self._set(address, "last", message_id))
+
+    async def is_first_of_album(self, address: ChatAddress, album: str, update_id: int) -> bool:
+        """Return whether no other update has begun to answer an album."""
+        key = f"{self.key(address)}:album:{self._vault.fingerprint(album, SESSION).hex()}"
+        await self._redis.call("SET", key, update_id, "NX", "EX", ALBUM_TTL_S)
+        return int(await self._redis.call("GET", key) or update_id) == update_id
 
     async def words_asked(self, address: ChatAddress, message_id: MessageId) -> Asked | None:
         """Return what was last read in a message for the bot; None where nothing was."""

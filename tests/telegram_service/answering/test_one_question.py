@@ -170,3 +170,16 @@ def test_what_belongs_together(
 def test_a_question_is_hardly_kept_waiting() -> None:
     assert pause_for([message("Quel préavis pour un cadre ?")]) <= 0.2
     assert pause_for([message("Quel préavis ?", chat="group")]) == 0
+
+
+async def test_pictures_of_an_album_that_come_late_get_no_answer_of_their_own(
+    app: RunningApp,
+) -> None:
+    picture = app.account.photo(PIXEL)
+    for caption in ("Ce préavis est-il dû ?", "", ""):
+        app.account.send_media(ALICE, picture, caption, media_group_id="77")
+        await app.settled()
+    assert len(app.account.texts(ALICE)) == 1
+    app.account.send_media(ALICE, picture, media_group_id="78")
+    await app.settled()
+    assert len(app.account.texts(ALICE)) == 2
