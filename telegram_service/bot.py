@@ -3,7 +3,9 @@
 from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
+from pydantic import ValidationError
 
+from shared.privacy.encryption import DecryptionFailed
 from telegram_service.answering import kept_agreement
 from telegram_service.answering.conversation import converse
 from telegram_service.answering.courtesies import Courtesy, courtesy_of
@@ -13,6 +15,7 @@ from telegram_service.answering.kept_document import REASK
 from telegram_service.answering.moved_group import follow_group
 from telegram_service.answering.question import read_question, typed_text
 from telegram_service.answering.quota import tell_help_lines
+from telegram_service.answering.services import Services
 from telegram_service.answering.update_context import UpdateContext
 from telegram_service.channels.update import ChatMemberUpdated, IncomingMessage
 from telegram_service.commands import (
@@ -32,10 +35,11 @@ from telegram_service.commands import (
     supprimer,
 )
 from telegram_service.commands.ask import ask, ask_again
+from telegram_service.errors import ChannelOff
 from telegram_service.queue.command_text import CommandText, command_of
-from telegram_service.queue.update_queue import Outcome
+from telegram_service.queue.update_queue import READY, Outcome, QueuedUpdate
 from telegram_service.state.records import PersonSeen
-from telegram_service.state.repeats import COMMANDS_AT_ONCE, SAME_AT_ONCE
+from telegram_service.state.repeats import SAME_AT_ONCE
 
 log = structlog.get_logger()
 
@@ -197,15 +201,24 @@ async def run_command(context: UpdateContext, command: CommandText) -> Outcome:
 
 
 async def is_repeated(context: UpdateContext, command: CommandText) -> bool:
-    """Whether a command came twice already, or many came at once, which is said once."""
-    repeats, update_id = context.services.repeats, context.update.update_id
+    """Whether the same command waits behind this one, or came several times at once.
+
+    Those that overtake questions wait behind nothing: they are counted.
+    """
+    services, lease = context.services, context.lease
+    if lease.stream == READY:
+        return any(is_same(services, command, later) for later in lease.updates[1:])
     words = f"{command.name} {command.arguments}"
-    if await repeats.place(context.chat.id, words, update_id) >= SAME_AT_ONCE:
-        return True
-    place = await repeats.place(context.chat.id, "commands", update_id)
-    if place == COMMANDS_AT_ONCE:
-        await context.reply("too_many_commands")
-    return place >= COMMANDS_AT_ONCE
+    return await services.repeats.place(context.chat.id, words, lease.update_id) >= SAME_AT_ONCE
+
+
+def is_same(services: Services, command: CommandText, later: QueuedUpdate) -> bool:
+    """Whether a later update is the same command."""
+    try:
+        message = services.channels.read(later).message
+    except (ValidationError, DecryptionFailed, ChannelOff):
+        return False
+    return message is not None and command_of(message.text) == command
 
 
 async def press_button(context: UpdateContext) -> Outcome:

@@ -137,6 +137,7 @@ async def play(chat: DemoChat) -> None:
     await chat.say("/switch extractive")
     await chat.say("/settings")
     await chat.tap("Longueur")
+    await chat.tap("Courte")
     await chat.say("/status")
     await chat.say("/mesdonnees")
     await chat.say("/supprimer")

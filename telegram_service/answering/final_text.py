@@ -14,7 +14,7 @@ from shared.ai.stream import Usage
 from shared.distress import is_help_lines
 from shared.privacy.disclosure import masked_in_words
 from shared.privacy.masking import Found, unmask
-from telegram_service.answering.kept_agreement import FORGET, agreement_name
+from telegram_service.answering.kept_agreement import FORGET
 from telegram_service.answering.kept_document import (
     DocumentUse,
     document_remarks,
@@ -65,7 +65,7 @@ def final_text(context: UpdateContext, answer: Answer, notes: Sequence[str] = ()
     remarks, tail = _closing(parts.closing, answer.usage)
     remarks += [sentence for key, sentence in notices(context, answer.usage) if key not in text]
     if answer.kept_agreement:
-        remarks.append(context.say("agreement_kept", name=agreement_name(context.preferences)))
+        remarks.append(context.say("agreement_kept", name=f"IDCC {answer.kept_agreement}"))
     if answer.stopped:
         remarks.append(context.say("stopped_answer"))
     remarks += [context.say(note) for note in notes]

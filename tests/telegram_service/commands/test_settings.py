@@ -94,24 +94,25 @@ async def test_retention_and_length_show_their_choices_before_they_change(app: R
 async def test_the_agreement_of_an_answer_is_kept_said_and_undone(app: RunningApp) -> None:
     app.ai.script.shape = told(AGREEMENTS[0])
     [answer] = await app.ask(ALICE, "Quel préavis dans ma convention Syntec ?")
-    assert f"Je retiens votre convention collective pour la suite : {SYNTEC}" in answer["text"]
+    assert "Je garde cette convention collective" in answer["text"]
+    assert "IDCC 1486" in answer["text"]
     [settings] = await app.ask(ALICE, "/settings")
     assert SYNTEC in settings["text"]
     app.ai.script.shape = told(AGREEMENTS[1])
     [other] = await app.ask(ALICE, "Et dans les transports ?")
-    assert "Je retiens" not in other["text"]
+    assert "Je garde cette convention" not in other["text"]
     assert app.ai.asked[-1].agreement == "1486"
     await app.tap(ALICE, "Ce n'est pas la mienne")
     app.ai.script.shape = told(AGREEMENTS[0])
     [again] = await app.ask(ALICE, "Et la prime de vacances Syntec ?")
-    assert "Je retiens" not in again["text"]
+    assert "Je garde cette convention" not in again["text"]
     assert app.ai.asked[-1].agreement is None
 
 
 async def test_a_company_and_a_group_set_no_agreement(app: RunningApp) -> None:
     app.ai.script.shape = told(AGREEMENTS[0], "company")
     [answer] = await app.ask(ALICE, "Je travaille chez eux, quel préavis ?")
-    assert "Je retiens" not in answer["text"]
+    assert "Je garde cette convention" not in answer["text"]
     app.ai.script.shape = told(AGREEMENTS[0])
     for _ in range(2):
         await app.ask(GROUP, "@CodeDuTravailNeoBot préavis Syntec ?", person=ALICE)
