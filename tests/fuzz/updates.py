@@ -60,7 +60,7 @@ NUMBERS = [
 ]
 ODD: list[object] = [None, True, False, "", "x", "5", [], {}, [1], [[]], {"id": 5}, *NUMBERS]
 USER = {"id": 5, "is_bot": False, "first_name": "Camille", "language_code": "fr"}
-CHATS = [
+CHATS: list[dict[str, Any]] = [
     {"id": 5, "type": "private"}, {"id": 6, "type": "private"}, {"id": -7, "type": "group"},
     {"id": -1001234567890, "type": "supergroup"}, {"id": -1009, "type": "channel"}, {"id": 0},
 ]  # fmt: skip
@@ -168,6 +168,8 @@ async def opened() -> AsyncIterator[Check]:
         key_file = folder / "key"
         redis_url, database_url = await asyncio.to_thread(_stores, stack, folder, key_file)
         app = await stack.enter_async_context(running(redis_url, database_url, key_file))
+        for chat in CHATS:  # the bot is in them: elsewhere Telegram refuses every answer
+            app.account.chat(chat["id"])
         client = await stack.enter_async_context(httpx2.AsyncClient(base_url=app.url, timeout=30))
 
         async def check(data: bytes) -> None:
