@@ -50,6 +50,12 @@ async def test_what_was_read_is_shown_before_the_answer(app: RunningApp) -> None
     assert downloads(app) == 2
 
 
+async def test_help_promises_what_can_be_read(app: RunningApp) -> None:
+    [told] = await app.ask(ALICE, "/help")
+    assert "Lire une photo ou une page numérisée" in told["text"]
+    assert "message vocal" not in told["text"]
+
+
 async def test_in_a_group_the_sign_of_life_becomes_what_was_read(app: RunningApp) -> None:
     app.account.send_photo(GROUP, photo(drawn(*CONTRACT)), f"@{BOT_NAME} permis ?", person=ALICE)
     await app.settled()
