@@ -54,6 +54,12 @@ def plain_logs() -> None:
     set_up_logs("telegram_service", "warning")
 
 
+@pytest.fixture(autouse=True)
+def short_wait_for_company(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Messages that a test sends together come within milliseconds."""
+    monkeypatch.setattr("telegram_service.answering.joining.NEXT_PIECE_S", 0.3)
+
+
 @pytest.fixture(scope="session")
 def key_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("vault") / "key"

@@ -11,6 +11,7 @@ from typing import Any
 import httpx2
 
 from shared.ai.scripted import ScriptedAi
+from shared.clock import StoppedClock, SystemClock
 from telegram_service.answering.services import Services, open_services
 from telegram_service.app import create_app
 from telegram_service.channels.telegram.client import Telegram
@@ -161,6 +162,7 @@ async def running(
             served(asgi_app, lifespan=True) as url,
             open_services(settings, vault) as services,
         ):
+            services.throttle._clock = StoppedClock(SystemClock().now())  # no minute ends midway
             api.delivery.set_webhook(f"{url}/telegram/webhook", SECRET, 40)
             running_workers = [Worker(services, f"worker-{number}") for number in range(workers)]
             app = RunningApp(account, api, ai, settings, services, url, running_workers)

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from shared.stores.redis_connection import LuaScript, RedisConnection
+from telegram_service.queue.dead_letters import DeadLetter, DeadLetters
+from telegram_service.queue.update_queue import QueuedUpdate
 from telegram_service.redis_client import KEY_PREFIX
 from tests.servers.redis_cluster import RedisCluster
 from tests.telegram_service.deployment import deployed
@@ -20,6 +22,13 @@ ALICE, BOB = 11, 12
 SERVICE = Path(__file__).resolve().parents[2] / "telegram_service"
 SCRIPTS = {path.name: LuaScript.read(path).sha1 for path in sorted(SERVICE.glob("*/lua/*.lua"))}
 PEOPLE = [100 + number for number in range(8)]
+
+
+async def replayed_nothing(app: RunningApp) -> str:
+    """Have a letter replayed that is not there; return what came of it."""
+    update = QueuedUpdate(1, 1, b"sealed")
+    letter = DeadLetter("1-1", update, chat="nobody", person="", reason="")
+    return await DeadLetters(app.services.redis, app.services.queue).replay(letter)
 
 
 def shown(app: RunningApp, person: int, words: str) -> bool:
@@ -54,6 +63,7 @@ async def test_every_script_runs_on_a_cluster(
         await app.tap(ALICE, "Oui, tout effacer")
         await app.until(lambda: "Tout est effacé" in app.account.texts(ALICE)[-1])
         statistics = await app.services.counters.read()
+        assert await replayed_nothing(app) == "gone"
         known = await app.services.redis.call("SCRIPT", "EXISTS", *SCRIPTS.values())
     assert [name for name, yes in zip(SCRIPTS, known, strict=True) if not yes] == []
     assert (statistics.lost, statistics.counts["refused_429"]) == (0, 1)
