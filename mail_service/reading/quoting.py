@@ -10,17 +10,21 @@ import re
 from typing import Literal
 
 WROTE = (
-    r"(?:wrote|writes|(?<!['’])a [ée]crit|schrieb|schreef|geschreven|ha scritto|escreveu"
+    r"(?:wrote|writes|(?<!['’])a[\s>]+[ée]crit|schrieb|schreef|geschreven|ha[\s>]+scritto|escreveu"
     r"|escribi[óo]|napisał\(?a?\)?|написав|написала?|писала?|пише|写道|寫道|skrev"
-    r"|kirjoitti|a scris|napsala?)"
+    r"|kirjoitti|a[\s>]+scris|napsala?|yazdı|đã viết|έγραψε|írta|menulis|كتب|作成|님이[\s>]+작성"
+    r"|เขียนว่า|เขียน|ได้เขียน)"
 )
-CLOCK = r"\d{1,2}[:.h]\d{2}"
+CLOCK = r"\d{1,2}[:.h：]\s?\d{2}"
 INTRODUCTION = re.compile(
     rf"[\s>*\-]*\S.{{0,260}}{WROTE}(?P<rest>.{{0,90}}?)\s*(?:[:：]|-{{2,}})?[\s*>]*",
     re.IGNORECASE | re.DOTALL,
 )
+LATE_VERB = re.compile(rf"[\s>*]*{WROTE}\s*[:：][\s*>]*", re.IGNORECASE)
 OPENING = re.compile(
-    r"[\s>*\-]*(?:(?:on|le|am|op|el|em|il|dnia|den|at|w dniu|в)\s|在|\d{1,4}[-./ ])", re.IGNORECASE
+    r"[\s>*\-]*(?:(?:on|le|am|op|el|em|il|dnia|den|at|w dniu|в)\s|在|于|於"
+    r"|เมื่อ|ในวันที่|วันที่\s|\d{1,4}[-./ ])",
+    re.IGNORECASE,
 )
 MAY_OPEN = re.compile(r".*(?:@|\d{4}|<)")
 BARE_DATE = re.compile(
@@ -30,23 +34,34 @@ BARE_DATE = re.compile(
 )
 ORIGINAL = re.compile(
     r"[\s>*]*(?:[-_]{2,}\s*(?:original message|message d['’]origine|message original|"
-    r"message transf[ée]r[ée]|message r[ée]exp[ée]di[ée]|forwarded message|mensaje original|"
+    r"message transf[ée]r[ée]|message r[ée]exp[ée]di[ée]|e?-?mail (?:d['’]origine|original)|"
+    r"courriel (?:d['’]origine|original)|forwarded message|original e?-?mail|reply message|"
+    r"原始邮件|原始郵件|邮件原件|原邮件|转发的?邮件|轉寄的?郵件|转发邮件信息|"
+    r"ข้อความต้นฉบับ|ข้อความเดิม|ข้อความที่ส่งต่อ|mensaje original|"
     r"mensagem original|messaggio originale|ursprüngliche nachricht|weitergeleitete nachricht|"
     r"oorspronkelijk bericht|ursprungligt meddelande|исходное сообщение)\s*[-_]{2,}"
     r"|begin forwarded message ?:|début du message (?:transféré|réexpédié) ?:)[\s*]*",
     re.IGNORECASE,
 )
 FROM_LINE = re.compile(
-    r"[\s>*|]*(?:from|de|von|da|van|från|fra|od|от|expéditeur|发件人)\s*\*?\s?[:：]\*?\s*\S",
+    r"[\s>*|]*(?:from|de|von|da|van|från|fra|od|от|expéditeur|发件人|寄件者|寄件人|發件人|จาก)\s*\*?\s?[:：]\*?\s*\S",
     re.IGNORECASE,
 )
 HEADER_LINE = re.compile(
     r"[\s>*|]*(?:from|reply-to|sent|date|to|cc|subject|importance|de|répondre à|envoyé|envoyé le|à|"
     r"pour|objet|von|gesendet|datum|an|betreff|da|risposta|inviato|data|a|oggetto|enviado|fecha|"
     r"para|asunto|assunto|van|verzonden|aan|onderwerp|från|skickat|till|ämne|fra|sendt|til|emne|"
-    r"od|wysłano|do|temat)\s*\*?\s?[:：]",
+    r"od|wysłano|do|temat|message du|copie à|cc|sujet|envoyée|"
+    r"发件人|发送时间|发送日期|收件人|主题|抄送|日期|时间|發件人|寄件者|寄件人|寄件日期|傳送日期|收件者|主旨|副本|"
+    r"จาก|ส่ง|ส่งเมื่อ|วันที่|ถึง|เรื่อง|สำเนา)\s*\*?\s?[:：]",
     re.IGNORECASE,
 )
+DATE_LINE = re.compile(
+    r"[\s>*|]*(?:message du\s?[:：]?\s*\d|(?:date|sent|envoyé|envoyé le|gesendet|enviado|inviato"
+    r"|日期|时间|发送时间|寄件日期|วันที่|ส่ง|ส่งเมื่อ)\s*\*?\s?[:：]\*?\s*\S)",
+    re.IGNORECASE,
+)
+"""Orange, laposte.net and SFR write when a mail was sent before they write who sent it."""
 QUOTED = re.compile(r"\s{0,3}(?:>|[A-Z]{1,3}>)")
 BARRED = re.compile(r"\s{0,3}\|")
 RULE = re.compile(r"[\s>]*[-_=~#*+–—ᐧ]+[\s-]*")
@@ -57,7 +72,9 @@ DEVICE = re.compile(
     r"mail|proton|gmail|mobile|orange|sfr)|télécharge[rz] outlook|obtenir outlook|"
     r"provenance : courrier|"
     r"von meinem |diese nachricht wurde von|gesendet (?:mit|von)|verzonden (?:met|vanaf)|sendt fra|"
-    r"skickat från|enviado (?:desde|do|de)|inviato da|從我的|someone from mobile).{0,110}",
+    r"skickat från|enviado (?:desde|do|de)|inviato da|从我的|從我的|发自我的|發自我的|来自我的|"
+    r"获取.{0,20}outlook|取得.{0,20}outlook|ส่งจาก |รับ outlook|ดาวน์โหลด outlook|yahoo mail ?: |"
+    r"someone from mobile).{0,110}",
     re.IGNORECASE,
 )
 Quotes = Literal["any", "marked", "none"]
@@ -134,7 +151,7 @@ def _attribution(lines: list[str], at: int) -> int:
         return 0
     for length in range(1, INTRODUCTION_LINES):
         window = lines[at : at + length]
-        if not window[-1:] or not window[-1].strip():
+        if _is_end(lines, at + length - 1):
             break
         joined = "\n".join(window)
         if INTRODUCTION.fullmatch(joined) and _is_sure(joined, lines, at + length):
@@ -145,6 +162,13 @@ def _attribution(lines: list[str], at: int) -> int:
         if dated and _is_sure_date(joined, lines, at + length):
             return length
     return 0
+
+
+def _is_end(lines: list[str], at: int) -> bool:
+    """Whether an introduction ends before line `at`: empty, without a verb alone below it."""
+    if at < len(lines) and lines[at].strip():
+        return False
+    return at + 1 >= len(lines) or not LATE_VERB.fullmatch(lines[at + 1])
 
 
 def _opens_bracket(lines: list[str], at: int) -> bool:
@@ -177,11 +201,14 @@ def _header_block(lines: list[str], at: int) -> int:
         and (not lines[start].strip() or RULE.fullmatch(lines[start]))
     ):
         start += 1
-    if start >= len(lines) or not FROM_LINE.match(lines[start]):
+    if start >= len(lines):
+        return 0
+    dated = DATE_LINE.match(lines[start]) and any(map(FROM_LINE.match, lines[start : start + 3]))
+    if not (dated or FROM_LINE.match(lines[start])):
         return 0
     found, end = 0, start
     for number in range(start, min(start + 12, len(lines))):
-        if HEADER_LINE.match(lines[number]):
+        if HEADER_LINE.match(lines[number]) or DATE_LINE.match(lines[number]):
             found, end = found + 1, number + 1
         elif not lines[number].strip() and found > 2:
             break

@@ -15,6 +15,33 @@ INTRODUCTIONS = [
     "______________________\nDe : Neo <q@neo.example>\nEnvoyé : mardi\nÀ : moi\nObjet : x\n",
     "Am 03.11.2026 um 10:02 schrieb Neo <q@neo.example>:",
     "---------- Forwarded message ---------\nDe : Neo\nDate: mar.\nSubject: x\nTo: moi",
+    # wrapped by the client, in the verb too
+    "Le mar. 3 nov. 2026 à 10:02, Les questions du travail <\nquestions@neo.example> a\nécrit :",
+    "Le mardi 3 novembre 2026 à 10:02:00 UTC+1, Neo\n<q@neo.example> a écrit :",
+    "Le mar. 3 nov. 2026 à 10:02, Neo <q@neo.example>\n\na écrit :",
+    "On Tue, Nov 3, 2026 at 10:02 AM Labour Law Questions\n<questions@neo.example>\nwrote:",
+    "Il giorno mar 3 nov 2026 alle ore 10:02 Neo <q@neo.example> ha\nscritto:",
+    "El mar, 3 nov 2026 a las 10:02, Neo (<q@neo.example>)\nescribió:",
+    # French webmails
+    '===============\n\nMessage du : 03/11/2026 10:02\nDe : "Neo" <q@neo.example>\nA : moi\n'
+    "Copie à : \nSujet : Re: Préavis\n",
+    "envoyé : 3 novembre 2026 à 10:02\nde : Neo <q@neo.example>\nà : moi\nobjet : Re: x",
+    "----- Mail original -----\nDe: Neo\nÀ: moi\nEnvoyé: Mardi 3 Novembre 2026\nObjet: x",
+    # Outlook on a telephone
+    "Télécharger Outlook pour iOS<https://aka.example/o>\n______________\n"
+    "De : Neo <q@neo.example>\nEnvoyé : mardi\nÀ : moi\nObjet : x",
+    "获取 Outlook for iOS<https://aka.example/o>\n______________\n发件人: Neo <q@neo.example>\n"
+    "发送时间: Tuesday\n收件人: c\n主题: Re",
+    "รับ Outlook for iOS<https://aka.example/o>\n______________\nจาก: Neo <q@neo.example>\n"
+    "ส่ง: Tuesday\nถึง: c\nเรื่อง: Re",
+    # Chinese and Thai
+    "Neo <q@neo.example> 于2026年11月3日周二 10:02写道：",
+    "Neo <q@neo.example> 於\n2026年11月3日 週二 上午10:02寫道：",
+    '在 2026-11-03 10:02:00，"Neo" <q@neo.example> 写道：',
+    "---------- 原始邮件 ----------\n发件人: Neo;\n发送时间: 2026年11月3日\n收件人: moi;\n主题: x",
+    "เมื่อ อ. 3 พ.ย. 2026 เวลา 10:02 Neo <q@neo.example> เขียนว่า:",
+    "ในวันที่ อ. 3 พ.ย. 2026 เวลา 10:02 Neo <\nq@neo.example> เขียนว่า:",
+    "จาก: Neo <q@neo.example>\nส่ง: 3 พฤศจิกายน 2569 10:02\nถึง: moi\nเรื่อง: Re: ลาออก",
 ]
 
 
@@ -37,6 +64,28 @@ def test_the_quoted_mail_is_cut(introduction: str, mark: str) -> None:
     ],
 )
 def test_what_a_person_wrote_is_not_cut(text: str) -> None:
+    assert written_now(text) == text
+
+
+def test_the_quotes_of_orange_are_cut_with_their_marks() -> None:
+    quoted = (
+        '> Message du 03/11/26 10:02\n> De : "Neo"\n> A : moi\n> Copie à : \n> Objet : x\n>\n'
+        "> Un mois."
+    )
+    assert written_now(f"Et pour un cadre ?\n\n{quoted}") == "Et pour un cadre ?"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Date : le 3 mars\nDe : mon chef\nIl m'a mise à pied. Que faire ?",
+        "Envoyé : ma lettre, le 3 mars.\nReçu : rien.\nDois-je attendre ?",
+        "วันที่: 3 มีนาคม\nเรื่อง: ลาออก\nต้องแจ้งล่วงหน้ากี่เดือน",
+        "时间：3月3日\n主题：辞职\n需要提前多久通知？",
+        "我的老板在3月3日写道：明天不用来了。\n这合法吗？",
+    ],
+)
+def test_lines_like_headers_are_not_cut(text: str) -> None:
     assert written_now(text) == text
 
 
