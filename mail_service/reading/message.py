@@ -20,12 +20,19 @@ from mail_service.reading.containers import SMIME_TYPES, is_tnef, read_tnef, sig
 from mail_service.reading.encoded_words import decode_words
 from mail_service.reading.markup import Page, read_html
 from mail_service.reading.quoting import Quotes, written_now
+from mail_service.reading.repairs import (
+    charset_of,
+    content_of,
+    content_type_of,
+    split_again,
+    within_boundaries,
+    without_boundary_words,
+)
 from shared.privacy.charset import decode
 
 MAX_HEADER_CHARACTERS = 20_000
 MAX_HEADERS = 500
 MAX_PARTS = 200
-MAX_BOUNDARIES = 5_000
 MAX_ATTACHMENTS = 20
 MAX_DEPTH = 10
 MAX_TEXT_CHARACTERS = 200_000
@@ -98,6 +105,11 @@ class Mail:
         return next(iter(self.all(name)), "")
 
     @property
+    def asks_in_new_subject(self) -> bool:
+        """Return whether the subject asks, and is not that of the mail it answers."""
+        return "?" in self.subject and not ANSWERS.match(self.subject)
+
+    @property
     def question(self) -> str:
         """Return what the model is to answer: the new text, or all of it when that is too short."""
         return self.text if len(self.text.strip()) >= SHORT_REPLY_CHARACTERS else self.full_text
@@ -122,8 +134,8 @@ class _Parts:
 
 def read_mail(raw: bytes) -> Mail:
     """Parse `raw`; never raises for its content."""
-    read = _within_boundaries(raw)
-    message = BytesParser(policy=compat32).parsebytes(read)
+    read = within_boundaries(raw)
+    message = BytesParser(policy=compat32).parsebytes(without_boundary_words(read))
     headers = _headers(message)
     fields = dict(reversed(headers))
     parts = _Parts()
@@ -158,16 +170,6 @@ def read_mail(raw: bytes) -> Mail:
     )
 
 
-def _within_boundaries(raw: bytes) -> bytes:
-    """Return the mail up to a number of part boundaries no person's mail has."""
-    at = -1
-    for _ in range(MAX_BOUNDARIES):
-        at = raw.find(b"\n--", at + 1)
-        if at < 0:
-            return raw
-    return raw[:at]
-
-
 def _headers(message: Message) -> tuple[tuple[str, str], ...]:
     found = list(message.raw_items())[:MAX_HEADERS]
     return tuple(
@@ -191,18 +193,17 @@ def _leaves(message: Message, parts: _Parts) -> Iterator[Message]:
     while waiting:
         part, depth = waiting.pop()
         seen += 1
-        content_type = part.get_content_type()
+        content_type = content_type_of(part)
         parts.content_types.append(content_type)
-        signed = signed_content(_content(part)) if content_type in SMIME_TYPES else None
-        if content_type in ENCRYPTED_TYPES or (content_type in SMIME_TYPES and signed is None):
+        opened = _opened(part, content_type)
+        if content_type in ENCRYPTED_TYPES or (content_type in SMIME_TYPES and opened is None):
             parts.encrypted = True
         if seen > MAX_PARTS or depth > MAX_DEPTH:
             parts.cut.append("parts" if seen > MAX_PARTS else "depth")
             if seen > MAX_PARTS:
                 return
             continue
-        if signed is not None:
-            opened = BytesParser(policy=compat32).parsebytes(_within_boundaries(signed))
+        if opened is not None:
             waiting.append((opened, depth + 1))
             continue
         # Of a part with content it would decode the charset, and raise for "idna" and the like.
@@ -214,6 +215,16 @@ def _leaves(message: Message, parts: _Parts) -> Iterator[Message]:
             waiting += [(each, depth + 1) for each in reversed(inner) if isinstance(each, Message)]
         else:
             yield part
+
+
+def _opened(part: Message, content_type: str) -> Message | None:
+    """Return what an opaque signature holds, or a part whose MIME had to be repaired."""
+    if content_type not in SMIME_TYPES:
+        return split_again(part)
+    signed = signed_content(content_of(part))
+    if signed is None:
+        return None
+    return BytesParser(policy=compat32).parsebytes(within_boundaries(signed))
 
 
 def _take_enclosed(part: Message, inner: list[Message | str], parts: _Parts) -> None:
@@ -246,9 +257,9 @@ def _enclosed_text(enclosed: Message, fields: Mapping[str, str], parts: _Parts) 
 
 
 def _take(part: Message, parts: _Parts) -> None:
-    content_type = part.get_content_type()
-    data = _content(part)
-    charset = str(part.get_param("charset") or "") or None
+    content_type = content_type_of(part)
+    data = content_of(part)
+    charset = charset_of(part)
     name = _name(part)
     if content_type == "text/calendar":
         method = CALENDAR_METHOD.search(decode(data[:4096]))
@@ -287,16 +298,6 @@ def _take_tnef(data: bytes, parts: _Parts) -> bool:
     for name, content in wrapped.files[: MAX_ATTACHMENTS - len(parts.attachments)]:
         parts.attachments.append(read_attachment(name, "", content, None))
     return True
-
-
-def _content(part: Message) -> bytes:
-    """Return the decoded content; a broken transfer encoding yields what could be read."""
-    try:
-        payload = part.get_payload(decode=True)
-    except (ValueError, LookupError, AssertionError):
-        del part["content-transfer-encoding"]
-        payload = part.get_payload(decode=True)
-    return payload if isinstance(payload, bytes) else b""
 
 
 def _name(part: Message) -> str:
