@@ -5,10 +5,10 @@ from collections.abc import Awaitable, Callable, Mapping
 import structlog
 from pydantic import ValidationError
 
+from shared.courtesies import Courtesy, courtesy_of
 from shared.privacy.encryption import DecryptionFailed
 from telegram_service.answering import kept_agreement
 from telegram_service.answering.conversation import converse
-from telegram_service.answering.courtesies import Courtesy, courtesy_of
 from telegram_service.answering.edits import end_placeholder, is_left_alone, remember_words
 from telegram_service.answering.final_text import ASK
 from telegram_service.answering.kept_document import REASK

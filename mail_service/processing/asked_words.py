@@ -2,19 +2,11 @@
 
 import re
 
-from mail_service.processing.sender_names import CLOSING, THANKS, WORDS, folded_text
+from mail_service.reading.formulas import CLOSING, GREETING_WORDS, THANKS, WORDS, folded_text
 from mail_service.reading.message import Mail
 from mail_service.reading.quoting import DASHES, DEVICE
 from shared.privacy.plain_text import without_invisible
 
-_GREETING = frozenset(
-    (
-        *("bonjour", "bonsoir", "salut", "cher", "chere", "chers", "cheres", "madame", "monsieur"),
-        *("mesdames", "messieurs", "maitre", "a", "tous", "toutes", "vous", "et", "ou"),
-        *("hello", "hi", "dear", "good", "morning", "evening", "sir", "madam", "all", "and", "or"),
-    )
-)
-"""Words of which a line that only greets is made."""
 _CONTACT = re.compile(
     r"\W*(?:(?:tel|telephone|mob|mobile|portable|fax|mail|e-?mail|courriel|web)\W{0,4})?"
     r"(?:[+(]?\d[\d ().+/-]{5,24}|[\w.+-]+@[\w.-]+|(?:https?://|www\.)\S+)\W*"
@@ -29,7 +21,7 @@ def asks_in_text(mail: Mail) -> bool:
     """Whether the text of a mail, or of an attachment, has words of a question."""
     if any(file.text.strip() for file in mail.attachments):
         return True
-    said = _GREETING | set(WORDS.findall(folded_text(mail.sender.name)))
+    said = GREETING_WORDS | set(WORDS.findall(folded_text(mail.sender.name)))
     for line in without_invisible(mail.question).splitlines():
         plain = folded_text(line).strip()
         if DASHES.fullmatch(line) or (CLOSING.fullmatch(plain) and "?" not in mail.question):

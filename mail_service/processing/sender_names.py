@@ -6,23 +6,13 @@ accents. Other people's names are not found here (shared/privacy/masking.py says
 """
 
 import re
-import unicodedata
 from collections.abc import Iterator
 from itertools import pairwise, takewhile
 
+from mail_service.reading.formulas import CLOSING, THANKS, WORD, WORDS, folded_text
+
 NAME_LABEL = "[nom]"
 MAX_NAMES = 12
-WORD = r"[^\W\d_]+(?:['’-][^\W\d_]+)*"
-WORDS = re.compile(WORD)
-THANKS = re.compile(
-    r"\W*(?:(?:en vous remerciant|merci)(?: (?:d'avance|par avance|beaucoup|de votre aide))?"
-    r"|thanks|thank you)\W*"
-)
-CLOSING = re.compile(
-    r"\W*(?:(?:bien |tres )*(?:cordialement|amicalement|sincerement|respectueusement)"
-    r"|bien a vous|(?:mes |sinceres |meilleures |cordiales )*salutations|bonne (?:journee|soiree)"
-    r"|(?:kind |best |warm )?regards|(?:yours )?(?:sincerely|faithfully))\W*"
-)
 LONGEST_CLOSING = 80
 SIGNATURE = re.compile(
     rf"[^\w?]*((?:mme|m|mr|mrs|ms|madame|monsieur)\.? )?({WORD}(?: {WORD}){{0,3}})[^\w?]*"
@@ -115,8 +105,3 @@ def _signatures(text: str, folded: str) -> Iterator[str]:
 
 def _words(folded: str) -> tuple[str, ...]:
     return tuple(word for word in WORDS.findall(folded) if len(word) > 1)[:5]
-
-
-def folded_text(text: str) -> str:
-    """Return the text in lower case without accents, each character in its place."""
-    return "".join(unicodedata.normalize("NFD", each.lower())[0] for each in text)

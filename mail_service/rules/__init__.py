@@ -2,7 +2,7 @@
 
 All of them are evaluated, so that the ledger lists every match; the first match decides.
 Union of the conditions of Zammad, Discourse, FreeScout, Chatwoot and osTicket, with RFC 3834; ids
-A1 to A14 are explained in docs/mail.md.
+A1 to A15 are explained in docs/mail.md.
 """
 
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from mail_service.rules import (
     bounces,
     brake,
     bulk,
+    courtesy,
     elsewhere,
     indirect,
     notices,
@@ -39,6 +40,8 @@ RULES: tuple[tuple[str, Check, Action], ...] = (
     ("robot", robots.check, "silent"),
     ("elsewhere", elsewhere.check, "silent"),
     ("sender", senders.check, "silent"),
+    ("courtesy", courtesy.check, "silent"),
+    ("absence", out_of_office.check_doubtful, "quarantined"),
     ("too_big", too_big.check, "quarantined"),
     ("unauthenticated", unauthenticated.check, "quarantined"),
     ("spam", spam.check, "quarantined"),

@@ -36,6 +36,10 @@ class RuleContext:
         local, _, domain = address.rpartition("@")
         return f"{local.partition('+')[0]}@{domain}" in self.addresses
 
+    def is_reply_to_us(self, mail: Mail) -> bool:
+        """Return whether a mail answers one of our letters."""
+        return any(self.is_our_message_id(each) for each in mail.references)
+
 
 Check = Callable[[Mail, RuleContext], str | None]
 """Returns the id of the condition that matched, or None when the rule allows a reply."""

@@ -199,3 +199,91 @@ def test_a_person_looks_at_what_came_through_a_form_or_a_group() -> None:
             read_mail(raw_mail("Un préavis ?", **fields)), CONTEXT
         )
         assert finding.action == "quarantined"
+
+
+OURS = {"In_Reply_To": "<r-ours.1@neo.example>", "subject": "Re: Quel préavis ?"}
+COURTESIES = [
+    "Merci beaucoup, c'est très clair !",
+    "ok noté",
+    "Bonjour,\n\nJe vous remercie pour votre réponse rapide et précise.\n\n"
+    "Cordialement,\nCamille Durand\n06 12 34 56 78",
+    "Bonjour Madame, merci pour votre aide.\nBonne journée\nCamille",
+    "thanks a lot!",
+    "Hello,\nThank you very much for your quick reply, that's very clear.\nKind regards,\nCamille",
+    "ขอบคุณมากค่ะ ชัดเจนแล้ว",
+    "สวัสดีค่ะ\nขอบคุณสำหรับคำตอบค่ะ",
+    "您好，\n谢谢您的解答，很清楚了！",
+    "收到",
+    "👍",
+    "Merci !\n\nLe mar. 3 nov. 2026 à 10:02, Neo <q@neo.example> a écrit :\n> Un mois.\n> Cadre ?",
+    "Parfait, merci.\n\nEnvoyé de mon iPhone",
+]
+
+
+@pytest.mark.parametrize("body", COURTESIES)
+def test_thanks_for_our_letter_are_not_answered(body: str) -> None:
+    assert fired(body=body, **OURS) == ["courtesy:A15"]
+    assert fired(body=body) == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "Merci beaucoup, c'est très clair ! Et pour un cadre ?",
+        "Merci, mais ce n'est pas clair.",
+        "ok noté, et si je suis en CDD",
+        "Merci.\n\nCordialement,\nCamille\n\nPS : quel préavis pour un cadre ?",
+        "Merci.\n\nCordialement,\nCamille\n\nJ'ai oublié de vous dire que je suis cadre et que mon"
+        " contrat a été rompu le 3 mars dernier par écrit.",
+        "thanks, one more thing: my bonus",
+        "ขอบคุณค่ะ แล้วค่าชดเชยล่ะ",
+        "谢谢，那工资呢",
+        "oui",
+        "Cadre",
+        "Bonjour,",
+    ],
+)
+def test_a_question_beside_thanks_is_answered(body: str) -> None:
+    assert fired(body=body, **OURS) == []
+
+
+def test_a_question_in_a_new_subject_is_answered() -> None:
+    assert fired(body="Merci !", **{**OURS, "subject": "Et pour un cadre ?"}) == []
+
+
+AWAY = [
+    "Bonjour,\nJe suis absente du 3 au 10 mars. Pour toute urgence, contactez mon collègue.",
+    "Je suis actuellement en congés jusqu'au 12 août. Je vous répondrai à mon retour.",
+    "Votre message a bien été reçu. Je suis absent du bureau jusqu'au 5 janvier.",
+    "I am out of the office until 5 January with limited access to e-mail.",
+    "Thank you for your message. I'm on annual leave and will reply when I return.",
+    "ขณะนี้ฉันไม่อยู่ที่สำนักงานจนถึงวันที่ 10 มีนาคม",
+    "ดิฉันลาพักร้อนถึงวันที่ 10 มีนาคม หากมีเรื่องด่วนโปรดติดต่อเพื่อนร่วมงาน",
+    "您好，我目前休假至3月10日，紧急事宜请联系我的同事。",
+    "我不在办公室，3月10日返回后回复您。",
+]
+
+
+@pytest.mark.parametrize("body", AWAY)
+def test_an_absence_told_in_the_text_is_not_answered(body: str) -> None:
+    assert fired(body=body, **OURS) == ["out_of_office:A8"]
+    assert fired(body=body) == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "Je suis absente du 3 au 10 mars et mon employeur exige que je réponde aux urgences.",
+        "Je suis en congés et on me contacte tous les jours. Est-ce permis ?",
+        "I am on sick leave until 5 January and my boss contacts me every day.",
+        "ฉันลางานอยู่ นายจ้างติดต่อมาทุกวัน",
+        "我正在休假，老板每天联系我。",
+        "Je suis en arrêt depuis le 3 mars.",
+    ],
+)
+def test_who_writes_of_an_absence_at_work_is_answered(body: str) -> None:
+    assert fired(body=body, **OURS) == []
+
+
+def test_an_absence_with_its_dates_alone_is_for_a_person() -> None:
+    assert fired(body="Je suis absente du 3 au 10 mars.", **OURS) == ["absence:A8d"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from telegram_service.answering.courtesies import courtesy_of
+from shared.courtesies import courtesy_of
 from tests.telegram_service.running_app import RunningApp
 
 ALICE = 11
@@ -49,6 +49,11 @@ def test_courtesies_are_known_with_their_language(text: str, kind: str, language
 )
 def test_what_asks_something_is_no_courtesy(text: str) -> None:
     assert courtesy_of(text) is None
+
+
+def test_a_repeated_sign_is_read_in_one_pass() -> None:
+    """It splits into known words in 10**12 ways; trying them all would never end."""
+    assert courtesy_of("嗯" * 58 + "吗") is None
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Recognises messages that ask nothing: "ok", "merci", "👍". They are answered with one sentence.
+"""Recognises messages that ask nothing: "ok", "merci", "👍".
 
 Such a message is made of words of `texts/courtesies.toml` alone, in any order. Any other word, and
 a question mark, makes it a question. Greetings are ai_core's.
@@ -13,7 +13,7 @@ from typing import Literal
 from shared.languages import LANGUAGES, Language
 from shared.privacy.folding import fold
 
-FILE = Path(__file__).parents[1] / "texts" / "courtesies.toml"
+FILE = Path(__file__).parent / "texts" / "courtesies.toml"
 MOST_CHARACTERS = 60
 _BETWEEN = re.compile(r"[\s.,;:!…~'\"’()\-\ufe0f\u200d\U0001f3fb-\U0001f3ff]+")
 _WITHOUT_SPACES = ("th", "zh", "signs")
@@ -41,7 +41,8 @@ def _read_patterns() -> _Patterns:
     table: dict[str, _Words] = tomllib.loads(FILE.read_text(encoding="utf-8"))
     every = [_alternatives(words) for words in table.values()]
     return _Patterns(
-        whole=re.compile(rf"(?:(?:{'|'.join(every)}) ?)+"),
+        # Possessive: "嗯嗯嗯…" is made of 嗯 and 嗯嗯 in more ways than can be tried.
+        whole=re.compile(rf"(?:(?>{'|'.join(every)}) ?)++"),
         thanks=re.compile(_alternatives(table["thanks"])),
         agreed=re.compile(_alternatives(table["agreed"])),
         by_language={
@@ -76,9 +77,9 @@ def _own_words(table: dict[str, _Words], language: Language) -> list[str]:
 _PATTERNS = _read_patterns()
 
 
-def courtesy_of(text: str) -> Courtesy | None:
+def courtesy_of(text: str, most_characters: int = MOST_CHARACTERS) -> Courtesy | None:
     """Return what a message says that asks nothing; None for any other message."""
-    if len(text) > MOST_CHARACTERS:
+    if len(text) > most_characters:
         return None
     plain = _BETWEEN.sub(" ", fold(text).folded).strip()
     if not _PATTERNS.whole.fullmatch(plain):

@@ -1,0 +1,63 @@
+"""Greetings, thanks and closing formulas of letters, and the words between them.
+
+Patterns are for folded text: lower case, no accents, each character in its place.
+"""
+
+import re
+import unicodedata
+
+from mail_service.reading.quoting import DASHES, DEVICE
+
+WORD = r"[^\W\d_]+(?:['’-][^\W\d_]+)*"
+WORDS = re.compile(WORD)
+THANKS = re.compile(
+    r"\W*(?:(?:en vous remerciant|merci)(?: (?:d'avance|par avance|beaucoup|de votre aide))?"
+    r"|thanks|thank you)\W*"
+)
+CLOSING = re.compile(
+    r"\W*(?:(?:bien |tres )*(?:cordialement|amicalement|sincerement|respectueusement)"
+    r"|bien a vous|(?:mes |sinceres |meilleures |cordiales )*salutations|bonne (?:journee|soiree)"
+    r"|(?:kind |best |warm )?regards|(?:yours )?(?:sincerely|faithfully)"
+    r"|ขอแสดงความนับถือ|ด้วยความเคารพ|此致|敬礼|祝好|顺祝商祺)\W*"
+)
+GREETING_WORDS = frozenset(
+    (
+        *("bonjour", "bonsoir", "salut", "cher", "chere", "chers", "cheres", "madame", "monsieur"),
+        *("mesdames", "messieurs", "maitre", "a", "tous", "toutes", "vous", "et", "ou"),
+        *("hello", "hi", "dear", "good", "morning", "evening", "sir", "madam", "all", "and", "or"),
+    )
+)
+"""Words of which a line that only greets is made."""
+GREETING = re.compile(
+    r"\W*(?:(?:bonjour|bonsoir|hello|hi|dear)(?: (?:madame|monsieur|sir|madam|all|a tous))*\b"
+    r"|สวัสดี(?:ครับ|ค่ะ|คะ)?|เรียน(?= )|您好|你好|尊敬的先生|尊敬的女士)\W*"
+)
+MAX_SIGNATURE_LINES = 5
+MAX_SIGNATURE_LINE = 60
+
+
+def folded_text(text: str) -> str:
+    """Return the text in lower case without accents, each character in its place."""
+    return "".join(unicodedata.normalize("NFD", each.lower())[0] for each in text)
+
+
+def between_formulas(text: str, sender_name: str) -> str | None:
+    """Return a short letter without greeting, closing formula and signature.
+
+    None when what follows the closing formula is more than a signature.
+    """
+    said = GREETING_WORDS | set(WORDS.findall(folded_text(sender_name)))
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    kept: list[str] = []
+    for number, line in enumerate(lines):
+        plain = folded_text(line)
+        if DASHES.fullmatch(line) or (CLOSING.fullmatch(plain) and (kept or number)):
+            signature = lines[number + 1 :]
+            short = all(len(each) <= MAX_SIGNATURE_LINE for each in signature)
+            return "\n".join(kept) if short and len(signature) <= MAX_SIGNATURE_LINES else None
+        words = set(WORDS.findall(plain))
+        if DEVICE.fullmatch(line) or (words and words <= said):
+            continue
+        greeting = GREETING.match(plain)
+        kept.append(line[greeting.end() :] if greeting else line)
+    return "\n".join(kept)
