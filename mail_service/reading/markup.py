@@ -18,7 +18,7 @@ QUOTES = (  # where each client puts what it quotes: read in mails each of them 
     "div[name=messageReplySection], div[name=messageHeaderSection]",
 )
 SIGNATURES = (
-    "div.gmail_signature, div.gmail_signature_prefix, .moz-signature, #Signature",
+    ".gmail_signature, .gmail_signature_prefix, .moz-signature, #Signature",
     "#ms-outlook-mobile-signature, div.protonmail_signature_block, div[data-marker=__SIG_PRE__]",
     "div[name=messageSignatureSection]",
 )

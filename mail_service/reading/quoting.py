@@ -23,9 +23,18 @@ INTRODUCTION = re.compile(
 LATE_VERB = re.compile(rf"[\s>*]*{WROTE}\s*[:：][\s*>]*", re.IGNORECASE)
 OPENING = re.compile(
     r"[\s>*\-]*(?:(?:on|le|am|op|el|em|il|dnia|den|at|w dniu|в)\s|在|于|於"
-    r"|เมื่อ|ในวันที่|วันที่\s|\d{1,4}[-./ ])",
+    r"|เมื่อ(?:\s|วันที่)|ในวันที่|วันที่\s|\d{1,4}[-./ ]|[^<>]{0,60}<[^<>\s]+@[^<>\s]+>\s*[于於])",
     re.IGNORECASE,
 )
+DATED_OPENING = re.compile(
+    r"[\s>*\-]*(?:(?:on|le|am|op|el|em|il|dnia|w dniu|в)\s|在|于|於|เมื่อ|ในวันที่)"
+    r".*(?:\d{4}|\d[./-]\d{1,2}[./-]\d)"
+    r"|[\s>*]*[^<>]{0,60}<[^<>\s]+@[^<>\s]+>\s*[于於]",
+    re.IGNORECASE,
+)
+SENDER_LINE = re.compile(r"[\s>*]*[^<>]{0,80}<[^<>\s]+@[^<>\s]+>\s*")
+SENTENCE_END = re.compile(r"(?:[?!。？！]|[^\W\d]{6,}\.)[\s*]*$")
+"""No introduction goes on below a line that ends a sentence; "nov." and "Mme." do not."""
 MAY_OPEN = re.compile(r".*(?:@|\d{4}|<)")
 BARE_DATE = re.compile(
     rf"\s*\d{{4}}[-/]\d{{1,2}}[-/]\d{{1,2}}\s+(?:{CLOCK}\s+\S.{{2,80}}|\S[^<>]{{2,80}}<[^<>]+@[^<>]+>:?)\s*"
@@ -155,13 +164,25 @@ def _attribution(lines: list[str], at: int) -> int:
             break
         joined = "\n".join(window)
         if INTRODUCTION.fullmatch(joined) and _is_sure(joined, lines, at + length):
-            later = (n for n in range(at + 1, at + length) if OPENING.match(lines[n]))
-            nearer = any(n + _attribution(lines, n) == at + length for n in later)
-            return 0 if nearer and not sure else length
+            return 0 if _begins_later(lines, at, at + length) else length
         dated = length <= 2 and BARE_DATE.fullmatch(joined)
         if dated and _is_sure_date(joined, lines, at + length):
             return length
+        if SENTENCE_END.search(window[-1]):
+            break
     return 0
+
+
+def _begins_later(lines: list[str], at: int, end: int) -> bool:
+    """Whether an introduction that ends before line `end` begins below line `at`.
+
+    The lines above it are the letter: "Le contrat…" begins as "Le 3 mars…" does.
+    """
+    if SENDER_LINE.fullmatch(lines[at]):
+        return False
+    opening = DATED_OPENING if OPENING.match(lines[at]) else OPENING
+    later = (number for number in range(at + 1, end) if opening.match(lines[number]))
+    return any(number + _attribution(lines, number) == end for number in later)
 
 
 def _is_end(lines: list[str], at: int) -> bool:

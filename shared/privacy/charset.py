@@ -24,6 +24,13 @@ ALIASES = {
     "x-mac-cyrillic": "mac-cyrillic",
     "x-mac-roman": "mac-roman",
     "macintosh": "mac-roman",
+    "windows-874": "cp874",
+    "x-windows-874": "cp874",
+    "ms874": "cp874",
+    "tis-620": "cp874",  # of which TIS 620 is a part, without "–" and "…"
+    "iso-8859-11": "cp874",
+    "windows-936": "gb18030",
+    "windows-31j": "cp932",
     "x-sjis": "shift_jis",
     "ks_c_5601-1987": "cp949",
     "ks_c_5601": "cp949",

@@ -42,6 +42,8 @@ def test_a_plain_mail_is_understood() -> None:
         ("Fermé à Noël".encode("cp1252"), "utf-8", "Fermé à Noël"),
         ("l’été, 1 200 € de prime".encode("cp1252"), "ascii", "l’été, 1 200 € de prime"),
         ("où ça ?".encode("cp1252"), "x-unknown", "où ça ?"),
+        ("วันที่ 3 – ลา…".encode("cp874"), "Windows-874", "วันที่ 3 – ลา…"),
+        ("วันที่ 3 – ลา…".encode("cp874"), "TIS-620", "วันที่ 3 – ลา…"),
         (
             "試用期間は延長できますか、教えてください".encode("shift_jis"),
             None,

@@ -67,6 +67,22 @@ def test_what_a_person_wrote_is_not_cut(text: str) -> None:
     assert written_now(text) == text
 
 
+@pytest.mark.parametrize("introduction", INTRODUCTIONS)
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Le contrat prévoit un mois.\nLe 3 mars 2026 on m'a mutée\nLe puis-je refuser",
+        "I was told to leave.\nAm I owed anything when the contract ends?\nRegards,\nCamille",
+        "在餐馆工作两年了\n在合同到期时我能拿到补偿金吗",
+        "เมื่อวานหัวหน้าบอกให้ย้าย\nเมื่อสัญญาสิ้นสุดจะได้เงินชดเชยหรือไม่",
+    ],
+)
+def test_a_letter_right_above_the_quoted_mail_is_kept(introduction: str, question: str) -> None:
+    """HTML has no empty line between them, and some lines begin as an introduction does."""
+    text = f"{question}\n{introduction}\n\n> Un mois de préavis."
+    assert written_now(text) == question
+
+
 def test_the_quotes_of_orange_are_cut_with_their_marks() -> None:
     quoted = (
         '> Message du 03/11/26 10:02\n> De : "Neo"\n> A : moi\n> Copie à : \n> Objet : x\n>\n'

@@ -143,5 +143,5 @@ def test_a_text_of_an_unclear_type_is_read(kind: str, body: str) -> None:
 
 def test_a_charset_without_a_semicolon_counts() -> None:
     raw = b"From: a@personne.example\nContent-Type: text/plain charset=windows-874\n\n"
-    question = "ลาออกต้องแจ้งล่วงหน้ากี่เดือน"
+    question = "ลาป่วยตั้งแต่วันที่ 3 – ลาออกต้องแจ้งล่วงหน้ากี่เดือน"
     assert read_mail(raw + question.encode("cp874")).text == question
