@@ -105,9 +105,9 @@ class Mail:
         return next(iter(self.all(name)), "")
 
     @property
-    def asks_in_new_subject(self) -> bool:
-        """Return whether the subject asks, and is not that of the mail it answers."""
-        return "?" in self.subject and not ANSWERS.match(self.subject)
+    def keeps_subject(self) -> bool:
+        """Return whether the subject is that of the mail it answers: marked so, or empty."""
+        return not self.subject.strip() or ANSWERS.match(self.subject) is not None
 
     @property
     def question(self) -> str:

@@ -1,5 +1,6 @@
 """The input of the rules besides the mail itself: our addresses, checks, counts and limits."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
@@ -10,6 +11,8 @@ from mail_service.sender_checks.authentication import AuthenticationResult, Outc
 from mail_service.settings import RuleThresholds
 
 Action = Literal["silent", "quarantined"]
+CODE = re.compile(r"(?<![a-z2-7])[a-z2-7]{26}(?![a-z2-7])")
+"""The code of a request that waits to be confirmed (processing/data_requests.py)."""
 NOT_CHECKED = AuthenticationResult(Outcome.UNKNOWN, "the sender was not checked")
 
 
@@ -37,7 +40,12 @@ class RuleContext:
         return f"{local.partition('+')[0]}@{domain}" in self.addresses
 
     def is_reply_to_us(self, mail: Mail) -> bool:
-        """Return whether a mail answers one of our letters."""
+        """Return whether a mail answers one of our letters, under the letter's subject.
+
+        Not one to which a code in the subject asks for a yes: what answers that, a person sees.
+        """
+        if not mail.keeps_subject or CODE.search(mail.subject):
+            return False
         return any(self.is_our_message_id(each) for each in mail.references)
 
 

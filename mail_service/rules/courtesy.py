@@ -14,7 +14,7 @@ MOST_CHARACTERS = 300
 
 def check(mail: Mail, context: RuleContext) -> str | None:
     """Match a reply to us that only thanks or agrees."""
-    asks = any(mark in mail.text for mark in "?？") or mail.asks_in_new_subject
+    asks = any(mark in mail.text for mark in "?？")
     if asks or mail.attachments or not context.is_reply_to_us(mail):
         return None
     said = between_formulas(mail.text, mail.sender.name)

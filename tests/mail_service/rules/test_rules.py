@@ -247,8 +247,12 @@ def test_a_question_beside_thanks_is_answered(body: str) -> None:
     assert fired(body=body, **OURS) == []
 
 
-def test_a_question_in_a_new_subject_is_answered() -> None:
-    assert fired(body="Merci !", **{**OURS, "subject": "Et pour un cadre ?"}) == []
+@pytest.mark.parametrize(
+    "subject", ["Et pour un cadre ?", "EFFACER MES DONNÉES", f"Re: Confirmez [{'a2' * 13}]"]
+)
+def test_a_new_subject_or_the_code_of_a_request_is_more_than_thanks(subject: str) -> None:
+    for body in ("Merci !", AWAY[0], "Je suis absente du 3 au 10 mars."):
+        assert fired(body=body, **{**OURS, "subject": subject}) == []
 
 
 AWAY = [
