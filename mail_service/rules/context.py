@@ -11,7 +11,7 @@ from mail_service.sender_checks.authentication import AuthenticationResult, Outc
 from mail_service.settings import RuleThresholds
 
 Action = Literal["silent", "quarantined"]
-CODE = re.compile(r"(?<![a-z2-7])[a-z2-7]{26}(?![a-z2-7])")
+CODE = re.compile(r"(?<![0-9A-Za-z])[A-Za-z2-7]{26}(?![0-9A-Za-z])")
 """The code of a request that waits to be confirmed (processing/data_requests.py)."""
 NOT_CHECKED = AuthenticationResult(Outcome.UNKNOWN, "the sender was not checked")
 
