@@ -63,7 +63,7 @@ def measure(per_language: int, seed: int = SEED) -> dict[str, object]:
 
 def letters(per_language: int, seed: int) -> Iterator[Letter]:
     """Yield the letters that a seed draws, the languages one after another."""
-    table: dict[Language, _Table] = tomllib.loads(SENTENCES.read_text(encoding="utf-8"))
+    table: dict[str, _Table] = tomllib.loads(SENTENCES.read_text(encoding="utf-8"))
     chance = random.Random(seed)  # noqa: S311 - letters, not secrets
     for language in LANGUAGES:
         for _ in range(per_language):

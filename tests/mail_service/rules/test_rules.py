@@ -222,7 +222,7 @@ COURTESIES = [
 
 @pytest.mark.parametrize("body", COURTESIES)
 def test_thanks_for_our_letter_are_not_answered(body: str) -> None:
-    assert fired(body=body, **OURS) == ["courtesy:A15"]
+    assert fired(CONTEXT, body, **OURS) == ["courtesy:A15"]
     assert fired(body=body) == []
 
 
@@ -244,7 +244,7 @@ def test_thanks_for_our_letter_are_not_answered(body: str) -> None:
     ],
 )
 def test_a_question_beside_thanks_is_answered(body: str) -> None:
-    assert fired(body=body, **OURS) == []
+    assert fired(CONTEXT, body, **OURS) == []
 
 
 @pytest.mark.parametrize(
@@ -252,7 +252,7 @@ def test_a_question_beside_thanks_is_answered(body: str) -> None:
 )
 def test_a_new_subject_or_the_code_of_a_request_is_more_than_thanks(subject: str) -> None:
     for body in ("Merci !", AWAY[0], "Je suis absente du 3 au 10 mars."):
-        assert fired(body=body, **{**OURS, "subject": subject}) == []
+        assert fired(CONTEXT, body, **{**OURS, "subject": subject}) == []
 
 
 AWAY = [
@@ -270,7 +270,7 @@ AWAY = [
 
 @pytest.mark.parametrize("body", AWAY)
 def test_an_absence_told_in_the_text_is_not_answered(body: str) -> None:
-    assert fired(body=body, **OURS) == ["out_of_office:A8"]
+    assert fired(CONTEXT, body, **OURS) == ["out_of_office:A8"]
     assert fired(body=body) == []
 
 
@@ -286,8 +286,8 @@ def test_an_absence_told_in_the_text_is_not_answered(body: str) -> None:
     ],
 )
 def test_who_writes_of_an_absence_at_work_is_answered(body: str) -> None:
-    assert fired(body=body, **OURS) == []
+    assert fired(CONTEXT, body, **OURS) == []
 
 
 def test_an_absence_with_its_dates_alone_is_for_a_person() -> None:
-    assert fired(body="Je suis absente du 3 au 10 mars.", **OURS) == ["absence:A8d"]
+    assert fired(CONTEXT, "Je suis absente du 3 au 10 mars.", **OURS) == ["absence:A8d"]
