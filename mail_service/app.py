@@ -16,7 +16,7 @@ from fastapi import Depends, FastAPI
 from prometheus_client import CollectorRegistry, start_http_server
 from starlette.types import ASGIApp
 
-from mail_service.api import health, mails, page, people
+from mail_service.api import feedback, health, mails, page, people
 from mail_service.api.dependencies import need_key
 from mail_service.api.examples import EXAMPLES
 from mail_service.api.openapi import DESCRIPTION, TAGS
@@ -30,14 +30,18 @@ from mail_service.processing.services import MailboxConfig, Services
 from mail_service.reading.attached_scans import AttachedScans
 from mail_service.reading.reader_pool import ReaderPool
 from mail_service.reply.composer import ReplyComposer
+from mail_service.reply.feedback_links import FeedbackLinks
+from mail_service.reply.feedback_pages import FeedbackPages
 from mail_service.reply.identity import DkimSigner, SenderIdentity
 from mail_service.reply.outbox import Outbox
 from mail_service.review.decisions import Reviewer
+from mail_service.review.reasons import Reasons
 from mail_service.sender_checks.spam_score import SpamFilter
 from mail_service.settings import MailboxSettings, Settings
 from shared.ai.client import AiClient
 from shared.clock import Clock, SystemClock
 from shared.host_metrics import HostMetrics
+from shared.privacy.disclosure import TEXT_FILE
 from shared.privacy.encryption import Encryption
 from shared.privacy.text_masker import TextMasker
 from shared.stores.postgres import Postgres, PostgresLost
@@ -63,6 +67,7 @@ class Resources:
     ledger: Ledger
     notifier: WorkNotifier
     composers: dict[str, ReplyComposer]
+    feedback_pages: FeedbackPages
     clock: SystemClock
 
 
@@ -72,6 +77,9 @@ class AppState(TypedDict):
     settings: Settings
     ledger: Ledger
     reviewer: Reviewer
+    reasons: Reasons
+    personal_data_texts: Texts
+    feedback_pages: FeedbackPages
     host_metrics: HostMetrics
     ledger_metrics: LedgerMetrics
 
@@ -85,12 +93,15 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
     clock = SystemClock()
     encryption = await asyncio.to_thread(Encryption.read, settings.vault.key_file)
     composers = await asyncio.to_thread(_composers, settings, encryption, clock)
+    links = FeedbackLinks(settings.reply.feedback_url, encryption)
+    pages = await asyncio.to_thread(FeedbackPages, links)
     async with AsyncExitStack() as stack:
         postgres = Postgres(str(settings.postgres.url))
         await postgres.open()
         stack.push_async_callback(postgres.close)
         notifier = await stack.enter_async_context(WorkNotifier(str(settings.redis.url)))
-        yield Resources(Ledger(postgres, encryption, clock), notifier, composers, clock)
+        ledger = Ledger(postgres, encryption, clock)
+        yield Resources(ledger, notifier, composers, pages, clock)
 
 
 def _composers(
@@ -111,6 +122,7 @@ def _identity(settings: Settings, mailbox: MailboxSettings) -> SenderIdentity:
         name=settings.reply.name,
         address=mailbox.address,
         privacy_url=settings.reply.privacy_url,
+        feedback_url=settings.reply.feedback_url,
         text_days=settings.retention.text_days,
         plus_addresses=settings.reply.plus_addresses,
         signer=signer,
@@ -134,12 +146,17 @@ async def open_state(settings: Settings, registry: CollectorRegistry) -> AsyncIt
     """Open what the API needs; migrations are applied in the background."""
     async with open_resources(settings) as resources:
         ledger = resources.ledger
+        reasons = await asyncio.to_thread(Reasons.read)
+        personal_data_texts = await asyncio.to_thread(Texts.read, TEXT_FILE)
         migration = asyncio.create_task(migrated(ledger), name="migration")
         try:
             yield AppState(
                 settings=settings,
                 ledger=ledger,
                 reviewer=Reviewer(ledger, resources.composers, resources.notifier),
+                reasons=reasons,
+                personal_data_texts=personal_data_texts,
+                feedback_pages=resources.feedback_pages,
                 host_metrics=HostMetrics(registry, settings.watch),
                 ledger_metrics=LedgerMetrics(registry),
             )
@@ -175,7 +192,7 @@ def create_api(settings: Settings, open_state: OpenState, registry: CollectorReg
         examples=EXAMPLES,
         lifespan=lifespan,
     )
-    for part in (health, mails, people, page):
+    for part in (health, mails, people, feedback, page):
         api.include_router(part.router)
     api.include_router(docs_router(api, [Depends(need_key)]))
     add_error_handlers(api, texts)

@@ -12,6 +12,7 @@ AppError
 ├── NotAllowed         LoginRefused        403  login_refused       the IMAP server refuses us
 ├── NotAllowed         FolderRefused       403  folder_refused      the IMAP server refuses a folder
 ├── BadInput           NotWritable         422  not_writable        no address to write to
+├── BadInput           ChangedQuotation    422  changed_quotation   an edited reply misquotes
 └── AppError           Unreadable          500  unreadable_mail     the reading child gave up
 """
 
@@ -82,6 +83,12 @@ class NotWritable(BadInput):
     """The mail has no address to reply to."""
 
     code = "not_writable"
+
+
+class ChangedQuotation(BadInput):
+    """An edited reply quotes what is in none of its sources."""
+
+    code = "changed_quotation"
 
 
 class AiTooSlow(Unavailable):

@@ -188,6 +188,12 @@ class ReplySettings(Section):
 
     name: str = "Code du Travail Neo"
     privacy_url: str = ""
+    feedback_url: str = Field(
+        default="",
+        pattern=r"^(https?://[^\s/?#]+[^\s?#]*)?$",
+        description="Public address of this service, of which only /feedback is to be reached from "
+        "outside: letters then ask whether they helped.",
+    )
     plus_addresses: bool = Field(
         default=False,
         description="Ask for answers at NAME+TOKEN@, by which a thread is known without its "

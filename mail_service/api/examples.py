@@ -11,6 +11,7 @@ MAIL_SUMMARY: Example = {
     "mailbox": "main",
     "state": "review",
     "reason": "mode",
+    "explanation": "La boîte est réglée pour que chaque réponse soit relue.",
     "fired": [],
     "size_bytes": 2310,
     "received_at": "2026-04-02T08:15:30Z",
@@ -23,6 +24,10 @@ MAIL_DETAILS: Example = MAIL_SUMMARY | {
     "text": "Bonjour, quelle est la durée du préavis si je démissionne ?",
     "full_text": "Bonjour, quelle est la durée du préavis si je démissionne ?\n\n-- \nCamille",
     "hidden_text": "",
+    "fired_explained": [],
+    "masked": "1 × numéro de téléphone",
+    "sender_mails": {"review": 1, "answered": 2},
+    "helped": None,
     "attachments": [
         {
             "name": "contrat.pdf",
@@ -52,6 +57,8 @@ EXAMPLES: dict[str, Example] = {
     "MailSummary": MAIL_SUMMARY,
     "MailDetails": MAIL_DETAILS,
     "Approval": {"text": "Un mois, selon votre convention collective."},
+    "Search": {"words": "préavis", "state": "review"},
+    "SearchReply": {"mails": [MAIL_SUMMARY], "opened": 120, "next_before": None},
     "Rejection": {"reason": "hors sujet"},
     "Person": {"address": "camille@example.org"},
     "ErasureReply": {"erased": 3},

@@ -13,6 +13,7 @@ for address, name in {
     "/": "review.html",
     "/review.css": "review.css",
     "/review.js": "review.js",
+    "/feedback/style.css": "feedback.css",
 }.items():
     path = WEB / name
     serve(router, address, WebFile.of(path.read_bytes(), path.suffix))

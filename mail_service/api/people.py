@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from pydantic import Field
 
-from mail_service.api.dependencies import KEY_ERRORS, KEYED, LedgerDep
+from mail_service.api.dependencies import KEY_ERRORS, KEYED, ExplanationsDep, LedgerDep
 from mail_service.api.mails import MailDetails, shown
 from shared.ai.contract import Body, Reply
 from shared.web.openapi import BODY_ERRORS, errors
@@ -30,10 +30,12 @@ class ErasureReply(Reply):
 @router.post(
     "/exports", summary="Export a person's data", responses=errors(*KEY_ERRORS, *BODY_ERRORS)
 )
-async def export(person: Person, ledger: LedgerDep) -> list[MailDetails]:
+async def export(
+    person: Person, ledger: LedgerDep, explanations: ExplanationsDep
+) -> list[MailDetails]:
     """Everything a person wrote and was answered, at most 500 mails, the oldest first."""
     mail_ids = (await ledger.personal_data.mails_from(person.address))[:MAX_EXPORTED]
-    return [shown(await ledger.mails.load(mail_id)) for mail_id in mail_ids]
+    return [shown(await ledger.mails.load(mail_id), explanations) for mail_id in mail_ids]
 
 
 @router.post(

@@ -5,6 +5,7 @@ from pathlib import Path
 from mail_service.ledger.backend import LedgerBackend
 from mail_service.ledger.confirmations import Confirmations
 from mail_service.ledger.conversations import Conversations
+from mail_service.ledger.feedback import Feedback
 from mail_service.ledger.intake import Intake
 from mail_service.ledger.mails import Mails
 from mail_service.ledger.outgoing import OutgoingQueue
@@ -30,6 +31,7 @@ class Ledger:
         self.conversations = Conversations(backend)
         self.mails = Mails(backend, self.outgoing)
         self.confirmations = Confirmations(backend)
+        self.feedback = Feedback(backend)
         self.personal_data = PersonalData(backend)
         self.retention = Retention(backend)
 

@@ -1,7 +1,9 @@
 """Mails: lists, records, counts, and the decisions of a reviewer."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import Any
 
 from mail_service.errors import NotReviewable, UnknownMail
 from mail_service.ledger.backend import LedgerBackend
@@ -15,11 +17,16 @@ from mail_service.ledger.records import (
     OutgoingKind,
     OutgoingState,
     OutgoingSummary,
+    SearchResult,
 )
 from mail_service.ledger.statements import Statements
+from mail_service.reading.reader import MAILS
+from shared.privacy.folding import fold
 from shared.stores.postgres import Row
 
 SQL = Statements.beside(__file__)
+MAX_OPENED, OPENED_AT_ONCE, MAX_FOUND = 500, 50, 50
+"""Of a search: sealed mails opened in all and at once, and how many found end it."""
 OVERDUE_AFTER = timedelta(minutes=5)
 
 
@@ -31,12 +38,65 @@ class Mails:
         self._outgoing = outgoing
 
     async def latest(
-        self, state: MailState | None, before_id: int | None, limit: int
+        self, state: MailState | None, before_id: int | None, limit: int, sender: str = ""
     ) -> tuple[LedgerEntry, ...]:
-        """Return mails, the newest first, older than `before_id`."""
+        """Return mails, the newest first, older than `before_id`; of one `sender` where named."""
         async with self._backend.postgres.connection() as db:
-            rows = await SQL.fetch(db, "latest", state=state, before_id=before_id, limit=limit)
+            rows = await SQL.fetch(
+                db,
+                "latest",
+                state=state,
+                before_id=before_id,
+                limit=limit,
+                sender=self._backend.address_fingerprint(sender) if sender else None,
+            )
         return tuple(_entry(row) for row in rows)
+
+    async def search(
+        self, words: str, state: MailState | None, sender: str, before_id: int | None
+    ) -> SearchResult:
+        """Return the mails with all of `words` in subject, sender or text, the newest first.
+
+        Texts are sealed: at most MAX_OPENED of them are opened, MAX_FOUND returned; the result says
+        where to go on.
+        """
+        wanted = fold(words).folded.split()
+        found: list[LedgerEntry] = []
+        opened = 0
+        while opened < MAX_OPENED and len(found) < MAX_FOUND:
+            async with self._backend.postgres.connection() as db:
+                rows = await SQL.fetch(
+                    db,
+                    "searchable",
+                    state=state,
+                    sender=self._backend.address_fingerprint(sender) if sender else None,
+                    before_id=before_id,
+                    limit=OPENED_AT_ONCE,
+                )
+            found += await asyncio.to_thread(self._having, rows, wanted)
+            opened += len(rows)
+            if len(rows) < OPENED_AT_ONCE:
+                return SearchResult(tuple(found), opened, None)
+            before_id = rows[-1]["id"]
+        return SearchResult(tuple(found), opened, before_id)
+
+    def _having(self, rows: Sequence[Row], wanted: Sequence[str]) -> list[LedgerEntry]:
+        found = []
+        for row in rows:
+            columns = dict(row)
+            sealed = columns.pop("reading_sealed")
+            mail = MAILS.validate_json(self._backend.encryption.open(sealed, "reading"))
+            sender = f"{mail.sender.name} {mail.sender.address}"
+            text = fold(f"{mail.subject}\n{sender}\n{mail.text or mail.full_text}").folded
+            if all(word in text for word in wanted):
+                found.append(_entry(columns))
+        return found
+
+    async def count_of_sender(self, mail_id: int) -> Mapping[str, int]:
+        """Count the mails of the sender of a mail, this one included, by state."""
+        async with self._backend.postgres.connection() as db:
+            rows = await SQL.fetch(db, "count_sender", mail_id=mail_id)
+        return {row["state"]: row["number"] for row in rows}
 
     async def load(self, mail_id: int) -> MailRecord:
         """Return everything about one mail. Raises UnknownMail."""
@@ -45,6 +105,7 @@ class Mails:
             texts = await SQL.fetch_row(db, "load_texts", mail_id=mail_id)
             events = await SQL.fetch(db, "list_events", mail_id=mail_id)
             outgoing = await SQL.fetch(db, "list_outgoing", mail_id=mail_id)
+            helped = await SQL.fetch_value(db, "load_feedback", mail_id=mail_id)
         if row is None or texts is None:
             raise UnknownMail
         parsed, draft = texts["reading_sealed"], texts["draft_sealed"]
@@ -54,6 +115,7 @@ class Mails:
             draft=(await self._backend.unseal(draft, "draft")).decode() if draft else "",
             events=tuple(MailEvent(**event) for event in events),
             outgoing=tuple(_outgoing_summary(each) for each in outgoing),
+            helped=helped,
         )
 
     async def decide(self, mail_id: int, mailbox: str, outcome: MailOutcome) -> None:
@@ -113,7 +175,7 @@ class Mails:
         return (self._backend.clock.now() - oldest).total_seconds() if oldest else 0.0
 
 
-def _entry(row: Row) -> LedgerEntry:
+def _entry(row: Mapping[str, Any]) -> LedgerEntry:
     columns = {**row, "state": MailState(row["state"]), "fired": tuple(row["fired"])}
     return LedgerEntry(**columns)
 

@@ -71,6 +71,7 @@ class PersonalData:
             erased = [row["id"] for row in rows]
             await backend.add_tombstones(db, [row["identity"] for row in rows])
             await SQL.execute(db, "delete_outgoing", mail_ids=erased)
+            await SQL.execute(db, "delete_feedback", mail_ids=erased)
             await SQL.execute(db, "delete_empty_conversations")
             await SQL.execute(db, "delete_events", mail_ids=erased)
             for mail_id in erased:

@@ -18,6 +18,9 @@ ORDER BY id LIMIT :limit
 -- name: delete_outgoing
 DELETE FROM outbox WHERE mail_id = ANY(:mail_ids) AND kind <> 'erasure'
 
+-- name: delete_feedback
+DELETE FROM feedback WHERE mail_id = ANY(:mail_ids)
+
 -- name: delete_confirmations
 DELETE FROM confirmations WHERE address_print = :address
 

@@ -208,3 +208,17 @@ class MailRecord:
     draft: str
     events: tuple[MailEvent, ...]
     outgoing: tuple[OutgoingSummary, ...]
+    helped: bool | None = None
+    """Whether its reader says that the reply helped; None without an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """Mails found, the newest first; `opened` of them all were looked into.
+
+    `next_before` is the number to search on from, None when everything was looked at.
+    """
+
+    entries: tuple[LedgerEntry, ...]
+    opened: int
+    next_before: int | None

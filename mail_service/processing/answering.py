@@ -113,6 +113,8 @@ class Answering:
         without_data, with_data = (
             _with_words(reply, restored) for restored in (masked.without_data, masked.with_data)
         )
+        counts = {str(kind): count for kind, count in masked.found.counts.items()}
+        with_data = with_data.model_copy(update={"masked": counts | with_data.masked})
         question = masked.request.messages[-1].content
         return Answer(without_data, with_data, None, question=question)
 

@@ -192,6 +192,7 @@ def personal_data_json(address: str, records: Sequence[MailRecord], now: datetim
             "answer": ChatReply.model_validate_json(record.draft).response
             if record.draft
             else None,
+            "helped": record.helped,
             "steps": [{"at": event.at, "step": event.step} for event in record.events],
         }
         for record in records

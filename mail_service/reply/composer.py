@@ -18,13 +18,21 @@ from typing import Any
 
 import css_inline
 import jinja2
+from markupsafe import Markup
 
 from mail_service.errors import NotWritable
 from mail_service.ledger.records import OutgoingKind, OutgoingMail
 from mail_service.reading.attachments import Attachment
 from mail_service.reading.message import Mail
 from mail_service.reply.blocks import Block, is_official, parse_blocks, without_addresses
-from mail_service.reply.formatting import fold_lines, plain_name, reply_subject, written_date
+from mail_service.reply.feedback_links import FeedbackLinks
+from mail_service.reply.formatting import (
+    fold_lines,
+    plain_name,
+    reply_subject,
+    without_breaks,
+    written_date,
+)
 from mail_service.reply.identity import SenderIdentity
 from mail_service.reply.message_ids import MessageIds
 from mail_service.reply.sections import LetterSection, letter_sections, read_first, shortened
@@ -84,6 +92,7 @@ class ReplyComposer:
 
     def __init__(self, identity: SenderIdentity, encryption: Encryption, clock: Clock) -> None:
         self.message_ids = MessageIds(identity, encryption)
+        self._feedback = FeedbackLinks(identity.feedback_url, encryption)
         self._identity = identity
         self._clock = clock
         self._texts = Texts.read(ROOT / "texts" / "reply.toml", TEXT_FILE)
@@ -93,6 +102,7 @@ class ReplyComposer:
             trim_blocks=True,
             lstrip_blocks=True,
             undefined=jinja2.StrictUndefined,
+            finalize=_typeset,
         )
         self._text_template = environment.get_template("reply.txt.j2")
         self._html_template = environment.get_template("reply.html.j2")
@@ -209,7 +219,11 @@ class ReplyComposer:
         self._add_headers(message, mail, mail_id, kind, self._clock.now())
         message["Subject"] = subject
         message["Content-Language"] = language
-        values = self._template_values(mail, content, language) | {"subject": subject}
+        asks_back = kind == OutgoingKind.REPLY and content.about_the_law
+        values = self._template_values(mail, content, language) | {
+            "subject": subject,
+            "feedback": self._feedback.links(mail_id, language) if asks_back else {},
+        }
         text = self._text_template.render(values)
         html = self._html_template.render(values)
         message.set_content(fold_lines(text), cte="quoted-printable")
@@ -340,6 +354,12 @@ def _blocks(reply: ChatReply, text: str, *, replacement: str) -> tuple[Block, ..
         if not (block.kind == "link" and block.text in urls)
         and not (block.kind == "paragraph" and any(told in block.text for told in elsewhere))
     )
+
+
+def _typeset(value: object) -> object:
+    """Keep French punctuation with the word before it; markup holds texts already kept so."""
+    is_text = isinstance(value, str) and not isinstance(value, Markup)
+    return without_breaks(str(value)) if is_text else value
 
 
 def _text(blocks: Sequence[Block]) -> str:

@@ -13,8 +13,10 @@ REPLY_PREFIX = re.compile(
     re.IGNORECASE,
 )
 PLAIN_NAME = re.compile(r"[^\W\d_][^\W\d_'’. -]*(?:[ '’.-]{1,2}[^\W\d_]+\.?){0,5}")
-UNBREAKABLE_SPACE = re.compile(r"(?<=«) | (?=[?!:;»])|(?<=\b[LRD]\.) (?=\d)")
-"""Spaces at which a line is not folded: of French punctuation, and in an article's number."""
+UNBREAKABLE_SPACE = re.compile(
+    r"(?<=«) | (?=[?!:;»])|(?<=\b[LRD]\.) (?=\d)|(?<=\d) (?=[%€])|(?<=\bn°) (?=\d)"
+)
+"""Spaces at which no line breaks: of French punctuation, in numbers and before their unit."""
 LEAD = re.compile(r"[>-] |\[\d+\] | *")
 MAX_NAME_CHARACTERS = 60
 MAX_SUBJECT_CHARACTERS = 200
@@ -47,10 +49,15 @@ def written_date(date_field: str, language: Language) -> str:
         return ""
 
 
+def without_breaks(text: str) -> str:
+    """Return a text whose French punctuation, units and numbers cannot begin a line."""
+    return UNBREAKABLE_SPACE.sub("\xa0", text)
+
+
 def fold_lines(text: str) -> str:
     """Fold lines at LINE_CHARACTERS for text clients; lines with a URL stay whole."""
     lines: list[str] = []
-    text = UNBREAKABLE_SPACE.sub("\xa0", re.sub(r"\n{3,}", "\n\n", text).strip())
+    text = without_breaks(re.sub(r"\n{3,}", "\n\n", text).strip())
     for line in text.split("\n"):
         if "https://" in line:
             lines.append(line)

@@ -37,6 +37,7 @@ class SenderIdentity:
     name: str
     address: str
     privacy_url: str = ""
+    feedback_url: str = ""
     text_days: int = 30
     plus_addresses: bool = False
     signer: DkimSigner | None = None

@@ -3,13 +3,17 @@
 import asyncio
 from collections.abc import Mapping
 
-from mail_service.errors import NotReviewable
+from mail_service.errors import ChangedQuotation, NotReviewable
 from mail_service.ledger.ledger import Ledger
 from mail_service.ledger.notifications import WorkNotifier
 from mail_service.ledger.records import MailOutcome, MailState, OutgoingKind
 from mail_service.reply.composer import ReplyComposer
+from mail_service.review.quotations import changed_quotation
 from shared.ai.contract import ChatReply
 from shared.languages import language_of
+
+SHOWN_WORDS = 10
+"""Of a quotation that is not word for word."""
 
 
 class Reviewer:
@@ -25,7 +29,8 @@ class Reviewer:
     async def approve(self, mail_id: int, text: str | None = None) -> None:
         """Send the draft, or `text` in its place with the draft's sources.
 
-        Raises UnknownMail, NotReviewable, NotWritable.
+        Raises UnknownMail, NotReviewable, NotWritable, and ChangedQuotation when `text` quotes
+        what none of the sources has word for word.
         """
         record = await self._ledger.mails.load(mail_id)
         mail, mailbox = record.mail, record.entry.mailbox
@@ -33,6 +38,10 @@ class Reviewer:
             raise NotReviewable
         reply = ChatReply.model_validate_json(record.draft)
         if text is not None:
+            changed = changed_quotation(text, reply)
+            if changed is not None:
+                words = " ".join(changed[1].split()[:SHOWN_WORDS])
+                raise ChangedQuotation(number=changed[0], words=words)
             reply = reply.model_copy(update={"response": text, "clarification": None})
         composer = self._composers[mailbox]
         language = language_of(f"{mail.subject}\n{mail.text}")

@@ -284,7 +284,10 @@ async def test_the_review_page_is_closed_to_all_but_named_reviewers_and_our_serv
                 client.headers |= {"X-Real-IP": address, "X-API-Key": "k"}
                 answers = {path: (await client.get(path)).status_code for path in REVIEW_PATHS}
                 alive = (await client.get("/live")).status_code
+                asked = (await client.post("/feedback/fr/1.a/yes")).status_code
+                around = (await client.get("/feedback/../api/v1/mails")).status_code
 
+    assert (asked, around) == (200, status)
     assert answers == dict.fromkeys(REVIEW_PATHS, status)
     assert alive == 200
 

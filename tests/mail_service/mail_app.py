@@ -17,6 +17,7 @@ from mail_service.processing.pipeline import Pipeline
 from mail_service.processing.services import MailboxConfig, Services
 from mail_service.reading.attached_scans import AttachedScans
 from mail_service.reply.composer import ReplyComposer
+from mail_service.reply.feedback_links import FeedbackLinks
 from mail_service.reply.identity import SenderIdentity
 from mail_service.reply.outbox import Outbox
 from mail_service.review.decisions import Reviewer
@@ -59,6 +60,7 @@ class MailApp:
     ai: ScriptedAi
     reviewer: Reviewer
     smtp: SmtpSettings
+    feedback_links: FeedbackLinks
     uid: int = 0
 
     async def receive(self, raw: bytes, size_bytes: int | None = None) -> int:
@@ -98,7 +100,12 @@ async def open_mail_app(
     """Open a MailApp over the ledger."""
     chosen = chosen or settings()
     metrics = MailMetrics(CollectorRegistry())
-    identity = SenderIdentity("Code du Travail Neo", US, plus_addresses=chosen.reply.plus_addresses)
+    identity = SenderIdentity(
+        "Code du Travail Neo",
+        US,
+        feedback_url=chosen.reply.feedback_url,
+        plus_addresses=chosen.reply.plus_addresses,
+    )
     composer = await asyncio.to_thread(ReplyComposer, identity, encryption, clock)
     ai = ScriptedAi()
     async with AsyncExitStack() as stack:
@@ -138,4 +145,5 @@ async def open_mail_app(
             ai=ai,
             reviewer=Reviewer(ledger, {"main": composer}, notifier),
             smtp=smtp,
+            feedback_links=FeedbackLinks(chosen.reply.feedback_url, encryption),
         )

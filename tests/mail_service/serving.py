@@ -16,8 +16,12 @@ from prometheus_client import CollectorRegistry
 from deploy.local.ports import free_port
 from mail_service.app import AppState, OpenState, create_api, create_app, open_state
 from mail_service.metrics import LedgerMetrics
+from mail_service.reply.feedback_pages import FeedbackPages
+from mail_service.review.reasons import Reasons
 from mail_service.settings import Settings
 from shared.host_metrics import HostMetrics
+from shared.privacy.disclosure import TEXT_FILE
+from shared.texts import Texts
 from tests.mail_service.mail_app import MailApp, settings
 from tests.openapi_rules import response_checker
 
@@ -39,6 +43,9 @@ def state_of(app: MailApp) -> OpenState:
             settings=chosen,
             ledger=app.ledger,
             reviewer=app.reviewer,
+            reasons=Reasons.read(),
+            personal_data_texts=Texts.read(TEXT_FILE),
+            feedback_pages=FeedbackPages(app.feedback_links),
             host_metrics=HostMetrics(registry, chosen.watch),
             ledger_metrics=LedgerMetrics(registry),
         )

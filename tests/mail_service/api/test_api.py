@@ -72,7 +72,98 @@ async def test_a_person_is_exported_then_forgotten(
         assert (await client.get("/api/v1/mails/1")).json()["text"] == ""
 
 
+async def test_a_reviewer_searches_words_senders_and_states(
+    ledger: Ledger, encryption: Encryption, clock: StoppedClock
+) -> None:
+    async with (
+        open_mail_app(ledger, encryption, clock, settings("review")) as app,
+        served(app) as client,
+    ):
+        await app.answer(raw_mail())
+        await app.answer(
+            raw_mail("Le congé est-il payé ?", subject="Congé", message_id="<b@x.example>")
+        )
+        other = {"sender": "Zoé <zoe@ailleurs.example>", "message_id": "<c@x.example>"}
+        await app.answer(raw_mail("Quel préavis ?", subject="Départ", **other))
+        await client.post("/api/v1/mails/1/reject")
+
+        async def found(**wanted: object) -> list[int]:
+            reply = (await client.post("/api/v1/mails/search", json=wanted)).json()
+            assert reply["next_before"] is None
+            return [mail["id"] for mail in reply["mails"]]
+
+        assert await found() == [3, 2, 1]
+        assert await found(words="PREAVIS") == [3, 1]
+        assert await found(words="conge paye") == [2]
+        assert await found(words="zoé départ") == [3]
+        assert await found(sender="Camille@personne.example") == [2, 1]
+        assert await found(sender="camille@personne.example", words="préavis") == [1]
+        assert await found(words="préavis", state="review") == [3]
+        assert await found(words="préavis", before=3) == [1]
+        assert await found(words="introuvable") == []
+        shown = (await client.get("/api/v1/mails/2")).json()
+        assert shown["sender_mails"] == {"rejected": 1, "review": 1}
+
+
+async def test_a_search_opens_a_bounded_number_of_mails_and_says_where_to_go_on(
+    ledger: Ledger,
+    encryption: Encryption,
+    clock: StoppedClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("mail_service.ledger.mails.OPENED_AT_ONCE", 2)
+    monkeypatch.setattr("mail_service.ledger.mails.MAX_OPENED", 2)
+    async with (
+        open_mail_app(ledger, encryption, clock, settings("review")) as app,
+        served(app) as client,
+    ):
+        for number in range(3):
+            await app.answer(raw_mail(message_id=f"<{number}@x.example>", List_Id="<a.b>"))
+        wanted: dict[str, object] = {"words": "préavis"}
+        first = (await client.post("/api/v1/mails/search", json=wanted)).json()
+        assert [mail["id"] for mail in first["mails"]] == [3, 2]
+        assert (first["opened"], first["next_before"]) == (2, 2)
+        wanted["before"] = first["next_before"]
+        rest = (await client.post("/api/v1/mails/search", json=wanted)).json()
+        assert [mail["id"] for mail in rest["mails"]] == [1]
+        assert (rest["opened"], rest["next_before"]) == (1, None)
+
+
+async def test_the_reason_of_a_silence_is_a_sentence_in_the_reviewer_s_language(
+    ledger: Ledger, encryption: Encryption, clock: StoppedClock
+) -> None:
+    async with open_mail_app(ledger, encryption, clock) as app, served(app) as client:
+        await app.answer(raw_mail(List_Id="<a.b>", Auto_Submitted="auto-replied"))
+        french = (await client.get("/api/v1/mails/1")).json()
+        assert french["explanation"] == "Le message se déclare envoyé automatiquement."
+        assert "liste de diffusion" in french["fired_explained"][1]
+        english = (await client.get("/api/v1/mails", headers={"Accept-Language": "en"})).json()
+        assert english[0]["explanation"] == "The mail declares itself automatic."
+
+
+async def test_an_edited_quotation_that_no_source_has_is_refused(
+    ledger: Ledger, encryption: Encryption, clock: StoppedClock
+) -> None:
+    async with (
+        open_mail_app(ledger, encryption, clock, settings("review")) as app,
+        served(app) as client,
+    ):
+        await app.answer(raw_mail("Mon numéro est le 06 12 34 56 78. Quel préavis ?"))
+        assert "1 × numéro de téléphone" in (await client.get("/api/v1/mails/1")).json()["masked"]
+        text = "Oui.\n\n> Un article inventé pour les salariés."
+        refused = await client.post("/api/v1/mails/1/approve", json={"text": text})
+        assert (refused.status_code, refused.json()["code"]) == (422, "changed_quotation")
+        assert "« Un article inventé pour les salariés. »" in refused.json()["detail"]
+        await app.send_all()
+        assert not app.relay.received
+        text = "Oui.\n\n> Un article inventé pour les essais."
+        assert (await client.post("/api/v1/mails/1/approve", json={"text": text})).is_success
+        await app.send_all()
+        assert "Un article inventé pour les essais." in app.relay.received[0].text()
+
+
 ROUTES = [
+    ("POST", "/api/v1/mails/search"),
     ("GET", "/api/v1/mails"),
     ("GET", "/api/v1/mails/1"),
     ("POST", "/api/v1/mails/1/approve"),

@@ -72,7 +72,7 @@ def test_the_letter_tells_what_was_masked(
     reply = chat_reply("Oui.", masked={"name": 2, "iban": 1})
     mail = composed(composer, raw_mail(), reply, language)
     assert told in " ".join(mail.text().split())
-    assert told.split(",")[0].split("'")[0] in mail.text("html")
+    assert told.split(",")[0].split("'")[0] in mail.text("html").replace("\xa0", " ")
     assert "Masqué" not in composed(composer, raw_mail(), chat_reply("Oui.")).text()
 
 
@@ -94,6 +94,29 @@ def test_a_letter_is_in_one_language_from_the_greeting_to_the_footer(
         for foreign in ("Bonjour", "Hello", "Vérifiez les délais", "Check time limits", "Sources"):
             assert foreign not in told
     assert f'<html lang="{language}">' in mail.text("html")
+
+
+def test_no_line_begins_with_french_punctuation_or_a_unit(composer: ReplyComposer) -> None:
+    reply = chat_reply(
+        "Quel délai ? Voici : « dix jours » ; vite !\n\n"
+        "- Article L. 1234-5 : 10 % de 300 €, n° 4\n\n"
+        "> Un préavis est dû : oui."
+    )
+    raw = raw_mail("Combien ? Voici : rien.", subject="Salaire : impayé")
+    mail = composed(composer, raw, reply)
+    for shown in (mail.text(), mail.text("html")):
+        for kept in (
+            "délai\xa0?",
+            "Voici\xa0: «\xa0dix jours\xa0»\xa0; vite\xa0!",
+            "L.\xa01234-5\xa0: 10\xa0% de 300\xa0€, n°\xa04",
+            "dû\xa0: oui.",
+            "préparée par une intelligence artificielle\xa0: une information",
+            "Combien\xa0? Voici\xa0: rien.",
+        ):
+            assert kept in re.sub(r"[ \r\n]+", " ", shown), kept
+    styled = re.sub(r"<style>.*?</style>|<[^>]*>", "", mail.text("html"), flags=re.DOTALL)
+    assert not re.search(r" [?!:;»%€]", styled)
+    assert "<blockquote" in mail.text("html")
 
 
 def test_boilerplate_of_the_mail_is_not_repeated(composer: ReplyComposer) -> None:
