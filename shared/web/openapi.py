@@ -110,7 +110,10 @@ EXAMPLE_FACTS: dict[str, str | int] = {
     "tokens": 9_000,
     "limit": 8_192,
 }
-FACTS_OF: dict[str, dict[str, str | int]] = {"too_large": {"limit": "256 KiB"}}
+FACTS_OF: dict[str, dict[str, str | int]] = {
+    "too_large": {"limit": "256 KiB"},
+    "changed_quotation": {"number": 1, "words": "Le préavis dure un mois"},
+}
 FIELDS_OF = {
     "invalid_request": {"field": "limit", "reason": "less_than_equal"},
     "unsupported": {"field": "stop", "reason": "unsupported"},

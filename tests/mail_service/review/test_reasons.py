@@ -72,8 +72,7 @@ def outcomes() -> Iterator[str]:
     """Yield the reason of every MailOutcome in the source, each value of `action` in its place."""
     for module in sorted((PACKAGE / "processing").glob("*.py")):
         for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
-            named = isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
-            if not named or node.func.id != "MailOutcome":
+            if not isinstance(node, ast.Call) or ast.unparse(node.func) != "MailOutcome":
                 continue
             reason = node.args[1]
             for action in ACTIONS:
