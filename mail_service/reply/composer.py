@@ -219,7 +219,8 @@ class ReplyComposer:
         self._add_headers(message, mail, mail_id, kind, self._clock.now())
         message["Subject"] = subject
         message["Content-Language"] = language
-        asks_back = kind == OutgoingKind.REPLY and content.about_the_law
+        asks_back = content.about_the_law and not content.help_lines
+        asks_back = asks_back and kind == OutgoingKind.REPLY
         values = self._template_values(mail, content, language) | {
             "subject": subject,
             "feedback": self._feedback.links(mail_id, language) if asks_back else {},
