@@ -45,7 +45,7 @@ def state_of(app: MailApp) -> OpenState:
             reviewer=app.reviewer,
             reasons=await asyncio.to_thread(Reasons.read),
             personal_data_texts=await asyncio.to_thread(Texts.read, TEXT_FILE),
-            feedback_pages=FeedbackPages(app.feedback_links),
+            feedback_pages=await asyncio.to_thread(FeedbackPages, app.feedback_links),
             host_metrics=HostMetrics(registry, chosen.watch),
             ledger_metrics=LedgerMetrics(registry),
         )

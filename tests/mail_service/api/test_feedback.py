@@ -81,7 +81,8 @@ async def test_only_links_we_made_are_taken_and_only_replies_have_them(
         assert (await client.post(yes.replace("/fr/", "/en/"))).text.count("Thank you") == 2
         assert (await client.post(yes.replace("/yes", "/maybe"))).status_code == 422
     async with open_mail_app(ledger, encryption, clock) as app:
-        await app.answer(raw_mail(message_id="<b2@personne.example>", subject="Autre question"))
+        other_mail = raw_mail("Et pour un ouvrier payé à l'heure ?", message_id="<b2@x.example>")
+        await app.answer(other_mail)
         assert "feedback" not in app.relay.received[-1].text()
 
 

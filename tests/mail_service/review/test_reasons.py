@@ -61,7 +61,7 @@ def conditions_of_rules() -> set[str]:
     found = set()
     for name, check, _ in RULES:
         module = PACKAGE / "rules" / f"{check.__module__.rpartition('.')[2]}.py"
-        texts = set(returned_texts(function_of(module, "check")))
+        texts = set(returned_texts(function_of(module, check.__name__)))
         assert texts, f"no condition read from {module}"
         assert all(CONDITION.fullmatch(text) for text in texts), (name, texts)
         found |= {f"{name}:{text}" for text in texts}
