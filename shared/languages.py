@@ -91,6 +91,8 @@ _TERMS = frozenset(
     """.split()  # noqa: SIM905 - a literal would take one line per word
 )
 """French terms of labour law: people of every language type them."""
+_DOT_ABOVE = "\u0307"
+"""What `str.lower` leaves of İ: a mark that would part a word in two."""
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 _THAI = re.compile(r"[\u0e01-\u0e4e]")
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
@@ -133,7 +135,8 @@ def answer_language(text: str, default: Language = "fr") -> AnswerLanguage:
     script = _script_of(head)
     if script == "th" or script == "zh":
         return AnswerLanguage(script)
-    words = [word.replace("’", "'") for word in _WORD.findall(head.lower())]
+    lower = head.lower().replace(_DOT_ABOVE, "")
+    words = [word.replace("’", "'") for word in _WORD.findall(lower)]
     frame = script or frame_language_of(
         head, words, _FRENCH_WORDS | _ENGLISH_WORDS | _TERMS, _plainly_ours(words)
     )

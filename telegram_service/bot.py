@@ -11,6 +11,7 @@ from telegram_service.answering import kept_agreement
 from telegram_service.answering.conversation import converse
 from telegram_service.answering.edits import end_placeholder, is_left_alone, remember_words
 from telegram_service.answering.final_text import ASK
+from telegram_service.answering.joining import is_late_in_album
 from telegram_service.answering.kept_document import REASK
 from telegram_service.answering.moved_group import follow_group
 from telegram_service.answering.question import read_question, typed_text
@@ -39,7 +40,7 @@ from telegram_service.errors import ChannelOff
 from telegram_service.queue.command_text import CommandText, command_of
 from telegram_service.queue.update_queue import READY, Outcome, QueuedUpdate
 from telegram_service.state.records import PersonSeen
-from telegram_service.state.repeats import SAME_AT_ONCE
+from telegram_service.state.repeats import ANY_COMMAND, COMMANDS_AT_ONCE, SAME_AT_ONCE
 
 log = structlog.get_logger()
 
@@ -118,13 +119,13 @@ async def answer_message(context: UpdateContext, message: IncomingMessage) -> Ou
         return "ignored"
     if command and asks(command, message):
         text, command = command.arguments, None
-    if text and command is None:
+    if command is None:
         await context.hear(text)
     allowed = context.services.settings.bot.allowed_users
     if allowed and context.person.id not in allowed:
         return await refuse(context, "not_invited", text)
     await context.keep_language()
-    await remember_words(context, message, words, command=command is not None)
+    await remember_words(context, context.messages, words, command=command is not None)
     if command:
         return await run_command(context, command)
     return await answer_words(context, message, text)
@@ -132,7 +133,7 @@ async def answer_message(context: UpdateContext, message: IncomingMessage) -> Ou
 
 async def answer_words(context: UpdateContext, message: IncomingMessage, text: str) -> Outcome:
     """Answer what somebody has written, or sent a file with."""
-    if await is_late_in_album(context, message) and not (text or message.document):
+    if await is_late_in_album(context, context.messages):
         return "ignored"
     if courtesy := courtesy_in(context, message, text):
         return await return_courtesy(context, courtesy)
@@ -164,14 +165,6 @@ async def return_courtesy(context: UpdateContext, courtesy: Courtesy) -> Outcome
     return "answered"
 
 
-async def is_late_in_album(context: UpdateContext, message: IncomingMessage) -> bool:
-    """Return whether a message belongs to an album that was answered without it."""
-    if not message.media_group_id:
-        return False
-    sessions, update_id = context.services.sessions, context.update.update_id
-    return not await sessions.is_first_of_album(context.address, message.media_group_id, update_id)
-
-
 def asks(command: CommandText, message: IncomingMessage) -> bool:
     """Return whether a command asks: in words, about a file, or about the message replied to."""
     replied = message.reply_to_message
@@ -196,8 +189,19 @@ async def run_command(context: UpdateContext, command: CommandText) -> Outcome:
         if command.name not in ENDING:
             return "ignored"
         context.quiet = True
+    elif command.name not in ENDING and await are_too_many(context):
+        return "answered"
     await run(context, command.arguments)
     return "answered"
+
+
+async def are_too_many(context: UpdateContext) -> bool:
+    """Whether this command comes after many others without a pause, which is then said once."""
+    repeats, update_id = context.services.repeats, context.update.update_id
+    before = await repeats.place(context.chat.id, ANY_COMMAND, update_id)
+    if before == COMMANDS_AT_ONCE:
+        await context.reply("commands_many")
+    return before >= COMMANDS_AT_ONCE
 
 
 async def is_repeated(context: UpdateContext, command: CommandText) -> bool:

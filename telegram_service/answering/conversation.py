@@ -66,8 +66,8 @@ async def converse(
         await context.reply("too_long", characters=len(question), limit=MAX_PROMPT_CHARACTERS)
         return "answered"
     if context.message:
-        message_id = context.message.message_id
-        await context.services.sessions.set_last_question(context.address, message_id)
+        asked = [message.message_id for message in context.messages]
+        await context.services.sessions.set_last_question(context.address, asked)
     await context.services.sessions.set_language(context.address, context.language)
     stored = await stored_answer(context, question, document, notes)
     if stored is None:
@@ -115,7 +115,8 @@ async def write_answer(
         return None
     answer.masked = masked.found
     answer.document = document
-    answer.kept_agreement = await keep_agreement(context, answer.usage)
+    if not await context.is_erased():
+        answer.kept_agreement = await keep_agreement(context, answer.usage)
     text, buttons = final_text(context, answer, notes), answer_buttons(context, answer)
     if text.folded and not context.channel.folds and context.preferences.history:
         text, buttons = await fold_away(context, text, buttons)
@@ -242,6 +243,8 @@ async def fold_away(
     """Return an answer without what it folds, which is kept for one more button."""
     update_id = context.update.update_id
     await context.services.folded_texts.put(context.chat.id, update_id, text.folded)
+    if await context.is_erased():
+        await context.services.folded_texts.delete(context.chat.id)
     opening = context.button(context.say("button_sources"), "src", str(update_id))
     return replace(text, folded=""), ((opening,), *buttons)
 
@@ -267,8 +270,7 @@ async def record_exchange(context: UpdateContext, question: str, answer: Answer)
     What the person has meanwhile asked to erase is not kept, and its conversation erased.
     """
     services, now = context.services, context.services.clock.now()
-    received_ms = context.lease.updates[0].received_ms
-    if await services.erasures.covers(context.person.id, received_ms):
+    if await context.is_erased():
         if answer.usage and answer.usage.conversation_id and context.chat.is_private:
             await services.ai.erase_conversation(answer.usage.conversation_id)
         return

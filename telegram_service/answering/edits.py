@@ -6,6 +6,8 @@ last question or the last command; in a group also when it was not addressed to 
 An edit of a question that is being answered stops that answer (queue/lua/enqueue.lua).
 """
 
+from collections.abc import Sequence
+
 from telegram_service.answering.update_context import UpdateContext
 from telegram_service.channels.channel import Priority
 from telegram_service.channels.message import OutgoingMessage
@@ -24,9 +26,8 @@ async def is_left_alone(context: UpdateContext, message: IncomingMessage, text: 
         return False
     sessions, address, number = context.services.sessions, context.address, message.message_id
     asked = await sessions.words_asked(address, number)
-    is_last = number in {
-        (await sessions.get(address)).last_question, await sessions.last_command(address),
-    }  # fmt: skip
+    last = (await sessions.get(address)).last_question
+    is_last = number in {*last, await sessions.last_command(address)}
     if asked is None:
         late = message.edit_date - message.date > FORGOTTEN_NAME_S
         return not is_last and (context.chat.is_private or late)
@@ -36,12 +37,17 @@ async def is_left_alone(context: UpdateContext, message: IncomingMessage, text: 
 
 
 async def remember_words(
-    context: UpdateContext, message: IncomingMessage, text: str, *, command: bool
+    context: UpdateContext, messages: Sequence[IncomingMessage], text: str, *, command: bool
 ) -> None:
-    """Record what a message says, so that an edit of it can be told from it."""
-    asked = Asked(context.update.update_id, _fingerprint(context, text))
-    sessions = context.services.sessions
-    await sessions.set_asked(context.address, message.message_id, asked, command=command)
+    """Record what messages say that are one question, so that an edit of each can be told from it.
+
+    `text` is what they say together.
+    """
+    sessions, address = context.services.sessions, context.address
+    for message in messages:
+        words = text if len(messages) == 1 else message.text or message.caption
+        asked = Asked(context.update.update_id, _fingerprint(context, words))
+        await sessions.set_asked(address, message.message_id, asked, command=command)
 
 
 async def end_placeholder(context: UpdateContext) -> None:

@@ -30,6 +30,7 @@ MAX_QUESTIONS = 8
 LABEL_CHARACTERS = 24
 ASK = "ask"
 """Action of a button whose label is asked as the person's next message."""
+CLAUSE_AFTER = " – "
 _ITEM = re.compile(r"\n(?=- )")
 
 
@@ -159,7 +160,7 @@ def answer_buttons(context: UpdateContext, answer: Answer) -> Rows:
     questions = [
         (context.button(message, ASK, str(number)),) for number, message in enumerate(next_messages)
     ]
-    citations = {citation.number or citation.url: citation for citation in answer.citations}
+    citations = {source_key(citation): citation for citation in answer.citations}
     sources = [
         source_button(context, citation) for citation in list(citations.values())[:MAX_SOURCES]
     ]
@@ -183,12 +184,30 @@ def thumbs(context: UpdateContext, answer: str, given: str = "") -> tuple[Button
     )
 
 
+def source_key(citation: Citation) -> str:
+    """Return what two citations of one source share: clauses may have one number, or none."""
+    return citation.id if citation.kind == "agreement" else citation.number or citation.url
+
+
+def source_name(citation: Citation) -> str:
+    """Return the name of a source; of an agreement's clause its article and its own heading.
+
+    Its title begins with the agreement's, its number ("IDCC 1486 art. 15") with the agreement's.
+    """
+    if citation.kind != "agreement":
+        return citation.title
+    article = citation.number.partition(" art. ")[2]
+    heading = citation.title.rpartition(CLAUSE_AFTER)[2] if CLAUSE_AFTER in citation.title else ""
+    named = (f"Art. {article}" if article else "", heading)
+    return " ".join(filter(None, named)) or citation.title
+
+
 def source_button(context: UpdateContext, citation: Citation) -> Button:
     """Return a button that shows an article here, or opens another source's address."""
     data = context.services.buttons.data(context.chat.id, "art", citation.number)
     if citation.kind == "article" and data:
         return Button(label=citation.number, data=data)
-    label = citation.title
+    label = source_name(citation)
     if len(label) > LABEL_CHARACTERS:
         label = label[: LABEL_CHARACTERS - 1] + "…"
     return Button(label=label, url=citation.url)

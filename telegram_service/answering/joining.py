@@ -59,8 +59,19 @@ async def _gathered(
         count = len(together)
         if not shown and context.chat.is_private:
             shown = True
-            await LivePreview(context).show_early_sign()
+            if not await is_late_in_album(context, together):
+                await LivePreview(context).show_early_sign()
         await asyncio.sleep(pause_s)
+
+
+async def is_late_in_album(context: UpdateContext, parts: Sequence[IncomingMessage]) -> bool:
+    """Return whether these are pictures, without a word, of an album answered without them."""
+    album = parts[0].media_group_id
+    if not album:
+        return False
+    sessions, update_id = context.services.sessions, context.update.update_id
+    is_first = await sessions.is_first_of_album(context.address, album, update_id)
+    return not is_first and not any(each.text or each.caption or each.document for each in parts)
 
 
 def starts_alone(message: IncomingMessage) -> bool:

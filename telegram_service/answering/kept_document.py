@@ -88,6 +88,8 @@ async def keep_document(context: UpdateContext, document: KeptDocument) -> None:
     await context.services.session_texts.forget(context.address, QUESTION)
     texts = (document.name, document.text, "cut" if document.cut else "")
     await context.services.session_texts.keep(context.address, DOCUMENT, texts, KEPT_S)
+    if await context.is_erased():
+        await forget_document(context)
 
 
 async def kept_document(context: UpdateContext) -> KeptDocument | None:
@@ -99,6 +101,8 @@ async def kept_document(context: UpdateContext) -> KeptDocument | None:
 async def remember_question(context: UpdateContext, question: str) -> None:
     """Keep the question, for the button that asks it again."""
     await context.services.session_texts.keep(context.address, QUESTION, (question,), KEPT_S)
+    if await context.is_erased():
+        await forget_document(context)
 
 
 async def last_question(context: UpdateContext) -> str:

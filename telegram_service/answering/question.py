@@ -39,7 +39,7 @@ async def read_question(context: UpdateContext, typed: str) -> Question | None:
 
     Files are counted against the person's quota before anything is downloaded or read.
     """
-    parts = context.parts or ((context.message,) if context.message else ())
+    parts = context.messages
     files = [attachment for part in parts for attachment in part.attachments]
     if files and await over_quota(context, typed):
         return None

@@ -84,6 +84,11 @@ class UpdateContext:
         return self.update.any_message
 
     @property
+    def messages(self) -> tuple[IncomingMessage, ...]:
+        """Return the messages that are one question; none when the update is no message."""
+        return self.parts or ((self.message,) if self.message else ())
+
+    @property
     def event_id(self) -> MessageId:
         """Return the id of what the person did: wrote a message, or pressed a button."""
         query = self.update.callback_query
@@ -155,6 +160,15 @@ class UpdateContext:
         """Acknowledge a button, with a text if need be."""
         if not await self.channel.answer_press(press_id, text) and text:
             await self.send("pressed_note", OutgoingMessage(text=text))
+
+    async def is_erased(self) -> bool:
+        """Whether the person has asked to erase what they had sent until this update.
+
+        Ask after something was kept, and delete it then: an erasure that is asked for later deletes
+        it itself.
+        """
+        received_ms = self.lease.updates[0].received_ms
+        return await self.services.erasures.covers(self.person.id, received_ms)
 
     async def count_first_sign(self) -> None:
         """Observe how long the person waited for something to see, the first time."""

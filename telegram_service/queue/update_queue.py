@@ -245,16 +245,19 @@ class UpdateQueue:
     async def complete(
         self, lease: Lease, outcome: Outcome, updates: Sequence[QueuedUpdate]
     ) -> None:
-        """Remove the first updates of a chat and end the lease. Raises LeaseLost."""
+        """Remove the first updates of a chat and end the lease. Raises LeaseLost.
+
+        One after the first whose message was edited meanwhile waits on, to be answered as an edit.
+        """
         if lease.stream == CONTROL:
             keys = [lease.fence_key, CONTROL, COUNTERS, lease.outbox_key]
             args: list[RedisArg] = [lease.stream_id, GROUP, lease.fence, outcome]
             done = await self._run(COMPLETE_CONTROL, keys, args)
         else:
-            ids = [update.update_id for update in updates]
-            outboxes = [outbox_key(lease.chat, update_id) for update_id in ids]
+            outboxes = [outbox_key(lease.chat, update.update_id) for update in updates]
+            heads = [one for each in updates for one in (each.update_id, each.received_ms)]
             keys = [lease.fence_key, queue_key(lease.chat), READY, QUEUED_CHATS, COUNTERS]
-            args = [lease.stream_id, GROUP, lease.chat, lease.fence, outcome, *ids]
+            args = [lease.stream_id, GROUP, lease.chat, lease.fence, outcome, *heads]
             done = await self._run(COMPLETE, [*keys, *outboxes], args)
         if not done:
             raise LeaseLost(lease.fence_key)

@@ -1,4 +1,4 @@
-"""Commands and notices that are repeated at once: answered a few times, then left out.
+"""Commands and notices that come many at once: answered a few times, then left out.
 
 An answer takes a second of a chat's limit at Telegram, so thirty of them would delay the next
 question by half a minute.
@@ -11,8 +11,9 @@ from telegram_service.addresses import ChatId
 from telegram_service.redis_client import KEY_PREFIX
 from telegram_service.vault import Vault
 
-SAME_AT_ONCE, NOTICES_AT_ONCE = 3, 2
+SAME_AT_ONCE, NOTICES_AT_ONCE, COMMANDS_AT_ONCE = 3, 2, 10
 WINDOW_S, NOTICE_WINDOW_S = 2, 60
+ANY_COMMAND = "any command"
 PURPOSE = "telegram command"
 
 

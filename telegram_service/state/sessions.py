@@ -6,6 +6,7 @@ opens it in ai_core, so it is kept encrypted.
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -28,10 +29,10 @@ PSEUDONYMS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 @dataclass(frozen=True)
 class Session:
-    """An open conversation: its id in ai_core, the message of the last question, its language."""
+    """An open conversation: its id in ai_core, the messages of the last question, its language."""
 
     conversation: str | None = None
-    last_question: int | None = None
+    last_question: frozenset[int] = frozenset()
     language: Language | None = None
 
 
@@ -91,12 +92,13 @@ class Sessions:
             "HMGET", self.key(address), "conversation", "last", "language"
         )
         language = next((one for one in LANGUAGES if spoken == one.encode()), None)
-        return Session(self._opened(sealed), int(last) if last else None, language)
+        numbers = frozenset(map(int, (last or b"").split()))
+        return Session(self._opened(sealed), numbers, language)
 
-    async def set_last_question(self, address: ChatAddress, message_id: MessageId) -> None:
-        """Record the message of the last question, where messages have numbers and are edited."""
-        if isinstance(message_id, int):
-            await asyncio.gather(*self._set(address, "last", message_id))
+    async def set_last_question(self, address: ChatAddress, asked: Sequence[MessageId]) -> None:
+        """Record the messages of the last question, where they have numbers and are edited."""
+        if numbers := [str(one) for one in asked if isinstance(one, int)]:
+            await asyncio.gather(*self._set(address, "last", " ".join(numbers).encode()))
 
     async def is_first_of_album(self, address: ChatAddress, album: str, update_id: int) -> bool:
         """Return whether no other update has begun to answer an album."""

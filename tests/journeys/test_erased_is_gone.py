@@ -241,7 +241,7 @@ async def write_in_every_way(stage: Stage) -> None:
     await bot.settled(UNTIL_S)
     account.say(ZOE, "/settings")
     await bot.settled(UNTIL_S)
-    await press(stage, "Ne plus garder l'historique")
+    await press(stage, "Arrêter l'historique")
     account.say(ZOE, f"{CANARY['withoutHistory']} : {QUESTION}")
     await bot.settled(UNTIL_S)
     texts = account.texts(ZOE)

@@ -268,3 +268,10 @@ def test_the_header_chooses_the_language(header: str | None, language: str) -> N
 @given(st.text(max_size=200))
 def test_a_malformed_header_never_fails(header: str) -> None:
     assert preferred_language(header) in LANGUAGES
+
+
+def test_a_dotted_capital_i_parts_no_word() -> None:
+    """`"İ".lower()` is two characters: three of them are no "i i i"."""
+    assert language_of("İİİ bonjour") == "fr"
+    assert language_of("Quel est le salaire minimum à İzmir et à İstanbul ?", "en") == "fr"
+    assert language_of("İs the notice period longer in İzmir?") == "en"

@@ -308,3 +308,18 @@ async def test_a_stranger_in_a_group_may_not_ask_by_a_button(
         assert len(app.ai.asked) == 1
         await app.tap(GROUP, "IDCC 1486", person=ALICE)
         assert len(app.ai.asked) == 2
+
+
+async def test_clauses_of_one_agreement_are_told_apart_by_their_buttons(app: RunningApp) -> None:
+    convention = "Convention collective nationale inventée des bureaux du 15 décembre 1987"
+    app.ai.script.citations = tuple(
+        SOURCE.model_copy(update={"kind": "agreement", "id": key, "number": number, "title": title})
+        for key, number, title in (
+            ("KALIARTI1", "IDCC 1486 art. 15", f"{convention} – Préavis"),
+            ("KALIARTI2", "IDCC 1486", f"{convention} – Accord du 1er avril 2014 – Forfaits"),
+            ("KALIARTI3", "IDCC 1486", convention),
+        )
+    )
+    [answer] = await app.ask(ALICE, "Quel préavis ?")
+    labels = [each["text"] for row in answer["reply_markup"]["inline_keyboard"] for each in row]
+    assert labels[:3] == ["Art. 15 Préavis", "Forfaits", "Convention collective n…"]

@@ -126,3 +126,32 @@ async def test_an_edit_that_takes_the_question_back_ends_the_placeholder(app: Ru
     [stopped] = app.account.texts(GROUP)
     assert "arrêtée à votre demande" in stopped
     assert len(app.ai.asked) == 1
+
+
+@pytest.mark.slow
+async def test_each_message_of_one_question_may_be_edited(app: RunningApp) -> None:
+    greeting = app.account.say(ALICE, "Bonjour")
+    question = app.account.say(ALICE, "quel préavi ?")
+    await app.settled()
+    app.account.change(greeting, "Bonjour")  # a client tells edits that change nothing, too
+    app.account.change(question, "quel préavi ?")
+    await app.settled()
+    assert asked(app) == ["Bonjour\nquel préavi ?"]
+    app.account.change(question, "quel préavis pour un cadre ?")
+    await app.settled()
+    assert asked(app) == ["Bonjour\nquel préavi ?", "quel préavis pour un cadre ?"]
+
+
+@pytest.mark.slow
+async def test_a_later_message_edited_while_its_question_is_answered_is_answered(
+    app: RunningApp,
+) -> None:
+    app.ai.script.answer, app.ai.script.pause_s = "mot " * 60, 0.05
+    app.account.say(ALICE, "Bonjour")
+    question = app.account.say(ALICE, "quel préavi ?")
+    await app.until(lambda: len(app.ai.asked) == 1)
+    app.account.change(question, "quel préavis pour un cadre ?")
+    app.ai.script.pause_s = 0.0
+    await app.settled()
+    assert asked(app) == ["Bonjour\nquel préavi ?", "quel préavis pour un cadre ?"]
+    assert (await app.services.counters.read()).lost == 0

@@ -180,6 +180,7 @@ async def test_pictures_of_an_album_that_come_late_get_no_answer_of_their_own(
         app.account.send_media(ALICE, picture, caption, media_group_id="77")
         await app.settled()
     assert len(app.account.texts(ALICE)) == 1
+    assert not app.account.drafts  # nothing goes on as if an answer were being written
     app.account.send_media(ALICE, picture, media_group_id="78")
     await app.settled()
     assert len(app.account.texts(ALICE)) == 2

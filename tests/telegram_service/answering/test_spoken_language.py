@@ -45,3 +45,12 @@ async def test_a_question_that_is_kept_is_told_so_in_its_language(app: RunningAp
     assert "Your question is kept" in app.account.texts(ALICE)[0]
     app.ai.script.status = 200
     await app.settled()
+
+
+@pytest.mark.slow
+async def test_a_message_without_words_is_spoken_of_in_the_language_of_its_conversation(
+    app: RunningApp,
+) -> None:
+    await app.ask(ALICE, THAI)
+    [told] = await app.ask(ALICE, "", sticker={"file_id": "s"})
+    assert told["text"].startswith("ข้อความประเภทนี้ใช้ไม่ได้")

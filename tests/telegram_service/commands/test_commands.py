@@ -52,7 +52,7 @@ async def test_settings_change_by_button_in_the_same_message(app: RunningApp) ->
     [message] = app.account.written(ALICE)
     assert message["message_id"] == shown["message_id"]
     assert message["text"].startswith("Settings")
-    await app.tap(ALICE, "Stop keeping the history")
+    await app.tap(ALICE, "Stop the history")
     assert "History: not kept" in app.account.texts(ALICE)[0]
 
 
@@ -72,7 +72,7 @@ async def test_the_bot_speaks_the_language_chosen_by_its_name(app: RunningApp) -
 
 async def test_without_history_nothing_is_kept_and_nothing_continues(app: RunningApp) -> None:
     await app.ask(ALICE, "/settings")
-    await app.tap(ALICE, "Ne plus garder l'historique")
+    await app.tap(ALICE, "Arrêter l'historique")
     for _ in range(2):
         await app.ask(ALICE, "Quel préavis ?")
     assert app.ai.asked[-1].conversation_id is None

@@ -7,6 +7,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from shared.reading.documents import Document
 from telegram_service.queue.update_queue import COUNTERS
 from telegram_service.state.erasures import ERASURES, REWRITE_DUE
 from tests.telegram_service.deployment import Deployment, deployed
@@ -181,3 +182,33 @@ async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(40):
         while not condition():  # noqa: ASYNC110 - what the person sees has no event
             await asyncio.sleep(0.02)
+
+
+async def test_a_document_that_is_being_read_is_not_kept_after_an_erasure(app: RunningApp) -> None:
+    await app.services.store.migrate()
+    await app.ask(ALICE, "/supprimer")
+    await app.tap(ALICE, "Effacer mes données")
+    read, begun, go_on = app.services.documents.read, asyncio.Event(), asyncio.Event()
+
+    async def read_slowly(told: str, content: bytes) -> Document:
+        begun.set()
+        await go_on.wait()
+        return await read(told, content)
+
+    app.services.documents.read = read_slowly  # type: ignore[method-assign]
+    app.account.attach(ALICE, "lettre.txt", b"Votre contrat prend fin.", "Que dois-je faire ?")
+    async with asyncio.timeout(20):
+        await begun.wait()
+    [button] = [
+        (message["message_id"], each["callback_data"])
+        for message in app.account.written(ALICE)
+        for row in message.get("reply_markup", {}).get("inline_keyboard", [])
+        for each in row
+        if "tout effacer" in each["text"]
+    ]
+    app.account.tap(ALICE, *button)
+    await app.until(lambda: any("Tout est effacé" in text for text in app.account.texts(ALICE)))
+    go_on.set()
+    await app.settled()
+    assert await app.services.redis.call("KEYS", "*:document") == []
+    assert await app.services.redis.call("KEYS", "*:question") == []

@@ -53,3 +53,16 @@ async def test_a_quota_is_told_twice_a_minute(
         await app.settled()
         told = [text for text in app.account.texts(ALICE) if "d'un coup" in text]
         assert len(told) == 2
+
+
+async def test_thirty_different_commands_are_cut_short_and_it_is_said_once(
+    app: RunningApp,
+) -> None:
+    for number in range(30):
+        app.account.say(ALICE, f"/article L1234-{number}")
+    app.account.say(ALICE, "Quel préavis ?")
+    await app.settled()
+    texts = app.account.texts(ALICE)
+    assert sum("beaucoup de commandes" in text for text in texts) == 1
+    assert sum(text.startswith("Je ne trouve pas d'article") for text in texts) == 10
+    assert texts[-1].startswith("La réponse")

@@ -74,12 +74,12 @@ async def test_a_number_is_kept_while_ai_core_is_away_and_dropped_when_it_is_wro
 
 async def test_retention_and_length_show_their_choices_before_they_change(app: RunningApp) -> None:
     await app.ask(ALICE, "/settings")
-    await app.tap(ALICE, "Durée de conservation")
+    await app.tap(ALICE, "Délai d'effacement")
     [menu] = app.account.written(ALICE)
     assert labels(menu) == ["▫️ 7 jours", "✅ 30 jours", "▫️ 90 jours", "↩ Retour"]
     await app.tap(ALICE, "Retour")
     assert "gardé 30 jours" in app.account.texts(ALICE)[0]
-    await app.tap(ALICE, "Durée de conservation")
+    await app.tap(ALICE, "Délai d'effacement")
     await app.tap(ALICE, "90 jours")
     assert "gardé 90 jours" in app.account.texts(ALICE)[0]
     await app.tap(ALICE, "Longueur")
@@ -102,7 +102,7 @@ async def test_the_agreement_of_an_answer_is_kept_said_and_undone(app: RunningAp
     [other] = await app.ask(ALICE, "Et dans les transports ?")
     assert "Je garde cette convention" not in other["text"]
     assert app.ai.asked[-1].agreement == "1486"
-    await app.tap(ALICE, "Ce n'est pas la mienne")
+    await app.tap(ALICE, "Pas la mienne")
     app.ai.script.shape = told(AGREEMENTS[0])
     [again] = await app.ask(ALICE, "Et la prime de vacances Syntec ?")
     assert "Je garde cette convention" not in again["text"]

@@ -9,6 +9,7 @@ from tests.telegram_service.lua_scripts import run_script
 
 CHAT = "5"
 GROUP = "workers"
+RECEIVED_MS = 1_000
 ENQUEUE_KEYS = ["id:{}", "queue", "queued", "ready", "counters", "chat", "ids", "control"]
 CLAIM_KEYS = ["chat", "queue", "ready", "queued"]
 
@@ -20,9 +21,15 @@ def client(redis_client: redis.Redis) -> redis.Redis:
     return redis_client
 
 
-def enqueue(client: redis.Redis, update_id: int, message: str = "", lane: str = "message") -> int:
+def enqueue(
+    client: redis.Redis,
+    update_id: int,
+    message: str = "",
+    lane: str = "message",
+    received_ms: int = RECEIVED_MS,
+) -> int:
     keys = [ENQUEUE_KEYS[0].format(update_id), *ENQUEUE_KEYS[1:]]
-    args = (CHAT, update_id, message, 1_000, f"payload {update_id}", lane, 60)
+    args = (CHAT, update_id, message, received_ms, f"payload {update_id}", lane, 60)
     return int(run_script(client, "queue/lua/enqueue.lua", keys, *args))
 
 
@@ -43,7 +50,8 @@ def claim(client: redis.Redis, stream_id: str) -> Any:
 
 def complete(client: redis.Redis, stream_id: str, fence: int, *update_ids: int) -> int:
     keys = ["chat", "queue", "ready", "queued", "counters", *(f"out:{n}" for n in update_ids)]
-    args: list[str | int] = [stream_id, GROUP, CHAT, fence, "answered", *update_ids]
+    heads = [one for update_id in update_ids for one in (update_id, RECEIVED_MS)]
+    args: list[str | int] = [stream_id, GROUP, CHAT, fence, "answered", *heads]
     return int(run_script(client, "queue/lua/complete.lua", keys, *args))
 
 
@@ -127,6 +135,19 @@ def test_complete_makes_the_chat_ready_again_when_more_waits(client: redis.Redis
     fence = claim(client, stream_id)[0]
     assert complete(client, stream_id, fence, 7) == 1
     assert client.lrange("queue", 0, -1) == ["8||1000|payload 8"]
+    assert read(client) != stream_id
+
+
+def test_complete_leaves_a_later_update_that_was_edited_meanwhile(client: redis.Redis) -> None:
+    for update_id in (7, 8, 9):
+        enqueue(client, update_id, message=f"{update_id}0")
+    stream_id = read(client)
+    fence = claim(client, stream_id)[0]
+    assert enqueue(client, 10, message="80", lane="edit", received_ms=RECEIVED_MS + 5) == 2
+    assert complete(client, stream_id, fence, 7, 8, 9) == 1
+    assert client.lrange("queue", 0, -1) == ["8|80|1005|payload 10", "9|90|1000|payload 9"]
+    assert client.hmget("counters", "accepted", "settled", "answered") == ["4", "2", "1"]
+    assert client.hget("chat", "last") == "7"
     assert read(client) != stream_id
 
 
