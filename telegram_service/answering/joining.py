@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from itertools import pairwise
 
+from telegram_service.addresses import channel_of
 from telegram_service.answering.live_preview import LivePreview
 from telegram_service.answering.update_context import UpdateContext
 from telegram_service.channels.markdown import units
@@ -97,11 +98,18 @@ def continues(first: IncomingMessage, second: IncomingMessage) -> bool:
         return False
     if first.media_group_id or second.media_group_id:
         return first.media_group_id == second.media_group_id
+    if is_unmarked_picture(first) and is_unmarked_picture(second):
+        return True
     if first.forward_origin or second.forward_origin:
         return apart_s <= TOGETHER_S
     if units(first.text) >= SPLIT_AT_UNITS:
         return bool(second.text) and apart_s <= TOGETHER_S
     return first.chat.is_private and is_opening(first)
+
+
+def is_unmarked_picture(message: IncomingMessage) -> bool:
+    """Whether it is a picture that may be one of several: WhatsApp sends each by itself, unmarked."""
+    return bool(message.photo) and channel_of(message.chat.id) == "whatsapp"
 
 
 def is_opening(message: IncomingMessage) -> bool:
@@ -119,7 +127,8 @@ def pause_for(messages: Sequence[IncomingMessage]) -> float:
     """Return how long to wait for another message of the same question."""
     last = messages[-1]
     typed = any(part.text and not part.forward_origin for part in messages)
-    if last.media_group_id or units(last.text) >= SPLIT_AT_UNITS:
+    together = last.media_group_id or is_unmarked_picture(last)
+    if together or units(last.text) >= SPLIT_AT_UNITS:
         return NEXT_PIECE_S
     if last.forward_origin:
         return GLANCE_S if typed else NEXT_PIECE_S

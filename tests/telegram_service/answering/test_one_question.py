@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from telegram_service.answering.joining import continues, count_parts, pause_for
-from telegram_service.channels.update import IncomingMessage
+from telegram_service.channels.update import Chat, IncomingMessage
 from tests.telegram_service.answering.test_documents import docx
 from tests.telegram_service.running_app import RunningApp
 
@@ -143,6 +143,11 @@ def message(
     )  # fmt: skip
 
 
+def picture(chat: int | str, *, date: int = 0) -> IncomingMessage:
+    files = {"photo": [{"file_id": "f"}]}
+    return message(date=date, **files).model_copy(update={"chat": Chat(id=chat)})
+
+
 @pytest.mark.parametrize(
     ("first", "second", "joined"),
     [
@@ -158,6 +163,9 @@ def message(
         (message("Et ça ?"), message("Viens dimanche", **FORWARDED), True),
         (message("Viens dimanche", **FORWARDED), message("Un droit ?", date=1), True),
         (message("x" * 4_000), message("fin"), True),
+        (picture("whatsapp:33"), picture("whatsapp:33", date=3), True),
+        (picture("whatsapp:33"), picture("whatsapp:33", date=30), False),
+        (picture(5), picture(5), False),
     ],
 )
 def test_what_belongs_together(

@@ -96,6 +96,18 @@ async def test_what_cannot_be_read_gets_one_honest_sentence(
     assert len(app.account.texts(20)) == len(app.account.texts(21)) == 1
 
 
+async def test_pictures_sent_together_are_one_question(app: WhatsAppApp) -> None:
+    app.services.documents._scans.missing = ["rapidocr"]
+    app.account.send_file(1, "image", b"picture", "image/jpeg", caption="Ce contrat est-il légal ?")
+    for _ in range(2):
+        app.account.send_file(1, "image", b"picture", "image/jpeg")
+    await app.settled()
+    [asked] = [request.messages[-1].content for request in app.ai.asked]
+    assert asked == "Ce contrat est-il légal ?"
+    [answer] = app.account.texts(1)
+    assert answer.count("Je ne sais pas lire les images") == 1
+
+
 async def test_what_asks_nothing_gets_no_answer(app: WhatsAppApp) -> None:
     [answer] = await app.ask(1, QUESTION)
     app.account.react(1, answer.id, "👍")
