@@ -108,7 +108,7 @@ def continues(first: IncomingMessage, second: IncomingMessage) -> bool:
 
 
 def is_unmarked_picture(message: IncomingMessage) -> bool:
-    """Whether it is a picture that may be one of several: WhatsApp sends each by itself, unmarked."""
+    """Whether it may be one of several pictures: WhatsApp sends each by itself, unmarked."""
     return bool(message.photo) and channel_of(message.chat.id) == "whatsapp"
 
 
