@@ -74,7 +74,7 @@ async def refuse_agreement(
 ) -> None:
     """Say that no agreement is meant, or several, with a button for each of these."""
     rows = tuple(
-        (context.button(f"{one.title} ({one.idcc})", "set", f"agreement:{one.idcc}"),)
+        (context.button(f"{one.idcc} · {one.title}", "set", f"agreement:{one.idcc}"),)
         for one in near[:MOST_NEAR]
     )
     key = "agreement_which" if near else "agreement_unknown"
