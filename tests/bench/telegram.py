@@ -37,13 +37,17 @@ Figures = dict[str, Any]
 GROUPS = [-100_000_000_000 - number for number in range(100)]
 PEOPLE = [1_000 + number for number in range(100)]
 OUTAGE_S = 60.0
+KILL_PAUSE_S = (0.4, 1.0)
 
 
 class Bench:
     """The servers, and what is measured on them."""
 
-    def __init__(self, folder: Path, outage_s: float, ai: str = "", ai_key: str = "") -> None:
+    def __init__(
+        self, folder: Path, outage_s: float, ai: str = "", ai_key: str = "", kills: int = 20
+    ) -> None:
         self._folder = folder
+        self._kill_count = kills
         self._outage_s = outage_s
         self._ai = {"TELEGRAM_AI__URL": ai, "TELEGRAM_AI__API_KEY": ai_key} if ai else {}
         self._runs = 0
@@ -83,22 +87,25 @@ class Bench:
         return figures
 
     async def kills_placeholder(self) -> Figures:
-        """1,000 updates to groups, 10 % delivered twice, 20 SIGKILLs of workers."""
+        """Updates to groups, 10 % delivered twice, `--kills` SIGKILLs of workers."""
         return await self._kills(GROUPS)
 
     async def kills_draft(self) -> Figures:
         """The same in private chats."""
         return await self._kills(PEOPLE)
 
-    async def _kills(self, chats: Sequence[int], kills: int = 20) -> Figures:
+    async def _kills(self, chats: Sequence[int]) -> Figures:
+        kills = self._kill_count
         dice = random.Random(5)  # noqa: S311 - which worker dies, reproducibly
         async with self.fresh(workers=3) as deployment:
             deployment.ai.script.pause_s = 0.1
             deployment.api.delivery.twice = 0.1
             began = time.monotonic()
-            asking = asyncio.create_task(ask_all(deployment, chats, each=10, pause_s=3.0))
+            asking = asyncio.create_task(
+                ask_all(deployment, chats, each=max(10, kills // 4), pause_s=3.0)
+            )
             for _ in range(kills):
-                await asyncio.sleep(dice.uniform(1.0, 2.0))
+                await asyncio.sleep(dice.uniform(*KILL_PAUSE_S))
                 await deployment.kill(dice.choice(deployment.workers))
                 deployment.start("worker")
             await asking
@@ -109,6 +116,7 @@ class Bench:
         return {
             **asdict(observed),
             "kills": kills,
+            "updates": counts["accepted"],
             "duplicates_per_kill": observed.duplicates / kills,
             "delivered_twice": deployment.api.delivery.repeated,
             "seconds": round(took_s, 1),
@@ -365,11 +373,12 @@ async def main(arguments: list[str]) -> None:
     parser.add_argument("--outage-s", type=float, default=OUTAGE_S)
     parser.add_argument("--ai", default="", help="address of an ai_core for the crowd")
     parser.add_argument("--ai-key", default="")
+    parser.add_argument("--kills", type=int, default=20, help="of workers, in each kind of chat")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
     figures: Figures = {}
     with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(Path(folder), options.outage_s, options.ai, options.ai_key)
+        bench = Bench(Path(folder), options.outage_s, options.ai, options.ai_key, options.kills)
         bench.key_file.write_text(new_key_file())
         await asyncio.to_thread(bench.postgres.start)
         try:
