@@ -187,8 +187,6 @@ class AnswerPipeline:
             opening = self._boilerplate.opening(question.language, question.frame)
             yield reply.add_paragraph(opening, AnswerPart.SUMMARY)
         calculated = await self._calculated.of(request)
-        if lines and calculated and calculated.written.clarification:
-            calculated = None  # who is in danger is not asked for figures
         if calculated and calculated.rest is None:
             async with aclosing(self._write_calculation(calculated, request, reply)) as events:
                 async for event in events:

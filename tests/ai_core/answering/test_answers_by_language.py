@@ -184,14 +184,6 @@ async def test_who_to_call_comes_first_in_the_asker_s_language(app: Any, languag
     assert first == danger["suicide"][language]["say"]
 
 
-async def test_who_is_in_danger_is_not_asked_for_the_figures_of_a_calculation(app: Any) -> None:
-    first = await say(app, "Je suis licenciée après six ans, combien d'indemnité ?")
-    assert first["clarification"]
-    reply = await say(app, "je veux mourir", first["conversation_id"])
-    assert "3114" in reply["response"].split("\n\n")[0]
-    assert reply["clarification"] is None
-
-
 @pytest.mark.parametrize("language", [*ASKED])
 async def test_a_reply_of_a_word_keeps_the_language(app: Any, language: str) -> None:
     first = await say(app, ASKED[language])

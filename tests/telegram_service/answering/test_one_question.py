@@ -144,7 +144,7 @@ def message(
 
 
 def picture(chat: int | str, *, date: int = 0) -> IncomingMessage:
-    files = {"photo": [{"file_id": "f"}]}
+    files: dict[str, Any] = {"photo": [{"file_id": "f"}]}
     return message(date=date, **files).model_copy(update={"chat": Chat(id=chat)})
 
 
