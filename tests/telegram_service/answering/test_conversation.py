@@ -75,7 +75,7 @@ async def test_a_long_answer_comes_in_messages_telegram_takes(app: RunningApp) -
 async def test_stop_ends_the_run_in_ai_core_and_keeps_what_came(app: RunningApp) -> None:
     app.ai.script.answer, app.ai.script.pause_s = "mot " * 400, 0.05
     app.account.say(ALICE, "Racontez longuement.")
-    await app.until(lambda: len(app.account.shown_drafts) > 1)
+    await app.until(lambda: any(text.startswith("mot") for _, text in app.account.shown_drafts))
     app.account.say(ALICE, "/stop")
     await app.settled()
     texts = app.account.texts(ALICE)
