@@ -13,7 +13,7 @@ import httpcore2  # noqa: F401 - httpx2 would import it, reading files, inside t
 import httpx2
 import orjson
 
-from shared.errors import TooLarge
+from telegram_service.channels.downloads import read_within
 from telegram_service.errors import (
     ChannelLost,
     ChannelRefused,
@@ -119,7 +119,6 @@ class MessagingApi:
 
     async def _fetch(self, url: str, max_bytes: int) -> bytes | None:
         """Return what is there, None while it is transcoded; read no more than `max_bytes`."""
-        content = bytearray()
         try:
             async with self._http.stream("GET", url, timeout=CONTENT_TIMEOUT_S) as response:
                 if response.status_code == ACCEPTED:
@@ -127,13 +126,9 @@ class MessagingApi:
                 if response.is_error:
                     await response.aread()
                     raise refusal(response)
-                async for piece in response.aiter_bytes():
-                    content += piece
-                    if len(content) > max_bytes:
-                        raise TooLarge("received")
+                return await read_within(response, max_bytes)
         except httpx2.TransportError as error:
             raise ChannelLost(type(error).__name__, sent=False) from error
-        return bytes(content)
 
     async def _call(
         self,

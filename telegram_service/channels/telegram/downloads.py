@@ -1,8 +1,8 @@
-"""Downloads of the files people send, which end at a limit."""
+"""Downloads of the files people send to the bot."""
 
 import httpx
 
-from shared.errors import TooLarge
+from telegram_service.channels.downloads import read_within
 from telegram_service.errors import ChannelLost, ChannelRefused
 
 TIMEOUT_S = 15.0
@@ -15,19 +15,11 @@ def new_file_client() -> httpx.AsyncClient:
 
 
 async def fetch(files: httpx.AsyncClient, url: str, max_bytes: int) -> bytes:
-    """Return what an address of the Bot API holds. Raises TooLarge, ChannelLost, ChannelRefused.
-
-    python-telegram-bot would read the whole file into memory first, whatever its size.
-    """
-    content = bytearray()
+    """Return what an address of the Bot API holds. Raises TooLarge, ChannelLost, ChannelRefused."""
     try:
         async with files.stream("GET", url) as response:
             if response.is_error:
                 raise ChannelRefused(f"file: {response.status_code}")
-            async for piece in response.aiter_bytes():
-                content += piece
-                if len(content) > max_bytes:
-                    raise TooLarge("received")
+            return await read_within(response, max_bytes)
     except httpx.HTTPError as error:
         raise ChannelLost(type(error).__name__, sent=False) from error
-    return bytes(content)

@@ -13,6 +13,7 @@ import orjson
 
 from shared.errors import AppError, TooLarge
 from shared.web.retry_after import retry_after_s
+from telegram_service.channels.downloads import read_within
 from telegram_service.errors import (
     ChannelLost,
     ChannelRefused,
@@ -104,20 +105,15 @@ class CloudApi:
         )
         if not known:
             raise ChannelRefused("file: unknown host")
-        content = bytearray()
         try:
             async with self._http.stream("GET", url, timeout=FILE_TIMEOUT_S) as response:
                 if response.status_code == 404 and not last:
                     return None
                 if response.is_error:
                     raise ChannelRefused(f"file: {response.status_code}")
-                async for piece in response.aiter_bytes():
-                    content += piece
-                    if len(content) > max_bytes:
-                        raise TooLarge("received")
+                return await read_within(response, max_bytes)
         except httpx2.HTTPError as error:
             raise ChannelLost(type(error).__name__, sent=False) from error
-        return bytes(content)
 
     async def _call(self, method: str, path: str, **request: Any) -> JsonObject:
         try:
