@@ -7,12 +7,13 @@ are real processes.
 import asyncio
 import collections
 import os
+import random
 import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -83,6 +84,26 @@ class Processes:
         process.send_signal(signal.SIGKILL)
         await asyncio.to_thread(process.wait)
         self.workers.remove(process)
+
+    def ask(self, chat: int, number: int) -> None:
+        """Ask a question that its answer will quote."""
+        raise NotImplementedError
+
+    async def survive(
+        self, chats: Sequence[int], questions: int, *, kills: int, timeout_s: float
+    ) -> tuple[Observed, Statistics]:
+        """Ask in every chat while workers are killed; return what was seen once all is settled."""
+        dice = random.Random(3)  # noqa: S311 - which worker dies, reproducibly
+        await self.until_workers_read(2)
+        for number in range(questions):
+            for chat in chats:
+                self.ask(chat, number)
+        for _ in range(kills):
+            await asyncio.sleep(0.4)  # so long a worker lives
+            await self.kill(dice.choice(self.workers))
+            self.start("worker")
+        await self.settled(timeout_s)
+        return self.observed(), await self.statistics()
 
     async def stop(self, process: subprocess.Popen[bytes]) -> float:
         """Ask a worker to end; return how many seconds it took."""

@@ -4,7 +4,6 @@ Small counts here; `./neo bench telegram` has the large ones.
 """
 
 import asyncio
-import random
 from pathlib import Path
 
 import pytest
@@ -23,20 +22,10 @@ PEOPLE = [100 + number for number in range(8)]
 async def test_workers_that_are_killed_lose_and_double_nothing(
     redis_url: str, database_url: str, key_file: Path, tmp_path: Path, chats: list[int]
 ) -> None:
-    dice = random.Random(3)  # noqa: S311 - which worker dies, reproducibly
     async with deployed(redis_url, database_url, key_file, tmp_path, workers=2) as deployment:
         deployment.ai.script.pause_s = 0.05
         deployment.api.delivery.twice = 0.1
-        await deployment.until_workers_read(2)
-        for number in range(5):
-            for chat in chats:
-                deployment.ask(chat, number)
-        for _ in range(3):
-            await asyncio.sleep(0.4)  # so long a worker lives
-            await deployment.kill(dice.choice(deployment.workers))
-            deployment.start("worker")
-        await deployment.settled(timeout_s=40)
-        observed, statistics = deployment.observed(), await deployment.statistics()
+        observed, statistics = await deployment.survive(chats, 5, kills=3, timeout_s=40)
     assert (observed.asked, observed.lost, observed.duplicates) == (40, 0, 0)
     assert (observed.disordered, observed.orphans) == (0, 0)
     assert statistics.lost == 0

@@ -1,7 +1,10 @@
 """The review page in a real browser."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Page, expect
 
 from mail_service.ledger.ledger import Ledger
 from shared.clock import StoppedClock
@@ -46,17 +49,26 @@ async def answer_two(app: MailApp) -> None:
     await app.answer(hiding.as_bytes())
 
 
-@pytest.mark.needs("chromium")
-async def test_a_reviewer_reads_and_decides_with_the_keyboard(
+@asynccontextmanager
+async def reviewing(
     ledger: Ledger, encryption: Encryption, clock: StoppedClock
-) -> None:
+) -> AsyncIterator[tuple[MailApp, Page]]:
+    """Open the page over two mails of one person, with the key typed but not sent."""
     async with (
         open_mail_app(ledger, encryption, clock, settings("review")) as app,
         browsed(app) as page,
     ):
         await answer_two(app)
-        subject, press = page.locator("#subject"), page.keyboard.press
         await page.get_by_label("Clé d'accès").fill(KEY)
+        yield app, page
+
+
+@pytest.mark.needs("chromium")
+async def test_a_reviewer_reads_and_decides_with_the_keyboard(
+    ledger: Ledger, encryption: Encryption, clock: StoppedClock
+) -> None:
+    async with reviewing(ledger, encryption, clock) as (app, page):
+        subject, press = page.locator("#subject"), page.keyboard.press
         await press("Enter")
         await expect(page.locator("#state option").first).to_have_text("à relire (2)")
         await expect(page.locator("#work")).to_be_focused()
@@ -87,14 +99,9 @@ async def test_a_reviewer_reads_and_decides_with_the_keyboard(
 async def test_a_reviewer_searches_and_turns_shortcuts_off(
     ledger: Ledger, encryption: Encryption, clock: StoppedClock
 ) -> None:
-    async with (
-        open_mail_app(ledger, encryption, clock, settings("review")) as app,
-        browsed(app) as page,
-    ):
-        await answer_two(app)
+    async with reviewing(ledger, encryption, clock) as (app, page):
         await app.reviewer.reject(2, "by a person")
         found, press = page.locator("#list button"), page.keyboard.press
-        await page.get_by_label("Clé d'accès").fill(KEY)
         await press("Enter")
         await expect(page.locator("#work")).to_be_focused()
         await press("/")

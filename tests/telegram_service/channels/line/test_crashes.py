@@ -4,8 +4,6 @@ LINE is slow to respond here, so that workers die between a call and its respons
 in groups, by reply tokens and, where those are too old, by pushes.
 """
 
-import asyncio
-import random
 from pathlib import Path
 
 import pytest
@@ -19,21 +17,11 @@ CHATS = [1, 2, 3, 4, -5, -6, -7, -8]
 async def test_workers_that_are_killed_lose_and_double_nothing(
     redis_url: str, database_url: str, key_file: Path, tmp_path: Path
 ) -> None:
-    dice = random.Random(3)  # noqa: S311 - which worker dies, reproducibly
     async with deployed_on_line(redis_url, database_url, key_file, tmp_path) as deployment:
         account, delivery = deployment.api.account, deployment.api.delivery
         deployment.ai.script.pause_s = deployment.api.latency_s = 0.05
         delivery.twice, delivery.together = 0.1, 3
-        await deployment.until_workers_read(2)
-        for number in range(5):
-            for chat in CHATS:
-                deployment.ask(chat, number)
-        for _ in range(3):
-            await asyncio.sleep(0.4)  # so long a worker lives
-            await deployment.kill(dice.choice(deployment.workers))
-            deployment.start("worker")
-        await deployment.settled(timeout_s=60)
-        observed, statistics = deployment.observed(), await deployment.statistics()
+        observed, statistics = await deployment.survive(CHATS, 5, kills=3, timeout_s=60)
     assert (observed.asked, observed.lost, observed.duplicates) == (40, 0, 0)
     assert (observed.disordered, statistics.lost) == (0, 0)
     assert statistics.counts["duplicates"] == delivery.repeated
