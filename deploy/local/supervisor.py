@@ -144,6 +144,9 @@ def start_ai(stack: ExitStack, url: str, options: argparse.Namespace) -> list[Wa
     if not answers(f"{url}/ready"):
         print_line(f"fetching and indexing the law (progress in {update.log}) …")
     wait(lambda: answers(f"{url}/ready"), update, "the law is not there", CORPUS_TIMEOUT_S)
+    if update.status is None:  # until they are there, knowledge entries answer nothing
+        print_line("indexing the knowledge entries (a minute) …")
+    wait(lambda: update.status is not None, update, "no index", CORPUS_TIMEOUT_S)
     greet(url, made)
     return watches
 
