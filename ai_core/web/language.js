@@ -63,5 +63,5 @@ for (const one of document.querySelectorAll("nav a[href^='/']")) {
   one.setAttribute("href", inLanguage(one.getAttribute("href")));
 }
 document.getElementById("languages").append(
-  ...Object.keys(NAMES).flatMap((code, at) => (at ? [" · ", link(code)] : [link(code)])),
+  ...Object.keys(NAMES).map(link),
 );
