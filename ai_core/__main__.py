@@ -1,4 +1,4 @@
-"""`python -m ai_core [serve | keys … | conversation … | corpus … | calculators … | model …]`."""
+"""`python -m ai_core [serve | keys … | conversation … | corpus … | knowledge … | model … | …]`."""
 
 import argparse
 import sys
@@ -20,6 +20,7 @@ from ai_core.settings import Settings
 from shared.clock import SystemClock
 from shared.errors import AppError
 from shared.logs import set_up_logs
+from shared.privacy.encryption import new_key_file
 from shared.settings import WrongSettings, read_settings
 
 GRACE_S = 20
@@ -39,7 +40,11 @@ def main(arguments: list[str]) -> int:
     knowledge = commands.add_parser("knowledge", help="the knowledge entries")
     knowledge_command.add_arguments(knowledge)
     models_command.add_arguments(commands.add_parser("model", help="the models"))
+    commands.add_parser("new-key", help="print a key file for AI_CORE_POSTGRES__KEY_FILE")
     chosen = parser.parse_args(arguments)
+    if chosen.command == "new-key":
+        sys.stdout.write(new_key_file())
+        return 0
     try:
         return run(chosen, read_settings(Settings))
     except WrongSettings as error:

@@ -59,6 +59,7 @@ from ai_core.models.opening import open_engine
 from ai_core.models.pool import ModelPool, open_pool
 from ai_core.models.scheduler import Scheduler
 from ai_core.models.slot import Opener as ModelOpener
+from ai_core.records.database import open_records
 from ai_core.redis_keys import TAG
 from ai_core.settings import Settings
 from shared.clock import Clock, SystemClock
@@ -123,6 +124,7 @@ async def assemble(
     `stack` closes what is opened.
     """
     platform = await open_platform(settings, registry, stack, clock)
+    records = await stack.enter_async_context(open_records(settings.postgres, clock))
     ring, gate = await open_access(platform, stack)
     built_in = (ExtractiveEngine(platform.texts), *engines)
     pool = await stack.enter_async_context(
@@ -148,7 +150,7 @@ async def assemble(
     checking = asyncio.create_task(check_against_law(rules, entries), name="check the law")
     stack.callback(checking.cancel)
     health = Health(
-        *(library, rules, entries, pool, scheduler, platform.connection, ring),
+        *(library, rules, entries, pool, scheduler, platform.connection, records, ring),
         *(CorpusMetrics(registry), clock),
     )
     return AppState(
@@ -166,6 +168,7 @@ async def assemble(
         clock=clock,
         concurrency=asyncio.Semaphore(MAX_CONCURRENT),
         masking=await open_masking(settings, stack),
+        records=records,
     )
 
 

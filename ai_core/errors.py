@@ -13,7 +13,7 @@ TooMany          ├── OverQuota
 Unavailable      ├── CorpusMissing · SourceUnreachable · KeysUnreadable · QueueFull
                  ├── DeadlineMissed
                  ├── UpstreamFailed · UpstreamRefused
-                 ├── NoMemory · EngineStarting · RuleWithheld
+                 ├── NoMemory · EngineStarting · RuleWithheld · RecordsOff
 AppError         ├── EngineFailed · ModelUnusable · CorpusRefused · EntryFileInvalid
 """
 
@@ -327,6 +327,13 @@ class UnknownCalculator(NotFound):
     """No calculator has that name."""
 
     code = "unknown_calculator"
+
+
+class RecordsOff(Unavailable):
+    """This service was given no Postgres, and what was asked for is kept there."""
+
+    code = "records_off"
+    retryable = False
 
 
 class RuleWithheld(Unavailable):

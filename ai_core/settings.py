@@ -1,8 +1,9 @@
 """Settings of ai_core. `AI_CORE_REDIS__URL=…` sets `settings.redis.url`."""
 
 from pathlib import Path
+from typing import Literal
 
-from pydantic import Field, IPvAnyNetwork, RedisDsn
+from pydantic import Field, IPvAnyNetwork, PostgresDsn, RedisDsn
 from pydantic_settings import SettingsConfigDict
 
 from shared.privacy.settings import PrivacySettings
@@ -26,6 +27,25 @@ class RedisSettings(Section):
     """Keys, limits, cache and conversations."""
 
     url: RedisDsn = RedisDsn("redis://127.0.0.1:6379/0")
+
+
+class PostgresSettings(Section):
+    """Feedback, statistics, conversations that are kept, the operator's entries, accounts, audit.
+
+    Everything answers without it; what needs it is then off.
+    """
+
+    url: PostgresDsn | Literal[""] = Field(default="", description="Empty: off.")
+    key_file: Path = Field(
+        default=Path("/run/secrets/ai_core_vault"),
+        description="Keys that seal what people wrote (shared/privacy/encryption.py).",
+    )
+    events_days: int = Field(
+        default=400, ge=31, description="How long statistics and verdicts are kept."
+    )
+    texts_days: int = Field(
+        default=30, ge=1, description="How long kept conversations, comments and questions are."
+    )
 
 
 class ModelSettings(Section):
@@ -108,6 +128,7 @@ class Settings(StrictSettings):
     log_level: str = "info"
     server: ServerSettings = ServerSettings()
     redis: RedisSettings = RedisSettings()
+    postgres: PostgresSettings = PostgresSettings()
     models: ModelSettings = ModelSettings()
     knowledge: KnowledgeSettings = KnowledgeSettings()
     answers: AnswerSettings = AnswerSettings()

@@ -24,6 +24,8 @@ SQL = re.compile(
     re.DOTALL,
 )
 SQL_FOLDERS = {
+    "ai_core/records",
+    "ai_core/records/migrations",
     "mail_service/ledger",
     "mail_service/migrations",
     "shared/stores/sql",

@@ -58,5 +58,7 @@ async def metrics(
     """Metrics in Prometheus's text format. Key: admin, on every address."""
     found = await health.summary()
     host_metrics.parts.labels("redis").set(found.redis == "up")
+    if found.postgres != "off":
+        host_metrics.parts.labels("postgres").set(found.postgres == "up")
     host_metrics.parts.labels("corpus").set(found.corpus is not None)
     return Response(await host_metrics.text(), media_type=CONTENT_TYPE_LATEST)

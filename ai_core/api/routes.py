@@ -42,6 +42,7 @@ from ai_core.calculators.sources import CheckedRules
 from ai_core.knowledge.entries_in_use import CheckedEntries
 from ai_core.law.source import LawSource
 from ai_core.models.pool import ModelPool
+from ai_core.records.database import Records
 from ai_core.settings import Settings
 from shared.ai.examples import EXAMPLES
 from shared.clock import Clock
@@ -79,6 +80,7 @@ class AppState(TypedDict):
     clock: Clock
     concurrency: asyncio.Semaphore
     masking: TextMasking
+    records: Records
 
 
 OpenState = Callable[[Settings, CollectorRegistry], AbstractAsyncContextManager[AppState]]

@@ -9,6 +9,7 @@ from ai_core.law.source import LawSource
 from ai_core.metrics import CorpusMetrics
 from ai_core.models.pool import ModelPool
 from ai_core.models.scheduler import Scheduler
+from ai_core.records.database import Records
 from shared.ai.contract import CorpusHealth, EntriesHealth, HealthReply, QueueHealth
 from shared.clock import Clock
 from shared.errors import Unavailable
@@ -28,6 +29,7 @@ class Health:
         pool: ModelPool,
         scheduler: Scheduler,
         connection: RedisConnection,
+        records: Records,
         ring: KeyRing,
         metrics: CorpusMetrics,
         clock: Clock,
@@ -38,6 +40,7 @@ class Health:
         self._pool = pool
         self._scheduler = scheduler
         self._connection = connection
+        self._records = records
         self._ring = ring
         self._metrics = metrics
         self._clock = clock
@@ -66,7 +69,8 @@ class Health:
         self._metrics.entries_withheld.set(len(entries.withheld) + len(entries.broken))
         redis_up = self._connection.found.is_set()
         failed = {one.card.id: one.code for one in self._pool.statuses() if one.code is not None}
-        whole = redis_up and corpus is not None and not corpus.update_failing and not failed
+        stores_up = redis_up and self._records.state != "down"
+        whole = stores_up and corpus is not None and not corpus.update_failing and not failed
         return HealthReply(
             status="ok" if whole else "degraded",
             corpus=corpus,
@@ -78,6 +82,7 @@ class Health:
                 matched=entries.index is not None,
             ),
             redis="up" if redis_up else "down",
+            postgres=self._records.state,
             models=[card.id for card in self._pool.cards()],
             failed_models=failed,
             queue=[

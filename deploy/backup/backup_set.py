@@ -7,7 +7,7 @@ from pathlib import Path
 from deploy.backup.errors import BackupFailed
 
 LOCAL_FILES = {
-    "ai": ("keys", "redis-password"),
+    "ai": ("keys", "redis-password", "postgres-password"),
     "telegram": ("telegram/password",),
     "mail": ("mail/password", "keys/mail"),
 }

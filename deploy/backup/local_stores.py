@@ -66,7 +66,8 @@ def _postgres_url(backup_set: BackupSet, stack: ExitStack) -> str:
     if backup_set.postgres_data is None:
         return ""
     folder = backup_set.postgres_data.parent
-    password = (folder.parent / "password").read_text(encoding="utf-8")
+    name = "postgres-password" if backup_set.name == "ai" else f"{backup_set.name}/password"
+    password = (backup_set.root / name).read_text(encoding="utf-8")
     server = PostgresServer(folder, port=postgres_port(backup_set.postgres_data), password=password)
     if postgres_port(backup_set.postgres_data) is None:
         stack.callback(server.stop)

@@ -16,11 +16,12 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
 from deploy.local.ports import free_port
-from deploy.local.server import Server, ServerNotStarted
+from deploy.local.server import Server, ServerNotStarted, children_of
 
 SQL_TIMEOUT_S = 20.0
 LEFTOVER_TIMEOUT_S = 15.0
@@ -120,6 +121,23 @@ class PostgresServer(Server):
     def drop_database(self, name: str) -> None:
         """Drop a database and terminate its connections."""
         self._run_sql(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+    def freeze(self) -> None:
+        """Suspend it with the processes that serve its connections."""
+        super().freeze()
+        self._signal_children(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Resume all of them."""
+        self._signal_children(signal.SIGCONT)
+        super().thaw()
+
+    def _signal_children(self, number: signal.Signals) -> None:
+        if self._process is None or self.status is not None:
+            return
+        for pid in children_of(self.pid):
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
 
     def take_ownership(self, *others: Path) -> None:
         """Change the owner of restored data and `others` to the user Postgres runs as."""

@@ -86,11 +86,16 @@ def _stores(home: Home, name: str) -> tuple[RedisServer, PostgresServer, Path]:
     folder = home.neo / name
     folder.mkdir(mode=0o700, exist_ok=True)
     password = secret(folder / "password")
+    redis = RedisServer(folder / "redis", password=password, queue=True)
+    return redis, PostgresServer(folder / "postgres", password=password), vault_key(folder)
+
+
+def vault_key(folder: Path) -> Path:
+    """Return the file with the keys of what a service seals, made when it is missing."""
     vault = folder / "vault"
     if not vault.exists():
         write_private(vault, new_key_file())
-    redis = RedisServer(folder / "redis", password=password, queue=True)
-    return redis, PostgresServer(folder / "postgres", password=password), vault
+    return vault
 
 
 def _programs(home: Home, package: str, environment: Mapping[str, str]) -> list[Part]:

@@ -21,11 +21,12 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 
+from deploy.local.postgres_server import PostgresServer
 from deploy.local.private_files import secret, write_private
 from deploy.local.program import Program
 from deploy.local.redis_server import RedisServer
 from deploy.local.server import ServerNotStarted
-from deploy.local.services import Home, Part, mail, telegram
+from deploy.local.services import Home, Part, mail, telegram, vault_key
 
 ROOT = Path(__file__).resolve().parents[2]
 NEO = ROOT / ".neo"
@@ -128,11 +129,12 @@ def start_all(stack: ExitStack, chosen: Sequence[str], options: argparse.Namespa
 
 
 def start_ai(stack: ExitStack, url: str, options: argparse.Namespace) -> list[Watch]:
-    """Start ai_core and its Redis, create the keys, wait until it is ready."""
+    """Start ai_core and its stores, create the keys, wait until it is ready."""
     need_port(options.port)
     redis = RedisServer(NEO / "redis", password=secret(NEO / "redis-password"))
-    environment = ai_core_environment(redis, options.port)
-    watches = [begin(stack, redis)]
+    postgres = PostgresServer(NEO / "postgres", password=secret(NEO / "postgres-password"))
+    environment = ai_core_environment(redis, postgres, options.port)
+    watches = [begin(stack, redis), begin(stack, postgres)]
     made = make_keys(environment, rate_limits=options.rate_limits)
     if options.model:
         add_model(environment, options.model)
@@ -197,11 +199,13 @@ def ai_core_command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "ai_core", *arguments]
 
 
-def ai_core_environment(redis: RedisServer, port: int) -> dict[str, str]:
+def ai_core_environment(redis: RedisServer, postgres: PostgresServer, port: int) -> dict[str, str]:
     """Return ai_core's settings, kept in a file so that `./neo keys` and the others find them."""
     environment = {
         "AI_CORE_DATA_DIR": str(NEO / "ai_core"),
         "AI_CORE_REDIS__URL": redis.url,
+        "AI_CORE_POSTGRES__URL": postgres.url(),
+        "AI_CORE_POSTGRES__KEY_FILE": str(vault_key(NEO)),
         "AI_CORE_SERVER__PORT": str(port),
         "AI_CORE_PAGE__KEY_FILE": str(NEO / "keys" / "page"),
     }

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 
 import asyncpg
 
-from mail_service.ledger.statements import Statements
 from mail_service.reading.message import Mail
 from mail_service.reading.reader import MAILS
 from shared.clock import Clock
 from shared.privacy.encryption import Encryption
 from shared.stores.postgres import Postgres
+from shared.stores.statements import Statements
 
 SQL = Statements.beside(__file__)
 OFFLOAD_BYTES = 256 * 1024

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from mail_service.ledger.backend import LedgerBackend
 from mail_service.ledger.records import ConfirmedAction
-from mail_service.ledger.statements import Statements
+from shared.stores.statements import Statements
 
 SQL = Statements.beside(__file__)
 TOKEN_BYTES = 16

@@ -7,9 +7,9 @@ import asyncpg
 
 from mail_service.ledger.backend import LedgerBackend
 from mail_service.ledger.records import Conversation, History, MailJob, PastMessage
-from mail_service.ledger.statements import Statements
 from mail_service.reading.message import Mail
 from shared.ai.contract import ChatReply
+from shared.stores.statements import Statements
 
 SQL = Statements.beside(__file__)
 MAX_PAST_MAILS = 6

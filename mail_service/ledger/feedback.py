@@ -1,7 +1,7 @@
 """Feedback: whether a letter of ours helped, one answer per letter."""
 
 from mail_service.ledger.backend import LedgerBackend
-from mail_service.ledger.statements import Statements
+from shared.stores.statements import Statements
 
 SQL = Statements.beside(__file__)
 

@@ -9,7 +9,7 @@ import asyncpg
 
 from mail_service.ledger.backend import OFFLOAD_BYTES, LedgerBackend
 from mail_service.ledger.records import MailLocation
-from mail_service.ledger.statements import Statements
+from shared.stores.statements import Statements
 
 SQL = Statements.beside(__file__)
 MESSAGE_ID = re.compile(rb"^message-id:\s*(<[^<>\s]{1,500}>)", re.IGNORECASE | re.MULTILINE)

@@ -19,10 +19,10 @@ from mail_service.ledger.records import (
     OutgoingSummary,
     SearchResult,
 )
-from mail_service.ledger.statements import Statements
 from mail_service.reading.reader import MAILS
 from shared.privacy.folding import fold
 from shared.stores.postgres import Row
+from shared.stores.statements import Statements
 
 SQL = Statements.beside(__file__)
 MAX_OPENED, OPENED_AT_ONCE, MAX_FOUND = 500, 50, 50

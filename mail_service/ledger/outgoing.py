@@ -13,7 +13,7 @@ from mail_service.ledger.records import (
     UncopiedMail,
     UnknownDelivery,
 )
-from mail_service.ledger.statements import Statements
+from shared.stores.statements import Statements
 
 SQL = Statements.beside(__file__)
 MAX_HARD_BOUNCES = 2

@@ -7,7 +7,7 @@ from email.policy import compat32
 from email.utils import getaddresses
 
 from mail_service.ledger.backend import LedgerBackend
-from mail_service.ledger.statements import Statements
+from shared.stores.statements import Statements
 
 SQL = Statements.beside(__file__)
 UNPARSED_AT_ONCE = 20

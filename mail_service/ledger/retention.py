@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 import structlog
 
 from mail_service.ledger.backend import LedgerBackend
-from mail_service.ledger.statements import Statements
 from mail_service.settings import RetentionSettings
 from shared.clock import Clock
 from shared.stores.postgres import PostgresLost, Row
+from shared.stores.statements import Statements
 
 log = structlog.get_logger()
 

@@ -8,9 +8,9 @@ from datetime import timedelta
 from mail_service.ledger.backend import LedgerBackend
 from mail_service.ledger.outgoing import OutgoingQueue
 from mail_service.ledger.records import MailJob, MailOutcome, OutgoingMail
-from mail_service.ledger.statements import Statements
 from mail_service.reading.message import Mail
 from mail_service.reading.reader import MAILS
+from shared.stores.statements import Statements
 
 SQL = Statements.beside(__file__)
 

@@ -849,8 +849,8 @@ class HealthReply(Reply):
     """How the service is."""
 
     status: Literal["ok", "degraded"]
-    """`degraded` when Redis or the law is missing, the update of the law fails, or a model cannot
-    be loaded."""
+    """`degraded` when Redis, Postgres or the law is missing, the update of the law fails, or a
+    model cannot be loaded."""
     corpus: CorpusHealth | None
     """The law in service; null before the first import."""
     rules_withheld: int = Field(default=0, ge=0)
@@ -860,6 +860,9 @@ class HealthReply(Reply):
     """The knowledge entries in use, and those withheld."""
     redis: Literal["up", "down"]
     """Whether Redis answers."""
+    postgres: Literal["off", "up", "down"] = "off"
+    """Whether Postgres answers. `off`: there is none, so feedback, statistics, conversations that
+    are kept, entries written in the console and its accounts are off; answers are the same."""
     models: list[str]
     """Names of the models."""
     failed_models: dict[str, str] = {}

@@ -249,7 +249,7 @@ def test_a_backup_knows_the_stores_and_a_restore_fills_their_volumes(stack: str)
         assert volume in compose["services"][store]["volumes"]
 
 
-@pytest.mark.parametrize("stack", ["telegram", "mail"])
+@pytest.mark.parametrize("stack", ["ai", "telegram", "mail"])
 def test_postgres_lets_the_backup_copy_it(stack: str) -> None:
     volumes = read(stack)["services"]["postgres"]["volumes"]
     assert any("/docker-entrypoint-initdb.d/allow_replication.sh" in each for each in volumes)

@@ -80,7 +80,7 @@ class Drill:
     back_s: float
 
 
-AI_STACK = Stack("ai", "ai-api", '"ready"', ("ai-api", "redis", "backup", "nginx"))
+AI_STACK = Stack("ai", "ai-api", '"ready"', ("ai-api", "redis", "postgres", "backup", "nginx"))
 BOT_STACK = Stack(
     "telegram",
     "telegram",

@@ -71,6 +71,9 @@ AI = Service(
         "AI_CORE_WATCH__CERTIFICATES": '["ai-api.{domain}:443"]',
     },
     proxies_variable="AI_CORE_SERVER__TRUSTED_PROXIES",
+    vault="ai_core_vault",
+    vault_variable="AI_CORE_POSTGRES__KEY_FILE",
+    stores=("redis", "postgres"),
 )
 TELEGRAM = Service(
     name="telegram",

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from mail_service import ledger
-from mail_service.ledger.statements import Statement, Statements
 from shared.stores.postgres import Postgres
+from shared.stores.statements import Statement, Statements
 
 FOLDER = Path(ledger.__file__).parent
 FILES = sorted(FOLDER.glob("*.sql"))
