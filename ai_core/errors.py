@@ -55,6 +55,12 @@ class UnknownArticle(NotFound):
     code = "unknown_article"
 
 
+class UnknownSource(NotFound):
+    """No source in force today has that identifier."""
+
+    code = "unknown_source"
+
+
 class UnknownAgreement(NotFound):
     """No known collective agreement has the IDCC number in `agreement`."""
 

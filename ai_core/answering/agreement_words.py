@@ -74,6 +74,7 @@ class AgreementWords:
         return Clarification(
             question=self._texts.say("category_which", language),
             choices=[self._texts.say(f"category_{one}", language) for one in distinguished],
+            fact="category",
         )
 
     def which(self, match: AgreementMatch | None, language: Language) -> Clarification | None:
@@ -94,7 +95,7 @@ class AgreementWords:
             question = self._texts.say("agreement_is_it", language, title=title, idcc=idcc)
         else:
             question = self._texts.say("agreement_which", language, words=match.words)
-        return Clarification(question=question, choices=choices)
+        return Clarification(question=question, choices=choices, fact="agreement")
 
 
 def agreement_taken(match: AgreementMatch | None) -> AgreementTaken | None:

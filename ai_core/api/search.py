@@ -1,4 +1,4 @@
-"""GET /api/v1/search, GET /api/v1/articles/{number}."""
+"""GET /api/v1/search, GET /api/v1/articles/{number}, GET /api/v1/sources/{id}."""
 
 from datetime import date
 from typing import Annotated
@@ -14,7 +14,7 @@ from ai_core.api.dependencies import (
     PageAdmittedDep,
 )
 from ai_core.api.openapi import PAGE_KEY_ERRORS
-from ai_core.errors import CorpusMissing, UnknownAgreement, UnknownArticle
+from ai_core.errors import CorpusMissing, UnknownAgreement, UnknownArticle, UnknownSource
 from ai_core.law.records import Article, FicheSection, Passage, SourceKind
 from ai_core.law.titles import heading, title_of
 from shared.ai.contract import (
@@ -25,6 +25,7 @@ from shared.ai.contract import (
     Idcc,
     PassageReply,
     SearchReply,
+    SourceReply,
 )
 from shared.errors import BadInput
 from shared.web.openapi import KEY_SCHEMES, errors
@@ -100,6 +101,50 @@ async def article(
     """An article: by number as in force on `as_of`, or a version by its id. Key: publishable."""
     found = await library.article(number, as_of=query.as_of or clock.today())
     return _article(found, await library.fiches_citing(found.cid))
+
+
+class SourceQuery(Body):
+    """Where a clause stands."""
+
+    agreement: Idcc | None = None
+    """The agreement of a clause, by its IDCC number; null for an article or a fiche."""
+
+
+@router.get(
+    "/sources/{id}",
+    summary="Read a source of an answer",
+    responses=errors(*PAGE_KEY_ERRORS, BadInput, UnknownSource, CorpusMissing),
+)
+async def source(
+    source_id: Annotated[
+        str,
+        Path(
+            alias="id",
+            max_length=80,
+            description="The `id` of a citation.",
+            examples=["KALIARTI000047513833"],
+        ),
+    ],
+    query: Annotated[SourceQuery, Query()],
+    library: LibraryDep,
+    clock: ClockDep,
+    _caller: PageAdmittedDep,
+) -> SourceReply:
+    """An article, a section of a fiche or a clause, whole, as in force today. Key: publishable."""
+    idcc = query.agreement and query.agreement.zfill(4)
+    (found,) = await library.cited([(source_id, idcc)], clock.today())
+    if found is None:
+        raise UnknownSource
+    return SourceReply(
+        kind=found.kind.value,
+        id=found.id,
+        number=found.number,
+        title=title_of(found),
+        text=found.text,
+        in_force_since=found.in_force_since,
+        updated=found.updated,
+        url=found.url,
+    )
 
 
 def _passage(passage: Passage) -> PassageReply:

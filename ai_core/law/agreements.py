@@ -62,6 +62,8 @@ _CATEGORY_WORDS = frozenset(
 _NAMING_WORDS = frozenset(["collective", "nationale", "ccn", "ccnt", "idcc"])
 _MOST_ALTERNATIVES = 4
 _IDCC_DIGITS = 4
+_LEAST_BEGUN = 3
+"""Letters of a word that a longer one of a title may begin with."""
 _WRITTEN_NUMBER = re.compile(r"(?:idcc )?(?:n |no |numero )?(\d{1,4})")
 _CLOSE_WORD = 0.75
 
@@ -137,11 +139,16 @@ class AgreementFinder:
         return self._listed([other for other in self._known if _is_slip(idcc, other)])
 
     def _near_name(self, written: str) -> tuple[Agreement, ...]:
-        """Return the agreements that share most words with a name, misspelt ones counted."""
+        """Return the agreements that share most words with a name, misspelt and begun ones too."""
         words = {word for word in plain(written).split() if word not in _EMPTY_WORDS}
         titles = {idcc: set(plain(_names(one)).split()) for idcc, one in self._known.items()}
         every = {word for title in titles.values() for word in title if word not in _EMPTY_WORDS}
-        close = [set(get_close_matches(word, every, 3, _CLOSE_WORD)) for word in words]
+        begun = {word: {one for one in every if one.startswith(word)} for word in words}
+        close = [
+            set(get_close_matches(word, every, 3, _CLOSE_WORD))
+            | (begun[word] if len(word) >= _LEAST_BEGUN else set())
+            for word in words
+        ]
         shared = {idcc: sum(bool(one & title) for one in close) for idcc, title in titles.items()}
         best = sorted(filter(shared.get, shared), key=lambda idcc: -shared[idcc])
         return self._listed(best)

@@ -246,6 +246,8 @@ class Clarification(Reply):
     """The question, in the language of the answer."""
     choices: list[str] = []
     """Answers to choose from, each complete as the next message; empty when it is open."""
+    fact: str | None = None
+    """What it asks for: a field of `profile`, such as `agreement`, or an input of a calculator."""
 
 
 class AgreementReply(Reply):
@@ -743,6 +745,27 @@ class ArticleReply(Reply):
     """Address of the official publication."""
     cited_by_fiches: list[FicheReference]
     """Fiches of the ministry that cite it."""
+
+
+class SourceReply(Reply):
+    """A source of an answer, whole: an article, a section of a fiche, a clause of an agreement."""
+
+    kind: Literal["article", "fiche", "agreement"]
+    """An article of the Code du travail, a fiche of the ministry, or a collective agreement."""
+    id: str
+    """Identifier of this version, as in a citation."""
+    number: str
+    """Number of the article or of the clause; empty for a fiche."""
+    title: str
+    """Heading of the section, title of the fiche and of its section, or title of the agreement."""
+    text: str
+    """Its text; the cells of a table are separated by tabs."""
+    in_force_since: date | None = None
+    """First day in force; null when the publisher gives none."""
+    updated: date | None = None
+    """Day on which the publisher last changed it; null when the publisher gives none."""
+    url: str
+    """Address of the official publication."""
 
 
 class ModelCardReply(Reply):

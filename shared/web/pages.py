@@ -1,6 +1,8 @@
-"""Static files of a web page, served from memory with strict security headers."""
+"""Static files of a web page, served from memory with strict security headers, compressed."""
 
+import gzip
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -52,26 +54,57 @@ SECURITY = security_headers()
 
 @dataclass(frozen=True, slots=True)
 class WebFile:
-    """One file of a page, in memory; `etag` is a hash of its bytes."""
+    """One file of a page, in memory; `etag` is a hash of its bytes.
+
+    `compressed` are the same bytes by gzip, None where that saves nothing.
+    """
 
     body: bytes
     media_type: str
     etag: str
+    compressed: bytes | None = None
 
     @classmethod
     def of(cls, body: bytes, suffix: str) -> "WebFile":
         """Return the file with these bytes; `suffix` is that of its name."""
-        return cls(body, MEDIA_TYPES[suffix], f'"{hashlib.sha256(body).hexdigest()[:32]}"')
+        smaller = gzip.compress(body, mtime=0)
+        etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+        kept = smaller if len(smaller) < len(body) else None
+        return cls(body, MEDIA_TYPES[suffix], etag, kept)
 
     def answer(
         self, request: Request, cache_control: str, security: Mapping[str, str] = SECURITY
     ) -> Response:
-        """Return the file, or 304 when the client has this version (RFC 9110, 13.1.2)."""
-        headers = {**security, "Cache-Control": cache_control, "ETag": self.etag}
+        """Return the file, or 304 when the client has this version (RFC 9110, 13.1.2).
+
+        Each encoding has an ETag of its own (RFC 9110, 8.8.3.3).
+        """
+        body, etag, encoding = self._encoded(request.headers.get("accept-encoding", ""))
+        headers = {
+            **security,
+            **encoding,
+            "Cache-Control": cache_control,
+            "ETag": etag,
+            "Vary": "Accept-Encoding",
+        }
         held = request.headers.get("if-none-match", "").replace("W/", "")
-        if self.etag in (tag.strip() for tag in held.split(",")):
+        if etag in (tag.strip() for tag in held.split(",")):
             return Response(status_code=304, headers=headers)
-        return Response(self.body, headers=headers, media_type=self.media_type)
+        return Response(body, headers=headers, media_type=self.media_type)
+
+    def _encoded(self, accepted: str) -> tuple[bytes, str, dict[str, str]]:
+        if self.compressed is None or not _takes_gzip(accepted):
+            return self.body, self.etag, {}
+        return self.compressed, f'{self.etag[:-1]}-gzip"', {"Content-Encoding": "gzip"}
+
+
+def _takes_gzip(accepted: str) -> bool:
+    """Tell whether an Accept-Encoding names gzip, and not with the weight 0."""
+    for one in accepted.lower().split(","):
+        name, *parameters = (part.strip() for part in one.split(";"))
+        if name == "gzip":
+            return not any(re.fullmatch(r"q=0(\.0*)?", part) for part in parameters)
+    return False
 
 
 def serve(

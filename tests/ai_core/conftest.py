@@ -141,7 +141,13 @@ class SampleLibrary:
         self, sources: Sequence[tuple[str, str | None]], as_of: date
     ) -> tuple[Passage | None, ...]:
         said = await self.wordings([one for one, _ in sources], as_of)
-        return tuple(clause_of(said[one], idcc) if one in said else None for one, idcc in sources)
+
+        def read(one: str, idcc: str | None) -> Passage | None:
+            return (
+                clause_of(said[one], idcc) if one in said else self.corpus.whole(one, idcc, as_of)
+            )
+
+        return await asyncio.to_thread(lambda: tuple(read(*source) for source in sources))
 
     async def article(self, number: str, as_of: date | None = None) -> Article:
         day = as_of or NOON.date()

@@ -85,7 +85,7 @@ class CalculationWriter:
         assumptions = [self._assumption(one) for one in told]
         doubted = None if found.not_due else computed.inputs.doubted
         asks = may_ask_agreement and self._lacks_agreement
-        clarification = (which or self._ask("ask_agreement")) if asks else None
+        clarification = (which or self._ask("ask_agreement", "agreement")) if asks else None
         return Written(
             self._joined(self._result(found)),
             "\n\n".join(filter(None, self._section(found, assumptions))),
@@ -214,28 +214,28 @@ class CalculationWriter:
         name = asked.input
         if name == ENDING:
             choices = [self._say(f"ending_{ending}") for ending in _ENDINGS]
-            return Clarification(question=self._say("ask_ending"), choices=choices)
+            return Clarification(question=self._say("ask_ending"), choices=choices, fact=name)
         if name in QUESTIONS_OF_FACTS:
             return self._question_of_fact(name)
         if is_of_pay(name):
-            return self._ask("ask_gross_pay")
+            return self._ask("ask_gross_pay", "monthly_gross_pay_eur")
         if is_of_service(name) and not asked.choices:
-            return self._ask("ask_service")
+            return self._ask("ask_service", "seniority_months")
         question = self._words.question(name)
         choices = [self._words.choice(one) for one in asked.choices]
         if choices and self._language != "fr":
             question = f"{question} {self._say('labels_are_french')}"
         if INPUTS[name].kinds == ("boolean",):
             choices = [self._say("yes"), self._say("no")]
-        return Clarification(question=question, choices=choices)
+        return Clarification(question=question, choices=choices, fact=name)
 
     def _question_of_fact(self, name: str) -> Clarification:
         """Return the question for a fact that is no input by itself."""
         choices = [self._say(choice) for choice in QUESTIONS_OF_FACTS[name]]
-        return Clarification(question=self._say(f"ask_{name}"), choices=choices)
+        return Clarification(question=self._say(f"ask_{name}"), choices=choices, fact=name)
 
-    def _ask(self, key: str) -> Clarification:
-        return Clarification(question=self._say(key))
+    def _ask(self, key: str, fact: str) -> Clarification:
+        return Clarification(question=self._say(key), fact=fact)
 
     def _assumption(self, one: Assumption) -> str:
         key = f"assumed_{one.key}"

@@ -145,7 +145,7 @@ class Clarifications:
                     break
                 ask = self.ask(fact, language)
                 question = ask.question[0].upper() + ask.question[1:]
-                return Clarification(question=question, choices=list(ask.choices))
+                return Clarification(question=question, choices=list(ask.choices), fact=field)
         return None
 
 

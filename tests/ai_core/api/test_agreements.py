@@ -37,3 +37,13 @@ async def test_a_name_of_several_gives_them_and_an_unknown_one_those_near(app: A
 async def test_an_agreement_whose_text_is_not_here_is_known_by_name(app: Any) -> None:
     reply = await meant(app, "boulangerie")
     assert reply["agreement"]["held"] is False
+
+
+@pytest.mark.parametrize(("begun", "idcc"), [("coiff", "2596"), ("pharm", "1996")])
+async def test_a_word_that_is_only_begun_gives_those_it_may_become(
+    app: Any, begun: str, idcc: str
+) -> None:
+    reply = await meant(app, begun)
+    found = [one for one in (reply["agreement"], *reply["near"]) if one]
+    assert idcc in [one["idcc"] for one in found]
+    assert (await meant(app, begun[:1]))["near"] == []

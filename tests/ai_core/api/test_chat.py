@@ -104,6 +104,7 @@ async def test_an_answer_that_hangs_on_a_missing_fact_asks_for_it(app: Any) -> N
 
     assert "convention collective" in open_question["clarification"]["question"]
     assert open_question["clarification"]["question"] in open_question["response"]
+    assert open_question["clarification"]["fact"] == "agreement"
     assert told["clarification"] is None
 
 

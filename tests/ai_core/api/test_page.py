@@ -137,3 +137,20 @@ def test_a_key_file_that_holds_anything_else_refuses_to_start(tmp_path: Path) ->
         file.write_text(words, encoding="utf-8")
         with pytest.raises(WrongSettings, match="KEY_FILE"):
             page_router(PageSettings(key_file=file))
+
+
+async def test_a_file_is_sent_compressed_to_whom_takes_it_and_each_encoding_has_its_tag(
+    files: httpx2.AsyncClient,
+) -> None:
+    plain = await files.get("/web/page.css", headers={"Accept-Encoding": "identity"})
+    refused = await files.get("/web/page.css", headers={"Accept-Encoding": "gzip;q=0, br"})
+    small = await files.get("/web/page.css", headers={"Accept-Encoding": "br, gzip"})
+
+    assert "content-encoding" not in plain.headers | refused.headers
+    assert small.headers["content-encoding"] == "gzip"
+    assert small.headers["vary"] == plain.headers["vary"] == "Accept-Encoding"
+    assert int(small.headers["content-length"]) < int(plain.headers["content-length"]) / 2
+    assert small.content == plain.content
+    assert small.headers["etag"] != plain.headers["etag"]
+    held = {"If-None-Match": small.headers["etag"], "Accept-Encoding": "gzip"}
+    assert (await files.get("/web/page.css", headers=held)).status_code == 304

@@ -65,3 +65,16 @@ async def test_an_unknown_article_is_a_404_in_the_readers_language(app: Any) -> 
     assert response.json()["detail"] == (
         "No article in force on that day bears the number “L9999-1”."
     )
+
+
+async def test_a_source_of_an_answer_comes_whole_by_its_id(app: Any) -> None:
+    number = (await get(app, "/api/v1/articles/L1237-1")).json()["id"]
+
+    source = (await get(app, f"/api/v1/sources/{number}")).json()
+
+    assert (source["kind"], source["id"]) == ("article", number)
+    assert source["text"].startswith("En cas de démission")
+    unknown = await get(app, "/api/v1/sources/nothing-of-ours")
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "unknown_source")
+    closed = await app.client.get(f"/api/v1/sources/{number}")
+    assert closed.status_code == 401

@@ -101,6 +101,8 @@ async def test_what_is_missing_is_asked_one_thing_at_a_time(app: Any) -> None:
     assert (first["calculation"], second["calculation"]) == (None, None)
     assert "Ingénieurs et cadres" in first["clarification"]["choices"]
     assert "salaire brut" in second["clarification"]["question"]
+    facts = [one["clarification"]["fact"] for one in (first, second)]
+    assert facts == ["category", "monthly_gross_pay_eur"]
     assert third["calculation"]["value"] == 5366.67
 
 
