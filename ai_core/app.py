@@ -40,9 +40,9 @@ from ai_core.answering.suggestions import Suggestions
 from ai_core.answering.understanding.clarifications import Clarifications
 from ai_core.api.cross_origin import CrossOrigin
 from ai_core.api.direct_routes import MAX_CONCURRENT, DirectRoutes
-from ai_core.api.openai_errors import ERROR_FORMATS
+from ai_core.api.mcp.server import open_mcp_server
 from ai_core.api.responder import Responder
-from ai_core.api.routes import DIRECT, AppState, OpenState, create_api
+from ai_core.api.routes import DIRECT, ERROR_FORMATS, AppState, OpenState, create_api
 from ai_core.api.status import Health
 from ai_core.calculators.sources import CheckedRules
 from ai_core.engines.base import Engine
@@ -169,6 +169,7 @@ async def assemble(
         concurrency=asyncio.Semaphore(MAX_CONCURRENT),
         masking=await open_masking(settings, stack),
         records=records,
+        mcp_server=await stack.enter_async_context(open_mcp_server()),
     )
 
 

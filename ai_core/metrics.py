@@ -124,7 +124,7 @@ def topic_of(found: SearchResult) -> str:
     return "none"
 
 
-CHANNELS = frozenset({"telegram", "mail"})
+CHANNELS = frozenset({"telegram", "mail", "mcp"})
 """The clients that say who they are (`AiClient`); every other one is the page or the API."""
 
 

@@ -15,7 +15,7 @@ from structlog.types import EventDict, ExcInfo, Processor, WrappedLogger
 
 from shared.privacy.masking import redact_event
 
-NOISY = ("uvicorn.access", "httpx", "httpcore", "httpx2", "httpcore2", "telegram")
+NOISY = ("uvicorn.access", "httpx", "httpcore", "httpx2", "httpcore2", "mcp", "telegram")
 """Libraries whose lines below a warning hold addresses, the Bot API's with the bot's token, or what
 people wrote."""
 SELF_CONFIGURED = ("uvicorn", "uvicorn.error", "uvicorn.access")

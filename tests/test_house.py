@@ -41,6 +41,7 @@ EDGES = {
     "ai_core/engines/process/child.py",
     "ai_core/engines/process/loop.py",
     "ai_core/engines/folder/tokenizer.py",
+    "ai_core/api/mcp/server.py",
     "ai_core/api/sse.py",
     "telegram_service/worker.py",
     "mail_service/processing/pipeline.py",

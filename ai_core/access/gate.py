@@ -217,6 +217,22 @@ class Gate:
         self._looked_s = now_s
         return await self._ring.changed() and self._ring.allows_origin(origin)
 
+    def require_own_page(self, request: Request, caller: Caller) -> None:
+        """Refuse a browser's request unless it comes from a page of ours or of the key's.
+
+        Programs that are no browser send neither of the headers that tell. Raises HostNotAllowed,
+        OriginNotAllowed.
+        """
+        if not {"origin", "sec-fetch-site"} & set(request.headers.keys()):
+            return
+        host = self._hosts.host_of(request)
+        if host is None:
+            self._refused["host"].inc()
+            raise HostNotAllowed
+        if not _origin_allowed(request, caller.key, host):
+            self._refused["origin"].inc()
+            raise OriginNotAllowed
+
     def admit(
         self,
         request: Request,

@@ -10,6 +10,7 @@ from ai_core.answering.question import safe
 from ai_core.api.dependencies import API, LibraryDep, PageAdmittedDep
 from ai_core.api.openapi import PAGE_KEY_ERRORS
 from ai_core.errors import CorpusMissing
+from ai_core.law.source import LawSource
 from shared.ai.contract import NOT_BLANK, AgreementsReply, Body
 from shared.errors import BadInput
 from shared.web.openapi import KEY_SCHEMES, errors
@@ -35,7 +36,12 @@ async def agreements(
     _caller: PageAdmittedDep,
 ) -> AgreementsReply:
     """The agreement that a number or a name means, or those near it. Key: publishable."""
-    found = await library.agreement_meant(safe(query.q))
+    return await agreements_meant(query.q, library)
+
+
+async def agreements_meant(written: str, library: LawSource) -> AgreementsReply:
+    """Return the agreement that a text means, or those near it. Raises CorpusMissing."""
+    found = await library.agreement_meant(safe(written))
     return AgreementsReply(
         agreement=agreement_reply(found.agreement) if found.agreement else None,
         near=[agreement_reply(one) for one in found.near],

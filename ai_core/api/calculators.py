@@ -22,6 +22,7 @@ from ai_core.calculators.inputs import EARLIEST_DAY, LATEST_DAY
 from ai_core.calculators.reply import calculator_reply, reply_of
 from ai_core.calculators.rule_files import agreement_rules, agreements_held
 from ai_core.calculators.rule_records import Rules
+from ai_core.calculators.sources import CheckedRules
 from ai_core.calculators.wording import Wording, wording
 from ai_core.errors import (
     CorpusMissing,
@@ -42,6 +43,7 @@ from shared.ai.contract import (
     CalculatorSummary,
     Idcc,
 )
+from shared.clock import Clock
 from shared.errors import BadInput
 from shared.languages import Language, preferred_language
 from shared.web.openapi import BODY_ERRORS, KEY_SCHEMES, errors
@@ -80,7 +82,7 @@ async def list_calculators(
     request: Request, query: Annotated[ListQuery, Query()], _caller: PageAdmittedDep
 ) -> CalculatorsReply:
     """The calculators, and the agreements whose own rules they hold. Key: publishable."""
-    words = await _words(request, query.language)
+    words = await _words(_language(request, query.language))
     return await asyncio.to_thread(_list, words)  # the first one reads every rule file
 
 
@@ -98,8 +100,16 @@ async def read_calculator(
     _caller: PageAdmittedDep,
 ) -> CalculatorReply:
     """The inputs of a calculator as JSON Schema, enough to build a form. Key: publishable."""
-    words = await _words(request, query.language)
-    idcc = await _idcc(library, query.idcc)
+    language = _language(request, query.language)
+    return await described(name, query.idcc, language, library, rules)
+
+
+async def described(
+    name: str, idcc: str | None, language: Language, library: LawSource, rules: CheckedRules
+) -> CalculatorReply:
+    """Return what a calculator asks. Raises UnknownCalculator, WrongInputs, CorpusMissing."""
+    words = await _words(language)
+    idcc = await _idcc(library, idcc)
     return calculator_reply(calculator(name), await rules.current(), idcc, words)
 
 
@@ -127,18 +137,40 @@ async def calculate(request: Request) -> Response:
     caller = await gate.identify(request, Scope.PUBLISHABLE)
     asked = parse_body(await read_body(request, MAX_BODY_BYTES), CalculationRequest)
     async with gate.admit(request, caller):
-        name = calculator(request.path_params["name"]).name
-        day = _day(asked.as_of) or request.state.clock.today()
-        idcc = await _idcc(request.state.library, asked.idcc)
-        book = await request.state.calculator_rules.current()
-        found = compute(name, idcc, day, asked.inputs, book)
-        reply = reply_of(found, await _words(request, asked.language))
+        reply = await calculated(
+            request.path_params["name"],
+            asked,
+            _language(request, asked.language),
+            *(request.state.library, request.state.calculator_rules, request.state.clock),
+        )
     return Response(reply.model_dump_json(), media_type="application/json")
 
 
-async def _words(request: Request, language: str | None) -> Wording:
-    asked = language or preferred_language(request.headers.get("accept-language"))
-    return await asyncio.to_thread(wording, asked)  # the first one reads a file
+async def calculated(
+    name: str,
+    asked: CalculationRequest,
+    language: Language,
+    library: LawSource,
+    rules: CheckedRules,
+    clock: Clock,
+) -> CalculationReply:
+    """Return what a calculator works out.
+
+    Raises UnknownCalculator, WrongInputs, RuleWithheld, CorpusMissing.
+    """
+    wanted = calculator(name).name
+    day = _day(asked.as_of) or clock.today()
+    idcc = await _idcc(library, asked.idcc)
+    found = compute(wanted, idcc, day, asked.inputs, await rules.current())
+    return reply_of(found, await _words(language))
+
+
+def _language(request: Request, asked: Language | None) -> Language:
+    return asked or preferred_language(request.headers.get("accept-language"))
+
+
+async def _words(language: Language) -> Wording:
+    return await asyncio.to_thread(wording, language)  # the first one reads a file
 
 
 async def _idcc(library: LawSource, given: str | None) -> str | None:
@@ -163,11 +195,20 @@ def _day(given: date | None) -> date | None:
 
 
 def _list(words: Wording) -> CalculatorsReply:
-    held = [rules for idcc in agreements_held() if (rules := agreement_rules(idcc))]
+    held = _rules_held()
     return CalculatorsReply(
         calculators=[_summary(one, held, words) for one in CALCULATORS.values()],
-        agreements=[AgreementOfRules(idcc=rules.idcc or "", name=rules.name) for rules in held],
+        agreements=agreements_with_rules(),
     )
+
+
+def agreements_with_rules() -> list[AgreementOfRules]:
+    """Return the agreements whose own rules the calculators hold; blocks, as it reads files."""
+    return [AgreementOfRules(idcc=rules.idcc or "", name=rules.name) for rules in _rules_held()]
+
+
+def _rules_held() -> list[Rules]:
+    return [rules for idcc in agreements_held() if (rules := agreement_rules(idcc))]
 
 
 def _summary(known: Calculator, held: list[Rules], words: Wording) -> CalculatorSummary:

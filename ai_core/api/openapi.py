@@ -93,7 +93,8 @@ REQUEST_HEADERS = {
         "7f9c24e8-question-1",
     ),
     "X-Channel": header_object(
-        "Where the question comes from, for statistics: `telegram`, `mail`; others count as `api`.",
+        "Where the question comes from, for statistics: `telegram`, `mail`, `mcp`; others count as "
+        "`api`.",
         "api",
     ),
 }

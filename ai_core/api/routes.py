@@ -25,7 +25,10 @@ from ai_core.api import (
     openai_routes,
     search,
 )
-from ai_core.api.openai_errors import ERROR_FORMATS
+from ai_core.api.mcp import endpoint as mcp_endpoint
+from ai_core.api.mcp import errors as mcp_errors
+from ai_core.api.mcp.server import McpServer
+from ai_core.api.openai_errors import ERROR_FORMATS as OPENAI_ERROR_FORMATS
 from ai_core.api.openai_replies import EXAMPLES as OPENAI_EXAMPLES
 from ai_core.api.openai_replies import ErrorDocument
 from ai_core.api.openapi import (
@@ -49,9 +52,12 @@ from shared.clock import Clock
 from shared.host_metrics import HostMetrics
 from shared.web.docs_page import docs_router
 from shared.web.openapi import DocumentedApi
-from shared.web.problems import add_error_handlers
+from shared.web.problems import ErrorFormat, add_error_handlers
 
-DIRECT = (generate.direct, chat.direct, models.direct, openai_routes.direct)
+DIRECT = (
+    *(generate.direct, chat.direct, models.direct, openai_routes.direct),
+    mcp_endpoint.direct,
+)
 """Routers of direct routes."""
 ROUTERS: tuple[APIRouter, ...] = (
     generate.direct,
@@ -60,7 +66,13 @@ ROUTERS: tuple[APIRouter, ...] = (
     *(calculators.router, calculators.direct),
     *(models.router, models.direct, health.router),
     *(openai_routes.router, openai_routes.direct),
+    mcp_endpoint.direct,
 )
+ERROR_FORMATS: dict[str, ErrorFormat] = {
+    mcp_endpoint.PATH: mcp_errors.error_document,
+    **OPENAI_ERROR_FORMATS,
+}
+"""The formats of errors, by the prefix of a path."""
 
 
 class AppState(TypedDict):
@@ -81,6 +93,7 @@ class AppState(TypedDict):
     concurrency: asyncio.Semaphore
     masking: TextMasking
     records: Records
+    mcp_server: McpServer
 
 
 OpenState = Callable[[Settings, CollectorRegistry], AbstractAsyncContextManager[AppState]]

@@ -76,7 +76,7 @@ async def search(
         agreement=query.agreement,
         as_of=query.as_of or clock.today(),
     )
-    return SearchReply(passages=[_passage(passage) for passage in found.passages])
+    return SearchReply(passages=[passage_reply(passage) for passage in found.passages])
 
 
 @router.get(
@@ -100,7 +100,7 @@ async def article(
 ) -> ArticleReply:
     """An article: by number as in force on `as_of`, or a version by its id. Key: publishable."""
     found = await library.article(number, as_of=query.as_of or clock.today())
-    return _article(found, await library.fiches_citing(found.cid))
+    return article_reply(found, await library.fiches_citing(found.cid))
 
 
 class SourceQuery(Body):
@@ -147,7 +147,8 @@ async def source(
     )
 
 
-def _passage(passage: Passage) -> PassageReply:
+def passage_reply(passage: Passage) -> PassageReply:
+    """Return a passage as it is sent."""
     return PassageReply(
         kind=passage.kind.value,
         number=passage.number,
@@ -158,7 +159,8 @@ def _passage(passage: Passage) -> PassageReply:
     )
 
 
-def _article(found: Article, citing: tuple[FicheSection, ...]) -> ArticleReply:
+def article_reply(found: Article, citing: tuple[FicheSection, ...]) -> ArticleReply:
+    """Return an article as it is sent, with the fiches of the sections that cite it."""
     fiches = {section.url.partition("#")[0]: section.fiche_title for section in citing}
     return ArticleReply(
         number=found.number,
