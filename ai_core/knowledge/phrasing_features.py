@@ -35,6 +35,15 @@ def grams(text: str) -> Counter[str]:
     return Counter(_grams(fold(text[:LONGEST_CHARS]).folded))
 
 
+def content_words(text: str) -> frozenset[str]:
+    """Return the words of a text as `grams` has them; of Thai and Chinese runs of 2 or 3."""
+    return frozenset(
+        gram
+        for gram in grams(text)
+        if (gram.startswith("w") and len(gram) > 2) or (len(gram) in (2, 3) and not gram.isascii())
+    )
+
+
 def _grams(folded: str) -> Iterator[str]:
     words = _WORDS.findall(folded)
     for word in words:
@@ -57,8 +66,8 @@ def rarity(texts: Sequence[Counter[str]]) -> Vectors:
     """Return the inverse document frequency of each bucket."""
     documents = np.zeros(BUCKETS, np.float32)
     for counted in texts:
-        for bucket in {_bucket(gram) for gram in counted}:
-            documents[bucket] += 1
+        for at in {bucket(gram) for gram in counted}:
+            documents[at] += 1
     return np.maximum(np.log((len(texts) + 1) / (documents + 0.5)), 0).astype(np.float32)
 
 
@@ -76,5 +85,6 @@ def hashed(counted: Counter[str], rare: Vectors) -> Vectors:
     return vector / length if length else vector
 
 
-def _bucket(gram: str) -> int:
+def bucket(gram: str) -> int:
+    """Return where the rarity of a gram is counted."""
     return zlib.crc32(gram.encode()) % BUCKETS

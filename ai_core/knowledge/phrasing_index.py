@@ -18,18 +18,21 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ai_core.knowledge.condition_index import ConditionIndex
 from ai_core.knowledge.phrasing_features import (
     WORD_DIMENSIONS,
     Vectors,
+    bucket,
     grams,
     hashed,
     rarity,
 )
 from ai_core.knowledge.records import MARK, Entry
+from shared.languages import Language
 
 FOLDER_PREFIX = "phrasings-"
 _TOPICS = "topics.json"
-FORMAT = 3
+FORMAT = 4
 """The number changes with what is computed, so that another release's index is built anew."""
 
 _WORD_WEIGHT = 0.5
@@ -45,6 +48,7 @@ _RANKING = {
 """Weights of the logarithm of the classifier's probability, of the nearest phrasing in meaning, the
 mean of the three nearest, and the same two in words, by what the index knows: a conditional logit
 fitted on phrasings left out of the index (`docs/log.md`)."""
+_COMMON = 4.0
 _EPOCHS = 14
 _BATCH = 512
 _RATE = 0.003
@@ -80,6 +84,7 @@ class PhrasingIndex:
         points: Vectors | NDArray[np.float16],
         topic_of: NDArray[np.int32],
         meaning_dimensions: int,
+        conditions: ConditionIndex,
     ) -> None:
         """`points` and `topic_of` are those of the phrasings, one row each."""
         self._topics = tuple(topics)
@@ -88,6 +93,8 @@ class PhrasingIndex:
         self._topic_of = topic_of
         self._rows = _rows_by_topic(topic_of, len(self._topics))
         self.meaning_dimensions = meaning_dimensions
+        self._conditions = conditions
+        self._rarest = float(rare.max(initial=0.0))
 
     @classmethod
     def build(cls, entries: Sequence[Entry], embed: Embed | None) -> "PhrasingIndex":
@@ -97,13 +104,18 @@ class PhrasingIndex:
         rare = rarity(counted)
         words = np.array([hashed(one, rare) for one in counted], np.float32)
         words = words.reshape(len(texts), WORD_DIMENSIONS)
-        meanings = embed(texts) if embed else np.zeros((len(texts), 0), np.float32)
+        lines, rows = ConditionIndex.of(entries)
+        meanings, line_meanings = (
+            embed(one) if embed and one else np.zeros((len(one), 0), np.float32)
+            for one in (texts, lines)
+        )
         points = np.hstack([meanings, _WORD_WEIGHT * words]).astype(np.float32)
         sample_weights = np.where(is_phrasing, 1.0, _TEXT_WEIGHT).astype(np.float32)
         weights = _trained(points, topic_of, sample_weights, len(entries))
         topics = [entry.topic_id for entry in entries]
-        kept = points[is_phrasing]
-        return cls(topics, weights, rare, kept, topic_of[is_phrasing], meanings.shape[1])
+        kept, dimensions = points[is_phrasing], meanings.shape[1]
+        conditions = ConditionIndex(line_meanings, rows)
+        return cls(topics, weights, rare, kept, topic_of[is_phrasing], dimensions, conditions)
 
     @classmethod
     def open(cls, folder: Path) -> "PhrasingIndex":
@@ -114,16 +126,23 @@ class PhrasingIndex:
         )
         points = np.load(folder / "points.npy", mmap_mode="r")
         topic_of = np.load(folder / "topic_of.npy")
-        return cls(described["topics"], weights, rare, points, topic_of, described["meanings"])
+        conditions = ConditionIndex.open(folder, described["conditions"])
+        dimensions = described["meanings"]
+        return cls(described["topics"], weights, rare, points, topic_of, dimensions, conditions)
 
     def save(self, folder: Path) -> None:
         """Write it into a folder, in half precision, whole or not at all."""
         draft = Path(tempfile.mkdtemp(prefix=".phrasings-", dir=folder.parent))
-        described = {"topics": self._topics, "meanings": self.meaning_dimensions}
+        described = {
+            "topics": self._topics,
+            "meanings": self.meaning_dimensions,
+            "conditions": self._conditions.rows,
+        }
         (draft / _TOPICS).write_text(json.dumps(described), encoding="utf-8")
         for name in ("weights", "rare", "points"):
             np.save(draft / f"{name}.npy", getattr(self, f"_{name}").astype(np.float16))
         np.save(draft / "topic_of.npy", self._topic_of)
+        self._conditions.save(draft)
         draft.chmod(0o755)
         draft.rename(folder)
 
@@ -148,6 +167,16 @@ class PhrasingIndex:
             Match(topic, float(ranked[at]), float(nearness[at, 0]), float(nearness[at, 2]))
             for topic, at in zip(topics, best, strict=True)
         ]
+
+    def condition_asked(
+        self, entry: Entry, question: str, meaning: Vectors | None, language: Language
+    ) -> int | None:
+        """Return which condition of an entry decides a question, counted from 0; None: none."""
+        return self._conditions.asked(entry, question, meaning, language, self._rarity)
+
+    def _rarity(self, word: str) -> float:
+        """Return by how much a word is rarer than one that says little: in 2 % of the texts."""
+        return max(0.0, float(self._rare[bucket(word)]) - min(_COMMON, self._rarest / 2))
 
     def _nearness(self, topic: int, point: Vectors) -> tuple[float, ...]:
         """Return how near a topic's phrasings are: the nearest, the mean of the nearest ones.

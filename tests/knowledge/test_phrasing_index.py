@@ -1,9 +1,14 @@
 """A question finds the entry that it means, and the index says how surely."""
 
+import tomllib
 from pathlib import Path
 
+import numpy as np
+
 from ai_core.knowledge.entries_in_use import index_folder, read_entries
+from ai_core.knowledge.phrasing_features import Vectors
 from ai_core.knowledge.phrasing_index import PhrasingIndex, index_version
+from ai_core.knowledge.records import Entry
 from tests.knowledge.invented import HOLIDAYS, RESIGNING, put_entries
 
 
@@ -48,3 +53,23 @@ def test_the_entry_whose_phrasings_are_nearest_comes_first(tmp_path: Path) -> No
 
     asked = "congés payés pendant préavis, combien de jours par an"
     assert index.rank(asked, None)[0].topic_id == "resigning"
+
+
+def test_the_condition_nearest_in_meaning_is_the_one_asked_about(tmp_path: Path) -> None:
+    """Of an encoder that knows two things: whether a text is about managers, and about notice."""
+
+    def embed(texts: list[str]) -> Vectors:
+        about = [("cadre" in text.lower(), "préavis" in text.lower()) for text in texts]
+        points = np.array(about, np.float32) + 0.01
+        return np.asarray(points / np.linalg.norm(points, axis=1, keepdims=True), np.float32)
+
+    text = RESIGNING.replace("que vous soyez cadre ou", "même pour un")
+    entry = Entry.model_validate(tomllib.loads(text))
+    PhrasingIndex.build([entry], embed).save(tmp_path / "index")
+    index = PhrasingIndex.open(tmp_path / "index")
+
+    def asked(question: str) -> int | None:
+        return index.condition_asked(entry, question, embed([question])[0], "fr")
+
+    assert asked("et pour un cadre ?") == 0
+    assert asked("quel préavis ?") is None

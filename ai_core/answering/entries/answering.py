@@ -123,7 +123,9 @@ class EntryAnswers:
             if any(choice.entry is other.chosen.entry for other in others):
                 continue
             named = sum(len(other.written.citations) for other in others)
-            written = await write_entry(choice.entry, self._law, self._texts, asker, before=named)
+            written = await write_entry(
+                choice.entry, self._law, self._texts, asker, before=named, asked=choice.asked
+            )
             if written is not None:
                 title = in_language(choice.entry.question, asker.language)
                 answers.append(EntryAnswer(title, choice, written))

@@ -1,7 +1,7 @@
 """Chooses the entry that answers a question, or none: a wrong one is worse than none."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ai_core.answering.entries.facts import contradicts
 from ai_core.answering.entries.writing import Asker
@@ -9,6 +9,7 @@ from ai_core.answering.evidence import Evidence
 from ai_core.answering.understanding.questions import question_sentences
 from ai_core.knowledge.confidence import MatchConfidence
 from ai_core.knowledge.entries_in_use import CheckedEntries, EntriesInUse
+from ai_core.knowledge.phrasing_features import Vectors
 from ai_core.knowledge.phrasing_index import ALL_RANKED, Match, PhrasingIndex
 from ai_core.knowledge.records import Entry
 from ai_core.law.records import Confidence, Passage, QuestionScope, SearchResult
@@ -26,10 +27,14 @@ _MOST_NEAR = 2
 
 @dataclass(frozen=True, slots=True)
 class ChosenEntry:
-    """An entry that answers a question, and how surely: LOW is the nearest, given with a doubt."""
+    """An entry that answers a question, and how surely: LOW is the nearest, given with a doubt.
+
+    `asked` is the condition of the entry that the question asks about, counted from 0.
+    """
 
     entry: Entry
     confidence: Confidence
+    asked: int | None = None
 
 
 class EntryChoice:
@@ -58,9 +63,9 @@ class EntryChoice:
             sure = [choice for choice in own if choice.confidence is Confidence.HIGH]
             if len(sure) > 1 or (apart and sure):
                 return sure
-            whole = await self._best(one.asked.query, one.found, in_use, asker.profile)
+            whole = await self._best(one.asked.query, one.found, in_use, asker)
             return whole or own[:_MOST_NEAR]
-        return await self._best(one.asked.query, one.found, in_use, asker.profile)
+        return await self._best(one.asked.query, one.found, in_use, asker)
 
     async def _apart(
         self, questions: Sequence[str], in_use: EntriesInUse, asker: Asker
@@ -69,7 +74,7 @@ class EntryChoice:
         own: dict[str, ChosenEntry] = {}
         for question in questions:
             found = await self._law.search(question, limit=_PASSAGES, as_of=asker.day)
-            for choice in await self._best(question, found, in_use, asker.profile):
+            for choice in await self._best(question, found, in_use, asker):
                 own.setdefault(choice.entry.topic_id, choice)
         return list(own.values())
 
@@ -99,10 +104,21 @@ class EntryChoice:
     async def _matches(
         self, question: str, index: PhrasingIndex, count: int = _CANDIDATES
     ) -> list[Match]:
-        if not index.meaning_dimensions:
-            return index.rank(question, None, count)
-        meaning = await self._law.meaning(question)
-        return [] if meaning is None else index.rank(question, meaning, count)
+        meaning = await self._meaning(question, index)
+        if meaning is None and index.meaning_dimensions:
+            return []
+        return index.rank(question, meaning, count)
+
+    async def _meaning(self, question: str, index: PhrasingIndex) -> Vectors | None:
+        return await self._law.meaning(question) if index.meaning_dimensions else None
+
+    async def _with_condition(
+        self, chosen: ChosenEntry, question: str, index: PhrasingIndex, asker: Asker
+    ) -> ChosenEntry:
+        """Return the choice with the condition of the entry that the question asks about."""
+        meaning = await self._meaning(question, index)
+        asked = index.condition_asked(chosen.entry, question, meaning, asker.language)
+        return replace(chosen, asked=asked)
 
     async def related(self, entry: Entry) -> list[Entry]:
         """Return the related entries that are in use."""
@@ -110,22 +126,36 @@ class EntryChoice:
         return [entries[topic] for topic in entry.related if topic in entries]
 
     async def _best(
-        self, question: str, found: SearchResult, in_use: EntriesInUse, profile: Profile
+        self, question: str, found: SearchResult, in_use: EntriesInUse, asker: Asker
+    ) -> list[ChosenEntry]:
+        """Return the entries that a question means, and what of them it asks about."""
+        index = in_use.index
+        if index is None:
+            return []
+        chosen = await self._matched(question, found, in_use, index, asker.profile)
+        return [await self._with_condition(one, question, index, asker) for one in chosen]
+
+    async def _matched(
+        self,
+        question: str,
+        found: SearchResult,
+        in_use: EntriesInUse,
+        index: PhrasingIndex,
+        profile: Profile,
     ) -> list[ChosenEntry]:
         """Return the first match where it is sure enough, in use, and no fact told rules it out.
 
         Where the law found is doubtful too, the nearest entry is better than its passages; a second
         one as likely stands beside it.
         """
-        index = in_use.index
-        matches = await self._matches(question, index) if index else []
+        matches = await self._matches(question, index)
         usable = [
             (match, entry)
             for match in matches
             if (entry := in_use.entries.get(match.topic_id))
             and not contradicts(entry.applies, profile)
         ]
-        if index is None or not usable or usable[0][0] is not matches[0]:
+        if not usable or usable[0][0] is not matches[0]:
             return []
         entry = usable[0][1]
         variant = "encoder" if index.meaning_dimensions else "words"

@@ -42,9 +42,17 @@ class WrittenEntry:
 
 
 async def write_entry(
-    entry: Entry, law: LawSource, texts: Texts, asker: Asker, *, before: int = 0
+    entry: Entry,
+    law: LawSource,
+    texts: Texts,
+    asker: Asker,
+    *,
+    before: int = 0,
+    asked: int | None = None,
 ) -> WrittenEntry | None:
     """Write an entry; `before` is the number of sources that the reply already names.
+
+    `asked` is the condition that the question asks about, which follows the answer at once.
 
     None where a source is not in force on the day, or no longer says the words that decide.
     Raises CorpusMissing, QueueFull.
@@ -56,7 +64,7 @@ async def write_entry(
         if passage is None or not _bears_out(source, passage):
             return None
         held[source.key] = _Held(source, passage)
-    return _Writing(entry, held, texts, asker, before).written()
+    return _Writing(entry, held, texts, asker, before, asked).written()
 
 
 def in_language(text: Localized, language: Language) -> str:
@@ -85,11 +93,15 @@ class _Writing:
     texts: Texts
     asker: Asker
     before: int
+    asked: int | None
     numbers: dict[str, int] = field(default_factory=dict)
 
     def written(self) -> WrittenEntry:
         entry, profile = self.entry, self.asker.profile
         told, other = lines_for(entry.conditions, profile)
+        asked = [] if self.asked is None else [entry.conditions[self.asked]]
+        told = [line for line in other if line in asked] + told
+        other = [line for line in other if line not in asked]
         steps = [line for lines in lines_for(entry.steps, profile) for line in lines]
         summary = "\n\n".join(map(self._numbered, (entry.answer, *told)))
         parts = [

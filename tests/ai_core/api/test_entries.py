@@ -88,6 +88,18 @@ async def test_what_was_told_chooses_the_lines(app: Any) -> None:
     assert "Ouvrier :" in conditions["text"]
 
 
+async def test_the_condition_that_is_asked_about_follows_the_answer_at_once(app: Any) -> None:
+    asked = {
+        "Préavis de démission : un départ immédiat est possible ?": "un départ immédiat",
+        "How long is my notice if I quit: may I leave at once?": "leave at once",
+        "ลาออกแจ้งล่วงหน้ากี่วัน ออกทันทีได้ไหม": "ออกทันที",
+    }
+    for question, words in asked.items():
+        reply = await ask(app, question)
+        assert words in reply["summary"], question
+        assert reply["response"].count(words) == 1, question
+
+
 async def test_a_fact_that_contradicts_the_entry_rules_it_out(app: Any) -> None:
     reply = await ask(app, "préavis de démission ?", profile={"contract": "cdd"})
     assert reply["entries"] == []
