@@ -159,7 +159,7 @@ class Dovecot(Server):
         (self.directory / "users").write_text(
             f"{self.address}:{{plain}}{self.password}\n", encoding="ascii"
         )
-        self._make_certificate()
+        make_certificate(self.directory)
         text = CONFIGURATION.format(
             base=self.directory,
             sent=self.sent_folder,
@@ -178,13 +178,15 @@ class Dovecot(Server):
         if as_root:
             shutil.chown(self.directory / "mail", user, user)
 
-    def _make_certificate(self) -> None:
-        subprocess.run(
-            [
-                *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30"),
-                *("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"),
-                *("-keyout", str(self.directory / "key.pem"), "-out", str(self.ca)),
-            ],
-            capture_output=True,
-            check=True,
-        )
+
+def make_certificate(directory: Path) -> None:
+    """Write `key.pem` and a self-signed `cert.pem` for this machine, valid for 30 days."""
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30"),
+            *("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"),
+            *("-keyout", str(directory / "key.pem"), "-out", str(directory / "cert.pem")),
+        ],
+        capture_output=True,
+        check=True,
+    )

@@ -67,7 +67,7 @@ class Monitor:
         self._max_bytes = max_bytes
         self._audit_every_s = audit_every_s
         self._connect = connect
-        self._sent_refused = False
+        self._sent_refused = self._keywords_refused = False
         self._sent_folder = ""
         self._tokens = access_tokens_of(settings.imap.oauth)
 
@@ -93,7 +93,7 @@ class Monitor:
         gauge = self._metrics.connected.labels(self._settings.name)
         try:
             folder = await mailbox.open()
-            self._sent_refused, self._sent_folder = False, ""
+            self._sent_refused, self._keywords_refused, self._sent_folder = False, False, ""
             gauge.set(1)
             await self._watch(mailbox, folder)
         finally:
@@ -115,8 +115,9 @@ class Monitor:
 
     async def ingest(self, mailbox: Mailbox, folder: Folder) -> int:
         """Write every unmarked mail to the ledger, then mark it; return how many."""
-        uids = await mailbox.unprocessed() if folder.keeps_keywords else await mailbox.all_uids()
-        if not folder.keeps_keywords:
+        by_keyword = self._by_keyword(folder)
+        uids = await mailbox.unprocessed() if by_keyword else await mailbox.all_uids()
+        if not by_keyword:
             known = await self._known_uids(folder)
             uids = [uid for uid in uids if uid not in known]
         for start in range(0, len(uids), BATCH):
@@ -130,9 +131,22 @@ class Monitor:
             mails = await mailbox.fetch(group, "HEADER" if large else "")
             for uid, raw in mails.items():
                 await self._add(folder, uid, raw, max(sizes.get(uid, 0), len(raw)))
-            if folder.keeps_keywords and mails:
-                await mailbox.mark_done(sorted(mails))
+            if mails:
+                await self._mark(mailbox, folder, sorted(mails))
         await self._notifier.notify()
+
+    def _by_keyword(self, folder: Folder) -> bool:
+        return folder.keeps_keywords and not self._keywords_refused
+
+    async def _mark(self, mailbox: Mailbox, folder: Folder, uids: Sequence[int]) -> None:
+        """Mark mails, unless the folder keeps no keyword, or no more of them (Cyrus: 128)."""
+        if not self._by_keyword(folder):
+            return
+        try:
+            await mailbox.mark_done(uids)
+        except FolderRefused:
+            log.warning("mails not marked", mailbox=self._settings.name)
+            self._keywords_refused = True
 
     async def _add(self, folder: Folder, uid: int, raw: bytes, size_bytes: int) -> None:
         name = self._settings.name
@@ -146,7 +160,7 @@ class Monitor:
         Returns how many there were; it is reported, because it should always be 0.
         """
         uids = await mailbox.all_uids()  # first: what arrives meanwhile is no difference
-        unprocessed = set(await mailbox.unprocessed()) if folder.keeps_keywords else set()
+        unprocessed = set(await mailbox.unprocessed()) if self._by_keyword(folder) else set()
         known = await self._known_uids(folder)
         missing = [uid for uid in uids if uid not in known | unprocessed]
         self._metrics.difference.labels(self._settings.name).set(len(missing))

@@ -54,6 +54,11 @@ def raw_mail(body: str = QUESTION, **options: str) -> bytes:
     return delivered(raw, results) if results else raw
 
 
+def wire_mail(body: str = QUESTION, **options: str) -> bytes:
+    """Return the bytes of `raw_mail` with the line ends of the wire: Cyrus refuses bare ones."""
+    return raw_mail(body, **options).replace(b"\n", b"\r\n")
+
+
 def delivered(
     raw: bytes,
     results: str = "",

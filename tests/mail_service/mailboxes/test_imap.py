@@ -1,4 +1,4 @@
-"""The mailbox on a real Dovecot, through a wire that is cut and frozen."""
+"""The mailbox on a real Dovecot and a real Cyrus, through a wire that is cut and frozen."""
 
 import asyncio
 import time
@@ -15,12 +15,14 @@ from mail_service.access_tokens import AccessTokens
 from mail_service.errors import LoginRefused, MailboxLost
 from mail_service.mailboxes.imap import BATCH, ImapMailbox, joined, quoted
 from mail_service.settings import ImapSettings, OAuthSettings
-from tests.mail_service.mails import raw_mail
+from tests.mail_service.mails import wire_mail
 from tests.mail_service.oauth_provider import oauth_provider
 from tests.mail_service.polling import becomes
+from tests.servers.cyrus import Cyrus
 from tests.servers.faulty_proxy import FaultyProxy, faulty_proxy
 
-pytestmark = pytest.mark.needs("dovecot")
+ON_DOVECOT = pytest.mark.parametrize("imap_server", ["dovecot"], indirect=True)
+"""For what the wire does, whatever the server; Dovecot is the quicker one."""
 
 
 async def opened(settings: ImapSettings) -> ImapMailbox:
@@ -32,7 +34,7 @@ async def opened(settings: ImapSettings) -> ImapMailbox:
 
 async def test_a_mail_is_fetched_whole_and_marked_by_keyword(imap: ImapSettings) -> None:
     mailbox = await opened(imap)
-    raw = raw_mail().replace(b"\n", b"\r\n")
+    raw = wire_mail()
     await mailbox.append("INBOX", raw)
     assert await mailbox.unprocessed() == [1]
     assert await mailbox.sizes([1]) == {1: len(raw)}
@@ -47,7 +49,7 @@ async def test_a_mail_read_by_a_person_is_still_processed(
     imap: ImapSettings, other_client: ImapMailbox
 ) -> None:
     mailbox = await opened(imap)
-    await other_client.append("INBOX", raw_mail())
+    await other_client.append("INBOX", wire_mail())
     assert await mailbox.unprocessed() == [1]
     await mailbox.close()
 
@@ -66,7 +68,7 @@ async def test_an_unchanged_folder_is_not_searched_again(
     mailbox = await opened(imap)
     assert [await mailbox.unprocessed() for _ in range(3)] == [[], [], []]
     assert len(searched) == 1
-    await other_client.append("INBOX", raw_mail())
+    await other_client.append("INBOX", wire_mail())
     assert await mailbox.unprocessed() == [1]
     assert await mailbox.unprocessed() == [1]
     await mailbox.mark_done([1])
@@ -75,9 +77,11 @@ async def test_an_unchanged_folder_is_not_searched_again(
     await mailbox.close()
 
 
-async def test_the_server_is_verified_over_tls(imap: ImapSettings, dovecot: Dovecot) -> None:
-    change = {"port": dovecot.imaps_port, "tls": True}
-    mailbox = await opened(imap.model_copy(update={**change, "tls_ca": dovecot.ca}))
+async def test_the_server_is_verified_over_tls(
+    imap: ImapSettings, imap_server: Dovecot | Cyrus
+) -> None:
+    change = {"port": imap_server.imaps_port, "tls": True}
+    mailbox = await opened(imap.model_copy(update={**change, "tls_ca": imap_server.ca}))
     assert await mailbox.unprocessed() == []
     await mailbox.close()
     stranger = ImapMailbox(imap.model_copy(update=change))
@@ -98,7 +102,7 @@ async def test_idle_wakes_when_mail_comes(imap: ImapSettings, other_client: Imap
     waiting = asyncio.create_task(mailbox.wait(10))
     assert await becomes(mailbox._imap.has_pending_idle)
     started = time.monotonic()
-    await other_client.append("INBOX", raw_mail())
+    await other_client.append("INBOX", wire_mail())
     await waiting
     assert time.monotonic() - started < 3
     await mailbox.close()
@@ -123,7 +127,7 @@ async def test_idle_ends_by_itself(imap: ImapSettings) -> None:
 
 async def test_a_copy_is_found_in_sent_by_its_message_id(imap: ImapSettings) -> None:
     mailbox = await opened(imap)
-    await mailbox.append("Sent", raw_mail(message_id="<r-1@neo.example>"))
+    await mailbox.append("Sent", wire_mail(message_id="<r-1@neo.example>"))
     assert await mailbox.contains("Sent", "<r-1@neo.example>")
     assert not await mailbox.contains("Sent", "<r-2@neo.example>")
     assert await mailbox.unprocessed() == []
@@ -136,7 +140,7 @@ async def act_and_look(mailbox: ImapMailbox, name: str) -> None:
         "sizes": lambda: mailbox.sizes([1]),
         "fetch": lambda: mailbox.fetch([1]),
         "mark": lambda: mailbox.mark_done([1]),
-        "append": lambda: mailbox.append("INBOX", raw_mail()),
+        "append": lambda: mailbox.append("INBOX", wire_mail()),
         "idle": lambda: mailbox.wait(5),
         "contains": lambda: mailbox.contains("Sent", "<x@y>"),
     }
@@ -145,6 +149,8 @@ async def act_and_look(mailbox: ImapMailbox, name: str) -> None:
 
 
 @pytest.mark.slow
+@ON_DOVECOT
+@pytest.mark.needs("dovecot")
 @pytest.mark.parametrize("fault", [FaultyProxy.cut, FaultyProxy.freeze])
 @pytest.mark.parametrize(
     "call", ["unprocessed", "sizes", "fetch", "mark", "append", "idle", "contains"]
@@ -180,6 +186,7 @@ def test_names_are_quoted_and_batches_are_small() -> None:
         joined(range(1, BATCH + 2))
 
 
+@pytest.mark.needs("dovecot")
 async def test_a_server_that_takes_tokens_only_is_entered_by_them(
     readable_folder: Path, tmp_path: Path
 ) -> None:
@@ -206,7 +213,7 @@ async def test_a_server_that_takes_tokens_only_is_entered_by_them(
             await mailbox.open()
             sent = await mailbox.sent_folder()
             assert sent == "&AMk-l&AOk-ments envoy&AOk-s"
-            await mailbox.append(sent, raw_mail())
+            await mailbox.append(sent, wire_mail())
             assert await mailbox.contains("Éléments envoyés", "<a1@personne.example>")
             await mailbox.close()
             provider.revoked.add("token-0")

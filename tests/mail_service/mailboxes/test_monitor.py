@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +15,10 @@ from deploy.local.dovecot import Dovecot
 from deploy.local.postgres_server import PostgresServer
 from deploy.local.server import accepts_connections
 from mail_service.access_tokens import AccessTokens
+from mail_service.errors import FolderRefused
 from mail_service.ledger.ledger import Ledger
 from mail_service.ledger.notifications import WorkNotifier
+from mail_service.ledger.records import MailLocation
 from mail_service.mailboxes.imap import ImapMailbox, Mailbox
 from mail_service.mailboxes.monitor import Monitor
 from mail_service.metrics import MailMetrics
@@ -25,11 +27,14 @@ from shared.clock import StoppedClock, SystemClock
 from shared.privacy.encryption import Encryption
 from shared.stores.postgres import Postgres
 from tests.mail_service.mail_app import open_mail_app
-from tests.mail_service.mails import US, raw_mail
+from tests.mail_service.mails import US, raw_mail, wire_mail
 from tests.mail_service.polling import WAIT_S, becomes, until
+from tests.servers.cyrus import Cyrus
 from tests.servers.faulty_proxy import faulty_proxy
 
-pytestmark = [pytest.mark.needs("dovecot"), pytest.mark.slow]
+pytestmark = pytest.mark.slow
+ON_DOVECOT = pytest.mark.parametrize("imap_server", ["dovecot"], indirect=True)
+"""For what the wire or Postgres does, whatever the server."""
 
 
 @pytest.fixture(autouse=True)
@@ -98,7 +103,7 @@ async def refuses(port: int) -> bool:
 
 async def arrive(client: ImapMailbox, numbers: range) -> None:
     for number in numbers:
-        await client.append("INBOX", raw_mail(message_id=f"<{number}@personne.example>"))
+        await client.append("INBOX", wire_mail(message_id=f"<{number}@personne.example>"))
 
 
 async def marked(client: ImapMailbox) -> int:
@@ -126,6 +131,8 @@ async def test_mail_is_in_the_ledger_before_it_is_marked(
         assert await marked_becomes(other_client, 4)
 
 
+@ON_DOVECOT
+@pytest.mark.needs("dovecot")
 async def test_a_reset_and_a_black_hole_are_survived(
     imap: ImapSettings, ledger: Ledger, other_client: ImapMailbox
 ) -> None:
@@ -146,6 +153,7 @@ async def test_a_reset_and_a_black_hole_are_survived(
             assert await received(ledger, 3) == 3
 
 
+@pytest.mark.needs("dovecot")
 async def test_a_server_that_leaves_its_connections_open_and_silent_is_left_behind(
     ledger: Ledger, readable_folder: Path
 ) -> None:
@@ -198,13 +206,16 @@ async def test_a_monitor_stopped_while_it_logs_in_hangs_up(ledger: Ledger, greet
 
 
 async def test_a_new_uidvalidity_brings_nothing_in_twice(
-    imap: ImapSettings, ledger: Ledger, dovecot: Dovecot, other_client: ImapMailbox
+    imap: ImapSettings,
+    ledger: Ledger,
+    imap_server: Dovecot | Cyrus,
+    other_client: ImapMailbox,
 ) -> None:
     await arrive(other_client, range(2))
     async with running_monitor(imap, ledger):
         assert await received(ledger, 2) == 2
     await other_client.close()
-    dovecot.forget_mail()
+    imap_server.forget_mail()
     again = ImapMailbox(imap)
     await again.connect()
     await arrive(again, range(3))
@@ -213,6 +224,61 @@ async def test_a_new_uidvalidity_brings_nothing_in_twice(
         assert await marked_becomes(again, 3)
     assert await received_now(ledger) == 3
     await again.close()
+
+
+@pytest.mark.needs("cyrus")
+@pytest.mark.parametrize("imap_server", ["cyrus"], indirect=True)
+async def test_a_folder_without_keywords_brings_each_mail_in_once(
+    imap: ImapSettings,
+    ledger: Ledger,
+    imap_server: Cyrus,
+    other_client: ImapMailbox,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    marked: list[object] = []
+
+    async def mark_done(_mailbox: ImapMailbox, uids: Sequence[int]) -> None:
+        marked.extend(uids)
+
+    monkeypatch.setattr(ImapMailbox, "mark_done", mark_done)
+    imap_server.restrict("lrsi")
+    await arrive(other_client, range(2))
+    async with running_monitor(imap, ledger):
+        assert await received(ledger, 2) == 2
+        await arrive(other_client, range(2, 3))
+        assert await received(ledger, 3) == 3
+    added: list[int] = []
+    add = ledger.intake.add
+
+    async def counted(location: MailLocation, raw: bytes, size_bytes: int) -> int | None:
+        added.append(location.uid)
+        return await add(location, raw, size_bytes)
+
+    monkeypatch.setattr(ledger.intake, "add", counted)
+    async with running_monitor(imap, ledger):
+        await arrive(other_client, range(3, 4))
+        assert await received(ledger, 4) == 4
+    assert added == [4]
+    assert marked == []
+
+
+@pytest.mark.needs("cyrus")
+@pytest.mark.parametrize("imap_server", ["cyrus"], indirect=True)
+async def test_a_folder_that_keeps_no_more_keywords_is_read_without(
+    imap: ImapSettings, ledger: Ledger, other_client: ImapMailbox
+) -> None:
+    await arrive(other_client, range(1))
+    await other_client.open()
+    for number in range(128):
+        keyword = f"(project{number})"
+        with suppress(FolderRefused):
+            await other_client._call(other_client._imap.uid("store", "1", "+FLAGS", keyword))
+    async with running_monitor(imap, ledger) as running:
+        assert await received(ledger, 1) == 1
+        await arrive(other_client, range(1, 3))
+        assert await received(ledger, 3) == 3
+        assert running.lost("folder_refused") == 0
+    assert await marked(other_client) == 0
 
 
 async def test_the_audit_finds_and_heals_what_was_marked_and_never_written(
@@ -279,7 +345,7 @@ async def test_a_mail_in_doubt_is_looked_for_in_sent_and_copies_are_kept(
 async def test_of_a_mail_too_big_only_the_header_is_fetched(
     imap: ImapSettings, ledger: Ledger, other_client: ImapMailbox
 ) -> None:
-    await other_client.append("INBOX", raw_mail("x" * 50 + "\n" + "mot de trop " * 2_000))
+    await other_client.append("INBOX", wire_mail("x" * 50 + "\n" + "mot de trop " * 2_000))
     async with running_monitor(imap, ledger, max_bytes=5_000):
         assert await received(ledger, 1) == 1
     work = await ledger.work.claim(60)
@@ -297,7 +363,7 @@ class BusyMailbox(ImapMailbox):
         """Have a mail arrive, and read its announcement inside the answer to STORE."""
         if self.arriving is not None:
             other, self.arriving = self.arriving, None
-            await other.append("INBOX", raw_mail(message_id="<meanwhile@personne.example>"))
+            await other.append("INBOX", wire_mail(message_id="<meanwhile@personne.example>"))
         await super().mark_done(uids)
 
 
@@ -319,7 +385,7 @@ async def test_a_mail_that_comes_during_an_intake_waits_for_no_poll(
         box, ledger, WorkNotifier(None), SystemClock(), MailMetrics(CollectorRegistry()),
         max_bytes=1_000_000, connect=connect,
     )  # fmt: skip
-    await other_client.append("INBOX", raw_mail())
+    await other_client.append("INBOX", wire_mail())
     task = asyncio.create_task(monitor.run())
     try:
         assert await received(ledger, 2, seconds=15) == 2
@@ -336,6 +402,8 @@ async def test_a_backlog_is_taken_in_by_small_batches(
         assert await received(ledger, 120) == 120
 
 
+@ON_DOVECOT
+@pytest.mark.needs("dovecot")
 async def test_while_postgres_is_down_nothing_is_marked_and_nothing_is_lost(
     imap: ImapSettings,
     encryption: Encryption,
