@@ -1,7 +1,8 @@
 """The errors of ai_core; shared.errors has the tree they extend.
 
 NotFound         ├── UnknownModel · UnknownArticle · UnknownAgreement
-                 ├── UnknownConversation · UnknownKey · UnknownCalculator · UnknownEntry
+                 ├── UnknownConversation · UnknownKey · UnknownCalculator
+                 ├── UnknownEntry ── EntryWithheld (410)
 BadInput         ├── ContextOverflow (400) · IdempotencyMismatch · KnowledgeRequired
                  ├── DeadlineTooShort (400) · TextUnreadable (400)
                  ├── Unsupported (400) ── UnsupportedSchema · MessagesRefused
@@ -352,6 +353,13 @@ class UnknownEntry(NotFound):
     """No knowledge entry in use has that topic id."""
 
     code = "unknown_entry"
+
+
+class EntryWithheld(UnknownEntry):
+    """The law in service no longer bears out that knowledge entry."""
+
+    status = 410
+    code = "entry_withheld"
 
 
 class EntryFileInvalid(AppError):

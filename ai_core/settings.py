@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, IPvAnyNetwork, PostgresDsn, RedisDsn
+from pydantic import Field, IPvAnyNetwork, PostgresDsn, RedisDsn, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from shared.privacy.settings import PrivacySettings
@@ -117,6 +117,57 @@ class PageSettings(Section):
     )
 
 
+MAIL_ADDRESS = r"^$|^[^\s@<>,;:\"]+@[^\s@<>,;:\"]+$"
+
+
+class ContactSettings(Section):
+    """The contact form: the mailbox that gets its messages, and the relay that takes them.
+
+    Without `to` or `smtp_host` there is no form.
+    """
+
+    to: str = Field(default="", pattern=MAIL_ADDRESS)
+    sender: str = Field(default="", pattern=MAIL_ADDRESS, description="Empty: as `to`.")
+    smtp_host: str = ""
+    smtp_port: int = Field(default=587, ge=1, le=65_535)
+    tls: Literal["starttls", "implicit", "none"] = "starttls"
+    tls_ca: Path | None = Field(default=None, description="The authority to believe, when private.")
+    user: str = ""
+    password: SecretStr = SecretStr("")
+    timeout_s: float = Field(default=20.0, gt=0, le=120)
+    visitor_day: int = Field(default=5, ge=1, description="Messages a day, of one visitor.")
+    everyone_day: int = Field(default=200, ge=1, description="Messages a day, of all visitors.")
+
+
+class SiteSettings(Section):
+    """The pages around the one at `/`: who operates the site, and under which address.
+
+    What is empty is said to be missing, on the legal notice and on the page on privacy.
+    """
+
+    url: str = Field(
+        default="",
+        pattern=r"^$|^https?://[^\s/?#]+$",
+        description="Public address, as https://travail.example.fr; search engines are told of it. "
+        "Empty: they are told to stay away.",
+    )
+    operator: str = Field(default="", description="Name of the person or body that publishes it.")
+    address: str = Field(default="", description="Postal address of the operator.")
+    telephone: str = ""
+    email: str = Field(default="", pattern=MAIL_ADDRESS, description="Shown to visitors.")
+    registration: str = Field(default="", description="Legal form and number (RCS, SIREN, RNA).")
+    publication_director: str = ""
+    hosting: str = Field(default="", description="Name, address and telephone of who hosts it.")
+    legal_basis: Literal["", "legitimate_interests", "public_task", "consent"] = Field(
+        default="", description="Of the processing of questions (GDPR, article 6)."
+    )
+    data_protection: str = Field(default="", description="How to reach whoever answers for data.")
+    recipients: str = Field(
+        default="", description="Who else receives data, such as a remote model's server."
+    )
+    contact: ContactSettings = ContactSettings()
+
+
 class Settings(StrictSettings):
     """ai_core, configured from the environment only."""
 
@@ -134,6 +185,7 @@ class Settings(StrictSettings):
     answers: AnswerSettings = AnswerSettings()
     conversations: ConversationSettings = ConversationSettings()
     page: PageSettings = PageSettings()
+    site: SiteSettings = SiteSettings()
     privacy: PrivacySettings = PrivacySettings()
     watch: WatchSettings = WatchSettings()
     tracing: TracingSettings = TracingSettings()

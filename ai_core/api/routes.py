@@ -40,6 +40,7 @@ from ai_core.api.openapi import (
 )
 from ai_core.api.page import page_router
 from ai_core.api.responder import Responder
+from ai_core.api.site.routes import site_router
 from ai_core.api.status import Health
 from ai_core.calculators.sources import CheckedRules
 from ai_core.knowledge.entries_in_use import CheckedEntries
@@ -126,6 +127,7 @@ def create_api(settings: Settings, open_state: OpenState, registry: CollectorReg
     for router in ROUTERS:
         api.include_router(router)
     api.include_router(page_router(settings.page))
+    api.include_router(site_router(settings))
     api.include_router(docs_router(api))
     add_error_handlers(api, texts, ERROR_FORMATS)
     return api

@@ -1,0 +1,58 @@
+"""GET /about, /legal, /privacy and /accessibility."""
+
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ai_core.api.site.frames import Frame
+from ai_core.api.site.pages import Pages
+from ai_core.errors import CorpusMissing, QueueFull
+from ai_core.settings import ConversationSettings
+from shared.languages import Language
+
+DOCUMENTS = ("about", "legal", "privacy", "accessibility")
+_MINUTE_S, _HOUR_S = 60, 3_600
+
+
+class DocumentPages:
+    """The pages that tell what this site is, and whose."""
+
+    def __init__(self, pages: Pages, conversations: ConversationSettings) -> None:
+        self._pages = pages
+        self._silence_s = conversations.silence_s
+
+    def page(self, name: str) -> Callable[[Request, Language], Awaitable[Response]]:
+        """Return what answers with a page of DOCUMENTS."""
+
+        async def answer(request: Request, language: Language) -> Response:
+            say = self._pages.templates.say
+            frame = Frame(
+                f"/{name}", say(f"{name}_title", language), say(f"{name}_description", language)
+            )
+            law = await _law(request) if name == "about" else None
+            return self._pages.show(
+                request,
+                f"{name}.html",
+                language,
+                frame,
+                law=law,
+                silence=self._silence(language),
+            )
+
+        return answer
+
+    def _silence(self, language: Language) -> str:
+        """Return in words how long a conversation is kept after its last turn."""
+        say, hours = self._pages.templates.say, self._silence_s // _HOUR_S
+        if self._silence_s % _HOUR_S or not hours:
+            return say("minutes", language, count=max(1, self._silence_s // _MINUTE_S))
+        return say("one_hour", language) if hours == 1 else say("hours", language, count=hours)
+
+
+async def _law(request: Request) -> object | None:
+    """Return the law in service; None where there is none yet, which must not hide this page."""
+    try:
+        return await request.state.library.status()
+    except (CorpusMissing, QueueFull):
+        return None

@@ -1,0 +1,37 @@
+"""The routes of the site."""
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ai_core.api.site import addresses
+from ai_core.api.site.documents import DOCUMENTS, DocumentPages
+from ai_core.api.site.entries import EntryPages
+from ai_core.api.site.frames import Templates
+from ai_core.api.site.indexing import IndexFiles
+from ai_core.api.site.pages import Pages
+from ai_core.settings import Settings
+
+
+def site_router(settings: Settings) -> APIRouter:
+    """Read the templates and the texts; return the routes that serve the pages."""
+    router = APIRouter()
+    pages = Pages(Templates(settings.site))
+    entries, files = EntryPages(pages), IndexFiles(pages)
+    documents = DocumentPages(pages, settings.conversations)
+    pages.serve(router, "/themes", entries.themes)
+    pages.serve(router, addresses.theme("{category}"), entries.theme)
+    pages.serve(router, addresses.entry("{topic_id}"), entries.entry)
+    for name in DOCUMENTS:
+        pages.serve(router, f"/{name}", documents.page(name))
+    pages.serve(router, "/manifest.webmanifest", files.manifest)
+
+    @router.get("/robots.txt", include_in_schema=False)
+    async def robots(request: Request) -> Response:
+        return await files.robots(request)
+
+    @router.get("/sitemap.xml", include_in_schema=False)
+    async def sitemap(request: Request) -> Response:
+        return await files.sitemap(request)
+
+    return router
