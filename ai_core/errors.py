@@ -13,7 +13,7 @@ Conflict         ├── StillAnswering · ModelBuiltIn · ModelBusy · Update
 TooMany          ├── OverQuota
 Unavailable      ├── CorpusMissing · SourceUnreachable · KeysUnreadable · QueueFull
                  ├── DeadlineMissed
-                 ├── UpstreamFailed · UpstreamRefused
+                 ├── UpstreamFailed · UpstreamRefused · MessageNotSent
                  ├── NoMemory · EngineStarting · RuleWithheld · RecordsOff
 AppError         ├── EngineFailed · ModelUnusable · CorpusRefused · EntryFileInvalid
 """
@@ -257,6 +257,12 @@ class OverQuota(TooMany):
     """The key's quota is exceeded."""
 
     code = "over_quota"
+
+
+class MessageNotSent(Unavailable):
+    """The mail relay did not take the message of a contact form."""
+
+    code = "message_not_sent"
 
 
 class CorpusMissing(Unavailable):

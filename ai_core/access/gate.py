@@ -9,7 +9,7 @@ a program that forges the header.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -225,13 +225,21 @@ class Gate:
         """
         if not {"origin", "sec-fetch-site"} & set(request.headers.keys()):
             return
-        host = self._hosts.host_of(request)
-        if host is None:
-            self._refused["host"].inc()
-            raise HostNotAllowed
-        if not _origin_allowed(request, caller.key, host):
-            self._refused["origin"].inc()
-            raise OriginNotAllowed
+        self._require_pages(request, caller.key.allowed_origins)
+
+    async def admit_form(
+        self, request: Request, name: str, of_visitor: RateLimits, of_everyone: RateLimits
+    ) -> None:
+        """Count one sending of our form `name`, which costs a token of each limit.
+
+        Raises HostNotAllowed, OriginNotAllowed, OverQuota.
+        """
+        self._require_pages(request, ())
+        visitor = f"{name}:{self._visitors.pseudonym(_address(request))}"
+        for subject, limits in ((visitor, of_visitor), (name, of_everyone)):
+            decision = await self._limiter.admit(subject, limits, 1, None)
+            if decision.refused:
+                raise OverQuota(decision.refused, retry_after_s=decision.wait_s)
 
     def admit(
         self,
@@ -310,14 +318,17 @@ class Gate:
             raise AddressNotAllowed
         if key.scope is not Scope.PUBLISHABLE:
             return Caller(key, key.id, needed)
+        self._require_pages(request, key.allowed_origins)
+        return Caller(key, f"{key.id}:{self._visitors.pseudonym(_address(request))}", needed)
+
+    def _require_pages(self, request: Request, origins: Collection[str]) -> None:
         host = self._hosts.host_of(request)
         if host is None:
             self._refused["host"].inc()
             raise HostNotAllowed
-        if not _origin_allowed(request, key, host):
+        if not _from_pages(request, origins, host):
             self._refused["origin"].inc()
             raise OriginNotAllowed
-        return Caller(key, f"{key.id}:{self._visitors.pseudonym(_address(request))}", needed)
 
 
 def quota_headers(
@@ -378,12 +389,12 @@ def _address_allowed(request: Request, key: Key) -> bool:
     return address is not None and any(address in network for network in key.allowed_networks)
 
 
-def _origin_allowed(request: Request, key: Key, host: str) -> bool:
-    """Whether a request to `host`, one of ours, comes from our page or an origin of the key.
+def _from_pages(request: Request, origins: Collection[str], host: str) -> bool:
+    """Whether a request to `host`, one of ours, comes from our page or one of the `origins`.
 
     A browser sends no Origin with a GET from the same origin, but then sends Sec-Fetch-Site.
     """
     origin = request.headers.get("origin")
     if origin is None:
         return request.headers.get("sec-fetch-site") == "same-origin"
-    return origin in key.allowed_origins or origin in {f"https://{host}", f"http://{host}"}
+    return origin in origins or origin in {f"https://{host}", f"http://{host}"}

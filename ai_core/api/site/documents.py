@@ -8,6 +8,8 @@ from starlette.responses import Response
 from ai_core.api.site.frames import Frame
 from ai_core.api.site.pages import Pages
 from ai_core.errors import CorpusMissing, QueueFull
+from ai_core.law.records import CorpusStatus
+from ai_core.law.source import LawSource
 from ai_core.settings import ConversationSettings
 from shared.languages import Language
 
@@ -50,9 +52,10 @@ class DocumentPages:
         return say("one_hour", language) if hours == 1 else say("hours", language, count=hours)
 
 
-async def _law(request: Request) -> object | None:
+async def _law(request: Request) -> CorpusStatus | None:
     """Return the law in service; None where there is none yet, which must not hide this page."""
     try:
-        return await request.state.library.status()
+        library: LawSource = request.state.library
+        return await library.status()
     except (CorpusMissing, QueueFull):
         return None

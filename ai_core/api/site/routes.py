@@ -5,6 +5,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ai_core.api.site import addresses
+from ai_core.api.site.contact import ContactForm
 from ai_core.api.site.documents import DOCUMENTS, DocumentPages
 from ai_core.api.site.entries import EntryPages
 from ai_core.api.site.frames import Templates
@@ -24,6 +25,9 @@ def site_router(settings: Settings) -> APIRouter:
     pages.serve(router, addresses.entry("{topic_id}"), entries.entry)
     for name in DOCUMENTS:
         pages.serve(router, f"/{name}", documents.page(name))
+    contact = ContactForm(pages, settings.site.contact)
+    pages.serve(router, "/contact", contact.show)
+    pages.serve(router, "/contact", contact.send, "POST")
     pages.serve(router, "/manifest.webmanifest", files.manifest)
 
     @router.get("/robots.txt", include_in_schema=False)
