@@ -10,7 +10,7 @@ from ai_core.api.site.pages import Pages
 from ai_core.errors import CorpusMissing, QueueFull
 from ai_core.law.records import CorpusStatus
 from ai_core.law.source import LawSource
-from ai_core.settings import ConversationSettings
+from ai_core.settings import ConversationSettings, SiteSettings
 from shared.languages import Language
 
 DOCUMENTS = ("about", "legal", "privacy", "accessibility")
@@ -23,6 +23,7 @@ class DocumentPages:
     def __init__(self, pages: Pages, conversations: ConversationSettings) -> None:
         self._pages = pages
         self._silence_s = conversations.silence_s
+        self._facts = _facts(pages.templates.settings)
 
     def page(self, name: str) -> Callable[[Request, Language], Awaitable[Response]]:
         """Return what answers with a page of DOCUMENTS."""
@@ -32,15 +33,10 @@ class DocumentPages:
             frame = Frame(
                 f"/{name}", say(f"{name}_title", language), say(f"{name}_description", language)
             )
-            law = await _law(request) if name == "about" else None
-            return self._pages.show(
-                request,
-                f"{name}.html",
-                language,
-                frame,
-                law=law,
-                silence=self._silence(language),
-            )
+            facts = {"silence": self._silence(language), **self._facts}
+            if name == "about":
+                facts["law"] = await _law(request)
+            return self._pages.show(request, f"{name}.html", language, frame, **facts)
 
         return answer
 
@@ -50,6 +46,24 @@ class DocumentPages:
         if self._silence_s % _HOUR_S or not hours:
             return say("minutes", language, count=max(1, self._silence_s // _MINUTE_S))
         return say("one_hour", language) if hours == 1 else say("hours", language, count=hours)
+
+
+def _facts(site: SiteSettings) -> dict[str, object]:
+    """Return what the operator has told; empty where nothing was."""
+    return {
+        "operator_facts": (
+            ("legal_name", site.operator),
+            ("legal_address", site.address),
+            ("legal_telephone", site.telephone),
+            ("legal_email", site.email),
+            ("legal_registration", site.registration),
+            ("legal_director", site.publication_director),
+        ),
+        "hosting": site.hosting,
+        "legal_basis": site.legal_basis,
+        "data_protection": site.data_protection,
+        "recipients": site.recipients,
+    }
 
 
 async def _law(request: Request) -> CorpusStatus | None:
