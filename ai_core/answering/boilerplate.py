@@ -11,6 +11,7 @@ from ai_core.answering.profile_words import ProfileWords
 from ai_core.answering.small_talk import small_talk_of
 from ai_core.engines.base import AnswerPart
 from shared.ai.contract import Clarification
+from shared.courtesies import courtesy_of
 from shared.frame_languages import FrameLanguage
 from shared.languages import Language
 from shared.privacy.disclosure import TEXT_FILE, masked_in_words
@@ -62,11 +63,14 @@ class Boilerplate:
     def small_talk_reply(
         self, text: str, language: Language, frame: FrameLanguage | None = None
     ) -> str | None:
-        """Return the reply to a greeting or to thanks, None for anything else."""
-        said = small_talk_of(text)
+        """Return the reply to a greeting, to thanks or to an "ok"; None for anything else."""
+        courtesy = courtesy_of(text)
+        said = small_talk_of(text) or (courtesy.kind if courtesy else None)
         if said is None:
             return None
-        return str(self._frames[said][frame]) if frame else self._texts.say(said, language)
+        if frame and said in self._frames:
+            return str(self._frames[said][frame])
+        return self._texts.say(said, language)
 
     def opening(self, language: Language, frame: FrameLanguage) -> str:
         """Return the sentence that tells in which language the answer is, in the asker's."""

@@ -21,6 +21,7 @@ from ai_core.answering.agreement_words import agreement_taken
 from ai_core.answering.boilerplate import Boilerplate, Closing
 from ai_core.answering.cache import AnswerCache, parse_cached
 from ai_core.answering.calculation.answering import CalculatedAnswer, CalculatedAnswers
+from ai_core.answering.calculation.texts import calculation_texts
 from ai_core.answering.clauses import agreement_silent, clauses_decide, weighed
 from ai_core.answering.conversations import ConversationStore
 from ai_core.answering.entries.answering import Answered, EntryAnswers
@@ -179,19 +180,73 @@ class AnswerPipeline:
         yield reply.finish()
 
     async def _write_answer(self, request: ResolvedRequest, reply: ReplyBuilder) -> Events:
-        question = request.question
-        lines = None if question.plain else help_lines(question.text, question.language)
+        lines = _lines_for(request.question)
+        for text in self._open(request.question, lines, reply):
+            yield text
+        request = request if lines else await self._calculated.taken_apart(request)
+        calculated = await self._calculated.of(request)
+        instead = await self._instead_of_calculation(request, calculated, lines, reply)
+        if instead is not None:
+            for text in instead:
+                yield text
+            return
+        writing = (
+            self._write_calculation(calculated, request, reply)
+            if calculated and calculated.rest is None
+            else self._write_beside(calculated, request, reply, lines)
+        )
+        async with aclosing(writing) as events:
+            async for event in events:
+                yield event
+
+    def _open(
+        self, question: Question, lines: HelpLines | None, reply: ReplyBuilder
+    ) -> Iterator[Text]:
+        """Yield who to call in danger, and in which language the answer is."""
         if lines:
             yield reply.add_paragraph(lines.sentence, AnswerPart.SUMMARY)
         if question.frame:
             opening = self._boilerplate.opening(question.language, question.frame)
             yield reply.add_paragraph(opening, AnswerPart.SUMMARY)
-        calculated = await self._calculated.of(request)
-        if calculated and calculated.rest is None:
-            async with aclosing(self._write_calculation(calculated, request, reply)) as events:
-                async for event in events:
-                    yield event
-            return
+
+    async def _instead_of_calculation(
+        self,
+        request: ResolvedRequest,
+        calculated: CalculatedAnswer | None,
+        lines: HelpLines | None,
+        reply: ReplyBuilder,
+    ) -> Iterator[Text] | None:
+        """Return what is said where a calculation is interrupted, or not told what it asked."""
+        if lines:
+            waits = calculated and (calculated.goes_on or calculated.asks_first)
+            return self._interrupted(lines, request.question, reply) if waits else None
+        said = await self._calculated.not_recognised(request)
+        return self._ask_again(said, request, reply) if said else None
+
+    def _ask_again(
+        self, sentence: str, request: ResolvedRequest, reply: ReplyBuilder
+    ) -> Iterator[Text]:
+        question = request.question
+        reply.outcome = "asked"
+        yield reply.add_paragraph(sentence, AnswerPart.SUMMARY)
+        closing = Closing(None, request.law_date, question.as_of)
+        yield reply.add(
+            f"\n\n{self._boilerplate.close(closing, question.language, question.frame)}"
+        )
+
+    async def _write_beside(
+        self,
+        calculated: CalculatedAnswer | None,
+        request: ResolvedRequest,
+        reply: ReplyBuilder,
+        lines: HelpLines | None,
+    ) -> Events:
+        """Answer from entries or the law, after the calculation if there is one.
+
+        Nobody in danger is asked for what a calculation lacks.
+        """
+        if calculated and lines:
+            calculated = calculated.without_question()
         for text in calculated.open(reply) if calculated else ():
             yield text
         details = calculated.details(reply) if calculated else ()
@@ -200,10 +255,21 @@ class AnswerPipeline:
             async for event in events:
                 yield event
 
+    def _interrupted(
+        self, lines: HelpLines, question: Question, reply: ReplyBuilder
+    ) -> Iterator[Text]:
+        """Yield who can help somebody in danger, and that the calculation waits: no figures now."""
+        refusal = self._abstentions.in_danger(lines, question.language)
+        yield from self._refuse(question, reply, refusal, None, lines)
+        waits = calculation_texts().say("calculation_waits", question.language)
+        yield reply.add_paragraph(waits, AnswerPart.SUMMARY)
+
     async def _write_calculation(
         self, calculated: CalculatedAnswer, request: ResolvedRequest, reply: ReplyBuilder
     ) -> Events:
         """Answer with a calculation alone; what it lacks is asked below its rule."""
+        if _lines_for(request.question):
+            calculated = calculated.without_question()
         rule, evidence = Answered(), list[Evidence]()
         if calculated.asks_first:
             evidence, asked = await self._search(request), calculated.computed.asked
@@ -341,8 +407,9 @@ class AnswerPipeline:
         )
 
     def _greeting(self, question: Question) -> str | None:
-        if question.plain:
-            return None
+        case = question.search.case
+        if question.plain or (case and case.input_asked not in (None, "agreement")):
+            return None  # "ok" may answer what was asked
         return self._boilerplate.small_talk_reply(question.text, question.language, question.frame)
 
     async def _known(self, question: Question, reply: ReplyBuilder) -> str | None:
@@ -489,7 +556,7 @@ class AnswerPipeline:
     def _closing(self, request: ResolvedRequest, found: SearchResult, reply: ReplyBuilder) -> str:
         question, language = request.question, request.question.language
         words, match = self._boilerplate.agreements, found.agreement_match
-        if question.grounded and not found.exact:
+        if question.grounded and not found.exact and not _lines_for(question):
             message = question.search
             known = known_fields(reply.profile) | message.mentioned
             asked = message.asked_for
@@ -523,6 +590,11 @@ class AnswerPipeline:
             await self._conversations.add(
                 conversation.id, conversation.owner, turns, new=conversation.new
             )
+
+
+def _lines_for(question: Question) -> HelpLines | None:
+    """Return who to call, where a question tells of danger to life."""
+    return None if question.plain else help_lines(question.text, question.language)
 
 
 def _doubted(question: str, found: SearchResult) -> SearchResult:

@@ -14,6 +14,7 @@ from ai_core.answering.understanding.profiles import NOTHING
 from ai_core.engines.base import ChatMessage, Role, Sampling
 from ai_core.engines.schemas.bounds import checked_schema
 from shared.ai.contract import ChatRequest, GenerateRequest, Profile, SamplingFields
+from shared.courtesies import courtesy_of
 from shared.frame_languages import FrameLanguage
 from shared.languages import Language, continued_language
 from shared.privacy.masking import mask
@@ -67,7 +68,11 @@ class Question:
     def in_its_language(self) -> "Question":
         """Return the question with the language of its answer, told by its text and the turns."""
         before = [turn.content for turn in reversed(self.history) if turn.role == "user"]
-        told = continued_language(self.text, before, self.language)
+        courtesy = courtesy_of(self.text)
+        if before and courtesy and courtesy.language is None:  # "ok" is said in several languages
+            told = continued_language(before[0], before[1:], self.language)
+        else:
+            told = continued_language(self.text, before, self.language)
         frame = None if self.plain or self.sampling.json_schema else told.frame
         return replace(self, language=told.language, frame=frame)
 

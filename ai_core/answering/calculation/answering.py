@@ -15,7 +15,10 @@ from ai_core.answering.calculation.computing import (
     UNSAID_NOTICE,
     Calculations,
     Computed,
+    is_of_pay,
+    is_of_service,
 )
+from ai_core.answering.calculation.spoken_trades import told_in_french
 from ai_core.answering.calculation.texts import calculation_texts
 from ai_core.answering.calculation.writing import CalculationWriter, Written
 from ai_core.answering.citations import CELL_MARK
@@ -23,9 +26,12 @@ from ai_core.answering.events import Text
 from ai_core.answering.quoted_sources import QuotedSource, quoted_sources
 from ai_core.answering.reply import ReplyBuilder
 from ai_core.answering.request import ResolvedRequest
+from ai_core.answering.understanding.cases.thread import CaseAsked
 from ai_core.answering.understanding.messages import Understood
 from ai_core.answering.understanding.profiles import with_agreement
+from ai_core.calculators.catalogue import CALCULATORS
 from ai_core.calculators.records import LegalSource
+from ai_core.calculators.wording import wording
 from ai_core.engines.base import AnswerPart
 from ai_core.law.records import Confidence, Passage
 from ai_core.law.source import LawSource
@@ -68,6 +74,15 @@ class CalculatedAnswer:
     def asks_first(self) -> bool:
         """Whether something is missing, and nothing was asked for before."""
         return self.written.reply is None and not self.computed.asked.replies
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the message goes on with the calculation before it and asks nothing else."""
+        return self.computed.asked.replied and not self.request.question.search.beside_case
+
+    def without_question(self) -> "CalculatedAnswer":
+        """Return the answer without the question that it asks back."""
+        return replace(self, written=replace(self.written, clarification=None))
 
     def open(self, reply: ReplyBuilder) -> Iterator[Text]:
         """Yield the short answer, and set what the reply holds beside its text."""
@@ -154,17 +169,7 @@ class CalculatedAnswers:
         Raises UnknownAgreement, CorpusMissing, QueueFull.
         """
         question, understood = request.question, request.question.search
-        if understood.case is None or question.plain or not question.grounded:
-            return None
-        if question.sampling.json_schema:
-            return None
-        computed = await self._calculations.of(
-            understood.case,
-            understood.naming or (question.text,),
-            question.agreement,
-            request.day,
-            self._clock.today(),
-        )
+        computed = await self._computed(request)
         language = question.language
         if computed is None or (computed.gives_nothing_without_agreement and language == "fr"):
             return None
@@ -177,11 +182,68 @@ class CalculatedAnswers:
             else None,
         )
         sources = await self._sources(written.sources, request)
-        unsaid = understood.case.calculator == UNSAID_NOTICE or not computed.told_something
+        unsaid = computed.asked.calculator == UNSAID_NOTICE or not computed.told_something
         silent = written.reply is None and unsaid
         rest = self._rest(request, understood, computed, silent=silent)
         return CalculatedAnswer(
             request, computed, written, language, sources, self._boilerplate, rest, silent
+        )
+
+    async def taken_apart(self, request: ResolvedRequest) -> ResolvedRequest:
+        """Return the request with its message by itself, where it tells the calculation nothing.
+
+        A message without a question may name an agreement, or a choice of one, in any words: what
+        the law in service does not find in it is another matter. A few words are asked for again.
+        Raises what `of` raises.
+        """
+        question, understood = request.question, request.question.search
+        case, apart = understood.case, understood.apart
+        if case is None or apart is None or (case.brief and case.input_asked):
+            return request
+        if await self._tells(case, request):
+            return request
+        return replace(request, question=replace(question, understood=apart))
+
+    async def not_recognised(self, request: ResolvedRequest) -> str | None:
+        """Return the sentence for a few words that name no agreement, where we asked for one.
+
+        Raises CorpusMissing, QueueFull.
+        """
+        case, language = request.question.search.case, request.question.language
+        if case is None or not case.doubtful or case.input_asked != _AGREEMENT:
+            return None
+        if case.calculator not in CALCULATORS or await self._names_agreement(request):
+            return None
+        title = wording(language).title(case.calculator)
+        return calculation_texts().say("agreement_not_recognised", language, title=title)
+
+    async def _tells(self, case: CaseAsked, request: ResolvedRequest) -> bool:
+        """Whether a message that tells no fact names an agreement, or replies to our question."""
+        if await self._names_agreement(request):
+            return True
+        if case.input_asked in (None, _AGREEMENT):
+            return False
+        computed = await self._computed(request)
+        asked = computed.question if computed else None
+        return asked is None or not _same_question(asked.input, case.input_asked)
+
+    async def _names_agreement(self, request: ResolvedRequest) -> bool:
+        named = request.question.search.naming[:1]
+        match = await self._law.agreement_of([told_in_french(one) for one in named], None)
+        return match is not None
+
+    async def _computed(self, request: ResolvedRequest) -> Computed | None:
+        question, understood = request.question, request.question.search
+        if understood.case is None or question.plain or not question.grounded:
+            return None
+        if question.sampling.json_schema:
+            return None
+        return await self._calculations.of(
+            understood.case,
+            understood.naming or (question.text,),
+            question.agreement,
+            request.day,
+            self._clock.today(),
         )
 
     def _rest(
@@ -216,6 +278,12 @@ class CalculatedAnswers:
             tuple(passage for _, passage in kept.values()),
             {name: tuple(said) for name, said in fragments.items()},
         )
+
+
+def _same_question(one: str, other: str | None) -> bool:
+    """Whether two inputs are asked for by the same question."""
+    pair = (one, other or "")
+    return one == other or all(map(is_of_pay, pair)) or all(map(is_of_service, pair))
 
 
 def _without_numbers(section: str) -> str:

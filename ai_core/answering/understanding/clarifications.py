@@ -19,6 +19,7 @@ from shared.languages import Language
 
 FILE = Path(__file__).parents[2] / "texts" / "clarifications.toml"
 AGREEMENTS_FILE = FILE.with_name("agreements.toml")
+CALCULATION_FILE = FILE.with_name("calculation.toml")
 _ASKED_OF_AGREEMENTS = ("agreement_which", "agreement_is_it", "category_which")
 _FIELDS = {
     "seniority_band": "seniority_months",
@@ -78,8 +79,13 @@ class Clarifications:
         asks: dict[str, dict[Language, Ask]],
         others: dict[str, dict[Language, str]],
         of_inputs: Mapping[str, str] = NO_QUESTIONS,
+        waits: Collection[str] = (),
     ) -> None:
-        """`of_inputs`: the questions that ask for an input of a calculator, and its name."""
+        """`of_inputs`: the questions that ask for an input of a calculator, and its name.
+
+        `waits`: how an answer says that a calculation is interrupted.
+        """
+        self._waits = tuple(map(_flat, waits))
         self._rules = tuple(rules)
         self._asks = asks
         told = {
@@ -109,11 +115,18 @@ class Clarifications:
             for rule in content["rule"]
         ]
         texts = tomllib.loads(AGREEMENTS_FILE.read_text(encoding="utf-8"))
-        return cls(rules, asks, {name: texts[name] for name in _ASKED_OF_AGREEMENTS}, of_inputs)
+        others = {name: texts[name] for name in _ASKED_OF_AGREEMENTS}
+        waits = tomllib.loads(CALCULATION_FILE.read_text(encoding="utf-8"))["calculation_waits"]
+        return cls(rules, asks, others, of_inputs, waits.values())
 
     def ask(self, fact: str, language: Language) -> Ask:
         """Return how a fact is asked for."""
         return self._asks[fact][language]
+
+    def interrupts(self, answer: str) -> bool:
+        """Whether an earlier answer says that the calculation before it waits."""
+        flat = _flat(answer)
+        return any(one in flat for one in self._waits)
 
     def asked_in(self, answer: str) -> OwnQuestion | None:
         """Return the question of ours that an earlier answer ends with, if it asks one."""

@@ -11,6 +11,7 @@ from datetime import date
 from typing import NamedTuple
 
 from ai_core.answering.understanding.cases.intents import calculator_asked
+from ai_core.answering.understanding.cases.replies import DOES_NOT_KNOW, YES
 from ai_core.answering.understanding.cases.thread import (
     CaseAsked,
     CaseThread,
@@ -18,6 +19,7 @@ from ai_core.answering.understanding.cases.thread import (
 )
 from ai_core.answering.understanding.clarifications import Clarifications, OwnQuestion
 from ai_core.answering.understanding.facts import LONGEST_READ, own_words, read_facts
+from ai_core.answering.understanding.letters import asked_of_letter
 from ai_core.answering.understanding.owners import Fact
 from ai_core.answering.understanding.profiles import NOTHING, known_fields, with_facts
 from ai_core.answering.understanding.questions import split_questions
@@ -27,11 +29,14 @@ from ai_core.answering.understanding.subjects import (
     is_follow_up,
     without_courtesy,
 )
+from ai_core.calculators.catalogue import CALCULATORS
+from ai_core.calculators.wording import wording
 from ai_core.engines.base import ChatMessage
 from ai_core.law.search.french_terms import terms_in_french
 from ai_core.law.search.stems import fold
 from shared.ai.contract import Profile
 from shared.frame_languages import only_asks_for_language
+from shared.languages import LANGUAGES
 
 _ASKS = re.compile(
     r"\?|^\W*(?:combien|comment|pourquoi|quand|quels?|quelles?|est-ce|qu'est|puis-je|peut-on|dois-je"
@@ -41,15 +46,6 @@ _ASKS = re.compile(
 _ASKING = re.compile(
     r"\b(?:puis|peut|peux|comment|combien|est-ce|quels?|quelles?|quand|dois|doit|faut|ai-je|a-t|qui"
     r"|pourquoi|can|could|how|what|when|who|why|do|does|is|are|may|must|should)\b"
-)
-_DOES_NOT_KNOW = re.compile(
-    r"\b(?:sais pas|sait pas|sais plus|connais pas|aucune idee|pas la moindre idee|ignore|pas sure?"
-    r"|don't know|do not know|no idea|not sure|dunno)\b"
-    r"|ไม่รู้|ไม่ทราบ|ไม่แน่ใจ|不知道|不清楚|不确定|不太清楚"
-)
-_YES = re.compile(
-    r"\W*(?:(?:oui|ouais|exact\w*|c'est (?:ca|bien ca|elle)|yes|yep|right|correct)\b"
-    r"|ใช่(?!ไหม|หรือ)|ถูกต้อง|是(?!否|不是)|对|對|没错)"
 )
 _NO = re.compile(
     r"\W*(?:non|pas du tout|aucune|no|nope|none|ไม่(?:ใช่|มี)?(?:ครับ|ค่ะ|คะ)?"
@@ -111,7 +107,8 @@ class Understood:
     `mentioned` are fields whose fact the question names in general. `asked_for` are our questions
     so far, by name and by field; `unknown` is the one that the person could not tell. `case` is
     what there is to compute, None where no calculator is asked for; `beside_case` are then the
-    questions that ask for something else.
+    questions that ask for something else. `apart` is the same message by itself, where only the law
+    in service can tell whether it goes on with the calculation (`CaseAsked.doubtful`).
     """
 
     questions: tuple[Asked, ...]
@@ -122,6 +119,7 @@ class Understood:
     unknown: str | None = None
     case: CaseAsked | None = None
     beside_case: tuple[Asked, ...] = ()
+    apart: "Understood | None" = None
 
     @property
     def query(self) -> str:
@@ -158,19 +156,75 @@ class _Reading:
     thread: CaseThread
     subject: Subject = field(default_factory=Subject)
     asked: OwnQuestion | None = None
+    asked_before: OwnQuestion | None = None
     asked_for: set[str] = field(default_factory=set)
     naming: list[str] = field(default_factory=list)
+    without_last: "tuple[_Reading, _Read] | None" = None
+    """The conversation with a doubtful last message by itself, and that message read so."""
+
+    def apart(self) -> "_Reading":
+        """Return the conversation so far for a message that takes no part in its calculation."""
+        return replace(
+            self,
+            thread=self.thread.left(),
+            asked=None,
+            asked_for=set(self.asked_for),
+            naming=list(self.naming),
+            without_last=None,
+        )
+
+    def heard(self, answer: str) -> "_Reading":
+        """Read an earlier answer: what it asks for counts, and whether it is a calculation.
+
+        Where it is none, the message before it took no part in the calculation.
+        """
+        reading = self
+        if self.without_last and not self._is_calculation(answer):
+            reading, _ = self.without_last
+        reading.hear(answer)
+        return reading
 
     def hear(self, answer: str) -> None:
-        """Read an earlier answer: only what it asks for counts."""
+        """Read what an earlier answer asks for; help lines leave open what was asked before."""
+        if self.clarifications.interrupts(answer):
+            self.asked = self.asked_before
+            return
         self.asked = self.clarifications.asked_in(answer)
         if self.asked:
             self.asked_for |= {self.asked.field, self.asked.name}
 
+    def _is_calculation(self, answer: str) -> bool:
+        """Whether an earlier answer tells the calculation at hand, or asks what it lacks."""
+        asked, calculator = self.clarifications.asked_in(answer), self.thread.calculator
+        if (asked and asked.input) or self.clarifications.interrupts(answer):
+            return True
+        return calculator in CALCULATORS and any(
+            wording(language).title(calculator) in answer for language in LANGUAGES
+        )
+
     def read(self, message: str) -> "_Read":
         """Read a message; return its facts, its questions, and the field that it replies to."""
+        apart = self.apart()
+        read = self._read(message)
+        doubtful = read.case is not None and read.case.doubtful
+        self.without_last = (apart, apart._read(message)) if doubtful else None
+        return read
+
+    def _read(self, message: str) -> "_Read":
+        if letter := asked_of_letter(message):
+            self.asked = None
+            self.subject = Subject(letter.query)
+            self.naming.insert(0, own_words(message))
+            case = self.thread.read(
+                letter.question, [letter.question], letter.question, input_asked=None
+            )
+            return _Read([], [Asked(letter.question, letter.query)], None, case)
+        return self._read_words(message)
+
+    def _read_words(self, message: str) -> "_Read":
         input_asked = (self.asked.input or _INPUTS.get(self.asked.field)) if self.asked else None
         ours = self.asked if self.asked and self._is_reply(message, self.asked.field) else None
+        self.asked_before = self.asked
         asked, self.asked = ours.field if ours else None, None
         facts = read_facts(message, self.today, reply_to=asked)
         self.profile = with_facts(self.profile, facts)
@@ -178,7 +232,7 @@ class _Reading:
         if asked:
             reply = _agreement_named(named, ours) if asked == "agreement" else named
             self.naming.insert(0, reply)
-            unknown = _DOES_NOT_KNOW.search(fold(message))
+            unknown = DOES_NOT_KNOW.search(fold(message))
             query = self.subject.query if unknown else f"{self.subject.query} {reply}"
             questions = [Asked(message, query)]
         else:
@@ -204,7 +258,7 @@ class _Reading:
             return False
         plain = fold(message)
         content = content_of(message)
-        if _DOES_NOT_KNOW.search(plain) and not content.subjects:
+        if DOES_NOT_KNOW.search(plain) and not content.subjects:
             return True
         if _ASKS.search(plain):
             return False
@@ -226,12 +280,21 @@ def understand(
     reading = _Reading(clarifications, today, given, thread)
     for turn in _latest(history):
         if turn.role == "assistant":
-            reading.hear(turn.content)
+            reading = reading.heard(turn.content)
         elif turn.role == "user":
             reading.read(turn.content)
-    facts, questions, replies_to, case = reading.read(text)
+    understood = _meant(reading, text, reading.read(text))
+    if reading.without_last is None:
+        return understood
+    apart, read = reading.without_last
+    return replace(understood, apart=_meant(apart, text, read))
+
+
+def _meant(reading: _Reading, text: str, read: _Read) -> Understood:
+    """Return what a message means that the conversation ends with."""
+    facts, questions, replies_to, case = read
     queries = " ".join(asked.query for asked in questions)
-    mentioned = known_fields(NOTHING, [*facts, *read_facts(queries, today)])
+    mentioned = known_fields(NOTHING, [*facts, *read_facts(queries, reading.today)])
     asked = tuple(
         replace(
             one,
@@ -246,9 +309,9 @@ def understand(
         tuple(reading.naming),
         mentioned,
         frozenset(reading.asked_for),
-        replies_to if _DOES_NOT_KNOW.search(fold(text)) else None,
+        replies_to if DOES_NOT_KNOW.search(fold(text)) else None,
         case,
-        _beside(case, asked, today),
+        _beside(case, asked, reading.today),
     )
 
 
@@ -289,11 +352,11 @@ def _expanded(query: str, profile: Profile, mentioned: Collection[str]) -> str:
 def _agreement_named(reply: str, asked: OwnQuestion | None) -> str:
     """Return a reply to the question for the agreement in words that name one."""
     plain = fold(reply)
-    if asked and asked.idcc and _YES.match(plain):
+    if asked and asked.idcc and YES.match(plain):
         return f"IDCC {asked.idcc}"
     if _NO.match(plain):
         return ""
-    if _DOES_NOT_KNOW.search(plain):
+    if DOES_NOT_KNOW.search(plain):
         return ""
     if number := _BARE_IDCC.match(plain):
         return f"IDCC {number[1]}"

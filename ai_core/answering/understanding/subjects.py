@@ -34,6 +34,22 @@ _FRAGMENT = re.compile(
     r"|without|during|after|as an?|if|si|s'il|s'ils|meme si|sauf si|quand|lorsqu|selon|a partir d)"
     r"(?:\b|'))"
 )
+_CLOSING = re.compile(
+    r"^\W*(?:(?:ok|d'accord|bonjour|c'est note|compris|ah|oh)\b\W*)*"
+    r"(?:merci|parfait|super|genial|tres bien|top|thanks?|thank you|great|perfect)\b"
+)
+_CLOSING_UNSPACED = re.compile(
+    r"^\W*(?:(?:好的?|โอเค)\W*)?(?:谢谢|謝謝|多谢|多謝|感谢|感謝|ขอบคุณ|ขอบใจ)"
+    r"(?:您|你|了|大家|มาก|ๆ|ครับ|ค่ะ|คะ|นะ|\W)*"
+)
+_AND_WHAT = re.compile(r"(?:呢|ล่ะ|ละ)\W*$")
+_OBJECT_PRONOUN = re.compile(
+    r"\b(?:(?:me|te|se|nous|vous|comment|peut|peux|doit|dois|puis-je|faut-il|faut|je|il|elle|on)"
+    r" (?:(?:la|le|les|lui|en|y) |l')\w+"
+    r"|(?:de|a|pour) (?:(?:la|le|les|lui|en|y) |l')\w+(?:er|ir)\b)"
+)
+_OWN_MATTERS = {"conge", "conges"}
+"""Aspects that a whole question makes its subject, where it comes after thanks."""
 _CONDITION = re.compile(r"\W*(?:et |mais |and |but |what |meme |sauf )?(?:si|s'il|s'ils|if)\b")
 _POINTER = re.compile(
     r"\b(?:ca|cela|ceci|celui(?:-ci|-la)?|celle(?:s)?(?:-ci|-la)?|ceux(?:-ci|-la)?|dans ce cas"
@@ -244,11 +260,13 @@ def is_follow_up(message: str, before: str) -> bool:
         return False
     plain = without_courtesy(readable(message)).strip()
     if not _LATIN.search(plain):
-        return len(plain) <= _FEW_UNSPACED_CHARACTERS
+        return _is_unspaced_follow_up(plain)
     connector = _CONNECTOR.match(plain)
     body = plain[connector.end() :] if connector else plain
     content = content_of(message)
     conditional = bool(_CONDITION.match(plain))
+    if _closes(message) and not conditional and _is_complete(body, content):
+        return False
     points = bool(connector) or bool(_POINTER.search(plain))
     if not content.subjects:
         return _without_subject(content, points=points)
@@ -257,6 +275,34 @@ def is_follow_up(message: str, before: str) -> bool:
     if connector and not _VERB.search(body):
         return True
     return points and not connector and _weight(content) <= _OWN_WORDS
+
+
+def has_verb(plain: str) -> bool:
+    """Whether folded words hold a verb that is told by its form or is a common one."""
+    return bool(_VERB.search(plain))
+
+
+def _closes(message: str) -> bool:
+    """Whether a message begins with thanks: what it asks then is seldom of the answer before."""
+    return bool(_CLOSING.match(readable(message)))
+
+
+def _is_complete(body: str, content: Content) -> bool:
+    """Whether a question says by itself what it is about, and points at nothing before it."""
+    if not _VERB.search(body) or _POINTER.search(body) or _OBJECT_PRONOUN.search(body):
+        return False
+    groups = {group for group, _ in content.subjects}
+    if groups:
+        return not groups & _REPLACED
+    return content.others >= _OWN_WORDS or bool(content.aspects & _OWN_MATTERS)
+
+
+def _is_unspaced_follow_up(plain: str) -> bool:
+    """Judge a message in Thai or Chinese: a short one, or one that asks "and …?"."""
+    asked = _CLOSING_UNSPACED.sub("", plain)
+    if asked and asked != plain:
+        return bool(_AND_WHAT.search(asked))
+    return len(plain) <= _FEW_UNSPACED_CHARACTERS
 
 
 def _without_subject(content: Content, *, points: bool) -> bool:

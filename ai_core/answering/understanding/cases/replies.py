@@ -13,13 +13,33 @@ from ai_core.answering.understanding.cases.working_times import (
     basis_told,
     share_told,
 )
+from ai_core.answering.understanding.subjects import content_of, has_verb, without_courtesy
+from ai_core.law.search.stems import fold
 
+AGREEMENT = "agreement"
 SHARE = "working_time_share"
 LENGTH = "part_time_length"
 PAY_BASIS = "pay_basis"
 YEARS = "years_unclear"
 _MONTHS_A_YEAR = 12
 _SERVICE = re.compile(r"anciennete|service|seniority|worked|อายุงาน|工龄|司龄")
+DOES_NOT_KNOW = re.compile(
+    r"\b(?:sais pas|sait pas|sais plus|connais pas|aucune idee|pas la moindre idee|ignore|pas sure?"
+    r"|don't know|do not know|no idea|not sure|dunno)\b"
+    r"|ไม่รู้|ไม่ทราบ|ไม่แน่ใจ|不知道|不清楚|不确定|不太清楚"
+)
+YES = re.compile(
+    r"\W*(?:(?:oui|ouais|exact\w*|c'est (?:ca|bien ca|elle)|yes|yep|right|correct)\b"
+    r"|ใช่(?!ไหม|หรือ)|ถูกต้อง|是(?!否|不是)|对|對|没错)"
+)
+_NO = re.compile(r"\W*(?:(?:non|pas|aucune?|no|nope|none|not)\b|ไม่|不|没|都不是|否)")
+_GOES_ON = re.compile(
+    r"\W*(?:ok\W+)?(?:on |nous |je |let's |please )*(?:reprend\w*|reprenons|repartons|continu\w*"
+    r"|poursui\w+|la suite|allez-y|allons-y|vas-y|go on|carry on|resume)\b|继续|ทำต่อ|ต่อเลย"
+)
+_FEW_WORDS = 6
+_FEW_UNSPACED_CHARACTERS = 12
+_LATIN = re.compile(r"[a-z]")
 _AGE = re.compile(r"\bage\b|อายุ(?!งาน)|年龄|岁")
 
 
@@ -68,3 +88,26 @@ def _with_years(told: CaseFacts, message: str, years: int) -> CaseFacts:
     if is_service and not is_age:
         return replace(told, seniority_months=Fraction(_MONTHS_A_YEAR * years))
     return replace(told, age=years) if is_age and not is_service else told
+
+
+def surely_replies(message: str, input_asked: str) -> bool:
+    """Whether a message that tells no fact is by its form a reply to our question for an input.
+
+    An agreement is named in words of any form: only the law in service can tell its name.
+    """
+    if content_of(message).subjects:
+        return False
+    plain = fold(message)
+    if DOES_NOT_KNOW.search(plain) or any(one.match(plain) for one in (YES, _NO, _GOES_ON)):
+        return True
+    return input_asked != AGREEMENT and any(sign.isdigit() for sign in message)
+
+
+def is_brief(message: str) -> bool:
+    """Whether a message is a few words without a verb: a reply, though one that nothing knows."""
+    plain = fold(without_courtesy(message)).strip()
+    if content_of(message).subjects or has_verb(plain):
+        return False
+    if _LATIN.search(plain):
+        return len(plain.split()) <= _FEW_WORDS
+    return len(plain) <= _FEW_UNSPACED_CHARACTERS

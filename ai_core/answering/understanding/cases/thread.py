@@ -10,11 +10,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from fractions import Fraction
+from typing import Literal
 
 from ai_core.answering.understanding.cases.facts import NOTHING_TOLD, CaseFacts
 from ai_core.answering.understanding.cases.intents import calculator_asked, calculator_of_subject
 from ai_core.answering.understanding.cases.reading import days_of, read_case
-from ai_core.answering.understanding.cases.replies import case_of_reply
+from ai_core.answering.understanding.cases.replies import (
+    case_of_reply,
+    is_brief,
+    surely_replies,
+)
 from ai_core.answering.understanding.subjects import content_of, is_follow_up, without_courtesy
 from ai_core.law.search.stems import fold
 from shared.ai.contract import Profile
@@ -45,6 +50,10 @@ _ENDINGS: Mapping[str, str] = {
     "retraite": "retirement",
 }
 
+_A_DEADLINE = frozenset({"deadline"})
+"""What words such as "harcelé" tell: a fact of the calculator of deadlines, and of no other."""
+_Tells = Literal["reply", "change"]
+
 
 @dataclass(frozen=True, slots=True)
 class CaseAsked:
@@ -52,7 +61,9 @@ class CaseAsked:
 
     `replies` are the words that answered our question for an input, by the input's name. `told` are
     the messages the facts were told in, the latest first. `changed`: it changes a fact of the
-    calculation before; `replied`: it goes on with that calculation.
+    calculation before; `replied`: it goes on with that calculation. `input_asked` is the input
+    that our answer before asked for. `doubtful`: nothing in the message shows that it belongs to
+    the calculation, but that it asks nothing; `brief`: it is a few words, as a reply is.
     """
 
     calculator: str
@@ -61,6 +72,9 @@ class CaseAsked:
     told: tuple[str, ...] = ()
     changed: bool = False
     replied: bool = False
+    input_asked: str | None = None
+    doubtful: bool = False
+    brief: bool = False
 
 
 @dataclass(slots=True)
@@ -84,30 +98,57 @@ class CaseThread:
         the conversation, and `input_asked` the input that our answer before it asked for.
         """
         asked = self._asked_by(message, questions)
-        changed = False
         goes_on = asked is None
-        if asked is None and self.calculator and self.is_open:
-            if input_asked and self._is_reply(message):
-                asked = self.calculator
-                self.replies[input_asked] = message
-            elif other := self._of_follow_up(message, query):
-                asked = other
-            elif self._changes(message):
-                asked, changed = self.calculator, True
-        if asked is None and self._replies_to_subject(message, input_asked):
-            asked = self.subject
-            self.replies |= {input_asked: message} if input_asked else {}
+        asked, tells = (asked, None) if asked else self._goes_on(message, query, input_asked)
         self.subject = None if asked else calculator_of_subject(message)
         told = self._told(message, asked, input_asked)
         self.facts = self.facts.updated(told)
         self._forget_replies(told)
         self.told.insert(0, message)
         if asked is None:
-            self.is_open = self.is_open and query != message
+            self.is_open = self.is_open and _is_within(message, query)
             return None
         self.is_open = True
         self.calculator = asked
-        return CaseAsked(asked, self.facts, dict(self.replies), tuple(self.told), changed, goes_on)
+        return CaseAsked(
+            asked,
+            self.facts,
+            dict(self.replies),
+            tuple(self.told),
+            changed=tells == "change",
+            replied=goes_on,
+            input_asked=input_asked,
+            doubtful=tells is not None
+            and not told.known() - (frozenset() if asked == "deadlines" else _A_DEADLINE)
+            and not (input_asked and surely_replies(message, input_asked)),
+            brief=is_brief(message),
+        )
+
+    def left(self) -> "CaseThread":
+        """Return the thread for a message that takes no part in the calculation before it."""
+        return replace(
+            self, subject=None, is_open=False, replies=dict(self.replies), told=list(self.told)
+        )
+
+    def _goes_on(
+        self, message: str, query: str, input_asked: str | None
+    ) -> tuple[str | None, _Tells | None]:
+        """Return the calculator that a message goes on with, and what it tells to it.
+
+        That is nothing where it asks another one of the same case.
+        """
+        if self.calculator and self.is_open:
+            if input_asked and self._is_reply(message):
+                self.replies[input_asked] = message
+                return self.calculator, "reply"
+            if other := self._of_follow_up(message, query):
+                return other, None
+            if self._changes(message):
+                return self.calculator, "change"
+        if self._replies_to_subject(message, input_asked):
+            self.replies |= {input_asked: message} if input_asked else {}
+            return self.subject, "reply"
+        return None, None
 
     def _told(self, message: str, asked: str | None, input_asked: str | None) -> CaseFacts:
         """Return what a message tells, with what it tells as a reply to our question."""
@@ -160,7 +201,7 @@ class CaseThread:
         """Return another calculator that a follow-up asks of the same case ("et le préavis ?")."""
         if _AMOUNT_AGAIN.search(fold(message)):
             return self.calculator
-        if query == message or not is_follow_up(message, query):
+        if not _is_within(message, query) or not is_follow_up(message, query):
             return None
         asked = calculator_asked(query, self.today)
         if asked != self.calculator:
@@ -173,6 +214,11 @@ class CaseThread:
             for reply in _REPLIES_OF.get(name, (name,)):
                 if self.replies.get(reply) not in (None, self.told[0] if self.told else None):
                     del self.replies[reply]
+
+
+def _is_within(message: str, query: str) -> bool:
+    """Whether a message is searched with the conversation before it."""
+    return query not in (message, without_courtesy(message))
 
 
 def _with_day(told: CaseFacts, message: str, input_asked: str, today: date) -> CaseFacts:

@@ -414,3 +414,78 @@ async def test_parents_who_take_a_child_back_are_no_retirement(app: Any) -> None
     )
     asked = reply["clarification"] or {"question": ""}
     assert "retraite" not in f"{reply['summary']} {asked['question']}"
+
+
+COMPLETE = "Je suis licencié après 6 ans, 2 400 € brut par mois, combien d'indemnité ?"
+LACKS_PAY = "Je suis licenciée après six ans, combien d'indemnité ?"
+TOLD_NOTHING = [
+    (COMPLETE, "Con bien de jour de concert payer par an"),  # a recording misheard
+    (COMPLETE, "mon collègue raconte n'importe quoi à tout le monde"),
+    (COMPLETE, "la neige tombe"),
+    (COMPLETE, "Mon patron veut que je vienne dimanche prochain"),
+    (COMPLETE, "Merci, et bonne journée à vous !"),
+    (COMPLETE, "ok"),
+    ("How much severance after 7 years at 2300 euros gross a month?", "the weather is awful"),
+    ("工作了7年，月薪税前2300欧元，被解雇能拿多少补偿金？", "今天天气很好"),
+    ("8 heures sup à 13 € de l'heure, combien ?", "mon voisin a un chien"),
+    (LACKS_PAY, "ma cheffe me harcèle chaque matin"),
+]
+
+
+@pytest.mark.parametrize(("first", "message"), TOLD_NOTHING)
+async def test_a_message_that_tells_a_calculation_nothing_does_not_get_it_again(
+    app: Any, first: str, message: str
+) -> None:
+    before, after = await talk(app, first, message)
+
+    assert before["calculation"] or before["clarification"]
+    assert after["calculation"] is None
+    assert after["clarification"] is None or after["clarification"] != before["clarification"]
+    assert before["summary"] not in after["response"]
+    assert after["language"] == before["language"]
+
+
+async def test_an_agreement_is_named_in_a_sentence_or_asked_for_again(app: Any) -> None:
+    told = await last(app, COMPLETE, "on fait le nettoyage de bureaux")
+    _, unknown, named = await talk(app, COMPLETE, "les trucs de la boîte", "la convention Syntec")
+
+    assert told["agreement"]["agreement"]["idcc"] == "3043"
+    assert unknown["summary"].startswith("Je ne reconnais pas de convention collective")
+    assert "Ingénieurs et cadres" in named["clarification"]["choices"]
+
+
+async def test_what_follows_another_matter_is_asked_of_it(app: Any, library: Any) -> None:
+    await talk(app, COMPLETE, "Mon patron veut que je vienne dimanche prochain", "et la nuit ?")
+
+    assert library.asked[-1].startswith("Mon patron veut que je vienne dimanche prochain")
+
+
+async def test_a_question_after_thanks_is_a_subject_of_its_own(app: Any, library: Any) -> None:
+    await last(app, COMPLETE, "merci, et mon patron peut-il refuser mes congés ?")
+
+    assert library.asked[-1] == "et mon patron peut-il refuser mes congés ?"
+
+
+@pytest.mark.parametrize("first", [COMPLETE, LACKS_PAY])
+@pytest.mark.parametrize("danger", ["je veux mourir", "j'en peux plus, je veux en finir"])
+async def test_who_is_in_danger_in_a_calculation_reads_who_to_call_and_is_asked_nothing(
+    app: Any, first: str, danger: str
+) -> None:
+    before, reply, after = await talk(app, first, danger, "2 600 euros brut par mois")
+
+    first_paragraph, *others = reply["response"].split("\n\n")
+    assert "3114" in first_paragraph
+    assert reply["abstained"]["reason"] == "distress"
+    assert (reply["calculation"], reply["clarification"], reply["citations"]) == (None, None, [])
+    assert before["clarification"]["question"] not in reply["response"]
+    assert (
+        others[-1] == "Votre calcul attendra : quand vous le voudrez, dites-le et nous le"
+        " reprendrons où nous en étions."
+    )
+    assert after["calculation"]["value"] == 3900
+
+
+async def test_a_calculation_interrupted_by_danger_is_taken_up_again(app: Any) -> None:
+    first, _, again = await talk(app, LACKS_PAY, "je veux mourir", "oui, reprenons")
+
+    assert again["clarification"] == first["clarification"]

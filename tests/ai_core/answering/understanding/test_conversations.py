@@ -55,6 +55,12 @@ FOLLOW_UPS = [
     ("Combien dure la période d'essai ?", "si je suis malade pendant ?"),
     ("Combien dure la période d'essai ?", "d'accord. Et sans convention collective ?"),
     ("Can my employer refuse my holidays?", "What if they were already approved?"),
+    (SEVERANCE, "merci, et quand est-ce que je la touche ?"),
+    (SEVERANCE, "merci, et comment la demander ?"),
+    (SEVERANCE, "super, et pour un cadre ?"),
+    (SEVERANCE, "parfait, et si je suis en CDI depuis longtemps ?"),
+    (SEVERANCE, "merci, et mon patron peut-il refuser ?"),
+    (NOTICE, "谢谢，那试用期呢？"),
 ]
 NEW_QUESTIONS = [
     (NOTICE, "Comment poser un congé paternité ?"),
@@ -77,6 +83,12 @@ NEW_QUESTIONS = [
     (SEVERANCE, "Qui paie la mutuelle pendant un arrêt maladie ?"),
     (SEVERANCE, "Le télétravail peut-il m'être imposé ?"),
     (NOTICE, "Je suis victime de harcèlement moral, que puis-je faire ?"),
+    (SEVERANCE, "merci, et mon patron peut-il refuser mes congés ?"),
+    (SEVERANCE, "Merci beaucoup ! Et est-ce que je peux poser des jours en août ?"),
+    (SEVERANCE, "super merci, mais mon employeur peut-il changer mes horaires ?"),
+    (SEVERANCE, "parfait, et pour mes tickets resto, combien je dois payer ?"),
+    (SEVERANCE, "thanks, and can my boss read my emails?"),
+    (NOTICE, "谢谢，老板可以拒绝我休假吗？"),
 ]
 
 

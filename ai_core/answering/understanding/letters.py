@@ -1,0 +1,83 @@
+"""A vague question about a letter: what the letter is about makes its subject.
+
+"Est-ce que je peux contester ?" over a photographed letter asks of what the letter notifies. Its
+other words (dates, formulas of politeness, addresses) only mislead a search.
+"""
+
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from ai_core.answering.understanding.subjects import content_of
+from ai_core.law.search.stems import fold
+
+FILE = Path(__file__).with_name("letters.toml")
+_QUOTED = re.compile(r"[«“](?P<letter>.{30,}?)[»”]\W*\Z", re.DOTALL)
+_SUBJECT_LINE = re.compile(r"^\W*(?:objet|re|subject|sujet)\s*:\s*(?P<line>.+)$", re.MULTILINE)
+_LONGEST_READ = 4_000
+_LONGEST_QUESTION = 160
+_OWN_WORDS = 2
+_VAGUE = {"contest", "refus", "recours", "accept", "droit", "delai", "demarche", "signe", "annul"}
+"""Beginnings of the aspects that a question asks of any letter."""
+
+
+@dataclass(frozen=True, slots=True)
+class LetterAsked:
+    """A vague question in its own words, and the subject that the letter gives it."""
+
+    question: str
+    subject: str
+
+    @property
+    def query(self) -> str:
+        """Return what is searched."""
+        return f"{self.question} {self.subject}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Matter:
+    subject: str
+    marks: re.Pattern[str]
+
+
+def _read(path: Path) -> tuple[_Matter, ...]:
+    tables = tomllib.loads(path.read_text(encoding="utf-8"))["matter"]
+    return tuple(_Matter(one["subject"], re.compile("|".join(one["marks"]))) for one in tables)
+
+
+_MATTERS = _read(FILE)
+
+
+def asked_of_letter(message: str) -> LetterAsked | None:
+    """Return the question of a message that quotes a letter and names no subject of its own.
+
+    None for any other message, and where the letter tells no subject of labour law.
+    """
+    quoted = _QUOTED.search(message)
+    if quoted is None:
+        return None
+    own = message[: quoted.start()].rpartition("\n\n")[0].strip()
+    if not own or len(own) > _LONGEST_QUESTION or not _is_vague(own):
+        return None
+    subject = subject_of_letter(quoted["letter"])
+    return LetterAsked(own, subject) if subject else None
+
+
+def subject_of_letter(letter: str) -> str | None:
+    """Return what a letter notifies, by its line of subject first; None where nothing tells."""
+    plain = fold(letter[:_LONGEST_READ])
+    line = _SUBJECT_LINE.search(plain)
+    for text in (line["line"] if line else "", " ".join(plain.split())):
+        for matter in _MATTERS:
+            if matter.marks.search(text):
+                return matter.subject
+    named = [word for _, word in sorted(content_of(letter).subjects)]
+    return " ".join(named[:_OWN_WORDS]) or None
+
+
+def _is_vague(question: str) -> bool:
+    """Whether a question names no subject, and asks no more than may be asked of any letter."""
+    content = content_of(question)
+    of_any = all(aspect.startswith(tuple(_VAGUE)) for aspect in content.aspects)
+    return not content.subjects and of_any and content.others < _OWN_WORDS
