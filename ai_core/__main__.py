@@ -1,4 +1,4 @@
-"""`python -m ai_core [serve | keys … | conversation … | corpus … | knowledge … | model … | …]`."""
+"""`python -m ai_core [serve | keys … | console … | corpus … | knowledge … | model … | …]`."""
 
 import argparse
 import sys
@@ -10,6 +10,7 @@ from ai_core.access import cli as keys_command
 from ai_core.answering import cli as conversation_command
 from ai_core.app import create_app
 from ai_core.calculators import cli as calculators_command
+from ai_core.console import cli as console_command
 from ai_core.errors import CorpusMissing
 from ai_core.knowledge import cli as knowledge_command
 from ai_core.law import cli as corpus_command
@@ -24,6 +25,7 @@ from shared.privacy.encryption import new_key_file
 from shared.settings import WrongSettings, read_settings
 
 GRACE_S = 20
+ON_STORES = {"keys", "conversation", "console"}
 
 
 def main(arguments: list[str]) -> int:
@@ -39,6 +41,7 @@ def main(arguments: list[str]) -> int:
     calculators_command.add_arguments(calculators)
     knowledge = commands.add_parser("knowledge", help="the knowledge entries")
     knowledge_command.add_arguments(knowledge)
+    console_command.add_arguments(commands.add_parser("console", help="accounts of the desk"))
     models_command.add_arguments(commands.add_parser("model", help="the models"))
     commands.add_parser("new-key", help="print a key file for AI_CORE_POSTGRES__KEY_FILE")
     chosen = parser.parse_args(arguments)
@@ -57,14 +60,9 @@ def main(arguments: list[str]) -> int:
 
 def run(chosen: argparse.Namespace, settings: Settings) -> int:
     """Run the chosen command; return the exit status."""
-    if chosen.command == "keys":
+    if chosen.command in ON_STORES:
         set_up_logs("ai_core", "warning", sys.stderr)  # a key that is made goes into a file
-        keys_command.run(chosen, str(settings.redis.url))
-        return 0
-    if chosen.command == "conversation":
-        set_up_logs("ai_core", "warning", sys.stderr)
-        conversation_command.run(chosen, settings)
-        return 0
+        return run_on_stores(chosen, settings)
     if chosen.command == "corpus":
         failed = corpus_command.run(chosen, settings.data_dir, SystemClock())
         if chosen.action == "status" or failed:
@@ -83,6 +81,17 @@ def run(chosen: argparse.Namespace, settings: Settings) -> int:
     if chosen.command == "model":
         return models_command.run(chosen, settings.models, settings.data_dir)
     return serve(settings)
+
+
+def run_on_stores(chosen: argparse.Namespace, settings: Settings) -> int:
+    """Run a command that works on Redis or Postgres; return the exit status."""
+    if chosen.command == "console":
+        return console_command.run(chosen, settings)
+    if chosen.command == "keys":
+        keys_command.run(chosen, str(settings.redis.url))
+    else:
+        conversation_command.run(chosen, settings)
+    return 0
 
 
 def entry_folders(settings: Settings) -> knowledge_command.Folders:

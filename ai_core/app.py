@@ -17,6 +17,7 @@ from ai_core.access.hosts import OwnHosts
 from ai_core.access.idempotency import Idempotency
 from ai_core.access.keys import KeyRing
 from ai_core.access.rate_limits import Limiter
+from ai_core.access.usage import KeyUsage
 from ai_core.access.visitors import Visitors, read_visitor_secret
 from ai_core.answering.abstention import Abstentions
 from ai_core.answering.boilerplate import Boilerplate, read_texts
@@ -45,6 +46,7 @@ from ai_core.api.responder import Responder
 from ai_core.api.routes import DIRECT, ERROR_FORMATS, AppState, OpenState, create_api
 from ai_core.api.status import Health
 from ai_core.calculators.sources import CheckedRules
+from ai_core.console.desk import Access, open_desk
 from ai_core.engines.base import Engine
 from ai_core.engines.extractive.engine import ExtractiveEngine
 from ai_core.errors import CorpusMissing, CorpusRefused, QueueFull
@@ -125,7 +127,7 @@ async def assemble(
     """
     platform = await open_platform(settings, registry, stack, clock)
     records = await stack.enter_async_context(open_records(settings.postgres, clock))
-    ring, gate = await open_access(platform, stack)
+    access, gate = await open_access(platform, stack)
     built_in = (ExtractiveEngine(platform.texts), *engines)
     pool = await stack.enter_async_context(
         open_pool(settings.models, settings.data_dir, built_in, opener, clock)
@@ -150,7 +152,7 @@ async def assemble(
     checking = asyncio.create_task(check_against_law(rules, entries), name="check the law")
     stack.callback(checking.cancel)
     health = Health(
-        *(library, rules, entries, pool, scheduler, platform.connection, records, ring),
+        *(library, rules, entries, pool, scheduler, platform.connection, records, access.ring),
         *(CorpusMetrics(registry), clock),
     )
     return AppState(
@@ -170,6 +172,9 @@ async def assemble(
         masking=await open_masking(settings, stack),
         records=records,
         mcp_server=await stack.enter_async_context(open_mcp_server()),
+        desk=await stack.enter_async_context(
+            open_desk(settings, platform.connection, records, access, clock)
+        ),
     )
 
 
@@ -202,20 +207,24 @@ async def open_platform(
     return Platform(settings, registry, clock, texts, connection, tracing.tracer)
 
 
-async def open_access(platform: Platform, stack: AsyncExitStack) -> tuple[KeyRing, Gate]:
-    """Read the keys, and begin to renew the leases of open requests."""
+async def open_access(platform: Platform, stack: AsyncExitStack) -> tuple[Access, Gate]:
+    """Read the keys, and begin to renew the leases of open requests and to write usage down."""
     ring = KeyRing(platform.connection, platform.clock)
     with suppress(RedisError):  # the gate reads them again with the first request
         await ring.refresh()
     limiter = Limiter(platform.connection)
     renewing = asyncio.create_task(limiter.renew_leases(), name="renew leases")
     stack.callback(renewing.cancel)
+    usage = KeyUsage(platform.connection, platform.clock)
+    writing = asyncio.create_task(usage.keep_writing(), name="write the usage of keys")
+    stack.callback(writing.cancel)
     settings = platform.settings
     secret_file = settings.page.visitor_secret_file or settings.data_dir / "visitor_secret"
     visitors = Visitors(await asyncio.to_thread(read_visitor_secret, secret_file))
     metrics = GateMetrics(platform.registry)
     hosts = OwnHosts(settings.page.hosts, settings.server.host)
-    return ring, Gate(ring, limiter, metrics, visitors, hosts, platform.tracer)
+    gate = Gate(ring, limiter, metrics, visitors, hosts, platform.tracer, usage)
+    return Access(ring, usage, visitors, hosts), gate
 
 
 def open_answering(

@@ -6,12 +6,15 @@ NotFound         ├── UnknownModel · UnknownArticle · UnknownAgreement
 BadInput         ├── ContextOverflow (400) · IdempotencyMismatch · KnowledgeRequired
                  ├── DeadlineTooShort (400) · TextUnreadable (400)
                  ├── Unsupported (400) ── UnsupportedSchema · MessagesRefused
-                 ├── WrongInputs
+                 ├── WrongInputs · ConsoleRefusal
 TooLarge         ├── TextTooLong
-NotAllowed       ├── AddressNotAllowed · HostNotAllowed · OriginNotAllowed · FeatureNotAllowed
+NotAuthenticated ├── SignInRefused · IdentityRefused
+NotAllowed       ├── FormExpired · RoleNotAllowed
+                 ├── AddressNotAllowed · HostNotAllowed · OriginNotAllowed · FeatureNotAllowed
 Conflict         ├── StillAnswering · ModelBuiltIn · ModelBusy · UpdateUnderWay
-TooMany          ├── OverQuota
-Unavailable      ├── CorpusMissing · SourceUnreachable · KeysUnreadable · QueueFull
+TooMany          ├── OverQuota · TooManySignIns
+Unavailable      ├── ProviderUnreachable
+                 ├── CorpusMissing · SourceUnreachable · KeysUnreadable · QueueFull
                  ├── DeadlineMissed
                  ├── UpstreamFailed · UpstreamRefused · MessageNotSent
                  ├── NoMemory · EngineStarting · RuleWithheld · RecordsOff
@@ -25,6 +28,7 @@ from shared.errors import (
     BadInput,
     Conflict,
     NotAllowed,
+    NotAuthenticated,
     NotFound,
     TooLarge,
     TooMany,
@@ -372,3 +376,50 @@ class EntryFileInvalid(AppError):
     """A file of a knowledge entry cannot be parsed, or breaks the rules of entries."""
 
     code = "entry_file_invalid"
+
+
+class ConsoleRefusal(BadInput):
+    """A form of the desk is refused: `reason` names the sentence that says why."""
+
+    code = "console_refused"
+
+    def __init__(self, reason: str, **facts: str | int) -> None:
+        super().__init__(reason)
+        self.facts = facts
+        self.reason = reason
+
+
+class SignInRefused(NotAuthenticated):
+    """The name, the password or the code is wrong: which of them is not told."""
+
+    code = "sign_in_refused"
+
+
+class TooManySignIns(TooMany):
+    """Too many attempts to sign in, of one account, address or browser; or too many at once."""
+
+    code = "too_many_sign_ins"
+
+
+class FormExpired(NotAllowed):
+    """A form of the desk without the token of its session: it was not this page that sent it."""
+
+    code = "form_expired"
+
+
+class RoleNotAllowed(NotAllowed):
+    """The account's role does not include the action."""
+
+    code = "role_not_allowed"
+
+
+class IdentityRefused(NotAuthenticated):
+    """The OpenID provider's answer is no proof of an identity that may sign in."""
+
+    code = "identity_refused"
+
+
+class ProviderUnreachable(Unavailable):
+    """The OpenID provider does not answer, or not as one."""
+
+    code = "provider_unreachable"

@@ -168,6 +168,41 @@ class SiteSettings(Section):
     contact: ContactSettings = ContactSettings()
 
 
+ConsoleRole = Literal["owner", "operator", "editor", "reviewer", "reader"]
+
+
+class ConsoleSettings(Section):
+    """The desk at `/console`: closed unless it is opened, with accounts in Postgres.
+
+    With an OpenID provider, accounts are made at the first sign-in of whoever its claims give a
+    role.
+    """
+
+    open: bool = Field(default=False, description="Serve the desk; otherwise it is a 404.")
+    second_factor: bool = Field(
+        default=True, description="Whoever signs in with a password needs a one-time code too."
+    )
+    idle_s: int = Field(default=1_800, ge=60, description="A session ends this long after its use.")
+    longest_s: int = Field(default=12 * 3_600, ge=300, description="And this long after its start.")
+    oidc_issuer: str = Field(
+        default="", description="The provider's issuer; empty: passwords only."
+    )
+    oidc_name: str = Field(default="OpenID", description="What the button calls the provider.")
+    oidc_client_id: str = ""
+    oidc_client_secret_file: Path | None = Field(
+        default=None, description="None: a public client, protected by PKCE alone."
+    )
+    oidc_url: str = Field(
+        default="",
+        description="Our address as browsers see it, to return to: https://HOST, no path.",
+    )
+    oidc_scopes: str = "openid profile"
+    oidc_claim: str = Field(default="groups", description="The claim that tells the role.")
+    oidc_roles: dict[str, ConsoleRole] = Field(
+        default_factory=dict, description="Which value of the claim gives which role."
+    )
+
+
 class Settings(StrictSettings):
     """ai_core, configured from the environment only."""
 
@@ -186,6 +221,7 @@ class Settings(StrictSettings):
     conversations: ConversationSettings = ConversationSettings()
     page: PageSettings = PageSettings()
     site: SiteSettings = SiteSettings()
+    console: ConsoleSettings = ConsoleSettings()
     privacy: PrivacySettings = PrivacySettings()
     watch: WatchSettings = WatchSettings()
     tracing: TracingSettings = TracingSettings()

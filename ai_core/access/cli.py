@@ -16,7 +16,7 @@ from pathlib import Path
 
 from redis.exceptions import RedisError
 
-from ai_core.access.keys import Key, KeyRing, NewKey, Permission, Scope
+from ai_core.access.keys import ORIGIN, Key, KeyRing, NewKey, Permission, Scope
 from ai_core.access.rate_limits import RateLimits
 from ai_core.errors import KeysUnreadable
 from ai_core.redis_keys import TAG
@@ -24,7 +24,6 @@ from shared.clock import Clock, SystemClock
 from shared.stores.redis_connection import RedisConnection
 
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
-ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?")
 REDIS_WAIT_S = 10.0
 """Redis may have been started a moment ago and still be loading its data."""
 

@@ -25,6 +25,7 @@ from starlette.requests import Request
 from ai_core.access.hosts import OwnHosts
 from ai_core.access.keys import Key, KeyRing, Scope, well_formed
 from ai_core.access.rate_limits import REQUESTS, Decision, Limiter, RateLimits, Refusals
+from ai_core.access.usage import KeyUsage
 from ai_core.access.visitors import Visitors
 from ai_core.errors import (
     AddressNotAllowed,
@@ -168,8 +169,10 @@ class Gate:
         visitors: Visitors,
         hosts: OwnHosts,
         tracer: Tracer = NO_TRACER,
+        usage: KeyUsage | None = None,
     ) -> None:
         self.tracer = tracer
+        self._usage = usage
         self._ring = ring
         self._limiter = limiter
         self._visitors = visitors
@@ -235,7 +238,7 @@ class Gate:
         Raises HostNotAllowed, OriginNotAllowed, OverQuota.
         """
         self._require_pages(request, ())
-        visitor = f"{name}:{self._visitors.pseudonym(_address(request))}"
+        visitor = f"{name}:{self._visitors.pseudonym(client_address(request))}"
         for subject, limits in ((visitor, of_visitor), (name, of_everyone)):
             decision = await self._limiter.admit(subject, limits, 1, None)
             if decision.refused:
@@ -290,6 +293,8 @@ class Gate:
     async def settle(self, permit: Permit, decision: Decision) -> None:
         """Settle a request, for Permit; a cached reply reserved nothing."""
         spent = permit.cost_tokens if permit.spent_tokens is None else permit.spent_tokens
+        if self._usage:
+            self._usage.count(permit.caller.key_id, 0 if permit.cached_reply else spent)
         await self._limiter.settle(decision, spent)
 
     async def _authenticate_again(self, permit: Permit, decision: Decision) -> None:
@@ -319,7 +324,7 @@ class Gate:
         if key.scope is not Scope.PUBLISHABLE:
             return Caller(key, key.id, needed)
         self._require_pages(request, key.allowed_origins)
-        return Caller(key, f"{key.id}:{self._visitors.pseudonym(_address(request))}", needed)
+        return Caller(key, f"{key.id}:{self._visitors.pseudonym(client_address(request))}", needed)
 
     def _require_pages(self, request: Request, origins: Collection[str]) -> None:
         host = self._hosts.host_of(request)
@@ -375,7 +380,7 @@ def _presented_key(request: Request) -> str | None:
     return bearer
 
 
-def _address(request: Request) -> IPv4Address | IPv6Address | None:
+def client_address(request: Request) -> IPv4Address | IPv6Address | None:
     """Return the client's address as uvicorn found it: X-Forwarded-For's behind trusted proxies."""
     try:
         address = ip_address(request.client.host if request.client else "")
@@ -385,7 +390,7 @@ def _address(request: Request) -> IPv4Address | IPv6Address | None:
 
 
 def _address_allowed(request: Request, key: Key) -> bool:
-    address = _address(request)
+    address = client_address(request)
     return address is not None and any(address in network for network in key.allowed_networks)
 
 

@@ -34,6 +34,8 @@ log = structlog.get_logger()
 BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 PREFIX = "cdt_live_"
 SHAPE = re.compile(r"cdt_live_[0-9A-Za-z]{43}_[0-9A-Za-z]{6}")
+ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?")
+"""A web origin as browsers send it (RFC 6454): scheme, host, port, nothing else."""
 REPLACE = LuaScript.read(Path(__file__).parent / "lua" / "replace_key.lua")
 PUBLISHABLE_REQUESTS_PER_MINUTE = 20
 PUBLISHABLE_CONCURRENT = 3

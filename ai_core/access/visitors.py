@@ -31,6 +31,11 @@ class Visitors:
         network = address.packed[:8] if address else b""
         return hmac.new(self._secret, network, hashlib.sha256).hexdigest()[:PSEUDONYM_DIGITS]
 
+    def pseudonym_of(self, name: str) -> str:
+        """Return the pseudonym of a name that somebody typed."""
+        written = b"name\0" + name.encode("utf-8", "replace")
+        return hmac.new(self._secret, written, hashlib.sha256).hexdigest()[:PSEUDONYM_DIGITS]
+
 
 def read_visitor_secret(file: Path) -> bytes:
     """Return the secret in `file`; a missing file is made, readable by its owner alone.

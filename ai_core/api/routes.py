@@ -25,6 +25,7 @@ from ai_core.api import (
     openai_routes,
     search,
 )
+from ai_core.api.console.routes import console_router
 from ai_core.api.mcp import endpoint as mcp_endpoint
 from ai_core.api.mcp import errors as mcp_errors
 from ai_core.api.mcp.server import McpServer
@@ -43,6 +44,7 @@ from ai_core.api.responder import Responder
 from ai_core.api.site.routes import site_router
 from ai_core.api.status import Health
 from ai_core.calculators.sources import CheckedRules
+from ai_core.console.desk import Desk
 from ai_core.knowledge.entries_in_use import CheckedEntries
 from ai_core.law.source import LawSource
 from ai_core.models.pool import ModelPool
@@ -95,6 +97,7 @@ class AppState(TypedDict):
     masking: TextMasking
     records: Records
     mcp_server: McpServer
+    desk: Desk
 
 
 OpenState = Callable[[Settings, CollectorRegistry], AbstractAsyncContextManager[AppState]]
@@ -129,5 +132,7 @@ def create_api(settings: Settings, open_state: OpenState, registry: CollectorReg
     api.include_router(page_router(settings.page))
     api.include_router(site_router(settings))
     api.include_router(docs_router(api))
+    if settings.console.open:
+        api.include_router(console_router(texts))
     add_error_handlers(api, texts, ERROR_FORMATS)
     return api

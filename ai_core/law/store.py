@@ -116,6 +116,12 @@ AGREEMENT_ARTICLES_BY_ID = (
 _CURRENT_CLAUSE = "SELECT DISTINCT id, number, text FROM agreement_article "
 CURRENT_CLAUSE_BY_ID = _CURRENT_CLAUSE + "WHERE id = :id LIMIT 1"
 CURRENT_CLAUSES_BY_CID = _CURRENT_CLAUSE + "WHERE cid = :cid"
+TEXTS_OF_CODE = (
+    "SELECT cid, number, id, text FROM article "
+    "WHERE since <= :day AND (until IS NULL OR until > :day) ORDER BY row"
+)
+TEXTS_OF_CLAUSES = "SELECT idcc, cid, number, id, text FROM agreement_article ORDER BY row"
+TEXTS_OF_FICHES = "SELECT id, fiche_title, section_title, text FROM fiche_section ORDER BY row"
 _ARTICLE_PIECE = (
     "SELECT piece.row, id, number, path, substr(text, start + 1, stop - start), start, "
     "stop < length(rtrim(text, ' ' || char(10))), table_header, "

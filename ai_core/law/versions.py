@@ -75,6 +75,14 @@ class CorpusVersions:
             return None
         return version if _VERSION.fullmatch(version) else None
 
+    def others(self) -> list[str]:
+        """Return the versions on disk that are not in service: at most the one before."""
+        current = self.current()
+        if not self.root.exists():
+            return []
+        names = (path.name for path in self.root.iterdir() if path.is_dir())
+        return sorted(name for name in names if _VERSION.fullmatch(name) and name != current)
+
     def stamp(self) -> tuple[int, int] | None:
         """Return a value that changes whenever another version enters service."""
         try:

@@ -62,7 +62,7 @@ class Eviction:
         clock: Clock,
     ) -> None:
         self._slots = slots
-        self._budget_bytes = budget_bytes
+        self.budget_bytes = budget_bytes
         self._changes = changes
         self._clock = clock
         self._requests: list[LoadRequest] = []
@@ -70,13 +70,13 @@ class Eviction:
     @property
     def free_bytes(self) -> int:
         """Return the unreserved bytes; below 0 when a model grew beyond its reservation."""
-        return self._budget_bytes - sum(slot.reserved_bytes or 0 for slot in self._slots.values())
+        return self.budget_bytes - sum(slot.reserved_bytes or 0 for slot in self._slots.values())
 
     def max_bytes(self, slot: ModelSlot) -> int:
         """Return what a model could get if all but the pinned ones were evicted."""
         others = (other for other in self._slots.values() if other is not slot)
         pinned = sum(other.reserved_bytes or 0 for other in others if other.card.pinned)
-        return self._budget_bytes - pinned
+        return self.budget_bytes - pinned
 
     async def victims_of(self, slot: ModelSlot, need_bytes: int, wait_s: float) -> list[ModelSlot]:
         """Wait until a model may have so much memory; return what is to be evicted for it.
@@ -112,7 +112,7 @@ class Eviction:
     def _refusal(self, request: LoadRequest) -> NoMemory:
         name = request.slot.card.id
         return NoMemory(
-            f"{name} needs {request.need_bytes:,} bytes of a budget of {self._budget_bytes:,}: "
+            f"{name} needs {request.need_bytes:,} bytes of a budget of {self.budget_bytes:,}: "
             "raise AI_CORE_MODELS__MEMORY_BYTES, unpin a model, or run: model quantize "
             f"{name}",
             retry_after_s=RETRY_AFTER_S,

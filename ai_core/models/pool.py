@@ -108,6 +108,15 @@ class ModelPool:
         """Return the name of the model that answers when none is named."""
         return self._registry.default
 
+    @property
+    def budget_bytes(self) -> int:
+        """Return the memory for all models together."""
+        return self._eviction.budget_bytes
+
+    async def reread(self) -> None:
+        """Read models.toml again now; a wrong one is logged and changes nothing."""
+        await self._registry.reload()
+
     def card(self, name: str | None) -> ModelCard:
         """Return a model's card, or the default one's. Raises UnknownModel."""
         return self._registry.card(name)

@@ -208,6 +208,7 @@ def ai_core_environment(redis: RedisServer, postgres: PostgresServer, port: int)
         "AI_CORE_POSTGRES__KEY_FILE": str(vault_key(NEO)),
         "AI_CORE_SERVER__PORT": str(port),
         "AI_CORE_PAGE__KEY_FILE": str(NEO / "keys" / "page"),
+        "AI_CORE_CONSOLE__OPEN": "true",
     }
     write_private(NEO / "environment.json", json.dumps(environment, indent=2))
     return environment
@@ -279,6 +280,7 @@ def wait(ready: Callable[[], bool], on: Program, otherwise: str, timeout_s: floa
 GREETING = """
 Code du Travail Neo answers.
   page  {url}/
+  desk  {url}/console   (first: ./neo console account add NAME --role owner)
 {keys}  try   curl -s {url}/api/v1/chat -H "X-API-Key: $(cat .neo/keys/inference)" \\
           -H "Content-Type: application/json" -d '{question}'
   stop  Ctrl-C

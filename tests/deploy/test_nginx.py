@@ -292,6 +292,36 @@ async def test_the_review_page_is_closed_to_all_but_named_reviewers_and_our_serv
     assert alive == 200
 
 
+@pytest.mark.parametrize(
+    ("clients", "address", "status"),
+    [
+        ("", "203.0.113.5", 403),
+        (REVIEWERS, "203.0.113.5", 200),
+        (REVIEWERS, "2001:db8::7", 200),
+        (REVIEWERS, "192.0.2.1", 403),
+        ("", "198.51.100.9", 403),
+    ],
+)
+async def test_the_desk_is_closed_to_all_but_the_named_addresses(
+    clients: str, address: str, status: int
+) -> None:
+    paths = (
+        *("/console", "/console/", "/console/login", "/console/files/console.css"),
+        *("//console/keys", "/x/../console/law", "/%63onsole/login", "/console?x=/"),
+    )
+    settings = {"NGINX_REAL_IP": "loopback", "NGINX_PEERS": "198.51.100.9 1;", **ROOMY}
+    async with served(SERVICE) as url:
+        settings |= {"NGINX_AI_SERVERS": server_line(url), "NGINX_CONSOLE_CLIENTS": clients}
+        with edge("ai-api", **settings) as edge_server:
+            async with edge_server.client("ai-api") as client:
+                client.headers |= {"X-Real-IP": address}
+                answers = {path: (await client.get(path)).status_code for path in paths}
+                beside = (await client.get("/consoles")).status_code
+
+    assert answers == dict.fromkeys(paths, status)
+    assert beside == 200
+
+
 async def test_of_the_bot_only_the_webhook_is_public(alive: EdgeServer) -> None:
     async with alive.client("telegram") as client:
         assert (await client.post("/telegram/webhook")).status_code == 200

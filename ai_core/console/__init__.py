@@ -1,0 +1,1 @@
+"""The desk behind the service: accounts, sign-in, roles, sessions, the audit log."""
