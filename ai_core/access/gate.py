@@ -12,7 +12,6 @@ import time
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address, ip_address
 from math import ceil, inf
 from types import TracebackType
 from typing import Self
@@ -26,7 +25,7 @@ from ai_core.access.hosts import OwnHosts
 from ai_core.access.keys import Key, KeyRing, Scope, well_formed
 from ai_core.access.rate_limits import REQUESTS, Decision, Limiter, RateLimits, Refusals
 from ai_core.access.usage import KeyUsage
-from ai_core.access.visitors import Visitors
+from ai_core.access.visitors import Visitors, client_address
 from ai_core.errors import (
     AddressNotAllowed,
     HostNotAllowed,
@@ -378,15 +377,6 @@ def _presented_key(request: Request) -> str | None:
         if name == b"authorization" and value[:7].lower() == b"bearer ":
             bearer = str(value[7:].strip(), "latin-1")
     return bearer
-
-
-def client_address(request: Request) -> IPv4Address | IPv6Address | None:
-    """Return the client's address as uvicorn found it: X-Forwarded-For's behind trusted proxies."""
-    try:
-        address = ip_address(request.client.host if request.client else "")
-    except ValueError:
-        return None
-    return getattr(address, "ipv4_mapped", None) or address
 
 
 def _address_allowed(request: Request, key: Key) -> bool:

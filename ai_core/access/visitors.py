@@ -8,8 +8,10 @@ import hashlib
 import hmac
 import os
 import secrets
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
+
+from starlette.requests import Request
 
 from shared.settings import WrongSettings
 
@@ -35,6 +37,15 @@ class Visitors:
         """Return the pseudonym of a name that somebody typed."""
         written = b"name\0" + name.encode("utf-8", "replace")
         return hmac.new(self._secret, written, hashlib.sha256).hexdigest()[:PSEUDONYM_DIGITS]
+
+
+def client_address(request: Request) -> IPv4Address | IPv6Address | None:
+    """Return the client's address as uvicorn found it: X-Forwarded-For's behind trusted proxies."""
+    try:
+        address = ip_address(request.client.host if request.client else "")
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
 
 
 def read_visitor_secret(file: Path) -> bytes:

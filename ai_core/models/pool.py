@@ -8,6 +8,8 @@ model loads. A waiting task wakes at the next change and checks its condition ag
 * A model is loaded only once its memory is reserved (`eviction.py` decides what is evicted);
   a caller waits `wait_s` at most and is then refused (503).
 * A crashed process is restarted, after delays that double; its memory stays reserved.
+
+The module is long because every method is a transition of the same state.
 """
 
 import asyncio

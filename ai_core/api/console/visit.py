@@ -8,7 +8,7 @@ from typing import TypeVar, cast
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from ai_core.access.gate import client_address
+from ai_core.access.visitors import client_address
 from ai_core.api.console.navigation import sections_for
 from ai_core.api.console.rendering import SECURITY, Pages, redirect
 from ai_core.console.audit_log import Actor
