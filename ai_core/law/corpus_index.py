@@ -101,6 +101,8 @@ class CorpusIndex:
         if named.articles or named.missing or (match and match.basis in _SPEAKS_OF_AN_AGREEMENT):
             scope, neighbour = QuestionScope.LABOUR_LAW, None
         asked = self._reader.repaired(match.rest) if match and match.rest else repaired
+        if scope is QuestionScope.OUTSIDE and match and match.basis is MatchBasis.TRADE:
+            scope, neighbour = self._scopes.of(asked)  # a trade's name ("jardinerie") says nothing
         if foreign:
             asked = question
         text = _query(asked, named)
