@@ -222,8 +222,7 @@ class Gate:
     def require_own_page(self, request: Request, caller: Caller) -> None:
         """Refuse a browser's request unless it comes from a page of ours or of the key's.
 
-        Programs that are no browser send neither of the headers that tell. Raises HostNotAllowed,
-        OriginNotAllowed.
+        Programs send neither of the headers that tell. Raises HostNotAllowed, OriginNotAllowed.
         """
         if not {"origin", "sec-fetch-site"} & set(request.headers.keys()):
             return
@@ -387,9 +386,10 @@ def _address_allowed(request: Request, key: Key) -> bool:
 def _from_pages(request: Request, origins: Collection[str], host: str) -> bool:
     """Whether a request to `host`, one of ours, comes from our page or one of the `origins`.
 
-    A browser sends no Origin with a GET from the same origin, but then sends Sec-Fetch-Site.
+    A browser sends no Origin with our own GET, and "null" with a form of a page that sends no
+    referrer, but then sends Sec-Fetch-Site, which no page can set.
     """
     origin = request.headers.get("origin")
-    if origin is None:
+    if origin in (None, "null"):
         return request.headers.get("sec-fetch-site") == "same-origin"
     return origin in origins or origin in {f"https://{host}", f"http://{host}"}

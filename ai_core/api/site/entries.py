@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from ai_core.answering.entries.writing import in_language
 from ai_core.api.site import addresses
-from ai_core.api.site.frames import Frame, marked
+from ai_core.api.site.frames import Frame, marked, site_of
 from ai_core.api.site.pages import Pages
 from ai_core.api.site.structured_data import Data, breadcrumbs, question_list, question_page
 from ai_core.calculators.wording import wording
@@ -184,7 +184,7 @@ class EntryPages:
             dated=say(f"dated_{kind}", language, day=day) if day else "",
             fragments=source.fragments,
             url=passage.url if passage.url.startswith("https://") else "",
-            on=_site_of(passage.url),
+            on=site_of(passage.url),
             changed=changed(record, source.source_id, passage),
         )
 
@@ -284,8 +284,3 @@ def _calculator(entry: Entry, language: Language) -> tuple[str, str] | None:
         return None
     title = wording(language).title(entry.calculator)
     return title, addresses.calculators(language, entry.calculator)
-
-
-def _site_of(url: str) -> str:
-    host = url.partition("://")[2].partition("/")[0].removeprefix("www.")
-    return "Légifrance" if host == "legifrance.gouv.fr" else host

@@ -128,3 +128,9 @@ def marked(
         parts += [text[end : found.start()].rstrip(" "), link.format(number, label[number], number)]
         end = found.end()
     return Markup().join([*parts, text[end:]])
+
+
+def site_of(url: str) -> str:
+    """Return what a person calls the web site of an address."""
+    host = url.partition("://")[2].partition("/")[0].removeprefix("www.")
+    return "Légifrance" if host == "legifrance.gouv.fr" else host

@@ -4,6 +4,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ai_core.api.page import read_key
 from ai_core.api.site import addresses
 from ai_core.api.site.contact import ContactForm
 from ai_core.api.site.documents import DOCUMENTS, DocumentPages
@@ -11,6 +12,7 @@ from ai_core.api.site.entries import EntryPages
 from ai_core.api.site.frames import Templates
 from ai_core.api.site.indexing import IndexFiles
 from ai_core.api.site.pages import Pages
+from ai_core.api.site.question import QuestionPages
 from ai_core.settings import Settings
 
 
@@ -28,6 +30,10 @@ def site_router(settings: Settings) -> APIRouter:
     contact = ContactForm(pages, settings.site.contact)
     pages.serve(router, "/contact", contact.show)
     pages.serve(router, "/contact", contact.send, "POST")
+    question = QuestionPages(pages, read_key(settings.page.key_file))
+    pages.serve(router, "/question", question.form)
+    pages.serve(router, "/question", question.ask, "POST")
+    pages.serve(router, "/question/erase", question.erase, "POST")
     pages.serve(router, "/manifest.webmanifest", files.manifest)
 
     @router.get("/robots.txt", include_in_schema=False)

@@ -1,0 +1,209 @@
+"""GET and POST /question: a question and its answer as pages, for a browser without JavaScript.
+
+The form becomes the request that the page at `/` would have sent to the API, with the page's key:
+the same admission, limits, masking and conversation.
+"""
+
+import re
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Message
+
+from ai_core.access.keys import Scope
+from ai_core.api.chat import chat
+from ai_core.api.dependencies import gate_of
+from ai_core.api.direct_routes import ProcessingSlot, help_lines_for
+from ai_core.api.site.answer_markup import AnswerMarkup
+from ai_core.api.site.forms import read_form
+from ai_core.api.site.frames import Frame, site_of
+from ai_core.api.site.pages import Pages
+from ai_core.errors import HostNotAllowed, OriginNotAllowed, UnknownConversation
+from shared.ai.answer_parts import AnswerParts, answer_parts
+from shared.ai.contract import MAX_PROMPT_CHARACTERS, ChatReply, Citation
+from shared.errors import AppError, TooMany, Unavailable
+from shared.languages import LANGUAGES, Language
+
+MAX_FORM_BYTES = 256 * 1024
+DEADLINE_MS = 120_000
+CONVERSATION = re.compile(r"[A-Za-z0-9_-]{8,64}")
+_REPLACED = frozenset(
+    (
+        *(b"accept", b"authorization", b"content-length", b"content-type"),
+        *(b"idempotency-key", b"x-api-key", b"x-deadline-ms"),
+    )
+)
+
+
+class QuestionPages:
+    """The form for a question, and the page of its answer."""
+
+    def __init__(self, pages: Pages, key: str | None) -> None:
+        """`key` is that of the page at `/`; None: questions are not answered here."""
+        self._pages = pages
+        self._key = key
+
+    async def form(self, request: Request, language: Language) -> Response:
+        """Return the form."""
+        facts = self._form_facts("", "" if self._key else "no_key")
+        return self._pages.show(request, "question.html", language, self._frame(language), **facts)
+
+    async def ask(self, request: Request, language: Language) -> Response:
+        """Return the answer, or the form again with what was wrong and what was written.
+
+        Raises what `read_form` raises.
+        """
+        fields = await read_form(request, MAX_FORM_BYTES)
+        question = fields.get("question", "").replace("\r\n", "\n").strip()
+        if self._key is None:
+            return self._again(language, question, "no_key", HTTPStatus.FORBIDDEN)
+        if not question:
+            status = HTTPStatus.UNPROCESSABLE_ENTITY
+            return self._again(language, question, "question_missing", status)
+        asked = self._api_request(request, language, question, fields.get("conversation", ""))
+        slot = asked.scope["slot"] = ProcessingSlot(request.scope["state"]["concurrency"])
+        try:
+            response = await chat(asked)
+        except (TooMany, Unavailable) as refusal:
+            refusal.said_first = await help_lines_for(asked)
+            return self._failed(language, question, refusal)
+        except AppError as error:
+            return self._failed(language, question, error)
+        finally:
+            slot.release()
+        if response.status_code != HTTPStatus.OK:  # the client has left
+            return response
+        return self._answer(question, ChatReply.model_validate_json(bytes(response.body)))
+
+    async def erase(self, request: Request, language: Language) -> Response:
+        """Erase a conversation. Raises what `read_form`, the gate and the store raise."""
+        fields = await read_form(request, MAX_FORM_BYTES)
+        conversation = fields.get("conversation", "")
+        if self._key is None or not CONVERSATION.fullmatch(conversation):
+            raise UnknownConversation
+        asked = self._api_request(request, language, "", "")
+        gate = gate_of(asked)
+        caller = await gate.identify(asked, Scope.PUBLISHABLE)
+        async with gate.admit(asked, caller):
+            await request.state.conversations.erase(conversation, caller.subject)
+        frame = Frame("/question", self._pages.templates.say("erased_title", language))
+        return self._pages.tell("erased.html", language, frame)
+
+    def _api_request(
+        self, request: Request, language: Language, question: str, conversation: str
+    ) -> Request:
+        """Return the request that the page at `/` would send to the API."""
+        body: dict[str, Any] = {
+            "messages": [{"role": "user", "content": question}],
+            "fallback": "extractive",
+        }
+        if CONVERSATION.fullmatch(conversation):
+            body["conversation_id"] = conversation
+        headers = [
+            (name, value) for name, value in request.scope["headers"] if name not in _REPLACED
+        ]
+        headers += [
+            (b"content-type", b"application/json"),
+            (b"x-api-key", (self._key or "").encode()),
+            (b"x-deadline-ms", b"%d" % DEADLINE_MS),
+        ]
+        if language != "fr":  # the form at `/` is in French, whoever opens it
+            headers = [(name, value) for name, value in headers if name != b"accept-language"]
+            headers.append((b"accept-language", language.encode()))
+        messages: list[Message] = [
+            {"type": "http.request", "body": orjson.dumps(body), "more_body": False}
+        ]
+
+        async def receive() -> Message:
+            return messages.pop() if messages else await request.receive()
+
+        return Request({**request.scope, "headers": headers}, receive)
+
+    def _failed(self, language: Language, question: str, error: AppError) -> Response:
+        foreign = isinstance(error, HostNotAllowed | OriginNotAllowed)
+        sentence = "" if foreign else self._pages.sentence(error, language)
+        key = "not_from_here" if foreign else ""
+        response = self._again(language, question, key, error.status, sentence)
+        if error.retryable and error.retry_after_s:
+            response.headers["Retry-After"] = str(int(error.retry_after_s) + 1)
+        return response
+
+    def _again(
+        self, language: Language, question: str, key: str, status: int, sentence: str = ""
+    ) -> Response:
+        facts = self._form_facts(question, key) | {"sentence": sentence}
+        return self._pages.tell("question.html", language, self._frame(language), status, **facts)
+
+    def _form_facts(self, question: str, key: str) -> dict[str, object]:
+        return {
+            "question": question,
+            "fault": key,
+            "sentence": "",
+            "limit": MAX_PROMPT_CHARACTERS,
+            "open": self._key is not None,
+        }
+
+    def _frame(self, language: Language) -> Frame:
+        say = self._pages.templates.say
+        title, about = say("question_title", language), say("question_description", language)
+        return Frame("/question", title, about, indexed=False)
+
+    def _answer(self, question: str, reply: ChatReply) -> Response:
+        say = self._pages.templates.say
+        language: Language = next((one for one in LANGUAGES if one == reply.language), "fr")
+        labels = {
+            number: say("source_number", language, number=number, name=one.number or one.title)
+            for number, one in enumerate(reply.citations, start=1)
+        }
+        parts = answer_parts(reply.response, reply.sections)
+        markup = AnswerMarkup(reply, labels)
+        title = say("answer_title", language, question=_shortened(question))
+        return self._pages.tell(
+            "answer.html",
+            language,
+            Frame("/question", title, indexed=False),
+            question=question,
+            lead=markup.of(parts.lead),
+            sections=[(one.title, markup.of(one.text)) for one in parts.read_first],
+            folded=[(one.title, markup.of(one.text)) for one in parts.folded],
+            closing=markup.of(_closing(parts, reply)),
+            sources=[self._source(one, language) for one in reply.citations],
+            reply=reply,
+            limit=MAX_PROMPT_CHARACTERS,
+        )
+
+    def _source(self, citation: Citation, language: Language) -> dict[str, object]:
+        say, day = self._pages.templates.say, citation.in_force_since or citation.updated
+        names = {
+            "article": say("article_name", language, number=citation.number),
+            "fiche": say("fiche_name", language),
+            "agreement": citation.number,
+        }
+        dated = f"dated_{citation.kind}"
+        shown = self._pages.templates.day(day, language) if day else ""
+        return {
+            "name": names[citation.kind],
+            "title": citation.title,
+            "url": citation.url if citation.url.startswith("https://") else "",
+            "on": site_of(citation.url),
+            "dated": say(dated, language, day=shown) if shown else "",
+        }
+
+
+TITLE_CHARACTERS = 80
+
+
+def _shortened(question: str) -> str:
+    line = " ".join(question.split())
+    return line if len(line) <= TITLE_CHARACTERS else f"{line[:TITLE_CHARACTERS].rstrip()}…"
+
+
+def _closing(parts: AnswerParts, reply: ChatReply) -> str:
+    """Return what closes an answer, without the question back, which is shown with its choices."""
+    asked = reply.clarification.question if reply.clarification else None
+    paragraphs = parts.closing.split("\n\n")
+    kept = [one for one in paragraphs if not (asked and asked in one)]
+    return "\n\n".join(kept)
