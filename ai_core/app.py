@@ -36,6 +36,7 @@ from ai_core.answering.missing_law import MissingLaws
 from ai_core.answering.pipeline import AnswerPipeline
 from ai_core.answering.prompts import Prompts
 from ai_core.answering.public_services import read_public_services
+from ai_core.answering.recording import AnswerRecorder
 from ai_core.answering.request import RequestResolver
 from ai_core.answering.suggestions import Suggestions
 from ai_core.answering.understanding.clarifications import Clarifications
@@ -62,6 +63,8 @@ from ai_core.models.pool import ModelPool, open_pool
 from ai_core.models.scheduler import Scheduler
 from ai_core.models.slot import Opener as ModelOpener
 from ai_core.records.database import open_records
+from ai_core.records.events import EventWriter, event_writer
+from ai_core.records.feedback import Feedback
 from ai_core.redis_keys import TAG
 from ai_core.settings import Settings
 from shared.clock import Clock, SystemClock
@@ -146,8 +149,10 @@ async def assemble(
     )
     rules = CheckedRules(library, clock)
     entries = CheckedEntries(library, settings.data_dir, clock, shipped=settings.knowledge.shipped)
+    writer = await stack.enter_async_context(event_writer(records, registry))
     resolver, responder = await asyncio.to_thread(
-        open_answering, platform, gate, library, rules, entries, pool, scheduler, conversations
+        *(open_answering, platform, gate, library, rules, entries, pool, scheduler),
+        *(conversations, writer),
     )
     checking = asyncio.create_task(check_against_law(rules, entries), name="check the law")
     stack.callback(checking.cancel)
@@ -175,6 +180,8 @@ async def assemble(
         desk=await stack.enter_async_context(
             open_desk(settings, platform.connection, records, access, clock)
         ),
+        event_writer=writer,
+        feedback=Feedback(records, clock),
     )
 
 
@@ -236,6 +243,7 @@ def open_answering(
     pool: ModelPool,
     scheduler: Scheduler,
     conversations: ConversationStore,
+    writer: EventWriter,
 ) -> tuple[RequestResolver, Responder]:
     """Read the files answers are made with (this blocks), and connect the steps of an answer."""
     settings, registry, clock, texts, connection, tracer = platform
@@ -269,7 +277,8 @@ def open_answering(
         tracer=tracer,
     )
     questions, idempotency = QuestionMetrics(registry), Idempotency(connection)
-    responder = Responder(pipeline, gate, cache, idempotency, questions, texts, clock)
+    recorder = AnswerRecorder(writer, entries.category_of, clock)
+    responder = Responder(pipeline, gate, cache, idempotency, questions, recorder, texts, clock)
     resolver = RequestResolver(
         *(library, pool, prompts, conversations, clarifications, clock),
         calculation_version(),

@@ -46,6 +46,9 @@ class PostgresSettings(Section):
     texts_days: int = Field(
         default=30, ge=1, description="How long kept conversations, comments and questions are."
     )
+    keep_questions: bool = Field(
+        default=False, description="Keep the masked words of questions, to improve the answers."
+    )
 
 
 class ModelSettings(Section):

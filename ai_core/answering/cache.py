@@ -38,7 +38,7 @@ for personal data, in the event loop, before it is looked up."""
 MAX_WRITTEN_CHARACTERS = 16_384
 MAX_WRITTEN_DIGITS = 256
 """Of what a model wrote, which is read for personal data before it is stored: 10 ms at worst."""
-PER_REQUEST = {"processing_time", "timestamp", "conversation_id", "cached"}
+PER_REQUEST = {"processing_time", "timestamp", "conversation_id", "cached", "answer_id"}
 APOSTROPHES = str.maketrans({"’": "'", "ʼ": "'"})
 
 
@@ -122,6 +122,7 @@ def add_request_fields(
     cached: bool,
     processing_time_s: float,
     timestamp: datetime,
+    answer_id: str = "",
     conversation_id: str | None = None,
 ) -> bytes:
     """Return a shared body with the fields of one request, without parsing it."""
@@ -129,6 +130,7 @@ def add_request_fields(
         "processing_time": round(processing_time_s, 6),
         "timestamp": timestamp,
         "cached": cached,
+        "answer_id": answer_id,
     }
     if conversation_id is not None:
         fields["conversation_id"] = conversation_id

@@ -46,6 +46,10 @@ class Done:
         times = {"timestamp": timestamp, "processing_time": processing_time_s}
         return replace(self, reply=self.reply.model_copy(update=times))
 
+    def named(self, answer_id: str) -> "Done":
+        """Return the same answer under the id of one request."""
+        return replace(self, reply=self.reply.model_copy(update={"answer_id": answer_id}))
+
     def without_cache(self) -> "Done":
         """Return the same answer without what tells whether it came from the cache."""
         hidden = {"cached": False, "processing_time": 0.0}

@@ -1,5 +1,6 @@
 """Resolves requests: model, date of law, cost, cache key, conversation."""
 
+import secrets
 from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -25,6 +26,7 @@ from shared.languages import Language
 
 CORPUS_STATUS_TTL_S = 1.0
 MAX_REMEMBERED = 2_048
+ANSWER_ID_BYTES = 12
 """Size of the cache of resolved requests: resolving one costs as much as a cached answer."""
 
 
@@ -56,6 +58,11 @@ class TokenMeter:
     tokens: int = 0
 
 
+def new_answer_id() -> str:
+    """Return an unguessable id of 96 random bits for an answer."""
+    return secrets.token_urlsafe(ANSWER_ID_BYTES)
+
+
 @dataclass(frozen=True, slots=True)
 class ResolvedRequest:
     """A question with everything needed to answer it.
@@ -64,7 +71,7 @@ class ResolvedRequest:
     applies. `cache_key` is None when the answer must not be cached. `size` is an estimate in
     tokens. `started_s` and `deadline_s` (None: no deadline) are on the clock. `fallback` is the
     same question to the model that answers when this one is unavailable. `meter` counts what models
-    do for it.
+    do for it. `answer_id` names the answer to whoever judges it.
     """
 
     question: Question
@@ -79,6 +86,7 @@ class ResolvedRequest:
     conversation: ConversationRef | None = None
     fallback: "ResolvedRequest | None" = None
     meter: TokenMeter = field(default_factory=TokenMeter, compare=False)
+    answer_id: str = field(default_factory=new_answer_id, compare=False)
 
     @property
     def spent_tokens(self) -> int:
@@ -292,6 +300,7 @@ class RequestResolver:
             deadline_s=None if requester.timeout_s is None else now_s + requester.timeout_s,
             fallback=known.fallback and self._resolved_again(known.fallback, requester),
             meter=TokenMeter(),
+            answer_id=new_answer_id(),
         )
 
     async def _corpus_status(self) -> CorpusStatus:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import aclosing
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -12,8 +13,9 @@ from ai_core.access.gate import Caller, Gate, Permit
 from ai_core.access.idempotency import Idempotency, StoredResponse
 from ai_core.access.keys import Scope
 from ai_core.answering.cache import AnswerCache, open_cached
-from ai_core.answering.events import Events, collect
+from ai_core.answering.events import Done, Events, collect
 from ai_core.answering.pipeline import AnswerPipeline
+from ai_core.answering.recording import AnswerRecorder
 from ai_core.answering.request import ResolvedRequest
 from ai_core.api.admission import Admitted
 from ai_core.api.direct_routes import release_slot
@@ -26,6 +28,7 @@ from ai_core.api.response_formats import (
 from ai_core.api.sse import AnswerStream, disconnected, log_fields
 from ai_core.metrics import CHANNELS, QuestionMetrics
 from shared.clock import Clock
+from shared.errors import AppError
 from shared.texts import Texts
 from shared.web.middleware import header_value
 from shared.web.problems import InvalidFields
@@ -50,6 +53,7 @@ class Responder:
         cache: AnswerCache,
         idempotency: Idempotency,
         metrics: QuestionMetrics,
+        recorder: AnswerRecorder,
         texts: Texts,
         clock: Clock,
     ) -> None:
@@ -58,6 +62,7 @@ class Responder:
         self._cache = cache
         self._idempotency = idempotency
         self._metrics = metrics
+        self._recorder = recorder
         self._texts = texts
         self._clock = clock
 
@@ -136,7 +141,8 @@ class Responder:
             self._count(request, permit, resolved)
             permit.spend(0)
             request.scope["state"]["log_facts"] = {"model": resolved.card.id, "cached": True}
-            return self._cached_body(cached_reply, permit.caller, resolved.started_s)
+            self._recorder.cached(resolved, channel_of(request, permit.caller), cached_reply)
+            return self._cached_body(cached_reply, permit.caller, resolved)
         if cached_reply is None and not resolved.card.extractive:
             release_slot(request)
         answer = collect(self._events(request, permit, resolved, live=False))
@@ -149,11 +155,11 @@ class Responder:
         request.scope["state"]["log_facts"] = log_fields(done.reply)
         return serializer.body(done if permit.caller.sees_cache else done.without_cache(), resolved)
 
-    def _cached_body(self, cached_reply: bytes, caller: Caller, started_s: float) -> bytes:
-        now, elapsed_s = self._clock.now(), self._clock.elapsed_s() - started_s
+    def _cached_body(self, cached_reply: bytes, caller: Caller, resolved: ResolvedRequest) -> bytes:
+        now, elapsed_s = self._clock.now(), self._clock.elapsed_s() - resolved.started_s
         if caller.sees_cache:
-            return cached_body(cached_reply, now, elapsed_s)
-        return uncached_body(cached_reply, now)
+            return cached_body(cached_reply, now, elapsed_s, resolved.answer_id)
+        return uncached_body(cached_reply, now, resolved.answer_id)
 
     def _events(
         self, request: Request, permit: Permit, resolved: ResolvedRequest, *, live: bool
@@ -161,8 +167,31 @@ class Responder:
         self._count(request, permit, resolved)
         cached_reply = cached_reply_of(permit, resolved)
         if cached_reply is not None:
-            return self._pipeline.replay(resolved, cached_reply)
-        return self._pipeline.run(resolved, live=live)
+            events = self._pipeline.replay(resolved, cached_reply)
+        else:
+            events = self._pipeline.run(resolved, live=live)
+        return self._recorded(events, resolved, channel_of(request, permit.caller))
+
+    async def _recorded(self, events: Events, resolved: ResolvedRequest, channel: str) -> Events:
+        """Name the answer, and record how it ended."""
+        recorder, ended = self._recorder, False
+        try:
+            async with aclosing(events):
+                async for event in events:
+                    if isinstance(event, Done):
+                        ended = True
+                        recorder.answered(resolved, channel, event.reply)
+                        yield event.named(resolved.answer_id)
+                    else:
+                        yield event
+        except (GeneratorExit, asyncio.CancelledError):
+            if not ended:
+                recorder.stopped(resolved, channel)
+            raise
+        except BaseException as error:
+            known = error if isinstance(error, AppError) else AppError()
+            recorder.failed(resolved, channel, known.code)
+            raise
 
     def _count(self, request: Request, permit: Permit, resolved: ResolvedRequest) -> None:
         if resolved.cache_key:

@@ -67,6 +67,7 @@ class ApiSerializer:
             cached=done.reply.cached,
             processing_time_s=done.reply.processing_time,
             timestamp=done.reply.timestamp,
+            answer_id=done.reply.answer_id,
             conversation_id=resolved.conversation.id if resolved.conversation else None,
         )
 
@@ -96,16 +97,24 @@ class ApiSerializer:
         return event(orjson.Fragment(document), "error")
 
 
-def cached_body(cached_reply: bytes, timestamp: datetime, processing_time_s: float) -> bytes:
+def cached_body(
+    cached_reply: bytes, timestamp: datetime, processing_time_s: float, answer_id: str
+) -> bytes:
     """Return a GenerateReply from the cache, without parsing it."""
     return add_request_fields(
-        cached_reply, cached=True, processing_time_s=processing_time_s, timestamp=timestamp
+        cached_reply,
+        cached=True,
+        processing_time_s=processing_time_s,
+        timestamp=timestamp,
+        answer_id=answer_id,
     )
 
 
-def uncached_body(cached_reply: bytes, timestamp: datetime) -> bytes:
+def uncached_body(cached_reply: bytes, timestamp: datetime, answer_id: str) -> bytes:
     """Return the same without a word about the cache, for a caller who must not learn of it."""
-    return add_request_fields(cached_reply, cached=False, processing_time_s=0, timestamp=timestamp)
+    return add_request_fields(
+        cached_reply, cached=False, processing_time_s=0, timestamp=timestamp, answer_id=answer_id
+    )
 
 
 class CompletionFields(NamedTuple):
@@ -227,7 +236,7 @@ class ChatCompletionSerializer:
         told: dict[str, object] = {**masked} if reply.masked else {}
         if not self._grounded:
             return told
-        fields = {"citations", "abstained", "corpus_date", "notice"}
+        fields = {"citations", "abstained", "corpus_date", "notice", "answer_id"}
         own = reply.model_dump(mode="json", include=fields)
         return {"answered_by": reply.model, **own, **told}
 

@@ -19,6 +19,7 @@ from ai_core.api import (
     calculators,
     chat,
     entries,
+    feedback,
     generate,
     health,
     models,
@@ -49,6 +50,8 @@ from ai_core.knowledge.entries_in_use import CheckedEntries
 from ai_core.law.source import LawSource
 from ai_core.models.pool import ModelPool
 from ai_core.records.database import Records
+from ai_core.records.events import EventWriter
+from ai_core.records.feedback import Feedback
 from ai_core.settings import Settings
 from shared.ai.examples import EXAMPLES
 from shared.clock import Clock
@@ -58,12 +61,13 @@ from shared.web.openapi import DocumentedApi
 from shared.web.problems import ErrorFormat, add_error_handlers
 
 DIRECT = (
-    *(generate.direct, chat.direct, models.direct, openai_routes.direct),
+    *(generate.direct, feedback.direct, chat.direct, models.direct, openai_routes.direct),
     mcp_endpoint.direct,
 )
 """Routers of direct routes."""
 ROUTERS: tuple[APIRouter, ...] = (
     generate.direct,
+    feedback.direct,
     *(chat.direct, chat.router),
     *(search.router, agreements.router, entries.router),
     *(calculators.router, calculators.direct),
@@ -98,6 +102,8 @@ class AppState(TypedDict):
     records: Records
     mcp_server: McpServer
     desk: Desk
+    event_writer: EventWriter
+    feedback: Feedback
 
 
 OpenState = Callable[[Settings, CollectorRegistry], AbstractAsyncContextManager[AppState]]

@@ -114,6 +114,11 @@ class CheckedEntries:
         """Return a hash of the entries in use; another one where none can be matched."""
         return self._version
 
+    def category_of(self, topic_id: str) -> str | None:
+        """Return the category of an entry in use."""
+        entry = self._in_use.entries.get(topic_id)
+        return entry.category if entry else None
+
     async def current(self) -> EntriesInUse:
         """Return the entries that the law in service bears out. Raises CorpusMissing, QueueFull.
 

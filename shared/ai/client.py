@@ -27,6 +27,7 @@ from shared.ai.contract import (
     ArticleReply,
     ChatReply,
     ChatRequest,
+    FeedbackRequest,
     GenerateReply,
     GenerateRequest,
     HealthReply,
@@ -64,6 +65,8 @@ SILENCE_TIMEOUT_S = 60.0
 ATTEMPTS = 3
 LONGEST_WAIT_S = 2.0
 """A Retry-After beyond this is the caller's to wait, not ours."""
+ANSWERS_ALL_THE_SAME = frozenset({"postgres_lost", "records_off"})
+"""Codes of an ai_core that answers questions and has lost, or never had, what is beside them."""
 KINDS: Mapping[int, type[AppError]] = {
     401: NotAuthenticated,
     403: NotAllowed,
@@ -192,6 +195,13 @@ class AiClient:
                 self._raise_for_status(response)
                 yield response
 
+    async def give_feedback(self, request: FeedbackRequest) -> None:
+        """Send a verdict on an answer: one attempt, since whoever keeps it sends it again."""
+        self._check_breaker()
+        content = request.model_dump_json(exclude_defaults=True).encode()
+        headers = {"Content-Type": "application/json"}
+        await self._send_once("POST", "/api/v1/feedback", content, headers, {}, SHORT_TIMEOUT_S)
+
     async def models(self) -> ModelsReply:
         """List the models."""
         return await self._get("/api/v1/models", ModelsReply)
@@ -310,12 +320,13 @@ class AiClient:
 
     def _raise_for_status(self, response: httpx2.Response) -> None:
         """Record the outcome on the breaker; raise the error of an error response."""
-        if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        error = error_of(response) if response.is_error else None
+        if isinstance(error, AiUnavailable) and str(error) not in ANSWERS_ALL_THE_SAME:
             self._breaker.failed()
         else:
             self._breaker.succeeded()
-        if response.is_error:
-            raise error_of(response)
+        if error:
+            raise error
 
 
 def is_retryable(error: Exception) -> bool | float:

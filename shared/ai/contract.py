@@ -25,6 +25,7 @@ Text = Annotated[
     str, StringConstraints(min_length=1, max_length=MAX_PROMPT_CHARACTERS, pattern=NOT_BLANK)
 ]
 ConversationId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
+AnswerId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{16,64}$")]
 Idcc = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,4}$")]
 
 
@@ -175,6 +176,23 @@ class ChatRequest(SamplingFields):
     them. Null: none."""
     as_of: date | None = Field(default=None, examples=["2025-03-01"])
     """Answer by the law in force on that day (ISO 8601); null: today."""
+
+
+class FeedbackRequest(Body):
+    """A verdict on an answer."""
+
+    answer_id: AnswerId
+    """The `answer_id` of the reply."""
+    verdict: Literal["up", "down"]
+    """Whether it helped."""
+    reason: str | None = Field(default=None, pattern=r"^[a-z_]{1,40}$", examples=["unclear"])
+    """Why not, as a word of the client's own; null: not told."""
+    comment: Annotated[str, StringConstraints(max_length=2_000, pattern=NOT_BLANK)] | None = None
+    """What its reader writes about it, at most 2,000 characters. Personal data in it is masked."""
+    conversation_id: ConversationId | None = None
+    """The conversation of the answer: the comment is erased with it. Null: not told."""
+    voter: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = None
+    """A pseudonym of who judges, where several people share a key; null: the key's caller."""
 
 
 class Citation(Reply):
@@ -677,6 +695,8 @@ class GenerateReply(Reply):
     cached: bool = False
     """Whether the answer came from the cache; always false for a publishable key, whose users must
     not learn what others asked."""
+    answer_id: str = Field(default="", examples=["kVt3mJ0uQx2c9yRb"])
+    """Names this answer in `POST /api/v1/feedback`; it tells nothing about who asked."""
 
 
 class ChatReply(GenerateReply):

@@ -35,6 +35,11 @@ SECTION: Example = {
     "citations": [1],
 }
 GENERATE_REQUEST: Example = {"prompt": "Que dit l'article L3121-27 ?"}
+FEEDBACK_REQUEST: Example = {
+    "answer_id": "kVt3mJ0uQx2c9yRb",
+    "verdict": "down",
+    "reason": "unclear",
+}
 CHAT_REQUEST: Example = {
     "messages": [
         {"role": "user", "content": "Quelle est la durée du préavis en cas de démission ?"}
@@ -275,6 +280,7 @@ EXAMPLES: dict[str, Example] = {
     "GenerateRequest": GENERATE_REQUEST,
     "GenerateReply": GENERATE_REPLY,
     "ChatRequest": CHAT_REQUEST,
+    "FeedbackRequest": FEEDBACK_REQUEST,
     "ChatReply": CHAT_REPLY,
     "SearchReply": SEARCH_REPLY,
     "ArticleReply": ARTICLE_REPLY,

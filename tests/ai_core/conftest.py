@@ -46,6 +46,7 @@ from ai_core.settings import (
     AnswerSettings,
     KnowledgeSettings,
     PageSettings,
+    PostgresSettings,
     RedisSettings,
     Settings,
 )
@@ -57,6 +58,7 @@ from tests.calculators.law import clause_of, quoted_wordings
 from tests.openapi_rules import response_checker
 
 UNTRACED = TracingSettings()
+NO_POSTGRES = PostgresSettings()
 UNCHECKED: dict[str, Any] = {"check_sentences": False, "quotes_lead_below_b": 0}
 """Answers as scripted engines write them, without sources: for tests of anything else."""
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -252,6 +254,7 @@ def running_app(
         opener: Opener = open_engine,
         clock: Clock | None = None,
         tracing: TracingSettings = UNTRACED,
+        postgres: PostgresSettings = NO_POSTGRES,
         **answers: float,
     ) -> AsyncIterator[RunningApp]:
         @asynccontextmanager
@@ -273,7 +276,9 @@ def running_app(
         settings = Settings(data_dir=tmp_path, tracing=tracing, page=page, **values)  # type: ignore[arg-type]
         own = KnowledgeSettings(shipped=False)
         answering = AnswerSettings(**UNCHECKED | answers)
-        settings = settings.model_copy(update={"answers": answering, "knowledge": own})
+        settings = settings.model_copy(
+            update={"answers": answering, "knowledge": own, "postgres": postgres}
+        )
         if engines:
             models = settings.models.model_copy(update={"default": engines[0].name})
             settings = settings.model_copy(update={"models": models})

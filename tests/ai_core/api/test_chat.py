@@ -141,11 +141,12 @@ async def test_a_visitor_is_not_told_that_another_asked_the_same(app: Any, strea
 
 
 def facts_of(text: str, *, streamed: bool) -> dict[str, Any]:
-    """Return what a reply says besides its conversation and the time of day."""
+    """Return what a reply says besides its own name, its conversation's and the time of day."""
     if streamed:
         text = text.partition("event: usage\ndata: ")[2].partition("\n")[0]
     facts: dict[str, Any] = json.loads(text)
-    return {name: facts[name] for name in facts.keys() - {"conversation_id", "timestamp"}}
+    own = {"answer_id", "conversation_id", "timestamp"}
+    return {name: facts[name] for name in facts.keys() - own}
 
 
 @pytest.mark.parametrize("knowledge", [True, False])

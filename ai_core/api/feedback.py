@@ -1,0 +1,53 @@
+"""POST /api/v1/feedback."""
+
+from typing import cast
+
+from fastapi import APIRouter, Request, Response
+
+from ai_core.access.keys import Scope
+from ai_core.api.admission import admitted
+from ai_core.api.dependencies import API, gate_of
+from ai_core.api.direct_routes import DirectRoute, json_body
+from ai_core.api.openapi import BODY_ERRORS, PAGE_KEY_ERRORS
+from ai_core.api.responder import channel_of
+from ai_core.errors import RecordsOff, TextUnreadable
+from ai_core.records.feedback import Feedback, Verdict
+from shared.ai.contract import FeedbackRequest
+from shared.stores.postgres import PostgresLost
+from shared.web.openapi import KEY_SCHEMES, errors, header_parameters
+
+direct = APIRouter(prefix=API, tags=["answers"], dependencies=KEY_SCHEMES, route_class=DirectRoute)
+
+
+@direct.post(
+    "/feedback",
+    status_code=204,
+    summary="Say whether an answer helped",
+    responses=errors(*PAGE_KEY_ERRORS, *BODY_ERRORS, TextUnreadable, RecordsOff, PostgresLost),
+    openapi_extra=header_parameters("X-Channel"),
+    dependencies=[json_body(FeedbackRequest)],
+)
+async def feedback(request: Request) -> Response:
+    """Keeps a verdict on an answer, in place of the caller's earlier one. Key: publishable.
+
+    A comment is masked and sealed; it is kept for 30 days, the verdict with the statistics.
+    """
+    caller = await gate_of(request).identify(request, Scope.PUBLISHABLE)
+    async with admitted(request, caller, FeedbackRequest, _texts, "comment") as found, found.permit:
+        body = found.body
+        found.permit.spend(0)
+        verdict = Verdict(
+            answer_id=body.answer_id,
+            caller=f"{caller.subject} {body.voter or ''}",
+            channel=channel_of(request, caller),
+            verdict=body.verdict,
+            reason=body.reason,
+            comment=found.mask(body.comment) if body.comment else None,
+            conversation_id=body.conversation_id,
+        )
+        await cast(Feedback, request.scope["state"]["feedback"]).give(verdict)
+    return Response(status_code=204)
+
+
+def _texts(body: FeedbackRequest) -> list[str]:
+    return [body.comment] if body.comment else []

@@ -1,0 +1,13 @@
+-- name: add_event
+INSERT INTO events (
+    at, answer_id, channel, language, topic, entry, confidence, outcome, reason, model, cached,
+    latency_ms
+) VALUES (
+    :at, :answer_id, :channel, :language, :topic, :entry, :confidence, :outcome, :reason, :model,
+    :cached, :latency_ms
+) ON CONFLICT DO NOTHING
+
+-- name: add_question
+INSERT INTO questions (answer_id, at, sealed, conversation)
+VALUES (:answer_id, :at, :sealed, :conversation)
+ON CONFLICT DO NOTHING
