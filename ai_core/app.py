@@ -151,8 +151,9 @@ async def assemble(
     entries = CheckedEntries(library, settings.data_dir, clock, shipped=settings.knowledge.shipped)
     writer = await stack.enter_async_context(event_writer(records, registry))
     resolver, responder = await asyncio.to_thread(
-        *(open_answering, platform, gate, library, rules, entries, pool, scheduler),
-        *(conversations, writer),
+        lambda: open_answering(
+            *(platform, gate, library, rules, entries, pool, scheduler, conversations, writer)
+        )
     )
     checking = asyncio.create_task(check_against_law(rules, entries), name="check the law")
     stack.callback(checking.cancel)

@@ -8,13 +8,13 @@ from ai_core.access.keys import Scope
 from ai_core.api.admission import admitted
 from ai_core.api.dependencies import API, gate_of
 from ai_core.api.direct_routes import DirectRoute, json_body
-from ai_core.api.openapi import BODY_ERRORS, PAGE_KEY_ERRORS
+from ai_core.api.openapi import PAGE_KEY_ERRORS
 from ai_core.api.responder import channel_of
 from ai_core.errors import RecordsOff, TextUnreadable
 from ai_core.records.feedback import Feedback, Verdict
 from shared.ai.contract import FeedbackRequest
 from shared.stores.postgres import PostgresLost
-from shared.web.openapi import KEY_SCHEMES, errors, header_parameters
+from shared.web.openapi import BODY_ERRORS, KEY_SCHEMES, errors, header_parameters
 
 direct = APIRouter(prefix=API, tags=["answers"], dependencies=KEY_SCHEMES, route_class=DirectRoute)
 

@@ -159,7 +159,10 @@ def add_peer_route(app: FastAPI, url: str) -> None:
         if key is None or not isinstance(answer, bytes):
             raise NotFound
         whole = cached_body(
-            open_cached(key, answer), datetime.now(UTC), time.monotonic() - started_s
+            open_cached(key, answer),
+            datetime.now(UTC),
+            time.monotonic() - started_s,
+            resolved.answer_id,
         )
         return Response(whole, media_type="application/json")
 
