@@ -8,6 +8,7 @@ import uvicorn
 
 from ai_core.access import cli as keys_command
 from ai_core.answering import cli as conversation_command
+from ai_core.api.websocket_protocol import BoundedWebSocketProtocol
 from ai_core.app import create_app
 from ai_core.calculators import cli as calculators_command
 from ai_core.console import cli as console_command
@@ -118,7 +119,9 @@ def serve(settings: Settings) -> int:
             port=settings.server.port,
             loop="uvloop",
             http="httptools",
-            ws="none",
+            ws=BoundedWebSocketProtocol,
+            ws_max_size=settings.server.max_body_bytes,
+            ws_per_message_deflate=False,
             log_config=None,
             access_log=False,
             server_header=False,

@@ -40,12 +40,16 @@ from ai_core.answering.recording import AnswerRecorder
 from ai_core.answering.request import RequestResolver
 from ai_core.answering.suggestions import Suggestions
 from ai_core.answering.understanding.clarifications import Clarifications
+from ai_core.api.answer_log import AnswerLog
+from ai_core.api.connection_limits import ConnectionLimits
 from ai_core.api.cross_origin import CrossOrigin
 from ai_core.api.direct_routes import MAX_CONCURRENT, DirectRoutes
 from ai_core.api.mcp.server import open_mcp_server
 from ai_core.api.responder import Responder
 from ai_core.api.routes import DIRECT, ERROR_FORMATS, AppState, OpenState, create_api
+from ai_core.api.running_answers import RunningAnswers
 from ai_core.api.status import Health
+from ai_core.api.websocket import SocketMetrics, Sockets
 from ai_core.calculators.sources import CheckedRules
 from ai_core.console.desk import Access, open_desk
 from ai_core.engines.base import Engine
@@ -183,6 +187,21 @@ async def assemble(
         ),
         event_writer=writer,
         feedback=Feedback(records, clock),
+        sockets=open_sockets(platform, stack),
+    )
+
+
+def open_sockets(platform: Platform, stack: AsyncExitStack) -> Sockets:
+    """Return what WebSocket connections share; answers under way are stopped at the end."""
+    settings = platform.settings.websocket
+    answers = RunningAnswers(AnswerLog(platform.connection))
+    stack.push_async_callback(answers.close)
+    return Sockets(
+        answers=answers,
+        limits=ConnectionLimits(most=settings.most_connections, per_visitor=settings.per_visitor),
+        metrics=SocketMetrics(platform.registry),
+        texts=platform.texts,
+        idle_s=settings.idle_s,
     )
 
 

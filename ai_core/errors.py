@@ -3,6 +3,7 @@
 NotFound         ├── UnknownModel · UnknownArticle · UnknownAgreement
                  ├── UnknownConversation · UnknownKey · UnknownCalculator
                  ├── UnknownEntry ── EntryWithheld (410)
+                 ├── UnknownAnswer
 BadInput         ├── ContextOverflow (400) · IdempotencyMismatch · KnowledgeRequired
                  ├── DeadlineTooShort (400) · TextUnreadable (400)
                  ├── Unsupported (400) ── UnsupportedSchema · MessagesRefused
@@ -12,7 +13,7 @@ NotAuthenticated ├── SignInRefused · IdentityRefused
 NotAllowed       ├── FormExpired · RoleNotAllowed
                  ├── AddressNotAllowed · HostNotAllowed · OriginNotAllowed · FeatureNotAllowed
 Conflict         ├── StillAnswering · ModelBuiltIn · ModelBusy · UpdateUnderWay
-TooMany          ├── OverQuota · TooManySignIns
+TooMany          ├── OverQuota · TooManySignIns · TooManyFrames · TooManyConnections
 Unavailable      ├── ProviderUnreachable
                  ├── CorpusMissing · SourceUnreachable · KeysUnreadable · QueueFull
                  ├── DeadlineMissed
@@ -86,6 +87,12 @@ class UnknownConversation(NotFound):
     """The key has no conversation with that id, or it has expired."""
 
     code = "unknown_conversation"
+
+
+class UnknownAnswer(NotFound):
+    """The key has no answer with that id that could still be resumed."""
+
+    code = "unknown_answer"
 
 
 class ContextOverflow(BadInput):
@@ -267,6 +274,18 @@ class MessageNotSent(Unavailable):
     """The mail relay did not take the message of a contact form."""
 
     code = "message_not_sent"
+
+
+class TooManyFrames(TooMany):
+    """The client sends frames faster than a connection may."""
+
+    code = "too_many_frames"
+
+
+class TooManyConnections(TooMany):
+    """The caller, or everybody together, has as many connections as are allowed."""
+
+    code = "too_many_connections"
 
 
 class CorpusMissing(Unavailable):

@@ -206,6 +206,18 @@ class ConsoleSettings(Section):
     )
 
 
+class WebSocketSettings(Section):
+    """Connections to `/api/v1/ws`."""
+
+    most_connections: int = Field(default=4_000, ge=1, description="In one process.")
+    per_visitor: int = Field(
+        default=8, ge=1, description="Of one address, with a publishable key, in one process."
+    )
+    idle_s: float = Field(
+        default=600.0, gt=0, description="A connection that sends nothing for so long is closed."
+    )
+
+
 class Settings(StrictSettings):
     """ai_core, configured from the environment only."""
 
@@ -225,6 +237,7 @@ class Settings(StrictSettings):
     page: PageSettings = PageSettings()
     site: SiteSettings = SiteSettings()
     console: ConsoleSettings = ConsoleSettings()
+    websocket: WebSocketSettings = WebSocketSettings()
     privacy: PrivacySettings = PrivacySettings()
     watch: WatchSettings = WatchSettings()
     tracing: TracingSettings = TracingSettings()

@@ -24,6 +24,7 @@ from ai_core.answering.question import DEFAULT_NEW_TOKENS, Mask
 from ai_core.api.direct_routes import SMALL_BODY_BYTES, parse_body, processing_slot, read_body
 from ai_core.errors import TextTooLong
 from shared.ai.contract import MAX_PROMPT_CHARACTERS
+from shared.errors import TooLarge
 
 MAX_BODY_BYTES = {Scope.PUBLISHABLE: 256 * 1024}
 """By scope, where it is less than `AI_CORE_SERVER__MAX_BODY_BYTES`: the characters below, each
@@ -61,9 +62,27 @@ async def admitted(
     `texts_of` returns the texts that callers wrote, which stand in `field`. Raises what reading,
     parsing, masking and the limits raise, and TextTooLong.
     """
+    gate, _ = _gate_and_masking(request)
+    gate.raise_if_refused(request, caller)
+    content = await read_body(request, max_body_bytes(caller.scope))
+    async with admitted_content(request, caller, content, model, texts_of, field) as found:
+        yield found
+
+
+@asynccontextmanager
+async def admitted_content(
+    request: Request,
+    caller: Caller,
+    content: bytes,
+    model: type[Body],
+    texts_of: Callable[[Body], Sequence[str]],
+    field: str,
+) -> AsyncIterator[Admitted[Body]]:
+    """Yield a body that was received already, as `admitted` does. Raises TooLarge as well."""
     gate, masking = _gate_and_masking(request)
     gate.raise_if_refused(request, caller)
-    content = await read_body(request, MAX_BODY_BYTES.get(caller.scope, sys.maxsize))
+    if len(content) > max_body_bytes(caller.scope):
+        raise TooLarge(limit=f"{max_body_bytes(caller.scope) // 1024} KiB")
     permit = gate.admit(request, caller)
     slot = processing_slot(request)
     try:
@@ -90,6 +109,11 @@ def require_length(texts: Sequence[str], scope: Scope, field: str) -> None:
     limit = MAX_CHARACTERS[scope]
     if sum(map(len, texts)) > limit:
         raise TextTooLong(field=field, limit=f"{limit:_}".replace("_", " "))
+
+
+def max_body_bytes(scope: Scope) -> int:
+    """Return the longest body of a caller; that of every body holds besides."""
+    return MAX_BODY_BYTES.get(scope, sys.maxsize)
 
 
 def _gate_and_masking(request: Request) -> tuple[Gate, TextMasking]:

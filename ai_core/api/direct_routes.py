@@ -129,7 +129,7 @@ async def help_lines_for(request: Request) -> str:
     Only a short body is read for it, if it was not yet, and nothing is charged.
     """
     try:
-        question = _question_of(orjson.loads(await read_body(request, SMALL_BODY_BYTES)))
+        question = question_of(orjson.loads(await read_body(request, SMALL_BODY_BYTES)))
     except (BadInput, orjson.JSONDecodeError, ClientDisconnect):
         return ""
     header = header_value(request.scope, b"accept-language")
@@ -137,7 +137,7 @@ async def help_lines_for(request: Request) -> str:
     return lines.sentence if lines else ""
 
 
-def _question_of(body: object) -> str:
+def question_of(body: object) -> str:
     """Return the text of a body that is a question, before it is validated; else ""."""
     match body:
         case {"prompt": str(text)}:

@@ -108,6 +108,18 @@ class Responder:
         headers = REPLAYED if stored.replayed else NO_STORE
         return Response(stored.body, stored.status, headers, "application/json")
 
+    def events(
+        self, request: Request, permit: Permit, resolved: ResolvedRequest, *, live: bool
+    ) -> Events:
+        """Return the events of an answer, cached or written; its question is counted."""
+        self._count(request, permit, resolved)
+        cached_reply = cached_reply_of(permit, resolved)
+        if cached_reply is not None:
+            events = self._pipeline.replay(resolved, cached_reply)
+        else:
+            events = self._pipeline.run(resolved, live=live)
+        return self._recorded(events, resolved, channel_of(request, permit.caller))
+
     def sources_heading(self, resolved: ResolvedRequest) -> str:
         """Return the line above the sources of an answer."""
         return self._texts.say("sources", resolved.question.language)
@@ -120,7 +132,7 @@ class Responder:
         serializer: ResponseSerializer,
     ) -> Response:
         def events(permit: Permit) -> Events:
-            return self._events(request, permit, resolved, live=True)
+            return self.events(request, permit, resolved, live=True)
 
         return AnswerStream(permit, resolved, events, serializer, self._texts)
 
@@ -145,7 +157,7 @@ class Responder:
             return self._cached_body(cached_reply, permit.caller, resolved)
         if cached_reply is None and not resolved.card.extractive:
             release_slot(request)
-        answer = collect(self._events(request, permit, resolved, live=False))
+        answer = collect(self.events(request, permit, resolved, live=False))
         try:
             done = await (answer if cached_reply else while_connected(request, answer))
         except BaseException:
@@ -160,17 +172,6 @@ class Responder:
         if caller.sees_cache:
             return cached_body(cached_reply, now, elapsed_s, resolved.answer_id)
         return uncached_body(cached_reply, now, resolved.answer_id)
-
-    def _events(
-        self, request: Request, permit: Permit, resolved: ResolvedRequest, *, live: bool
-    ) -> Events:
-        self._count(request, permit, resolved)
-        cached_reply = cached_reply_of(permit, resolved)
-        if cached_reply is not None:
-            events = self._pipeline.replay(resolved, cached_reply)
-        else:
-            events = self._pipeline.run(resolved, live=live)
-        return self._recorded(events, resolved, channel_of(request, permit.caller))
 
     async def _recorded(self, events: Events, resolved: ResolvedRequest, channel: str) -> Events:
         """Name the answer, and record how it ended."""

@@ -7,6 +7,7 @@ from typing import TypedDict
 
 from fastapi import APIRouter, FastAPI
 from prometheus_client import CollectorRegistry
+from starlette.routing import WebSocketRoute
 
 from ai_core.access.gate import Gate
 from ai_core.answering.boilerplate import read_texts
@@ -27,6 +28,7 @@ from ai_core.api import (
     search,
 )
 from ai_core.api.console.routes import console_router
+from ai_core.api.dependencies import API
 from ai_core.api.mcp import endpoint as mcp_endpoint
 from ai_core.api.mcp import errors as mcp_errors
 from ai_core.api.mcp.server import McpServer
@@ -44,6 +46,7 @@ from ai_core.api.page import page_router
 from ai_core.api.responder import Responder
 from ai_core.api.site.routes import site_router
 from ai_core.api.status import Health
+from ai_core.api.websocket import Sockets, connect
 from ai_core.calculators.sources import CheckedRules
 from ai_core.console.desk import Desk
 from ai_core.knowledge.entries_in_use import CheckedEntries
@@ -104,6 +107,7 @@ class AppState(TypedDict):
     desk: Desk
     event_writer: EventWriter
     feedback: Feedback
+    sockets: Sockets
 
 
 OpenState = Callable[[Settings, CollectorRegistry], AbstractAsyncContextManager[AppState]]
@@ -135,6 +139,7 @@ def create_api(settings: Settings, open_state: OpenState, registry: CollectorReg
     )
     for router in ROUTERS:
         api.include_router(router)
+    api.router.routes.append(WebSocketRoute(f"{API}/ws", connect))
     api.include_router(page_router(settings.page))
     api.include_router(site_router(settings))
     api.include_router(docs_router(api))

@@ -49,6 +49,7 @@ from ai_core.settings import (
     PostgresSettings,
     RedisSettings,
     Settings,
+    WebSocketSettings,
 )
 from deploy.local.redis_server import RedisServer, bundled_redis
 from shared.clock import Clock, StoppedClock
@@ -244,7 +245,8 @@ def running_app(
 ) -> OpenApp:
     """Open the app with engines beside the built-in one; the first becomes the default.
 
-    `answers` are settings of that section.
+    `answers` are settings of that section. One that is not `fresh` stands beside another over the
+    same Redis: it makes no keys.
     """
 
     @asynccontextmanager
@@ -255,6 +257,8 @@ def running_app(
         clock: Clock | None = None,
         tracing: TracingSettings = UNTRACED,
         postgres: PostgresSettings = NO_POSTGRES,
+        fresh: bool = True,
+        idle_s: float = 600.0,
         **answers: float,
     ) -> AsyncIterator[RunningApp]:
         @asynccontextmanager
@@ -277,12 +281,17 @@ def running_app(
         own = KnowledgeSettings(shipped=False)
         answering = AnswerSettings(**UNCHECKED | answers)
         settings = settings.model_copy(
-            update={"answers": answering, "knowledge": own, "postgres": postgres}
+            update={
+                "answers": answering,
+                "knowledge": own,
+                "postgres": postgres,
+                "websocket": WebSocketSettings(idle_s=idle_s),
+            }
         )
         if engines:
             models = settings.models.model_copy(update={"default": engines[0].name})
             settings = settings.model_copy(update={"models": models})
-        keys = await fresh_keys(redis)
+        keys = await fresh_keys(redis) if fresh else {}
         asgi = await asyncio.to_thread(create_app, settings, open_state)
         async with (
             LifespanManager(asgi) as manager,

@@ -78,6 +78,7 @@ async def refuse(_request: Request) -> JSONResponse:
 async def parrot(line: WebSocket) -> None:
     await line.accept()
     await line.send_text((await line.receive_text()).upper())
+    await line.send_json(dict(line.headers))
     await line.close()
 
 
@@ -86,7 +87,7 @@ SERVICE = Starlette(
         Route("/page", page),
         Route("/refuse", refuse),
         Route("/api/v1/stream", pieces, methods=["POST"]),
-        WebSocketRoute("/line", parrot),
+        WebSocketRoute("/api/v1/ws", parrot),
         Route("/{path:path}", mirror, methods=["GET", "POST", "DELETE"]),
     ]
 )
@@ -400,11 +401,18 @@ async def test_a_stream_arrives_piece_by_piece(alive: EdgeServer, headers: dict[
 
 
 async def test_a_websocket_goes_through(alive: EdgeServer) -> None:
-    address = f"wss://{NAMES['ai-api']}/line"
-    port = alive.nginx.https_port
-    async with websockets.connect(address, ssl=alive.trust, host="127.0.0.1", port=port) as line:
+    address = f"wss://{NAMES['ai-api']}/api/v1/ws"
+    origin = websockets.Origin("https://mairie.example")
+    options = {"ssl": alive.trust, "host": "127.0.0.1", "port": alive.nginx.https_port}
+    headers = {"X-Forwarded-For": "192.0.2.1"}
+    async with websockets.connect(
+        address, origin=origin, additional_headers=headers, **options
+    ) as line:
         await line.send("bonjour")
         assert await line.recv() == "BONJOUR"
+        told = json.loads(await line.recv())
+    assert (told["origin"], told["host"]) == (origin, NAMES["ai-api"])
+    assert told["x-forwarded-for"] == "127.0.0.1"
 
 
 @pytest.mark.parametrize(
