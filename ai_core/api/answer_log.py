@@ -59,6 +59,7 @@ class KeptAnswer:
         if sum(map(len, frames)) > MAX_KEPT_BYTES:
             await self._connection.call("DEL", *self._names[:2])
             return Signs(reads=False, stops=False)
+        frames = tuple(frames)  # more may be added meanwhile
         sealed = self._seal(frames[self._frames :])
         held, reads, stops = await self._push(sealed, live_ms)
         if held < 0:
