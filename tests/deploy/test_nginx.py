@@ -14,6 +14,7 @@ import tomllib
 from collections.abc import AsyncIterator, Iterator
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 import pytest
 import websockets
@@ -403,10 +404,10 @@ async def test_a_stream_arrives_piece_by_piece(alive: EdgeServer, headers: dict[
 async def test_a_websocket_goes_through(alive: EdgeServer) -> None:
     address = f"wss://{NAMES['ai-api']}/api/v1/ws"
     origin = websockets.Origin("https://mairie.example")
-    options = {"ssl": alive.trust, "host": "127.0.0.1", "port": alive.nginx.https_port}
+    options: dict[str, Any] = {"ssl": alive.trust, "port": alive.nginx.https_port}
     headers = {"X-Forwarded-For": "192.0.2.1"}
     async with websockets.connect(
-        address, origin=origin, additional_headers=headers, **options
+        address, origin=origin, additional_headers=headers, host="127.0.0.1", **options
     ) as line:
         await line.send("bonjour")
         assert await line.recv() == "BONJOUR"

@@ -328,7 +328,8 @@ async def test_a_publishable_key_allows_over_the_socket_what_it_allows_over_http
     async with websockets.connect(url, origin=websockets.Origin(SITE)) as connection:
         await send(connection, {"type": "authenticate", "key": key})
         await receive(connection)
-        for field, value in (("knowledge", False), ("json_schema", {}), ("logprobs", 2)):
+        asked: list[tuple[str, Any]] = [("knowledge", False), ("json_schema", {}), ("logprobs", 2)]
+        for field, value in asked:
             await send(connection, question(new_id(), **{field: value}))
             problem = (await until_end(connection))[-1]["problem"]
             assert (problem["code"], problem["errors"][0]["field"]) == (
