@@ -48,10 +48,10 @@ EDGES = {
     "telegram_service/worker.py",
     "mail_service/processing/pipeline.py",
 }
-"""Where a wide `except` may stand without raising again: the HTTP edge (streams and
-WebSockets included), a model's process, where one request must not end those of others, a tokenizer's file, whose library
-raises the very class Exception, the bot's worker, and the mailbox's pipeline, where one bad mail
-must not stop the others."""
+"""Where a wide `except` may stand without raising again: the HTTP edge (streams and WebSockets
+included), a model's process, where one request must not end those of others, a tokenizer's file,
+whose library raises the very class Exception, the bot's worker, and the mailbox's pipeline, where
+one bad mail must not stop the others."""
 
 
 def sources() -> Iterator[Path]:

@@ -5,7 +5,7 @@ from typing import cast
 from fastapi import APIRouter, Request, Response
 
 from ai_core.access.keys import Scope
-from ai_core.api.admission import admitted
+from ai_core.api.admission import Admitted, admitted
 from ai_core.api.dependencies import API, gate_of
 from ai_core.api.direct_routes import DirectRoute, json_body
 from ai_core.api.openapi import PAGE_KEY_ERRORS
@@ -33,8 +33,15 @@ async def feedback(request: Request) -> Response:
     A comment is masked and sealed; it is kept for 30 days, the verdict with the statistics.
     """
     caller = await gate_of(request).identify(request, Scope.PUBLISHABLE)
-    async with admitted(request, caller, FeedbackRequest, _texts, "comment") as found, found.permit:
-        body = found.body
+    async with admitted(request, caller, FeedbackRequest, texts_of, "comment") as found:
+        await keep_feedback(request, found)
+    return Response(status_code=204)
+
+
+async def keep_feedback(request: Request, found: Admitted[FeedbackRequest]) -> None:
+    """Keep the verdict of an admitted request. Raises RecordsOff, PostgresLost, OverQuota."""
+    body, caller = found.body, found.permit.caller
+    async with found.permit:
         found.permit.spend(0)
         verdict = Verdict(
             answer_id=body.answer_id,
@@ -46,8 +53,8 @@ async def feedback(request: Request) -> Response:
             conversation_id=body.conversation_id,
         )
         await cast(Feedback, request.scope["state"]["feedback"]).give(verdict)
-    return Response(status_code=204)
 
 
-def _texts(body: FeedbackRequest) -> list[str]:
+def texts_of(body: FeedbackRequest) -> list[str]:
+    """Return the texts that a caller wrote."""
     return [body.comment] if body.comment else []

@@ -19,7 +19,10 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ai_core.access.gate import Caller, Gate
 from ai_core.access.keys import Scope
+from ai_core.api.admission import admitted_content
 from ai_core.api.connection_limits import ConnectionLimits, FrameRate
+from ai_core.api.direct_routes import ProcessingSlot
+from ai_core.api.feedback import keep_feedback, texts_of
 from ai_core.api.running_answers import RESUME_S, RunningAnswers
 from ai_core.api.websocket_answers import AnswerWriter, problem
 from ai_core.api.websocket_frames import (
@@ -33,6 +36,7 @@ from ai_core.api.websocket_frames import (
     parse_frame,
 )
 from ai_core.errors import OriginNotAllowed, TooManyConnections, TooManyFrames
+from shared.ai.contract import FeedbackRequest
 from shared.errors import AppError, BadInput, NotAuthenticated, Unavailable
 from shared.languages import Language, preferred_language
 from shared.texts import Texts
@@ -245,7 +249,7 @@ class Connection:
             case Stop():
                 await self._sockets.answers.stop(frame.answer, self._key_id)
             case Feedback():
-                await self._send_error(Unavailable("feedback is not taken here"), ref=frame.ref)
+                await self._take_feedback(frame)
             case Authenticate():
                 await self._blame(BadInput("authenticated already"))
 
@@ -259,6 +263,23 @@ class Connection:
         if await answers.begin(frame.answer, self._key_id, writer.write) is None:
             self._sockets.metrics.resumed.inc()
         await self._follow(frame.answer, frame.after)
+
+    async def _take_feedback(self, frame: Feedback) -> None:
+        request = self._request()
+        slot = request.scope["slot"] = ProcessingSlot(request.scope["state"]["concurrency"])
+        try:
+            caller = await self._gate.identify(request, Scope.PUBLISHABLE)
+            content = orjson.dumps(frame.feedback)
+            async with admitted_content(
+                request, caller, content, FeedbackRequest, texts_of, "comment"
+            ) as found:
+                await keep_feedback(request, found)
+        except AppError as error:
+            await self._send_error(error, ref=frame.ref)
+        else:
+            await self._send({"type": "thanks", "ref": frame.ref})
+        finally:
+            slot.release()
 
     # ---- answers ----
 

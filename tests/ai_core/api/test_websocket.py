@@ -338,6 +338,24 @@ async def test_a_publishable_key_allows_over_the_socket_what_it_allows_over_http
             )
 
 
+async def test_feedback_is_taken_as_over_http(app: RunningApp, url: str) -> None:
+    async with connected(url, app) as connection:
+        await send(connection, question(new_id()))
+        usage = (await until_end(connection))[-2]["usage"]
+        verdict = {"answer_id": usage["answer_id"], "verdict": "up"}
+        over_http = await app.client.post(
+            "/api/v1/feedback", json=verdict, headers=app.key_header()
+        )
+        told = []
+        for body in (verdict, {"verdict": "sideways"}):
+            await send(connection, {"type": "feedback", "ref": "r1", "feedback": body})
+            told.append(await receive(connection))
+
+    assert [frame["ref"] for frame in told] == ["r1", "r1"]
+    assert told[0]["problem"]["code"] == over_http.json()["code"] == "records_off"
+    assert told[1]["problem"]["code"] == "invalid_request"
+
+
 async def test_frames_that_are_none_are_named_and_too_many_close(app: RunningApp, url: str) -> None:
     wrong: list[tuple[str | bytes, str]] = [
         ("{", "malformed_body"),
