@@ -18,8 +18,20 @@ _SUBJECT_LINE = re.compile(r"^\W*(?:objet|re|subject|sujet)\s*:\s*(?P<line>.+)$"
 _LONGEST_READ = 4_000
 _LONGEST_QUESTION = 160
 _OWN_WORDS = 2
-_VAGUE = {"contest", "refus", "recours", "accept", "droit", "delai", "demarche", "signe", "annul"}
+_VAGUE = (
+    *("contest", "refus", "recours", "accept", "droit", "delai", "demarche", "signe", "annul"),
+    *("lettre", "courrier", "recommande", "mail", "sms", "letter"),
+)
 """Beginnings of the aspects that a question asks of any letter."""
+_OF_ANY_LETTER = re.compile(
+    r"\b(?:droit du travail|(?:labour|labor|employment) law|law|says?|documents?|letters?|messages?"
+    r"|papiers?|decisions?|pens\w+|think|resume\w*|summ\w+|mean\w*|expli\w+)\b"
+    r"|กฎหมายแรงงาน|เอกสาร|ข้อความ|จดหมาย|ว่าอย่างไร|เกี่ยวกับ|นี้|劳动法|文件|消息|信件?|规定|关于|这[份条封]?|怎么|是|的"
+)
+_LATIN = re.compile(r"[a-z]")
+_THAI = re.compile(r"[\u0e00-\u0e7f]")
+_FEW_THAI, _FEW_CHINESE = 24, 10
+"""Characters of a question that can name no subject beside what it asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +90,11 @@ def subject_of_letter(letter: str) -> str | None:
 
 def _is_vague(question: str) -> bool:
     """Whether a question names no subject, and asks no more than may be asked of any letter."""
-    content = content_of(question)
-    of_any = all(aspect.startswith(tuple(_VAGUE)) for aspect in content.aspects)
-    return not content.subjects and of_any and content.others < _OWN_WORDS
+    rest = _OF_ANY_LETTER.sub(" ", fold(question))
+    content = content_of(rest)
+    if content.subjects:
+        return False
+    if not _LATIN.search(rest):
+        unspaced = len("".join(rest.split()))
+        return unspaced <= (_FEW_THAI if _THAI.search(question) else _FEW_CHINESE)
+    return content.others < _OWN_WORDS and all(one.startswith(_VAGUE) for one in content.aspects)

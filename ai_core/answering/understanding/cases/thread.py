@@ -206,7 +206,15 @@ class CaseThread:
         asked = calculator_asked(query, self.today)
         if asked != self.calculator:
             return asked
-        return asked if _AMOUNT.search(message) else None
+        return asked if _AMOUNT.search(message) and self._tells_no_other(message) else None
+
+    def _tells_no_other(self, message: str) -> bool:
+        """Whether a message that asks how much tells the case, or names nothing that is new."""
+        content = content_of(message)
+        if read_case(message, self.today, asked=self.calculator).known():
+            return True
+        named = content_of(" ".join(self.told)).aspects if content.aspects else frozenset()
+        return not content.others and content.aspects <= named
 
     def _forget_replies(self, told: CaseFacts) -> None:
         """Forget a reply that a later message tells otherwise."""

@@ -420,6 +420,7 @@ COMPLETE = "Je suis licencié après 6 ans, 2 400 € brut par mois, combien d'i
 LACKS_PAY = "Je suis licenciée après six ans, combien d'indemnité ?"
 TOLD_NOTHING = [
     (COMPLETE, "Con bien de jour de concert payer par an"),  # a recording misheard
+    (COMPLETE, "Combien de jours de coups de paie par an ?"),  # another
     (COMPLETE, "mon collègue raconte n'importe quoi à tout le monde"),
     (COMPLETE, "la neige tombe"),
     (COMPLETE, "Mon patron veut que je vienne dimanche prochain"),

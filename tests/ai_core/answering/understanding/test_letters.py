@@ -71,8 +71,14 @@ def test_a_letter_is_about_what_it_notifies(letter: str, subject: str | None) ->
 
 
 @pytest.mark.parametrize(
-    "question", ["Est-ce que je peux contester ?", "C'est légal ?", "Que dois-je faire ?"]
-)
+    "question",
+    [
+        "Est-ce que je peux contester ?", "C'est légal ?", "Que dois-je faire ?",
+        "Puis-je contester cette lettre ?", "Que dit le droit du travail de ce document ?",
+        "What does labour law say about this document?", "我可以拒绝吗？",
+        "กฎหมายแรงงานว่าอย่างไรเกี่ยวกับเอกสารนี้?",
+    ],
+)  # fmt: skip
 def test_a_vague_question_is_searched_with_what_the_letter_is_about(question: str) -> None:
     message = understood(with_letter(question, DISMISSAL))
 
