@@ -42,8 +42,10 @@ NAMED_FACTS: tuple[NamedFact, ...] = (
     *_facts(
         "contract",
         {
-            "cdi": r"cdi|contrats? a duree indeterminee|open.ended|permanent (?:contract|job)",
-            "cdd": r"cdd|contrats? a duree determinee|fixed.term|contrat saisonnier",
+            "cdi": r"cdi|contrats?(?: de travail)? a duree indeterminee"
+            r"|open.ended|permanent (?:contract|job)",
+            "cdd": r"cdd|contrats?(?: de travail)? a duree determinee"
+            r"|fixed.term|contrat saisonnier",
             "interim": r"interim(?:aires?)?|mission d'interim|temp(?:orary)? agency|agency worker",
             "apprentissage": r"contrat d'apprentissage|en apprentissage|en alternance"
             r"|apprenticeship|apprentie?s?|apprentices?",

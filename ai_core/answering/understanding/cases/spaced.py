@@ -233,8 +233,10 @@ NAMED = (
     *named(
         "contract",
         {
-            "CDI": r"cdi|contrats? a duree indeterminee|open.ended|permanent contract",
-            "CDD": r"cdd|contrats? a duree determinee|fixed.term|contrat saisonnier",
+            "CDI": r"cdi|contrats?(?: de travail)? a duree indeterminee"
+            r"|open.ended|permanent contract",
+            "CDD": r"cdd|contrats?(?: de travail)? a duree determinee"
+            r"|fixed.term|contrat saisonnier",
             "CTT": r"interim(?:aires?)?|temp(?:orary)? (?:agency|assignment|work)|agency worker"
             r"|mission d'interim|fin de mission|ifm|temp assignment",
         },

@@ -96,3 +96,13 @@ def test_a_question_with_a_subject_of_its_own_keeps_it() -> None:
     message = understood(with_letter("Ai-je droit au chômage après ça ?", DISMISSAL))
 
     assert message.query.startswith("Ai-je droit au chômage")
+
+
+def test_a_contract_that_is_quoted_tells_its_kind() -> None:
+    contract = "Contrat de travail a duree determinee\ndu 1er mars au 31 mai 2026, a Reims."
+    message = understood(
+        with_letter("La période d'essai de ce contrat est-elle légale ?", contract)
+    )
+
+    assert message.case is not None
+    assert message.case.facts.contract == "CDD"
