@@ -50,7 +50,11 @@ class Pages:
 
     def file(self, request: Request, body: bytes, suffix: str) -> Response:
         """Return a file that is the same for everybody."""
-        return WebFile.of(body, suffix).answer(request, PUBLIC, self._security)
+        return self.hand(request, WebFile.of(body, suffix))
+
+    def hand(self, request: Request, file: WebFile) -> Response:
+        """Return a file that was made before."""
+        return file.answer(request, PUBLIC, self._security)
 
     def tell(
         self,

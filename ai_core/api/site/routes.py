@@ -1,8 +1,11 @@
 """The routes of the site."""
 
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+
 from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from ai_core.api.page import read_key
 from ai_core.api.site import addresses
@@ -14,6 +17,7 @@ from ai_core.api.site.indexing import IndexFiles
 from ai_core.api.site.pages import Pages
 from ai_core.api.site.question import QuestionPages
 from ai_core.settings import Settings
+from shared.languages import LANGUAGES
 
 
 def site_router(settings: Settings) -> APIRouter:
@@ -36,6 +40,11 @@ def site_router(settings: Settings) -> APIRouter:
     pages.serve(router, "/question/erase", question.erase, "POST")
     pages.serve(router, "/manifest.webmanifest", files.manifest)
 
+    for language in LANGUAGES:
+        if language != addresses.FRENCH:
+            home = RedirectResponse(addresses.chat(language), HTTPStatus.TEMPORARY_REDIRECT)
+            router.add_api_route(f"/{language}", _always(home), include_in_schema=False)
+
     @router.get("/robots.txt", include_in_schema=False)
     async def robots(request: Request) -> Response:
         return await files.robots(request)
@@ -45,3 +54,10 @@ def site_router(settings: Settings) -> APIRouter:
         return await files.sitemap(request)
 
     return router
+
+
+def _always(response: Response) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(_request: Request) -> Response:
+        return response
+
+    return answer

@@ -192,6 +192,14 @@ async def test_the_sitemap_lists_each_page_that_there_is(web: httpx2.AsyncClient
         assert (await web.get(path)).status_code == 200, path
 
 
+async def test_the_address_of_a_language_alone_leads_to_the_page_in_it(
+    web: httpx2.AsyncClient,
+) -> None:
+    for address in ("/th", "/th/"):
+        response = await web.get(address, follow_redirects=True)
+        assert (response.status_code, str(response.url)) == (200, "http://ai_core/?langue=th")
+
+
 async def test_a_page_the_browser_holds_is_not_sent_again(web: httpx2.AsyncClient) -> None:
     first = await web.get("/questions/resigning")
     assert first.headers["content-encoding"] == "gzip"
