@@ -10,7 +10,7 @@ from ai_core.api.site.pages import Pages
 from ai_core.errors import CorpusMissing, QueueFull
 from ai_core.law.records import CorpusStatus
 from ai_core.law.source import LawSource
-from ai_core.settings import ConversationSettings, SiteSettings
+from ai_core.settings import Settings, SiteSettings
 from shared.languages import Language
 
 DOCUMENTS = ("about", "legal", "privacy", "accessibility")
@@ -20,10 +20,16 @@ _MINUTE_S, _HOUR_S = 60, 3_600
 class DocumentPages:
     """The pages that tell what this site is, and whose."""
 
-    def __init__(self, pages: Pages, conversations: ConversationSettings) -> None:
+    def __init__(self, pages: Pages, settings: Settings) -> None:
         self._pages = pages
-        self._silence_s = conversations.silence_s
-        self._facts = _facts(pages.templates.settings)
+        self._silence_s = settings.conversations.silence_s
+        kept = settings.postgres if settings.postgres.url else None
+        self._facts = {
+            **_facts(settings.site),
+            "events_days": kept.events_days if kept else 0,
+            "texts_days": kept.texts_days if kept else 0,
+            "keeps_questions": kept is not None and kept.keep_questions,
+        }
 
     def page(self, name: str) -> Callable[[Request, Language], Awaitable[Response]]:
         """Return what answers with a page of DOCUMENTS."""

@@ -5,19 +5,19 @@ the same admission, limits, masking and conversation.
 """
 
 import re
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import Any
 
-import orjson
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Message
 
 from ai_core.access.keys import Scope
-from ai_core.api.chat import chat
+from ai_core.api.chat import chat, forget
 from ai_core.api.dependencies import gate_of
 from ai_core.api.direct_routes import ProcessingSlot, help_lines_for
+from ai_core.api.feedback import feedback
 from ai_core.api.site.answer_markup import AnswerMarkup
+from ai_core.api.site.api_requests import api_request
 from ai_core.api.site.forms import read_form
 from ai_core.api.site.frames import Frame, site_of
 from ai_core.api.site.pages import Pages
@@ -28,23 +28,17 @@ from shared.errors import AppError, TooMany, Unavailable
 from shared.languages import LANGUAGES, Language
 
 MAX_FORM_BYTES = 256 * 1024
-DEADLINE_MS = 120_000
 CONVERSATION = re.compile(r"[A-Za-z0-9_-]{8,64}")
-_REPLACED = frozenset(
-    (
-        *(b"accept", b"authorization", b"content-length", b"content-type"),
-        *(b"idempotency-key", b"x-api-key", b"x-deadline-ms"),
-    )
-)
 
 
 class QuestionPages:
     """The form for a question, and the page of its answer."""
 
-    def __init__(self, pages: Pages, key: str | None) -> None:
+    def __init__(self, pages: Pages, key: str | None, *, keeps_verdicts: bool) -> None:
         """`key` is that of the page at `/`; None: questions are not answered here."""
         self._pages = pages
         self._key = key
+        self._keeps_verdicts = keeps_verdicts
 
     async def form(self, request: Request, language: Language) -> Response:
         """Return the form."""
@@ -63,64 +57,44 @@ class QuestionPages:
         if not question:
             status = HTTPStatus.UNPROCESSABLE_ENTITY
             return self._again(language, question, "question_missing", status)
-        asked = self._api_request(request, language, question, fields.get("conversation", ""))
-        slot = asked.scope["slot"] = ProcessingSlot(request.scope["state"]["concurrency"])
+        body = _chat_body(question, fields.get("conversation", ""))
+        asked = api_request(request, self._key, language, body)
         try:
-            response = await chat(asked)
+            response = await _with_slot(chat, asked)
         except (TooMany, Unavailable) as refusal:
             refusal.said_first = await help_lines_for(asked)
             return self._failed(language, question, refusal)
         except AppError as error:
             return self._failed(language, question, error)
-        finally:
-            slot.release()
         if response.status_code != HTTPStatus.OK:  # the client has left
             return response
         return self._answer(question, ChatReply.model_validate_json(bytes(response.body)))
 
     async def erase(self, request: Request, language: Language) -> Response:
         """Erase a conversation. Raises what `read_form`, the gate and the store raise."""
-        fields = await read_form(request, MAX_FORM_BYTES)
-        conversation = fields.get("conversation", "")
+        conversation = (await read_form(request, MAX_FORM_BYTES)).get("conversation", "")
         if self._key is None or not CONVERSATION.fullmatch(conversation):
             raise UnknownConversation
-        asked = self._api_request(request, language, "", "")
+        asked = api_request(request, self._key, language, {})
         gate = gate_of(asked)
         caller = await gate.identify(asked, Scope.PUBLISHABLE)
         async with gate.admit(asked, caller):
-            await request.state.conversations.erase(conversation, caller.subject)
-        frame = Frame("/question", self._pages.templates.say("erased_title", language))
-        return self._pages.tell("erased.html", language, frame)
+            await forget(conversation, caller, request.state.conversations)
+        return self._done(language, "erased")
 
-    def _api_request(
-        self, request: Request, language: Language, question: str, conversation: str
-    ) -> Request:
-        """Return the request that the page at `/` would send to the API."""
-        body: dict[str, Any] = {
-            "messages": [{"role": "user", "content": question}],
-            "fallback": "extractive",
-        }
-        if CONVERSATION.fullmatch(conversation):
-            body["conversation_id"] = conversation
-        headers = [
-            (name, value) for name, value in request.scope["headers"] if name not in _REPLACED
-        ]
-        headers += [
-            (b"content-type", b"application/json"),
-            (b"x-api-key", (self._key or "").encode()),
-            (b"x-deadline-ms", b"%d" % DEADLINE_MS),
-        ]
-        if language != "fr":  # the form at `/` is in French, whoever opens it
-            headers = [(name, value) for name, value in headers if name != b"accept-language"]
-            headers.append((b"accept-language", language.encode()))
-        messages: list[Message] = [
-            {"type": "http.request", "body": orjson.dumps(body), "more_body": False}
-        ]
+    async def judge(self, request: Request, language: Language) -> Response:
+        """Keep a verdict on an answer. Raises what `read_form`, the gate and the store raise."""
+        fields = await read_form(request, MAX_FORM_BYTES)
+        if self._key is None:
+            raise UnknownConversation
+        body = {name: fields.get(name, "") for name in ("answer_id", "verdict")}
+        await _with_slot(feedback, api_request(request, self._key, language, body))
+        return self._done(language, "judged")
 
-        async def receive() -> Message:
-            return messages.pop() if messages else await request.receive()
-
-        return Request({**request.scope, "headers": headers}, receive)
+    def _done(self, language: Language, what: str) -> Response:
+        say = self._pages.templates.say
+        frame = Frame("/question", say(f"{what}_title", language), indexed=False)
+        return self._pages.tell("done.html", language, frame, what=what)
 
     def _failed(self, language: Language, question: str, error: AppError) -> Response:
         foreign = isinstance(error, HostNotAllowed | OriginNotAllowed)
@@ -172,6 +146,7 @@ class QuestionPages:
             closing=markup.of(_closing(parts, reply)),
             sources=[self._source(one, language) for one in reply.citations],
             reply=reply,
+            keeps_verdicts=self._keeps_verdicts and bool(reply.answer_id),
             limit=MAX_PROMPT_CHARACTERS,
         )
 
@@ -191,6 +166,25 @@ class QuestionPages:
             "on": site_of(citation.url),
             "dated": say(dated, language, day=shown) if shown else "",
         }
+
+
+def _chat_body(question: str, conversation: str) -> dict[str, object]:
+    body: dict[str, object] = {
+        "messages": [{"role": "user", "content": question}],
+        "fallback": "extractive",
+    }
+    if CONVERSATION.fullmatch(conversation):
+        body["conversation_id"] = conversation
+    return body
+
+
+async def _with_slot(route: Callable[[Request], Awaitable[Response]], request: Request) -> Response:
+    """Return what a direct route answers; it takes a processing slot as its own request would."""
+    slot = request.scope["slot"] = ProcessingSlot(request.scope["state"]["concurrency"])
+    try:
+        return await route(request)
+    finally:
+        slot.release()
 
 
 TITLE_CHARACTERS = 80

@@ -25,7 +25,7 @@ def site_router(settings: Settings) -> APIRouter:
     router = APIRouter()
     pages = Pages(Templates(settings.site))
     entries, files = EntryPages(pages), IndexFiles(pages)
-    documents = DocumentPages(pages, settings.conversations)
+    documents = DocumentPages(pages, settings)
     pages.serve(router, "/themes", entries.themes)
     pages.serve(router, addresses.theme("{category}"), entries.theme)
     pages.serve(router, addresses.entry("{topic_id}"), entries.entry)
@@ -34,10 +34,13 @@ def site_router(settings: Settings) -> APIRouter:
     contact = ContactForm(pages, settings.site.contact)
     pages.serve(router, "/contact", contact.show)
     pages.serve(router, "/contact", contact.send, "POST")
-    question = QuestionPages(pages, read_key(settings.page.key_file))
+    question = QuestionPages(
+        pages, read_key(settings.page.key_file), keeps_verdicts=bool(settings.postgres.url)
+    )
     pages.serve(router, "/question", question.form)
     pages.serve(router, "/question", question.ask, "POST")
     pages.serve(router, "/question/erase", question.erase, "POST")
+    pages.serve(router, "/question/verdict", question.judge, "POST")
     pages.serve(router, "/manifest.webmanifest", files.manifest)
 
     for language in LANGUAGES:

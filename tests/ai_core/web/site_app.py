@@ -11,10 +11,17 @@ from starlette.types import ASGIApp
 from ai_core.api.routes import AppState
 from ai_core.app import assemble, create_app
 from ai_core.law.source import LawSource
-from ai_core.settings import KnowledgeSettings, PageSettings, RedisSettings, Settings, SiteSettings
+from ai_core.settings import (
+    KnowledgeSettings,
+    PageSettings,
+    PostgresSettings,
+    RedisSettings,
+    Settings,
+    SiteSettings,
+)
 from deploy.local.redis_server import RedisServer
 from shared.clock import StoppedClock
-from tests.ai_core.conftest import NOON
+from tests.ai_core.conftest import NO_POSTGRES, NOON
 
 HOST = "ai_core"
 OPERATOR = {
@@ -32,7 +39,12 @@ OPERATOR = {
 
 
 def site_app(
-    redis: RedisServer, library: LawSource, data_dir: Path, key: str = "", **site: Any
+    redis: RedisServer,
+    library: LawSource,
+    data_dir: Path,
+    key: str = "",
+    postgres: PostgresSettings = NO_POSTGRES,
+    **site: Any,
 ) -> ASGIApp:
     """Return the app; `key` is that of its page, `site` the settings of the site."""
 
@@ -51,6 +63,7 @@ def site_app(
         redis=RedisSettings.model_validate({"url": redis.url}),
         page=PageSettings(hosts=(HOST,), key_file=key_file if key else None),
         knowledge=KnowledgeSettings(shipped=False),
+        postgres=postgres,
         site=SiteSettings.model_validate(site),
     )
     return create_app(settings, open_state)

@@ -13,7 +13,13 @@ import httpx2
 import pytest
 from asgi_lifespan import LifespanManager
 from justhtml import JustHTML
+from pydantic import PostgresDsn
+from starlette.requests import Request
 
+from ai_core.api.site.documents import DocumentPages
+from ai_core.api.site.frames import Templates
+from ai_core.api.site.pages import Pages
+from ai_core.settings import PostgresSettings, Settings, SiteSettings
 from deploy.local.redis_server import RedisServer
 from shared.languages import LANGUAGES, Language
 from tests.ai_core.conftest import SampleLibrary, fresh_keys
@@ -218,6 +224,30 @@ async def test_the_operator_is_named(web: httpx2.AsyncClient) -> None:
     assert "Association Exemple" in text_of(privacy)
     assert "24 heures après votre dernière question" in text_of(privacy)
     assert "intérêt légitime" in text_of(privacy)
+
+
+async def test_the_page_on_privacy_tells_of_what_postgres_keeps() -> None:
+    kept = PostgresSettings(
+        url=PostgresDsn("postgresql://127.0.0.1/x"),
+        events_days=90,
+        texts_days=7,
+        keep_questions=True,
+    )
+    pages = Pages(Templates(SiteSettings()))
+    document = DocumentPages(pages, Settings(postgres=kept)).page("privacy")
+    request = Request({"type": "http", "headers": [], "method": "GET", "path": "/privacy"})
+    response = await document(request, "en")
+    page: Any = JustHTML(bytes(response.body), strict=True, sanitize=False)
+    rows = {
+        one.query("td")[0].to_text(): one.query("td")[1].to_text() for one in page.query("tr")[1:]
+    }
+    days = {what[:20]: how_long for what, how_long in rows.items() if how_long.endswith("days")}
+    assert days == {
+        "Statistics without p": "90 days",
+        "A comment that you l": "7 days",
+        "The words of your qu": "7 days",
+    }
+    assert "to improve the answers" in text_of(page)
 
 
 class TestWithoutSettings:
