@@ -92,7 +92,7 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
     """
     clock = SystemClock()
     encryption = await asyncio.to_thread(Encryption.read, settings.vault.key_file)
-    composers = await asyncio.to_thread(_composers, settings, encryption, clock)
+    composers = await asyncio.to_thread(composers_of, settings, encryption, clock)
     links = FeedbackLinks(settings.reply.feedback_url, encryption)
     pages = await asyncio.to_thread(FeedbackPages, links)
     async with AsyncExitStack() as stack:
@@ -104,9 +104,10 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
         yield Resources(ledger, notifier, composers, pages, clock)
 
 
-def _composers(
+def composers_of(
     settings: Settings, encryption: Encryption, clock: Clock
 ) -> dict[str, ReplyComposer]:
+    """Return the composer of each mailbox. Reads files: not in the event loop."""
     return {
         mailbox.name: ReplyComposer(_identity(settings, mailbox), encryption, clock)
         for mailbox in settings.every_mailbox
@@ -119,8 +120,10 @@ def _identity(settings: Settings, mailbox: MailboxSettings) -> SenderIdentity:
         domain = mailbox.address.rpartition("@")[2]
         signer = DkimSigner(settings.dkim.selector, domain, settings.dkim.key_file.read_bytes())
     return SenderIdentity(
-        name=settings.reply.name,
+        name=mailbox.sender_name or settings.reply.name,
         address=mailbox.address,
+        language=mailbox.language,
+        signature=mailbox.signature,
         privacy_url=settings.reply.privacy_url,
         feedback_url=settings.reply.feedback_url,
         text_days=settings.retention.text_days,

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, PostgresDsn, RedisDsn, SecretStr
 from pydantic_settings import SettingsConfigDict
 
+from shared.languages import Language
 from shared.privacy.settings import PrivacySettings
 from shared.reading.settings import ScanSettings
 from shared.settings import Section, StrictSettings, TracingSettings, WatchSettings
@@ -68,12 +69,19 @@ class SmtpSettings(Section):
 
 
 class MailboxSettings(Section):
-    """One more mailbox, with its own relay and mode."""
+    """One more mailbox, with its own relay, mode, language and signature."""
 
     name: str = Field(pattern=r"^[a-z0-9_-]{1,32}$")
     address: str
     aliases: tuple[str, ...] = ()
     mode: Mode = "review"
+    language: Language = Field(
+        default="fr", description="Of replies to mails that tell none themselves."
+    )
+    sender_name: str = Field(default="", description="Empty: reply.name.")
+    signature: tuple[str, ...] = Field(
+        default=(), description="Lines below the closing; none: the sender's name."
+    )
     imap: ImapSettings
     smtp: SmtpSettings
 
@@ -187,6 +195,9 @@ class ReplySettings(Section):
     """What our replies contain about us."""
 
     name: str = "Code du Travail Neo"
+    signature: tuple[str, ...] = Field(
+        default=(), description="Lines below the closing; none: the name."
+    )
     privacy_url: str = ""
     feedback_url: str = Field(
         default="",
@@ -254,6 +265,9 @@ class Settings(StrictSettings):
     address: str = "questions@localhost"
     aliases: tuple[str, ...] = ()
     mode: Mode = "review"
+    language: Language = Field(
+        default="fr", description="Of replies to mails that tell none themselves."
+    )
     imap: ImapSettings = ImapSettings()
     smtp: SmtpSettings = SmtpSettings()
     mailboxes: tuple[MailboxSettings, ...] = ()
@@ -283,6 +297,8 @@ class Settings(StrictSettings):
             address=self.address,
             aliases=self.aliases,
             mode=self.mode,
+            language=self.language,
+            signature=self.reply.signature,
             imap=self.imap,
             smtp=self.smtp,
         )

@@ -50,6 +50,8 @@ class RecordingRelay:
     refuse: str = ""
     refuse_us: str = ""
     refuse_sender: str = ""
+    utf8: bool = True
+    """Whether addresses in UTF-8 are taken (RFC 6531)."""
     port: int = 0
     received: list[Received] = field(default_factory=list)
     attempts: int = 0
@@ -114,7 +116,9 @@ async def relay(**options: object) -> AsyncIterator[RecordingRelay]:
     sessions: list[SMTP] = []
 
     def session() -> SMTP:
-        sessions.append(SMTP(handler, hostname="relay.example", loop=loop))
+        sessions.append(
+            SMTP(handler, hostname="relay.example", loop=loop, enable_SMTPUTF8=handler.utf8)
+        )
         return sessions[-1]
 
     server = await loop.create_server(session, "127.0.0.1", handler.port)

@@ -50,13 +50,14 @@ class Answering:
         """
         screened = await self._with_pictures(job, screened)
         mailbox = self._mailboxes[job.mailbox]
-        language = language_of(f"{screened.mail.subject}\n{screened.mail.text}")
+        composer = mailbox.composer
+        language = language_of(f"{screened.mail.subject}\n{screened.mail.text}", composer.language)
         try:
-            answer = await self._answer(screened, mailbox.composer, language)
+            answer = await self._answer(job, screened, composer, language)
         except BadInput as error:
             return MailOutcome(MailState.QUARANTINED, f"ai:{error.code}")
         except AppError:
-            await self._send_holding_reply_if_late(job, screened, mailbox.composer, language)
+            await self._send_holding_reply_if_late(job, screened, composer, language)
             raise
         reason, draft = answer.reason, answer.unmasked.model_dump_json()
         if mailbox.mode == "dry_run":
@@ -75,13 +76,13 @@ class Answering:
         return replace(screened, mail=mail)
 
     async def _answer(
-        self, screened: ScreenedMail, composer: ReplyComposer, language: Language
+        self, job: MailJob, screened: ScreenedMail, composer: ReplyComposer, language: Language
     ) -> Answer:
         fixed_key = _fixed_reply_key(screened.mail)
         if fixed_key:
             fixed = composer.fixed_reply(fixed_key, language)
             return Answer(fixed, fixed, None)
-        answer = await self._ask(screened)
+        answer = await self._ask(job, screened)
         reason = reason_for_review(answer.masked)
         if reason is None and not screened.is_authenticated:
             reason = repeats_sender(answer.masked, answer.question)
@@ -99,12 +100,18 @@ class Answering:
             composer.compose, mail, job.id, OutgoingKind.REPLY, content, language
         )
 
-    async def _ask(self, screened: ScreenedMail) -> Answer:
+    async def _ask(self, job: MailJob, screened: ScreenedMail) -> Answer:
+        """Ask ai_core; a mail that is processed again gets the answer it had, another mail its own.
+
+        Raises AppError.
+        """
         joined = await asyncio.to_thread(join_messages, screened.mail, screened.conversation)
         masked = await asyncio.to_thread(
             joined.masked, await self._masker.mask(joined.text), self._settings.ai.model
         )
-        key = hashlib.sha256(masked.request.model_dump_json().encode()).hexdigest()[:40]
+        name = screened.mail.message_id or f"{job.mailbox} {job.id}"
+        named = f"{name}\n{masked.request.model_dump_json()}"
+        key = hashlib.sha256(named.encode("utf-8", "replace")).hexdigest()[:40]
         try:
             async with asyncio.timeout(self._settings.ai.timeout_s):
                 reply = await self._ai.chat(masked.request, idempotency_key=key)

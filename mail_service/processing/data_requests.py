@@ -143,7 +143,7 @@ class DataRequests:
     ) -> OutgoingMail:
         """Return one of our own letters about personal data; it quotes nothing of the mail."""
         composer = self._mailboxes[job.mailbox].composer
-        language = _language(mail)
+        language = _language(mail, composer.language)
         content = composer.own_content(key, language, **values)
         unquoted = replace(mail, text="", full_text="", attachments=())
         return await asyncio.to_thread(
@@ -201,5 +201,5 @@ def personal_data_json(address: str, records: Sequence[MailRecord], now: datetim
     return orjson.dumps(whole, option=orjson.OPT_INDENT_2)
 
 
-def _language(mail: Mail) -> Language:
-    return language_of(f"{clean_subject(mail.subject)}\n{mail.text}")
+def _language(mail: Mail, default: Language) -> Language:
+    return language_of(f"{clean_subject(mail.subject)}\n{mail.text}", default)

@@ -1,6 +1,7 @@
 """The addresses in a mail's header fields."""
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from email.utils import getaddresses
@@ -12,10 +13,13 @@ from shared.privacy.charset import decode
 
 MAX_ADDRESSES = 200
 MAX_FIELD_CHARACTERS = 20_000
+MAX_LOCAL_PART_BYTES = 64
 ADDRESS = re.compile(
-    r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)*[A-Za-z0-9-]{1,63}"
+    r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~\x80-\U0010FFFF-]{1,64}"
+    r"@(?:[A-Za-z0-9-]{1,63}\.)*[A-Za-z0-9-]{1,63}"
 )
-"""What we ever write to: RFC 5321 without quoted local parts, so without spaces, CR or LF."""
+"""What we ever write to: RFC 5321 without quoted local parts, so without spaces, CR or LF; in a
+local part letters, marks and digits of every script too (RFC 6531)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,13 @@ class Address:
     @property
     def can_be_written_to(self) -> bool:
         """Return whether we accept this address in an envelope."""
-        return ADDRESS.fullmatch(self.address) is not None
+        local = self.local_part
+        return (
+            ADDRESS.fullmatch(self.address) is not None
+            and len(local.encode("utf-8", "replace")) <= MAX_LOCAL_PART_BYTES
+            and unicodedata.is_normalized("NFC", local)
+            and all(char.isascii() or unicodedata.category(char)[0] in "LMN" for char in local)
+        )
 
 
 def read_addresses(fields: Iterable[tuple[str, object]], *names: str) -> tuple[Address, ...]:

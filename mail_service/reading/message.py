@@ -224,7 +224,7 @@ def _opened(part: Message, content_type: str) -> Message | None:
     signed = signed_content(content_of(part))
     if signed is None:
         return None
-    return BytesParser(policy=compat32).parsebytes(within_boundaries(signed))
+    return _mail(signed)
 
 
 def _take_enclosed(part: Message, inner: list[Message | str], parts: _Parts) -> None:
@@ -235,11 +235,24 @@ def _take_enclosed(part: Message, inner: list[Message | str], parts: _Parts) -> 
         parts.statuses += [str(each["status"]).strip()[:20] for each in enclosed if each["status"]]
     if part.get_content_type() != "message/rfc822" or not enclosed:
         return
+    mail = enclosed[0]
+    if not mail.keys() and part["content-transfer-encoding"]:
+        # In Base64, which RFC 2046, 5.2.1, forbids and some clients use.
+        mail["Content-Transfer-Encoding"] = part["content-transfer-encoding"]
+        mail = _mail(content_of(mail))
+    _list_enclosed(mail, parts)
+
+
+def _mail(raw: bytes) -> Message:
+    return BytesParser(policy=compat32).parsebytes(within_boundaries(raw))
+
+
+def _list_enclosed(enclosed: Message, parts: _Parts) -> None:
     if len(parts.attachments) >= MAX_ATTACHMENTS:
         parts.cut.append("attachments")
         return
-    fields = dict(reversed(_headers(enclosed[0])))
-    name, text = fields.get("subject", "")[:200], _enclosed_text(enclosed[0], fields, parts)
+    fields = dict(reversed(_headers(enclosed)))
+    name, text = fields.get("subject", "")[:200], _enclosed_text(enclosed, fields, parts)
     state: Literal["read", "named"] = "read" if text.strip() else "named"
     parts.attachments.append(Attachment(name, "mail", len(text.encode()), state, text))
 
@@ -276,7 +289,7 @@ def _take(part: Message, parts: _Parts) -> None:
         parts.plain.append(decode(data[:MAX_TEXT_BYTES], charset))
     elif is_body and content_type == "text/html":
         parts.pages.append(read_html(decode(data, charset)))
-    elif is_tnef(content_type, name) and _take_tnef(data, parts):
+    elif _take_wrapped(name, content_type, data, parts):
         return
     elif len(parts.attachments) >= MAX_ATTACHMENTS:
         parts.cut.append("attachments")
@@ -286,9 +299,12 @@ def _take(part: Message, parts: _Parts) -> None:
         taken.append(read_attachment(name, content_type, data, charset))
 
 
-def _take_tnef(data: bytes, parts: _Parts) -> bool:
-    """Take the texts and files of a winmail.dat; whether it could be read."""
-    wrapped = read_tnef(data)
+def _take_wrapped(name: str, content_type: str, data: bytes, parts: _Parts) -> bool:
+    """Take a mail sent as a file, or what a winmail.dat holds; whether there was one."""
+    if name.lower().endswith(".eml"):
+        _list_enclosed(_mail(data), parts)
+        return True
+    wrapped = read_tnef(data) if is_tnef(content_type, name) else None
     if wrapped is None:
         return False
     if wrapped.plain.strip():

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, SMTPUTF8
 from email.utils import format_datetime
 from functools import partial
 from pathlib import Path
@@ -92,6 +92,7 @@ class ReplyComposer:
 
     def __init__(self, identity: SenderIdentity, encryption: Encryption, clock: Clock) -> None:
         self.message_ids = MessageIds(identity, encryption)
+        self.language = identity.language
         self._feedback = FeedbackLinks(identity.feedback_url, encryption)
         self._identity = identity
         self._clock = clock
@@ -214,7 +215,7 @@ class ReplyComposer:
         """Return our mail, byte for byte. Raises NotWritable when the sender has no address."""
         if not mail.sender.can_be_written_to:
             raise NotWritable
-        message = EmailMessage(policy=SMTP)
+        message = EmailMessage(policy=SMTP if mail.sender.address.isascii() else SMTPUTF8)
         subject = content.subject or reply_subject(mail.subject)
         self._add_headers(message, mail, mail_id, kind, self._clock.now())
         message["Subject"] = subject
@@ -250,7 +251,8 @@ class ReplyComposer:
             message["Reply-To"] = Address(
                 identity.name, addr_spec=ids.reply_address(mail_id, mail.sender.address)
             )
-        message["To"] = Address(plain_name(mail.sender.name), addr_spec=mail.sender.address)
+        sender = mail.sender
+        message["To"] = Address(plain_name(sender.name), sender.local_part, sender.domain)
         message["Date"] = format_datetime(now)
         message["Message-ID"] = ids.message_id(mail_id, kind, mail.sender.address)
         if mail.message_id:
@@ -288,7 +290,8 @@ class ReplyComposer:
             "masked": content.masked,
             "corpus_date": content.corpus_date,
             "about_the_law": content.about_the_law,
-            "signature": self._identity.name,
+            "sender_name": self._identity.name,
+            "signature": self._identity.signature_lines,
             "erase_how": say("erase_how", days=self._identity.text_days),
             "privacy_url": self._identity.privacy_url,
             "question": quoted,

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import dkim
 
+from shared.languages import Language
+
 SIGNED_FIELDS = (
     b"from to reply-to subject date message-id in-reply-to references auto-submitted mime-version "
     b"content-type"
@@ -32,15 +34,26 @@ class DkimSigner:
 
 @dataclass(frozen=True, slots=True)
 class SenderIdentity:
-    """The sender of our replies, and what they say about it; `text_days` is the retention time."""
+    """The sender of our replies, and what they say about it; `text_days` is the retention time.
+
+    `language`: of a reply to a mail that tells none. `signature`: lines below the closing; the name
+    where there are none.
+    """
 
     name: str
     address: str
+    language: Language = "fr"
+    signature: tuple[str, ...] = ()
     privacy_url: str = ""
     feedback_url: str = ""
     text_days: int = 30
     plus_addresses: bool = False
     signer: DkimSigner | None = None
+
+    @property
+    def signature_lines(self) -> tuple[str, ...]:
+        """Return the lines below the closing."""
+        return self.signature or (self.name,)
 
     @property
     def domain(self) -> str:

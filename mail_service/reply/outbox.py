@@ -37,6 +37,7 @@ RELAY_PAUSE_S = 300.0
 CLIENT_REJECTED = re.compile(r"(530|534|535|538)\b|5\d\d 5\.7\.(?!1\b)\d+")
 """Authentication and policy against the client, not against one mail (RFC 4954, RFC 3463)."""
 REPLY_CODE = re.compile(r"\d{3}( \d\.\d{1,3}\.\d{1,3})?")
+NO_UTF8 = "the relay takes no addresses in UTF-8"
 LEASE_MARGIN_S = 30.0
 
 
@@ -65,7 +66,8 @@ async def deliver(
 ) -> DeliveryResult:
     """Send one mail to the relay; raises only what `before_transmission` raises.
 
-    What the relay refuses before it knows the recipient is about us, never about this letter.
+    What the relay refuses before it knows the recipient is about us, never about this letter, and
+    so is a relay that offers no TLS or no login where we want them (a plain SMTPException).
     """
     client = aiosmtplib.SMTP(
         hostname=settings.host,
@@ -79,13 +81,15 @@ async def deliver(
         oauth_token_generator=tokens.token if tokens else None,
     )
     transmitting = about_us = False
+    international = not delivery.recipient.isascii()
     try:
         async with asyncio.timeout(settings.timeout_s * 2):
             about_us = True
             await client.connect()
-            await client.mail(_envelope_sender(settings, delivery))
+            about_us = not international
+            await _open_envelope(client, _envelope_sender(settings, delivery), international)
             about_us = False
-            await client.rcpt(delivery.recipient)
+            await client.rcpt(delivery.recipient, encoding="utf-8")
             if not await before_transmission():
                 return DeliveryResult(OutgoingState.FAILED, "withdrawn")
             transmitting = True
@@ -95,14 +99,37 @@ async def deliver(
         if tokens and isinstance(error, aiosmtplib.SMTPAuthenticationError):
             tokens.forget()
         return _rejected(error.code, error.message, about_us=about_us)
+    except aiosmtplib.SMTPNotSupported:
+        return DeliveryResult(OutgoingState.FAILED, NO_UTF8)
     except (LoginRefused, MailboxLost) as error:
         refused = isinstance(error, LoginRefused)
         return DeliveryResult(OutgoingState.DEFERRED, error.code, client_rejected=refused)
     except (aiosmtplib.SMTPException, OSError, ValueError) as error:
         state = OutgoingState.UNKNOWN if transmitting else OutgoingState.DEFERRED
-        return DeliveryResult(state, type(error).__name__)
+        cause = error.__cause__ if _is_untrusted(error.__cause__) else error
+        refused = about_us and (_is_untrusted(cause) or type(error) is aiosmtplib.SMTPException)
+        return DeliveryResult(state, type(cause).__name__, client_rejected=refused)
     finally:
         client.close()
+
+
+def _is_untrusted(error: BaseException | None) -> bool:
+    """Whether nobody we trust vouches for the relay's certificate."""
+    return isinstance(error, ssl.SSLCertVerificationError)
+
+
+async def _open_envelope(client: aiosmtplib.SMTP, sender: str, international: bool) -> None:
+    """Name the sender; for an address in UTF-8 only to a relay that takes them (RFC 6531, 3.2).
+
+    Raises SMTPNotSupported.
+    """
+    if not international:
+        await client.mail(sender)
+        return
+    await client._ehlo_or_helo_if_needed()
+    if not client.supports_extension("smtputf8"):
+        raise aiosmtplib.SMTPNotSupported(NO_UTF8)
+    await client.mail(sender, options=["SMTPUTF8"])
 
 
 def _rejected(code: int, message: str, *, about_us: bool) -> DeliveryResult:

@@ -44,7 +44,7 @@ class Reviewer:
                 raise ChangedQuotation(number=changed[0], words=words)
             reply = reply.model_copy(update={"response": text, "clarification": None})
         composer = self._composers[mailbox]
-        language = language_of(f"{mail.subject}\n{mail.text}")
+        language = language_of(f"{mail.subject}\n{mail.text}", composer.language)
         content = composer.content(mail, reply, language, reviewed=True)
         outgoing = await asyncio.to_thread(
             composer.compose, mail, mail_id, OutgoingKind.REPLY, content, language

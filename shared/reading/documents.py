@@ -1,4 +1,4 @@
-"""The text of documents people send: PDF, DOCX, ODT, plain text and HTML.
+"""The text of documents people send: PDF, DOCX, ODT, RTF, plain text and HTML.
 
 Call it inside a sandbox only (shared/privacy/sandbox.py): the parsers are not hardened against
 hostile files. Archives are not opened, macros not looked at, text that tracked changes deleted is
@@ -19,11 +19,12 @@ from xml.sax.handler import ContentHandler
 import pypdfium2 as pdfium
 from defusedxml import DefusedXmlException
 from defusedxml.sax import parseString
+from striprtf.striprtf import rtf_to_text
 
 from shared.privacy.charset import clean, decode
 from shared.privacy.html_text import parse_html, visible_text
 
-DocumentKind = Literal["pdf", "docx", "odt", "text", "html", "image", "other"]
+DocumentKind = Literal["pdf", "docx", "odt", "rtf", "text", "html", "image", "other"]
 DocumentState = Literal[
     "read", "named", "picture", "illegible", "encrypted", "unreadable", "too_large"
 ]
@@ -41,6 +42,18 @@ BOXED_IMAGES = {b"ftypheic", b"ftypheix", b"ftypheim", b"ftypmif1", b"ftypmsf1",
 """HEIC and AVIF by the brand of their first box (ISO/IEC 23008-12), four bytes into the file."""
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 ENCRYPTED_OFFICE = "EncryptedPackage".encode("utf-16-le")
+WRITTEN = {"docx", "odt", "rtf"}
+"""Without a word in it such a file holds a picture, which is not looked at."""
+RTF = b"{\\rtf"
+RTF_PICTURES = re.compile(rb"[0-9A-Fa-f\r\n]{256,}")
+"""The digits of pictures and embedded files, of which striprtf reads about 1 MB in a second."""
+RTF_HIDDEN = re.compile(
+    r"\\(?:v|deleted)1?(?![a-z0-9])(?:[^{}\\]|\\(?!v0|deleted0|plain)(?:[a-z]+|[^a-z]))*"
+)
+"""Hidden text and what tracked changes deleted (RTF 1.9.1), up to a group's end: striprtf shows
+them."""
+MAX_RTF_BYTES = 2_000_000
+"""Without those digits."""
 HTML = re.compile(rb"\s*<(!doctype html|html)\b", re.IGNORECASE)
 PARAGRAPHS = {"p", "h", "tr"}
 SPACES = {"br", "cr", "line-break", "s", "tab", "tc"}
@@ -85,6 +98,8 @@ def kind_of(data: bytes, content_type: str = "") -> DocumentKind:
         return "docx" if ENCRYPTED_OFFICE in data else "other"
     if data.startswith(b"PK"):
         return _zip_kind(data)
+    if data.startswith(RTF):
+        return "rtf"
     if content_type == "text/html" or HTML.match(data[:256]):
         return "html"
     if content_type.startswith("text/") and b"\x00" not in data[:4096]:
@@ -114,11 +129,19 @@ def read_document(
         document = _read(data, kind, max_pages, max_characters, charset)
     except TooLargeUnpacked:
         return Document("too_large")
-    except (zipfile.BadZipFile, KeyError, SAXException, DefusedXmlException, NotImplementedError):
+    except (
+        zipfile.BadZipFile,
+        LookupError,
+        SAXException,
+        DefusedXmlException,
+        NotImplementedError,
+    ):
         return Document("unreadable")
     except (ValueError, EOFError, OSError, RuntimeError):  # zlib's, PDFium's and zipfile's own
         return Document("unreadable")
-    return replace(document, text=clean(document.text).strip()[:max_characters])
+    text = clean(document.text).strip()[:max_characters]
+    is_empty = document.state == "read" and kind in WRITTEN and not text
+    return replace(document, state="illegible" if is_empty else document.state, text=text)
 
 
 def document_json(data: bytes, max_pages: int, max_characters: int) -> bytes:
@@ -153,6 +176,8 @@ def _read(
         return _read_office(data, kind, max_characters)
     if kind == "odt":
         return _read_office(data, kind, max_characters)
+    if kind == "rtf":
+        return _read_rtf(data)
     if kind == "html":
         tree, _ = parse_html(decode(data, charset))
         return Document("read", visible_text(tree.body))
@@ -234,6 +259,15 @@ def _read_office(data: bytes, kind: Literal["docx", "odt"], max_characters: int)
         parseString(xml, words)
     text = "".join(words.pieces)
     return Document("read", re.sub(r"\n{3,}", "\n\n", text).strip())
+
+
+def _read_rtf(data: bytes) -> Document:
+    words = RTF_PICTURES.sub(b"", data)
+    if len(words) > MAX_RTF_BYTES:
+        raise TooLargeUnpacked
+    marked = RTF_HIDDEN.sub("", words.decode("cp1252", "replace"))
+    text = rtf_to_text(marked, errors="replace")  # type: ignore[no-untyped-call]
+    return Document("read", str(text))
 
 
 def _is_encrypted(archive: zipfile.ZipFile) -> bool:

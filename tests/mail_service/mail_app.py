@@ -9,6 +9,7 @@ import httpx2
 from prometheus_client import CollectorRegistry
 
 from deploy.demos.smtp_relay import RecordingRelay, relay
+from mail_service.app import composers_of
 from mail_service.ledger.ledger import Ledger
 from mail_service.ledger.notifications import WorkNotifier
 from mail_service.ledger.records import MailLocation, MailRecord
@@ -16,9 +17,7 @@ from mail_service.metrics import MailMetrics
 from mail_service.processing.pipeline import Pipeline
 from mail_service.processing.services import MailboxConfig, Services
 from mail_service.reading.attached_scans import AttachedScans
-from mail_service.reply.composer import ReplyComposer
 from mail_service.reply.feedback_links import FeedbackLinks
-from mail_service.reply.identity import SenderIdentity
 from mail_service.reply.outbox import Outbox
 from mail_service.review.decisions import Reviewer
 from mail_service.sender_checks.spam_score import SpamFilter
@@ -63,10 +62,12 @@ class MailApp:
     feedback_links: FeedbackLinks
     uid: int = 0
 
-    async def receive(self, raw: bytes, size_bytes: int | None = None) -> int:
+    async def receive(
+        self, raw: bytes, size_bytes: int | None = None, mailbox: str = "main"
+    ) -> int:
         """Add a mail to the ledger; return its id."""
         self.uid += 1
-        location = MailLocation("main", "INBOX", 1, self.uid)
+        location = MailLocation(mailbox, "INBOX", 1, self.uid)
         mail_id = await self.ledger.intake.add(location, raw, size_bytes or len(raw))
         assert mail_id is not None
         return mail_id
@@ -81,9 +82,9 @@ class MailApp:
         while await self.outbox.send_one():
             pass
 
-    async def answer(self, raw: bytes) -> MailRecord:
+    async def answer(self, raw: bytes, mailbox: str = "main") -> MailRecord:
         """Receive and process a mail and send its reply; return its record."""
-        mail_id = await self.receive(raw)
+        mail_id = await self.receive(raw, mailbox=mailbox)
         await self.process_all()
         await self.send_all()
         return await self.ledger.mails.load(mail_id)
@@ -100,13 +101,7 @@ async def open_mail_app(
     """Open a MailApp over the ledger."""
     chosen = chosen or settings()
     metrics = MailMetrics(CollectorRegistry())
-    identity = SenderIdentity(
-        "Code du Travail Neo",
-        US,
-        feedback_url=chosen.reply.feedback_url,
-        plus_addresses=chosen.reply.plus_addresses,
-    )
-    composer = await asyncio.to_thread(ReplyComposer, identity, encryption, clock)
+    composers = await asyncio.to_thread(composers_of, chosen, encryption, clock)
     ai = ScriptedAi()
     async with AsyncExitStack() as stack:
         sink = await stack.enter_async_context(relay(**relay_options))
@@ -122,7 +117,10 @@ async def open_mail_app(
         stack.push_async_callback(spam_filter.close)
         services = Services(
             settings=chosen,
-            mailboxes={"main": MailboxConfig(chosen.mode, composer, smtp.bounce_domain)},
+            mailboxes={
+                box.name: MailboxConfig(box.mode, composers[box.name], smtp.bounce_domain)
+                for box in chosen.every_mailbox
+            },
             ledger=ledger,
             readers=shared_readers(),
             scans=await stack.enter_async_context(
@@ -140,10 +138,12 @@ async def open_mail_app(
             ledger=ledger,
             clock=clock,
             pipeline=Pipeline(services),
-            outbox=Outbox({"main": smtp}, ledger.outgoing, notifier, clock, metrics),
+            outbox=Outbox(
+                dict.fromkeys(composers, smtp), ledger.outgoing, notifier, clock, metrics
+            ),
             relay=sink,
             ai=ai,
-            reviewer=Reviewer(ledger, {"main": composer}, notifier),
+            reviewer=Reviewer(ledger, composers, notifier),
             smtp=smtp,
             feedback_links=FeedbackLinks(chosen.reply.feedback_url, encryption),
         )

@@ -392,3 +392,20 @@ async def test_a_fault_of_ours_stops_one_mail_and_tells_nothing_of_it(
     said = capsys.readouterr().out
     assert "AttributeError" in said
     assert "colibri" not in said
+
+
+async def test_the_same_words_of_another_person_are_asked_anew_and_a_second_try_is_not(
+    ledger: Ledger, encryption: Encryption, clock: StoppedClock
+) -> None:
+    async with open_mail_app(ledger, encryption, clock) as app:
+        app.ai.script.status = 503
+        mail_id = await app.receive(raw_mail())
+        await app.process_all()
+        app.ai.script.status = 200
+        app.clock.set(app.clock.now() + timedelta(minutes=30))
+        await app.process_all()
+        assert (await app.ledger.mails.load(mail_id)).entry.state == "answered"
+        await app.answer(raw_mail(sender="Noa <noa@tiers.example>", message_id="<n@t.example>"))
+        keys = app.ai.idempotency_keys
+        assert len(app.ai.asked) == 2
+        assert len(set(keys)) == 2

@@ -237,3 +237,18 @@ async def test_a_proven_sender_is_answered_again_whatever_bounced(
         assert (await app.answer(raw)).entry.state == "answered"
         file = await app.answer(raw_mail("Et un stagiaire ?", message_id="<3@p.example>"))
         assert file.entry.reason != "dead_address:bounced"
+
+
+@pytest.mark.parametrize(("utf8", "state"), [(True, "sent"), (False, "failed")])
+async def test_a_sender_whose_address_is_in_utf_8_is_answered_where_the_relay_can(
+    ledger: Ledger, encryption: Encryption, clock: StoppedClock, utf8: bool, state: str
+) -> None:
+    sender = "Élodie Lefèvre <élodie.lefèvre@exämple.example>".encode()
+    raw = raw_mail().replace(b"Camille Durand <camille@personne.example>", sender, 1)
+    async with open_mail_app(ledger, encryption, clock, None, utf8=utf8) as app:
+        file = await app.answer(raw)
+        assert file.outgoing[0].state == state
+        written = "élodie.lefèvre@xn--exmple-cua.example"
+        assert [one.recipients for one in app.relay.received] == [(written,)] * utf8
+        for one in app.relay.received:
+            assert f"To: {written}\r\n".encode() in one.content
