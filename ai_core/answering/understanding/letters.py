@@ -28,6 +28,7 @@ _OF_ANY_LETTER = re.compile(
     r"|papiers?|decisions?|pens\w+|think|resume\w*|summ\w+|mean\w*|expli\w+)\b"
     r"|กฎหมายแรงงาน|เอกสาร|ข้อความ|จดหมาย|ว่าอย่างไร|เกี่ยวกับ|นี้|劳动法|文件|消息|信件?|规定|关于|这[份条封]?|怎么|是|的"
 )
+_WHAT_TO_DO = "Que dois-je faire ?"
 _LATIN = re.compile(r"[a-z]")
 _THAI = re.compile(r"[\u0e00-\u0e7f]")
 _FEW_THAI, _FEW_CHINESE = 24, 10
@@ -36,15 +37,19 @@ _FEW_THAI, _FEW_CHINESE = 24, 10
 
 @dataclass(frozen=True, slots=True)
 class LetterAsked:
-    """A vague question in its own words, and the subject that the letter gives it."""
+    """A vague question in its own words, and the subject that the letter gives it.
+
+    `only_of_document`: it asks nothing but what the law says of the document.
+    """
 
     question: str
     subject: str
+    only_of_document: bool = False
 
     @property
     def query(self) -> str:
         """Return what is searched."""
-        return f"{self.question} {self.subject}"
+        return f"{_WHAT_TO_DO if self.only_of_document else self.question} {self.subject}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,7 @@ def asked_of_letter(message: str) -> LetterAsked | None:
     if not own or len(own) > _LONGEST_QUESTION or not _is_vague(own):
         return None
     subject = subject_of_letter(quoted["letter"])
-    return LetterAsked(own, subject) if subject else None
+    return LetterAsked(own, subject, _is_only_of_document(own)) if subject else None
 
 
 def subject_of_letter(letter: str) -> str | None:
@@ -86,6 +91,16 @@ def subject_of_letter(letter: str) -> str | None:
                 return matter.subject
     named = [word for _, word in sorted(content_of(letter).subjects)]
     return " ".join(named[:_OWN_WORDS]) or None
+
+
+def _is_only_of_document(question: str) -> bool:
+    """Whether a question asks no more than what the law says of a document."""
+    plain = fold(question)
+    rest = _OF_ANY_LETTER.sub(" ", plain)
+    if rest == plain:
+        return False
+    content = content_of(rest)
+    return not _LATIN.search(plain) or not (content.aspects or content.others > 1)
 
 
 def _is_vague(question: str) -> bool:

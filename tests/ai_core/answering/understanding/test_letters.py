@@ -82,7 +82,9 @@ def test_a_letter_is_about_what_it_notifies(letter: str, subject: str | None) ->
 def test_a_vague_question_is_searched_with_what_the_letter_is_about(question: str) -> None:
     message = understood(with_letter(question, DISMISSAL))
 
-    assert message.query == f"{question} licenciement"
+    of_document = ("document", "文件", "เอกสาร")
+    asked = "Que dois-je faire ?" if any(one in question for one in of_document) else question
+    assert message.query == f"{asked} licenciement"
     assert message.case is None
 
 
