@@ -19,9 +19,9 @@ from ai_core.api.site.forms import ESCAPED_BYTES, read_form
 from ai_core.api.site.frames import Frame
 from ai_core.api.site.mailing import ContactMail, ContactMessage, is_open
 from ai_core.api.site.pages import Pages
-from ai_core.errors import HostNotAllowed, MessageNotSent, OriginNotAllowed, OverQuota
+from ai_core.errors import HostNotAllowed, OriginNotAllowed, OverQuota, TextUnreadable
 from ai_core.settings import MAIL_ADDRESS, ContactSettings
-from shared.errors import AppError, NotFound, TooMany
+from shared.errors import AppError, NotAllowed, NotFound, Unavailable
 from shared.languages import Language
 from shared.privacy.disclosure import masked_in_words
 from shared.privacy.masking import label_counts
@@ -110,7 +110,7 @@ class ContactForm:
                 written.email,
             )
             await self._mail.send(message, request.state.clock)
-        except (OriginNotAllowed, HostNotAllowed, TooMany, MessageNotSent) as error:
+        except (OriginNotAllowed, HostNotAllowed, OverQuota, Unavailable, TextUnreadable) as error:
             return self._refused(language, written, error)
         return self._sent(language, masked, written.email)
 
@@ -120,9 +120,14 @@ class ContactForm:
         return mask(message)
 
     def _refused(self, language: Language, written: Written, error: AppError) -> Response:
-        """Return the form with the reason. Only the limits and the relay pass by themselves."""
-        sentences = {OverQuota: "contact_often", MessageNotSent: "contact_lost"}
-        key = sentences.get(type(error), "not_from_here")
+        """Return the form with the reason, and with what was written."""
+        reasons = (
+            (OverQuota, "contact_often"),
+            (Unavailable, "contact_lost"),
+            (TextUnreadable, "contact_unreadable"),
+            (NotAllowed, "not_from_here"),
+        )
+        key = next(key for kind, key in reasons if isinstance(error, kind))
         response = self._again(language, written, error.status, {"": key})
         if error.retryable and error.retry_after_s:
             response.headers["Retry-After"] = str(int(error.retry_after_s) + 1)

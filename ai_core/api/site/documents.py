@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ai_core.api.site.frames import Frame
+from ai_core.api.site.mailing import is_open
 from ai_core.api.site.pages import Pages
 from ai_core.errors import CorpusMissing, QueueFull
 from ai_core.law.records import CorpusStatus
@@ -69,6 +70,7 @@ def _facts(site: SiteSettings) -> dict[str, object]:
         "legal_basis": site.legal_basis,
         "data_protection": site.data_protection,
         "recipients": site.recipients,
+        "contact_open": is_open(site.contact),
     }
 
 

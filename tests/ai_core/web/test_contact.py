@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from email import message_from_bytes
@@ -12,7 +13,8 @@ from typing import Any
 
 import httpx2
 import pytest
-from aiosmtpd.smtp import SMTP, Envelope
+import trustme
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope
 from asgi_lifespan import LifespanManager
 from justhtml import JustHTML
 
@@ -197,6 +199,70 @@ async def test_a_relay_that_does_not_take_it_is_told_and_the_text_stays(
     logged = capsys.readouterr().out
     assert "contact_message_not_sent" in logged
     assert "important" not in logged
+
+
+class TestWithASilentRelay:
+    """A relay that takes the connection and never says a word."""
+
+    @pytest.fixture
+    async def contact(self) -> AsyncIterator[dict[str, Any]]:
+        listener = socket.create_server(("127.0.0.1", 0))
+        yield {
+            "to": "exploitant@travail.example",
+            "smtp_host": "127.0.0.1",
+            "smtp_port": listener.getsockname()[1],
+            "tls": "none",
+            "timeout_s": 0.2,
+        }
+        listener.close()
+
+    async def test_it_is_waited_for_no_longer_than_set(self, web: httpx2.AsyncClient) -> None:
+        response = await send(web, message="Bonjour")
+        assert response.status_code == 503
+        assert parsed(response).query("#message")[0].to_text().strip() == "Bonjour"
+
+
+class TestWithARelayOverTls:
+    """A relay that wants STARTTLS and a password, as providers do."""
+
+    @pytest.fixture
+    async def contact(self, tmp_path: Path, mailbox: Mailbox) -> AsyncIterator[dict[str, Any]]:
+        authority = trustme.CA()
+        authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        authority.issue_cert("127.0.0.1").configure_cert(context)
+
+        def knows(_server: object, _session: object, _envelope: object, _how: str, who: Any) -> Any:
+            return AuthResult(success=who.login == b"site" and who.password == b"secret")
+
+        def made() -> SMTP:
+            return SMTP(
+                mailbox,
+                hostname="relay",
+                tls_context=context,
+                require_starttls=True,
+                auth_required=True,
+                authenticator=knows,
+            )
+
+        listener = socket.create_server(("127.0.0.1", 0))
+        server = await asyncio.get_running_loop().create_server(made, sock=listener)
+        yield {
+            "to": "exploitant@travail.example",
+            "smtp_host": "127.0.0.1",
+            "smtp_port": listener.getsockname()[1],
+            "tls_ca": tmp_path / "ca.pem",
+            "user": "site",
+            "password": "secret",
+        }
+        server.close()
+        await server.wait_closed()
+
+    async def test_the_message_goes_encrypted_and_with_its_login(
+        self, web: httpx2.AsyncClient, mailbox: Mailbox
+    ) -> None:
+        assert (await send(web, message="Bonjour")).status_code == 200
+        assert [one["Subject"] for one in mailbox.taken] == ["Message du formulaire de contact"]
 
 
 class TestWithoutARelay:
