@@ -233,7 +233,7 @@ async def test_the_page_on_privacy_tells_of_what_postgres_keeps() -> None:
         texts_days=7,
         keep_questions=True,
     )
-    pages = Pages(Templates(SiteSettings()))
+    pages = Pages(await asyncio.to_thread(Templates, SiteSettings()))
     document = DocumentPages(pages, Settings(postgres=kept)).page("privacy")
     request = Request({"type": "http", "headers": [], "method": "GET", "path": "/privacy"})
     response = await document(request, "en")
