@@ -1,11 +1,12 @@
 """The SQL of the records: every statement is valid, used, and given exactly its parameters."""
 
+import ast
 import asyncio
 from pathlib import Path
 
 from ai_core import records as room
 from ai_core.records.database import Records
-from tests.mail_service.ledger.test_statements import calls, statements_of
+from tests.mail_service.ledger.test_statements import CALLS, statements_of
 
 FILES = sorted(Path(room.__file__).parent.glob("*.sql"))
 
@@ -18,10 +19,18 @@ async def test_every_statement_is_valid_for_the_schema(records: Records) -> None
                 assert len(prepared.get_parameters()) == len(statement.parameters), (file, name)
 
 
-def test_every_statement_is_run_with_exactly_its_parameters() -> None:
+def test_every_statement_is_used_and_run_with_exactly_its_parameters() -> None:
     for file in FILES:
-        statements = statements_of(file)
-        found = calls(file.with_suffix(".py"))
-        assert {name for name, _ in found} == set(statements)
-        for name, parameters in found:
-            assert None in parameters or parameters == set(statements[name].parameters), name
+        statements, tree = statements_of(file), ast.parse(file.with_suffix(".py").read_text())
+        nodes = list(ast.walk(tree))
+        words = {node.value for node in nodes if isinstance(node, ast.Constant)}
+        assert set(statements) <= words, file
+        for node in nodes:
+            if not isinstance(node, ast.Call) or ast.unparse(node.func) not in RUNS:
+                continue
+            name, given = node.args[1], {keyword.arg for keyword in node.keywords}
+            if isinstance(name, ast.Constant) and None not in given:
+                assert given == set(statements[str(name.value)].parameters), (file, name.value)
+
+
+RUNS = {f"SQL.{name}" for name in CALLS}
