@@ -50,7 +50,7 @@ class LawUpdates:
     def __init__(self, data_dir: Path, clock: Clock, command: Sequence[str] | None = None) -> None:
         self._data_dir = data_dir
         self._clock = clock
-        self._command = list(command or update_command())
+        self.command = list(command or update_command())
         self._task: asyncio.Task[None] | None = None
         self.latest: LawUpdate | None = None
 
@@ -81,7 +81,7 @@ class LawUpdates:
     async def _follow(self, update: LawUpdate) -> None:
         try:
             process = await asyncio.create_subprocess_exec(
-                *self._command,
+                *self.command,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,

@@ -17,6 +17,7 @@ from argon2.profiles import RFC_9106_LOW_MEMORY
 
 from ai_core.errors import ConsoleRefusal, TooManySignIns
 
+PARAMETERS = RFC_9106_LOW_MEMORY
 HASHED_AT_ONCE = 2
 MOST_WAITING = 16
 MIN_CHARACTERS = 12
@@ -33,7 +34,7 @@ class Passwords:
     """Hashes and verifies passwords in threads of its own; `close` ends them."""
 
     def __init__(self) -> None:
-        self._hasher = PasswordHasher.from_parameters(RFC_9106_LOW_MEMORY)
+        self._hasher = PasswordHasher.from_parameters(PARAMETERS)
         self._threads = ThreadPoolExecutor(HASHED_AT_ONCE, thread_name_prefix="passwords")
         self._waiting = 0
         self._decoy = ""

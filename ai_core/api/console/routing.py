@@ -139,7 +139,7 @@ def _endpoint(route: Route, pages: Pages) -> Callable[[Request], Awaitable[Respo
             visit.problem = sentence_of(visit, error)
             response = await route.back(visit)
             response.status_code = error.status
-            return response
+            return _with_wait(response, error)
 
     return answer
 
@@ -243,6 +243,11 @@ def _problem(visit: Visit, error: AppError) -> Response:
         visit.form_token = ""
     told = sentence_of(visit, error)
     response = visit.page("problem.html", error.status, error=error, sentence=told)
+    return _with_wait(response, error)
+
+
+def _with_wait(response: Response, error: AppError) -> Response:
+    """Say in a response when to try again."""
     if error.retry_after_s is not None:
         response.headers["Retry-After"] = str(max(1, round(error.retry_after_s)))
     return response

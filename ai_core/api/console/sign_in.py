@@ -149,7 +149,7 @@ async def begin_openid(visit: Visit) -> Response:
     begun = await visit.desk.openid.begin()
     token = secrets.token_urlsafe(32)
     key = f"{TAG}:console:openid:{digest(token)}"
-    await visit.desk.connection.call("SET", key, orjson.dumps(begun), "EX", OPENID_S)
+    await visit.desk.connection.call("SET", key, orjson.dumps(list(begun)), "EX", OPENID_S)
     visit.set_cookie(OPENID_COOKIE, token, OPENID_S, "lax")
     return visit.to(begun.url)
 

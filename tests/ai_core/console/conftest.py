@@ -10,18 +10,21 @@ from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import Any
+from unittest import mock
 from urllib.parse import urlencode
 
 import httpx2
 import pyotp
 import pytest
 import uvicorn
+from argon2.profiles import CHEAPEST
 from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
 from ai_core.api.console.visit import SESSION_COOKIE
 from ai_core.api.routes import AppState
 from ai_core.app import assemble, create_app
+from ai_core.console import passwords
 from ai_core.console.audit_log import HOST
 from ai_core.console.desk import Desk
 from ai_core.console.roles import Role
@@ -109,6 +112,14 @@ class RunningDesk:
         """Await a coroutine in the app's loop."""
         return await asyncio.to_thread(self.call, awaitable)
 
+    async def redis(self, *command: Any) -> Any:
+        """Run a command of Redis."""
+
+        async def run() -> Any:
+            return await self.desk.connection.call(*command)
+
+        return await self.on(run())
+
     def browser(self) -> Browser:
         return Browser(self.url)
 
@@ -183,7 +194,10 @@ def running_desk(
             yield state
 
     try:
-        with in_thread(create_app(settings, open_state)) as url:
+        with (
+            mock.patch.object(passwords, "PARAMETERS", CHEAPEST),
+            in_thread(create_app(settings, open_state)) as url,
+        ):
             yield RunningDesk(url, states[0], loops[0], postgres.url(database), redis.url, folder)
     finally:
         postgres.drop_database(database)
