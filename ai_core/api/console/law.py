@@ -56,11 +56,11 @@ async def show_law(visit: Visit) -> Response:
 @screens.form("/law/update", Action.LAW_UPDATE, back=show_law)
 async def update(visit: Visit) -> Response:
     """Begin an update in the background."""
-    async with visit.desk.audit.recording(visit.actor, "law.update"):
-        try:
+    try:
+        async with visit.desk.audit.recording(visit.actor, "law.update"):
             visit.desk.law_updates.begin(visit.account.name)
-        except UpdateUnderWay:
-            raise ConsoleRefusal("update_under_way") from None
+    except UpdateUnderWay:
+        raise ConsoleRefusal("update_under_way") from None
     return visit.to(LAW, "update_begun")
 
 

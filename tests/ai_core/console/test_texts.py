@@ -1,0 +1,51 @@
+"""Every sentence that a page of the desk says exists, in both languages, with the same facts."""
+
+import re
+from pathlib import Path
+from string import Formatter
+
+from ai_core.api.console.audit import SUBJECTS
+from ai_core.api.console.navigation import SECTIONS
+from ai_core.api.console.rendering import TEMPLATES
+from ai_core.console.roles import Action, Role
+from ai_core.console.texts import ConsoleTexts
+
+ROOT = Path(__file__).parents[3]
+SAID = re.compile(r"\bt\(\s*[\"']([a-z_]+)[\"']\s*[,)]")
+DONE = re.compile(r"visit\.to\([^()]*(?:\([^()]*\)[^()]*)*, \"([a-z_]+)\"\)")
+REFUSED = re.compile(r"ConsoleRefusal\(\"([a-z_]+)\"")
+RECORDED = re.compile(
+    r"(?:recording|write|write_in)\(\s*(?:db, )?[^,]+,\s*\"([a-z_]+\.[a-z_]+)\"", re.DOTALL
+)
+
+
+def sources() -> str:
+    folders = (ROOT / "ai_core" / "console", ROOT / "ai_core" / "api" / "console")
+    return "\n".join(path.read_text() for folder in folders for path in folder.glob("*.py"))
+
+
+def test_every_key_that_is_said_has_its_sentence() -> None:
+    texts = ConsoleTexts.read()
+    code = sources()
+    said = {key for path in TEMPLATES.glob("*.html") for key in SAID.findall(path.read_text())}
+    said |= {section.label for section in SECTIONS}
+    said |= {f"role_{role}" for role in Role}
+    said |= {f"action_{action.replace('.', '_')}" for action in Action}
+    said |= {f"subject_{subject}" for subject in SUBJECTS}
+    done = {f"done_{key}" for key in DONE.findall(code)}
+    said |= done
+    refused = {f"problem_{key}" for key in REFUSED.findall(code)}
+    recorded = {f"did_{action.replace('.', '_')}" for action in RECORDED.findall(code)}
+    assert min(len(done), len(refused), len(recorded)) > 12
+    said |= refused | recorded
+    assert not {key for key in said if key not in texts}
+
+
+def test_both_languages_name_the_same_facts() -> None:
+    texts = ConsoleTexts.read()
+    for key, versions in texts._sentences.items():
+        named = [
+            {name for _, name, _, _ in Formatter().parse(versions[language]) if name}
+            for language in ("fr", "en")
+        ]
+        assert named[0] == named[1], key
