@@ -123,14 +123,15 @@ class Provider:
         now = int(time.time())
         claims: Claims = {"iss": self.issuer, "aud": CLIENT, "iat": now, "exp": now + 300}
         claims |= {"nonce": nonce, **self.person}
-        claims |= {
+        lies: dict[str, Claims] = {
             "nonce": {"nonce": "another"},
             "audience": {"aud": "another-client"},
             "party": {"aud": [CLIENT, "other"], "azp": "other"},
             "issuer": {"iss": "https://elsewhere.example"},
             "expired": {"iat": now - 7_200, "exp": now - 3_600},
             "future": {"iat": now + 7_200, "exp": now + 7_300},
-        }.get(self.flaw, {})
+        }
+        claims |= lies.get(self.flaw, {})
         if self.flaw == "subject":
             del claims["sub"]
         sign: Callable[[], str] = {

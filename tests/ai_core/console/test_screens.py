@@ -10,9 +10,10 @@ from typing import Any, cast
 
 import httpx2
 import pytest
+from asyncpg import PostgresError, connect
 
 from ai_core.access.keys import Scope
-from ai_core.console.audit_log import HOST
+from ai_core.console.audit_log import HOST, actor_of
 from ai_core.console.roles import Role
 from ai_core.law.ingest.sample import Sample
 from ai_core.law.ingest.update import update_corpus
@@ -364,11 +365,10 @@ async def test_the_last_owner_stays(desk: RunningDesk) -> None:
 async def test_the_audit_log_is_filtered_paged_and_never_changed(
     desk: RunningDesk, owner: Browser
 ) -> None:
-    from asyncpg import PostgresError, connect
 
     account, _ = await desk.account(Role.EDITOR, "noted")
     for n in range(120):
-        await desk.on(desk.desk.audit.write(desk_actor(account), "knowledge.edit", f"entry {n}"))
+        await desk.on(desk.desk.audit.write(actor_of(account), "knowledge.edit", f"entry {n}"))
     page = await owner.get("/console/audit?account=noted")
     assert page.text.count("<tr>") == 51
     assert "entry 119" in page.text
@@ -388,9 +388,3 @@ async def test_the_audit_log_is_filtered_paged_and_never_changed(
         with pytest.raises(PostgresError):
             await database.execute(statement)
     await database.close()
-
-
-def desk_actor(account: object) -> object:
-    from ai_core.console.audit_log import actor_of
-
-    return actor_of(account)  # type: ignore[arg-type]
