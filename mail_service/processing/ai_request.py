@@ -12,6 +12,7 @@ from typing import Literal
 from mail_service.ledger.records import Conversation
 from mail_service.processing.sender_names import NAME_LABEL, without_names
 from mail_service.reading.message import Mail
+from mail_service.reply.formatting import clean_subject
 from shared.ai.contract import MAX_PROMPT_CHARACTERS, ChatRequest, Message
 from shared.privacy.masking import Found, Masked, unmask
 
@@ -72,7 +73,9 @@ def join_messages(mail: Mail, conversation: Conversation) -> UnmaskedRequest:
 def question_text(mail: Mail) -> str:
     """Return the subject, the sender's question and the texts of attachments."""
     question = mail.question.strip()[:MAX_QUESTION_CHARACTERS]
-    parts = [mail.subject.strip(), question] if len(question) < MAX_QUESTION_CHARACTERS else []
+    parts = (
+        [clean_subject(mail.subject), question] if len(question) < MAX_QUESTION_CHARACTERS else []
+    )
     parts = [part for part in parts if part] or [question]
     budget_characters = MAX_PROMPT_CHARACTERS // 2
     for file in mail.attachments:

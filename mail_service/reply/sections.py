@@ -41,13 +41,22 @@ def read_first(
     for kind, section in written:
         shown = section
         if kind == "conditions":
-            first = section.blocks[:1]
-            rest = fitting(section.blocks[1:], room - word_count(first))
-            shown = LetterSection(section.title, first + rest)
+            shown = LetterSection(section.title, _conditions(section.blocks, room))
             left_out = left_out or len(shown.blocks) < len(section.blocks)
         if shown.blocks:
             kept.append(shown)
     return tuple(kept), left_out
+
+
+def _conditions(blocks: tuple[Block, ...], words: int) -> tuple[Block, ...]:
+    """Return the first condition and those that fit; of several questions' only what fits.
+
+    There each question stands as a title above its conditions, and never alone.
+    """
+    if blocks and blocks[0].kind == "paragraph" and any(each.kind == "item" for each in blocks):
+        return fitting(blocks, words)
+    first = blocks[:1]
+    return first + fitting(blocks[1:], words - word_count(first))
 
 
 def shortened(

@@ -9,7 +9,7 @@ import statistics
 import time
 from asyncio.subprocess import Process
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -32,6 +32,8 @@ LOOK_EVERY_S = 0.05
 GIVE_UP_S = 900.0
 HELD_S = 8.0
 """How long a fault lasts, unless it is said otherwise."""
+BURSTS, BURST_SENDERS, BURST_LETTERS = 10, 4, 10
+BURST_LOOK_S = 0.02
 BEFORE, MEANWHILE, AFTER = 5, 5, 5
 """Letters that come before, during and after a fault."""
 ENDED = ("reply_sent", "reply_unknown", "reply_failed")
@@ -234,3 +236,39 @@ def letter(number: int) -> bytes:
         sender=f"personne{number}@p{number}.example",
         message_id=f"<{number}@faults.example>",
     )
+
+
+async def bursts(ledger: Ledger, imap: ImapSettings, known: int) -> list[float]:
+    """Return how long each letter waited for its row, of bursts by several senders at once."""
+    waits: list[float] = []
+    for _ in range(BURSTS):
+        last = known + BURST_SENDERS * BURST_LETTERS
+        arrived: list[float] = []
+        numbers = range(known, last)
+        sending = asyncio.gather(
+            *(_send(imap, numbers[each::BURST_SENDERS], arrived) for each in range(BURST_SENDERS))
+        )
+        while known < last:
+            now_known = _known(await ledger.mails.counts())
+            waits += [time.monotonic()] * (now_known - known)
+            known = now_known
+            await asyncio.sleep(BURST_LOOK_S)
+        await sending
+        waits[-len(arrived) :] = [
+            max(0.0, seen - came)
+            for seen, came in zip(waits[-len(arrived) :], sorted(arrived), strict=True)
+        ]
+    return waits
+
+
+async def _send(imap: ImapSettings, numbers: range, arrived: list[float]) -> None:
+    client = ImapMailbox(imap)
+    await client.connect()
+    for number in numbers:
+        await client.append("INBOX", letter(number))
+        arrived.append(time.monotonic())
+    await client.close()
+
+
+def _known(counts: Mapping[str, int]) -> int:
+    return sum(number for name, number in counts.items() if name.startswith("mail_"))

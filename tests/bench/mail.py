@@ -36,7 +36,7 @@ from shared.clock import SystemClock
 from shared.privacy.charset import decode
 from shared.privacy.encryption import Encryption
 from shared.stores.postgres import Postgres
-from tests.bench._mail_faults import Post, imap_faults, paced, polling, stop, through
+from tests.bench._mail_faults import Post, bursts, imap_faults, paced, polling, stop, through
 from tests.mail_service.crashes import crash_through, environment, worker
 from tests.mail_service.crashing_worker import POINTS
 from tests.mail_service.mails import US, raw_mail
@@ -324,10 +324,13 @@ async def throughput(rig: Rig, letters: int, ai: str, ai_key: str) -> dict[str, 
             for number in range(letters, letters + ONE_BY_ONE)
         ]
         await postman.close()
+        waits = sorted(await bursts(ledger, rig.imap, letters + ONE_BY_ONE))
         process.terminate()
         await process.wait()
         return {
             "letters": letters,
+            "bursts_p99_s": round(waits[int(len(waits) * 0.99)], 2),
+            "bursts_longest_s": round(waits[-1], 2),
             "ai": "ai_core" if ai else "stand-in",
             "taken_in_s": round(taken_s, 1),
             "all_ended_s": round(ended_s, 1),

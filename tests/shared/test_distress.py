@@ -8,6 +8,7 @@ SUICIDE = {
         "Mon chef me harcèle et je pense à me suicider.",
         "je veux en finir",
         "j'en peux plus, je veux en finir à cause de ma cheffe",
+        "Depuis qu'il me rabaisse je ne dors plus, j'ai des idées noires.",
         "jveu mourir, mon taf me tue",
         "il vaudrait mieux que je ne sois plus là",
         "Je n'ai plus de raison de vivre.",

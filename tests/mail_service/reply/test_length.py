@@ -78,7 +78,25 @@ def test_a_long_answer_keeps_what_decides_and_says_that_there_is_more(
             assert kept in told
         for left_out in ("Cas numéro 8", "loi loi", "[3]"):
             assert left_out not in told
-        assert "mot pour mot à ces adresses" in told
+        assert "textes complets sont à ces adresses" in told
         assert "Cordialement," in told
     own = re.sub(r"https?://\S+|^>.*$", "", letter.text(), flags=re.MULTILINE)
     assert len(re.findall(r"\w+", own)) <= 320
+
+
+def test_the_question_above_conditions_that_do_not_fit_is_left_out_with_them(
+    composer: ReplyComposer,
+) -> None:
+    cases = (
+        f"Peut-on me licencier ?\n\n- Cas : {'mot ' * 80}[1].\n\nEt mes congés ?\n\n- Cas : x [1]."
+    )
+    sections = [AnswerSection(kind="conditions", title="Conditions", text=cases, citations=[1])]
+    for lead, wanted in (("Oui [1].", ["Conditions"]), (f"Oui, {'mot ' * 120}[1].", [])):
+        reply = chat_reply(f"{lead}\n\n**Conditions**\n\n{cases}", sections=sections)
+        content = composer.content(read_mail(raw_mail()), reply, "fr")
+        assert [section.title for section in content.sections] == wanted
+        for section in content.sections:
+            assert section.blocks[-1].kind == "item"
+        assert content.more_cases == (
+            "" if wanted else "D'autres cas particuliers existent : décrivez le vôtre en réponse."
+        )

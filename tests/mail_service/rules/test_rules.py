@@ -224,6 +224,7 @@ COURTESIES = [
 def test_thanks_for_our_letter_are_not_answered(body: str) -> None:
     assert fired(CONTEXT, body, **OURS) == ["courtesy:A15"]
     assert fired(body=body) == []
+    assert fired(body=body, subject="Re: congés") == ["courtesy:A15"]
 
 
 @pytest.mark.parametrize(
