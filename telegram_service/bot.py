@@ -36,6 +36,7 @@ from telegram_service.commands import (
     supprimer,
 )
 from telegram_service.commands.ask import ask, ask_again
+from telegram_service.commands.start import greet_group
 from telegram_service.errors import ChannelOff
 from telegram_service.queue.command_text import CommandText, command_of
 from telegram_service.queue.update_queue import READY, Outcome, QueuedUpdate
@@ -268,7 +269,7 @@ async def joined_or_left(context: UpdateContext, change: ChatMemberUpdated) -> O
     if await services.sessions.greeted_s_ago(context.chat.id) is not None:
         return "ignored"
     await services.sessions.set_greeted(context.chat.id)
-    await context.reply("group_hello")
+    await greet_group(context)
     return "answered"
 
 

@@ -15,4 +15,10 @@ async def run(context: UpdateContext, _arguments: str) -> None:
     greeted_s_ago = await sessions.greeted_s_ago(chat)
     if greeted_s_ago is None or greeted_s_ago > JUST_GREETED_S:
         await sessions.set_greeted(chat)
-        await context.reply("group_hello")
+        await greet_group(context)
+
+
+async def greet_group(context: UpdateContext) -> None:
+    """Send the greeting of a group; only Telegram may hide a group's messages from a bot."""
+    telegram = context.channel.name == "telegram"
+    await context.reply("group_hello_telegram" if telegram else "group_hello")

@@ -50,6 +50,7 @@ async def test_an_article_is_shown_from_the_card(line: RunningLine) -> None:
 
 async def test_a_group_is_greeted_and_answered_where_it_names_us(line: RunningLine) -> None:
     [hello] = await line.seen(line.account.join(GROUP, ALICE, BOB))
+    assert "Telegram" not in hello["text"]
     assert hello["via"] == "reply"
     assert await line.ask(ALICE, "On mange où ?", chat=GROUP) == []
     answer, _ = await line.ask(BOB, "Quel préavis ?", chat=GROUP, mention=True)
