@@ -246,3 +246,19 @@ def desk(
     folder = tmp_path_factory.mktemp("desk")
     with running_desk(postgres_server, desk_redis, sample, folder) as running:
         yield running
+
+
+@pytest.fixture(autouse=True)
+def no_attempts_of_other_tests(request: pytest.FixtureRequest) -> None:
+    """Forget the attempts to sign in of the tests before: all come from one address."""
+    if "desk" not in request.fixturenames:
+        return
+    running: RunningDesk = request.getfixturevalue("desk")
+
+    async def forget() -> None:
+        call = running.desk.connection.call
+        for pattern in ("{ai}:console:attempts:*", "{ai}:console:lock:*"):
+            for key in await call("KEYS", pattern):
+                await call("DEL", key)
+
+    running.call(forget())

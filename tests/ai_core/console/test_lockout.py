@@ -22,18 +22,6 @@ async def enter(browser: Browser, name: str, password: str) -> int:
     return answer.status_code
 
 
-@pytest.fixture(autouse=True)
-async def no_attempts_of_other_tests(desk: RunningDesk) -> None:
-    """All tests come from one address."""
-
-    async def forget() -> None:
-        for key in await desk.desk.connection.call("KEYS", "{ai}:console:[al]*"):
-            if b"attempts:" in key or b"lock:" in key:
-                await desk.desk.connection.call("DEL", key)
-
-    await desk.on(forget())
-
-
 async def test_an_account_is_locked_and_a_browser_that_knows_it_is_not(desk: RunningDesk) -> None:
     account, password = await desk.account()
     account, secret, _ = await desk.with_second_factor(account)
