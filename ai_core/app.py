@@ -69,6 +69,7 @@ from ai_core.models.slot import Opener as ModelOpener
 from ai_core.records.database import open_records
 from ai_core.records.events import EventWriter, event_writer
 from ai_core.records.feedback import Feedback
+from ai_core.records.kept_conversations import KeptConversations
 from ai_core.redis_keys import TAG
 from ai_core.settings import Settings
 from shared.clock import Clock, SystemClock
@@ -187,6 +188,7 @@ async def assemble(
         ),
         event_writer=writer,
         feedback=Feedback(records, clock),
+        kept_conversations=KeptConversations(records),
         sockets=open_sockets(platform, stack),
     )
 

@@ -25,6 +25,7 @@ from mail_service.ledger.notifications import WorkNotifier
 from mail_service.ledger.retention import RetentionJob
 from mail_service.mailboxes.monitor import Monitor
 from mail_service.metrics import LedgerMetrics, MailMetrics
+from mail_service.processing.feedback_forwarding import FeedbackForwarding
 from mail_service.processing.pipeline import Pipeline
 from mail_service.processing.services import MailboxConfig, Services
 from mail_service.reading.attached_scans import AttachedScans
@@ -295,6 +296,8 @@ async def _run_all(services: Services, stopping: asyncio.Event) -> None:
         tasks = [group.create_task(pipeline.run()) for _ in range(settings.worker.mails)]
         tasks += [group.create_task(outbox.run()) for _ in range(settings.worker.senders)]
         tasks.append(group.create_task(retention.run()))
+        forwarding = FeedbackForwarding(ledger.feedback, services.ai)
+        tasks.append(group.create_task(forwarding.run()))
         for mailbox in mailboxes:
             if not mailbox.imap.host:
                 log.warning("no mailbox configured: waiting for one", mailbox=mailbox.name)

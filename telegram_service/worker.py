@@ -21,6 +21,7 @@ from shared.stores.postgres import PostgresLost
 from shared.stores.redis_connection import Reply
 from telegram_service.addresses import ChatId
 from telegram_service.answering.apology import UNREADABLE, apologise
+from telegram_service.answering.feedback_forwarding import forward_feedback
 from telegram_service.answering.joining import join_messages
 from telegram_service.answering.moved_group import follow_group
 from telegram_service.answering.services import Services
@@ -55,6 +56,7 @@ RETRY_AFTER_FAILURE_S = 1.0
 REQUEUE_EVERY_S = 0.25
 REDIS_RETRY_S = 0.25
 MAINTENANCE_EVERY_S = 2.0
+FORWARD_EVERY_S = 2.0
 RETENTION_EVERY_S = 3_600.0
 
 
@@ -84,6 +86,7 @@ class Worker:
             group.create_task(self._reclaim())
             group.create_task(self._requeue_postponed())
             group.create_task(self._maintain())
+            group.create_task(self._forward_feedback())
         await self._drain()
         renewing.cancel()
         await asyncio.wait([renewing])
@@ -307,6 +310,14 @@ class Worker:
             except AppError as error:
                 log.warning("maintenance postponed", reason=error.code)
             await self._pause(MAINTENANCE_EVERY_S)
+
+    async def _forward_feedback(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                await forward_feedback(self._services)
+            except AppError as error:
+                log.info("feedback waits", reason=error.code)
+            await self._pause(FORWARD_EVERY_S)
 
     async def _rewrite(self) -> None:
         """Have Redis rewrite its append-only file after an erasure; a refusal is tried again."""

@@ -9,7 +9,9 @@ from typing import NamedTuple
 
 from ai_core.answering.cache import parse_cached
 from ai_core.answering.request import ResolvedRequest
+from ai_core.answering.turns import kept_turn
 from ai_core.records.events import AnswerEvent, AskedQuestion, EventWriter, Outcome
+from ai_core.records.kept_conversations import Exchange
 from shared.ai.contract import GenerateReply
 from shared.clock import Clock
 
@@ -42,7 +44,8 @@ class AnswerRecorder:
     def answered(self, request: ResolvedRequest, channel: str, reply: GenerateReply) -> None:
         """Record an answer."""
         if self._writer.writes:
-            self._put(request, channel, _told_by(reply), cached=reply.cached)
+            told, exchange = _told_by(reply), _exchange(request, reply)
+            self._put(request, channel, told, cached=reply.cached, exchange=exchange)
 
     def cached(self, request: ResolvedRequest, channel: str, body: bytes) -> None:
         """Record an answer that came from the cache as `body`."""
@@ -72,7 +75,15 @@ class AnswerRecorder:
                 self._told.popitem(last=False)
         return told
 
-    def _put(self, request: ResolvedRequest, channel: str, told: _Told, *, cached: bool) -> None:
+    def _put(
+        self,
+        request: ResolvedRequest,
+        channel: str,
+        told: _Told,
+        *,
+        cached: bool,
+        exchange: Exchange | None = None,
+    ) -> None:
         event = AnswerEvent(
             at=self._clock.now(),
             answer_id=request.answer_id,
@@ -88,8 +99,23 @@ class AnswerRecorder:
             reason=told.reason,
         )
         conversation = request.conversation
-        asked = AskedQuestion(request.question.text, conversation.id if conversation else None)
-        self._writer.put(event, asked if told.outcome != "courtesy" else None)
+        of = (conversation.id, conversation.owner) if conversation else ()
+        asked = AskedQuestion(request.question.text, *of)
+        self._writer.put(event, asked if told.outcome != "courtesy" else None, exchange)
+
+
+def _exchange(request: ResolvedRequest, reply: GenerateReply) -> Exchange | None:
+    """Return what a kept conversation keeps; whether a later one's is kept is known there."""
+    conversation = request.conversation
+    if conversation is None or (conversation.new and not conversation.keep):
+        return None
+    return Exchange(
+        conversation_id=conversation.id,
+        owner=conversation.owner,
+        question=request.question.text,
+        answer=kept_turn(reply),
+        new=conversation.new,
+    )
 
 
 def _told_by(reply: GenerateReply) -> _Told:

@@ -32,11 +32,15 @@ ANSWER_ID_BYTES = 12
 
 @dataclass(frozen=True, slots=True)
 class ConversationRef:
-    """The conversation of a question, and its owner; `new`: this question begins it."""
+    """The conversation of a question, and its owner; `new`: this question begins it.
+
+    `keep`: it was chosen that one which begins now is kept in Postgres.
+    """
 
     id: str
     owner: str
     new: bool = True
+    keep: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +202,9 @@ class RequestResolver:
             question = question.with_history(await self._conversations.recall(known_id, owner))
         if not request.store:
             return await self.resolve(question, requester)
-        conversation = ConversationRef(known_id or new_id(), owner, new=known_id is None)
+        conversation = ConversationRef(
+            known_id or new_id(), owner, new=known_id is None, keep=request.keep
+        )
         return await self.resolve(question, requester, conversation)
 
     async def resolve(

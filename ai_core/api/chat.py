@@ -10,6 +10,8 @@ from ai_core.api.admission import admitted
 from ai_core.api.dependencies import (
     API,
     ConversationsDep,
+    EventWriterDep,
+    KeptConversationsDep,
     PageAdmittedDep,
     gate_of,
     requester_of,
@@ -28,6 +30,7 @@ from ai_core.errors import (
 )
 from shared.ai.contract import ChatReply, ChatRequest, ConversationId
 from shared.errors import BadInput, Unavailable
+from shared.stores.postgres import PostgresLost
 from shared.web.openapi import KEY_SCHEMES, errors, header_parameters
 
 router = APIRouter(prefix=API, tags=["answers"], dependencies=KEY_SCHEMES)
@@ -69,7 +72,7 @@ async def chat(request: Request) -> Response:
     "/conversations/{conversation_id}",
     status_code=204,
     summary="Erase a conversation",
-    responses=errors(*PAGE_KEY_ERRORS, BadInput, UnknownConversation, Unavailable),
+    responses=errors(*PAGE_KEY_ERRORS, BadInput, UnknownConversation, Unavailable, PostgresLost),
 )
 async def forget(
     conversation_id: Annotated[
@@ -77,12 +80,21 @@ async def forget(
     ],
     caller: PageAdmittedDep,
     conversations: ConversationsDep,
+    kept: KeptConversationsDep,
+    writer: EventWriterDep,
 ) -> None:
-    """Erases its messages at once. Key: publishable, the one that began it."""
+    """Erases its messages at once, the kept ones too. Key: publishable, the one that began it."""
     try:
         await conversations.erase(conversation_id, caller.subject)
+    except UnknownConversation:  # it may have ended, and be kept
+        await writer.flushed()
+        if not await kept.erase(conversation_id, caller.subject):
+            raise
     except RedisError as error:
         raise Unavailable("Redis is lost") from error
+    else:
+        await writer.flushed()
+        await kept.erase(conversation_id, caller.subject)
 
 
 def _texts(body: ChatRequest) -> list[str]:

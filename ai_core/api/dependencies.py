@@ -15,6 +15,8 @@ from ai_core.calculators.sources import CheckedRules
 from ai_core.knowledge.entries_in_use import CheckedEntries
 from ai_core.law.source import LawSource
 from ai_core.models.pool import ModelPool
+from ai_core.records.events import EventWriter
+from ai_core.records.kept_conversations import KeptConversations
 from shared.clock import Clock
 from shared.host_metrics import HostMetrics
 from shared.languages import preferred_language
@@ -89,6 +91,8 @@ PoolDep = Annotated[ModelPool, Depends(state("pool"))]
 ConversationsDep = Annotated[ConversationStore, Depends(state("conversations"))]
 EntriesDep = Annotated[CheckedEntries, Depends(state("entries"))]
 CalculatorRulesDep = Annotated[CheckedRules, Depends(state("calculator_rules"))]
+EventWriterDep = Annotated[EventWriter, Depends(state("event_writer"))]
+KeptConversationsDep = Annotated[KeptConversations, Depends(state("kept_conversations"))]
 ClockDep = Annotated[Clock, Depends(state("clock"))]
 HealthDep = Annotated[Health, Depends(state("health"))]
 HostMetricsDep = Annotated[HostMetrics, Depends(state("host_metrics"))]

@@ -45,7 +45,8 @@ async def keep_feedback(request: Request, found: Admitted[FeedbackRequest]) -> N
         found.permit.spend(0)
         verdict = Verdict(
             answer_id=body.answer_id,
-            caller=f"{caller.subject} {body.voter or ''}",
+            subject=caller.subject,
+            voter=body.voter or "",
             channel=channel_of(request, caller),
             verdict=body.verdict,
             reason=body.reason,

@@ -55,6 +55,7 @@ from ai_core.models.pool import ModelPool
 from ai_core.records.database import Records
 from ai_core.records.events import EventWriter
 from ai_core.records.feedback import Feedback
+from ai_core.records.kept_conversations import KeptConversations
 from ai_core.settings import Settings
 from shared.ai.examples import EXAMPLES
 from shared.clock import Clock
@@ -107,6 +108,7 @@ class AppState(TypedDict):
     desk: Desk
     event_writer: EventWriter
     feedback: Feedback
+    kept_conversations: KeptConversations
     sockets: Sockets
 
 

@@ -10,13 +10,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import asyncpg
 import structlog
 from prometheus_client import CollectorRegistry, Counter
 
 from ai_core.records.database import Records
+from ai_core.records.kept_conversations import CONVERSATION, OWNER, Exchange, add_exchange
 from shared.errors import AppError
 from shared.stores.postgres import PostgresLost
 from shared.stores.statements import Statements
@@ -31,7 +32,6 @@ GATHER_S = 0.2
 LAST_WRITE_S = 2.0
 
 QUESTION = "ai_core question"
-CONVERSATION = "ai_core conversation"
 
 Outcome = Literal[
     "answered", "calculation", "clarification", "courtesy", "refused", "failed", "stopped"
@@ -64,10 +64,19 @@ class AnswerEvent:
 
 @dataclass(frozen=True, slots=True)
 class AskedQuestion:
-    """The masked words of a question; `conversation_id` so that they are erased with it."""
+    """The masked words of a question; its conversation, so that they are erased with it."""
 
     text: str
-    conversation_id: str | None
+    conversation_id: str | None = None
+    owner: str = ""
+
+
+class Recorded(NamedTuple):
+    """An event, and the words that are kept with it where they were chosen to be."""
+
+    event: AnswerEvent
+    asked: AskedQuestion | None = None
+    exchange: Exchange | None = None
 
 
 class EventWriter:
@@ -75,9 +84,7 @@ class EventWriter:
 
     def __init__(self, records: Records, registry: CollectorRegistry) -> None:
         self._records = records
-        self._queue: asyncio.Queue[tuple[AnswerEvent, AskedQuestion | None]] = asyncio.Queue(
-            QUEUE_EVENTS
-        )
+        self._queue: asyncio.Queue[Recorded] = asyncio.Queue(QUEUE_EVENTS)
         self._dropped = Counter(
             "answer_events_dropped",
             "Events of answers that were not kept: the queue was full, or Postgres refused them.",
@@ -94,14 +101,27 @@ class EventWriter:
         """Whether the operator keeps the words of questions."""
         return self.writes and self._records.settings.keep_questions
 
-    def put(self, event: AnswerEvent, asked: AskedQuestion | None = None) -> None:
+    def put(
+        self,
+        event: AnswerEvent,
+        asked: AskedQuestion | None = None,
+        exchange: Exchange | None = None,
+    ) -> None:
         """Take an event, or drop it; `asked` is kept where the operator keeps questions."""
         if not self.writes:
             return
         try:
-            self._queue.put_nowait((event, asked if self.keeps_questions else None))
+            recorded = Recorded(event, asked if self.keeps_questions else None, exchange)
+            self._queue.put_nowait(recorded)
         except asyncio.QueueFull:
             self._dropped.inc()
+
+    async def flushed(self) -> None:
+        """Wait LAST_WRITE_S at most, and only while Postgres answers, until all is written."""
+        if self._records.state == "up":
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LAST_WRITE_S):
+                    await self.written()
 
     async def written(self) -> None:
         """Wait until everything taken so far is written or dropped."""
@@ -118,7 +138,7 @@ class EventWriter:
             for _ in batch:
                 self._queue.task_done()
 
-    async def _write(self, batch: list[tuple[AnswerEvent, AskedQuestion | None]]) -> None:
+    async def _write(self, batch: list[Recorded]) -> None:
         while True:
             try:
                 async with self._records.transaction() as db:
@@ -132,11 +152,9 @@ class EventWriter:
             else:
                 return
 
-    async def _insert(
-        self, db: asyncpg.Connection, batch: list[tuple[AnswerEvent, AskedQuestion | None]]
-    ) -> None:
+    async def _insert(self, db: asyncpg.Connection, batch: list[Recorded]) -> None:
         encryption = self._records.encryption
-        for event, asked in batch:
+        for event, asked, exchange in batch:
             await SQL.execute(db, "add_event", **asdict(event))
             if asked:
                 name = asked.conversation_id
@@ -147,6 +165,17 @@ class EventWriter:
                     at=event.at,
                     sealed=encryption.seal_text(asked.text, QUESTION),
                     conversation=name and encryption.fingerprint(name, CONVERSATION),
+                    owner=name and encryption.fingerprint(asked.owner, OWNER),
+                )
+            if exchange:
+                await add_exchange(
+                    db,
+                    encryption,
+                    exchange,
+                    at=event.at,
+                    answer_id=event.answer_id,
+                    channel=event.channel,
+                    language=event.language,
                 )
 
 
@@ -158,9 +187,6 @@ async def event_writer(records: Records, registry: CollectorRegistry) -> AsyncIt
     try:
         yield writer
     finally:
-        if records.state == "up":
-            with suppress(TimeoutError):
-                async with asyncio.timeout(LAST_WRITE_S):
-                    await writer.written()
+        await writer.flushed()
         running.cancel()
         await asyncio.wait([running])

@@ -8,6 +8,6 @@ INSERT INTO events (
 ) ON CONFLICT DO NOTHING
 
 -- name: add_question
-INSERT INTO questions (answer_id, at, sealed, conversation)
-VALUES (:answer_id, :at, :sealed, :conversation)
+INSERT INTO questions (answer_id, at, sealed, conversation, owner)
+VALUES (:answer_id, :at, :sealed, :conversation, :owner)
 ON CONFLICT DO NOTHING

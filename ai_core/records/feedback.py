@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ai_core.records.database import Records
-from ai_core.records.events import CONVERSATION
+from ai_core.records.kept_conversations import CONVERSATION, OWNER
 from shared.clock import Clock
 from shared.stores.statements import Statements
 
@@ -18,16 +18,18 @@ COMMENT = "ai_core comment"
 class Verdict:
     """What somebody thinks of an answer.
 
-    `caller` tells people apart and is kept as a fingerprint; `comment` is masked.
+    `subject` is the caller, and `voter` tells people apart who share a key: they are kept as
+    fingerprints. `comment` is masked.
     """
 
     answer_id: str
-    caller: str
+    subject: str
     channel: str
     verdict: Literal["up", "down"]
     reason: str | None = None
     comment: str | None = None
     conversation_id: str | None = None
+    voter: str = ""
 
 
 class Feedback:
@@ -46,11 +48,12 @@ class Feedback:
                 db,
                 "give",
                 answer_id=verdict.answer_id,
-                caller=encryption.fingerprint(verdict.caller, CALLER),
+                caller=encryption.fingerprint(f"{verdict.subject} {verdict.voter}", CALLER),
                 verdict=verdict.verdict,
                 reason=verdict.reason,
                 comment=encryption.seal_text(comment, COMMENT) if comment else None,
                 channel=verdict.channel,
                 conversation=encryption.fingerprint(name, CONVERSATION) if name else None,
+                owner=encryption.fingerprint(verdict.subject, OWNER) if name else None,
                 at=self._clock.now(),
             )

@@ -11,7 +11,7 @@ DELETE FROM events WHERE at < :before
 DELETE FROM feedback WHERE at < :before
 
 -- name: erase_comments
-UPDATE feedback SET comment = NULL, conversation = NULL
+UPDATE feedback SET comment = NULL, conversation = NULL, owner = NULL
 WHERE at < :before AND (comment IS NOT NULL OR conversation IS NOT NULL)
 
 -- name: delete_questions

@@ -167,6 +167,11 @@ class ChatRequest(SamplingFields):
     store: bool = True
     """Keep the question and its answer, so that the conversation can go on. False: nothing of them
     is kept, and the reply has no `conversation_id`."""
+    keep: bool = False
+    """With the first question of a conversation, where its author chose so: keep all of it longer,
+    masked and sealed, for the operator to improve the answers; until it is erased, or 30 days have
+    passed (as the operator sets). Without effect later, and where `GET /api/v1/health` says that
+    `postgres` is off."""
     knowledge: bool = True
     """Ground the answer in the law. False: the model answers alone, and nothing is checked."""
     agreement: Idcc | None = Field(default=None, examples=["1486"])

@@ -28,6 +28,7 @@ from shared.ai.contract import (
     Clarification,
     CorpusHealth,
     EntriesHealth,
+    FeedbackRequest,
     GenerateReply,
     HealthReply,
 )
@@ -35,11 +36,12 @@ from shared.languages import Language, language_of, preferred_language
 
 USAGE_FIELDS = {
     "model", "tokens_used", "processing_time", "notice",
-    "summary", "sections", "suggestions", "clarification", "agreement", "language",
+    "summary", "sections", "suggestions", "clarification", "agreement", "language", "answer_id",
 }  # fmt: skip
 MODELS = ["extractive", "petit"]
 NOTICE = "Information donnée par une IA, sans valeur de conseil juridique."
 CORPUS_DATE = date(2026, 11, 1)
+ANSWER_ID = "scripted-answer-1"
 SOURCE = Citation(
     kind="article",
     id="LEGIARTI000000000001",
@@ -100,6 +102,7 @@ class ScriptedAi:
 
     script: AiScript = field(default_factory=AiScript)
     asked: list[ChatRequest] = field(default_factory=list)
+    judged: list[FeedbackRequest] = field(default_factory=list)
     erased: list[str] = field(default_factory=list)
     erasures_begun: int = 0
     idempotency_keys: list[str] = field(default_factory=list)
@@ -114,6 +117,7 @@ class ScriptedAi:
             routes=[
                 Route("/api/v1/chat", self._chat, methods=["POST"]),
                 Route("/api/v1/generate", self._generate, methods=["POST"]),
+                Route("/api/v1/feedback", self._feedback, methods=["POST"]),
                 Route("/api/v1/models", self._models),
                 Route("/api/v1/health", self._health),
                 Route("/api/v1/articles/{number}", self._article),
@@ -121,6 +125,15 @@ class ScriptedAi:
                 Route("/api/v1/conversations/{name}", self._erase, methods=["DELETE"]),
             ]
         )
+
+    async def _feedback(self, request: Request) -> Response:
+        if self.script.status != 200:
+            return problem(self.script.status)
+        try:
+            self.judged.append(FeedbackRequest.model_validate_json(await request.body()))
+        except ValidationError:
+            return problem(422)
+        return Response(status_code=204)
 
     async def _chat(self, request: Request) -> Response:
         if self.script.status != 200:
@@ -167,6 +180,7 @@ class ScriptedAi:
             language=self._language(chat),
             corpus_date=CORPUS_DATE,
             notice=NOTICE,
+            answer_id=ANSWER_ID,
         )
 
     def _language(self, chat: ChatRequest | None) -> str:

@@ -43,6 +43,7 @@ class Usage(BaseModel):
     suggestions: list[str] = []
     confidence: Literal["high", "medium", "low", "none"] | None = None
     language: str = "fr"
+    answer_id: str = ""
 
 
 @dataclass(frozen=True)

@@ -173,11 +173,16 @@ def answer_buttons(context: UpdateContext, answer: Answer) -> Rows:
     if answer.kept_agreement:
         undo = context.button(context.say("button_forget"), FORGET, answer.kept_agreement)
         rows.append((undo,))
-    return (*questions, *rows, thumbs(context, str(context.update.update_id)))
+    answered = str(context.update.update_id)
+    name = f"{answered}:{usage.answer_id}" if usage and usage.answer_id else answered
+    return (*questions, *rows, thumbs(context, name))
 
 
 def thumbs(context: UpdateContext, answer: str, given: str = "") -> tuple[Button, ...]:
-    """Return the thumbs under an answer, named by its update; the one `given` is marked."""
+    """Return the thumbs under an answer; the one `given` is marked.
+
+    `answer` is the number of its update, and behind a colon the id that ai_core gave it.
+    """
     return tuple(
         context.button(f"{sign} ✓" if action == given else sign, action, answer)
         for action, sign in (("up", "👍"), ("down", "👎"))

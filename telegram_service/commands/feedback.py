@@ -37,7 +37,7 @@ async def down(context: UpdateContext, value: str) -> None:
 
 async def why(context: UpdateContext, value: str) -> None:
     """Record the reason, and mark the thumb."""
-    answer, _, reason = value.partition(":")
+    answer, _, reason = value.rpartition(":")
     known = reason if reason in REASONS else None
     if await record_feedback(context, answer, -1, known):
         await replace_thumbs(context, (thumbs(context, answer, given="down"),))
@@ -50,15 +50,17 @@ async def record_feedback(
 
     Whether the button names an answer.
     """
-    if not answer.isdecimal():
+    update_id, _, answer_id = answer.partition(":")
+    if not update_id.isdecimal():
         return False
     record = FeedbackGiven(
         person=context.person.id,
         at=context.services.clock.now(),
-        update_id=int(answer),
+        update_id=int(update_id),
         chat=context.chat.id,
         thumb=thumb,
         reason=reason,
+        answer_id=answer_id or None,
     )
     await context.services.journal.put(record)
     if reason is None:

@@ -47,13 +47,14 @@ class MessageRecorded(JournalRecord):
 
 
 class FeedbackGiven(JournalRecord):
-    """A thumb, with or without a reason."""
+    """A thumb, with or without a reason; `answer_id` names the answer to ai_core."""
 
     kind: Literal["feedback"] = "feedback"
     update_id: int
     chat: ChatId
     thumb: Literal[-1, 1]
     reason: str | None = None
+    answer_id: str | None = None
 
 
 Record = PersonSeen | PreferencesChosen | MessageRecorded | FeedbackGiven

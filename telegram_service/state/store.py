@@ -28,6 +28,7 @@ MIGRATIONS = Path(__file__).parents[1] / "migrations"
 BODY = "telegram message"
 PERSON = "telegram person"
 RESEAL_BATCH = 200
+FORWARD_BATCH = 50
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,18 @@ class Feedback:
     at: datetime
     thumb: int
     reason: str | None
+
+
+@dataclass(frozen=True)
+class UnsentFeedback:
+    """A thumb on its way to ai_core; `person` is a fingerprint."""
+
+    update_id: int
+    person: int
+    thumb: int
+    reason: str | None
+    at: datetime
+    answer_id: str
 
 
 @dataclass(frozen=True)
@@ -128,13 +141,14 @@ class Store:
             case FeedbackGiven():
                 await connection.execute(
                     """
-                    INSERT INTO feedback AS old (update_id, person, chat, thumb, reason, at)
-                    VALUES ($1, $2, $3, $4, $5, $6)
+                    INSERT INTO feedback AS old
+                        (update_id, person, chat, thumb, reason, at, answer_id)
+                    VALUES ($1, $2, $3, $4, $5, $6, $7)
                     ON CONFLICT (update_id, person) DO UPDATE
-                    SET thumb = $4, reason = $5, at = $6 WHERE old.at <= $6
+                    SET thumb = $4, reason = $5, at = $6, answer_id = $7 WHERE old.at <= $6
                     """,
                     record.update_id, number(record.person), number(record.chat),
-                    record.thumb, record.reason, record.at,
+                    record.thumb, record.reason, record.at, record.answer_id,
                 )  # fmt: skip
 
     async def preferences(self, owner: ChatId) -> Preferences | None:
@@ -167,6 +181,25 @@ class Store:
             self._vault.number(person),
         )
         return [Feedback(row["at"], row["thumb"], row["reason"]) for row in rows]
+
+    async def unsent_feedback(self) -> list[UnsentFeedback]:
+        """Return a batch of the feedback that ai_core has not, oldest first."""
+        rows = await self._postgres.fetch(
+            """
+            SELECT update_id, person, thumb, reason, at, answer_id FROM feedback
+            WHERE answer_id IS NOT NULL AND (forwarded_at IS NULL OR forwarded_at < at)
+            ORDER BY at LIMIT $1
+            """,
+            FORWARD_BATCH,
+        )
+        return [UnsentFeedback(**dict(row)) for row in rows]
+
+    async def mark_sent(self, feedback: UnsentFeedback) -> None:
+        """Note that ai_core has this; what was given since is still to be sent."""
+        await self._postgres.execute(
+            "UPDATE feedback SET forwarded_at = $3 WHERE update_id = $1 AND person = $2",
+            feedback.update_id, feedback.person, feedback.at,
+        )  # fmt: skip
 
     async def first_seen(self, person: ChatId) -> datetime | None:
         """Return when a person first wrote."""

@@ -40,7 +40,7 @@ ROUTES = (
     *("text", "caption", "fileName", "fileText", "editBefore", "editAfter", "groupTitle"),
     *("groupText", "callback", "inline", "venue", "contactName", "firstName", "lastName"),
     *("userName", "forwardName", "quotedText", "poison", "withoutHistory", "speaksLater"),
-    *("pageQuestion", "pageFollowUp", "facade", "once", "notStored"),
+    *("pageQuestion", "pageFollowUp", "facade", "once", "notStored", "comment"),
 )
 CANARY = {route: f"Zörvâne{route}Quénotte" for route in ROUTES}
 PHONE = "+33 6 39 98 41 27"
@@ -59,6 +59,7 @@ class Stage:
     bot_redis: RedisServer
     ai_redis: RedisServer
     database_url: str
+    ai_database_url: str
     folders: tuple[Path, ...]
 
     async def search(self) -> list[str]:
@@ -76,6 +77,7 @@ def postgres(tmp_path: Path) -> Iterator[PostgresServer]:
     server = PostgresServer(tmp_path / "postgres", safe=False)
     server.start()
     server.create_database("telegram")
+    server.create_database("ai")
     yield server
     server.stop()
 
@@ -92,7 +94,7 @@ def two_redis(tmp_path: Path) -> Iterator[tuple[RedisServer, RedisServer]]:
 
 
 @asynccontextmanager
-async def ai_core(redis_url: str, folder: Path) -> AsyncIterator[str]:
+async def ai_core(redis_url: str, postgres_url: str, folder: Path) -> AsyncIterator[str]:
     """Run ai_core over the sample of the law; its log goes into the folder."""
     data, port = folder / "data", free_port()
     data.mkdir(parents=True)
@@ -100,6 +102,9 @@ async def ai_core(redis_url: str, folder: Path) -> AsyncIterator[str]:
     settings = {
         "AI_CORE_DATA_DIR": str(data),
         "AI_CORE_REDIS__URL": redis_url,
+        "AI_CORE_POSTGRES__URL": postgres_url,
+        "AI_CORE_POSTGRES__KEY_FILE": str(folder.parent / "vault"),
+        "AI_CORE_POSTGRES__KEEP_QUESTIONS": "true",
         "AI_CORE_SERVER__PORT": str(port),
     }
     log = await asyncio.to_thread((folder / "ai_core.log").open, "wb")
@@ -140,7 +145,7 @@ async def stage(
     logs.mkdir()
     key_file = tmp_path / "vault"
     key_file.write_text(new_key_file())
-    async with ai_core(ai_redis.url, tmp_path / "ai_core") as ai_url:
+    async with ai_core(ai_redis.url, postgres.url("ai"), tmp_path / "ai_core") as ai_url:
         keys = await new_keys(ai_redis.url)
         settings = {
             "TELEGRAM_AI__URL": ai_url,
@@ -152,7 +157,8 @@ async def stage(
         ) as bot:
             names = ("bot_redis", "ai_redis", "postgres", "ai_core", "bot_logs")
             folders = tuple(tmp_path / name for name in names)
-            yield Stage(bot, ai_url, keys, bot_redis, ai_redis, database_url, folders)
+            stores = (bot_redis, ai_redis, database_url, postgres.url("ai"))
+            yield Stage(bot, ai_url, keys, *stores, folders)
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -262,13 +268,19 @@ async def write_to_ai_core(stage: Stage) -> str:
 
         async def post(path: str, body: dict[str, Any], **headers: str) -> Any:
             response = await http.post(path, json=body, headers=headers)
-            assert response.status_code == 200, response.text
+            assert response.is_success, response.text
             return response
 
-        first = await post("/api/v1/chat", {"messages": turns("pageQuestion")}, **page)
+        begun = {"messages": turns("pageQuestion"), "keep": True}
+        first = await post("/api/v1/chat", begun, **page)
         conversation = str(first.json()["conversation_id"])
         follow_up = {"messages": turns("pageFollowUp"), "conversation_id": conversation}
         await post("/api/v1/chat", follow_up, **page)
+        verdict = {
+            "answer_id": first.json()["answer_id"], "verdict": "down",
+            "comment": f"{CANARY['comment']} n'a rien compris", "conversation_id": conversation,
+        }  # fmt: skip
+        await post("/api/v1/feedback", verdict, **page)
         facade = {"model": "cdt-assistant", "messages": turns("facade")}
         await post("/v1/chat/completions", facade, **program)
         once = {"Idempotency-Key": "one of mine"}
@@ -308,6 +320,20 @@ async def rows_left(stage: Stage) -> int:
         await connection.close()
 
 
+async def kept_by_ai_core(stage: Stage) -> dict[str, int]:
+    """Return how much ai_core keeps of what people wrote in conversations."""
+    connection = await asyncpg.connect(stage.ai_database_url)
+    try:
+        row = await connection.fetchrow(
+            "SELECT (SELECT count(*) FROM turns) AS turns,"
+            " (SELECT count(*) FROM conversations) AS conversations,"
+            " (SELECT count(*) FROM feedback WHERE comment IS NOT NULL) AS comments"
+        )
+        return dict(row)
+    finally:
+        await connection.close()
+
+
 async def until_archived(stage: Stage) -> None:
     """The archive is written in the background, some time after the person is answered."""
     async with asyncio.timeout(UNTIL_S):
@@ -326,6 +352,11 @@ async def test_nothing_a_person_wrote_is_readable_on_any_disk_before_or_after_er
         assert len(client.keys("{ai}:conversation:*")) >= 3
 
     await until_archived(stage)
+    async with asyncio.timeout(UNTIL_S):
+        while (await kept_by_ai_core(stage))["turns"] < 4:  # noqa: ASYNC110 - in the background
+            await asyncio.sleep(0.05)
+    assert await kept_by_ai_core(stage) == {"turns": 4, "conversations": 1, "comments": 1}
+    assert await stage.search() == []
 
     await erase_everything(stage, conversation)
     with redis.Redis.from_url(stage.bot_redis.url) as client:
@@ -335,6 +366,7 @@ async def test_nothing_a_person_wrote_is_readable_on_any_disk_before_or_after_er
     with redis.Redis.from_url(stage.ai_redis.url) as client:
         kept = client.keys("{ai}:conversation:*")
     assert len(kept) == 2  # the group's, and that of the program that sent an Idempotency-Key
+    assert await kept_by_ai_core(stage) == {"turns": 0, "conversations": 0, "comments": 0}
     assert await rows_left(stage) == 1  # the language of the group, which is nobody's
     assert await stage.search() == []
 

@@ -7,6 +7,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ from ai_core.records import events
 from ai_core.records.events import AnswerEvent
 from ai_core.settings import PostgresSettings
 from deploy.local.postgres_server import PostgresServer
-from tests.ai_core.conftest import OpenApp, RunningApp
+from shared.clock import StoppedClock
+from tests.ai_core.conftest import OpenApp, RunningApp, connected
 from tests.ai_core.records.conftest import NOON, START_TIMEOUT_S, OpenRecords
 from tests.journeys.canaries import found_in, spellings
 
@@ -214,6 +216,54 @@ async def test_nothing_of_a_person_is_in_any_row_or_on_the_disk(
         assert not [name for name, form in spellings(canary).items() if form in text.encode()]
     assert all("préavis" in one for one in questions)
     assert not [one for one in questions for canary in PERSON[1:5] if canary in one]
+
+
+async def test_a_conversation_is_kept_where_its_author_chose_so_and_erased_with_its_words(
+    running_app: OpenApp, postgres: PostgresSettings, clock: StoppedClock
+) -> None:
+    async with running_app(
+        postgres=postgres.model_copy(update={"keep_questions": True}), clock=clock
+    ) as app, asyncio.timeout(START_TIMEOUT_S):  # fmt: skip
+        await app.state["records"].wait_until_up()
+
+        async def chat(text: str, **more: Any) -> dict[str, Any]:
+            reply: dict[str, Any] = (await ask(app, text, "/api/v1/chat", **more)).json()
+            return reply
+
+        other = await chat("Que dit l'article L3121-27 ?")
+        await chat("Et pour les cadres ?", conversation_id=other["conversation_id"], keep=True)
+        first = await chat("Que dit l'article L3121-27 ?", keep=True)
+        name = first["conversation_id"]
+        clock.set(NOON + timedelta(seconds=9))
+        await chat("Et pour les cadres ?", conversation_id=name)
+        told = {"answer_id": first["answer_id"], "verdict": "down", "comment": "peu clair"}
+        body = told | {"conversation_id": name}
+        await app.client.post("/api/v1/feedback", json=body, headers=app.key_header())
+        await app.state["event_writer"].written()
+        kept = app.state["kept_conversations"]
+        [one] = await kept.newest(NOON - timedelta(days=1), NOON + timedelta(days=1))
+        turns = await kept.turns(one.name)
+        path = f"/api/v1/conversations/{name}"
+        stranger = await app.client.delete(path, headers=page_headers(app))
+        still = await kept.turns(one.name)
+        async with connected(app.redis_url) as connection:  # it ended there, and is still kept
+            await connection.call("DEL", *await connection.call("KEYS", "*conversation*"))
+        erased = await app.client.delete(path, headers=app.key_header())
+        again = await app.client.delete(path, headers=app.key_header())
+        left = await rows(
+            app,
+            "SELECT (SELECT count(*) FROM turns) AS turns, (SELECT count(*) FROM conversations)"
+            " AS conversations, (SELECT count(*) FROM questions) AS questions,"
+            " (SELECT count(*) FROM feedback WHERE comment IS NOT NULL) AS comments,"
+            " (SELECT count(*) FROM feedback) AS verdicts",
+        )
+
+    assert [turn.text for turn in turns if turn.number == 0] == [
+        "Que dit l'article L3121-27 ?", "Et pour les cadres ?",
+    ]  # fmt: skip
+    assert (len(turns), still) == (4, turns)
+    assert [stranger.status_code, erased.status_code, again.status_code] == [404, 204, 404]
+    assert left == [{"turns": 0, "conversations": 0, "questions": 2, "comments": 0, "verdicts": 1}]
 
 
 def an_event(number: int) -> AnswerEvent:

@@ -1,11 +1,17 @@
 """The feedback links of our letters, from the letter to the counts."""
 
 import re
+from datetime import timedelta
 
+import httpx2
 import pytest
 from playwright.async_api import expect
 
 from mail_service.ledger.ledger import Ledger
+from mail_service.processing.feedback_forwarding import FeedbackForwarding
+from shared.ai.client import AiClient
+from shared.ai.scripted import ANSWER_ID
+from shared.ai.stream import AiUnavailable
 from shared.clock import StoppedClock
 from shared.privacy.encryption import Encryption
 from tests.mail_service.mail_app import MailApp, open_mail_app, settings
@@ -46,6 +52,34 @@ async def test_a_click_is_counted_once_per_letter_and_the_latest_counts(
         assert 'mail_ledger_rows{state="feedback_no"} 1.0' in metrics
         assert "feedback_yes" not in metrics
         assert (await ledger.mails.load(1)).helped is False
+
+
+async def test_ai_core_is_told_the_latest_answer_once_also_after_it_was_away(
+    ledger: Ledger, encryption: Encryption, clock: StoppedClock
+) -> None:
+    with_links = settings(reply={"feedback_url": BASE})
+    async with open_mail_app(ledger, encryption, clock, with_links) as app, served(app) as client:
+        yes, no = await links_of_letter(app, raw_mail())
+        transport = httpx2.ASGITransport(app=app.ai.app)
+        ai = AiClient("http://ai", "key", transport=transport, clock=clock)
+        forwarding = FeedbackForwarding(ledger.feedback, ai)
+        app.ai.script.status = 503
+        for path in (yes, no):
+            await client.post(path)
+            with pytest.raises(AiUnavailable):
+                await forwarding.forward()
+            clock.set(clock.now() + timedelta(minutes=1))
+        app.ai.script.status = 200
+        sent = [await forwarding.forward() for _ in range(2)]
+        await client.post(yes)
+        sent.append(await forwarding.forward())
+
+    assert sent == [1, 0, 1]
+    assert [(one.verdict, one.answer_id) for one in app.ai.judged] == [
+        ("down", ANSWER_ID),
+        ("up", ANSWER_ID),
+    ]
+    assert len({one.voter for one in app.ai.judged}) == 1
 
 
 async def test_feedback_is_erased_with_the_person_and_not_taken_again(
