@@ -8,7 +8,7 @@ import asyncio
 import structlog
 
 from mail_service.ledger.feedback import Feedback, UnsentFeedback
-from shared.ai.client import AiClient
+from mail_service.processing.services import Ai
 from shared.ai.contract import FeedbackRequest
 from shared.errors import AppError, BadInput, NotFound
 
@@ -22,7 +22,7 @@ NOT_KEPT = "records_off"
 class FeedbackForwarding:
     """Sends what was not sent yet, again and again."""
 
-    def __init__(self, feedback: Feedback, ai: AiClient) -> None:
+    def __init__(self, feedback: Feedback, ai: Ai) -> None:
         self._feedback = feedback
         self._ai = ai
 

@@ -14,7 +14,7 @@ from mail_service.reading.reader_pool import ReaderPool
 from mail_service.reply.composer import ReplyComposer
 from mail_service.sender_checks.spam_score import SpamFilter
 from mail_service.settings import Mode, Settings
-from shared.ai.contract import ChatReply, ChatRequest
+from shared.ai.contract import ChatReply, ChatRequest, FeedbackRequest
 from shared.clock import Clock
 from shared.privacy.text_masker import TextMasker
 
@@ -26,6 +26,10 @@ class Ai(Protocol):
         self, request: ChatRequest, *, idempotency_key: str | None = None
     ) -> Awaitable[ChatReply]:
         """Return the answer. Raises the errors of shared.errors."""
+        ...
+
+    def give_feedback(self, request: FeedbackRequest) -> Awaitable[None]:
+        """Send a verdict on an answer. Raises the errors of shared.errors."""
         ...
 
 

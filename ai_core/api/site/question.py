@@ -79,7 +79,11 @@ class QuestionPages:
         gate = gate_of(asked)
         caller = await gate.identify(asked, Scope.PUBLISHABLE)
         async with gate.admit(asked, caller):
-            await forget(conversation, caller, request.state.conversations)
+            state = request.state
+            await forget(
+                *(conversation, caller, state.conversations),
+                *(state.kept_conversations, state.event_writer),
+            )
         return self._done(language, "erased")
 
     async def judge(self, request: Request, language: Language) -> Response:
