@@ -3,6 +3,9 @@
 The files are read once, when the app is put together. The pages call the API like any other
 client, with the publishable key in `/page.json`; without one it asks its user for a key. The page
 may load from and connect to this host alone.
+
+`web/translations.json` holds the sentences of the pages by the French ones; a browser loads those
+of its language (`/web/translations.th.js`).
 """
 
 from pathlib import Path
@@ -11,11 +14,15 @@ import orjson
 from fastapi import APIRouter
 
 from ai_core.settings import PageSettings
+from shared.languages import LANGUAGES
 from shared.settings import WrongSettings
-from shared.web.pages import MEDIA_TYPES, WebFile, serve
+from shared.web.pages import MEDIA_TYPES, POLICY, WebFile, security_headers, serve
 
 WEB = Path(__file__).parent.parent / "web"
 PAGES = {"index.html": "/", "calculators.html": "/calculs"}
+TRANSLATIONS = "translations.json"
+SECURITY = security_headers({**POLICY, "form-action": "'self'"})
+"""Without JavaScript the question is sent by its form."""
 
 
 def read_key(file: Path | None) -> str | None:
@@ -31,6 +38,18 @@ def read_key(file: Path | None) -> str | None:
     return words[0]
 
 
+def translation_modules() -> dict[str, bytes]:
+    """Return a JavaScript module for each language but French, by file name."""
+    told = orjson.loads((WEB / TRANSLATIONS).read_bytes())
+    modules = {}
+    for language in LANGUAGES:
+        if language != "fr":
+            sentences = {french: versions[language] for french, versions in told.items()}
+            module = b"export const TRANSLATIONS = " + orjson.dumps(sentences) + b";\n"
+            modules[f"translations.{language}.js"] = module
+    return modules
+
+
 def page_router(settings: PageSettings) -> APIRouter:
     """Read the page and its key; return the routes that serve them.
 
@@ -38,9 +57,11 @@ def page_router(settings: PageSettings) -> APIRouter:
     """
     router = APIRouter()
     for path in WEB.iterdir():
-        if path.suffix in MEDIA_TYPES:
+        if path.suffix in MEDIA_TYPES and path.name != TRANSLATIONS:
             address = PAGES.get(path.name, f"/web/{path.name}")
-            serve(router, address, WebFile.of(path.read_bytes(), path.suffix))
+            serve(router, address, WebFile.of(path.read_bytes(), path.suffix), security=SECURITY)
+    for name, module in translation_modules().items():
+        serve(router, f"/web/{name}", WebFile.of(module, ".js"), security=SECURITY)
     handed = orjson.dumps({"key": read_key(settings.key_file)})
     serve(router, "/page.json", WebFile.of(handed, ".json"), "no-store")
     return router

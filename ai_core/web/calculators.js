@@ -1,14 +1,17 @@
 /* The page of the calculators: which one, for which agreement, its fields, its result.
 
-The address may name them: /calculs?calculateur=severance_pay&convention=1486. The key lives in
-this module's memory only. */
+The address may name them: /calculs?calculateur=severance_pay&convention=1486. What the conversation
+of this tab has told fills the form. The key lives in this module's memory only. */
 
 import { build } from "/web/fields.js";
-import { language } from "/web/language.js";
+import { fromFacts } from "/web/filling.js";
+import { language, locale } from "/web/language.js";
+import { AgreementPicker } from "/web/picker.js";
 import { showProblem } from "/web/problem.js";
+import { known as knownFacts } from "/web/profile.js";
 import { element, typeset } from "/web/prose.js";
 import { showMissing, showResult } from "/web/result.js";
-import { Problem, calculate, readCalculator, readCalculators, readSettings } from "/web/wire.js";
+import { Problem, calculate, findAgreements, readCalculator, readCalculators, readSettings } from "/web/wire.js";
 import { known, word } from "/web/words.js";
 
 const at = (id) => document.getElementById(id);
@@ -19,6 +22,8 @@ let fields = { first: [], more: [], all: [] };
 let opening = 0;
 
 const say = (sentence) => { at("status").textContent = typeset(sentence); };
+const picker = new AgreementPicker("agreement", service, { say, onChange: () => openForm() });
+at("agreement-place").replaceWith(picker.root);
 
 /* ---- the form ---------------------------------------------------------------------------- */
 
@@ -31,7 +36,7 @@ async function openForm() {
   opening += 1;
   const mine = opening;
   const written = new Map(fields.all.map(({ name, read }) => [name, read]));
-  const described = await orShow(() => readCalculator(at("calculator").value, at("agreement").value, service.key), openForm);
+  const described = await orShow(() => readCalculator(at("calculator").value, picker.chosen?.idcc, service.key), openForm);
   if (!described || mine !== opening) return;
   const kept = new Map([...written].map(([name, read]) => [name, read()]));
   fields = build(described.inputs);
@@ -40,19 +45,35 @@ async function openForm() {
   at("more").hidden = fields.more.length === 0;
   at("more").open = false;
   at("result").hidden = true;
-  restore(kept);
+  tellWhatWasFilled(restore(new Map([...fromFacts(knownFacts(), fields.all), ...told(kept)])));
   document.documentElement.dataset.form = `${described.name} ${described.idcc ?? ""}`.trim();
 }
 
-/** Keep what was written in simple fields when the agreement changes. */
-function restore(kept) {
-  for (const { name, node } of fields.all) {
+const told = (values) => [...values].filter(([, value]) => value !== undefined);
+
+/** Write `values` into the simple fields of that name; return the titles of those that took one. */
+function restore(values) {
+  const taken = [];
+  for (const { name, node, title } of fields.all) {
     const control = node.querySelector(`#field-${name}`);
-    const value = kept.get(name);
+    const value = values.get(name);
     if (!control || value === undefined || Array.isArray(value)) continue;
-    const text = typeof value === "boolean" ? (value ? "yes" : "no") : String(value);
-    control.value = text;
+    control.value = typeof value === "boolean" ? (value ? "yes" : "no") : written(value);
+    if (control.value) taken.push({ name, title });
   }
+  return taken;
+}
+
+const written = (value) =>
+  typeof value === "number" ? value.toLocaleString(locale, { maximumFractionDigits: 2, useGrouping: false }) : value;
+
+/** Say which fields the conversation filled, and open the part of the form they stand in. */
+function tellWhatWasFilled(taken) {
+  const names = new Set(fromFacts(knownFacts(), fields.all).keys());
+  const filled = taken.filter(({ name }) => names.has(name));
+  at("filled").hidden = filled.length === 0;
+  at("filled").textContent = typeset(word("filled", { fields: filled.map(({ title }) => title.toLocaleLowerCase(locale)).join(", ") }));
+  if (fields.more.some(({ name }) => filled.some((one) => one.name === name))) at("more").open = true;
 }
 
 function inputs() {
@@ -78,13 +99,24 @@ function pointAt(path, sentence) {
   return true;
 }
 
+/** What is written of an agreement and means none is not computed without. */
+async function agreementIsClear() {
+  const before = picker.chosen;
+  const agreement = await picker.settled();
+  if (agreement !== before) await openForm();
+  if (agreement || !picker.input.value.trim()) return true;
+  picker.input.focus();
+  return false;
+}
+
 /* ---- the calculation --------------------------------------------------------------------- */
 
 async function compute() {
   for (const field of fields.all) field.say("");
   at("refused").hidden = true;
   const body = { inputs: inputs(), language };
-  if (at("agreement").value) body.idcc = at("agreement").value;
+  if (!(await agreementIsClear())) return;
+  if (picker.chosen) body.idcc = picker.chosen.idcc;
   const calculation = await orShow(() => calculate(at("calculator").value, body, service.key), compute);
   if (!calculation) return;
   if (calculation.missing.length) {
@@ -94,7 +126,7 @@ async function compute() {
     pointAt(first.input, first.label);
     return;
   }
-  showResult(at("result"), calculation);
+  showResult(at("result"), calculation, service);
   say(word("done", { text: calculation.text }));
   const title = at("result").querySelector("h2");
   title.focus({ preventScroll: true });
@@ -122,7 +154,6 @@ at("calculation").addEventListener("submit", (event) => {
   compute();
 });
 at("calculator").addEventListener("change", openForm);
-at("agreement").addEventListener("change", openForm);
 at("key-form").addEventListener("submit", (event) => {
   event.preventDefault();
   service.key = at("key").value.trim();
@@ -142,9 +173,8 @@ async function start() {
   if (!listed) return;
   at("calculator").replaceChildren();
   options(at("calculator"), listed.calculators.map(({ name, title }) => [name, title]), asked.get("calculateur") ?? "severance_pay");
-  const named = listed.agreements.map(({ idcc, name }) => [idcc, `${name} (IDCC ${idcc})`]);
-  named.sort((one, other) => one[1].localeCompare(other[1], language));
-  options(at("agreement"), named, asked.get("convention") ?? "");
+  const idcc = asked.get("convention") ?? knownFacts().agreement?.idcc;
+  if (idcc && !picker.chosen) picker.set((await orShow(() => findAgreements(idcc, service.key), start))?.agreement ?? null);
   await openForm();
   document.documentElement.dataset.ready = "";
 }

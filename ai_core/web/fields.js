@@ -72,7 +72,8 @@ function entry(title, id, { input, unit }) {
 function single(name, schema) {
   const made = control(schema);
   const { node, say } = entry(schema.title, `field-${name}`, made);
-  return { node, name, read: made.read, say: (sentence) => say(sentence) };
+  const choices = schema.enum ?? schema.anyOf?.find((kind) => kind.enum)?.enum;
+  return { node, name, title: schema.title, choices, read: made.read, say: (sentence) => say(sentence) };
 }
 
 /** A list of entries, each with a few parts: absences, months of pay, periods of working time. */
@@ -124,7 +125,7 @@ function list(name, schema) {
     if (sentence === "") for (const each of rows.flatMap(({ fields }) => fields)) each.say("");
     return add;
   };
-  return { node, name, read, say };
+  return { node, name, title: schema.title, read, say };
 }
 
 /** Return the fields of a schema: those most cases need, and the others. */

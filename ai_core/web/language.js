@@ -1,8 +1,6 @@
-/* The language of the page: French as it is written, or what `translations.js` has in its place.
+/* The language of the page: French as it is written, or what its translations have in its place.
 
 The address may choose it (`?langue=th`), otherwise the browser does. Nothing is kept. */
-
-import { TRANSLATIONS } from "/web/translations.js";
 
 const NAMES = { fr: "Français", en: "English", th: "ไทย", zh: "中文" };
 const LOCALES = { fr: "fr-FR", en: "en-GB", th: "th-TH-u-ca-gregory", zh: "zh-CN" };
@@ -16,6 +14,9 @@ const wanted = [chosen, ...navigator.languages].filter(Boolean).map((tag) => tag
 export const language = wanted.find((tag) => tag in NAMES) ?? "fr";
 export const locale = LOCALES[language];
 
+const { TRANSLATIONS } =
+  language === "fr" ? { TRANSLATIONS: {} } : await import(`/web/translations.${language}.js`);
+
 /** Return `address` on this host with the language that this page's address chose. */
 export function inLanguage(address) {
   if (!chosen) return address;
@@ -25,7 +26,7 @@ export function inLanguage(address) {
 }
 
 function translated(text) {
-  const told = TRANSLATIONS[text.trim().replace(/\s+/g, " ")]?.[language];
+  const told = TRANSLATIONS[text.trim().replace(/\s+/g, " ")];
   return told === undefined ? text : text.replace(text.trim(), () => told);
 }
 
@@ -62,6 +63,4 @@ document.documentElement.lang = language;
 for (const one of document.querySelectorAll("nav a[href^='/']")) {
   one.setAttribute("href", inLanguage(one.getAttribute("href")));
 }
-document.getElementById("languages").append(
-  ...Object.keys(NAMES).map(link),
-);
+document.getElementById("languages")?.append(...Object.keys(NAMES).map(link));

@@ -1,30 +1,35 @@
-/* The page's story: a question, its answer as it is written, the sources it rests on.
+/* The page's story: a question, its answer as it is written, the next question.
 
-The key and the conversation live in this module's memory only: no cookie, no storage. */
+The key lives in this module's memory only; the conversation in this tab (session.js) and, where a
+person chose that, in the history of their browser (history.js). No cookie. */
 
-import { inLanguage, locale } from "/web/language.js";
-import { showProblem } from "/web/problem.js";
-import { Prose, day, point, typeset } from "/web/prose.js";
-import { helpAddresses, showCall, showQuestions, showSections, split } from "/web/shape.js";
-import { Sources } from "/web/sources.js";
+import { locale } from "/web/language.js";
+import { day, typeset } from "/web/prose.js";
+import { forgetTold, known as knownFacts, learn, lengthInWords, toSend } from "/web/profile.js";
+import { held, hold } from "/web/session.js";
+import { Turn, isForgotten } from "/web/turn.js";
 import { Problem, ask, erase, readHealth, readSettings } from "/web/wire.js";
-import { copy, known, word } from "/web/words.js";
+import { word } from "/web/words.js";
+
+const MOST_TURNS_SENT = 10;
+const LATER = ["clarification", "feedback", "history", "picker", "profile_form", "reading"];
 
 const at = (id) => document.getElementById(id);
 const form = at("ask");
 const box = at("question");
-const turns = at("turns");
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const touch = matchMedia("(pointer: coarse)");
 const placeholder = box.placeholder;
 
 const service = { key: "", opened: null };
-let conversationId = null;
+/** The conversation: its id at the service, its turns here, and from which turn on they belong to it. */
+const talk = { id: null, at: null, name: null, turns: [], from: 0 };
 let writing = null;
-let count = 0;
+let editing = null;
+let unread = null;
 
 function say(sentence) {
-  at("status").textContent = sentence;
+  at("status").textContent = typeset(sentence);
 }
 
 /* ---- the question ---------------------------------------------------------------------- */
@@ -54,11 +59,37 @@ function submit() {
   send(question);
 }
 
-function send(question) {
+/** Ask `question`; `reply` is the same where it answers the question back of the last turn. */
+function send(question, reply = "") {
   if (writing) return;
+  if (editing) replaceFrom(editing);
   if (touch.matches) box.blur();
   else box.focus();
+  talk.turns.at(-1)?.settleClarification(reply);
   answer(addTurn(question));
+}
+
+/** Put a question back into the box; sent again it takes the place of `turn` and all after it. */
+function edit(turn) {
+  if (writing) return;
+  editing = turn;
+  at("editing").hidden = false;
+  say(word("editing"));
+  fill(turn.question);
+}
+
+function stopEditing() {
+  editing = null;
+  at("editing").hidden = true;
+}
+
+function replaceFrom(turn) {
+  const place = talk.turns.indexOf(turn);
+  stopEditing();
+  if (place < 0) return;
+  for (const gone of talk.turns.splice(place)) gone.root.remove();
+  talk.from = Math.min(talk.from, place);
+  leave();
 }
 
 form.addEventListener("submit", (event) => {
@@ -67,9 +98,15 @@ form.addEventListener("submit", (event) => {
 });
 box.addEventListener("input", fit);
 box.addEventListener("keydown", (event) => {
+  if (event.key === "Tab" && !event.shiftKey) readSources(event);
+  if (event.key === "Escape" && editing) stopEditing();
   if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
   event.preventDefault();
   submit();
+});
+at("editing-stop").addEventListener("click", () => {
+  stopEditing();
+  fill("");
 });
 at("stop").addEventListener("click", () => {
   writing?.abort();
@@ -81,24 +118,52 @@ for (const example of at("examples").querySelectorAll("button")) {
     submit();
   });
 }
-at("fresh").addEventListener("click", () => {
-  writing?.abort();
-  const before = conversationId;
-  conversationId = null;
-  turns.replaceChildren();
-  begin();
-  fill("");
-  eraseAndSay(before);
-});
 
-async function eraseAndSay(conversation) {
+/** After an answer, the next Tab goes to its sources: they stand above the box. Once, so that a
+ *  keyboard gets past the box. */
+function readSources(event) {
+  const summary = unread?.part.sources.hidden === false && unread.part["sources-title"];
+  unread = null;
+  if (!summary || box.value) return;
+  event.preventDefault();
+  summary.focus();
+}
+
+/* ---- the conversation ------------------------------------------------------------------- */
+
+/** Leave the conversation at the service, which is asked to erase it; it may be told again. */
+async function leave() {
+  const { id } = talk;
+  talk.id = null;
+  if (!id) return true;
   try {
-    if (conversation) await erase(conversation, service.key);
-    say(word(conversation ? "erased" : "fresh"));
+    await erase(id, service.key);
+    return true;
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
-    say(word("not-erased"));
+    return false;
   }
+}
+
+at("fresh").addEventListener("click", async () => {
+  writing?.abort();
+  const talked = talk.id !== null;
+  const leaving = leave();
+  startAfresh();
+  fill("");
+  const erased = await leaving;
+  say(word(erased ? (talked ? "erased" : "fresh") : "not-erased"));
+});
+
+function startAfresh() {
+  stopEditing();
+  unread = null;
+  Object.assign(talk, { turns: [], from: 0, at: null, name: null });
+  at("turns").replaceChildren();
+  forgetTold();
+  showSituation();
+  hold(null);
+  begin();
 }
 
 function begin(talking = false) {
@@ -108,178 +173,164 @@ function begin(talking = false) {
   document.body.classList.toggle("talking", talking);
 }
 
+/** Keep the conversation in this tab, and in the history where that was chosen. */
+async function keep() {
+  talk.at ??= new Date().toISOString();
+  talk.name ??= crypto.getRandomValues(new Uint32Array(2)).join("-");
+  const turns = talk.turns.map(({ record }) => record);
+  hold({ ...talk, turns });
+  if (localHistory()) (await import("/web/history.js")).remember({ ...talk, turns });
+}
+
+function localHistory() {
+  try {
+    return localStorage.getItem("history");
+  } catch (error) {
+    if (error instanceof DOMException) return null;
+    throw error;
+  }
+}
+
+/** Show a conversation that was kept. */
+function show(kept) {
+  Object.assign(talk, { ...kept, turns: [] });
+  for (const record of kept.turns) {
+    const turn = addTurn(record.question, false);
+    turn.restore(record);
+    if (!record.usage) turn.fail(new Problem({ key: "broken" }), () => again(turn));
+  }
+  talk.turns.at(-1)?.root.scrollIntoView({ block: "start" });
+}
+
+/* ---- the answer ------------------------------------------------------------------------ */
+
+const chat = { service, send: (question) => send(question), reply: (text) => send(text, text), edit, say };
+
+function addTurn(question, scrolls = true) {
+  const turn = new Turn(question, chat);
+  talk.turns.push(turn);
+  begin(true);
+  at("turns").append(turn.root);
+  if (scrolls) turn.root.scrollIntoView({ behavior: calm.matches ? "auto" : "smooth", block: "start" });
+  return turn;
+}
+
 function setWriting(controller) {
   writing = controller;
   at("send").hidden = writing !== null;
   at("stop").hidden = writing === null;
 }
 
-/* ---- the answer ------------------------------------------------------------------------ */
-
-function addTurn(question) {
-  const { nodes, root, part } = copy("turn");
-  count += 1;
-  part.title.id = `turn-${count}`;
-  root.setAttribute("aria-labelledby", part.title.id);
-  part.question.textContent = typeset(question);
-  begin(true);
-  turns.append(nodes);
-  root.scrollIntoView({ behavior: calm.matches ? "auto" : "smooth", block: "start" });
-  const prose = new Prose(part.prose);
-  const sources = new Sources(part, count);
-  return { question, part, prose, sources, text: "", told: [], apart: [], searching: part.waiting.textContent };
+/** Return what goes with a question: the facts set, and what was said before where the service does
+ *  not hold the conversation. */
+function context(turn) {
+  const said = talk.turns.slice(talk.from, talk.turns.indexOf(turn)).slice(-MOST_TURNS_SENT);
+  return { profile: toSend(), before: talk.id ? [] : said.flatMap(({ messages }) => messages) };
 }
 
 async function answer(turn) {
   const controller = new AbortController();
   const { signal } = controller;
   setWriting(controller);
+  unread = null;
   say(word("searching"));
+  keep();
   try {
     await service.opened;
     signal.throwIfAborted();
-    for await (const event of ask(turn.question, conversationId, service.key, signal)) {
-      receive(turn, event);
-    }
+    for await (const event of events(turn, signal)) turn.receive(event);
     finish(turn);
   } catch (error) {
-    if (turn.part.title.isConnected) interrupt(turn, error, signal.aborted);
+    if (turn.root.isConnected) interrupt(turn, error, signal.aborted);
   } finally {
     if (writing === controller) setWriting(null);
   }
 }
 
-function receive(turn, { name, data }) {
-  if (name === "message" && data.delta) {
-    turn.part.waiting.hidden = true;
-    turn.text += data.delta;
-    turn.prose.show(turn.text);
+/** Ask; a conversation that the service has forgotten is told again. */
+async function* events(turn, signal) {
+  try {
+    yield* ask(turn.question, talk.id, service.key, signal, context(turn));
+  } catch (error) {
+    if (!talk.id || !isForgotten(error)) throw error;
+    talk.id = null;
+    yield* ask(turn.question, null, service.key, signal, context(turn));
   }
-  if (name === "queue") wait(turn, data);
-  if (name === "citations") turn.sources.show(data, turn.text, service);
-  if (name === "usage") conclude(turn, data);
-}
-
-/** Tell how many questions are before this one; it is read out when that number changes. */
-function wait(turn, { position, wait_s: seconds }) {
-  const sentence = word(["queue-next", "queue-one"][position] ?? "queue-many", { count: position });
-  const estimate = seconds ? word("queue-wait", { seconds: Math.ceil(seconds) }) : "";
-  turn.part.waiting.textContent = typeset(`${sentence} ${estimate}`.trim());
-  if (turn.position !== position) say(typeset(sentence));
-  turn.position = position;
-}
-
-function conclude(turn, usage) {
-  const { part, sources } = turn;
-  conversationId = usage.conversation_id ?? conversationId;
-  turn.told = usage.sections ?? [];
-  part.answer.lang = usage.language ?? "fr";
-  turn.apart = [usage.notice, usage.clarification?.question, usage.abstained?.contact.url].filter(Boolean);
-  const date = usage.corpus_date ? word("law-of", { day: day(usage.corpus_date) }) : "";
-  part.facts.textContent = typeset(`${date} ${usage.notice ?? ""}`.trim());
-  part.masked.textContent = typeset(usage.masked_notice ?? "");
-  part.masked.hidden = part.masked.textContent === "";
-  part.facts.hidden = part.facts.textContent === "";
-  if (usage.abstained) {
-    const { reason, contact } = usage.abstained;
-    part.reason.textContent = known(reason) && !usage.summary ? word(reason) : "";
-    part.contact.textContent = typeset(contact.name);
-    point(part.contact, contact.url);
-    sources.allow(contact.url);
-    part.referral.hidden = false;
-  }
-  offerForm(part, usage);
-  if (usage.clarification) clarify(part, usage.clarification);
-  const suggestions = usage.suggestions ?? [];
-  showQuestions(part.suggestions, suggestions, send);
-  part.next.hidden = suggestions.length === 0;
-}
-
-/** Link to the form of the calculation, or of the calculator that a knowledge entry names. */
-function offerForm(part, { calculation, entries = [], agreement }) {
-  const entry = entries.find(({ calculator }) => calculator);
-  part.refine.hidden = !(calculation || entry);
-  if (calculation) part.form.href = formAddress(calculation);
-  else if (entry) {
-    part.form.textContent = word("compute");
-    part.form.href = formAddress({ calculator: entry.calculator, idcc: agreement?.agreement?.idcc });
-  }
-}
-
-/** Return the address of the form of a calculation. */
-function formAddress({ calculator, idcc }) {
-  const wanted = new URLSearchParams({ calculateur: calculator, ...(idcc ? { convention: idcc } : {}) });
-  return inLanguage(`/calculs?${wanted}`);
-}
-
-/** Ask back: choices that are sent as they are, or an open question that begins the next one. */
-function clarify(part, { question, choices = [] }) {
-  const open = choices.length === 0;
-  part.asked.textContent = typeset(question);
-  part.asked.hidden = open;
-  part.clarification.textContent = typeset(question);
-  part.clarification.hidden = !open;
-  part.clarification.addEventListener("click", () => fill(`${question} `));
-  showQuestions(part.choices, choices, send);
-  part.precision.hidden = false;
-}
-
-/** The words are all there: link them, and let assistive technology read the whole once. What the
- *  page shows apart (notice, clarification, contact, a source's address) is left out of the text. */
-function settle({ part, prose, text, told, sources, apart }) {
-  part.waiting.hidden = true;
-  const shown = (block) =>
-    block.trim() && !sources.address(block.trim()) && !apart.some((words) => block.includes(words));
-  const clean = (words) => words.split("\n\n").filter(shown).join("\n\n");
-  const { lead, sections, closing } = split(text, told);
-  for (const address of helpAddresses(sections)) sources.allow(address);
-  const first = showCall(part, clean(lead));
-  prose.show(`${first}\n\n${clean(closing)}`, sources);
-  const cleaned = sections.map((section) => ({ ...section, text: clean(section.text) }));
-  showSections(part, cleaned.filter((section) => section.text), sources);
-  part.prose.removeAttribute("aria-hidden");
 }
 
 function finish(turn) {
-  settle(turn);
-  const { count: cited } = turn.sources;
-  const sentence = ["no-source", "one-source"][cited] ?? "many-sources";
-  say(word(sentence, { count: cited }));
+  talk.id = turn.usage?.conversation_id ?? talk.id;
+  turn.finish();
+  learn(turn.usage?.profile);
+  showSituation();
+  unread = turn;
+  keep();
+  const cited = turn.citations.length;
+  say(word(["no-source", "one-source"][cited] ?? "many-sources", { count: cited }));
 }
 
-/* ---- what goes wrong ------------------------------------------------------------------- */
-
 function interrupt(turn, error, stopped) {
-  settle(turn);
+  turn.finish();
+  keep();
   if (stopped) {
-    turn.part.cut.hidden = false;
+    turn.cut();
     say(word("stopped"));
     return;
   }
   if (!(error instanceof Problem)) throw error;
   say("");
-  if (error.code === "unknown_conversation") conversationId = null;
-  showProblem(turn.part.problem, error, () => again(turn));
-  turn.part.problem.scrollIntoView({ block: "nearest" });
+  turn.fail(error, () => again(turn));
   if (error.status === 401) askForKey();
 }
 
 function again(turn) {
   if (writing) return;
-  turn.text = "";
-  turn.told = [];
-  turn.prose.show("");
-  showSections(turn.part, [], turn.sources);
-  showCall(turn.part, "");
-  turn.sources.show([], "", service);
-  turn.part.prose.setAttribute("aria-hidden", "true");
-  turn.part.problem.hidden = true;
-  turn.part.waiting.textContent = turn.searching;
-  turn.position = null;
-  turn.part.waiting.hidden = false;
-  turn.part.title.focus({ preventScroll: true });
+  turn.clear();
   answer(turn);
 }
+
+/* ---- the situation and the history ------------------------------------------------------ */
+
+function showSituation() {
+  const facts = knownFacts();
+  const named = (id, value) => at(id).querySelector(`option[value="${value}"]`)?.textContent;
+  const told = [
+    facts.role && named("profile-role", facts.role),
+    facts.agreement && (facts.agreement.name || `IDCC ${facts.agreement.idcc}`),
+    facts.category && named("profile-category", facts.category),
+    facts.seniority_months !== undefined && lengthInWords(facts.seniority_months),
+  ].filter(Boolean);
+  const sentence = told.length ? word("situation", { facts: told.join(", ") }) : word("situation-none");
+  at("situation").textContent = typeset(sentence);
+  at("situation").hidden = false;
+}
+
+at("situation").addEventListener("click", async () => {
+  const { openProfile } = await import("/web/profile_form.js");
+  const outcome = await openProfile(service, say);
+  if (outcome === null) return;
+  if (outcome.contradicts) {
+    await leave();
+    talk.from = talk.turns.length;
+  }
+  showSituation();
+  say(word(outcome.contradicts ? "situation-begins" : outcome.erased ? "situation-erased" : "situation-saved"));
+});
+
+at("history-open").addEventListener("click", async () => {
+  const { openHistory } = await import("/web/history.js");
+  openHistory({
+    say,
+    current: () => (talk.turns.length ? { ...talk, turns: talk.turns.map(({ record }) => record) } : null),
+    open: (kept) => {
+      writing?.abort();
+      startAfresh();
+      show(kept);
+      keep();
+    },
+    erased: (id) => (id && id !== talk.id ? orElse(erase(id, service.key), null) : null),
+  });
+});
 
 /* ---- the key --------------------------------------------------------------------------- */
 
@@ -320,8 +371,22 @@ function showCorpus(corpus) {
   at("corpus").hidden = false;
 }
 
+/** A question that came by a link waits in the box until the person sends it. */
+function takeSharedQuestion() {
+  const shared = new URLSearchParams(location.hash.slice(1)).get("question");
+  if (!shared) return;
+  history.replaceState(null, "", `${location.pathname}${location.search}`);
+  fill(shared.slice(0, box.maxLength));
+  say(word("shared-question"));
+}
+
 async function start() {
   begin();
+  const kept = held();
+  if (kept?.turns?.length) show(kept);
+  showSituation();
+  takeSharedQuestion();
+  performance.mark("interactive");
   service.opened = orElse(readSettings(), { key: null }).then((settings) => {
     service.key = settings.key ?? "";
     if (!service.key) askForKey();
@@ -329,6 +394,7 @@ async function start() {
   const health = await orElse(readHealth(), { corpus: null });
   showCorpus(health.corpus);
   await service.opened;
+  await Promise.all(LATER.map((name) => import(`/web/${name}.js`)));
   document.documentElement.dataset.ready = "";
 }
 

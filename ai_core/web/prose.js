@@ -7,6 +7,8 @@ import { language, locale } from "/web/language.js";
 
 const SPAN = /\*\*(?=\S)(.+?)(?<=\S)\*\*|\[(\d{1,2})\]|(https?:\/\/[^\s<>"«»()]+[^\s<>"«»().,;:!?])/g;
 const ITEM = /^\s*(?:[-*•]|\d{1,2}[.)])\s+/;
+/** A line in bold alone: the question that the next lines answer. */
+const SUBJECT = /^\*\*[^*\n]+\*\*$/;
 const HEADING = /^#{1,6}\s+/;
 
 /** Return `text` with the no-break spaces of French punctuation; no other character changes. */
@@ -101,7 +103,7 @@ function shaped(run, links) {
     const title = run.lines[0].replace(HEADING, "");
     return [element("p", { class: "heading" }, ...spans(title, links))];
   }
-  const paragraph = (text) => element("p", {}, ...spans(text, links));
+  const paragraph = (text) => element("p", SUBJECT.test(text) ? { class: "subject" } : {}, ...spans(text, links));
   if (run.kind === "text") return [paragraph(run.lines.join("\n"))];
   const quoted = run.lines.map((line) => line.replace(/^>\s?/, "")).filter((line) => line.trim());
   return [element("blockquote", {}, ...quoted.map(paragraph))];

@@ -1,6 +1,7 @@
 /* What a calculation gave: the Code and the agreement side by side, every step, every article. */
 
 import { element, point, typeset } from "/web/prose.js";
+import { openSource } from "/web/sources.js";
 import { copy, word } from "/web/words.js";
 
 const items = (sentences) => sentences.map((sentence) => element("li", {}, typeset(sentence)));
@@ -12,13 +13,28 @@ function article({ title, url, fragment }) {
   return element("li", {}, link, " ", quote);
 }
 
-function side(name, told, applies) {
+const kindOf = (id) => (id.startsWith("KALI") ? "agreement" : "article");
+
+/** A step, and the article it rests on, which opens in place. */
+function step({ text, article: id }, articles, service) {
+  const made = element("li", {}, typeset(text));
+  const source = articles.find((one) => one.id === id);
+  if (!source) return made;
+  const button = element("button", { type: "button", class: "why", "aria-haspopup": "dialog" }, typeset(source.title));
+  const number = source.idcc ? `IDCC ${source.idcc}` : source.title.replace(/^Article (\S+).*/, "$1");
+  const citation = { kind: kindOf(id), id, number, title: source.title, url: source.url };
+  button.addEventListener("click", () => openSource(citation, service));
+  made.append(" ", button);
+  return made;
+}
+
+function side(name, told, applies, service) {
   const { root, part } = copy("side");
   part.name.textContent = applies ? word("applies", { side: word(name) }) : word(name);
   root.classList.toggle("applies", applies);
   part.amount.textContent = typeset(told?.text ?? "");
-  part.steps.append(...items((told?.steps ?? []).map(({ text }) => text)));
   const articles = told?.articles ?? [];
+  part.steps.append(...(told?.steps ?? []).map((one) => step(one, articles, service)));
   part.articles.append(...articles.map(article));
   part.count.textContent = word("articles", { count: articles.length });
   part.fold.hidden = articles.length === 0;
@@ -31,8 +47,8 @@ function listed(section, list, sentences) {
   section.hidden = sentences.length === 0;
 }
 
-/** Show a calculation in `place`. */
-export function showResult(place, calculation) {
+/** Show a calculation in `place`; `service` holds the key its sources are read with. */
+export function showResult(place, calculation, service) {
   const { nodes, part } = copy("outcome");
   part.title.textContent = typeset(calculation.title);
   part.total.textContent = typeset(calculation.text);
@@ -44,7 +60,7 @@ export function showResult(place, calculation) {
   if (calculation.idcc && !calculation.is_minimum) {
     sides.push(["agreement", calculation.agreement, both && calculation.source === "agreement"]);
   }
-  part.sides.append(...sides.filter(([name, told]) => told || name === "agreement").map((one) => side(...one)));
+  part.sides.append(...sides.filter(([name, told]) => told || name === "agreement").map((one) => side(...one, service)));
   listed(part.warnings, part["warning-list"], calculation.warnings);
   listed(part.assumptions, part["assumption-list"], calculation.assumptions);
   part.notice.textContent = typeset(calculation.notice);

@@ -1,14 +1,12 @@
-/* What an answer rests on: one card per citation, and the links of the text to them. */
+/* What an answer rests on: one folded panel with a card per citation, and the links of the text to
+them. */
 
-import { openArticle } from "/web/article.js";
 import { day, element, point, typeset, webAddress } from "/web/prose.js";
 import { copy, word } from "/web/words.js";
 
-const flat = (text) => text.replace(/^>\s?/gm, "").replace(/\s+/g, " ").trim();
-
 function names({ kind, number, title }) {
   if (kind === "article") return [word("article", { number }), title];
-  return kind === "agreement" ? [title, word("agreement", { number })] : [title, word("fiche")];
+  return kind === "agreement" ? [title, word("agreement-clause", { number })] : [title, word("fiche")];
 }
 
 function outside(address, text) {
@@ -16,6 +14,12 @@ function outside(address, text) {
   const link = element("a", { target: "_blank", rel: "noopener noreferrer" }, text);
   point(link, address);
   return link;
+}
+
+/** The dialog is loaded when the first source is opened. */
+export async function openSource(citation, service) {
+  const reading = await import("/web/reading.js");
+  await reading.openSource(citation, service);
 }
 
 /** The sources of one turn, in the parts of its template. */
@@ -28,18 +32,15 @@ export class Sources {
   constructor(part, turn) {
     this.#part = part;
     this.#turn = turn;
-    part["sources-title"].id = `sources-${turn}`;
-    part.sources.setAttribute("aria-labelledby", part["sources-title"].id);
   }
 
-  /** Show a card for each of `citations`; one that the answer quotes in full is not quoted again. */
-  show(citations, answer, service) {
-    const said = flat(answer);
+  /** Show a card for each of `citations`, folded; `title` names the sentence above them. */
+  show(citations, service, title = "sources-title") {
     this.count = citations.length;
     this.#part.sources.hidden = this.count === 0;
-    this.#part["sources-title"].textContent = word("sources-title", { count: this.count });
+    this.#part["sources-title"].textContent = word(title, { count: this.count });
     this.#part.cards.replaceChildren(
-      ...citations.map((citation, index) => this.#card(citation, index + 1, said, service)),
+      ...citations.map((citation, index) => this.#card(citation, index + 1, service)),
     );
     for (const { url } of citations) this.allow(url);
   }
@@ -57,6 +58,7 @@ export class Sources {
     const link = element("a", { class: "marker", href: `#${card.id}`, "aria-label": label }, `${number}`);
     link.addEventListener("click", (event) => {
       event.preventDefault();
+      this.#part.sources.open = true;
       card.focus();
     });
     return link;
@@ -73,32 +75,24 @@ export class Sources {
     return `source-${this.#turn}-${number}`;
   }
 
-  #card(citation, number, said, service) {
+  #card(citation, number, service) {
     const { root, part } = copy("card");
     const [heading, under] = names(citation).map(typeset);
     root.id = this.#id(number);
     root.setAttribute("aria-label", word("source", { number }));
     part.mark.textContent = String(number);
-    part.heading.append(
-      citation.kind === "article" ? opener(citation, heading, service) : outside(citation.url, heading),
-    );
+    part.heading.textContent = heading;
+    part.heading.addEventListener("click", () => openSource(citation, service));
     part.under.textContent = under;
     part.under.hidden = under === "" || under === heading;
     part.quote.textContent = typeset(citation.quote);
-    part.quote.hidden = said.includes(flat(citation.quote));
-    part.force.hidden = !citation.in_force_since;
-    if (citation.in_force_since) {
-      part.force.textContent = word("in-force-since", { since: day(citation.in_force_since) });
-    }
+    part.force.textContent = citation.in_force_since
+      ? word("in-force-since", { since: day(citation.in_force_since) })
+      : citation.updated ? word("updated", { day: day(citation.updated) }) : "";
+    part.force.hidden = part.force.textContent === "";
     part.site.textContent = word(citation.kind === "fiche" ? "on-fiche" : "on-legifrance");
     part.whose.textContent = heading;
     point(part.link, citation.url);
     return root;
   }
-}
-
-function opener(citation, heading, service) {
-  const button = element("button", { type: "button", "aria-haspopup": "dialog" }, heading);
-  button.addEventListener("click", () => openArticle(citation, service));
-  return button;
 }

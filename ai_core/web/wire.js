@@ -99,11 +99,13 @@ function parsed(block) {
 }
 
 /** Ask `question`; yield the events of the answer. `signal` stops the writing. What no model can
- *  answer in time, the service answers by quoting the law. */
-export async function* ask(question, conversationId, key, signal) {
-  const messages = [{ role: "user", content: question }];
+ *  answer in time, the service answers by quoting the law. `before` are the messages of a
+ *  conversation that the service does not hold, `profile` the facts that go with the question. */
+export async function* ask(question, conversationId, key, signal, { before = [], profile } = {}) {
+  const messages = [...before, { role: "user", content: question }];
   const body = { messages, stream: true, fallback: "extractive" };
   if (conversationId) body.conversation_id = conversationId;
+  if (profile) body.profile = profile;
   const response = await request(
     "/api/v1/chat",
     {
@@ -148,6 +150,14 @@ async function read(address, key = "") {
 export const readArticle = (number, key) =>
   read(`/api/v1/articles/${encodeURIComponent(number)}`, key);
 
+/** Return a source of an answer whole; a clause by the IDCC of its agreement too. */
+export const readSource = (id, idcc, key) =>
+  read(`/api/v1/sources/${encodeURIComponent(id)}${idcc ? `?agreement=${encodeURIComponent(idcc)}` : ""}`, key);
+
+/** Return the agreement that a name, a trade or a number means, and those near it. */
+export const findAgreements = (written, key) =>
+  read(`/api/v1/agreements?q=${encodeURIComponent(written)}`, key);
+
 /** Return the calculators, and the agreements whose rules are held. */
 export const readCalculators = (key) => read(`/api/v1/calculators?language=${language}`, key);
 
@@ -155,21 +165,27 @@ export const readCalculators = (key) => read(`/api/v1/calculators?language=${lan
 export const readCalculator = (name, idcc, key) =>
   read(`/api/v1/calculators/${encodeURIComponent(name)}?language=${language}${idcc ? `&idcc=${encodeURIComponent(idcc)}` : ""}`, key);
 
-/** Return the calculation of `body`, as `POST /api/v1/calculators/{name}` gives it. */
-export async function calculate(name, body, key) {
-  const response = await request(
-    `/api/v1/calculators/${encodeURIComponent(name)}`,
-    {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify(body),
-      signal: AbortSignal.timeout(OPENING_MS),
-    },
-    key,
-  ).catch((error) => {
+function post(address, body, key) {
+  const options = {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(body),
+    signal: AbortSignal.timeout(OPENING_MS),
+  };
+  return request(address, options, key).catch((error) => {
     throw error instanceof Problem ? error : unreachable();
   });
+}
+
+/** Return the calculation of `body`, as `POST /api/v1/calculators/{name}` gives it. */
+export async function calculate(name, body, key) {
+  const response = await post(`/api/v1/calculators/${encodeURIComponent(name)}`, body, key);
   return response.json();
+}
+
+/** Send what a person thinks of an answer, as `POST /api/v1/feedback` takes it. */
+export async function sendFeedback(body, key) {
+  await post("/api/v1/feedback", body, key);
 }
 
 /** Return what the service hands this page: a publishable key, or null. */

@@ -10,7 +10,7 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
-from ai_core.api.page import page_router
+from ai_core.api.page import TRANSLATIONS, WEB, page_router
 from ai_core.settings import PageSettings
 from shared.languages import LANGUAGES
 from shared.settings import WrongSettings
@@ -52,8 +52,7 @@ class Sentences(HTMLParser):
 
 
 async def test_every_sentence_of_the_pages_is_in_every_language(files: httpx2.AsyncClient) -> None:
-    script = (await files.get("/web/translations.js")).text
-    told = json.loads(script[script.index("{") : script.rindex("}") + 1])
+    told = json.loads((WEB / TRANSLATIONS).read_text(encoding="utf-8"))
     shown: set[str] = set()
     for address in ("/", "/calculs"):
         page = Sentences()
@@ -65,6 +64,9 @@ async def test_every_sentence_of_the_pages_is_in_every_language(files: httpx2.As
         assert set(versions) == set(LANGUAGES) - {"fr"}, french
         for version in versions.values():
             assert set(re.findall(r"{\w+}", version)) == set(re.findall(r"{\w+}", french)), french
+    script = (await files.get("/web/translations.th.js")).text
+    assert json.loads(script[script.index("{") : script.rindex("}") + 1])["Oui"] == "ใช่"
+    assert (await files.get("/web/translations.json")).status_code == 404
 
 
 @pytest.fixture
