@@ -11,6 +11,7 @@ import { showProblem } from "/web/problem.js";
 import { known as knownFacts } from "/web/profile.js";
 import { element, typeset } from "/web/prose.js";
 import { showMissing, showResult } from "/web/result.js";
+import { held } from "/web/session.js";
 import { Problem, calculate, findAgreements, readCalculator, readCalculators, readSettings } from "/web/wire.js";
 import { known, word } from "/web/words.js";
 
@@ -45,8 +46,17 @@ async function openForm() {
   at("more").hidden = fields.more.length === 0;
   at("more").open = false;
   at("result").hidden = true;
-  tellWhatWasFilled(restore(new Map([...fromFacts(knownFacts(), fields.all), ...told(kept)])));
+  tellWhatWasFilled(restore(new Map([...fromConversation(), ...told(kept)])));
   document.documentElement.dataset.form = `${described.name} ${described.idcc ?? ""}`.trim();
+}
+
+/** Return the inputs that the conversation of this tab gives: what its latest calculation by this
+ *  calculator was computed from, else the facts of the profile. */
+function fromConversation() {
+  const calculations = (held()?.turns ?? []).map(({ usage }) => usage?.calculation);
+  const latest = calculations.findLast((one) => one?.calculator === at("calculator").value);
+  const inputs = Object.entries(latest?.inputs ?? {}).filter(([name]) => fields.all.some((field) => field.name === name));
+  return [...fromFacts(knownFacts(), fields.all), ...inputs];
 }
 
 const told = (values) => [...values].filter(([, value]) => value !== undefined);
@@ -69,7 +79,7 @@ const written = (value) =>
 
 /** Say which fields the conversation filled, and open the part of the form they stand in. */
 function tellWhatWasFilled(taken) {
-  const names = new Set(fromFacts(knownFacts(), fields.all).keys());
+  const names = new Set(fromConversation().map(([name]) => name));
   const filled = taken.filter(({ name }) => names.has(name));
   at("filled").hidden = filled.length === 0;
   at("filled").textContent = typeset(word("filled", { fields: filled.map(({ title }) => title.toLocaleLowerCase(locale)).join(", ") }));

@@ -3,8 +3,8 @@
 import { Problem, sendFeedback } from "/web/wire.js";
 import { copy, word } from "/web/words.js";
 
-/** Ask in `place` about the answer `answerId`. */
-export function askWhetherUseful(place, answerId, { service, say }) {
+/** Ask in `place` about the answer `answerId` of a conversation. */
+export function askWhetherUseful(place, answerId, conversationId, { service, say }) {
   const { nodes, part } = copy("useful");
   place.replaceChildren(...nodes.children);
   place.hidden = false;
@@ -20,8 +20,9 @@ export function askWhetherUseful(place, answerId, { service, say }) {
   });
 
   async function send(verdict) {
+    const where = conversationId ? { conversation_id: conversationId } : {};
     try {
-      await sendFeedback({ answer_id: answerId, ...verdict }, service.key);
+      await sendFeedback({ answer_id: answerId, ...where, ...verdict }, service.key);
       place.textContent = word("thanks");
       say(word("thanks"));
     } catch (error) {

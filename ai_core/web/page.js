@@ -7,7 +7,6 @@ import { locale } from "/web/language.js";
 import { day, typeset } from "/web/prose.js";
 import { forgetTold, known as knownFacts, learn, lengthInWords, toSend } from "/web/profile.js";
 import { held, hold } from "/web/session.js";
-import { Turn, isForgotten } from "/web/turn.js";
 import { Problem, ask, erase, readHealth, readSettings } from "/web/wire.js";
 import { word } from "/web/words.js";
 
@@ -21,9 +20,14 @@ const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const touch = matchMedia("(pointer: coarse)");
 const placeholder = box.placeholder;
 
-const service = { key: "", opened: null };
+const service = { key: "", opened: null, takesFeedback: false };
 /** The conversation: its id at the service, its turns here, and from which turn on they belong to it. */
 const talk = { id: null, at: null, name: null, turns: [], from: 0 };
+/** The box can be used before the module that shows answers is there. */
+let Turn = null;
+const turnLoaded = import("/web/turn.js").then((module) => {
+  ({ Turn } = module);
+});
 let writing = null;
 let editing = null;
 let unread = null;
@@ -62,6 +66,10 @@ function submit() {
 /** Ask `question`; `reply` is the same where it answers the question back of the last turn. */
 function send(question, reply = "") {
   if (writing) return;
+  if (!Turn) {
+    turnLoaded.then(() => send(question, reply));
+    return;
+  }
   if (editing) replaceFrom(editing);
   if (touch.matches) box.blur();
   else box.focus();
@@ -252,7 +260,7 @@ async function* events(turn, signal) {
   try {
     yield* ask(turn.question, talk.id, service.key, signal, context(turn));
   } catch (error) {
-    if (!talk.id || !isForgotten(error)) throw error;
+    if (!talk.id || error.code !== "unknown_conversation") throw error;
     talk.id = null;
     yield* ask(turn.question, null, service.key, signal, context(turn));
   }
@@ -381,9 +389,9 @@ function takeSharedQuestion() {
 }
 
 async function start() {
+  at("history-open").hidden = false;
   begin();
   const kept = held();
-  if (kept?.turns?.length) show(kept);
   showSituation();
   takeSharedQuestion();
   performance.mark("interactive");
@@ -391,7 +399,10 @@ async function start() {
     service.key = settings.key ?? "";
     if (!service.key) askForKey();
   });
+  await turnLoaded;
+  if (kept?.turns?.length) show(kept);
   const health = await orElse(readHealth(), { corpus: null });
+  service.takesFeedback = health.postgres === "up";
   showCorpus(health.corpus);
   await service.opened;
   await Promise.all(LATER.map((name) => import(`/web/${name}.js`)));

@@ -6,7 +6,6 @@ import { showProblem } from "/web/problem.js";
 import { Prose, day, element, point, typeset } from "/web/prose.js";
 import { foldLead, helpAddresses, showCall, showQuestions, showSections, split } from "/web/shape.js";
 import { Sources } from "/web/sources.js";
-import { Problem } from "/web/wire.js";
 import { copy, word } from "/web/words.js";
 
 const LONGEST_LINK = 1_500;
@@ -111,7 +110,7 @@ export class Turn {
     part.next.open = !usage.clarification;
     part.actions.hidden = false;
     if (usage.clarification) this.#clarify(usage.clarification);
-    if (usage.answer_id) this.#askWhetherUseful(usage.answer_id);
+    if (usage.answer_id && this.#chat.service.takesFeedback) this.#askWhetherUseful(usage);
   }
 
   /** Name who can help, unless the answer has a section that does. */
@@ -153,9 +152,9 @@ export class Turn {
     part.precision.hidden = reply === "";
   }
 
-  async #askWhetherUseful(answerId) {
+  async #askWhetherUseful({ answer_id: id, conversation_id: conversation }) {
     const { askWhetherUseful } = await import("/web/feedback.js");
-    askWhetherUseful(this.part.useful, answerId, this.#chat);
+    askWhetherUseful(this.part.useful, id, conversation, this.#chat);
   }
 
   /** The words are all there: link them, and let assistive technology read the whole once. What the
@@ -273,6 +272,3 @@ addEventListener("afterprint", () => {
   document.body.classList.remove("printing-one");
   document.querySelector(".printed")?.classList.remove("printed");
 });
-
-/** Tell whether `error` says that the service does not hold the conversation any more. */
-export const isForgotten = (error) => error instanceof Problem && error.code === "unknown_conversation";

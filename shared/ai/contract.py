@@ -564,6 +564,9 @@ class CalculationReply(CalculationSide):
     """What was taken as true because it was not told."""
     missing: list[MissingInput] = []
     """Inputs to ask for, the first one first."""
+    inputs: dict[str, JsonValue] = {}
+    """In an answer: the inputs that were read from the conversation, as the calculator takes them;
+    those that a form sends are not repeated."""
     notice: str
     """What a calculation by a machine is worth: information, not legal advice."""
 

@@ -9,6 +9,8 @@ from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
+from pydantic_core import to_jsonable_python
+
 from ai_core.answering.calculation.computing import (
     ENDING,
     UNSAID_NOTICE,
@@ -100,7 +102,8 @@ class CalculationWriter:
     def _reply(self, found: Calculation, assumptions: Sequence[str]) -> CalculationReply:
         reply = reply_of(found, self._words)
         told = [*assumptions, *reply.assumptions]
-        return reply.model_copy(update={"assumptions": told})
+        inputs = to_jsonable_python(self._computed.inputs.values, fallback=float)
+        return reply.model_copy(update={"assumptions": told, "inputs": inputs})
 
     @property
     def _lacks_agreement(self) -> bool:

@@ -246,7 +246,10 @@ def scripted_app(page: PageSettings) -> FastAPI:
 
     @app.get("/api/v1/health")
     async def health() -> dict[str, object]:
-        return {"corpus": {"law_date": "2026-11-01", "articles": 11_214, "fiches": 310}}
+        return {
+            "postgres": "up",
+            "corpus": {"law_date": "2026-11-01", "articles": 11_214, "fiches": 310},
+        }
 
     @app.get("/api/v1/articles/{number}", response_model=None)
     async def read(request: Request, number: str) -> Response:

@@ -183,8 +183,13 @@ def test_a_person_says_whether_an_answer_helped_where_that_is_recorded(visitor: 
             expect(useful).to_have_text("Merci, votre avis est enregistré.")
     expect(useful).to_be_hidden()
     assert visitor.service.feedback == [
-        {"answer_id": "answer-1", "verdict": "up"},
-        {"answer_id": "answer-2", "verdict": "down", "comment": "Le montant."},
+        {"answer_id": "answer-1", "conversation_id": "conversation-1", "verdict": "up"},
+        {
+            "answer_id": "answer-2",
+            "conversation_id": "conversation-1",
+            "verdict": "down",
+            "comment": "Le montant.",
+        },
     ]
 
 

@@ -44,9 +44,10 @@ def test_a_form_computes_the_code_and_the_agreement_side_by_side(
         link = agreement.get_by_role("link", name="Article 4.5").get_attribute("href") or ""
         assert link.startswith("https://www.legifrance.gouv.fr/conv_coll/id/KALIARTI")
         expect(result).to_contain_text("J'ai supposé")
-        code.get_by_role("button", name="Article R1234-2").first.click()
-        dialog = page.get_by_role("dialog", name="Article R1234-2")
-        expect(dialog.locator(".law")).to_contain_text("quart de mois")
+        agreement.locator(".steps").get_by_role("button", name="Article 4.5").first.click()
+        dialog = page.get_by_role("dialog", name="Article 4.5")
+        expect(dialog.locator(".law")).to_contain_text("mois")
+        expect(dialog).to_contain_text("IDCC 1486")
         page.keyboard.press("Escape")
         assert page.evaluate("document.documentElement.scrollWidth") == 320
         assert_accessible(page)
@@ -63,8 +64,9 @@ def test_a_sum_in_an_answer_leads_to_its_form(browser: Browser, whole_service: s
         expect(page.get_by_label("Que voulez-vous calculer ?")).to_have_value("severance_pay")
         expect(page.locator("#filled")).to_contain_text("Rempli d’après votre conversation")
         expect(page.get_by_label("Salaire mensuel de référence")).to_have_value("2300")
+        expect(page.get_by_label("Ancienneté en années, pour le montant")).to_have_value("7")
         page.get_by_role("button", name="Calculer", exact=True).click()
-        expect(page.locator("#result .total")).to_contain_text("4 025,00")
+        expect(page.locator("#result .total")).to_contain_text("4 025")
         assert_accessible(page)
 
 
@@ -91,7 +93,7 @@ def test_a_form_says_what_is_missing_and_what_is_wrong_at_its_field(
         expect(page.get_by_text("Un nombre est attendu")).to_be_visible()
         agreement = page.get_by_role("combobox", name="Convention collective")
         agreement.fill("1979")
-        expect(page.get_by_role("option")).to_have_count(1)
+        expect(page.locator(".picker").get_by_role("option")).to_have_count(1)
         page.keyboard.press("Enter")
         expect(page.locator('html[data-form="severance_pay 1979"]')).to_be_attached()
         expect(page.get_by_label("Salaire mensuel de référence")).to_have_value("beaucoup")

@@ -53,7 +53,7 @@ def test_the_page_speaks_the_language_of_the_browser(
         assert service.languages == [language]
         page.locator("#languages a[hreflang=fr]").click()
         expect(page.locator(".lead")).to_contain_text("Posez votre question")
-        expect(page.locator("nav a")).to_have_attribute("href", "/calculs?langue=fr")
+        expect(page.locator(".masthead nav a")).to_have_attribute("href", "/calculs?langue=fr")
 
 
 def test_the_page_says_how_recent_the_law_is(visitor: Visitor) -> None:

@@ -47,7 +47,7 @@ def test_the_real_service_answers_in_the_page(browser: Browser, whole_service: s
         expect(page.locator(".turn")).to_have_count(2)
         visitor.answered()
         answer = page.locator(".turn").last
-        expect(answer.locator(".prose blockquote")).to_contain_text("trente-cinq heures")
+        expect(answer.locator(".prose").first).to_contain_text("trente-cinq heures")
         visitor.open_sources()
         expect(answer.get_by_role("button", name="Article L3121-27")).to_be_visible()
         expect(answer.locator(".facts")).to_contain_text("intelligence artificielle")
