@@ -12,9 +12,11 @@ from pathlib import Path
 
 import orjson
 from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
 
 from ai_core.settings import PageSettings
-from shared.languages import LANGUAGES
+from shared.languages import LANGUAGES, preferred_language
 from shared.settings import WrongSettings
 from shared.web.pages import MEDIA_TYPES, POLICY, WebFile, security_headers, serve
 
@@ -50,6 +52,21 @@ def translation_modules() -> dict[str, bytes]:
     return modules
 
 
+def _serve_page(router: APIRouter, address: str, file: WebFile) -> None:
+    """Serve a page, which names the translations it is about to need (RFC 8288)."""
+
+    async def answer(request: Request) -> Response:
+        response = file.answer(request, "no-cache", SECURITY)
+        response.headers["Vary"] = "Accept-Encoding, Accept-Language"
+        chosen = request.query_params.get("langue")
+        language = preferred_language(chosen or request.headers.get("accept-language"))
+        if language != "fr":
+            response.headers["Link"] = f"</web/translations.{language}.js>; rel=modulepreload"
+        return response
+
+    router.add_api_route(address, answer, methods=["GET", "HEAD"], include_in_schema=False)
+
+
 def page_router(settings: PageSettings) -> APIRouter:
     """Read the page and its key; return the routes that serve them.
 
@@ -58,8 +75,11 @@ def page_router(settings: PageSettings) -> APIRouter:
     router = APIRouter()
     for path in WEB.iterdir():
         if path.suffix in MEDIA_TYPES and path.name != TRANSLATIONS:
-            address = PAGES.get(path.name, f"/web/{path.name}")
-            serve(router, address, WebFile.of(path.read_bytes(), path.suffix), security=SECURITY)
+            file = WebFile.of(path.read_bytes(), path.suffix)
+            if address := PAGES.get(path.name):
+                _serve_page(router, address, file)
+            else:
+                serve(router, f"/web/{path.name}", file, security=SECURITY)
     for name, module in translation_modules().items():
         serve(router, f"/web/{name}", WebFile.of(module, ".js"), security=SECURITY)
     handed = orjson.dumps({"key": read_key(settings.key_file)})

@@ -156,3 +156,16 @@ async def test_a_file_is_sent_compressed_to_whom_takes_it_and_each_encoding_has_
     assert small.headers["etag"] != plain.headers["etag"]
     held = {"If-None-Match": small.headers["etag"], "Accept-Encoding": "gzip"}
     assert (await files.get("/web/page.css", headers=held)).status_code == 304
+
+
+async def test_a_page_names_the_translations_it_is_about_to_need(files: httpx2.AsyncClient) -> None:
+    thai = {"Accept-Language": "th-TH,th;q=0.9,en;q=0.8"}
+    links = [
+        (await files.get(address, headers=headers)).headers.get("link")
+        for address, headers in (("/", thai), ("/?langue=zh", thai), ("/calculs?langue=fr", thai))
+    ]
+    thai_module, chinese_module = (
+        f"</web/translations.{one}.js>; rel=modulepreload" for one in ("th", "zh")
+    )
+    assert links == [thai_module, chinese_module, None]
+    assert (await files.get("/")).headers["vary"] == "Accept-Encoding, Accept-Language"
