@@ -127,3 +127,15 @@ def test_an_entry_leads_and_offers_its_calculator(browser: Browser, whole_servic
         expect(page.locator(".turn .prose").first).to_contain_text("Deux mois, que vous soyez")
         page.get_by_role("link", name="Calculer pour votre cas").click()
         page.wait_for_selector('html[data-form="resignation_notice"]')
+
+
+def test_without_javascript_the_form_brings_an_answer(browser: Browser, whole_service: str) -> None:
+    profile = browser.new_context(java_script_enabled=False, locale="fr-FR")
+    page = profile.new_page()
+    try:
+        page.goto(whole_service)
+        page.get_by_label("Votre question").fill("Que dit l'article L3121-27 ?")
+        page.get_by_role("button", name="Demander").click()
+        expect(page.locator("main")).to_contain_text("trente-cinq heures par semaine")
+    finally:
+        profile.close()
