@@ -109,7 +109,7 @@ CITATIONS: list[dict[str, Any]] = [
 
 
 WHOLE = "Le texte entier de cette source."
-AGREEMENTS = [
+AGREEMENTS: list[dict[str, Any]] = [
     {"idcc": idcc, "title": title, "held": True, "url": "https://www.legifrance.gouv.fr/"}
     for idcc, title in (
         ("9001", "Horlogerie du dimanche"),
