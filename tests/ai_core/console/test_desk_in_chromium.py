@@ -18,8 +18,8 @@ from ai_core.console.law_updates import LawUpdate
 from ai_core.console.roles import Role
 from ai_core.console.second_factor import STEP_S
 from ai_core.console.sessions import Stage, credentials_of
-from tests.ai_core.api.test_page_in_chromium import CHROMIUM_ARGS
 from tests.ai_core.console.conftest import RunningDesk
+from tests.ai_core.web.scripted_page import CHROMIUM_ARGS
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.slow(10)]
 

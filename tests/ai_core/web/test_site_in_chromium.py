@@ -17,8 +17,8 @@ from ai_core.access.keys import KeyRing, Scope
 from ai_core.law.corpus import Corpus
 from deploy.local.redis_server import RedisServer
 from shared.clock import StoppedClock
-from tests.ai_core.api.test_page_in_chromium import CHROMIUM_ARGS, serving
 from tests.ai_core.conftest import NOON, SampleLibrary, connected
+from tests.ai_core.web.scripted_page import CHROMIUM_ARGS, serving
 from tests.ai_core.web.site_app import OPERATOR, site_app
 from tests.knowledge.invented import HOLIDAYS, LAW, RESIGNING, put_entries
 
