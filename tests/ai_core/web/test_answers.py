@@ -213,7 +213,7 @@ def test_what_can_be_touched_is_as_large_as_a_finger(
         visitor.ask()
         visitor.answered()
         visitor.open_sources()
-        headings = visitor.turn.locator(".card h4 button").all_inner_texts()
+        headings = visitor.turn.locator(".card h3 button").all_inner_texts()
         assert visitor.page.evaluate(SMALL_TARGETS) == headings  # a card is their target as a whole
         assert len(headings) == 2
 
