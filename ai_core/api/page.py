@@ -8,6 +8,7 @@ may load from and connect to this host alone.
 of its language (`/web/translations.th.js`).
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import orjson
@@ -23,7 +24,7 @@ from shared.web.pages import MEDIA_TYPES, POLICY, WebFile, security_headers, ser
 WEB = Path(__file__).parent.parent / "web"
 PAGES = {"index.html": "/", "calculators.html": "/calculs"}
 TRANSLATIONS = "translations.json"
-SECURITY = security_headers({**POLICY, "form-action": "'self'"})
+SECURITY = security_headers({**POLICY, "form-action": "'self'", "manifest-src": "'self'"})
 """Without JavaScript the question is sent by its form."""
 
 
@@ -52,11 +53,13 @@ def translation_modules() -> dict[str, bytes]:
     return modules
 
 
-def _serve_page(router: APIRouter, address: str, file: WebFile) -> None:
+def _serve_page(
+    router: APIRouter, address: str, file: WebFile, security: Mapping[str, str]
+) -> None:
     """Serve a page, which names the translations it is about to need (RFC 8288)."""
 
     async def answer(request: Request) -> Response:
-        response = file.answer(request, "no-cache", SECURITY)
+        response = file.answer(request, "no-cache", security)
         response.headers["Vary"] = "Accept-Encoding, Accept-Language"
         chosen = request.query_params.get("langue")
         language = preferred_language(chosen or request.headers.get("accept-language"))
@@ -67,17 +70,18 @@ def _serve_page(router: APIRouter, address: str, file: WebFile) -> None:
     router.add_api_route(address, answer, methods=["GET", "HEAD"], include_in_schema=False)
 
 
-def page_router(settings: PageSettings) -> APIRouter:
+def page_router(settings: PageSettings, *, indexed: bool = False) -> APIRouter:
     """Read the page and its key; return the routes that serve them.
 
-    Raises WrongSettings as read_key does.
+    `indexed`: search engines may list the pages. Raises WrongSettings as read_key does.
     """
     router = APIRouter()
+    security = SECURITY if indexed else SECURITY | {"X-Robots-Tag": "noindex"}
     for path in WEB.iterdir():
         if path.suffix in MEDIA_TYPES and path.name != TRANSLATIONS:
             file = WebFile.of(path.read_bytes(), path.suffix)
             if address := PAGES.get(path.name):
-                _serve_page(router, address, file)
+                _serve_page(router, address, file, security)
             else:
                 serve(router, f"/web/{path.name}", file, security=SECURITY)
     for name, module in translation_modules().items():

@@ -60,7 +60,11 @@ function link(code) {
 
 if (language !== "fr") translate(document.documentElement);
 document.documentElement.lang = language;
+/** The pages that the server renders have an address of their own in each language. */
+const rendered = (address) => (language === "fr" ? address : `/${language}${address}`);
+
 for (const one of document.querySelectorAll("nav a[href^='/']")) {
-  one.setAttribute("href", inLanguage(one.getAttribute("href")));
+  const address = one.getAttribute("href");
+  one.setAttribute("href", one.closest(".pages") ? rendered(address) : inLanguage(address));
 }
 document.getElementById("languages")?.append(...Object.keys(NAMES).map(link));

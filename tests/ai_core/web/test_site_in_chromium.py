@@ -1,7 +1,6 @@
 """The site in a real Chromium: reading, writing and asking, by keyboard and without JavaScript."""
 
 import asyncio
-import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -11,14 +10,14 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from ai_core.access.keys import KeyRing, Scope
 from ai_core.law.corpus import Corpus
 from deploy.local.redis_server import RedisServer
 from shared.clock import StoppedClock
 from tests.ai_core.conftest import NOON, SampleLibrary, connected
-from tests.ai_core.web.scripted_page import CHROMIUM_ARGS, serving
+from tests.ai_core.web.scripted_page import serving
 from tests.ai_core.web.site_app import OPERATOR, site_app
 from tests.knowledge.invented import HOLIDAYS, LAW, RESIGNING, put_entries
 
@@ -68,17 +67,6 @@ async def page_key(redis: RedisServer) -> str:
         await connection.call("FLUSHALL")
         ring = KeyRing(connection, StoppedClock(NOON))
         return (await ring.create("page", Scope.PUBLISHABLE)).secret
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        pytest.fail("no Chromium: apt-get install -y --no-install-recommends chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGS)
-        yield browser
-        browser.close()
 
 
 @dataclass
@@ -141,9 +129,9 @@ def test_without_javascript_a_question_is_asked_and_answered(
 ) -> None:
     with reading(browser, address, java_script_enabled=False) as reader:
         page = reader.page
-        page.goto("/question")
+        page.goto("/")
         page.locator("#question").fill("préavis de démission ?")
-        page.get_by_role("button", name="Demander").click()
+        page.locator("#send").click()
         expect(page.locator("h1")).to_have_text("préavis de démission ?")
         expect(page.locator(".short")).to_contain_text("Deux mois, que vous soyez cadre")
         page.locator(".short a.marker").first.click()
@@ -191,7 +179,10 @@ def test_the_contact_form_by_keyboard_says_what_went_wrong(browser: Browser, add
 def test_languages_and_themes_lead_to_each_other(browser: Browser, address: str) -> None:
     with reading(browser, address) as reader:
         page = reader.page
-        page.goto("/themes")
+        page.goto("/?langue=th")
+        expect(page.locator(".pages a").first).to_have_attribute("href", "/th/themes")
+        page.locator(".pages a").first.click()
+        page.get_by_role("link", name="Français").click()
         page.get_by_role("link", name="Fin du contrat").click()
         page.get_by_role("link", name="Quel préavis dois-je faire").click()
         page.get_by_role("link", name="English").click()

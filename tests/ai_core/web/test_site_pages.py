@@ -188,6 +188,7 @@ async def test_the_sitemap_lists_each_page_that_there_is(web: httpx2.AsyncClient
     robots = (await web.get("/robots.txt")).text
     assert "Sitemap: https://travail.example/sitemap.xml" in robots
     assert "Disallow: /api/" in robots
+    assert "x-robots-tag" not in (await web.get("/")).headers
     found = ElementTree.fromstring((await web.get("/sitemap.xml")).text)  # noqa: S314 - ours
     space = {"s": "http://www.sitemaps.org/schemas/sitemap/0.9"}
     places = [one.text or "" for one in found.findall("s:url/s:loc", space)]
@@ -270,6 +271,7 @@ class TestWithoutSettings:
         assert (await web.get("/sitemap.xml")).status_code == 404
         page = await web.get("/questions/resigning")
         assert page.headers["x-robots-tag"] == "noindex"
+        assert (await web.get("/")).headers["x-robots-tag"] == "noindex"
         assert not parsed(page).query("link[rel=canonical]")
 
 
