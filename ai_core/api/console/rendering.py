@@ -69,6 +69,8 @@ class Pages:
         """Yield the facts of a row of the audit log in words, where there are any for them."""
         for name, value in detail.items():
             values = value if isinstance(value, list) else [value]
+            if not values:
+                continue
             keys = [(f"{name}_{one}", str(one)) for one in values]
             words = [
                 self.texts.say(key, language) if key in self.texts else one for key, one in keys
