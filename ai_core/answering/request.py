@@ -280,6 +280,7 @@ class RequestResolver:
             writing=(
                 *(sampling.top_k, sampling.min_p, sampling.repetition_penalty, sampling.seed),
                 *(sampling.stop, sampling.json_schema, sampling.top_logprobs),
+                *(sampling.presence_penalty, sampling.frequency_penalty, sampling.logit_bias),
                 *((question.text, question.raw, question.role) if question.plain else ()),
                 *((self._calculation_version,) if question.search.case else ()),
                 *((question.frame,) if question.frame else ()),
@@ -348,6 +349,9 @@ def require_capabilities(
         "json_schema": capabilities.json_schema or sampling.json_schema is None,
         "logprobs": capabilities.logprobs or sampling.top_logprobs is None,
         "stop": not (extractive and sampling.stop),
+        "presence_penalty": not (extractive and sampling.presence_penalty),
+        "frequency_penalty": not (extractive and sampling.frequency_penalty),
+        "logit_bias": not (extractive and sampling.logit_bias),
     }
     for feature, can in able.items():
         if not can:

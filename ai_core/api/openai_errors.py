@@ -50,6 +50,8 @@ TEXT_FIELDS = {
 ERROR_FORMATS: dict[str, ErrorFormat] = {
     **{path: partial(error_document, text_field=field) for path, field in TEXT_FIELDS.items()},
     OPENAI: error_document,
+    "/tokenize": error_document,
+    "/detokenize": error_document,
 }
 """The formats of errors, by the prefix of a path."""
 

@@ -16,9 +16,6 @@ NEUTRAL_VALUES: dict[str, tuple[object, ...]] = {
     "best_of": (None, 1),
     "echo": (None, False),
     "suffix": (None, ""),
-    "presence_penalty": (None, 0),
-    "frequency_penalty": (None, 0),
-    "logit_bias": (None, {}),
     "tools": (None, []),
     "functions": (None, []),
     "tool_choice": (None, "none", "auto"),
@@ -100,9 +97,6 @@ class OpenAiBody(NullableBody):
     best_of: JsonValue = None
     echo: JsonValue = None
     suffix: JsonValue = None
-    presence_penalty: JsonValue = None
-    frequency_penalty: JsonValue = None
-    logit_bias: JsonValue = None
     tools: JsonValue = None
     functions: JsonValue = None
     tool_choice: JsonValue = None

@@ -9,7 +9,7 @@ unknown ones are refused, so that a misspelt one is never silently ignored.
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue, field_validator
+from pydantic import Field, JsonValue, StringConstraints, field_validator
 
 from ai_core.answering.question import (
     DEFAULT_NEW_TOKENS,
@@ -33,6 +33,7 @@ MAX_CHAT_MESSAGES = 2_048
 MAX_TOKENS = 2**31 - 1
 """Clients send what their provider allows at most: it is cut to what the context has room for."""
 
+TokenId = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,9}$")]
 StopField = StopSequence | Annotated[list[StopSequence], Field(max_length=8)] | None
 
 
@@ -62,6 +63,14 @@ class CompletionOptions(OpenAiBody):
     """Leave out tokens less likely than this fraction of the likeliest. Not in OpenAI's API."""
     repetition_penalty: float = Field(default=1.0, gt=0.0, le=2.0)
     """Factor by which repeated tokens become less likely; 1: none. Not in OpenAI's API."""
+    presence_penalty: float = Field(default=0.0, ge=-2.0, le=2.0)
+    """Subtracted from the logit of every token that the answer has so far."""
+    frequency_penalty: float = Field(default=0.0, ge=-2.0, le=2.0)
+    """Subtracted from a token's logit once for every time the answer has it so far."""
+    logit_bias: dict[TokenId, Annotated[float, Field(ge=-100.0, le=100.0)]] = Field(
+        default={}, max_length=300
+    )
+    """Added to the logits of tokens, by their ids in the model's own vocabulary (`/tokenize`)."""
     seed: int | None = None
     """Seed of the sampler, used above temperature 0; null: a random one."""
     stop: tuple[StopSequence, ...] = Field(default=(), max_length=8, strict=False)
@@ -97,6 +106,9 @@ class CompletionOptions(OpenAiBody):
             top_k=max(0, self.top_k),
             min_p=self.min_p,
             repetition_penalty=self.repetition_penalty,
+            presence_penalty=self.presence_penalty,
+            frequency_penalty=self.frequency_penalty,
+            logit_bias=tuple((int(token), bias) for token, bias in self.logit_bias.items()),
             seed=seed_of(None if self.seed is None else self.seed % 2**31, temperature),
             stop=self.stop,
             json_schema=schema,

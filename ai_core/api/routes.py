@@ -25,7 +25,9 @@ from ai_core.api import (
     health,
     models,
     openai_routes,
+    rerank,
     search,
+    tokens,
 )
 from ai_core.api.console.routes import console_router
 from ai_core.api.dependencies import API
@@ -65,6 +67,7 @@ from shared.web.openapi import DocumentedApi
 from shared.web.problems import ErrorFormat, add_error_handlers
 
 DIRECT = (
+    *(tokens.direct, rerank.direct),
     *(generate.direct, feedback.direct, chat.direct, models.direct, openai_routes.direct),
     mcp_endpoint.direct,
 )
@@ -77,6 +80,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     *(calculators.router, calculators.direct),
     *(models.router, models.direct, health.router),
     *(openai_routes.router, openai_routes.direct),
+    *(rerank.direct, tokens.direct),
     mcp_endpoint.direct,
 )
 ERROR_FORMATS: dict[str, ErrorFormat] = {
@@ -131,7 +135,7 @@ def create_api(settings: Settings, open_state: OpenState, registry: CollectorReg
         request_headers=REQUEST_HEADERS,
         response_headers=RESPONSE_HEADERS,
         keyed_headers=KEYED_HEADERS,
-        examples=EXAMPLES | OPENAI_EXAMPLES,
+        examples=EXAMPLES | OPENAI_EXAMPLES | rerank.EXAMPLES | tokens.EXAMPLES,
         title="Code du Travail Neo",
         summary="Answers about French labour law that carry their sources.",
         description=DESCRIPTION,

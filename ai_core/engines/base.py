@@ -56,9 +56,10 @@ class Prompt:
 class Sampling:
     """Sampling parameters; temperature 0 is greedy, hence deterministic.
 
-    `top_k` 0, `min_p` 0 and `repetition_penalty` 1 have no effect. `json_schema` is the text of a
-    JSON schema the answer must follow. `top_logprobs` asks for the log-probability of each token
-    and of that many alternatives; None asks for none.
+    `top_k` 0, `min_p` 0, `repetition_penalty` 1 and the other penalties 0 have no effect.
+    `logit_bias` holds tokens of the model and what is added to their logits. `json_schema` is the
+    text of a JSON schema the answer must follow. `top_logprobs` asks for the log-probability of
+    each token and of that many alternatives; None asks for none.
     """
 
     max_tokens: int
@@ -67,6 +68,9 @@ class Sampling:
     top_k: int = 0
     min_p: float = 0.0
     repetition_penalty: float = 1.0
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    logit_bias: tuple[tuple[int, float], ...] = ()
     seed: int = 0
     stop: tuple[str, ...] = ()
     json_schema: str | None = None
@@ -174,6 +178,18 @@ class Engine(Protocol):
 
     async def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Return the number of tokens of each text, as the model's own tokenizer counts them."""
+        ...
+
+    async def tokenize(self, prompt: Prompt, *, special: bool = True) -> list[int]:
+        """Return the tokens of a prompt as the model would read it.
+
+        Without `special`, a raw prompt gets none of the tokens put around a text. Raises
+        Unsupported.
+        """
+        ...
+
+    async def detokenize(self, tokens: Sequence[int]) -> str:
+        """Return the text of tokens, control tokens spelled out. Raises Unsupported."""
         ...
 
     def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[TextChunk]:

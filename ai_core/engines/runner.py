@@ -1,6 +1,6 @@
 """The contract of a model runner: a model in the memory of a model process.
 
-One thread owns the runner and calls everything here except `tokenize`, `render` and
+One thread owns the runner and calls everything here except `tokenize`, `detokenize`, `render` and
 `compile_schema`, which another thread may call concurrently. `process/loop.py` is that thread's
 loop: it admits jobs, steps, and sends each step's chunks for all jobs together.
 """
@@ -114,6 +114,10 @@ class ModelRunner(Protocol):
 
         Raises Unsupported when the template refuses the messages.
         """
+        ...
+
+    def detokenize(self, tokens: Sequence[int]) -> str:
+        """Return the text of tokens, control tokens spelled out. Raises Unsupported."""
         ...
 
     def compile_schema(self, schema: str) -> TokenGrammar:

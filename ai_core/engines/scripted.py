@@ -13,6 +13,7 @@ from ai_core.engines.base import (
     TextChunk,
     TokenLogprob,
 )
+from ai_core.engines.decoding.logit_adjustment import require_tokens
 from ai_core.errors import EngineFailed
 
 
@@ -47,6 +48,7 @@ class ScriptedEngine:
             json_schema=True, logprobs=True, embeddings=True
         )
         self.prompts: list[Prompt] = []
+        self._words = ["<s>"]
         self.samplings: list[Sampling] = []
         self.started = asyncio.Event()
         self.abandoned = asyncio.Event()
@@ -59,6 +61,20 @@ class ScriptedEngine:
     async def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Count words."""
         return [len(text.split()) for text in texts]
+
+    async def tokenize(self, prompt: Prompt, *, special: bool = True) -> list[int]:
+        """Number the words as they are met for the first time, after a 0 where `special`."""
+        texts = [one.content for one in prompt.messages] if prompt.raw is None else [prompt.raw]
+        for word in " ".join(texts).split():
+            if word not in self._words:
+                self._words.append(word)
+        known = [self._words.index(word) for word in " ".join(texts).split()]
+        return [0, *known] if special else known
+
+    async def detokenize(self, tokens: Sequence[int]) -> str:
+        """Return the words of some numbers."""
+        require_tokens(tokens, len(self._words))
+        return " ".join(self._words[token] for token in tokens)
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """Return each text's number of characters and of words."""

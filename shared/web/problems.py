@@ -85,6 +85,7 @@ SENTENCES = {
     "media_type": "media_type",
     "last_must_be_user": "last_must_be_user",
     "one_prompt_only": "one_prompt_only",
+    "prompt_or_messages": "prompt_or_messages",
     "texts_wanted": "texts_wanted",
     "deadline": "field_deadline",
     "not_with_stream": "not_with_stream",

@@ -84,6 +84,66 @@ async def test_openai_gathers_a_stream(client: openai.AsyncOpenAI) -> None:
     assert len((whole.choices[0].logprobs and whole.choices[0].logprobs.content) or ()) == 4
 
 
+async def test_openai_sends_penalties_and_biases(running_app: Any) -> None:
+    engine = ScriptedEngine("oui")
+    async with (
+        running_app(engine) as app,
+        served(app.asgi) as address,
+        openai.AsyncOpenAI(base_url=f"{address}/v1", api_key=app.keys["inference"]) as client,
+    ):
+        await client.chat.completions.create(
+            model="scripted",
+            messages=[{"role": "user", "content": "Bonjour"}],
+            presence_penalty=0.5,
+            frequency_penalty=-0.5,
+            logit_bias={"7": -100},
+        )
+
+    asked = engine.samplings[0]
+    assert (asked.presence_penalty, asked.frequency_penalty) == (0.5, -0.5)
+    assert asked.logit_bias == ((7, -100.0),)
+
+
+async def test_texts_are_ordered_tokenized_and_written_again(url: tuple[str, str]) -> None:
+    async with httpx.AsyncClient(headers={"Authorization": f"Bearer {url[1]}"}) as http:
+
+        async def post(path: str, body: dict[str, Any]) -> Any:
+            return (await http.post(path, json=body)).json()
+
+        documents = ["quatre mots en tout", {"text": "un deux"}, "x"]
+        ranked = await post(
+            f"{url[0]}/rerank",
+            {
+                "model": "scripted",
+                "query": "un deux",
+                "documents": documents,
+                "top_n": 2,
+                "return_documents": True,
+            },
+        )
+        root = url[0].removesuffix("/v1")
+        text = {"model": "scripted", "prompt": "un deux un"}
+        told = await post(f"{root}/tokenize", text | {"return_token_strs": True})
+        bare = await post(f"{root}/tokenize", text | {"add_special_tokens": False})
+        messages = [{"role": "user", "content": "un trois"}]
+        chat = await post(f"{root}/tokenize", {"model": "scripted", "messages": messages})
+        again = await post(f"{root}/detokenize", {"model": "scripted", "tokens": told["tokens"]})
+        neither = await post(f"{root}/tokenize", {"model": "scripted"})
+        beyond = await post(f"{root}/detokenize", {"model": "scripted", "tokens": [1, 99]})
+
+    assert [one["index"] for one in ranked["results"]] == [1, 0]
+    assert ranked["results"][0]["relevance_score"] == 1.0
+    assert ranked["results"][0]["document"] == {"text": "un deux"}
+    assert ranked["scored_by"] == "model_embeddings"
+    assert (told["tokens"], told["count"], told["max_model_len"]) == ([0, 1, 2, 1], 4, 8192)
+    assert told["token_strs"] == ["<s>", "un", "deux", "un"]
+    assert bare["tokens"] == [1, 2, 1]
+    assert chat["tokens"] == [0, 1, 3]
+    assert again == {"prompt": "<s> un deux un"}
+    assert neither["error"]["param"] == "prompt"
+    assert beyond["error"]["param"] == "tokens[1]"
+
+
 async def test_openai_continues_a_text(client: openai.AsyncOpenAI) -> None:
     told = await client.completions.create(model="scripted", prompt="Le préavis est de ")
 

@@ -1,11 +1,13 @@
 """The output of one job: from logits to the chunks its caller receives."""
 
+from collections.abc import Sequence
 from typing import Any, Literal, Protocol
 
 from ai_core.engines.base import FinishReason, TokenLogprob
 from ai_core.engines.decoding.repetition import RepetitionDetector
 from ai_core.engines.decoding.stops import StopFilter
 from ai_core.engines.error_report import ErrorReport
+from ai_core.engines.reasoning_marks import is_reasoning_token
 from ai_core.engines.runner import GenerationJob, TokenChunk
 from ai_core.errors import ContextOverflow, Unsupported
 
@@ -26,9 +28,19 @@ class Detokenizer(Protocol):
         """Return the bytes of a token; none for a control token."""
         ...
 
-    def reasoning_mark(self, token: int) -> bytes:
-        """Return the spelling of a control token that marks reasoning, none for any other."""
+    def control_spelling(self, token: int) -> bytes:
+        """Return a token as the vocabulary spells it, a control token too."""
         ...
+
+
+def detokenized(tokens: Sequence[int], detokenizer: Detokenizer) -> str:
+    """Return the text of tokens, control tokens spelled out."""
+    written = b"".join(
+        detokenizer.token_bytes(token) or detokenizer.control_spelling(token) for token in tokens
+    )
+    if detokenizer.adds_leading_space:
+        written = written.removeprefix(b" ")
+    return written.decode("utf-8", "replace")
 
 
 class TokenSampler(Protocol):
@@ -103,7 +115,8 @@ class JobOutput:
         first = self.generated == 1
         written = self._detokenizer.token_bytes(self.last_token)
         if not written and self._shows_marks:
-            written = self._detokenizer.reasoning_mark(self.last_token)
+            spelling = self._detokenizer.control_spelling(self.last_token)
+            written = spelling if is_reasoning_token(spelling.decode("utf-8", "replace")) else b""
         if first and self._trims_space:
             written = written.removeprefix(b" ")
         text = self._stop_filter.feed(written)

@@ -3,7 +3,7 @@
 Greedy decoding takes the largest logit. Otherwise the order is llama.cpp's, so that a request means
 the same in every format: top_k, top_p (Holtzman et al. 2020), min_p, temperature, draw. Without a
 top_k the 100 likeliest tokens are kept: sorting a whole vocabulary takes milliseconds per token.
-The repetition penalty (Keskar et al. 2019, CTRL, 4.1) covers the prompt and the answer.
+Penalties and biases come first (`LogitAdjustment`).
 """
 
 import math
@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ai_core.engines.base import Sampling, TokenLogprob
+from ai_core.engines.decoding.logit_adjustment import LogitAdjustment
 from ai_core.engines.decoding.logprobs import token_logprob
 from ai_core.engines.runner import TokenGrammar
 from ai_core.errors import EngineFailed
@@ -35,7 +36,7 @@ class Sampler:
         self._sampling = sampling
         self._bytes_of = bytes_of
         self._grammar = grammar
-        self._seen = set(prompt) if sampling.repetition_penalty != 1.0 else set()
+        self._adjustment = LogitAdjustment(sampling, prompt)
         self._random = np.random.default_rng(sampling.seed) if sampling.temperature > 0 else None
 
     def sample(self, logits: Logits) -> tuple[int, tuple[TokenLogprob, ...]]:
@@ -43,25 +44,20 @@ class Sampler:
 
         Raises EngineFailed when they are not finite.
         """
-        penalty = self._sampling.repetition_penalty
-        unpenalized = logits
-        if penalty != 1.0:
-            seen = np.fromiter(self._seen, dtype=np.int64)
+        unadjusted = logits
+        if self._adjustment.active:
             logits = logits.copy()
-            logits[seen] = np.where(
-                logits[seen] > 0, logits[seen] / penalty, logits[seen] * penalty
-            )
+            self._adjustment.apply(logits)
         if not math.isfinite(logits.max()):
             raise EngineFailed("the model computed something that is not a number")
         token = self._choose(logits)
         if self._grammar:
             self._grammar.accept(token)
-        if penalty != 1.0:
-            self._seen.add(token)
+        self._adjustment.add(token)
         top = self._sampling.top_logprobs
         if top is None:
             return token, ()
-        return token, (token_logprob(unpenalized, token, top, self._bytes_of),)
+        return token, (token_logprob(unadjusted, token, top, self._bytes_of),)
 
     def _choose(self, logits: Logits) -> int:
         """Sample freely, and only when the grammar forbids the result among what it allows."""

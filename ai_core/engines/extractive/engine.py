@@ -34,6 +34,14 @@ class ExtractiveEngine:
         """Count words and punctuation marks."""
         return [_count_tokens(text) for text in texts]
 
+    async def tokenize(self, prompt: Prompt, *, special: bool = True) -> list[int]:
+        """Raise Unsupported: there is no model whose tokens these would be."""
+        raise Unsupported(model=self.name, feature="model")
+
+    async def detokenize(self, tokens: Sequence[int]) -> str:
+        """Raise Unsupported."""
+        raise Unsupported(model=self.name, feature="model")
+
     async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[TextChunk]:
         """Generate the answer, a chunk for each part; `sampling` has no effect."""
         for part, text in Composition(prompt, self._texts).parts():

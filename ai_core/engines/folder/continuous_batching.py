@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ai_core.engines.base import ChatMessage
-from ai_core.engines.decoding.output import JobOutput, max_new_tokens
+from ai_core.engines.decoding.logit_adjustment import require_known_tokens, require_tokens
+from ai_core.engines.decoding.output import JobOutput, detokenized, max_new_tokens
 from ai_core.engines.decoding.sampling import Logits, Sampler
 from ai_core.engines.decoding.threads import ThreadGovernor
 from ai_core.engines.folder.tokenizer import Tokenizer
@@ -137,6 +138,11 @@ class ContinuousBatchingRunner:
         """Apply the folder's chat template, or take `raw` as it is; tokenize."""
         return self._tokenizer.render(messages, raw)
 
+    def detokenize(self, tokens: Sequence[int]) -> str:
+        """Return the text of tokens, control tokens spelled out. Raises Unsupported."""
+        require_tokens(tokens, self._tokenizer.vocabulary)
+        return detokenized(tokens, self._tokenizer)
+
     def compile_schema(self, schema: str) -> TokenGrammar:
         """Return a new grammar of a JSON schema; see `GrammarCompiler`."""
         return self._grammars.compile(schema)
@@ -144,6 +150,7 @@ class ContinuousBatchingRunner:
     def admit(self, job: GenerationJob) -> bool:
         """Take a job; False while all slots are taken. Raises ContextOverflow, Unsupported."""
         max_tokens = max_new_tokens(job, self.info.context_tokens)
+        require_known_tokens(job.sampling, self._tokenizer.vocabulary)
         if job.adapter not in self._adapters:
             raise Unsupported(f"no adapter named {job.adapter} is loaded")
         if len(self._jobs) >= self.info.slots:

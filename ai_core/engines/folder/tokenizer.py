@@ -17,7 +17,6 @@ from ai_core.engines.base import ChatMessage
 from ai_core.engines.decoding.chat_template import ChatTemplate, PromptText
 from ai_core.engines.decoding.special_tokens import SpecialTokens, as_content
 from ai_core.engines.folder.files import load_json
-from ai_core.engines.reasoning_marks import is_reasoning_token
 from ai_core.engines.runner import TokenizedPrompt
 from ai_core.errors import ModelUnusable
 
@@ -149,10 +148,9 @@ class Tokenizer:
             found = self._token_bytes[token] = self._decode_token(token)
         return found
 
-    def reasoning_mark(self, token: int) -> bytes:
-        """Return the spelling of a control token that marks reasoning, none for any other."""
-        spelling = self._tokenizer.id_to_token(token) or ""
-        return spelling.encode() if is_reasoning_token(spelling) else b""
+    def control_spelling(self, token: int) -> bytes:
+        """Return a token as the vocabulary spells it, a control token too."""
+        return str(self._tokenizer.id_to_token(token) or "").encode()
 
     def _decode_token(self, token: int) -> bytes:
         text = self._tokenizer.id_to_token(token)

@@ -15,7 +15,6 @@ from llama_cpp import llama_cpp as lib
 
 from ai_core.engines.decoding.chat_template import ChatTemplate, PromptText
 from ai_core.engines.decoding.special_tokens import MAX_RUN_CHARS, SpecialTokens, as_content
-from ai_core.engines.reasoning_marks import is_reasoning_token
 from ai_core.errors import ModelUnusable
 
 _MAGIC = b"GGUF"
@@ -210,10 +209,9 @@ class Vocabulary:
             found = self._token_bytes[token] = buffer.raw[:length]
         return found
 
-    def reasoning_mark(self, token: int) -> bytes:
-        """Return the spelling of a control token that marks reasoning, none for any other."""
-        spelling = self._spelling(token)
-        return spelling.encode() if is_reasoning_token(spelling) else b""
+    def control_spelling(self, token: int) -> bytes:
+        """Return a token as the file spells it, a control token too."""
+        return self._spelling(token).encode()
 
     def _spelling(self, token: int) -> str:
         """Return a token as the file spells it, control tokens included; "" for no token."""

@@ -16,7 +16,8 @@ from llama_cpp import llama_cpp as lib
 
 from ai_core.engines.base import Capabilities, ChatMessage
 from ai_core.engines.decoding.chat_template import ChatTemplate, PromptText
-from ai_core.engines.decoding.output import JobOutput, max_new_tokens
+from ai_core.engines.decoding.logit_adjustment import require_known_tokens, require_tokens
+from ai_core.engines.decoding.output import JobOutput, detokenized, max_new_tokens
 from ai_core.engines.decoding.threads import ThreadGovernor, available_cores
 from ai_core.engines.error_report import ErrorReport
 from ai_core.engines.gguf.batch import (
@@ -143,6 +144,11 @@ class GgufRunner:
         cacheable = common_prefix_length(tokens, prefix)
         return TokenizedPrompt(tokens, cacheable, prompt.continues, prompt.reasoning)
 
+    def detokenize(self, tokens: Sequence[int]) -> str:
+        """Return the text of tokens, control tokens spelled out. Raises Unsupported."""
+        require_tokens(tokens, self._vocabulary.size)
+        return detokenized(tokens, self._vocabulary)
+
     def compile_schema(self, schema: str) -> TokenGrammar:
         """Return a new grammar of a JSON schema; see `GrammarCompiler`."""
         return self._grammars.compile(schema)
@@ -153,6 +159,7 @@ class GgufRunner:
         if self._model.encoder_only:
             raise Unsupported("this model makes embeddings; it cannot write")
         max_tokens = max_new_tokens(job, self.info.context_tokens)
+        require_known_tokens(job.sampling, self._vocabulary.size)
         if job.adapter not in self._adapters:
             raise Unsupported(f"no adapter named {job.adapter} is loaded")
         prefix = cacheable_prefix(prompt, job.prompt.cacheable)

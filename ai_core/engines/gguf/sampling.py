@@ -2,8 +2,7 @@
 
 Greedy decoding takes the largest logit. Otherwise llama.cpp's samplers in its order: top_k, top_p,
 min_p, temperature, draw. Without a top_k the 100 likeliest tokens are kept: sorting a whole
-vocabulary takes milliseconds per token. The repetition penalty (Keskar et al. 2019, CTRL, 4.1)
-covers the prompt and the answer.
+vocabulary takes milliseconds per token. Penalties and biases come first (`LogitAdjustment`).
 """
 
 import ctypes
@@ -14,6 +13,7 @@ import numpy.typing as npt
 from llama_cpp import llama_cpp as lib
 
 from ai_core.engines.base import Sampling, TokenLogprob
+from ai_core.engines.decoding.logit_adjustment import LogitAdjustment
 from ai_core.engines.decoding.logprobs import token_logprob
 from ai_core.engines.gguf.context import Logits
 from ai_core.engines.gguf.model import Vocabulary
@@ -31,27 +31,23 @@ class LlamaSampler:
         sampling = job.sampling
         self._vocabulary = vocabulary
         self._top_logprobs = sampling.top_logprobs
-        self._penalty = sampling.repetition_penalty
-        self._seen = set(job.prompt.tokens) if self._penalty != 1.0 else set()
+        self._adjustment = LogitAdjustment(sampling, job.prompt.tokens)
         self._grammar = job.grammar
         self._chain: Any = _open_chain(sampling) if sampling.temperature > 0 else None
 
     def sample(self, logits: Logits) -> tuple[int, tuple[TokenLogprob, ...]]:
         """Sample from logits of shape [vocabulary], which it may change; see `TokenSampler`."""
-        unpenalized = logits if self._top_logprobs is None else logits.copy()
-        if self._seen:
-            seen = np.fromiter(self._seen, dtype=np.int64)
-            held = logits[seen]
-            logits[seen] = np.where(held > 0, held / self._penalty, held * self._penalty)
+        unadjusted = logits if self._top_logprobs is None else logits.copy()
+        if self._adjustment.active:
+            self._adjustment.apply(logits)
         token = self._choose(logits)
         if self._grammar:
             self._grammar.accept(token)
-        if self._penalty != 1.0:
-            self._seen.add(token)
+        self._adjustment.add(token)
         if self._top_logprobs is None:
             return token, ()
         return token, (
-            token_logprob(unpenalized, token, self._top_logprobs, self._vocabulary.token_bytes),
+            token_logprob(unadjusted, token, self._top_logprobs, self._vocabulary.token_bytes),
         )
 
     def _choose(self, logits: Logits) -> int:

@@ -34,6 +34,7 @@ from ai_core.engines.process.protocol import (
     Cancel,
     Command,
     CountTokens,
+    Detokenize,
     Event,
     Failure,
     FrameDecoder,
@@ -41,6 +42,7 @@ from ai_core.engines.process.protocol import (
     LoadModel,
     ModelLoaded,
     PromptTokenized,
+    Tokenize,
     decode_command,
     encode_frame,
 )
@@ -83,6 +85,9 @@ class ParentConnection:
         return decode_command(self._bodies.pop(0))
 
 
+TextCommand = Generate | CountTokens | Tokenize | Detokenize
+
+
 class CommandReader:
     """Reads the parent's commands and prepares them for the generation loop.
 
@@ -93,14 +98,14 @@ class CommandReader:
     def __init__(self, parent: ParentConnection) -> None:
         self.commands: queue.SimpleQueue[LoopCommand] = queue.SimpleQueue()
         self.active_ids: set[int] = set()
-        self._texts: queue.SimpleQueue[Generate | CountTokens] = queue.SimpleQueue()
+        self._texts: queue.SimpleQueue[TextCommand] = queue.SimpleQueue()
         self._parent = parent
 
     def read_forever(self) -> None:
         """Dispatch commands until the parent is gone, then exit, whatever else is running."""
         while (message := self._parent.receive()) is not None:
             match message:
-                case Generate() | CountTokens():
+                case Generate() | CountTokens() | Tokenize() | Detokenize():
                     self.active_ids.add(message.id)
                     self._texts.put(message)
                 case Cancel():
@@ -125,7 +130,9 @@ class CommandReader:
                 if isinstance(message, Generate):
                     self._render(runner, message)
                 else:
-                    self._count_tokens(runner, message)
+                    result = _result_of(runner, message)
+                    self.active_ids.discard(message.id)
+                    self._parent.send(result)
             except AppError as error:
                 self._fail(message.id, error)
             except Exception as error:  # noqa: BLE001 - one prompt must not stop the others
@@ -144,14 +151,23 @@ class CommandReader:
             GenerationJob(message.id, prompt, message.sampling, message.adapter, grammar)
         )
 
-    def _count_tokens(self, runner: ModelRunner, message: CountTokens) -> None:
-        counts = [len(runner.tokenize(text)) for text in message.texts]
-        self.active_ids.discard(message.id)
-        self._parent.send(CallResult(message.id, counts=counts))
-
     def _fail(self, id: int, error: AppError) -> None:
         self.active_ids.discard(id)
         self._parent.send(Failure(id, ErrorReport.of(error)))
+
+
+def _result_of(runner: ModelRunner, message: CountTokens | Tokenize | Detokenize) -> CallResult:
+    match message:
+        case CountTokens():
+            counts = [len(runner.tokenize(text)) for text in message.texts]
+            return CallResult(message.id, counts=counts)
+        case Tokenize(raw=str(raw), special=False):
+            return CallResult(message.id, tokens=runner.tokenize(raw))
+        case Tokenize():
+            prompt = runner.render(message.messages, message.raw)
+            return CallResult(message.id, tokens=prompt.tokens)
+        case Detokenize():
+            return CallResult(message.id, text=runner.detokenize(message.tokens))
 
 
 def load_runner(message: LoadModel) -> ModelRunner:

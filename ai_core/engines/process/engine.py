@@ -25,6 +25,7 @@ from ai_core.engines.process.protocol import (
     Cancel,
     Command,
     CountTokens,
+    Detokenize,
     Embed,
     Event,
     Failure,
@@ -34,6 +35,7 @@ from ai_core.engines.process.protocol import (
     ModelLoaded,
     PromptTokenized,
     StepReport,
+    Tokenize,
 )
 from ai_core.engines.process.stream_buffer import StreamBuffer
 from ai_core.engines.process.throughput import Throughput, ThroughputMeter
@@ -141,6 +143,16 @@ class ProcessEngine:
         """Return the number of tokens of each text. Raises EngineFailed, EngineStarting."""
         call = CountTokens(next(self._ids), texts)
         return (await self._call(call, self._timeouts.count_s)).counts
+
+    async def tokenize(self, prompt: Prompt, *, special: bool = True) -> list[int]:
+        """Return the tokens of a prompt. Raises Unsupported, EngineFailed, EngineStarting."""
+        call = Tokenize(next(self._ids), prompt.messages, prompt.raw, special)
+        return (await self._call(call, self._timeouts.count_s)).tokens
+
+    async def detokenize(self, tokens: Sequence[int]) -> str:
+        """Return the text of tokens. Raises Unsupported, EngineFailed, EngineStarting."""
+        call = Detokenize(next(self._ids), tokens)
+        return (await self._call(call, self._timeouts.count_s)).text
 
     def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[TextChunk]:
         """Generate the answer; see `base.Engine`. A slow reader gets fewer, longer chunks."""
@@ -332,6 +344,14 @@ class AdaptedEngine:
     async def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Return the number of tokens of each text, by the base model's tokenizer."""
         return await self._base.count_tokens(texts)
+
+    async def tokenize(self, prompt: Prompt, *, special: bool = True) -> list[int]:
+        """Return the tokens of a prompt, by the base model's tokenizer."""
+        return await self._base.tokenize(prompt, special=special)
+
+    async def detokenize(self, tokens: Sequence[int]) -> str:
+        """Return the text of tokens, by the base model's tokenizer."""
+        return await self._base.detokenize(tokens)
 
     async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[TextChunk]:
         """Generate with the adapter. Raises ModelUnusable when it is for another base model."""

@@ -54,6 +54,22 @@ class CountTokens(msgspec.Struct, tag=True, frozen=True):
     texts: Sequence[str]
 
 
+class Tokenize(msgspec.Struct, tag=True, frozen=True):
+    """Return the tokens of a prompt; without `special`, of the plain text `raw`."""
+
+    id: int
+    messages: tuple[ChatMessage, ...]
+    raw: str | None
+    special: bool = True
+
+
+class Detokenize(msgspec.Struct, tag=True, frozen=True):
+    """Return the text of tokens."""
+
+    id: int
+    tokens: Sequence[int]
+
+
 class Embed(msgspec.Struct, tag=True, frozen=True):
     """Return an embedding of each text."""
 
@@ -99,11 +115,13 @@ class StepReport(msgspec.Struct, tag=True, frozen=True):
 
 
 class CallResult(msgspec.Struct, tag=True, frozen=True):
-    """The result of a call: token counts, embeddings, or only that it is done."""
+    """The result of a call: token counts, tokens, a text, embeddings, or only that it is done."""
 
     id: int
     counts: list[int] = []
     vectors: list[list[float]] = []
+    tokens: list[int] = []
+    text: str = ""
 
 
 class Failure(msgspec.Struct, tag=True, frozen=True):
@@ -113,8 +131,8 @@ class Failure(msgspec.Struct, tag=True, frozen=True):
     error: ErrorReport
 
 
-Call = CountTokens | Embed | LoadAdapter
-Command = LoadModel | Generate | Cancel | CountTokens | Embed | LoadAdapter | Shutdown
+Call = CountTokens | Tokenize | Detokenize | Embed | LoadAdapter
+Command = LoadModel | Generate | Cancel | Call | Shutdown
 Event = ModelLoaded | PromptTokenized | StepReport | CallResult | Failure
 
 _encoder = msgspec.msgpack.Encoder()

@@ -90,6 +90,10 @@ class ScriptedRunner:
         prefix = self.tokenize(messages[0].content[: messages[0].cacheable_chars])
         return TokenizedPrompt([*prefix, *self.tokenize(messages[-1].content)], len(prefix))
 
+    def detokenize(self, tokens: Sequence[int]) -> str:
+        """Join the bytes of tokens."""
+        return _bytes_of(tokens).decode("utf-8", "replace")
+
     def compile_schema(self, schema: str) -> TokenGrammar:
         """Raise Unsupported: an echo follows nothing."""
         raise Unsupported("an echo follows no schema")

@@ -16,7 +16,13 @@ import structlog
 
 from ai_core.engines.base import Capabilities, Prompt, ReasoningStart, Sampling, TextChunk
 from ai_core.engines.process.throughput import Throughput
-from ai_core.engines.remote.bodies import decoded_chunks, parse_object, read_body, whole_number
+from ai_core.engines.remote.bodies import (
+    decoded_chunks,
+    json_list,
+    parse_object,
+    read_body,
+    whole_number,
+)
 from ai_core.engines.remote.control_tokens import neutralize
 from ai_core.engines.remote.refusals import MAX_ERROR_BYTES, error_of
 from ai_core.engines.remote.replies import AnswerReader, max_answer_bytes, read_embeddings
@@ -121,6 +127,40 @@ class RemoteEngine:
             except AppError as error:
                 log.warning("tokens estimated", model=self.name, reason=type(error).__name__)
         return [len(text) // CHARS_PER_TOKEN + 1 for text in texts]
+
+    async def tokenize(self, prompt: Prompt, *, special: bool = True) -> list[int]:
+        """Return the tokens of a prompt, by a server with vLLM's or llama-server's `/tokenize`.
+
+        Raises Unsupported without one, and for messages where there is none of vLLM's; Unavailable.
+        """
+
+        async def ask(upstream: Upstream) -> list[int]:
+            if upstream.software == "vllm":
+                body = _tokenize_body(prompt) | {"add_special_tokens": special}
+            elif upstream.software == "llamacpp" and prompt.raw is not None:
+                body = {"content": prompt.raw, "add_special": special}
+            else:
+                field = "model" if prompt.raw is not None else "messages"
+                raise Unsupported(f"{self.name} has no tokenizer", model=self.name, feature=field)
+            reply = await self._post(
+                upstream, f"{upstream.root}/tokenize", {"model": self._model, **body}
+            )
+            return [whole_number(one, 2**31) for one in json_list(reply.get("tokens"))]
+
+        return await self._first_success(ask, [repr(prompt.messages), prompt.raw or ""])
+
+    async def detokenize(self, tokens: Sequence[int]) -> str:
+        """Return the text of tokens, by a server's `/detokenize`; raises as `tokenize` does."""
+
+        async def ask(upstream: Upstream) -> str:
+            if upstream.software not in {"vllm", "llamacpp"}:
+                raise Unsupported(f"{self.name} has no tokenizer", model=self.name, feature="model")
+            body = {"model": self._model, "tokens": list(tokens)}
+            reply = await self._post(upstream, f"{upstream.root}/detokenize", body)
+            text = reply.get("prompt", reply.get("content"))
+            return text if isinstance(text, str) else ""
+
+        return await self._first_success(ask, list(map(str, tokens)))
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """Return an embedding of each text. Raises Unsupported, Unavailable."""
@@ -281,6 +321,12 @@ class RemoteEngine:
         )
 
 
+def _tokenize_body(prompt: Prompt) -> dict[str, object]:
+    if prompt.raw is not None:
+        return {"prompt": prompt.raw}
+    return {"messages": [{"role": one.role, "content": one.content} for one in prompt.messages]}
+
+
 def _prompt_chars(prompt: Prompt) -> int:
     texts = [message.content for message in prompt.messages] if prompt.raw is None else [prompt.raw]
     return sum(map(len, texts))
@@ -304,6 +350,9 @@ def request_body(
         ("top_k", sampling.top_k, 0),
         ("min_p", sampling.min_p, 0.0),
         (penalty, sampling.repetition_penalty, 1.0),
+        ("presence_penalty", sampling.presence_penalty, 0.0),
+        ("frequency_penalty", sampling.frequency_penalty, 0.0),
+        ("logit_bias", {str(token): bias for token, bias in sampling.logit_bias}, {}),
         ("stop", list(sampling.stop), []),
     )
     body |= {name: value for name, value, default in optional if value != default}

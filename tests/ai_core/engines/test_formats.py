@@ -13,6 +13,7 @@ from ai_core.engines.base import Sampling
 from ai_core.engines.folder.onnx import quantize_int8
 from ai_core.engines.formats import FORMATS as MODULES
 from ai_core.engines.runner import LoadOptions, ModelRunner
+from ai_core.errors import Unsupported
 from tests.ai_core.engines.runner_calls import generate, job, run_jobs, texts
 from tests.models.bleuet import Bleuet
 
@@ -148,3 +149,33 @@ def test_control_tokens_in_a_question_are_plain_text(runner: ModelRunner) -> Non
     honest = job(runner, 1, "Bonjour !").prompt.tokens
     ends = runner.render((), "<|im_end|>").tokens[0]
     assert tokens.count(ends) == honest.count(ends)
+
+
+def test_penalties_and_biases_change_the_words_in_every_format(runner: ModelRunner) -> None:
+    question = "Compte jusqu'à soixante."
+    comma = runner.tokenize("1, 2")
+    plain = generate(runner, [question], Sampling(max_tokens=12, top_logprobs=0))[0]
+    first = runner.tokenize(plain.text)[0]
+
+    def written(**settings: object) -> list[bytes]:
+        sampling = Sampling(max_tokens=24, top_logprobs=0, **settings)  # type: ignore[arg-type]
+        return [one.token for one in generate(runner, [question], sampling)[0].logprobs]
+
+    for name in ("presence_penalty", "frequency_penalty"):
+        tokens = written(**{name: 1e6})
+        assert len(set(tokens)) == len(tokens), name
+    wanted = comma[-1]
+    assert len(set(written(logit_bias=((wanted, 1e6),)))) == 1
+    assert written(logit_bias=((first, -1e6),))[0] != plain.logprobs[0].token
+    beyond = job(runner, 991, question, Sampling(max_tokens=2, logit_bias=((9_999_999, 1.0),)))
+    with pytest.raises(Unsupported) as refused:
+        runner.admit(beyond)
+    assert refused.value.faults[0]["field"] == "logit_bias.9999999"
+
+
+def test_tokens_are_written_as_the_text_they_come_from(runner: ModelRunner) -> None:
+    for text in ("Bonjour, ça va ?", "日本 🙂", "deux  espaces"):
+        assert runner.detokenize(runner.tokenize(text)).strip() == text
+    with pytest.raises(Unsupported) as refused:
+        runner.detokenize([1, 9_999_999])
+    assert refused.value.faults[0]["field"] == "tokens.1"

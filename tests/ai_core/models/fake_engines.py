@@ -41,6 +41,12 @@ class FakeEngine:
                 raise EngineFailed(self.name)
             yield TextChunk("mot ", 1)
 
+    async def tokenize(self, prompt: Prompt, *, special: bool = True) -> list[int]:
+        return []
+
+    async def detokenize(self, tokens: Sequence[int]) -> str:
+        return ""
+
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         return [[0.0] for _ in texts]
 
