@@ -23,7 +23,7 @@ from ai_core.settings import Settings as AiSettings
 from mail_service import app as mail_service
 from mail_service.settings import Settings as MailSettings
 from shared.web.openapi import JsonObject, code_of, operations
-from tests.openapi_rules import resolved
+from tests.openapi_rules import OPENAI, resolved
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 BLOCK = re.compile(r"(<!-- generated: ([^>]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -115,7 +115,7 @@ class Reference:
         """Yield the table of error codes under `/api/v1`."""
         found: dict[str, tuple[str, str]] = {}
         for path, operation in operations(self._document):
-            if not path.startswith("/v1/"):
+            if not path.startswith(OPENAI):
                 for status, code, meaning in _errors(operation):
                     found[code] = status, meaning
         yield "| code | status | |"

@@ -13,6 +13,8 @@ STANDARD_HEADERS = {
     *("content-type", "content-length", "cache-control", "connection", "x-accel-buffering"),
     *("vary", "access-control-allow-origin", "access-control-expose-headers"),
 }
+OPENAI = ("/v1/", "/tokenize", "/detokenize")
+"""Paths whose errors are OpenAI's."""
 PROBLEM = "application/problem+json"
 JsonObject = dict[str, Any]
 
@@ -114,7 +116,7 @@ def _poor_response(
     document: JsonObject, path: str, status: int, response: JsonObject
 ) -> Iterator[str]:
     headers, content = response.get("headers", {}), response.get("content", {})
-    error_type = "application/json" if path.startswith("/v1/") else PROBLEM
+    error_type = "application/json" if path.startswith(OPENAI) else PROBLEM
     faults = {
         "no X-Request-Id": "X-Request-Id" not in headers,
         "no Retry-After": status in {429, 503} and "Retry-After" not in headers,

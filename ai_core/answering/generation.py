@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from ai_core.answering.boilerplate import Boilerplate
 from ai_core.answering.citations import CitationFilter
-from ai_core.answering.events import Queued, Text, Thought
+from ai_core.answering.events import Called, Queued, Text, Thought
 from ai_core.answering.evidence import Evidence
 from ai_core.answering.output_checks import JsonCheck, NoCheck, OutputCheck
 from ai_core.answering.prompts import Prompts
@@ -16,7 +16,17 @@ from ai_core.answering.reasoning import LearningReasoningFilter, ReasoningFilter
 from ai_core.answering.reply import ReplyBuilder
 from ai_core.answering.request import ResolvedRequest, require_capabilities
 from ai_core.answering.sentence_checks import SentenceCheck
-from ai_core.engines.base import AnswerPart, Engine, Prompt, ReasoningStart, Sampling, TextChunk
+from ai_core.answering.tool_calls import ToolCallReader
+from ai_core.engines.base import (
+    AnswerPart,
+    Engine,
+    Prompt,
+    ReasoningStart,
+    Sampling,
+    TextChunk,
+    ToolCall,
+    ToolCallFormat,
+)
 from ai_core.engines.extractive.engine import ExtractiveEngine
 from ai_core.law.records import Passage, SearchResult
 from ai_core.metrics import AnswerMetrics, topic_of
@@ -70,7 +80,7 @@ class Generation:
         reply: ReplyBuilder,
         job: Job | None,
         evidence: Sequence[Evidence] = (),
-    ) -> AsyncGenerator[Queued | Thought | Text]:
+    ) -> AsyncGenerator[Queued | Thought | Text | Called]:
         """Generate into `reply`, with citations checked against the passages found.
 
         `evidence` is what was found for each question of a message that asks several.
@@ -82,10 +92,8 @@ class Generation:
         if question.grounded:
             self._metrics.topics.labels(topic_of(found)).inc()
         async with self._pool.lease(card) as engine:
-            require_capabilities(
-                card.id, engine.capabilities, question.sampling, extractive=card.extractive
-            )
-            output = Output(reply, question, engine.reasoning_start)
+            require_capabilities(card.id, engine.capabilities, question, extractive=card.extractive)
+            output = Output(reply, question, engine.reasoning_start, engine.capabilities.tools)
             writing = self._run(engine, request, found, output, job, evidence)
             async with aclosing(writing) as events:
                 async for event in events:
@@ -107,11 +115,11 @@ class Generation:
         output: "Output",
         job: Job | None,
         evidence: Sequence[Evidence],
-    ) -> AsyncGenerator[Queued | Thought | Text]:
+    ) -> AsyncGenerator[Queued | Thought | Text | Called]:
         """Quote the law first where the model is small, then let the engine write."""
         question, reply = request.question, output.reply
         prompt, size = await self._prompts.assemble(question, found, engine)
-        sampling = replace(question.sampling, max_tokens=size.new_tokens)
+        sampling = _sampling(question, engine, size)
         quotes_lead = self._quotes_lead(request)
         sources = self._sources(request, found.passages if quotes_lead else prompt.passages)
         if quotes_lead:
@@ -185,6 +193,15 @@ def _stream(
     return engine.stream(prompt, sampling)
 
 
+def _sampling(question: Question, engine: Engine, size: Size) -> Sampling:
+    """Return how to sample: a forced call follows a schema, unless a server sees to that."""
+    sampling = replace(question.sampling, max_tokens=size.new_tokens)
+    tools, use = engine.capabilities.tools, question.tool_use
+    if use is None or use.schema is None or (tools and tools.native):
+        return sampling
+    return replace(sampling, json_schema=use.schema)
+
+
 def _model_writes_from_law(request: ResolvedRequest) -> bool:
     """Whether a model writes prose from the law, which is then checked sentence by sentence."""
     question = request.question
@@ -209,7 +226,11 @@ class Output:
     """
 
     def __init__(
-        self, reply: ReplyBuilder, question: Question, start: ReasoningStart | None = None
+        self,
+        reply: ReplyBuilder,
+        question: Question,
+        start: ReasoningStart | None = None,
+        written: ToolCallFormat | None = None,
     ) -> None:
         self._check: OutputCheck = NoCheck()
         self.reply = reply
@@ -217,6 +238,10 @@ class Output:
         self._of_model: AnswerPart | None = None
         self._reasoning = None if question.raw else _reasoning_filter(question, start)
         self._shows_reasoning = not question.grounded
+        use = question.tool_use
+        forced_there = use is not None and written is not None and written.native
+        may_call = use is not None and use.choice != "none" and not forced_there
+        self._calls = ToolCallReader(use, written) if use and may_call else None
 
     @property
     def removed(self) -> int:
@@ -233,7 +258,7 @@ class Output:
         self._check = check
         self._of_model = part
 
-    def feed(self, chunk: TextChunk) -> Iterator[Thought | Text]:
+    def feed(self, chunk: TextChunk) -> Iterator[Thought | Text | Called]:
         """Count a chunk, and yield what can be shown of it."""
         yield from self._turn_to(chunk.part or self._of_model)
         told = Split("", chunk.reasoning)
@@ -244,12 +269,16 @@ class Output:
         hidden = not self._shows_reasoning and not split.answer
         self.reply.count(replace(chunk, logprobs=()) if hidden else chunk)
         yield from self._show(split)
+        for call in chunk.tool_calls:
+            yield self.reply.call(call)
 
-    def finish(self) -> Iterator[Thought | Text]:
+    def finish(self) -> Iterator[Thought | Text | Called]:
         """Yield what was held back, and set the reply's sources."""
         if self._reasoning:
             cut = self.reply.finish_reason == "length"
             yield from self._show(self._reasoning.finish(cut=cut))
+        if self._calls:
+            yield from self._tell(*self._calls.finish())
         yield from self.settle()
 
     def show(self, text: str, part: AnswerPart | None) -> Iterator[Text]:
@@ -268,10 +297,18 @@ class Output:
             yield from self.settle()
             self._part = part
 
-    def _show(self, split: Split) -> Iterator[Thought | Text]:
+    def _show(self, split: Split) -> Iterator[Thought | Text | Called]:
         if split.reasoning and self._shows_reasoning:
             yield self.reply.think(split.reasoning)
-        yield from self._add(self._check.feed(split.answer))
+        if self._calls:
+            yield from self._tell(*self._calls.feed(split.answer))
+        else:
+            yield from self._add(self._check.feed(split.answer))
+
+    def _tell(self, text: str, calls: Sequence[ToolCall]) -> Iterator[Thought | Text | Called]:
+        yield from self._add(self._check.feed(text))
+        for call in calls:
+            yield self.reply.call(call)
 
     def _add(self, text: str) -> Iterator[Text]:
         if self._part is AnswerPart.SUMMARY and self._of_model is AnswerPart.SUMMARY:

@@ -59,6 +59,7 @@ class Prompts:
     def estimate(self, question: Question) -> Size:
         """Estimate the size of the prompt and the answer, without the model's tokenizer."""
         characters = sum(len(turn.content) for turn in question.history) + len(question.text)
+        characters += sum(map(len, _tool_texts(question)))
         context_tokens = self._passage_tokens + RULES_TOKENS if question.grounded else 0
         return Size(characters // CHARS_A_TOKEN + context_tokens, question.sampling.max_tokens)
 
@@ -83,6 +84,7 @@ class Prompts:
         else:
             raw = None
             fixed = [turn.content for turn in self._turns(question, own, ())]
+            fixed += _tool_texts(question)
             passages = _excerpts(question.search.with_terms, found.passages)
             earlier = [] if own else [turn for turn in question.history if _belongs(turn, question)]
         counts = await engine.count_tokens([*fixed, *passages, *(t.content for t in earlier)])
@@ -121,13 +123,15 @@ class Prompts:
             named_articles=found.exact,
             told=question.search.with_terms,
             confidence=found.confidence,
+            tool_use=question.tool_use,
         )
 
     def _turns(
         self, question: Question, earlier: Sequence[ChatMessage], passages: Sequence[str]
     ) -> tuple[ChatMessage, ...]:
         if question.plain:
-            return (*earlier, ChatMessage(question.role, question.text))
+            last = ChatMessage(question.role, question.text, tool_call_id=question.tool_call_id)
+            return (*earlier, last)
         if not question.grounded:
             rules = self._rules("unaided", question.language)
             return (rules, *earlier, ChatMessage("user", question.text))
@@ -141,6 +145,14 @@ class Prompts:
     def _rules(self, task: str, language: Language) -> ChatMessage:
         text = self._files[task, language][0].template
         return ChatMessage("system", text, cacheable_chars=len(text))
+
+
+def _tool_texts(question: Question) -> list[str]:
+    """Return what a prompt holds of functions and of calls, besides the contents of its turns."""
+    offered = question.tool_use.tools if question.tool_use else ()
+    texts = [f"{tool.name} {tool.description} {tool.parameters}" for tool in offered]
+    calls = [call for turn in question.history for call in turn.tool_calls]
+    return texts + [f"{call.name} {call.arguments}" for call in calls]
 
 
 def _prompt_limit(question: Question, context_tokens: int) -> int:

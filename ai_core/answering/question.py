@@ -11,7 +11,7 @@ from datetime import date
 
 from ai_core.answering.understanding.messages import Understood, as_written
 from ai_core.answering.understanding.profiles import NOTHING
-from ai_core.engines.base import ChatMessage, Role, Sampling
+from ai_core.engines.base import ChatMessage, Role, Sampling, ToolUse
 from ai_core.engines.schemas.bounds import checked_schema
 from shared.ai.contract import ChatRequest, GenerateRequest, Profile, SamplingFields
 from shared.courtesies import courtesy_of
@@ -33,7 +33,9 @@ class Question:
     `as_of` None means today. `model` None means the default model. A `plain` question is the
     caller's own turns and nothing else: no rules, no law, no closing lines; a `raw` one is a text
     to continue, without a chat template. Only a plain question may end with the turn of another
-    `role`: a system turn alone, or the beginning of the answer itself. `fallback` names the model
+    `role`: a system turn alone, the
+    beginning of the answer itself, or the result of the call `tool_call_id`; only one may offer
+    functions (`tool_use`). `fallback` names the model
     to ask when this one cannot answer now. `profile` holds facts that the client gives;
     `understood` is what the question means after the turns before it. `language` is that of the
     answer; as it is parsed, the one for a text that tells none. `frame` is the asker's, where that
@@ -54,6 +56,8 @@ class Question:
     fallback: str | None = None
     profile: Profile = NOTHING
     understood: Understood | None = None
+    tool_use: ToolUse | None = None
+    tool_call_id: str = ""
     frame: FrameLanguage | None = None
 
     @property

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ai_core.answering.cache import shared_body
-from ai_core.answering.events import Done, Text, Thought
+from ai_core.answering.events import Called, Done, Text, Thought
 from ai_core.answering.request import ResolvedRequest
 from ai_core.answering.understanding.profiles import NOTHING
-from ai_core.engines.base import AnswerPart, FinishReason, TextChunk, TokenLogprob
+from ai_core.engines.base import AnswerPart, FinishReason, TextChunk, TokenLogprob, ToolCall
 from ai_core.law.records import Confidence
 from ai_core.metrics import AnswerMetrics
 from shared.ai.contract import (
@@ -64,6 +64,12 @@ class ReplyBuilder:
     profile: Profile = NOTHING
     outcome: str = "answered"
     finish_reason: FinishReason = "stop"
+    calls: list[ToolCall] = field(default_factory=list)
+
+    def call(self, call: ToolCall) -> Called:
+        """Append a call of a function and return its event."""
+        self.calls.append(call)
+        return Called(call, len(self.calls) - 1)
 
     def add(self, text: str, part: AnswerPart | None = None) -> Text:
         """Append text and return its event, with a heading where a section begins.
@@ -150,7 +156,7 @@ class ReplyBuilder:
             masked={str(kind): count for kind, count in self.masked.items()},
             masked_notice=self.masked_notice,
         )
-        return Done(reply, shared_body(reply))
+        return Done(reply, shared_body(reply), tuple(self.calls))
 
     def _parts(self) -> Iterator[tuple[AnswerPart | None, str]]:
         for part, texts in self.parts:

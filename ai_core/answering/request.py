@@ -241,9 +241,7 @@ class RequestResolver:
         if card.extractive and not question.grounded:
             raise KnowledgeRequired(model=card.id)
         if card.capabilities:
-            require_capabilities(
-                card.id, card.capabilities, question.sampling, extractive=card.extractive
-            )
+            require_capabilities(card.id, card.capabilities, question, extractive=card.extractive)
         day = question.as_of or self._clock.today()
         now_s = self._clock.elapsed_s()
         question = _within_context(question, card.context_tokens or MAX_NEW_TOKENS)
@@ -252,7 +250,9 @@ class RequestResolver:
             card,
             day,
             corpus.law_date,
-            cache_key(self._inputs(question, card, requester.scope, corpus, day)),
+            None
+            if question.tool_use
+            else cache_key(self._inputs(question, card, requester.scope, corpus, day)),
             self._prompts.estimate(question),
             now_s,
             requester.rate_limit_id,
@@ -338,14 +338,17 @@ def _within_context(question: Question, context_tokens: int) -> Question:
 
 
 def _line_of(turn: ChatMessage) -> str:
-    return f"{turn.role}: {turn.content}"
+    calls = [(call.name, call.arguments) for call in turn.tool_calls]
+    return f"{turn.role}: {turn.content}{calls or ''}"
 
 
 def require_capabilities(
-    model: str, capabilities: Capabilities, sampling: Sampling, *, extractive: bool = False
+    model: str, capabilities: Capabilities, question: Question, *, extractive: bool = False
 ) -> None:
     """Raise Unsupported for the first requested feature that the model lacks."""
+    sampling = question.sampling
     able = {
+        "tools": capabilities.tools is not None or question.tool_use is None,
         "json_schema": capabilities.json_schema or sampling.json_schema is None,
         "logprobs": capabilities.logprobs or sampling.top_logprobs is None,
         "stop": not (extractive and sampling.stop),

@@ -37,7 +37,11 @@ waits for an answer. A stream, once started, holds no slot, nor does an answer t
 the scheduler bounds how many of those wait.
 """
 
-SCHEMA_PATHS = (("response_format", "json_schema", "schema"), ("json_schema",))
+SCHEMA_PATHS = (
+    ("response_format", "json_schema", "schema"),
+    ("text", "format", "schema"),
+    ("json_schema",),
+)
 """Where bodies have a JSON schema."""
 SMALL_BODY_BYTES = 2_048
 

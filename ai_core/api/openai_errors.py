@@ -45,6 +45,7 @@ TEXT_FIELDS = {
     f"{OPENAI}chat/": "messages",
     f"{OPENAI}completions": "prompt",
     f"{OPENAI}embeddings": "input",
+    f"{OPENAI}responses": "input",
 }
 """The field that holds the text of a request, by the prefix of its path."""
 ERROR_FORMATS: dict[str, ErrorFormat] = {

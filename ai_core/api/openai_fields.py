@@ -12,13 +12,10 @@ ASSISTANT = "cdt-assistant"
 ModelId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 
 NEUTRAL_VALUES: dict[str, tuple[object, ...]] = {
-    "n": (None, 1),
     "best_of": (None, 1),
     "echo": (None, False),
     "suffix": (None, ""),
-    "tools": (None, []),
     "functions": (None, []),
-    "tool_choice": (None, "none", "auto"),
     "function_call": (None, "none", "auto"),
     "modalities": (None, ["text"]),
     "audio": (None,),
@@ -29,7 +26,7 @@ NEUTRAL_VALUES: dict[str, tuple[object, ...]] = {
 UNUSED_FIELDS = (
     *("user", "safety_identifier", "metadata", "store", "service_tier", "moderation"),
     *("prompt_cache_key", "prompt_cache_retention", "prompt_cache_options", "prediction"),
-    *("parallel_tool_calls", "reasoning_effort", "verbosity"),
+    *("reasoning_effort", "verbosity"),
 )
 """Fields of OpenAI's API that no answer here depends on: accepted with any value."""
 
@@ -90,16 +87,12 @@ class OpenAiBody(NullableBody):
     prompt_cache_retention: JsonValue = None
     prompt_cache_options: JsonValue = None
     prediction: JsonValue = None
-    parallel_tool_calls: JsonValue = None
     reasoning_effort: JsonValue = None
     verbosity: JsonValue = None
-    n: JsonValue = None
     best_of: JsonValue = None
     echo: JsonValue = None
     suffix: JsonValue = None
-    tools: JsonValue = None
     functions: JsonValue = None
-    tool_choice: JsonValue = None
     function_call: JsonValue = None
     modalities: JsonValue = None
     audio: JsonValue = None
@@ -113,6 +106,5 @@ class OpenAiBody(NullableBody):
                 raise Unsupported(f"{name} is not served", model=self.model, feature=name)
 
     def _asks_for_nothing(self, name: str) -> bool:
-        """Whether tools are offered that the model is told not to call."""
-        choice = {"tools": self.tool_choice, "functions": self.function_call}
-        return choice.get(name) == "none"
+        """Whether functions are offered that the model is told not to call."""
+        return name == "functions" and self.function_call == "none"

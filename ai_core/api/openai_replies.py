@@ -93,17 +93,39 @@ class ChatLogprobs(Reply):
     """Always null."""
 
 
+class FunctionCall(Reply):
+    """A function, and what to call it with."""
+
+    name: str
+    """Its name."""
+    arguments: str
+    """The JSON text of an object."""
+
+
+class MessageToolCall(Reply):
+    """A call of a function."""
+
+    id: str
+    """Its id, to send back with the result."""
+    type: Literal["function"]
+    """Always `function`."""
+    function: FunctionCall
+    """What to call."""
+
+
 class AssistantMessage(Reply):
     """The answer."""
 
     role: Literal["assistant"]
     """Always `assistant`."""
-    content: str
-    """Its text; that of `cdt-assistant` ends with the list of its sources."""
+    content: str | None
+    """Its text; that of `cdt-assistant` ends with the list of its sources. Null for calls alone."""
     refusal: None
     """Always null."""
     reasoning_content: str | None = None
     """What the model thought before it answered; absent where it did not. Not in OpenAI's API."""
+    tool_calls: list[MessageToolCall] | None = None
+    """The functions to call; absent where there are none."""
 
 
 class ChatChoice(Reply):

@@ -6,14 +6,15 @@ with the caller's messages and nothing else.
 
 import base64
 import struct
-from typing import Annotated
+from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Path, Request, Response
 
 from ai_core.access.keys import Scope
 from ai_core.answering.embeddings import Vectors
-from ai_core.api.admission import admitted
+from ai_core.answering.request import ResolvedRequest
+from ai_core.api.admission import Admitted, admitted
 from ai_core.api.dependencies import (
     InferenceAdmittedDep,
     PoolDep,
@@ -113,7 +114,7 @@ async def chat_completions(request: Request) -> Response:
         resolved = await resolver_of(request).resolve(question, requester)
         heading = "" if body.response_format else responder.sources_heading(resolved)
         serializer = ChatCompletionSerializer(_fields(request, body, heading))
-        return await responder.send(request, found, resolved, serializer, stream=body.stream)
+        return await _send(request, found, resolved, serializer)
 
 
 @direct.post(
@@ -135,7 +136,7 @@ async def completions(request: Request) -> Response:
         resolved = await resolver_of(request).resolve(question, requester)
         heading = responder.sources_heading(resolved)
         serializer = CompletionSerializer(_fields(request, body, heading))
-        return await responder.send(request, found, resolved, serializer, stream=body.stream)
+        return await _send(request, found, resolved, serializer)
 
 
 @direct.post(
@@ -161,6 +162,21 @@ async def embeddings(request: Request) -> Response:
             vectors = await while_connected(request, work)
             permit.spend(vectors.tokens)
     return _json(_embedding_list(body, vectors))
+
+
+async def _send(
+    request: Request,
+    found: Admitted[Any],
+    resolved: ResolvedRequest,
+    serializer: ChatCompletionSerializer,
+) -> Response:
+    """Answer once, or as often as was asked for."""
+    body, responder = found.body, responder_of(request)
+    if body.n == 1:
+        return await responder.send(request, found, resolved, serializer, stream=body.stream)
+    return await responder.send_choices(
+        request, found, resolved, serializer, body.n, stream=body.stream
+    )
 
 
 def _embedding_list(body: EmbeddingRequest, found: Vectors) -> dict[str, object]:

@@ -20,8 +20,14 @@ from ai_core.answering.question import (
     seed_of,
 )
 from ai_core.api.openai_fields import ASSISTANT, ModelId, NullableBody, OpenAiBody
-from ai_core.api.openai_messages import FreeText, RequestMessage, turn_of
-from ai_core.engines.base import Sampling
+from ai_core.api.openai_messages import (
+    FreeText,
+    RequestMessage,
+    require_known_calls,
+    turn_of,
+)
+from ai_core.api.openai_tools import MAX_TOOLS, Tool, ToolChoice, tool_texts, tool_use_of
+from ai_core.engines.base import ChatMessage, Sampling
 from ai_core.engines.schemas.bounds import checked_schema
 from ai_core.errors import Unsupported
 from shared.ai.contract import StopSequence
@@ -49,6 +55,8 @@ class StreamOptions(NullableBody):
 class CompletionOptions(OpenAiBody):
     """Sampling options; `top_k`, `min_p` and `repetition_penalty` are named as in vLLM."""
 
+    n: int = Field(default=1, ge=1, le=4)
+    """How many answers to write, each with a seed of its own; with `cdt-assistant` only 1."""
     max_tokens: int | None = Field(default=None, ge=1, le=MAX_TOKENS)
     """Longest answer, in tokens; null: 800. What the model's context has no room for is left out,
     and `finish_reason` is then `length`."""
@@ -88,6 +96,12 @@ class CompletionOptions(OpenAiBody):
         if value is None:
             return ()
         return (value,) if isinstance(value, str) else value
+
+    def require_supported(self) -> None:
+        """Raise Unsupported as `OpenAiBody` does, and for several answers of the assistant."""
+        super().require_supported()
+        if self.n > 1 and self.model == ASSISTANT:
+            raise Unsupported("its answers are the same", model=self.model, feature="n")
 
     @property
     def with_usage(self) -> bool:
@@ -162,9 +176,19 @@ class ChatCompletionRequest(CompletionOptions):
     top_logprobs: int | None = Field(default=None, ge=0, le=20)
     """Number of alternatives to return with each token; needs `logprobs`."""
 
+    tools: list[Tool] = Field(default=[], max_length=MAX_TOOLS)
+    """Functions the model may call, where its chat template knows any: a 400 `unsupported` where it
+    does not, and for `cdt-assistant`."""
+    tool_choice: ToolChoice | None = None
+    """`auto` (null, the default) leaves it to the model; `required`, and a function by its name,
+    make it call, with arguments that follow the schema."""
+    parallel_tool_calls: bool = True
+    """Whether several functions may be called at once."""
+
     def texts(self) -> list[str]:
-        """Return the text of each message."""
-        return [message.text for message in self.messages]
+        """Return the texts of each message and of the functions."""
+        texts = [text for message in self.messages for text in message.texts()]
+        return texts + list(tool_texts(self.tools))
 
     def question(self, language: Language, mask: Mask = mask_here) -> Question:
         """Return the last message as a question, personal data masked.
@@ -177,9 +201,12 @@ class ChatCompletionRequest(CompletionOptions):
         *before, end = enumerate(self.messages)
         history = [turn_of(at, message, self.model, mask) for at, message in before]
         last = turn_of(*end, self.model, mask, whole=True)
-        if not plain and last.role != "user":
-            raise InvalidFields([{"type": "last_must_be_user", "loc": ("messages",)}])
-        require_text(last.content, "messages", len(history), "content")
+        self._require_last(last, history)
+        tool_use = tool_use_of(
+            *(self.tools, self.tool_choice, mask, self.model), parallel=self.parallel_tool_calls
+        )
+        if tool_use and self.response_format and self.response_format.type != "text":
+            raise Unsupported("not beside tools", model=self.model, feature="response_format")
         return Question(
             last.content,
             language,
@@ -193,8 +220,22 @@ class ChatCompletionRequest(CompletionOptions):
             grounded=not plain,
             plain=plain,
             role=last.role,
+            tool_use=tool_use,
+            tool_call_id=last.tool_call_id,
             fallback=self.fallback,
         )
+
+    def _require_last(self, last: ChatMessage, history: Sequence[ChatMessage]) -> None:
+        """Raise InvalidFields when the last message is none to answer, Unsupported for calls."""
+        at = len(history)
+        if self.model == ASSISTANT and last.role != "user":
+            raise InvalidFields([{"type": "last_must_be_user", "loc": ("messages",)}])
+        if last.tool_calls:
+            feature = f"messages.{at}.tool_calls"
+            raise Unsupported("their results come first", model=self.model, feature=feature)
+        require_known_calls([*history, last])
+        if last.role != "tool":
+            require_text(last.content, "messages", at, "content")
 
 
 class CompletionRequest(CompletionOptions):

@@ -130,11 +130,13 @@ def _event(data: object, name: str = "") -> str:
     return f"{head}data: {orjson.dumps(data).decode()}\n\n"
 
 
-def _stream(description: str, *events: str) -> dict[int | str, JsonObject]:
+def _stream(
+    description: str, *events: str, end: str = "data: [DONE]\n\n"
+) -> dict[int | str, JsonObject]:
     """Return the `responses` of an answer that may be a stream of events."""
     content = {
         "schema": {"type": "string", "description": description},
-        "example": "".join([*events, "data: [DONE]\n\n"]),
+        "example": "".join([*events, end]),
     }
     return {
         200: {
@@ -181,6 +183,25 @@ TEXT_STREAM = _stream(
             "choices": [{"index": 0, "finish_reason": None, "text": "Un mois"}],
         }
     ),
+)
+RESPONSE_STREAM = _stream(
+    "OpenAI's events: `response.created`, `response.in_progress`, for each item what begins it, "
+    "its deltas and what ends it, and last `response.completed` or `response.incomplete` with the "
+    "whole response; `error` after a failure. While others are before the request, comments tell "
+    "how many.",
+    _event(
+        {
+            "type": "response.output_text.delta",
+            "sequence_number": 4,
+            "item_id": "msg_4f0c2a9d",
+            "output_index": 0,
+            "content_index": 0,
+            "delta": "Un mois",
+            "logprobs": [],
+        },
+        "response.output_text.delta",
+    ),
+    end="",
 )
 METRICS_TEXT: dict[int | str, JsonObject] = {
     200: {

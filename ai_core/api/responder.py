@@ -1,8 +1,9 @@
 """One answer over HTTP: limits, cached reply, idempotency, disconnection, JSON or events."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import aclosing
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -13,19 +14,20 @@ from ai_core.access.gate import Caller, Gate, Permit
 from ai_core.access.idempotency import Idempotency, StoredResponse
 from ai_core.access.keys import Scope
 from ai_core.answering.cache import AnswerCache, open_cached
-from ai_core.answering.events import Done, Events, collect
+from ai_core.answering.events import Done, Events, collect, collect_all
 from ai_core.answering.pipeline import AnswerPipeline
 from ai_core.answering.recording import AnswerRecorder
-from ai_core.answering.request import ResolvedRequest
+from ai_core.answering.request import ResolvedRequest, TokenMeter
 from ai_core.api.admission import Admitted
 from ai_core.api.direct_routes import release_slot
 from ai_core.api.response_formats import (
     API_SERIALIZER,
+    ChoicesSerializer,
     ResponseSerializer,
     cached_body,
     uncached_body,
 )
-from ai_core.api.sse import AnswerStream, disconnected, log_fields
+from ai_core.api.sse import AnswerStream, ChoicesStream, disconnected, log_fields
 from ai_core.metrics import CHANNELS, QuestionMetrics
 from shared.clock import Clock
 from shared.errors import AppError
@@ -75,23 +77,76 @@ class Responder:
         *,
         stream: bool,
     ) -> Response:
-        """Answer one request in the format of `serializer`.
+        """Answer one request in the format of `serializer`; see `_send`."""
+        cached_as = resolved.cache_key.name if resolved.cache_key else None
+        admitted.permit.price(resolved.cost_tokens, cached_as)
+
+        async def body() -> bytes:
+            return await self._body(request, admitted.permit, resolved, serializer)
+
+        def events() -> Response:
+            return self._stream(request, admitted.permit, resolved, serializer)
+
+        return await self._send(request, admitted, body, events, stream=stream)
+
+    async def send_choices(
+        self,
+        request: Request,
+        admitted: Admitted[Any],
+        resolved: ResolvedRequest,
+        serializer: ChoicesSerializer,
+        choices: int,
+        *,
+        stream: bool,
+    ) -> Response:
+        """Answer one request several times, with seeds of their own, and none from the cache."""
+        each = [_choice(resolved, at) for at in range(choices)]
+        permit = admitted.permit
+        permit.price(sum(one.cost_tokens for one in each), None)
+
+        def events_of(one: ResolvedRequest) -> Events:
+            return self.events(request, permit, one, live=stream)
+
+        async def body() -> bytes:
+            release_slot(request)
+            answers = collect_all([events_of(one) for one in each])
+            try:
+                done = await while_connected(request, answers)
+            except BaseException:
+                permit.spend(sum(one.spent_tokens for one in each))
+                raise
+            permit.spend(sum(one.reply.tokens_used for one in done))
+            request.scope["state"]["log_facts"] = log_fields(done[0].reply)
+            return serializer.choices_body(done)
+
+        def events() -> Response:
+            return ChoicesStream(permit, each, events_of, serializer, self._texts)
+
+        return await self._send(request, admitted, body, events, stream=stream)
+
+    async def _send(
+        self,
+        request: Request,
+        admitted: Admitted[Any],
+        body: Callable[[], Awaitable[bytes]],
+        events: Callable[[], Response],
+        *,
+        stream: bool,
+    ) -> Response:
+        """Return the whole body, or the stream of events.
 
         With an Idempotency-Key, which a stream cannot have, a repeated request gets the stored
         answer.
         """
         idempotency_key = header_value(request.scope, b"idempotency-key")
         permit = admitted.permit
-        cached_as = resolved.cache_key.name if resolved.cache_key else None
-        permit.price(resolved.cost_tokens, cached_as)
         if stream:
             if idempotency_key is not None:
                 raise InvalidFields([{"type": "not_with_stream", "loc": ("Idempotency-Key",)}])
-            return self._stream(request, permit, resolved, serializer)
+            return events()
 
         async def respond() -> StoredResponse:
-            body = await self._body(request, permit, resolved, serializer)
-            return StoredResponse(HTTPStatus.OK, body)
+            return StoredResponse(HTTPStatus.OK, await body())
 
         try:
             async with permit:
@@ -233,3 +288,14 @@ async def while_connected(request: Request, work: Coroutine[object, object, T]) 
         working.cancel()
         leaving.cancel()
         await asyncio.wait([working, leaving])
+
+
+def _choice(resolved: ResolvedRequest, at: int) -> ResolvedRequest:
+    """Return a request as one of several of its kind: nothing of it is cached or shared."""
+    question = resolved.question
+    sampling = replace(question.sampling, seed=(question.sampling.seed + at) % 2**31)
+    question = replace(question, sampling=sampling)
+    fallback = resolved.fallback and replace(resolved.fallback, cache_key=None, meter=TokenMeter())
+    return replace(
+        resolved, question=question, cache_key=None, fallback=fallback, meter=TokenMeter()
+    )

@@ -1,17 +1,19 @@
 """Response serialization formats: that of `/api/v1`, and OpenAI's two."""
 
 import codecs
-from collections.abc import Mapping
+import copy
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, Self
 
 import orjson
 
 from ai_core.answering.cache import add_request_fields
-from ai_core.answering.events import Done, Queued
+from ai_core.answering.events import Called, Done, Queued
 from ai_core.answering.request import ResolvedRequest
 from ai_core.api.openai_errors import error_object
 from ai_core.api.openai_fields import ASSISTANT
+from ai_core.engines.base import ToolCall
 from shared.ai.contract import GenerateReply, LikelyToken, WrittenToken
 from shared.errors import AppError
 from shared.languages import Language
@@ -48,12 +50,36 @@ class ResponseSerializer(Protocol):
         """Return the event of the next piece of reasoning; b"" where there is none."""
         ...
 
+    def called(self, called: Called) -> bytes:
+        """Return the events of a call of a function; b"" where the format has none."""
+        ...
+
     def done(self, done: Done, resolved: ResolvedRequest) -> bytes:
         """Return all events that follow the text."""
         ...
 
     def error(self, error: AppError, texts: Texts, language: Language, request_id: str) -> bytes:
         """Return the event that ends a failed stream."""
+        ...
+
+
+class ChoicesSerializer(ResponseSerializer, Protocol):
+    """Writes several answers to one question."""
+
+    def at(self, index: int) -> "ChoicesSerializer":
+        """Return a serializer of one of the choices."""
+        ...
+
+    def choices_body(self, done: Sequence[Done]) -> bytes:
+        """Return the body of all answers."""
+        ...
+
+    def ending(self, done: Done) -> bytes:
+        """Return the events that end one choice."""
+        ...
+
+    def end(self, done: Sequence[Done]) -> bytes:
+        """Return the events after all of them."""
         ...
 
 
@@ -81,6 +107,10 @@ class ApiSerializer:
 
     def thought(self, text: str) -> bytes:
         """Return nothing: the reasoning is in the usage event."""
+        return b""
+
+    def called(self, called: Called) -> bytes:
+        """Return nothing: no functions are offered here."""
         return b""
 
     def done(self, done: Done, resolved: ResolvedRequest) -> bytes:
@@ -145,16 +175,27 @@ class ChatCompletionSerializer:
         self._sources_heading = fields.sources_heading
         self._with_usage = fields.with_usage
         self._started = False
+        self._index = 0
+
+    def at(self, index: int) -> Self:
+        """Return a serializer of one of several choices."""
+        one = copy.copy(self)
+        one._index, one._started = index, False
+        return one
 
     def body(self, done: Done, resolved: ResolvedRequest) -> bytes:
         """Return a completion."""
-        reply = done.reply
-        choice = self.choice(reply.response + self._sources(reply), reply)
-        return orjson.dumps(
-            self._head
-            | {"object": self.kind, "choices": [choice], "usage": usage(reply)}
-            | self._extensions(reply)
-        )
+        return self.choices_body([done])
+
+    def choices_body(self, done: Sequence[Done]) -> bytes:
+        """Return a completion of one or several choices."""
+        choices = [
+            self.at(at).choice(one.reply.response + self._sources(one.reply), one)
+            for at, one in enumerate(done)
+        ]
+        first = done[0].reply
+        told = {"object": self.kind, "choices": choices, "usage": usage(done)}
+        return orjson.dumps(self._head | told | self._extensions(first))
 
     def queued(self, queued: Queued) -> bytes:
         """Return a comment, which every client of OpenAI's skips."""
@@ -168,68 +209,76 @@ class ChatCompletionSerializer:
         """Return a chunk of reasoning, named as vLLM and DeepSeek name it."""
         return self._delta("reasoning_content", text)
 
-    def _delta(self, field: str, text: str) -> bytes:
+    def called(self, called: Called) -> bytes:
+        """Return two chunks, as OpenAI begins a call with its name: the name, the arguments."""
+        call = tool_call(called.call)
+        named = call | {"function": {"name": called.call.name, "arguments": ""}}
+        written = {"function": {"arguments": called.call.arguments}}
+        at = {"index": called.index}
+        return self._delta("tool_calls", [at | named]) + self._delta("tool_calls", [at | written])
+
+    def _delta(self, field: str, value: object) -> bytes:
         role = {} if self._started else {"role": "assistant"}
         self._started = True
-        return self._chunk({"delta": {**role, field: text}, "logprobs": None})
+        return self._chunk({"delta": {**role, field: value}, "logprobs": None})
 
     def done(self, done: Done, resolved: ResolvedRequest) -> bytes:
         """Return the sources, the finish reason, the usage if it was asked for, and the end."""
+        return self.ending(done) + self.end([done])
+
+    def ending(self, done: Done) -> bytes:
+        """Return the sources and the finish reason of a choice."""
         reply = done.reply
         sources = self._sources(reply)
         last = {"delta": {}, "logprobs": self.logprobs(reply.logprobs)}
         chunks = [self.text(sources)] if sources else []
-        chunks.append(self._chunk(last, finish_reason(reply), **self._extensions(reply)))
-        return b"".join([*chunks, self._usage_chunk(reply), END])
+        chunks.append(self._chunk(last, finish_reason(done), **self._extensions(reply)))
+        return b"".join(chunks)
+
+    def end(self, done: Sequence[Done]) -> bytes:
+        """Return the usage, if it was asked for, and the end."""
+        return self._usage_chunk(done) + END
 
     def error(self, error: AppError, texts: Texts, language: Language, request_id: str) -> bytes:
         """Return OpenAI's error object as an event."""
         return event(error_object(error, texts, language, request_id, self.text_field))
 
-    def choice(self, text: str, reply: GenerateReply) -> dict[str, object]:
-        """Return the completion's only choice."""
-        reasoning = {"reasoning_content": reply.reasoning} if reply.reasoning else {}
+    def choice(self, text: str, done: Done) -> dict[str, object]:
+        """Return a choice of the completion."""
+        reply = done.reply
+        message: dict[str, object] = {"role": "assistant", "content": text, "refusal": None}
+        if reply.reasoning:
+            message["reasoning_content"] = reply.reasoning
+        if done.calls:
+            message["content"] = text or None
+            message["tool_calls"] = [tool_call(call) for call in done.calls]
         return {
-            "index": 0,
-            "message": {"role": "assistant", "content": text, "refusal": None} | reasoning,
+            "index": self._index,
+            "message": message,
             "logprobs": self.logprobs(reply.logprobs),
-            "finish_reason": finish_reason(reply),
+            "finish_reason": finish_reason(done),
         }
 
     def logprobs(self, tokens: list[WrittenToken] | None) -> dict[str, object] | None:
         """Return the tokens' probabilities."""
         if tokens is None:
             return None
-        return {
-            "content": [
-                _token_logprob(token)
-                | {"top_logprobs": [_token_logprob(other) for other in token.top]}
-                for token in tokens
-            ],
-            "refusal": None,
-        }
+        return {"content": token_logprobs(tokens), "refusal": None}
 
     def _chunk(
         self, choice: Mapping[str, object], finish_reason: str | None = None, **more: object
     ) -> bytes:
-        own = {"index": 0, "finish_reason": finish_reason, **choice}
+        own = {"index": self._index, "finish_reason": finish_reason, **choice}
         usage_key = {"usage": None} if self._with_usage else {}
         return event(self._head | {"object": self.chunk, "choices": [own]} | usage_key | more)
 
-    def _usage_chunk(self, reply: GenerateReply) -> bytes:
+    def _usage_chunk(self, done: Sequence[Done]) -> bytes:
         if not self._with_usage:
             return b""
-        return event(self._head | {"object": self.chunk, "choices": [], "usage": usage(reply)})
+        return event(self._head | {"object": self.chunk, "choices": [], "usage": usage(done)})
 
     def _sources(self, reply: GenerateReply) -> str:
-        """Return the sources as lines at the end of the text."""
-        if not (self._grounded and reply.citations and self._sources_heading):
-            return ""
-        lines = [
-            f"[{n}] {source.number or source.title} — {source.url}"
-            for n, source in enumerate(reply.citations, start=1)
-        ]
-        return "\n\n" + "\n".join([self._sources_heading, *lines])
+        return sources_text(reply, self._sources_heading) if self._grounded else ""
 
     def _extensions(self, reply: GenerateReply) -> dict[str, object]:
         masked = {"masked": reply.masked, "masked_notice": reply.masked_notice}
@@ -256,20 +305,23 @@ class CompletionSerializer(ChatCompletionSerializer):
         """Return nothing: this route has no place for it."""
         return b""
 
-    def done(self, done: Done, resolved: ResolvedRequest) -> bytes:
-        """Return the sources, the finish reason, the usage if it was asked for, and the end."""
+    def called(self, called: Called) -> bytes:
+        """Return nothing: no functions are offered here."""
+        return b""
+
+    def ending(self, done: Done) -> bytes:
+        """Return the sources and the finish reason of a choice."""
         reply = done.reply
         last = {"text": self._sources(reply), "logprobs": self.logprobs(reply.logprobs)}
-        chunk = self._chunk(last, finish_reason(reply), **self._extensions(reply))
-        return chunk + self._usage_chunk(reply) + END
+        return self._chunk(last, finish_reason(done), **self._extensions(reply))
 
-    def choice(self, text: str, reply: GenerateReply) -> dict[str, object]:
-        """Return the one answer there is."""
+    def choice(self, text: str, done: Done) -> dict[str, object]:
+        """Return a choice of the completion."""
         return {
-            "index": 0,
+            "index": self._index,
             "text": text,
-            "logprobs": self.logprobs(reply.logprobs),
-            "finish_reason": finish_reason(reply),
+            "logprobs": self.logprobs(done.reply.logprobs),
+            "finish_reason": finish_reason(done),
         }
 
     def logprobs(self, tokens: list[WrittenToken] | None) -> dict[str, object] | None:
@@ -290,18 +342,48 @@ class CompletionSerializer(ChatCompletionSerializer):
         }
 
 
-def finish_reason(reply: GenerateReply) -> str:
+def finish_reason(done: Done) -> str:
     """Return OpenAI's reason; an answer stopped because it repeated itself is one cut short."""
-    return "length" if reply.finish_reason == "repetition" else reply.finish_reason
+    if done.calls:
+        return "tool_calls"
+    reason = done.reply.finish_reason
+    return "length" if reason == "repetition" else reason
 
 
-def usage(reply: GenerateReply) -> dict[str, int]:
-    """Return the token counts of an answer."""
+def tool_call(call: ToolCall) -> dict[str, object]:
+    """Return a call as OpenAI writes one."""
+    function = {"name": call.name, "arguments": call.arguments}
+    return {"id": call.id, "type": "function", "function": function}
+
+
+def usage(done: Sequence[Done]) -> dict[str, int]:
+    """Return the token counts of answers to one prompt."""
+    prompt_tokens = done[0].reply.prompt_tokens
+    completion_tokens = sum(one.reply.completion_tokens for one in done)
     return {
-        "prompt_tokens": reply.prompt_tokens,
-        "completion_tokens": reply.completion_tokens,
-        "total_tokens": reply.prompt_tokens + reply.completion_tokens,
+        "prompt_tokens": prompt_tokens,
+        "completion_tokens": completion_tokens,
+        "total_tokens": prompt_tokens + completion_tokens,
     }
+
+
+def sources_text(reply: GenerateReply, heading: str) -> str:
+    """Return the sources as lines at the end of a text; "" for none, or without a heading."""
+    if not (reply.citations and heading):
+        return ""
+    lines = [
+        f"[{n}] {source.number or source.title} — {source.url}"
+        for n, source in enumerate(reply.citations, start=1)
+    ]
+    return "\n\n" + "\n".join([heading, *lines])
+
+
+def token_logprobs(tokens: Sequence[WrittenToken]) -> list[dict[str, object]]:
+    """Return the tokens' probabilities as OpenAI writes them."""
+    return [
+        _token_logprob(token) | {"top_logprobs": [_token_logprob(other) for other in token.top]}
+        for token in tokens
+    ]
 
 
 def _token_logprob(token: LikelyToken) -> dict[str, object]:

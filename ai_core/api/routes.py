@@ -24,6 +24,7 @@ from ai_core.api import (
     generate,
     health,
     models,
+    openai_responses,
     openai_routes,
     rerank,
     search,
@@ -67,7 +68,7 @@ from shared.web.openapi import DocumentedApi
 from shared.web.problems import ErrorFormat, add_error_handlers
 
 DIRECT = (
-    *(tokens.direct, rerank.direct),
+    *(tokens.direct, rerank.direct, openai_responses.direct),
     *(generate.direct, feedback.direct, chat.direct, models.direct, openai_routes.direct),
     mcp_endpoint.direct,
 )
@@ -80,7 +81,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     *(calculators.router, calculators.direct),
     *(models.router, models.direct, health.router),
     *(openai_routes.router, openai_routes.direct),
-    *(rerank.direct, tokens.direct),
+    *(openai_responses.direct, rerank.direct, tokens.direct),
     mcp_endpoint.direct,
 )
 ERROR_FORMATS: dict[str, ErrorFormat] = {
@@ -135,7 +136,11 @@ def create_api(settings: Settings, open_state: OpenState, registry: CollectorReg
         request_headers=REQUEST_HEADERS,
         response_headers=RESPONSE_HEADERS,
         keyed_headers=KEYED_HEADERS,
-        examples=EXAMPLES | OPENAI_EXAMPLES | rerank.EXAMPLES | tokens.EXAMPLES,
+        examples=EXAMPLES
+        | OPENAI_EXAMPLES
+        | openai_responses.EXAMPLES
+        | rerank.EXAMPLES
+        | tokens.EXAMPLES,
         title="Code du Travail Neo",
         summary="Answers about French labour law that carry their sources.",
         description=DESCRIPTION,

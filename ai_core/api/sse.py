@@ -14,16 +14,24 @@ stopped.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from ai_core.access.gate import Permit
-from ai_core.answering.events import Done, Events, Queued, Text, Thought
+from ai_core.answering.events import (
+    Called,
+    Done,
+    Events,
+    Queued,
+    Text,
+    Thought,
+    interleaved,
+)
 from ai_core.answering.request import ResolvedRequest
-from ai_core.api.response_formats import ResponseSerializer
+from ai_core.api.response_formats import ChoicesSerializer, ResponseSerializer
 from shared.ai.contract import GenerateReply
 from shared.errors import AppError
 from shared.texts import Texts
@@ -109,11 +117,8 @@ class AnswerStream(Response):
                 match event:
                     case Queued():
                         await self._send(send, self._serializer.queued(event))
-                    case Text():
-                        live = True
-                        await self._send(send, self._serializer.text(event.text))
-                    case Thought():
-                        if body := self._serializer.thought(event.text):
+                    case Text() | Thought() | Called():
+                        if body := self._piece(event, self._serializer):
                             live = True
                             await self._send(send, body)
                     case Done():
@@ -123,6 +128,16 @@ class AnswerStream(Response):
                         scope["state"]["log_facts"] = log_fields(event.reply)
                         done = event if permit.caller.sees_cache else event.without_cache()
                         await self._send(send, self._serializer.done(done, self._resolved))
+
+    @staticmethod
+    def _piece(event: Text | Thought | Called, serializer: ResponseSerializer) -> bytes:
+        match event:
+            case Text():
+                return serializer.text(event.text)
+            case Thought():
+                return serializer.thought(event.text)
+            case Called():
+                return serializer.called(event)
 
     async def _send(self, send: Send, body: bytes) -> None:
         """Send some events; `_watch` ends the stream when that takes too long."""
@@ -167,3 +182,41 @@ def log_fields(reply: GenerateReply) -> dict[str, str | int | bool | None]:
         "abstained": reply.abstained.reason if reply.abstained else None,
         "tokens": reply.tokens_used,
     }
+
+
+class ChoicesStream(AnswerStream):
+    """The events of several answers to one question, each a choice of its own."""
+
+    def __init__(
+        self,
+        permit: Permit,
+        choices: Sequence[ResolvedRequest],
+        events: Callable[[ResolvedRequest], Events],
+        serializer: ChoicesSerializer,
+        texts: Texts,
+    ) -> None:
+        super().__init__(permit, choices[0], lambda _: events(choices[0]), serializer, texts)
+        self._choices = choices
+        self._events_of = events
+        self._writers = [serializer.at(at) for at in range(len(choices))]
+        self._ending = serializer
+
+    async def _send_events(self, permit: Permit, scope: Scope, send: Send) -> None:
+        done: list[Done] = []
+        live: set[int] = set()
+        answers = interleaved([self._events_of(choice) for choice in self._choices])
+        async with aclosing(answers) as events:
+            async for at, event in events:
+                writer = self._writers[at]
+                match event:
+                    case Text() | Thought() | Called():
+                        live.add(at)
+                        await self._send(send, self._piece(event, writer))
+                    case Done():
+                        lines = () if at in live else event.lines()
+                        pieces = [writer.text(line) for line in lines]
+                        await self._send(send, b"".join([*pieces, writer.ending(event)]))
+                        done.append(event)
+        permit.spend(sum(one.reply.tokens_used for one in done))
+        scope["state"]["log_facts"] = log_fields(done[0].reply)
+        await self._send(send, self._ending.end(done))

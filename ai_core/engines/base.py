@@ -12,10 +12,64 @@ from typing import Literal, Protocol
 from ai_core.law.records import Confidence, Passage
 from shared.languages import Language
 
-Role = Literal["system", "user", "assistant"]
+Role = Literal["system", "user", "assistant", "tool"]
 FinishReason = Literal["stop", "length", "repetition", "content_filter"]
 """Why an answer ended: by itself or at a stop sequence; at its limit; because it repeated itself
 (`decoding/repetition.py`); because the server of a remote model withheld the rest."""
+
+
+CALL_ID = "\ufdd3"
+"""A noncharacter, which no text is interchanged with (Unicode 16, 23.7)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A function that a model calls; `arguments` is the JSON text of an object."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolDefinition:
+    """A function that a model may call; `parameters` is the text of a checked JSON schema."""
+
+    name: str
+    description: str
+    parameters: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolUse:
+    """The functions a model may call (OpenAI's tools).
+
+    `choice` is "auto", "none", "required", or the `name` of the one to call. `parallel`: several
+    may be called at once. `schema` is that of an answer that can only be calls, None for "auto".
+    """
+
+    tools: tuple[ToolDefinition, ...]
+    choice: Literal["auto", "none", "required", "named"] = "auto"
+    name: str = ""
+    parallel: bool = True
+    schema: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallFormat:
+    """How a model writes calls, as its chat template does: opening, name, `between`, arguments.
+
+    `separator` is what stands between the arguments of one call and the name of the next; None
+    where there is only one. `native`: a server tells calls apart from the text itself.
+    `arguments_as_text`: the template wants them as text, not as an object. CALL_ID stands where a
+    call has an id of its own.
+    """
+
+    opening: str
+    between: str
+    separator: str | None = None
+    native: bool = False
+    arguments_as_text: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +77,15 @@ class ChatMessage:
     """One message, as a model's chat template takes it.
 
     Its first `cacheable_chars` characters were written by the operator (rules, law text). Only they
-    may enter the prefix cache, which callers share; what a caller wrote never does.
+    may enter the prefix cache, which callers share; what a caller wrote never does. An assistant's
+    message may hold calls; a tool's message is the result of the call `tool_call_id`.
     """
 
     role: Role
     content: str
     cacheable_chars: int = 0
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +107,7 @@ class Prompt:
     raw: str | None = None
     told: str = ""
     confidence: Confidence = Confidence.MEDIUM
+    tool_use: ToolUse | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,15 +181,17 @@ class TextChunk:
     logprobs: tuple[TokenLogprob, ...] = ()
     reasoning: str = ""
     part: AnswerPart | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a model can do besides plain generation."""
+    """What a model can do besides plain generation; `tools` is how it writes calls of functions."""
 
     json_schema: bool = False
     logprobs: bool = False
     embeddings: bool = False
+    tools: ToolCallFormat | None = None
 
 
 class ReasoningStart:

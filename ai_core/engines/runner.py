@@ -15,6 +15,7 @@ from ai_core.engines.base import (
     FinishReason,
     Sampling,
     TokenLogprob,
+    ToolUse,
 )
 from ai_core.engines.error_report import ErrorReport
 from shared.host_memory import read_memory
@@ -44,13 +45,15 @@ class TokenizedPrompt:
 
     `continues` is true when the answer goes on with the prompt's last words, so that a space it
     begins with is part of it. `reasoning` is the end of the prompt from the mark that opens the
-    answer's reasoning, "" without one, None for a prompt that no chat template made.
+    answer's reasoning, "" without one, None for a prompt that no chat template made. `call_marks`
+    is the text around calls of functions, whose control tokens are part of the answer.
     """
 
     tokens: list[int]
     cacheable: int
     continues: bool = False
     reasoning: str | None = None
+    call_marks: str = ""
 
 
 class TokenGrammar(Protocol):
@@ -109,7 +112,9 @@ class ModelRunner(Protocol):
         """Return the tokens of a plain text, without a beginning-of-sequence token."""
         ...
 
-    def render(self, messages: Sequence[ChatMessage], raw: str | None) -> TokenizedPrompt:
+    def render(
+        self, messages: Sequence[ChatMessage], raw: str | None, tool_use: ToolUse | None = None
+    ) -> TokenizedPrompt:
         """Apply the model's chat template, or take `raw` as it is; tokenize.
 
         Raises Unsupported when the template refuses the messages.

@@ -12,9 +12,15 @@ from ai_core.engines.base import (
     Sampling,
     TextChunk,
     TokenLogprob,
+    ToolCallFormat,
 )
 from ai_core.engines.decoding.logit_adjustment import require_tokens
 from ai_core.errors import EngineFailed
+
+CALL_FORMAT = ToolCallFormat(
+    '<tool_call>\n{"name": "', '", "arguments": ', '}\n</tool_call>\n<tool_call>\n{"name": "'
+)
+"""As Qwen and Hermes write calls."""
 
 
 class ScriptedEngine:
@@ -45,7 +51,7 @@ class ScriptedEngine:
         self.context_tokens = context_tokens
         self.slots = slots
         self.capabilities = capabilities or Capabilities(
-            json_schema=True, logprobs=True, embeddings=True
+            json_schema=True, logprobs=True, embeddings=True, tools=CALL_FORMAT
         )
         self.prompts: list[Prompt] = []
         self._words = ["<s>"]

@@ -212,7 +212,7 @@ async def test_openai_raises_its_own_errors(client: openai.AsyncOpenAI) -> None:
         await client.chat.completions.create(model="gpt-9", messages=user)  # type: ignore[arg-type]
     with pytest.raises(openai.BadRequestError) as tools:
         await client.chat.completions.create(
-            model="scripted",
+            model="cdt-assistant",
             messages=user,  # type: ignore[arg-type]
             tools=[{"type": "function", "function": {"name": "f"}}],
         )

@@ -9,15 +9,21 @@ that comes first; some leave a system turn out without a word. So the messages a
 several arrangements, the most faithful first, until one comes out whole.
 """
 
+import json
 import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import groupby, takewhile
 from operator import attrgetter
+from typing import Any
 
-from ai_core.engines.base import ChatMessage, Role
+from ai_core.engines.base import ChatMessage, Role, ToolCallFormat, ToolUse
 from ai_core.engines.decoding.template_sandbox import (
+    IN_JSON,
+    PLACEHOLDER_END,
+    PLAIN,
     TIME_LIMIT_PER_MESSAGE_S,
     TIME_LIMIT_S,
     ChatSandbox,
@@ -25,8 +31,17 @@ from ai_core.engines.decoding.template_sandbox import (
     TemplateRefusal,
     limited,
 )
+from ai_core.engines.decoding.tool_templates import (
+    FIRST_NUMBER,
+    ToolStrings,
+    call_format,
+    called,
+    marks_of,
+    offered,
+    short_ids,
+)
 from ai_core.engines.reasoning_marks import opened_at_end
-from ai_core.errors import MessagesRefused
+from ai_core.errors import MessagesRefused, Unsupported
 
 PLAIN_TEMPLATE = (
     "{% for message in messages %}{{ message['role'] }}: {{ message['content'] }}\n\n{% endfor %}"
@@ -34,9 +49,7 @@ PLAIN_TEMPLATE = (
 )
 """For a model that comes without a chat template."""
 _BETWEEN = "\n\n"
-# Noncharacters, which no text is interchanged with (Unicode 16, 23.7), around a private-use number.
-_PLACEHOLDER = re.compile("\ufdd0([\U000f0000-\U000ffffd])\ufdd1")
-_FIRST_NUMBER = 0xF0000
+_PLACEHOLDER = re.compile(f"([{PLAIN}{IN_JSON}])([\U000f0000-\U000ffffd]){PLACEHOLDER_END}")
 _MAX_MESSAGES = 65_000
 _MAX_EDGE_CHARS = 16
 """Of the white space around a text, what a template sees and may trim."""
@@ -51,7 +64,8 @@ class PromptText:
     `contents` are the parts of `text`, [start, end), that messages and not the template wrote. The
     first `cacheable_chars` characters stay the same whatever callers write. `continues` is true for
     a text whose last words the answer goes on with. `reasoning` is the end of the text from the
-    mark that opens the answer's reasoning, "" without one.
+    mark that opens the answer's reasoning, "" without one. `call_marks` is what the template writes
+    around calls, where functions are offered.
     """
 
     text: str
@@ -59,6 +73,7 @@ class PromptText:
     cacheable_chars: int = 0
     continues: bool = False
     reasoning: str = ""
+    call_marks: str = ""
 
     def part(self, start: int, end: int) -> "PromptText":
         """Return the characters [start, end) with the contents in them."""
@@ -100,18 +115,34 @@ class ChatTemplate:
             template or PLAIN_TEMPLATE, {"bos_token": bos, "eos_token": eos}
         )
 
-    def render(self, messages: Sequence[ChatMessage]) -> PromptText:
+    @cached_property
+    def tool_call_format(self) -> ToolCallFormat | None:
+        """How the template writes calls of functions; None where it knows none."""
+        try:
+            with limited():
+                return call_format(self._sandbox.evaluate)
+        except TemplateOverrun:
+            return None
+
+    def render(
+        self, messages: Sequence[ChatMessage], tool_use: ToolUse | None = None
+    ) -> PromptText:
         """Return the prompt text; an assistant's turn that comes last is continued.
 
         Raises MessagesRefused with the template's reason when no arrangement of the messages comes
-        out with every system turn and every question.
+        out with every system turn and every question; Unsupported when it shows no functions.
         """
         if len(messages) > _MAX_MESSAGES:
             raise MessagesRefused(f"more than {_MAX_MESSAGES} messages")
         texts = [self._text_of(messages, at) for at in range(len(messages))]
         with limited(TIME_LIMIT_S + len(messages) * TIME_LIMIT_PER_MESSAGE_S):
-            skeleton = self._skeleton(messages, texts)
-        return _filled(skeleton, messages, texts)
+            spoken = _Spoken(messages, texts, self.tool_call_format, tool_use)
+            skeleton = self._skeleton(spoken)
+        if not spoken.shows_functions(skeleton):
+            raise Unsupported("the chat template shows no functions", feature="tools")
+        filled = _filled(skeleton, messages, [*texts, *spoken.strings.texts])
+        written = self.tool_call_format if spoken.tools else None
+        return replace(filled, call_marks=marks_of(written)) if written else filled
 
     def role_marks(self) -> frozenset[str]:
         """Return the tags the template writes around turns: words like `[INST]` or `<|user|>`."""
@@ -134,14 +165,15 @@ class ChatTemplate:
             return one.content.rpartition(_END_OF_REASONING)[2].lstrip()
         return one.content
 
-    def _skeleton(self, messages: Sequence[ChatMessage], texts: Sequence[str]) -> str:
+    def _skeleton(self, spoken: "_Spoken") -> str:
         """Return the evaluated template of the first arrangement that is whole."""
+        messages, texts = spoken.messages, spoken.texts
         written = {at for at, text in enumerate(texts) if text.strip()}
         answers = {at for at in written if messages[at].role == "assistant"}
         reason, without_answers = "", None
-        for turns in _arrangements(messages):
+        for turns in spoken.arrangements():
             try:
-                skeleton = self._evaluate(turns, texts)
+                skeleton = self._evaluate(turns, spoken)
             except TemplateOverrun as error:
                 raise MessagesRefused(str(error)) from error
             except TemplateRefusal as error:
@@ -156,24 +188,66 @@ class ChatTemplate:
             raise MessagesRefused(reason or "it leaves part of them out")
         return without_answers
 
-    def _evaluate(self, turns: Sequence[_Turn], texts: Sequence[str]) -> str:
-        mappings = [{"role": turn.role, "content": _shown(turn, texts)} for turn in turns]
+    def _evaluate(self, turns: Sequence[_Turn], spoken: "_Spoken") -> str:
+        mappings, tools = [spoken.shown(turn) for turn in turns], spoken.tools
         if not turns or turns[-1].role != "assistant":
-            return self._sandbox.evaluate(mappings, generation_prompt=True)
-        beginning = mappings[-1]["content"].strip()
-        whole = self._without_generation_prompt(mappings) if beginning else ""
+            return self._sandbox.evaluate(mappings, generation_prompt=True, tools=tools)
+        beginning = str(mappings[-1]["content"]).strip()
+        whole = self._without_generation_prompt(mappings, tools) if beginning else ""
         if beginning and beginning in whole:
             return whole[: whole.rindex(beginning) + len(beginning)]
-        return self._sandbox.evaluate(mappings[:-1], generation_prompt=True) + beginning
+        return (
+            self._sandbox.evaluate(mappings[:-1], generation_prompt=True, tools=tools) + beginning
+        )
 
-    def _without_generation_prompt(self, mappings: Sequence[dict[str, str]]) -> str:
+    def _without_generation_prompt(
+        self, mappings: Sequence[dict[str, Any]], tools: Sequence[dict[str, Any]]
+    ) -> str:
         """Return the text of whole turns; "" when the template refuses an answer at the end."""
         try:
-            return self._sandbox.evaluate(mappings, generation_prompt=False)
+            return self._sandbox.evaluate(mappings, generation_prompt=False, tools=tools)
         except TemplateOverrun:
             raise
         except TemplateRefusal:
             return ""
+
+
+class _Spoken:
+    """The messages of a prompt and its functions, as a template sees them."""
+
+    def __init__(
+        self,
+        messages: Sequence[ChatMessage],
+        texts: Sequence[str],
+        written: ToolCallFormat | None,
+        tool_use: ToolUse | None,
+    ) -> None:
+        self.messages = messages
+        self.texts = texts
+        self.strings = ToolStrings(len(texts))
+        self._definitions = tool_use.tools if tool_use and tool_use.choice != "none" else ()
+        self.tools = offered(self._definitions, self.strings)
+        self._ids = short_ids(messages)
+        self._calls = [call.name for message in messages for call in message.tool_calls]
+        as_text = written is not None and written.arguments_as_text
+        self._more = [called(one, self._ids, self.strings, as_text=as_text) for one in messages]
+
+    def arrangements(self) -> Iterator[tuple[_Turn, ...]]:
+        """Yield the turns in the ways a template may take them; calls keep their own turns."""
+        if not any(self._more):
+            yield from _arrangements(self.messages)
+            return
+        yield tuple(_Turn(message.role, (at,)) for at, message in enumerate(self.messages))
+
+    def shown(self, turn: _Turn) -> dict[str, Any]:
+        """Return what a template sees of a turn."""
+        more = self._more[turn.messages[0]] if len(turn.messages) == 1 else {}
+        return {"role": turn.role, "content": _shown(turn, self.texts), **more}
+
+    def shows_functions(self, skeleton: str) -> bool:
+        """Whether a template wrote the name of every function and of every call."""
+        names = [*(tool.name for tool in self._definitions), *self._calls]
+        return {self.strings.number(name) for name in names} <= _numbers(skeleton)
 
 
 def _arrangements(messages: Sequence[ChatMessage]) -> Iterator[tuple[_Turn, ...]]:
@@ -241,11 +315,11 @@ def _body(text: str) -> tuple[int, int]:
 
 
 def _placeholder(at: int) -> str:
-    return f"\ufdd0{chr(_FIRST_NUMBER + at)}\ufdd1"
+    return f"{PLAIN}{chr(FIRST_NUMBER + at)}{PLACEHOLDER_END}"
 
 
 def _numbers(skeleton: str) -> set[int]:
-    return {ord(found[1]) - _FIRST_NUMBER for found in _PLACEHOLDER.finditer(skeleton)}
+    return {ord(found[2]) - FIRST_NUMBER for found in _PLACEHOLDER.finditer(skeleton)}
 
 
 def _filled(skeleton: str, messages: Sequence[ChatMessage], texts: Sequence[str]) -> PromptText:
@@ -257,12 +331,15 @@ def _filled(skeleton: str, messages: Sequence[ChatMessage], texts: Sequence[str]
     for found in _PLACEHOLDER.finditer(skeleton):
         literal = skeleton[done : found.start()]
         done = found.end()
-        at = ord(found[1]) - _FIRST_NUMBER
+        at = ord(found[2]) - FIRST_NUMBER
         if at >= len(texts):
             continue
-        body = texts[at][slice(*_body(texts[at]))]
+        ours = at < len(messages)
+        body = texts[at][slice(*_body(texts[at]))] if ours else texts[at]
+        if found[1] == IN_JSON:
+            body = json.dumps(body, ensure_ascii=False)[1:-1]
         start = chars + len(literal)
-        owned = _owned_chars(messages[at], texts[at])
+        owned = _owned_chars(messages[at], texts[at]) if ours else 0
         if cacheable is None and owned < len(body):
             indented = not owned and texts[at][:1].isspace()
             cacheable = chars + len(literal.rstrip()) if indented else start + owned

@@ -85,6 +85,7 @@ class JobOutput:
         chat = job.prompt.reasoning is not None and job.sampling.json_schema is None
         self._reasoning = job.prompt.reasoning or "" if chat else ""
         self._shows_marks = chat
+        self._marks = job.prompt.call_marks
         self._detokenizer = detokenizer
         self._sampler = sampler
         self._stop_filter = StopFilter(job.sampling.stop)
@@ -116,7 +117,7 @@ class JobOutput:
         written = self._detokenizer.token_bytes(self.last_token)
         if not written and self._shows_marks:
             spelling = self._detokenizer.control_spelling(self.last_token)
-            written = spelling if is_reasoning_token(spelling.decode("utf-8", "replace")) else b""
+            written = spelling if self._is_mark(spelling.decode("utf-8", "replace")) else b""
         if first and self._trims_space:
             written = written.removeprefix(b" ")
         text = self._stop_filter.feed(written)
@@ -127,6 +128,10 @@ class JobOutput:
         if self._repetition and self._repetition.add(self.last_token):
             return self.finish("repetition", text + self._stop_filter.finish(), cached_tokens)
         return self._chunk(text, None, cached_tokens) if text or first else None
+
+    def _is_mark(self, spelling: str) -> bool:
+        """Whether a control token tells the reasoning, or a call of a function, apart."""
+        return is_reasoning_token(spelling) or bool(spelling and spelling in self._marks)
 
     def finish(
         self,

@@ -29,6 +29,9 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from ai_core.errors import ModelUnusable
 
+PLAIN, IN_JSON, PLACEHOLDER_END = "\ufdd0", "\ufdd2", "\ufdd1"
+"""What begins a placeholder of a text, what begins one that a template wrote as JSON, and what ends
+both: noncharacters, which no text is interchanged with (Unicode 16, 23.7)."""
 MAX_TEMPLATE_CHARS = 500_000
 MAX_TEXT_CHARS = 1_000_000
 """Of any one text a template makes; messages are placeholders of a few characters meanwhile."""
@@ -83,7 +86,13 @@ class ChatSandbox:
         except (*_FAILURES, SyntaxError) as error:
             raise _unusable(_one_line(error)) from error
 
-    def evaluate(self, messages: Sequence[Mapping[str, str]], *, generation_prompt: bool) -> str:
+    def evaluate(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        *,
+        generation_prompt: bool,
+        tools: Sequence[Mapping[str, Any]] = (),
+    ) -> str:
         """Return the prompt text. Raises TemplateRefusal; run it inside `limited`."""
         pieces: list[str] = []
         chars = 0
@@ -91,7 +100,7 @@ class ChatSandbox:
             for piece in self._template.generate(
                 messages=[dict(message) for message in messages],
                 add_generation_prompt=generation_prompt,
-                tools=None,
+                tools=list(tools) or None,
                 documents=None,
                 **self._variables,
             ):
@@ -281,7 +290,7 @@ def _strftime_now(form: str) -> str:
 
 def _to_json(value: Any, indent: int | None = None, **_options: object) -> str:
     _check_padding([indent])
-    return json.dumps(value, ensure_ascii=False, indent=indent)
+    return json.dumps(value, ensure_ascii=False, indent=indent).replace(PLAIN, IN_JSON)
 
 
 def _one_line(error: BaseException) -> str:

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from ai_core.engines.base import ChatMessage
+from ai_core.engines.base import ChatMessage, ToolUse
 from ai_core.engines.decoding.logit_adjustment import require_known_tokens, require_tokens
 from ai_core.engines.decoding.output import JobOutput, detokenized, max_new_tokens
 from ai_core.engines.decoding.sampling import Logits, Sampler
@@ -134,9 +134,11 @@ class ContinuousBatchingRunner:
         """Return the tokens of a plain text."""
         return self._tokenizer.tokenize(text)
 
-    def render(self, messages: Sequence[ChatMessage], raw: str | None) -> TokenizedPrompt:
+    def render(
+        self, messages: Sequence[ChatMessage], raw: str | None, tool_use: ToolUse | None = None
+    ) -> TokenizedPrompt:
         """Apply the folder's chat template, or take `raw` as it is; tokenize."""
-        return self._tokenizer.render(messages, raw)
+        return self._tokenizer.render(messages, raw, tool_use)
 
     def detokenize(self, tokens: Sequence[int]) -> str:
         """Return the text of tokens, control tokens spelled out. Raises Unsupported."""

@@ -74,7 +74,7 @@ def open_runner(path: str, options: LoadOptions) -> ContinuousBatchingRunner:
     info = RunnerInfo(
         context_tokens,
         slots if decoder.allows_padding else 1,
-        Capabilities(json_schema=True, logprobs=True),
+        Capabilities(json_schema=True, logprobs=True, tools=tokenizer.tool_call_format),
         decoder.precision,
         decoder.device,
     )

@@ -71,7 +71,9 @@ def open_runner(path: str, options: LoadOptions) -> ContinuousBatchingRunner:
     info = RunnerInfo(
         context_tokens,
         slots,
-        Capabilities(json_schema=True, logprobs=True, embeddings=True),
+        Capabilities(
+            json_schema=True, logprobs=True, embeddings=True, tools=tokenizer.tool_call_format
+        ),
         precision,
         device,
     )

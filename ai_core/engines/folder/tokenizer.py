@@ -13,7 +13,7 @@ from typing import Any
 
 import tokenizers
 
-from ai_core.engines.base import ChatMessage
+from ai_core.engines.base import ChatMessage, ToolCallFormat, ToolUse
 from ai_core.engines.decoding.chat_template import ChatTemplate, PromptText
 from ai_core.engines.decoding.special_tokens import SpecialTokens, as_content
 from ai_core.engines.folder.files import load_json
@@ -77,14 +77,21 @@ class Tokenizer:
         """
         return self._encode(as_content(text), add_special=add_special)
 
-    def render(self, messages: Sequence[ChatMessage], raw: str | None) -> TokenizedPrompt:
+    @property
+    def tool_call_format(self) -> ToolCallFormat | None:
+        """How the chat template writes calls of functions; None where it knows none."""
+        return self._template.tool_call_format
+
+    def render(
+        self, messages: Sequence[ChatMessage], raw: str | None, tool_use: ToolUse | None = None
+    ) -> TokenizedPrompt:
         """Apply the chat template, or take `raw` as it is; nothing is marked as cacheable."""
         if raw is not None:
             tokens = self._encode(PromptText(raw), add_special=True)
             return TokenizedPrompt(tokens, 0, continues=True)
-        prompt = self._template.render(messages)
+        prompt = self._template.render(messages, tool_use)
         tokens = self._encode(prompt, add_special=False)
-        return TokenizedPrompt(tokens, 0, prompt.continues, prompt.reasoning)
+        return TokenizedPrompt(tokens, 0, prompt.continues, prompt.reasoning, prompt.call_marks)
 
     def _encode(self, prompt: PromptText, *, add_special: bool) -> list[int]:
         """Return the tokens of a prompt; special tokens that its contents spell are text."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from llama_cpp import llama_cpp as lib
 
-from ai_core.engines.base import Capabilities, ChatMessage
+from ai_core.engines.base import Capabilities, ChatMessage, ToolUse
 from ai_core.engines.decoding.chat_template import ChatTemplate, PromptText
 from ai_core.engines.decoding.logit_adjustment import require_known_tokens, require_tokens
 from ai_core.engines.decoding.output import JobOutput, detokenized, max_new_tokens
@@ -121,7 +121,12 @@ class GgufRunner:
         self.info = RunnerInfo(
             context_tokens=context_tokens,
             slots=slots,
-            capabilities=Capabilities(json_schema=generates, logprobs=generates, embeddings=True),
+            capabilities=Capabilities(
+                json_schema=generates,
+                logprobs=generates,
+                embeddings=True,
+                tools=self._chat_template.tool_call_format if generates else None,
+            ),
             precision=model.precision,
             device="cuda" if model.on_gpu else "cpu",
         )
@@ -130,19 +135,25 @@ class GgufRunner:
         """Return the tokens of a plain text; special tokens spelled in it are text."""
         return self._vocabulary.tokenize(text)
 
-    def render(self, messages: Sequence[ChatMessage], raw: str | None) -> TokenizedPrompt:
+    def render(
+        self, messages: Sequence[ChatMessage], raw: str | None, tool_use: ToolUse | None = None
+    ) -> TokenizedPrompt:
         """Apply the file's chat template; see `ChatTemplate`."""
         if raw is not None:
             tokens = self._vocabulary.tokenize_prompt(PromptText(raw))
             return TokenizedPrompt(tokens, 0, continues=True)
-        prompt = self._chat_template.render(messages)
+        prompt = self._chat_template.render(messages, tool_use)
         tokens = self._vocabulary.tokenize_prompt(prompt, self._special_tokens)
         if prompt.cacheable_chars == len(prompt.text):
-            return TokenizedPrompt(tokens, len(tokens), prompt.continues, prompt.reasoning)
+            return TokenizedPrompt(
+                tokens, len(tokens), prompt.continues, prompt.reasoning, prompt.call_marks
+            )
         # The last token of the operator's text may continue into the caller's.
         prefix = self._vocabulary.tokenize_prompt(prompt.prefix(), self._special_tokens)[:-1]
         cacheable = common_prefix_length(tokens, prefix)
-        return TokenizedPrompt(tokens, cacheable, prompt.continues, prompt.reasoning)
+        return TokenizedPrompt(
+            tokens, cacheable, prompt.continues, prompt.reasoning, prompt.call_marks
+        )
 
     def detokenize(self, tokens: Sequence[int]) -> str:
         """Return the text of tokens, control tokens spelled out. Raises Unsupported."""

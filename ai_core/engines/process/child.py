@@ -140,7 +140,7 @@ class CommandReader:
                 self._fail(message.id, EngineFailed(reason))
 
     def _render(self, runner: ModelRunner, message: Generate) -> None:
-        prompt = runner.render(message.messages, message.raw)
+        prompt = runner.render(message.messages, message.raw, message.tool_use)
         tokens, limit = len(prompt.tokens), runner.info.context_tokens - 1
         if tokens > limit:
             raise ContextOverflow(tokens=tokens, limit=limit)

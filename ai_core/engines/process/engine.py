@@ -187,7 +187,9 @@ class ProcessEngine:
         """Generate the answer with a loaded adapter, or without one."""
         self._require_capabilities(sampling)
         job_id, buffer = next(self._ids), StreamBuffer(time.monotonic())
-        self._send(Generate(job_id, prompt.messages, prompt.raw, sampling, adapter))
+        self._send(
+            Generate(job_id, prompt.messages, prompt.raw, sampling, adapter, prompt.tool_use)
+        )
         self._streams[job_id] = buffer
         try:
             while True:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from ai_core.engines.base import ChatMessage, Sampling
+from ai_core.engines.base import ChatMessage, Sampling, ToolUse
 from ai_core.engines.error_report import ErrorReport
 from ai_core.engines.runner import LoadOptions, RunnerInfo, TokenChunk
 
@@ -39,6 +39,7 @@ class Generate(msgspec.Struct, tag=True, frozen=True):
     raw: str | None
     sampling: Sampling
     adapter: str | None = None
+    tool_use: ToolUse | None = None
 
 
 class Cancel(msgspec.Struct, tag=True, frozen=True):

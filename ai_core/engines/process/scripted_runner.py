@@ -13,7 +13,7 @@ from typing import Literal
 
 import msgspec
 
-from ai_core.engines.base import Capabilities, ChatMessage, TokenLogprob
+from ai_core.engines.base import Capabilities, ChatMessage, TokenLogprob, ToolUse
 from ai_core.engines.decoding.stops import StopFilter
 from ai_core.engines.error_report import ErrorReport, error_classes
 from ai_core.engines.runner import (
@@ -83,7 +83,9 @@ class ScriptedRunner:
             raise ValueError(text)
         return [int.from_bytes(token) for token in _split(text.encode())]
 
-    def render(self, messages: Sequence[ChatMessage], raw: str | None) -> TokenizedPrompt:
+    def render(
+        self, messages: Sequence[ChatMessage], raw: str | None, tool_use: ToolUse | None = None
+    ) -> TokenizedPrompt:
         """Join the cacheable part of the first message and the whole last message."""
         if raw is not None:
             return TokenizedPrompt(self.tokenize(raw), 0)

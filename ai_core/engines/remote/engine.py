@@ -14,7 +14,16 @@ import httpx2
 import orjson
 import structlog
 
-from ai_core.engines.base import Capabilities, Prompt, ReasoningStart, Sampling, TextChunk
+from ai_core.engines.base import (
+    Capabilities,
+    ChatMessage,
+    Prompt,
+    ReasoningStart,
+    Sampling,
+    TextChunk,
+    ToolCallFormat,
+    ToolUse,
+)
 from ai_core.engines.process.throughput import Throughput
 from ai_core.engines.remote.bodies import (
     decoded_chunks,
@@ -62,7 +71,12 @@ class RemoteEngine:
     """
 
     extractive = False
-    capabilities = Capabilities(json_schema=True, logprobs=True, embeddings=True)
+    capabilities = Capabilities(
+        json_schema=True,
+        logprobs=True,
+        embeddings=True,
+        tools=ToolCallFormat("", "", native=True),
+    )
 
     def __init__(
         self,
@@ -203,7 +217,7 @@ class RemoteEngine:
         body = request_body(self._model, prompt, sampling, upstream.software)
         limit = httpx2.Timeout(self._timeouts.first_s, connect=CONNECT_TIMEOUT_S)
         raw = prompt.raw is not None
-        answer = AnswerReader(sampling, _prompt_chars(prompt), raw=raw)
+        answer = AnswerReader(sampling, _prompt_chars(prompt), raw=raw, tool_use=prompt.tool_use)
         opening = self.upstreams.http.stream(
             "POST", f"{upstream.url}/{path}", json=body, timeout=limit
         )
@@ -220,7 +234,7 @@ class RemoteEngine:
                     yield chunk
                 if answer.overrun:
                     break
-        if (rest := answer.rest()).text:
+        if (rest := answer.rest()).text or rest.tool_calls:
             yield rest
         yield answer.last_chunk(self.context_tokens, CHARS_PER_TOKEN)
 
@@ -367,8 +381,39 @@ def request_body(
         body |= {"logprobs": True, "top_logprobs": sampling.top_logprobs}
     if software == "vllm" and prompt.messages[-1].role == "assistant":
         body |= {"add_generation_prompt": False, "continue_final_message": True}
-    messages = [
-        {"role": message.role, "content": neutralize(message.content)}
-        for message in prompt.messages
+    return body | {"messages": [_message(one) for one in prompt.messages]} | _tools(prompt.tool_use)
+
+
+def _message(message: ChatMessage) -> dict[str, object]:
+    body: dict[str, object] = {"role": message.role, "content": neutralize(message.content)}
+    if message.tool_calls:
+        body["tool_calls"] = [
+            {
+                "id": call.id,
+                "type": "function",
+                "function": {"name": call.name, "arguments": neutralize(call.arguments)},
+            }
+            for call in message.tool_calls
+        ]
+    return body | ({"tool_call_id": message.tool_call_id} if message.tool_call_id else {})
+
+
+def _tools(use: ToolUse | None) -> dict[str, object]:
+    """Return the functions of a request; parameters at their defaults are left out."""
+    if use is None:
+        return {}
+    tools = [
+        {
+            "type": "function",
+            "function": {
+                "name": tool.name,
+                "description": neutralize(tool.description),
+                "parameters": orjson.loads(neutralize(tool.parameters)),
+            },
+        }
+        for tool in use.tools
     ]
-    return body | {"messages": messages}
+    named = {"type": "function", "function": {"name": use.name}}
+    choice = named if use.choice == "named" else use.choice
+    parallel = {} if use.parallel else {"parallel_tool_calls": False}
+    return {"tools": tools, "tool_choice": choice, **parallel}

@@ -4,15 +4,18 @@ Nothing in it is trusted to be there, to have its documented type, or to be of a
 be read is; what cannot is left out, and what makes the answer unusable is UpstreamFailed.
 """
 
+import json
+import random
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
-from ai_core.engines.base import Sampling, TextChunk, TokenLogprob
+from ai_core.engines.base import Sampling, TextChunk, TokenLogprob, ToolCall, ToolUse
 from ai_core.engines.remote.bodies import (
     json_list,
     json_object,
     number,
     parse_json,
+    parse_object,
     whole_number,
 )
 from ai_core.engines.remote.control_tokens import SpellingRestorer, TurnEndFilter
@@ -28,6 +31,7 @@ _MAX_NESTED_PARTS = 4
 _CUT = {"length", "max_tokens", "max_length", "model_length", "max_output_tokens"}
 _FILTERED = {"content_filter", "safety", "recitation", "blocklist", "prohibited_content", "spii"}
 _TOOL = {"tool_calls", "tool_call", "tool_use", "function_call"}
+MAX_CALLS = 64
 _BROKEN = {"error", "abort", "aborted", "cancelled", "canceled", "network_error"}
 
 
@@ -124,6 +128,59 @@ def _encoded(text: str) -> bytes:
     return text.encode("utf-8", "replace")
 
 
+class CallReader:
+    """Puts together the calls of functions that an upstream sends in pieces.
+
+    Calls that nobody asked for are left out, as are those beyond what may be made.
+    """
+
+    def __init__(self, use: ToolUse | None, max_chars: int) -> None:
+        self._names = {tool.name for tool in use.tools} if use else set()
+        self._most = (MAX_CALLS if use.parallel else 1) if use else 0
+        self._chars_left = max_chars
+        self._calls: dict[int, list[str]] = {}
+
+    @property
+    def begun(self) -> bool:
+        """Whether a call has come."""
+        return bool(self._calls)
+
+    def feed(self, value: object) -> None:
+        """Take the `tool_calls` of a message or of a delta. Raises UpstreamFailed when too long."""
+        for place, call in enumerate(map(json_object, json_list(value))):
+            at = whole_number(call.get("index", place), MAX_CALLS)
+            if at >= self._most:
+                continue
+            function = json_object(call.get("function"))
+            known = self._calls.setdefault(at, ["", ""])
+            known[0] = known[0] or _text(function.get("name"))
+            arguments = function.get("arguments")
+            written = json.dumps(arguments) if isinstance(arguments, dict) else _text(arguments)
+            known[1] += written
+            self._chars_left -= len(written)
+            if self._chars_left < 0:
+                raise UpstreamFailed("its call is longer than what was asked for")
+
+    def finish(self, *, cut: bool) -> tuple[ToolCall, ...]:
+        """Return the whole calls; of an answer that was `cut`, those that are whole.
+
+        Raises UpstreamFailed for a call of no function that was offered, or with arguments that are
+        no object.
+        """
+        read: list[ToolCall] = []
+        for at, (name, written) in sorted(self._calls.items()):
+            try:
+                arguments = parse_object(written or "{}")
+            except UpstreamFailed:
+                arguments = None
+            if name in self._names and arguments is not None:
+                id = f"call_{random.getrandbits(96):024x}"
+                read.append(ToolCall(id, name, json.dumps(arguments, ensure_ascii=False)))
+            elif not cut:
+                raise UpstreamFailed(f"its call {at} is none that can be made")
+        return tuple(read)
+
+
 class AnswerReader:
     """Turns the events of one answer into chunks.
 
@@ -132,7 +189,14 @@ class AnswerReader:
     request for a stream with one.
     """
 
-    def __init__(self, sampling: Sampling, prompt_chars: int, *, raw: bool) -> None:
+    def __init__(
+        self,
+        sampling: Sampling,
+        prompt_chars: int,
+        *,
+        raw: bool,
+        tool_use: ToolUse | None = None,
+    ) -> None:
         self.complete = self.overrun = False
         self._logprobs = sampling.top_logprobs is not None
         self._max_tokens = sampling.max_tokens
@@ -145,6 +209,7 @@ class AnswerReader:
         self._usage: Mapping[str, Any] = {}
         self._reason: Literal["stop", "length", "content_filter"] | None = None
         self._wrote = False
+        self._calls = CallReader(tool_use, MAX_TOKEN_CHARS * sampling.max_tokens)
 
     def read(self, data: str | bytes) -> Iterator[TextChunk]:
         """Yield what an event adds. Raises UpstreamFailed for an error, and for what is no JSON."""
@@ -160,9 +225,11 @@ class AnswerReader:
         self.complete = True
 
     def rest(self) -> TextChunk:
-        """Return the text that was held back."""
+        """Return the text that was held back, and the calls. Raises UpstreamFailed for bad ones."""
         text = self._turn_end.finish() if self._turn_end else ""
-        return TextChunk(self._spelling.feed(text) + self._spelling.finish(), 0)
+        cut = self._reason is not None and self._reason != "stop"
+        calls = self._calls.finish(cut=cut)
+        return TextChunk(self._spelling.feed(text) + self._spelling.finish(), 0, tool_calls=calls)
 
     def last_chunk(self, context_tokens: int, chars_per_token: int) -> TextChunk:
         """Return the end of the answer: reason and counts. Raises UpstreamFailed if it was cut off.
@@ -185,6 +252,7 @@ class AnswerReader:
 
     def _read_choice(self, choice: Mapping[str, Any]) -> Iterator[TextChunk]:
         message = json_object(choice.get("delta")) or json_object(choice.get("message"))
+        self._calls.feed(message.get("tool_calls"))
         content = message.get("content")
         text = _text(content) or _text(message.get("refusal")) or _text(choice.get("text"))
         thought = (
@@ -219,7 +287,7 @@ class AnswerReader:
         reason = value.lower() if isinstance(value, str) else "stop" if value else ""
         if not reason or self.overrun:
             return
-        if reason in _BROKEN or (reason in _TOOL and not self._wrote):
+        if reason in _BROKEN or (reason in _TOOL and not (self._wrote or self._calls.begun)):
             raise UpstreamFailed(f"its answer ended with {reason}")
         self._reason = (
             "length" if reason in _CUT else "content_filter" if reason in _FILTERED else "stop"

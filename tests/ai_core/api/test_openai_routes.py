@@ -184,7 +184,12 @@ async def test_the_models_are_the_assistant_and_those_that_write(running_app: An
 @pytest.mark.parametrize(
     ("path", "body", "param"),
     [
-        ("chat/completions", asked(tools=[{"type": "function"}]), "tools"),
+        ("chat/completions", asked(tools=[{"type": "function"}]), "tools[0].function"),
+        (
+            "chat/completions",
+            asked(tools=[{"type": "function", "function": {"name": "f"}}]),
+            "tools",
+        ),
         ("chat/completions", asked(functions=[{"name": "f"}]), "functions"),
         ("chat/completions", asked(n=2), "n"),
         ("chat/completions", asked(presence_penalty=0.5), "presence_penalty"),
@@ -318,7 +323,7 @@ async def test_null_is_absent_on_the_other_routes(running_app: Any) -> None:
                 {"role": "assistant", "content": "a", "tool_calls": [{"id": "1"}]},
                 {"role": "user", "content": "a"},
             ],
-            "messages[0].tool_calls",
+            "messages[0].tool_calls[0].function",
             "",
         ),
     ],

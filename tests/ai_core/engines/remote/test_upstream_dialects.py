@@ -9,12 +9,13 @@ import gzip
 import json
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
-from ai_core.engines.base import ChatMessage, Prompt, Sampling
+from ai_core.engines.base import ChatMessage, Prompt, Sampling, ToolDefinition, ToolUse
 from ai_core.engines.remote.control_tokens import CONTROL, neutralize
 from ai_core.engines.remote.engine import RemoteTimeouts
 from ai_core.errors import ContextOverflow, Unsupported, UpstreamFailed, UpstreamRefused
@@ -640,3 +641,75 @@ async def test_reasoning_reaches_programs_apart_and_readers_not_at_all(running_a
     assert "".join(d.get("reasoning_content", "") for d in deltas) == "D'abord je pense"
     assert law.json()["response"].startswith("Deux mois.")
     assert "je pense" not in law.text
+
+
+TOOLS = ToolUse((ToolDefinition("pay", "", "{}"), ToolDefinition("notice", "", "{}")))
+
+
+def called(*calls: object) -> dict[str, object]:
+    return {"choices": [{"index": 0, "delta": {"tool_calls": list(calls)}}]}
+
+
+def call(index: object, name: object, arguments: object) -> dict[str, object]:
+    return {"index": index, "id": "x", "function": {"name": name, "arguments": arguments}}
+
+
+CALLS: dict[str, tuple[Sequence[Piece], list[tuple[str, str]]]] = {
+    "in pieces": (
+        stream(
+            called(call(0, "pay", '{"a"')),
+            called(call(0, None, ": 1}"), call(1, "notice", "{}")),
+            end("tool_calls"),
+            DONE,
+        ),
+        [("pay", '{"a": 1}'), ("notice", "{}")],
+    ),
+    "arguments that are an object": (
+        stream(called(call(0, "pay", {"a": 1})), end("tool_calls"), DONE),
+        [("pay", '{"a": 1}')],
+    ),
+    "no arguments, no index, another reason": (
+        stream(called({"function": {"name": "pay"}}), end("stop"), DONE),
+        [("pay", "{}")],
+    ),
+    "a whole body": (
+        [
+            headed(
+                "200 OK",
+                "Content-Type: application/json",
+                body=completion({"tool_calls": [call(0, "pay", "{}")]}, "tool_calls"),
+            )
+        ],
+        [("pay", "{}")],
+    ),
+    "calls that are none": (
+        stream(called(None, 3, "x"), delta("un deux"), end(), DONE),
+        [],
+    ),
+    "cut in the middle": (stream(called(call(0, "pay", '{"a')), end("length"), DONE), []),
+}
+BAD_CALLS: dict[str, Sequence[Piece]] = {
+    "a function nobody offered": stream(called(call(0, "drop", "{}")), end("tool_calls"), DONE),
+    "arguments that are no object": stream(called(call(0, "pay", "[1]")), end("tool_calls"), DONE),
+    "arguments that are no JSON": stream(called(call(0, "pay", "{")), end("tool_calls"), DONE),
+    "arguments without end": stream(*[called(call(0, "pay", "x" * 900))] * 99, end(), DONE),
+}
+
+
+async def test_calls_of_functions_are_put_together_and_checked(subtests: pytest.Subtests) -> None:
+    asked = replace(ASKED, tool_use=TOOLS)
+    for name, (pieces, expected) in CALLS.items():
+        with subtests.test(name):
+            far = server(pieces)
+            async with far.running() as url, remote(f"{url}/v1") as engine:
+                chunks = [one async for one in engine.stream(asked, Sampling(max_tokens=50))]
+            found = [(one.name, one.arguments) for chunk in chunks for one in chunk.tool_calls]
+            assert found == expected
+            sent_body = json.loads(far.asked[-1][1])
+            assert [tool["function"]["name"] for tool in sent_body["tools"]] == ["pay", "notice"]
+    for name, pieces in BAD_CALLS.items():
+        with subtests.test(name):
+            async with server(pieces).running() as url, remote(f"{url}/v1") as engine:
+                with pytest.raises(UpstreamFailed):
+                    async for _ in engine.stream(asked, Sampling(max_tokens=50)):
+                        pass
