@@ -54,18 +54,19 @@ class InputItem(NullableBody):
     """The result of a call."""
 
 
-class ResponseTool(FunctionDefinition):
+class FunctionKind(NullableBody):
+    """What kind of tool it is."""
+
+    type: Literal["function"]
+    """Always `function`."""
+
+
+class ResponseTool(FunctionDefinition, FunctionKind):
     """A function the model may call."""
 
-    type: Literal["function"]
-    """Always `function`."""
 
-
-class ResponseToolChoice(NamedFunction):
+class ResponseToolChoice(NamedFunction, FunctionKind):
     """The one function that is to be called."""
-
-    type: Literal["function"]
-    """Always `function`."""
 
 
 class TextFormat(NullableBody):

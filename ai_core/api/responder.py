@@ -17,7 +17,7 @@ from ai_core.answering.cache import AnswerCache, open_cached
 from ai_core.answering.events import Done, Events, collect, collect_all
 from ai_core.answering.pipeline import AnswerPipeline
 from ai_core.answering.recording import AnswerRecorder
-from ai_core.answering.request import ResolvedRequest, TokenMeter
+from ai_core.answering.request import ResolvedRequest, TokenMeter, new_answer_id
 from ai_core.api.admission import Admitted
 from ai_core.api.direct_routes import release_slot
 from ai_core.api.response_formats import (
@@ -297,5 +297,10 @@ def _choice(resolved: ResolvedRequest, at: int) -> ResolvedRequest:
     question = replace(question, sampling=sampling)
     fallback = resolved.fallback and replace(resolved.fallback, cache_key=None, meter=TokenMeter())
     return replace(
-        resolved, question=question, cache_key=None, fallback=fallback, meter=TokenMeter()
+        resolved,
+        question=question,
+        cache_key=None,
+        fallback=fallback,
+        meter=TokenMeter(),
+        answer_id=new_answer_id(),
     )

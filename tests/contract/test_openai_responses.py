@@ -28,7 +28,7 @@ class SeedEngine(ScriptedEngine):
 
 
 async def test_a_response_is_whole_and_streamed(running_app: Any) -> None:
-    engine = ScriptedEngine(f"<think>hm</think>Deux mois. {CALL}")
+    engine = ScriptedEngine(f"<think>hm</think>Deux mois [1]. {CALL}")
     async with (
         running_app(engine) as app,
         served(app.asgi) as url,
@@ -63,13 +63,12 @@ async def test_a_response_is_whole_and_streamed(running_app: Any) -> None:
         )
         cut = await client.responses.create(model="scripted", input="x", max_output_tokens=1)
 
-    assert "L1237-1" in law.output_text
     cited = [note for item in law.output for part in item.content for note in part.annotations]
     assert all(law.output_text[note.start_index : note.end_index] == note.url for note in cited)
     assert cited
     for told in (whole, gathered):
         assert [item.type for item in told.output] == ["reasoning", "message", "function_call"]
-        assert told.output_text == "Deux mois."
+        assert told.output_text == "Deux mois [1]."
         assert told.output[-1].name == "pay"
         assert (told.status, told.store) == ("completed", False)
         assert told.usage

@@ -149,9 +149,9 @@ class CallReader:
         """Take the `tool_calls` of a message or of a delta. Raises UpstreamFailed when too long."""
         for place, call in enumerate(map(json_object, json_list(value))):
             at = whole_number(call.get("index", place), MAX_CALLS)
-            if at >= self._most:
-                continue
             function = json_object(call.get("function"))
+            if at >= self._most or not function:
+                continue
             known = self._calls.setdefault(at, ["", ""])
             known[0] = known[0] or _text(function.get("name"))
             arguments = function.get("arguments")

@@ -710,6 +710,6 @@ async def test_calls_of_functions_are_put_together_and_checked(subtests: pytest.
     for name, pieces in BAD_CALLS.items():
         with subtests.test(name):
             async with server(pieces).running() as url, remote(f"{url}/v1") as engine:
-                with pytest.raises(UpstreamFailed):
+                with pytest.raises(Unavailable, match="its call"):
                     async for _ in engine.stream(asked, Sampling(max_tokens=50)):
                         pass
