@@ -10,7 +10,8 @@ from ai_core.answering.events import Called, Done, Queued
 from ai_core.answering.request import ResolvedRequest
 from ai_core.api.openai_errors import error_object
 from ai_core.api.openai_fields import ASSISTANT
-from ai_core.api.response_formats import event, finish_reason, sources_text, token_logprobs
+from ai_core.api.openai_parts import finish_reason, sources_text, token_logprobs
+from ai_core.api.response_formats import event
 from ai_core.engines.base import ToolCall
 from shared.ai import examples
 from shared.ai.contract import Abstention, Citation, GenerateReply, Reply

@@ -13,8 +13,15 @@ from ai_core.answering.events import Called, Done, Queued
 from ai_core.answering.request import ResolvedRequest
 from ai_core.api.openai_errors import error_object
 from ai_core.api.openai_fields import ASSISTANT
-from ai_core.engines.base import ToolCall
-from shared.ai.contract import GenerateReply, LikelyToken, WrittenToken
+from ai_core.api.openai_parts import (
+    finish_reason,
+    legacy_token,
+    sources_text,
+    token_logprobs,
+    tool_call,
+    usage,
+)
+from shared.ai.contract import GenerateReply, WrittenToken
 from shared.errors import AppError
 from shared.languages import Language
 from shared.texts import Texts
@@ -333,69 +340,13 @@ class CompletionSerializer(ChatCompletionSerializer):
         for token in tokens:
             offsets.append(offsets[-1] + len(decoder.decode(bytes(token.bytes))))
         return {
-            "tokens": [_legacy_token(token) for token in tokens],
+            "tokens": [legacy_token(token) for token in tokens],
             "token_logprobs": [token.logprob for token in tokens],
             "top_logprobs": [
-                {_legacy_token(other): other.logprob for other in token.top} for token in tokens
+                {legacy_token(other): other.logprob for other in token.top} for token in tokens
             ],
             "text_offset": offsets[:-1],
         }
-
-
-def finish_reason(done: Done) -> str:
-    """Return OpenAI's reason; an answer stopped because it repeated itself is one cut short."""
-    if done.calls:
-        return "tool_calls"
-    reason = done.reply.finish_reason
-    return "length" if reason == "repetition" else reason
-
-
-def tool_call(call: ToolCall) -> dict[str, object]:
-    """Return a call as OpenAI writes one."""
-    function = {"name": call.name, "arguments": call.arguments}
-    return {"id": call.id, "type": "function", "function": function}
-
-
-def usage(done: Sequence[Done]) -> dict[str, int]:
-    """Return the token counts of answers to one prompt."""
-    prompt_tokens = done[0].reply.prompt_tokens
-    completion_tokens = sum(one.reply.completion_tokens for one in done)
-    return {
-        "prompt_tokens": prompt_tokens,
-        "completion_tokens": completion_tokens,
-        "total_tokens": prompt_tokens + completion_tokens,
-    }
-
-
-def sources_text(reply: GenerateReply, heading: str) -> str:
-    """Return the sources as lines at the end of a text; "" for none, or without a heading."""
-    if not (reply.citations and heading):
-        return ""
-    lines = [
-        f"[{n}] {source.number or source.title} — {source.url}"
-        for n, source in enumerate(reply.citations, start=1)
-    ]
-    return "\n\n" + "\n".join([heading, *lines])
-
-
-def token_logprobs(tokens: Sequence[WrittenToken]) -> list[dict[str, object]]:
-    """Return the tokens' probabilities as OpenAI writes them."""
-    return [
-        _token_logprob(token) | {"top_logprobs": [_token_logprob(other) for other in token.top]}
-        for token in tokens
-    ]
-
-
-def _token_logprob(token: LikelyToken) -> dict[str, object]:
-    return {"token": token.token, "logprob": token.logprob, "bytes": token.bytes}
-
-
-def _legacy_token(token: LikelyToken) -> str:
-    """Return a token as this route of OpenAI's writes it: its escaped bytes if it is no text."""
-    try:
-        return bytes(token.bytes).decode()
-    except UnicodeDecodeError:
-        return "bytes:" + "".join(f"\\x{byte:02x}" for byte in token.bytes)
 
 
 API_SERIALIZER = ApiSerializer()
