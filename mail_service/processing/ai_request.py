@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from mail_service.ledger.records import Conversation
+from mail_service.processing.forwarded_questions import question_of
 from mail_service.processing.sender_names import NAME_LABEL, without_names
 from mail_service.reading.message import Mail
 from mail_service.reply.formatting import clean_subject
@@ -72,7 +73,7 @@ def join_messages(mail: Mail, conversation: Conversation) -> UnmaskedRequest:
 
 def question_text(mail: Mail) -> str:
     """Return the subject, the sender's question and the texts of attachments."""
-    question = mail.question.strip()[:MAX_QUESTION_CHARACTERS]
+    question = question_of(mail).strip()[:MAX_QUESTION_CHARACTERS]
     parts = (
         [clean_subject(mail.subject), question] if len(question) < MAX_QUESTION_CHARACTERS else []
     )

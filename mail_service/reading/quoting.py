@@ -105,6 +105,16 @@ def written_now(text: str, quotes: Quotes = "any") -> str:
     return "\n".join(kept or _trim(_forwarded(lines) or lines))
 
 
+def around_forwarded(text: str) -> tuple[str, str]:
+    """Return what stands above a forwarded mail, and the mail; two empty texts without one."""
+    lines = text.split("\n")
+    for number in range(len(lines)):
+        if ORIGINAL.fullmatch(lines[number]):
+            length = max(1, _introduction(lines, number))
+            return "\n".join(lines[:number]), "\n".join(lines[number + length :]).strip()
+    return "", ""
+
+
 def _without_quotes(lines: list[str], quotes: Quotes) -> list[str]:
     """Drop signatures, and introductions with the mail they introduce."""
     kept: list[str] = []

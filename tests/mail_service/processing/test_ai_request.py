@@ -5,7 +5,7 @@ import time
 import pytest
 
 from mail_service.ledger.records import Conversation, PastMessage
-from mail_service.processing.ai_request import MaskedRequest, join_messages
+from mail_service.processing.ai_request import MaskedRequest, join_messages, question_text
 from mail_service.reading.message import Mail, read_mail
 from shared.privacy.masking import mask
 from tests.mail_service.mails import QUESTION, raw_mail
@@ -102,3 +102,35 @@ def test_the_time_is_linear_in_the_text(unit: str) -> None:
         build_request(mail, Conversation(1), None)
         spent.append(time.process_time() - start)
     assert spent[1] < 12 * max(spent[0], 0.02)
+
+
+FORWARDED = (
+    "\n\n---------- Forwarded message ---------\nDe : Martin <m@b.example>\n"
+    "Date: mer. 18 nov. 2026 à 17:20\nSubject: absence\nTo: C <c@p.example>\n\nMa vendeuse ne vient plus."
+)
+
+
+@pytest.mark.parametrize(
+    ("above", "stays"),
+    [
+        (
+            "Bonjour,\nJe vous transfère sa question, pouvez-vous y répondre ?\nCamille",
+            False,
+        ),
+        ("Voir ci-dessous. Merci d'avance !", False),
+        ("", False),
+        ("Hi,\nplease see below, could you help?\nThanks", False),
+        ("您好，\n转发客户的问题，请回复。谢谢", False),
+        ("Voir ci-dessous. Est-ce légal à temps partiel ?", True),
+        ("Bonjour, pouvez-vous me répondre vite ? Elle est enceinte.", True),
+        ("Pouvez-vous m'aider à calculer mon préavis ?", True),
+    ],
+)
+def test_who_only_points_at_the_mail_they_forward_asks_what_it_asks(
+    above: str, stays: bool
+) -> None:
+    mail = read_mail(raw_mail(above + FORWARDED, subject="Fwd: absence"))
+    question = question_text(mail)
+    assert "Ma vendeuse ne vient plus." in question
+    assert question.startswith("absence")
+    assert (above.strip()[:12] in question and "m@b.example" in question) == stays
