@@ -106,7 +106,7 @@ def test_the_time_is_linear_in_the_text(unit: str) -> None:
 
 FORWARDED = (
     "\n\n---------- Forwarded message ---------\nDe : Martin <m@b.example>\n"
-    "Date: mer. 18 nov. 2026 à 17:20\nSubject: absence\nTo: C <c@p.example>\n\nMa vendeuse ne vient plus."
+    "Date: mer. 18 nov. 2026 à 17:20\nSubject: absence\nTo: c@p.example\n\nMa vendeuse ne vient plus."
 )
 
 
