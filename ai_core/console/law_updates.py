@@ -6,6 +6,7 @@ disk keeps it from running beside one of the host's timer.
 
 import asyncio
 import os
+import shutil
 import sys
 from collections import deque
 from collections.abc import Sequence
@@ -58,6 +59,12 @@ class LawUpdates:
     def running(self) -> bool:
         """Whether an update that was begun here has not ended."""
         return self._task is not None and not self._task.done()
+
+    async def possible(self) -> bool:
+        """Whether the law can be fetched here: an image brings its law, and has no npm."""
+        if self.command != update_command():
+            return True
+        return await asyncio.to_thread(shutil.which, "npm") is not None
 
     def begin(self, begun_by: str) -> LawUpdate:
         """Begin an update in the background. Raises UpdateUnderWay while one runs."""

@@ -49,6 +49,7 @@ async def show_law(visit: Visit) -> Response:
         last=last,
         finished_at=datetime.fromisoformat(last.finished_at) if last else None,
         update=visit.desk.law_updates.latest,
+        possible=await visit.desk.law_updates.possible(),
         entries=entries,
     )
 
@@ -56,6 +57,8 @@ async def show_law(visit: Visit) -> Response:
 @screens.form("/law/update", Action.LAW_UPDATE, back=show_law)
 async def update(visit: Visit) -> Response:
     """Begin an update in the background."""
+    if not await visit.desk.law_updates.possible():
+        raise ConsoleRefusal("update_not_here")
     try:
         async with visit.desk.audit.recording(visit.actor, "law.update"):
             visit.desk.law_updates.begin(visit.account.name)

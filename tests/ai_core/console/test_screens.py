@@ -14,6 +14,7 @@ from asyncpg import PostgresError, connect
 
 from ai_core.access.keys import Scope
 from ai_core.console.audit_log import HOST, actor_of
+from ai_core.console.law_updates import update_command
 from ai_core.console.roles import Role
 from ai_core.law.ingest.sample import Sample
 from ai_core.law.ingest.update import update_corpus
@@ -232,6 +233,19 @@ async def test_an_update_that_fails_says_why(desk: RunningDesk, owner: Browser) 
     page = await owner.get("/console/law")
     assert "Raison : the archive is damaged" in page.text
     assert "20 novembre 2026, 13\u00a0h\u00a000" in page.text
+
+
+async def test_where_the_law_cannot_be_fetched_nothing_is_tried(
+    desk: RunningDesk, owner: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setattr(desk.desk.law_updates, "command", update_command())
+    page = await owner.get("/console/law")
+    assert "npm manque" in page.text
+    assert 'action="/console/law/update"' not in page.text
+    refused = await owner.post("/console/law/update")
+    assert (refused.status_code, "npm manque" in refused.text) == (422, True)
+    assert not desk.desk.law_updates.running
 
 
 def put_two_versions(data_dir: Path, folder: Path) -> str:
