@@ -9,6 +9,7 @@ import { Sources } from "/web/sources.js";
 import { copy, word } from "/web/words.js";
 
 const LONGEST_LINK = 1_500;
+const wide = matchMedia("(min-width: 48rem)");
 let count = 0;
 
 /** `chat` is the page: {service, send, reply, edit, say}. */
@@ -107,7 +108,7 @@ export class Turn {
     const suggestions = usage.suggestions ?? [];
     showQuestions(part.suggestions, suggestions, this.#chat.send, "suggestion");
     part.next.hidden = suggestions.length === 0;
-    part.next.open = !usage.clarification;
+    part.next.open = !usage.clarification && wide.matches;
     part.actions.hidden = false;
     if (usage.clarification) this.#clarify(usage.clarification);
     if (usage.answer_id && this.#chat.service.takesFeedback) this.#askWhetherUseful(usage);
