@@ -1,4 +1,4 @@
-"""`keys create | list | rotate | revoke`: API keys from the command line.
+"""`keys create | list | rotate | widget | revoke`: API keys from the command line.
 
 A secret is shown once, or written to a file only its owner can read.
 """
@@ -14,13 +14,17 @@ from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
 
+from pydantic import ValidationError
 from redis.exceptions import RedisError
 
 from ai_core.access.keys import ORIGIN, Key, KeyRing, NewKey, Permission, Scope
 from ai_core.access.rate_limits import RateLimits
+from ai_core.access.widgets import WidgetLook, read_logo
 from ai_core.errors import KeysUnreadable
 from ai_core.redis_keys import TAG
 from shared.clock import Clock, SystemClock
+from shared.languages import LANGUAGES
+from shared.settings import WrongSettings
 from shared.stores.redis_connection import RedisConnection
 
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
@@ -71,6 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--model", action="append", default=[], metavar="NAME",
         help="models a publishable key may choose, besides the default one; may be repeated",
     )  # fmt: skip
+    add_widget_arguments(create)
     create.add_argument("--expires", type=duration, metavar="90d")
     create.add_argument("--write", type=Path, metavar="FILE", help="write it there, mode 0600")
     listing = actions.add_parser("list", help="show every key, never its secret")
@@ -81,8 +86,56 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--overlap", type=duration, default="24h", help="how long the old secret still works"
     )
     rotate.add_argument("--write", type=Path, metavar="FILE", help="write it there, mode 0600")
+    widget = actions.add_parser("widget", help="give the widget of a key another look")
+    widget.add_argument("id")
+    add_widget_arguments(widget)
     revoke = actions.add_parser("revoke", help="refuse a key from the next request on")
     revoke.add_argument("id")
+
+
+def add_widget_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of a widget's look."""
+    parser.add_argument("--widget-colour", metavar="#RRGGBB", help="of its button and header")
+    parser.add_argument("--widget-title", metavar="TEXT", help="at most 40 characters")
+    parser.add_argument(
+        "--widget-greeting", type=greeting, action="append", metavar="LANGUAGE=TEXT",
+        help="fr=…, en=…, th=… or zh=…, at most 280 characters; may be repeated",
+    )  # fmt: skip
+    parser.add_argument("--widget-position", choices=("right", "left"))
+    parser.add_argument("--widget-logo", type=logo, metavar="FILE", help="PNG or WebP, 16 KiB")
+
+
+def greeting(text: str) -> tuple[str, str]:
+    """Return the language and the words of "fr=Bonjour"."""
+    language, separator, words = text.partition("=")
+    if language not in LANGUAGES or not separator:
+        raise argparse.ArgumentTypeError("a language and the words: fr=Bonjour")
+    return language, words
+
+
+def logo(path: str) -> str:
+    """Return the file of a logo in base64."""
+    try:
+        return read_logo(Path(path))
+    except (OSError, ValueError) as error:
+        raise argparse.ArgumentTypeError(f"{path}: {error}") from error
+
+
+def look_of(arguments: argparse.Namespace) -> WidgetLook:
+    """Return the look that the options tell. Raises WrongSettings."""
+    told = {
+        "colour": arguments.widget_colour and arguments.widget_colour.lower(),
+        "title": arguments.widget_title,
+        "greetings": arguments.widget_greeting and dict(arguments.widget_greeting),
+        "position": arguments.widget_position,
+        "logo": arguments.widget_logo,
+    }
+    given = {name: value for name, value in told.items() if value is not None}
+    try:
+        return WidgetLook.model_validate(given)
+    except ValidationError as error:
+        field = ".".join(map(str, error.errors()[0]["loc"]))
+        raise WrongSettings(f"--widget-{field}: {error.errors()[0]['msg']}") from error
 
 
 def run(arguments: argparse.Namespace, redis_url: str, clock: Clock | None = None) -> None:
@@ -129,6 +182,7 @@ async def _create(arguments: argparse.Namespace, ring: KeyRing) -> NewKey:
         allowed_origins=arguments.origin,
         permissions=arguments.permit,
         allowed_models=arguments.model,
+        widget=look_of(arguments),
         lifetime=arguments.expires,
     )
 
@@ -141,6 +195,10 @@ async def _rotate(arguments: argparse.Namespace, ring: KeyRing) -> NewKey:
     return await ring.rotate(arguments.id, arguments.overlap)
 
 
+async def _widget(arguments: argparse.Namespace, ring: KeyRing) -> list[Key]:
+    return [await ring.change_widget(arguments.id, look_of(arguments))]
+
+
 async def _revoke(arguments: argparse.Namespace, ring: KeyRing) -> list[Key]:
     return [await ring.revoke(arguments.id)]
 
@@ -150,13 +208,14 @@ ACTIONS: dict[str, Action] = {
     "create": _create,
     "list": _list,
     "rotate": _rotate,
+    "widget": _widget,
     "revoke": _revoke,
 }
 
 
 def _record(key: Key, clock: Clock) -> dict[str, object]:
-    state = key.state(clock.now())
-    return {"state": state, **key.model_dump(mode="json", exclude={"secrets"})}
+    record = key.model_dump(mode="json", exclude={"secrets": True, "widget": {"logo"}})
+    return {"state": key.state(clock.now()), **record}
 
 
 def _line(key: Key, clock: Clock) -> str:

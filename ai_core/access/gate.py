@@ -205,6 +205,19 @@ class Gate:
                 return self._authenticate(request, presented, needed)
             raise
 
+    async def publishable_key(self, presented: str) -> Key:
+        """Return the active publishable key of a secret, for what its page may embed.
+
+        Raises NotAuthenticated, KeysUnreadable.
+        """
+        key = self._ring.find(presented)
+        if key is None and well_formed(presented) and await self._ring.changed():
+            key = self._ring.find(presented)
+        if key is None or key.scope is not Scope.PUBLISHABLE:
+            self._refused["key"].inc()
+            raise NotAuthenticated("no active publishable key")
+        return key
+
     async def allows_origin(self, origin: str) -> bool:
         """Whether some key serves a web origin: its scripts may then read our responses.
 

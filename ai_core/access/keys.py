@@ -24,6 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from redis.exceptions import RedisError
 
 from ai_core.access.rate_limits import UNLIMITED, RateLimits
+from ai_core.access.widgets import WidgetLook
 from ai_core.errors import KeysUnreadable, UnknownKey
 from ai_core.redis_keys import KEYS, KEYS_VERSION
 from shared.clock import Clock
@@ -37,6 +38,7 @@ SHAPE = re.compile(r"cdt_live_[0-9A-Za-z]{43}_[0-9A-Za-z]{6}")
 ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?")
 """A web origin as browsers send it (RFC 6454): scheme, host, port, nothing else."""
 REPLACE = LuaScript.read(Path(__file__).parent / "lua" / "replace_key.lua")
+NO_LOOK = WidgetLook()
 PUBLISHABLE_REQUESTS_PER_MINUTE = 20
 PUBLISHABLE_CONCURRENT = 3
 PUBLISHABLE_TOKENS_PER_MINUTE = 30_000
@@ -100,6 +102,7 @@ class Key(BaseModel):
     allowed_origins: tuple[str, ...] = ()
     permissions: tuple[Permission, ...] = ()
     allowed_models: tuple[str, ...] = ()
+    widget: WidgetLook = NO_LOOK
     created_at: datetime
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
@@ -241,6 +244,7 @@ class KeyRing:
         allowed_origins: Sequence[str] = (),
         permissions: Sequence[Permission] = (),
         allowed_models: Sequence[str] = (),
+        widget: WidgetLook = NO_LOOK,
         lifetime: timedelta | None = None,
     ) -> NewKey:
         """Create a key. A publishable one gets those of VISITOR_LIMITS that are not given."""
@@ -259,6 +263,7 @@ class KeyRing:
             allowed_origins=tuple(allowed_origins),
             permissions=tuple(permissions),
             allowed_models=tuple(allowed_models),
+            widget=widget,
             created_at=now,
             expires_at=now + lifetime if lifetime else None,
         )
@@ -297,6 +302,18 @@ class KeyRing:
         revoked = key.model_copy(update={"revoked_at": key.revoked_at or self._clock.now()})
         await self._replace(revoked, record)
         return revoked
+
+    async def change_widget(self, key_id: str, look: WidgetLook) -> Key:
+        """Give the widget of a publishable key another look.
+
+        Raises UnknownKey when no active publishable key has that id.
+        """
+        record, key = await self._read(key_id)
+        if key.scope is not Scope.PUBLISHABLE or key.state(self._clock.now()) != "active":
+            raise UnknownKey(f"{key_id} is no active publishable key")
+        changed = key.model_copy(update={"widget": look})
+        await self._replace(changed, record)
+        return changed
 
     async def _read(self, key_id: str) -> tuple[bytes, Key]:
         record = await self._connection.call("HGET", KEYS, key_id)

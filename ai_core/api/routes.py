@@ -50,6 +50,7 @@ from ai_core.api.responder import Responder
 from ai_core.api.site.routes import site_router
 from ai_core.api.status import Health
 from ai_core.api.websocket import Sockets, connect
+from ai_core.api.widget import widget_router
 from ai_core.calculators.sources import CheckedRules
 from ai_core.console.desk import Desk
 from ai_core.knowledge.entries_in_use import CheckedEntries

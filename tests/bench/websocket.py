@@ -1,0 +1,175 @@
+"""WebSockets of the real service: memory with many open, and answers cut a hundred times.
+
+`./neo bench websocket`: 2,000 idle connections and 200 that stream from a remote model whose server
+writes slowly; then one answer after the other, each cut many times and resumed by its id.
+"""
+
+import asyncio
+import json
+import secrets
+import socket
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import uvicorn
+import websockets
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import StreamingResponse
+from starlette.routing import Route
+from websockets.asyncio.client import ClientConnection
+
+from tests.bench._service import Model, Service, service
+from tests.load.bench import command_line, show
+
+MODEL = "slow"
+WORDS = 300
+PAUSE_S = 0.05
+QUESTION = "Combien de mots ?"
+CUTS_OF_ONE_ANSWER = 10
+requests_upstream = 0
+
+
+async def completions(_request: Request) -> StreamingResponse:
+    """Write numbered words as OpenAI's API streams them, one each PAUSE_S."""
+    global requests_upstream
+    requests_upstream += 1
+
+    async def write() -> AsyncIterator[bytes]:
+        for number in range(WORDS):
+            chunk = {"choices": [{"index": 0, "delta": {"content": f"mot{number} "}}]}
+            yield b"data: %b\n\n" % json.dumps(chunk).encode()
+            await asyncio.sleep(PAUSE_S)
+        last = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+        yield b"data: %b\n\ndata: [DONE]\n\n" % json.dumps(last).encode()
+
+    return StreamingResponse(write(), media_type="text/event-stream")
+
+
+@contextmanager
+def upstream() -> Iterator[str]:
+    """Serve the remote model in a thread."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(1_024)
+        app = Starlette(routes=[Route("/v1/chat/completions", completions, methods=["POST"])])
+        config = uvicorn.Config(app, log_config=None, access_log=False)
+        server = uvicorn.Server(config)
+        work = threading.Thread(target=lambda: asyncio.run(server.serve([listening])), daemon=True)
+        work.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        server.should_exit = True
+        work.join(10)
+
+
+async def connect(running: Service) -> ClientConnection:
+    """Return a connection that is ready."""
+    address = running.url.replace("http", "ws") + "/api/v1/ws"
+    headers = {"X-API-Key": running.keys["one"]}
+    connection = await websockets.connect(
+        address, additional_headers=headers, compression=None, open_timeout=60
+    )
+    await connection.recv()
+    return connection
+
+
+def question(answer_id: str, number: int) -> str:
+    """Return the frame of a question to the model alone."""
+    messages = [{"role": "user", "content": f"{QUESTION} ({number})"}]
+    body = {"messages": messages, "model": MODEL, "knowledge": False, "store": False}
+    return json.dumps({"type": "question", "answer": answer_id, "request": body})
+
+
+async def crowd(running: Service, idle: int, streaming: int) -> dict[str, Any]:
+    """Measure the memory with so many connections."""
+    empty_mib = running.rss_mib()
+    quiet = [await connect(running) for _ in range(idle)]
+    idle_mib = running.rss_mib()
+    busy = [await connect(running) for _ in range(streaming)]
+    reading = [asyncio.create_task(whole(one, number)) for number, one in enumerate(busy)]
+    most_mib = idle_mib
+    while not all(task.done() for task in reading):
+        most_mib = max(most_mib, running.rss_mib())
+        await asyncio.sleep(0.5)
+    ends = [task.result() for task in reading]
+    for connection in (*quiet, *busy):
+        connection.transport.abort()
+    return {
+        "empty_mib": round(empty_mib),
+        "idle_mib": round(idle_mib),
+        "streaming_mib": round(most_mib),
+        "whole_answers": ends.count(WORDS),
+        "answers": streaming,
+    }
+
+
+async def whole(connection: ClientConnection, number: int) -> int:
+    """Ask, and return how many words came, in order."""
+    await connection.send(question(secrets.token_urlsafe(18), number))
+    text = ""
+    async for message in connection:
+        frame = json.loads(message)
+        if frame["type"] == "piece":
+            text += frame["delta"]
+        if frame["type"] in {"done", "error", "stopped"}:
+            break
+    return sum(f"mot{word} " in f"{text} " for word in range(WORDS))
+
+
+async def cuts(running: Service, count: int) -> dict[str, Any]:
+    """Cut answers `count` times; count the frames that were lost or came twice."""
+    asked_before, lost, double, made, answers = requests_upstream, 0, 0, 0, 0
+    while made < count:
+        ids: list[int] = []
+        answer_id, frame = secrets.token_urlsafe(18), {"type": ""}
+        answers += 1
+        while frame["type"] not in {"done", "error", "stopped"}:
+            connection = await connect(running)
+            if ids:
+                after = ids[-1]
+                resume = {"type": "resume", "answer": answer_id, "after": after}
+                await connection.send(json.dumps(resume))
+            else:
+                await connection.send(question(answer_id, 10_000 + answers))
+            cut_here = made < count and len(ids) < WORDS
+            for _ in range(WORDS // CUTS_OF_ONE_ANSWER if cut_here else 10 * WORDS):
+                frame = json.loads(await connection.recv())
+                ids.append(frame["id"])
+                if frame["type"] in {"done", "error", "stopped"}:
+                    break
+            else:
+                made += 1
+            connection.transport.abort()
+        lost += max(ids) - len(set(ids))
+        double += len(ids) - len(set(ids))
+    return {
+        "cuts": made,
+        "answers": answers,
+        "frames_lost": lost,
+        "frames_twice": double,
+        "generations": requests_upstream - asked_before,
+    }
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = command_line(__doc__ or "")
+    parser.add_argument("--idle", type=int, default=2_000)
+    parser.add_argument("--streaming", type=int, default=200)
+    parser.add_argument("--cuts", type=int, default=100)
+    options = parser.parse_args()
+    with upstream() as url:
+        entry = [f'upstreams = ["{url}/v1"]', 'upstream_model = "m"', "slots = 256"]
+        model = Model(MODEL, "remote", options=entry)
+        with service([model], default=MODEL, ANSWERS__MOST_WAITING="1000") as running:
+            figures: dict[str, object] = {
+                "crowd": asyncio.run(crowd(running, options.idle, options.streaming)),
+                "cuts": asyncio.run(cuts(running, options.cuts)),
+            }
+    show("websocket", figures, as_json=options.json)
+
+
+if __name__ == "__main__":
+    main()
