@@ -1,7 +1,7 @@
 """WebSockets of the real service: memory with many open, and answers cut a hundred times.
 
 `./neo bench websocket`: 2,000 idle connections and 200 that stream from a remote model whose server
-writes slowly; then one answer after the other, each cut many times and resumed by its id.
+writes slowly; then answers that are each cut ten times and resumed by their id.
 """
 
 import asyncio
@@ -29,6 +29,7 @@ WORDS = 300
 PAUSE_S = 0.05
 QUESTION = "Combien de mots ?"
 CUTS_OF_ONE_ANSWER = 10
+ENDS = {"done", "error", "stopped"}
 requests_upstream = 0
 
 
@@ -113,44 +114,41 @@ async def whole(connection: ClientConnection, number: int) -> int:
         frame = json.loads(message)
         if frame["type"] == "piece":
             text += frame["delta"]
-        if frame["type"] in {"done", "error", "stopped"}:
+        if frame["type"] in ENDS:
             break
     return sum(f"mot{word} " in f"{text} " for word in range(WORDS))
 
 
 async def cuts(running: Service, count: int) -> dict[str, Any]:
     """Cut answers `count` times; count the frames that were lost or came twice."""
-    asked_before, lost, double, made, answers = requests_upstream, 0, 0, 0, 0
-    while made < count:
-        ids: list[int] = []
-        answer_id, frame = secrets.token_urlsafe(18), {"type": ""}
-        answers += 1
-        while frame["type"] not in {"done", "error", "stopped"}:
-            connection = await connect(running)
-            if ids:
-                after = ids[-1]
-                resume = {"type": "resume", "answer": answer_id, "after": after}
-                await connection.send(json.dumps(resume))
-            else:
-                await connection.send(question(answer_id, 10_000 + answers))
-            cut_here = made < count and len(ids) < WORDS
-            for _ in range(WORDS // CUTS_OF_ONE_ANSWER if cut_here else 10 * WORDS):
-                frame = json.loads(await connection.recv())
-                ids.append(frame["id"])
-                if frame["type"] in {"done", "error", "stopped"}:
-                    break
-            else:
-                made += 1
-            connection.transport.abort()
-        lost += max(ids) - len(set(ids))
-        double += len(ids) - len(set(ids))
+    asked_before = requests_upstream
+    answers = range(count // CUTS_OF_ONE_ANSWER)
+    told = await asyncio.gather(*(cut_often(running, number) for number in answers))
     return {
-        "cuts": made,
-        "answers": answers,
-        "frames_lost": lost,
-        "frames_twice": double,
+        "cuts": sum(made for made, _ in told),
+        "answers": len(told),
+        "frames_lost": sum(max(ids) - len(set(ids)) for _, ids in told),
+        "frames_twice": sum(len(ids) - len(set(ids)) for _, ids in told),
         "generations": requests_upstream - asked_before,
     }
+
+
+async def cut_often(running: Service, number: int) -> tuple[int, list[int]]:
+    """Cut one answer CUTS_OF_ONE_ANSWER times; return the cuts, and the ids of all frames."""
+    ids: list[int] = []
+    answer_id = secrets.token_urlsafe(18)
+    asked = question(answer_id, 10_000 + number)
+    for made in range(CUTS_OF_ONE_ANSWER + 1):
+        connection = await connect(running)
+        after = {"type": "resume", "answer": answer_id, "after": ids[-1] if ids else 0}
+        await connection.send(json.dumps(after) if ids else asked)
+        until = WORDS * (made + 1) // (CUTS_OF_ONE_ANSWER + 2)
+        frame = {"type": ""}
+        while frame["type"] not in ENDS and (len(ids) < until or made == CUTS_OF_ONE_ANSWER):
+            frame = json.loads(await connection.recv())
+            ids.append(frame["id"])
+        connection.transport.abort()
+    return CUTS_OF_ONE_ANSWER, ids
 
 
 def main() -> None:
