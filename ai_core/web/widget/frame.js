@@ -238,13 +238,13 @@ async function start() {
   }
   const kept = memory.held();
   if (kept?.turns?.length) await load();
+  talk.id = kept?.id ?? null;
   for (const record of kept?.turns ?? []) {
     const turn = addTurn(record.question);
     const running = kept.running && record === kept.turns.at(-1);
     if (!running) turn.restore(record);
     else answer(turn, kept.running);
   }
-  Object.assign(talk, { id: kept?.id ?? null });
   show();
   document.documentElement.dataset.ready = "";
   tell("ready");

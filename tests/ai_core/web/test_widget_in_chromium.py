@@ -1,16 +1,20 @@
 """The widget on a page of another origin, in a real Chromium, under a strict policy of the site."""
 
+import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import (
     Browser,
+    BrowserContext,
     Frame,
     Page,
+    Playwright,
     Response,
     expect,
     sync_playwright,
@@ -48,12 +52,37 @@ def scene(redis: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
+def player() -> Iterator[Playwright]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=ARGS)
-        yield browser
-        browser.close()
+        yield playwright
+
+
+@pytest.fixture(scope="module")
+def chromium(player: Playwright) -> Iterator[Browser]:
+    browser = player.chromium.launch(executable_path=chromium_path(), args=ARGS)
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def profile(player: Playwright, tmp_path: Path) -> Iterator[BrowserContext]:
+    """A browser that lets frames of other sites store: not in private mode, nor as Debian sets it."""
+    (tmp_path / "Default").mkdir()
+    allowed = {"profile": {"block_third_party_cookies": False, "cookie_controls_mode": 0}}
+    (tmp_path / "Default" / "Preferences").write_text(json.dumps(allowed), encoding="utf-8")
+    context = player.chromium.launch_persistent_context(
+        tmp_path,
+        executable_path=chromium_path(),
+        args=ARGS,
+        viewport={"width": PHONE[0], "height": PHONE[1]},
+        has_touch=True,
+    )
+    yield context
+    context.close()
+
+
+def chromium_path() -> str | None:
+    return shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 @dataclass
@@ -81,16 +110,15 @@ class Visit:
         return next(one for one in self.page.frames if "/widget/frame" in one.url)
 
 
-def visit(
-    browser: Browser,
-    scene: Stage,
-    size: tuple[int, int] = DESKTOP,
-    *,
-    language: str = "fr",
-    **options: object,
-) -> Visit:
+def visit(browser: Browser, scene: Stage, size: tuple[int, int] = DESKTOP, **options: Any) -> Visit:
     width, height = size
-    context = browser.new_context(viewport={"width": width, "height": height}, **options)  # type: ignore[arg-type]
+    context = browser.new_context(viewport={"width": width, "height": height}, **options)
+    return visit_in(context, scene, size)
+
+
+def visit_in(
+    context: BrowserContext, scene: Stage, size: tuple[int, int], language: str = "fr"
+) -> Visit:
     context.add_init_script(SHADOWS)
     page = context.new_page()
     made = Visit(page, size)
@@ -145,10 +173,10 @@ def test_a_strict_site_embeds_it_and_a_first_opening_costs_little(
 
 
 def test_a_conversation_in_thai_survives_a_cut_and_a_reload(
-    chromium: Browser, scene: Stage
+    profile: BrowserContext, scene: Stage
 ) -> None:
     before = len(scene.engine.prompts)
-    made = visit(chromium, scene, PHONE, language="th", has_touch=True)
+    made = visit_in(profile, scene, PHONE, "th")
     page, frame = made.page, made.open()
     expect(frame.locator("#greeting")).to_have_text("สวัสดี")
     expect(frame.locator("html")).to_have_attribute("lang", "th")
