@@ -66,7 +66,7 @@ def chromium(player: Playwright) -> Iterator[Browser]:
 
 @pytest.fixture
 def profile(player: Playwright, tmp_path: Path) -> Iterator[BrowserContext]:
-    """A browser that lets frames of other sites store: not in private mode, nor as Debian sets it."""
+    """A browser that lets frames of other sites store, which Debian and private windows do not."""
     (tmp_path / "Default").mkdir()
     allowed = {"profile": {"block_third_party_cookies": False, "cookie_controls_mode": 0}}
     (tmp_path / "Default" / "Preferences").write_text(json.dumps(allowed), encoding="utf-8")
