@@ -5,7 +5,8 @@ A request passes twice. `Gate.identify` checks the key it presents against the c
 round trip, for the rate limits (access/rate_limits.py), the cached reply and the keys' version.
 
 The origin check of a publishable key relies on the browser's header: it stops other web sites, not
-a program that forges the header.
+a program that forges the header. The file is long because the whole admission of a request stands
+in it.
 """
 
 import time
