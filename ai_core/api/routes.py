@@ -153,6 +153,7 @@ def create_api(settings: Settings, open_state: OpenState, registry: CollectorReg
         api.include_router(router)
     api.router.routes.append(WebSocketRoute(f"{API}/ws", connect))
     api.include_router(page_router(settings.page, indexed=bool(settings.site.url)))
+    api.include_router(widget_router())
     api.include_router(site_router(settings))
     api.include_router(docs_router(api))
     if settings.console.open:
