@@ -81,14 +81,16 @@ class Worker:
         await self._retry_redis(self._queue.create_streams)
         renewing = asyncio.create_task(self._renew_leases(), name="renew leases")
         renewing.add_done_callback(lambda _: self.stop())  # leases would lapse in silence
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._read())
-            group.create_task(self._reclaim())
-            group.create_task(self._requeue_postponed())
-            group.create_task(self._maintain())
-            group.create_task(self._forward_feedback())
-        await self._drain()
-        renewing.cancel()
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._read())
+                group.create_task(self._reclaim())
+                group.create_task(self._requeue_postponed())
+                group.create_task(self._maintain())
+                group.create_task(self._forward_feedback())
+        finally:  # else what is held would fail, and count as a failure, once services close
+            await self._drain()
+            renewing.cancel()
         await asyncio.wait([renewing])
         if not renewing.cancelled():
             renewing.result()

@@ -127,6 +127,37 @@ async def test_an_apology_that_cannot_be_made_ends_nothing(
     assert await app.services.redis.call("XLEN", DEAD_LETTERS) == 1
 
 
+async def test_a_worker_that_ends_by_an_error_leaves_what_it_holds_to_another(
+    redis_url: str, database_url: str, key_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ending = asyncio.Event()
+
+    async def fail() -> None:
+        await ending.wait()
+        raise KeyError("a bug")
+
+    async with running(
+        redis_url, database_url, key_file, workers=0, worker={"drain_s": 0.01}
+    ) as app:
+        app.ai.script.pause_s = 0.4
+        broken, other = Worker(app.services, "broken"), Worker(app.services, "other")
+        monkeypatch.setattr(broken, "_requeue_postponed", fail)
+        working = asyncio.create_task(broken.run())
+        app.account.say(ALICE, "Une question longue ?")
+        await app.until(lambda: len(app.ai.asked) == 1)
+        ending.set()
+        with pytest.raises(ExceptionGroup):
+            await working
+        assert not broken._jobs
+        app.ai.script.pause_s = 0.0
+        working = asyncio.create_task(other.run())
+        await app.settled()
+        other.stop()
+        await working
+        assert len(app.account.texts(ALICE)) == 1
+        assert await app.services.redis.call("XLEN", DEAD_LETTERS) == 0
+
+
 async def test_a_waiting_person_is_shown_their_position(
     redis_url: str, database_url: str, key_file: Path
 ) -> None:
