@@ -57,6 +57,7 @@ from ai_core.engines.extractive.engine import ExtractiveEngine
 from ai_core.errors import CorpusMissing, CorpusRefused, QueueFull
 from ai_core.knowledge.confidence import MatchConfidence
 from ai_core.knowledge.entries_in_use import CheckedEntries
+from ai_core.knowledge.publishing import EntryPublisher
 from ai_core.law.library import Library
 from ai_core.law.source import LawSource
 from ai_core.law.versions import CorpusVersions
@@ -67,6 +68,7 @@ from ai_core.models.pool import ModelPool, open_pool
 from ai_core.models.scheduler import Scheduler
 from ai_core.models.slot import Opener as ModelOpener
 from ai_core.records.database import open_records
+from ai_core.records.entry_store import EntryStore
 from ai_core.records.events import EventWriter, event_writer
 from ai_core.records.feedback import Feedback
 from ai_core.records.kept_conversations import KeptConversations
@@ -155,6 +157,12 @@ async def assemble(
     rules = CheckedRules(library, clock)
     entries = CheckedEntries(library, settings.data_dir, clock, shipped=settings.knowledge.shipped)
     writer = await stack.enter_async_context(event_writer(records, registry))
+    entry_store = EntryStore(records, clock)
+    if records.state != "off":
+        publisher = EntryPublisher(
+            entry_store, settings.data_dir, shipped=settings.knowledge.shipped
+        )
+        stack.callback(asyncio.create_task(publisher.run(), name="publish entries").cancel)
     resolver, responder = await asyncio.to_thread(
         lambda: open_answering(
             *(platform, gate, library, rules, entries, pool, scheduler, conversations, writer)
@@ -187,6 +195,7 @@ async def assemble(
             open_desk(settings, platform.connection, records, access, clock)
         ),
         event_writer=writer,
+        entry_store=entry_store,
         feedback=Feedback(records, clock),
         kept_conversations=KeptConversations(records),
         sockets=open_sockets(platform, stack),

@@ -57,6 +57,7 @@ from ai_core.knowledge.entries_in_use import CheckedEntries
 from ai_core.law.source import LawSource
 from ai_core.models.pool import ModelPool
 from ai_core.records.database import Records
+from ai_core.records.entry_store import EntryStore
 from ai_core.records.events import EventWriter
 from ai_core.records.feedback import Feedback
 from ai_core.records.kept_conversations import KeptConversations
@@ -113,6 +114,7 @@ class AppState(TypedDict):
     mcp_server: McpServer
     desk: Desk
     event_writer: EventWriter
+    entry_store: EntryStore
     feedback: Feedback
     kept_conversations: KeptConversations
     sockets: Sockets

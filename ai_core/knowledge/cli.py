@@ -5,13 +5,20 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Protocol
 
 from ai_core.errors import EntryFileInvalid
-from ai_core.knowledge.entries_in_use import index_folder, own_folder, read_entries
+from ai_core.knowledge.entries_in_use import (
+    FOLDER,
+    NEXT_FOLDER,
+    PUBLISHED_FOLDER,
+    index_folder,
+    own_folder,
+    read_entries,
+)
 from ai_core.knowledge.entry_checks import faults_among, faults_of
 from ai_core.knowledge.entry_files import read_entry
 from ai_core.knowledge.law_checks import lapses_of, source_ids
@@ -50,10 +57,11 @@ class Folders:
 
     data_dir: Path
     shipped: bool = True
+    published: str = PUBLISHED_FOLDER
 
     def entries(self) -> tuple[tuple[Entry, ...], tuple[str, ...]]:
         """Read the entries, and why files cannot be read."""
-        return read_entries(self.data_dir, shipped=self.shipped)
+        return read_entries(self.data_dir, shipped=self.shipped, published=self.published)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,6 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = actions.add_parser("add", help="check an entry file and put it among your own entries")
     add.add_argument("files", nargs="+", type=Path)
     actions.add_parser("index", help="make the index that finds the entries, where it is missing")
+    actions.add_parser("publish", help="put the staged entries of the console in use")
     actions.add_parser("test", help="ask what was left out of the index, and count what is found")
     actions.add_parser("record", help="write down the law that the shipped entries rest on")
 
@@ -75,6 +84,8 @@ def run(arguments: argparse.Namespace, folders: Folders, today: date, open_law: 
         return _list(folders)
     if arguments.action == "index":
         return make_index(folders)
+    if arguments.action == "publish":
+        return publish(folders)
     if arguments.action == "test":
         return _test(folders)
     if arguments.action == "record":
@@ -86,6 +97,26 @@ def run(arguments: argparse.Namespace, folders: Folders, today: date, open_law: 
 
 def make_index(folders: Folders) -> int:
     """Make the index of the entries in use, unless it is there; older ones are removed."""
+    folder = _built_folder(folders)
+    for older in set(folder.parent.glob(f"{FOLDER_PREFIX}*")) - {folder}:
+        shutil.rmtree(older, ignore_errors=True)
+    return 0
+
+
+def publish(folders: Folders) -> int:
+    """Index the entries that were staged, then put them in the place of the published ones."""
+    _built_folder(replace(folders, published=NEXT_FOLDER))
+    home = folders.data_dir / FOLDER
+    shutil.rmtree(home / f"{PUBLISHED_FOLDER}.old", ignore_errors=True)
+    if (home / PUBLISHED_FOLDER).exists():
+        (home / PUBLISHED_FOLDER).rename(home / f"{PUBLISHED_FOLDER}.old")
+    (home / NEXT_FOLDER).rename(home / PUBLISHED_FOLDER)
+    shutil.rmtree(home / f"{PUBLISHED_FOLDER}.old", ignore_errors=True)
+    return make_index(folders)
+
+
+def _built_folder(folders: Folders) -> Path:
+    """Return the folder of the index of these entries, which is made where it is missing."""
     entries, broken = folders.entries()
     for reason in broken:
         _say(reason, error=True)
@@ -94,9 +125,7 @@ def make_index(folders: Folders) -> int:
         _say(f"building: index of {len(entries)} entries")
         folder.parent.mkdir(parents=True, exist_ok=True)
         built_index(entries).save(folder)
-    for older in set(folder.parent.glob(f"{FOLDER_PREFIX}*")) - {folder}:
-        shutil.rmtree(older, ignore_errors=True)
-    return 0
+    return folder
 
 
 def built_index(entries: Sequence[Entry]) -> PhrasingIndex:

@@ -24,6 +24,8 @@ from shared.clock import Clock
 FOLDER = "knowledge"
 OWN_FOLDER = "entries"
 """The operator's own entries, below `FOLDER` in the data folder."""
+PUBLISHED_FOLDER, NEXT_FOLDER = "published", "published.next"
+"""Those published in the console, beside them, and the next ones; see `publishing.py`."""
 
 _LOOK_AGAIN_S = 2.0
 
@@ -71,16 +73,24 @@ def own_folder(data_dir: Path) -> Path:
     return data_dir / FOLDER / OWN_FOLDER
 
 
+def published_files(data_dir: Path, folder: str = PUBLISHED_FOLDER) -> list[Path]:
+    """Return the files of the entries that were published in the console."""
+    return sorted((data_dir / FOLDER / folder).glob("*.json"))
+
+
 def read_entries(
-    data_dir: Path, *, shipped: bool = True
+    data_dir: Path, *, shipped: bool = True, published: str = PUBLISHED_FOLDER
 ) -> tuple[tuple[Entry, ...], tuple[str, ...]]:
     """Read the shipped entries and the operator's, which win; and why files of theirs cannot be.
+
+    Those published in the console, in the folder `published`, win over their files.
 
     Raises EntryFileInvalid for a shipped one.
     """
     entries = {entry.topic_id: entry for entry in (shipped_entries() if shipped else ())}
     broken: list[str] = []
-    for path in files_in(own_folder(data_dir)):
+    own = (*files_in(own_folder(data_dir)), *published_files(data_dir, published))
+    for path in own:
         try:
             entry = read_entry(path)
         except EntryFileInvalid as error:
@@ -168,7 +178,8 @@ class CheckedEntries:
 
 def _stamps(data_dir: Path) -> Iterator[tuple[str, int]]:
     """Yield what tells that an own entry or the index changed."""
-    for path in (*files_in(own_folder(data_dir)), *(data_dir / FOLDER).glob(f"{FOLDER_PREFIX}*")):
+    files = (*files_in(own_folder(data_dir)), *published_files(data_dir))
+    for path in (*files, *(data_dir / FOLDER).glob(f"{FOLDER_PREFIX}*")):
         try:
             yield str(path), path.stat().st_mtime_ns
         except FileNotFoundError:  # replaced meanwhile: the next look sees it

@@ -1,5 +1,9 @@
-"""Reads entry files: the shipped ones, and an operator's own, which win over them."""
+"""Reads entry files: the shipped ones, and an operator's own, which win over them.
 
+Those published in the console are JSON, the others TOML.
+"""
+
+import json
 import tomllib
 from collections.abc import Iterator
 from functools import lru_cache
@@ -16,8 +20,10 @@ SHIPPED = Path(__file__).with_name("entries")
 def read_entry(path: Path) -> Entry:
     """Read one file. Raises EntryFileInvalid, which names every fault and its place."""
     try:
-        entry = Entry.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        written = path.read_text(encoding="utf-8")
+        fields = json.loads(written) if path.suffix == ".json" else tomllib.loads(written)
+        entry = Entry.model_validate(fields)
+    except (tomllib.TOMLDecodeError, json.JSONDecodeError, UnicodeDecodeError) as error:
         raise EntryFileInvalid(f"{path.name}: {error}") from error
     except ValidationError as error:
         faults = "; ".join(

@@ -1,7 +1,8 @@
 """The records over a real Postgres, with a clock that the test moves."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from ai_core.records.database import Records, open_records
 from ai_core.settings import PostgresSettings
+from deploy.local.postgres_server import PostgresServer
 from shared.clock import StoppedClock
 from shared.privacy.encryption import new_key_file
 
@@ -52,3 +54,13 @@ async def records(opened_records: OpenRecords) -> AsyncIterator[Records]:
     """Records that are up."""
     async with opened_records() as records:
         yield records
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[PostgresServer]:
+    """A server of the test's own, not started."""
+    with tempfile.TemporaryDirectory(prefix="neo-postgres-") as folder:
+        server = PostgresServer(Path(folder) / "postgres", safe=False)
+        yield server
+        server.thaw()
+        server.stop()

@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 
 from ai_core.access.keys import Scope
 from ai_core.access.rate_limits import RateLimits
-from ai_core.records import events
+from ai_core.records import database, events
 from ai_core.records.events import AnswerEvent
 from ai_core.settings import PostgresSettings
 from deploy.local.postgres_server import PostgresServer
@@ -24,6 +24,7 @@ from shared.clock import StoppedClock
 from tests.ai_core.conftest import OpenApp, RunningApp, connected
 from tests.ai_core.records.conftest import NOON, START_TIMEOUT_S, OpenRecords
 from tests.journeys.canaries import found_in, spellings
+from tests.mail_service.polling import becomes
 
 PAGE = {"Sec-Fetch-Site": "same-origin"}
 NAME = "Zörvâne Quénotte"
@@ -264,6 +265,40 @@ async def test_a_conversation_is_kept_where_its_author_chose_so_and_erased_with_
     assert (len(turns), still) == (4, turns)
     assert [stranger.status_code, erased.status_code, again.status_code] == [404, 204, 404]
     assert left == [{"turns": 0, "conversations": 0, "questions": 2, "comments": 0, "verdicts": 1}]
+
+
+@pytest.mark.slow(8)
+async def test_answers_come_while_postgres_is_frozen_or_killed_and_their_events_later(
+    running_app: OpenApp,
+    own_postgres: PostgresServer,
+    key_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(database, "LOOK_S", 0.1)
+    settings = PostgresSettings.model_validate({"url": own_postgres.url(), "key_file": key_file})
+    body = {"answer_id": "kVt3mJ0uQx2c9yRb", "verdict": "up"}
+    told = []
+    async with running_app(postgres=settings) as app:
+        records = app.state["records"]
+        for take_away, bring_back in (
+            (lambda: None, own_postgres.start),
+            (own_postgres.freeze, own_postgres.thaw),
+            (own_postgres.kill, own_postgres.start),
+        ):
+            await asyncio.to_thread(take_away)
+            await ask(app, "Que dit l'article L3121-27 ?", stream=bool(told))
+            assert await becomes(lambda: records.state == "down", START_TIMEOUT_S)
+            reply = await app.client.post("/api/v1/feedback", json=body, headers=app.key_header())
+            health = (await app.client.get("/api/v1/health")).json()
+            told.append((reply.status_code, reply.json()["code"], health["postgres"]))
+            await asyncio.to_thread(bring_back)
+            assert await becomes(lambda: records.state == "up", START_TIMEOUT_S)
+        kept = await rows(app, "SELECT outcome FROM events")
+        health = (await app.client.get("/api/v1/health")).json()
+
+    assert told == [(503, "postgres_lost", "down")] * 3
+    assert [row["outcome"] for row in kept] == ["answered"] * 3
+    assert health["postgres"] == "up"
 
 
 def an_event(number: int) -> AnswerEvent:

@@ -1,8 +1,7 @@
 """The database opens while its server is away, is refused at once meanwhile, and comes back."""
 
 import asyncio
-import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -115,16 +114,6 @@ async def test_the_audit_log_only_grows(records: Records) -> None:
         with pytest.raises(asyncpg.RaiseError, match="never changed"):
             async with records.transaction() as db:
                 await db.execute(statement)
-
-
-@pytest.fixture
-def own_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    """A server of the test's own, not started."""
-    with tempfile.TemporaryDirectory(prefix="neo-postgres-") as folder:
-        server = PostgresServer(Path(folder) / "postgres", safe=False)
-        yield server
-        server.thaw()
-        server.stop()
 
 
 @pytest.fixture
