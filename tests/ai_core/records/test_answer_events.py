@@ -277,7 +277,7 @@ async def test_answers_come_while_postgres_is_frozen_or_killed_and_their_events_
     monkeypatch.setattr(database, "LOOK_S", 0.1)
     settings = PostgresSettings.model_validate({"url": own_postgres.url(), "key_file": key_file})
     body = {"answer_id": "kVt3mJ0uQx2c9yRb", "verdict": "up"}
-    told = []
+    told: list[tuple[int, str, str]] = []
     async with running_app(postgres=settings) as app:
         records = app.state["records"]
         for take_away, bring_back in (

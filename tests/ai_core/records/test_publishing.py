@@ -33,7 +33,8 @@ async def meaning(text: str) -> NDArray[np.float32] | None:
     if not encoder.installed():
         return None
     vectors: NDArray[np.float32] = await asyncio.to_thread(encoder.embed, [text])
-    return vectors[0]
+    first: NDArray[np.float32] = vectors[0]
+    return first
 
 
 async def until_listed(app: RunningApp, topics: list[str]) -> None:
