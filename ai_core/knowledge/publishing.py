@@ -29,10 +29,8 @@ RETRY_S = 60.0
 INDEX_TIMEOUT_S = 900.0
 
 
-class IndexFailed(AppError):
-    """The index of the published entries could not be made."""
-
-    code = "index_failed"
+class IndexFailed(Exception):
+    """The index of the published entries could not be made; nobody is answered with it."""
 
 
 class EntryPublisher:
