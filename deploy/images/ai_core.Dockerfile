@@ -79,6 +79,8 @@ RUN groupadd --gid 10001 neo \
       && rm -rf /var/lib/apt/lists/*; fi
 COPY --from=build /opt/neo /opt/neo
 COPY --from=index /var/lib/ai_core/corpus /var/lib/ai_core/corpus
+# The index that finds the knowledge entries, made by the same command.
+COPY --from=index /var/lib/ai_core/knowledge /var/lib/ai_core/knowledge
 ENV PATH=/opt/neo/bin:$PATH \
     HOME=/tmp \
     PYTHONUNBUFFERED=1 \

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ai_core.knowledge.entries_in_use import FOLDER
 from ai_core.law.ingest.sources import RELEASES
 from tests.stage.images import BACKUP, OURS, STANDINS, official_names
 
@@ -127,3 +128,11 @@ def test_every_extra_that_an_image_installs_is_one_of_ours(dockerfile: Path) -> 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     for extras in re.findall(r'"\.\[([\w,]+)\]"', dockerfile.read_text()):
         assert set(extras.split(",")) <= set(project["optional-dependencies"])
+
+
+def test_the_image_of_ai_core_holds_all_that_the_import_writes() -> None:
+    """Without the index of the entries no question is matched with one, in silence."""
+    text = (ROOT / "deploy" / "images" / "ai_core.Dockerfile").read_text()
+    copied = re.findall(r"^COPY --from=index (\S+) (\S+)$", text, re.MULTILINE)
+    folders = [f"/var/lib/ai_core/{name}" for name in ("corpus", FOLDER)]
+    assert copied == [(folder, folder) for folder in folders]
