@@ -5,6 +5,7 @@ import gc
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
 from typing import NamedTuple
 
 from opentelemetry.trace import Tracer
@@ -29,7 +30,7 @@ from ai_core.answering.calculation.writing import questions_of_inputs
 from ai_core.answering.conversations import ConversationStore
 from ai_core.answering.embeddings import Embedder
 from ai_core.answering.entries.answering import EntryAnswers
-from ai_core.answering.entries.choosing import EntryChoice
+from ai_core.answering.entries.choosing import EntriesSource, EntryChoice
 from ai_core.answering.generation import Generation
 from ai_core.answering.masking import TextMasking, masking_sandbox
 from ai_core.answering.missing_law import MissingLaws
@@ -39,6 +40,7 @@ from ai_core.answering.public_services import read_public_services
 from ai_core.answering.recording import AnswerRecorder
 from ai_core.answering.request import RequestResolver
 from ai_core.answering.suggestions import Suggestions
+from ai_core.answering.trial import Trials
 from ai_core.answering.understanding.clarifications import Clarifications
 from ai_core.api.answer_log import AnswerLog
 from ai_core.api.connection_limits import ConnectionLimits
@@ -57,6 +59,7 @@ from ai_core.engines.extractive.engine import ExtractiveEngine
 from ai_core.errors import CorpusMissing, CorpusRefused, QueueFull
 from ai_core.knowledge.confidence import MatchConfidence
 from ai_core.knowledge.entries_in_use import CheckedEntries
+from ai_core.knowledge.published import published_entries
 from ai_core.knowledge.publishing import EntryPublisher
 from ai_core.law.library import Library
 from ai_core.law.source import LawSource
@@ -155,15 +158,20 @@ async def assemble(
         turns_kept=settings.conversations.turns_kept,
     )
     rules = CheckedRules(library, clock)
-    entries = CheckedEntries(library, settings.data_dir, clock, shipped=settings.knowledge.shipped)
-    writer = await stack.enter_async_context(event_writer(records, registry))
     entry_store = EntryStore(records, clock)
+    published = await stack.enter_async_context(published_entries(records, entry_store))
+    entries = CheckedEntries(
+        *(library, settings.data_dir, clock),
+        shipped=settings.knowledge.shipped,
+        published=published,
+    )
+    writer = await stack.enter_async_context(event_writer(records, registry))
     if records.state != "off":
         publisher = EntryPublisher(
             entry_store, settings.data_dir, shipped=settings.knowledge.shipped
         )
         stack.callback(asyncio.create_task(publisher.run(), name="publish entries").cancel)
-    resolver, responder = await asyncio.to_thread(
+    resolver, responder, trials = await asyncio.to_thread(
         lambda: open_answering(
             *(platform, gate, library, rules, entries, pool, scheduler, conversations, writer)
         )
@@ -182,6 +190,8 @@ async def assemble(
         library=library,
         calculator_rules=rules,
         entries=entries,
+        published=published,
+        trials=trials,
         pool=pool,
         conversations=conversations,
         health=health,
@@ -275,7 +285,7 @@ def open_answering(
     scheduler: Scheduler,
     conversations: ConversationStore,
     writer: EventWriter,
-) -> tuple[RequestResolver, Responder]:
+) -> tuple[RequestResolver, Responder, Trials]:
     """Read the files answers are made with (this blocks), and connect the steps of an answer."""
     settings, registry, clock, texts, connection, tracer = platform
     services = read_public_services()
@@ -284,7 +294,9 @@ def open_answering(
     cache = AnswerCache(connection, CacheMetrics(registry))
     clarifications = Clarifications.read(of_inputs=questions_of_inputs())
     calculations = Calculations(library, rules)
-    pipeline = AnswerPipeline(
+    confidence, quoting = MatchConfidence.read(), ExtractiveEngine(texts)
+    pipeline_with = partial(
+        AnswerPipeline,
         library=library,
         generation=Generation(
             *(pool, scheduler, prompts, boilerplate, metrics),
@@ -295,18 +307,18 @@ def open_answering(
         suggestions=Suggestions.read(),
         boilerplate=boilerplate,
         calculated=CalculatedAnswers(calculations, library, boilerplate, clock),
-        entries=EntryAnswers(
-            EntryChoice(entries, library, MatchConfidence.read()),
-            library,
-            ExtractiveEngine(texts),
-            texts,
-        ),
         cache=cache,
         conversations=conversations,
         metrics=metrics,
         clock=clock,
         tracer=tracer,
     )
+
+    def answers_with(source: EntriesSource) -> AnswerPipeline:
+        choice = EntryChoice(source, library, confidence)
+        return pipeline_with(entries=EntryAnswers(choice, library, quoting, texts))
+
+    pipeline = answers_with(entries)
     questions, idempotency = QuestionMetrics(registry), Idempotency(connection)
     recorder = AnswerRecorder(writer, entries.category_of, clock)
     responder = Responder(pipeline, gate, cache, idempotency, questions, recorder, texts, clock)
@@ -315,7 +327,8 @@ def open_answering(
         calculation_version(),
         entries,
     )
-    return resolver, responder
+    choice = EntryChoice(entries, library, confidence)
+    return resolver, responder, Trials(resolver, entries, choice, answers_with)
 
 
 def create_app(settings: Settings, open_state: OpenState = open_state) -> ASGIApp:

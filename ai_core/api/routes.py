@@ -15,6 +15,7 @@ from ai_core.answering.conversations import ConversationStore
 from ai_core.answering.embeddings import Embedder
 from ai_core.answering.masking import TextMasking
 from ai_core.answering.request import RequestResolver
+from ai_core.answering.trial import Trials
 from ai_core.api import (
     agreements,
     calculators,
@@ -54,6 +55,7 @@ from ai_core.api.widget import widget_router
 from ai_core.calculators.sources import CheckedRules
 from ai_core.console.desk import Desk
 from ai_core.knowledge.entries_in_use import CheckedEntries
+from ai_core.knowledge.published import PublishedEntries
 from ai_core.law.source import LawSource
 from ai_core.models.pool import ModelPool
 from ai_core.records.database import Records
@@ -103,6 +105,8 @@ class AppState(TypedDict):
     library: LawSource
     calculator_rules: CheckedRules
     entries: CheckedEntries
+    published: PublishedEntries
+    trials: Trials
     pool: ModelPool
     conversations: ConversationStore
     health: Health

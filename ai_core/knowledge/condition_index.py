@@ -50,6 +50,21 @@ class ConditionIndex:
         """Open a folder that `save` wrote; the meanings stay on disk."""
         return cls(np.load(folder / _FILE, mmap_mode="r"), rows)
 
+    def with_entries(
+        self, entries: Sequence[Entry], embed: Callable[[list[str]], Vectors]
+    ) -> "ConditionIndex":
+        """Return an index that knows these entries too; `embed` is not called without meanings."""
+        texts, rows = self.of(entries)
+        dimensions, held = self._meanings.shape[1], len(self._meanings)
+        if not (dimensions and texts):
+            return self
+        meanings = np.vstack([np.asarray(self._meanings, np.float32), embed(texts)])
+        moved = {
+            topic: {language: row + held for language, row in by_language.items()}
+            for topic, by_language in rows.items()
+        }
+        return ConditionIndex(meanings, {**self.rows, **moved})
+
     def save(self, folder: Path) -> None:
         """Write the meanings into a folder, in half precision."""
         np.save(folder / _FILE, self._meanings.astype(np.float16))

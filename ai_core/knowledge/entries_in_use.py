@@ -1,23 +1,31 @@
 """The entries in use: the shipped and the operator's, less what the law no longer bears out.
 
 They are compared with each version of the law as it enters service. The index of phrasings is made
-by `knowledge index`; until it is there, no question is matched.
+by `knowledge index`; until it is there, no question is matched. Entries that were published at the
+desk win over files; until the next index is made, they are added to the one there is, untrained.
 """
 
 import asyncio
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 import structlog
 
 from ai_core.errors import EntryFileInvalid
 from ai_core.knowledge.entry_files import files_in, read_entry, shipped_entries
 from ai_core.knowledge.law_checks import Lapse, SourceText, lapses_of, source_ids
-from ai_core.knowledge.phrasing_index import FOLDER_PREFIX, PhrasingIndex, index_version
+from ai_core.knowledge.phrasing_features import Vectors
+from ai_core.knowledge.phrasing_index import (
+    FOLDER_PREFIX,
+    PhrasingIndex,
+    index_version,
+    texts_embedded,
+)
 from ai_core.knowledge.records import Entry
 from shared.clock import Clock
 
@@ -52,6 +60,24 @@ class Law(Protocol):
         """Return what sources say, by the ids given; unknown ids are left out."""
         ...
 
+    async def meaning(self, text: str) -> Vectors | None:
+        """Return the embedding of a text; None without the encoder."""
+        ...
+
+
+class Published(Protocol):
+    """The entries published at the desk, as they were last read."""
+
+    @property
+    def stamp(self) -> object:
+        """Return what changes when they do."""
+        ...
+
+    @property
+    def entries(self) -> Sequence[Entry]:
+        """Return them."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class EntriesInUse:
@@ -75,6 +101,8 @@ def own_folder(data_dir: Path) -> Path:
 
 def published_files(data_dir: Path, folder: str = PUBLISHED_FOLDER) -> list[Path]:
     """Return the files of the entries that were published in the console."""
+    if not folder:
+        return []
     return sorted((data_dir / FOLDER / folder).glob("*.json"))
 
 
@@ -83,7 +111,7 @@ def read_entries(
 ) -> tuple[tuple[Entry, ...], tuple[str, ...]]:
     """Read the shipped entries and the operator's, which win; and why files of theirs cannot be.
 
-    Those published in the console, in the folder `published`, win over their files.
+    Those published in the console, in the folder `published`, win over their files; "": none.
 
     Raises EntryFileInvalid for a shipped one.
     """
@@ -109,10 +137,18 @@ def index_folder(data_dir: Path, entries: Sequence[Entry], *, encoder: bool) -> 
 class CheckedEntries:
     """The entries, checked against each version of the law, and again when a file changes."""
 
-    def __init__(self, law: Law, data_dir: Path, clock: Clock, *, shipped: bool = True) -> None:
+    def __init__(
+        self,
+        law: Law,
+        data_dir: Path,
+        clock: Clock,
+        *,
+        shipped: bool = True,
+        published: Published | None = None,
+    ) -> None:
         """`shipped` False: the operator's own entries alone."""
         self._law, self._data_dir, self._clock = law, data_dir, clock
-        self._shipped = shipped
+        self._shipped, self._published = shipped, published
         self._checking = asyncio.Lock()
         self._stamp: tuple[object, ...] | None = None
         self._in_use = EntriesInUse()
@@ -134,7 +170,8 @@ class CheckedEntries:
 
         Files are looked at again after `_LOOK_AGAIN_S`.
         """
-        stamp = ((await self._law.status()).version, await self._files())
+        version, files = (await self._law.status()).version, await self._files()
+        stamp = (version, files, self._published.stamp if self._published else None)
         if stamp != self._stamp:
             async with self._checking:
                 if stamp != self._stamp:
@@ -142,22 +179,78 @@ class CheckedEntries:
         return self._in_use
 
     async def _check(self, stamp: tuple[object, ...]) -> None:
-        read, broken = await asyncio.to_thread(
-            lambda: read_entries(self._data_dir, shipped=self._shipped)
-        )
-        wanted = list(dict.fromkeys(one for entry in read for one in source_ids(entry)))
+        files, read, broken = await asyncio.to_thread(self._read)
+        wanted = list(dict.fromkeys(one for entry in read.values() for one in source_ids(entry)))
         law = await self._law.wordings(wanted, self._clock.today())
         lapses = await asyncio.to_thread(
-            lambda: [lapse for entry in read for lapse in lapses_of(entry, law)]
+            lambda: [lapse for entry in read.values() for lapse in lapses_of(entry, law)]
         )
         withheld = {lapse.topic_id for lapse in lapses}
-        kept = {entry.topic_id: entry for entry in read if entry.topic_id not in withheld}
-        index = await asyncio.to_thread(self._open_index, read)
+        kept = {topic: read[topic] for topic in sorted(read) if topic not in withheld}
+        index = await asyncio.to_thread(self._open_index, files)
+        indexed = {entry.topic_id: entry for entry in files}
+        added = [entry for topic, entry in read.items() if indexed.get(topic) != entry]
+        if added:
+            index = await self._extended(index, added, nothing_else=not files)
         self._in_use = EntriesInUse(kept, tuple(lapses), broken, index)
         self._version = hashlib.sha256(repr((stamp, index is None)).encode()).hexdigest()[:16]
         self._stamp = stamp
         if withheld or broken:
             _log.warning("entries_withheld", entries=len(withheld), broken_files=len(broken))
+
+    def _read(self) -> tuple[Sequence[Entry], dict[str, Entry], tuple[str, ...]]:
+        """Return the entries that the index on disk knows, those that may answer, broken files.
+
+        They differ from a publication or a withdrawal until the next index is made.
+        """
+        files, broken = read_entries(self._data_dir, shipped=self._shipped)
+        if self._published is None or self._published.stamp is None:
+            return files, {entry.topic_id: entry for entry in files}, broken
+        unpublished, _ = read_entries(self._data_dir, shipped=self._shipped, published="")
+        answering = (*unpublished, *self._published.entries)
+        return files, {entry.topic_id: entry for entry in answering}, broken
+
+    async def lapses_of(self, entry: Entry) -> list[Lapse]:
+        """Return what the law in service does not bear out of an entry that is not in use yet.
+
+        Raises CorpusMissing, QueueFull.
+        """
+        law = await self._law.wordings(source_ids(entry), self._clock.today())
+        return await asyncio.to_thread(lambda: list(lapses_of(entry, law)))
+
+    async def with_draft(self, draft: Entry) -> EntriesInUse:
+        """Return the entries in use with a draft among them, to try it. Raises as `current` does.
+
+        A draft that the law does not bear out is left out, as it would be.
+        """
+        in_use = await self.current()
+        if await self.lapses_of(draft):
+            others = {k: entry for k, entry in in_use.entries.items() if k != draft.topic_id}
+            return replace(in_use, entries=others)
+        nothing_else = in_use.index is None and not in_use.entries
+        index = await self._extended(in_use.index, (draft,), nothing_else=nothing_else)
+        return replace(in_use, entries={**in_use.entries, draft.topic_id: draft}, index=index)
+
+    async def _extended(
+        self, index: PhrasingIndex | None, added: Sequence[Entry], *, nothing_else: bool
+    ) -> PhrasingIndex | None:
+        """Return an index that knows the added entries too; None while the files have none."""
+        if index is None:
+            return (
+                await asyncio.to_thread(PhrasingIndex.build, added, None) if nothing_else else None
+            )
+        meanings: dict[str, Vectors] = {}
+        if index.meaning_dimensions:
+            for text in texts_embedded(added):
+                meaning = await self._law.meaning(text)
+                if meaning is None:
+                    return None
+                meanings[text] = meaning
+
+        def embed(texts: list[str]) -> Vectors:
+            return np.array([meanings[one] for one in texts], np.float32)
+
+        return await asyncio.to_thread(index.with_entries, added, embed)
 
     def _open_index(self, read: Sequence[Entry]) -> PhrasingIndex | None:
         """Open the index with meanings, or the one by words alone; None without either."""

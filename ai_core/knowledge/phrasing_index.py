@@ -130,6 +130,49 @@ class PhrasingIndex:
         dimensions = described["meanings"]
         return cls(described["topics"], weights, rare, points, topic_of, dimensions, conditions)
 
+    def with_entries(self, entries: Sequence[Entry], embed: Embed) -> "PhrasingIndex":
+        """Return an index that knows these entries too, in place of those with the same topic.
+
+        Nothing is trained: a new topic is the mean of its points, where training begins; one that
+        is there moves by as much as its mean does. Made in milliseconds beside the embedding.
+        `embed` is not called by an index of words alone.
+        """
+        topics, row_of = list(self._topics), {one: n for n, one in enumerate(self._topics)}
+        weights, points = self._weights.copy(), [np.asarray(self._points, np.float32)]
+        topic_of, gone = [self._topic_of], np.zeros(len(self._topic_of), np.bool_)
+        for entry in entries:
+            added = self._points_of(entry, embed)
+            known = row_of.get(entry.topic_id)
+            if known is None:
+                known = len(topics)
+                topics.append(entry.topic_id)
+                weights = np.vstack([weights, added.mean(axis=0)[None]])
+            else:
+                before = np.asarray(self._points[self._rows[known]], np.float32)
+                if len(before):
+                    weights[known] += added.mean(axis=0) - before.mean(axis=0)
+                gone |= self._topic_of == known
+            points.append(added)
+            topic_of.append(np.full(len(added), known, np.int32))
+        points[0], topic_of[0] = points[0][~gone], topic_of[0][~gone]
+        conditions = self._conditions.with_entries(entries, embed)
+        return PhrasingIndex(
+            topics,
+            np.asarray(weights, np.float32),
+            self._rare,
+            np.vstack(points),
+            np.concatenate(topic_of),
+            self.meaning_dimensions,
+            conditions,
+        )
+
+    def _points_of(self, entry: Entry, embed: Embed) -> Vectors:
+        """Return the points of an entry's question and phrasings."""
+        texts = [text for _, text in (*entry.question.written(), *entry.phrasings.written())]
+        words = np.array([hashed(grams(text), self._rare) for text in texts], np.float32)
+        meanings = embed(texts) if self.meaning_dimensions else np.zeros((len(texts), 0))
+        return np.hstack([meanings, _WORD_WEIGHT * words]).astype(np.float32)
+
     def save(self, folder: Path) -> None:
         """Write it into a folder, in half precision, whole or not at all."""
         draft = Path(tempfile.mkdtemp(prefix=".phrasings-", dir=folder.parent))
@@ -191,6 +234,16 @@ class PhrasingIndex:
             nearest = np.sort(cosines)[-_NEAREST:]
             near += [float(nearest.max(initial=0.0)), float(nearest.mean()) if len(own) else 0.0]
         return tuple(near)
+
+
+def texts_embedded(entries: Sequence[Entry]) -> list[str]:
+    """Return the texts that `with_entries` embeds, each once."""
+    asked = [
+        text
+        for entry in entries
+        for _, text in (*entry.question.written(), *entry.phrasings.written())
+    ]
+    return list(dict.fromkeys([*asked, *ConditionIndex.of(entries)[0]]))
 
 
 def index_version(entries: Sequence[Entry], *, encoder: bool) -> str:

@@ -15,6 +15,7 @@ import asyncpg
 from ai_core.errors import UnknownEntry
 from ai_core.records.database import Records
 from shared.clock import Clock
+from shared.stores.postgres import Row
 from shared.stores.statements import Statements
 
 SQL = Statements.beside(__file__)
@@ -30,6 +31,18 @@ class StoredEntry:
     published: int | None
     newest: int
     changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenVersion:
+    """A version of an entry with its body; `answers`: it is the published one."""
+
+    topic_id: str
+    version: int
+    body: Body
+    saved_by: str
+    saved_at: datetime
+    answers: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +92,16 @@ class EntryStore:
         body = json.loads(row["body"])
         return EntryVersion(row["version"], row["saved_by"], row["saved_at"], body)
 
+    async def latest(self) -> list[WrittenVersion]:
+        """Return the newest version of every entry, by topic id."""
+        async with self._records.transaction() as db:
+            return [_written(row) for row in await SQL.fetch(db, "latest")]
+
+    async def history(self, topic_id: str) -> list[WrittenVersion]:
+        """Return every version of an entry with its body, the newest first."""
+        async with self._records.transaction() as db:
+            return [_written(row) for row in await SQL.fetch(db, "history", topic_id=topic_id)]
+
     async def save(self, db: asyncpg.Connection, topic_id: str, body: Body, saved_by: str) -> int:
         """Save a draft as the next version; return its number."""
         now = self._clock.now()
@@ -119,3 +142,8 @@ class EntryStore:
             stamp: str = await SQL.fetch_value(db, "stamp")
             found = await SQL.fetch(db, "published")
         return stamp, {row["topic_id"]: json.loads(row["body"]) for row in found}
+
+
+def _written(row: Row) -> WrittenVersion:
+    facts = {name: row[name] for name in ("topic_id", "version", "saved_by", "saved_at")}
+    return WrittenVersion(body=json.loads(row["body"]), answers=bool(row["answers"]), **facts)

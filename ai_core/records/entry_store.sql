@@ -7,6 +7,18 @@ FROM entries ORDER BY topic_id
 SELECT version, saved_by, saved_at FROM entry_versions WHERE topic_id = :topic_id
 ORDER BY version DESC
 
+-- name: latest
+SELECT DISTINCT ON (topic_id) topic_id, version, body, saved_by, saved_at,
+    version IS NOT DISTINCT FROM published AS answers
+FROM entry_versions JOIN entries USING (topic_id)
+ORDER BY topic_id, version DESC
+
+-- name: history
+SELECT topic_id, version, body, saved_by, saved_at,
+    version IS NOT DISTINCT FROM published AS answers
+FROM entry_versions JOIN entries USING (topic_id)
+WHERE topic_id = :topic_id ORDER BY version DESC
+
 -- name: read
 SELECT version, body, saved_by, saved_at FROM entry_versions
 WHERE topic_id = :topic_id AND (:version::integer IS NULL OR version = :version)

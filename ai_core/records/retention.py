@@ -32,6 +32,7 @@ async def delete_expired(db: asyncpg.Connection, now: datetime, settings: Postgr
     await SQL.execute(db, "drop_months", parent="events", before=events.date())
     await SQL.execute(db, "delete_events", before=events)
     await SQL.execute(db, "delete_feedback", before=events)
+    await SQL.execute(db, "delete_reviews", before=events)
     await SQL.execute(db, "drop_months", parent="turns", before=texts.date())
     await SQL.execute(db, "erase_comments", before=texts)
     await SQL.execute(db, "delete_questions", before=texts)

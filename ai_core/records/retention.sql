@@ -17,6 +17,9 @@ WHERE at < :before AND (comment IS NOT NULL OR conversation IS NOT NULL)
 -- name: delete_questions
 DELETE FROM questions WHERE at < :before
 
+-- name: delete_reviews
+DELETE FROM question_reviews WHERE at < :before
+
 -- name: delete_turns
 DELETE FROM turns WHERE at < :before
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from ai_core.answering.entries.facts import contradicts
 from ai_core.answering.entries.writing import Asker
 from ai_core.answering.evidence import Evidence
 from ai_core.answering.understanding.questions import question_sentences
 from ai_core.knowledge.confidence import MatchConfidence
-from ai_core.knowledge.entries_in_use import CheckedEntries, EntriesInUse
+from ai_core.knowledge.entries_in_use import EntriesInUse
 from ai_core.knowledge.phrasing_features import Vectors
 from ai_core.knowledge.phrasing_index import ALL_RANKED, Match, PhrasingIndex
 from ai_core.knowledge.records import Entry
@@ -37,12 +38,18 @@ class ChosenEntry:
     asked: int | None = None
 
 
+class EntriesSource(Protocol):
+    """What gives the entries to match with."""
+
+    async def current(self) -> EntriesInUse:
+        """Return them. Raises CorpusMissing, QueueFull."""
+        ...
+
+
 class EntryChoice:
     """Matches questions with the entries in use."""
 
-    def __init__(
-        self, entries: CheckedEntries, law: LawSource, confidence: MatchConfidence
-    ) -> None:
+    def __init__(self, entries: EntriesSource, law: LawSource, confidence: MatchConfidence) -> None:
         self._entries, self._law, self._confidence = entries, law, confidence
 
     async def of(self, one: Evidence, asker: Asker, *, apart: bool = False) -> list[ChosenEntry]:

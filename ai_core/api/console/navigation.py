@@ -15,6 +15,8 @@ class Section(NamedTuple):
 
 
 SECTIONS = (
+    Section("/console/questions", Action.QUESTIONS_READ, "nav_questions"),
+    Section("/console/knowledge", Action.KNOWLEDGE_READ, "nav_knowledge"),
     Section("/console/models", Action.MODELS_READ, "nav_models"),
     Section("/console/keys", Action.KEYS_READ, "nav_keys"),
     Section("/console/law", Action.LAW_READ, "nav_law"),

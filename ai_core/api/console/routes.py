@@ -4,7 +4,17 @@ from pathlib import Path
 
 from fastapi import APIRouter
 
-from ai_core.api.console import accounts, audit, keys, law, models, own, sign_in
+from ai_core.api.console import (
+    accounts,
+    audit,
+    keys,
+    knowledge,
+    law,
+    models,
+    own,
+    questions,
+    sign_in,
+)
 from ai_core.api.console.rendering import TEMPLATES, Pages
 from ai_core.api.console.routing import Screens, add_screens
 from shared.texts import Texts
@@ -13,6 +23,8 @@ from shared.web.pages import WebFile, serve
 SCREENS: tuple[Screens, ...] = (
     sign_in.screens,
     own.screens,
+    questions.screens,
+    knowledge.screens,
     models.screens,
     keys.screens,
     law.screens,

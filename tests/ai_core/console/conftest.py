@@ -172,7 +172,11 @@ def running_desk(
         data_dir=folder,
         redis=RedisSettings.model_validate({"url": redis.url}),
         postgres=PostgresSettings.model_validate(
-            {"url": postgres.url(database), "key_file": folder / "vault"}
+            {
+                "url": postgres.url(database),
+                "key_file": folder / "vault",
+                "keep_questions": True,
+            }
         ),
         knowledge=KnowledgeSettings(shipped=False),
         console=ConsoleSettings(open=True, **console),
