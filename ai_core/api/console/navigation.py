@@ -15,6 +15,7 @@ class Section(NamedTuple):
 
 
 SECTIONS = (
+    Section("/console/today", Action.TODAY_READ, "nav_today"),
     Section("/console/questions", Action.QUESTIONS_READ, "nav_questions"),
     Section("/console/knowledge", Action.KNOWLEDGE_READ, "nav_knowledge"),
     Section("/console/models", Action.MODELS_READ, "nav_models"),

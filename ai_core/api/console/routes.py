@@ -14,6 +14,7 @@ from ai_core.api.console import (
     own,
     questions,
     sign_in,
+    today,
 )
 from ai_core.api.console.rendering import TEMPLATES, Pages
 from ai_core.api.console.routing import Screens, add_screens
@@ -23,6 +24,7 @@ from shared.web.pages import WebFile, serve
 SCREENS: tuple[Screens, ...] = (
     sign_in.screens,
     own.screens,
+    today.screens,
     questions.screens,
     knowledge.screens,
     models.screens,

@@ -24,6 +24,7 @@ from tests.ai_core.web.scripted_page import CHROMIUM_ARGS
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.slow(10)]
 
 PAGES = (
+    *("today", "questions", "knowledge", "knowledge/new", "knowledge/import"),
     *("models", "keys", "keys/new", "law", "law/changes", "accounts", "audit", "own"),
     *("audit?account=nobody", "keys/none"),
 )
@@ -193,7 +194,7 @@ def test_a_reader_sees_their_screens_and_no_action(chromium: Browser, desk: Runn
     with opened(chromium, desk) as page:
         sign_in(page, desk, Role.READER)
         page.goto("/console")
-        expect(page.get_by_role("heading", level=1)).to_have_text("Modèles")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Aujourd’hui")
         sections = page.get_by_role("navigation").get_by_role("link").all_inner_texts()
         assert "Modèles" in sections
         assert not {"Clés d’accès", "Comptes", "Journal"} & set(sections)

@@ -36,10 +36,10 @@ def law(desk: RunningDesk) -> Iterator[None]:
 async def owner(desk: RunningDesk) -> AsyncIterator[Browser]:
     browser, _ = await desk.signed_in(Role.OWNER)
     yield browser
-    await desk.on(_emptied(desk))
+    await desk.on(emptied(desk))
 
 
-async def _emptied(desk: RunningDesk) -> None:
+async def emptied(desk: RunningDesk) -> None:
     """Withdraw what a test published and saved, and forget its questions."""
     async with desk.desk.records.transaction() as db:
         await db.execute(
@@ -207,3 +207,24 @@ async def test_words_that_are_not_kept_are_not_shown(desk: RunningDesk, owner: B
     assert (refused.status_code, "ne sont pas conservés" in refused.text) == (422, True)
     gone = await owner.get("/console/questions/nothing-here")
     assert "plus conservée" in gone.text
+
+
+async def test_today_counts_what_was_asked_and_shows_no_words(
+    desk: RunningDesk, owner: Browser
+) -> None:
+    canary = "Mon cousin Barnabé tient la cantine du port"
+    await ask(desk, canary)
+    await ask(desk, QUESTION)
+    page = (await owner.get("/console/today")).text
+    assert re.search(r"<strong>2 </strong> Réponses", page)
+    assert re.search(r"<strong>0 %</strong> avis favorables", page)
+    assert "rien la semaine d’avant" in page
+    assert re.search(r"Messagerie</th>\s*<td class=\"figure\">2</td>", page)
+    assert "Barnabé" not in page
+    drawn = await owner.get("/console/today/hours")
+    assert drawn.headers["content-type"] == "image/svg+xml"
+    assert drawn.headers["content-security-policy"].startswith("default-src 'none'")
+    assert "Refusées" in drawn.text
+    reader, _ = await desk.signed_in(Role.READER)
+    assert (await reader.get("/console/today")).status_code == 200
+    assert (await reader.get("/console/questions")).status_code == 403
