@@ -31,6 +31,8 @@ from ai_core.knowledge.law_record import (
 )
 from ai_core.knowledge.phrasing_index import FOLDER_PREFIX, PhrasingIndex
 from ai_core.knowledge.records import Entry
+from ai_core.knowledge.text_meanings import FILE as MEANINGS
+from ai_core.knowledge.text_meanings import TextMeanings
 from ai_core.law.records import Wording
 from ai_core.law.search import encoder
 from shared.languages import LANGUAGES
@@ -124,13 +126,18 @@ def _built_folder(folders: Folders) -> Path:
     if not folder.exists():
         _say(f"building: index of {len(entries)} entries")
         folder.parent.mkdir(parents=True, exist_ok=True)
-        built_index(entries).save(folder)
+        built_index(entries, folder.parent).save(folder)
     return folder
 
 
-def built_index(entries: Sequence[Entry]) -> PhrasingIndex:
-    """Build the index, with meanings where the encoder is installed."""
-    return PhrasingIndex.build(entries, encoder.embed if encoder.installed() else None)
+def built_index(entries: Sequence[Entry], home: Path) -> PhrasingIndex:
+    """Build the index, with meanings where the encoder is installed; `home` keeps those made."""
+    if not encoder.installed():
+        return PhrasingIndex.build(entries, None)
+    meanings = TextMeanings(home / MEANINGS, encoder.embed, encoder.FOLDER)
+    index = PhrasingIndex.build(entries, meanings)
+    meanings.save()
+    return index
 
 
 def _list(folders: Folders) -> int:
@@ -185,7 +192,7 @@ def _test(folders: Folders) -> int:
     """Count, by language, how many phrasings left out of the index find their entry first."""
     entries, _ = folders.entries()
     folder = index_folder(folders.data_dir, entries, encoder=encoder.installed())
-    index = PhrasingIndex.open(folder) if folder.exists() else built_index(entries)
+    index = PhrasingIndex.open(folder) if folder.exists() else built_index(entries, folder.parent)
     first: Counter[str] = Counter()
     third: Counter[str] = Counter()
     asked: Counter[str] = Counter()

@@ -147,7 +147,9 @@ def start_ai(stack: ExitStack, url: str, options: argparse.Namespace) -> list[Wa
         print_line(f"fetching and indexing the law (progress in {update.log}) …")
     wait(lambda: answers(f"{url}/ready"), update, "the law is not there", CORPUS_TIMEOUT_S)
     if update.status is None:  # until they are there, knowledge entries answer nothing
-        print_line("completing the indexes (a minute at most, where entries changed) …")
+        print_line(
+            "completing the indexes (two minutes the first time, one where entries changed) …"
+        )
     wait(lambda: update.status is not None, update, "no index", CORPUS_TIMEOUT_S)
     greet(url, made)
     return watches
