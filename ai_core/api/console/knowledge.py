@@ -1,6 +1,6 @@
 """Knowledge entries: list and search, editor, checks, versions, publication, files, trials."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -73,9 +73,10 @@ async def in_use(visit: Visit) -> EntriesInUse:
 async def show_knowledge(visit: Visit) -> Response:
     """List the entries that a search lets through."""
     wanted, category, state = visit.query("q"), visit.query("category"), visit.query("state")
-    rows = _rows(
-        await in_use(visit), await visit.request.state.entry_store.latest(), visit.language
-    )
+    state_of = visit.request.state
+    published = {entry.topic_id for entry in state_of.published.entries}
+    latest = await state_of.entry_store.latest()
+    rows = _rows(await in_use(visit), latest, published, visit.language)
     found = [
         row
         for row in rows
@@ -262,29 +263,29 @@ def _form(visit: Visit, body: Body, *, base: int, answer_id: str = "") -> Respon
     )
 
 
-def _rows(used: EntriesInUse, saved: Sequence[WrittenVersion], language: str) -> list[Row]:
+def _rows(
+    used: EntriesInUse, saved: Sequence[WrittenVersion], published: Set[str], language: str
+) -> list[Row]:
     """Return the entries in use, the withheld ones and the drafts, by topic."""
     own = {one.topic_id: one for one in saved}
-    bodies: dict[str, tuple[Body, Sequence[str]]] = {
-        topic: (body_of(entry), entry.languages()) for topic, entry in used.entries.items()
-    }
-    for topic, version in own.items():
-        bodies[topic] = (version.body, _languages(version.body))
-    withheld = set(used.withheld)
-    for topic in withheld - set(bodies):
-        bodies[topic] = ({}, ())
     rows = []
-    for topic in sorted(bodies):
-        body, languages = bodies[topic]
-        draft = topic in own and not own[topic].answers
-        states = ["draft"] if draft else []
-        if topic in withheld:
+    for topic in sorted({*used.entries, *own, *used.withheld}):
+        entry, version = used.entries.get(topic), own.get(topic)
+        states = ["draft"] if version and not version.answers else []
+        if topic in used.withheld:
             states.append("withheld")
-        elif topic in used.entries:
-            states.append("published" if topic in own and not draft else "file")
-        asked = body.get("question", {})
+        elif entry:
+            states.append("published" if topic in published else "file")
+        if version:
+            asked = version.body.get("question", {})
+            category, languages = str(version.body.get("category", "")), _languages(version.body)
+        elif entry:
+            asked = dict(entry.question.written())
+            category, languages = entry.category, list(entry.languages())
+        else:
+            asked, category, languages = {}, "", []
         told = asked.get(language) or asked.get("fr") or asked.get("en") or topic
-        rows.append(Row(topic, told, str(body.get("category", "")), languages, states))
+        rows.append(Row(topic, told, category, languages, states))
     return rows
 
 

@@ -127,6 +127,8 @@ async def test_a_bad_answer_becomes_an_entry_and_the_question_is_answered_withou
 
 async def judged_closed_and_withdrawn(desk: RunningDesk, owner: Browser, path: str) -> None:
     """Do the rest of what is done with a question and its entry, and find it in the audit log."""
+    published = await owner.get("/console/knowledge?state=published")
+    assert "/console/knowledge/resigning" in published.text
     await owner.post(f"{path}/judge", {"accuracy": "wrong"})
     await owner.post(f"{path}/close")
     assert path not in (await owner.get("/console/questions")).text
