@@ -63,7 +63,8 @@ def main() -> int:
         state = "ok" if pin not in stale else ("no digest" if not pin.digest else "newer build")
         sys.stdout.write(f"{pin.tagged:<44} {state}\n")
     if options.update:
-        for path in pinning_files(ROOT):
+        workflows = sorted(ROOT.glob(".github/workflows/*.yml"))  # name the same images again
+        for path in (*pinning_files(ROOT), *workflows):
             rewrite(path, stale)
         return 0
     return int(bool(stale))

