@@ -23,4 +23,4 @@ sentinel parallel-syncs neo 1
 CONF
     mv "$file.new" "$file"
 fi
-exec redis-sentinel "$file"
+exec redis-server "$file" --sentinel
