@@ -14,7 +14,7 @@ from ai_core.law.records import CorpusStatus, SearchResult, SourceKind
 from shared.clock import PARIS
 from shared.languages import Language
 
-SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 2.5, 5, 10, 30, 60, 120)
 
 
 class AnswerMetrics:

@@ -3,6 +3,8 @@
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from starlette.types import Scope
 
+SECONDS = (0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 2.5, 5, 10, 30, 60)
+
 
 class HttpMetrics:
     """Counts and durations of requests by route, never by caller."""
@@ -15,7 +17,7 @@ class HttpMetrics:
             "http_request_duration_seconds",
             "From the request's first byte to the answer's last.",
             ["route"],
-            buckets=(0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
+            buckets=SECONDS,
             registry=registry,
         )
         self.open = Gauge("http_requests_open", "Requests being answered now.", registry=registry)

@@ -7,12 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from ai_core.metrics import SECONDS as ANSWER_SECONDS
+from mail_service.metrics import SECONDS as MAIL_SECONDS
+from telegram_service.state.counters import BUCKETS_MS
 from tests.deploy.monitoring_stack import Watched, until
 from tests.deploy.promql import metrics_of
 from tests.servers.monitoring import SHIPPED
 
 ROOT = SHIPPED.parents[2]
-ALERTS = re.findall(r"- alert: (\w+)", (SHIPPED / "rules" / "alerts.yml").read_text())
+RULES = "".join(
+    (SHIPPED / "rules" / f"{name}.yml").read_text() for name in ("alerts", "objectives")
+)
+ALERTS = re.findall(r"- alert: (\w+)", RULES)
 pytestmark = pytest.mark.needs("prometheus")
 
 
@@ -56,10 +62,22 @@ def test_each_alert_is_quiet_while_all_is_well_and_fires_with_its_words_when_it_
 
 def test_every_alert_has_its_runbook_and_every_runbook_its_alert() -> None:
     runbooks = (ROOT / "docs" / "runbooks.md").read_text()
-    links = re.findall(r"runbook_url: (\S+)", (SHIPPED / "rules" / "alerts.yml").read_text())
+    links = re.findall(r"runbook_url: (\S+)", RULES)
 
     assert [f"docs/runbooks.md#{name.lower()}" for name in ALERTS] == links
     assert re.findall(r"^### (\w+)$", runbooks, re.MULTILINE) == ALERTS
+
+
+def test_every_limit_of_an_objective_is_a_bucket_that_its_service_shows() -> None:
+    shown = {
+        "e2e_request_latency_seconds": {str(float(top)) for top in ANSWER_SECONDS},
+        "mail_seconds_to_settle": {str(float(top)) for top in MAIL_SECONDS},
+        "telegram_first_sign_seconds": {str(top / 1000) for top in BUCKETS_MS},
+    }
+    limits = dict(re.findall(r'(\w+)_bucket\{le="([\d.]+)"\}', RULES))
+    assert limits.keys() == shown.keys()
+    for name, limit in limits.items():
+        assert limit in shown[name], name
 
 
 async def test_every_rule_asks_for_measures_the_services_really_show(watched: Watched) -> None:
