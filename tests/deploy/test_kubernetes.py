@@ -17,6 +17,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
+from ai_core.knowledge.entries_in_use import FOLDER as KNOWLEDGE
 from ai_core.settings import Settings as AiCoreSettings
 from mail_service.settings import Settings as MailSettings
 from shared.settings import StrictSettings
@@ -304,6 +305,23 @@ def test_pods_run_without_root_and_write_only_their_volumes(manifests: list[Mani
     for namespace in of_kind(manifests, "Namespace"):
         labels = namespace["metadata"]["labels"]
         assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
+
+
+def test_what_ai_core_writes_is_on_volumes_that_can_be_written(manifests: list[Manifest]) -> None:
+    (pod,) = [pod for name, pod in pods(manifests) if name == ("neo-ai", "ai-api")]
+    (container,) = pod["spec"]["containers"]
+    mounts = {each["mountPath"]: each for each in container["volumeMounts"]}
+    volumes = {each["name"]: each for each in pod["spec"]["volumes"]}
+    data = AiCoreSettings.model_fields["data_dir"].default
+    for folder in (data / "models", data / KNOWLEDGE):
+        mount = mounts[str(folder)]
+        assert not mount.get("readOnly"), folder
+        assert "emptyDir" in volumes[mount["name"]], folder
+    # The volume hides what the image has there: it is copied before the start.
+    (copy,) = pod["spec"]["initContainers"]
+    assert copy["command"][:3] == ["cp", "-R", f"{data / KNOWLEDGE}/."]
+    dockerfile = (ROOT / "deploy" / "images" / "ai_core.Dockerfile").read_text()
+    assert f"{data / KNOWLEDGE} {data / KNOWLEDGE}\n" in dockerfile
 
 
 def test_ports_and_probes_are_those_of_the_services(manifests: list[Manifest]) -> None:
