@@ -206,8 +206,6 @@ class ChatTemplate:
         """Return the text of whole turns; "" when the template refuses an answer at the end."""
         try:
             return self._sandbox.evaluate(mappings, generation_prompt=False, tools=tools)
-        except TemplateOverrun:
-            raise
         except TemplateRefusal:
             return ""
 

@@ -69,8 +69,11 @@ class TemplateRefusal(Exception):
     """The template raised an error on these messages; its text is the reason, one short line."""
 
 
-class TemplateOverrun(TemplateRefusal):
-    """The template took more time or memory than a template may."""
+class TemplateOverrun(Exception):
+    """The template took more time or memory than a template may.
+
+    No refusal: who tries another arrangement after one must not after this, for the watch is gone.
+    """
 
 
 class ChatSandbox:
@@ -93,7 +96,7 @@ class ChatSandbox:
         generation_prompt: bool,
         tools: Sequence[Mapping[str, Any]] = (),
     ) -> str:
-        """Return the prompt text. Raises TemplateRefusal; run it inside `limited`."""
+        """Return the prompt text. Raises TemplateRefusal, TemplateOverrun; run it in `limited`."""
         pieces: list[str] = []
         chars = 0
         try:

@@ -135,7 +135,7 @@ def _call(
 def call_format(evaluate: Evaluate) -> ToolCallFormat | None:
     """Return how a template writes calls; None where it knows none, or writes no JSON.
 
-    `evaluate` is `ChatSandbox.evaluate`, inside `limited`.
+    `evaluate` is `ChatSandbox.evaluate`, inside `limited`. Raises TemplateOverrun.
     """
     for as_text in (False, True):
         try:
