@@ -171,6 +171,7 @@ class SiteSettings(Section):
     contact: ContactSettings = ContactSettings()
 
 
+SERVICE_ADDRESS = r"^$|^https?://[^\s?#]+$"
 ConsoleRole = Literal["owner", "operator", "editor", "reviewer", "reader"]
 
 
@@ -203,6 +204,27 @@ class ConsoleSettings(Section):
     oidc_claim: str = Field(default="groups", description="The claim that tells the role.")
     oidc_roles: dict[str, ConsoleRole] = Field(
         default_factory=dict, description="Which value of the claim gives which role."
+    )
+    telegram_url: str = Field(
+        default="",
+        pattern=SERVICE_ADDRESS,
+        description="telegram_service as ai_core reaches it; empty: the bot is not shown.",
+    )
+    telegram_key_file: Path | None = Field(
+        default=None, description="A file with its TELEGRAM_SERVER__API_KEY."
+    )
+    mail_url: str = Field(
+        default="",
+        pattern=SERVICE_ADDRESS,
+        description="mail_service as ai_core reaches it; empty: the mailbox is not shown.",
+    )
+    mail_key_file: Path | None = Field(
+        default=None, description="A file with its MAIL_SERVER__API_KEY."
+    )
+    mail_review_url: str = Field(
+        default="",
+        pattern=SERVICE_ADDRESS,
+        description="The mailbox's review page as browsers reach it; empty: no link to it.",
     )
 
 

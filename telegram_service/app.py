@@ -10,11 +10,11 @@ from typing import Literal
 import structlog
 from fastapi import FastAPI, Request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry
-from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
 from shared.ai.client import AiClient
+from shared.channels import BotHealth, ChannelHealth
 from shared.clock import SystemClock
 from shared.errors import AppError, Unavailable
 from shared.host_metrics import HostMetrics
@@ -31,7 +31,9 @@ from telegram_service.channels.telegram.polling import PollState, poll
 from telegram_service.channels.telegram.webhook import TelegramWebhook
 from telegram_service.channels.whatsapp.receipts import Receipts
 from telegram_service.channels.whatsapp.webhook import WhatsAppWebhook
+from telegram_service.dead_letters_api import DeadLettersApi
 from telegram_service.metrics import StatisticsCollector
+from telegram_service.queue.dead_letters import DeadLetters
 from telegram_service.queue.update_queue import UpdateQueue
 from telegram_service.redis_client import redis_client
 from telegram_service.settings import Settings
@@ -44,28 +46,6 @@ log = structlog.get_logger()
 REDIS_TIMEOUT_S = 1.0
 """A webhook answers 503 within this and a little: Telegram's connections are few."""
 HEALTH_TIMEOUT_S = 2.0
-
-
-class ChannelHealth(BaseModel):
-    """A channel in /health: `problem` says why nothing comes from one that is failing."""
-
-    status: Literal["on", "off", "failing"]
-    receives_by: Literal["webhook", "polling"] = "webhook"
-    problem: str = ""
-
-
-class HealthReply(BaseModel):
-    """The body of /health."""
-
-    status: str
-    channels: dict[str, ChannelHealth]
-    redis: bool
-    postgres: bool
-    ai_core: bool
-    waiting: int | None = None
-    journal: int | None = None
-    lost: int | None = None
-    oldest_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -122,6 +102,7 @@ def create_app(settings: Settings) -> ASGIApp:
     app = FastAPI(lifespan=lifespan, title="telegram_service", openapi_url=None)
     add_error_handlers(app, texts)
     add_webhooks(app, settings, queue, Receipts(redis, vault))
+    DeadLettersApi(DeadLetters(redis, queue), settings.server.api_key).add_routes(app)
     dependencies = Dependencies(settings, redis, Counters(redis), postgres, ai, state)
     add_views(app, dependencies, HostMetrics(registry, settings.watch), collector)
     edge = RequestMiddleware(app, HttpMetrics(registry), texts, settings.server.max_body_bytes)
@@ -186,14 +167,14 @@ async def check_health(dependencies: Dependencies) -> HealthCheck:
     return HealthCheck(up, statistics, journal)
 
 
-def health_reply(dependencies: Dependencies, check: HealthCheck) -> HealthReply:
+def health_reply(dependencies: Dependencies, check: HealthCheck) -> BotHealth:
     """Return the body of /health."""
     settings, statistics = dependencies.settings, check.statistics
     channels = channels_health(settings, dependencies.polling)
     on = any(settings.channels.values())
     failing = any(channel.status == "failing" for channel in channels.values())
     healthy = all(check.up.values()) and not failing
-    return HealthReply(
+    return BotHealth(
         status=("ok" if healthy else "degraded") if on else "waiting for a channel",
         channels=channels,
         redis=check.up["redis"],

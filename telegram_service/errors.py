@@ -3,12 +3,23 @@
 NotAuthenticated ├── WrongSecret
 TooMany          ├── RateLimited · TranscriptionBusy
 Unavailable      ├── RedisUnavailable · NoToken · ChannelLost · AiAway
+NotFound         ├── UnknownLetter
+Conflict         ├── ChatHasUpdates
 BadInput         ├── UnreadableDocument · UnreadableRecording · RecordingTooLong
 AppError         ├── LeaseLost · ChannelOff · ChannelRefused
                  │                             └── Unreachable · NoRight · ChatMoved
 """
 
-from shared.errors import AppError, BadInput, NotAuthenticated, TooMany, Unavailable
+from shared.channels import UNKNOWN_LETTER
+from shared.errors import (
+    AppError,
+    BadInput,
+    Conflict,
+    NotAuthenticated,
+    NotFound,
+    TooMany,
+    Unavailable,
+)
 
 
 class WrongSecret(NotAuthenticated):
@@ -67,6 +78,18 @@ class NoRight(ChannelRefused):
     """The bot may not write in a chat."""
 
     code = "no_right"
+
+
+class UnknownLetter(NotFound):
+    """No dead letter has that id: it was replayed or dropped already."""
+
+    code = UNKNOWN_LETTER
+
+
+class ChatHasUpdates(Conflict):
+    """The chat of a dead letter has updates that wait; they go first."""
+
+    code = "chat_has_updates"
 
 
 class UnreadableDocument(BadInput):

@@ -21,6 +21,10 @@ class ServerSettings(Section):
     max_body_bytes: int = Field(
         default=3 * 1024 * 1024, gt=0, description="Meta sends up to 3 MB in one call."
     )
+    api_key: SecretStr = Field(
+        default=SecretStr(""),
+        description="Opens the dead letters to the desk of ai_core; empty: a 404.",
+    )
 
 
 class BotSettings(Section):

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import asyncpg
 
+from ai_core.errors import ConsoleRefusal
 from ai_core.records import audit
 from ai_core.records.accounts import Account
 from ai_core.records.database import Records
@@ -69,5 +70,6 @@ class AuditLog:
         try:
             yield
         except AppError as error:
-            await self.write(actor, f"{action}_failed", object, code=error.code)
+            code = error.reason if isinstance(error, ConsoleRefusal) else error.code
+            await self.write(actor, f"{action}_failed", object, code=code)
             raise

@@ -11,6 +11,7 @@ from ai_core.access.usage import KeyUsage
 from ai_core.access.visitors import Visitors
 from ai_core.console.accounts import AccountChanges
 from ai_core.console.audit_log import AuditLog
+from ai_core.console.channels import Channels, read_channels
 from ai_core.console.law_updates import LawUpdates
 from ai_core.console.lockout import Lockout
 from ai_core.console.openid import OpenId, read_openid
@@ -42,6 +43,7 @@ class Desk:
     ring: KeyRing
     usage: KeyUsage
     law_updates: LawUpdates
+    channels: Channels
     visitors: Visitors
     clock: Clock
 
@@ -71,6 +73,7 @@ async def open_desk(
         second_factor=console.second_factor,
     )
     openid = await asyncio.to_thread(read_openid, console, clock)
+    channels = await asyncio.to_thread(read_channels, console)
     law_updates = LawUpdates(settings.data_dir, clock)
     try:
         yield Desk(
@@ -88,9 +91,11 @@ async def open_desk(
             ring=access.ring,
             usage=access.usage,
             law_updates=law_updates,
+            channels=channels,
             visitors=access.visitors,
             clock=clock,
         )
     finally:
         await law_updates.close()
+        await channels.close()
         await passwords.close()

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -12,6 +12,9 @@ from deploy.local.private_files import secret, write_private
 from deploy.local.program import Program
 from deploy.local.redis_server import RedisServer
 from shared.privacy.encryption import new_key_file
+
+PORTS = {"telegram": 8001, "mail": 8002}
+"""Where the services listen unless they are told otherwise."""
 
 
 class Part(Protocol):
@@ -56,6 +59,7 @@ def telegram(home: Home) -> list[Part]:
         "TELEGRAM_REDIS__URL": redis.url,
         "TELEGRAM_POSTGRES__URL": postgres.url(),
         "TELEGRAM_STORE__KEY_FILE": str(vault),
+        "TELEGRAM_SERVER__API_KEY": secret(home.neo / "keys" / "telegram"),
         "TELEGRAM_AI__URL": home.ai_url,
         "TELEGRAM_AI__API_KEY": home.ai_key,
     }
@@ -79,6 +83,23 @@ def mail(home: Home) -> list[Part]:
     }
     write_private(home.neo / "mail" / "environment.json", json.dumps(environment, indent=2))
     return [redis, postgres, *_programs(home, "mail_service", environment)]
+
+
+def desk_environment(keys: Path, services: Sequence[str]) -> dict[str, str]:
+    """Return the settings by which ai_core's desk asks the bot and the mailbox.
+
+    `keys` is the folder where the key of each is kept, made when it is missing.
+    """
+    environment = {}
+    for name in services:
+        if name in PORTS:
+            secret(keys / name)
+            address, setting = f"http://127.0.0.1:{PORTS[name]}", f"AI_CORE_CONSOLE__{name.upper()}"
+            environment[f"{setting}_URL"] = address
+            environment[f"{setting}_KEY_FILE"] = str(keys / name)
+    if "mail" in services:
+        environment["AI_CORE_CONSOLE__MAIL_REVIEW_URL"] = f"http://127.0.0.1:{PORTS['mail']}"
+    return environment
 
 
 def _stores(home: Home, name: str) -> tuple[RedisServer, PostgresServer, Path]:

@@ -26,11 +26,11 @@ from deploy.local.private_files import secret, write_private
 from deploy.local.program import Program
 from deploy.local.redis_server import RedisServer
 from deploy.local.server import ServerNotStarted
-from deploy.local.services import Home, Part, mail, telegram, vault_key
+from deploy.local.services import PORTS, Home, Part, desk_environment, mail, telegram, vault_key
 
 ROOT = Path(__file__).resolve().parents[2]
 NEO = ROOT / ".neo"
-SERVICES = {"ai": 8000, "telegram": 8001, "mail": 8002}
+SERVICES = {"ai": 8000, **PORTS}
 """The services and their ports."""
 RESTART_PAUSES_S = (0.5, 1.0, 2.0, 5.0, 10.0)
 STEADY_S = 60.0
@@ -116,7 +116,7 @@ def start_all(stack: ExitStack, chosen: Sequence[str], options: argparse.Namespa
     url = f"http://127.0.0.1:{port}"
     watches = []
     if "ai" in chosen:
-        watches += start_ai(stack, url, options)
+        watches += start_ai(stack, url, options, chosen)
     key = NEO / "keys" / "inference"
     home = Home(NEO, url, key.read_text() if key.exists() else "")
     for name, parts in (("telegram", telegram), ("mail", mail)):
@@ -128,12 +128,17 @@ def start_all(stack: ExitStack, chosen: Sequence[str], options: argparse.Namespa
     return watches
 
 
-def start_ai(stack: ExitStack, url: str, options: argparse.Namespace) -> list[Watch]:
-    """Start ai_core and its stores, create the keys, wait until it is ready."""
+def start_ai(
+    stack: ExitStack, url: str, options: argparse.Namespace, chosen: Sequence[str]
+) -> list[Watch]:
+    """Start ai_core and its stores, create the keys, wait until it is ready.
+
+    Its desk is connected to the other services chosen.
+    """
     need_port(options.port)
     redis = RedisServer(NEO / "redis", password=secret(NEO / "redis-password"))
     postgres = PostgresServer(NEO / "postgres", password=secret(NEO / "postgres-password"))
-    environment = ai_core_environment(redis, postgres, options.port)
+    environment = ai_core_environment(redis, postgres, options.port, chosen)
     watches = [begin(stack, redis), begin(stack, postgres)]
     made = make_keys(environment, rate_limits=options.rate_limits)
     if options.model:
@@ -201,7 +206,9 @@ def ai_core_command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "ai_core", *arguments]
 
 
-def ai_core_environment(redis: RedisServer, postgres: PostgresServer, port: int) -> dict[str, str]:
+def ai_core_environment(
+    redis: RedisServer, postgres: PostgresServer, port: int, chosen: Sequence[str]
+) -> dict[str, str]:
     """Return ai_core's settings, kept in a file so that `./neo keys` and the others find them."""
     environment = {
         "AI_CORE_DATA_DIR": str(NEO / "ai_core"),
@@ -211,6 +218,7 @@ def ai_core_environment(redis: RedisServer, postgres: PostgresServer, port: int)
         "AI_CORE_SERVER__PORT": str(port),
         "AI_CORE_PAGE__KEY_FILE": str(NEO / "keys" / "page"),
         "AI_CORE_CONSOLE__OPEN": "true",
+        **desk_environment(NEO / "keys", chosen),
     }
     write_private(NEO / "environment.json", json.dumps(environment, indent=2))
     return environment

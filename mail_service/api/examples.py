@@ -63,6 +63,6 @@ EXAMPLES: dict[str, Example] = {
     "Person": {"address": "camille@example.org"},
     "ErasureReply": {"erased": 3},
     "ProbeReply": {"status": "ready"},
-    "HealthReply": HEALTH,
+    "MailHealth": HEALTH,
 }
 """An example of each body by the name of its model."""

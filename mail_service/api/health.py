@@ -7,6 +7,7 @@ from starlette.responses import PlainTextResponse, Response
 from mail_service.api import examples
 from mail_service.api.dependencies import HostMetricsDep, LedgerDep, LedgerMetricsDep, SettingsDep
 from shared.ai.contract import Reply
+from shared.channels import MailHealth
 from shared.errors import Unavailable
 from shared.stores.postgres import PostgresLost
 from shared.web.openapi import errors
@@ -19,21 +20,6 @@ class ProbeReply(Reply):
 
     status: str
     """`alive` or `ready`."""
-
-
-class HealthReply(Reply):
-    """How the service is."""
-
-    status: str
-    """`ok`; `late` when a mail has waited for more than 5 minutes; `ledger lost` while Postgres
-    does not answer."""
-    mailboxes: dict[str, str]
-    """Mode of each mailbox by name; `waiting` while it has no IMAP server."""
-    counts: dict[str, int]
-    """Mails (`mail_…`) and replies (`reply_…`) by state, and `overdue`: mails that have waited for
-    more than 5 minutes."""
-    oldest_waiting_s: float
-    """Age of the oldest mail still to be worked on, in seconds."""
 
 
 @router.get("/live", summary="Liveness probe", responses=errors())
@@ -50,7 +36,7 @@ async def ready(ledger: LedgerDep) -> ProbeReply:
 
 
 @router.get("/health", summary="Health summary", responses=errors())
-async def health(ledger: LedgerDep, settings: SettingsDep) -> HealthReply:
+async def health(ledger: LedgerDep, settings: SettingsDep) -> MailHealth:
     """Mailboxes, backlog and counts by state; 200 also while the ledger is lost."""
     names = {
         mailbox.name: mailbox.mode if mailbox.imap.host else "waiting"
@@ -60,9 +46,9 @@ async def health(ledger: LedgerDep, settings: SettingsDep) -> HealthReply:
         counts = dict(await ledger.mails.counts())
         oldest_s = await ledger.mails.oldest_waiting_s()
     except Unavailable:
-        return HealthReply(status="ledger lost", mailboxes=names, counts={}, oldest_waiting_s=0)
+        return MailHealth(status="ledger lost", mailboxes=names, counts={}, oldest_waiting_s=0)
     status = "late" if counts.get("overdue") else "ok"
-    return HealthReply(
+    return MailHealth(
         status=status, mailboxes=names, counts=counts, oldest_waiting_s=round(oldest_s, 1)
     )
 

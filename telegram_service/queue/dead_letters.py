@@ -4,6 +4,7 @@ A letter is sealed as it was queued. What is listed needs no key: when it was re
 given up, and on which chat's behalf, as a fingerprint.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from telegram_service.queue.update_queue import (
 )
 
 REPLAY = LuaScript.read(Path(__file__).parent / "lua" / "replay.lua")
+ID = re.compile(r"[0-9]{1,15}-[0-9]{1,15}")
 Replayed = Literal["replayed", "gone", "waiting"]
 _OUTCOMES: dict[int, Replayed] = {1: "replayed", 0: "gone", -1: "waiting"}
 
@@ -57,9 +59,21 @@ class DeadLetters:
         found = await self._redis.call("XRANGE", DEAD_LETTERS, "-", "+")
         return [_letter(letter_id, fields) for letter_id, fields in found]
 
+    async def latest(self, most: int) -> Sequence[DeadLetter]:
+        """Return the letters that were given up last, the latest first."""
+        found = await self._redis.call("XREVRANGE", DEAD_LETTERS, "+", "-", "COUNT", most)
+        return [_letter(letter_id, fields) for letter_id, fields in found]
+
+    async def count(self) -> int:
+        """Return how many letters there are."""
+        return int(await self._redis.call("XLEN", DEAD_LETTERS))
+
     async def one(self, letter_id: str) -> DeadLetter | None:
         """Return one letter, None where there is none with that id."""
-        return next((each for each in await self.all() if each.id == letter_id), None)
+        if not ID.fullmatch(letter_id):
+            return None
+        found = await self._redis.call("XRANGE", DEAD_LETTERS, letter_id, letter_id)
+        return next((_letter(one, fields) for one, fields in found), None)
 
     def content(self, letter: DeadLetter) -> tuple[str, bytes]:
         """Return a letter's channel, and its JSON. Raises DecryptionFailed."""

@@ -336,8 +336,33 @@ async def test_of_the_bot_only_the_webhook_is_public(alive: EdgeServer) -> None:
         assert (await client.post("/whatsapp/webhook")).status_code == 200
         assert (await client.get("/whatsapp/webhook?hub.mode=subscribe")).status_code == 200
         assert (await client.put("/whatsapp/webhook")).status_code == 403
-        assert (await client.get("/health")).json()["code"] == "not_found"
+        letter = "/api/v1/dead-letters/1764500000000-0"
+        closed = ["/health", "/api/v1/dead-letters", letter, f"{letter}/replay", "/api/v1/x"]
+        for path in closed:
+            for method in ("GET", "POST", "DELETE"):
+                answer = await client.request(method, path)
+                assert (answer.status_code, answer.json()["code"]) == (404, "not_found"), path
         assert (await client.get("/metrics")).status_code == 403
+
+
+async def test_our_other_hosts_see_how_the_bot_is_and_its_dead_letters() -> None:
+    letter = "/api/v1/dead-letters/1764500000000-0"
+    peers = {"NGINX_PEERS": "127.0.0.1 1;"}
+    async with served(SERVICE) as url:
+        with edge("telegram", NGINX_TELEGRAM_SERVERS=server_line(url), **peers) as edge_server:
+            async with edge_server.client("telegram") as desk:
+                opened = [
+                    (await desk.get("/health")).status_code,
+                    (await desk.get("/api/v1/dead-letters")).status_code,
+                    (await desk.delete(letter)).status_code,
+                    (await desk.post(f"{letter}/replay")).status_code,
+                ]
+                closed = [
+                    (await desk.get(path)).status_code
+                    for path in ("/api/v1/dead-letters/x", f"{letter}/replay/x", "/api/v1", "/docs")
+                ]
+    assert opened == [200] * 4
+    assert closed == [404] * 4
 
 
 async def test_the_service_learns_who_asks_and_the_ids_of_the_request(alive: EdgeServer) -> None:

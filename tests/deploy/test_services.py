@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.services import Home, mail
+from ai_core.settings import Settings as AiCoreSettings
+from deploy.local.services import Home, desk_environment, mail
 from shared.stores.postgres import Postgres
 
 pytestmark = pytest.mark.slow
@@ -46,3 +47,25 @@ async def test_the_settings_of_the_running_mailbox_are_kept_for_its_commands_and
 
     assert written.stat().st_mode & 0o077 == 0
     assert (told.returncode, told.stderr) == (1, "mail_service: No mail has that number.\n")
+
+
+def test_the_desk_is_connected_to_what_is_started_and_the_keys_are_private(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = tmp_path / "keys"
+    keys.mkdir()
+    assert desk_environment(keys, ["ai"]) == {}
+    alone = desk_environment(keys, ["ai", "telegram"])
+    assert {name.partition("__")[2] for name in alone} == {"TELEGRAM_URL", "TELEGRAM_KEY_FILE"}
+    for name, value in desk_environment(keys, ["ai", "telegram", "mail"]).items():
+        monkeypatch.setenv(name, value)
+    console = AiCoreSettings().console
+    assert (console.telegram_url, console.mail_url) == (
+        "http://127.0.0.1:8001",
+        "http://127.0.0.1:8002",
+    )
+    assert console.mail_review_url == console.mail_url
+    for service, file in (("telegram", console.telegram_key_file), ("mail", console.mail_key_file)):
+        assert file == keys / service
+        assert file.stat().st_mode & 0o077 == 0
+        assert len(file.read_text()) == 48

@@ -18,6 +18,7 @@ SECTIONS = (
     Section("/console/today", Action.TODAY_READ, "nav_today"),
     Section("/console/questions", Action.QUESTIONS_READ, "nav_questions"),
     Section("/console/knowledge", Action.KNOWLEDGE_READ, "nav_knowledge"),
+    Section("/console/channels", Action.CHANNELS_READ, "nav_channels"),
     Section("/console/models", Action.MODELS_READ, "nav_models"),
     Section("/console/keys", Action.KEYS_READ, "nav_keys"),
     Section("/console/law", Action.LAW_READ, "nav_law"),

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from ai_core.api.console import (
     accounts,
     audit,
+    channels,
     keys,
     knowledge,
     law,
@@ -27,6 +28,7 @@ SCREENS: tuple[Screens, ...] = (
     today.screens,
     questions.screens,
     knowledge.screens,
+    channels.screens,
     models.screens,
     keys.screens,
     law.screens,

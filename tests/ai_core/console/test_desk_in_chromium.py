@@ -18,6 +18,7 @@ from ai_core.console.law_updates import LawUpdate
 from ai_core.console.roles import Role
 from ai_core.console.second_factor import STEP_S
 from ai_core.console.sessions import Stage, credentials_of
+from tests.ai_core.console.channel_states import busy_channels
 from tests.ai_core.console.conftest import RunningDesk
 from tests.ai_core.web.scripted_page import CHROMIUM_ARGS
 
@@ -25,7 +26,7 @@ pytestmark = [pytest.mark.needs("chromium"), pytest.mark.slow(10)]
 
 PAGES = (
     *("today", "questions", "knowledge", "knowledge/new", "knowledge/import"),
-    *("models", "keys", "keys/new", "law", "law/changes", "accounts", "audit", "own"),
+    *("channels", "models", "keys", "keys/new", "law", "law/changes", "accounts", "audit", "own"),
     *("audit?account=nobody", "keys/none"),
 )
 SMALL = """() => [...document.querySelectorAll(
@@ -168,8 +169,9 @@ def test_an_owner_makes_a_key_revokes_it_and_finds_both_in_the_audit_log(
 
 
 def test_every_page_is_accessible_at_every_width_in_light_and_dark(
-    chromium: Browser, desk: RunningDesk
+    chromium: Browser, desk: RunningDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(desk.desk.channels, "look", busy_channels)
     with opened(chromium, desk) as page:
         sign_in(page, desk, Role.OWNER)
         wrong = []
@@ -198,9 +200,10 @@ def test_a_reader_sees_their_screens_and_no_action(chromium: Browser, desk: Runn
         sections = page.get_by_role("navigation").get_by_role("link").all_inner_texts()
         assert "Modèles" in sections
         assert not {"Clés d’accès", "Comptes", "Journal"} & set(sections)
-        for path in ("models", "law"):
+        for path in ("models", "law", "channels"):
             page.goto(f"/console/{path}")
             assert page.locator("main form").count() == 0
+        assert not wrong_on(page)  # neither the bot nor the mailbox is connected
         page.goto("/console/keys")
         expect(page.get_by_role("alert")).to_have_text("Votre rôle ne permet pas cette action.")
         assert not wrong_on(page)
