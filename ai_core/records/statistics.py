@@ -1,19 +1,14 @@
-"""What the console shows of answers: counts, latencies, satisfaction, and answers to improve.
+"""What the console shows of answers: counts, latencies, satisfaction.
 
 Verdicts count where the event of their answer is known. Every method raises RecordsOff and
 PostgresLost.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
 from ai_core.records.database import Records
-from ai_core.records.events import QUESTION
-from ai_core.records.feedback import COMMENT
-from shared.privacy.encryption import DecryptionFailed
-from shared.stores.postgres import Row
 from shared.stores.statements import Statements
 
 SQL = Statements.beside(__file__)
@@ -67,25 +62,6 @@ class Totals:
         return self.up / (self.up + self.down) if self.up + self.down else None
 
 
-@dataclass(frozen=True, slots=True)
-class PoorAnswer:
-    """An answer to improve; `question` is masked, None where it is not kept."""
-
-    at: datetime
-    answer_id: str
-    channel: str
-    language: str
-    outcome: str
-    reason: str | None
-    confidence: str | None
-    entry: str | None
-    model: str
-    down: int
-    reasons: tuple[str, ...]
-    comments: tuple[str, ...]
-    question: str | None
-
-
 class Statistics:
     """Answers the console's questions about a span of time: `since` is in it, `until` is not."""
 
@@ -115,53 +91,3 @@ class Statistics:
         """Return the sums of the seven days until now, and of the seven before them."""
         begun = now - WEEK
         return await self.totals(begun, now), await self.totals(begun - WEEK, begun)
-
-    async def to_improve(
-        self,
-        since: datetime,
-        before: datetime,
-        *,
-        refused: bool = True,
-        unsure: bool = True,
-        disliked: bool = True,
-        at_most: int = 50,
-    ) -> list[PoorAnswer]:
-        """Return answers that were refused, unsure or thumbed down, the latest first.
-
-        Continue a list with the time of its last answer as `before`.
-        """
-        async with self._records.transaction() as db:
-            found = await SQL.fetch(
-                db,
-                "to_improve",
-                since=since,
-                before=before,
-                refused=refused,
-                unsure=unsure,
-                disliked=disliked,
-                at_most=at_most,
-            )
-        return [self._poor(row) for row in found]
-
-    def _poor(self, row: Row) -> PoorAnswer:
-        names = (
-            *("at", "answer_id", "channel", "language", "outcome", "reason", "confidence"),
-            *("entry", "model", "down"),
-        )
-        return PoorAnswer(
-            **{name: row[name] for name in names},
-            reasons=tuple(row["reasons"]),
-            comments=self._opened(row["comments"], COMMENT),
-            question=next(iter(self._opened([row["sealed"]], QUESTION)), None),
-        )
-
-    def _opened(self, sealed: Sequence[bytes | None], purpose: str) -> tuple[str, ...]:
-        """Return the texts that can be opened: a key may have left the key file."""
-        texts = []
-        for each in sealed:
-            try:
-                if each is not None:
-                    texts.append(self._records.encryption.open_text(each, purpose))
-            except DecryptionFailed:
-                continue
-        return tuple(texts)

@@ -33,20 +33,3 @@ FROM events WHERE at >= :since AND at < :until
 SELECT count(*) FILTER (WHERE verdict = 'up') AS up, count(*) FILTER (WHERE verdict = 'down') AS down
 FROM feedback JOIN events USING (answer_id)
 WHERE events.at >= :since AND events.at < :until
-
--- name: to_improve
-SELECT events.*, sealed,
-    (SELECT count(*) FROM feedback f WHERE f.answer_id = events.answer_id AND verdict = 'down') AS down,
-    ARRAY(SELECT f.reason FROM feedback f WHERE f.answer_id = events.answer_id
-        AND f.reason IS NOT NULL ORDER BY f.at) AS reasons,
-    ARRAY(SELECT f.comment FROM feedback f WHERE f.answer_id = events.answer_id
-        AND f.comment IS NOT NULL ORDER BY f.at) AS comments
-FROM events LEFT JOIN questions USING (answer_id)
-WHERE events.at >= :since AND events.at < :before AND (
-    (:refused AND outcome = 'refused')
-    OR (:unsure AND confidence IN ('low', 'none'))
-    OR (:disliked AND EXISTS (
-        SELECT FROM feedback f WHERE f.answer_id = events.answer_id AND verdict = 'down'
-    ))
-)
-ORDER BY events.at DESC LIMIT :at_most

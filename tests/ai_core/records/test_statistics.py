@@ -1,5 +1,6 @@
 """The console's figures over events that a test wrote down, counted by hand."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,6 +10,7 @@ from ai_core.records.database import Records
 from ai_core.records.entry_store import EntryStore
 from ai_core.records.events import QUESTION
 from ai_core.records.feedback import Feedback, Verdict
+from ai_core.records.questions import Fault, QuestionFilter, Remark, one, to_improve
 from ai_core.records.statistics import Share, Statistics
 from shared.clock import StoppedClock
 from tests.ai_core.records.conftest import NOON
@@ -86,16 +88,18 @@ async def test_poor_answers_are_listed_with_what_was_said_of_them(
     records: Records, clock: StoppedClock
 ) -> None:
     await told(records, clock)
-    statistics, since = Statistics(records), NOON - timedelta(days=30)
-    listed = await statistics.to_improve(since, NOON)
-    numbers = [int(one.answer_id[-1]) for one in listed]
+    since, faults = NOON - timedelta(days=30), frozenset[Fault]({"refused", "unsure", "disliked"})
+    everything = QuestionFilter(since=since, faults=faults)
+    listed = await to_improve(records, everything, 50)
+    numbers = [int(found.answer_id[-1]) for found in listed]
     assert numbers == [1, 3, 5]
-    assert [one.question for one in listed] == [f"question {number}" for number in numbers]
-    assert (listed[1].comments, listed[1].reasons) == (("c'est flou",) * 2, ("unclear",) * 2)
-    narrowed = await statistics.to_improve(since, NOON, unsure=False, disliked=False)
-    assert [one.reason for one in narrowed] == ["out_of_scope"]
-    rest = await statistics.to_improve(since, listed[0].at, at_most=1)
-    assert [one.answer_id for one in rest] == [listed[1].answer_id]
+    assert [found.text for found in listed] == [f"question {number}" for number in numbers]
+    _, remarks = await one(records, listed[1].answer_id)
+    assert remarks == [Remark("unclear", "c'est flou")] * 2
+    refused = replace(everything, faults=frozenset[Fault]({"refused"}))
+    assert [found.reason for found in await to_improve(records, refused, 50)] == ["out_of_scope"]
+    rest = await to_improve(records, replace(everything, before=listed[0].at), 1)
+    assert [found.answer_id for found in rest] == [listed[1].answer_id]
 
 
 async def test_an_entry_has_versions_of_which_one_is_published(
