@@ -50,5 +50,7 @@ SELECT topic_id, body FROM entry_versions JOIN entries USING (topic_id)
 WHERE version = published ORDER BY topic_id
 
 -- name: stamp
-SELECT coalesce(md5(string_agg(topic_id || ' ' || published, ',' ORDER BY topic_id)), '')
-FROM entries WHERE published IS NOT NULL
+SELECT coalesce(md5(string_agg(
+    concat_ws(' ', topic_id, version, extract(epoch FROM saved_at)), ',' ORDER BY topic_id
+)), '')
+FROM entry_versions JOIN entries USING (topic_id) WHERE version = published

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 
 import pyotp
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from ai_core.console.audit_log import HOST
@@ -21,6 +20,7 @@ from ai_core.console.sessions import Stage, credentials_of
 from tests.ai_core.console.channel_states import busy_channels
 from tests.ai_core.console.conftest import RunningDesk
 from tests.ai_core.web.scripted_page import CHROMIUM_ARGS
+from tests.servers.accessibility import axe_results
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.slow(10)]
 
@@ -40,7 +40,6 @@ WIDE = """() => document.documentElement.scrollWidth <= innerWidth ? [] :
   ["the page", ...[...document.querySelectorAll("main *, .rail *")]
     .filter(one => one.getBoundingClientRect().right > innerWidth + 0.5)
     .map(one => one.outerHTML.slice(0, 120))]"""
-AXE = Axe()
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +95,7 @@ def sign_in(page: Page, desk: RunningDesk, role: Role) -> str:
 
 def wrong_on(page: Page) -> list[str]:
     """Return what axe finds on a page, and what `misplaced_on` does."""
-    violations = AXE.run(page).response["violations"]
+    violations = axe_results(page).response["violations"]
     return [f"{one['id']}: {one['nodes'][0]['html']}" for one in violations] + misplaced_on(page)
 
 

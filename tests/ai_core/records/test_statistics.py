@@ -132,3 +132,18 @@ async def test_an_entry_has_versions_of_which_one_is_published(
     with pytest.raises(UnknownEntry):
         async with records.transaction() as db:
             await store.publish(db, "a-topic", 7)
+
+
+async def test_a_version_that_replaces_one_lost_in_a_restore_is_told_from_it(
+    records: Records, clock: StoppedClock
+) -> None:
+    store = EntryStore(records, clock)
+    stamps = []
+    for body in ({"n": "lost"}, {"n": "written again"}):
+        async with records.transaction() as db:
+            await db.execute("TRUNCATE entries, entry_versions")
+            assert await store.save(db, "a-topic", body, "Camille") == 1
+            await store.publish(db, "a-topic", 1)
+        stamps.append(await store.stamp())
+        clock.set(clock.now() + timedelta(minutes=1))
+    assert stamps[0] != stamps[1]

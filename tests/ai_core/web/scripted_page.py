@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import uvicorn
-from axe_playwright_python.sync_playwright import Axe
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from playwright.sync_api import (
@@ -31,6 +30,7 @@ from ai_core.redis_keys import TAG
 from ai_core.settings import PageSettings
 from shared.clock import Clock
 from shared.stores.redis_connection import RedisConnection
+from tests.servers.accessibility import axe_results
 
 KEY = "publishable-key-of-the-page"
 
@@ -359,7 +359,7 @@ def visiting(
 
 def assert_accessible(page: Page) -> None:
     """Check what axe-core can see of WCAG 2.2 AA, contrast included."""
-    results = Axe().run(page, options={"resultTypes": ["violations"]})
+    results = axe_results(page)
     assert results.violations_count == 0, results.generate_report()
 
 

@@ -9,7 +9,6 @@ from itertools import cycle
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from ai_core.access.keys import KeyRing, Scope
@@ -20,6 +19,7 @@ from tests.ai_core.conftest import NOON, SampleLibrary, connected
 from tests.ai_core.web.scripted_page import serving
 from tests.ai_core.web.site_app import OPERATOR, site_app
 from tests.knowledge.invented import HOLIDAYS, LAW, RESIGNING, put_entries
+from tests.servers.accessibility import axe_results
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.slow(20)]
 
@@ -100,7 +100,7 @@ def reading(browser: Browser, address: str, **context: Any) -> Iterator[Reader]:
 
 def assert_usable(page: Page) -> None:
     """Check axe's rules of WCAG 2.2 AA, the width of the page and the size of its targets."""
-    results = Axe().run(page, options={"resultTypes": ["violations"]})
+    results = axe_results(page)
     assert results.violations_count == 0, results.generate_report()
     assert page.evaluate(FITS)
     assert page.evaluate(TARGETS, CONTROLS) == []

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import (
     Browser,
     BrowserContext,
@@ -27,6 +26,7 @@ from ai_core.law.ingest.sample import build_sample
 from deploy.local.redis_server import RedisServer
 from tests.ai_core.conftest import SampleLibrary
 from tests.ai_core.web.widget_stage import Stage, stage
+from tests.servers.accessibility import axe_results
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.slow(40)]
 
@@ -245,10 +245,10 @@ def test_nothing_is_wrong_for_axe_and_targets_are_large(
     expect(frame.locator("#send")).to_be_visible(timeout=30_000)
     expect(frame.locator(".turn").last).to_contain_text("mot149", timeout=30_000)
 
-    found = Axe().run(made.page)
+    found = axe_results(made.page)
     own = [one for one in found.response["violations"] if "neo-assistant" in str(one["nodes"])]
     assert own == [], found.generate_report()
-    inside = Axe().run(frame)
+    inside = axe_results(frame)
     assert inside.response["violations"] == [], inside.generate_report()
     small = frame.evaluate(
         """() => [...document.querySelectorAll('button, summary, textarea')]
