@@ -41,6 +41,7 @@ RULES: tuple[tuple[str, Check, Action], ...] = (
     ("elsewhere", elsewhere.check, "silent"),
     ("sender", senders.check, "silent"),
     ("courtesy", courtesy.check, "silent"),
+    ("machine", robots.check_doubtful, "quarantined"),
     ("absence", out_of_office.check_doubtful, "quarantined"),
     ("too_big", too_big.check, "quarantined"),
     ("unauthenticated", unauthenticated.check, "quarantined"),

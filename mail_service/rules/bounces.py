@@ -1,11 +1,13 @@
 """Delivery reports and complaints, to which a reply would not be read (RFC 3464, RFC 5965).
 
-Conditions A2 (null return path), A3 (report types), A7 and A8 where they name a mail system.
+Conditions A2 (null return path), A3 (report types), A7 and A8 where they name a mail system: "Non
+remis : mon certificat de travail" above a question about work is a person's.
 """
 
 import re
 
 from mail_service.reading.message import Mail
+from mail_service.rules.asking import is_question_of_work
 from mail_service.rules.context import RuleContext
 
 REPORTS = frozenset(
@@ -44,4 +46,4 @@ def check(mail: Mail, _context: RuleContext) -> str | None:
     locals_ = (re.sub(r"[._]", "-", each.local_part.partition("+")[0]) for each in senders)
     if any(SYSTEM.fullmatch(part) for part in locals_) or SYSTEM_NAME.search(mail.sender.name):
         return "A7"
-    return "A8" if SUBJECT.match(mail.subject) else None
+    return "A8" if SUBJECT.match(mail.subject) and not is_question_of_work(mail) else None

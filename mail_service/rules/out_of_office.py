@@ -3,14 +3,15 @@
 By their subject, which must start with the phrase, or with "absent" before the subject that is
 answered; the bare words "absence" and "avertissement" are topics of labour law and never match.
 And by their text, only in reply to a letter of ours, by two signs: who is away, and what happens
-meanwhile. An absence with its dates and nothing else may be the answer to a question of ours:
-a person looks (A8d).
+meanwhile. Whoever asks about their work under such a subject, in no reply to us, is a person. Dates
+of an absence and nothing else may answer a question of ours: a person looks (A8d).
 """
 
 import re
 
 from mail_service.reading.formulas import between_formulas, folded_text
 from mail_service.reading.message import Mail
+from mail_service.rules.asking import asks, is_question_of_work, names_work
 from mail_service.rules.context import RuleContext
 
 SUBJECT = re.compile(
@@ -41,13 +42,6 @@ MEANWHILE = re.compile(
     r"|your (?:e-?mail|message))\b"
     r"|ติดต่อ|ด่วน|กลับมา|ตอบกลับ|สํานักงาน|สำนักงาน|ออฟฟิศ|紧急|緊急|联系|聯繫|回复|回覆|返回|回来|办公室|辦公室"
 )
-WORKER = re.compile(
-    r"\b(?:employeur|patronne?|chef|salaire|salariee?|paye[er]?|contrat|est-ce|puis-je|dois-je|ai-je"
-    r"|peut-il|comment|combien|pourquoi|quel\w*|que faire|droit"
-    r"|employer|boss|manager says|salary|wages|paid|contract|can i|must i|how|what|why)\b"
-    r"|นายจ้าง|หัวหน้า|ค่าจ้าง|เงินเดือน|สัญญา|ไหม|อย่างไร|เท่าไร|老板|雇主|工资|合同|吗|怎么|能否|多少"
-)
-"""Who writes of a boss, of pay or asks is no robot."""
 MAX_CHARACTERS = 900
 MAX_BEFORE = 160
 MAX_SENTENCE = 140
@@ -55,7 +49,7 @@ MAX_SENTENCE = 140
 
 def check(mail: Mail, context: RuleContext) -> str | None:
     """Match a subject, or a reply to us, that starts like an out-of-office message."""
-    if SUBJECT.match(mail.subject):
+    if SUBJECT.match(mail.subject) and not _is_a_persons(mail, context):
         return "A8"
     said = _absence(mail, context)
     return "A8" if said and MEANWHILE.search(said) else None
@@ -75,5 +69,10 @@ def _absence(mail: Mail, context: RuleContext) -> str:
         return ""
     said = " ".join(folded_text(between_formulas(text, mail.sender.name) or "").split())
     away = AWAY.search(said)
-    asks = any(mark in text for mark in "?？") or WORKER.search(said)
-    return said if away and away.start() <= MAX_BEFORE and not asks else ""
+    asked = asks(mail) or names_work(said)
+    return said if away and away.start() <= MAX_BEFORE and not asked else ""
+
+
+def _is_a_persons(mail: Mail, context: RuleContext) -> bool:
+    """Whether a subject like those of robots stands above somebody's question about work."""
+    return is_question_of_work(mail) and not context.is_reply_to_us(mail)
