@@ -14,6 +14,7 @@ from ai_core.calculators import cli as calculators_command
 from ai_core.console import cli as console_command
 from ai_core.errors import CorpusMissing
 from ai_core.knowledge import cli as knowledge_command
+from ai_core.knowledge.entry_folders import EntryFolders
 from ai_core.law import cli as corpus_command
 from ai_core.law.corpus import Corpus
 from ai_core.law.versions import CorpusVersions
@@ -95,9 +96,10 @@ def run_on_stores(chosen: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-def entry_folders(settings: Settings) -> knowledge_command.Folders:
+def entry_folders(settings: Settings) -> EntryFolders:
     """Return where the knowledge entries are read."""
-    return knowledge_command.Folders(settings.data_dir, settings.knowledge.shipped)
+    knowledge = settings.knowledge
+    return EntryFolders(settings.data_dir, knowledge.folder, knowledge.shipped)
 
 
 def law_in_service(data_dir: Path) -> Corpus:

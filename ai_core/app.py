@@ -59,6 +59,7 @@ from ai_core.engines.extractive.engine import ExtractiveEngine
 from ai_core.errors import CorpusMissing, CorpusRefused, QueueFull
 from ai_core.knowledge.confidence import MatchConfidence
 from ai_core.knowledge.entries_in_use import CheckedEntries
+from ai_core.knowledge.entry_folders import EntryFolders
 from ai_core.knowledge.published import published_entries
 from ai_core.knowledge.publishing import EntryPublisher
 from ai_core.law.library import Library
@@ -160,16 +161,11 @@ async def assemble(
     rules = CheckedRules(library, clock)
     entry_store = EntryStore(records, clock)
     published = await stack.enter_async_context(published_entries(records, entry_store))
-    entries = CheckedEntries(
-        *(library, settings.data_dir, clock),
-        shipped=settings.knowledge.shipped,
-        published=published,
-    )
+    folders = EntryFolders(settings.data_dir, settings.knowledge.folder, settings.knowledge.shipped)
+    entries = CheckedEntries(library, folders, clock, published)
     writer = await stack.enter_async_context(event_writer(records, registry))
     if records.state != "off":
-        publisher = EntryPublisher(
-            entry_store, settings.data_dir, shipped=settings.knowledge.shipped
-        )
+        publisher = EntryPublisher(entry_store, folders)
         stack.callback(asyncio.create_task(publisher.run(), name="publish entries").cancel)
     resolver, responder, trials = await asyncio.to_thread(
         lambda: open_answering(

@@ -102,6 +102,11 @@ class KnowledgeSettings(Section):
     shipped: bool = Field(
         default=True, description="Answer with the entries that come with the service too."
     )
+    folder: Path | None = Field(
+        default=None,
+        description="Where entries published at the desk and their index are written; None: "
+        "`knowledge` in the data folder.",
+    )
 
 
 class PageSettings(Section):

@@ -5,22 +5,15 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Protocol
 
 from ai_core.errors import EntryFileInvalid
-from ai_core.knowledge.entries_in_use import (
-    FOLDER,
-    NEXT_FOLDER,
-    PUBLISHED_FOLDER,
-    index_folder,
-    own_folder,
-    read_entries,
-)
 from ai_core.knowledge.entry_checks import faults_among, faults_of
 from ai_core.knowledge.entry_files import read_entry
+from ai_core.knowledge.entry_folders import NEXT_FOLDER, PUBLISHED_FOLDER, EntryFolders
 from ai_core.knowledge.law_checks import lapses_of, source_ids
 from ai_core.knowledge.law_record import (
     FILE,
@@ -31,7 +24,6 @@ from ai_core.knowledge.law_record import (
 )
 from ai_core.knowledge.phrasing_index import FOLDER_PREFIX, PhrasingIndex
 from ai_core.knowledge.records import Entry
-from ai_core.knowledge.text_meanings import FILE as MEANINGS
 from ai_core.knowledge.text_meanings import TextMeanings
 from ai_core.law.records import Wording
 from ai_core.law.search import encoder
@@ -53,19 +45,6 @@ class Law(Protocol):
 OpenLaw = Callable[[], Law]
 
 
-@dataclass(frozen=True, slots=True)
-class Folders:
-    """Where entries are read: the data folder, and the shipped ones unless they are left out."""
-
-    data_dir: Path
-    shipped: bool = True
-    published: str = PUBLISHED_FOLDER
-
-    def entries(self) -> tuple[tuple[Entry, ...], tuple[str, ...]]:
-        """Read the entries, and why files cannot be read."""
-        return read_entries(self.data_dir, shipped=self.shipped, published=self.published)
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command's arguments."""
     actions = parser.add_subparsers(dest="action", required=True)
@@ -80,7 +59,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions.add_parser("record", help="write down the law that the shipped entries rest on")
 
 
-def run(arguments: argparse.Namespace, folders: Folders, today: date, open_law: OpenLaw) -> int:
+def run(
+    arguments: argparse.Namespace, folders: EntryFolders, today: date, open_law: OpenLaw
+) -> int:
     """Run the command; return its exit status. Raises CorpusMissing, EntryFileInvalid."""
     if arguments.action == "list":
         return _list(folders)
@@ -97,18 +78,18 @@ def run(arguments: argparse.Namespace, folders: Folders, today: date, open_law: 
     return _check(arguments.files, folders, today, open_law())
 
 
-def make_index(folders: Folders) -> int:
+def make_index(folders: EntryFolders) -> int:
     """Make the index of the entries in use, unless it is there; older ones are removed."""
     folder = _built_folder(folders)
-    for older in set(folder.parent.glob(f"{FOLDER_PREFIX}*")) - {folder}:
+    for older in set(folders.written.glob(f"{FOLDER_PREFIX}*")) - {folder}:
         shutil.rmtree(older, ignore_errors=True)
     return 0
 
 
-def publish(folders: Folders) -> int:
+def publish(folders: EntryFolders) -> int:
     """Index the entries that were staged, then put them in the place of the published ones."""
     _built_folder(replace(folders, published=NEXT_FOLDER))
-    home = folders.data_dir / FOLDER
+    home = folders.written
     shutil.rmtree(home / f"{PUBLISHED_FOLDER}.old", ignore_errors=True)
     if (home / PUBLISHED_FOLDER).exists():
         (home / PUBLISHED_FOLDER).rename(home / f"{PUBLISHED_FOLDER}.old")
@@ -117,31 +98,34 @@ def publish(folders: Folders) -> int:
     return make_index(folders)
 
 
-def _built_folder(folders: Folders) -> Path:
+def _built_folder(folders: EntryFolders) -> Path:
     """Return the folder of the index of these entries, which is made where it is missing."""
-    entries, broken = folders.entries()
+    entries, broken = folders.read()
     for reason in broken:
         _say(reason, error=True)
-    folder = index_folder(folders.data_dir, entries, encoder=encoder.installed())
-    if not folder.exists():
-        _say(f"building: index of {len(entries)} entries")
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        built_index(entries, folder.parent).save(folder)
+    there = folders.index_of(entries, encoder=encoder.installed())
+    if there:
+        return there
+    _say(f"building: index of {len(entries)} entries")
+    folder = folders.next_index_of(entries, encoder=encoder.installed())
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    built_index(entries, folders).save(folder)
     return folder
 
 
-def built_index(entries: Sequence[Entry], home: Path) -> PhrasingIndex:
-    """Build the index, with meanings where the encoder is installed; `home` keeps those made."""
+def built_index(entries: Sequence[Entry], folders: EntryFolders) -> PhrasingIndex:
+    """Build the index, with meanings where the encoder is installed, which are kept."""
     if not encoder.installed():
         return PhrasingIndex.build(entries, None)
-    meanings = TextMeanings(home / MEANINGS, encoder.embed, encoder.FOLDER)
+    kept, known = folders.meanings()
+    meanings = TextMeanings(known, encoder.embed, encoder.FOLDER)
     index = PhrasingIndex.build(entries, meanings)
-    meanings.save()
+    meanings.save(kept)
     return index
 
 
-def _list(folders: Folders) -> int:
-    entries, _ = folders.entries()
+def _list(folders: EntryFolders) -> int:
+    entries, _ = folders.read()
     for entry in sorted(entries, key=lambda one: (one.category, one.topic_id)):
         languages = " ".join(entry.languages())
         _say(f"{entry.category:<15}{entry.topic_id:<48}{languages:<12}{entry.question.fr}")
@@ -151,12 +135,12 @@ def _list(folders: Folders) -> int:
     return 0
 
 
-def _check(files: Sequence[Path], folders: Folders, today: date, law: Law) -> int:
+def _check(files: Sequence[Path], folders: EntryFolders, today: date, law: Law) -> int:
     """Print every fault, lapse and change; 1 when an entry is withheld or breaks a rule."""
     if files:
         entries, broken = _read(files)
     else:
-        entries, broken = folders.entries()
+        entries, broken = folders.read()
     faults = [*broken, *(f"{one.topic_id}: {fault}" for one in entries for fault in faults_of(one))]
     if not files:
         faults += faults_among(entries)
@@ -176,11 +160,11 @@ def _check(files: Sequence[Path], folders: Folders, today: date, law: Law) -> in
     return 1 if faults or lapses else 0
 
 
-def _add(files: Sequence[Path], folders: Folders, today: date, law: Law) -> int:
+def _add(files: Sequence[Path], folders: EntryFolders, today: date, law: Law) -> int:
     """Check files and copy them into the operator's folder; none unless all are right."""
     if _check(files, folders, today, law):
         return 1
-    folder = own_folder(folders.data_dir)
+    folder = folders.own
     folder.mkdir(parents=True, exist_ok=True)
     for path in files:
         shutil.copyfile(path, folder / path.name)
@@ -188,11 +172,11 @@ def _add(files: Sequence[Path], folders: Folders, today: date, law: Law) -> int:
     return make_index(folders)
 
 
-def _test(folders: Folders) -> int:
+def _test(folders: EntryFolders) -> int:
     """Count, by language, how many phrasings left out of the index find their entry first."""
-    entries, _ = folders.entries()
-    folder = index_folder(folders.data_dir, entries, encoder=encoder.installed())
-    index = PhrasingIndex.open(folder) if folder.exists() else built_index(entries, folder.parent)
+    entries, _ = folders.read()
+    folder = folders.index_of(entries, encoder=encoder.installed())
+    index = PhrasingIndex.open(folder) if folder else built_index(entries, folders)
     first: Counter[str] = Counter()
     third: Counter[str] = Counter()
     asked: Counter[str] = Counter()
@@ -209,8 +193,8 @@ def _test(folders: Folders) -> int:
     return 0
 
 
-def _record(folders: Folders, today: date, law: Law) -> int:
-    entries, _ = folders.entries()
+def _record(folders: EntryFolders, today: date, law: Law) -> int:
+    entries, _ = folders.read()
     said = _wordings(entries, today, law)
     FILE.write_text(recorded(said), encoding="utf-8")
     _say(f"{len(said)} sources recorded")

@@ -7,7 +7,7 @@ desk win over files; until the next index is made, they are added to the one the
 
 import asyncio
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -16,24 +16,12 @@ from typing import Protocol
 import numpy as np
 import structlog
 
-from ai_core.errors import EntryFileInvalid
-from ai_core.knowledge.entry_files import files_in, read_entry, shipped_entries
+from ai_core.knowledge.entry_folders import EntryFolders
 from ai_core.knowledge.law_checks import Lapse, SourceText, lapses_of, source_ids
 from ai_core.knowledge.phrasing_features import Vectors
-from ai_core.knowledge.phrasing_index import (
-    FOLDER_PREFIX,
-    PhrasingIndex,
-    index_version,
-    texts_embedded,
-)
+from ai_core.knowledge.phrasing_index import PhrasingIndex, texts_embedded
 from ai_core.knowledge.records import Entry
 from shared.clock import Clock
-
-FOLDER = "knowledge"
-OWN_FOLDER = "entries"
-"""The operator's own entries, below `FOLDER` in the data folder."""
-PUBLISHED_FOLDER, NEXT_FOLDER = "published", "published.next"
-"""Those published in the console, beside them, and the next ones; see `publishing.py`."""
 
 _LOOK_AGAIN_S = 2.0
 
@@ -94,61 +82,18 @@ class EntriesInUse:
         return tuple(dict.fromkeys(lapse.topic_id for lapse in self.lapses))
 
 
-def own_folder(data_dir: Path) -> Path:
-    """Return the folder of the operator's own entries."""
-    return data_dir / FOLDER / OWN_FOLDER
-
-
-def published_files(data_dir: Path, folder: str = PUBLISHED_FOLDER) -> list[Path]:
-    """Return the files of the entries that were published in the console."""
-    if not folder:
-        return []
-    return sorted((data_dir / FOLDER / folder).glob("*.json"))
-
-
-def read_entries(
-    data_dir: Path, *, shipped: bool = True, published: str = PUBLISHED_FOLDER
-) -> tuple[tuple[Entry, ...], tuple[str, ...]]:
-    """Read the shipped entries and the operator's, which win; and why files of theirs cannot be.
-
-    Those published in the console, in the folder `published`, win over their files; "": none.
-
-    Raises EntryFileInvalid for a shipped one.
-    """
-    entries = {entry.topic_id: entry for entry in (shipped_entries() if shipped else ())}
-    broken: list[str] = []
-    own = (*files_in(own_folder(data_dir)), *published_files(data_dir, published))
-    for path in own:
-        try:
-            entry = read_entry(path)
-        except EntryFileInvalid as error:
-            broken.append(str(error))
-        else:
-            entries[entry.topic_id] = entry
-    return tuple(entries[topic] for topic in sorted(entries)), tuple(broken)
-
-
-def index_folder(data_dir: Path, entries: Sequence[Entry], *, encoder: bool) -> Path:
-    """Return where the index of these entries is kept."""
-    version = index_version(entries, encoder=encoder)
-    return data_dir / FOLDER / f"{FOLDER_PREFIX}{version}"
-
-
 class CheckedEntries:
     """The entries, checked against each version of the law, and again when a file changes."""
 
     def __init__(
         self,
         law: Law,
-        data_dir: Path,
+        folders: EntryFolders,
         clock: Clock,
-        *,
-        shipped: bool = True,
         published: Published | None = None,
     ) -> None:
-        """`shipped` False: the operator's own entries alone."""
-        self._law, self._data_dir, self._clock = law, data_dir, clock
-        self._shipped, self._published = shipped, published
+        self._law, self._folders, self._clock = law, folders, clock
+        self._published = published
         self._checking = asyncio.Lock()
         self._stamp: tuple[object, ...] | None = None
         self._in_use = EntriesInUse()
@@ -201,14 +146,16 @@ class CheckedEntries:
     def _read(self) -> tuple[Sequence[Entry], dict[str, Entry], tuple[str, ...]]:
         """Return the entries that the index on disk knows, those that may answer, broken files.
 
-        They differ from a publication or a withdrawal until the next index is made.
+        They differ after a publication, a withdrawal or an upgrade, until the next index is made.
         """
-        files, broken = read_entries(self._data_dir, shipped=self._shipped)
+        files, broken = self._folders.read()
+        unpublished, _ = replace(self._folders, published="").read()
         if self._published is None or self._published.stamp is None:
-            return files, {entry.topic_id: entry for entry in files}, broken
-        unpublished, _ = read_entries(self._data_dir, shipped=self._shipped, published="")
-        answering = (*unpublished, *self._published.entries)
-        return files, {entry.topic_id: entry for entry in answering}, broken
+            answering = files
+        else:
+            answering = (*unpublished, *self._published.entries)
+        indexed = files if self._index_of(files) else unpublished
+        return indexed, {entry.topic_id: entry for entry in answering}, broken
 
     async def lapses_of(self, entry: Entry) -> list[Lapse]:
         """Return what the law in service does not bear out of an entry that is not in use yet.
@@ -253,27 +200,18 @@ class CheckedEntries:
         return await asyncio.to_thread(index.with_entries, added, embed)
 
     def _open_index(self, read: Sequence[Entry]) -> PhrasingIndex | None:
-        """Open the index with meanings, or the one by words alone; None without either."""
-        for encoder in (True, False):
-            folder = index_folder(self._data_dir, read, encoder=encoder)
-            if folder.exists():
-                return PhrasingIndex.open(folder)
-        return None
+        folder = self._index_of(read)
+        return PhrasingIndex.open(folder) if folder else None
+
+    def _index_of(self, read: Sequence[Entry]) -> Path | None:
+        """Return the index with meanings, or the one by words alone; None without either."""
+        with_meanings = self._folders.index_of(read, encoder=True)
+        return with_meanings or self._folders.index_of(read, encoder=False)
 
     async def _files(self) -> tuple[object, ...]:
         """Return what tells that a file changed; files are looked at every `_LOOK_AGAIN_S`."""
         now_s = self._clock.elapsed_s()
         if self._looked is None or now_s - self._looked[0] >= _LOOK_AGAIN_S:
-            stamps = await asyncio.to_thread(lambda: tuple(_stamps(self._data_dir)))
+            stamps = await asyncio.to_thread(lambda: tuple(self._folders.stamps()))
             self._looked = (now_s, stamps)
         return self._looked[1]
-
-
-def _stamps(data_dir: Path) -> Iterator[tuple[str, int]]:
-    """Yield what tells that an own entry or the index changed."""
-    files = (*files_in(own_folder(data_dir)), *published_files(data_dir))
-    for path in (*files, *(data_dir / FOLDER).glob(f"{FOLDER_PREFIX}*")):
-        try:
-            yield str(path), path.stat().st_mtime_ns
-        except FileNotFoundError:  # replaced meanwhile: the next look sees it
-            continue

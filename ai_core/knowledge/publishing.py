@@ -1,7 +1,7 @@
 """Brings the entries published in the database into use, without a restart.
 
-They are written as files into the data folder, so that they answer while Postgres is away and
-`knowledge list` knows them. Their index is made by a process of its own before they take the place
+They are written as files, so that they answer while Postgres is away and `knowledge list` knows
+them. Their index is made by a process of its own before they take the place
 of the last ones: until then, and if it fails, those stay in use.
 """
 
@@ -11,13 +11,13 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import asyncpg
 import structlog
 
-from ai_core.knowledge.entries_in_use import FOLDER, NEXT_FOLDER, PUBLISHED_FOLDER
+from ai_core.knowledge.entry_folders import NEXT_FOLDER, PUBLISHED_FOLDER, EntryFolders
+from ai_core.law.search import encoder
 from ai_core.records.entry_store import EntryStore
 from shared.errors import AppError
 
@@ -34,12 +34,12 @@ class IndexFailed(Exception):
 
 
 class EntryPublisher:
-    """Looks for what was published or withdrawn, and puts it into the data folder."""
+    """Looks for what was published or withdrawn, and writes it and its index."""
 
-    def __init__(self, store: EntryStore, data_dir: Path, *, shipped: bool) -> None:
+    def __init__(self, store: EntryStore, folders: EntryFolders) -> None:
         self._store = store
-        self._data_dir = data_dir
-        self._shipped = shipped
+        self._folders = folders
+        self._indexed = False
 
     async def run(self) -> None:
         """Look until cancelled."""
@@ -62,18 +62,23 @@ class EntryPublisher:
 
         Raises RecordsOff, PostgresLost, IndexFailed, OSError.
         """
-        if await self._store.stamp() == await asyncio.to_thread(current_stamp, self._data_dir):
-            return False
+        used = await asyncio.to_thread(current_stamp, self._folders)
+        if await self._store.stamp() == used:
+            self._indexed = self._indexed or await asyncio.to_thread(indexed, self._folders)
+            if self._indexed:
+                return False
         stamp, bodies = await self._store.published()
-        await asyncio.to_thread(stage, self._data_dir, stamp, bodies)
+        await asyncio.to_thread(stage, self._folders, stamp, bodies)
         await self._make_index()
+        self._indexed = True
         return True
 
     async def _make_index(self) -> None:
         environment = {
             **os.environ,
-            "AI_CORE_DATA_DIR": str(self._data_dir),
-            "AI_CORE_KNOWLEDGE__SHIPPED": str(self._shipped).lower(),
+            "AI_CORE_DATA_DIR": str(self._folders.data_dir),
+            "AI_CORE_KNOWLEDGE__FOLDER": str(self._folders.written),
+            "AI_CORE_KNOWLEDGE__SHIPPED": str(self._folders.shipped).lower(),
         }
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "ai_core", "knowledge", "publish"),
@@ -94,15 +99,23 @@ class EntryPublisher:
             raise IndexFailed(said.decode("utf-8", "replace").strip()[-300:])
 
 
-def current_stamp(data_dir: Path) -> str:
+def current_stamp(folders: EntryFolders) -> str:
     """Return the stamp of the published entries in use; empty where none ever were."""
-    file = data_dir / FOLDER / PUBLISHED_FOLDER / STAMP
+    file = folders.written / PUBLISHED_FOLDER / STAMP
     return file.read_text(encoding="utf-8") if file.exists() else ""
 
 
-def stage(data_dir: Path, stamp: str, bodies: Mapping[str, Mapping[str, Any]]) -> None:
+def indexed(folders: EntryFolders) -> bool:
+    """Whether what is published has an index, which another release of the service may lack."""
+    if not current_stamp(folders):
+        return True
+    entries, _ = folders.read()
+    return folders.index_of(entries, encoder=encoder.installed()) is not None
+
+
+def stage(folders: EntryFolders, stamp: str, bodies: Mapping[str, Mapping[str, Any]]) -> None:
     """Write the entries beside those in use."""
-    folder = data_dir / FOLDER / NEXT_FOLDER
+    folder = folders.written / NEXT_FOLDER
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     for topic_id, body in bodies.items():

@@ -47,17 +47,17 @@ class TextMeanings:
             self._used.setdefault(one, self._known[one])
         return np.array([self._used[one] for one in hashes], np.float32)
 
-    def save(self) -> None:
+    def save(self, path: Path) -> None:
         """Write the meanings that were asked for, whole or not at all."""
         if not self._used:
             return
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=self._path.parent, delete=False) as draft:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as draft:
             hashes = np.frombuffer(b"".join(self._used), np.uint8).reshape(len(self._used), -1)
             vectors = np.array(list(self._used.values()))
             np.savez(draft, version=self._version, hashes=hashes, vectors=vectors)
         Path(draft.name).chmod(0o644)
-        Path(draft.name).rename(self._path)
+        Path(draft.name).rename(path)
 
     def _read(self) -> dict[bytes, NDArray[np.float16]]:
         if not self._path.exists():

@@ -72,7 +72,7 @@ LABEL org.opencontainers.image.title="Code du Travail Neo: ai_core (${VARIANT})"
 # hadolint ignore=DL3008
 RUN groupadd --gid 10001 neo \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin neo \
-    && install -d -o neo -g neo /var/lib/ai_core /var/lib/ai_core/models \
+    && install -d -o neo -g neo /var/lib/ai_core /var/lib/ai_core/models /var/lib/ai_core/published \
     && install -d -o 999 -g 999 /var/lib/neo/backups/succeeded \
     && if [ "${VARIANT}" = full ]; then \
       apt-get update -qq && apt-get install -y --no-install-recommends libgomp1 \

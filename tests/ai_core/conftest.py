@@ -259,6 +259,7 @@ def running_app(
         postgres: PostgresSettings = NO_POSTGRES,
         fresh: bool = True,
         idle_s: float = 600.0,
+        knowledge_folder: Path | None = None,
         **answers: float,
     ) -> AsyncIterator[RunningApp]:
         @asynccontextmanager
@@ -278,7 +279,7 @@ def running_app(
         values = {"redis": RedisSettings.model_validate({"url": redis.url})}
         page = PageSettings(hosts=("ai_core",))
         settings = Settings(data_dir=tmp_path, tracing=tracing, page=page, **values)  # type: ignore[arg-type]
-        own = KnowledgeSettings(shipped=False)
+        own = KnowledgeSettings(shipped=False, folder=knowledge_folder)
         answering = AnswerSettings(**UNCHECKED | answers)
         settings = settings.model_copy(
             update={

@@ -143,6 +143,17 @@ def test_a_container_can_do_little(subtests: pytest.Subtests) -> None:
             assert {"mem_limit", "cpus", "pids_limit", "tmpfs"} <= set(service)
 
 
+def test_what_is_published_at_the_desk_is_on_a_volume_that_its_user_may_write() -> None:
+    service = read("ai")["services"]["ai-api"]
+    folder = service["environment"]["AI_CORE_KNOWLEDGE__FOLDER"]
+    (volume,) = [each.partition(":")[0] for each in service["volumes"] if each.endswith(folder)]
+    assert volume in read("ai")["volumes"]
+    # A new volume takes the owner of the image's folder.
+    dockerfile = (ROOT / service["build"]["dockerfile"]).read_text()
+    (owned,) = re.findall(r"install -d -o neo -g neo (.+) \\", dockerfile)
+    assert folder in owned.split()
+
+
 def test_a_container_starts_again_and_its_log_has_an_end(subtests: pytest.Subtests) -> None:
     for stack, name, service in services():
         with subtests.test(stack=stack, name=name):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ai_core.knowledge.entries_in_use import FOLDER
+from ai_core.knowledge.entry_folders import FOLDER
 from ai_core.law.ingest.sources import RELEASES
 from tests.stage.images import BACKUP, OURS, STANDINS, official_names
 

@@ -17,7 +17,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from ai_core.knowledge.entries_in_use import FOLDER as KNOWLEDGE
+from ai_core.knowledge.entry_folders import FOLDER as KNOWLEDGE
 from ai_core.settings import Settings as AiCoreSettings
 from mail_service.settings import Settings as MailSettings
 from shared.settings import StrictSettings
@@ -313,15 +313,18 @@ def test_what_ai_core_writes_is_on_volumes_that_can_be_written(manifests: list[M
     mounts = {each["mountPath"]: each for each in container["volumeMounts"]}
     volumes = {each["name"]: each for each in pod["spec"]["volumes"]}
     data = AiCoreSettings.model_fields["data_dir"].default
-    for folder in (data / "models", data / KNOWLEDGE):
+    for folder in (data / "models", data / "published"):
         mount = mounts[str(folder)]
         assert not mount.get("readOnly"), folder
         assert "emptyDir" in volumes[mount["name"]], folder
-    # The volume hides what the image has there: it is copied before the start.
-    (copy,) = pod["spec"]["initContainers"]
-    assert copy["command"][:3] == ["cp", "-R", f"{data / KNOWLEDGE}/."]
-    dockerfile = (ROOT / "deploy" / "images" / "ai_core.Dockerfile").read_text()
-    assert f"{data / KNOWLEDGE} {data / KNOWLEDGE}\n" in dockerfile
+    # None of them hides what the image brings: the law, and the index of the shipped entries.
+    assert not {str(data), str(data / KNOWLEDGE), str(data / "corpus")} & mounts.keys()
+    (settings,) = [
+        each["data"]
+        for each in manifests
+        if each["kind"] == "ConfigMap" and each["metadata"]["name"].startswith("ai-core")
+    ]
+    assert settings["AI_CORE_KNOWLEDGE__FOLDER"] == str(data / "published")
 
 
 def test_ports_and_probes_are_those_of_the_services(manifests: list[Manifest]) -> None:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ai_core.knowledge.entries_in_use import index_folder, own_folder, read_entries
+from ai_core.knowledge.entry_folders import EntryFolders
 from ai_core.knowledge.phrasing_index import PhrasingIndex
 from ai_core.law.records import Wording
 
@@ -20,11 +20,10 @@ HOLIDAYS = Path(__file__).with_name("holidays.toml").read_text("utf-8")
 
 def put_entries(data_dir: Path, *files: str) -> None:
     """Write entries into the operator's folder, and make their index by words alone."""
-    folder = own_folder(data_dir)
-    folder.mkdir(parents=True, exist_ok=True)
+    folders = EntryFolders(data_dir, shipped=False)
+    folders.own.mkdir(parents=True, exist_ok=True)
     for text in files:
         topic = text.split('"', 2)[1]
-        (folder / f"{topic}.toml").write_text(text, encoding="utf-8")
-    entries, _ = read_entries(data_dir, shipped=False)
-    index = index_folder(data_dir, entries, encoder=False)
-    PhrasingIndex.build(entries, None).save(index)
+        (folders.own / f"{topic}.toml").write_text(text, encoding="utf-8")
+    entries, _ = folders.read()
+    PhrasingIndex.build(entries, None).save(folders.next_index_of(entries, encoder=False))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ai_core.knowledge.entries_in_use import index_folder, read_entries
+from ai_core.knowledge.entry_folders import EntryFolders
 from ai_core.knowledge.phrasing_features import Vectors
 from ai_core.knowledge.phrasing_index import PhrasingIndex, index_version
 from ai_core.knowledge.records import Entry
@@ -14,8 +14,9 @@ from tests.knowledge.invented import HOLIDAYS, RESIGNING, put_entries
 
 def test_words_find_the_entry_in_each_language(tmp_path: Path) -> None:
     put_entries(tmp_path, RESIGNING, HOLIDAYS)
-    entries, broken = read_entries(tmp_path, shipped=False)
-    index = PhrasingIndex.open(index_folder(tmp_path, entries, encoder=False))
+    folders = EntryFolders(tmp_path, shipped=False)
+    entries, broken = folders.read()
+    index = PhrasingIndex.open(folders.next_index_of(entries, encoder=False))
 
     assert not broken
     asked = {
@@ -32,9 +33,9 @@ def test_words_find_the_entry_in_each_language(tmp_path: Path) -> None:
 
 def test_an_index_is_of_the_entries_it_was_made_from(tmp_path: Path) -> None:
     put_entries(tmp_path, RESIGNING)
-    before, _ = read_entries(tmp_path, shipped=False)
+    before, _ = EntryFolders(tmp_path, shipped=False).read()
     put_entries(tmp_path, RESIGNING.replace("Deux mois, que", "Deux mois, même si"))
-    after, _ = read_entries(tmp_path, shipped=False)
+    after, _ = EntryFolders(tmp_path, shipped=False).read()
     versions = {index_version(one, encoder=e) for one in (before, after) for e in (True, False)}
     assert len(versions) == 4
 
@@ -48,8 +49,9 @@ def test_the_entry_whose_phrasings_are_nearest_comes_first(tmp_path: Path) -> No
     said = '"mes congés payés pendant mon préavis"'
     other = RESIGNING.replace('"partir de mon CDI sous quel délai"', said)
     put_entries(tmp_path, other, HOLIDAYS)
-    entries, _ = read_entries(tmp_path, shipped=False)
-    index = PhrasingIndex.open(index_folder(tmp_path, entries, encoder=False))
+    folders = EntryFolders(tmp_path, shipped=False)
+    entries, _ = folders.read()
+    index = PhrasingIndex.open(folders.next_index_of(entries, encoder=False))
 
     asked = "congés payés pendant préavis, combien de jours par an"
     assert index.rank(asked, None)[0].topic_id == "resigning"

@@ -19,7 +19,7 @@ def test_only_new_texts_are_embedded(tmp_path: Path) -> None:
         asked.clear()
         kept = TextMeanings(tmp_path / "meanings.npz", embed, version)
         found = kept(texts)
-        kept.save()
+        kept.save(tmp_path / "meanings.npz")
         return found
 
     first = meanings(["préavis", "congés", "préavis"])
