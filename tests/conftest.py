@@ -20,6 +20,7 @@ from ai_core.redis_keys import TAG
 from deploy.local.postgres_server import PostgresServer
 from deploy.local.redis_server import RedisServer, bundled_redis, system_redis
 from shared.stores.redis_connection import RedisConnection
+from tests import run_report
 from tests.models.bleuet import Bleuet, bleuet
 from tests.servers.redis_cluster import RedisCluster
 
@@ -175,6 +176,11 @@ def database_url(postgres_server: PostgresServer) -> Iterator[str]:
 def small_model() -> Bleuet:
     """The project's own model in every format, made once on this machine (a minute or two)."""
     return bleuet()
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Tell more than pytest does while a run goes on."""
+    run_report.begin(session)
 
 
 def _seconds(item: pytest.Item) -> int:
