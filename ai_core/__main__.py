@@ -1,6 +1,7 @@
 """`python -m ai_core [serve | keys … | console … | corpus … | knowledge … | model … | …]`."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -32,7 +33,9 @@ ON_STORES = {"keys", "conversation", "console"}
 
 def main(arguments: list[str]) -> int:
     """Run one command; return its exit status."""
-    parser = argparse.ArgumentParser(prog="python -m ai_core", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog=os.environ.get("NEO_PROGRAM", "python -m ai_core"), description=__doc__
+    )
     commands = parser.add_subparsers(dest="command")
     commands.add_parser("serve", help="answer over HTTP (the default)")
     keys_command.add_arguments(commands.add_parser("keys", help="API keys"))

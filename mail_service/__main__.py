@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 import signal
 import sys
 
@@ -36,7 +37,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m mail_service")
+    parser = argparse.ArgumentParser(prog=os.environ.get("NEO_PROGRAM", "python -m mail_service"))
     programs = parser.add_subparsers(dest="program", required=True)
     programs.add_parser("serve", help="the API and the review page")
     programs.add_parser("worker", help="read, answer and send mail")

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 import signal
 import sys
 from pathlib import Path
@@ -56,7 +57,7 @@ def main(arguments: list[str]) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    made = argparse.ArgumentParser(prog="python -m telegram_service")
+    made = argparse.ArgumentParser(prog=os.environ.get("NEO_PROGRAM", "python -m telegram_service"))
     programs = made.add_subparsers(dest="program", required=True)
     for name, said in (
         ("serve", "receive updates, by webhook or polling"),

@@ -92,7 +92,8 @@ def test_the_help_names_every_command_and_measurement() -> None:
     told = subprocess.run(
         [sys.executable, "neo", "help"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
-    benches = {path.stem for path in (ROOT / "tests" / "bench").glob("[!_]*.py")}
+    files = (ROOT / "tests" / "bench").glob("[!_]*.py")
+    benches = {path.stem for path in files if "__main__" in path.read_text()}
     commands = "run test check bench demo keys corpus model mail backup restore dns init help"
     for word in {*commands.split()} | benches:
         assert word in told

@@ -6,6 +6,8 @@ from collections import deque
 from pathlib import Path
 
 EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
+LISTEN = "0A"
+"""The state of a socket that listens, in /proc/net/tcp."""
 FIRST_PORT, DEFAULT_EPHEMERAL = 10_000, 32_768
 _recent: deque[int] = deque(maxlen=1_000)
 _random = random.SystemRandom()
@@ -29,6 +31,40 @@ def free_port() -> int:
                 continue
         _recent.append(port)
         return port
+
+
+def in_use(port: int) -> bool:
+    """Whether something listens on a loopback port."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def listener(port: int) -> str:
+    """Return the program that listens on a port and its process id, "" where it cannot be seen.
+
+    Of other users' processes only root sees the sockets (proc(5), /proc/PID/fd).
+    """
+    sockets = _listening_sockets(port)
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            links = {str(link.readlink()) for link in (process / "fd").iterdir()}
+        except OSError:
+            continue
+        if sockets & links:
+            command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
+            return f"{command[:60]} (process {process.name})"
+    return ""
+
+
+def _listening_sockets(port: int) -> set[str]:
+    """Return the sockets that listen on a port, as /proc/PID/fd names them (proc(5), net/tcp)."""
+    found = set()
+    for table in (Path("/proc/net/tcp"), Path("/proc/net/tcp6")):
+        lines = table.read_text().splitlines()[1:] if table.exists() else []
+        for words in map(str.split, lines):
+            if words[3] == LISTEN and int(words[1].rpartition(":")[2], 16) == port:
+                found.add(f"socket:[{words[9]}]")
+    return found
 
 
 def _first_ephemeral() -> int:

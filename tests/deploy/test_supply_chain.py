@@ -2,22 +2,21 @@
 
 import base64
 import hashlib
-import importlib.machinery
-import importlib.util
 import json
 import re
-import subprocess
 import sys
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 import yaml
 
 from deploy.images import pins
 from deploy.images.pins import Pin, image_pins, pins_in
-from deploy.local import audit
+from deploy.local import audit, installing
+from deploy.local.errors import Stop
+from deploy.local.extras import AUDIT_EXTRAS, TEST_EXTRAS
 from deploy.local.lock import pinned
 from deploy.local.locked_packages import (
     CONSTRAINTS,
@@ -41,16 +40,6 @@ echo 'sha256:1111111111111111111111111111111111111111111111111111111111111111'
 """
 
 
-@pytest.fixture(scope="module")
-def neo() -> ModuleType:
-    loader = importlib.machinery.SourceFileLoader("neo_command", str(ROOT / "neo"))
-    spec = importlib.util.spec_from_loader("neo_command", loader)
-    assert spec
-    module = importlib.util.module_from_spec(spec)
-    loader.exec_module(module)
-    return module
-
-
 @pytest.fixture
 def docker(tmp_path: Path) -> Path:
     program = tmp_path / "docker"
@@ -67,8 +56,8 @@ def test_every_locked_package_has_a_hash_but_torch() -> None:
     assert without == UNLOCKED
 
 
-def test_everything_that_is_asked_for_is_locked(neo: ModuleType) -> None:
-    names = {name_of(each) for each in requirements((*neo.TEST_EXTRAS, *neo.AUDIT_EXTRAS))}
+def test_everything_that_is_asked_for_is_locked() -> None:
+    names = {name_of(each) for each in requirements((*TEST_EXTRAS, *AUDIT_EXTRAS))}
     locked_names = {
         normalized(name)
         for name in re.findall(r"^([\w.-]+)==", CONSTRAINTS.read_text(), re.MULTILINE)
@@ -107,30 +96,31 @@ def make_wheel(folder: Path) -> str:
 
 @pytest.mark.parametrize("tampered", [True, False])
 def test_a_package_with_another_hash_is_not_installed(
-    neo: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tampered: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tampered: bool
 ) -> None:
     digest = make_wheel(tmp_path)
     constraints = tmp_path / "constraints.txt"
     constraints.write_text(f"tiny==1.0 --hash=sha256:{'0' * 64 if tampered else digest}\n")
-    monkeypatch.setattr(neo, "CONSTRAINTS", constraints)
-    monkeypatch.setattr(neo, "requirements", lambda _extras: ["tiny>=1"])
-    monkeypatch.setattr(neo, "PYTHON", Path(sys.executable))
-    monkeypatch.setattr(neo, "VENV", tmp_path)
-    monkeypatch.setattr(neo, "locked", lambda _names: constraints.read_text())
+    monkeypatch.setattr(installing, "CONSTRAINTS", constraints)
+    monkeypatch.setattr(installing, "requirements", lambda _extras: ["tiny>=1"])
+    monkeypatch.setattr(installing, "PYTHON", Path(sys.executable))
+    monkeypatch.setattr(installing, "VENV", tmp_path)
+    monkeypatch.setattr(installing, "locked", lambda _names: constraints.read_text())
+    monkeypatch.setattr(installing, "LOG", tmp_path / "install.log")
     commands: list[list[str]] = []
-    run = subprocess.run
+    pip = installing.pip
 
-    def dry(command: list[str], **options: object) -> object:
-        commands.append(command)
-        offline = ["--dry-run", "--no-index", "--find-links", str(tmp_path)]
-        return run([*command[:4], *offline, *command[4:]], **options)  # type: ignore[call-overload]
+    def dry(words: Sequence[str], on: installing.Tell) -> tuple[int, str]:
+        commands.append([*words])
+        return pip(["--dry-run", "--no-index", "--find-links", str(tmp_path), *words], on)
 
-    monkeypatch.setattr(neo.subprocess, "run", dry)
+    monkeypatch.setattr(installing, "pip", dry)
     if tampered:
-        with pytest.raises(neo.Stop, match="DO NOT MATCH THE HASHES"):
-            neo.install_locked(("x",))
+        with pytest.raises(Stop, match=r"is not the one locked in .* \(what was printed: \S+\)$"):
+            installing.install_locked(("x",), lambda _detail: None)
+        assert "DO NOT MATCH THE HASHES" in (tmp_path / "install.log").read_text()
         return
-    neo.install_locked(("x",))
+    installing.install_locked(("x",), lambda _detail: None)
     assert "--no-deps" in commands[2]
     assert "--no-build-isolation" in commands[2]
 
