@@ -1,4 +1,4 @@
-"""Recognises danger to life in what somebody writes, in eight languages, and says who to call.
+"""Recognises danger to life in what somebody writes, in nine languages, and says who to call.
 
 Whoever writes of suicide or of violence gets the help lines first, whatever they ask, whatever
 their quota, and whether or not the rest can be answered. The signs are words: a cry for help that

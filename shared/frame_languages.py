@@ -1,4 +1,4 @@
-"""Recognises four languages that are understood but not answered in: ar, pt, es, ro.
+"""Recognises five languages that are understood but not answered in: ar, pt, es, ro, de.
 
 Their answers are in English or French, within a frame in the asker's language. Arabic is known by
 its script, the others by the words people type, with or without accents. French is never taken for
@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Sequence
 from typing import Literal, get_args
 
-FrameLanguage = Literal["ar", "pt", "es", "ro"]
+FrameLanguage = Literal["ar", "pt", "es", "ro", "de"]
 FRAME_LANGUAGES: tuple[FrameLanguage, ...] = get_args(FrameLanguage)
 
 _WORDS: dict[FrameLanguage, frozenset[str]] = {
@@ -74,16 +74,40 @@ _WORDS: dict[FrameLanguage, frozenset[str]] = {
         doua trei ori astăzi ieri câștig castig
         """.split()  # noqa: SIM905 - a literal would take one line per word
     ),
+    "de": frozenset(
+        """
+        ich wir ihr sie mir mich mein meine meinem meinen meiner meines ihre ihrem ihren unser
+        unsere der das ein eine einen einem einer eines und oder aber nicht kein keine keinen keiner
+        mit ohne für fuer bei von vom zum zur auf aus nach seit vor über ueber unter wegen während
+        waehrend dass weil wenn ob wie wer wann warum welche welcher welches welchen wieviel viele
+        viel mehr noch schon auch nur immer jetzt heute gestern morgen hallo guten danke dank vielen
+        bitte ist sind waren habe haben hatte wird werde werden wurde kann können koennen darf
+        dürfen duerfen muss müssen muessen soll möchte moechte wollen gibt bekomme bekommen arbeite
+        arbeitet arbeiten arbeit arbeiter arbeitgeber arbeitnehmer arbeitsvertrag arbeitszeit
+        arbeitsunfall vertrag chefin betrieb kündigen kuendigen kündigung kuendigung gekündigt
+        gekuendigt kündigungsfrist kuendigungsfrist entlassen entlassung lohn gehalt bezahlt zahlt
+        zahlen urlaub urlaubstage überstunden ueberstunden stunden stunde woche wochen monat monate
+        monaten jahr jahre jahren tage tagen krank krankheit krankgeschrieben schwanger
+        schwangerschaft mutterschutz elternzeit probezeit abfindung mindestlohn feiertag feiertage
+        sonntag sonntags nachts recht rechte gesetz gericht anspruch frist ruhestand befristet
+        unbefristet teilzeit abmahnung unterschreiben frankreich französisch franzoesisch englisch
+        deutsch zeugnis streik betriebsrat
+        """.split()  # noqa: SIM905 - a literal would take one line per word
+    ),
 }
 _SIGNS: dict[FrameLanguage, re.Pattern[str]] = {
     "es": re.compile(r"ñ|(?:ción|ciones|idad|amiento|amos|ieron)$"),
     "pt": re.compile(r"[ãõ]|(?:ç[oa]s?|ções|ões|agem|lho|lha|nho|nha|dade|amos|eiro)$"),
     "ro": re.compile(r"[ășțşţ]|(?:ului|ilor|elor|ează|eaza|ție|tiei|esc|ește)$"),
+    "de": re.compile(r"ß|[äöü].*(?:en|er|ung|t)$|(?:ungen|keit|heit|schaft|lich|isch|stunden)$"),
 }
 _PHRASES: dict[FrameLanguage, re.Pattern[str]] = {
     "es": re.compile(r"[¿¡]|\b(?:que es|es que|es el|es un)\b"),
     "pt": re.compile(r"\b(?:o que|que é|é (?:o|a|um)|e (?:o|a)|o (?:meu|seu)|a (?:minha|sua))\b"),
     "ro": re.compile(r"\b(?:ce este|ce sunt|s-a|m-a|m-au|mi-a|mi-au|nu am|am (?:dreptul|fost))\b"),
+    "de": re.compile(
+        r"\b(?:was (?:ist|sind|kann|muss|nun|tun)|wie (?:lange?|viele?)|in der|an der|was tun)\b"
+    ),
 }
 """Of words that French has too, side by side as it never has them."""
 _FEWEST_LETTERS = 3
@@ -93,19 +117,19 @@ _HALF = re.compile(r"\bmi-", re.IGNORECASE)
 """French: "mi-temps"."""
 _ARABIC = re.compile(r"[\u0620-\u064a\u066e-\u06d3]")
 _IN_FRENCH = re.compile(
-    r"\b(?:en|in|em|în|la|limba|língua|lengua|idioma)\W+(?:fran[cç][eé]s|fran[cç][eê]s|fran[cç]ais"
-    r"|fran[cç]aise|french|francez[aă])\b|الفرنسية|بالفرنسية?"
+    r"\b(?:en|in|em|în|la|auf|limba|língua|lengua|idioma)\W+(?:fran[cç][eé]s|fran[cç][eê]s|fran[cç]ais"
+    r"|fran[cç]aise|french|francez[aă]|franz(?:ö|oe)sisch)\b|الفرنسية|بالفرنسية?"
 )
 _IN_ENGLISH = re.compile(
-    r"\b(?:en|in|em|în|la|limba|língua|lengua|idioma)\W+(?:ingl[eé]s|ingl[eê]s|anglais|english"
-    r"|englez[aă])\b|الإنجليزية|الانجليزية|بالإنجليزية?|بالانجليزية?"
+    r"\b(?:en|in|em|în|la|auf|limba|língua|lengua|idioma)\W+(?:ingl[eé]s|ingl[eê]s|anglais|english"
+    r"|englez[aă]|englisch)\b|الإنجليزية|الانجليزية|بالإنجليزية?|بالانجليزية?"
 )
 
 
 _ONLY_POLITE = re.compile(
     r"\W*(?:(?:et|and|y|e|și|si|可以|请|用|قل|اجب|أجب|responda\w*|responde\w*|respunde\w*|răspunde\w*"
     r"|answer|reply|réponds?|répondez|merci|please|por favor|svp|stp|s'il (?:vous|te) pla[iî]t"
-    r"|vă rog|va rog|te rog|من فضلك|me|mi|îmi|moi|nous)\W*)*"
+    r"|vă rog|va rog|te rog|bitte|antworten|antworte|danke|من فضلك|me|mi|îmi|moi|nous)\W*)*"
 )
 
 
@@ -124,7 +148,7 @@ def arabic_letters(text: str) -> int:
 def frame_language_of(
     text: str, words: Sequence[str], known: Collection[str], against: float
 ) -> FrameLanguage | None:
-    """Return which of pt, es and ro a text of lower-case `words` is written in; None for none.
+    """Return which of pt, es, ro and de a text of lower-case `words` is written in; None for none.
 
     `known` are words of French or English: they tell nothing, whichever language has them too.
     `against` is how much of the text is plainly French or English.

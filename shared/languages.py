@@ -3,7 +3,7 @@
 Thai and Chinese are known by their script, French and English by small words, elisions, accents and
 endings; texts without such a sign ("SMIC 2026 ?", names, references) get the caller's default. A
 general identifier (py3langid) would add about 100 MB to a web process that must stay under 250 MiB.
-Four more languages are answered in English, or in French when the message asks for it, within a
+Five more languages are answered in English, or in French when the message asks for it, within a
 frame in theirs (`frame_languages`).
 """
 

@@ -1,4 +1,4 @@
-"""Recognises greetings and thanks in the eight languages that people write in."""
+"""Recognises greetings and thanks in the nine languages that people write in."""
 
 import re
 from typing import Literal
@@ -14,7 +14,8 @@ _GREETING = re.compile(
     r"|สวัสดี|หวัดดี|ดีครับ|ดีค่ะ|你好|您好|妳好|大家好|早上好|下午好|晚上好|嗨|哈[喽囉啰]"
     r"|مرحبا|مرحبًا|أهلا|اهلا|أهلًا|السلام عليكم|سلام|صباح الخير|مساء الخير"
     r"|ol[aá]|bo?m dia|boa (?:tarde|noite)|oi|hola|buen(?:os|as) (?:d[ií]as|tardes|noches)|buenas"
-    r"|bun[aă](?: (?:ziua|seara|diminea[tț]a))?)\W*){1,2}" + _ASIDE + r"\W*",
+    r"|bun[aă](?: (?:ziua|seara|diminea[tț]a))?|guten (?:tag|morgen|abend)|hallo|grüß gott"
+    r"|servus)\W*){1,2}" + _ASIDE + r"\W*",
     re.IGNORECASE,
 )
 _THANKS = re.compile(
@@ -23,7 +24,8 @@ _THANKS = re.compile(
     r"|pour (?:tout|votre (?:aide|réponse))|à vous|au revoir|bonne (?:journée|soirée)))*"
     r"|ขอบคุณ(?:มาก)*|ขอบใจ(?:มาก)*|(?:非常|多|太)?(?:谢谢|謝謝|感谢|感謝|多谢|多謝|谢了)(?:您|你)?"
     r"(?:了|啊|的帮助|的幫助)?|(?:非常|太)感谢您?|شكرا(?: جزيلا| لك)?|شكرًا(?: جزيلًا| لك)?"
-    r"|(?:muito )?obrigad[oa]|(?:muchas |mil )?gracias|mul[tț]umesc(?: mult| frumos)?|mersi)"
+    r"|(?:muito )?obrigad[oa]|(?:muchas |mil )?gracias|mul[tț]umesc(?: mult| frumos)?|mersi"
+    r"|(?:vielen |besten |herzlichen )?dank(?:e)?(?: (?:schön|sehr|vielmals))?)"
     r"(?:ครับ|ค่ะ|คะ|นะ|ๆ|\W)*",
     re.IGNORECASE,
 )

@@ -84,7 +84,7 @@ class GenerateRequest(SamplingFields):
 
     prompt: Text
     """The question, at most 32,000 characters. Answered in French, English, Thai or Chinese; one in
-    Arabic, Portuguese, Spanish or Romanian in English, or in French where it asks for that."""
+    Arabic, German, Portuguese, Spanish or Romanian in English, or in French where it asks."""
 
 
 class Message(Body):

@@ -32,6 +32,7 @@ SUICIDE = {
     "es": ("quiero morir, mi jefe me acosa", "Pienso en suicidarme"),
     "pt": ("quero morrer, não aguento mais o trabalho", "penso em me suicidar"),
     "ro": ("mă gândesc la sinucidere", "nu mai vreau să trăiesc"),
+    "de": ("Ich will nicht mehr leben", "ich denke an Selbstmord", "ich möchte sterben"),
 }
 VIOLENCE = {
     "fr": (
@@ -51,6 +52,7 @@ VIOLENCE = {
     "es": ("mi jefe me pegó",),
     "pt": ("o meu patrão me bateu", "fui espancada no trabalho"),
     "ro": ("șeful m-a lovit",),
+    "de": ("mein Chef hat mich geschlagen", "Ich wurde bei der Arbeit angegriffen"),
 }
 NEITHER = (
     "Je suis mort de fatigue après mes heures supplémentaires",

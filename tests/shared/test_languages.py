@@ -161,9 +161,9 @@ def _told(text: str) -> str:
     return told.frame or told.language
 
 
-def test_short_messages_are_recognised_in_eight_languages() -> None:
+def test_short_messages_are_recognised_in_nine_languages() -> None:
     assert {language: len(texts) for language, texts in MESSAGES.items()} == dict.fromkeys(
-        ("fr", "en", "th", "zh", "ar", "pt", "es", "ro"), 25
+        ("fr", "en", "th", "zh", "ar", "pt", "es", "ro", "de"), 25
     )
     missed = [
         (language, text)
@@ -182,7 +182,7 @@ def test_no_french_question_is_taken_for_another_language() -> None:
     assert other == []
 
 
-@pytest.mark.parametrize("language", ["ar", "pt", "es", "ro"])
+@pytest.mark.parametrize("language", ["ar", "pt", "es", "ro", "de"])
 def test_a_frame_language_is_answered_in_english_or_in_french_when_asked(language: str) -> None:
     *asked, in_french = MESSAGES[language]
     told = answer_language(in_french)
@@ -236,7 +236,8 @@ def test_a_french_sentence_that_quotes_another_script_stays_french() -> None:
         ("en;q=0.8,fr;q=0.8", "en"),
         ("en, fr", "en"),
         ("de, en;q=0.3", "en"),
-        ("de", "fr"),
+        ("de", "en"),
+        ("it", "fr"),
         ("th", "th"),
         ("zh-TW,zh;q=0.9,en;q=0.8", "zh"),
         ("zh-Hans-CN", "zh"),

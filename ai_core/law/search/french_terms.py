@@ -1,6 +1,6 @@
 """The French words of the law that a question in another language speaks of.
 
-A question in one of seven other languages is compared with our everyday questions by its meaning
+A question in one of eight other languages is compared with our everyday questions by its meaning
 (`encoder`), and by these words with the law itself, as a French question is. They are no
 translation: what the list does not hold is left out, and the order of words is lost. Marks of all
 languages are tried together, for people mix them.
@@ -17,7 +17,7 @@ from shared.languages import LANGUAGES, AnswerLanguage, answer_language
 
 _MARKS = re.compile("[\u0300-\u036f\u0610-\u061a\u064b-\u065f\u0640]")
 _ALIKE = str.maketrans({"ى": "ي", "ة": "ه", "ئ": "ي", "ؤ": "و", "’": "'"})
-_LATIN_LANGUAGES = ("en", "pt", "es", "ro")
+_LATIN_LANGUAGES = ("en", "pt", "es", "ro", "de")
 _MOST_READ_CHARS = 2_000
 _MOST_TERMS = 6
 _TABLE: dict[str, dict[str, list[str]]] = tomllib.loads(

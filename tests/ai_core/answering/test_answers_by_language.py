@@ -1,4 +1,4 @@
-"""Whoever asks in one of eight languages reads no sentence of ours in another one."""
+"""Whoever asks in one of nine languages reads no sentence of ours in another one."""
 
 import re
 import tomllib
@@ -24,6 +24,7 @@ ASKED = {
     "pt": "Quanto tempo de aviso prévio na demissão?",
     "es": "¿Cuánto es el preaviso si dimito?",
     "ro": "Cât este preavizul dacă demisionez?",
+    "de": "Wie lang ist die Kündigungsfrist, wenn ich kündige?",
 }
 GREETINGS = {
     "fr": "Bonjour !",
@@ -34,6 +35,7 @@ GREETINGS = {
     "pt": "Olá, bom dia",
     "es": "Hola, buenos días",
     "ro": "Bună ziua",
+    "de": "Guten Tag",
 }
 THANKS = {
     "fr": "Merci beaucoup",
@@ -44,6 +46,7 @@ THANKS = {
     "pt": "Muito obrigado",
     "es": "Muchas gracias",
     "ro": "Mulțumesc",
+    "de": "Vielen Dank",
 }
 IN_DANGER = {
     "fr": "Mon patron me harcèle et je veux mourir",
@@ -54,12 +57,14 @@ IN_DANGER = {
     "pt": "O meu chefe humilha-me e quero morrer",
     "es": "Mi jefe me humilla y quiero morir",
     "ro": "Șeful mă umilește și vreau să mor",
+    "de": "Mein Chef demütigt mich und ich will sterben",
 }
 IN_FRENCH = {
     "ar": "كم مدة الإشعار عند الاستقالة؟ بالفرنسية من فضلك",
     "pt": "Quanto tempo de aviso prévio na demissão? Responda em francês",
     "es": "¿Cuánto es el preaviso si dimito? En francés, por favor",
     "ro": "Cât este preavizul dacă demisionez? Răspundeți în franceză",
+    "de": "Wie lang ist die Kündigungsfrist? Bitte auf Französisch antworten",
 }
 OUTSIDE = {
     "fr": "Où renouveler mon passeport ?",
@@ -70,6 +75,7 @@ OUTSIDE = {
     "pt": "Onde renovo o meu passaporte?",
     "es": "¿Dónde renuevo mi pasaporte?",
     "ro": "Unde îmi reînnoiesc pașaportul?",
+    "de": "Wo verlängere ich meinen Reisepass?",
 }
 FRAMES = tomllib.loads(FRAMES_FILE.read_text(encoding="utf-8"))
 _LEAST_CHARACTERS = 18

@@ -16,7 +16,7 @@ TABLE = tomllib.loads((files("ai_core.law") / "data" / "foreign_terms.toml").rea
 OTHERS = {*LANGUAGES, *FRAME_LANGUAGES} - {"fr"}
 
 
-def test_every_term_has_marks_in_seven_languages() -> None:
+def test_every_term_has_marks_in_eight_languages() -> None:
     for french, marks in TABLE.items():
         assert set(marks) == OTHERS, french
         for language, ones in marks.items():
@@ -33,10 +33,24 @@ def test_every_term_has_marks_in_seven_languages() -> None:
         "quero pedir demissão, qual é o aviso prévio?",
         "quiero dimitir, ¿cuánto es el preaviso?",
         "vreau să îmi dau demisia, cât este preavizul?",
+        "ich möchte kündigen, wie lang ist die Kündigungsfrist?",
     ],
 )
 def test_one_question_has_the_same_words_in_every_language(asked: str) -> None:
     assert {"démission", "préavis"} <= set(french_terms(asked).split())
+
+
+@pytest.mark.parametrize(
+    ("asked", "terms"),
+    [
+        ("Mir wurde in der Probezeit gekündigt", {"licenciement", "essai"}),
+        ("Ich bin schwanger, darf mich mein Chef entlassen?", {"grossesse", "licenciement"}),
+        ("Bekomme ich für Überstunden einen Zuschlag?", {"heures", "supplémentaires"}),
+        ("Mein Lohn wurde seit zwei Monaten nicht bezahlt", {"salaire", "impayé"}),
+    ],
+)
+def test_a_german_question_has_french_words(asked: str, terms: set[str]) -> None:
+    assert terms <= set(terms_in_french(asked).split())
 
 
 def test_a_french_question_has_none() -> None:
