@@ -1,14 +1,15 @@
 """The bot and the mailbox as the desk sees them: asked over HTTP with the key of each.
 
-Every call has a deadline, and what does not answer is told beside what does. Nothing that people
-wrote is asked for.
+Every call has a deadline, and what does not answer is told beside what does. What people wrote is
+asked for by `letters.py` alone, and kept nowhere.
 """
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Generic, TypeVar
 
 import httpx2
@@ -30,7 +31,9 @@ from shared.settings import WrongSettings
 
 TIMEOUT_S = 5.0
 """The services' own checks take 2 s at most."""
-MAX_BYTES = 1024 * 1024
+MAX_BYTES = 8 * 1024 * 1024
+"""A mail's text is bounded by its size; none of the other replies is near it."""
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 LETTER_ID = re.compile(r"[0-9]{1,15}-[0-9]{1,15}")
 """`replay` and `drop` take nothing else: it becomes part of an address."""
 HEALTH = "/health"
@@ -95,18 +98,33 @@ class ServiceClient:
         if status == 204:
             return
         if status == 404:
-            known = _code(body) == UNKNOWN_LETTER
+            known = problem_of(body).get("code") == UNKNOWN_LETTER
             raise ConsoleRefusal("letter_gone" if known else "channel_closed")
         if status == 409:
             raise ConsoleRefusal("letter_waiting")
         raise ConsoleRefusal(REFUSED.get(status, "channel_unexpected"))
 
-    async def _call(self, method: str, path: str) -> tuple[int, bytes]:
+    async def ask(
+        self, method: str, path: str, body: object, headers: Mapping[str, str]
+    ) -> tuple[int, bytes]:
+        """Send a document; return the status and the body of the answer, of at most MAX_BYTES."""
+        content = None if body is None else orjson.dumps(body)
+        return await self._call(
+            method, path, content, {"Content-Type": "application/json", **headers}
+        )
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        content: bytes | None = None,
+        headers: Mapping[str, str] = NO_HEADERS,
+    ) -> tuple[int, bytes]:
         """Return the status and the body, of at most MAX_BYTES, within TIMEOUT_S."""
         try:
             async with (
                 asyncio.timeout(TIMEOUT_S),
-                self._http.stream(method, path) as response,
+                self._http.stream(method, path, content=content, headers=headers) as response,
             ):
                 body = b""
                 async for piece in response.aiter_bytes():
@@ -180,13 +198,13 @@ async def _told(asked: Awaitable[T]) -> Told[T]:
         return Told(problem=refusal.reason)
 
 
-def _code(body: bytes) -> str:
-    """Return the code of a problem document (RFC 9457), "" where there is none."""
+def problem_of(body: bytes) -> Mapping[str, object]:
+    """Return a problem document (RFC 9457); nothing where it is none."""
     try:
         content = orjson.loads(body)
     except orjson.JSONDecodeError:
-        return ""
-    return str(content.get("code", "")) if isinstance(content, dict) else ""
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def read_channels(settings: ConsoleSettings) -> Channels:

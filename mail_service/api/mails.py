@@ -1,10 +1,9 @@
 """Mails: list, show, decide."""
 
-from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
-from pydantic import ConfigDict, Field
+from fastapi import APIRouter, Header, Path, Query
+from pydantic import Field
 
 from mail_service.api import examples
 from mail_service.api.dependencies import (
@@ -18,141 +17,38 @@ from mail_service.api.dependencies import (
 from mail_service.errors import ChangedQuotation, NotReviewable, NotWritable, UnknownMail
 from mail_service.ledger.mails import MAX_FOUND
 from mail_service.ledger.records import LedgerEntry, MailRecord, MailState, SearchResult
-from shared.ai.contract import Body, ChatReply, Citation, Reply
+from shared.ai.contract import Body, ChatReply
 from shared.errors import BadInput
+from shared.letters import (
+    MAX_REPLY_CHARACTERS,
+    REVIEWER_HEADER,
+    AttachmentReply,
+    EventReply,
+    MailDetails,
+    MailSummary,
+    SearchReply,
+    SentReply,
+)
 from shared.web.openapi import BODY_ERRORS, errors
 
 router = APIRouter(prefix="/api/v1", tags=["mails"], dependencies=KEYED)
 
 MAX_ID = 2**63 - 1
 MailId = Annotated[int, Path(ge=1, le=MAX_ID, description="Number of the mail.", examples=[12])]
-FROM_ROW = ConfigDict(from_attributes=True)
-
-
-class MailSummary(Reply):
-    """A mail in a list: nothing in it comes from its sender."""
-
-    id: int
-    """Its number."""
-    mailbox: str
-    """Name of the mailbox it came to."""
-    state: str
-    """One of `received`, `silent`, `quarantined`, `review`, `answered`, `rejected`, `dry_run`,
-    `failed`, `erased`."""
-    reason: str
-    """Why it is in that state, such as the name of a rule; often empty."""
-    explanation: str
-    """The same in a sentence, in French or English as `Accept-Language` asks."""
-    fired: list[str]
-    """Every rule that found a reason not to answer."""
-    size_bytes: int
-    """Size of the whole mail in bytes, attachments included."""
-    received_at: datetime
-    """When it was taken in (RFC 3339, UTC)."""
-    finished_at: datetime | None
-    """When its outcome was decided; null before."""
-
-    @classmethod
-    def of(cls, entry: LedgerEntry, explanations: Explanations) -> "MailSummary":
-        """Return the entry as the API gives it."""
-        columns = {name: getattr(entry, name) for name in cls.model_fields.keys() - {"explanation"}}
-        return cls(**columns, explanation=explanations.of(entry))
-
-
-class EventReply(Reply):
-    """A step in the processing of a mail."""
-
-    model_config = FROM_ROW
-
-    at: datetime
-    """When it happened (RFC 3339, UTC)."""
-    step: str
-    """Its name."""
-    reason: str
-    """Details, without anything personal."""
-
-
-class SentReply(Reply):
-    """A message sent, or to be sent, in answer to a mail."""
-
-    model_config = FROM_ROW
-
-    kind: str
-    """`reply`, `holding` (an answer will come) or `erasure` (the data are erased)."""
-    state: str
-    """`ready`, `sending`, `sent`, `deferred`, `failed` or `unknown` (the connection was lost after
-    the message began to leave)."""
-    message_id: str
-    """Its Message-ID, the same at every attempt."""
-    attempts: int
-    """Number of attempts to deliver it."""
-    last_answer: str
-    """The SMTP relay's last reply."""
-    sent_at: datetime | None
-    """When the relay accepted it (RFC 3339, UTC); null before."""
-    bounced_at: datetime | None
-    """When it bounced; null when it did not."""
-
-
-class AttachmentReply(Reply):
-    """An attached file."""
-
-    model_config = FROM_ROW
-
-    name: str
-    """Its file name."""
-    kind: str
-    """`pdf`, `docx`, `odt`, `text`, `html`, `image`, `mail` or `other`."""
-    size_bytes: int
-    """Its size in bytes."""
-    state: str
-    """`read`, `named` (listed only), `picture` (not looked at), `illegible` (no text recognised),
-    `encrypted`, `unreadable` or `too_large`."""
-    recognised: bool = False
-    """Whether its text, or some of it, was recognised in pictures."""
-    doubtful: bool = False
-    """Whether what was recognised may be wrong."""
-
-
-class MailDetails(MailSummary):
-    """A mail: what its sender wrote, the reply we propose, and every step."""
-
-    sender: str = ""
-    """Address of its sender."""
-    sender_name: str = ""
-    """Display name of its sender."""
-    subject: str = ""
-    """Its subject."""
-    text: str = ""
-    """What the sender wrote, without quotations and signature."""
-    full_text: str = ""
-    """Its whole text."""
-    hidden_text: str = ""
-    """Text that its markup hides from human readers."""
-    attachments: list[AttachmentReply] = Field(default_factory=list)
-    """Its attached files."""
-    fired_explained: list[str] = Field(default_factory=list)
-    """What each rule of `fired` found, in a sentence."""
-    masked: str = ""
-    """In words, what was masked before the AI read the mail; empty when nothing was."""
-    sender_mails: dict[str, int] = Field(default_factory=dict)
-    """How many mails of this sender we hold, this one included, by state."""
-    helped: bool | None = None
-    """Whether its reader answered, by the links in the letter, that it helped; null: no answer."""
-    draft: str = ""
-    """The reply we propose; empty when there is none."""
-    citations: list[Citation] = Field(default_factory=list)
-    """The sources of the draft."""
-    events: list[EventReply]
-    """Every step, the oldest first."""
-    sent: list[SentReply]
-    """Every message sent, or to be sent, in answer."""
+ReviewerName = Annotated[
+    str,
+    Header(
+        alias=REVIEWER_HEADER,
+        pattern=r"^[a-z0-9._+@-]{0,64}$",
+        description="The account of the desk that decides; kept among the mail's steps.",
+    ),
+]
 
 
 class Approval(Body):
     """What to send."""
 
-    text: str | None = Field(default=None, min_length=1, max_length=20_000)
+    text: str | None = Field(default=None, min_length=1, max_length=MAX_REPLY_CHARACTERS)
     """The text to send, with the draft's sources; null: the draft."""
 
 
@@ -176,17 +72,6 @@ class Search(Body):
     """Only mails with a lower number: `next_before` of the answer to go on from."""
 
 
-class SearchReply(Reply):
-    """Mails found."""
-
-    mails: list[MailSummary]
-    """At most about a hundred, the newest first."""
-    opened: int
-    """How many sealed mails were opened for it; 0 without `words`."""
-    next_before: int | None
-    """Where to go on; null when everything was looked at."""
-
-
 DECISION_ERRORS = (*KEY_ERRORS, *BODY_ERRORS, UnknownMail, NotReviewable)
 
 
@@ -205,7 +90,7 @@ async def list_mails(
 ) -> list[MailSummary]:
     """Mails, the newest first."""
     entries = await ledger.mails.latest(state, before, limit)
-    return [MailSummary.of(entry, explanations) for entry in entries]
+    return [summary_of(entry, explanations) for entry in entries]
 
 
 @router.post(
@@ -222,7 +107,7 @@ async def search(wanted: Search, ledger: LedgerDep, explanations: ExplanationsDe
         following = entries[-1].id if len(entries) == MAX_FOUND else None
         found = SearchResult(entries, 0, following)
     return SearchReply(
-        mails=[MailSummary.of(entry, explanations) for entry in found.entries],
+        mails=[summary_of(entry, explanations) for entry in found.entries],
         opened=found.opened,
         next_before=found.next_before,
     )
@@ -249,12 +134,13 @@ async def approve(
     ledger: LedgerDep,
     explanations: ExplanationsDep,
     approval: Approval | None = None,
+    by: ReviewerName = "",
 ) -> MailSummary:
     """Sends the draft of a mail in `review`, or another text with the draft's sources. What that
     text quotes (lines after `>`, four words or more in quotation marks) must be in them word for
     word."""
-    await reviewer.approve(mail_id, approval.text if approval else None)
-    return MailSummary.of((await ledger.mails.load(mail_id)).entry, explanations)
+    await reviewer.approve(mail_id, approval.text if approval else None, by)
+    return summary_of((await ledger.mails.load(mail_id)).entry, explanations)
 
 
 @router.post("/mails/{mail_id}/reject", summary="Send no reply", responses=errors(*DECISION_ERRORS))
@@ -264,10 +150,11 @@ async def reject(
     ledger: LedgerDep,
     explanations: ExplanationsDep,
     rejection: Rejection | None = None,
+    by: ReviewerName = "",
 ) -> MailSummary:
     """Settles a mail in `review` or `quarantined` without a reply."""
-    await reviewer.reject(mail_id, (rejection or Rejection()).reason)
-    return MailSummary.of((await ledger.mails.load(mail_id)).entry, explanations)
+    await reviewer.reject(mail_id, (rejection or Rejection()).reason, by)
+    return summary_of((await ledger.mails.load(mail_id)).entry, explanations)
 
 
 @router.post(
@@ -276,12 +163,16 @@ async def reject(
     responses=errors(*KEY_ERRORS, BadInput, UnknownMail, NotReviewable),
 )
 async def retry(
-    mail_id: MailId, reviewer: ReviewerDep, ledger: LedgerDep, explanations: ExplanationsDep
+    mail_id: MailId,
+    reviewer: ReviewerDep,
+    ledger: LedgerDep,
+    explanations: ExplanationsDep,
+    by: ReviewerName = "",
 ) -> MailSummary:
     """Processes a settled mail again, past the rules that silenced it; or sends again a reply whose
     delivery failed or is unknown, with the same Message-ID."""
-    await reviewer.retry(mail_id)
-    return MailSummary.of((await ledger.mails.load(mail_id)).entry, explanations)
+    await reviewer.retry(mail_id, by)
+    return summary_of((await ledger.mails.load(mail_id)).entry, explanations)
 
 
 @router.delete(
@@ -290,10 +181,10 @@ async def retry(
     summary="Erase a mail",
     responses=errors(*KEY_ERRORS, BadInput, UnknownMail),
 )
-async def erase(mail_id: MailId, ledger: LedgerDep) -> None:
+async def erase(mail_id: MailId, ledger: LedgerDep, by: ReviewerName = "") -> None:
     """Erases a mail and its reply, except a keyed fingerprint: it is not taken in again."""
     await ledger.mails.load(mail_id)
-    await ledger.personal_data.erase([mail_id], "by a person")
+    await ledger.personal_data.erase([mail_id], "by a person", by)
 
 
 @router.get(
@@ -308,10 +199,17 @@ async def stats(ledger: LedgerDep) -> dict[str, int]:
     return dict(await ledger.mails.counts())
 
 
+def summary_of(entry: LedgerEntry, explanations: Explanations) -> MailSummary:
+    """Return the entry of a mail as the API gives it."""
+    names = MailSummary.model_fields.keys() - {"explanation"}
+    columns = {name: getattr(entry, name) for name in names}
+    return MailSummary(**columns, explanation=explanations.of(entry))
+
+
 def shown(record: MailRecord, explanations: Explanations) -> MailDetails:
     """Return a mail as the API gives it."""
     reply = MailDetails(
-        **MailSummary.of(record.entry, explanations).model_dump(),
+        **summary_of(record.entry, explanations).model_dump(),
         fired_explained=explanations.of_findings(record.entry),
         helped=record.helped,
         events=[EventReply.model_validate(event) for event in record.events],

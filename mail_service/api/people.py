@@ -4,8 +4,9 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from mail_service.api.dependencies import KEY_ERRORS, KEYED, ExplanationsDep, LedgerDep
-from mail_service.api.mails import MailDetails, shown
+from mail_service.api.mails import shown
 from shared.ai.contract import Body, Reply
+from shared.letters import MailDetails
 from shared.web.openapi import BODY_ERRORS, errors
 
 router = APIRouter(prefix="/api/v1", tags=["people"], dependencies=KEYED)

@@ -73,6 +73,14 @@ class LedgerBackend:
         now = self.clock.now()
         await SQL.execute(db, "insert_event", mail_id=mail_id, now=now, step=step, reason=reason)
 
+    async def record_decision(
+        self, db: asyncpg.Connection, mail_id: int, step: str, reason: str, by: str
+    ) -> None:
+        """Append a person's decision, and who took it where that is known: an account's name."""
+        await self.record_event(db, mail_id, step, reason)
+        if by:
+            await self.record_event(db, mail_id, "reviewer", by)
+
     async def add_tombstones(self, db: asyncpg.Connection, identities: Sequence[bytes]) -> None:
         """Refuse these mails when the IMAP server shows them again."""
         await SQL.execute(

@@ -118,7 +118,7 @@ class Mails:
             helped=helped,
         )
 
-    async def decide(self, mail_id: int, mailbox: str, outcome: MailOutcome) -> None:
+    async def decide(self, mail_id: int, mailbox: str, outcome: MailOutcome, by: str = "") -> None:
         """Write a reviewer's decision. Raises NotReviewable unless the mail is in review."""
         backend = self._backend
         draft = await backend.seal(outcome.draft.encode(), "draft") if outcome.draft else None
@@ -136,18 +136,18 @@ class Mails:
                 raise NotReviewable
             if outcome.outgoing is not None:
                 await self._outgoing.insert(db, mail_id, mailbox, outcome.outgoing)
-            await backend.record_event(db, mail_id, outcome.state, outcome.reason)
+            await backend.record_decision(db, mail_id, outcome.state, outcome.reason, by)
 
-    async def reject(self, mail_id: int, reason: str) -> None:
+    async def reject(self, mail_id: int, reason: str, by: str = "") -> None:
         """Decide that a mail gets no reply. Raises NotReviewable."""
         now = self._backend.clock.now()
         async with self._backend.postgres.transaction() as db:
             rejected = await SQL.fetch_value(db, "reject", mail_id=mail_id, reason=reason, now=now)
             if rejected is None:
                 raise NotReviewable
-            await self._backend.record_event(db, mail_id, MailState.REJECTED, reason)
+            await self._backend.record_decision(db, mail_id, MailState.REJECTED, reason, by)
 
-    async def retry(self, mail_id: int) -> None:
+    async def retry(self, mail_id: int, by: str = "") -> None:
         """Release a mail that a rule held back, or resend a reply that may not have been sent.
 
         Raises NotReviewable when the mail is not held back and its reply is not failed or unknown.
@@ -159,7 +159,7 @@ class Mails:
                 retried = await SQL.fetch_value(db, "resend", mail_id=mail_id, now=now)
             if retried is None:
                 raise NotReviewable
-            await self._backend.record_event(db, mail_id, "retried", "by a person")
+            await self._backend.record_decision(db, mail_id, "retried", "by a person", by)
 
     async def counts(self) -> Mapping[str, int]:
         """Count mails as `mail_STATE`, replies as `reply_STATE`, and mails `overdue`."""

@@ -57,7 +57,7 @@ class PersonalData:
             await SQL.execute(db, "delete_hard_bounces", address=address_print)
         return erased
 
-    async def erase(self, mail_ids: Sequence[int], reason: str) -> int:
+    async def erase(self, mail_ids: Sequence[int], reason: str, by: str = "") -> int:
         """Erase mails with their replies and the bounces of those; return how many mails went.
 
         They are refused when the server shows them again. The letter that says so is kept until it
@@ -75,7 +75,7 @@ class PersonalData:
             await SQL.execute(db, "delete_empty_conversations")
             await SQL.execute(db, "delete_events", mail_ids=erased)
             for mail_id in erased:
-                await backend.record_event(db, mail_id, "erased", reason)
+                await backend.record_decision(db, mail_id, "erased", reason, by)
         return len(erased)
 
 

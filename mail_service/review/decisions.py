@@ -17,7 +17,7 @@ SHOWN_WORDS = 10
 
 
 class Reviewer:
-    """Carries out a reviewer's decisions."""
+    """Carries out a reviewer's decisions. `by` is their account at the desk, empty without one."""
 
     def __init__(
         self, ledger: Ledger, composers: Mapping[str, ReplyComposer], notifier: WorkNotifier
@@ -26,7 +26,7 @@ class Reviewer:
         self._composers = composers
         self._notifier = notifier
 
-    async def approve(self, mail_id: int, text: str | None = None) -> None:
+    async def approve(self, mail_id: int, text: str | None = None, by: str = "") -> None:
         """Send the draft, or `text` in its place with the draft's sources.
 
         Raises UnknownMail, NotReviewable, NotWritable, and ChangedQuotation when `text` quotes
@@ -55,17 +55,17 @@ class Reviewer:
             draft=reply.model_dump_json(),
             outgoing=outgoing,
         )
-        await self._ledger.mails.decide(mail_id, mailbox, outcome)
+        await self._ledger.mails.decide(mail_id, mailbox, outcome, by)
         await self._notifier.notify()
 
-    async def reject(self, mail_id: int, reason: str) -> None:
+    async def reject(self, mail_id: int, reason: str, by: str = "") -> None:
         """Send nothing. Raises NotReviewable."""
-        await self._ledger.mails.reject(mail_id, reason)
+        await self._ledger.mails.reject(mail_id, reason, by)
 
-    async def retry(self, mail_id: int) -> None:
+    async def retry(self, mail_id: int, by: str = "") -> None:
         """Process the mail again, overriding the rules, or send its reply again.
 
         Raises NotReviewable.
         """
-        await self._ledger.mails.retry(mail_id)
+        await self._ledger.mails.retry(mail_id, by)
         await self._notifier.notify()

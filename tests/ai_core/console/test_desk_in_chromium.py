@@ -17,7 +17,7 @@ from ai_core.console.law_updates import LawUpdate
 from ai_core.console.roles import Role
 from ai_core.console.second_factor import STEP_S
 from ai_core.console.sessions import Stage, credentials_of
-from tests.ai_core.console.channel_states import busy_channels
+from tests.ai_core.console.channel_states import BusyMailbox, busy_channels
 from tests.ai_core.console.conftest import RunningDesk
 from tests.ai_core.web.scripted_page import CHROMIUM_ARGS
 from tests.servers.accessibility import axe_results
@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.needs("chromium"), pytest.mark.slow(10)]
 PAGES = (
     *("today", "questions", "knowledge", "knowledge/new", "knowledge/import"),
     *("channels", "models", "keys", "keys/new", "law", "law/changes", "accounts", "audit", "own"),
-    *("audit?account=nobody", "keys/none"),
+    *("audit?account=nobody", "keys/none", "channels/letters", "channels/letters/12"),
 )
 SMALL = """() => [...document.querySelectorAll(
   "a, button, input:not([type=hidden]), select, textarea, summary")]
@@ -171,6 +171,7 @@ def test_every_page_is_accessible_at_every_width_in_light_and_dark(
     chromium: Browser, desk: RunningDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(desk.desk.channels, "look", busy_channels)
+    monkeypatch.setattr(desk.desk.channels, "mail", BusyMailbox())
     with opened(chromium, desk) as page:
         sign_in(page, desk, Role.OWNER)
         wrong = []
