@@ -19,7 +19,8 @@ Unavailable      ├── ProviderUnreachable
                  ├── DeadlineMissed
                  ├── UpstreamFailed · UpstreamRefused · MessageNotSent
                  ├── NoMemory · EngineStarting · RuleWithheld · RecordsOff
-AppError         ├── EngineFailed · ModelUnusable · CorpusRefused · EntryFileInvalid
+AppError         ├── EngineFailed · ModelUnusable · EntryFileInvalid
+                 ├── CorpusRefused · CorpusNotSupplied
 """
 
 from collections.abc import Mapping, Sequence
@@ -304,6 +305,10 @@ class CorpusRefused(AppError):
     """The new corpus is damaged, older or suspiciously small; the one in service stays."""
 
     code = "corpus_refused"
+
+
+class CorpusNotSupplied(CorpusRefused):
+    """The folder that an operator named does not hold the three packages."""
 
 
 class KeysUnreadable(Unavailable):

@@ -70,6 +70,7 @@ def _update(versions: CorpusVersions, clock: Clock, arguments: argparse.Namespac
             force=arguments.force,
             prepare=build_lexical,
             report=lambda part: _say(f"importing: {part}"),
+            fetching=lambda package: _say(f"fetching: {package}"),
         )
     except (AppError, OSError, sqlite3.Error) as error:
         kept = versions.current()

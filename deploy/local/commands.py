@@ -13,7 +13,6 @@ from deploy.local import testing
 from deploy.local.command_line import meant, recorded
 from deploy.local.errors import Stop
 from deploy.local.extras import SERVICES, TEST_EXTRAS, model_extras
-from deploy.local.failures import cause_of_error
 from deploy.local.installing import call, python, set_up
 from deploy.local.layout import (
     NEO,
@@ -25,6 +24,7 @@ from deploy.local.layout import (
 )
 from deploy.local.preflight import need_npm, need_to_run
 from deploy.local.programs import PROGRAMS, bench_names
+from shared.failures import cause_of_error
 
 COMMANDS = """\
   ./neo run [--only ai,…]      set the services up, then answer on http://127.0.0.1:8000

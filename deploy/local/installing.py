@@ -8,11 +8,11 @@ import time
 from collections.abc import Callable, Iterable
 
 from deploy.local.errors import Stop
-from deploy.local.failures import cause
 from deploy.local.layout import LOGS, PYTHON, ROOT, VENV, shown
 from deploy.local.locked_packages import CONSTRAINTS, locked, requirements
 from deploy.local.preflight import need_to_install, need_venv_module
 from deploy.local.terminal import progress, say, since
+from shared.failures import cause
 
 Tell = Callable[[str], None]
 TORCH = "torch==2.13.0"

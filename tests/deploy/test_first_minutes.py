@@ -18,7 +18,7 @@ import pytest
 from deploy.local import preflight
 from deploy.local.command_line import recorded, records
 from deploy.local.errors import Stop
-from deploy.local.failures import cause
+from shared.failures import cause
 from tests import command_line
 from tests.deploy.newcomer import NOWHERE, ROOT, Newcomer, checkout
 

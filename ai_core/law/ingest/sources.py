@@ -11,19 +11,23 @@ import re
 import subprocess
 import tarfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from ai_core.errors import CorpusRefused, SourceUnreachable
+from ai_core.errors import CorpusNotSupplied, CorpusRefused, SourceUnreachable
+from shared.failures import cause
 
 CODE_FILE = "LEGITEXT000006072050.json"
 FICHES_FILE = "fiches-travail.json"
 AGREEMENTS_FILE = "index.json"
 MEMBER_LIMIT_BYTES = 256 * 1024 * 1024
 FETCH_TIMEOUT_S = 300
+NPM_LOG = "npm.log"
+
+Report = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,20 +150,23 @@ def sha256_of_files(*paths: Path) -> str:
     return digest.hexdigest()
 
 
-def fetch(archives: Path, *, npm: str = "npm") -> Sources:
+def fetch(archives: Path, *, npm: str = "npm", report: Report = lambda line: None) -> Sources:
     """Download the pinned releases into the folder `archives`, unless they are there already.
+
+    `report` is told the name of each before it is fetched.
 
     Raises SourceUnreachable when npm is absent, fails or is too slow, CorpusRefused when an
     archive is not the one pinned.
     """
     archives.mkdir(parents=True, exist_ok=True)
-    return Sources(*(_fetch_one(release, archives, npm) for release in RELEASES))
+    return Sources(*(_fetch_one(release, archives, npm, report) for release in RELEASES))
 
 
-def _fetch_one(release: Release, archives: Path, npm: str) -> Archive:
+def _fetch_one(release: Release, archives: Path, npm: str, report: Report) -> Archive:
     path = archives / release.archive_name
     if not (path.is_file() and sha256_of_files(path) == release.sha256):
         path.unlink(missing_ok=True)
+        report(release.package)
         _npm_pack(release, archives, npm)
     if not path.is_file():
         raise SourceUnreachable(f"npm pack did not leave {release.archive_name}")
@@ -187,17 +194,23 @@ def _npm_pack(release: Release, archives: Path, npm: str) -> None:
     except subprocess.TimeoutExpired as error:
         raise SourceUnreachable(f"npm pack {wanted} took over {FETCH_TIMEOUT_S} s") from error
     except subprocess.CalledProcessError as error:
+        log = archives / NPM_LOG
+        log.write_text(error.stdout + error.stderr, encoding="utf-8")
         lines = error.stderr.strip().splitlines()
-        raise SourceUnreachable(f"npm pack {wanted} failed: {' '.join(lines[:3])}") from error
+        reason = cause(error.stderr) or " ".join(lines[:3])
+        raise SourceUnreachable(
+            f"npm pack {wanted} failed: {reason} (what it printed: {log})"
+        ) from error
 
 
 def supplied(folder: Path) -> Sources:
     """Find the three packages an operator put under `folder`, packed (.tgz) or unpacked (JSON).
 
-    Raises CorpusRefused when one is absent, duplicated, or not the release of its name.
+    Raises CorpusNotSupplied when one is absent, CorpusRefused when it is duplicated or not the
+    release of its name.
     """
     if not folder.is_dir():
-        raise CorpusRefused(f"{folder} is not a folder")
+        raise CorpusNotSupplied(f"{folder} is not a folder")
     marks = (CODE_FILE, FICHES_FILE, AGREEMENTS_FILE)
     return Sources(
         *(
@@ -217,7 +230,7 @@ def _supplied_one(release: Release, folder: Path, mark: str) -> Archive:
     for unpacked in sorted(folder.rglob(mark)):
         if mark != AGREEMENTS_FILE or any(unpacked.parent.glob("KALICONT*.json")):
             return Archive(unpacked.parent, _sha256_of_folder(unpacked))
-    raise CorpusRefused(
+    raise CorpusNotSupplied(
         f"{folder} holds neither {release.archive_name} nor {mark}; "
         f"bring it with: npm pack {release.package}@{release.version}"
     )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from ai_core.errors import CorpusRefused
+from ai_core.errors import CorpusNotSupplied, CorpusRefused
 from ai_core.law.corpus import Corpus
 from ai_core.law.ingest.importing import Report, import_corpus, version_of
 from ai_core.law.ingest.sources import Sources, fetch, supplied
@@ -49,17 +49,23 @@ def update_corpus(
     force: bool = False,
     prepare: Prepare = lambda directory: None,
     report: Report = lambda line: None,
+    fetching: Report = lambda line: None,
 ) -> CorpusUpdate:
     """Put the pinned corpus, or the one in `folder`, in service.
 
     `prepare` builds indexes in the new version's folder before it enters service. `force` accepts
-    an older or smaller corpus. Raises UpdateUnderWay, SourceUnreachable or CorpusRefused; the
-    version in service then stays.
+    an older or smaller corpus. `report` is told each part before it is imported, `fetching` each
+    package before it is fetched. Raises UpdateUnderWay, SourceUnreachable or CorpusRefused; the
+    version in service then stays. A folder that holds no corpus is a wrong command, not a failed
+    update: nothing is recorded of it, so that no alert speaks.
     """
     with versions.update_lock():
         try:
-            sources = supplied(folder) if folder else fetch(versions.root / "archives")
+            archives = versions.root / "archives"
+            sources = supplied(folder) if folder else fetch(archives, report=fetching)
             update = _import_and_activate(versions, clock, sources, force, prepare, report)
+        except CorpusNotSupplied:
+            raise
         except (AppError, OSError, sqlite3.Error) as error:
             versions.record_update(LastUpdate(_now(clock), "failed", str(error)))
             raise

@@ -51,6 +51,19 @@ def test_a_refused_update_says_why_and_what_stays(
     assert "last update failed on 2026-11-20" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("folder", ["absent", "empty"])
+def test_a_wrong_folder_is_told_and_raises_no_alert(
+    tmp_path: Path, archives: Path, capsys: pytest.CaptureFixture[str], folder: str
+) -> None:
+    Sample.read().write(archives)
+    corpus(tmp_path, "update", "--from", str(archives))
+    (tmp_path / "empty").mkdir()
+    assert corpus(tmp_path, "update", "--from", str(tmp_path / folder)) == 1
+    assert f"update failed: {tmp_path / folder} " in capsys.readouterr().err
+    assert corpus(tmp_path, "status") == 0
+    assert "last update updated" in capsys.readouterr().out
+
+
 def test_index_builds_what_the_law_in_service_lacks(
     tmp_path: Path, archives: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

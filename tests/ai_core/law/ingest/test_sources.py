@@ -77,10 +77,31 @@ def test_without_npm_the_error_names_what_to_do(tmp_path: Path) -> None:
         fetch(tmp_path / "archives", npm=str(tmp_path / "absent"))
 
 
-def test_when_npm_fails_its_own_words_are_given(tmp_path: Path) -> None:
-    failing = npm(tmp_path, "echo 'npm ERR! network unreachable' >&2; exit 1")
-    with pytest.raises(SourceUnreachable, match="network unreachable"):
+@pytest.mark.parametrize(
+    ("printed", "sentence"),
+    [
+        ("npm ERR! code ENOTFOUND", "failed: the network failed on the way: check the connection"),
+        ("npm error code ENOSPC", "failed: the disk is full: free some space"),
+        ("npm error nobody knows this", "failed: npm error nobody knows this"),
+    ],
+)
+def test_when_npm_fails_its_cause_is_told_and_its_words_are_kept(
+    tmp_path: Path, printed: str, sentence: str
+) -> None:
+    failing = npm(tmp_path, f"echo '{printed}' >&2; exit 1")
+    with pytest.raises(SourceUnreachable) as told:
         fetch(tmp_path / "archives", npm=failing)
+    assert sentence in str(told.value)
+    log = tmp_path / "archives" / "npm.log"
+    assert str(told.value).endswith(f"(what it printed: {log})")
+    assert printed in log.read_text()
+
+
+def test_each_package_is_told_before_it_is_fetched(tmp_path: Path) -> None:
+    told: list[str] = []
+    with pytest.raises(SourceUnreachable):
+        fetch(tmp_path / "archives", npm=npm(tmp_path, "exit 1"), report=told.append)
+    assert told == [sources.CODE.package]
 
 
 def test_an_archive_that_is_not_the_pinned_one_is_refused_and_deleted(tmp_path: Path) -> None:
