@@ -114,7 +114,8 @@ class Boilerplate:
             )
         version = self._version(closing.law_date, closing.as_of, language)
         if frame:
-            lines += [version.strip(), self.notice(language, frame)]
+            told = filter(None, (version.strip(), self.notice(language, frame)))
+            lines.append("\n".join(told))
         else:
             lines.append(f"{version}{self.notice(language)}")
         return "\n\n".join(filter(None, lines))

@@ -4,8 +4,7 @@ Recipient, subject and headers come from code and from the mail that is answered
 model. No remote content. The bytes composed here are stored and sent unchanged.
 """
 
-import re
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from email.headerregistry import Address
@@ -24,10 +23,11 @@ from mail_service.errors import NotWritable
 from mail_service.ledger.records import OutgoingKind, OutgoingMail
 from mail_service.reading.attachments import Attachment
 from mail_service.reading.message import Mail
-from mail_service.reply.blocks import Block, is_official, parse_blocks, without_addresses
+from mail_service.reply.blocks import Block, parse_blocks, without_addresses
 from mail_service.reply.feedback_links import FeedbackLinks
 from mail_service.reply.formatting import (
     fold_lines,
+    greeted_name,
     plain_name,
     reply_subject,
     without_breaks,
@@ -36,8 +36,9 @@ from mail_service.reply.formatting import (
 from mail_service.reply.identity import SenderIdentity
 from mail_service.reply.message_ids import MessageIds
 from mail_service.reply.sections import LetterSection, letter_sections, read_first, shortened
+from mail_service.reply.sources import MARK, Source, numbered_once, sources_of
 from shared.ai.answer_parts import answer_parts
-from shared.ai.contract import ChatReply, Citation, Clarification
+from shared.ai.contract import ChatReply, Clarification
 from shared.clock import Clock
 from shared.distress import is_help_lines
 from shared.languages import Language
@@ -49,7 +50,6 @@ ROOT = Path(__file__).parents[1]
 LOOP_FIELD = "x-neo-loop"
 """Marks our mail, so that rules/ours.py recognises it when it comes back."""
 MAX_REFERENCES = 20
-MARK = re.compile(r"\[(\d{1,2})\]")
 MAX_QUOTED_LINES = 30
 MAX_SHOWN_FILES, MAX_SHOWN_LINES, MAX_SHOWN_CHARACTERS = 3, 6, 160
 """Of what was read in pictures: enough to see whether it was read right."""
@@ -68,11 +68,10 @@ class ReplyContent:
     sections: tuple[LetterSection, ...] = ()
     quotations: tuple[LetterSection, ...] = ()
     choices: tuple[str, ...] = ()
-    sources: tuple[dict[str, Any], ...] = ()
+    sources: tuple[Source, ...] = ()
+    sources_title: str = ""
     more_cases: str = ""
     """Says that special cases were left out."""
-    texts_at_sources: str = ""
-    """Says where the texts are that were left out."""
     clarification: str = ""
     contact: dict[str, str] | None = None
     recognised: tuple[dict[str, Any], ...] = ()
@@ -83,6 +82,8 @@ class ReplyContent:
     notice: str = ""
     subject: str = ""
     """In the place of "Re:" and the subject of the mail that is answered."""
+    somebody: str = ""
+    """Who to call, where the answer names nobody itself."""
     about_the_law: bool = True
     """Whether it ends with what such information is worth, and how to be erased."""
 
@@ -145,7 +146,8 @@ class ReplyComposer:
         shown = [*lead, *(block for one in (*sections, *quotations) for block in one.blocks)]
         titles = " ".join(one.title for one in quotations)
         named = {int(number) for number in MARK.findall(f"{_text(shown)} {titles}")}
-        sources = tuple(self._sources(reply, named))
+        sources = sources_of(reply.citations, named)
+        helped = contact or any(section.kind == "help" for section in parts.read_first)
         return ReplyContent(
             help_lines=tuple(block for block in lead if is_help_lines(block.text)),
             blocks=tuple(block for block in lead if not is_help_lines(block.text)),
@@ -153,7 +155,8 @@ class ReplyComposer:
             more_cases=say("more_cases") if more_cases else "",
             quotations=quotations,
             sources=sources,
-            texts_at_sources=say("texts_at_sources") if cut and sources else "",
+            sources_title=say("texts_at_sources" if cut else "sources"),
+            somebody="" if helped else say("somebody"),
             clarification=self._asked(asked, language) if asked else "",
             choices=tuple(
                 without_addresses(choice, say("link_removed"))
@@ -267,7 +270,7 @@ class ReplyComposer:
         self, mail: Mail, content: ReplyContent, language: Language
     ) -> dict[str, object]:
         say = partial(self._texts.say, language=language)
-        name = plain_name(mail.sender.name)
+        name = greeted_name(mail.sender.name)
         quoted = [line.rstrip() for line in mail.text.strip().splitlines()][:MAX_QUOTED_LINES]
         day = written_date(mail.first("date"), language)
         return {
@@ -286,7 +289,8 @@ class ReplyComposer:
             "files": content.files,
             "sources": content.sources,
             "more_cases": content.more_cases,
-            "texts_at_sources": content.texts_at_sources,
+            "sources_title": content.sources_title,
+            "somebody": content.somebody,
             "masked": content.masked,
             "corpus_date": content.corpus_date,
             "about_the_law": content.about_the_law,
@@ -297,18 +301,6 @@ class ReplyComposer:
             "question": quoted,
             "you_wrote": say("you_wrote", day=day) if day else say("your_message"),
         }
-
-    def _sources(self, reply: ChatReply, named: Container[int]) -> Sequence[dict[str, Any]]:
-        """Return the official sources, under the numbers by which the letter names them.
-
-        Of an answer that names its sources, those it does not name are left out.
-        """
-        official = [
-            {"number": number, "title": _title(source), "url": source.url}
-            for number, source in enumerate(reply.citations, 1)
-            if is_official(source.url)
-        ]
-        return [source for source in official if source["number"] in named] or official
 
     def _recognised(
         self, files: Sequence[Attachment], language: Language
@@ -354,7 +346,7 @@ def _blocks(reply: ChatReply, text: str, *, replacement: str) -> tuple[Block, ..
     urls = {source.url for source in reply.citations}
     return tuple(
         block
-        for block in parse_blocks(text, replacement)
+        for block in parse_blocks(numbered_once(text, reply.citations), replacement)
         if not (block.kind == "link" and block.text in urls)
         and not (block.kind == "paragraph" and any(told in block.text for told in elsewhere))
     )
@@ -368,14 +360,6 @@ def _typeset(value: object) -> object:
 
 def _text(blocks: Sequence[Block]) -> str:
     return "\n".join(block.text for block in blocks)
-
-
-def _title(source: Citation) -> str:
-    """Return the short title of a source: an article's number and what it is about."""
-    title = source.title.partition(" – ")[0]
-    if source.kind != "article" or source.number in title:
-        return title
-    return f"Article {source.number} – {title}"
 
 
 def _references(mail: Mail) -> list[str]:

@@ -14,10 +14,18 @@ REPLY_PREFIX = re.compile(
 )
 PLAIN_NAME = re.compile(r"[^\W\d_][^\W\d_'’. -]*(?:[ '’.-]{1,2}[^\W\d_]+\.?){0,5}")
 UNBREAKABLE_SPACE = re.compile(
-    r"(?<=«) | (?=[?!:;»])|(?<=\b[LRD]\.) (?=\d)|(?<=\d) (?=[%€])|(?<=\bn°) (?=\d)"
+    r"(?<=«) | (?=[?!:;»])|(?<=\b[LRD]\.) (?=\d)|(?<=\d) (?=[%€]|\d{3}\b)|(?<=\bn°) (?=\d)"
 )
-"""Spaces at which no line breaks: of French punctuation, in numbers and before their unit."""
+"""Spaces at which no line breaks: of French punctuation, in numbers, before their unit."""
 LEAD = re.compile(r"[>-] |\[\d+\] | *")
+ORGANISATION = re.compile(
+    r"\b(?:salon|cabinet|agence|soci[eé]t[eé]|entreprise|ets|[eé]tablissements?|sarl|sasu?|eurl"
+    r"|scop|gmbh|ltd|inc|association|mairie|commune|boulangerie|restaurant|brasserie|h[oô]tel"
+    r"|garage|pharmacie|clinique|ehpad|syndicat|service|direction|secr[eé]tariat|comptabilit[eé]"
+    r"|paie|rh|drh|contact|accueil|bureau|office|team|department|company|shop)\b",
+    re.IGNORECASE,
+)
+"""Words of the names of firms and services, which nobody greets as a person."""
 MAX_NAME_CHARACTERS = 60
 MAX_SUBJECT_CHARACTERS = 200
 LINE_CHARACTERS = 76
@@ -33,8 +41,14 @@ def reply_subject(subject: str) -> str:
     return f"Re: {clean_subject(subject)}".strip()
 
 
+def greeted_name(name: str) -> str:
+    """Return a display name fit for a greeting; empty when it is not clearly a person's."""
+    plain = plain_name(name)
+    return "" if ORGANISATION.search(plain) else plain
+
+
 def plain_name(name: str) -> str:
-    """Return a display name fit for a greeting; empty when it is not clearly a person's name."""
+    """Return a display name of words alone; empty when it is anything else."""
     stripped = " ".join(name.split()).strip("\"'")
     fits = len(stripped) <= MAX_NAME_CHARACTERS and PLAIN_NAME.fullmatch(stripped)
     return stripped if fits else ""

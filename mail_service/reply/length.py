@@ -11,7 +11,7 @@ from mail_service.reply.blocks import Block
 
 ANSWER_WORDS = 130
 """Of the answer with its conditions: with greeting, sources and closing a letter has about 250."""
-LETTER_WORDS = 150
+LETTER_WORDS = 100
 """Of the answer with texts quoted at length."""
 WORD = re.compile(r"[^\W\d_]+|\d+")
 LETTERS_A_WORD = 4

@@ -147,17 +147,60 @@ def test_the_lines_of_a_source_stand_under_each_other_and_a_number_is_not_broken
     composer: ReplyComposer,
 ) -> None:
     title = "Obligations de discrétion, de secret et de confidentialité des agents publics"
-    source = SOURCE.model_copy(update={"title": title})
+    source = SOURCE.model_copy(update={"title": title, "kind": "fiche"})
     words = "un deux trois quatre cinq six sept huit neuf dix onze douze treize,"
     mail = composed(composer, raw_mail(), chat_reply(f"{words} R. 1221-34.", citations=[source]))
-    assert "\n    confidentialité des agents publics" in mail.text().replace("\r", "")
+    assert "\n    publics" in mail.text().replace("\r", "")
     assert "R.\xa01221-34." in mail.text()
 
 
 def test_an_article_is_listed_with_its_number(composer: ReplyComposer) -> None:
     source = SOURCE.model_copy(update={"title": "Démission", "number": "L1237-1"})
     text = composed(composer, raw_mail(), chat_reply("Oui.", citations=[source])).text()
-    assert "[1] Article L1237-1 – Démission" in text
+    assert "[1] Article L1237-1\r\n" in text
+
+
+def test_an_address_under_two_numbers_is_listed_once(composer: ReplyComposer) -> None:
+    other = SOURCE.model_copy(update={"number": "L1237-1", "url": f"{SOURCE.url}2"})
+    reply = chat_reply(
+        "Un mois [1] [3].\n\nDeux mois [2].\n\nTrois [3].", citations=[SOURCE, other, SOURCE]
+    )
+    mail = composed(composer, raw_mail(), reply)
+    assert "Un mois [1].\r\n" in mail.text()
+    assert "Trois [1].\r\n" in mail.text()
+    assert "[3]" not in mail.text()
+    for told in (mail.text(), mail.text("html")):
+        assert told.count(f"{SOURCE.url}2") == 1
+        assert told.count(SOURCE.url) == 2
+
+
+def test_a_clause_is_listed_with_its_agreement(composer: ReplyComposer) -> None:
+    clause = {"kind": "agreement", "title": "Métallurgie – Titre V", "number": "Article 77.2"}
+    source = SOURCE.model_copy(update=clause)
+    text = composed(composer, raw_mail(), chat_reply("Oui.", citations=[source])).text()
+    assert "[1] Métallurgie, Article 77.2" in text
+
+
+@pytest.mark.parametrize("language", ["fr", "en", "th", "zh"])
+def test_every_answer_names_somebody_to_call_once(
+    composer: ReplyComposer, language: Language
+) -> None:
+    contact = Contact(name="point-justice, 3039", url="https://www.justice.fr/themes/x")
+    abstained = chat_reply(
+        "Je ne sais pas.", abstained=Abstention(reason="no_source", contact=contact)
+    )
+    for reply, number in ((chat_reply("Oui."), "0 806 000 126"), (abstained, "3039")):
+        mail = composed(composer, raw_mail(), reply, language)
+        for told in (mail.text(), mail.text("html")):
+            plain = told.replace("\xa0", " ").replace("&nbsp;", " ")
+            assert [one for one in ("0 806 000 126", "3039") if one in plain] == [number]
+
+
+def test_a_letter_adds_few_words_to_its_answer(composer: ReplyComposer) -> None:
+    reply = chat_reply("Oui [1].", citations=[SOURCE, SOURCE])
+    text = composed(composer, raw_mail(), reply).text()
+    own = re.sub(r"https?://\S+", "", text.partition("vous avez écrit")[0])
+    assert len(re.findall(r"\w+", own)) <= 90
 
 
 def test_an_english_mail_gets_an_english_reply(composer: ReplyComposer) -> None:

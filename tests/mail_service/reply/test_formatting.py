@@ -2,7 +2,7 @@
 
 import pytest
 
-from mail_service.reply.formatting import clean_subject, plain_name
+from mail_service.reply.formatting import clean_subject, greeted_name, plain_name
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,13 @@ def test_a_subject_loses_its_prefixes(subject: str, cleaned: str) -> None:
 )
 def test_only_what_looks_like_a_name_is_greeted(name: str, greeted: str) -> None:
     assert plain_name(name) == greeted
+    assert greeted_name(name) == greeted
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Salon Mèche Folle", "Cabinet Roussel", "SARL Dupont", "HR Department", "Mairie de Vire"],
+)
+def test_a_firm_is_not_greeted_by_its_name(name: str) -> None:
+    assert plain_name(name) == name
+    assert greeted_name(name) == ""

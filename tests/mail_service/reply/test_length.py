@@ -73,12 +73,12 @@ def test_a_long_answer_keeps_what_decides_and_says_that_there_is_more(
             "Oui, un mois [1].",
             "Cas numéro 0",
             "Écrivez-lui.",
-            "autres cas particuliers",
+            "Votre cas est différent",
         ):
             assert kept in told
         for left_out in ("Cas numéro 8", "loi loi", "[3]"):
             assert left_out not in told
-        assert "textes complets sont à ces adresses" in told
+        assert "Sources, avec les textes complets" in told
         assert "Cordialement," in told
     own = re.sub(r"https?://\S+|^>.*$", "", letter.text(), flags=re.MULTILINE)
     assert len(re.findall(r"\w+", own)) <= 320
@@ -98,5 +98,5 @@ def test_the_question_above_conditions_that_do_not_fit_is_left_out_with_them(
         for section in content.sections:
             assert section.blocks[-1].kind == "item"
         assert content.more_cases == (
-            "" if wanted else "D'autres cas particuliers existent : décrivez le vôtre en réponse."
+            "" if wanted else "Votre cas est différent ? Décrivez-le en réponse."
         )
