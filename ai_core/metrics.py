@@ -124,8 +124,10 @@ def topic_of(found: SearchResult) -> str:
     return "none"
 
 
-CHANNELS = frozenset({"telegram", "mail", "mcp"})
-"""The clients that say who they are (`AiClient`); every other one is the page or the API."""
+CHANNELS = frozenset({"telegram", "line", "whatsapp", "mail", "mcp"})
+"""The clients that say who they are (`AiClient`); every other one with such a key is the API."""
+PAGE_CHANNELS = frozenset({"page", "widget"})
+"""What a publishable key is used from."""
 
 
 class QuestionMetrics:

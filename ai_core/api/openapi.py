@@ -93,8 +93,8 @@ REQUEST_HEADERS = {
         "7f9c24e8-question-1",
     ),
     "X-Channel": header_object(
-        "Where the question comes from, for statistics: `telegram`, `mail`, `mcp`; others count as "
-        "`api`.",
+        "Where the question comes from, for statistics: `telegram`, `line`, `whatsapp`, `mail`, "
+        "`mcp`; others count as `api`. With a publishable key: `widget`; others count as `page`.",
         "api",
     ),
 }

@@ -28,7 +28,7 @@ from ai_core.api.response_formats import (
     uncached_body,
 )
 from ai_core.api.sse import AnswerStream, ChoicesStream, disconnected, log_fields
-from ai_core.metrics import CHANNELS, QuestionMetrics
+from ai_core.metrics import CHANNELS, PAGE_CHANNELS, QuestionMetrics
 from shared.clock import Clock
 from shared.errors import AppError
 from shared.texts import Texts
@@ -265,11 +265,11 @@ def cached_reply_of(permit: Permit, resolved: ResolvedRequest) -> bytes | None:
 
 
 def channel_of(request: Request, caller: Caller) -> str:
-    """Return a question's channel: page, telegram, mail, or api for every other client."""
-    if caller.scope is Scope.PUBLISHABLE:
-        return "page"
+    """Return a question's channel; `page` or `api` where the client names none of its own."""
+    publishable = caller.scope is Scope.PUBLISHABLE
+    known, otherwise = (PAGE_CHANNELS, "page") if publishable else (CHANNELS, "api")
     channel = header_value(request.scope, b"x-channel")
-    return channel if channel in CHANNELS else "api"
+    return channel if channel in known else otherwise
 
 
 async def while_connected(request: Request, work: Coroutine[object, object, T]) -> T:

@@ -108,6 +108,7 @@ class Connection:
             header_value(socket.scope, b"accept-language")
         )
         self._key: str | None = None
+        self._channel: str | None = None
         self._caller: Caller | None = None
         self._following: dict[str, asyncio.Task[None]] = {}
         self._rate = FrameRate()
@@ -200,7 +201,7 @@ class Connection:
             raise NotAuthenticated("no key in time") from None
         if not isinstance(frame, Authenticate):
             raise NotAuthenticated("no key")
-        self._key = frame.key
+        self._key, self._channel = frame.key, frame.channel
         self._language = frame.language or self._language
         self._admit(held, await self._gate.identify(self._request(), Scope.PUBLISHABLE))
         waiting.close()
@@ -382,6 +383,8 @@ class Connection:
         headers = list(scope["headers"])
         if self._key is not None:
             headers.append((b"x-api-key", self._key.encode("latin-1", "replace")))
+        if self._channel is not None:
+            headers.append((b"x-channel", self._channel.encode()))
         scope |= {"type": "http", "method": "POST", "headers": headers}
         scope["state"] = dict(scope["state"]) | {"request_id": new_request_id()}
         return Request(scope)

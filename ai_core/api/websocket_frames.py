@@ -22,11 +22,15 @@ class Frame(BaseModel):
 
 
 class Authenticate(Frame):
-    """The API key, where the handshake has no header for it; `language` is that of messages."""
+    """The API key, where the handshake has no header for it; `language` is that of messages.
+
+    `channel` is what `X-Channel` says over HTTP.
+    """
 
     type: Literal["authenticate"]
     key: str = Field(max_length=256)
     language: Language | None = None
+    channel: Literal["widget"] | None = None
 
 
 class Ask(Frame):

@@ -40,6 +40,8 @@ async function refusal(response) {
 async function request(address, options, key) {
   const headers = { "Accept-Language": language, ...options.headers };
   if (key) headers["X-API-Key"] = key;
+  const { channel } = document.body.dataset;
+  if (channel) headers["X-Channel"] = channel;
   let response;
   try {
     response = await fetch(address, { ...options, headers, credentials: "omit", cache: "no-store" });

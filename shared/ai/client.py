@@ -144,9 +144,16 @@ class AiClient:
         return await self._post("/api/v1/chat", body, ChatReply, idempotency_key)
 
     async def stream(
-        self, request: ChatRequest, *, language: str = "fr", request_id: str | None = None
+        self,
+        request: ChatRequest,
+        *,
+        language: str = "fr",
+        request_id: str | None = None,
+        channel: str = "",
     ) -> AsyncGenerator[Piece, None]:
         """Stream the next reply of a conversation: Delta…, Citations, Usage.
+
+        `channel` is that of this question, where it is not the client's.
 
         Leaving the loop early disconnects, which cancels the run in ai_core. Not retried once an
         event was received: the caller decides what to do with a partial answer.
@@ -155,6 +162,8 @@ class AiClient:
         headers = {"Content-Type": "application/json", "Accept-Language": language}
         if request_id:
             headers["X-Request-ID"] = request_id
+        if channel:
+            headers["X-Channel"] = channel
         complete = False
         async with (
             self._open_stream(body, headers) as response,
@@ -195,11 +204,16 @@ class AiClient:
                 self._raise_for_status(response)
                 yield response
 
-    async def give_feedback(self, request: FeedbackRequest) -> None:
-        """Send a verdict on an answer: one attempt, since whoever keeps it sends it again."""
+    async def give_feedback(self, request: FeedbackRequest, *, channel: str = "") -> None:
+        """Send a verdict on an answer: one attempt, since whoever keeps it sends it again.
+
+        `channel` is that of the verdict, where it is not the client's.
+        """
         self._check_breaker()
         content = request.model_dump_json(exclude_defaults=True).encode()
         headers = {"Content-Type": "application/json"}
+        if channel:
+            headers["X-Channel"] = channel
         await self._send_once("POST", "/api/v1/feedback", content, headers, {}, SHORT_TIMEOUT_S)
 
     async def models(self) -> ModelsReply:

@@ -106,6 +106,8 @@ class ScriptedAi:
     erased: list[str] = field(default_factory=list)
     erasures_begun: int = 0
     idempotency_keys: list[str] = field(default_factory=list)
+    channels: list[str] = field(default_factory=list)
+    """Where each question and each verdict came from."""
     hung_up: int = 0
     conversations: int = 0
     preferred: Language = "fr"
@@ -133,6 +135,7 @@ class ScriptedAi:
             self.judged.append(FeedbackRequest.model_validate_json(await request.body()))
         except ValidationError:
             return problem(422)
+        self.channels.append(request.headers.get("x-channel", ""))
         return Response(status_code=204)
 
     async def _chat(self, request: Request) -> Response:
@@ -145,6 +148,7 @@ class ScriptedAi:
         except ClientDisconnect:
             return Response(status_code=499)
         self.asked.append(chat)
+        self.channels.append(request.headers.get("x-channel", ""))
         self.preferred = preferred_language(request.headers.get("accept-language"))
         self.idempotency_keys.append(request.headers.get("idempotency-key", ""))
         name = None

@@ -18,6 +18,7 @@ from shared.ai.contract import MAX_PROMPT_CHARACTERS, ChatRequest, Message
 from shared.ai.stream import Citations, Delta, Piece, Usage
 from shared.errors import AppError, BadInput, NotFound, TooMany, Unavailable
 from shared.privacy.plain_text import without_invisible
+from telegram_service.addresses import channel_of
 from telegram_service.answering.final_text import Answer, answer_buttons, final_text
 from telegram_service.answering.kept_agreement import keep_agreement
 from telegram_service.answering.kept_document import DocumentUse, with_document
@@ -178,7 +179,9 @@ async def stream(
         stream=True,
     )
     answer = Answer()
-    pieces = context.services.ai.stream(request, language=context.language)
+    pieces = context.services.ai.stream(
+        request, language=context.language, channel=channel_of(context.address.chat)
+    )
     async with aclosing(pieces), aclosing(until_stopped(context.stopped, pieces)) as received:
         async for piece in received:
             match piece:

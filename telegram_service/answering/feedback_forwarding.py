@@ -35,7 +35,7 @@ async def _send(services: Services, feedback: UnsentFeedback) -> None:
         voter=str(feedback.person),
     )
     try:
-        await services.ai.give_feedback(request)
+        await services.ai.give_feedback(request, channel=feedback.channel)
     except (NotFound, BadInput) as error:
         log.warning("feedback refused", reason=str(error))
     except AppError as error:

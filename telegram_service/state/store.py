@@ -13,7 +13,7 @@ from typing import Literal
 import asyncpg
 
 from shared.stores.postgres import Postgres
-from telegram_service.addresses import ChatId
+from telegram_service.addresses import ChatId, channel_of
 from telegram_service.state.preferences import Preferences
 from telegram_service.state.records import (
     FeedbackGiven,
@@ -61,6 +61,7 @@ class UnsentFeedback:
     reason: str | None
     at: datetime
     answer_id: str
+    channel: str
 
 
 @dataclass(frozen=True)
@@ -142,13 +143,14 @@ class Store:
                 await connection.execute(
                     """
                     INSERT INTO feedback AS old
-                        (update_id, person, chat, thumb, reason, at, answer_id)
-                    VALUES ($1, $2, $3, $4, $5, $6, $7)
+                        (update_id, person, chat, thumb, reason, at, answer_id, channel)
+                    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
                     ON CONFLICT (update_id, person) DO UPDATE
                     SET thumb = $4, reason = $5, at = $6, answer_id = $7 WHERE old.at <= $6
                     """,
                     record.update_id, number(record.person), number(record.chat),
                     record.thumb, record.reason, record.at, record.answer_id,
+                    channel_of(record.chat),
                 )  # fmt: skip
 
     async def preferences(self, owner: ChatId) -> Preferences | None:
@@ -186,7 +188,7 @@ class Store:
         """Return a batch of the feedback that ai_core has not, oldest first."""
         rows = await self._postgres.fetch(
             """
-            SELECT update_id, person, thumb, reason, at, answer_id FROM feedback
+            SELECT update_id, person, thumb, reason, at, answer_id, channel FROM feedback
             WHERE answer_id IS NOT NULL AND (forwarded_at IS NULL OR forwarded_at < at)
             ORDER BY at LIMIT $1
             """,

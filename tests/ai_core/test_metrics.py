@@ -17,7 +17,14 @@ async def test_questions_are_counted_by_channel_and_language_cached_ones_too(app
     french = {"messages": [{"role": "user", "content": "Quelle est la durée légale du travail ?"}]}
     english = {"messages": [{"role": "user", "content": "What does article L3121-27 say?"}]}
     told = {**app.key_header(), "X-Channel": "telegram"}
-    for body, headers in ((french, told), (french, told), (english, app.key_header())):
+    line, whatsapp = ({**told, "X-Channel": name} for name in ("line", "whatsapp"))
+    page = {**app.key_header(Scope.PUBLISHABLE), "Sec-Fetch-Site": "same-origin"}
+    asked = ((french, told), (french, told), (english, app.key_header()), (french, line))
+    for body, headers in (
+        *asked,
+        *((french, whatsapp), (french, page), (french, page | {"X-Channel": "widget"})),
+        (french, page | {"X-Channel": "line"}),
+    ):
         reply = await app.client.post("/api/v1/chat", json=body, headers=headers)
         assert reply.status_code == 200
 
@@ -25,6 +32,8 @@ async def test_questions_are_counted_by_channel_and_language_cached_ones_too(app
 
     assert 'questions_total{channel="telegram",language="fr",turn="first"} 2.0' in lines
     assert 'questions_total{channel="api",language="en",turn="first"} 1.0' in lines
+    for name, count in {"line": 1, "whatsapp": 1, "page": 2, "widget": 1}.items():
+        assert f'questions_total{{channel="{name}",language="fr",turn="first"}} {count}.0' in lines
 
 
 async def test_a_channel_we_do_not_know_is_the_api_and_a_later_turn_no_new_conversation(

@@ -131,7 +131,9 @@ export class Line {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => socket.close(), OPENING_MS);
       let refused = null;
-      socket.addEventListener("open", () => this.#send({ type: "authenticate", key: this.#key, language }));
+      socket.addEventListener("open", () => 
+        this.#send({ type: "authenticate", key: this.#key, language, channel: "widget" }),
+      );
       socket.addEventListener("message", ({ data }) => {
         const frame = JSON.parse(data);
         if (frame.type === "ready") {

@@ -182,6 +182,23 @@ async def test_a_browser_shows_its_key_first_from_an_origin_of_the_key(
         assert await close_code(connection) == 1008
 
 
+async def test_the_widget_says_that_it_is_one_and_is_counted_by_itself(
+    app: RunningApp, url: str
+) -> None:
+    key = await app.new_key(Scope.PUBLISHABLE, allowed_origins=[SITE])
+    for told in ({"channel": "widget"}, {}):
+        async with websockets.connect(url, origin=websockets.Origin(SITE)) as connection:
+            await send(connection, {"type": "authenticate", "key": key} | told)
+            assert (await receive(connection))["type"] == "ready"
+            await send(connection, question(new_id()))
+            await until_end(connection)
+    measures = await app.client.get("/metrics", headers=app.key_header(Scope.ADMIN))
+    for channel in ("widget", "page"):
+        assert f'questions_total{{channel="{channel}",language="fr",turn="first"}} 1.0' in (
+            measures.text
+        )
+
+
 async def test_an_unknown_an_expired_and_a_revoked_key_are_refused(
     app: RunningApp, url: str
 ) -> None:

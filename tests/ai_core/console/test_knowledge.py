@@ -221,7 +221,7 @@ async def test_today_counts_what_was_asked_and_shows_no_words(
     assert re.search(r"<strong>2 </strong> Réponses", page)
     assert re.search(r"<strong>0 %</strong> avis favorables", page)
     assert "rien la semaine d’avant" in page
-    assert re.search(r"Messagerie</th>\s*<td class=\"figure\">2</td>", page)
+    assert re.search(r"Telegram</th>\s*<td class=\"figure\">2</td>", page)
     assert "Barnabé" not in page
     drawn = await owner.get("/console/today/hours")
     assert drawn.headers["content-type"] == "image/svg+xml"

@@ -180,8 +180,11 @@ def test_a_conversation_in_thai_survives_a_cut_and_a_reload(
     page, frame = made.page, made.open()
     expect(frame.locator("#greeting")).to_have_text("สวัสดี")
     expect(frame.locator("html")).to_have_attribute("lang", "th")
+    sent: list[str | bytes] = []
+    page.on("websocket", lambda socket: socket.on("framesent", lambda one: sent.append(one)))
     ask(frame, "การแต่งงานได้หยุดกี่วัน")
     expect(frame.locator(".turn").last).to_contain_text("mot5 ")
+    assert json.loads(sent[0])["channel"] == "widget"
     scene.cut()
     expect(frame.locator(".turn").last).to_contain_text("mot149", timeout=30_000)
     expect(frame.locator("#send")).to_be_visible()

@@ -9,6 +9,7 @@ from shared.ai.contract import AnswerSection
 from shared.ai.scripted import ScriptedShape
 from shared.errors import TooLarge
 from telegram_service.errors import ChannelRefused
+from tests.mail_service.polling import becomes
 from tests.telegram_service.channels.line.running_line import (
     ALICE,
     BOB,
@@ -90,6 +91,8 @@ async def test_a_thumb_down_asks_why_with_buttons(line: RunningLine) -> None:
     [thanks] = await line.tap(ALICE, labels[0])
     assert "Merci" in thanks["text"]
     assert (await line.services.counters.read()).counts["thumbs_down"] == 1
+    assert await becomes(lambda: bool(line.ai.judged), 60.0)
+    assert set(line.ai.channels) == {"line"}
 
 
 async def test_settings_are_changed_by_quick_replies(line: RunningLine) -> None:

@@ -37,6 +37,7 @@ async def test_a_question_is_read_and_answered_once_with_choices_to_tap(app: Wha
     assert (await app.counts())["duplicates"] == app.api.delivery.repeated_messages > 0
     await app.tap(1, "👍")
     assert (await app.counts())["thumbs_up"] == 1
+    assert set(app.ai.channels) == {"whatsapp"}
 
 
 async def test_a_person_whose_number_is_withheld_is_answered(app: WhatsAppApp) -> None:
