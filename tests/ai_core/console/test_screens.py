@@ -3,7 +3,7 @@
 import asyncio
 import re
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -16,13 +16,16 @@ from ai_core.access.keys import Scope
 from ai_core.console.audit_log import HOST, actor_of
 from ai_core.console.law_updates import update_command
 from ai_core.console.roles import Role
+from ai_core.law.corpus import Corpus
 from ai_core.law.ingest.sample import Sample
 from ai_core.law.ingest.update import update_corpus
 from ai_core.law.records import Wording
 from ai_core.law.versions import CorpusVersions, LastUpdate
 from ai_core.models.registry import CATALOGUE
+from deploy.local.postgres_server import PostgresServer
+from deploy.local.redis_server import RedisServer
 from shared.clock import SystemClock
-from tests.ai_core.console.conftest import Browser, RunningDesk
+from tests.ai_core.console.conftest import Browser, RunningDesk, running_desk
 from tests.knowledge.invented import RESIGNING, put_entries
 
 pytestmark = pytest.mark.slow
@@ -271,9 +274,19 @@ def put_two_versions(data_dir: Path, folder: Path) -> str:
     return gone
 
 
+@pytest.fixture
+def own_desk(
+    postgres_server: PostgresServer, desk_redis: RedisServer, sample: Corpus, tmp_path: Path
+) -> Iterator[RunningDesk]:
+    """A desk of the test's own, whose law and entries it may change."""
+    with running_desk(postgres_server, desk_redis, sample, tmp_path / "own-desk") as running:
+        yield running
+
+
 async def test_what_changed_in_the_law_names_the_entries_it_touches(
-    desk: RunningDesk, owner: Browser, tmp_path: Path
+    own_desk: RunningDesk, tmp_path: Path
 ) -> None:
+    desk, (owner, _) = own_desk, await own_desk.signed_in(Role.OWNER)
     gone = await asyncio.to_thread(put_two_versions, desk.data_dir, tmp_path)
     entry = RESIGNING.replace("L1237-1", "L1234-1").replace("doit un préavis", "à un préavis")
     other = RESIGNING.replace('"resigning"', '"untouched"')
@@ -283,10 +296,7 @@ async def test_what_changed_in_the_law_names_the_entries_it_touches(
         "L1234-1": Wording("LEGIARTI1", "L1234-1", "De six semaines s'il a deux ans."),
         "L1237-1": Wording("LEGIARTI2", "L1237-1", "Le salarié doit un préavis de deux mois."),
     }
-    try:
-        page = await withheld(owner)
-    finally:
-        library.wordings_of = None
+    page = await withheld(owner)
     assert "Du droit du 2 octobre 2026 à celui du 3 octobre 2026." in page
     lists = TITLES.findall(page)
     titles = {name: re.findall(r"<li>([^<]+)</li>", listed) for name, listed in lists}
