@@ -4,6 +4,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from pathlib import Path
 
 from ai_core.answering.agreement_words import AgreementWords
@@ -30,8 +31,9 @@ TEXT_FILES = (
 )
 
 
+@cache
 def read_texts() -> Texts:
-    """Read every localized sentence of ai_core: its errors, and the boilerplate of answers."""
+    """Read, once, every localized sentence of ai_core: its errors, the boilerplate of answers."""
     return Texts.read(*TEXT_FILES)
 
 

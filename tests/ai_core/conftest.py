@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
 from ai_core.access.keys import KeyRing, Scope
+from ai_core.answering.suggestions import Suggestions
+from ai_core.api import widget
 from ai_core.api.routes import AppState, create_api
 from ai_core.app import assemble, create_app, open_state
 from ai_core.engines.base import Engine
@@ -55,6 +57,7 @@ from deploy.local.redis_server import RedisServer, bundled_redis
 from shared.clock import Clock, StoppedClock
 from shared.settings import TracingSettings
 from shared.stores.redis_connection import RedisConnection
+from shared.web.pages import WebFile
 from tests.calculators.law import clause_of, quoted_wordings
 from tests.openapi_rules import response_checker
 
@@ -213,6 +216,16 @@ class RunningApp:
 
 
 OpenApp = Callable[..., AbstractAsyncContextManager[RunningApp]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def files_read_once() -> Iterator[None]:
+    """Read, compress and stem once what every app reads anew and no test changes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WebFile, "of", cache(WebFile.of))
+        patch.setattr(Suggestions, "read", cache(Suggestions.read))
+        patch.setattr(widget, "WidgetPages", cache(widget.WidgetPages))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from tests.ai_core.conftest import (  # fixtures
     RunningApp,
     app,
     document,
+    files_read_once,
     library,
     redis,
     running_app,
@@ -17,7 +18,7 @@ from tests.ai_core.conftest import (  # fixtures
 )
 from tests.servers.loopback import served
 
-__all__ = ["app", "document", "library", "redis", "running_app", "sample"]
+__all__ = ["app", "document", "files_read_once", "library", "redis", "running_app", "sample"]
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from tests.ai_core.conftest import (  # fixtures
     RunningApp,
     app,
     document,
+    files_read_once,
     library,
     redis,
     running_app,
@@ -20,7 +21,7 @@ from tests.ai_core.conftest import (  # fixtures
 from tests.deploy.monitoring_stack import Watched, mail, telegram, until, watching
 from tests.servers.loopback import served
 
-__all__ = ["app", "document", "library", "redis", "running_app", "sample"]
+__all__ = ["app", "document", "files_read_once", "library", "redis", "running_app", "sample"]
 
 
 @pytest.fixture
