@@ -12,6 +12,7 @@ from typing import Literal
 from mail_service.ledger.records import Conversation
 from mail_service.processing.forwarded_questions import question_of
 from mail_service.processing.sender_names import NAME_LABEL, without_names
+from mail_service.reading.formulas import without_formulas
 from mail_service.reading.message import Mail
 from mail_service.reply.formatting import clean_subject
 from shared.ai.contract import MAX_PROMPT_CHARACTERS, ChatRequest, Message
@@ -23,6 +24,8 @@ WITHHELD = "[…]"
 """What stands for personal data in a reply to somebody who may be somebody else."""
 SEPARATOR = "\n\x1e\n"
 """Between messages while they are masked; the ASCII record separator is removed from texts."""
+_PART = "\x1d"
+"""Around the question while names are looked for: they are told by the formulas around it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,26 +66,45 @@ class UnmaskedRequest:
 
 
 def join_messages(mail: Mail, conversation: Conversation) -> UnmaskedRequest:
-    """Return the conversation and the question of a mail, without the sender's name."""
+    """Return the conversation and the question of a mail, without the sender's name.
+
+    The question stands without greeting, closing formula and signature: a search reads all words.
+    """
     roles = (*(message.role for message in conversation.messages), "user")
-    texts = [message.text for message in conversation.messages] + [question_text(mail)]
-    joined = SEPARATOR.join(text.replace("\x1e", " ") for text in texts)
+    texts = [_plain(message.text) for message in conversation.messages]
+    subject, question, files = (_plain(part) for part in _parts(mail))
+    joined = SEPARATOR.join([*texts, _PART.join((subject, question, files))])
     nameless, name = without_names(joined, mail.sender.name)
-    return UnmaskedRequest(nameless, roles, name)
+    before, asked, after = nameless.split(_PART)
+    asked = without_formulas(asked, NAME_LABEL.strip("[]"))
+    last_break = before.rfind(SEPARATOR) + len(SEPARATOR) if SEPARATOR in before else 0
+    head, subject = before[:last_break], before[last_break:]
+    return UnmaskedRequest(head + _joined(subject, asked, after), roles, name)
 
 
 def question_text(mail: Mail) -> str:
     """Return the subject, the sender's question and the texts of attachments."""
+    return _joined(*_parts(mail))
+
+
+def _joined(*parts: str) -> str:
+    return "\n\n".join(part for part in parts if part)
+
+
+def _plain(text: str) -> str:
+    return text.replace("\x1e", " ").replace(_PART, " ")
+
+
+def _parts(mail: Mail) -> tuple[str, str, str]:
+    """Return the subject, the question and the texts of attachments, each perhaps empty."""
     question = question_of(mail).strip()[:MAX_QUESTION_CHARACTERS]
-    parts = (
-        [clean_subject(mail.subject), question] if len(question) < MAX_QUESTION_CHARACTERS else []
-    )
-    parts = [part for part in parts if part] or [question]
+    subject = clean_subject(mail.subject) if len(question) < MAX_QUESTION_CHARACTERS else ""
+    files: list[str] = []
     budget_characters = MAX_PROMPT_CHARACTERS // 2
     for file in mail.attachments:
         text = file.text.strip()[: min(MAX_FILE_CHARACTERS, budget_characters)]
         if text:
             budget_characters -= len(text)
             quoted = "\n".join(f"> {line}" for line in text.splitlines())
-            parts.append(f"[{file.name}]\n{quoted}")
-    return "\n\n".join(parts)
+            files.append(f"[{file.name}]\n{quoted}")
+    return subject, question, "\n\n".join(files)

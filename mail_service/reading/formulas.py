@@ -11,8 +11,12 @@ from mail_service.reading.quoting import DASHES, DEVICE
 WORD = r"[^\W\d_]+(?:['’-][^\W\d_]+)*"
 WORDS = re.compile(WORD)
 THANKS = re.compile(
-    r"\W*(?:(?:en vous remerciant|merci)(?: (?:d'avance|par avance|beaucoup|de votre aide))?"
-    r"|thanks|thank you)\W*"
+    r"\W*(?:(?:en vous remerciant|merci)(?: (?:d'avance|par avance|beaucoup|infiniment"
+    r"|(?:de|pour) (?:votre|ton|vos) (?:aide|reponses?|retour|conseils?|attention)"
+    r"|de me repondre))*"
+    r"|(?:many )?thanks(?: (?:in advance|a lot|for your (?:help|reply|answer)))?|thank you"
+    r"(?: (?:in advance|very much|so much|for your (?:help|reply|answer)))?"
+    r"|谢谢(?:您|你)?|ขอบคุณ(?:มาก)?(?:ครับ|ค่ะ|คะ)?)\W*"
 )
 CLOSING = re.compile(
     r"\W*(?:(?:bien |tres )*(?:cordialement|amicalement|sincerement|respectueusement)"
@@ -34,6 +38,9 @@ GREETING = re.compile(
 )
 MAX_SIGNATURE_LINES = 5
 MAX_SIGNATURE_LINE = 60
+
+
+POSTSCRIPT = re.compile(r"^\W*(?:p\.?\W?s|n\.?b)\b", re.MULTILINE)
 
 
 def folded_text(text: str) -> str:
@@ -61,3 +68,20 @@ def between_formulas(text: str, sender_name: str) -> str | None:
         greeting = GREETING.match(plain)
         kept.append(line[greeting.end() :] if greeting else line)
     return "\n".join(kept)
+
+
+def _thanks(line: str) -> bool:
+    return THANKS.fullmatch(folded_text(line).strip()) is not None
+
+
+def without_formulas(text: str, sender_name: str) -> str:
+    """Return what a letter says, without greeting, thanks, closing formula and signature.
+
+    All of it where that loses a question or a postscript.
+    """
+    said = between_formulas(text, sender_name) or ""
+    lines = [line for line in said.splitlines() if line and not _thanks(line)]
+    asked = sum(said.count(mark) for mark in "?？") == sum(text.count(mark) for mark in "?？")
+    return (
+        "\n".join(lines) if lines and asked and not POSTSCRIPT.search(folded_text(text)) else text
+    )

@@ -55,6 +55,7 @@ _AGREEMENT_WORD = re.compile(r"\b(?:convention|idcc|ccn|agreement|brochure)\b")
 _BARE_IDCC = re.compile(
     r"^\W*(?:(?:c'est|le|la|numero|n|no|idcc|convention|it's|the|number)\W+)*(\d{3,4})\W*$"
 )
+_ANY_NOTICE = "notice"
 _AGREEMENT_REPLY_WORDS = 15
 _MOST_READ_CHARACTERS = 8_000
 _INPUTS = {"agreement": "agreement", "category": "category"}
@@ -322,9 +323,15 @@ def _beside(case: CaseAsked | None, asked: Sequence[Asked], today: date) -> tupl
     beside = tuple(
         one
         for one in asked
-        if calculator_asked(one.text, today) != case.calculator and _ASKING.search(fold(one.text))
+        if not _asks_of(case.calculator, one.text, today) and _ASKING.search(fold(one.text))
     )
     return beside if len(beside) < len(asked) else ()
+
+
+def _asks_of(calculator: str, question: str, today: date) -> bool:
+    """Whether a question asks for a calculator; of a notice it need not say which end it is for."""
+    asked = calculator_asked(question, today)
+    return asked == calculator or (asked == _ANY_NOTICE and calculator.endswith(f"_{_ANY_NOTICE}"))
 
 
 def _latest(history: Sequence[ChatMessage]) -> list[ChatMessage]:

@@ -117,6 +117,21 @@ def test_a_question_about_the_rule_or_another_subject_asks_for_no_calculator() -
         assert calculator_asked(sentence, TODAY) is None, sentence
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        "mon contrat se termine le 30 novembre 2026, préavis compris.",
+        "j'ai 8 ans d'ancienneté, fin du préavis le 30 novembre.",
+        "mon préavis est terminé depuis hier.",
+    ],
+)
+def test_a_notice_that_is_over_is_not_asked_for(told: str) -> None:
+    question = "Quel est le montant de mon indemnité de licenciement ?"
+    assert calculator_asked(f"Je suis licenciée, {told} {question}", TODAY) == "severance_pay"
+    about_both = f"Je suis licenciée. {question} Et quel préavis ?"
+    assert calculator_asked(about_both, TODAY) != "severance_pay"
+
+
 def test_without_a_calculator_only_what_the_asker_tells_of_themselves_is_read() -> None:
     for message in (
         "Mon collègue a 7 ans d'ancienneté et gagne 2 300 € brut",

@@ -180,3 +180,14 @@ def test_what_the_person_does_not_know_is_not_asked_again() -> None:
 
     assert message.unknown == "agreement"
     assert CLARIFICATIONS.choose(message.query, (), message.asked_for, "fr") is None
+
+
+def test_a_notice_whose_end_is_told_before_leaves_the_other_question_beside_it() -> None:
+    asked = understood(
+        "Je pars en retraite le 31 mars après 22 ans. A-t-on droit à une prime de départ, et "
+        "combien de mois de préavis dois-je donner ?"
+    )
+    assert asked.case is not None
+    assert asked.case.calculator == "retirement_notice"
+    [beside] = asked.beside_case
+    assert "prime de départ" in beside.text
