@@ -23,6 +23,18 @@ _COURTESY = re.compile(
     r"|je vois|je comprends|entendu|compris|c'est note|oui|non|thanks?(?: you)?|great|i see|hello"
     r"|hi|alright|yes|no)\b(?: (?:a vous|pour (?:la|votre|cette) (?:reponse|aide)))?[\s,.;:!–-]*)+"
 )
+_CORRECTION = re.compile(
+    r"^\W*(?:(?:(?:ah|oh|euh|non|oups|desolee?|excusez-moi|no|sorry|oops|my mistake"
+    r"|erreur de ma part|je me suis trompee?|i was wrong)\b\W*)*)"
+    r"(?:pardon\b\W*(?:je (?:voulais|veux) (?:dire|parler)\b|c'est|c'etait|plutot)?"
+    r"|je (?:voulais|veux) dire\b|je voulais parler\b|je parlais\b|c'etait plutot\b|correction\b"
+    r"|i mean(?:t)?\b|(?:i was|was) talking about\b|i should have said\b)[\s,.;:!–-]*"
+)
+"""Who corrects what they asked before; the rest takes its place."""
+_CORRECTION_UNSPACED = re.compile(
+    r"^\W*(?:(?:不对|不是|对不起|抱歉|ขอโทษ(?:ครับ|ค่ะ|คะ|นะ)*)\W*)*(?:我(?:是|的意思是)?(?:想)?说(?:的是)?|我指的是"
+    r"|(?:ผม|ฉัน|ดิฉัน|เรา)?หมายถึง)"
+)
 _CONNECTOR = re.compile(
     r"\W*(?:et|mais|donc|alors|du coup|par contre|sinon|or|dans ce cas|en revanche|meme question"
     r"|meme chose|pareil|and|but|so|then|in that case|what about|what if|how about|same question)\b"
@@ -75,6 +87,7 @@ _LONGEST_READ = 600
 """Characters of a message that say what it asks: a longer one is a story, and stands alone."""
 _OWN_WORDS = 2
 _WORDS_OF_A_SUBJECT = 3
+_WORDS_OF_A_CORRECTION = 4
 _FEW_UNSPACED_CHARACTERS = 12
 _LATIN = re.compile(r"[a-z]")
 
@@ -201,7 +214,7 @@ _SMALL_WORDS = frozenset(
 def without_courtesy(text: str) -> str:
     """Return a message without the thanks or the greeting that it begins with."""
     folded = fold(text)
-    found = _COURTESY.match(folded)
+    found = _CORRECTION.match(folded) or _COURTESY.match(folded)
     same_length = len(folded) == len(text)
     return text[found.end() :] if found and same_length and found.end() < len(text) else text
 
@@ -261,6 +274,8 @@ def is_follow_up(message: str, before: str) -> bool:
     plain = without_courtesy(readable(message)).strip()
     if not _LATIN.search(plain):
         return _is_unspaced_follow_up(plain)
+    if _CORRECTION.match(readable(message)):
+        return _weight(content_of(message)) <= _WORDS_OF_A_CORRECTION
     connector = _CONNECTOR.match(plain)
     body = plain[connector.end() :] if connector else plain
     content = content_of(message)
@@ -299,6 +314,8 @@ def _is_complete(body: str, content: Content) -> bool:
 
 def _is_unspaced_follow_up(plain: str) -> bool:
     """Judge a message in Thai or Chinese: a short one, or one that asks "and …?"."""
+    if _CORRECTION_UNSPACED.match(plain):
+        return len(plain) <= 2 * _FEW_UNSPACED_CHARACTERS
     asked = _CLOSING_UNSPACED.sub("", plain)
     if asked and asked != plain:
         return bool(_AND_WHAT.search(asked))

@@ -51,6 +51,8 @@ _MOST_MEASURES = 40
 _RANGE_CHARACTERS = 12
 _RANGE_NUMBER = re.compile(r"[\d一二三四五六七八九十] ?(?:a|et|ou|to|and|or|-|~|到|至|ถึง|หรือ) ?$")
 _EITHER = re.compile(r" ?(?:a|ou|to|or|-|~|到|至|或|ถึง|หรือ) ?")
+_AND = re.compile(r" (?:et|and) (?:moins de |less than )?")
+_BETWEEN = re.compile(r"\b(?:entre|between) $")
 _EMPLOYER = re.compile(
     r"\b(?:mon|ma|mes|nos|notre|my|our) (?:\w+ )?(?:salariee?s?|employees?)"
     r"|\bje (?:licencie|mets un)"
@@ -262,10 +264,17 @@ def _of_ranges(text: str, found: Sequence[Measure]) -> set[int]:
         if _RANGE_NUMBER.search(before):
             inside.add(at)
         earlier = found[at - 1] if at else None
-        between = text[earlier.stop : one.start] if earlier else ""
-        if earlier and earlier.kind == "duration" and _EITHER.fullmatch(between):
+        if earlier and earlier.kind == "duration" and _are_range(text, earlier, one):
             inside |= {at - 1, at}
     return inside
+
+
+def _are_range(text: str, first: Measure, second: Measure) -> bool:
+    """Whether two measures are "6 mois à 2 ans", or "entre 6 mois et 2 ans"."""
+    words = text[first.stop : second.start]
+    if _AND.fullmatch(words):
+        return bool(_BETWEEN.search(text[max(0, first.start - _RANGE_CHARACTERS) : first.start]))
+    return bool(_EITHER.fullmatch(words))
 
 
 def _tail(text: str) -> str:

@@ -490,3 +490,23 @@ async def test_a_calculation_interrupted_by_danger_is_taken_up_again(app: Any) -
     first, _, again = await talk(app, LACKS_PAY, "je veux mourir", "oui, reprenons")
 
     assert again["clarification"] == first["clarification"]
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "value"),
+    [
+        ("Quelle est la durée du préavis en cas de démission ?",
+         "Et pour un licenciement, si j'ai plus de deux ans d'ancienneté ?", 2),
+        ("Quelle est la durée du préavis en cas de démission ?",
+         "Et si on me licencie après 3 ans d'ancienneté ?", 2),
+        ("Quel est mon préavis si je démissionne ?",
+         "et en cas de licenciement avec 18 mois d'ancienneté ?", 1),
+        ("What is my notice period if I resign?", "And if I am dismissed after 3 years?", 2),
+    ],
+)  # fmt: skip
+async def test_a_follow_up_asks_the_same_of_another_end_of_the_contract(
+    app: Any, first: str, then: str, value: int
+) -> None:
+    reply = await last(app, first, then)
+    assert reply["calculation"]["calculator"] == "dismissal_notice"
+    assert reply["calculation"]["value"] == value

@@ -168,6 +168,7 @@ def test_a_range_is_no_fact() -> None:
         "Indemnité de licenciement, 5 à 7 ans, 2 000 € brut",
         "severance between 5 and 7 years, 2000 gross",
         "解雇补偿 5到7年 2000",
+        "Indemnité de licenciement, entre 6 mois et moins de 2 ans d'ancienneté, 2 000 € brut",
     ):
         case = read_case(message, TODAY, asked="severance_pay")
         assert case.seniority_months is None, message

@@ -61,6 +61,13 @@ FOLLOW_UPS = [
     (SEVERANCE, "parfait, et si je suis en CDI depuis longtemps ?"),
     (SEVERANCE, "merci, et mon patron peut-il refuser ?"),
     (NOTICE, "谢谢，那试用期呢？"),
+    ("Combien de jours pour le décès de mon père ?", "pardon, je voulais dire de ma belle-mère"),
+    ("Combien de jours pour le décès de mon père ?", "Désolé, je voulais dire mon beau-frère"),
+    ("Combien de jours de congé pour un mariage ?", "pardon, un PACS"),
+    (NOTICE, "Oups, je parlais d'une période d'essai"),
+    ("How many days off when my father dies?", "Sorry, I meant my mother-in-law"),
+    ("父亲去世可以请几天假？", "对不起，我是说岳母"),
+    ("พ่อเสียชีวิตลาได้กี่วัน", "ขอโทษครับ หมายถึงแม่ยาย"),
 ]
 NEW_QUESTIONS = [
     (NOTICE, "Comment poser un congé paternité ?"),
