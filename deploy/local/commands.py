@@ -10,7 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from deploy.local import testing
-from deploy.local.command_line import meant, recorded
+from deploy.local.asking import ask
+from deploy.local.command_line import Parser, meant, recorded
+from deploy.local.doctor import doctor
 from deploy.local.errors import Stop
 from deploy.local.extras import SERVICES, TEST_EXTRAS, model_extras
 from deploy.local.installing import call, python, set_up
@@ -22,13 +24,24 @@ from deploy.local.layout import (
     version,
     written_environment,
 )
+from deploy.local.listening import need_address
+from deploy.local.logs import logs
 from deploy.local.preflight import need_npm, need_to_run
 from deploy.local.programs import PROGRAMS, bench_names
+from deploy.local.running import end, need_nothing_running, running
+from deploy.local.status import status
+from deploy.local.terminal import say
 from shared.failures import cause_of_error
 
 COMMANDS = """\
   ./neo run [--only ai,…]      set the services up, then answer on http://127.0.0.1:8000
             [--model PATH]     with your own language model: a .gguf file, or a folder
+            [--port, --host …] on other ports, or for other machines too
+  ./neo status                 what runs here and how it is (--json for programs)
+  ./neo logs [SERVICE] [-f]    the ends of the logs, or all that is written from now on
+  ./neo ask "QUESTION"         ask it, and show the answer with its sources
+  ./neo stop                   end what ./neo run keeps running
+  ./neo doctor                 look at all that is needed: programs, disk, network, ports, keys …
   ./neo test [PYTEST ARGS]     set everything up, then ./neo check and every test
   ./neo test quick             the same without the slow tests, for everyday work
   ./neo test --coverage        the same, with line and branch coverage
@@ -93,6 +106,11 @@ def command(name: str) -> Callable[[list[str]], int]:
         "telegram": telegram,
         "restore": lambda rest: ours("backup", ["restore", *rest]),
         "lock": lock,
+        "status": status,
+        "logs": logs,
+        "stop": stop,
+        "ask": ask,
+        "doctor": doctor,
         "help": show_help,
         "--help": show_help,
         "-h": show_help,
@@ -115,6 +133,17 @@ def show_help(_rest: list[str]) -> int:
 def show_version(_rest: list[str]) -> int:
     """Print the version of the project."""
     sys.stdout.write(f"code-du-travail-neo {version()}\n")
+    return 0
+
+
+def stop(rest: list[str]) -> int:
+    """End what ./neo run keeps running here, and wait until it has ended."""
+    Parser(prog="./neo stop", description=stop.__doc__).parse_args(rest)
+    if running() is None:
+        say("nothing runs here")
+        return 0
+    end()
+    say("stopped")
     return 0
 
 
@@ -146,8 +175,10 @@ def run(rest: list[str]) -> int:
     extras = []
     if "ai" in chosen:
         extras = model_extras(*([str(options.model)] if options.model else []))
-    asked = chosen if options.only else ["ai"] if "ai" in chosen else chosen
-    need_to_run(asked, {"ai": options.port, "telegram": 8001, "mail": 8002})
+    need_nothing_running()
+    need_address(options.host)
+    ports = {"ai": options.port, "telegram": options.telegram_port, "mail": options.mail_port}
+    need_to_run(chosen if options.only else ["ai"], ports)  # the others are left out where taken
     set_up(("embedded", *chosen, *extras))
     if options.model:
         rest = [*rest, "--model", str(Path(options.model).resolve())]  # the last one counts

@@ -5,6 +5,8 @@ import socket
 from collections import deque
 from pathlib import Path
 
+PORTS = {"ai": 8000, "telegram": 8001, "mail": 8002}
+"""Where the services listen unless they are told otherwise."""
 EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
 LISTEN = "0A"
 """The state of a socket that listens, in /proc/net/tcp."""

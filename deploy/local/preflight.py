@@ -52,12 +52,17 @@ def need_port(port: int, service: str) -> None:
 
 def need_npm() -> None:
     """Raise Stop unless npm is there to fetch the law, and its registry can be reached."""
+    need_npm_program()
+    need_servers([registry_address()])
+
+
+def need_npm_program() -> None:
+    """Raise Stop unless npm is there."""
     if shutil.which("npm") is None:
         raise Stop(
             "npm is needed to fetch the Code du travail: on Debian apt-get install -y npm, or "
             "bring the files yourself with ./neo corpus update --from DIRECTORY"
         )
-    need_servers([registry_address()])
 
 
 def need_compiler() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 def write_private(path: Path, text: str) -> None:
     """Write `text` to a file of mode 0600."""
     path.touch(mode=0o600)
+    path.chmod(0o600)  # one that was there may have been open to others
     path.write_text(text, encoding="utf-8")
 
 

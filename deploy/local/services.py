@@ -3,18 +3,18 @@
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from deploy.local.ports import PORTS
 from deploy.local.postgres_server import PostgresServer
 from deploy.local.private_files import secret, write_private
 from deploy.local.program import Program
 from deploy.local.redis_server import RedisServer
 from shared.privacy.encryption import new_key_file
 
-PORTS = {"telegram": 8001, "mail": 8002}
-"""Where the services listen unless they are told otherwise."""
+LOOPBACK = "http://127.0.0.1"
 
 
 class Part(Protocol):
@@ -22,8 +22,14 @@ class Part(Protocol):
 
     name: str
 
+    log: Path
+
     def start(self) -> None:
         """Start it."""
+        ...
+
+    def log_tail(self) -> str:
+        """Return the end of its log."""
         ...
 
     def stop(self) -> None:
@@ -38,11 +44,12 @@ class Part(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """The folder of a service under `.neo/`, and the ai_core it uses."""
+    """The folder of a service under `.neo/`, the ai_core it uses, and the services' ports."""
 
     neo: Path
     ai_url: str
     ai_key: str
+    ports: Mapping[str, int] = field(default_factory=lambda: PORTS)
 
     def log(self, name: str) -> Path:
         """Return the log of a program."""
@@ -59,6 +66,7 @@ def telegram(home: Home) -> list[Part]:
         "TELEGRAM_REDIS__URL": redis.url,
         "TELEGRAM_POSTGRES__URL": postgres.url(),
         "TELEGRAM_STORE__KEY_FILE": str(vault),
+        "TELEGRAM_SERVER__PORT": str(home.ports["telegram"]),
         "TELEGRAM_SERVER__API_KEY": secret(home.neo / "keys" / "telegram"),
         "TELEGRAM_AI__URL": home.ai_url,
         "TELEGRAM_AI__API_KEY": home.ai_key,
@@ -77,6 +85,7 @@ def mail(home: Home) -> list[Part]:
         "MAIL_REDIS__URL": redis.url,
         "MAIL_POSTGRES__URL": postgres.url(),
         "MAIL_VAULT__KEY_FILE": str(vault),
+        "MAIL_SERVER__PORT": str(home.ports["mail"]),
         "MAIL_SERVER__API_KEY": secret(home.neo / "keys" / "mail"),
         "MAIL_AI__URL": home.ai_url,
         "MAIL_AI__API_KEY": home.ai_key,
@@ -85,20 +94,22 @@ def mail(home: Home) -> list[Part]:
     return [redis, postgres, *_programs(home, "mail_service", environment)]
 
 
-def desk_environment(keys: Path, services: Sequence[str]) -> dict[str, str]:
+def desk_environment(
+    keys: Path, services: Sequence[str], ports: Mapping[str, int] = PORTS
+) -> dict[str, str]:
     """Return the settings by which ai_core's desk asks the bot and the mailbox.
 
     `keys` is the folder where the key of each is kept, made when it is missing.
     """
     environment = {}
     for name in services:
-        if name in PORTS:
+        if name in {"telegram", "mail"}:
             secret(keys / name)
-            address, setting = f"http://127.0.0.1:{PORTS[name]}", f"AI_CORE_CONSOLE__{name.upper()}"
-            environment[f"{setting}_URL"] = address
+            setting = f"AI_CORE_CONSOLE__{name.upper()}"
+            environment[f"{setting}_URL"] = f"{LOOPBACK}:{ports[name]}"
             environment[f"{setting}_KEY_FILE"] = str(keys / name)
     if "mail" in services:
-        environment["AI_CORE_CONSOLE__MAIL_REVIEW_URL"] = f"http://127.0.0.1:{PORTS['mail']}"
+        environment["AI_CORE_CONSOLE__MAIL_REVIEW_URL"] = f"{LOOPBACK}:{ports['mail']}"
     return environment
 
 

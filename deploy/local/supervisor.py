@@ -9,7 +9,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,22 +20,25 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 
+from deploy.local import running
+from deploy.local.greeting import greet
+from deploy.local.layout import NEO, shown
+from deploy.local.listening import LOOPBACK, address, host_names
+from deploy.local.ports import PORTS, in_use
 from deploy.local.postgres_server import PostgresServer
 from deploy.local.private_files import secret, write_private
 from deploy.local.program import Program
 from deploy.local.redis_server import RedisServer
 from deploy.local.server import ServerNotStarted
-from deploy.local.services import PORTS, Home, Part, desk_environment, mail, telegram, vault_key
+from deploy.local.services import Home, Part, desk_environment, mail, telegram, vault_key
+from deploy.local.terminal import progress
+from shared.failures import cause, cause_of_error
 
-ROOT = Path(__file__).resolve().parents[2]
-NEO = ROOT / ".neo"
-SERVICES = {"ai": 8000, **PORTS}
-"""The services and their ports."""
 RESTART_PAUSES_S = (0.5, 1.0, 2.0, 5.0, 10.0)
 STEADY_S = 60.0
 """A part that ran this long is healthy: its next restart begins with the short pause."""
 START_TIMEOUT_S = 30.0
-CORPUS_TIMEOUT_S = 280.0
+CORPUS_TIMEOUT_S = 1_800.0
 LOOK_EVERY_S = 0.2
 RATE_LIMITS = ("--requests-per-minute", "60", "--tokens-per-minute", "60000", "--concurrent", "8")
 
@@ -68,68 +70,111 @@ class Watch:
         pause_s = RESTART_PAUSES_S[min(self.deaths, len(RESTART_PAUSES_S) - 1)]
         self.deaths += 1
         self.start_at_s = now_s + pause_s
-        print_line(f"{self.part.name} ended with status {status}; starting it again in {pause_s} s")
+        told = because(self.part.log, self.part.log_tail())
+        print_line(
+            f"{self.part.name} ended with status {status}{told}; starting it again in {pause_s} s"
+        )
 
 
 def main(arguments: list[str]) -> int:
     """Run until SIGINT or SIGTERM; return the exit status."""
-    parser = argparse.ArgumentParser(prog="./neo run", description="Run the services here.")
-    parser.add_argument(
-        "--only", metavar="SERVICE,…", help=f"of {', '.join(SERVICES)} (default: all)"
+    options = parser().parse_args(arguments)
+    ports = {"ai": options.port, "telegram": options.telegram_port, "mail": options.mail_port}
+    chosen = options.only.split(",") if options.only else with_free_ports(ports)
+    if not set(chosen) <= set(PORTS):
+        parser().error(f"--only takes {', '.join(PORTS)}")
+    for number in (signal.SIGTERM, signal.SIGINT):  # a shell's background job ignores SIGINT
+        signal.signal(number, signal.default_int_handler)
+    try:
+        keep_running(chosen, ports, options)
+    except KeyboardInterrupt:
+        print_line("stopped")
+        return 0
+    except CannotRun as reason:
+        print_line(str(reason))
+    except ServerNotStarted as reason:
+        told, _, log = str(reason).partition(":\n")
+        print_line(told + because(None, log))
+    except OSError as error:
+        print_line(cause_of_error(error))
+    return 1
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    made = argparse.ArgumentParser(prog="./neo run", description="Run the services here.")
+    made.add_argument("--only", metavar="SERVICE,…", help=f"of {', '.join(PORTS)} (default: all)")
+    made.add_argument(
+        "--host",
+        default=LOOPBACK,
+        metavar="ADDRESS",
+        help="where ai_core listens: this machine alone unless told, 0.0.0.0 for every network",
     )
-    parser.add_argument("--port", type=int, default=8000, help="of ai_core (default 8000)")
-    parser.add_argument(
+    for option, of in (
+        ("--port", "of ai_core"),
+        ("--telegram-port", "of the bot, on loopback"),
+        ("--mail-port", "of the mailbox, on loopback"),
+    ):
+        port = PORTS[option.strip("-").removesuffix("port").strip("-") or "ai"]
+        made.add_argument(option, type=int, default=port, help=f"{of} (default {port})")
+    made.add_argument(
         "--rate-limits", action="store_true", help="give the inference key everyday limits"
     )
-    parser.add_argument(
+    made.add_argument(
         "--model",
         type=Path,
         metavar="PATH",
         help="answer with this model: a .gguf file, or a folder",
     )
-    options = parser.parse_args(arguments)
-    chosen = options.only.split(",") if options.only else with_free_ports(SERVICES)
-    if not set(chosen) <= set(SERVICES):
-        parser.error(f"--only takes {', '.join(SERVICES)}")
-    for number in (signal.SIGTERM, signal.SIGINT):  # a shell's background job ignores SIGINT
-        signal.signal(number, signal.default_int_handler)
-    try:
-        with ExitStack() as stack:
-            watches = start_all(stack, chosen, options)
-            while True:
-                for watch in watches:
-                    watch.look(time.monotonic())
-                time.sleep(LOOK_EVERY_S)
-    except KeyboardInterrupt:
-        print_line("stopped")
-        return 0
-    except (CannotRun, ServerNotStarted) as reason:
-        print_line(str(reason))
-        return 1
+    return made
 
 
-def start_all(stack: ExitStack, chosen: Sequence[str], options: argparse.Namespace) -> list[Watch]:
-    """Start every part of the services chosen, in order."""
-    port: int = options.port
+def keep_running(
+    chosen: Sequence[str], ports: Mapping[str, int], options: argparse.Namespace
+) -> None:
+    """Start the services and look after them until SIGINT. Raises CannotRun, ServerNotStarted."""
+    addresses = {
+        name: address(options.host if name == "ai" else "", ports[name]) for name in chosen
+    }
+    with ExitStack() as stack:
+        running.write(addresses)
+        stack.callback(running.FILE.unlink, missing_ok=True)
+        watches = start_all(stack, addresses, ports, options)
+        while True:
+            for watch in watches:
+                watch.look(time.monotonic())
+            time.sleep(LOOK_EVERY_S)
+
+
+def start_all(
+    stack: ExitStack,
+    addresses: Mapping[str, str],
+    ports: Mapping[str, int],
+    options: argparse.Namespace,
+) -> list[Watch]:
+    """Start every part of the services chosen, in order; `addresses` names them."""
     (NEO / "logs").mkdir(mode=0o700, parents=True, exist_ok=True)
     (NEO / "keys").mkdir(mode=0o700, exist_ok=True)
-    url = f"http://127.0.0.1:{port}"
+    url = address(options.host, ports["ai"])
     watches = []
-    if "ai" in chosen:
-        watches += start_ai(stack, url, options, chosen)
+    if "ai" in addresses:
+        watches += start_ai(stack, url, options, ports, [*addresses])
     key = NEO / "keys" / "inference"
-    home = Home(NEO, url, key.read_text() if key.exists() else "")
+    home = Home(NEO, url, key.read_text() if key.exists() else "", ports)
     for name, parts in (("telegram", telegram), ("mail", mail)):
-        if name in chosen:
-            need_port(SERVICES[name])
+        if name in addresses:
+            need_port(ports[name])
             watches += [begin(stack, part) for part in parts(home)]
-            address = f"http://127.0.0.1:{SERVICES[name]}"
-            print_line(f"{name}: {address}/health, log .neo/logs/{name}_service-*.log")
+            print_line(f"{name}: {addresses[name]}/health, log .neo/logs/{name}_service-*.log")
     return watches
 
 
 def start_ai(
-    stack: ExitStack, url: str, options: argparse.Namespace, chosen: Sequence[str]
+    stack: ExitStack,
+    url: str,
+    options: argparse.Namespace,
+    ports: Mapping[str, int],
+    chosen: Sequence[str],
 ) -> list[Watch]:
     """Start ai_core and its stores, create the keys, wait until it is ready.
 
@@ -138,7 +183,7 @@ def start_ai(
     need_port(options.port)
     redis = RedisServer(NEO / "redis", password=secret(NEO / "redis-password"))
     postgres = PostgresServer(NEO / "postgres", password=secret(NEO / "postgres-password"))
-    environment = ai_core_environment(redis, postgres, options.port, chosen)
+    environment = ai_core_environment(redis, postgres, options.host, ports, chosen)
     watches = [begin(stack, redis), begin(stack, postgres)]
     made = make_keys(environment, rate_limits=options.rate_limits)
     if options.model:
@@ -147,17 +192,23 @@ def start_ai(
     ai_core = Program("ai_core", ai_core_command("serve"), log, environment)
     watches.append(begin(stack, ai_core))
     wait(lambda: answers(f"{url}/live"), ai_core, "ai_core does not start", START_TIMEOUT_S)
-    update = begin_update(stack, environment)
-    if not answers(f"{url}/ready"):
-        print_line(f"fetching and indexing the law (progress in {update.log}) …")
-    wait(lambda: answers(f"{url}/ready"), update, "the law is not there", CORPUS_TIMEOUT_S)
-    if update.status is None:  # until they are there, knowledge entries answer nothing
-        print_line(
-            "completing the indexes (two minutes the first time, one where entries changed) …"
-        )
-    wait(lambda: update.status is not None, update, "no index", CORPUS_TIMEOUT_S)
-    greet(url, made)
+    await_law(url, begin_update(stack, environment))
+    greet(url, options.host, made)
     return watches
+
+
+def await_law(url: str, update: Program) -> None:
+    """Wait until the law is in service and its indexes are complete. Raises CannotRun."""
+    if not answers(f"{url}/ready"):
+        with progress(f"fetching and indexing the law ({shown(update.log)})") as on:
+            ready = lambda: answers(f"{url}/ready")  # noqa: E731
+            wait(ready, update, "the law is not there", CORPUS_TIMEOUT_S, on)
+    if update.status is None:  # until they are there, knowledge entries answer nothing
+        title = "completing the indexes (two minutes the first time, one where entries changed)"
+        with progress(title) as on:
+            wait(lambda: update.status is not None, update, "no index", CORPUS_TIMEOUT_S, on)
+    elif update.status:
+        raise CannotRun(f"no index{because(update.log, update.log_tail())}")
 
 
 def with_free_ports(services: Mapping[str, int]) -> list[str]:
@@ -175,12 +226,6 @@ def need_port(port: int) -> None:
     """Raise CannotRun when something listens on a loopback port already."""
     if in_use(port):
         raise CannotRun(f"port {port} is in use; stop what uses it, or see ./neo run --help")
-
-
-def in_use(port: int) -> bool:
-    """Whether something listens on a loopback port."""
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def begin(stack: ExitStack, part: Part) -> Watch:
@@ -207,7 +252,11 @@ def ai_core_command(*arguments: str) -> list[str]:
 
 
 def ai_core_environment(
-    redis: RedisServer, postgres: PostgresServer, port: int, chosen: Sequence[str]
+    redis: RedisServer,
+    postgres: PostgresServer,
+    host: str,
+    ports: Mapping[str, int],
+    chosen: Sequence[str],
 ) -> dict[str, str]:
     """Return ai_core's settings, kept in a file so that `./neo keys` and the others find them."""
     environment = {
@@ -215,11 +264,14 @@ def ai_core_environment(
         "AI_CORE_REDIS__URL": redis.url,
         "AI_CORE_POSTGRES__URL": postgres.url(),
         "AI_CORE_POSTGRES__KEY_FILE": str(vault_key(NEO)),
-        "AI_CORE_SERVER__PORT": str(port),
+        "AI_CORE_SERVER__HOST": host,
+        "AI_CORE_SERVER__PORT": str(ports["ai"]),
         "AI_CORE_PAGE__KEY_FILE": str(NEO / "keys" / "page"),
         "AI_CORE_CONSOLE__OPEN": "true",
-        **desk_environment(NEO / "keys", chosen),
+        **desk_environment(NEO / "keys", chosen, ports),
     }
+    if names := host_names(host):
+        environment["AI_CORE_PAGE__HOSTS"] = json.dumps(names)
     write_private(NEO / "environment.json", json.dumps(environment, indent=2))
     return environment
 
@@ -278,37 +330,36 @@ def answers(url: str) -> bool:
         return False
 
 
-def wait(ready: Callable[[], bool], on: Program, otherwise: str, timeout_s: float) -> None:
-    """Wait until `ready`; raises CannotRun when `on` fails first or time is up."""
+def wait(
+    ready: Callable[[], bool],
+    on: Program,
+    otherwise: str,
+    timeout_s: float,
+    tell: Callable[[str], None] = lambda _line: None,
+) -> None:
+    """Wait until `ready`, and `tell` the last line of `on`'s log meanwhile.
+
+    Raises CannotRun when `on` fails first or time is up.
+    """
     give_up_s = time.monotonic() + timeout_s
     while not ready():
         if on.status or time.monotonic() > give_up_s:
-            raise CannotRun(f"{otherwise}; the end of {on.log}:\n{on.log_tail()}")
+            late = "" if on.status else f" after {timeout_s:.0f} s"
+            raise CannotRun(f"{otherwise}{late}{because(on.log, on.log_tail())}")
+        tell(last_line(on.log_tail()))
         time.sleep(LOOK_EVERY_S)
 
 
-GREETING = """
-Code du Travail Neo answers.
-  page  {url}/
-  desk  {url}/console   (first: ./neo console account add NAME --role owner)
-{keys}  try   curl -s {url}/api/v1/chat -H "X-API-Key: $(cat .neo/keys/inference)" \\
-          -H "Content-Type: application/json" -d '{question}'
-  stop  Ctrl-C
-"""
-QUESTION = "Quelle est la durée du préavis en cas de démission ?"
+def because(log: Path | None, tail: str) -> str:
+    """Return why something ended, for a sentence: its cause or last words, and its log."""
+    reason = cause(tail) or last_line(tail)[:200]
+    where = f" (more in {shown(log)})" if log else ""
+    return f": {reason}{where}" if reason else where
 
 
-def greet(url: str, made: list[str]) -> None:
-    """Print the addresses; show the new keys, once."""
-    question = {"messages": [{"role": "user", "content": QUESTION}]}
-    keys = [f"  key   {name}: {(NEO / 'keys' / name).read_text().strip()}" for name in made]
-    keys.append("  keys  kept in .neo/keys, for you alone (0600)\n")
-    sys.stdout.write(
-        GREETING.format(
-            url=url, keys="\n".join(keys), question=json.dumps(question, ensure_ascii=False)
-        )
-    )
-    sys.stdout.flush()
+def last_line(tail: str) -> str:
+    """Return the last line of a log that says something."""
+    return next((line.strip() for line in reversed(tail.splitlines()) if line.strip()), "")
 
 
 def print_line(line: str) -> None:

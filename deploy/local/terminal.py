@@ -23,15 +23,16 @@ def since(started: float) -> str:
 
 
 @contextmanager
-def progress(title: str) -> Iterator[Callable[[str], None]]:
+def progress(title: str, *, after_s: float = 0.0) -> Iterator[Callable[[str], None]]:
     """Show `title`, on a terminal with the seconds passed and what was last told to the function
-    that is yielded.
+    that is yielded. What is done within `after_s` leaves no trace.
     """
     if not sys.stderr.isatty():
-        say(f"{title} …")
+        if not after_s:
+            say(f"{title} …")
         yield lambda _detail: None
         return
-    line = MovingLine(title)
+    line = MovingLine(title, after_s)
     thread = threading.Thread(target=line.move, daemon=True)
     thread.start()
     try:
@@ -39,14 +40,16 @@ def progress(title: str) -> Iterator[Callable[[str], None]]:
     finally:
         line.ended.set()
         thread.join()
-        say(f"{title} … {since(line.started)}")
+        if not after_s:
+            say(f"{title} … {since(line.started)}")
 
 
 class MovingLine:
     """One line of a terminal, written again and again."""
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str, after_s: float) -> None:
         self.title = title
+        self._after_s = after_s
         self.started = time.monotonic()
         self.ended = threading.Event()
         self._detail = ""
@@ -57,6 +60,8 @@ class MovingLine:
 
     def move(self) -> None:
         """Write the line until it ended, then erase it."""
+        if self.ended.wait(self._after_s):
+            return
         while not self.ended.wait(TICK_S):
             text = f"neo: {self.title} … {since(self.started)}  {self._detail}"
             sys.stderr.write(f"{ERASE_LINE}{text[:WIDTH]}")
