@@ -418,6 +418,29 @@ def test_a_worker_may_reach_ai_core_and_ai_core_lets_it(manifests: list[Manifest
         assert namespace in admitted
 
 
+def test_the_desk_may_ask_the_bot_and_the_mailbox_and_nothing_else_of_theirs(
+    manifests: list[Manifest],
+) -> None:
+    policies = {identity(each): each["spec"] for each in of_kind(manifests, "NetworkPolicy")}
+
+    def peer(namespace: str, name: str) -> dict[str, Any]:
+        return {
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
+            "podSelector": {"matchLabels": {"app.kubernetes.io/name": name}},
+        }
+
+    for namespace, name, port in (
+        ("neo-telegram", "telegram-bot", 8001),
+        ("neo-mail", "mail-service", 8002),
+    ):
+        assert {"to": [peer(namespace, name)], "ports": [{"protocol": "TCP", "port": port}]} in (
+            policies["neo-ai", "ai-api"]["egress"]
+        )
+        (admitting,) = policies[namespace, name]["ingress"]
+        assert peer("neo-ai", "ai-api") in admitting["from"]
+        assert admitting["ports"] == [{"protocol": "TCP", "port": port}]
+
+
 def test_autoscalers_and_budgets_are_of_workloads_that_exist(manifests: list[Manifest]) -> None:
     workloads = {identity(each): each for each in of_kind(manifests, "Deployment", "StatefulSet")}
     scaled = [
