@@ -1,29 +1,33 @@
 """GET /, GET /calculs and their files: where a person asks a question or fills in a form.
 
-The files are read once, when the app is put together. The pages call the API like any other
-client, with the publishable key in `/page.json`; without one it asks its user for a key. The page
-may load from and connect to this host alone.
+The files are read once, when the app is put together; `web/parts/` has what both pages include.
+The pages call the API like any other client, with the publishable key in `/page.json`; without one
+they ask for a key. They may load from and connect to this host alone.
 
 `web/translations.json` holds the sentences of the pages by the French ones; a browser loads those
 of its language (`/web/translations.th.js`).
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 import orjson
 from fastapi import APIRouter
+from jinja2 import Environment, FileSystemLoader
 from starlette.requests import Request
 from starlette.responses import Response
 
 from ai_core.settings import PageSettings
-from shared.languages import LANGUAGES, preferred_language
+from shared.languages import LANGUAGES, Language, preferred_language
 from shared.settings import WrongSettings
 from shared.web.pages import MEDIA_TYPES, POLICY, WebFile, security_headers, serve
 
 WEB = Path(__file__).parent.parent / "web"
+TEMPLATES = Environment(loader=FileSystemLoader(WEB), autoescape=True, keep_trailing_newline=True)
 PAGES = {"index.html": "/", "calculators.html": "/calculs"}
 TRANSLATIONS = "translations.json"
+EXAMPLE = re.compile(r'href="/question\?example=\d">([^<]+)</a>')
 SECURITY = security_headers({**POLICY, "form-action": "'self'", "manifest-src": "'self'"})
 """Without JavaScript the question is sent by its form."""
 
@@ -53,6 +57,21 @@ def translation_modules() -> dict[str, bytes]:
     return modules
 
 
+def markup_of(name: str) -> str:
+    """Return a page of `PAGES`, with the parts that it includes. Blocks on the disk."""
+    return TEMPLATES.get_template(name).render()
+
+
+def examples() -> dict[Language, tuple[str, ...]]:
+    """Return the example questions of the page at `/`, which link to them by number from 1 on."""
+    french = EXAMPLE.findall(markup_of("index.html"))
+    told = orjson.loads((WEB / TRANSLATIONS).read_bytes())
+    return {
+        language: tuple(one if language == "fr" else told[one][language] for one in french)
+        for language in LANGUAGES
+    }
+
+
 def _serve_page(
     router: APIRouter, address: str, file: WebFile, security: Mapping[str, str]
 ) -> None:
@@ -79,10 +98,11 @@ def page_router(settings: PageSettings, *, indexed: bool = False) -> APIRouter:
     security = SECURITY if indexed else SECURITY | {"X-Robots-Tag": "noindex"}
     for path in WEB.iterdir():
         if path.suffix in MEDIA_TYPES and path.name != TRANSLATIONS:
-            file = WebFile.of(path.read_bytes(), path.suffix)
             if address := PAGES.get(path.name):
+                file = WebFile.of(markup_of(path.name).encode(), path.suffix)
                 _serve_page(router, address, file, security)
             else:
+                file = WebFile.of(path.read_bytes(), path.suffix)
                 serve(router, f"/web/{path.name}", file, security=SECURITY)
     for name, module in translation_modules().items():
         serve(router, f"/web/{name}", WebFile.of(module, ".js"), security=SECURITY)

@@ -20,7 +20,7 @@ from starlette.responses import Response
 
 from ai_core.access.gate import Gate
 from ai_core.access.keys import Key
-from ai_core.api.page import TRANSLATIONS, WEB
+from ai_core.api.page import TRANSLATIONS, WEB, markup_of
 from ai_core.errors import UnknownKey
 from shared.languages import LANGUAGES, Language, preferred_language
 from shared.texts import Texts
@@ -90,7 +90,7 @@ class WidgetPages:
 
 def shapes(language: Language) -> str:
     """Return the templates and the dialog of the page that answers need, in a language."""
-    page = (WEB / "index.html").read_text(encoding="utf-8")
+    page = markup_of("index.html")
     found = [_part(page, "template", name) for name in SHAPES] + [_part(page, "dialog", "reading")]
     told = {} if language == "fr" else _translations(language)
     return re.sub(

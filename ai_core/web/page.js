@@ -120,8 +120,9 @@ at("stop").addEventListener("click", () => {
   writing?.abort();
   box.focus();
 });
-for (const example of at("examples").querySelectorAll("button")) {
-  example.addEventListener("click", () => {
+for (const example of at("examples").querySelectorAll("a")) {
+  example.addEventListener("click", (event) => {
+    event.preventDefault();
     box.value = example.textContent;
     submit();
   });

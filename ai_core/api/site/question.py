@@ -16,6 +16,7 @@ from ai_core.api.chat import chat, forget
 from ai_core.api.dependencies import gate_of
 from ai_core.api.direct_routes import ProcessingSlot, help_lines_for
 from ai_core.api.feedback import feedback
+from ai_core.api.page import examples
 from ai_core.api.site.answer_markup import AnswerMarkup
 from ai_core.api.site.api_requests import api_request
 from ai_core.api.site.forms import read_form
@@ -28,6 +29,7 @@ from shared.errors import AppError, TooMany, Unavailable
 from shared.languages import LANGUAGES, Language
 
 MAX_FORM_BYTES = 256 * 1024
+NUMBER = re.compile(r"[1-9]")
 CONVERSATION = re.compile(r"[A-Za-z0-9_-]{8,64}")
 
 
@@ -35,14 +37,21 @@ class QuestionPages:
     """The form for a question, and the page of its answer."""
 
     def __init__(self, pages: Pages, key: str | None, *, keeps_verdicts: bool) -> None:
-        """`key` is that of the page at `/`; None: questions are not answered here."""
+        """`key` is that of the page at `/`; None: questions are not answered here.
+
+        Blocks on the disk.
+        """
         self._pages = pages
         self._key = key
         self._keeps_verdicts = keeps_verdicts
+        self._examples = examples()
 
     async def form(self, request: Request, language: Language) -> Response:
-        """Return the form."""
-        facts = self._form_facts("", "" if self._key else "no_key")
+        """Return the form, with the example question that the address names by its number."""
+        asked = dict(enumerate(self._examples[language], start=1))
+        number = request.query_params.get("example", "")
+        written = asked.get(int(number), "") if NUMBER.fullmatch(number) else ""
+        facts = self._form_facts(written, "" if self._key else "no_key")
         return self._pages.show(request, "question.html", language, self._frame(language), **facts)
 
     async def ask(self, request: Request, language: Language) -> Response:

@@ -77,6 +77,15 @@ def test_the_page_reads_well_to_a_screen_reader(visitor: Visitor) -> None:
     assert_accessible(visitor.page)
 
 
+def test_an_example_is_asked_where_it_stands(visitor: Visitor) -> None:
+    page = visitor.page
+    address = page.url
+    page.get_by_role("link", name="Que dit l’article L3121-27 ?").click()
+    visitor.answered()
+    assert page.url == address
+    expect(page.locator("#examples")).to_be_hidden()
+
+
 def test_the_focus_goes_in_reading_order_and_after_an_answer_to_its_sources(
     visitor: Visitor,
 ) -> None:

@@ -1,6 +1,7 @@
 """A question asked by a form, answered as a page: the same rules as for the API."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -156,6 +157,21 @@ async def test_limits_and_faults_leave_the_question_in_the_form(web: httpx2.Asyn
     danger = await ask(web, "je veux mourir, mon patron me harcèle")
     assert danger.status_code == 429
     assert "3114" in main_text(danger)
+
+
+async def test_the_examples_of_the_page_lead_to_a_form_that_holds_them(
+    web: httpx2.AsyncClient,
+) -> None:
+    links = parsed(await web.get("/")).query("#examples a")
+    assert len(links) == 4
+    for number, link in enumerate(links, start=1):
+        form = parsed(await web.get(link.attrs["href"] or ""))
+        assert form.query("#question")[0].to_text().strip() == link.to_text().strip()
+        thai = parsed(await web.get(f"/th/question?example={number}"))
+        assert re.search("[\u0e01-\u0e5b]", thai.query("#question")[0].to_text())
+    for odd in ("0", "9", "x", "99", "1e1", "²", "%3Cb%3E"):
+        empty = parsed(await web.get(f"/question?example={odd}"))
+        assert not empty.query("#question")[0].to_text().strip()
 
 
 class TestWithoutAKey:
