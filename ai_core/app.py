@@ -285,6 +285,7 @@ def open_answering(
     """Read the files answers are made with (this blocks), and connect the steps of an answer."""
     settings, registry, clock, texts, connection, tracer = platform
     services = read_public_services()
+    missing_laws = MissingLaws.read(services)
     prompts = Prompts.read(passage_tokens=settings.answers.passage_tokens)
     metrics, boilerplate = AnswerMetrics(registry), Boilerplate(texts)
     cache = AnswerCache(connection, CacheMetrics(registry))
@@ -298,7 +299,7 @@ def open_answering(
             *(pool, scheduler, prompts, boilerplate, metrics),
             *(ExtractiveEngine(texts), settings.answers),
         ),
-        abstentions=Abstentions(texts, services, MissingLaws.read(services)),
+        abstentions=Abstentions(texts, services, missing_laws),
         clarifications=clarifications,
         suggestions=Suggestions.read(),
         boilerplate=boilerplate,
@@ -312,7 +313,8 @@ def open_answering(
 
     def answers_with(source: EntriesSource) -> AnswerPipeline:
         choice = EntryChoice(source, library, confidence)
-        return pipeline_with(entries=EntryAnswers(choice, library, quoting, texts))
+        answers = EntryAnswers(choice, library, quoting, texts, missing_laws)
+        return pipeline_with(entries=answers)
 
     pipeline = answers_with(entries)
     questions, idempotency = QuestionMetrics(registry), Idempotency(connection)

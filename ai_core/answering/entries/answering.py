@@ -20,6 +20,7 @@ from ai_core.answering.entries.writing import (
     write_entry,
 )
 from ai_core.answering.evidence import Evidence, least_sure, merged
+from ai_core.answering.missing_law import MissingLaws
 from ai_core.answering.question import Question
 from ai_core.answering.quoting import heading_of, quote_in_turn
 from ai_core.answering.reply import ReplyBuilder
@@ -70,9 +71,17 @@ class Answered:
 class EntryAnswers:
     """Makes the answers of the pipeline that entries give; `quoting` quotes agreements."""
 
-    def __init__(self, choice: EntryChoice, law: LawSource, quoting: Engine, texts: Texts) -> None:
+    def __init__(
+        self,
+        choice: EntryChoice,
+        law: LawSource,
+        quoting: Engine,
+        texts: Texts,
+        missing_laws: MissingLaws,
+    ) -> None:
         self._choice, self._law = choice, law
         self._quoting, self._texts = quoting, texts
+        self._missing_laws = missing_laws
 
     async def of(self, request: ResolvedRequest, evidence: Sequence[Evidence]) -> Answered:
         """Return the answers to the questions of a message, in their order.
@@ -86,7 +95,7 @@ class EntryAnswers:
         rest: list[Evidence] = []
         apart = len(evidence) > 1 and not request.question.history
         for one in evidence:
-            chosen = await self._choice.of(one, asker, apart=apart)
+            chosen = self._of_law_held(await self._choice.of(one, asker, apart=apart), one)
             added = await self._written(chosen, asker, answers)
             answers += added
             if not added and not any(c.entry is a.chosen.entry for c in chosen for a in answers):
@@ -109,6 +118,19 @@ class EntryAnswers:
         entry = await self._choice.rule_of(query, calculator, asker.profile)
         chosen = [ChosenEntry(entry, Confidence.MEDIUM)] if entry else []
         return Answered(tuple(await self._written(chosen, asker, ())))
+
+    def _of_law_held(self, chosen: Sequence[ChosenEntry], one: Evidence) -> list[ChosenEntry]:
+        """Leave out the nearest entries where law outside the corpus decides a question.
+
+        Except those whose own question is about that law.
+        """
+        missing = self._missing_laws.of(one.asked.with_terms, "fr")
+        return [
+            choice
+            for choice in chosen
+            if not (choice.nearest and missing)
+            or self._missing_laws.of(choice.entry.question.fr, "fr") == missing
+        ]
 
     async def _written(
         self,

@@ -28,14 +28,16 @@ _MOST_NEAR = 2
 
 @dataclass(frozen=True, slots=True)
 class ChosenEntry:
-    """An entry that answers a question, and how surely: LOW is the nearest, given with a doubt.
+    """An entry that answers a question, and how surely: LOW is given with a doubt.
 
-    `asked` is the condition of the entry that the question asks about, counted from 0.
+    `asked` is the condition of the entry that the question asks about, counted from 0. `nearest`:
+    it is given only because the law found decides no better.
     """
 
     entry: Entry
     confidence: Confidence
     asked: int | None = None
+    nearest: bool = False
 
 
 class EntriesSource(Protocol):
@@ -178,7 +180,7 @@ class EntryChoice:
             return []
         least = max(_LIKELY, usable[0][0].probability * _AS_LIKELY)
         near = [entry for match, entry in usable if match.probability >= least]
-        return [ChosenEntry(entry, Confidence.LOW) for entry in near[:_MOST_NEAR]]
+        return [ChosenEntry(entry, Confidence.LOW, nearest=True) for entry in near[:_MOST_NEAR]]
 
 
 def cited(entry: Entry, passages: Sequence[Passage]) -> float:

@@ -174,6 +174,18 @@ async def test_the_nearest_entry_is_given_with_a_doubt_where_the_law_decides_no_
     assert "**Quel préavis dois-je faire si je démissionne ?**" in reply["summary"]
 
 
+async def test_the_nearest_entry_is_not_given_where_the_law_that_decides_is_missing(
+    app: Any, library: Any
+) -> None:
+    library.found = SearchResult((), QuestionScope.LABOUR_LAW, confidence=Confidence.LOW)
+    near = await ask(app, "ma mutuelle pendant le préavis ?")
+    sure = await ask(app, "préavis de démission et mutuelle")
+
+    assert near["entries"] == []
+    assert [one["topic_id"] for one in sure["entries"]] == ["resigning"]
+    assert "Code de la sécurité sociale" in near["summary"]
+
+
 async def test_nothing_is_near_a_question_of_another_matter(app: Any, library: Any) -> None:
     library.found = SearchResult((), QuestionScope.OUTSIDE, confidence=Confidence.NONE)
     reply = await ask(app, "une recette avec deux œufs et un délai de préavis")
