@@ -86,7 +86,11 @@ NAMED_FACTS: tuple[NamedFact, ...] = (
             r"|(?:mon|ma|notre) (?:employee?|apprentie?|stagiaire|nounou)"
             r"|un(?:e)? de (?:mes|nos) (?:salaries|employes|salariees|employees)"
             r"|(?<=suis )(?:l'|un |une )?(?:employeur|gerante?|patronn?e?|dirigeante?|drh|rh)"
-            r"|(?<=suis )chef(?:fe)? d'entreprise|(?<=am )(?:an |the )?employer",
+            r"|(?<=suis )chef(?:fe)? d'entreprise|(?<=am )(?:an |the )?employer"
+            r"|j'embauche|(?:je (?:souhaite|veux|voudrais|vais|dois|peux)|puis-je) "
+            r"(?:embaucher|recruter|licencier)"
+            r"|(?<=j'ai )(?:une?|deux|trois|quatre|cinq|\d{1,4}) (?:salarie|employe|ouvrier)e?s?"
+            r"|(?<=i have )(?:an?|two|three|\d{1,4}) employees?",
             "employee": r"(?<=suis )(?:un |une )?salariee?|(?:mon|ma|notre) (?:patronn?e?|employeur"
             r"|boss|chef|responsable|manager|superieur|boite|direction|directeur|directrice|drh)"
             r"|my (?:boss|employer|manager|company)",

@@ -10,6 +10,7 @@ import math
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from ai_core.law.agreement_categories import categories_of
 from ai_core.law.corpus import Corpus
 from ai_core.law.records import AgreementMatch, LegalBound, Passage, TextRank
 from ai_core.law.search.agreement_index import FOLDER, LOCAL, RANK, AgreementIndex, Values
-from ai_core.law.search.agreement_rivals import FoundClause, ranked
+from ai_core.law.search.agreement_rivals import FoundClause, RankedClause, ranked
 from ai_core.law.search.agreement_terms import AgreementTerms, Term
 from ai_core.law.search.stems import FrenchStemmer, fold
 
@@ -44,6 +45,7 @@ _PART_SHARE = 0.35
 """Of the best clauses, parts that hold at least this share of what their best part does are read
 too: the figure often stands in another part than the words of the question."""
 _UNTOLD_CATEGORY = 0.92
+_NO_LONGER_COUNTS = 0.5
 
 
 class AgreementSearch:
@@ -72,13 +74,10 @@ class AgreementSearch:
         found = self._found(match.agreement.idcc, opened, scores, shares, limit + _RIVALS)
         passages: list[Passage] = []
         clauses = ranked(found, terms, self._terms, question)[:limit]
+        since = self._terms.counts_since(question)
         for place, one in enumerate(clauses):
             parts = one.clause.parts[: _PARTS if place < _WHOLE_CLAUSES else 1]
-            best = one.clause.best.score
-            passages += [
-                replace(part, score=one.score * part.score / best, outdated=one.replaced)
-                for part in parts
-            ]
+            passages += [_scored(part, one, since) for part in parts]
         return passages
 
     def bounds_of(self, match: AgreementMatch | None) -> dict[str, LegalBound]:
@@ -164,6 +163,17 @@ class AgreementSearch:
                 self._opened.popitem(last=False)
         self._opened.move_to_end(idcc)
         return self._opened[idcc]
+
+
+def _scored(part: Passage, clause: RankedClause, since: date | None) -> Passage:
+    """Return a part of a clause with its score, less where the Code has replaced it since a day."""
+    replaced = bool(since and part.updated and part.updated < since)
+    worth = clause.score * part.score / clause.clause.best.score
+    return replace(
+        part,
+        score=worth * (_NO_LONGER_COUNTS if replaced else 1.0),
+        outdated=clause.replaced or replaced,
+    )
 
 
 def _strength(opened: AgreementIndex, term: Term) -> Values:

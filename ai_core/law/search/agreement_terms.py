@@ -6,8 +6,9 @@ it does not list stands for itself.
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from importlib.resources import files
 from typing import Any
 
@@ -34,6 +35,21 @@ _LABEL = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
+class Bound:
+    """Articles of the Code that bound what an agreement may say of some terms, asked together.
+
+    Those `beside` may be asked too. `since` is the day before which what agreements said of it no
+    longer counts, None where it does.
+    """
+
+    terms: frozenset[str]
+    beside: frozenset[str]
+    articles: tuple[str, ...]
+    kind: LegalBound
+    since: date | None
+
+
+@dataclass(frozen=True, slots=True)
 class Term:
     """One thing asked: the phrases that mean it, each with its worth (at most 1).
 
@@ -52,15 +68,7 @@ class AgreementTerms:
         self._stemmer = stemmer
         path = files("ai_core.law") / "data" / "agreement_terms.toml"
         table: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
-        self._bounds = tuple(
-            (
-                frozenset(one["terms"]),
-                frozenset(one.get("beside", ())),
-                tuple(one["articles"]),
-                LegalBound(one["as"]),
-            )
-            for one in table.pop("bounds")
-        )
+        self._bounds = tuple(map(_bound, table.pop("bounds")))
         self.apart = self._phrases(table["apart"]["words"])
         self.formal = self._phrases(table["formal"]["words"])
         self.formal_sentences = tuple(table["formal"]["sentences"])
@@ -104,13 +112,21 @@ class AgreementTerms:
 
     def bounds_of(self, question: str) -> dict[str, LegalBound]:
         """Return the articles of the Code that bound what an agreement may say of what is asked."""
-        asked = {term.name for term in self.of(question) if term.name}
         return {
-            number: bound
-            for terms, beside, articles, bound in self._bounds
-            if terms <= asked <= terms | beside
-            for number in articles
+            number: bound.kind
+            for bound in self._bounds_asked(question)
+            for number in bound.articles
         }
+
+    def counts_since(self, question: str) -> date | None:
+        """Return the day before which what agreements said of what is asked no longer counts."""
+        return max((one.since for one in self._bounds_asked(question) if one.since), default=None)
+
+    def _bounds_asked(self, question: str) -> Iterator[Bound]:
+        asked = {term.name for term in self.of(question) if term.name}
+        for bound in self._bounds:
+            if bound.terms <= asked <= bound.terms | bound.beside:
+                yield bound
 
     def _term(self, name: str, entry: Mapping[str, Any]) -> Term:
         said = [(phrase, 1.0) for phrase in self._phrases(entry["said"])]
@@ -119,3 +135,13 @@ class AgreementTerms:
 
     def _phrases(self, words: Sequence[str]) -> list[Phrase]:
         return [phrase for one in words if (phrase := tuple(self._stemmer(one)))]
+
+
+def _bound(written: Mapping[str, Any]) -> Bound:
+    return Bound(
+        frozenset(written["terms"]),
+        frozenset(written.get("beside", ())),
+        tuple(written["articles"]),
+        LegalBound(written["as"]),
+        written.get("since"),
+    )

@@ -41,6 +41,10 @@ def told(*messages: str) -> dict[str, Any]:
         ("Nous sommes entre 11 et 49 salariés", {"headcount": 11}),
         ("C'est une entreprise de moins de 11 salariés", {"headcount": 10}),
         ("Je suis fonctionnaire", {"sector": "public"}),
+        ("J'ai un salarié qui ne vient plus", {"role": "employer"}),
+        ("Je veux embaucher pour la saison", {"role": "employer"}),
+        ("Puis-je recruter un mineur ?", {"role": "employer"}),
+        ("I have two employees who never arrive on time", {"role": "employer"}),
         (
             "Mon salarié a démissionné, il a 3 ans d'ancienneté",
             {"role": "employer", "events": ("demission",), "seniority_months": 36},

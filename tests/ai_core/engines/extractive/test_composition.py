@@ -240,4 +240,4 @@ async def test_a_long_sentence_that_shares_some_words_is_no_plain_answer() -> No
 async def test_a_clause_that_a_later_text_replaces_says_so() -> None:
     old = clause("IDCC 1 art. 4", "La prime de dimanche est de 9 euros.", outdated=True)
     said = await parts("prime de dimanche", old)
-    assert "un texte plus récent de la même convention" in said[AnswerPart.SOURCES]
+    assert "un texte plus récent, de la même convention" in said[AnswerPart.SOURCES]

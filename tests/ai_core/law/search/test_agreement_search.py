@@ -142,6 +142,18 @@ CLAUSES = [
         "Prime d'ancienneté",
         "Le montant de la prime d'ancienneté est de 21 euros par mois.",
     ),
+    (
+        "5",
+        f"{SIDE} > Avenant n° 3 du 5 février 2010 relatif à la durée du travail",
+        "Taux de majoration des heures effectuées au-delà de 35 heures",
+        "Les heures effectuées à partir de la 36e sont majorées de 10 %.",
+    ),
+    (
+        "6",
+        f"{SIDE} > Avenant n° 12 du 9 mars 2016 relatif au temps de travail sur l'année",
+        "Limites pour le décompte des heures supplémentaires",
+        "Constituent des heures supplémentaires les heures au-delà de 1 607 heures par an.",
+    ),
     ("42", f"{BASE} > Titre VI", "Mutation", "Le salarié muté garde son salaire un an."),
 ]
 
@@ -252,6 +264,28 @@ def test_a_side_agreement_that_a_later_one_replaces_is_marked(ask: Ask) -> None:
         (2009, True),
     ]
     assert not ask("durée du préavis", "2596")[0].outdated
+
+
+def test_a_trial_period_agreed_before_the_law_of_2008_no_longer_counts(ask: Ask) -> None:
+    trial = ask("coiffeur : durée de la période d'essai")
+    own = next(one for one in trial if "dure un mois" in one.text)
+    assert own.outdated
+    assert own.score < 0.5  # the law that bounds it goes before it
+    assert not any(one.outdated for one in ask("coiffeur : prime d'ancienneté"))
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "coiffeuse, comment sont majorées mes heures supplémentaires ?",
+        "coiffure : taux de majoration des heures supplémentaires",
+        "coiffeur, combien sont payées les heures sup ?",
+    ],
+)
+def test_rates_of_overtime_are_found_under_a_title_that_does_not_name_it(
+    ask: Ask, question: str
+) -> None:
+    assert "majorées de 10 %" in ask(question)[0].text
 
 
 def test_the_numbered_part_of_a_clause_is_found_by_its_own_title(ask: Ask) -> None:
