@@ -82,6 +82,14 @@ class Boilerplate:
         """Return the AI disclosure of every answer (AI Act, article 50)."""
         return str(self._frames["notice"][frame]) if frame else self._texts.say("notice", language)
 
+    def written_only(self, language: Language) -> str:
+        """Return the sentence to who wishes for an appointment."""
+        return self._texts.say("written_only", language)
+
+    def tell_me(self, language: Language) -> str:
+        """Return the question to who wishes for advice and tells no matter."""
+        return self._texts.say("tell_me", language)
+
     def without_fact(self, language: Language) -> str:
         """Return the sentence before an answer without the fact that was asked for."""
         return self._texts.say("without_fact", language)

@@ -20,10 +20,11 @@ FILE = Path(__file__).parents[1] / "texts" / "missing_law.toml"
 
 @dataclass(frozen=True, slots=True)
 class MissingLaw:
-    """What is missing, in a sentence, and who can help."""
+    """What is missing, in a sentence, and who can help; `alone`: nothing that is held decides."""
 
     sentence: str
     contact: Contact
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class _Topic:
     about: re.Pattern[str]
     sentences: dict[Language, str]
     service: PublicService
+    alone: bool
 
 
 class MissingLaws:
@@ -49,6 +51,7 @@ class MissingLaws:
                     re.compile(entry["about"]),
                     {language: entry[language] for language in LANGUAGES},
                     services[entry["service"]],
+                    entry.get("alone", False),
                 )
                 for entry in entries
             )
@@ -61,5 +64,5 @@ class MissingLaws:
             if topic.about.search(folded):
                 service = topic.service
                 contact = Contact(name=service.name[language], url=service.url)
-                return MissingLaw(topic.sentences[language], contact)
+                return MissingLaw(topic.sentences[language], contact, topic.alone)
         return None

@@ -17,6 +17,7 @@ from itertools import chain
 from opentelemetry.trace import Tracer
 
 from ai_core.answering.abstention import Abstentions, Refusal
+from ai_core.answering.advice import asks_for_advice
 from ai_core.answering.agreement_words import agreement_taken
 from ai_core.answering.boilerplate import Boilerplate, Closing
 from ai_core.answering.cache import AnswerCache, parse_cached
@@ -45,7 +46,7 @@ from ai_core.law.records import Agreement, Confidence, QuestionScope, SearchResu
 from ai_core.law.source import LawSource
 from ai_core.metrics import AnswerMetrics
 from ai_core.models.scheduler import Job
-from shared.ai.contract import ProfileAgreement
+from shared.ai.contract import Clarification, ProfileAgreement
 from shared.clock import Clock
 from shared.distress import HelpLines, help_lines
 from shared.errors import Unavailable
@@ -173,6 +174,9 @@ class AnswerPipeline:
         if greeting:
             reply.outcome = "courtesy"
             yield reply.add(greeting, AnswerPart.SUMMARY)
+        elif _asks_for_advice(request.question):
+            for text in self._ask_what_about(request.question, reply):
+                yield text
         else:
             async with aclosing(self._write_answer(request, reply)) as events:
                 async for event in events:
@@ -297,7 +301,8 @@ class AnswerPipeline:
         with self._generation.enqueue(request) as job:
             evidence = await self._search(request)
             answered = await self._entries.of(request, evidence)
-            if clauses_decide(evidence) and not self._entries.sure(answered.answers):
+            elsewhere = self._decided_elsewhere(request.question, evidence)
+            if (elsewhere or clauses_decide(evidence)) and not self._entries.sure(answered.answers):
                 answered = Answered()
             writing: Events = (
                 self._write_entries(answered, request, evidence, reply, details)
@@ -325,6 +330,7 @@ class AnswerPipeline:
         reply.confidence = found.confidence if question.grounded else None
         self._take_agreement(question, found, reply)
         missing = self._missing(question, found)
+        refusal = refusal or self._elsewhere_alone(missing, found, language)
         silent = refusal is None and agreement_silent(evidence)
         for sentence in self._said_first(
             question, found, None if refusal else missing, silent=silent
@@ -412,6 +418,15 @@ class AnswerPipeline:
             return None  # "ok" may answer what was asked
         return self._boilerplate.small_talk_reply(question.text, question.language, question.frame)
 
+    def _ask_what_about(self, question: Question, reply: ReplyBuilder) -> Iterator[Text]:
+        """Yield the question back to who wishes for advice and tells no matter, and who to call."""
+        language = question.language
+        reply.outcome = "asked"
+        reply.clarification = Clarification(question=self._boilerplate.tell_me(language))
+        yield reply.add_paragraph(self._boilerplate.written_only(language), AnswerPart.SUMMARY)
+        yield reply.add_paragraph(reply.clarification.question, AnswerPart.SUMMARY)
+        yield reply.add(self._abstentions.help_line(None, language), AnswerPart.HELP)
+
     async def _known(self, question: Question, reply: ReplyBuilder) -> str | None:
         """Return what the conversation has told, to a message that asks for it."""
         words = self._boilerplate.profile
@@ -450,6 +465,18 @@ class AnswerPipeline:
         if not question.grounded or question.sampling.json_schema or found.exact:
             return None
         return self._abstentions.missing(question.search.with_terms, question.language)
+
+    def _elsewhere_alone(
+        self, missing: MissingLaw | None, found: SearchResult, language: Language
+    ) -> Refusal | None:
+        """Return the refusal of a question where nothing that we hold decides, as it seems."""
+        alone = missing is not None and missing.alone and found.confidence in UNDECIDED
+        return self._abstentions.elsewhere(missing, language) if missing and alone else None
+
+    def _decided_elsewhere(self, question: Question, evidence: Sequence[Evidence]) -> bool:
+        """Whether nothing that we hold decides a question."""
+        missing = self._missing(question, merged(evidence)) if evidence else None
+        return missing is not None and missing.alone
 
     def _refuse(
         self,
@@ -590,6 +617,12 @@ class AnswerPipeline:
             await self._conversations.add(
                 conversation.id, conversation.owner, turns, new=conversation.new
             )
+
+
+def _asks_for_advice(question: Question) -> bool:
+    """Whether a conversation begins with a wish for advice that tells no matter."""
+    begins = not (question.plain or question.history) and _lines_for(question) is None
+    return begins and question.grounded and asks_for_advice(question.text)
 
 
 def _lines_for(question: Question) -> HelpLines | None:

@@ -13,6 +13,9 @@ LACKING = {
     "Combien je touche au chômage ?": "France Travail",
     "Will I get unemployment benefits?": "France Travail",
     "Qui paie les indemnités journalières ?": "Code de la sécurité sociale",
+    "La sécu dit qu'elle n'a pas reçu l'attestation de salaire": "Code de la sécurité sociale",
+    "Je n'ai rien touché de la Sécu depuis mon arrêt": "Code de la sécurité sociale",
+    "Social security has not paid my sick leave": "Code de la sécurité sociale",
     "La mutuelle est-elle obligatoire ?": "Code de la sécurité sociale",
     "Je suis sans papiers, ai-je des droits ?": "Code de l'entrée et du séjour",
     "Le patron a mis des caméras dans la réserve": "RGPD",
@@ -39,3 +42,15 @@ def test_what_is_missing_is_named_with_who_can_help() -> None:
 
 def test_what_the_code_decides_lacks_nothing() -> None:
     assert [question for question in COMPLETE if MISSING.of(question, "fr")] == []
+
+
+def test_nothing_held_decides_daily_sickness_benefits_alone() -> None:
+    asked = {
+        "Mon employeur n'envoie pas l'attestation de salaire": True,
+        "病假津贴没有发": True,
+        "Ma clause de non-concurrence est-elle valable ?": False,
+        "Mon employeur doit-il compléter mon salaire pendant l'arrêt maladie ?": None,
+    }
+    for question, alone in asked.items():
+        missing = MISSING.of(question, language_of(question))
+        assert (missing.alone if missing else None) == alone, question

@@ -2,12 +2,14 @@
 
 import asyncio
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ai_core.access.keys import Scope
+from ai_core.law.corpus import Corpus
 from ai_core.law.records import (
     Confidence,
     LegalBound,
@@ -43,6 +45,38 @@ async def ask(app: Any, *messages: str, **fields: Any) -> dict[str, Any]:
         response = await app.client.post("/api/v1/chat", json=body, headers=app.key_header())
         reply = response.json()
     return reply
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "Wie lange ist die Kündigungsfrist, wenn ich kündigen möchte?",
+        "¿Cuánto es el preaviso si dimito?",
+        "Quanto tempo de aviso prévio na demissão?",
+        "Cât este preavizul dacă îmi dau demisia?",
+        "كم مدة الإشعار إذا أردت أن أستقيل؟",
+    ],
+)
+async def test_a_language_without_phrasings_finds_entries_by_its_french_terms(
+    app: Any, asked: str
+) -> None:
+    reply = await ask(app, asked)
+
+    assert [one["topic_id"] for one in reply["entries"]] == ["resigning"]
+    assert reply["language"] == "en"
+
+
+async def test_an_entry_that_is_not_sure_leaves_sick_pay_to_who_decides_it(
+    app: Any, library: Any, sample: Corpus
+) -> None:
+    nearest = tuple(islice(sample.passages(), 2))
+    library.found = SearchResult(nearest, QuestionScope.LABOUR_LAW, confidence=Confidence.LOW)
+    reply = await ask(app, "préavis ? ma sécu n'a pas reçu l'attestation de salaire")
+
+    assert reply["entries"] == []
+    assert reply["abstained"]["reason"] == "neighbour_law"
+    assert "Code de la sécurité sociale" in reply["response"]
+    assert "ameli.fr" in reply["abstained"]["contact"]["url"]
 
 
 async def test_an_entry_leads_with_its_answer_and_its_law(app: Any) -> None:
