@@ -55,6 +55,11 @@ class Program:
         """Return its exit status, or None while it runs (or before it was started)."""
         return self._process.poll() if self._process else None
 
+    @property
+    def running_pid(self) -> int | None:
+        """Return its process id, or None when it does not run."""
+        return self._process.pid if self._process and self._process.poll() is None else None
+
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal, if it runs."""
         if self._process and self._process.poll() is None:

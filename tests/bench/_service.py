@@ -108,17 +108,7 @@ def service(
     """
     with tempfile.TemporaryDirectory(prefix="neo-bench-") as named:
         folder = Path(named)
-        if corpus:
-            for name in ("corpus", "knowledge"):
-                there = corpus.parent.resolve() / name
-                if there.exists():
-                    (folder / name).symlink_to(there, target_is_directory=True)
-        else:
-            build_sample(folder)
-        (folder / "models").mkdir()
-        written = "".join(f"{model.entry()}\n" for model in models)
-        head = f'default = "{default}"\n' if default else ""
-        (folder / "models" / "models.toml").write_text(head + written, encoding="utf-8")
+        lay_out(folder, corpus, models, default)
         redis = RedisServer(folder / "redis")
         redis.start()
         try:
@@ -127,6 +117,23 @@ def service(
                 yield Service(url, pid, made, folder, redis.url)
         finally:
             redis.stop()
+
+
+def lay_out(
+    folder: Path, corpus: Path | None, models: Sequence[Model] = (), default: str = ""
+) -> None:
+    """Fill a data folder: links to an imported corpus, or the sample law; and models.toml."""
+    if corpus:
+        for name in ("corpus", "knowledge"):
+            there = corpus.parent.resolve() / name
+            if there.exists():
+                (folder / name).symlink_to(there, target_is_directory=True)
+    else:
+        build_sample(folder)
+    (folder / "models").mkdir()
+    written = "".join(f"{model.entry()}\n" for model in models)
+    head = f'default = "{default}"\n' if default else ""
+    (folder / "models" / "models.toml").write_text(head + written, encoding="utf-8")
 
 
 @contextmanager
