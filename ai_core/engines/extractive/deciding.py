@@ -78,6 +78,9 @@ _SAID_OF_ANY_ANNEX = stems_of(
     " application appliquer bis protocole salaries contrat travail"
 )
 
+_CAPTION = re.compile(r"\W*\([^()]{1,60}\)\W*")
+"""Of a table: "(En euros.)" decides nothing by itself."""
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -134,6 +137,8 @@ def candidates(
         folded_titles = fold(" ".join((titles, *parts)))
         reading = read(passage.text)
         for at in range(len(reading.units)):
+            if _CAPTION.fullmatch(reading.words(at)):
+                continue
             features = whole | _unit_features(asked, told_publics, reading, at, title)
             features |= _of_passage(asked, passage, reading, at, features)
             titled = (fold(own_title), folded_titles)

@@ -241,3 +241,15 @@ async def test_a_clause_that_a_later_text_replaces_says_so() -> None:
     old = clause("IDCC 1 art. 4", "La prime de dimanche est de 9 euros.", outdated=True)
     said = await parts("prime de dimanche", old)
     assert "un texte plus récent, de la même convention" in said[AnswerPart.SOURCES]
+
+
+async def test_a_caption_of_a_table_is_no_answer() -> None:
+    grid = (
+        "(En euros.)\nNiveau\tTaux horaire\tSalaire mensuel\nE1\t12,06\t1 829,54\nE2\t12,13\t1 840"
+    )
+    found = await parts(
+        "Mon salaire en euros est-il au minimum ?", clause("IDCC 9999 art. 1", grid)
+    )
+
+    assert "En euros" not in found[AnswerPart.SUMMARY]
+    assert "1 829,54" in found[AnswerPart.SOURCES]
