@@ -69,7 +69,7 @@ async def test_a_language_without_phrasings_finds_entries_by_its_french_terms(
 async def test_an_entry_that_is_not_sure_leaves_sick_pay_to_who_decides_it(
     app: Any, library: Any, sample: Corpus
 ) -> None:
-    nearest = tuple(islice(sample.passages(), 2))
+    nearest = await asyncio.to_thread(lambda: tuple(islice(sample.passages(), 2)))
     library.found = SearchResult(nearest, QuestionScope.LABOUR_LAW, confidence=Confidence.LOW)
     reply = await ask(app, "préavis ? ma sécu n'a pas reçu l'attestation de salaire")
 
