@@ -5,12 +5,8 @@ import os
 import sys
 from pathlib import Path
 
-import uvicorn
-
 from ai_core.access import cli as keys_command
 from ai_core.answering import cli as conversation_command
-from ai_core.api.websocket_protocol import BoundedWebSocketProtocol
-from ai_core.app import create_app
 from ai_core.calculators import cli as calculators_command
 from ai_core.console import cli as console_command
 from ai_core.errors import CorpusMissing
@@ -116,6 +112,12 @@ def law_in_service(data_dir: Path) -> Corpus:
 
 def serve(settings: Settings) -> int:
     """Serve until a signal asks to stop; requests under way get `GRACE_S` to finish."""
+    # Imported here: it takes two seconds, for which no other command and no wrong setting waits.
+    import uvicorn
+
+    from ai_core.api.websocket_protocol import BoundedWebSocketProtocol
+    from ai_core.app import create_app
+
     set_up_logs("ai_core", settings.log_level)
     server = uvicorn.Server(
         uvicorn.Config(

@@ -126,12 +126,23 @@ def test_error_codes_of_a_service_are_unique(service: str) -> None:
     assert len(codes) == len(set(codes))
 
 
-def test_a_service_starts_without_any_model_library() -> None:
-    program = "import sys, ai_core.__main__; print(*{name.split('.')[0] for name in sys.modules})"
+def modules_after(imported: str) -> set[str]:
+    """Return the modules that a fresh interpreter holds once it has imported others."""
+    program = f"import sys, {imported}; print(*sys.modules)"
     loaded = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert not HEAVY & set(loaded.stdout.split())
+    return set(loaded.stdout.split())
+
+
+def test_a_service_starts_without_any_model_library() -> None:
+    loaded = modules_after("ai_core.__main__, ai_core.app")
+    assert not HEAVY & {name.partition(".")[0] for name in loaded}
+
+
+def test_the_commands_of_ai_core_start_without_what_serves_http() -> None:
+    """`keys`, `corpus` … and a wrong setting would wait two seconds for it: import it to serve."""
+    assert not {"ai_core.app", "mcp", "fastapi"} & modules_after("ai_core.__main__")
 
 
 @pytest.mark.parametrize("prefix", ["/home/", "/root/", "/work/", "/Users/"])

@@ -285,7 +285,8 @@ async def test_off_nothing_is_wrapped(app: RunningApp) -> None:
 def test_off_what_traces_is_not_even_imported() -> None:
     """redis-py imports OpenTelemetry's measures by itself when they are installed."""
     program = (
-        "import sys, ai_core.__main__, telegram_service.__main__, mail_service.__main__\n"
+        "import sys, ai_core.__main__, ai_core.app\n"
+        "import telegram_service.__main__, mail_service.__main__\n"
         "traces = ('shared.web.span_export', 'opentelemetry.sdk.trace', 'opentelemetry.exporter')\n"
         "print([name for name in sys.modules if name.startswith(traces)])"
     )

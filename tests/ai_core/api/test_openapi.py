@@ -33,6 +33,7 @@ STREAMED = (
 )
 
 
+@pytest.mark.slow
 async def test_the_document_is_valid_and_whole(app: Any) -> None:
     document = (await app.client.get("/openapi.json")).json()
 
@@ -42,6 +43,7 @@ async def test_the_document_is_valid_and_whole(app: Any) -> None:
     assert {path for path, found in operations(document) if not found.get("security")} == public
 
 
+@pytest.mark.slow
 def test_a_route_without_a_description_is_noticed() -> None:
     api = create_api(Settings(), open_state, CollectorRegistry())
 
