@@ -6,17 +6,34 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from ai_core.console.audit_log import Actor, AuditLog
 from ai_core.errors import ConsoleRefusal
 from ai_core.knowledge.entries_in_use import CheckedEntries
 from ai_core.knowledge.entry_checks import faults_among, faults_of
+from ai_core.knowledge.faults import Fault
+from ai_core.knowledge.law_checks import Lapse
 from ai_core.knowledge.published import PublishedEntries
 from ai_core.knowledge.records import Entry, TopicId
 from ai_core.records.database import Records
 from ai_core.records.entry_store import Body, EntryStore, WrittenVersion
 
 TOPIC: TypeAdapter[str] = TypeAdapter(TopicId)
+SHAPES = (
+    ("missing", "missing"),
+    ("string_too_short", "empty"),
+    ("too_short", "empty"),
+    ("string_too_long", "long"),
+    ("too_long", "long"),
+    ("literal_error", "choice"),
+    ("int_", "number"),
+    ("date_", "date"),
+    ("string_pattern", "shape"),
+    ("value_error", "source_kind"),
+    ("extra_forbidden", "unknown_field"),
+)
+"""Faults by how the types of pydantic's errors begin; the one check of ours is of a source."""
 RESERVED = frozenset({"new", "import"})
 """Names of pages of the desk."""
 
@@ -27,7 +44,7 @@ class CheckedDraft:
 
     body: Body
     entry: Entry | None
-    faults: Sequence[str]
+    faults: Sequence[Fault]
 
     @property
     def publishable(self) -> bool:
@@ -57,17 +74,13 @@ class EntryDrafts:
         try:
             entry = Entry.model_validate(body)
         except ValidationError as error:
-            faults = [
-                f"{'.'.join(map(str, fault['loc'])) or 'entry'}: {fault['msg']}"
-                for fault in error.errors(include_url=False, include_input=False)
-            ]
-            return CheckedDraft(body, None, faults)
+            unread = error.errors(include_url=False, include_input=False)
+            return CheckedDraft(body, None, [_fault_of_shape(one) for one in unread])
         in_use = (await self._checked.current()).entries
         others = [one for topic, one in in_use.items() if topic != entry.topic_id]
         faults = await asyncio.to_thread(_faults, entry, others)
-        own = f"{entry.topic_id}: "
-        lapses = [str(lapse).removeprefix(own) for lapse in await self._checked.lapses_of(entry)]
-        return CheckedDraft(body, entry, [*faults, *lapses])
+        lapses = await self._checked.lapses_of(entry)
+        return CheckedDraft(body, entry, [*faults, *map(_fault_of_law, lapses)])
 
     async def versions(self, topic_id: str) -> list[WrittenVersion]:
         """Return the versions of an entry, the latest first. Raises RecordsOff, PostgresLost."""
@@ -114,11 +127,26 @@ class EntryDrafts:
         await self._checked.current()
 
 
-def _faults(entry: Entry, others: Sequence[Entry]) -> list[str]:
+def _faults(entry: Entry, others: Sequence[Entry]) -> list[Fault]:
     """Return the faults of an entry by itself and among others: half a second for all of them."""
-    own = f"{entry.topic_id}: "
     among = faults_among([*others, entry])
-    return [*faults_of(entry), *(one.removeprefix(own) for one in among if one.startswith(own))]
+    return [*faults_of(entry), *(one for topic, one in among if topic == entry.topic_id)]
+
+
+def _fault_of_law(lapse: Lapse) -> Fault:
+    """Return what the law in service does not bear out, as a fault of its sources."""
+    facts = {"source": lapse.source, "fragment": lapse.fragment}
+    return Fault(lapse.reason, "sources", facts)
+
+
+def _fault_of_shape(error: ErrorDetails) -> Fault:
+    """Return why a draft cannot be read as an entry, by the types of pydantic's errors.
+
+    https://docs.pydantic.dev/latest/errors/validation_errors/
+    """
+    kind = next((name for start, name in SHAPES if error["type"].startswith(start)), "other_fault")
+    place = ".".join(map(str, error["loc"]))
+    return Fault(kind, place, {"said": error["msg"]} if kind == "other_fault" else {})
 
 
 def _is_topic(body: Body) -> bool:

@@ -143,7 +143,7 @@ def _check(files: Sequence[Path], folders: EntryFolders, today: date, law: Law) 
         entries, broken = folders.read()
     faults = [*broken, *(f"{one.topic_id}: {fault}" for one in entries for fault in faults_of(one))]
     if not files:
-        faults += faults_among(entries)
+        faults += [f"{topic}: {fault}" for topic, fault in faults_among(entries)]
     said = _wordings(entries, today, law)
     lapses = [lapse for entry in entries for lapse in lapses_of(entry, said)]
     for line in (*faults, *map(str, lapses)):

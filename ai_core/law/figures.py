@@ -25,6 +25,7 @@ _UNITS = {
     "percent": "% pour[ ]cent percent per[ ]cent",
     "employee": "salaries? salariees? employees? employes?",
 }
+UNIT_NAMES = tuple(_UNITS)
 _BY_VALUE = {
     1: "un une one",
     2: "deux two",

@@ -1,5 +1,6 @@
 """What an entry must be by itself: each fault is named with its place."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from ai_core.errors import EntryFileInvalid
 from ai_core.knowledge.entry_checks import faults_among, faults_of
 from ai_core.knowledge.entry_files import read_entry
+from ai_core.knowledge.faults import Fault
 from ai_core.knowledge.records import Entry
 from tests.knowledge.invented import HOLIDAYS, RESIGNING
 
@@ -44,17 +46,21 @@ def test_a_fault_is_named_with_its_place(
 ) -> None:
     assert before in RESIGNING
     wrong = entry(tmp_path, RESIGNING.replace(before, after))
-    found = list(faults_of(wrong))
+    found = [str(one) for one in faults_of(wrong)]
     assert any(fault in one for one in found), found
+
+
+def said(found: Iterable[tuple[str, Fault]]) -> list[str]:
+    return [f"{topic}: {fault}" for topic, fault in found]
 
 
 def test_entries_must_not_compete_nor_point_nowhere(tmp_path: Path) -> None:
     same = HOLIDAYS.replace('"vacances par an"', '"Préavis de DÉMISSION !"')
-    found = list(faults_among([entry(tmp_path, RESIGNING), entry(tmp_path, same)]))
+    found = said(faults_among([entry(tmp_path, RESIGNING), entry(tmp_path, same)]))
     assert found == ["resigning: holidays has the phrasing 'préavis de démission'"] or (
         found == ["holidays: resigning has the phrasing 'Préavis de DÉMISSION !'"]
     )
-    alone = list(faults_among([entry(tmp_path, RESIGNING)]))
+    alone = said(faults_among([entry(tmp_path, RESIGNING)]))
     assert alone == ["resigning: related: no other entry is holidays"]
 
 

@@ -8,10 +8,14 @@ from starlette.responses import Response
 
 from ai_core.answering.trial import Trials
 from ai_core.api.console.entry_form import (
+    APPLIES,
+    BOUNDS,
     CALCULATORS,
     CATEGORIES,
     VARIABLES,
+    WHEN,
     body_of,
+    one_line,
     read_file,
     read_form,
     written_file,
@@ -23,6 +27,7 @@ from ai_core.console.entry_drafts import EntryDrafts
 from ai_core.console.roles import Action
 from ai_core.errors import ConsoleRefusal, CorpusMissing
 from ai_core.knowledge.entries_in_use import CheckedEntries, EntriesInUse
+from ai_core.knowledge.faults import Fault
 from ai_core.records import questions
 from ai_core.records.entry_store import Body, WrittenVersion
 from shared.languages import LANGUAGES
@@ -212,6 +217,17 @@ async def side_by_side(visit: Visit, question: str, body: Body | None) -> Mappin
     return {"now": now, "after": after, "topic": draft.topic_id if draft else ""}
 
 
+def _said(visit: Visit, fault: Fault) -> str:
+    """Return what is wrong, in the language of the desk."""
+    say, facts = visit.pages.texts.say, dict(fault.facts)
+    if "language" in facts:
+        named = say(f"in_{facts.pop('language')}", visit.language)
+        facts["spoken"] = named.lower() if visit.language == "fr" else named
+    if "unit" in facts:
+        facts["unit"] = say(f"unit_{facts['unit']}", visit.language)
+    return say(f"entry_fault_{fault.kind}", visit.language, **facts)
+
+
 async def _entry_page(
     visit: Visit, tried: Mapping[str, Any] | None = None, question: str = ""
 ) -> Response:
@@ -224,6 +240,7 @@ async def _entry_page(
         topic=topic,
         body=body,
         checked=checked,
+        faults=[(fault.place, _said(visit, fault)) for fault in checked.faults],
         versions=held,
         answers=answers,
         answering=topic in used.entries,
@@ -260,6 +277,10 @@ def _form(visit: Visit, body: Body, *, base: int, answer_id: str = "") -> Respon
         variables=VARIABLES,
         calculators=CALCULATORS,
         languages=LANGUAGES,
+        applies_facts=APPLIES,
+        when_facts=WHEN,
+        bounds=BOUNDS,
+        one_line=one_line,
     )
 
 

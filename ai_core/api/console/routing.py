@@ -37,7 +37,7 @@ from shared.languages import preferred_language
 ROOT = "/console"
 LOGIN = f"{ROOT}/login"
 MAX_FORM_BYTES = 64 * 1024
-MAX_FIELDS = 200
+MAX_FIELDS = 1_000
 FORM_TOKEN_CHARACTERS = 32
 FORM_TYPE = "application/x-www-form-urlencoded"
 NEXT = re.compile(r"/console(?:/[a-z0-9_-]+){0,4}")

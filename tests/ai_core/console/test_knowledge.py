@@ -1,5 +1,6 @@
 """Questions to improve and knowledge entries at the desk, over HTTP: asked again, answered."""
 
+import html
 import re
 import tomllib
 from collections.abc import AsyncIterator, Iterator
@@ -7,6 +8,7 @@ from typing import Any, cast
 
 import httpx2
 import pytest
+import tomlkit
 
 from ai_core.access.keys import Scope
 from ai_core.console.roles import Role
@@ -14,6 +16,7 @@ from ai_core.records.events import AnswerEvent
 from shared.languages import LANGUAGES
 from tests.ai_core.conftest import SampleLibrary
 from tests.ai_core.console.conftest import UNUSED, Browser, RunningDesk
+from tests.ai_core.console.filled_form import filled_fields
 from tests.knowledge.invented import LAW, RESIGNING
 
 pytestmark = pytest.mark.slow
@@ -153,8 +156,13 @@ async def test_a_draft_with_faults_is_kept_and_cannot_be_published(
     )
     await owner.post("/console/knowledge/new", wrong)
     page = await owner.get("/console/knowledge/resigning")
-    for fault in ("no fragment says 3", "phrasings.en: 1, at least 6", "does not say"):
-        assert fault in page.text
+    for fault in (
+        "<code>answer</code> – aucun passage de la loi ne dit 3 mois",
+        "<code>phrasings.en</code> – 1 formulations, il en faut au moins 6",
+        "<code>answer</code> – anglais : ne dit pas 3 mois",
+        "<code>sources</code> – L1237-1 ne dit pas « doit un préavis de six semaines »",
+    ):
+        assert fault in html.unescape(page.text), fault
     refused = await owner.post("/console/knowledge/resigning/publish", {"version": "1"})
     assert refused.status_code == 422
     assert "ne passe pas les contrôles" in refused.text
@@ -186,6 +194,62 @@ async def test_a_phrasing_is_added_and_two_editors_do_not_overwrite_each_other(
     listed = await owner.get("/console/knowledge?q=demissionne&state=draft")
     assert "/console/knowledge/resigning" in listed.text
     assert "/console/knowledge/resigning" not in (await owner.get("/console/knowledge?q=zzz")).text
+
+
+async def test_an_entry_is_edited_without_loss_of_any_field(
+    desk: RunningDesk, owner: Browser
+) -> None:
+    """Whom it is for, clauses and guides, line ends of the law, no-break spaces too."""
+    nobody = {"fr": "Personne\u00a0: rien.", "en": "Nobody: nothing."}
+    every = {
+        "contract": ["cdi", "interim"],
+        "category": ["cadre", "ouvrier"],
+        "role": ["employee"],
+        "working_time": ["part_time"],
+        "events": ["demission", "retraite"],
+        "seniority_months_from": 12,
+        "seniority_months_below": 24,
+        "headcount_from": 11,
+        "headcount_below": 50,
+    }
+    clause = {"idcc": "1486", "clause": "KALIARTI000005851401", "name": "Syntec, article 15"}
+    entry = ENTRY | {
+        "depends_on": ["agreement", "region"],
+        "related": ["holidays"],
+        "calculator": "resignation_notice",
+        "checked_by": "lawyer",
+        "applies": {"sector": ["private", "public"], "contract": ["cdi"], "role": ["employer"]},
+        "conditions": [*ENTRY["conditions"], nobody | {"when": every}],
+        "steps": [*ENTRY["steps"], nobody],
+        "sources": [
+            {"article": "L1237-1", "fragments": ["doit un préavis\nde deux mois", "Le salarié"]},
+            clause | {"fragments": ["trois mois"]},
+            {"fiche": "abc-12", "fragments": ["Le préavis"]},
+        ],
+        "test_phrasings": {"fr": ["partir vite ?"], "en": ["leave soon?"]},
+        "checked_on": desk.desk.clock.today(),
+    }
+    file = tomlkit.dumps(entry)
+    await owner.get("/console/knowledge/import")
+    await owner.post("/console/knowledge/import", {"file": file})
+    before = tomllib.loads((await owner.get("/console/knowledge/resigning/file")).text)
+    assert before == tomllib.loads(file)
+    fields = filled_fields((await owner.get("/console/knowledge/resigning/edit")).text)
+    edited = await owner.post("/console/knowledge/resigning/edit", fields)
+    assert edited.headers["location"].endswith("?done=entry_saved")
+    after = tomllib.loads((await owner.get("/console/knowledge/resigning/file")).text)
+    assert after == before
+
+    fields = filled_fields((await owner.get("/console/knowledge/resigning/edit")).text)
+    fields |= {"conditions_2_category": ["etam"], "conditions_2_headcount_from": ["beaucoup"]}
+    await owner.post("/console/knowledge/resigning/edit", fields)
+    page = html.unescape((await owner.get("/console/knowledge/resigning")).text)
+    assert "n’est pas un nombre entier" in page
+    last = tomllib.loads((await owner.get("/console/knowledge/resigning/file")).text)
+    assert last["conditions"][2]["when"] == every | {
+        "category": ["etam"],
+        "headcount_from": "beaucoup",
+    }
 
 
 async def test_words_that_are_not_kept_are_not_shown(desk: RunningDesk, owner: Browser) -> None:
