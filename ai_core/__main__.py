@@ -23,7 +23,6 @@ from shared.logs import set_up_logs
 from shared.privacy.encryption import new_key_file
 from shared.settings import WrongSettings, read_settings
 
-GRACE_S = 20
 ON_STORES = {"keys", "conversation", "console"}
 
 
@@ -111,34 +110,11 @@ def law_in_service(data_dir: Path) -> Corpus:
 
 
 def serve(settings: Settings) -> int:
-    """Serve until a signal asks to stop; requests under way get `GRACE_S` to finish."""
+    """Serve until a signal asks to stop."""
     # Imported here: it takes two seconds, for which no other command and no wrong setting waits.
-    import uvicorn
+    from ai_core import serving
 
-    from ai_core.api.websocket_protocol import BoundedWebSocketProtocol
-    from ai_core.app import create_app
-
-    set_up_logs("ai_core", settings.log_level)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            create_app(settings),
-            host=settings.server.host,
-            port=settings.server.port,
-            loop="uvloop",
-            http="httptools",
-            ws=BoundedWebSocketProtocol,
-            ws_max_size=settings.server.max_body_bytes,
-            ws_per_message_deflate=False,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=bool(settings.server.trusted_proxies),
-            forwarded_allow_ips=[str(proxy) for proxy in settings.server.trusted_proxies],
-            timeout_graceful_shutdown=GRACE_S,
-        )
-    )
-    server.run()
-    return 0 if server.started else 1
+    return serving.serve(settings)
 
 
 if __name__ == "__main__":

@@ -2,10 +2,12 @@
 
 import asyncio
 import gc
+import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 from opentelemetry.trace import Tracer
@@ -27,6 +29,7 @@ from ai_core.answering.calculation.answering import CalculatedAnswers
 from ai_core.answering.calculation.computing import Calculations
 from ai_core.answering.calculation.version import calculation_version
 from ai_core.answering.calculation.writing import questions_of_inputs
+from ai_core.answering.claims import AnswerClaims
 from ai_core.answering.conversations import ConversationStore
 from ai_core.answering.embeddings import Embedder
 from ai_core.answering.entries.answering import EntryAnswers
@@ -66,9 +69,12 @@ from ai_core.law.library import Library
 from ai_core.law.source import LawSource
 from ai_core.law.versions import CorpusVersions
 from ai_core.metrics import AnswerMetrics, CorpusMetrics, QuestionMetrics, SchedulerMetrics
+from ai_core.models.contract import Models, Queues
+from ai_core.models.host.client import HostedModels, HostedQueues, HostSocket
 from ai_core.models.metrics import ModelCollector
 from ai_core.models.opening import open_engine
-from ai_core.models.pool import ModelPool, open_pool
+from ai_core.models.pool import open_pool
+from ai_core.models.registry import Registry
 from ai_core.models.scheduler import Scheduler
 from ai_core.models.slot import Opener as ModelOpener
 from ai_core.records.database import open_records
@@ -77,7 +83,7 @@ from ai_core.records.events import EventWriter, event_writer
 from ai_core.records.feedback import Feedback
 from ai_core.records.kept_conversations import KeptConversations
 from ai_core.redis_keys import TAG
-from ai_core.settings import Settings
+from ai_core.settings import MODELS_SOCKET, Settings
 from shared.clock import Clock, SystemClock
 from shared.host_metrics import HostMetrics
 from shared.privacy.text_masker import load_names
@@ -86,10 +92,13 @@ from shared.texts import Texts
 from shared.web.http_metrics import HttpMetrics
 from shared.web.middleware import RequestMiddleware
 from shared.web.tracing import traced, tracing_of
+from shared.worker_metrics import new_registry
 
 SWITCH_INTERVAL_S = 0.0005
 """How long the event loop may keep the interpreter from the library's thread, which gives it up
 some fifty times a search: with Python's 5 ms a busy loop halves the answers a second."""
+READING_S = 60.0
+"""How long a worker reads the law before it serves all the same; see `serving.ANSWERS_WITHIN_S`."""
 
 
 @asynccontextmanager
@@ -99,8 +108,17 @@ async def open_state(settings: Settings, registry: CollectorRegistry) -> AsyncIt
         library = Library(CorpusVersions(settings.data_dir))
         stack.push_async_callback(library.close)
         state = await assemble(settings, registry, stack, library, SystemClock())
+        if settings.server.workers > 1:
+            await read_the_law(state)
         tune_the_interpreter()
         yield state
+
+
+async def read_the_law(state: AppState) -> None:
+    """Read what the first question would wait for, before this worker takes another's place."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(READING_S):
+            await check_against_law(state["calculator_rules"], state["entries"])
 
 
 def tune_the_interpreter() -> None:
@@ -143,16 +161,7 @@ async def assemble(
     records = await stack.enter_async_context(open_records(settings.postgres, clock))
     access, gate = await open_access(platform, stack)
     built_in = (ExtractiveEngine(platform.texts), *engines)
-    pool = await stack.enter_async_context(
-        open_pool(settings.models, settings.data_dir, built_in, opener, clock)
-    )
-    ModelCollector(pool, registry)
-    scheduler = Scheduler(
-        clock,
-        SchedulerMetrics(registry),
-        most_waiting=settings.answers.most_waiting,
-        longest_wait_s=settings.answers.longest_wait_s,
-    )
+    pool, scheduler = await open_models(platform, stack, built_in, opener)
     conversations = ConversationStore(
         platform.connection,
         silence_s=settings.conversations.silence_s,
@@ -208,6 +217,35 @@ async def assemble(
     )
 
 
+async def open_models(
+    platform: Platform, stack: AsyncExitStack, built_in: Sequence[Engine], opener: ModelOpener
+) -> tuple[Models, Queues]:
+    """Open the models: this process's own, or, in one of several workers, those of the host."""
+    settings, registry, clock = platform.settings, platform.registry, platform.clock
+    longest_wait_s = settings.answers.longest_wait_s
+    if socket := os.environ.get(MODELS_SOCKET):
+        folder = settings.models.folder or settings.data_dir / "models"
+        default = settings.models.default
+        models = await asyncio.to_thread(Registry.read, folder, built_in, default)
+        host = HostSocket(Path(socket))
+        hosted = HostedModels(host, models, settings.models.wait_s)
+        following = asyncio.create_task(hosted.run(), name="follow the models")
+        stack.callback(following.cancel)
+        ModelCollector(hosted, registry)
+        return hosted, HostedQueues(host, hosted, longest_wait_s)
+    pool = await stack.enter_async_context(
+        open_pool(settings.models, settings.data_dir, built_in, opener, clock)
+    )
+    ModelCollector(pool, registry)
+    scheduler = Scheduler(
+        clock,
+        SchedulerMetrics(registry),
+        most_waiting=settings.answers.most_waiting,
+        longest_wait_s=longest_wait_s,
+    )
+    return pool, scheduler
+
+
 def open_sockets(platform: Platform, stack: AsyncExitStack) -> Sockets:
     """Return what WebSocket connections share; answers under way are stopped at the end."""
     settings = platform.settings.websocket
@@ -256,7 +294,8 @@ async def open_access(platform: Platform, stack: AsyncExitStack) -> tuple[Access
     ring = KeyRing(platform.connection, platform.clock)
     with suppress(RedisError):  # the gate reads them again with the first request
         await ring.refresh()
-    limiter = Limiter(platform.connection)
+    processes = platform.settings.server.workers
+    limiter = Limiter(platform.connection, processes=processes)
     renewing = asyncio.create_task(limiter.renew_leases(), name="renew leases")
     stack.callback(renewing.cancel)
     usage = KeyUsage(platform.connection, platform.clock)
@@ -277,8 +316,8 @@ def open_answering(
     library: LawSource,
     rules: CheckedRules,
     entries: CheckedEntries,
-    pool: ModelPool,
-    scheduler: Scheduler,
+    pool: Models,
+    scheduler: Queues,
     conversations: ConversationStore,
     writer: EventWriter,
 ) -> tuple[RequestResolver, Responder, Trials]:
@@ -305,6 +344,7 @@ def open_answering(
         boilerplate=boilerplate,
         calculated=CalculatedAnswers(calculations, library, boilerplate, clock),
         cache=cache,
+        claims=AnswerClaims(connection),
         conversations=conversations,
         metrics=metrics,
         clock=clock,
@@ -331,7 +371,7 @@ def open_answering(
 
 def create_app(settings: Settings, open_state: OpenState = open_state) -> ASGIApp:
     """Build the app; tests pass their own `open_state`."""
-    registry = CollectorRegistry()
+    registry = new_registry()
     api = create_api(settings, open_state, registry)
     tracer = tracing_of("ai_core", settings.tracing).tracer
     served = CrossOrigin(DirectRoutes(api, DIRECT))

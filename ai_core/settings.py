@@ -10,13 +10,22 @@ from shared.privacy.settings import PrivacySettings
 from shared.settings import Section, StrictSettings, TracingSettings, WatchSettings
 
 PASSAGE_TOKENS = 1_200
+MODELS_SOCKET = "NEO_MODELS_SOCKET"
+"""Variable that names the socket of the process that owns the models, in one of several workers."""
 
 
 class ServerSettings(Section):
-    """Address of the API, and the largest body it reads."""
+    """Address of the API, how many processes share it, and the largest body it reads."""
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65_535)
+    workers: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="Processes that share the port, one for each core at most. SIGHUP replaces "
+        "several one by one, without a pause.",
+    )
     max_body_bytes: int = Field(default=1024 * 1024 - 1, gt=0)
     trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(
         default=(), description="Trusted proxies, whose X-Forwarded-For is used."

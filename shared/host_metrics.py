@@ -20,6 +20,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 
 from shared.host_memory import read_memory
 from shared.settings import WatchSettings
+from shared.worker_metrics import ServiceProcesses, WorkersRegistry
 
 CERTIFICATE_LOOK_S = 300.0
 """A certificate is looked at this often; Prometheus asks more often than it can change."""
@@ -35,9 +36,16 @@ class HostMetrics:
     def __init__(self, registry: CollectorRegistry, watch: WatchSettings) -> None:
         self.registry = registry
         self.parts = Gauge(
-            "part_up", "1 while a part the service depends on answers.", ["part"], registry=registry
+            "part_up",
+            "1 while a part the service depends on answers.",
+            ["part"],
+            registry=registry,
+            multiprocess_mode="mostrecent",
         )
-        ProcessCollector(registry=registry)
+        shared = isinstance(registry, WorkersRegistry)
+        registry.register(
+            ServiceProcesses(os.getppid()) if shared else ProcessCollector(registry=None)
+        )
         registry.register(HostCollector(watch))
 
     async def text(self) -> bytes:

@@ -41,6 +41,7 @@ EDGES = {
     "ai_core/engines/process/child.py",
     "ai_core/engines/process/loop.py",
     "ai_core/engines/folder/tokenizer.py",
+    "ai_core/models/host/service.py",
     "ai_core/api/mcp/server.py",
     "ai_core/api/sse.py",
     "ai_core/api/websocket.py",
@@ -49,9 +50,9 @@ EDGES = {
     "mail_service/processing/pipeline.py",
 }
 """Where a wide `except` may stand without raising again: the HTTP edge (streams and WebSockets
-included), a model's process, where one request must not end those of others, a tokenizer's file,
-whose library raises the very class Exception, the bot's worker, and the mailbox's pipeline, where
-one bad mail must not stop the others."""
+included), a model's process and the owner of the models, where one request must not end those of
+others, a tokenizer's file, whose library raises the very class Exception, the bot's worker, and the
+mailbox's pipeline, where one bad mail must not stop the others."""
 
 
 def sources() -> Iterator[Path]:

@@ -2,9 +2,10 @@
 
 Redis decides for all processes together, in one round trip per request (lua/admit.lua). Granted
 requests are also counted in this process: while Redis is lost it decides by the same rule
-(sliding_window.py), and after a reconnection the first request of each caller raises Redis's count
-to the local one, so that an outage resets no quota. Processes that lose Redis at the same time each
-allow the whole quota. Why: docs/decisions/0090-one-rule-for-rate-limits.md.
+(sliding_window.py), and after a reconnection the first request of each caller adds what Redis did
+not hear of to its count, which is at least the local one, so that an outage resets no quota. The
+workers of one host that lose Redis together each allow their share; hosts each allow the quota.
+Why: docs/decisions/0090-one-rule-for-rate-limits.md, 0169-workers-share-a-port.md.
 """
 
 import asyncio
@@ -104,18 +105,26 @@ class Decision(NamedTuple):
 class CallerUsage:
     """Local count of one caller: its usage per window, and its open requests.
 
-    Redis had all of it when the connection's epoch was `epoch`. `open` holds ids of requests that
-    hold a concurrency slot.
+    Redis had all of it when the connection's epoch was `epoch`; `unheard` is what it was not told
+    since. `open` holds ids of requests that hold a concurrency slot.
     """
 
     epoch: int
     usage: Usage = field(default_factory=dict)
+    unheard: Usage = field(default_factory=dict)
     open: set[str] = field(default_factory=set)
 
     def is_idle(self, now_ms: int) -> bool:
         """Drop expired slots; return whether nothing is left."""
         total = sum(window.total(used, now_ms) for window, used in self.usage.items())
         return not (self.open or total)
+
+    def count(self, charges: Sequence[tuple[Window, int]], at_ms: int, *, heard: bool) -> None:
+        """Count amounts by window; `heard`: Redis was asked to, too."""
+        for window, amount in charges:
+            count(self.usage, window, at_ms, amount)
+            if not heard:
+                count(self.unheard, window, at_ms, amount)
 
 
 class Refusals:
@@ -148,10 +157,14 @@ class Refusals:
 
 
 class Limiter:
-    """Admits requests, and settles the tokens they used."""
+    """Admits requests, and settles the tokens they used.
 
-    def __init__(self, connection: RedisConnection) -> None:
+    While Redis is lost each of `processes` on this host allows its share of a limit, at least one.
+    """
+
+    def __init__(self, connection: RedisConnection, *, processes: int = 1) -> None:
         self._connection = connection
+        self._processes = processes
         self._accounts: dict[str, CallerUsage] = {}
 
     async def admit(
@@ -164,10 +177,11 @@ class Limiter:
         wanted = Reservation(
             secrets.token_hex(8), subject, limits.concurrent or 0, limits.charges(cost_tokens)
         )
+        told = self._connection.found.is_set()
         try:
             decision = await self._admit_in_redis(wanted, account, cache_key)
         except RedisError:
-            decision = _admit_here(wanted, account)
+            decision = _admit_here(wanted, account, self._processes)
         except asyncio.CancelledError:  # Redis may have admitted it all the same
             with suppress(RedisError):  # the lease expires
                 self._connection.call("ZREM", _open_key(subject), wanted.id).add_done_callback(
@@ -175,9 +189,12 @@ class Limiter:
                 )
             raise
         if decision.refused is None:
-            for window, _, cost in wanted.charges:
-                if window is REQUESTS or decision.reservation:
-                    count(account.usage, window, decision.decided_ms, cost)
+            charges = [
+                (window, cost)
+                for window, _, cost in wanted.charges
+                if window is REQUESTS or decision.reservation
+            ]
+            account.count(charges, decision.decided_ms, heard=told)
         if wanted.concurrent and decision.reservation:
             account.open.add(wanted.id)
         return decision
@@ -192,18 +209,22 @@ class Limiter:
             for window, _, cost in reservation.charges
             if window is not REQUESTS and spent_tokens != cost
         ]
-        if account := self._accounts.get(reservation.subject):
+        account = self._accounts.get(reservation.subject)
+        if account:
             account.open.discard(reservation.id)
-            for window, difference in corrections:
-                count(account.usage, window, decision.decided_ms, difference)
+            account.count(corrections, decision.decided_ms, heard=True)
         if not (reservation.concurrent or corrections):
             return
         keys = (_open_key(reservation.subject), _usage_key(reservation.subject))
         args: list[RedisArg] = [reservation.id]
         for window, difference in corrections:
             args += [window.name, decision.decided_ms // window.slot_ms, difference]
-        with suppress(RedisError):  # the lease expires, and what was reserved counts
+        told = self._connection.found.is_set()
+        with suppress(RedisError):  # the lease expires
             await self._connection.run(SETTLE, keys, args)
+        if account and not told:
+            for window, difference in corrections:
+                count(account.unheard, window, decision.decided_ms, difference)
 
     async def renew_leases(self) -> None:
         """Renew the leases of open requests, until cancelled."""
@@ -228,9 +249,12 @@ class Limiter:
         redis_knows = account.epoch == epoch
         keys = [KEYS_VERSION, _open_key(wanted.subject), _usage_key(wanted.subject)]
         args: list[RedisArg] = [wanted.id, _lease_ms(), wanted.concurrent, len(account.open)]
+        unheard: Usage = {}
+        if self._connection.found.is_set():  # told once, whoever else asks meanwhile
+            unheard, account.unheard = account.unheard, {}
         for window, limit, cost in wanted.charges:
             known = 0 if redis_knows else window.total(account.usage.get(window, {}), _now_ms())
-            args += [*window, limit, cost, known]
+            args += [*window, limit, cost, known, window.total(unheard.get(window, {}), _now_ms())]
         if cache_key is not None:
             keys.append(cache_key)
         reply = await self._connection.run(ADMIT, keys, args)
@@ -262,11 +286,12 @@ class Limiter:
         }
 
 
-def _admit_here(wanted: Reservation, account: CallerUsage) -> Decision:
-    """Decide by the local count."""
+def _admit_here(wanted: Reservation, account: CallerUsage, processes: int) -> Decision:
+    """Decide by the local count, within one process's share of the limits."""
     now_ms = _now_ms()
-    busy = 0 < wanted.concurrent <= len(account.open)
-    refused, wait_ms, left = decide(account.usage, wanted.charges, now_ms, busy=busy)
+    shares = [charge.share_of(processes) for charge in wanted.charges]
+    busy = wanted.concurrent > 0 and len(account.open) >= max(1, wanted.concurrent // processes)
+    refused, wait_ms, left = decide(account.usage, shares, now_ms, busy=busy)
     return Decision(
         refused=refused,
         wait_s=wait_ms / 1_000,

@@ -56,6 +56,11 @@ class Charge(NamedTuple):
     limit: int
     cost: int
 
+    def share_of(self, processes: int) -> "Charge":
+        """Return the charge in one process's share of the limit."""
+        limit = max(1, self.limit // processes)
+        return Charge(self.window, limit, min(self.cost, limit))
+
 
 Usage: TypeAlias = dict[Window, dict[int, int]]
 """What a caller used: amounts by slot, oldest first."""

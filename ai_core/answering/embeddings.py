@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 from ai_core.answering.prompts import CHARS_A_TOKEN
 from ai_core.errors import Unsupported
-from ai_core.models.pool import ModelPool
-from ai_core.models.scheduler import Scheduler
+from ai_core.models.contract import Models, Queues
 from ai_core.models.speeds import Size
 from shared.clock import Clock
 
@@ -22,7 +21,7 @@ class Vectors:
 class Embedder:
     """Embeds texts."""
 
-    def __init__(self, pool: ModelPool, scheduler: Scheduler, clock: Clock) -> None:
+    def __init__(self, pool: Models, scheduler: Queues, clock: Clock) -> None:
         self._pool = pool
         self._scheduler = scheduler
         self._clock = clock
@@ -45,12 +44,15 @@ class Embedder:
             raise Unsupported(model=card.id, feature="embeddings")
         deadline_s = None if timeout_s is None else self._clock.elapsed_s() + timeout_s
         size = Size(self.estimate_tokens(texts), 0)
-        with self._scheduler.enter(card.base or card.id, subject, size, deadline_s) as job:
-            async with self._pool.lease(card) as engine:
-                tokens = sum(await engine.count_tokens(texts))
-                job.mark_ready(Size(tokens, 0), engine.slots)
-                while not await job.wait_for_slot(timeout_s=self._scheduler.longest_wait_s):
-                    continue
-                vectors = await engine.embed(texts)
-                job.record_tokens(0, tokens)
+        model = card.base or card.id
+        async with (
+            self._scheduler.entered(model, subject, size, deadline_s) as job,
+            self._pool.lease(card) as engine,
+        ):
+            tokens = sum(await engine.count_tokens(texts))
+            job.mark_ready(Size(tokens, 0), engine.slots)
+            while not await job.wait_for_slot(timeout_s=self._scheduler.longest_wait_s):
+                continue
+            vectors = await engine.embed(texts)
+            job.record_tokens(0, tokens)
         return Vectors(vectors, tokens)

@@ -1,7 +1,7 @@
 """Generation of an answer by a model: queue, engine, prompt, slot, text, checks."""
 
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import AbstractContextManager, aclosing, nullcontext
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from dataclasses import replace
 
 from ai_core.answering.boilerplate import Boilerplate
@@ -30,8 +30,7 @@ from ai_core.engines.base import (
 from ai_core.engines.extractive.engine import ExtractiveEngine
 from ai_core.law.records import Passage, SearchResult
 from ai_core.metrics import AnswerMetrics, topic_of
-from ai_core.models.pool import ModelPool
-from ai_core.models.scheduler import Job, Scheduler
+from ai_core.models.contract import Models, QueuedJob, Queues
 from ai_core.models.sizes import billion_parameters
 from ai_core.models.speeds import Size
 from ai_core.settings import AnswerSettings
@@ -45,8 +44,8 @@ class Generation:
 
     def __init__(
         self,
-        pool: ModelPool,
-        scheduler: Scheduler,
+        pool: Models,
+        scheduler: Queues,
         prompts: Prompts,
         boilerplate: Boilerplate,
         metrics: AnswerMetrics,
@@ -61,15 +60,15 @@ class Generation:
         self._boilerplate = boilerplate
         self._metrics = metrics
 
-    def enqueue(self, request: ResolvedRequest) -> AbstractContextManager[Job | None]:
+    def enqueue(self, request: ResolvedRequest) -> AbstractAsyncContextManager[QueuedJob | None]:
         """Return a job in the model's queue; the extractive engine has no queue.
 
-        Raises QueueFull and DeadlineMissed at once, before anything is searched.
+        Entering it raises QueueFull and DeadlineMissed, before anything is searched.
         """
         card = request.card
         if card.extractive:
             return nullcontext()
-        return self._scheduler.enter(
+        return self._scheduler.entered(
             card.base or card.id, request.rate_limit_id, request.size, request.deadline_s
         )
 
@@ -78,7 +77,7 @@ class Generation:
         request: ResolvedRequest,
         found: SearchResult,
         reply: ReplyBuilder,
-        job: Job | None,
+        job: QueuedJob | None,
         evidence: Sequence[Evidence] = (),
     ) -> AsyncGenerator[Queued | Thought | Text | Called]:
         """Generate into `reply`, with citations checked against the passages found.
@@ -113,7 +112,7 @@ class Generation:
         request: ResolvedRequest,
         found: SearchResult,
         output: "Output",
-        job: Job | None,
+        job: QueuedJob | None,
         evidence: Sequence[Evidence],
     ) -> AsyncGenerator[Queued | Thought | Text | Called]:
         """Quote the law first where the model is small, then let the engine write."""
@@ -329,7 +328,7 @@ def _reasoning_filter(question: Question, start: ReasoningStart | None) -> Reaso
     return LearningReasoningFilter(start)
 
 
-async def _slot_wait(job: Job | None, size: Size, slots: int) -> AsyncGenerator[Queued]:
+async def _slot_wait(job: QueuedJob | None, size: Size, slots: int) -> AsyncGenerator[Queued]:
     """Yield until one of the engine's `slots` is the job's."""
     if job is None:
         return

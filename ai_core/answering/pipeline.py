@@ -20,9 +20,10 @@ from ai_core.answering.abstention import Abstentions, Refusal
 from ai_core.answering.advice import asks_for_advice
 from ai_core.answering.agreement_words import agreement_taken
 from ai_core.answering.boilerplate import Boilerplate, Closing
-from ai_core.answering.cache import AnswerCache, parse_cached
+from ai_core.answering.cache import AnswerCache, CacheKey, parse_cached
 from ai_core.answering.calculation.answering import CalculatedAnswer, CalculatedAnswers
 from ai_core.answering.calculation.texts import calculation_texts
+from ai_core.answering.claims import AnswerClaims
 from ai_core.answering.clauses import agreement_silent, clauses_decide, weighed
 from ai_core.answering.conversations import ConversationStore
 from ai_core.answering.entries.answering import Answered, EntryAnswers
@@ -45,7 +46,7 @@ from ai_core.errors import DeadlineTooShort, ModelUnusable, UpstreamFailed
 from ai_core.law.records import Agreement, Confidence, QuestionScope, SearchResult
 from ai_core.law.source import LawSource
 from ai_core.metrics import AnswerMetrics
-from ai_core.models.scheduler import Job
+from ai_core.models.contract import QueuedJob
 from shared.ai.contract import Clarification, ProfileAgreement
 from shared.clock import Clock
 from shared.distress import HelpLines, help_lines
@@ -74,6 +75,7 @@ class AnswerPipeline:
         calculated: CalculatedAnswers,
         entries: EntryAnswers,
         cache: AnswerCache,
+        claims: AnswerClaims,
         conversations: ConversationStore,
         metrics: AnswerMetrics,
         clock: Clock,
@@ -88,6 +90,7 @@ class AnswerPipeline:
         self._calculated = calculated
         self._entries = entries
         self._cache = cache
+        self._claims = claims
         self._conversations = conversations
         self._metrics = metrics
         self._clock = clock
@@ -118,13 +121,16 @@ class AnswerPipeline:
 
     async def replay(self, request: ResolvedRequest, cached_reply: bytes) -> Events:
         """Answer with the cached reply."""
-        done = parse_cached(
-            cached_reply,
+        done = self._cached(request, cached_reply)
+        await self._remember(request, done)
+        yield done
+
+    def _cached(self, request: ResolvedRequest, body: bytes) -> Done:
+        return parse_cached(
+            body,
             processing_time_s=self._clock.elapsed_s() - request.started_s,
             timestamp=self._clock.now(),
         )
-        await self._remember(request, done)
-        yield done
 
     async def _answer(self, request: ResolvedRequest, *, live: bool) -> Events:
         """Generate the answer, or wait for an identical one; cache it and store the conversation.
@@ -144,7 +150,7 @@ class AnswerPipeline:
         yield done
 
     async def _write_once(self, request: ResolvedRequest) -> Done:
-        """Generate a whole answer once for all identical concurrent requests.
+        """Generate a whole answer once for all identical concurrent requests, of any process.
 
         Requests with a deadline do not share: a missed deadline must not fail the others.
         """
@@ -154,10 +160,15 @@ class AnswerPipeline:
             await self._store(request, done)
             return done
 
+        async def claim_and_work(key: CacheKey) -> Done:
+            async with self._claims.claimed(key) as written:
+                return await work() if written is None else self._cached(request, written)
+
+        key = request.cache_key
         has_deadline = request.deadline_s is not None and not request.card.extractive
-        if request.cache_key is None or has_deadline:
+        if key is None or has_deadline:
             return await work()
-        done = await self._flights.run(request.cache_key.name, work)
+        done = await self._flights.run(key.name, lambda: claim_and_work(key))
         return done.as_of(self._clock.now(), self._clock.elapsed_s() - request.started_s)
 
     async def _write_whole(self, request: ResolvedRequest) -> Done:
@@ -298,7 +309,7 @@ class AnswerPipeline:
 
         `details` are those of a calculation before it.
         """
-        with self._generation.enqueue(request) as job:
+        async with self._generation.enqueue(request) as job:
             evidence = await self._search(request)
             answered = await self._entries.of(request, evidence)
             elsewhere = self._decided_elsewhere(request.question, evidence)
@@ -319,7 +330,7 @@ class AnswerPipeline:
         reply: ReplyBuilder,
         lines: HelpLines | None,
         details: Iterable[Text],
-        job: Job | None,
+        job: QueuedJob | None,
         evidence: list[Evidence],
     ) -> Events:
         """Answer from the law that was found."""

@@ -17,7 +17,7 @@ from ai_core.engines.base import Capabilities, ChatMessage, Sampling
 from ai_core.errors import KnowledgeRequired, QueueFull, Unsupported
 from ai_core.law.records import CorpusStatus
 from ai_core.law.source import LawSource
-from ai_core.models.pool import ModelPool
+from ai_core.models.contract import Models
 from ai_core.models.registry import ModelCard
 from ai_core.models.speeds import Size
 from shared.ai.contract import MAX_NEW_TOKENS, ChatRequest, GenerateRequest
@@ -135,7 +135,7 @@ class RequestResolver:
     def __init__(
         self,
         library: LawSource,
-        pool: ModelPool,
+        pool: Models,
         prompts: Prompts,
         conversations: ConversationStore,
         clarifications: Clarifications,

@@ -14,7 +14,7 @@ from ai_core.api.status import Health
 from ai_core.calculators.sources import CheckedRules
 from ai_core.knowledge.entries_in_use import CheckedEntries
 from ai_core.law.source import LawSource
-from ai_core.models.pool import ModelPool
+from ai_core.models.contract import Models
 from ai_core.records.events import EventWriter
 from ai_core.records.kept_conversations import KeptConversations
 from shared.clock import Clock
@@ -87,7 +87,7 @@ def admitted_caller(needed: Scope) -> Callable[[Request], AsyncIterator[Caller]]
 
 
 LibraryDep = Annotated[LawSource, Depends(state("library"))]
-PoolDep = Annotated[ModelPool, Depends(state("pool"))]
+PoolDep = Annotated[Models, Depends(state("pool"))]
 ConversationsDep = Annotated[ConversationStore, Depends(state("conversations"))]
 EntriesDep = Annotated[CheckedEntries, Depends(state("entries"))]
 CalculatorRulesDep = Annotated[CheckedRules, Depends(state("calculator_rules"))]

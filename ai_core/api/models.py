@@ -22,7 +22,8 @@ from ai_core.errors import (
     NoMemory,
     UnknownModel,
 )
-from ai_core.models.pool import ModelPool, ModelStatus
+from ai_core.models.contract import Models
+from ai_core.models.pool import ModelStatus
 from shared.ai.contract import ModelCardReply, ModelName, ModelsReply
 from shared.web.openapi import BODY_ERRORS, KEY_SCHEMES, errors
 
@@ -89,7 +90,7 @@ async def unload(request: Request) -> Response:
 
 
 @asynccontextmanager
-async def _named_model(request: Request) -> AsyncIterator[tuple[ModelPool, str]]:
+async def _named_model(request: Request) -> AsyncIterator[tuple[Models, str]]:
     """Check the key, then read the name of the model; yield both under the key's limits."""
     gate = gate_of(request)
     caller = await gate.identify(request, Scope.ADMIN)

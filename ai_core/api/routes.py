@@ -57,7 +57,7 @@ from ai_core.console.desk import Desk
 from ai_core.knowledge.entries_in_use import CheckedEntries
 from ai_core.knowledge.published import PublishedEntries
 from ai_core.law.source import LawSource
-from ai_core.models.pool import ModelPool
+from ai_core.models.contract import Models
 from ai_core.records.database import Records
 from ai_core.records.entry_store import EntryStore
 from ai_core.records.events import EventWriter
@@ -107,7 +107,7 @@ class AppState(TypedDict):
     entries: CheckedEntries
     published: PublishedEntries
     trials: Trials
-    pool: ModelPool
+    pool: Models
     conversations: ConversationStore
     health: Health
     host_metrics: HostMetrics

@@ -7,8 +7,7 @@ from ai_core.knowledge.entries_in_use import CheckedEntries, EntriesInUse
 from ai_core.law.records import CorpusStatus
 from ai_core.law.source import LawSource
 from ai_core.metrics import CorpusMetrics
-from ai_core.models.pool import ModelPool
-from ai_core.models.scheduler import Scheduler
+from ai_core.models.contract import Models, Queues
 from ai_core.records.database import Records
 from shared.ai.contract import CorpusHealth, EntriesHealth, HealthReply, QueueHealth
 from shared.clock import Clock
@@ -26,8 +25,8 @@ class Health:
         library: LawSource,
         rules: CheckedRules,
         entries: CheckedEntries,
-        pool: ModelPool,
-        scheduler: Scheduler,
+        pool: Models,
+        scheduler: Queues,
         connection: RedisConnection,
         records: Records,
         ring: KeyRing,

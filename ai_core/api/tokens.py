@@ -17,7 +17,7 @@ from ai_core.api.openapi import KEY_ERRORS, MODEL_ERRORS
 from ai_core.api.responder import NO_STORE, while_connected
 from ai_core.engines.base import ChatMessage, Prompt
 from ai_core.errors import TextTooLong, TextUnreadable, Unsupported
-from ai_core.models.pool import ModelPool
+from ai_core.models.contract import Models
 from shared.ai.contract import Reply
 from shared.web.openapi import BODY_ERRORS, KEY_SCHEMES, errors
 from shared.web.problems import InvalidFields
@@ -135,7 +135,7 @@ async def detokenize(request: Request) -> Response:
     return _json(reply)
 
 
-async def _tokenized(pool: ModelPool, body: TokenizeRequest, prompt: Prompt) -> Reply:
+async def _tokenized(pool: Models, body: TokenizeRequest, prompt: Prompt) -> Reply:
     async with pool.lease(pool.card(body.model)) as engine:
         tokens = await engine.tokenize(prompt, special=body.add_special_tokens)
         texts = None
@@ -148,7 +148,7 @@ async def _tokenized(pool: ModelPool, body: TokenizeRequest, prompt: Prompt) -> 
         )
 
 
-async def _detokenized(pool: ModelPool, body: DetokenizeRequest) -> Reply:
+async def _detokenized(pool: Models, body: DetokenizeRequest) -> Reply:
     async with pool.lease(pool.card(body.model)) as engine:
         return DetokenizeReply(prompt=await engine.detokenize(body.tokens))
 

@@ -61,7 +61,12 @@ class SocketMetrics:
     """Connections and frames, never by caller."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.open = Gauge("websocket_connections", "Open WebSockets.", registry=registry)
+        self.open = Gauge(
+            "websocket_connections",
+            "Open WebSockets.",
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
         self.closed = Counter(
             "websocket_closed", "WebSockets closed, by close code.", ["code"], registry=registry
         )

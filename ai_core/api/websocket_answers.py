@@ -34,7 +34,7 @@ from ai_core.api.sse import log_fields
 from ai_core.api.websocket_frames import Ask
 from ai_core.engines.extractive.engine import ExtractiveEngine
 from ai_core.errors import FeatureNotAllowed
-from ai_core.models.pool import ModelPool
+from ai_core.models.contract import Models
 from shared.ai.contract import ChatRequest
 from shared.distress import help_lines
 from shared.errors import AppError, TooMany, Unavailable
@@ -110,7 +110,7 @@ class AnswerWriter:
             slot.release()
 
     def _require_permissions(self, caller: Caller, body: ChatRequest) -> None:
-        pool = cast(ModelPool, self._request.scope["state"]["pool"])
+        pool = cast(Models, self._request.scope["state"]["pool"])
         require_permissions(caller.key, body, (pool.default, ExtractiveEngine.name))
         if body.logprobs is not None:  # more than is kept of an answer
             raise FeatureNotAllowed(field="logprobs")

@@ -6,11 +6,13 @@ of the last ones: until then, and if it fails, those stay in use.
 """
 
 import asyncio
+import fcntl
 import json
 import os
 import shutil
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -24,6 +26,7 @@ from shared.errors import AppError
 log = structlog.get_logger()
 
 STAMP = "stamp"
+LOCK = "publish.lock"
 LOOK_S = 3.0
 RETRY_S = 60.0
 INDEX_TIMEOUT_S = 900.0
@@ -58,16 +61,29 @@ class EntryPublisher:
             await asyncio.sleep(pause_s)
 
     async def bring_into_use(self) -> bool:
-        """Whether something else was published since the last time, and is in use now.
+        """Whether something else was published since the last time, and this brought it into use.
 
-        Raises RecordsOff, PostgresLost, IndexFailed, OSError.
+        Of the processes that share the data folder one does. Raises RecordsOff, PostgresLost,
+        IndexFailed, OSError.
         """
         used = await asyncio.to_thread(current_stamp, self._folders)
         if await self._store.stamp() == used:
             self._indexed = self._indexed or await asyncio.to_thread(indexed, self._folders)
             if self._indexed:
                 return False
+        lock = await asyncio.to_thread(lock_folder, self._folders.written)
+        if lock is None:
+            return False
+        try:
+            return await self._replace()
+        finally:
+            os.close(lock)
+
+    async def _replace(self) -> bool:
         stamp, bodies = await self._store.published()
+        used = await asyncio.to_thread(current_stamp, self._folders)
+        if stamp == used and await asyncio.to_thread(indexed, self._folders):
+            return False  # another process was faster
         await asyncio.to_thread(stage, self._folders, stamp, bodies)
         await self._make_index()
         self._indexed = True
@@ -97,6 +113,21 @@ class EntryPublisher:
                 await process.wait()
         if process.returncode:
             raise IndexFailed(said.decode("utf-8", "replace").strip()[-300:])
+
+
+def lock_folder(folder: Path) -> int | None:
+    """Return a descriptor that holds the lock of the published entries, None while another does.
+
+    The kernel releases it with the process. Raises OSError.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        return None
+    return lock
 
 
 def current_stamp(folders: EntryFolders) -> str:

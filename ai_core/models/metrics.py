@@ -6,13 +6,13 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from ai_core.models.pool import ModelPool
+from ai_core.models.contract import Models
 
 
 class ModelCollector(Collector):
     """Reads the pool at every scrape; built-in models and adapters are left out."""
 
-    def __init__(self, pool: ModelPool, registry: CollectorRegistry) -> None:
+    def __init__(self, pool: Models, registry: CollectorRegistry) -> None:
         self._pool = pool
         registry.register(self)
 

@@ -12,7 +12,8 @@ Waits are estimated by simulating the queue at the speeds measured (`speeds.py`)
 
 import asyncio
 from collections import deque
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from math import ceil, floor, inf
@@ -382,6 +383,14 @@ class Scheduler:
             raise queue.queue_full(job)
         queue.enqueue(job)
         return job
+
+    @asynccontextmanager
+    async def entered(
+        self, model: str, caller: str, size: Size, deadline_s: float | None = None
+    ) -> AsyncIterator[Job]:
+        """Put a job in a model's queue, and take it out at the end. Raises as `enter` does."""
+        with self.enter(model, caller, size, deadline_s) as job:
+            yield job
 
     def statuses(self) -> Iterator[tuple[str, QueueStatus]]:
         """Yield the status of each model's queue, for the models that had a job."""

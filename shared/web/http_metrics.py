@@ -20,7 +20,12 @@ class HttpMetrics:
             buckets=SECONDS,
             registry=registry,
         )
-        self.open = Gauge("http_requests_open", "Requests being answered now.", registry=registry)
+        self.open = Gauge(
+            "http_requests_open",
+            "Requests being answered now.",
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     def record(self, route: str, method: str, status: int, seconds: float) -> None:

@@ -42,6 +42,7 @@ class Report(TypedDict):
     p95_ms: float
     p99_ms: float
     outcomes: dict[str, int]
+    cpu_s: float
 
 
 @dataclass(frozen=True)
@@ -132,11 +133,11 @@ def make_key(redis_url: str, limits: RateLimits = ROOMY) -> NewKey:
     return asyncio.run(make())
 
 
-def load(server: Server, key: NewKey, body: dict[str, object], **options: object) -> Report:
+def load(server: Server, key: NewKey | str, body: dict[str, object], **options: object) -> Report:
     """Put a load on a server, from another process; options are those of tests.load.generator."""
     given: dict[str, object] = {
         "port": server.port,
-        "key": key.secret,
+        "key": key if isinstance(key, str) else key.secret,
         "body": json.dumps(body),
         **options,
     }

@@ -3,7 +3,8 @@
 -- same usage and compares what they decide.
 -- KEYS: version of the keys, open requests, usage [, cached reply].
 -- ARGV: request id, lease (ms), concurrent limit (0: none), open requests of the calling process,
---       then of each window: name, slot (ms), slots, limit, cost, total known to that process.
+--       then of each window: name, slot (ms), slots, limit, cost, total known to that process,
+--       and what of it Redis was not told.
 -- Returns: version, cached reply, time (ms), refused by ('': admitted), wait (ms), left of each.
 -- Usage is MessagePack: {window = {slot, amount, slot, amount, …}}, oldest first.
 local BUSY_WAIT_MS = 1000
@@ -25,9 +26,10 @@ local stored = redis.call('GET', KEYS[3])
 local usage = stored and cmsgpack.unpack(stored) or {}
 local refused, wait_ms, kept_ms, charges, left = '', 0, 0, {}, {}
 
-for at = 5, #ARGV, 6 do
+for at = 5, #ARGV, 7 do
   local name, slot_ms, slots = ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
   local limit, cost, known = tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4]), tonumber(ARGV[at + 5])
+  local unheard = tonumber(ARGV[at + 6])
   local used, slot, total = usage[name] or {}, math.floor(now_ms / slot_ms), 0
   while used[1] and used[1] < slot - slots do
     table.remove(used, 1)
@@ -36,6 +38,7 @@ for at = 5, #ARGV, 6 do
   for place = 2, #used, 2 do
     total = total + used[place]
   end
+  known = math.max(known, total + unheard)
   if known > total then
     add(used, slot, known - total)
     total = known

@@ -17,7 +17,7 @@ from ai_core.console.roles import MATRIX, Action, Role
 from ai_core.console.sessions import OpenSession, Stage, credentials_of
 from ai_core.console.sign_in import Client
 from ai_core.errors import ConsoleRefusal, FormExpired, RoleNotAllowed
-from ai_core.models.pool import ModelPool
+from ai_core.models.contract import Models
 from ai_core.records.accounts import Account, ConsoleLanguage
 from shared.errors import NotAuthenticated
 
@@ -69,9 +69,9 @@ class Visit:
         return Client(client_address(self.request), self.request.cookies.get(DEVICE_COOKIE))
 
     @property
-    def pool(self) -> ModelPool:
+    def pool(self) -> Models:
         """Return the models."""
-        return cast(ModelPool, self.request.state.pool)
+        return cast(Models, self.request.state.pool)
 
     def may(self, action: Action | str) -> bool:
         """Whether the account's role includes an action, and it has signed in all the way."""

@@ -163,6 +163,47 @@ async def test_the_quota_holds_while_redis_is_lost_and_when_it_is_back(
     )  # it may have counted what it never answered: never more
 
 
+async def test_workers_that_lose_redis_share_the_quota_and_redis_hears_of_all_of_it(
+    own_redis: RedisServer,
+) -> None:
+    connections = [RedisConnection(own_redis.url, TAG) for _ in range(2)]
+    for connection in connections:
+        await connection.open()
+    workers = [Limiter(connection, processes=2) for connection in connections]
+    limits = RateLimits(requests_per_minute=100, concurrent=1_000)
+    before = await admitted(workers[0], limits, 20)
+    await asyncio.to_thread(own_redis.kill)
+    for connection in connections:
+        await lost(connection)
+    during = [await admitted(worker, limits, 200) for worker in workers]
+    assert [accepted(decisions) for decisions in during] == [30, 50]  # each has a half
+    await asyncio.to_thread(own_redis.start)
+    async with asyncio.timeout(30):
+        for connection in connections:
+            await connection.found.wait()
+    after = [await admitted(worker, limits, 200) for worker in (*workers, *workers)]
+    for connection in connections:
+        await connection.close()
+
+    assert accepted(before) == 20
+    assert sum(map(accepted, after)) <= 50  # whoever came back first could not know of the other
+    assert [accepted(decisions) for decisions in after[2:]] == [0, 0]
+
+
+async def test_requests_at_the_same_time_are_shared_out_while_redis_is_lost(
+    own_redis: RedisServer,
+) -> None:
+    connection = RedisConnection(own_redis.url, TAG)
+    await connection.open()
+    await asyncio.to_thread(own_redis.kill)
+    await lost(connection)
+    few = await admitted(Limiter(connection, processes=4), RateLimits(concurrent=9), 20)
+    one = await admitted(Limiter(connection, processes=4), RateLimits(concurrent=3), 20)
+    await connection.close()
+
+    assert (accepted(few), accepted(one)) == (2, 1)
+
+
 async def test_an_emptied_redis_learns_again_what_was_used(connection: RedisConnection) -> None:
     limiter, limits = Limiter(connection), RateLimits(requests_per_minute=10)
     await admitted(limiter, limits, 8)
@@ -192,6 +233,14 @@ async def test_a_long_request_keeps_its_slot_while_its_process_lives(
     async with asyncio.timeout(30):
         while not accepted(await admitted(Limiter(connection), limits, 1)):
             pass
+
+
+async def lost(connection: RedisConnection) -> None:
+    async with asyncio.timeout(30):
+        while True:
+            if not connection.found.is_set():
+                return
+            await asyncio.sleep(0.01)
 
 
 async def redis_now_ms(connection: RedisConnection) -> int:

@@ -83,7 +83,7 @@ async def test_redis_and_this_process_decide_alike(
     for window, by_age, limit, cost in windows:
         slot = int(now_s) * 1_000 // window.slot_ms
         usage[window] = {slot - age: by_age[age] for age in sorted(by_age, reverse=True)}
-        args += [*window, limit, min(cost, limit), 0]
+        args += [*window, limit, min(cost, limit), 0, 0]
         is_free = is_cached and window is not REQUESTS
         charges.append(Charge(window, limit, 0 if is_free else min(cost, limit)))
 
