@@ -6,7 +6,8 @@ from dataclasses import replace
 from ai_core.answering.evidence import Evidence
 from ai_core.answering.understanding.messages import Asked
 from ai_core.engines.extractive.relevant import ClauseFit, clause_fit
-from ai_core.law.records import Confidence, MatchBasis, SearchResult, SourceKind
+from ai_core.law.agreement_categories import categories_titled
+from ai_core.law.records import Confidence, MatchBasis, Passage, SearchResult, SourceKind
 
 
 def weighed(asked: Asked, found: SearchResult) -> Evidence:
@@ -42,3 +43,13 @@ def agreement_silent(evidence: Sequence[Evidence]) -> bool:
     about = all(match and match.basis is not MatchBasis.TRADE for match in named)
     silent = all(one.clauses is ClauseFit.SILENT for one in evidence)
     return bool(evidence) and about and silent
+
+
+def of_one_category(passages: Sequence[Passage]) -> list[Passage]:
+    """Return the clauses that may be for the same employees as the best one."""
+    wanted = categories_titled(passages[0])
+    return [
+        one
+        for one in passages
+        if not wanted or not (titled := categories_titled(one)) or titled & wanted
+    ]

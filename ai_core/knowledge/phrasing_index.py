@@ -54,6 +54,7 @@ _BATCH = 512
 _RATE = 0.003
 _DECAY = 0.05
 _LEAST_CHANCE = 1e-9
+_NOT_INDEXED = {"test_phrasings", "checked_on", "defers_to_agreement"}
 
 Embed = Callable[[list[str]], Vectors]
 """Returns the meanings of texts, one row each, of length 1."""
@@ -250,7 +251,7 @@ def index_version(entries: Sequence[Entry], *, encoder: bool) -> str:
     """Return a hash of all that an index is made of."""
     digest = hashlib.sha256(f"{FORMAT} {encoder}".encode())
     for entry in entries:
-        digest.update(entry.model_dump_json(exclude={"test_phrasings", "checked_on"}).encode())
+        digest.update(entry.model_dump_json(exclude=_NOT_INDEXED).encode())
     return digest.hexdigest()[:16]
 
 

@@ -141,6 +141,8 @@ class Entry(_Part):
     category: Theme
     tags: tuple[str, ...] = Field(min_length=1, max_length=12)
     depends_on: tuple[Variable, ...] = ()
+    defers_to_agreement: bool = False
+    """The law leaves the answer to agreements: a clause found goes before it."""
     calculator: CalculatorName | None = None
     related: tuple[TopicId, ...] = ()
     checked_on: date

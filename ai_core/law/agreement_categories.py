@@ -38,6 +38,11 @@ def categories_of(text: str) -> frozenset[Category]:
     return frozenset(category for category, name in _PATTERNS.items() if name.search(text))
 
 
+def categories_titled(passage: Passage) -> frozenset[Category]:
+    """Return the categories that the titles above a clause name."""
+    return categories_of(" ; ".join(passage.section_path[1:]))
+
+
 def categories_in(passages: Sequence[Passage]) -> tuple[Category, ...]:
     """Return the categories that the best clauses of an agreement distinguish, in their order.
 
@@ -50,6 +55,6 @@ def categories_in(passages: Sequence[Passage]) -> tuple[Category, ...]:
             first.setdefault((one.id, one.section_path), one)
     clauses = list(first.values())[:_CLAUSES]
     named = [categories_of(one.text) for one in clauses[:1]]
-    titled = [categories_of(" ; ".join(one.section_path[1:])) for one in clauses]
+    titled = [categories_titled(one) for one in clauses]
     found = frozenset().union(*(set(one) for one in named if len(one) > 1), *titled)
     return tuple(category for category in Category if category in found) if len(found) > 1 else ()

@@ -10,7 +10,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from ai_core.answering.citations import CitationFilter
-from ai_core.answering.clauses import agreement_silent, clauses_decide
+from ai_core.answering.clauses import agreement_silent, clauses_decide, of_one_category
 from ai_core.answering.entries.choosing import ChosenEntry, EntryChoice
 from ai_core.answering.entries.writing import (
     Asker,
@@ -26,6 +26,7 @@ from ai_core.answering.quoting import heading_of, quote_in_turn
 from ai_core.answering.reply import ReplyBuilder
 from ai_core.answering.request import ResolvedRequest
 from ai_core.engines.base import AnswerPart, Engine, Prompt, Sampling
+from ai_core.law.agreement_categories import categories_in
 from ai_core.law.records import Agreement, Confidence, Passage, SearchResult, SourceKind
 from ai_core.law.source import LawSource
 from shared.ai.contract import Citation, EntryTaken
@@ -66,6 +67,18 @@ class Answered:
         """Return it without questions that nothing answers."""
         kept = tuple(one for one in self.rest if all(one is not other for other in refused))
         return Answered(self.answers, kept)
+
+
+@dataclass(frozen=True, slots=True)
+class _Agreed:
+    """What an agreement says, the addresses of its clauses, and where it leads the words after it.
+
+    `law` stands between the agreement and the entries, which tell the law.
+    """
+
+    said: str
+    sources: str
+    law: str
 
 
 class EntryAnswers:
@@ -166,40 +179,80 @@ class EntryAnswers:
     ) -> AsyncGenerator[tuple[AnswerPart, str]]:
         """Yield the parts of the answer, and set what the reply holds beside its text.
 
-        An agreement that decides leads, and the entry tells the law after it; else it follows.
+        An agreement that decides leads, or to which the law leaves the answer; the entry tells the
+        law after it. Else the agreement follows.
         """
         language, answers = request.question.language, answered.answers
-        found, leads = merged(evidence), clauses_decide(evidence)
         reply.citations = [one for answer in answers for one in answer.written.citations]
         reply.confidence = least_sure(answer.chosen.confidence for answer in answers)
         reply.entries = [_taken(answer, language) for answer in answers]
         reply.outcome = "entry"
-        agreed, agreed_sources = await self._agreed(answers, request, found, reply, leads=leads)
-        if not agreed and agreement_silent(evidence) and _depends(answers):
-            agreed = self._silent(found.agreement, language)
-        for opening in self._openings(reply, found, agreed if leads else "", language):
+        agreed = await self._agreement(answers, request, evidence, reply)
+        for opening in self._openings(answers, reply, agreed, language):
             yield AnswerPart.SUMMARY, opening
         quoted = await self._quoted_for(answered.rest, request, reply)
         for part in _PARTS:
             titled = part is AnswerPart.SUMMARY or len(answers) + len(answered.rest) > 1
             for text in _texts(answers, part, titled=titled):
                 yield part, text
-            if part is AnswerPart.SUMMARY and agreed and not leads:
-                yield part, agreed
+            if part is AnswerPart.SUMMARY:
+                for text in self._after(answers, reply, agreed, language):
+                    yield part, text
             if part in quoted:
                 yield part, quoted[part]
-        if agreed_sources:
-            yield AnswerPart.SOURCES, agreed_sources
+        if agreed.sources:
+            yield AnswerPart.SOURCES, agreed.sources
+
+    async def _agreement(
+        self,
+        answers: Sequence[EntryAnswer],
+        request: ResolvedRequest,
+        evidence: Sequence[Evidence],
+        reply: ReplyBuilder,
+    ) -> _Agreed:
+        """Return what the agreement says, and whether it goes before the entries."""
+        found, decides = merged(evidence), clauses_decide(evidence)
+        told = request.question.search.profile.category is not None
+        apart = bool(categories_in(found.passages)) and not told
+        defers = self.sure(answers) and _defers(answers) and not apart
+        key = "decides" if decides else "left_to" if defers else "says"
+        said, sources = await self._agreed(answers, request, found, reply, f"agreement_{key}")
+        if not said and agreement_silent(evidence) and _depends(answers):
+            said = self._silent(found.agreement, request.question.language)
+        leads = bool(sources) and (decides or defers)
+        law = self._after_agreement(found, request.question.language)
+        return _Agreed(said, sources, law if leads else "")
 
     def _openings(
-        self, reply: ReplyBuilder, found: SearchResult, leading: str, language: Language
+        self,
+        answers: Sequence[EntryAnswer],
+        reply: ReplyBuilder,
+        agreed: _Agreed,
+        language: Language,
     ) -> Iterator[str]:
         """Yield what stands before the entries: a clause that leads, a doubt about the entries."""
-        if leading:
-            yield leading
-            yield self._after_agreement(found, language)
-        if reply.confidence is Confidence.LOW:
+        if agreed.law:
+            yield agreed.said
+            yield agreed.law
+        if reply.confidence is Confidence.LOW and not self._doubt_follows(answers):
             yield self._texts.say("nearest_entries", language)
+
+    def _after(
+        self,
+        answers: Sequence[EntryAnswer],
+        reply: ReplyBuilder,
+        agreed: _Agreed,
+        language: Language,
+    ) -> Iterator[str]:
+        """Yield what follows the short answers: a slight doubt, a clause that does not lead."""
+        if reply.confidence is Confidence.LOW and self._doubt_follows(answers):
+            yield self._texts.say("another_question", language)
+        if agreed.said and not agreed.law:
+            yield agreed.said
+
+    def _doubt_follows(self, answers: Sequence[EntryAnswer]) -> bool:
+        """Whether every entry is likely enough to be told before the doubt about it."""
+        return not any(answer.chosen.nearest for answer in answers)
 
     async def suggestions(self, answers: Sequence[EntryAnswer], language: Language) -> list[str]:
         """Return the questions of the entries related to those of the answer."""
@@ -241,14 +294,18 @@ class EntryAnswers:
         request: ResolvedRequest,
         found: SearchResult,
         reply: ReplyBuilder,
-        *,
-        leads: bool,
+        key: str,
     ) -> tuple[str, str]:
-        """Return what the agreement says, where it may provide otherwise, and its addresses."""
-        depends = leads or _depends(answers)
+        """Return what the agreement says, where it may provide otherwise, and its addresses.
+
+        `key` names the sentence before it.
+        """
+        depends = key == "agreement_decides" or _depends(answers)
         passages = [one for one in found.passages if one.kind is SourceKind.AGREEMENT]
         if not (depends and found.agreement and passages):
             return "", ""
+        if request.question.search.profile.category is None:
+            passages = of_one_category(passages)
         passages = passages[:_AGREEMENT_PASSAGES]
         said = await self._quote(request, found, passages)
         check = CitationFilter(passages, request.day, "")
@@ -261,7 +318,6 @@ class EntryAnswers:
         reply.citations = [*reply.citations, *citations]
         title = found.agreement.short_title
         language = request.question.language
-        key = "agreement_decides" if leads else "agreement_says"
         said = f"{self._texts.say(key, language, title=title)}\n\n{shown}"
         named = [
             f"{self._heading(citation, number, language)}\n\n{citation.url}"
@@ -324,6 +380,11 @@ def _texts(answers: Sequence[EntryAnswer], part: AnswerPart, *, titled: bool) ->
 def _depends(answers: Sequence[EntryAnswer]) -> bool:
     """Whether an agreement may provide otherwise than an entry."""
     return any("agreement" in answer.chosen.entry.depends_on for answer in answers)
+
+
+def _defers(answers: Sequence[EntryAnswer]) -> bool:
+    """Whether the law leaves to agreements what every entry answers."""
+    return all(answer.chosen.entry.defers_to_agreement for answer in answers)
 
 
 def _taken(answer: EntryAnswer, language: Language) -> EntryTaken:

@@ -325,6 +325,60 @@ async def test_a_clause_that_may_decide_follows_the_short_answer_with_a_doubt(
     assert said.index("Deux mois") < said.index("chef du personnel")
 
 
+async def test_a_clause_goes_first_where_the_law_leaves_the_answer_to_agreements(
+    running_app: Any, library: Any, tmp_path: Path
+) -> None:
+    category = 'category = "termination"\n'
+    left = RESIGNING.replace(category, f"{category}defers_to_agreement = true\n")
+    await asyncio.to_thread(put_entries, tmp_path, left, HOLIDAYS)
+    library.wordings_of = dict(LAW)
+    put = (await asyncio.to_thread(library.corpus.agreements))[0]
+    vague = clause_of(
+        Wording("KALIARTI1", "7", "La démission est notifiée au chef du personnel."), put.idcc
+    )
+    library.planted = [replace(vague, score=0.9)]
+    async with running_app() as app:
+        reply = await ask(app, f"préavis de démission, IDCC {put.idcc} ?")
+
+    said = reply["summary"]
+    assert said.startswith(
+        f"La loi laisse ce point à votre convention collective ({put.short_title})"
+    )
+    assert said.index("chef du personnel") < said.index("Deux mois")
+
+
+async def test_of_clauses_for_several_categories_only_those_like_the_best_are_quoted(
+    app: Any, library: Any
+) -> None:
+    put = (await asyncio.to_thread(library.corpus.agreements))[0]
+    clauses = [
+        replace(
+            clause_of(Wording(f"KALIARTI{n}", "7", text), put.idcc),
+            score=score,
+            section_path=("Textes Attachés", title, "Préavis de démission"),
+        )
+        for n, title, text, score in (
+            (1, "Annexe IV : Employés", "La démission est notifiée au chef du personnel.", 0.7),
+            (2, "Annexe VI : Cadres", "La démission ouvre un préavis de trois mois.", 0.69),
+        )
+    ]
+    library.planted = clauses
+    untold = await ask(app, f"préavis de démission, IDCC {put.idcc} ?")
+    told = await ask(app, f"Je suis cadre. Préavis de démission, IDCC {put.idcc} ?")
+
+    assert "trois mois" not in untold["summary"]
+    assert "trois mois" in told["summary"]
+
+
+async def test_a_likely_entry_is_told_before_the_doubt_about_it(app: Any) -> None:
+    reply = await ask(app, "quitter un CDI, combien de préavis faire")
+
+    assert reply["confidence"] == "low"
+    assert [one["topic_id"] for one in reply["entries"]] == ["resigning"]
+    said = reply["summary"]
+    assert said.index("Deux mois") < said.index("si elle est différente")
+
+
 async def test_an_agreement_that_says_nothing_of_it_is_not_quoted(app: Any, library: Any) -> None:
     put = (await asyncio.to_thread(library.corpus.agreements))[0]
     other = clause_of(Wording("KALIARTI1", "7", "Le vestiaire ferme à dix heures."), put.idcc)
