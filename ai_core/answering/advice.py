@@ -61,7 +61,7 @@ _WISH = re.compile(
 _EMPTY = re.compile(
     r"(?:bonjour|bonsoir|salut|hello|hi|dear .{0,20}|madame|monsieur|messieurs|svp|stp|please"
     r"|urgent|s'il (?:vous|te) plait|(?:un grand )?merci.{0,40}|thanks?.{0,30}|cordialement"
-    r"|bien a vous"
+    r"|bien a vous|\w"
     r"|(?:bonne|belle) (?:journee|soiree)|vous en remerciant.{0,20}|dans l'attente.{0,60}"
     r"|(?:je suis|i am|i'm) (?:disponible|joignable|available).{0,60}|\[.{1,40}\]|[\d .+/-]{6,}"
     r"|(?:mon|my) (?:numero|telephone|number).{0,40}"

@@ -10,7 +10,8 @@ from shared.languages import language_of
 WISHES = (
     "je voudrais un rendez-vous",
     "Demande de rendez-vous\n\nJe souhaiterais obtenir un rendez-vous avec un de vos conseillers "
-    "afin de parler de ma situation.\nJe suis disponible le mardi et le jeudi.",
+    "afin de parler de ma situation.\nJe suis disponible le mardi et le jeudi.\nVous en remerciant "
+    "par avance,\nO. [nom]",
     "Besoin de conseils\n\nJ'ai des soucis avec mon employeur depuis quelques mois, ça devient "
     "compliqué. Pouvez-vous me conseiller svp ?",
     "J'ai un problème au travail, pouvez-vous m'aider ?",

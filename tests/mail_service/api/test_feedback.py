@@ -42,7 +42,7 @@ async def test_a_click_is_counted_once_per_letter_and_the_latest_counts(
         for path in (yes, no):
             opened = await client.get(path)
             assert opened.status_code == 200
-            assert "Cette réponse vous a-t-elle aidé" in opened.text
+            assert "Cette réponse est-elle utile" in opened.text
         assert 'state="feedback' not in (await client.get("/metrics")).text
         for path in (yes, yes, no):
             thanks = await client.post(path)
@@ -129,7 +129,7 @@ async def test_the_page_takes_the_answer_in_a_browser(
     async with open_mail_app(ledger, encryption, clock, with_links) as app:
         yes, _ = await links_of_letter(app, raw_mail())
         async with browsed(app, yes) as page:
-            await expect(page.get_by_role("heading")).to_contain_text("vous a-t-elle aidé")
+            await expect(page.get_by_role("heading")).to_contain_text("est-elle utile")
             await page.get_by_role("button", name="Non").click()
             await expect(page.get_by_role("heading")).to_contain_text("Merci")
         assert (await ledger.mails.load(1)).helped is False

@@ -137,7 +137,17 @@ def told_by(
 _Found = Iterator[tuple[str, object, bool]]
 
 
+_PAY_PERIOD = re.compile(
+    r"\b(?:salaires?|remunerations?|payes?|paies?|bulletins?|moyen\w*|bruts?|nets?|primes?|salary"
+    r"|wages|pay|payslips?|average)\b[^.;,!?]{0,40}\b(?:des|les|mes|sur|the|my|last)"
+    r"(?: cours des)? $"
+)
+"""What stands before the months that a pay was averaged over: no time at work."""
+
+
 def _duration(measure: Measure, role: str, before: str, after: str, asked: str | None) -> _Found:
+    if not role and _PAY_PERIOD.search(before):
+        return
     kind, _, reason = role.partition(":")
     if kind == "absence":
         if not measure.weeks:

@@ -132,6 +132,22 @@ def test_a_notice_that_is_over_is_not_asked_for(told: str) -> None:
     assert calculator_asked(about_both, TODAY) != "severance_pay"
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        "Mon salaire brut moyen des douze derniers mois est de 3 450 €.",
+        "3 450 € de salaire moyen sur les 12 derniers mois",
+        "my average gross pay over the last 12 months is 3450 euros",
+    ],
+)
+def test_the_months_of_an_average_pay_are_no_time_at_work(told: str) -> None:
+    case = read_case(told, TODAY, asked="severance_pay")
+    assert case.seniority_months is None
+    assert case.gross_monthly == 3450
+    both = read_case(f"8 ans d'ancienneté. {told}", TODAY, asked="severance_pay")
+    assert both.seniority_months == 96
+
+
 def test_without_a_calculator_only_what_the_asker_tells_of_themselves_is_read() -> None:
     for message in (
         "Mon collègue a 7 ans d'ancienneté et gagne 2 300 € brut",
