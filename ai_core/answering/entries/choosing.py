@@ -30,8 +30,8 @@ _MOST_NEAR = 2
 (32 of 39 in a hundred) from this share of its probability on; below, it is wrong in 3 of 4."""
 
 _SURE_BY_TERMS = 0.95
-"""In a language that no phrasing is in, of 38 questions of ours 3 surer than the usual threshold
-meant another entry, none of those from here on."""
+"""In a language that no phrasing is in: of 41 questions of ours two were surer than the usual
+threshold of a wrong entry, at 0.82 and 0.90."""
 
 
 @dataclass(frozen=True, slots=True)
