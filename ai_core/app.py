@@ -50,6 +50,7 @@ from ai_core.api.connection_limits import ConnectionLimits
 from ai_core.api.cross_origin import CrossOrigin
 from ai_core.api.direct_routes import MAX_CONCURRENT, DirectRoutes
 from ai_core.api.mcp.server import open_mcp_server
+from ai_core.api.processing_line import ProcessingLine
 from ai_core.api.responder import Responder
 from ai_core.api.routes import DIRECT, ERROR_FORMATS, AppState, OpenState, create_api
 from ai_core.api.running_answers import RunningAnswers
@@ -202,7 +203,7 @@ async def assemble(
         health=health,
         host_metrics=HostMetrics(registry, settings.watch),
         clock=clock,
-        concurrency=asyncio.Semaphore(MAX_CONCURRENT),
+        concurrency=ProcessingLine(MAX_CONCURRENT),
         masking=await open_masking(settings, stack),
         records=records,
         mcp_server=await stack.enter_async_context(open_mcp_server()),

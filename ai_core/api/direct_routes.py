@@ -5,7 +5,7 @@ cached answer does, is skipped (decision 0087). The key is checked before the bo
 that a caller without a key learns nothing about bodies.
 """
 
-import asyncio
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from inspect import signature
 from typing import Any, TypeVar
@@ -18,6 +18,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ai_core.api.processing_line import ProcessingLine
 from ai_core.engines.schemas.bounds import MAX_DEPTH, MAX_FIELD_CHARS
 from ai_core.errors import UnsupportedSchema
 from shared.distress import help_lines
@@ -29,7 +30,7 @@ from shared.web.problems import InvalidFields, validation_error
 from shared.web.request_body import RequestBody
 
 MAX_CONCURRENT = 64
-"""Requests processed at the same time; the others wait, first come first served.
+"""Requests processed at the same time; the others wait, first come first served (ProcessingLine).
 
 An answer takes several rounds of the event loop, each as long as everything under way: with a
 thousand at once it took two seconds. More than `library.MOST_WAITING`, so that a refusal never
@@ -51,23 +52,23 @@ Body = TypeVar("Body", bound=BaseModel)
 class ProcessingSlot:
     """One of MAX_CONCURRENT processing slots; may be released before the response ends."""
 
-    __slots__ = ("_held", "_limit")
+    __slots__ = ("_held_since_s", "_line")
 
-    def __init__(self, limit: asyncio.Semaphore) -> None:
-        self._limit = limit
-        self._held = False
+    def __init__(self, line: ProcessingLine) -> None:
+        self._line = line
+        self._held_since_s: float | None = None
 
     async def acquire(self) -> None:
-        """Wait for the slot; does nothing when it is held."""
-        if not self._held:
-            await self._limit.acquire()
-            self._held = True
+        """Wait for the slot; does nothing when it is held. Raises QueueFull."""
+        if self._held_since_s is None:
+            await self._line.acquire()
+            self._held_since_s = time.monotonic()
 
     def release(self) -> None:
         """Free the slot for the next request; does nothing when it was released already."""
-        if self._held:
-            self._held = False
-            self._limit.release()
+        if self._held_since_s is not None:
+            self._line.release(time.monotonic() - self._held_since_s)
+            self._held_since_s = None
 
 
 class DirectRoute(APIRoute):

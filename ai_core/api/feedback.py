@@ -10,7 +10,7 @@ from ai_core.api.dependencies import API, gate_of
 from ai_core.api.direct_routes import DirectRoute, json_body
 from ai_core.api.openapi import PAGE_KEY_ERRORS
 from ai_core.api.responder import channel_of
-from ai_core.errors import RecordsOff, TextUnreadable
+from ai_core.errors import QueueFull, RecordsOff, TextUnreadable
 from ai_core.records.feedback import Feedback, Verdict
 from shared.ai.contract import FeedbackRequest
 from shared.stores.postgres import PostgresLost
@@ -23,7 +23,9 @@ direct = APIRouter(prefix=API, tags=["answers"], dependencies=KEY_SCHEMES, route
     "/feedback",
     status_code=204,
     summary="Say whether an answer helped",
-    responses=errors(*PAGE_KEY_ERRORS, *BODY_ERRORS, TextUnreadable, RecordsOff, PostgresLost),
+    responses=errors(
+        *PAGE_KEY_ERRORS, *BODY_ERRORS, TextUnreadable, QueueFull, RecordsOff, PostgresLost
+    ),
     openapi_extra=header_parameters("X-Channel"),
     dependencies=[json_body(FeedbackRequest)],
 )

@@ -1,6 +1,5 @@
 """All routes of ai_core, the document that describes them, and the state they share."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TypedDict
@@ -47,6 +46,7 @@ from ai_core.api.openapi import (
     TAGS,
 )
 from ai_core.api.page import page_router
+from ai_core.api.processing_line import ProcessingLine
 from ai_core.api.responder import Responder
 from ai_core.api.site.routes import site_router
 from ai_core.api.status import Health
@@ -112,7 +112,7 @@ class AppState(TypedDict):
     health: Health
     host_metrics: HostMetrics
     clock: Clock
-    concurrency: asyncio.Semaphore
+    concurrency: ProcessingLine
     masking: TextMasking
     records: Records
     mcp_server: McpServer
