@@ -12,7 +12,7 @@ TooLarge         ├── TextTooLong
 NotAuthenticated ├── SignInRefused · IdentityRefused
 NotAllowed       ├── FormExpired · RoleNotAllowed
                  ├── AddressNotAllowed · HostNotAllowed · OriginNotAllowed · FeatureNotAllowed
-Conflict         ├── StillAnswering · ModelBuiltIn · ModelBusy · UpdateUnderWay
+Conflict         ├── StillAnswering · NameTaken · ModelBuiltIn · ModelBusy · UpdateUnderWay
 TooMany          ├── OverQuota · TooManySignIns · TooManyFrames · TooManyConnections
 Unavailable      ├── ProviderUnreachable
                  ├── CorpusMissing · SourceUnreachable · KeysUnreadable · QueueFull
@@ -257,6 +257,10 @@ class ModelBusy(Conflict):
 
     code = "model_busy"
     retryable = True
+
+
+class NameTaken(Conflict):
+    """Another key has that name."""
 
 
 class UpdateUnderWay(Conflict):

@@ -20,7 +20,7 @@ from deploy.local.command_line import FILE, TYPES, Record
 from deploy.local.layout import ROOT
 from deploy.local.programs import DEMOS, PROGRAMS, bench_names
 
-TYPE_NAMES = {kind: name for name, kind in TYPES.items()}
+TYPE_NAMES: dict[object, str] = {kind: name for name, kind in TYPES.items()}
 STORED: dict[type[argparse.Action], str] = {
     argparse._StoreTrueAction: "store_true",
     argparse._StoreFalseAction: "store_false",

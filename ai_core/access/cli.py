@@ -20,7 +20,7 @@ from redis.exceptions import RedisError
 from ai_core.access.keys import ORIGIN, Key, KeyRing, NewKey, Permission, Scope
 from ai_core.access.rate_limits import RateLimits
 from ai_core.access.widgets import WidgetLook, read_logo
-from ai_core.errors import KeysUnreadable
+from ai_core.errors import KeysUnreadable, NameTaken
 from ai_core.redis_keys import TAG
 from shared.clock import Clock, SystemClock
 from shared.languages import LANGUAGES
@@ -141,7 +141,7 @@ def look_of(arguments: argparse.Namespace) -> WidgetLook:
 def run(arguments: argparse.Namespace, redis_url: str, clock: Clock | None = None) -> None:
     """Run the action and print its result.
 
-    Raises KeysUnreadable when Redis does not answer, UnknownKey when no key has the id.
+    Raises KeysUnreadable when Redis does not answer, UnknownKey when no key has the id, NameTaken.
     """
     clock = clock or SystemClock()
     result = asyncio.run(_run(arguments, redis_url, clock))
@@ -169,6 +169,7 @@ async def _run(arguments: argparse.Namespace, redis_url: str, clock: Clock) -> N
 
 
 async def _create(arguments: argparse.Namespace, ring: KeyRing) -> NewKey:
+    await _need_name(arguments.name, ring)
     return await ring.create(
         arguments.name,
         arguments.scope,
@@ -185,6 +186,16 @@ async def _create(arguments: argparse.Namespace, ring: KeyRing) -> NewKey:
         widget=look_of(arguments),
         lifetime=arguments.expires,
     )
+
+
+async def _need_name(name: str, ring: KeyRing) -> None:
+    """Raise NameTaken when a key in use has the name: two could not be told apart."""
+    for key in await ring.list():
+        if key.name == name and key.state(SystemClock().now()) == "active":
+            raise NameTaken(
+                f"the key {key.id} is called {name} already: choose another name, give it a new "
+                f"secret (keys rotate {key.id}) or revoke it first"
+            )
 
 
 async def _list(_arguments: argparse.Namespace, ring: KeyRing) -> list[Key]:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from ai_core.models.admin import rows
 from deploy.local import testing
 from deploy.local.asking import ask
 from deploy.local.command_line import Parser, meant, recorded
@@ -17,6 +18,7 @@ from deploy.local.errors import Stop
 from deploy.local.extras import SERVICES, TEST_EXTRAS, model_extras
 from deploy.local.installing import call, python, set_up
 from deploy.local.layout import (
+    MODELS,
     NEO,
     PYTHON,
     ROOT,
@@ -218,8 +220,19 @@ def corpus(rest: list[str]) -> int:
 def model(rest: list[str]) -> int:
     """Add, list, remove, quantize or bench the models of the ai_core that ./neo run keeps."""
     options = recorded("model").parse_args(rest)
+    if options.action == "list":
+        return list_models(rest[1:], as_json=options.json)
     sources = [options.source] if options.action == "add" else []
     return start("model", rest, ai_core_environment(), *model_extras(*sources))
+
+
+def list_models(options: list[str], *, as_json: bool) -> int:
+    """Show the models; where none was added, that needs nothing installed."""
+    if not MODELS.exists():
+        sys.stdout.write(rows.printed([rows.built_in()], as_json=as_json))
+        return 0
+    set_up(PROGRAMS["model"].extras, quiet=True)
+    return python(["-m", "ai_core.models.admin.listing", *options], ai_core_environment())
 
 
 def mail(rest: list[str]) -> int:

@@ -24,6 +24,8 @@ def model_extras(*sources: str) -> list[str]:
     """
     formats = {str(model.get("format")) for model in listed_models()}
     for source in sources:
+        if source.startswith(("http://", "https://")):
+            continue
         if source.startswith("hf:"):
             formats.add("gguf" if "gguf" in source.lower() else "safetensors")
         else:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from deploy.local.errors import Stop
 
-TIMEOUT_S = 1.5
+TIMEOUT_S = 1.2
 INDEX = "https://pypi.org/simple"
 REGISTRY = "https://registry.npmjs.org"
 UNCHECKED = "NEO_UNCHECKED"

@@ -279,7 +279,7 @@ def ai_core_environment(
 def add_model(environment: Mapping[str, str], path: Path) -> None:
     """Make the model at `path` the default, under its file's name. Raises CannotRun."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem if path.is_file() else path.name).strip("-.")
-    for arguments in (("add", name, str(path), "--pinned"), ("default", name)):
+    for arguments in (("add", name, str(path), "--pinned", "--replace"), ("default", name)):
         command = ai_core_command("model", *arguments)
         if subprocess.run(command, env={**os.environ, **environment}, check=False).returncode:
             raise CannotRun(f"the model {path} could not be added")
@@ -296,13 +296,16 @@ def make_keys(environment: Mapping[str, str], *, rate_limits: bool) -> list[str]
         "page": ("--scope", "publishable"),
     }
     listed = json.loads(keys_command(environment, "list", "--json"))
-    known = {key["name"] for key in listed if key["state"] == "active"}
+    known = {key["name"]: key["id"] for key in listed if key["state"] == "active"}
     made = []
     for name, options in wanted.items():
         file = NEO / "keys" / name
         if file.exists() and name in known:
             continue
-        keys_command(environment, "create", "--name", name, *options, "--write", str(file))
+        # A key whose file was lost gets a new secret: names are unique.
+        words = ["rotate", known[name], "--overlap", "0"] if name in known else ["create"]
+        words += [] if name in known else ["--name", name, *options]
+        keys_command(environment, *words, "--write", str(file))
         made.append(name)
     return made
 
@@ -317,7 +320,7 @@ def keys_command(environment: Mapping[str, str], *words: str) -> str:
         check=False,
     )
     if done.returncode:
-        raise CannotRun(f"keys {words[0]} failed: {done.stderr}")
+        raise CannotRun(f"keys {words[0]} failed{because(None, done.stderr)}")
     return done.stdout
 
 

@@ -138,7 +138,7 @@ def test_a_network_that_swallows_everything_is_waited_for_two_seconds(equipped: 
         port = silent.getsockname()[1]
         told = equipped.types("keys", "list", PIP_INDEX_URL=f"http://127.0.0.1:{port}/simple")
     assert told.status == 2
-    assert "cannot be reached (no answer in 1.5 s)" in told.sentence
+    assert "cannot be reached (no answer in 1.2 s)" in told.sentence
     assert told.wall_s < WALL_S
 
 
@@ -236,6 +236,16 @@ def test_commands_that_are_no_programs_of_their_own_have_help_too(
     told = newcomer.types(command, "--help")
     assert (told.status, told.err) == (0, "")
     assert told.out.startswith("usage: ./neo ")
+
+
+def test_the_models_are_listed_where_none_was_added(newcomer: Newcomer) -> None:
+    told = newcomer.types("model", "list")
+    assert (told.status, told.err) == (0, "")
+    assert told.out.split() == ["extractive", "built-in", "pinned", "default"]
+    [model] = json.loads(newcomer.types("model", "list", "--json").out)
+    assert (model["name"], model["format"], model["default"]) == ("extractive", "built-in", True)
+    assert told.cpu_s < CPU_S
+    assert not (newcomer.folder / ".neo").exists()
 
 
 def test_the_version_is_printed(newcomer: Newcomer) -> None:

@@ -212,17 +212,10 @@ class RemoteEngine:
     ) -> AsyncGenerator[TextChunk]:
         path = "chat/completions" if prompt.raw is None else "completions"
         body = request_body(self._model, prompt, sampling, upstream.software)
-        limit = httpx2.Timeout(self._timeouts.first_s, connect=CONNECT_TIMEOUT_S)
         raw = prompt.raw is not None
         answer = AnswerReader(sampling, prompt_chars(prompt), raw=raw, tool_use=prompt.tool_use)
-        opening = self.upstreams.http.stream(
-            "POST", f"{upstream.url}/{path}", json=body, timeout=limit
-        )
         async with AsyncExitStack() as stack:
-            async with time_limit(self._timeouts.first_s):  # headers may drip, too
-                response = await stack.enter_async_context(opening)
-            if not response.is_success:
-                raise await self._error_of(response)
+            response = await self._accepted(stack, upstream, path, body)
             events = await stack.enter_async_context(
                 aclosing(self._events(response, answer, max_answer_bytes(sampling)))
             )
@@ -234,6 +227,26 @@ class RemoteEngine:
         if (rest := answer.rest()).text or rest.tool_calls:
             yield rest
         yield answer.last_chunk(self.context_tokens, CHARS_PER_TOKEN)
+
+    async def _accepted(
+        self, stack: AsyncExitStack, upstream: Upstream, path: str, body: Mapping[str, object]
+    ) -> httpx2.Response:
+        """Return the response of a server that takes the request, under its own names for it."""
+        limit = httpx2.Timeout(self._timeouts.first_s, connect=CONNECT_TIMEOUT_S)
+        while True:
+            opening = self.upstreams.http.stream(
+                "POST",
+                f"{upstream.url}/{path}",
+                json=upstream.parameters.named(body),
+                timeout=limit,
+            )
+            async with time_limit(self._timeouts.first_s):  # headers may drip, too
+                response = await stack.enter_async_context(opening)
+            if response.is_success:
+                return response
+            content = await self._error_content(response)
+            if not upstream.parameters.learn(response.status_code, content):
+                raise self._error_for(response, content)
 
     async def _events(
         self, response: httpx2.Response, answer: AnswerReader, max_bytes: int
@@ -318,11 +331,16 @@ class RemoteEngine:
 
     async def _error_of(self, response: httpx2.Response) -> AppError:
         """Return the error of a server's error response."""
+        return self._error_for(response, await self._error_content(response))
+
+    async def _error_content(self, response: httpx2.Response) -> bytes:
         try:
             async with time_limit(ERROR_TIMEOUT_S):
-                content = await read_body(response, MAX_ERROR_BYTES)
+                return await read_body(response, MAX_ERROR_BYTES)
         except (httpx2.TransportError, Unavailable):
-            content = b""  # the status alone has to do
+            return b""  # the status alone has to do
+
+    def _error_for(self, response: httpx2.Response, content: bytes) -> AppError:
         return error_of(
             response.status_code,
             response.headers.get("retry-after"),

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from urllib.parse import urlsplit
 
 import httpcore2  # noqa: F401 - httpx2 would import it, reading files, inside the event loop
 import httpx2
@@ -10,6 +11,7 @@ import orjson
 import structlog
 
 from ai_core.engines.remote.bodies import read_body
+from ai_core.engines.remote.parameters import Parameters
 from ai_core.errors import UpstreamFailed
 from shared.ai.breaker import Breaker
 from shared.clock import Clock
@@ -26,16 +28,26 @@ RETRY_AFTER_S = 5.0
 MAX_PROBE_BYTES = 4 * 1024 * 1024
 
 
+def base_url(address: str) -> str:
+    """Return where an API begins: the address as it was given, with /v1 where it has no path."""
+    given = address.rstrip("/")
+    return given if urlsplit(given).path else f"{given}/v1"
+
+
 class Upstream:
-    """One server: `url` ends with /v1, `root` is the part before that.
+    """One server. `url` is where its API begins: as it was given, with /v1 where it has no path.
+    `root` is the part before /v1.
+
+    `parameters` is how it calls what every request has.
 
     `software` is what it runs ("vllm", "llamacpp"), where it says so; `refusal` why it refuses all
     requests, until it takes one.
     """
 
     def __init__(self, url: str, clock: Clock) -> None:
-        self.root = url.rstrip("/").removesuffix("/v1")
-        self.url = f"{self.root}/v1"
+        self.url = base_url(url)
+        self.root = self.url.removesuffix("/v1")
+        self.parameters = Parameters()
         self.breaker = Breaker(clock, failures=MAX_FAILURES, pause_s=PAUSE_S)
         self.available = True
         self.software = ""

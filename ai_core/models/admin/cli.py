@@ -16,6 +16,9 @@ from ai_core.engines.formats import FileFormat
 from ai_core.errors import ModelUnusable
 from ai_core.models.admin.benchmark import benchmark, fastest
 from ai_core.models.admin.catalogue_file import CatalogueFile, valid_entry
+from ai_core.models.admin.listing import lacks_chat_template, model_rows
+from ai_core.models.admin.rows import BUILT_IN, printed
+from ai_core.models.admin.rows import gigabytes as _gb
 from ai_core.models.admin.selection import (
     Thresholds,
     VariantMaker,
@@ -24,10 +27,10 @@ from ai_core.models.admin.selection import (
     smaller_precisions,
     weights_sha256,
 )
+from ai_core.models.admin.services import is_address, private_place, read_key, upstream_model
 from ai_core.models.files import guess_format, main_file, read_metadata
 from ai_core.models.memory import MEASUREMENTS, Measurements, budget_bytes, estimate_bytes
 from ai_core.models.registry import (
-    ModelCard,
     ModelEntry,
     Quantization,
     entry_weights,
@@ -40,7 +43,6 @@ from shared.weights.progress import DownloadProgress
 if TYPE_CHECKING:
     from ai_core.models.admin.hub_files import FetchedModel
 
-BUILT_IN = "extractive"
 NO_CHAT_TEMPLATE = (
     "{name} has no chat template: it was trained to go on with a text, not to answer. Use it "
     "through /v1/completions, or write its chat_template into models.toml; a chat is given to it "
@@ -51,9 +53,18 @@ NO_CHAT_TEMPLATE = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the actions and their arguments."""
     actions = parser.add_subparsers(dest="action", required=True)
-    add = actions.add_parser("add", help="add a model, or replace the one of that name")
+    add = actions.add_parser("add", help="add a model")
     add.add_argument("name")
-    add.add_argument("source", help="a file or folder, or hf:OWNER/REPO[/FILE.gguf][@REVISION]")
+    add.add_argument(
+        "source",
+        help="a file or folder, hf:OWNER/REPO[/FILE.gguf][@REVISION], or the address of a service "
+        "with OpenAI's API: https://api.openai.com/v1",
+    )
+    add.add_argument("--model", default="", metavar="NAME", help="its name at that service")
+    add.add_argument(
+        "--key-file", default="", metavar="FILE", help="the file with that service's key"
+    )
+    add.add_argument("--replace", action="store_true", help="take the place of a model so named")
     add.add_argument(
         "--format", choices=get_args(FileFormat), help="read from the files when left out"
     )
@@ -64,7 +75,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add.add_argument("--quantization", choices=get_args(Quantization), default="auto")
     add.add_argument("--pinned", action="store_true", help="always in memory")
     add.add_argument("--licence", default="", help="the Hub's when left out")
-    actions.add_parser("list", help="show every model")
+    listing = actions.add_parser("list", help="show every model")
+    listing.add_argument("--json", action="store_true", help="as a JSON array, for programs")
     remove = actions.add_parser("remove", help="forget a model, and delete what was fetched of it")
     remove.add_argument("name")
     default = actions.add_parser("default", help="let a model answer when none is named")
@@ -98,7 +110,7 @@ def _add_quantize(quantize: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, settings: ModelSettings, data_dir: Path) -> int:
     """Run the action; every error it raises names the remedy."""
     folder = settings.folder or data_dir / "models"
-    admin = ModelAdmin(CatalogueFile(folder), settings.memory_bytes)
+    admin = ModelAdmin(CatalogueFile(folder), settings.memory_bytes, settings.default)
     actions = {
         "add": admin.add,
         "list": admin.list,
@@ -117,6 +129,7 @@ class ModelAdmin:
 
     catalogue: CatalogueFile
     memory_bytes: int
+    default_model: str = ""
 
     @property
     def folder(self) -> Path:
@@ -126,6 +139,10 @@ class ModelAdmin:
     def add(self, options: argparse.Namespace) -> None:
         """Fetch or find a model's files, check them, and write it into models.toml."""
         valid_entry({"name": options.name, "format": "gguf", "source": "?"})
+        self._need_name(options)
+        if is_address(options.source):
+            self._add_service(options)
+            return
         if options.base:
             self.catalogue.entry(options.base)
         licence, origin, path = options.licence, "", Path(options.source).absolute()
@@ -163,27 +180,37 @@ class ModelAdmin:
         if lacks_chat_template(card):
             _print(NO_CHAT_TEMPLATE.format(name=entry.name))
 
-    def list(self, _options: argparse.Namespace) -> None:
-        """Show the models of models.toml."""
-        catalogue, measurements = self.catalogue.read(), self._measurements()
-        for entry in catalogue.model:
-            card = read_card(entry, self.folder)
-            measured = measurements.of(card)
-            memory = _gb(measurements.need_bytes(card))
-            words = [f"{entry.name:<28}", f"{entry.format:<11}", f"{_gb(card.size_bytes):>8}"]
-            words += [f"memory={memory}", f"context={card.context_tokens}"]
-            words += [f"precision={card.precision}"] * bool(card.precision)
-            words += [f"agreement={card.agreement:.2f}"] if card.agreement is not None else []
-            words += [f"tokens/s={measured.tokens_per_s:.1f}"] * bool(measured.tokens_per_s)
-            if measured.bench_tokens_per_s:
-                at_once = f"{measured.bench_at_once} at once"
-                words += [f"bench={measured.bench_tokens_per_s:.1f} tokens/s, {at_once}"]
-            words += [f"base={entry.base}"] * bool(entry.base)
-            words += [entry.licence] * bool(entry.licence) + ["pinned"] * entry.pinned
-            words += ["default"] * (entry.name == catalogue.default)
-            words += ["no chat template"] * lacks_chat_template(card)
-            words += [f"UNUSABLE: {card.error}"] * bool(card.error)
-            _print("  ".join(words))
+    def list(self, options: argparse.Namespace) -> None:
+        """Show the built-in model and those of models.toml."""
+        rows = model_rows(self.folder, self.default_model)
+        sys.stdout.write(printed(rows, as_json=options.json))
+
+    def _need_name(self, options: argparse.Namespace) -> None:
+        """Raise ModelUnusable when another model has the name, and is not to be replaced."""
+        if options.name == BUILT_IN:
+            raise ModelUnusable(f"{BUILT_IN} is built in: give the model another name")
+        taken = {entry.name for entry in self.catalogue.read().model}
+        if options.name in taken and not options.replace:
+            raise ModelUnusable(
+                f"a model is called {options.name} already: choose another name, or add --replace"
+            )
+
+    def _add_service(self, options: argparse.Namespace) -> None:
+        """Write a model of another service into models.toml, once the service lists it."""
+        key = read_key(options.key_file)
+        model = upstream_model(options.name, options.source, options.model, key)
+        entry = valid_entry({
+            "name": options.name,
+            "format": "remote",
+            "upstreams": (options.source,),
+            "upstream_model": model,
+            "upstream_key_file": private_place(options.key_file),
+            "context_tokens": options.context,
+            "slots": options.slots,
+            "licence": options.licence,
+        })  # fmt: skip
+        self.catalogue.put(entry)
+        _print(f"{entry.name}: {model} at {options.source}; what people ask is sent there")
 
     def remove(self, options: argparse.Namespace) -> None:
         """Take a model out of models.toml, and delete what was fetched or made of it."""
@@ -318,17 +345,6 @@ class ModelAdmin:
 
     def _measurements(self) -> Measurements:
         return Measurements.read(self.folder / MEASUREMENTS)
-
-
-def lacks_chat_template(card: ModelCard) -> bool:
-    """Whether a model writes and neither its files nor models.toml have a chat template."""
-    return bool(
-        card.metadata and not card.metadata.has_chat_template and not card.options.chat_template
-    )
-
-
-def _gb(size_bytes: int) -> str:
-    return f"{size_bytes / 1e9:.2f} GB"
 
 
 def _print(line: str) -> None:

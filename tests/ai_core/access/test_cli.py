@@ -7,7 +7,7 @@ import pytest
 from ai_core.access import cli
 from ai_core.access.cli import add_arguments, run
 from ai_core.access.keys import well_formed
-from ai_core.errors import KeysUnreadable
+from ai_core.errors import KeysUnreadable, NameTaken
 from deploy.local.ports import free_port
 from deploy.local.redis_server import RedisServer
 
@@ -42,6 +42,19 @@ def test_the_command_line_makes_lists_rotates_and_revokes(
 
     run(command("revoke", key_id), own_redis.url)
     assert "revoked" in capsys.readouterr().out
+
+
+def test_two_keys_in_use_never_share_a_name(
+    own_redis: RedisServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make = command("create", "--scope", "inference", "--name", "guichet")
+    run(make, own_redis.url)
+    key_id = capsys.readouterr().out.split()[0]
+    with pytest.raises(NameTaken, match=f"the key {key_id} is called guichet already"):
+        run(make, own_redis.url)
+    run(command("revoke", key_id), own_redis.url)
+    run(make, own_redis.url)
+    assert well_formed(capsys.readouterr().out.split()[-1])
 
 
 def test_the_command_line_lists_keys_as_json_without_their_secrets(

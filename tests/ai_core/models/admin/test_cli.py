@@ -77,7 +77,7 @@ def test_what_an_operator_wrote_in_the_catalogue_stays(folder: Path, weights: Pa
     model("add", "one", weights)
     model("add", "two", weights)
     model("default", "two")
-    model("add", "one", weights, "--context", 128)
+    model("add", "one", weights, "--context", 128, "--replace")
     text = (folder / CATALOGUE).read_text()
     assert text.startswith("# Ours, since May.\n")
     entries = catalogue(folder)
@@ -102,6 +102,7 @@ def test_the_default_goes_with_its_model(folder: Path, weights: Path) -> None:
         (("add", "tiny", "SOURCE", "--format", "onnx"), "damaged"),
         (("add", "tiny", "SOURCE", "--base", "none"), "no model is called none"),
         (("add", "tiny", "ADAPTER"), "base is what an adapter"),
+        (("add", "extractive", "SOURCE"), "extractive is built in: give the model another name"),
         (("remove", "none"), "no model is called none"),
         (("default", "none"), "no model is called none"),
         (("quantize", "none"), "no model is called none"),
@@ -192,7 +193,7 @@ def test_a_model_too_large_for_the_budget_is_made_smaller_when_it_is_added(
     model("add", "tiny", weights)
     card = Registry.read(folder, (), "tiny").card("tiny")
     monkeypatch.setenv("AI_CORE_MODELS__MEMORY_BYTES", str(estimate_bytes(card) - 1_000))
-    assert model("add", "tiny", weights) == 0
+    assert model("add", "tiny", weights, "--replace") == 0
     assert Registry.read(folder, (), "tiny").card("tiny").precision == "q8_0"
 
 
@@ -292,7 +293,7 @@ def test_a_model_without_chat_template_is_added_with_a_word_about_it(
     assert "no chat template" not in capsys.readouterr().out
     assert model("list") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert ["no chat template" in line for line in lines] == [True, False]
+    assert ["no chat template" in line for line in lines] == [False, True, False]
     text = (folder / CATALOGUE).read_text()
     (folder / CATALOGUE).write_text(text.replace('"base"', '"base"\nchat_template = "{{ 1 }}"', 1))
     assert model("list") == 0
