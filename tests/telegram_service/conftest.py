@@ -22,7 +22,9 @@ from tests.telegram_service.voice.tiny_whisper import write_model
 
 @pytest.fixture(scope="session")
 def queue_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    server = RedisServer(tmp_path_factory.mktemp("redis"), queue=True)
+    """A Redis for queues that does not wait for the disk at each write: no test cuts its power."""
+    folder = tmp_path_factory.mktemp("redis")
+    server = RedisServer(folder, queue=True, settings="appendfsync no\n")
     server.start()
     yield server
     server.stop()
