@@ -23,6 +23,8 @@ TIMEOUT_S = 30.0
 LOST = (HTTPConnectionClosed, ConnectionError)
 HONEST = {429, 503}
 ANSWERED = {200, 204}
+FORGOTTEN = "unknown_conversation"
+"""A conversation that Redis lost in a crash: the page begins anew, as docs/api.md says."""
 REPEATED = 0.4
 """Share of a mixed load's questions that are among those many people ask."""
 MODEL_SHARE = 0.05
@@ -93,9 +95,10 @@ class LoadUser(FastHttpUser):
             second.answered_ms.append(passed_ms)
             return ""
         wait = header_of(response, "retry-after")
-        if status in HONEST and wait.isdigit():
+        begins_anew = code_of(text) == FORGOTTEN
+        if begins_anew or (status in HONEST and wait.isdigit()):
             second.refused_ms.append(passed_ms)
-            second.retry_after_s.append(int(wait))
+            second.retry_after_s += [int(wait)] if wait.isdigit() else []
             second.refusals[f"{status} {code_of(text)}"] += 1
             return "refused"
         what = f"{status} {code_of(text)}" if status else type(error_of(response)).__name__
@@ -181,9 +184,9 @@ class Messenger(LoadUser):
 
 
 def error_of(response: ResponseContextManager) -> Exception | None:
-    """Return what kept a response from coming."""
+    """Return what kept a response from coming, out of what the client wrapped it in."""
     error: Exception | None = getattr(response, "error", None)
-    return error
+    return getattr(error, "original", None) or error
 
 
 def header_of(response: ResponseContextManager, name: str) -> str:
