@@ -93,6 +93,12 @@ def script_of(message: str) -> Script:
     return Script(rewritten(sums_in_figures(text, SPACED.script)), SPACED)
 
 
+_AVERAGES = tuple(
+    re.compile(rf"\b(?:{number}) (?:derniers mois|last months)|\blast (?:{number}) months")
+    for number in ("12|douze|twelve", "3|trois|three")
+)
+
+
 def read_case(message: str, today: date, *, asked: str | None) -> CaseFacts:
     """Return what a message tells of the case; `asked`: the calculator it is told to."""
     script = script_of(message)
@@ -106,7 +112,20 @@ def read_case(message: str, today: date, *, asked: str | None) -> CaseFacts:
         *_codes(script),
         *_ages(script),
     ]
-    return _case(told, is_employer=bool(_EMPLOYER.search(script.text)), asked=asked)
+    paid = _of_two_averages(script.text, told)
+    return _case(paid, is_employer=bool(_EMPLOYER.search(script.text)), asked=asked)
+
+
+def _of_two_averages(text: str, told: Sequence[Told]) -> Sequence[Told]:
+    """Return the higher pay alone where the averages of twelve and of three months are told.
+
+    It is the one that indemnities are computed with (R1234-4, D1237-2).
+    """
+    pays = [one for one in told if one.field == "gross_monthly"]
+    if len(pays) < 2 or not all(average.search(text) for average in _AVERAGES):
+        return told
+    best = max(pays, key=lambda one: Fraction(str(one.value)))
+    return [one for one in told if one.field != "gross_monthly" or one is best]
 
 
 def days_of(message: str, today: date) -> list[str]:

@@ -140,7 +140,7 @@ _Found = Iterator[tuple[str, object, bool]]
 _PAY_PERIOD = re.compile(
     r"\b(?:salaires?|remunerations?|payes?|paies?|bulletins?|moyen\w*|bruts?|nets?|primes?|salary"
     r"|wages|pay|payslips?|average)\b[^.;,!?]{0,40}\b(?:des|les|mes|sur|the|my|last)"
-    r"(?: cours des)? $"
+    r"(?: cours des)? $|\b(?:des|de mes|sur les|of the last|over the last) $"
 )
 """What stands before the months that a pay was averaged over: no time at work."""
 

@@ -148,6 +148,25 @@ def test_the_months_of_an_average_pay_are_no_time_at_work(told: str) -> None:
     assert both.seniority_months == 96
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        "Mon salaire brut moyen des douze derniers mois est de 3 400 €, celui des trois derniers "
+        "mois de 3 450 €.",
+        "Salaire moyen brut des 12 derniers mois : 3450 €, des 3 derniers mois : 3400 €",
+        "average gross pay: last 12 months 3400 euros, last 3 months 3450 euros",
+    ],
+)
+def test_of_two_averages_of_pay_the_higher_one_counts(told: str) -> None:
+    case = read_case(told, TODAY, asked="severance_pay")
+    assert (case.gross_monthly, case.seniority_months) == (3450, None)
+
+
+def test_two_pays_that_are_no_averages_leave_it_open() -> None:
+    told = "je gagne 2 000 € brut par mois, avant je gagnais 1 800 € brut par mois"
+    assert read_case(told, TODAY, asked="severance_pay").gross_monthly is None
+
+
 def test_without_a_calculator_only_what_the_asker_tells_of_themselves_is_read() -> None:
     for message in (
         "Mon collègue a 7 ans d'ancienneté et gagne 2 300 € brut",
