@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from ai_core.models.admin import rows
 from deploy.local import testing
@@ -28,6 +29,7 @@ from deploy.local.layout import (
 )
 from deploy.local.listening import need_address
 from deploy.local.logs import logs
+from deploy.local.ports import in_use
 from deploy.local.preflight import need_npm, need_to_run
 from deploy.local.programs import PROGRAMS, bench_names
 from deploy.local.running import end, need_nothing_running, running
@@ -35,6 +37,9 @@ from deploy.local.status import status
 from deploy.local.terminal import say
 from shared.failures import cause_of_error
 
+ON_STORES = {"keys", "console"}
+"""Programs that work on the stores of a running ai_core."""
+REDIS = "AI_CORE_REDIS__URL"
 COMMANDS = """\
   ./neo run [--only ai,…]      set the services up, then answer on http://127.0.0.1:8000
             [--model PATH]     with your own language model: a .gguf file, or a folder
@@ -152,7 +157,20 @@ def stop(rest: list[str]) -> int:
 def ours(name: str, rest: list[str]) -> int:
     """Run a program of ours with what it needs installed; its words are checked first."""
     recorded(name).parse_args(rest)
+    if name in ON_STORES:
+        need_stores()
     return start(name, rest, written_for(name))
+
+
+def need_stores() -> None:
+    """Raise Stop unless the Redis of ai_core answers: the one of ./neo run, or one that is set."""
+    if REDIS in os.environ:
+        return
+    port = urlsplit(ai_core_environment().get(REDIS, "")).port
+    if port is None or not in_use(port):
+        raise Stop(
+            "ai_core does not run here: start it with ./neo run, then ask in another terminal"
+        )
 
 
 def start(name: str, rest: list[str], environment: dict[str, str], *more: str) -> int:

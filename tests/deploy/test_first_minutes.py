@@ -58,6 +58,8 @@ def taken_port() -> Iterator[int]:
         (["keys", "create", "--name", "x"], "./neo keys create needs --scope"),
         (["bench", "retrieva"], "./neo bench has no 'retrieva': did you mean retrieval?"),
         (["demo"], "./neo demo needs one of: telegram, line, whatsapp, mail"),
+        (["keys", "list"], "ai_core does not run here: start it with ./neo run, then ask in"),
+        (["console", "account", "list"], "ai_core does not run here: start it with ./neo run"),
         (["mail", "explain", "1"], "there is no mailbox here yet: ./neo run makes one"),
         (["telegram", "dead-letters", "list"], "there is no bot here yet: ./neo run makes one"),
         (["corpus", "update", "--from", "nowhere"], "nowhere is no folder"),
@@ -120,7 +122,7 @@ def test_a_wrong_file_of_a_model_is_told(
 
 
 def test_without_a_network_the_server_is_named(equipped: Newcomer) -> None:
-    for words in (["keys", "list"], ["run", "--port", str(free_port())]):
+    for words in (["knowledge", "list"], ["run", "--port", str(free_port())]):
         told = equipped.types(*words)
         assert told.status == 2
         assert "127.0.0.1 cannot be reached (Connection refused)" in told.sentence
@@ -136,7 +138,7 @@ def test_a_network_that_swallows_everything_is_waited_for_two_seconds(equipped: 
             waiting.setblocking(False)
             waiting.connect_ex(silent.getsockname())
         port = silent.getsockname()[1]
-        told = equipped.types("keys", "list", PIP_INDEX_URL=f"http://127.0.0.1:{port}/simple")
+        told = equipped.types("knowledge", "list", PIP_INDEX_URL=f"http://127.0.0.1:{port}/simple")
     assert told.status == 2
     assert "cannot be reached (no answer in 1.2 s)" in told.sentence
     assert told.wall_s < WALL_S
@@ -164,7 +166,7 @@ def test_a_disk_that_is_too_small_is_told_before_it_is_filled(
     (tmp_path / "sitecustomize.py").write_text(
         "import shutil\nshutil.disk_usage = lambda path: type('Usage', (), {'free': 5 * 10**7})\n"
     )
-    told = equipped.types("keys", "list", PYTHONPATH=str(tmp_path))
+    told = equipped.types("knowledge", "list", PYTHONPATH=str(tmp_path))
     assert told.status == 2
     assert "GB of disk space are needed and" in told.sentence
     assert "0.1 GB left: free some, or move the checkout to a larger disk" in told.sentence
@@ -300,7 +302,7 @@ def test_what_pip_and_npm_print_becomes_a_sentence_with_the_way_out(
 
 
 def test_pip_that_fails_leaves_its_words_in_a_file_that_is_named(equipped: Newcomer) -> None:
-    told = equipped.types("keys", "list", NEO_UNCHECKED="1", PIP_RETRIES="1", PIP_TIMEOUT="2")
+    told = equipped.types("knowledge", "list", NEO_UNCHECKED="1", PIP_RETRIES="1", PIP_TIMEOUT="2")
     log = equipped.folder / ".neo" / "logs" / "install.log"
     assert told.status == 2
     last = told.err.splitlines()[-1]
