@@ -84,6 +84,7 @@ from ai_core.records.events import EventWriter, event_writer
 from ai_core.records.feedback import Feedback
 from ai_core.records.kept_conversations import KeptConversations
 from ai_core.redis_keys import TAG
+from ai_core.records.product_metrics import product_metrics
 from ai_core.settings import MODELS_SOCKET, Settings
 from shared.clock import Clock, SystemClock
 from shared.host_metrics import HostMetrics
@@ -174,6 +175,7 @@ async def assemble(
     folders = EntryFolders(settings.data_dir, settings.knowledge.folder, settings.knowledge.shipped)
     entries = CheckedEntries(library, folders, clock, published)
     writer = await stack.enter_async_context(event_writer(records, registry))
+    await stack.enter_async_context(product_metrics(records, clock, registry))
     if records.state != "off":
         publisher = EntryPublisher(entry_store, folders)
         stack.callback(asyncio.create_task(publisher.run(), name="publish entries").cancel)

@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT_S = 60.0
 NAMED = re.compile(
-    r"\b(?P<variable>\w+_IMAGE)(?::-|=)(?P<name>(?:[a-z]+/)?[a-z]+):(?P<tag>[\w.-]+)"
+    r"\b(?P<variable>\w+_IMAGE)(?::-|=)(?P<name>(?:[a-z]+/)?[a-z-]+):(?P<tag>[\w.-]+)"
     r"(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
 )
 _OURS = "neo-"

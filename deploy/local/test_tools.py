@@ -23,6 +23,11 @@ SYSTEM_TOOLS = {  # tool the tests use: (how it is found, Debian packages, what 
         "prometheus-alertmanager",
         "notifications that arrive",
     ),
+    "prometheus-node-exporter": (
+        ("prometheus-node-exporter",),
+        "prometheus-node-exporter",
+        "what is measured of a host",
+    ),
     "systemd-analyze": (("systemd-analyze",), "systemd", "the units of a host without Docker"),
     "nginx": (("nginx", "/usr/sbin/nginx"), "nginx", "the edge: TLS, limits, errors, replicas"),
     "pebble": (("pebble",), "pebble", "an ACME server to issue certificates"),

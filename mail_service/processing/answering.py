@@ -114,7 +114,9 @@ class Answering:
         key = hashlib.sha256(named.encode("utf-8", "replace")).hexdigest()[:40]
         try:
             async with asyncio.timeout(self._settings.ai.timeout_s):
-                reply = await self._ai.chat(masked.request, idempotency_key=key)
+                reply = await self._ai.chat(
+                    masked.request, idempotency_key=key, request_id=f"mail-{job.id}"
+                )
         except TimeoutError:
             raise AiTooSlow from None
         without_data, with_data = (

@@ -23,9 +23,16 @@ class Ai(Protocol):
     """A client of ai_core: shared.ai.client.AiClient, or a scripted one."""
 
     def chat(
-        self, request: ChatRequest, *, idempotency_key: str | None = None
+        self,
+        request: ChatRequest,
+        *,
+        idempotency_key: str | None = None,
+        request_id: str | None = None,
     ) -> Awaitable[ChatReply]:
-        """Return the answer. Raises the errors of shared.errors."""
+        """Return the answer, which ai_core's log names `request_id`.
+
+        Raises the errors of shared.errors.
+        """
         ...
 
     def give_feedback(self, request: FeedbackRequest) -> Awaitable[None]:

@@ -138,10 +138,16 @@ class AiClient:
         body = request.model_copy(update={"stream": False})
         return await self._post("/api/v1/generate", body, GenerateReply, idempotency_key)
 
-    async def chat(self, request: ChatRequest, *, idempotency_key: str | None = None) -> ChatReply:
-        """Return the next reply of a conversation."""
+    async def chat(
+        self,
+        request: ChatRequest,
+        *,
+        idempotency_key: str | None = None,
+        request_id: str | None = None,
+    ) -> ChatReply:
+        """Return the next reply of a conversation; `request_id` names it in ai_core's log."""
         body = request.model_copy(update={"stream": False})
-        return await self._post("/api/v1/chat", body, ChatReply, idempotency_key)
+        return await self._post("/api/v1/chat", body, ChatReply, idempotency_key, request_id)
 
     async def stream(
         self,
@@ -251,11 +257,18 @@ class AiClient:
         return parse_reply(response, HealthReply)
 
     async def _post(
-        self, path: str, body: BaseModel, kind: type[ReplyT], idempotency_key: str | None
+        self,
+        path: str,
+        body: BaseModel,
+        kind: type[ReplyT],
+        idempotency_key: str | None,
+        request_id: str | None = None,
     ) -> ReplyT:
         content = body.model_dump_json(exclude_defaults=True).encode()
         key = idempotency_key or secrets.token_hex(16)
         headers = {"Content-Type": "application/json", "Idempotency-Key": key}
+        if request_id:
+            headers["X-Request-ID"] = request_id
         response = await self._send("POST", path, content, headers, timeout_s=ANSWER_TIMEOUT_S)
         return parse_reply(response, kind)
 

@@ -108,6 +108,7 @@ class ScriptedAi:
     idempotency_keys: list[str] = field(default_factory=list)
     channels: list[str] = field(default_factory=list)
     """Where each question and each verdict came from."""
+    request_ids: list[str] = field(default_factory=list)
     hung_up: int = 0
     conversations: int = 0
     preferred: Language = "fr"
@@ -150,6 +151,7 @@ class ScriptedAi:
         self.asked.append(chat)
         self.channels.append(request.headers.get("x-channel", ""))
         self.preferred = preferred_language(request.headers.get("accept-language"))
+        self.request_ids.append(request.headers.get("x-request-id", ""))
         self.idempotency_keys.append(request.headers.get("idempotency-key", ""))
         name = None
         if chat.store:

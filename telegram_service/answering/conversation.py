@@ -180,7 +180,10 @@ async def stream(
     )
     answer = Answer()
     pieces = context.services.ai.stream(
-        request, language=context.language, channel=channel_of(context.address.chat)
+        request,
+        language=context.language,
+        channel=channel_of(context.address.chat),
+        request_id=f"update-{context.lease.update_id}",  # as the worker's own lines name it
     )
     async with aclosing(pieces), aclosing(until_stopped(context.stopped, pieces)) as received:
         async for piece in received:

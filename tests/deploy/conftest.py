@@ -1,7 +1,8 @@
 """The three real services before a live Prometheus, for the tests of what watches them."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -20,8 +21,20 @@ from tests.ai_core.conftest import (  # fixtures
 )
 from tests.deploy.monitoring_stack import Watched, mail, telegram, until, watching
 from tests.servers.loopback import served
+from tests.servers.monitoring import NodeExporter
 
 __all__ = ["app", "document", "files_read_once", "library", "redis", "running_app", "sample"]
+
+
+@asynccontextmanager
+async def node_exporter(folder: Path) -> AsyncIterator[str]:
+    """Run node_exporter as compose does; yield where it listens."""
+    server = NodeExporter(folder)
+    await asyncio.to_thread(server.start)
+    try:
+        yield f"127.0.0.1:{server.port}"
+    finally:
+        await asyncio.to_thread(server.stop)
 
 
 @pytest.fixture
@@ -37,12 +50,13 @@ async def watched(
             "ai_core": [ai.removeprefix("http://")],
             "telegram_service": [bot],
             "mail_service": [api, worker],
+            "host": [await stack.enter_async_context(node_exporter(tmp_path / "host"))],
         }
         key = app.keys[Scope.ADMIN]
         watched = await stack.enter_async_context(watching(tmp_path / "watch", targets, key))
 
         async def all_up() -> bool:
-            return await watched.value('sum(up{job!="prometheus"})') == 4
+            return await watched.value('sum(up{job!="prometheus"})') == 5
 
         await until(all_up)
         yield watched

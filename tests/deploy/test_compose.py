@@ -25,6 +25,7 @@ SETTINGS: dict[str, type[StrictSettings]] = {
     "TELEGRAM_": TelegramSettings,
     "MAIL_": MailSettings,
 }
+THIS_HOST = {"127.0.0.1", "host.docker.internal"}
 STORES = ("redis", "postgres")
 WORKER_MIB = 160
 """What a worker itself takes: 110 MiB measured, and room."""
@@ -139,7 +140,8 @@ def test_a_container_can_do_little(subtests: pytest.Subtests) -> None:
             assert "cap_add" not in service
             assert "privileged" not in service
             assert service["security_opt"] == ["no-new-privileges:true"]
-            assert str(service.get("user", "10001")).split(":")[0] != "0"
+            is_root = str(service.get("user", "10001")).split(":")[0] == "0"
+            assert is_root == ((stack, name) == ("watch", "logs"))
             assert {"mem_limit", "cpus", "pids_limit", "tmpfs"} <= set(service)
 
 
@@ -181,7 +183,7 @@ def test_only_nginx_is_reached_from_outside(subtests: pytest.Subtests) -> None:
 def test_the_watch_is_open_on_loopback_alone(subtests: pytest.Subtests) -> None:
     for stack, name, service in services("watch"):
         with subtests.test(stack=stack, name=name):
-            assert all(port.startswith("127.0.0.1:") for port in service["ports"])
+            assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
 
 
 @pytest.mark.parametrize("stack", ["ai", "telegram", "mail", "all"])
@@ -276,7 +278,7 @@ def test_prometheus_finds_every_target_under_its_name_in_the_file_for_one_host()
     for path in (ROOT / "deploy/monitoring/prometheus/targets").glob("*.yml"):
         for group in yaml.safe_load(path.read_text()):
             for target in group["targets"]:
-                assert target.partition(":")[0] in {*names, "127.0.0.1"}
+                assert target.partition(":")[0] in {*names, *THIS_HOST}
 
 
 def test_the_worker_of_the_mailbox_shows_its_metrics_where_prometheus_looks() -> None:
@@ -287,12 +289,15 @@ def test_the_worker_of_the_mailbox_shows_its_metrics_where_prometheus_looks() ->
 
 
 def test_a_file_that_is_mounted_exists() -> None:
-    for stack in ("ai", "telegram", "mail", "all"):
+    for stack in STACKS:
         for service in read(stack)["services"].values():
             for volume in service.get("volumes", []):
                 source = volume.split(":")[0]
                 if source.startswith(
-                    ("./nginx/", "./deploy/host/redis/", "./deploy/host/acme", "./deploy/backup/")
+                    (
+                        *("./nginx/", "./deploy/host/redis/", "./deploy/host/acme"),
+                        *("./deploy/backup/", "./deploy/monitoring/"),
+                    )
                 ):
                     assert (ROOT / source).exists()
 

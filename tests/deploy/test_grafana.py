@@ -86,7 +86,13 @@ def test_no_panel_covers_another(dashboard: Any) -> None:
 
 
 def test_the_overview_shows_system_application_and_business() -> None:
-    assert {title for title, _ in OVERVIEW.rows} == {"Now", "Business", "Application", "System"}
+    assert {title for title, _ in OVERVIEW.rows} == {
+        "Now",
+        "Business",
+        "Application",
+        "System",
+        "Hosts",
+    }
 
 
 @pytest.mark.needs("prometheus")

@@ -598,6 +598,20 @@ def test_no_log_line_names_an_address_or_what_was_asked(dead: EdgeServer) -> Non
     )
 
 
+async def test_a_line_of_the_log_names_the_trace_that_the_service_is_told_of() -> None:
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    async with served(SERVICE) as url:
+        with edge("ai-api", NGINX_AI_SERVERS=server_line(url), **ROOMY) as edge_server:
+            async with edge_server.client() as client:
+                parent = f"00-{trace}-b7ad6b7169203331-01"
+                await client.get("/x", headers={"traceparent": parent})
+                begun = (await client.get("/x")).json()["headers"]["traceparent"]
+            lines = edge_server.log_lines(2)
+
+    told = [json.loads(line)["trace_id"] for line in lines if line.startswith("{")]
+    assert told == [trace, begun.split("-")[1]]
+
+
 def test_a_missing_variable_is_named_and_nothing_is_written(tmp_path: Path) -> None:
     with pytest.raises(MissingVariable, match="NGINX_HTTPS_LISTEN"):
         render(tmp_path / "etc", {"NGINX_AI_RATE": "1r/s"}, ["ai-api"])

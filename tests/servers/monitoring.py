@@ -8,17 +8,21 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
 
+import yaml
+
 from deploy.local.ports import free_port
 from deploy.local.private_files import write_private
 from deploy.local.server import Server, ServerNotStarted
 
-SHIPPED = Path(__file__).resolve().parents[2] / "deploy" / "monitoring" / "prometheus"
+ROOT = Path(__file__).resolve().parents[2]
+SHIPPED = ROOT / "deploy" / "monitoring" / "prometheus"
 
 
 class MonitoringServer(Server):
-    """Prometheus or Alertmanager, whichever of `binaries` is installed."""
+    """Prometheus, Alertmanager or node_exporter, whichever of `binaries` is installed."""
 
     start_timeout_s = 30.0
+    ready_path = "/-/ready"
 
     def __init__(self, name: str, binaries: Sequence[str], directory: Path) -> None:
         super().__init__(name, directory)
@@ -33,7 +37,7 @@ class MonitoringServer(Server):
     def answers(self) -> bool:
         """Return whether it is ready, by its own word."""
         try:
-            with urllib.request.urlopen(f"{self.url}/-/ready", timeout=2) as reply:  # noqa: S310 - loopback, ours
+            with urllib.request.urlopen(f"{self.url}{self.ready_path}", timeout=2) as reply:  # noqa: S310 - loopback, ours
                 return bool(reply.status == HTTPStatus.OK)
         except (urllib.error.URLError, TimeoutError, ConnectionError):
             return False
@@ -69,6 +73,22 @@ class PrometheusServer(MonitoringServer):
             f"--config.file={self.configuration / 'prometheus.yml'}",
             f"--storage.tsdb.path={self.directory / 'data'}",
         )
+
+
+class NodeExporter(MonitoringServer):
+    """node_exporter with the options of docker-compose.watch.yml, over this machine."""
+
+    ready_path = "/metrics"
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__("node_exporter", ("node_exporter", "prometheus-node-exporter"), directory)
+
+    def prepare(self) -> Sequence[str | Path]:
+        """Return the command; a dollar is written twice for compose."""
+        compose = yaml.safe_load((ROOT / "docker-compose.watch.yml").read_text(encoding="utf-8"))
+        shipped = compose["services"]["host"]["command"]
+        options = [each.replace("$$", "$") for each in shipped if each.startswith("--collector.")]
+        return self.command(*options)
 
 
 class AlertmanagerServer(MonitoringServer):

@@ -68,6 +68,44 @@ SYSTEM = (
     ),
 )
 
+HOSTS = (
+    Panel(
+        "Left of each filesystem",
+        (
+            (
+                "node_filesystem_avail_bytes / node_filesystem_size_bytes",
+                "{{instance}} {{mountpoint}}",
+            ),
+        ),
+        "percentunit",
+    ),
+    Panel(
+        "Disks busy",
+        (("rate(node_disk_io_time_seconds_total[5m])", "{{instance}} {{device}}"),),
+        "percentunit",
+        alarm=0.95,
+    ),
+    Panel(
+        "Written to disks",
+        (("rate(node_disk_written_bytes_total[5m])", "{{instance}} {{device}}"),),
+        "Bps",
+    ),
+    Panel(
+        "Received and sent",
+        (
+            ("rate(node_network_receive_bytes_total[5m])", "{{instance}} {{device}} in"),
+            ("rate(node_network_transmit_bytes_total[5m])", "{{instance}} {{device}} out"),
+        ),
+        "Bps",
+    ),
+    Panel(
+        "Damaged packets",
+        (("instance_device:network_errors:ratio_rate5m", "{{instance}} {{device}}"),),
+        "percentunit",
+        alarm=0.01,
+    ),
+)
+
 OVERVIEW = Dashboard(
     "neo-overview",
     "Neo: overview",
@@ -117,6 +155,17 @@ OVERVIEW = Dashboard(
                     "percentunit",
                 ),
                 Panel(
+                    "Satisfied: thumbs up of all, seven days, by language",
+                    (("language:satisfaction:ratio_7d", "{{language}}"),),
+                    "percentunit",
+                ),
+                Panel(
+                    "Accuracy of the answers that editors judged, 30 days",
+                    (("accuracy:reviewed_answers:ratio_30d", "{{accuracy}}"),),
+                    "percentunit",
+                    stacked=True,
+                ),
+                Panel(
                     "Abstentions per hour, by reason",
                     (("sum by (reason) (increase(abstentions_total[1h]))", "{{reason}}"),),
                     stacked=True,
@@ -141,6 +190,7 @@ OVERVIEW = Dashboard(
             ),
         ),
         ("System", SYSTEM),
+        ("Hosts", HOSTS),
     ),
 )
 

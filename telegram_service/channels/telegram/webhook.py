@@ -5,6 +5,7 @@ is 503 with Retry-After, and Telegram retries the update for up to 24 hours.
 """
 
 import hmac
+from typing import Any
 
 import orjson
 from starlette.requests import Request
@@ -32,7 +33,9 @@ class TelegramWebhook:
         if not self._secret or not hmac.compare_digest(secret, self._secret):
             raise WrongSecret
         payload = await request.body()
-        await enqueue(self._queue, payload)
+        update = read_update(payload)
+        request.scope["state"]["log_facts"] = {"update_id": update["update_id"]}
+        await enqueue_update(self._queue, update, payload)
         return Response(status_code=200)
 
 
@@ -41,12 +44,22 @@ async def enqueue(queue: UpdateQueue, payload: bytes) -> bool:
 
     Raises MalformedBody, BadInput, RedisUnavailable.
     """
+    return await enqueue_update(queue, read_update(payload), payload)
+
+
+def read_update(payload: bytes) -> dict[str, Any]:
+    """Return an update, which has its id. Raises MalformedBody, BadInput."""
     try:
         update = orjson.loads(payload)
     except orjson.JSONDecodeError as error:
         raise MalformedBody("not JSON") from error
     if not isinstance(update, dict) or not is_number(update.get("update_id")):
         raise BadInput("no update_id")
+    return update
+
+
+async def enqueue_update(queue: UpdateQueue, update: dict[str, Any], payload: bytes) -> bool:
+    """Enqueue an update that was read from `payload`. Raises BadInput, RedisUnavailable."""
     try:
         chat, message_id, lane = destination(update)
     except (KeyError, TypeError, AttributeError) as error:

@@ -405,6 +405,7 @@ async def test_the_same_words_of_another_person_are_asked_anew_and_a_second_try_
         app.clock.set(app.clock.now() + timedelta(minutes=30))
         await app.process_all()
         assert (await app.ledger.mails.load(mail_id)).entry.state == "answered"
+        assert app.ai.request_ids == [f"mail-{mail_id}"]
         await app.answer(raw_mail(sender="Noa <noa@tiers.example>", message_id="<n@t.example>"))
         keys = app.ai.idempotency_keys
         assert len(app.ai.asked) == 2

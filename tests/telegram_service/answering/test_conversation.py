@@ -1,5 +1,7 @@
 """A question, from the person's message to the bot's."""
 
+import io
+import json
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from shared.ai.contract import AnswerSection, Clarification
 from shared.ai.scripted import NOTICE, SOURCE, AiScript, ScriptedShape
 from shared.distress import help_lines
+from shared.logs import set_up_logs
 from tests.telegram_service.running_app import RunningApp, running
 
 pytestmark = pytest.mark.slow
@@ -21,6 +24,18 @@ async def test_the_next_question_continues_the_conversation(app: RunningApp) -> 
     first, second = app.ai.asked
     assert first.conversation_id is None
     assert second.conversation_id == "scripted-00000001"
+
+
+async def test_ai_core_s_log_names_a_question_as_the_worker_s_does(app: RunningApp) -> None:
+    written = io.StringIO()
+    set_up_logs("telegram_service", "info", written)
+    try:
+        await app.ask(ALICE, "Quel préavis ?")
+    finally:
+        set_up_logs("telegram_service", "warning")
+    lines = [json.loads(line) for line in written.getvalue().splitlines()]
+    [update] = [line["update_id"] for line in lines if line["event"] == "update"]
+    assert app.ai.request_ids == [f"update-{update}"]
 
 
 async def test_reset_begins_a_new_conversation(app: RunningApp) -> None:

@@ -1,6 +1,7 @@
 """The webhook: what it refuses, and what it enqueues once."""
 
 import asyncio
+import io
 import json
 import time
 from pathlib import Path
@@ -11,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from deploy.local.redis_server import RedisServer
+from shared.logs import set_up_logs
 from telegram_service.channels.telegram.parsing import destination
 from telegram_service.queue.event import overtakes
 from tests.fuzz.updates import inputs as fuzzed_updates
@@ -106,6 +108,17 @@ async def test_an_update_delivered_twice_is_accepted_once(client: httpx2.AsyncCl
     assert "telegram_duplicates_total 1.0" in metrics
     assert "telegram_lost 0.0" in metrics
     assert "telegram_waiting 1.0" in metrics
+
+
+async def test_the_line_of_a_request_names_its_update(client: httpx2.AsyncClient) -> None:
+    written = io.StringIO()
+    set_up_logs("telegram_service", "info", written)
+    try:
+        await post_update(client, update_id=7_001)
+    finally:
+        set_up_logs("telegram_service", "warning")
+    lines = [json.loads(line) for line in written.getvalue().splitlines()]
+    assert [line["update_id"] for line in lines if line["event"] == "request"] == [7_001]
 
 
 async def test_an_update_of_an_unknown_kind_is_accepted_and_dropped(
