@@ -45,6 +45,12 @@ class PostgresSettings(Section):
     """
 
     url: PostgresDsn | Literal[""] = Field(default="", description="Empty: off.")
+    replica_url: PostgresDsn | Literal[""] = Field(
+        default="", description="A read replica, for the desk's statistics; empty: none."
+    )
+    replica_age_s: float = Field(
+        default=60.0, gt=0, description="Statistics older than this are read from the primary."
+    )
     key_file: Path = Field(
         default=Path("/run/secrets/ai_core_vault"),
         description="Keys that seal what people wrote (shared/privacy/encryption.py).",

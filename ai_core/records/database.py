@@ -6,7 +6,8 @@ once; a task looks for it again.
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +15,7 @@ import asyncpg
 import structlog
 
 from ai_core.errors import RecordsOff
+from ai_core.records.replica import Replica
 from ai_core.records.retention import add_months, delete_expired
 from ai_core.settings import PostgresSettings
 from shared.clock import Clock
@@ -47,6 +49,14 @@ class Records:
             if settings.url
             else None
         )
+        self._replica = (
+            Replica(
+                *(str(settings.replica_url), self._postgres, clock),
+                timeout_s=STATEMENT_TIMEOUT_S,
+            )
+            if settings.replica_url and self._postgres
+            else None
+        )
         self._up = asyncio.Event()
         self._migrated = False
         self._maintained_s: float | None = None
@@ -68,6 +78,8 @@ class Records:
     async def _open(self) -> None:
         if self._postgres:
             await self._postgres.open()
+            if self._replica:
+                await self._replica.open()
             self._watching = asyncio.create_task(self._watch(), name="watch the records")
 
     async def close(self) -> None:
@@ -75,8 +87,39 @@ class Records:
         if self._watching:
             self._watching.cancel()
             await asyncio.wait([self._watching])
+        if self._replica:
+            await self._replica.close()
         if self._postgres:
             await self._postgres.close()
+
+    @property
+    def read_as_of(self) -> datetime | None:
+        """Return until when `reading` is complete; None: it reads the primary, as of now."""
+        replica = self._replica
+        if replica is None or replica.age_s is None:
+            return None
+        fresh = replica.age_s <= self.settings.replica_age_s
+        return replica.as_of if fresh or not self._up.is_set() else None
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[asyncpg.Connection]:
+        """Yield a connection for statistics: the replica's where there is one that is fresh enough,
+        or the primary does not answer.
+
+        Raises what `transaction` raises.
+        """
+        replica = self._replica
+        if replica is None or self.read_as_of is None:
+            async with self.transaction() as connection:
+                yield connection
+            return
+        async with AsyncExitStack() as stack:
+            try:
+                connection = await stack.enter_async_context(replica.postgres.transaction())
+            except PostgresLost:
+                replica.lost()
+                connection = await stack.enter_async_context(self.transaction())
+            yield connection
 
     @property
     def state(self) -> State:

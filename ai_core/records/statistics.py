@@ -1,7 +1,7 @@
 """What the console shows of answers: counts, latencies, satisfaction.
 
-Verdicts count where the event of their answer is known. Every method raises RecordsOff and
-PostgresLost.
+Verdicts count where the event of their answer is known. Read from the replica where there is one:
+`Records.read_as_of` says how old the figures are. Every method raises RecordsOff and PostgresLost.
 """
 
 from dataclasses import dataclass
@@ -70,19 +70,19 @@ class Statistics:
 
     async def by_hour(self, since: datetime, until: datetime) -> list[Hour]:
         """Return the hours with answers, oldest first."""
-        async with self._records.transaction() as db:
+        async with self._records.reading() as db:
             found = await SQL.fetch(db, "by_hour", since=since, until=until)
         return [Hour(row["hour"], row["answers"], row["refused"], row["failed"]) for row in found]
 
     async def by(self, dimension: Dimension, since: datetime, until: datetime) -> list[Share]:
         """Return the answers by the value of a dimension, the most frequent first."""
-        async with self._records.transaction() as db:
+        async with self._records.reading() as db:
             found = await SQL.fetch(db, "by_value", by=dimension, since=since, until=until)
         return [Share(row["value"], row["answers"], row["up"], row["down"]) for row in found]
 
     async def totals(self, since: datetime, until: datetime) -> Totals:
         """Return the sums of a time span."""
-        async with self._records.transaction() as db:
+        async with self._records.reading() as db:
             counted = await SQL.fetch_row(db, "totals", since=since, until=until)
             judged = await SQL.fetch_row(db, "verdicts", since=since, until=until)
         return Totals(**dict(counted or {}), **dict(judged or {}))

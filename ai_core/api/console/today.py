@@ -52,6 +52,7 @@ async def show_today(visit: Visit) -> Response:
         hours=await _hours(statistics, now),
         shares={name: _shown(name, rows) for name, rows in shares.items()},
         total=week.answers,
+        as_of=visit.desk.records.read_as_of,
     )
 
 

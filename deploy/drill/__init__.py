@@ -1,0 +1,1 @@
+"""Drills: backups restored, stores promoted, measured while services run over them."""
