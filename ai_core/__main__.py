@@ -16,6 +16,8 @@ from ai_core.law import cli as corpus_command
 from ai_core.law.corpus import Corpus
 from ai_core.law.versions import CorpusVersions
 from ai_core.models.admin import cli as models_command
+from ai_core.records import experiments as experiments_command
+from ai_core.records import resealing as reseal_command
 from ai_core.settings import Settings
 from shared.clock import SystemClock
 from shared.errors import AppError
@@ -23,7 +25,7 @@ from shared.logs import set_up_logs
 from shared.privacy.encryption import new_key_file
 from shared.settings import WrongSettings, read_settings
 
-ON_STORES = {"keys", "conversation", "console"}
+ON_STORES = {"keys", "conversation", "console", "reseal", "experiments"}
 
 
 def main(arguments: list[str]) -> int:
@@ -43,6 +45,9 @@ def main(arguments: list[str]) -> int:
     knowledge_command.add_arguments(knowledge)
     console_command.add_arguments(commands.add_parser("console", help="accounts of the desk"))
     models_command.add_arguments(commands.add_parser("model", help="the models"))
+    commands.add_parser("reseal", help="seal what people wrote with the newest key of that file")
+    experiments = commands.add_parser("experiments", help="satisfaction with both sides of flags")
+    experiments.add_argument("--days", type=int, default=30)
     commands.add_parser("new-key", help="print a key file for AI_CORE_POSTGRES__KEY_FILE")
     chosen = parser.parse_args(arguments)
     if chosen.command == "new-key":
@@ -89,6 +94,10 @@ def run_on_stores(chosen: argparse.Namespace, settings: Settings) -> int:
         return console_command.run(chosen, settings)
     if chosen.command == "keys":
         keys_command.run(chosen, str(settings.redis.url))
+    elif chosen.command == "reseal":
+        reseal_command.run(settings.postgres)
+    elif chosen.command == "experiments":
+        experiments_command.run(settings.postgres, chosen.days)
     else:
         conversation_command.run(chosen, settings)
     return 0

@@ -34,6 +34,8 @@ from ai_core.answering.conversations import ConversationStore
 from ai_core.answering.embeddings import Embedder
 from ai_core.answering.entries.answering import EntryAnswers
 from ai_core.answering.entries.choosing import EntriesSource, EntryChoice
+from ai_core.answering.flags import FILE as FLAGS_FILE
+from ai_core.answering.flags import Flags
 from ai_core.answering.generation import Generation
 from ai_core.answering.masking import TextMasking, masking_sandbox
 from ai_core.answering.missing_law import MissingLaws
@@ -83,8 +85,8 @@ from ai_core.records.entry_store import EntryStore
 from ai_core.records.events import EventWriter, event_writer
 from ai_core.records.feedback import Feedback
 from ai_core.records.kept_conversations import KeptConversations
-from ai_core.redis_keys import TAG
 from ai_core.records.product_metrics import product_metrics
+from ai_core.redis_keys import TAG
 from ai_core.settings import MODELS_SOCKET, Settings
 from shared.clock import Clock, SystemClock
 from shared.host_metrics import HostMetrics
@@ -367,6 +369,11 @@ def open_answering(
         *(library, pool, prompts, conversations, clarifications, clock),
         calculation_version(),
         entries,
+        Flags(
+            settings.answers.flags_file or settings.data_dir / FLAGS_FILE,
+            prompts,
+            passage_tokens=settings.answers.passage_tokens,
+        ),
     )
     choice = EntryChoice(entries, library, confidence)
     return resolver, responder, Trials(resolver, entries, choice, answers_with)

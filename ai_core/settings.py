@@ -105,6 +105,11 @@ class AnswerSettings(Section):
         description="Remove a model's sentences that name no source, or whose figures stand in "
         "none. References, quotations and addresses are checked in any case.",
     )
+    flags_file: Path | None = Field(
+        default=None,
+        description="Feature flags (ai_core/answering/flags.py); None: `flags.toml` in the data "
+        "folder. A missing file has no flags.",
+    )
     most_waiting: int = Field(default=64, ge=1, le=10_000, description="Answers in a model's line.")
     longest_wait_s: float = Field(
         default=120.0, gt=0, description="Whoever would wait longer for a slot is refused."

@@ -68,6 +68,11 @@ class Caller:
         return self.key.id
 
     @property
+    def names(self) -> tuple[str, str]:
+        """Return the public id of the key, and its name."""
+        return self.key.id, self.key.name
+
+    @property
     def scope(self) -> Scope:
         """Return the key's scope; answers are never cached across scopes."""
         return self.key.scope

@@ -117,7 +117,8 @@ class Generation:
     ) -> AsyncGenerator[Queued | Thought | Text | Called]:
         """Quote the law first where the model is small, then let the engine write."""
         question, reply = request.question, output.reply
-        prompt, size = await self._prompts.assemble(question, found, engine)
+        prompts = request.variant.prompts if request.variant else self._prompts
+        prompt, size = await prompts.assemble(question, found, engine)
         sampling = _sampling(question, engine, size)
         quotes_lead = self._quotes_lead(request)
         sources = self._sources(request, found.passages if quotes_lead else prompt.passages)
@@ -143,6 +144,8 @@ class Generation:
         """Whether the model is too small to write the answer from the law."""
         if not _model_writes_from_law(request):
             return False
+        if request.variant and request.variant.quotes_lead is not None:
+            return request.variant.quotes_lead
         base = request.card.base
         parameters = billion_parameters(self._pool.card(base) if base else request.card)
         return parameters is not None and parameters < self._settings.quotes_lead_below_b

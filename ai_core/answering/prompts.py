@@ -42,6 +42,7 @@ class Prompts:
             name: tuple(Template(part.lstrip()) for part in text.strip().partition("$question"))
             for name, text in files.items()
         }
+        self._sources = dict(files)
         self._passage_tokens = passage_tokens
         content = "\0".join(f"{name}\0{text}" for name, text in sorted(files.items()))
         self.version = hashlib.sha256(f"{content}\0{passage_tokens}".encode()).hexdigest()[:12]
@@ -55,6 +56,11 @@ class Prompts:
             for language in LANGUAGES
         }
         return cls(files, passage_tokens)
+
+    def varied(self, files: Mapping[tuple[str, str], str], passage_tokens: int) -> "Prompts":
+        """Return prompts of which `files` stand in for some, with another limit of passages."""
+        names = self._sources
+        return Prompts({name: files.get(name, names[name]) for name in names}, passage_tokens)
 
     def estimate(self, question: Question) -> Size:
         """Estimate the size of the prompt and the answer, without the model's tokenizer."""

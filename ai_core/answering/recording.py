@@ -97,6 +97,7 @@ class AnswerRecorder:
             entry=told.entry,
             confidence=told.confidence,
             reason=told.reason,
+            variants=request.variant.sides if request.variant else (),
         )
         conversation = request.conversation
         of = (conversation.id, conversation.owner) if conversation else ()

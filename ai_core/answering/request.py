@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 
 from ai_core.answering.cache import AnswerInputs, CacheKey, cache_key
 from ai_core.answering.conversations import ConversationStore, new_id
+from ai_core.answering.flags import Flags, Variant
 from ai_core.answering.prompts import Prompts
 from ai_core.answering.question import Mask, Question, mask_here, read_chat, read_generate
 from ai_core.answering.understanding.clarifications import Clarifications
@@ -47,12 +48,14 @@ class ConversationRef:
 class Requester:
     """The client of a request: language, scope of its key, `rate_limit_id` (also the owner of its
     conversations). `timeout_s` is the time within which the answer is useful; None: no limit.
+    `keys` are the id and the name of its key.
     """
 
     language: Language
     scope: str
     rate_limit_id: str = ""
     timeout_s: float | None = None
+    keys: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -75,7 +78,8 @@ class ResolvedRequest:
     applies. `cache_key` is None when the answer must not be cached. `size` is an estimate in
     tokens. `started_s` and `deadline_s` (None: no deadline) are on the clock. `fallback` is the
     same question to the model that answers when this one is unavailable. `meter` counts what models
-    do for it. `answer_id` names the answer to whoever judges it.
+    do for it. `answer_id` names the answer to whoever judges it. `variant`
+    is what flags make of it.
     """
 
     question: Question
@@ -89,6 +93,7 @@ class ResolvedRequest:
     deadline_s: float | None = None
     conversation: ConversationRef | None = None
     fallback: "ResolvedRequest | None" = None
+    variant: Variant | None = None
     meter: TokenMeter = field(default_factory=TokenMeter, compare=False)
     answer_id: str = field(default_factory=new_answer_id, compare=False)
 
@@ -114,6 +119,7 @@ class _RequestKey(NamedTuple):
     scope: str
     corpus_version: str
     day: date
+    variant: Variant | None
 
 
 class EntriesVersion(Protocol):
@@ -142,10 +148,11 @@ class RequestResolver:
         clock: Clock,
         calculation_version: str = "",
         entries: EntriesVersion | None = None,
+        flags: Flags | None = None,
     ) -> None:
         """`calculation_version`: of what calculations are made of; see `calculation/version.py`.
 
-        `entries` tells the version of the knowledge entries in use.
+        `entries` tells the version of the knowledge entries in use; `flags` vary answers.
         """
         self._library = library
         self._pool = pool
@@ -155,6 +162,7 @@ class RequestResolver:
         self._clock = clock
         self._calculation_version = calculation_version
         self._entries = entries
+        self._flags = flags
         self._corpus: tuple[float, CorpusStatus] | None = None
         self._resolved: OrderedDict[_RequestKey, ResolvedRequest] = OrderedDict()
 
@@ -170,16 +178,18 @@ class RequestResolver:
             question = read_generate(request, requester.language, mask)
             return await self.resolve(question, requester)
         corpus = await self._corpus_status()
+        variant = self._variant(requester, None)
         key = _RequestKey(
             tuple(vars(request).values()),
             *(requester.language, requester.scope, self._law_version(corpus), self._clock.today()),
+            variant,
         )
         known = self._resolved.get(key)
         if known and known.card is self._pool.card(request.model):
             self._resolved.move_to_end(key)
             return self._resolved_again(known, requester)
         question = read_generate(request, requester.language, mask)
-        resolved = await self.resolve(question, requester)
+        resolved = await self._resolve(question, requester, None, variant)
         if resolved.cache_key and question.text == request.prompt:  # nothing was masked
             self._resolved[key] = resolved
             if len(self._resolved) > MAX_REMEMBERED:
@@ -201,7 +211,8 @@ class RequestResolver:
         if known_id:
             question = question.with_history(await self._conversations.recall(known_id, owner))
         if not request.store:
-            return await self.resolve(question, requester)
+            variant = self._variant(requester, known_id)
+            return await self._resolve(question, requester, None, variant)
         conversation = ConversationRef(
             known_id or new_id(), owner, new=known_id is None, keep=request.keep
         )
@@ -211,12 +222,27 @@ class RequestResolver:
         self, question: Question, requester: Requester, conversation: ConversationRef | None = None
     ) -> ResolvedRequest:
         """Resolve a parsed question. Raises what `resolve_generate` raises."""
+        variant = self._variant(requester, conversation.id if conversation else None)
+        return await self._resolve(question, requester, conversation, variant)
+
+    def _variant(self, requester: Requester, conversation: str | None) -> Variant | None:
+        if self._flags is None:
+            return None
+        return self._flags.variant(requester.keys, requester.rate_limit_id, conversation)
+
+    async def _resolve(
+        self,
+        question: Question,
+        requester: Requester,
+        conversation: ConversationRef | None,
+        variant: Variant | None,
+    ) -> ResolvedRequest:
         corpus = await self._corpus_status()
         question = self._understood(question.in_its_language())
-        resolved = self._with_model(question, requester, corpus, conversation)
+        resolved = self._with_model(question, requester, corpus, conversation, variant)
         if question.fallback and not resolved.card.extractive:
             other = replace(question, model=question.fallback, fallback=None)
-            fallback = self._with_model(other, requester, corpus, conversation)
+            fallback = self._with_model(other, requester, corpus, conversation, variant)
             resolved = replace(resolved, fallback=fallback)
         return resolved
 
@@ -236,6 +262,7 @@ class RequestResolver:
         requester: Requester,
         corpus: CorpusStatus,
         conversation: ConversationRef | None,
+        variant: Variant | None,
     ) -> ResolvedRequest:
         card = self._pool.card(question.model)
         if card.extractive and not question.grounded:
@@ -252,16 +279,23 @@ class RequestResolver:
             corpus.law_date,
             None
             if question.tool_use
-            else cache_key(self._inputs(question, card, requester.scope, corpus, day)),
-            self._prompts.estimate(question),
+            else cache_key(self._inputs(question, card, requester.scope, corpus, day, variant)),
+            (variant.prompts if variant else self._prompts).estimate(question),
             now_s,
             requester.rate_limit_id,
             None if requester.timeout_s is None else now_s + requester.timeout_s,
             conversation,
+            variant=variant,
         )
 
     def _inputs(
-        self, question: Question, card: ModelCard, scope: str, corpus: CorpusStatus, day: date
+        self,
+        question: Question,
+        card: ModelCard,
+        scope: str,
+        corpus: CorpusStatus,
+        day: date,
+        variant: Variant | None,
     ) -> AnswerInputs:
         sampling = question.sampling
         if card.extractive:
@@ -285,6 +319,7 @@ class RequestResolver:
                 *((self._calculation_version,) if question.search.case else ()),
                 *((question.frame,) if question.frame else ()),
                 *((self._entries.version,) if self._entries and question.grounded else ()),
+                *(variant.changes if variant else ()),
             ),
             knowledge=question.grounded,
             agreement=question.agreement,
@@ -324,6 +359,8 @@ class RequestResolver:
 
     async def _law_status(self) -> CorpusStatus:
         status = await self._library.status()
+        if self._flags:
+            await self._flags.refresh()
         if self._entries:
             await self._entries.current()
         return status

@@ -71,7 +71,8 @@ def read_timeout(request: Request) -> float | None:
 def requester_of(request: Request, caller: Caller) -> Requester:
     """Return the requester of a request. Raises InvalidFields as `read_timeout` does."""
     language = preferred_language(header_value(request.scope, b"accept-language"))
-    return Requester(language, caller.scope, caller.subject, read_timeout(request))
+    timeout_s = read_timeout(request)
+    return Requester(language, caller.scope, caller.subject, timeout_s, caller.names)
 
 
 def admitted_caller(needed: Scope) -> Callable[[Request], AsyncIterator[Caller]]:

@@ -91,7 +91,7 @@ class AnswerWriter:
         request, ask = self._request, self._ask
         caller = await gate_of(request).identify(request, Scope.PUBLISHABLE)
         timeout_s = None if ask.deadline_ms is None else ask.deadline_ms / 1_000
-        requester = Requester(self._language, caller.scope, caller.subject, timeout_s)
+        requester = Requester(self._language, caller.scope, caller.subject, timeout_s, caller.names)
         slot = request.scope["slot"] = ProcessingSlot(request.scope["state"]["concurrency"])
         content = orjson.dumps(ask.request)
         try:

@@ -46,6 +46,7 @@ class AnswerEvent:
     and `model` are those of the reply, `latency_ms` is counted from the admitted request to the
     last piece. `reason` says why a question was refused (`abstained.reason`), or the code of the
     error that an answer failed with; an answer that its reader did not wait for is `stopped`.
+    `variants` are the sides of the experiments it was part of.
     """
 
     at: datetime
@@ -60,6 +61,7 @@ class AnswerEvent:
     entry: str | None = None
     confidence: str | None = None
     reason: str | None = None
+    variants: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

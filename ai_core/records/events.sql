@@ -1,10 +1,10 @@
 -- name: add_event
 INSERT INTO events (
     at, answer_id, channel, language, topic, entry, confidence, outcome, reason, model, cached,
-    latency_ms
+    latency_ms, variants
 ) VALUES (
     :at, :answer_id, :channel, :language, :topic, :entry, :confidence, :outcome, :reason, :model,
-    :cached, :latency_ms
+    :cached, :latency_ms, :variants
 ) ON CONFLICT DO NOTHING
 
 -- name: add_question

@@ -64,6 +64,11 @@ class Encryption:
         """Return the prefix of every ciphertext of the newest key."""
         return self._newest
 
+    @property
+    def older_ids(self) -> list[bytes]:
+        """Return the prefixes of the ciphertexts of every other key of the file."""
+        return [name for name in self._ciphers if name != self._newest]
+
     def seal(self, clear: bytes, purpose: str) -> bytes:
         """Encrypt `clear`; `open` needs the same `purpose` (associated data)."""
         nonce = os.urandom(NONCE_BYTES)
