@@ -6,7 +6,6 @@ is down. A problem document is raised as the error of `shared.errors` with its s
 """
 
 import secrets
-import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from http import HTTPStatus
@@ -35,6 +34,7 @@ from shared.ai.contract import (
     SearchReply,
 )
 from shared.ai.stream import AiUnavailable, Piece, parse_event
+from shared.ai.tls import tls_context
 from shared.clock import Clock, SystemClock
 from shared.errors import (
     AppError,
@@ -46,7 +46,6 @@ from shared.errors import (
     TooLarge,
     TooMany,
 )
-from shared.settings import WrongSettings
 from shared.web.event_stream import DEFAULT_NAME, EventStream, EventTooLarge, ServerSentEvent
 from shared.web.retry_after import retry_after_s
 from shared.web.tracing import NO_TRACER, PROPAGATOR, record_status
@@ -390,20 +389,3 @@ def parse_reply(response: httpx2.Response, kind: type[ReplyT]) -> ReplyT:
         return kind.model_validate_json(response.content)
     except ValidationError as error:
         raise AiUnavailable(f"ai_core answered no {kind.__name__}") from error
-
-
-def tls_context(client_certificate: Path | None, tls_ca: Path | None) -> ssl.SSLContext | bool:
-    """Return httpx's `verify`: a TLS context, or True for the default one.
-
-    Raises WrongSettings when a file cannot be read.
-    """
-    if client_certificate is None and tls_ca is None:
-        return True
-    try:
-        context = ssl.create_default_context(cafile=tls_ca)
-        if client_certificate:
-            context.load_cert_chain(client_certificate)
-    except OSError as error:  # ssl.SSLError is one
-        files = ", ".join(str(file) for file in (client_certificate, tls_ca) if file)
-        raise WrongSettings(f"TLS with ai_core: {files}: {error}") from error
-    return context
