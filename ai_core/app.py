@@ -34,7 +34,6 @@ from ai_core.answering.conversations import ConversationStore
 from ai_core.answering.embeddings import Embedder
 from ai_core.answering.entries.answering import EntryAnswers
 from ai_core.answering.entries.choosing import EntriesSource, EntryChoice
-from ai_core.answering.flags import FILE as FLAGS_FILE
 from ai_core.answering.flags import Flags
 from ai_core.answering.generation import Generation
 from ai_core.answering.masking import TextMasking, masking_sandbox
@@ -368,12 +367,7 @@ def open_answering(
     resolver = RequestResolver(
         *(library, pool, prompts, conversations, clarifications, clock),
         calculation_version(),
-        entries,
-        Flags(
-            settings.answers.flags_file or settings.data_dir / FLAGS_FILE,
-            prompts,
-            passage_tokens=settings.answers.passage_tokens,
-        ),
+        *(entries, Flags.of(settings, prompts)),
     )
     choice = EntryChoice(entries, library, confidence)
     return resolver, responder, Trials(resolver, entries, choice, answers_with)

@@ -19,6 +19,7 @@ import structlog
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
 from ai_core.answering.prompts import FOLDER, Prompts
+from ai_core.settings import Settings
 from shared.settings import WrongSettings
 
 log = structlog.get_logger()
@@ -90,6 +91,13 @@ class Flags:
         self._variants: dict[tuple[tuple[str, bool], ...], Variant] = {}
         self._read = self._parsed(self._stamp())
         self._refused: tuple[int, int] | None = None
+
+    @classmethod
+    def of(cls, settings: Settings, base: Prompts) -> "Flags":
+        """Return the flags of the file that the settings name. Raises WrongSettings."""
+        answers = settings.answers
+        file = answers.flags_file or settings.data_dir / FILE
+        return cls(file, base, passage_tokens=answers.passage_tokens)
 
     async def refresh(self) -> None:
         """Read the file again if it changed."""

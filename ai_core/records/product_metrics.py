@@ -13,6 +13,7 @@ import asyncpg
 import structlog
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from ai_core.records.database import Records
 from shared.clock import Clock
@@ -27,7 +28,7 @@ REVIEWS_OVER = timedelta(days=30)
 READ_EVERY_S = 60.0
 
 
-class ProductMetrics:
+class ProductMetrics(Collector):
     """The counts read last (prometheus_client's collector)."""
 
     def __init__(self, records: Records, clock: Clock, registry: CollectorRegistry) -> None:
