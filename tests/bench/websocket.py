@@ -1,7 +1,9 @@
 """WebSockets of the real service: memory with many open, and answers cut a hundred times.
 
 `./neo bench websocket`: 2,000 idle connections and 200 that stream from a remote model whose server
-writes slowly; then answers that are each cut ten times and resumed by their id.
+writes slowly, and no answer to its end before all have begun; then answers that are each cut ten
+times and resumed by their id. Questions begin a few at a time, and one that is told to come back
+later does: the library refuses more than 32 that wait for it at once.
 """
 
 import asyncio
@@ -11,6 +13,7 @@ import socket
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import uvicorn
@@ -26,15 +29,20 @@ from tests.load.bench import command_line, show
 
 MODEL = "slow"
 WORDS = 300
-PAUSE_S = 0.05
+PAUSE_S, PAUSE_WHILE_SOME_WAIT_S = 0.05, 0.5
+DEADLINE_MS = 600_000
+BEGUN_AT_ONCE = 16
+MOST_TRIES, RETRY_S = 40, 0.5
 QUESTION = "Combien de mots ?"
 CUTS_OF_ONE_ANSWER = 10
 ENDS = {"done", "error", "stopped"}
 requests_upstream = 0
+awaited_upstream = 0
+"""Answers write slowly until so many were asked for."""
 
 
 async def completions(_request: Request) -> StreamingResponse:
-    """Write numbered words as OpenAI's API streams them, one each PAUSE_S."""
+    """Write numbered words as OpenAI's API streams them."""
     global requests_upstream
     requests_upstream += 1
 
@@ -42,7 +50,8 @@ async def completions(_request: Request) -> StreamingResponse:
         for number in range(WORDS):
             chunk = {"choices": [{"index": 0, "delta": {"content": f"mot{number} "}}]}
             yield b"data: %b\n\n" % json.dumps(chunk).encode()
-            await asyncio.sleep(PAUSE_S)
+            some_wait = requests_upstream < awaited_upstream
+            await asyncio.sleep(PAUSE_WHILE_SOME_WAIT_S if some_wait else PAUSE_S)
         last = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
         yield b"data: %b\n\ndata: [DONE]\n\n" % json.dumps(last).encode()
 
@@ -80,42 +89,90 @@ def question(answer_id: str, number: int) -> str:
     """Return the frame of a question to the model alone."""
     messages = [{"role": "user", "content": f"{QUESTION} ({number})"}]
     body = {"messages": messages, "model": MODEL, "knowledge": False, "store": False}
-    return json.dumps({"type": "question", "answer": answer_id, "request": body})
+    asked = {"answer": answer_id, "request": body, "deadline_ms": DEADLINE_MS}
+    return json.dumps({"type": "question", **asked})
 
 
 async def crowd(running: Service, idle: int, streaming: int) -> dict[str, Any]:
     """Measure the memory with so many connections."""
+    global awaited_upstream
     empty_mib = running.rss_mib()
+    first = await connect(running)
+    await whole(first, -1, asyncio.Semaphore(1), Streams())
+    warm_mib = running.rss_mib()
+    awaited_upstream = requests_upstream + streaming
     quiet = [await connect(running) for _ in range(idle)]
     idle_mib = running.rss_mib()
     busy = [await connect(running) for _ in range(streaming)]
-    reading = [asyncio.create_task(whole(one, number)) for number, one in enumerate(busy)]
+    turns, streams = asyncio.Semaphore(BEGUN_AT_ONCE), Streams()
+    reading = [
+        asyncio.create_task(whole(one, number, turns, streams)) for number, one in enumerate(busy)
+    ]
     most_mib = idle_mib
     while not all(task.done() for task in reading):
         most_mib = max(most_mib, running.rss_mib())
         await asyncio.sleep(0.5)
+    awaited_upstream = 0
     ends = [task.result() for task in reading]
-    for connection in (*quiet, *busy):
+    for connection in (first, *quiet, *busy):
         connection.transport.abort()
     return {
         "empty_mib": round(empty_mib),
+        "after_one_answer_mib": round(warm_mib),
         "idle_mib": round(idle_mib),
         "streaming_mib": round(most_mib),
+        "streaming_at_once": streams.most,
         "whole_answers": ends.count(WORDS),
         "answers": streaming,
+        "told_to_come_back": streams.refused,
+        "other_ends": sorted(streams.problems),
     }
 
 
-async def whole(connection: ClientConnection, number: int) -> int:
-    """Ask, and return how many words came, in order."""
+async def first_piece(connection: ClientConnection, number: int) -> dict[str, Any]:
+    """Ask; return the first frame that is a piece of the answer, or its end."""
     await connection.send(question(secrets.token_urlsafe(18), number))
-    text = ""
-    async for message in connection:
-        frame = json.loads(message)
-        if frame["type"] == "piece":
-            text += frame["delta"]
-        if frame["type"] in ENDS:
-            break
+    while True:
+        frame: dict[str, Any] = json.loads(await connection.recv())
+        if frame["type"] in {"piece", *ENDS}:
+            return frame
+
+
+@dataclass
+class Streams:
+    """How many answers are between their first piece and their end, and the most there were."""
+
+    now: int = 0
+    most: int = 0
+    refused: int = 0
+    problems: list[str] = field(default_factory=list)
+
+    def begin(self) -> None:
+        """Count one more."""
+        self.now += 1
+        self.most = max(self.most, self.now)
+
+
+async def whole(
+    connection: ClientConnection, number: int, turns: asyncio.Semaphore, streams: Streams
+) -> int:
+    """Ask when it is our turn, and return how many words came, in order."""
+    async with turns:
+        for _ in range(MOST_TRIES):
+            frame = await first_piece(connection, number)
+            if frame.get("problem", {}).get("status") != 503:
+                break
+            streams.refused += 1
+            await asyncio.sleep(RETRY_S)
+    text = str(frame.get("delta", ""))
+    if frame["type"] == "piece":
+        streams.begin()
+        while frame["type"] not in ENDS:
+            frame = json.loads(await connection.recv())
+            text += frame.get("delta", "")
+        streams.now -= 1
+    if frame["type"] != "done":
+        streams.problems.append(frame.get("problem", frame).get("code", frame["type"]))
     return sum(f"mot{word} " in f"{text} " for word in range(WORDS))
 
 
