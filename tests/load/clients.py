@@ -3,6 +3,7 @@
 Locust's users run here and nowhere else. It writes one line of JSON for each second (`Second`).
 """
 
+import logging
 import sys
 from pathlib import Path
 from time import monotonic, process_time
@@ -38,6 +39,7 @@ class Steps(LoadTestShape):
 
 def run(plan: Plan) -> None:
     """Run the plan, and write what each second brought."""
+    logging.getLogger("locust").setLevel(logging.ERROR)  # it warns of every user it stops
     LoadUser.plan, LoadUser.questions = plan, Questions(plan.first_question)
     LoadUser.host, LoadUser.second = plan.url, Second(monotonic())
     LoadUser.wait_time = constant_throughput(1 / plan.pause_s)
