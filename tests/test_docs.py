@@ -12,6 +12,8 @@ from pydantic import BaseModel
 from ai_core.api.routes import create_api
 from ai_core.app import open_state
 from ai_core.settings import Settings as AiCoreSettings
+from deploy.local.command_line import records
+from deploy.local.programs import bench_names
 from mail_service.settings import Settings as MailSettings
 from shared.settings import StrictSettings
 from telegram_service.settings import Settings as TelegramSettings
@@ -97,6 +99,11 @@ def test_the_help_names_every_command_and_measurement() -> None:
     commands = "run test check bench demo keys corpus model mail backup restore dns init help"
     for word in {*commands.split()} | benches:
         assert word in told
+
+
+def test_every_measurement_can_be_typed() -> None:
+    recorded = records()["bench"]["subcommands"]["parsers"]
+    assert set(recorded) == set(bench_names()), "run python -m tests.command_line"
 
 
 HISTORY = {"docs/log.md"}
