@@ -49,7 +49,7 @@ async def test_a_machine_gets_no_answer_and_the_ledger_says_why(
     ledger: Ledger, encryption: Encryption, clock: StoppedClock, fields: dict[str, str], reason: str
 ) -> None:
     async with open_mail_app(ledger, encryption, clock) as app:
-        file = await app.answer(raw_mail(**fields))
+        file = await app.answer(raw_mail("Je reviens le 3 mars.", **fields))
         assert (file.entry.state, file.entry.reason) == ("silent", reason)
         assert not app.relay.received
 
@@ -119,7 +119,7 @@ async def test_personal_data_do_not_leave_and_come_back_in_the_reply(
         )
         app.ai.script.answer = f"Oui. [1]\n\n**{step.title}**\n\n{step.text}"
         app.ai.script.shape = ScriptedShape(sections=(step,))
-        raw = raw_mail(f"{QUESTION}\nMon numéro : 06 12 34 56 78", Authentication_Results=PASS)
+        raw = raw_mail(f"Mon numéro : 06 12 34 56 78\n{QUESTION}", Authentication_Results=PASS)
         await app.answer(raw)
         assert "06 12 34 56 78" not in app.ai.asked[0].model_dump_json()
         text = app.relay.received[0].text()
