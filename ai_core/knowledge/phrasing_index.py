@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -202,7 +203,8 @@ class PhrasingIndex:
         scores = np.asarray(self._weights @ point, np.float32)
         chances = _softmax(_SCALE * scores)
         likeliest = np.argsort(-chances, kind="stable")[:ALL_RANKED]
-        nearness = np.array([self._nearness(at, point) for at in likeliest.tolist()], np.float32)
+        asked = _split(point, self.meaning_dimensions)
+        nearness = np.array([self._nearness(at, asked) for at in likeliest.tolist()], np.float32)
         seen = np.hstack([np.log(chances[likeliest] + _LEAST_CHANCE)[:, None], nearness])
         ranked = _softmax(seen @ _RANKING["encoder" if self.meaning_dimensions else "words"])
         best = np.argsort(-ranked, kind="stable")[:count].tolist()
@@ -222,19 +224,33 @@ class PhrasingIndex:
         """Return by how much a word is rarer than one that says little: in 2 % of the texts."""
         return max(0.0, float(self._rare[bucket(word)]) - min(_COMMON, self._rarest / 2))
 
-    def _nearness(self, topic: int, point: Vectors) -> tuple[float, ...]:
+    def _nearness(self, topic: int, asked: "_Asked") -> tuple[float, ...]:
         """Return how near a topic's phrasings are: the nearest, the mean of the nearest ones.
 
-        In meaning, then in words.
+        In meaning, then in words. Of the words only the dimensions of the question are read: to
+        convert all of them from half precision took longer than the search of the law.
         """
-        own = self._points[self._rows[topic]].astype(np.float32)
-        meanings = own[:, : self.meaning_dimensions] @ point[: self.meaning_dimensions]
-        words = own[:, self.meaning_dimensions :] @ point[self.meaning_dimensions :]
+        own = self._points[self._rows[topic]]
+        meanings = own[:, : self.meaning_dimensions].astype(np.float32) @ asked.meaning
+        words = own[:, asked.dimensions].astype(np.float32) @ asked.words
         near = []
         for cosines in (meanings, words / _WORD_WEIGHT**2):
             nearest = np.sort(cosines)[-_NEAREST:]
             near += [float(nearest.max(initial=0.0)), float(nearest.mean()) if len(own) else 0.0]
         return tuple(near)
+
+
+class _Asked(NamedTuple):
+    """A question's point: its meaning, and the dimensions of its words with their values."""
+
+    meaning: Vectors
+    dimensions: NDArray[np.intp]
+    words: Vectors
+
+
+def _split(point: Vectors, meaning_dimensions: int) -> _Asked:
+    dimensions = meaning_dimensions + np.flatnonzero(point[meaning_dimensions:])
+    return _Asked(point[:meaning_dimensions], dimensions, point[dimensions])
 
 
 def texts_embedded(entries: Sequence[Entry]) -> list[str]:

@@ -5,7 +5,7 @@ measures them on the half that was kept aside.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ai_core.engines.extractive.amounts import bounds, fit, is_condition
@@ -60,6 +60,7 @@ WEIGHTS: Mapping[str, float] = {
     "header": -3.0,
 }
 _LONG_CHARS = 320
+_NOBODY: frozenset[str] = frozenset()
 _NEARLY = 0.8
 """The general rule leaves the lead to a clause of the agreement told that is nearly as relevant,
 but for what is special: minors, pregnancy and the like are protected by the law."""
@@ -266,17 +267,20 @@ def _situation_features(
     heading = () if unit.heading is None else (reading.units[unit.heading].folded,)
     own = (unit.folded, *(reading.units[other].folded for other in needed), *heading)
     levels = (*own, titled[1])
-    around = " . ".join(own)
-    close = special(" . ".join((unit.folded, *heading, titled[0])))
+    close = _special_of((unit.folded, *heading, titled[0]))
+    near = _NOBODY.union(*map(publics, (*own, *titled)))
     return {
         "other_situation": float(told.contradicted(levels)),
         "told_situation": told.named_by(levels),
-        "told_special": float(bool(told.special & special(f"{around} . {titled[1]}"))),
-        "told_public": float(
-            bool(told_publics & (publics(around) | publics(titled[0]) | publics(titled[1])))
-        ),
+        "told_special": float(bool(told.special and told.special & _special_of(levels))),
+        "told_public": float(bool(told_publics & near)),
         "special_not_told": float(bool(close) and not close & told.special),
     }
+
+
+def _special_of(texts: Iterable[str]) -> frozenset[str]:
+    """Return the special situations that texts name, each read by itself and remembered."""
+    return _NOBODY.union(*map(special, texts))
 
 
 def _fits(asked: AskedQuestion, reading: Reading, needed: Sequence[int], words: str) -> int:

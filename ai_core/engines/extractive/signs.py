@@ -1,7 +1,7 @@
 """What the words of a sentence show, whatever is asked: figures, rules, references, publics."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -11,6 +11,8 @@ from ai_core.engines.extractive.asked import Asked
 _SENTENCES_REMEMBERED = 8_192  # a few MiB
 _WORD = re.compile(r"[a-z0-9]+")
 _SUBJECT_CHARS = 150
+_BLANK = re.compile(" ")
+_KEY_CHARS = 3
 _NUMBERS = (
     "un|une|deux|trois|quatre|cinq|six|sept|huit|neuf|dix|onze|douze|treize|quatorze|quinze|seize"
     "|vingt|trente|quarante|soixante|demi|cents?|premier|moitie"
@@ -67,14 +69,22 @@ _WHO_NOT_WHAT = re.compile(
 _CASE_LAW = re.compile(r"cour de cassation|\bcass\b|conseil d'etat|haute juridiction|arret du")
 
 
-def _read_words(file_name: str) -> dict[str, tuple[str, ...]]:
-    """Return the beginnings of words that show something, by its name."""
+WordTable = Mapping[str, Sequence[tuple[str, str]]]
+"""Beginnings of words, each with what it shows, by the first characters of the word."""
+
+
+def _read_words(file_name: str) -> WordTable:
+    """Return the beginnings of words that show something. Raises ValueError for too short a one."""
     lines = Path(__file__).with_name(file_name).read_text(encoding="utf-8").splitlines()
     rows = (line.partition(": ") for line in lines if not line.startswith("#"))
-    return {
-        name: tuple(f" {words.replace('_', ' ')}" for words in shown.split("|"))
-        for name, _, shown in rows
-    }
+    table: dict[str, list[tuple[str, str]]] = {}
+    for name, _, shown in rows:
+        for words in shown.split("|"):
+            start = words.replace("_", " ")
+            if len(start) < _KEY_CHARS:
+                raise ValueError(f"{file_name}: {words} is too short")
+            table.setdefault(start[:_KEY_CHARS], []).append((f" {start}", name))
+    return table
 
 
 _PUBLICS = _read_words("publics.txt")
@@ -108,10 +118,14 @@ def sides(folded: str) -> frozenset[str]:
     return _shown(_SIDES, folded)
 
 
-def _shown(table: Mapping[str, tuple[str, ...]], folded: str) -> frozenset[str]:
+def _shown(table: WordTable, folded: str) -> frozenset[str]:
     words = f" {' '.join(_WORD.findall(folded))} "
+    beginnings = {words[hit.end() : hit.end() + _KEY_CHARS] for hit in _BLANK.finditer(words)}
     return frozenset(
-        name for name, shown in table.items() if any(start in words for start in shown)
+        name
+        for beginning in beginnings & table.keys()
+        for start, name in table[beginning]
+        if start in words
     )
 
 
