@@ -69,6 +69,7 @@ COMMANDS = """\
   ./neo init [--service …]     write the settings and secrets of a production host
   ./neo backup [verify|list]   back up the data of ./neo run, encrypted; verify the backup
   ./neo restore [--to TIME]    restore it, to a point in time
+  ./neo drill [PART …]         restore the latest backups, promote a Postgres and a Redis; report
   ./neo lock [--upgrade]       write constraints.txt: every package's version and hashes
   ./neo images [--update]      compare the pinned digests of official images with the registry
   ./neo audit [--images]       known vulnerabilities of the packages, or of the images

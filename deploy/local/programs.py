@@ -29,6 +29,7 @@ PROGRAMS = {
     "telegram": Program("telegram_service", (), ("embedded", "telegram")),
     "mail": Program("mail_service", (), ("embedded", "mail")),
     "backup": Program("deploy.backup", (), ("embedded", "ai", "telegram", "mail")),
+    "drill": Program("deploy.drill", (), ("embedded", "ai", "telegram", "mail")),
     "dns": Program("deploy.host.dns_records", (), ("mail",)),
     "init": Program("deploy.host.init"),
     "lock": Program("deploy.local.lock", (), (*TEST_EXTRAS, *AUDIT_EXTRAS)),
