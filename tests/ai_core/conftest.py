@@ -66,6 +66,8 @@ NO_POSTGRES = PostgresSettings()
 UNCHECKED: dict[str, Any] = {"check_sentences": False, "quotes_lead_below_b": 0}
 """Answers as scripted engines write them, without sources: for tests of anything else."""
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+START_TIMEOUT_S = 60.0
+"""For a machine that does much else; an app starts in a fraction of a second."""
 
 
 @dataclass
@@ -308,7 +310,7 @@ def running_app(
         keys = await fresh_keys(redis) if fresh else {}
         asgi = await asyncio.to_thread(create_app, settings, open_state)
         async with (
-            LifespanManager(asgi) as manager,
+            LifespanManager(asgi, START_TIMEOUT_S, START_TIMEOUT_S) as manager,
             httpx2.AsyncClient(
                 transport=httpx2.ASGITransport(manager.app),
                 base_url="http://ai_core",
