@@ -117,7 +117,7 @@ MODULE_NAME = re.compile(
     r"`(?:python -m )?((?:ai_core|telegram_service|mail_service|shared|deploy|tests)(?:\.\w+)+)"
 )
 LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
-OPERATORS_FILES = {"flags.toml", "models.toml", "alerts.env"}
+OPERATORS_FILES = {"flags.toml", "inventory.yml", "models.toml", "alerts.env"}
 """Files that an operator or a command makes."""
 
 
