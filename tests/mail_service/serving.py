@@ -27,6 +27,8 @@ from tests.openapi_rules import response_checker
 
 KEY = "clef-de-relecture"
 
+START_TIMEOUT_S = 60.0
+
 
 @cache
 def read_document() -> dict[str, Any]:
@@ -59,7 +61,7 @@ async def served(app: MailApp, key: str = KEY) -> AsyncIterator[httpx2.AsyncClie
     chosen = settings("review", server={"api_key": key})
     served_app = await asyncio.to_thread(create_app, chosen, state_of(app))
     document = await asyncio.to_thread(read_document)
-    async with LifespanManager(served_app) as manager:
+    async with LifespanManager(served_app, START_TIMEOUT_S, START_TIMEOUT_S) as manager:
         transport = httpx2.ASGITransport(app=manager.app)
         headers = {"X-API-Key": KEY}
         async with httpx2.AsyncClient(

@@ -30,6 +30,7 @@ from shared.texts import Texts
 from shared.web.http_metrics import HttpMetrics
 from shared.web.middleware import RequestMiddleware
 from shared.web.problems import add_error_handlers
+from tests.ai_core.conftest import START_TIMEOUT_S
 
 VISITOR_SECRET = b"a secret of the tests, in no store"
 CACHE_KEY = f"{TAG}:answer:1"
@@ -103,7 +104,7 @@ class GatedApp:
 @asynccontextmanager
 async def opened(connection: RedisConnection) -> AsyncIterator[GatedApp]:
     gated = GatedApp(connection)
-    async with LifespanManager(gated.app), gated.browser:
+    async with LifespanManager(gated.app, START_TIMEOUT_S, START_TIMEOUT_S), gated.browser:
         yield gated
 
 

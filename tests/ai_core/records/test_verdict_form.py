@@ -10,7 +10,7 @@ from justhtml import JustHTML
 from ai_core.access.keys import Scope
 from ai_core.settings import PostgresSettings
 from deploy.local.redis_server import RedisServer
-from tests.ai_core.conftest import SampleLibrary, fresh_keys
+from tests.ai_core.conftest import START_TIMEOUT_S, SampleLibrary, fresh_keys
 from tests.ai_core.records.conftest import OpenRecords
 from tests.ai_core.web.site_app import site_app
 
@@ -32,7 +32,7 @@ async def test_a_verdict_given_by_a_form_is_kept(
             lambda: site_app(redis, library, tmp_path, key, postgres=postgres)
         )
         async with (
-            LifespanManager(asgi) as manager,
+            LifespanManager(asgi, START_TIMEOUT_S, START_TIMEOUT_S) as manager,
             httpx2.AsyncClient(
                 transport=httpx2.ASGITransport(manager.app), base_url="http://ai_core", headers=OURS
             ) as client,

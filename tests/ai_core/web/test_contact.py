@@ -19,7 +19,7 @@ from asgi_lifespan import LifespanManager
 from justhtml import JustHTML
 
 from deploy.local.redis_server import RedisServer
-from tests.ai_core.conftest import SampleLibrary, fresh_keys
+from tests.ai_core.conftest import START_TIMEOUT_S, SampleLibrary, fresh_keys
 from tests.ai_core.web.site_app import OPERATOR, site_app
 
 OURS = {"Origin": "http://ai_core", "Sec-Fetch-Site": "same-origin"}
@@ -75,7 +75,7 @@ async def web(
     site: dict[str, Any] = OPERATOR | {"contact": contact}
     asgi = await asyncio.to_thread(lambda: site_app(redis, library, tmp_path, **site))
     async with (
-        LifespanManager(asgi) as manager,
+        LifespanManager(asgi, START_TIMEOUT_S, START_TIMEOUT_S) as manager,
         httpx2.AsyncClient(
             transport=httpx2.ASGITransport(manager.app, client=("203.0.113.5", 1)),
             base_url="http://ai_core",

@@ -15,7 +15,7 @@ from ai_core.access.keys import KeyRing, Scope
 from ai_core.access.rate_limits import RateLimits
 from deploy.local.redis_server import RedisServer
 from shared.clock import StoppedClock
-from tests.ai_core.conftest import NOON, SampleLibrary, connected, fresh_keys
+from tests.ai_core.conftest import NOON, START_TIMEOUT_S, SampleLibrary, connected, fresh_keys
 from tests.ai_core.web.site_app import site_app
 from tests.knowledge.invented import HOLIDAYS, LAW, RESIGNING, put_entries
 
@@ -42,7 +42,7 @@ async def web(
     key = key if has_key else ""
     asgi = await asyncio.to_thread(lambda: site_app(redis, library, tmp_path, key))
     async with (
-        LifespanManager(asgi) as manager,
+        LifespanManager(asgi, START_TIMEOUT_S, START_TIMEOUT_S) as manager,
         httpx2.AsyncClient(
             transport=httpx2.ASGITransport(manager.app, client=("203.0.113.5", 1)),
             base_url="http://ai_core",

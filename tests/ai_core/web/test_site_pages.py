@@ -22,7 +22,7 @@ from ai_core.api.site.pages import Pages
 from ai_core.settings import PostgresSettings, Settings, SiteSettings
 from deploy.local.redis_server import RedisServer
 from shared.languages import LANGUAGES, Language
-from tests.ai_core.conftest import SampleLibrary, fresh_keys
+from tests.ai_core.conftest import START_TIMEOUT_S, SampleLibrary, fresh_keys
 from tests.ai_core.web.site_app import OPERATOR, site_app
 from tests.knowledge.invented import HOLIDAYS, LAW, RESIGNING, put_entries
 
@@ -57,7 +57,7 @@ async def web(
     await fresh_keys(redis)
     asgi = await asyncio.to_thread(lambda: site_app(redis, library, tmp_path, **settings))
     async with (
-        LifespanManager(asgi) as manager,
+        LifespanManager(asgi, START_TIMEOUT_S, START_TIMEOUT_S) as manager,
         httpx2.AsyncClient(
             transport=httpx2.ASGITransport(manager.app), base_url="http://ai_core"
         ) as client,
