@@ -82,8 +82,9 @@ def main() -> int:
         for _ in range(options.rounds):
             rounds.append({})
             for workers in options.workers:
-                settings = {"SERVER__WORKERS": str(workers)}
-                with service([], limits=ROOMY, corpus=options.corpus, **settings) as running:
+                with service(
+                    [], limits=ROOMY, corpus=options.corpus, SERVER__WORKERS=str(workers)
+                ) as running:
                     found = measured(running, asked, options.rate, options.seconds)
                 rounds[-1][workers] = found
     figures: Figures = {f"{n}_workers": [one[n] for one in rounds] for n in options.workers}

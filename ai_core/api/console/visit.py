@@ -92,12 +92,12 @@ class Visit:
         return self.secret(name, most).strip()
 
     def secret(self, name: str, most: int = 256) -> str:
-        """Return a field of the form exactly as it was typed."""
+        """Return a field of the form exactly as it was typed; cut where the form is shown again."""
         values = self.form.get(name, ())
         written = values[0] if values else ""
-        if len(written) > most:
+        if len(written) > most and not self.problem:
             raise ConsoleRefusal("field_long", limit=most)
-        return written
+        return written[:most]
 
     def texts(self, name: str, most: int = 64) -> list[str]:
         """Return every value of a field of the form, at most `most`."""

@@ -62,7 +62,7 @@ async def test_one_process_writes_and_the_other_waits_for_its_answer(
     assert not second.done()
     writing.set()
 
-    assert await asyncio.gather(first, second) == [BODY, BODY]
+    assert list(await asyncio.gather(first, second)) == [BODY, BODY]
     assert (one.wrote, other.wrote) == (1, 0)
     assert not await connection.call("EXISTS", CLAIM)
 
@@ -93,7 +93,7 @@ async def test_what_one_could_not_store_or_finish_the_next_one_writes(
     third = asyncio.create_task(one.answer(writing))
     writing.set()
 
-    assert await asyncio.gather(second, third) == [BODY, BODY]
+    assert list(await asyncio.gather(second, third)) == [BODY, BODY]
     assert (one.wrote, other.wrote) == (2, 1)
 
 
@@ -130,7 +130,7 @@ async def test_a_claim_lasts_as_long_as_its_process_writes(
             pass
     writing.set()
 
-    assert await asyncio.gather(first, second) == [BODY, BODY]
+    assert list(await asyncio.gather(first, second)) == [BODY, BODY]
     assert other.wrote == 0
 
 

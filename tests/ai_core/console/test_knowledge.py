@@ -294,3 +294,14 @@ async def test_today_counts_what_was_asked_and_shows_no_words(
     reader, _ = await desk.signed_in(Role.READER)
     assert (await reader.get("/console/today")).status_code == 200
     assert (await reader.get("/console/questions")).status_code == 403
+
+
+async def test_a_field_that_is_too_long_is_shown_again_with_what_is_wrong(owner: Browser) -> None:
+    await owner.get("/console/knowledge/new")
+    answer = await owner.post(
+        "/console/knowledge/new", form_of(ENTRY, question_fr="Quel préavis ? " * 2_000)
+    )
+    assert answer.headers["content-type"].startswith("text/html")
+    assert answer.status_code == 422
+    assert "caractères" in answer.text
+    assert 'name="question_fr"' in answer.text

@@ -165,7 +165,8 @@ async def test_models_are_loaded_unloaded_and_made_the_default(
     for action, state in (("load", "loaded"), ("unload", "unloaded")):
         await owner.get("/console/models")
         answer = await owner.post(f"/console/models/{action}", {"model": far})
-        assert (answer.status_code, pool.status(pool.card(far)).state) == (303, state)
+        [loaded] = [one.state for one in pool.statuses() if one.card.id == far]
+        assert (answer.status_code, loaded) == (303, state)
     await owner.post("/console/models/default", {"model": far})
     assert pool.default == far
     assert f'default = "{far}"' in (desk.data_dir / "models" / CATALOGUE).read_text()

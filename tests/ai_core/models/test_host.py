@@ -153,7 +153,7 @@ async def test_two_workers_use_one_model_that_is_loaded_once(host: Host) -> None
             )
             assert first.slots == 1
             assert first.capabilities.json_schema
-        assert texts == ["un deux trois quatre"] * 2
+        assert list(texts) == ["un deux trois quatre"] * 2
         assert len(host.opened) == 1
         for worker in (one, other):
             await until_state(worker, SlotState.LOADED)
