@@ -96,8 +96,12 @@ def drill(folder: Path, *, waits: bool) -> Failover:
     Raises DrillFailed, ServerNotStarted.
     """
     with _servers(folder) as (master, replica, sentinel):
-        found = Sentinel([("127.0.0.1", sentinel.port)], socket_timeout=TIMEOUT_S)
-        client: Redis = found.master_for(MASTER, password=master.password, socket_timeout=TIMEOUT_S)
+        found = Sentinel(  # type: ignore[no-untyped-call]  # no types
+            [("127.0.0.1", sentinel.port)], socket_timeout=TIMEOUT_S
+        )
+        client: Redis = found.master_for(  # type: ignore[no-untyped-call]  # no types
+            MASTER, password=master.password, socket_timeout=TIMEOUT_S
+        )
 
         alone = threading.Event()
 
@@ -140,8 +144,8 @@ def _servers(folder: Path) -> Iterator[tuple[RedisServer, RedisServer, SentinelS
         started.append(sentinel)
         yield master, replica, sentinel
     finally:
-        for server in reversed(started):
-            server.stop()
+        for each in reversed(started):
+            each.stop()
 
 
 def _follows(server: RedisServer) -> bool:
