@@ -75,6 +75,7 @@ COMPOSE = {  # command: its options, True for those that take a value
     "build": {},
     "down": {},
     "exec": {"-T": False, "-e": True},
+    "kill": {"-s": True},
     "logs": {},
     "ps": {},
     "restart": {},
@@ -101,7 +102,7 @@ class Host:
         self._notes.touch()
         for name in ("etc/redis", "etc/systemd/system", "var/lib", "var/www", "opt/neo/bin", "bin"):
             (root / name).mkdir(parents=True)
-        for name in ("deploy", "nginx", "shared"):
+        for name in ("ai_core", "deploy", "nginx", "shared"):
             skipped = shutil.ignore_patterns("__pycache__", "*.env", "secrets", "units")
             shutil.copytree(ROOT / name, self.tree / name, ignore=skipped)
         locks = (ROOT / "pyproject.toml", ROOT / "constraints.txt")
