@@ -28,7 +28,7 @@ from ai_core.law.search import encoder, hybrid, semantic
 from ai_core.law.search.agreement_search import AgreementSearch
 from ai_core.law.search.french_terms import french_terms
 from ai_core.law.search.hybrid import HybridSearch
-from ai_core.law.search.indexing import build_lexical
+from ai_core.law.search.indexing import need_lexical
 from ai_core.law.search.query import QueryReader, SearchQuery
 from ai_core.law.search.relevance import Judged
 from ai_core.law.search.scope import Evidence, ScopeClassifier
@@ -59,8 +59,7 @@ class CorpusIndex:
     """A version of the corpus with its indexes; builds the lexical one when it is missing."""
 
     def __init__(self, directory: Path) -> None:
-        if not (directory / hybrid.FOLDER).exists():
-            build_lexical(directory)
+        need_lexical(directory)
         self.directory = directory
         self.corpus = Corpus(directory)
         self.hybrid = HybridSearch(directory)

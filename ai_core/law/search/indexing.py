@@ -5,6 +5,7 @@ The lexical index takes ten seconds and is what a service needs to start. Those 
 (six seconds, where its package is installed) are made afterwards and added atomically.
 """
 
+import fcntl
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -25,6 +26,14 @@ from ai_core.law.search.spelling import write_vocabulary
 from ai_core.law.search.stems import FrenchStemmer
 from ai_core.law.search.tokens import TokenizedCorpus, flat, read_table
 from ai_core.law.search.training import STEPS, learn
+
+
+def need_lexical(directory: Path) -> None:
+    """Build the lexical index unless it is there; processes that want it at once build one."""
+    if not (directory / hybrid.FOLDER).exists():
+        with _alone(directory, hybrid.FOLDER):
+            if not (directory / hybrid.FOLDER).exists():
+                build_lexical(directory)
 
 
 def build_lexical(directory: Path) -> None:
@@ -134,14 +143,26 @@ def _fields(tokens: TokenizedCorpus) -> dict[str, list[list[str]]]:
 
 @contextmanager
 def _draft(directory: Path, name: str) -> Iterator[Path]:
-    """Yield a hidden folder that is renamed to `name` once everything in it is written."""
-    for left_over in directory.glob(f".{name}-*"):
-        shutil.rmtree(left_over)
-    draft = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=directory))
-    try:
-        yield draft
-        draft.chmod(0o755)
-        shutil.rmtree(directory / name, ignore_errors=True)
-        draft.rename(directory / name)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+    """Yield a hidden folder that is renamed to `name` once everything in it is written.
+
+    Another process that writes the same index waits, so that none takes its draft for left over.
+    """
+    with _alone(directory, f"draft-{name}"):
+        for left_over in directory.glob(f".{name}-*"):
+            shutil.rmtree(left_over)
+        draft = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=directory))
+        try:
+            yield draft
+            draft.chmod(0o755)
+            shutil.rmtree(directory / name, ignore_errors=True)
+            draft.rename(directory / name)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+
+
+@contextmanager
+def _alone(directory: Path, name: str) -> Iterator[None]:
+    """Hold other processes off while `name` is written; a process that ends holds nobody off."""
+    with (directory / f".{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
