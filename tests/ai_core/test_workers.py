@@ -191,7 +191,7 @@ async def test_every_worker_answers_and_one_scrape_counts_them_all(service: Serv
             replies = [await service.ask(key, f"{QUESTION} ({stopped} {n})") for n in range(5)]
         finally:
             os.kill(stopped, signal.SIGCONT)
-        assert [reply.status_code for reply in replies] == [200] * 5
+        assert [reply.status_code for reply in replies] == [200] * 5, replies[0].text
 
     scrapes = [await service.metrics(admin) for _ in range(6)]
     for metrics in scrapes:

@@ -1,8 +1,11 @@
-"""What axe-core finds on a page in a browser, once the page has come to rest."""
+"""Pages in a browser: how long they may take on a busy machine, what axe-core finds on them."""
 
 from axe_playwright_python.base import AxeResults
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Frame, Page
+from playwright.sync_api import Frame, Page, expect
+
+PATIENCE_MS = 30_000
+expect.set_options(timeout=PATIENCE_MS)
 
 SETTLED = """() => Promise.allSettled(document.getAnimations()
   .filter(one => one.effect.getComputedTiming().endTime !== Infinity)

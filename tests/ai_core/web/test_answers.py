@@ -276,7 +276,7 @@ def test_the_place_in_the_queue_is_shown_and_read_out(visitor: Visitor) -> None:
 
 
 def test_an_example_is_asked_as_it_stands(visitor: Visitor) -> None:
-    visitor.page.get_by_role("button", name="Que dit l’article L3121-27").click()
+    visitor.page.get_by_role("link", name="Que dit l’article L3121-27").click()
     visitor.answered()
     assert visitor.service.asked[0]["messages"][0]["content"] == "Que dit l’article L3121-27 ?"
 
