@@ -27,6 +27,7 @@ from uvicorn.supervisors import Multiprocess
 
 from ai_core.api.websocket_protocol import BoundedWebSocketProtocol
 from ai_core.settings import MODELS_SOCKET, Settings
+from shared.error_reports import error_reports
 from shared.logs import set_up_logs
 from shared.settings import read_settings
 from shared.worker_metrics import VARIABLE
@@ -43,7 +44,7 @@ ANSWERS_WITHIN_S = 120
 
 def serve(settings: Settings) -> int:
     """Serve until a signal asks to stop; requests under way get `GRACE_S` to finish."""
-    set_up_logs("ai_core", settings.log_level)
+    log_and_report(settings)
     if settings.server.workers > 1:
         return serve_with_workers(settings)
     from ai_core.app import create_app
@@ -183,12 +184,18 @@ class Workers(Multiprocess):
             mark_process_dead(pid, self._metrics_folder)  # type: ignore[no-untyped-call]  # no types
 
 
+def log_and_report(settings: Settings) -> None:
+    """Begin the log of this process, and the reports of its errors where they are wanted."""
+    reports = error_reports("ai_core", settings.error_reports)
+    set_up_logs("ai_core", settings.log_level, reports=reports)
+
+
 def worker_app() -> ASGIApp:
     """Return the app of one worker."""
     from ai_core.app import create_app  # here: their parent does not need it
 
     settings = read_settings(Settings)
-    set_up_logs("ai_core", settings.log_level)
+    log_and_report(settings)
     threading.Thread(target=end_with_parent, name="parent", daemon=True).start()
     return create_app(settings)
 

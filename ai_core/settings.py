@@ -7,7 +7,13 @@ from pydantic import Field, IPvAnyNetwork, PostgresDsn, RedisDsn, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from shared.privacy.settings import PrivacySettings
-from shared.settings import Section, StrictSettings, TracingSettings, WatchSettings
+from shared.settings import (
+    ErrorReportSettings,
+    Section,
+    StrictSettings,
+    TracingSettings,
+    WatchSettings,
+)
 
 PASSAGE_TOKENS = 1_200
 MODELS_SOCKET = "NEO_MODELS_SOCKET"
@@ -288,3 +294,4 @@ class Settings(StrictSettings):
     privacy: PrivacySettings = PrivacySettings()
     watch: WatchSettings = WatchSettings()
     tracing: TracingSettings = TracingSettings()
+    error_reports: ErrorReportSettings = ErrorReportSettings()

@@ -11,6 +11,7 @@ import uvicorn
 from mail_service.app import create_app, open_resources, work
 from mail_service.review.explain import explain
 from mail_service.settings import Settings
+from shared.error_reports import error_reports
 from shared.errors import AppError
 from shared.logs import set_up_logs
 from shared.privacy.encryption import new_key_file
@@ -25,7 +26,8 @@ def main(arguments: list[str]) -> int:
         return 0
     try:
         settings = read_settings(Settings)
-        set_up_logs("mail_service", settings.log_level, sys.stdout)
+        reports = error_reports("mail_service", settings.error_reports)
+        set_up_logs("mail_service", settings.log_level, sys.stdout, reports)
         _programs(settings, options)
     except WrongSettings as error:
         sys.stderr.write(f"mail_service: {error}\n")

@@ -10,7 +10,13 @@ from pydantic_settings import SettingsConfigDict
 from shared.languages import Language
 from shared.privacy.settings import PrivacySettings
 from shared.reading.settings import ScanSettings
-from shared.settings import Section, StrictSettings, TracingSettings, WatchSettings
+from shared.settings import (
+    ErrorReportSettings,
+    Section,
+    StrictSettings,
+    TracingSettings,
+    WatchSettings,
+)
 
 Mode = Literal["automatic", "review", "dry_run"]
 
@@ -288,6 +294,7 @@ class Settings(StrictSettings):
     privacy: PrivacySettings = PrivacySettings()
     watch: WatchSettings = WatchSettings()
     tracing: TracingSettings = TracingSettings()
+    error_reports: ErrorReportSettings = ErrorReportSettings()
 
     @property
     def every_mailbox(self) -> tuple[MailboxSettings, ...]:

@@ -7,6 +7,7 @@ What masking does not find (names, addresses) must not be logged: log ids and co
 import logging
 import sys
 import traceback
+from collections.abc import Sequence
 from typing import TextIO
 
 import orjson
@@ -52,13 +53,22 @@ def _name(kind: type[BaseException] | None) -> str:
     return f"{kind.__module__}.{kind.__qualname__}" if kind else "unknown"
 
 
-def set_up_logs(service: str, level: str = "info", stream: TextIO = sys.stdout) -> None:
-    """Send structlog's and the standard library's records to `stream` as JSON lines."""
+def set_up_logs(
+    service: str,
+    level: str = "info",
+    stream: TextIO = sys.stdout,
+    reports: Sequence[Processor] = (),
+) -> None:
+    """Send structlog's and the standard library's records to `stream` as JSON lines.
+
+    `reports` see each record with its error, before either is written; see `error_reports.py`.
+    """
     before: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _service(service),
+        *reports,
     ]
     after: list[Processor] = [
         structlog.processors.ExceptionRenderer(_frames),

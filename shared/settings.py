@@ -63,6 +63,15 @@ class TracingSettings(Section):
     share: float = Field(default=1.0, ge=0, le=1, description="Of the traces begun here.")
 
 
+class ErrorReportSettings(Section):
+    """Where unforeseen errors are reported; see shared/error_reports.py."""
+
+    dsn: str = Field(
+        default="", description="Of a project of Sentry's or a compatible one's; empty: no reports."
+    )
+    release: str = Field(default="", description="Its name in reports, such as an image's tag.")
+
+
 class SecretFiles(EnvSettingsSource):
     """Reads the files of the secrets folder as if they were variables of the environment."""
 

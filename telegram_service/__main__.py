@@ -11,6 +11,7 @@ import structlog
 import uvicorn
 import uvloop
 
+from shared.error_reports import error_reports
 from shared.errors import HubRefused, HubUnreachable, NoDisk
 from shared.logs import set_up_logs
 from shared.privacy.encryption import new_key_file
@@ -47,7 +48,8 @@ def main(arguments: list[str]) -> int:
             set_up_logs("telegram_service", "error", sys.stderr)
             ids = getattr(options, "ids", ())
             return asyncio.run(dead_letters.run(settings, options.action, ids))
-        set_up_logs("telegram_service", settings.log_level)
+        reports = error_reports("telegram_service", settings.error_reports)
+        set_up_logs("telegram_service", settings.log_level, reports=reports)
         run(program, settings)
     except (WrongSettings, HubRefused, HubUnreachable, NoDisk) as error:
         sys.stderr.write(f"telegram_service: {error}\n")

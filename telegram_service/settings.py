@@ -9,7 +9,13 @@ from pydantic_settings import SettingsConfigDict
 
 from shared.privacy.settings import PrivacySettings
 from shared.reading.settings import ScanSettings
-from shared.settings import Section, StrictSettings, TracingSettings, WatchSettings
+from shared.settings import (
+    ErrorReportSettings,
+    Section,
+    StrictSettings,
+    TracingSettings,
+    WatchSettings,
+)
 from telegram_service.addresses import ChannelName, ChatId
 
 
@@ -187,6 +193,7 @@ class Settings(StrictSettings):
     privacy: PrivacySettings = PrivacySettings()
     watch: WatchSettings = WatchSettings()
     tracing: TracingSettings = TracingSettings()
+    error_reports: ErrorReportSettings = ErrorReportSettings()
 
     @property
     def channels(self) -> Mapping[ChannelName, bool]:

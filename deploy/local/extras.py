@@ -12,7 +12,7 @@ MODEL_EXTRAS = {"gguf": "gguf", "safetensors": "torch", "onnx": "onnx"}
 """What a model's format needs installed; the extractive engine and remote models need nothing."""
 TEST_EXTRAS = (
     *("embedded", *SERVICES, *MODEL_EXTRAS.values()),
-    *("tracing", "names", "voice", "ocr", "dev"),
+    *("tracing", "error-reports", "names", "voice", "ocr", "dev"),
 )
 AUDIT_EXTRAS = ("audit", "images")
 

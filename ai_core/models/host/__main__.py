@@ -21,6 +21,7 @@ from ai_core.models.pool import open_pool
 from ai_core.models.scheduler import Scheduler
 from ai_core.settings import Settings
 from shared.clock import SystemClock
+from shared.error_reports import error_reports
 from shared.logs import set_up_logs
 from shared.settings import WrongSettings, read_settings
 from shared.texts import Texts
@@ -51,7 +52,8 @@ def main() -> int:
         signal.signal(ignored, signal.SIG_IGN)
     try:
         settings = read_settings(Settings)
-        set_up_logs("ai_core", settings.log_level)
+        reports = error_reports("ai_core", settings.error_reports)
+        set_up_logs("ai_core", settings.log_level, reports=reports)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(run(settings, socket(fileno=int(sys.argv[1]))))
     except WrongSettings as error:
