@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ai_core.api.console.routing import MAX_FORM_BYTES
+from ai_core.api.console.routing import MAX_FIELDS, MAX_FORM_BYTES
 from ai_core.console.roles import Role
 from tests.ai_core.console.conftest import RunningDesk
 
@@ -36,7 +36,7 @@ async def test_a_form_needs_its_token_our_origin_and_our_host(desk: RunningDesk)
         ({}, {"Content-Type": "text/plain"}, "invalid_request"),
         ({}, {"Content-Type": "multipart/form-data; boundary=x"}, "invalid_request"),
         ({"language": "e" * MAX_FORM_BYTES}, {}, "too_large"),
-        ({f"x{n}": "" for n in range(300)}, {}, "invalid_request"),
+        ({f"x{n}": "" for n in range(MAX_FIELDS)}, {}, "invalid_request"),
     ]
     for sent, headers, code in attacks:
         answer = await browser.post("/console/own/language", fields | sent, **headers)
