@@ -6,7 +6,6 @@ is gone already stays as it is: nothing opens it.
 
 import asyncio
 import sys
-from collections.abc import Mapping
 
 from ai_core.errors import RecordsOff
 from ai_core.records.accounts import TOTP
@@ -20,13 +19,13 @@ from shared.stores.postgres import PostgresLost
 from shared.stores.statements import Statements
 
 SQL = Statements.beside(__file__)
-PURPOSES: Mapping[str, str] = {
-    "questions": QUESTION,
-    "feedback": COMMENT,
-    "turns": TURN,
-    "accounts": TOTP,
-}
-"""What each table's sealed column was sealed for."""
+TABLES = (
+    ("lock_questions", "reseal_questions", QUESTION),
+    ("lock_feedback", "reseal_feedback", COMMENT),
+    ("lock_turns", "reseal_turns", TURN),
+    ("lock_accounts", "reseal_accounts", TOTP),
+)
+"""Of each table with a sealed column: the statements, and what it was sealed for."""
 BATCH_ROWS = 200
 WAIT_S = 10.0
 
@@ -36,20 +35,18 @@ async def reseal(records: Records) -> int:
 
     Called until it returns 0. Raises RecordsOff, PostgresLost.
     """
-    return sum([await _reseal(records, table, purpose) for table, purpose in PURPOSES.items()])
+    return sum([await _reseal(records, *table) for table in TABLES])
 
 
-async def _reseal(records: Records, table: str, purpose: str) -> int:
+async def _reseal(records: Records, locking: str, resealing: str, purpose: str) -> int:
     encryption = records.encryption
     async with records.transaction() as db:
         older = encryption.older_ids
-        rows = await SQL.fetch(db, f"lock_{table}", older=older, limit=BATCH_ROWS)
+        rows = await SQL.fetch(db, locking, older=older, limit=BATCH_ROWS)
         for row in rows:
             values = dict(row)
             clear = encryption.open(values.pop("sealed"), purpose)
-            await SQL.execute(
-                db, f"reseal_{table}", sealed=encryption.seal(clear, purpose), **values
-            )
+            await SQL.execute(db, resealing, sealed=encryption.seal(clear, purpose), **values)
     return len(rows)
 
 

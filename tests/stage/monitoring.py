@@ -19,7 +19,8 @@ from tests.stage.simulated_host import PROMETHEUS_PORT, SimulatedHost
 from tests.stage.stack_checks import until
 
 COMPOSE = "docker-compose.watch.yml"
-GRAFANA = "grafana"
+UNPACKAGED = frozenset({"grafana", "loki", "fluent-bit"})
+"""Services of the compose file whose programs Debian has no package of."""
 RELAY = "relay"
 RELAY_PORT = 2_525
 OPERATOR = "operators@example.org"
@@ -78,7 +79,7 @@ def watch(machine: SimulatedHost, project: str, service: str) -> float:
 
     Raises StageFailed.
     """
-    leave_grafana_out(machine)
+    leave_unpackaged_out(machine)
     block = blocks("### 10.")[0]
     settings, init, keys_and_start = re.split(r"^(\./neo init .*\n)", block, flags=re.MULTILINE)
     machine.type_in(settings, typed="\n".join(TOLD_LINES))
@@ -97,11 +98,12 @@ def watch(machine: SimulatedHost, project: str, service: str) -> float:
     return waited_s
 
 
-def leave_grafana_out(machine: SimulatedHost) -> None:
-    """Take Grafana out of the machine's compose file."""
+def leave_unpackaged_out(machine: SimulatedHost) -> None:
+    """Take what has no stand-in out of the machine's compose file."""
     path = machine.tree / COMPOSE
     whole = yaml.safe_load(path.read_text(encoding="utf-8"))
-    del whole["services"][GRAFANA]
+    for service in UNPACKAGED:
+        del whole["services"][service]
     path.write_text(yaml.safe_dump(whole), encoding="utf-8")
 
 

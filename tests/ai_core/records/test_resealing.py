@@ -10,7 +10,7 @@ from ai_core.records.database import Records
 from ai_core.records.events import QUESTION
 from ai_core.records.feedback import COMMENT
 from ai_core.records.kept_conversations import TURN
-from ai_core.records.resealing import PURPOSES, reseal
+from ai_core.records.resealing import TABLES, reseal
 from shared.clock import StoppedClock
 from shared.privacy.encryption import Encryption, new_key_file
 from tests.ai_core.records.conftest import NOON, OpenRecords
@@ -76,7 +76,7 @@ async def test_after_rotation_everything_is_sealed_with_the_new_key(
     forget_older(key_file)
     async with opened_records() as records:
         assert await opened_with(records.encryption, records) == before
-    assert COLUMNS.keys() == PURPOSES.keys()
+    assert {f"reseal_{table}" for table in COLUMNS} == {resealing for _, resealing, _ in TABLES}
 
 
 async def test_the_command_says_how_many_rows_and_what_it_lacks(
