@@ -3,7 +3,7 @@
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from deploy.local.command_line import Parser, meant
@@ -23,11 +23,9 @@ def logs(rest: list[str]) -> int:
     parser.add_argument("-n", "--lines", type=int, default=20, help="of each log (default 20)")
     options = parser.parse_args(rest)
     files = chosen(options.service)
-    for file in files:
-        for line in deque(_lines(file), maxlen=max(options.lines, 0)):
-            show(file, line, files)
+    places = {file: show_end(file, options.lines, files) for file in files}
     if options.follow:
-        follow(files)
+        follow(places)
     return 0
 
 
@@ -50,9 +48,17 @@ def chosen(services: Sequence[str]) -> list[Path]:
     return found
 
 
-def follow(files: Sequence[Path]) -> None:
-    """Show what is added to the files until SIGINT; one that is cut begins anew."""
-    places = {file: file.stat().st_size for file in files}
+def show_end(file: Path, lines: int, files: Sequence[Path]) -> int:
+    """Show the last lines of a file; return the place up to which it was read, in bytes."""
+    with file.open("rb") as opened:
+        for line in deque(opened, maxlen=max(lines, 0)):
+            show(file, line.decode(errors="replace"), files)
+        return opened.tell()
+
+
+def follow(places: dict[Path, int]) -> None:
+    """Show what is added to files after these places until SIGINT; one that is cut begins anew."""
+    files = list(places)
     while True:
         for file in files:
             size = file.stat().st_size if file.exists() else 0
@@ -74,8 +80,3 @@ def show(file: Path, line: str, files: Sequence[Path]) -> None:
     name = f"{shown(file).removeprefix('.neo/').removeprefix('logs/')}: " if len(files) > 1 else ""
     sys.stdout.write(f"{name}{line.rstrip()}\n")
     sys.stdout.flush()
-
-
-def _lines(file: Path) -> Iterator[str]:
-    with file.open(encoding="utf-8", errors="replace") as opened:
-        yield from opened

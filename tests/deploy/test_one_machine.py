@@ -14,7 +14,7 @@ from typing import ClassVar
 
 import pytest
 
-from deploy.local import listening, running
+from deploy.local import listening, logs, running
 from deploy.local.errors import Stop
 from deploy.local.services import desk_environment
 from tests.deploy.newcomer import Newcomer, checkout
@@ -177,9 +177,9 @@ def test_a_question_to_nobody_says_how_to_start(newcomer: Newcomer, tmp_path: Pa
 
 
 def test_logs_show_the_ends_and_follow_what_is_added(newcomer: Newcomer) -> None:
-    logs = newcomer.folder / ".neo" / "logs"
-    (logs / "ai_core.log").write_text("".join(f"line {number}\n" for number in range(50)))
-    (logs / "mail_service-worker.log").write_text("a mail\n")
+    folder = newcomer.folder / ".neo" / "logs"
+    (folder / "ai_core.log").write_text("".join(f"line {number}\n" for number in range(50)))
+    (folder / "mail_service-worker.log").write_text("a mail\n")
     told = newcomer.types("logs", "ai", "-n", "2")
     assert told.out == "line 48\nline 49\n"
     assert "mail_service-worker.log: a mail\n" in newcomer.types("logs").out
@@ -194,11 +194,28 @@ def test_logs_show_the_ends_and_follow_what_is_added(newcomer: Newcomer) -> None
     ) as following:
         assert following.stdout
         assert following.stdout.readline() == "line 49\n"
-        with (logs / "ai_core.log").open("a") as log:
+        with (folder / "ai_core.log").open("a") as log:
             log.write("added\n")
         assert following.stdout.readline() == "added\n"
         following.send_signal(signal.SIGINT)
     assert following.returncode == 130
+
+
+def test_what_is_added_before_the_following_begins_is_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    file = tmp_path / "ai_core.log"
+    file.write_text("first\nlast\n")
+    places = {file: logs.show_end(file, 1, [file])}
+    with file.open("a") as log:
+        log.write("added\n")
+    monkeypatch.setattr("deploy.local.logs.time.sleep", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        logs.follow(places)
+    assert capsys.readouterr().out == "last\nadded\n"
 
 
 def test_the_doctor_names_each_thing_and_the_way_out(newcomer: Newcomer) -> None:
