@@ -18,6 +18,8 @@ IDS = frozenset({"request_id", "trace_id", "update_id", "mail_id", "route", "met
 LEVELS = frozenset({"error", "critical"})
 UNNAMED = "unnamed"
 """A release without a name: the SDK would ask git for one."""
+COMPRESSION = "gzip"
+"""The SDK takes brotli where it is installed, which not every compatible service reads."""
 LAST_REPORTS_S = 2
 """How long a process that ends waits for its last reports."""
 FRAME = frozenset({"function", "module", "lineno", "in_app"})
@@ -49,6 +51,7 @@ def error_reports(service: str, settings: ErrorReportSettings) -> tuple[Processo
             max_breadcrumbs=0,
             server_name="",
             shutdown_timeout=LAST_REPORTS_S,
+            _experiments={"transport_compression_algo": COMPRESSION},
         )
     except BadDsn as wrong:
         raise WrongSettings(f"the DSN of error reports is none: {wrong}") from wrong
