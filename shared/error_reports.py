@@ -18,8 +18,9 @@ IDS = frozenset({"request_id", "trace_id", "update_id", "mail_id", "route", "met
 LEVELS = frozenset({"error", "critical"})
 UNNAMED = "unnamed"
 """A release without a name: the SDK would ask git for one."""
-COMPRESSION = "gzip"
-"""The SDK takes brotli where it is installed, which not every compatible service reads."""
+COMPRESSION: Any = "gzip"
+"""The SDK takes brotli where it is installed, which not every compatible service reads. Its type is
+an enumeration, which its code does not know."""
 LAST_REPORTS_S = 2
 """How long a process that ends waits for its last reports."""
 FRAME = frozenset({"function", "module", "lineno", "in_app"})

@@ -206,7 +206,7 @@ class PhrasingIndex:
         asked = _split(point, self.meaning_dimensions)
         nearness = np.array([self._nearness(at, asked) for at in likeliest.tolist()], np.float32)
         seen = np.hstack([np.log(chances[likeliest] + _LEAST_CHANCE)[:, None], nearness])
-        ranked = _softmax(seen @ _RANKING["encoder" if self.meaning_dimensions else "words"])
+        ranked = _softmax(_weighed(seen, "encoder" if self.meaning_dimensions else "words"))
         best = np.argsort(-ranked, kind="stable")[:count].tolist()
         topics = [self._topics[likeliest[at]] for at in best]
         return [
@@ -238,6 +238,15 @@ class PhrasingIndex:
             nearest = np.sort(cosines)[-_NEAREST:]
             near += [float(nearest.max(initial=0.0)), float(nearest.mean()) if len(own) else 0.0]
         return tuple(near)
+
+
+def _weighed(seen: Vectors, variant: str) -> Vectors:
+    """Return the sum of the features of each candidate, weighed.
+
+    Without BLAS, which once in thousands of runs of so few numbers reports an invalid value.
+    """
+    weighed: Vectors = (seen * _RANKING[variant]).sum(axis=1)
+    return weighed
 
 
 class _Asked(NamedTuple):
