@@ -6,14 +6,11 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 
 from ai_core.engines.base import Capabilities, Prompt, ReasoningStart, Sampling, TextChunk
+from ai_core.engines.process.protocol import Cancel, CountTokens, Detokenize, Embed
 from ai_core.errors import EngineFailed
 from ai_core.models.host.messages import (
     Call,
-    Cancel,
     Chunk,
-    CountTokens,
-    Detokenize,
-    Embed,
     Event,
     Failure,
     Generate,

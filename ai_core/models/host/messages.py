@@ -7,7 +7,7 @@ connection.
 
 import asyncio
 import struct
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Generic, Self, TypeVar
 
@@ -15,6 +15,7 @@ import msgspec
 
 from ai_core.engines.base import Capabilities, Prompt, Sampling, TextChunk
 from ai_core.engines.error_report import ErrorReport
+from ai_core.engines.process.protocol import Cancel, CountTokens, Detokenize, Embed
 from ai_core.models.slot import SlotState
 from ai_core.models.speeds import Size
 
@@ -66,39 +67,12 @@ class Generate(msgspec.Struct, tag=True, frozen=True):
     sampling: Sampling
 
 
-class Cancel(msgspec.Struct, tag=True, frozen=True):
-    """Stop what has this id."""
-
-    id: int
-
-
-class CountTokens(msgspec.Struct, tag=True, frozen=True):
-    """Count the tokens of each text."""
-
-    id: int
-    texts: Sequence[str]
-
-
 class Tokenize(msgspec.Struct, tag=True, frozen=True):
     """Return the tokens of a prompt."""
 
     id: int
     prompt: Prompt
     special: bool
-
-
-class Detokenize(msgspec.Struct, tag=True, frozen=True):
-    """Return the text of tokens."""
-
-    id: int
-    tokens: Sequence[int]
-
-
-class Embed(msgspec.Struct, tag=True, frozen=True):
-    """Return an embedding of each text."""
-
-    id: int
-    texts: Sequence[str]
 
 
 class Load(msgspec.Struct, tag=True, frozen=True):

@@ -13,15 +13,12 @@ import structlog
 
 from ai_core.engines.base import Engine
 from ai_core.engines.error_report import ErrorReport
+from ai_core.engines.process.protocol import Cancel, CountTokens, Detokenize, Embed
 from ai_core.errors import EngineStarting
 from ai_core.models.host.messages import (
     Call,
-    Cancel,
     Chunk,
     Command,
-    CountTokens,
-    Detokenize,
-    Embed,
     Enter,
     Entered,
     Failure,
