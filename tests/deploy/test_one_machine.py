@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import ClassVar
 
@@ -18,6 +17,7 @@ from deploy.local import listening, logs, running
 from deploy.local.errors import Stop
 from deploy.local.services import desk_environment
 from tests.deploy.newcomer import Newcomer, checkout
+from tests.servers.json_service import JsonAnswers, answering
 
 SUPERVISOR = """\
 import signal, sys
@@ -40,7 +40,7 @@ ANSWER = {
 }
 
 
-class Service(BaseHTTPRequestHandler):
+class Service(JsonAnswers):
     """Plays a service: /health, /api/v1/health and /api/v1/chat."""
 
     asked: ClassVar[list[dict[str, object]]] = []
@@ -57,26 +57,11 @@ class Service(BaseHTTPRequestHandler):
         else:
             self.reply(200, ANSWER)
 
-    def reply(self, status: int, body: object) -> None:
-        content = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
 
 @pytest.fixture
 def service() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Service)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with answering(Service) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")

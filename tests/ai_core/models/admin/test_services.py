@@ -3,10 +3,8 @@
 import json
 import subprocess
 import sys
-import threading
 import tomllib
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -15,12 +13,13 @@ from ai_core.__main__ import main
 from ai_core.models.admin.rows import built_in, printed
 from ai_core.models.registry import CATALOGUE, Registry
 from tests.ai_core.tiny_models import write_gguf
+from tests.servers.json_service import JsonAnswers, answering
 
 KEY = "sk-of-the-operator"
 MODELS = {"/v1": ["gpt-4.1", "gpt-4.1-mini"], "/v1beta/openai": ["models/gemini-3"]}
 
 
-class Service(BaseHTTPRequestHandler):
+class Service(JsonAnswers):
     """Lists models under two base paths, to who has the key."""
 
     def do_GET(self) -> None:
@@ -34,26 +33,11 @@ class Service(BaseHTTPRequestHandler):
         else:
             self.reply(200, {"data": [{"id": name} for name in MODELS[base]]})
 
-    def reply(self, status: int, body: object) -> None:
-        content = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
 
 @pytest.fixture
 def service() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Service)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with answering(Service) as url:
+        yield url
 
 
 @pytest.fixture
