@@ -6,6 +6,7 @@ And what a test may ask for: a real Redis, old and new, a real Postgres, the tes
 import logging
 import os
 import shutil
+import signal
 import ssl
 import tempfile
 from collections import Counter
@@ -200,7 +201,13 @@ def small_model() -> Bleuet:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Tell more than pytest does while a run goes on."""
+    """Tell more than pytest does while a run goes on, and let SIGINT end what tests start.
+
+    A shell that runs this in the background ignores SIGINT, and every program below inherits that:
+    one that a test interrupts would go on for ever.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     run_report.begin(session)
 
 
