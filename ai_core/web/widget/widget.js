@@ -49,8 +49,10 @@ its language. */
   root.adoptedStyleSheets = [style];
 
   const button = element("button", { type: "button", "aria-haspopup": "dialog", "aria-expanded": "false" }, drawing("M4 4h16v12H9l-5 4z"));
-  const frame = element("iframe", { allow: "clipboard-write", referrerpolicy: "no-referrer" });
+  const framed = (path, title = "") => element("iframe", { src: `${home}/widget/${path}?${query}`, title, allow: "clipboard-write", referrerpolicy: "no-referrer" });
+  let frame = framed("look");
   const panel = element("div", { role: "dialog", hidden: "" }, frame);
+  let talking = false;
   let ready = false;
   let focuses = false;
 
@@ -79,8 +81,13 @@ its language. */
     focuses = byHand;
     button.setAttribute("aria-expanded", "true");
     remember(true);
-    if (!frame.src.startsWith(`${home}/widget/frame`)) frame.src = `${home}/widget/frame?${query}`;
-    else if (ready && byHand) focus();
+    if (!talking) {
+      // Another frame: Chromium leaves one of another site blank now and then, if it is shown as it goes elsewhere.
+      talking = true;
+      const look = frame;
+      frame = framed("frame", panel.getAttribute("aria-label"));
+      look.replaceWith(frame);
+    } else if (ready && byHand) focus();
   };
   const close = () => {
     panel.hidden = true;
@@ -94,7 +101,6 @@ its language. */
     host.style.setProperty("--on-brand", textColour);
     for (const one of [button, panel]) one.classList.toggle("left", position === "left");
     panel.setAttribute("aria-label", title);
-    frame.title = title;
     button.setAttribute("aria-label", label);
     button.title = label;
     root.prepend(button);
@@ -111,7 +117,6 @@ its language. */
       if (focuses) focus();
     }
   });
-  frame.src = `${home}/widget/look?${query}`;
   root.append(panel);
   document.documentElement.append(host);
 })();

@@ -172,6 +172,21 @@ def test_a_strict_site_embeds_it_and_a_first_opening_costs_little(
     assert made.faults == []
 
 
+def test_the_conversation_is_in_a_frame_that_was_never_hidden(
+    chromium: Browser, scene: Stage
+) -> None:
+    """One frame for the look and the conversation stayed blank in one of 25 openings."""
+    made = visit(chromium, scene, PHONE)
+    made.page.locator("neo-assistant iframe").evaluate("one => { one.dataset.hid = 'yes'; }")
+    frame = made.open()
+    shown = made.page.locator("neo-assistant iframe")
+    expect(shown).to_have_count(1)
+    assert shown.get_attribute("data-hid") is None
+    assert shown.get_attribute("title") == "Mairie"
+    expect(frame.locator("#question")).to_be_visible()
+    assert made.faults == []
+
+
 def test_a_conversation_in_thai_survives_a_cut_and_a_reload(
     profile: BrowserContext, scene: Stage
 ) -> None:
