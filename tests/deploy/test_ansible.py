@@ -27,3 +27,16 @@ def test_every_variable_of_the_playbook_is_in_the_example() -> None:
     hosts = INVENTORY["neo"]["hosts"].values()
     given = {*INVENTORY["neo"]["vars"], *(name for host in hosts for name in host)}
     assert used - registered == {name for name in given if name.startswith("neo_")}
+
+
+def test_a_new_firewall_is_loaded_before_anything_else_may_fail() -> None:
+    names = [task["name"] for task in PLAY["tasks"]]
+    [loaded] = [
+        number
+        for number, task in enumerate(PLAY["tasks"])
+        if task.get("ansible.builtin.meta") == "flush_handlers"
+    ]
+    assert names[loaded - 2 : loaded] == [
+        "Let in SSH, HTTP and HTTPS alone",
+        "Start the firewall with the host",
+    ]
