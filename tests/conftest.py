@@ -13,8 +13,10 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import httpcore2
+import httpx
 import pytest
 import structlog
 from blockbuster import BlockBuster
@@ -26,6 +28,7 @@ from deploy.local.redis_server import RedisServer, bundled_redis, system_redis
 from shared.stores.redis_connection import RedisConnection
 from tests import run_report
 from tests.models.bleuet import Bleuet, bleuet
+from tests.servers.databases import Databases
 from tests.servers.redis_cluster import RedisCluster
 
 settings.register_profile("suite", derandomize=True, deadline=None)
@@ -82,19 +85,33 @@ def private_temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 @pytest.fixture(scope="session", autouse=True)
 def certificates_read_once() -> Iterator[None]:
-    """Let clients share what they trust: each would read the machine's authorities, for 29 ms."""
-    read = httpcore2.default_ssl_context
+    """Let clients share what they trust: each would read the machine's authorities, for 29 ms.
+
+    The bot's library, which has a client for its calls and one for getUpdates, uses httpx.
+    """
+    read, httpx_read = httpcore2.default_ssl_context, httpx.create_ssl_context
 
     @cache
     def trusting(_file: str | None, _folder: str | None, trust_env: bool) -> ssl.SSLContext:
         return read(_trust_env=trust_env)
 
+    @cache
+    def httpx_trusting(_file: str | None, _folder: str | None) -> ssl.SSLContext:
+        return httpx_read()
+
+    def named() -> tuple[str | None, str | None]:
+        return os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
+
     def shared_context(*, _trust_env: bool = True) -> ssl.SSLContext:
-        named = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
-        return trusting(*named, _trust_env)
+        return trusting(*named(), _trust_env)
+
+    def httpx_context(**wanted: Any) -> ssl.SSLContext:
+        usual = wanted == {"verify": True, "cert": None, "trust_env": True}
+        return httpx_trusting(*named()) if usual else httpx_read(**wanted)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(httpcore2, "default_ssl_context", shared_context)
+        patch.setattr("httpx._transports.default.create_ssl_context", httpx_context)
         yield
 
 
@@ -185,13 +202,19 @@ def postgres_server() -> Iterator[PostgresServer]:
     shutil.rmtree(folder)
 
 
+@pytest.fixture(scope="session")
+def databases(postgres_server: PostgresServer) -> Iterator[Databases]:
+    databases = Databases(postgres_server)
+    yield databases
+    databases.close()
+
+
 @pytest.fixture
-def database_url(postgres_server: PostgresServer) -> Iterator[str]:
+def database_url(postgres_server: PostgresServer, databases: Databases) -> Iterator[str]:
     """The address of an empty database of the test's own."""
-    name = f"test_{os.urandom(6).hex()}"
-    postgres_server.create_database(name)
+    name = databases.take()
     yield postgres_server.url(name)
-    postgres_server.drop_database(name)
+    databases.give_back(name)
 
 
 @pytest.fixture(scope="session")
