@@ -3,13 +3,8 @@
 import argparse
 import asyncio
 import os
-import signal
 import sys
 
-import uvicorn
-
-from mail_service.app import create_app, open_resources, work
-from mail_service.review.explain import explain
 from mail_service.settings import Settings
 from shared.error_reports import error_reports
 from shared.errors import AppError
@@ -53,56 +48,19 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _programs(settings: Settings, options: argparse.Namespace) -> None:
+    # Imported here: it takes more than a second, for which no wrong setting waits.
+    from mail_service import programs
+
     if options.program == "serve":
-        _serve(settings)
+        programs.serve(settings)
     elif options.program == "worker":
-        asyncio.run(_work(settings))
+        asyncio.run(programs.work_until_signal(settings))
     elif options.program == "explain":
-        asyncio.run(_explain(settings, options.id))
+        asyncio.run(programs.explain_mail(settings, options.id))
     elif options.program == "erase":
-        asyncio.run(_erase(settings, options.address))
+        asyncio.run(programs.erase(settings, options.address))
     else:
-        asyncio.run(_reseal(settings))
-
-
-def _serve(settings: Settings) -> None:
-    uvicorn.run(
-        create_app(settings),
-        host=settings.server.host,
-        port=settings.server.port,
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=5,
-        server_header=False,
-    )
-
-
-async def _work(settings: Settings) -> None:
-    """Work until SIGTERM or SIGINT."""
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
-    await work(settings, stopping)
-
-
-async def _explain(settings: Settings, mail_id: int) -> None:
-    async with open_resources(settings) as resources:
-        sys.stdout.write(explain(await resources.ledger.mails.load(mail_id)))
-
-
-async def _erase(settings: Settings, address: str) -> None:
-    async with open_resources(settings) as resources:
-        personal_data = resources.ledger.personal_data
-        sys.stdout.write(f"{await personal_data.erase_person(address, 'asked for')}\n")
-
-
-async def _reseal(settings: Settings) -> None:
-    async with open_resources(settings) as resources:
-        total = 0
-        while resealed := await resources.ledger.retention.reseal():
-            total += resealed
-        sys.stdout.write(f"{total}\n")
+        asyncio.run(programs.reseal(settings))
 
 
 if __name__ == "__main__":

@@ -136,6 +136,7 @@ def modules_after(imported: str) -> set[str]:
     return set(loaded.stdout.split())
 
 
+@pytest.mark.slow
 def test_a_service_starts_without_any_model_library() -> None:
     loaded = modules_after("ai_core.__main__, ai_core.app")
     assert not HEAVY & {name.partition(".")[0] for name in loaded}
@@ -144,6 +145,11 @@ def test_a_service_starts_without_any_model_library() -> None:
 def test_the_commands_of_ai_core_start_without_what_serves_http() -> None:
     """`keys`, `corpus` … and a wrong setting would wait two seconds for it: import it to serve."""
     assert not {"ai_core.app", "mcp", "fastapi"} & modules_after("ai_core.__main__")
+
+
+@pytest.mark.parametrize("service", ["telegram_service", "mail_service"])
+def test_a_key_file_and_a_wrong_setting_do_not_wait_for_what_serves_http(service: str) -> None:
+    assert not {f"{service}.app", "uvicorn", "fastapi"} & modules_after(f"{service}.__main__")
 
 
 @pytest.mark.parametrize("prefix", ["/home/", "/root/", "/work/", "/Users/"])

@@ -301,6 +301,7 @@ def test_what_pip_and_npm_print_becomes_a_sentence_with_the_way_out(
     assert bool(cause(printed)) == bool(sentence)
 
 
+@pytest.mark.slow
 def test_pip_that_fails_leaves_its_words_in_a_file_that_is_named(equipped: Newcomer) -> None:
     told = equipped.types("knowledge", "list", NEO_UNCHECKED="1", PIP_RETRIES="1", PIP_TIMEOUT="2")
     log = equipped.folder / ".neo" / "logs" / "install.log"

@@ -171,6 +171,7 @@ def named_by(path: str) -> set[str]:
     }
 
 
+@pytest.mark.slow
 def test_every_manifest_follows_the_schema_of_its_kind() -> None:
     production = overlay("production")
     # What both overlays have alike is read once.

@@ -1,5 +1,6 @@
 """The rules as Prometheus reads them, before the services as they are."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -42,7 +43,15 @@ async def known_metrics(watched: Watched) -> set[str]:
 
 
 def promtool(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["promtool", *arguments], capture_output=True, text=True, check=False)
+    fewer_collections = {"GOGC": "400", "GOMEMLIMIT": "1GiB"}  # a fifth of its time
+    return subprocess.run(
+        ["promtool", *arguments],
+        env={**os.environ, **fewer_collections},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
 
 
 def test_promtool_accepts_the_configuration_as_shipped(tmp_path: Path) -> None:

@@ -95,6 +95,7 @@ def make_wheel(folder: Path) -> str:
 
 
 @pytest.mark.parametrize("tampered", [True, False])
+@pytest.mark.slow
 def test_a_package_with_another_hash_is_not_installed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tampered: bool
 ) -> None:

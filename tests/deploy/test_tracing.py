@@ -202,6 +202,7 @@ async def test_a_trace_begun_by_nginx_goes_on_here(running_app: OpenApp) -> None
     assert span.facts["request_id"] == "nginx-1"
 
 
+@pytest.mark.slow
 async def test_an_error_is_logged_by_its_type_never_by_its_text() -> None:
     async with collecting() as (collector, tracing):
         following = tracing_of("a caller", tracing)
@@ -286,7 +287,8 @@ def test_off_what_traces_is_not_even_imported() -> None:
     """redis-py imports OpenTelemetry's measures by itself when they are installed."""
     program = (
         "import sys, ai_core.__main__, ai_core.app\n"
-        "import telegram_service.__main__, mail_service.__main__\n"
+        "import telegram_service.__main__, telegram_service.programs\n"
+        "import mail_service.__main__, mail_service.programs\n"
         "traces = ('shared.web.span_export', 'opentelemetry.sdk.trace', 'opentelemetry.exporter')\n"
         "print([name for name in sys.modules if name.startswith(traces)])"
     )

@@ -9,7 +9,7 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
-END_S = 1.0
+END_S = 0.2
 POLL_S = 0.005
 
 
@@ -33,7 +33,7 @@ class LoopbackServer(uvicorn.Server):
                 continue
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Hang up on everybody; cancel what still answers after a second."""
+        """Hang up on everybody; cancel what still answers after END_S."""
         state = self.server_state
         for each in self.servers:
             each.close()

@@ -126,6 +126,7 @@ def test_a_dsn_that_is_none_is_refused() -> None:
 
 
 @pytest.mark.parametrize("service", ["ai_core", "telegram_service", "mail_service"])
+@pytest.mark.slow
 def test_each_service_reads_the_setting_before_it_serves(service: str) -> None:
     prefix = {"ai_core": "AI_CORE", "telegram_service": "TELEGRAM", "mail_service": "MAIL"}[service]
     program = {"ai_core": "serve", "telegram_service": "worker", "mail_service": "serve"}[service]

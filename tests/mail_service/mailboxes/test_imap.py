@@ -187,6 +187,7 @@ def test_names_are_quoted_and_batches_are_small() -> None:
 
 
 @pytest.mark.needs("dovecot")
+@pytest.mark.slow
 async def test_a_server_that_takes_tokens_only_is_entered_by_them(
     readable_folder: Path, tmp_path: Path
 ) -> None:

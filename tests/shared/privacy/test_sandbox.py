@@ -148,6 +148,7 @@ async def test_a_child_gives_way_to_other_processes() -> None:
         assert child.nice() == min(os.getpriority(os.PRIO_PROCESS, 0) + 3, 19)
 
 
+@pytest.mark.slow
 async def test_a_child_ends_with_its_worker() -> None:
     program = (
         "import asyncio, sys\n"

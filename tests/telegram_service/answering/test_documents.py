@@ -29,6 +29,8 @@ from telegram_service.errors import UnreadableDocument
 from tests.servers.loopback import served
 from tests.telegram_service.running_app import RunningApp, running
 
+pytestmark = pytest.mark.slow
+
 ALICE = 11
 
 

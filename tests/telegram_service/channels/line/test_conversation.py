@@ -20,6 +20,8 @@ from tests.telegram_service.channels.line.running_line import (
 from tests.telegram_service.voice.speaking import recording, spoken
 from tests.telegram_service.voice.tiny_whisper import DULL
 
+pytestmark = pytest.mark.slow
+
 
 async def test_a_question_is_answered_free_in_one_call_with_a_card_and_quick_replies(
     line: RunningLine,

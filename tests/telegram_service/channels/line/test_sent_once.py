@@ -20,6 +20,8 @@ from telegram_service.vault import Vault
 from tests.servers.loopback import served
 from tests.telegram_service.channels.line.running_line import ALICE, SECRET, TOKEN, RunningLine
 
+pytestmark = pytest.mark.slow
+
 REPLY, PUSH = "/v2/bot/message/reply", "/v2/bot/message/push"
 HELLO = OutgoingMessage(text="Bonjour")
 

@@ -87,6 +87,7 @@ async def test_what_is_no_update_is_refused(
         ).map(lambda value: json.dumps(value).encode()),
     ),
 )
+@pytest.mark.slow
 async def test_no_request_breaks_the_service(
     client: httpx2.AsyncClient, method: str, path: str, secret: str, body: bytes
 ) -> None:

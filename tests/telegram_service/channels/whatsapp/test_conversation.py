@@ -16,6 +16,8 @@ from tests.telegram_service.channels.whatsapp.whatsapp_app import (
 from tests.telegram_service.voice.speaking import recording, spoken
 from tests.telegram_service.voice.tiny_whisper import DULL
 
+pytestmark = pytest.mark.slow
+
 QUESTION = "Quel est le préavis d'un cadre qui démissionne ?"
 UNREADABLE = "Je ne peux rien faire de ce type de message."
 HIDDEN = Contact("33639987777", name="Dominique", hidden=True)

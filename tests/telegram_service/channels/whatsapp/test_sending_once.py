@@ -16,6 +16,8 @@ from tests.telegram_service.channels.whatsapp.whatsapp_app import (
     whatsapp_app,
 )
 
+pytestmark = pytest.mark.slow
+
 QUESTION = "Quel préavis ?"
 WINDOW_S = 24 * 3600
 TEMPLATE = ("reponse_prete", "fr")

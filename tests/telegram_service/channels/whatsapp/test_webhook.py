@@ -177,6 +177,7 @@ ANYTHING = st.recursive(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(parts=st.lists(ANYTHING, min_size=1, max_size=3))
+@pytest.mark.slow
 async def test_no_signed_call_breaks_the_service(
     client: httpx2.AsyncClient, parts: list[object]
 ) -> None:
