@@ -15,6 +15,8 @@ from shared.ai.contract import Contact
 from shared.languages import LANGUAGES, Language
 from shared.privacy.folding import fold
 
+_NEVER = r"(?!)"
+
 FILE = Path(__file__).parents[1] / "texts" / "missing_law.toml"
 
 
@@ -33,6 +35,10 @@ class _Topic:
     sentences: dict[Language, str]
     service: PublicService
     alone: bool
+    unless: re.Pattern[str]
+
+    def is_about(self, folded: str) -> bool:
+        return bool(self.about.search(folded)) and not self.unless.search(folded)
 
 
 class MissingLaws:
@@ -52,6 +58,7 @@ class MissingLaws:
                     {language: entry[language] for language in LANGUAGES},
                     services[entry["service"]],
                     entry.get("alone", False),
+                    re.compile(entry.get("unless", _NEVER)),
                 )
                 for entry in entries
             )
@@ -61,7 +68,7 @@ class MissingLaws:
         """Return what a question needs and we lack; None when nothing is known to be missing."""
         folded = fold(question).folded
         for topic in self._topics:
-            if topic.about.search(folded):
+            if topic.is_about(folded):
                 service = topic.service
                 contact = Contact(name=service.name[language], url=service.url)
                 return MissingLaw(topic.sentences[language], contact, topic.alone)

@@ -49,6 +49,7 @@ _RANKING = {
 """Weights of the logarithm of the classifier's probability, of the nearest phrasing in meaning, the
 mean of the three nearest, and the same two in words, by what the index knows: a conditional logit
 fitted on phrasings left out of the index (`docs/log.md`)."""
+_WORD_FEATURES = slice(3, 5)
 _COMMON = 4.0
 _EPOCHS = 14
 _BATCH = 512
@@ -191,10 +192,14 @@ class PhrasingIndex:
         draft.chmod(0o755)
         draft.rename(folder)
 
-    def rank(self, question: str, meaning: Vectors | None, count: int = 5) -> list[Match]:
+    def rank(
+        self, question: str, meaning: Vectors | None, count: int = 5, *, terms: bool = False
+    ) -> list[Match]:
         """Return the entries that a question may mean, the most probable first.
 
-        `meaning` is its embedding, which an index built with one needs.
+        `meaning` is its embedding, which an index built with one needs. `terms`: the words are
+        terms that the question names, not its wording: a phrasing of the same few words alone is
+        not nearer than others, unless the words are all that the index knows.
         """
         if not self._topics:
             return []
@@ -206,6 +211,8 @@ class PhrasingIndex:
         asked = _split(point, self.meaning_dimensions)
         nearness = np.array([self._nearness(at, asked) for at in likeliest.tolist()], np.float32)
         seen = np.hstack([np.log(chances[likeliest] + _LEAST_CHANCE)[:, None], nearness])
+        if terms and self.meaning_dimensions:
+            seen[:, _WORD_FEATURES] = 0
         ranked = _softmax(_weighed(seen, "encoder" if self.meaning_dimensions else "words"))
         best = np.argsort(-ranked, kind="stable")[:count].tolist()
         topics = [self._topics[likeliest[at]] for at in best]

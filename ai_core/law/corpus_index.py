@@ -26,7 +26,7 @@ from ai_core.law.references import find_references
 from ai_core.law.resolving import resolve
 from ai_core.law.search import encoder, hybrid, semantic
 from ai_core.law.search.agreement_search import AgreementSearch
-from ai_core.law.search.french_terms import french_terms
+from ai_core.law.search.french_terms import french_terms, terms_named
 from ai_core.law.search.hybrid import HybridSearch
 from ai_core.law.search.indexing import need_lexical
 from ai_core.law.search.query import QueryReader, SearchQuery
@@ -41,6 +41,9 @@ _AGREEMENT_SHARE = 3
 _CHOSEN_WEIGHT, _NAMED_WEIGHT = 2, 4
 """A clause of the agreement that applies goes before an article as relevant (L2253-1 to L2253-3):
 its chance not to decide counts to this power, the more so where the question names it."""
+
+_TERMS_OF_LABOUR_LAW = 2
+"""A question in another language that names so many terms of labour law is taken for one."""
 
 _BOUND_SCORE = 0.5
 """Below the clauses that decide: what the Code grants at least is told after them."""
@@ -97,6 +100,8 @@ class CorpusIndex:
         repaired = self._reader.repaired(question)
         foreign = self._reader.foreign(repaired)
         scope, neighbour = self._scope_of(question) if foreign else self._scopes.of(repaired)
+        if scope is QuestionScope.OUTSIDE and len(terms_named(question)) >= _TERMS_OF_LABOUR_LAW:
+            scope = QuestionScope.LABOUR_LAW
         if named.articles or named.missing or (match and match.basis in _SPEAKS_OF_AN_AGREEMENT):
             scope, neighbour = QuestionScope.LABOUR_LAW, None
         asked = self._reader.repaired(match.rest) if match and match.rest else repaired

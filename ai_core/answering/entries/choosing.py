@@ -29,6 +29,13 @@ _MOST_NEAR = 2
 """Where the nearest entry leads with a doubt, one second below it is right as often as the first
 (32 of 39 in a hundred) from this share of its probability on; below, it is wrong in 3 of 4."""
 
+_SHARE_OF_TERMS = 0.3
+_SHARE_OF_ALL_THAT_IS_READ = 0.5
+"""What the French terms count in the meaning of a question that no phrasing is in the language of:
+half where the encoder does not know it. Of 28 such questions 23 find their entry first, 18 with
+half for all and with the words of phrasings compared with the terms."""
+
+_UNKNOWN_TO_ENCODER = "ro"
 _SURE_BY_TERMS = 0.95
 """In a language that no phrasing is in: of 41 questions of ours two were surer than the usual
 threshold of a wrong entry, at 0.82 and 0.90."""
@@ -124,17 +131,20 @@ class EntryChoice:
         meaning = await self._meaning(question, index)
         if meaning is None and index.meaning_dimensions:
             return []
-        return index.rank(_terms_of(question) or question, meaning, count)
+        terms = _terms_of(question)
+        return index.rank(terms or question, meaning, count, terms=bool(terms))
 
     async def _meaning(self, question: str, index: PhrasingIndex) -> Vectors | None:
-        """Return the meaning of a question, half of it that of its French terms if it has any."""
+        """Return the meaning of a question, with that of its French terms if it has any."""
         if not index.meaning_dimensions:
             return None
         asked, terms = await self._law.meaning(question), _terms_of(question)
         named = await self._law.meaning(terms) if terms else None
         if asked is None or named is None:
             return asked
-        both = asked + named
+        unknown = answer_language(question).frame == _UNKNOWN_TO_ENCODER
+        share = _SHARE_OF_ALL_THAT_IS_READ if unknown else _SHARE_OF_TERMS
+        both = (1 - share) * asked + share * named
         return np.asarray(both / np.linalg.norm(both), np.float32)
 
     async def _with_condition(

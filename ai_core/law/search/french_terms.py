@@ -27,13 +27,18 @@ _TABLE: dict[str, dict[str, list[str]]] = tomllib.loads(
 
 def french_terms(text: str) -> str:
     """Return the law's French words for what a question in another language names; "" for none."""
+    return " ".join(terms_named(text))
+
+
+def terms_named(text: str) -> tuple[str, ...]:
+    """Return the terms that a question in another language names, in its order, six at most."""
     read = normalised(text[:_MOST_READ_CHARS])
     told = answer_language(text)
     found: list[tuple[int, str]] = []
     for french, pattern in _terms(told.frame or told.language).items():
         if first := pattern.search(read):
             found.append((first.start(), french))
-    return " ".join(french for _, french in sorted(found)[:_MOST_TERMS])
+    return tuple(french for _, french in sorted(found)[:_MOST_TERMS])
 
 
 def terms_in_french(text: str) -> str:

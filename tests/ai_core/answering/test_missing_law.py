@@ -50,6 +50,10 @@ def test_nothing_held_decides_daily_sickness_benefits_alone() -> None:
         "病假津贴没有发": True,
         "Ma clause de non-concurrence est-elle valable ?": False,
         "Mon employeur doit-il compléter mon salaire pendant l'arrêt maladie ?": None,
+        "En plus de la CPAM, mon patron doit-il compléter ma paie ?": None,
+        "Apart from the CPAM, does the company have to make up my wages?": None,
+        "เงินจาก CPAM แล้ว นายจ้างต้องจ่ายเพิ่มไหม": None,
+        "除了病假津贴，公司要补工资吗": None,
     }
     for question, alone in asked.items():
         missing = MISSING.of(question, language_of(question))

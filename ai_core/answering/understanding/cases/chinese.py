@@ -22,7 +22,7 @@ _REASONS = {
     "business_creation_leave": r"创业假",
     "unpaid_leave": r"无薪(?:休)?假|停薪留职",
     "strike": r"罢工",
-    "sickness": r"病假",
+    "sickness": r"病假(?:休|请|放)?|因病(?:休息|停工|请假)?",
 }
 _CUES = (
     *(

@@ -54,6 +54,13 @@ def test_a_question_in_another_language_finds_the_article(
     assert number in [passage.number for passage in found.passages[:5]]
 
 
+def test_several_terms_of_labour_law_are_enough_in_another_language(data_dir: Path) -> None:
+    """A trade seldom told weighs more in a question's meaning than what is asked of it."""
+    asked = "A nanny sings songs in a family's flat. No paid leave, true?"
+
+    assert search(data_dir, asked).scope is QuestionScope.LABOUR_LAW
+
+
 @pytest.mark.parametrize(
     "question",
     ["How do you bake a good apple pie at home?", "如何更换护照？护照丢了怎么办？"],
