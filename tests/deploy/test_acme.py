@@ -50,7 +50,7 @@ def running(
         yield
     finally:
         os.killpg(process.pid, signal.SIGTERM)
-        process.wait()
+        process.wait(30)
 
 
 class Authority:

@@ -391,10 +391,13 @@ def test_periodic_backups_end_silently_on_a_stop_signal(tmp_path: Path) -> None:
         stderr=subprocess.PIPE,
         text=True,
     ) as running:
-        assert running.stdout
-        assert running.stdout.readline().startswith("neo: ")  # it failed, and waits to try again
-        running.send_signal(signal.SIGINT)
-        told = running.communicate(timeout=20)
+        try:
+            assert running.stdout
+            assert running.stdout.readline().startswith("neo: ")  # it failed, and will try again
+            running.send_signal(signal.SIGINT)
+            told = running.communicate(timeout=20)
+        finally:
+            running.kill()  # or `with` waits for its end
 
     assert told == ("", "")
     assert running.returncode == 130

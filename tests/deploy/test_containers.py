@@ -101,9 +101,11 @@ def relay() -> Iterator[tuple[smtplib.SMTP, subprocess.Popen[str]]]:
     port = free_port()
     command = [sys.executable, "-c", monitoring.TAKE, str(port), "user", "the password"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as program:
-        with connected(port) as line:
-            yield line, program
-        program.kill()
+        try:
+            with connected(port) as line:
+                yield line, program
+        finally:
+            program.kill()  # or `with` waits for its end
 
 
 def connected(port: int) -> smtplib.SMTP:
@@ -148,13 +150,14 @@ def test_a_port_is_in_use_when_something_listens() -> None:
         [sys.executable, "-c", bare_debian.LISTEN, json.dumps([spoken])]
     ) as program:
         asked = json.dumps([["127.0.0.1"], [spoken, silent], 2.0])
+        connect = [sys.executable, "-c", bare_debian.CONNECT, asked]
         heard: list[object] = []
-        for _ in range(50):
-            told = subprocess.run(
-                [sys.executable, "-c", bare_debian.CONNECT, asked], capture_output=True, check=True
-            )
-            if heard := json.loads(told.stdout):
-                break
-        program.kill()
+        try:
+            for _ in range(50):
+                told = subprocess.run(connect, capture_output=True, timeout=30, check=True)
+                if heard := json.loads(told.stdout):
+                    break
+        finally:
+            program.kill()  # or `with` waits for its end
 
     assert heard == [["127.0.0.1", spoken, "here"]]

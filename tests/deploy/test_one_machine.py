@@ -80,10 +80,12 @@ def started(newcomer: Newcomer, service: str) -> Iterator[subprocess.Popen[str]]
     # The name of the real one stands among its words, as in the command line that is looked for.
     words = [sys._base_executable, "-c", SUPERVISOR, addresses, running.SUPERVISOR]  # type: ignore[attr-defined]
     with subprocess.Popen(words, cwd=newcomer.folder, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        assert process.stdout.readline() == "up\n"
-        yield process
-        process.kill()
+        try:
+            assert process.stdout
+            assert process.stdout.readline() == "up\n"
+            yield process
+        finally:
+            process.kill()  # or `with` waits for its end
     (newcomer.folder / ".neo" / "run.json").unlink(missing_ok=True)
 
 
@@ -113,7 +115,7 @@ def test_a_second_run_is_refused_and_stop_ends_the_first(
     reaped = threading.Thread(target=started.wait)  # a shell does that for its children
     reaped.start()
     told = newcomer.types("stop")
-    reaped.join()
+    reaped.join(30)
     assert (told.status, told.err.splitlines()[-1]) == (0, "neo: stopped")
     assert started.returncode == 0
     assert newcomer.types("stop").err == "neo: nothing runs here\n"
@@ -125,7 +127,7 @@ def test_what_was_killed_is_not_said_to_run(
     newcomer: Newcomer, started: subprocess.Popen[str]
 ) -> None:
     started.send_signal(signal.SIGKILL)
-    started.wait()
+    started.wait(30)
     assert (newcomer.folder / ".neo" / "run.json").exists()
     assert newcomer.types("status").out.startswith("nothing runs here")
 
@@ -177,12 +179,16 @@ def test_logs_show_the_ends_and_follow_what_is_added(newcomer: Newcomer) -> None
         stdout=subprocess.PIPE,
         text=True,
     ) as following:
-        assert following.stdout
-        assert following.stdout.readline() == "line 49\n"
-        with (folder / "ai_core.log").open("a") as log:
-            log.write("added\n")
-        assert following.stdout.readline() == "added\n"
-        following.send_signal(signal.SIGINT)
+        try:
+            assert following.stdout
+            assert following.stdout.readline() == "line 49\n"
+            with (folder / "ai_core.log").open("a") as log:
+                log.write("added\n")
+            assert following.stdout.readline() == "added\n"
+            following.send_signal(signal.SIGINT)
+            following.wait(30)
+        finally:
+            following.kill()  # or `with` waits for its end
     assert following.returncode == 130
 
 

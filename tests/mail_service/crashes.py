@@ -128,7 +128,8 @@ async def _count(
             break
         await asyncio.sleep(LOOK_EVERY_S)
     process.terminate()
-    await process.wait()
+    async with asyncio.timeout(CRASH_TIMEOUT_S):
+        await process.wait()
     counts = await ledger.mails.counts()
     answers = Counter(str(one.mail["In-Reply-To"]) for one in relay.received)
     ids = {str(one.mail["Message-ID"]) for one in relay.received}

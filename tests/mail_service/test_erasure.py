@@ -147,7 +147,8 @@ async def by_the_command(_app: MailApp, server: PostgresServer) -> None:
             "MAIL_POSTGRES__URL": server.url("erasure"),
         },
     )  # fmt: skip
-    assert await process.wait() == 0
+    async with asyncio.timeout(60):
+        assert await process.wait() == 0
     await asyncio.to_thread(key.unlink)
 
 
@@ -184,7 +185,7 @@ async def test_after_an_erasure_no_byte_of_what_a_person_wrote_is_left(
         await app.send_all()
         asked = " ".join(each.model_dump_json() for each in app.ai.asked)
         kept_by_ai = [each for each in app.ai.asked if each.store]
-    db = await asyncpg.connect(server.url("erasure"), ssl=False)
+    db = await asyncpg.connect(server.url("erasure"), ssl=False, command_timeout=30)
     assert await leftovers(db) == []
     await db.execute("CREATE TABLE witness (words text)")
     await db.execute("INSERT INTO witness VALUES ($1)", WITNESS)

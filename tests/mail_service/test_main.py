@@ -27,7 +27,8 @@ async def run(*arguments: str, **settings: str) -> tuple[int, str, str]:
         cwd=ROOT, env={**os.environ, **settings},
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
-    out, err = await process.communicate()
+    async with asyncio.timeout(60):
+        out, err = await process.communicate()
     return process.returncode or 0, out.decode(), err.decode()
 
 
@@ -98,5 +99,6 @@ async def test_without_a_mailbox_the_service_runs_says_so_and_waits(
             assert line, "the worker ended"
     for program in programs:
         program.terminate()
-        await program.communicate()
+        async with asyncio.timeout(30):
+            await program.communicate()
     assert worker.returncode == 0

@@ -62,6 +62,12 @@ def short_wait_for_company(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("telegram_service.answering.joining.NEXT_PIECE_S", 0.3)
 
 
+@pytest.fixture(autouse=True)
+def short_waits_for_updates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that is to stop is in one of them: half of it is waited for after each test."""
+    monkeypatch.setattr("telegram_service.worker.READ_TIMEOUT_MS", 50)
+
+
 @pytest.fixture(scope="session")
 def key_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("vault") / "key"

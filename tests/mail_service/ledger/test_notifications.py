@@ -22,7 +22,8 @@ async def redis_url(tmp_path: Path) -> AsyncIterator[str]:
     )
     yield f"redis://127.0.0.1:{port}/0"
     server.terminate()
-    await server.wait()
+    async with asyncio.timeout(30):
+        await server.wait()
 
 
 async def one_wakes_the_other(sender: WorkNotifier, receiver: WorkNotifier) -> bool:

@@ -70,7 +70,7 @@ async def test_a_confirmed_erasure_leaves_nothing_and_the_mails_stay_away(
         assert await ledger.personal_data.mails_from("camille@personne.example") == ()
         again = await ledger.intake.add(MailLocation("main", "INBOX", 2, 1), raw_mail(), 1)
         assert again is None
-    db = await asyncpg.connect(database_url, ssl=False)
+    db = await asyncpg.connect(database_url, ssl=False, command_timeout=30)
     assert await db.fetchval("SELECT count(*) FROM confirmations") == 0
     kept = await db.fetch("SELECT * FROM outbox")
     assert [(row["kind"], row["bytes_sealed"], row["recipient_sealed"]) for row in kept] == [
@@ -259,7 +259,7 @@ async def test_a_mail_erased_while_it_is_worked_on_leaves_nothing(
         await app.pipeline._settle(job, await app.pipeline._process(job))
         await app.send_all()
         assert not app.relay.received
-    db = await asyncpg.connect(database_url, ssl=False)
+    db = await asyncpg.connect(database_url, ssl=False, command_timeout=30)
     row = await db.fetchrow(
         "SELECT raw_sealed, reading_sealed, draft_sealed, sender_print FROM mails"
     )

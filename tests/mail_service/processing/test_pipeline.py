@@ -354,7 +354,7 @@ async def test_nothing_personal_is_readable_in_the_database(
 ) -> None:
     async with open_mail_app(ledger, encryption, clock) as app:
         await app.answer(raw_mail(f"{QUESTION} canari-violet"))
-    db = await asyncpg.connect(database_url, ssl=False)
+    db = await asyncpg.connect(database_url, ssl=False, command_timeout=30)
     tables = ["mails", "outbox", "events", "sightings", "conversations"]
     dump = "".join([str(await db.fetch(f"SELECT * FROM {name}")) for name in tables])  # noqa: S608
     await db.close()

@@ -157,7 +157,7 @@ async def test_an_erasure_whose_worker_is_killed_is_completed_by_the_next(
         await deployment.settled(timeout_s=30)
         assert "scripted-00000001" in deployment.ai.erased
         statistics = await deployment.statistics()
-    connection = await asyncpg.connect(database_url)
+    connection = await asyncpg.connect(database_url, command_timeout=30)
     try:
         receipts = await connection.fetchval("SELECT count(*) FROM receipts")
         kept = await connection.fetchval("SELECT count(*) FROM messages")
