@@ -63,9 +63,10 @@ def short_wait_for_company(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def short_waits_for_updates(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A worker that is to stop is in one of them: half of it is waited for after each test."""
+def short_waits_of_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For updates, half of which passes after each test, and until verdicts are sent on."""
     monkeypatch.setattr("telegram_service.worker.READ_TIMEOUT_MS", 50)
+    monkeypatch.setattr("telegram_service.worker.FORWARD_EVERY_S", 0.3)
 
 
 @pytest.fixture(scope="session")
