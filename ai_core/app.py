@@ -207,6 +207,7 @@ async def assemble(
         host_metrics=HostMetrics(registry, settings.watch),
         clock=clock,
         concurrency=ProcessingLine(MAX_CONCURRENT),
+        answer_line=responder.line,
         masking=await open_masking(settings, stack),
         records=records,
         mcp_server=await stack.enter_async_context(open_mcp_server()),

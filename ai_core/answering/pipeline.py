@@ -19,6 +19,7 @@ from opentelemetry.trace import Tracer
 from ai_core.answering.abstention import Abstentions, Refusal
 from ai_core.answering.advice import asks_for_advice
 from ai_core.answering.agreement_words import agreement_taken
+from ai_core.answering.answer_line import AnswerLine
 from ai_core.answering.boilerplate import Boilerplate, Closing
 from ai_core.answering.cache import AnswerCache, CacheKey, parse_cached
 from ai_core.answering.calculation.answering import CalculatedAnswer, CalculatedAnswers
@@ -96,6 +97,7 @@ class AnswerPipeline:
         self._clock = clock
         self._tracer = tracer
         self._flights: SingleFlight[Done] = SingleFlight()
+        self.line = AnswerLine()
 
     async def run(self, request: ResolvedRequest, *, live: bool) -> Events:
         """Answer: with its text as it is written when `live`, otherwise by `Done` alone.
@@ -156,7 +158,7 @@ class AnswerPipeline:
         """
 
         async def work() -> Done:
-            done = await self._write_whole(request)
+            done = await self._write_in_turn(request)
             await self._store(request, done)
             return done
 
@@ -170,6 +172,13 @@ class AnswerPipeline:
             return await work()
         done = await self._flights.run(key.name, lambda: claim_and_work(key))
         return done.as_of(self._clock.now(), self._clock.elapsed_s() - request.started_s)
+
+    async def _write_in_turn(self, request: ResolvedRequest) -> Done:
+        """Write a whole answer; of those without a model few at once. Raises QueueFull."""
+        if not request.card.extractive:
+            return await self._write_whole(request)
+        async with self.line.turn(request.rate_limit_id):
+            return await self._write_whole(request)
 
     async def _write_whole(self, request: ResolvedRequest) -> Done:
         try:

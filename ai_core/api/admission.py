@@ -18,6 +18,7 @@ from starlette.requests import Request
 
 from ai_core.access.gate import Caller, Gate, Permit
 from ai_core.access.keys import Scope
+from ai_core.answering.answer_line import AnswerLine
 from ai_core.answering.masking import TextMasking
 from ai_core.answering.prompts import CHARS_A_TOKEN
 from ai_core.answering.question import DEFAULT_NEW_TOKENS, Mask
@@ -90,6 +91,9 @@ async def admitted_content(
             await _enter_early(permit, content)
         else:
             await slot.acquire()
+            if slot.contended:  # to read it would cost more than a third of its answer
+                line: AnswerLine = request.scope["state"]["answer_line"]
+                line.raise_if_full(caller.subject)
         body = parse_body(content, model)
         texts = texts_of(body)
         require_length(texts, caller.scope, field)

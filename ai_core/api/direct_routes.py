@@ -29,13 +29,12 @@ from shared.web.middleware import header_value
 from shared.web.problems import InvalidFields, validation_error
 from shared.web.request_body import RequestBody
 
-MAX_CONCURRENT = 64
+MAX_CONCURRENT = 16
 """Requests processed at the same time; the others wait, first come first served (ProcessingLine).
 
 An answer takes several rounds of the event loop, each as long as everything under way: with a
-thousand at once it took two seconds. More than `library.MOST_WAITING`, so that a refusal never
-waits for an answer. A stream, once started, holds no slot, nor does an answer that a model writes:
-the scheduler bounds how many of those wait.
+thousand at once it took two seconds. A stream, once started, holds no slot, nor does an answer that
+is not in the cache: the scheduler bounds how many of a model's wait, `AnswerLine` how many others.
 """
 
 SCHEMA_PATHS = (
@@ -57,6 +56,11 @@ class ProcessingSlot:
     def __init__(self, line: ProcessingLine) -> None:
         self._line = line
         self._held_since_s: float | None = None
+
+    @property
+    def contended(self) -> bool:
+        """Whether no slot is free for another request."""
+        return self._line.full
 
     async def acquire(self) -> None:
         """Wait for the slot; does nothing when it is held. Raises QueueFull."""

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from ai_core.access.gate import Caller, Gate, Permit
 from ai_core.access.idempotency import Idempotency, StoredResponse
 from ai_core.access.keys import Scope
+from ai_core.answering.answer_line import AnswerLine
 from ai_core.answering.cache import AnswerCache, open_cached
 from ai_core.answering.events import Done, Events, collect, collect_all
 from ai_core.answering.pipeline import AnswerPipeline
@@ -175,6 +176,11 @@ class Responder:
             events = self._pipeline.run(resolved, live=live)
         return self._recorded(events, resolved, channel_of(request, permit.caller))
 
+    @property
+    def line(self) -> AnswerLine:
+        """The line of the answers that code writes."""
+        return self._pipeline.line
+
     def sources_heading(self, resolved: ResolvedRequest) -> str:
         """Return the line above the sources of an answer."""
         return self._texts.say("sources", resolved.question.language)
@@ -210,7 +216,7 @@ class Responder:
             request.scope["state"]["log_facts"] = {"model": resolved.card.id, "cached": True}
             self._recorder.cached(resolved, channel_of(request, permit.caller), cached_reply)
             return self._cached_body(cached_reply, permit.caller, resolved)
-        if cached_reply is None and not resolved.card.extractive:
+        if cached_reply is None:
             release_slot(request)
         answer = collect(self.events(request, permit, resolved, live=False))
         try:

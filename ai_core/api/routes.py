@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 from starlette.routing import WebSocketRoute
 
 from ai_core.access.gate import Gate
+from ai_core.answering.answer_line import AnswerLine
 from ai_core.answering.boilerplate import read_texts
 from ai_core.answering.conversations import ConversationStore
 from ai_core.answering.embeddings import Embedder
@@ -113,6 +114,7 @@ class AppState(TypedDict):
     host_metrics: HostMetrics
     clock: Clock
     concurrency: ProcessingLine
+    answer_line: AnswerLine
     masking: TextMasking
     records: Records
     mcp_server: McpServer
