@@ -11,7 +11,7 @@ from ai_core.errors import QueueFull
 LONGEST_S = 5.0
 """Who would be answered later is refused, and nobody waits longer for a slot. Who comes back after
 `Retry-After` is answered sooner than behind a crowd that has given up meanwhile."""
-LONGEST_WAIT_S = 1.0
+LONGEST_WAIT_S = 2.0
 """Who would wait longer for a slot is refused before a word is read, since what a slot is for takes
 milliseconds: to read a question, and to give an answer from the cache."""
 ALWAYS = 8

@@ -72,3 +72,9 @@ async def test_who_gives_up_leaves_the_line() -> None:
         await asyncio.gather(*waiting, return_exceptions=True)
 
         assert line.expected_s() < longer_s
+
+
+async def test_who_would_wait_long_for_a_quick_slot_is_refused_unread() -> None:
+    async with busy_line(held_s=0.2, waiting=90) as (line, _):
+        with pytest.raises(QueueFull):
+            await line.acquire()
