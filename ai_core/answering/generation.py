@@ -36,6 +36,8 @@ from ai_core.models.speeds import Size
 from ai_core.settings import AnswerSettings
 
 QUEUED_EVERY_S = 2.0
+QUOTED_AFTER_S = 8.0
+"""Who waits longer for the model reads the law first, and the model's summary follows."""
 """How often a `Queued` event is sent while the answer waits for a slot."""
 
 
@@ -100,7 +102,7 @@ class Generation:
         for event in output.finish():
             yield event
         self._metrics.removed.labels(card.id).inc(output.removed)
-        if output.nothing_held and not self._quotes_lead(request):
+        if output.nothing_held and not reply.quotes_lead:
             reply.outcome = "quoted"
             sources = self._sources(request, found.passages)
             async for text in self._quote(request, found, output, sources, evidence):
@@ -120,7 +122,8 @@ class Generation:
         prompts = request.variant.prompts if request.variant else self._prompts
         prompt, size = await prompts.assemble(question, found, engine)
         sampling = _sampling(question, engine, size)
-        quotes_lead = self._quotes_lead(request)
+        quotes_lead = self._quotes_lead(request) or _waits_long(request, job)
+        reply.quotes_lead = quotes_lead
         sources = self._sources(request, found.passages if quotes_lead else prompt.passages)
         if quotes_lead:
             async for text in self._quote(request, found, output, sources, evidence):
@@ -329,6 +332,13 @@ def _reasoning_filter(question: Question, start: ReasoningStart | None) -> Reaso
     if start is None or question.sampling.json_schema is not None:
         return ReasoningFilter()
     return LearningReasoningFilter(start)
+
+
+def _waits_long(request: ResolvedRequest, job: QueuedJob | None) -> bool:
+    """Whether the model's line is so long that the law is quoted at once."""
+    if job is None or not _model_writes_from_law(request):
+        return False
+    return (job.estimate().wait_s or 0.0) > QUOTED_AFTER_S
 
 
 async def _slot_wait(job: QueuedJob | None, size: Size, slots: int) -> AsyncGenerator[Queued]:

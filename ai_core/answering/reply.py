@@ -63,6 +63,7 @@ class ReplyBuilder:
     paragraph_ended: bool = False
     profile: Profile = NOTHING
     outcome: str = "answered"
+    quotes_lead: bool = False
     finish_reason: FinishReason = "stop"
     calls: list[ToolCall] = field(default_factory=list)
 

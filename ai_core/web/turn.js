@@ -71,6 +71,7 @@ export class Turn {
     const sentence = word(["queue-next", "queue-one"][position] ?? "queue-many", { count: position });
     const estimate = seconds ? word("queue-wait", { seconds: Math.ceil(seconds) }) : "";
     this.part.waiting.textContent = typeset(`${sentence} ${estimate}`.trim());
+    this.part.waiting.hidden = false;
     if (this.#position !== position) this.#chat.say(typeset(sentence));
     this.#position = position;
   }

@@ -90,6 +90,8 @@ class AiScript:
     erase_pause_s: float = 0.0
     status: int = 200
     die_after: int | None = None
+    queued: dict[int, tuple[int, float | None]] = field(default_factory=dict)
+    """Before which pieces of a stream a place in line is told, with its seconds."""
     citations: tuple[Citation, ...] = (SOURCE,)
     shape: ScriptedShape = field(default_factory=ScriptedShape)
     echo: bool = False
@@ -204,6 +206,9 @@ class ScriptedAi:
             for number, start in enumerate(range(0, len(text), size)):
                 if number == self.script.die_after:
                     return
+                if number in self.script.queued:
+                    position, wait_s = self.script.queued[number]
+                    yield event("queue", {"position": position, "wait_s": wait_s})
                 await asyncio.sleep(self.script.pause_s)
                 yield event("", {"delta": text[start : start + size]})
             yield event("citations", [c.model_dump(mode="json") for c in self.script.citations])

@@ -60,7 +60,17 @@ class Citations:
     items: tuple[Citation, ...]
 
 
-Piece = Delta | Citations | Usage
+class Queued(BaseModel):
+    """Who waits for the model: how many questions are before this one, and for how many seconds.
+
+    `wait_s` is None until the model's speed was measured.
+    """
+
+    position: int
+    wait_s: float | None = None
+
+
+Piece = Delta | Citations | Usage | Queued
 
 
 class _TextEvent(BaseModel):
@@ -82,6 +92,8 @@ def parse_event(event: str, data: str) -> Piece | None:
                 return Delta(_TextEvent.model_validate_json(data).delta)
             case "citations":
                 return Citations(tuple(CITATIONS.validate_json(data)))
+            case "queue":
+                return Queued.model_validate_json(data)
             case "usage":
                 return Usage.model_validate_json(data)
             case "error":

@@ -15,7 +15,7 @@ import structlog
 from pydantic import TypeAdapter
 
 from shared.ai.contract import MAX_PROMPT_CHARACTERS, ChatRequest, Message
-from shared.ai.stream import Citations, Delta, Piece, Usage
+from shared.ai.stream import Citations, Delta, Piece, Queued, Usage
 from shared.errors import AppError, BadInput, NotFound, TooMany, Unavailable
 from shared.privacy.plain_text import without_invisible
 from telegram_service.addresses import channel_of
@@ -188,9 +188,11 @@ async def stream(
     async with aclosing(pieces), aclosing(until_stopped(context.stopped, pieces)) as received:
         async for piece in received:
             match piece:
+                case Queued():
+                    preview.wait = piece
                 case Delta():
                     answer.text += piece.text
-                    preview.text = answer.text
+                    preview.text, preview.wait = answer.text, None
                 case Citations():
                     answer.citations = piece.items
                 case Usage():

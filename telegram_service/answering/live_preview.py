@@ -7,9 +7,11 @@ sends the final text. The pauses grow because edits count against the chat's lim
 
 import asyncio
 import time
+from math import ceil
 
 import structlog
 
+from shared.ai.stream import Queued
 from shared.errors import AppError
 from telegram_service.addresses import MessageId
 from telegram_service.answering.update_context import UpdateContext
@@ -30,7 +32,10 @@ TYPING_PAUSE_S = 20.0
 
 
 class LivePreview:
-    """Shows `text` as it grows. Call `show_first_sign()`, set `text`, cancel `run()` at the end."""
+    """Shows `text` as it grows, and the `wait` for the model that is to write it or its summary.
+
+    Call `show_first_sign()`, set both, cancel `run()` at the end.
+    """
 
     def __init__(
         self, context: UpdateContext, *, part: str = "placeholder", sentence: str = "writing"
@@ -41,6 +46,7 @@ class LivePreview:
         self._kind = context.channel.preview(context.address)
         self.placeholder = context.outbox.message_id(part)
         self.text = ""
+        self.wait: Queued | None = None
         self._shown = ""
         self._shown_at_s = 0.0
         self._position: PositionReader | None = None
@@ -89,7 +95,7 @@ class LivePreview:
             await self._keep_typing()
         pause_s = FIRST_PAUSE_S
         while True:
-            text = self.text or await self._position_text()
+            text = self._with_wait(self.text) or await self._position_text()
             if text and text != self._shown:
                 self._shown = text
                 await self._show(text)
@@ -106,6 +112,17 @@ class LivePreview:
         while True:
             await asyncio.sleep(TYPING_PAUSE_S)
             await self._show("")
+
+    def _with_wait(self, text: str) -> str:
+        """Return what was written so far, and how long what follows will take to begin."""
+        if self.wait is None:
+            return text
+        place, wait_s = self.wait.position + 1, self.wait.wait_s
+        if wait_s is None:
+            sentence = self._context.say("waiting", place=place)
+        else:
+            sentence = self._context.say("waiting_s", place=place, seconds=max(1, ceil(wait_s)))
+        return f"{text}\n\n{sentence}".strip()
 
     async def _position_text(self) -> str:
         if self._position is None:

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from ai_core.answering import generation
 from ai_core.engines.scripted import ScriptedEngine
+from shared.clock import SystemClock
 
 SLOW = "mot " * 400
 
@@ -166,3 +168,40 @@ async def test_a_request_with_a_deadline_does_not_fail_the_others(running_app: A
         await first
 
     assert (hurried.status_code, patient.status_code) == (503, 200)
+
+
+async def test_who_waits_long_reads_the_law_first_and_the_summary_follows(
+    running_app: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(generation, "QUOTED_AFTER_S", 0.2)
+    engine = ScriptedEngine("mot " * 100, pause_s=0.01, slots=1)
+    async with running_app(engine, clock=SystemClock()) as app:
+        at_once = (await ask(app, 1)).json()
+        async with busy(app, engine, 1):
+            waited = (await ask(app, 2)).json()
+        quoted = (await ask(app, 2, model="extractive")).json()
+
+    assert "model" not in [section["kind"] for section in at_once["sections"]]
+    assert waited["sections"][-1]["kind"] == "model"
+    assert waited["sections"][-1]["text"].startswith("mot mot")
+    assert waited["summary"] == quoted["summary"]
+    assert waited["sections"][:-1] == quoted["sections"]
+
+
+async def test_the_wait_that_a_stream_tells_is_about_the_true_one(
+    running_app: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(generation, "QUEUED_EVERY_S", 0.1)
+    monkeypatch.setattr(generation, "QUOTED_AFTER_S", 60.0)
+    engine = ScriptedEngine("mot " * 100, pause_s=0.01, slots=1)
+    async with running_app(engine, clock=SystemClock()) as app:
+        await ask(app, 1)
+        async with busy(app, engine, 2):
+            waited = (await ask(app, 2, stream=True)).text
+
+    told = [json.loads(line.split("data: ")[1]) for line in waited.split("\n\n") if "queue" in line]
+    first, last = told[0], told[-1]
+    true_s = 0.1 * (len(told) - 1)
+    assert (first["position"], last["position"]) == (1, 0)
+    assert true_s / 2 < first["wait_s"] < 2 * true_s
+    assert last["wait_s"] < first["wait_s"] / 3

@@ -275,6 +275,21 @@ def test_the_place_in_the_queue_is_shown_and_read_out(visitor: Visitor) -> None:
     expect(waiting).to_be_hidden()
 
 
+def test_the_wait_for_the_summary_is_shown_below_the_law_that_came_first(
+    visitor: Visitor,
+) -> None:
+    queued = event({"position": 2, "wait_s": 12.4}, "queue")
+    quoted = event({"delta": "Le Code dit."})
+    visitor.service.replies = [[quoted, queued, "wait", *stream()]]
+    visitor.ask()
+    waiting = visitor.page.locator(".turn .waiting")
+    expect(waiting).to_have_text("2 questions passent avant la vôtre. Attente : environ 13 s.")
+    expect(waiting).to_be_visible()
+    visitor.service.go_on.set()
+    visitor.answered()
+    expect(waiting).to_be_hidden()
+
+
 def test_an_example_is_asked_as_it_stands(visitor: Visitor) -> None:
     visitor.page.get_by_role("link", name="Que dit l’article L3121-27").click()
     visitor.answered()
