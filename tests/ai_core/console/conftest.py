@@ -217,6 +217,7 @@ def in_thread(app: ASGIApp) -> Iterator[str]:
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=2,
+        loop="asyncio",  # the objects of uvloop crash if another thread collects them, as tests do
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)

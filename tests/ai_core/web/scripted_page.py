@@ -277,7 +277,9 @@ def scripted_app(page: PageSettings) -> FastAPI:
 def serving(app: ASGIApp) -> Iterator[str]:
     """Serve `app` on a free loopback port; give its address."""
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(app, log_config=None, lifespan="on", timeout_graceful_shutdown=1)
+    config = uvicorn.Config(
+        app, log_config=None, lifespan="on", timeout_graceful_shutdown=1, loop="asyncio"
+    )  # uvloop: see tests/ai_core/console/conftest.py
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="page-server")
     thread.start()
