@@ -17,6 +17,7 @@ from shared.languages import LANGUAGES, AnswerLanguage, answer_language
 
 _MARKS = re.compile("[\u0300-\u036f\u0610-\u061a\u064b-\u065f\u0640]")
 _ALIKE = str.maketrans({"ى": "ي", "ة": "ه", "ئ": "ي", "ؤ": "و", "’": "'"})
+_ALL = "all"
 _LATIN_LANGUAGES = ("en", "pt", "es", "ro", "de")
 _MOST_READ_CHARS = 2_000
 _MOST_TERMS = 6
@@ -56,12 +57,14 @@ def normalised(text: str) -> str:
 def _terms(language: str) -> dict[str, re.Pattern[str]]:
     """Return a language's pattern for each French term: compiled once, in some 10 ms."""
     return {
-        french: _pattern(language, marks[language])
+        french: _pattern(language, marks[language], marks.get(_ALL, []))
         for french, marks in _TABLE.items()
         if language in marks
     }
 
 
-def _pattern(language: str, marks: list[str]) -> re.Pattern[str]:
+def _pattern(language: str, marks: list[str], french: list[str]) -> re.Pattern[str]:
     edge = r"\b" if language in _LATIN_LANGUAGES else ""
-    return re.compile(rf"{edge}(?:{'|'.join(normalised(mark) for mark in marks)})")
+    own = rf"{edge}(?:{'|'.join(normalised(mark) for mark in marks)})"
+    borrowed = (rf"(?<![a-z])(?:{mark})" for mark in french)
+    return re.compile("|".join([own, *borrowed]))

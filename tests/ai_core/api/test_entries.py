@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ai_core.access.keys import Scope
+from ai_core.knowledge.confidence import MatchConfidence
 from ai_core.law.corpus import Corpus
 from ai_core.law.records import (
     Confidence,
@@ -206,6 +207,18 @@ async def test_the_nearest_entry_is_given_with_a_doubt_where_the_law_decides_no_
     assert reply["confidence"] == "low"
     assert reply["summary"].startswith("Je ne suis pas certain d'avoir compris votre situation.")
     assert "**Quel préavis dois-je faire si je démissionne ?**" in reply["summary"]
+
+
+async def test_the_nearest_entry_is_given_from_a_lower_chance_on_where_no_phrasing_can_be_near(
+    app: Any, library: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library.found = SearchResult((), QuestionScope.LABOUR_LAW, confidence=Confidence.NONE)
+    monkeypatch.setattr(MatchConfidence, "of", lambda *_, **__: 0.3)
+    spanish = await ask(app, "quiero dejar el trabajo, ¿cuánto es el preaviso?")
+    french = await ask(app, "je veux quitter mon travail, quel préavis ?")
+
+    assert [one["topic_id"] for one in spanish["entries"]] == ["resigning"]
+    assert (spanish["confidence"], french["entries"]) == ("low", [])
 
 
 async def test_the_nearest_entry_is_not_given_where_the_law_that_decides_is_missing(
