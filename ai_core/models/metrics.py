@@ -27,6 +27,9 @@ class ModelCollector(Collector):
         restarts = CounterMetricFamily(
             "model_restarts", "Times a model's process died and began again.", labels=["model"]
         )
+        slots = GaugeMetricFamily(
+            "model_slots", "Answers a model writes at once: 1 is in turn.", labels=["model"]
+        )
         for model in self._pool.statuses():
             card = model.card
             if card.format == "built-in" or card.base:
@@ -34,4 +37,5 @@ class ModelCollector(Collector):
             memory.add_metric([card.id], model.memory_bytes)
             loaded.add_metric([card.id], model.state == "loaded")
             restarts.add_metric([card.id], model.restarts)
-        return memory, loaded, restarts
+            slots.add_metric([card.id], model.slots)
+        return memory, loaded, restarts, slots

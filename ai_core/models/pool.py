@@ -43,7 +43,10 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class ModelStatus:
-    """A model as it is now. `code` is the error callers get while it is failed."""
+    """A model as it is now. `code` is the error callers get while it is failed.
+
+    `slots` is how many answers it writes at once: 1 where they are written in turn, 0 unloaded.
+    """
 
     card: ModelCard
     state: SlotState
@@ -51,6 +54,7 @@ class ModelStatus:
     tokens_per_s: float = 0.0
     code: str | None = None
     restarts: int = 0
+    slots: int = 0
 
 
 @asynccontextmanager
@@ -219,7 +223,8 @@ class ModelPool:
         code = slot.error.code if slot.error and slot.state is SlotState.FAILED else None
         memory_bytes = 0 if card.base else slot.memory_bytes
         state = SlotState.RESTARTING if slot.engine and not slot.alive else slot.state
-        return ModelStatus(card, state, memory_bytes, speed, code, slot.restarts)
+        slots = slot.engine.slots if slot.engine else 0
+        return ModelStatus(card, state, memory_bytes, speed, code, slot.restarts, slots)
 
     def statuses(self) -> list[ModelStatus]:
         """Return every model's present status, the default model first."""

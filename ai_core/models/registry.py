@@ -343,6 +343,7 @@ def _options(entry: ModelEntry, metadata: ModelMetadata | None, precision: str) 
         threads=entry.threads,
         precision=precision,
         chat_template=entry.chat_template,
+        tunes_slots=not entry.slots,
     )
 
 

@@ -254,6 +254,7 @@ async def test_a_model_is_loaded_once_for_all_workers_and_outlives_them(service:
     assert await service.models() == [model]
     metrics = await service.metrics(admin)
     assert value_of(metrics, "model_loaded", model="tiny") == 1
+    assert value_of(metrics, "model_slots", model="tiny") >= 1
     assert value_of(metrics, "request_decode_time_seconds_count", model="tiny") >= 12
 
 

@@ -27,6 +27,7 @@ from ai_core.engines.gguf.batch import (
     max_batch_rows,
     plan_batch,
 )
+from ai_core.engines.gguf.batch_gain import WORTH_IT, measure_batch_gain
 from ai_core.engines.gguf.context import BatchSegment, Context, Logits
 from ai_core.engines.gguf.model import GgufModel, take_logged_errors
 from ai_core.engines.gguf.pooling import EmbeddingContext
@@ -118,9 +119,12 @@ class GgufRunner:
         self._adapter: str | None = None
         self._frees = 0
         generates = not model.encoder_only
+        gain = None
+        if options.tunes_slots and generates and not model.on_gpu:
+            gain = measure_batch_gain(self._context, slots, context_tokens, self._threads)
         self.info = RunnerInfo(
             context_tokens=context_tokens,
-            slots=slots,
+            slots=slots if gain is None or gain >= WORTH_IT else 1,
             capabilities=Capabilities(
                 json_schema=generates,
                 logprobs=generates,
@@ -129,6 +133,7 @@ class GgufRunner:
             ),
             precision=model.precision,
             device="cuda" if model.on_gpu else "cpu",
+            batch_gain=gain,
         )
 
     def tokenize(self, text: str) -> list[int]:

@@ -168,7 +168,13 @@ class HostedModels:
         if told is None:
             return ModelStatus(card, SlotState.UNLOADED)
         return ModelStatus(
-            card, told.state, told.memory_bytes, told.tokens_per_s, told.code, told.restarts
+            card,
+            told.state,
+            told.memory_bytes,
+            told.tokens_per_s,
+            told.code,
+            told.restarts,
+            told.slots,
         )
 
     async def _told(self, command: Load | Unload | Reread, model: str, timeout_s: float) -> None:

@@ -144,6 +144,7 @@ class ModelState(msgspec.Struct, frozen=True):
     tokens_per_s: float
     code: str | None
     restarts: int
+    slots: int
 
 
 class QueueState(msgspec.Struct, frozen=True):

@@ -184,6 +184,7 @@ class ModelHost:
                 ModelState(
                     one.card.id, one.state, one.memory_bytes, one.tokens_per_s, one.code,
                     one.restarts,
+                    one.slots,
                 )
                 for one in self._pool.statuses()
             ),
