@@ -25,6 +25,7 @@ from prometheus_client.multiprocess import mark_process_dead
 from starlette.types import ASGIApp
 from uvicorn.supervisors import Multiprocess
 
+from ai_core.api.http_protocol import DrainedHttpProtocol
 from ai_core.api.websocket_protocol import BoundedWebSocketProtocol
 from ai_core.settings import MODELS_SOCKET, Settings
 from shared.error_reports import error_reports
@@ -80,7 +81,7 @@ def configuration(settings: Settings, **more: Any) -> uvicorn.Config:
         host=settings.server.host,
         port=settings.server.port,
         loop="uvloop",
-        http="httptools",
+        http=DrainedHttpProtocol,
         ws=BoundedWebSocketProtocol,
         ws_max_size=settings.server.max_body_bytes,
         ws_per_message_deflate=False,
