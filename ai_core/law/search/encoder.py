@@ -7,7 +7,9 @@ articles that answer them. The vectors of our questions are made when the index 
 Not safe to share between threads.
 """
 
+import hashlib
 import importlib.util
+from collections import OrderedDict
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -28,6 +30,9 @@ _FILE, _VOTES = "questions.npz", "votes.npz"
 _LONGEST_CHARS = 1_000
 _NEAREST = 3
 _VOTERS, _POWER = 8, 4
+_REMEMBERED = 32
+"""Vectors kept: of the questions under way, each asked for when its law is searched, when an entry
+is chosen and for its conditions. By hashes, not by what people wrote."""
 
 
 class Encoder(Protocol):
@@ -63,7 +68,7 @@ class QuestionVectors:
 
     def __init__(self, labour: Vectors, other: Vectors, answers: CitationVotes) -> None:
         self._labour, self._other, self._answers = labour, other, answers
-        self._latest: tuple[str, Vectors] | None = None
+        self._latest: OrderedDict[bytes, Vectors] = OrderedDict()
 
     @classmethod
     def build(
@@ -102,9 +107,14 @@ class QuestionVectors:
     def embedded(self, question: str) -> Vectors:
         """Return the vector of a question, of length 1."""
         text = question[:_LONGEST_CHARS]
-        if self._latest is None or self._latest[0] != text:
-            self._latest = (text, encoder().encode(text))
-        return self._latest[1]
+        key = hashlib.blake2b(text.encode(), digest_size=16).digest()
+        vector = self._latest.pop(key, None)
+        if vector is None:
+            vector = encoder().encode(text)
+        self._latest[key] = vector
+        if len(self._latest) > _REMEMBERED:
+            self._latest.popitem(last=False)
+        return vector
 
 
 def leaning(labour: Vectors, other: Vectors) -> float:
