@@ -12,12 +12,17 @@ from shared.stores.statements import Statements
 
 SQL = Statements.beside(__file__)
 MONTHS_AHEAD = 2
+LATE_DAYS = 2
 BY_MONTH = ("events", "turns")
 
 
 async def add_months(db: asyncpg.Connection, day: date) -> None:
-    """Add the partitions of the month a day is in and of the next ones."""
-    for ahead in range(MONTHS_AHEAD + 1):
+    """Add the partitions of the month a day is in and of the next ones.
+
+    On its first days that of the month before too: what began before midnight is kept after it.
+    """
+    before = -1 if day.day <= LATE_DAYS else 0
+    for ahead in range(before, MONTHS_AHEAD + 1):
         years, month = divmod(day.month - 1 + ahead, 12)
         for parent in BY_MONTH:
             await SQL.execute(

@@ -333,7 +333,7 @@ async def fresh_keys(redis: RedisServer) -> dict[Scope, str]:
 @asynccontextmanager
 async def connected(redis_url: str) -> AsyncIterator[RedisConnection]:
     """Open a connection of the operator's."""
-    connection = RedisConnection(redis_url, TAG)
+    connection = RedisConnection(redis_url, TAG, timeout_s=30)
     await connection.open()
     try:
         yield connection

@@ -51,7 +51,7 @@ def command(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str
 
 
 async def make_key(redis_url: str) -> str:
-    connection = RedisConnection(redis_url, TAG)
+    connection = RedisConnection(redis_url, TAG, timeout_s=30)
     await connection.open()
     try:
         return (await KeyRing(connection, SystemClock()).create("test", Scope.INFERENCE)).secret

@@ -68,7 +68,7 @@ class Service:
             return await client.post("/v1/completions", json=body, headers={"X-API-Key": key})
 
     async def key(self, scope: Scope = Scope.INFERENCE, limits: RateLimits = UNLIMITED) -> str:
-        connection = RedisConnection(self.redis_url, TAG)
+        connection = RedisConnection(self.redis_url, TAG, timeout_s=30)
         await connection.open()
         try:
             return (

@@ -124,7 +124,7 @@ async def ai_core(redis_url: str, postgres_url: str, folder: Path) -> AsyncItera
 
 
 async def new_keys(redis_url: str) -> dict[Scope, str]:
-    connection = RedisConnection(redis_url, TAG)
+    connection = RedisConnection(redis_url, TAG, timeout_s=30)
     await connection.open()
     try:
         ring = KeyRing(connection, SystemClock())

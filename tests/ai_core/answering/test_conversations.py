@@ -47,7 +47,7 @@ def store(connection: RedisConnection) -> ConversationStore:
 @pytest.fixture
 async def stored(app: Any, redis: RedisServer) -> AsyncIterator[RedisConnection]:
     """A connection to the app's own Redis."""
-    connection = RedisConnection(redis.url, TAG)
+    connection = RedisConnection(redis.url, TAG, timeout_s=30)
     await connection.open()
     yield connection
     await connection.close()

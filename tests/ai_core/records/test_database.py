@@ -56,6 +56,21 @@ async def test_the_months_ahead_are_there_and_added_once(
     ]
 
 
+async def test_what_began_before_the_first_of_the_month_is_kept_after_midnight(
+    records: Records,
+) -> None:
+    months = "SELECT relname FROM pg_class WHERE relispartition AND relkind = 'r'"
+    async with records.transaction() as db:
+        await add_months(db, datetime(2027, 6, 3, tzinfo=UTC).date())
+        later = {str(row[0]) for row in await db.fetch(months)}
+        await add_months(db, datetime(2027, 6, 1, tzinfo=UTC).date())
+        first = {str(row[0]) for row in await db.fetch(months)}
+        await add_months(db, datetime(2029, 1, 2, tzinfo=UTC).date())
+        of_january = {str(row[0]) for row in await db.fetch(months)} - first
+    assert first - later == {"events_2027_05", "turns_2027_05"}
+    assert {"events_2028_12", "turns_2028_12"} <= of_january
+
+
 async def test_what_is_older_than_the_settings_is_deleted_and_its_months_are_dropped(
     records: Records,
 ) -> None:

@@ -366,7 +366,7 @@ def assert_accessible(page: Page) -> None:
 
 
 async def publishable_key(redis_url: str, clock: Clock, *origins: str) -> str:
-    link = RedisConnection(redis_url, TAG)
+    link = RedisConnection(redis_url, TAG, timeout_s=30)
     await link.open()
     try:
         ring = KeyRing(link, clock)

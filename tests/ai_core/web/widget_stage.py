@@ -108,7 +108,7 @@ class Server(uvicorn.Server):
 
 async def widget_key(redis_url: str, origin: str, **options: Any) -> str:
     """Make a publishable key for a site."""
-    connection = RedisConnection(redis_url, TAG)
+    connection = RedisConnection(redis_url, TAG, timeout_s=30)
     await connection.open()
     try:
         ring = KeyRing(connection, SystemClock())
