@@ -4,16 +4,16 @@ The weights were fitted on questions of our own (docs/decisions/0136); `tests/be
 measures them on the half that was kept aside.
 """
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ai_core.engines.extractive.amounts import bounds, fit, is_condition
 from ai_core.engines.extractive.asked import Asked, AskedQuestion
-from ai_core.engines.extractive.labels import labels_in_cells, spoken_labels
-from ai_core.engines.extractive.signs import publics, signs
+from ai_core.engines.extractive.signs import publics
 from ai_core.engines.extractive.situations import Told, read_told, special, spoken
-from ai_core.engines.extractive.units import Reading, Role, has_quantity, read
+from ai_core.engines.extractive.unit_facts import UnitFacts, asides, facts_of, relatives
+from ai_core.engines.extractive.units import Reading, Role
 from ai_core.engines.extractive.words import fold, stems, stems_of
 from ai_core.law.records import Passage, SourceKind, TextRank
 from ai_core.law.titles import title_of
@@ -59,28 +59,16 @@ WEIGHTS: Mapping[str, float] = {
     "example": -1.5,
     "header": -3.0,
 }
-_LONG_CHARS = 320
 _NOBODY: frozenset[str] = frozenset()
 _NEARLY = 0.8
 """The general rule leaves the lead to a clause of the agreement told that is nearly as relevant,
 but for what is special: minors, pregnancy and the like are protected by the law."""
-_RELATIVES = re.compile(
-    r"\b(?:petits?-?\s?enfants?|beaux?-?\s?(?:freres?|peres?|parents?|fils)|grands?-?\s?(?:parents?"
-    r"|peres?|meres?)|belles?-?\s?(?:soeurs?|meres?|filles?)|enfants?|fils|filles?|peres?|meres?"
-    r"|parents?|freres?|soeurs?|conjoints?|conjointe|epou(?:x|se)|mari|femme|concubine?"
-    r"|partenaire|ascendants?|descendants?|oncles?|tantes?|neveux?|nieces?|gendres?)\b"
-)
-_ASIDE = re.compile(r"\b(?:prevenance|s'absenter|recherche d'(?:un )?emploi|repos compensateur)\b")
-"""What clauses add to what they grant: it leads only where it is asked about."""
 _SAID_OF_ANY_ANNEX = stems_of(
     "annexe annexes i ii iii iv v vi vii viii ix x convention collective nationale accord avenant"
     " du de relatif relative dispositions particulieres generales personnel personnels categorie"
     " statut janvier fevrier mars avril mai juin juillet aout septembre octobre novembre decembre"
     " application appliquer bis protocole salaries contrat travail"
 )
-
-_CAPTION = re.compile(r"\W*\([^()]{1,60}\)\W*")
-"""Of a table: "(En euros.)" decides nothing by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,59 +124,35 @@ def candidates(
         }
         parts = passage.section_path[1:] if passage.agreement_text else ()
         folded_titles = fold(" ".join((titles, *parts)))
-        reading = read(passage.text)
-        for at in range(len(reading.units)):
-            if _CAPTION.fullmatch(reading.words(at)):
-                continue
-            features = whole | _unit_features(asked, told_publics, reading, at, title)
-            features |= _of_passage(asked, passage, reading, at, features)
-            titled = (fold(own_title), folded_titles)
-            features |= _situation_features(told, told_publics, reading, at, titled)
+        around = _Titles(fold(own_title), folded_titles)
+        for one in facts_of(passage.text):
+            features = whole | _unit_features(asked, told_publics, one, title)
+            features |= _of_passage(asked, passage, one, features)
+            features |= _situation_features(told, told_publics, one, around)
             score = sum(weight * features[name] for name, weight in WEIGHTS.items())
-            found.append(Candidate(n, at, features, score))
+            found.append(Candidate(n, one.at, features, score))
     return sorted(found, key=lambda one: (-one.score, one.passage, one.unit))
 
 
 def _of_passage(
-    asked: AskedQuestion,
-    passage: Passage,
-    reading: Reading,
-    at: int,
-    features: Mapping[str, float],
+    asked: AskedQuestion, passage: Passage, unit: UnitFacts, features: Mapping[str, float]
 ) -> dict[str, float]:
     """Return the features of a unit that its passage changes.
 
     The first words of a part of a clause are not those of the clause; what people ask a clause for
     is mostly a figure, whatever their words.
     """
-    words = reading.units[at].folded
     clause = passage.kind is SourceKind.AGREEMENT
-    of_others = set(_RELATIVES.findall(words)) if clause else set()
-    named = _labels_of(reading, at) if asked.labels else frozenset()
+    of_others = unit.relatives if clause else _NOBODY
+    named = unit.labels if asked.labels else _NOBODY
     return {
         "label_fits": len(named & asked.labels) / (len(asked.labels) or 1),
         "other_label": float(bool(named) and not named & asked.labels),
         "first": features["first"] * (not passage.start),
-        "agreement_figure": float(clause and _has_figure(reading, at)),
-        "aside": float(clause and bool({*_ASIDE.findall(words)} - {*_ASIDE.findall(asked.folded)})),
-        "other_relative": float(
-            bool(of_others) and not of_others & set(_RELATIVES.findall(asked.folded))
-        ),
+        "agreement_figure": float(clause and unit.states_figure),
+        "aside": float(clause and bool(unit.asides and unit.asides - asides(asked.folded))),
+        "other_relative": float(bool(of_others) and not of_others & relatives(asked.folded)),
     }
-
-
-def _has_figure(reading: Reading, at: int) -> bool:
-    """Whether a unit, or the list that it introduces, states a figure."""
-    told = [at, *(reading.items(at) if reading.units[at].introduces else ())]
-    return any(has_quantity(reading.words(one).lower()) for one in told)
-
-
-def _labels_of(reading: Reading, at: int) -> frozenset[str]:
-    """Return the places in a classification that a unit is for."""
-    unit = reading.units[at]
-    if unit.role is Role.ROW:
-        return labels_in_cells(fold(reading.words(at)).split("\t"))
-    return spoken_labels(unit.folded)
 
 
 def _titled(asked: AskedQuestion, passage: Passage) -> float:
@@ -199,20 +163,11 @@ def _titled(asked: AskedQuestion, passage: Passage) -> float:
 
 
 def _unit_features(
-    asked: AskedQuestion,
-    told_publics: frozenset[str],
-    reading: Reading,
-    at: int,
-    title: frozenset[str],
+    asked: AskedQuestion, told_publics: frozenset[str], one: UnitFacts, title: frozenset[str]
 ) -> dict[str, float]:
-    unit = reading.units[at]
-    needed = sorted(reading.with_needs([at])) if unit.needs else [at]
-    around = title.union(*(reading.units[other].stems for other in needed))
-    if unit.heading is not None:
-        around |= reading.units[unit.heading].stems
-    shown = signs(unit.folded)
-    fits = _fits(asked, reading, needed[-3:], unit.folded) if asked.amounts else 0
-    special = shown.publics.union(*(signs(reading.units[n].folded).publics for n in needed[-3:]))
+    reading, unit, shown = one.reading, one.reading.units[one.at], one.signs
+    around = title | one.stems_around
+    fits = _fits(asked, reading, one.needed[-3:], unit.folded) if asked.amounts else 0
     return {
         "covered": asked.coverage(unit.stems),
         "covered_with_context": asked.coverage(around),
@@ -221,12 +176,12 @@ def _unit_features(
         "gives_what_is_asked": _gives(asked, shown.gives),
         "amount_fits": float(fits > 0),
         "amount_excluded": float(fits < 0),
-        "first": float(all(one.role is Role.HEADING for one in reading.units[: needed[0]])),
+        "first": float(one.first),
         "begins_by_reserving": float(shown.reserves),
         "leaves_to_agreements": float(shown.leaves_to_agreements),
-        "special_public": float(bool(special - told_publics)),
+        "special_public": float(bool(one.special_publics - told_publics)),
         "case_law": float(shown.case_law),
-        "long": max(0.0, min(3.0, reading.length(needed) / _LONG_CHARS - 1)),
+        "long": one.length,
         "question": float(unit.folded.endswith("?")),
         "heading": float(unit.role is Role.HEADING),
         "header": float(unit.role is Role.HEADER),
@@ -251,36 +206,28 @@ def _is_of_another_trade(asked: AskedQuestion, passage: Passage) -> bool:
     return bool(own) and not own & known
 
 
-def _situation_features(
-    told: Told,
-    told_publics: frozenset[str],
-    reading: Reading,
-    at: int,
-    titled: tuple[str, str],
-) -> dict[str, float]:
-    """Return whether a unit is of the situation told, or of another one.
+class _Titles(NamedTuple):
+    """The folded title of a passage, and all titles above it."""
 
-    `titled`: the passage's own title, and all titles above it.
-    """
-    unit = reading.units[at]
-    needed = sorted(reading.with_needs([at]) - {at}, reverse=True)
-    heading = () if unit.heading is None else (reading.units[unit.heading].folded,)
-    own = (unit.folded, *(reading.units[other].folded for other in needed), *heading)
-    levels = (*own, titled[1])
-    close = _special_of((unit.folded, *heading, titled[0]))
-    near = _NOBODY.union(*map(publics, (*own, *titled)))
+    own: str
+    every: str
+
+
+def _situation_features(
+    told: Told, told_publics: frozenset[str], unit: UnitFacts, titles: _Titles
+) -> dict[str, float]:
+    """Return whether a unit is of the situation told, or of another one."""
+    levels = (*unit.levels, titles.every)
+    close = unit.special_close | special(titles.own)
+    near = unit.publics | publics(titles.own) | publics(titles.every)
+    named = told.special & (unit.special | special(titles.every)) if told.special else _NOBODY
     return {
         "other_situation": float(told.contradicted(levels)),
         "told_situation": told.named_by(levels),
-        "told_special": float(bool(told.special and told.special & _special_of(levels))),
+        "told_special": float(bool(named)),
         "told_public": float(bool(told_publics & near)),
         "special_not_told": float(bool(close) and not close & told.special),
     }
-
-
-def _special_of(texts: Iterable[str]) -> frozenset[str]:
-    """Return the special situations that texts name, each read by itself and remembered."""
-    return _NOBODY.union(*map(special, texts))
 
 
 def _fits(asked: AskedQuestion, reading: Reading, needed: Sequence[int], words: str) -> int:

@@ -15,7 +15,7 @@ from itertools import pairwise
 
 from ai_core.engines.extractive.words import fold, stems_of
 
-_TEXTS_REMEMBERED = 512
+_TEXTS_REMEMBERED = 1_024
 _HEADING_CHARS = 90
 _CELL_CHARS = 200
 _SENTENCE_END = re.compile(
