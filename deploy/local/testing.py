@@ -21,8 +21,9 @@ CHECKS = {
     "rules": ("python", "-m", "pytest", "-q", "tests/test_house.py", "tests/test_docs.py"),
 }
 FAST_CHECKS = ("format", "lint", "imports")
-TEST_PROCESSES = 3
-"""One more than the cores of a small machine: two fifths of the time a test waits for a server."""
+TEST_PROCESSES = 2
+"""The cores of a small machine: with one more a run is an eighth shorter, and tests that watch a
+clock fail sooner."""
 
 
 def test(rest: list[str]) -> int:
