@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 Check = Callable[[bytes], Awaitable[None]]
+FEWEST_INPUTS = 6
 EXAMPLES_PER_ROUND = 200
 
 
@@ -46,7 +47,10 @@ class _OutOfTime(BaseException):
 
 
 def run(fuzzer: Fuzzer, *, seconds: float, seed: int, folder: Path) -> Campaign:
-    """Feed a fuzzer's inputs to its check until the time is over or one fails."""
+    """Feed a fuzzer's inputs to its check until the time is over or one fails.
+
+    FEWEST_INPUTS are tried however long making the first ones takes.
+    """
     with asyncio.Runner() as runner:
         opened = fuzzer.opened()
         check = runner.run(_entered(opened))
@@ -79,7 +83,8 @@ class _Feeding:
     def feed(self, data: bytes) -> None:
         """Check one input. Raises what the check raises, _OutOfTime while none has failed."""
         began_s = time.monotonic()
-        if self.done.error is None and began_s > self.until_s:
+        enough = self.done.executions >= FEWEST_INPUTS
+        if self.done.error is None and enough and began_s > self.until_s:
             raise _OutOfTime
         self.done.executions += 1
         try:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import strategies as st
 
 from tests.fuzz.__main__ import FUZZERS
-from tests.fuzz.campaign import Check, Fuzzer, replay, run
+from tests.fuzz.campaign import FEWEST_INPUTS, Check, Fuzzer, replay, run
 
 SECONDS = 3.0
 SEED = 13
@@ -21,7 +21,12 @@ SEED = 13
 def test_nothing_is_found_in_some_seconds(name: str, tmp_path: Path) -> None:
     done = run(FUZZERS[name], seconds=SECONDS, seed=SEED, folder=tmp_path)
     assert (done.error, done.saved) == (None, None)
-    assert done.executions > 5
+    assert done.executions >= FEWEST_INPUTS
+
+
+def test_some_inputs_are_tried_however_little_time_there_is(tmp_path: Path) -> None:
+    harmless = Fuzzer("harmless", lambda: st.just(b"some words"), opened)
+    assert run(harmless, seconds=0.0, seed=SEED, folder=tmp_path).executions == FEWEST_INPUTS
 
 
 @asynccontextmanager
