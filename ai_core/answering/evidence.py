@@ -8,6 +8,8 @@ from ai_core.answering.understanding.messages import Asked
 from ai_core.engines.extractive.relevant import ClauseFit
 from ai_core.law.records import Confidence, QuestionScope, SearchResult
 
+UNDECIDED = {Confidence.LOW, Confidence.NONE}
+"""Where the answer says first that the texts found do not decide."""
 _SUREST_LAST = (Confidence.NONE, Confidence.LOW, Confidence.MEDIUM, Confidence.HIGH)
 
 

@@ -27,9 +27,10 @@ from ai_core.answering.calculation.texts import calculation_texts
 from ai_core.answering.claims import AnswerClaims
 from ai_core.answering.clauses import agreement_silent, clauses_decide, weighed
 from ai_core.answering.conversations import ConversationStore
-from ai_core.answering.entries.answering import Answered, EntryAnswers
+from ai_core.answering.entries.answered import Answered
+from ai_core.answering.entries.answering import EntryAnswers
 from ai_core.answering.events import Done, Events, Queued, Text, collect
-from ai_core.answering.evidence import Evidence, merged
+from ai_core.answering.evidence import UNDECIDED, Evidence, merged
 from ai_core.answering.generation import Generation
 from ai_core.answering.missing_law import MissingLaw
 from ai_core.answering.question import Question
@@ -57,8 +58,6 @@ from shared.privacy.masking import label_counts
 from shared.web.tracing import NO_TRACER
 
 MAX_PASSAGES = 16
-UNDECIDED = {Confidence.LOW, Confidence.NONE}
-"""Where the answer says first that the texts found do not decide."""
 UNGROUNDED = SearchResult(passages=(), scope=QuestionScope.UNCLEAR)
 
 

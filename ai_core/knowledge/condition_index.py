@@ -6,6 +6,7 @@ question and answer of the entry are, or shares rare words with it that these do
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,20 @@ _LEAST_SHARED_ALONE = 0.25
 
 Rows = Mapping[str, Mapping[Language, int]]
 """The row of an entry's own text, by topic and language; its conditions follow it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionAsked:
+    """Conditions of an entry, counted from 0: the one a question asks about, the one nearest to it.
+
+    None where none is.
+    """
+
+    asked: int | None = None
+    nearest: int | None = None
+
+
+NO_CONDITION = ConditionAsked()
 
 
 class ConditionIndex:
@@ -76,23 +91,26 @@ class ConditionIndex:
         meaning: Vectors | None,
         language: Language,
         rarity: Callable[[str], float],
-    ) -> int | None:
-        """Return which condition of an entry a question asks about, counted from 0; None: none.
+    ) -> ConditionAsked:
+        """Return which condition of an entry a question asks about, and which is nearest to it.
 
         `rarity` tells by how much a word is rarer than common ones, 0 for those.
         """
         language = language if entry.speaks(language) else "en"
         if not entry.conditions:
-            return None
+            return NO_CONDITION
         shared = _shared(entry, question, language, rarity)
         nearer = self._nearer(entry, meaning, language)
-        if nearer is None:
-            best = int(np.argmax(shared))
-            return best if shared[best] >= _LEAST_SHARED_ALONE else None
-        scores = nearer + shared
+        scores = shared if nearer is None else nearer + shared
         best = int(np.argmax(scores))
-        told = nearer[best] >= _LEAST_NEARER or shared[best] >= _LEAST_SHARED
-        return best if told and scores[best] >= _LEAST else None
+        named = int(np.argmax(shared))
+        nearest = named if shared[named] >= _LEAST_SHARED else best if scores[best] > 0 else None
+        if nearer is None:
+            decides = bool(shared[best] >= _LEAST_SHARED_ALONE)
+        else:
+            told = nearer[best] >= _LEAST_NEARER or shared[best] >= _LEAST_SHARED
+            decides = bool(told and scores[best] >= _LEAST)
+        return ConditionAsked(best if decides else None, nearest)
 
     def _nearer(self, entry: Entry, meaning: Vectors | None, language: Language) -> Vectors | None:
         """Return by how much each condition is nearer than the entry's own text."""

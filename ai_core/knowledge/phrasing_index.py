@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ai_core.knowledge.condition_index import ConditionIndex
+from ai_core.knowledge.condition_index import ConditionAsked, ConditionIndex
 from ai_core.knowledge.phrasing_features import (
     WORD_DIMENSIONS,
     Vectors,
@@ -223,8 +223,8 @@ class PhrasingIndex:
 
     def condition_asked(
         self, entry: Entry, question: str, meaning: Vectors | None, language: Language
-    ) -> int | None:
-        """Return which condition of an entry decides a question, counted from 0; None: none."""
+    ) -> ConditionAsked:
+        """Return which condition of an entry decides a question, and which is nearest to it."""
         return self._conditions.asked(entry, question, meaning, language, self._rarity)
 
     def _rarity(self, word: str) -> float:

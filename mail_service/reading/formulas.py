@@ -16,13 +16,18 @@ THANKS = re.compile(
     r"|de me repondre))*"
     r"|(?:many )?thanks(?: (?:in advance|a lot|for your (?:help|reply|answer)))?|thank you"
     r"(?: (?:in advance|very much|so much|for your (?:help|reply|answer)))?"
-    r"|谢谢(?:您|你)?|ขอบคุณ(?:มาก)?(?:ครับ|ค่ะ|คะ)?)\W*"
+    r"|谢谢(?:您|你)?|ขอบคุณ(?:มาก)?(?:ครับ|ค่ะ|คะ)?"
+    r"|(?:muchas |mil )?gracias(?: (?:de antemano|por su ayuda))?|(?:muito )?obrigad[oa]"
+    r"|multumesc(?: anticipat| frumos)?|(?:vielen |besten )?dank(?: im voraus)?|danke(?: schon)?"
+    r"|(?:z gory )?dziekuje(?: z gory)?|شكرا(?: جزيلا| لكم)?)\W*"
 )
 CLOSING = re.compile(
     r"\W*(?:(?:bien |tres )*(?:cordialement|amicalement|sincerement|respectueusement)"
     r"|bien a vous|(?:mes |sinceres |meilleures |cordiales )*salutations|bonne (?:journee|soiree)"
     r"|(?:kind |best |warm )?regards|(?:yours )?(?:sincerely|faithfully)"
-    r"|ขอแสดงความนับถือ|ด้วยความเคารพ|此致|敬礼|祝好|顺祝商祺)\W*"
+    r"|mit freundlichen gru(?:ß|ss)en|(?:viele|liebe|beste) gru(?:ß|ss)e|(?:un )?saludos?"
+    r"(?: cordiales)?|atentamente|(?:com os melhores )?cumprimentos|atenciosamente|cu stima"
+    r"|z powazaniem|pozdrawiam|ขอแสดงความนับถือ|ด้วยความเคารพ|此致|敬礼|祝好|顺祝商祺)\W*"
 )
 GREETING_WORDS = frozenset(
     (
@@ -34,7 +39,10 @@ GREETING_WORDS = frozenset(
 """Words of which a line that only greets is made."""
 GREETING = re.compile(
     r"\W*(?:(?:bonjour|bonsoir|hello|hi|dear)(?: (?:madame|monsieur|sir|madam|all|a tous))*\b"
-    r"|สวัสดี(?:ครับ|ค่ะ|คะ)?|เรียน(?= )|您好|你好|尊敬的先生|尊敬的女士)\W*"
+    r"|(?:guten (?:tag|morgen|abend)|hallo|sehr geehrte(?: damen und herren)?|buen[oa]s"
+    r"(?: (?:dias|tardes|noches))?|hola|bo[am] (?:dia|tarde|noite)|ola|buna (?:ziua|seara)"
+    r"|dzien dobry|dobry wieczor|السلام عليكم|مرحبا)\b"
+    r"|สวัสดี(?:ครับ|ค่ะ|คะ)?|เรียน(?= )|您好|你好|尊敬的先生|尊敬的女士)[^\w¿¡]*"
 )
 MAX_SIGNATURE_LINES = 5
 MAX_SIGNATURE_LINE = 60

@@ -108,8 +108,8 @@ def written_now(text: str, quotes: Quotes = "any") -> str:
 def around_forwarded(text: str) -> tuple[str, str]:
     """Return what stands above a forwarded mail, and the mail; two empty texts without one."""
     lines = text.split("\n")
-    for number in range(len(lines)):
-        if ORIGINAL.fullmatch(lines[number]):
+    for number, line in enumerate(lines):
+        if ORIGINAL.fullmatch(line) or (line.strip() and _header_block(lines, number)):
             length = max(1, _introduction(lines, number))
             return "\n".join(lines[:number]), "\n".join(lines[number + length :]).strip()
     return "", ""

@@ -31,6 +31,23 @@ def test_words_find_the_entry_in_each_language(tmp_path: Path) -> None:
         assert (best.topic_id, best.probability > other.probability) == (topic, True), question
 
 
+def test_a_condition_with_a_rare_word_of_the_question_is_the_nearest_of_them(
+    tmp_path: Path,
+) -> None:
+    """In meaning, which knows one thing here, every condition is further off than the answer."""
+
+    def embed(texts: list[str]) -> Vectors:
+        return np.array([(1.0, 0.5 * ("cadre" in text.lower())) for text in texts], np.float32)
+
+    entry = Entry.model_validate(tomllib.loads(RESIGNING))
+    PhrasingIndex.build([entry], embed).save(tmp_path / "index")
+    index = PhrasingIndex.open(tmp_path / "index")
+    question = "préavis de démission, on accepte un départ immédiat ?"
+    told = index.condition_asked(entry, question, embed([question])[0], "fr")
+
+    assert told.nearest == 1
+
+
 def test_an_index_is_of_the_entries_it_was_made_from(tmp_path: Path) -> None:
     put_entries(tmp_path, RESIGNING)
     before, _ = EntryFolders(tmp_path, shipped=False).read()
@@ -71,7 +88,7 @@ def test_the_condition_nearest_in_meaning_is_the_one_asked_about(tmp_path: Path)
     index = PhrasingIndex.open(tmp_path / "index")
 
     def asked(question: str) -> int | None:
-        return index.condition_asked(entry, question, embed([question])[0], "fr")
+        return index.condition_asked(entry, question, embed([question])[0], "fr").asked
 
     assert asked("et pour un cadre ?") == 0
     assert asked("quel préavis ?") is None

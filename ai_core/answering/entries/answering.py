@@ -5,16 +5,17 @@ and no model may change them. Where the agreement that was told decides, its cla
 may provide otherwise, it follows. For questions without an entry, the law is quoted below.
 """
 
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
 from ai_core.answering.citations import CitationFilter
 from ai_core.answering.clauses import agreement_silent, clauses_decide, of_one_category
+from ai_core.answering.entries.answered import Answered, EntryAnswer
 from ai_core.answering.entries.choosing import ChosenEntry, EntryChoice
+from ai_core.answering.entries.without_entry import QUOTED, QuestionsWithoutEntry
 from ai_core.answering.entries.writing import (
     Asker,
-    WrittenEntry,
     in_language,
     raised,
     write_entry,
@@ -22,10 +23,11 @@ from ai_core.answering.entries.writing import (
 from ai_core.answering.evidence import Evidence, least_sure, merged
 from ai_core.answering.missing_law import MissingLaws
 from ai_core.answering.question import Question
-from ai_core.answering.quoting import heading_of, quote_in_turn
+from ai_core.answering.quoting import heading_of
 from ai_core.answering.reply import ReplyBuilder
 from ai_core.answering.request import ResolvedRequest
-from ai_core.engines.base import AnswerPart, Engine, Prompt, Sampling
+from ai_core.answering.understanding.questions import QuestionAsked, questions_asked
+from ai_core.engines.base import AnswerPart, Engine, Prompt
 from ai_core.law.agreement_categories import categories_in
 from ai_core.law.records import Agreement, Confidence, Passage, SearchResult, SourceKind
 from ai_core.law.source import LawSource
@@ -35,38 +37,12 @@ from shared.texts import Texts
 
 MAX_SUGGESTIONS = 3
 _AGREEMENT_PASSAGES = 8
-_QUOTED = Sampling(max_tokens=0)
 _PARTS = (
     AnswerPart.SUMMARY,
     AnswerPart.CONDITIONS,
     AnswerPart.STEPS,
     AnswerPart.SOURCES,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class EntryAnswer:
-    """An entry that answers a question, the title it is given under, and its words.
-
-    The title is the question that the entry answers: a "yes" to it may be a "no" to what was asked.
-    """
-
-    title: str
-    chosen: ChosenEntry
-    written: WrittenEntry
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """The entries that answer a message, and what was found for its questions without one."""
-
-    answers: tuple[EntryAnswer, ...] = ()
-    rest: tuple[Evidence, ...] = ()
-
-    def without(self, refused: Sequence[Evidence]) -> "Answered":
-        """Return it without questions that nothing answers."""
-        kept = tuple(one for one in self.rest if all(one is not other for other in refused))
-        return Answered(self.answers, kept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +71,7 @@ class EntryAnswers:
         self._choice, self._law = choice, law
         self._quoting, self._texts = quoting, texts
         self._missing_laws = missing_laws
+        self._rest = QuestionsWithoutEntry(quoting, texts)
 
     async def of(self, request: ResolvedRequest, evidence: Sequence[Evidence]) -> Answered:
         """Return the answers to the questions of a message, in their order.
@@ -107,13 +84,28 @@ class EntryAnswers:
         answers: list[EntryAnswer] = []
         rest: list[Evidence] = []
         apart = len(evidence) > 1 and not request.question.history
+        asked = questions_asked(request.question.text)
         for one in evidence:
-            chosen = self._of_law_held(await self._choice.of(one, asker, apart=apart), one)
+            held = [each for each in asked if len(evidence) == 1 or each.sentence in one.asked.text]
+            choices = await self._choice.of(one, asker, held, apart=apart and bool(held))
+            chosen = self._of_law_held(choices, one)
             added = await self._written(chosen, asker, answers)
             answers += added
             if not added and not any(c.entry is a.chosen.entry for c in chosen for a in answers):
                 rest.append(one)
-        return Answered(tuple(answers), tuple(rest)) if answers else Answered()
+        if not answers:
+            return Answered()
+        return Answered(tuple(answers), tuple(rest), await self._unanswered(asked, answers, rest))
+
+    async def _unanswered(
+        self,
+        asked: Sequence[QuestionAsked],
+        answers: Sequence[EntryAnswer],
+        rest: Sequence[Evidence],
+    ) -> tuple[QuestionAsked, ...]:
+        given = {answer.chosen.entry.topic_id for answer in answers}
+        others = [one for one in asked if not any(one.sentence in r.asked.text for r in rest)]
+        return tuple(await self._choice.unanswered(others, given))
 
     async def rule_of(
         self, request: ResolvedRequest, evidence: Sequence[Evidence], calculator: str
@@ -159,7 +151,12 @@ class EntryAnswers:
                 continue
             named = sum(len(other.written.citations) for other in others)
             written = await write_entry(
-                choice.entry, self._law, self._texts, asker, before=named, asked=choice.asked
+                choice.entry,
+                self._law,
+                self._texts,
+                asker,
+                before=named,
+                condition=choice.condition,
             )
             if written is not None:
                 title = in_language(choice.entry.question, asker.language)
@@ -190,7 +187,7 @@ class EntryAnswers:
         agreed = await self._agreement(answers, request, evidence, reply)
         for opening in self._openings(answers, reply, agreed, language):
             yield AnswerPart.SUMMARY, opening
-        quoted = await self._quoted_for(answered.rest, request, reply)
+        quoted = await self._rest.parts(answered.rest, answered.unanswered, request, reply)
         for part in _PARTS:
             titled = part is AnswerPart.SUMMARY or len(answers) + len(answered.rest) > 1
             for text in _texts(answers, part, titled=titled):
@@ -268,26 +265,6 @@ class EntryAnswers:
         near = await self._choice.near(question)
         return [in_language(entry.question, language) for entry in near][:MAX_SUGGESTIONS]
 
-    async def _quoted_for(
-        self, rest: Sequence[Evidence], request: ResolvedRequest, reply: ReplyBuilder
-    ) -> Mapping[AnswerPart, str]:
-        """Quote the law for the questions without an entry, part by part; add what it cites."""
-        if not rest:
-            return {}
-        found = merged(rest)
-        reply.confidence = least_sure([reply.confidence or Confidence.NONE, found.confidence])
-        language, before = request.question.language, len(reply.citations)
-        check = CitationFilter(found.passages, request.day, "")
-        parts: dict[AnswerPart, str] = {}
-        quoting = quote_in_turn(self._quoting, rest, found.passages, language, _QUOTED)
-        async with aclosing(quoting) as chunks:
-            async for chunk in chunks:
-                shown = (check.feed(chunk.text) + check.finish()).strip()
-                if chunk.part and shown:
-                    parts[chunk.part] = raised(shown, before)
-        reply.citations = [*reply.citations, *check.citations()]
-        return parts
-
     async def _agreed(
         self,
         answers: Sequence[EntryAnswer],
@@ -353,7 +330,7 @@ class EntryAnswers:
             told=question.search.with_terms,
             confidence=Confidence.MEDIUM,
         )
-        async with aclosing(self._quoting.stream(prompt, _QUOTED)) as chunks:
+        async with aclosing(self._quoting.stream(prompt, QUOTED)) as chunks:
             said = [chunk.text async for chunk in chunks if chunk.part is AnswerPart.SUMMARY]
         return "".join(said).strip()
 

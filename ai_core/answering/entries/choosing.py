@@ -1,6 +1,6 @@
 """Chooses the entry that answers a question, or none: a wrong one is worse than none."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -8,8 +8,13 @@ import numpy as np
 
 from ai_core.answering.entries.facts import contradicts
 from ai_core.answering.entries.writing import Asker
-from ai_core.answering.evidence import Evidence
-from ai_core.answering.understanding.questions import question_sentences
+from ai_core.answering.evidence import UNDECIDED, Evidence
+from ai_core.answering.understanding.questions import (
+    MAX_QUESTIONS,
+    QuestionAsked,
+)
+from ai_core.answering.understanding.subjects import content_of
+from ai_core.knowledge.condition_index import NO_CONDITION, ConditionAsked
 from ai_core.knowledge.confidence import MatchConfidence
 from ai_core.knowledge.entries_in_use import EntriesInUse
 from ai_core.knowledge.phrasing_features import Vectors
@@ -49,14 +54,15 @@ the right entry first in four."""
 class ChosenEntry:
     """An entry that answers a question, and how surely: LOW is given with a doubt.
 
-    `asked` is the condition of the entry that the question asks about, counted from 0. `nearest`:
-    it is given only because the law found decides no better.
+    `condition`: those of the entry's that the question asks about and is near to. `nearest`:
+    it is given only because the law found decides no better. `chance`: that it answers, 0 to 1.
     """
 
     entry: Entry
     confidence: Confidence
-    asked: int | None = None
+    condition: ConditionAsked = NO_CONDITION
     nearest: bool = False
+    chance: float = 0.0
 
 
 class EntriesSource(Protocol):
@@ -73,38 +79,92 @@ class EntryChoice:
     def __init__(self, entries: EntriesSource, law: LawSource, confidence: MatchConfidence) -> None:
         self._entries, self._law, self._confidence = entries, law, confidence
 
-    async def of(self, one: Evidence, asker: Asker, *, apart: bool = False) -> list[ChosenEntry]:
+    async def of(
+        self,
+        one: Evidence,
+        asker: Asker,
+        asked: Sequence[QuestionAsked] = (),
+        *,
+        apart: bool = False,
+    ) -> list[ChosenEntry]:
         """Return the entry that answers a question, or the two that it may mean; none else.
 
-        Where it holds several questions that surely mean different entries, each of them; where it
-        means none as a whole, those that its questions mean. `apart`: it stands beside other
-        questions of its message, so that its own words count before what is searched for it.
-        Raises CorpusMissing, QueueFull.
+        Where it holds several questions (`asked`), those that each of them means by itself, in
+        their order. `apart`: it stands beside other questions of its message, so that its own
+        words count before what is searched for it. Raises CorpusMissing, QueueFull.
         """
         in_use = await self._entries.current()
         named = one.found.exact or one.found.missing
         if in_use.index is None or named or one.found.scope is QuestionScope.NEIGHBOUR:
             return []
-        questions = question_sentences(one.asked.text)
-        if apart or len(questions) > 1:
-            own = await self._apart(questions or (one.asked.text,), in_use, asker)
+        own: list[ChosenEntry] = []
+        if apart or len(asked) > 1:
+            own = await self._apart(asked, in_use, asker)
             sure = [choice for choice in own if choice.confidence is Confidence.HIGH]
-            if len(sure) > 1 or (apart and sure):
+            if apart and sure:
                 return sure
-            whole = await self._best(one.asked.query, one.found, in_use, asker)
-            return whole or own[:_MOST_NEAR]
-        return await self._best(one.asked.query, one.found, in_use, asker)
+        whole = await self._best(one.asked.query, one.found, in_use, asker)
+        return _in_turn(own, whole) if whole or _leads(own) or _decides_nothing(one.found) else []
 
     async def _apart(
-        self, questions: Sequence[str], in_use: EntriesInUse, asker: Asker
+        self, questions: Sequence[QuestionAsked], in_use: EntriesInUse, asker: Asker
     ) -> list[ChosenEntry]:
-        """Return the entries that questions mean by their own words, each once."""
+        """Return the entries that questions mean by themselves, each once."""
         own: dict[str, ChosenEntry] = {}
         for question in questions:
-            found = await self._law.search(question, limit=_PASSAGES, as_of=asker.day)
-            for choice in await self._best(question, found, in_use, asker):
+            for choice in await self._meant(question, in_use, asker):
                 own.setdefault(choice.entry.topic_id, choice)
         return list(own.values())
+
+    async def _meant(
+        self, question: QuestionAsked, in_use: EntriesInUse, asker: Asker
+    ) -> list[ChosenEntry]:
+        """Return the entries that a question means, in the reading of it that is the surest.
+
+        It is read with what is told before it, by its sentence alone, and with what the message
+        told first; one that does not say what it is asked of, only so.
+        """
+        readings = (question.alone, question.sentence, question.with_story)
+        best: list[ChosenEntry] = []
+        for reading in dict.fromkeys(readings[2:] if question.follows else readings):
+            chosen = await self._searched(reading, in_use, asker)
+            if _chance(chosen) > _chance(best):
+                best = chosen
+            if _sure(best):
+                break
+        return best
+
+    async def _searched(
+        self, question: str, in_use: EntriesInUse, asker: Asker
+    ) -> list[ChosenEntry]:
+        """Return the entries that a question means by itself, the nearest too."""
+        found = await self._law.search(question, limit=_PASSAGES, as_of=asker.day)
+        return await self._best(question, replace(found, confidence=Confidence.LOW), in_use, asker)
+
+    async def unanswered(
+        self, asked: Sequence[QuestionAsked], answers: Collection[str]
+    ) -> list[QuestionAsked]:
+        """Return the questions of a message of which none of the entries given is the nearest.
+
+        Raises CorpusMissing, QueueFull.
+        """
+        index = (await self._entries.current()).index
+        if index is None or len(asked) < 2:
+            return []
+        return [one for one in asked if not await self._covered(one, answers, index)]
+
+    async def _covered(
+        self, question: QuestionAsked, answers: Collection[str], index: PhrasingIndex
+    ) -> bool:
+        """Whether a question asks nothing by itself, or is nearest to one of the entries given."""
+        if content_of(question.sentence).empty:
+            return True
+        story = question.alone if question.follows else question.with_story
+        for reading in (question.sentence, story):
+            matches = await self._matches(reading, index)
+            if not matches or matches[0].topic_id in answers:
+                return True
+        return False
 
     async def rule_of(self, question: str, calculator: str, profile: Profile) -> Entry | None:
         """Return the entry with the rule that a calculator applies, the nearest to a question.
@@ -156,8 +216,8 @@ class EntryChoice:
     ) -> ChosenEntry:
         """Return the choice with the condition of the entry that the question asks about."""
         meaning = await self._meaning(question, index)
-        asked = index.condition_asked(chosen.entry, question, meaning, asker.language)
-        return replace(chosen, asked=asked)
+        condition = index.condition_asked(chosen.entry, question, meaning, asker.language)
+        return replace(chosen, condition=condition)
 
     async def related(self, entry: Entry) -> list[Entry]:
         """Return the related entries that are in use."""
@@ -204,16 +264,50 @@ class EntryChoice:
         limits = self._confidence.thresholds(variant)
         if chance >= limits.leads:
             sure = chance >= (_SURE_BY_TERMS if _terms_of(question) else limits.sure)
-            return [ChosenEntry(entry, Confidence.HIGH if sure else Confidence.LOW)]
+            confidence = Confidence.HIGH if sure else Confidence.LOW
+            return [ChosenEntry(entry, confidence, chance=chance)]
         family = _family(matches, in_use.entries)
         together = self._confidence.of(family, passages, variant, labour=labour)
         if 1 < len(family) < len(matches) and together >= limits.leads:
-            return [ChosenEntry(one, Confidence.LOW) for one in _likely(usable, entry)]
-        doubtful = found.confidence in (Confidence.LOW, Confidence.NONE)
+            kin = _likely(usable, entry)
+            return [ChosenEntry(one, Confidence.LOW, chance=together) for one in kin]
+        doubtful = _decides_nothing(found)
         near_from = _NEAR_BY_TERMS if _terms_of(question) else limits.near
         if not (labour and doubtful and chance >= near_from):
             return []
-        return [ChosenEntry(one, Confidence.LOW, nearest=True) for one in _likely(usable)]
+        near = _likely(usable)
+        return [ChosenEntry(one, Confidence.LOW, nearest=True, chance=chance) for one in near]
+
+
+def _chance(chosen: Sequence[ChosenEntry]) -> float:
+    return chosen[0].chance if chosen else 0.0
+
+
+def _leads(chosen: Sequence[ChosenEntry]) -> bool:
+    return any(not choice.nearest for choice in chosen)
+
+
+def _decides_nothing(found: SearchResult) -> bool:
+    return found.confidence in UNDECIDED
+
+
+def _sure(chosen: Sequence[ChosenEntry]) -> bool:
+    return any(choice.confidence is Confidence.HIGH for choice in chosen)
+
+
+def _in_turn(own: Sequence[ChosenEntry], whole: Sequence[ChosenEntry]) -> list[ChosenEntry]:
+    """Return what single questions surely enough mean, else what their message means.
+
+    What the message means as a whole leads, where none of its questions means that.
+    """
+    leading = [choice for choice in own if not choice.nearest]
+    if not leading:
+        return list(own[:_MOST_NEAR] if _chance(own) > _chance(whole) else whole)
+    led = {choice.entry.topic_id for choice in leading}
+    means = [choice for choice in whole if not choice.nearest]
+    others = [choice for choice in means if choice.entry.topic_id not in led]
+    surer = {choice.entry.topic_id: choice for choice in means if _sure([choice])}
+    return [*others, *(surer.get(one.entry.topic_id, one) for one in leading)][:MAX_QUESTIONS]
 
 
 def _family(matches: Sequence[Match], entries: Mapping[str, Entry]) -> list[Match]:

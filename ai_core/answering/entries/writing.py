@@ -15,6 +15,7 @@ from ai_core.answering.quoted_sources import QuotedSource, quoted_sources
 from ai_core.engines.base import AnswerPart
 from ai_core.engines.extractive.excerpt import quoted_lines
 from ai_core.engines.extractive.units import read
+from ai_core.knowledge.condition_index import NO_CONDITION, ConditionAsked
 from ai_core.knowledge.records import MARK, Entry, EntrySource, Line, Localized
 from ai_core.law.records import Passage, SourceKind
 from ai_core.law.source import LawSource
@@ -51,11 +52,12 @@ async def write_entry(
     asker: Asker,
     *,
     before: int = 0,
-    asked: int | None = None,
+    condition: ConditionAsked = NO_CONDITION,
 ) -> WrittenEntry | None:
     """Write an entry; `before` is the number of sources that the reply already names.
 
-    `asked` is the condition that the question asks about, which follows the answer at once.
+    `condition`: the one that the question asks about follows the answer at once, the one nearest
+    to it leads the others.
 
     None where a source is not in force on the day, or no longer says the words that decide.
     Raises CorpusMissing, QueueFull.
@@ -67,7 +69,7 @@ async def write_entry(
         if passage is None or not _bears_out(source, passage):
             return None
         held[source.key] = _Held(source, passage)
-    return _Writing(entry, held, texts, asker, before, asked).written()
+    return _Writing(entry, held, texts, asker, before, condition).written()
 
 
 def in_language(text: Localized, language: Language) -> str:
@@ -96,15 +98,19 @@ class _Writing:
     texts: Texts
     asker: Asker
     before: int
-    asked: int | None
+    condition: ConditionAsked
     numbers: dict[str, int] = field(default_factory=dict)
 
     def written(self) -> WrittenEntry:
         entry, profile = self.entry, self.asker.profile
         told, other = lines_for(entry.conditions, profile)
-        asked = [] if self.asked is None else [entry.conditions[self.asked]]
+        asked, nearest = (
+            [] if at is None else [entry.conditions[at]]
+            for at in (self.condition.asked, self.condition.nearest)
+        )
         told = [line for line in other if line in asked] + told
         other = [line for line in other if line not in asked]
+        other.sort(key=lambda line: line not in nearest)
         steps = [line for lines in lines_for(entry.steps, profile) for line in lines]
         summary = "\n\n".join(map(self._numbered, (entry.answer, *told)))
         parts = [

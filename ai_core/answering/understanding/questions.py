@@ -1,6 +1,7 @@
 """Splits a message into its questions, at most three; what is told before one stays with it."""
 
 import re
+from dataclasses import dataclass
 
 from ai_core.answering.understanding.subjects import content_of, is_follow_up
 
@@ -10,11 +11,15 @@ _SENTENCE = re.compile(r"[^.!?。！？\n]+(?:\.(?=\S)[^.!?。！？\n]+)*[.!?�
 _ITEM = re.compile(r"^\s*(?:\d{1,2}\s?[.)°]|[-•*–]|[a-c]\))\s+", re.MULTILINE)
 _NUMBER = re.compile(r"^(?:\d{1,2}\s?[.)°])\s+(?=\S)")
 _ASKING = (
-    r"(?:est-ce qu|combien|comment|pourquoi|quels?\b|quelles?\b|puis-je|peut-on|peut-il|ai-je"
-    r"|dois-je|a-t-il|a-t-elle|how (?:much|many|long|do)|what|when|can i|do i|am i|is it)"
+    r"(?:(?:(?:dans|a|à|de|pour|avec|en|sous|depuis|jusqu'à) )?"
+    r"(?:quel(?:le)?s?\b|qui\b|quand\b|combien)"
+    r"|est-ce qu|comment|pourquoi|où\b|[\w']+-(?:t-)?(?:je|tu|il|elle|on|nous|vous|ils|elles)\b"
+    r"|how (?:much|many|long|do|can)|what|when|who|where|which"
+    r"|(?:can|do|does|am|is|are|must|should|may|will) (?:i|we|he|she|they|it|my)\b"
+    r"|(?:wie|wann|wer|was|welche\w*|muss|darf|kann|bekomme|¿|cómo|cuánt\w+|quant\w+|como|cum|câ[tț]\w*)\b)"
 )
 _JOINED = re.compile(
-    rf",?\s+(?:et|and|ainsi que|et aussi|and also)\s+(?=(?:aussi |also )?{_ASKING})"
+    rf",?\s+(?:et|and|ainsi que|et aussi|and also|und|y|e|și)\s+(?=(?:aussi |also )?{_ASKING})"
     r"|[.,;]?\s+(?:et aussi|autre question|deuxi[eè]me question|seconde question|par ailleurs"
     r"|also|another question|second question)\s*[:,]?\s+",
     re.IGNORECASE,
@@ -38,9 +43,43 @@ def split_questions(text: str) -> tuple[str, ...]:
     return tuple(kept) if len(kept) > 1 else (text,)
 
 
-def question_sentences(text: str) -> tuple[str, ...]:
-    """Return each question of a message with what is told before it, whether or not they differ."""
-    return tuple(_pieces(text[:_LONGEST_READ]))[:MAX_QUESTIONS]
+@dataclass(frozen=True, slots=True)
+class QuestionAsked:
+    """One question of a message, in its own words and with what is told before all of them.
+
+    `alone` has what is told between the question before and this one. `follows`: it does not say
+    by itself what it is asked of.
+    """
+
+    sentence: str
+    alone: str
+    with_story: str
+    follows: bool = False
+
+
+def questions_asked(message: str) -> tuple[QuestionAsked, ...]:
+    """Return each question of a message, whether or not they differ; at most three."""
+    pieces = _pieces(message[:_LONGEST_READ])[:MAX_QUESTIONS]
+    story = _told_and_asked(pieces[0])[0] if pieces else ""
+    asked: list[QuestionAsked] = []
+    for number, piece in enumerate(pieces):
+        sentence = _told_and_asked(piece)[1]
+        follows = number > 0 and is_follow_up(sentence, pieces[number - 1])
+        whole = piece if number == 0 else f"{story} {piece}".strip()
+        if follows:
+            aspects = " ".join(sorted(content_of(asked[-1].sentence).aspects))
+            whole = f"{story} {aspects} {piece}".strip()
+        asked.append(QuestionAsked(sentence, piece, whole, follows))
+    return tuple(asked)
+
+
+def _told_and_asked(piece: str) -> tuple[str, str]:
+    """Return what a question tells before it asks, and the sentence that asks."""
+    sentences = [sentence.strip() for sentence in _SENTENCE.findall(piece)]
+    at = next(
+        (n for n, one in enumerate(sentences) if "?" in one or "？" in one), len(sentences) - 1
+    )
+    return " ".join(sentences[:at]), sentences[at]
 
 
 def _pieces(text: str) -> list[str]:

@@ -269,6 +269,41 @@ async def test_each_question_of_a_message_gets_its_entry(app: Any) -> None:
     assert "**Combien de jours de congé est-ce que j'acquiers ?**" in reply["summary"]
 
 
+async def test_two_questions_that_one_sentence_joins_each_get_their_entry(
+    app: Any, library: Any
+) -> None:
+    library.found = SearchResult((), QuestionScope.LABOUR_LAW, confidence=Confidence.LOW)
+    reply = await ask(app, "Quel préavis de démission, et dans combien de mois mes congés payés ?")
+
+    assert [one["topic_id"] for one in reply["entries"]] == ["resigning", "holidays"]
+
+
+async def test_a_question_is_read_by_itself_where_the_subject_of_the_letter_hides_it(
+    app: Any,
+) -> None:
+    letter = "Préavis de démission\n\nMa salariée est partie. Combien de congés par mois ?"
+    reply = await ask(app, f"{letter} Et quel préavis de démission ?")
+
+    assert [one["topic_id"] for one in reply["entries"]] == ["holidays", "resigning"]
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ("Mon chef a-t-il trois jours rouges ?", "pas trouvé de réponse assez sûre"),
+        ("Et la maladie ?", "Si cela ne répond pas à « Et la maladie ? »"),
+    ],
+)
+async def test_a_question_that_nothing_answers_is_named_beside_the_one_that_is(
+    app: Any, library: Any, other: str, said: str
+) -> None:
+    library.found = SearchResult((), QuestionScope.LABOUR_LAW, confidence=Confidence.LOW)
+    reply = await ask(app, f"Quel préavis de démission ? {other}")
+
+    assert [one["topic_id"] for one in reply["entries"]] == ["resigning"]
+    assert said in reply["summary"]
+
+
 async def test_the_law_answers_the_question_of_a_message_that_has_no_entry(
     app: Any, library: Any
 ) -> None:

@@ -102,6 +102,14 @@ def test_words_of_the_question_are_left(text: str) -> None:
         ),
         ("您好，\n加班费怎么算？\n谢谢", "加班费怎么算？"),
         (
+            "Guten Tag,\nwie lang ist die Frist?\nMit freundlichen Grüßen\nZébulon",
+            "wie lang ist die Frist?",
+        ),
+        ("Buenos días, ¿cuántas horas?\nGracias\nSaludos", "¿cuántas horas?"),
+        ("Bom dia, quantas horas?\nMuito obrigado", "quantas horas?"),
+        ("Bună ziua, câte ore?\nMulțumesc anticipat", "câte ore?"),
+        ("Dzień dobry, ile godzin?\nPozdrawiam\nZébulon", "ile godzin?"),
+        (
             "Quel préavis ?\nCordialement,\nZébulon\nPS : je suis cadre",
             "Quel préavis ?\nCordialement,\n[nom]\nPS : je suis cadre",
         ),
@@ -143,6 +151,14 @@ FORWARDED = (
     "\n\n---------- Forwarded message ---------\nDe : Martin <m@b.example>\n"
     "Date: mer. 18 nov. 2026 à 17:20\nSubject: absence\nTo: c@p.example\n\nMa vendeuse est partie."
 )
+
+
+def test_a_mail_that_outlook_forwards_without_a_mark_asks_what_it_asks() -> None:
+    above = "Pouvez-vous me dire ce qu'il en est ? Merci\nCamille\n\n"
+    header = "De : Denis\nEnvoyé : mardi 24 novembre 2026 09:12\nÀ : Camille\nObjet : absence\n\n"
+    mail = read_mail(raw_mail(f"{above}{header}Ma vendeuse est partie.", subject="TR: absence"))
+
+    assert question_text(mail) == "absence\n\nMa vendeuse est partie."
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,47 @@
+"""The questions of a message: each with what is told before it, whatever stands between them."""
+
+import pytest
+
+from ai_core.answering.understanding.questions import questions_asked
+
+STORY = "On m'a remis mardi une convocation à un entretien."
+
+
+@pytest.mark.parametrize(
+    ("message", "sentences"),
+    [
+        ("Quel est son préavis, et suis-je obligée de l'en dispenser ?",
+         ["Quel est son préavis ?", "Suis-je obligée de l'en dispenser ?"]),
+        ("Quelles formalités à l'embauche, et dans quel délai la visite médicale ?",
+         ["Quelles formalités à l'embauche ?", "Dans quel délai la visite médicale ?"]),
+        ("Puis-je arrêter de travailler, et où faut-il réclamer mon salaire ?",
+         ["Puis-je arrêter de travailler ?", "Où faut-il réclamer mon salaire ?"]),
+        ("Combien de jours puis-je prendre et sont-ils payés ?",
+         ["Combien de jours puis-je prendre ?", "Sont-ils payés ?"]),
+        ("How long is my leave, and how do I inform my employer?",
+         ["How long is my leave ?", "How do I inform my employer?"]),
+        ("Câte ore de muncă și cum se plătesc orele suplimentare?",
+         ["Câte ore de muncă ?", "Cum se plătesc orele suplimentare?"]),
+        ("Le salarié et l'employeur peuvent-ils signer ?",
+         ["Le salarié et l'employeur peuvent-ils signer ?"]),
+    ],
+)  # fmt: skip
+def test_questions_that_one_sentence_joins_are_parted(message: str, sentences: list[str]) -> None:
+    assert [one.sentence for one in questions_asked(message)] == sentences
+
+
+def test_a_later_question_is_read_with_what_the_message_told_first() -> None:
+    first, second = questions_asked(f"{STORY} Le délai est-il bon ? Et qui peut venir avec moi ?")
+
+    assert first.alone == first.with_story == f"{STORY} Le délai est-il bon ?"
+    assert second.alone == "Et qui peut venir avec moi ?"
+    assert STORY in second.with_story
+
+
+def test_a_follow_up_is_read_with_what_was_asked_before_it() -> None:
+    _, second = questions_asked(
+        "Elle part lundi. Quel préavis doit-elle ? Puis-je l'en dispenser ?"
+    )
+
+    assert second.follows
+    assert "preavis" in second.with_story
