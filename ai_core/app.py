@@ -27,8 +27,6 @@ from ai_core.answering.boilerplate import Boilerplate, read_texts
 from ai_core.answering.cache import AnswerCache, CacheMetrics
 from ai_core.answering.calculation.answering import CalculatedAnswers
 from ai_core.answering.calculation.computing import Calculations
-from ai_core.answering.calculation.version import calculation_version
-from ai_core.answering.calculation.writing import questions_of_inputs
 from ai_core.answering.claims import AnswerClaims
 from ai_core.answering.conversations import ConversationStore
 from ai_core.answering.embeddings import Embedder
@@ -37,15 +35,13 @@ from ai_core.answering.entries.choosing import EntriesSource, EntryChoice
 from ai_core.answering.flags import Flags
 from ai_core.answering.generation import Generation
 from ai_core.answering.masking import TextMasking, masking_sandbox
-from ai_core.answering.missing_law import MissingLaws
 from ai_core.answering.pipeline import AnswerPipeline
 from ai_core.answering.prompts import Prompts
-from ai_core.answering.public_services import read_public_services
 from ai_core.answering.recording import AnswerRecorder
 from ai_core.answering.request import RequestResolver
 from ai_core.answering.suggestions import Suggestions
+from ai_core.answering.tables import read_tables
 from ai_core.answering.trial import Trials
-from ai_core.answering.understanding.clarifications import Clarifications
 from ai_core.api.answer_log import AnswerLog
 from ai_core.api.connection_limits import ConnectionLimits
 from ai_core.api.cross_origin import CrossOrigin
@@ -328,12 +324,10 @@ def open_answering(
 ) -> tuple[RequestResolver, Responder, Trials]:
     """Read the files answers are made with (this blocks), and connect the steps of an answer."""
     settings, registry, clock, texts, connection, tracer = platform
-    services = read_public_services()
-    missing_laws = MissingLaws.read(services)
+    services, missing_laws, clarifications, version_of_calculations = read_tables()
     prompts = Prompts.read(passage_tokens=settings.answers.passage_tokens)
     metrics, boilerplate = AnswerMetrics(registry), Boilerplate(texts)
     cache = AnswerCache(connection, CacheMetrics(registry))
-    clarifications = Clarifications.read(of_inputs=questions_of_inputs())
     calculations = Calculations(library, rules)
     confidence, quoting = MatchConfidence.read(), ExtractiveEngine(texts)
     pipeline_with = partial(
@@ -367,7 +361,7 @@ def open_answering(
     responder = Responder(pipeline, gate, cache, idempotency, questions, recorder, texts, clock)
     resolver = RequestResolver(
         *(library, pool, prompts, conversations, clarifications, clock),
-        calculation_version(),
+        version_of_calculations,
         *(entries, Flags.of(settings, prompts)),
     )
     choice = EntryChoice(entries, library, confidence)

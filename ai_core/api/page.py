@@ -86,7 +86,7 @@ def _serve_page(
             response.headers["Link"] = f"</web/translations.{language}.js>; rel=modulepreload"
         return response
 
-    router.add_api_route(address, answer, methods=["GET", "HEAD"], include_in_schema=False)
+    router.add_route(address, answer, methods=["GET", "HEAD"], include_in_schema=False)
 
 
 def page_router(settings: PageSettings, *, indexed: bool = False) -> APIRouter:

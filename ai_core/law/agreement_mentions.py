@@ -171,7 +171,7 @@ def _mention(question: PlainQuestion, alias: Alias, match: re.Match[str]) -> Men
 
 
 def _words(alias: Alias) -> list[str]:
-    return re.findall(r"[^\W\d_]{4,}", alias.pattern.pattern)
+    return re.findall(r"[^\W\d_]{4,}", alias.expression)
 
 
 def _level(

@@ -43,11 +43,21 @@ class Alias:
     """One name of one agreement; `doubtful`: it is told only as another possibility."""
 
     idcc: str
-    pattern: re.Pattern[str]
+    expression: str
     reach: Reach
     parts: int
     first_word: str
     doubtful: bool
+
+    @property
+    def pattern(self) -> re.Pattern[str]:
+        """The expression, compiled once it is needed: few of the 1,600 names ever are."""
+        return _compiled(self.expression)
+
+
+@cache
+def _compiled(expression: str) -> re.Pattern[str]:
+    return re.compile(expression)
 
 
 @cache
@@ -65,22 +75,30 @@ def _entries() -> Iterator[tuple[str, Mapping[str, Any]]]:
 def _alias(idcc: str, name: str, reach: Reach) -> Alias:
     gap = rf"(?: \S+){{0,{_GAP_WORDS}}} "
     parts = [plain(part) for part in name.removesuffix("?").split("…")]
-    pattern = re.compile(rf"(?<!\S){gap.join(map(re.escape, parts))}(?!\S)")
-    return Alias(idcc, pattern, reach, len(parts), parts[0].partition(" ")[0], name.endswith("?"))
+    expression = rf"(?<!\S){gap.join(map(re.escape, parts))}(?!\S)"
+    first_word, doubtful = parts[0].partition(" ")[0], name.endswith("?")
+    return Alias(idcc, expression, reach, len(parts), first_word, doubtful)
 
 
 def aliases(agreements: Iterable[Agreement]) -> Iterator[Alias]:
-    """Compile every alias of the tables, and the long titles of these agreements."""
+    """Return every alias of the tables, and the long titles of these agreements."""
     for agreement in agreements:
         for title in (agreement.title, agreement.short_title):
             if len(plain(title).split()) >= _TITLE_WORDS:
                 yield _alias(agreement.idcc, title, Reach.NAMES)
-    for idcc, entry in _entries():
-        for reach in Reach:
-            for name in entry.get(reach, ()):
-                yield _alias(idcc, name, reach)
-    for phrase in _tables()["ordinary"]["words"]:
-        yield _alias("", phrase, Reach.ORDINARY)
+    yield from _aliases_of_tables()
+
+
+@cache
+def _aliases_of_tables() -> tuple[Alias, ...]:
+    named = (
+        _alias(idcc, name, reach)
+        for idcc, entry in _entries()
+        for reach in Reach
+        for name in entry.get(reach, ())
+    )
+    phrases = _tables()["ordinary"]["words"]
+    return (*named, *(_alias("", phrase, Reach.ORDINARY) for phrase in phrases))
 
 
 def known_agreements() -> dict[str, Agreement]:

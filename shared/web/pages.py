@@ -123,4 +123,4 @@ def serve(
     async def answer(request: Request) -> Response:
         return file.answer(request, cache_control, security)
 
-    router.add_api_route(path, answer, methods=["GET", "HEAD"], include_in_schema=False)
+    router.add_route(path, answer, methods=["GET", "HEAD"], include_in_schema=False)

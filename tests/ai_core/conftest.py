@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
+from ai_core import app as composition
 from ai_core.access.keys import KeyRing, Scope
 from ai_core.answering.suggestions import Suggestions
 from ai_core.api import widget
@@ -227,6 +228,7 @@ def files_read_once() -> Iterator[None]:
         patch.setattr(WebFile, "of", cache(WebFile.of))
         patch.setattr(Suggestions, "read", cache(Suggestions.read))
         patch.setattr(widget, "WidgetPages", cache(widget.WidgetPages))
+        patch.setattr(composition, "read_tables", cache(composition.read_tables))
         yield
 
 

@@ -97,7 +97,7 @@ class Pages:
     def serve(self, router: APIRouter, path: str, endpoint: Endpoint, *methods: str) -> None:
         """Serve a page in each language; `path` is its address in French."""
         for language in LANGUAGES:
-            router.add_api_route(
+            router.add_route(
                 addresses.in_language(path, language),
                 self._localized(endpoint, language),
                 methods=list(methods or ("GET", "HEAD")),
