@@ -388,6 +388,8 @@ class AnswerPipeline:
         """Answer with the knowledge entries chosen; `details` are those of a calculation."""
         question, found = request.question, merged(evidence)
         self._take_agreement(question, found, reply)
+        if reply.calculation is None and self._entries.complete(answered.answers):
+            reply.clarification = None  # an input of a calculation that is not needed
         for sentence in self._said_first(question, found, None, silent=False):
             yield reply.add_paragraph(sentence, AnswerPart.SUMMARY)
         unanswered = self._refused(answered.rest, question.language)

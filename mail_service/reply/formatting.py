@@ -12,7 +12,9 @@ REPLY_PREFIX = re.compile(
     r"\A\s*(?:(?:re|ré|réf|tr|fwd?|aw|wg|rv|sv|vs|antw|i|rif|回复|答复|回覆|转发|轉寄|ตอบ(?:กลับ)?|ส่งต่อ)\s*(?:\[\d+\])?\s*[:：]\s*)+",
     re.IGNORECASE,
 )
-PLAIN_NAME = re.compile(r"[^\W\d_][^\W\d_'’. -]*(?:[ '’.-]{1,2}[^\W\d_]+\.?){0,5}")
+_LETTER = r"(?:[^\W\d_]|[\u0300-\u036f\u064b-\u0652\u0e31\u0e34-\u0e3a\u0e47-\u0e4e])"
+"""A letter, or a mark above or below one: Thai and Arabic write vowels so."""
+PLAIN_NAME = re.compile(rf"[^\W\d_]{_LETTER}*(?:[ '’.-]{{1,2}}{_LETTER}+\.?){{0,5}}")
 UNBREAKABLE_SPACE = re.compile(
     r"(?<=«) | (?=[?!:;»])|(?<=\b[LRD]\.) (?=\d)|(?<=\d) (?=[%€]|\d{3}\b)|(?<=\bn°) (?=\d)"
 )
@@ -22,13 +24,22 @@ ORGANISATION = re.compile(
     r"\b(?:salon|cabinet|agence|soci[eé]t[eé]|entreprise|ets|[eé]tablissements?|sarl|sasu?|eurl"
     r"|scop|gmbh|ltd|inc|association|mairie|commune|boulangerie|restaurant|brasserie|h[oô]tel"
     r"|garage|pharmacie|clinique|ehpad|syndicat|service|direction|secr[eé]tariat|comptabilit[eé]"
-    r"|paie|rh|drh|contact|accueil|bureau|office|team|department|company|shop)\b",
+    r"|paie|rh|drh|contact|accueil|bureau|office|team|department|company|shop|ferme|domaine"
+    r"|magasin|atelier|[eé]quipe|collectif|salari[eé]s|coll[eè]gues|staff|employees)\b",
     re.IGNORECASE,
 )
-"""Words of the names of firms and services, which nobody greets as a person."""
+"""Words of the names of firms, services and groups, which nobody greets as a person."""
+CIVILITY = re.compile(
+    r"(?P<mrs>mme|madame)|(?P<mr>m|mr|monsieur)|(?P<miss>mlle|mademoiselle)", re.IGNORECASE
+)
+INITIAL = re.compile(r"[^\W\d_]\.?")
+PARTICLES = frozenset(("de", "du", "des", "le", "la", "van", "von", "el", "ben"))
 MAX_NAME_CHARACTERS = 60
 MAX_SUBJECT_CHARACTERS = 200
 LINE_CHARACTERS = 76
+
+
+_CIVILITIES = {"mrs": "Madame", "mr": "Monsieur", "miss": "Mademoiselle"}
 
 
 def clean_subject(subject: str) -> str:
@@ -42,9 +53,21 @@ def reply_subject(subject: str) -> str:
 
 
 def greeted_name(name: str) -> str:
-    """Return a display name fit for a greeting; empty when it is not clearly a person's."""
+    """Return a display name fit for a greeting; empty when it is not clearly a person's.
+
+    "Mme Odile Carpentier" is greeted "Madame Carpentier", "Sami B." is greeted "Sami".
+    """
     plain = plain_name(name)
-    return "" if ORGANISATION.search(plain) else plain
+    if not plain or ORGANISATION.search(plain):
+        return ""
+    first, *rest = plain.split()
+    civility = CIVILITY.fullmatch(first.rstrip("."))
+    if civility and rest:
+        surname = rest if len(rest) == 1 or rest[0].lower() in PARTICLES else rest[1:]
+        return " ".join([_CIVILITIES[str(civility.lastgroup)], *surname])
+    while rest and INITIAL.fullmatch(rest[-1]):
+        rest.pop()
+    return " ".join([first.capitalize() if first.islower() else first, *rest])
 
 
 def plain_name(name: str) -> str:

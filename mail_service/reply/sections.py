@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from mail_service.reply.blocks import Block
 from mail_service.reply.length import ANSWER_WORDS, LETTER_WORDS, fitting, word_count
 from shared.ai.contract import AnswerSection
+
+SEVERAL = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +35,11 @@ def read_first(
     """Return the sections that everybody reads, and whether special cases were left out.
 
     Of conditions and exceptions the first ones stay while the answer is short; the rest is whole.
+    Of what to do the first step of each question stays where there are several questions.
     """
     written = [
-        (section.kind, LetterSection(section.title, blocks(section.text))) for section in sections
+        (section.kind, LetterSection(section.title, _read(section.kind, blocks(section.text))))
+        for section in sections
     ]
     others = [block for kind, one in written if kind != "conditions" for block in one.blocks]
     room, kept, left_out = ANSWER_WORDS - word_count([*lead, *others]), [], False
@@ -46,6 +51,17 @@ def read_first(
         if shown.blocks:
             kept.append(shown)
     return tuple(kept), left_out
+
+
+def _read(kind: str, blocks: tuple[Block, ...]) -> tuple[Block, ...]:
+    """Return the blocks of a section: of the steps of several questions, the first of each."""
+    if kind != "steps" or sum(block.kind == "paragraph" for block in blocks) < SEVERAL:
+        return blocks
+    return tuple(
+        block
+        for before, block in pairwise((None, *blocks))
+        if block and (block.kind != "item" or before is None or before.kind != "item")
+    )
 
 
 def _conditions(blocks: tuple[Block, ...], words: int) -> tuple[Block, ...]:

@@ -26,7 +26,7 @@ from ai_core.answering.question import Question
 from ai_core.answering.quoting import heading_of
 from ai_core.answering.reply import ReplyBuilder
 from ai_core.answering.request import ResolvedRequest
-from ai_core.answering.understanding.questions import QuestionAsked, questions_asked
+from ai_core.answering.understanding.questions import QuestionAsked, questions_asked, speaks_of
 from ai_core.engines.base import AnswerPart, Engine, Prompt
 from ai_core.law.agreement_categories import categories_in
 from ai_core.law.records import Agreement, Confidence, Passage, SearchResult, SourceKind
@@ -105,7 +105,12 @@ class EntryAnswers:
     ) -> tuple[QuestionAsked, ...]:
         given = {answer.chosen.entry.topic_id for answer in answers}
         others = [one for one in asked if not any(one.sentence in r.asked.text for r in rest)]
-        return tuple(await self._choice.unanswered(others, given))
+        said = " ".join(text for answer in answers for _, text in answer.written.parts)
+        return tuple(
+            one
+            for one in await self._choice.unanswered(others, given)
+            if not (one.follows and speaks_of(said, one.sentence))
+        )
 
     async def rule_of(
         self, request: ResolvedRequest, evidence: Sequence[Evidence], calculator: str
@@ -166,6 +171,10 @@ class EntryAnswers:
     def sure(self, answers: Sequence[EntryAnswer]) -> bool:
         """Whether every entry of an answer surely is the one that was asked for."""
         return all(answer.chosen.confidence is not Confidence.LOW for answer in answers)
+
+    def complete(self, answers: Sequence[EntryAnswer]) -> bool:
+        """Whether entries answer surely, and none gives the rule of a calculation."""
+        return self.sure(answers) and not any(one.chosen.entry.calculator for one in answers)
 
     async def write(
         self,

@@ -3,10 +3,13 @@
 import re
 from dataclasses import dataclass
 
-from ai_core.answering.understanding.subjects import content_of, is_follow_up
+from ai_core.answering.understanding.subjects import content_of, is_follow_up, telling_words
+from ai_core.law.search.stems import fold
 
 MAX_QUESTIONS = 3
 _LONGEST_READ = 2_000
+_BEGINNING = 5
+"""Letters in which forms of a word are mostly alike ("payés", "payer")."""
 _SENTENCE = re.compile(r"[^.!?。！？\n]+(?:\.(?=\S)[^.!?。！？\n]+)*[.!?。！？\n]*")
 _ITEM = re.compile(r"^\s*(?:\d{1,2}\s?[.)°]|[-•*–]|[a-c]\))\s+", re.MULTILINE)
 _NUMBER = re.compile(r"^(?:\d{1,2}\s?[.)°])\s+(?=\S)")
@@ -71,6 +74,13 @@ def questions_asked(message: str) -> tuple[QuestionAsked, ...]:
             whole = f"{story} {aspects} {piece}".strip()
         asked.append(QuestionAsked(sentence, piece, whole, follows))
     return tuple(asked)
+
+
+def speaks_of(said: str, question: str) -> bool:
+    """Whether an answer has every telling word of a question, by its beginning."""
+    telling = {word[:_BEGINNING] for word in telling_words(question)}
+    plain = fold(said)
+    return bool(telling) and all(word in plain for word in telling)
 
 
 def _told_and_asked(piece: str) -> tuple[str, str]:

@@ -152,6 +152,12 @@ def content_of(text: str) -> Content:
     return Content(subjects, aspects, others + (0 if subjects else unknown), plain)
 
 
+def telling_words(text: str) -> frozenset[str]:
+    """Return the words of a text that say what it is about: neither filler nor small ones."""
+    rest = _TOPICS.filler.sub(" ", readable(text[:_LONGEST_READ]))
+    return frozenset(_WORD.findall(rest)) - _SMALL_WORDS
+
+
 _SMALL_WORDS = frozenset(
     [
         "les",

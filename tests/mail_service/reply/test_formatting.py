@@ -36,8 +36,34 @@ def test_only_what_looks_like_a_name_is_greeted(name: str, greeted: str) -> None
 
 
 @pytest.mark.parametrize(
+    ("name", "greeted"),
+    [
+        ("Mme Odile Carpentier", "Madame Carpentier"),
+        ("M. Petit", "Monsieur Petit"),
+        ("Madame de La Tour", "Madame de La Tour"),
+        ("Sami B.", "Sami"),
+        ("Marie-Ange P", "Marie-Ange"),
+        ("dylan", "Dylan"),
+        ("M", "M"),
+        ("ياسِين", "ياسِين"),
+        ("นิด", "นิด"),
+    ],
+)
+def test_a_person_is_greeted_as_one_would_write(name: str, greeted: str) -> None:
+    assert greeted_name(name) == greeted
+
+
+@pytest.mark.parametrize(
     "name",
-    ["Salon Mèche Folle", "Cabinet Roussel", "SARL Dupont", "HR Department", "Mairie de Vire"],
+    [
+        "Les salariés du magasin",
+        "Ferme des Tilleuls",
+        "Salon Mèche Folle",
+        "Cabinet Roussel",
+        "SARL Dupont",
+        "HR Department",
+        "Mairie de Vire",
+    ],
 )
 def test_a_firm_is_not_greeted_by_its_name(name: str) -> None:
     assert plain_name(name) == name

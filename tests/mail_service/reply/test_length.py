@@ -84,6 +84,19 @@ def test_a_long_answer_keeps_what_decides_and_says_that_there_is_more(
     assert len(re.findall(r"\w+", own)) <= 320
 
 
+def test_of_several_questions_the_first_step_of_each_is_told(composer: ReplyComposer) -> None:
+    steps = (
+        "Et mon préavis ?\n\n- Comptez.\n- Écrivez.\n\nEt mes congés ?\n\n- Demandez.\n- Gardez."
+    )
+    alone = "- Comptez.\n- Écrivez."
+    for told, wanted in ((steps, ["Comptez.", "Demandez."]), (alone, ["Comptez.", "Écrivez."])):
+        sections = [AnswerSection(kind="steps", title="Que faire", text=told, citations=[])]
+        reply = chat_reply(f"Oui [1].\n\n**Que faire**\n\n{told}", sections=sections)
+        content = composer.content(read_mail(raw_mail()), reply, "fr")
+        items = [each.text for each in content.sections[0].blocks if each.kind == "item"]
+        assert items == wanted
+
+
 def test_the_question_above_conditions_that_do_not_fit_is_left_out_with_them(
     composer: ReplyComposer,
 ) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ai_core.answering.understanding.questions import questions_asked
+from ai_core.answering.understanding.questions import questions_asked, speaks_of
 
 STORY = "On m'a remis mardi une convocation à un entretien."
 
@@ -28,6 +28,22 @@ STORY = "On m'a remis mardi une convocation à un entretien."
 )  # fmt: skip
 def test_questions_that_one_sentence_joins_are_parted(message: str, sentences: list[str]) -> None:
     assert [one.sentence for one in questions_asked(message)] == sentences
+
+
+@pytest.mark.parametrize(
+    ("question", "answered"),
+    [
+        ("Sont-ils payés ?", True),
+        ("et l'essence ?", True),
+        ("Puis-je l'en dispenser ?", False),
+        ("Et la prime de panier ?", False),
+    ],
+)
+def test_an_answer_that_has_the_words_of_a_follow_up_speaks_of_it(
+    question: str, answered: bool
+) -> None:
+    said = "Ces jours vous sont payés. L'essence est un frais : l'employeur la rembourse."
+    assert speaks_of(said, question) == answered
 
 
 def test_a_later_question_is_read_with_what_the_message_told_first() -> None:
