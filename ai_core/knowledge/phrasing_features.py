@@ -73,14 +73,17 @@ def rarity(texts: Sequence[Counter[str]]) -> Vectors:
 
 def hashed(counted: Counter[str], rare: Vectors) -> Vectors:
     """Return the vector of one text, of length 1; zero for a text without a word."""
+    codes = np.fromiter((zlib.crc32(gram.encode()) for gram in counted), np.uint64, len(counted))
+    often = np.fromiter((1 + math.log(count) for count in counted.values()), float, len(counted))
+    weights = often * rare[codes % BUCKETS]
+    signed = np.empty((len(counted), _SIGNS_PER_GRAM), np.float32)
+    places = np.empty((len(counted), _SIGNS_PER_GRAM), np.intp)
+    for at in range(_SIGNS_PER_GRAM):
+        codes = (codes * np.uint64(1_103_515_245) + np.uint64(12_345)) & np.uint64(0xFFFF_FFFF)
+        places[:, at] = (codes >> np.uint64(8)) % WORD_DIMENSIONS
+        signed[:, at] = np.where(codes >> np.uint64(31), weights, -weights)
     vector = np.zeros(WORD_DIMENSIONS, np.float32)
-    for gram, count in counted.items():
-        code = zlib.crc32(gram.encode())
-        weight = (1 + math.log(count)) * float(rare[code % BUCKETS])
-        for _ in range(_SIGNS_PER_GRAM):
-            code = (code * 1_103_515_245 + 12_345) % (1 << 32)
-            place = (code >> 8) % WORD_DIMENSIONS
-            vector[place] += weight if code >> 31 else -weight
+    np.add.at(vector, places, signed)
     length = float(np.linalg.norm(vector))
     return vector / length if length else vector
 

@@ -4,11 +4,12 @@ import tomllib
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from ai_core.knowledge.entry_folders import EntryFolders
-from ai_core.knowledge.phrasing_features import Vectors
+from ai_core.knowledge.phrasing_features import Vectors, grams, hashed, rarity
 from ai_core.knowledge.phrasing_index import PhrasingIndex, index_version
-from ai_core.knowledge.records import Entry
+from ai_core.knowledge.records import MARK, Entry
 from tests.knowledge.invented import HOLIDAYS, RESIGNING, put_entries
 
 
@@ -72,6 +73,32 @@ def test_the_entry_whose_phrasings_are_nearest_comes_first(tmp_path: Path) -> No
 
     asked = "congés payés pendant préavis, combien de jours par an"
     assert index.rank(asked, None)[0].topic_id == "resigning"
+
+
+def test_nearness_is_the_cosine_with_the_nearest_phrasing(tmp_path: Path) -> None:
+    """Worked out for all likely entries at once, of whatever number of phrasings."""
+    put_entries(tmp_path, RESIGNING, HOLIDAYS)
+    folders = EntryFolders(tmp_path, shipped=False)
+    entries, _ = folders.read()
+    index = PhrasingIndex.open(folders.next_index_of(entries, encoder=False))
+    written = {
+        entry.topic_id: [
+            text for _, text in (*entry.question.written(), *entry.phrasings.written())
+        ]
+        for entry in entries
+    }
+    texts = [text for own in written.values() for text in own]
+    texts += [text for entry in entries for _, text in entry.answer.written()]
+    rare = rarity([grams(MARK.sub("", text)) for text in texts])
+
+    asked = "congés payés pendant préavis, combien de jours par an"
+    point = hashed(grams(asked), rare)
+    cosines = {
+        topic: max(float(hashed(grams(text), rare) @ point) for text in own)
+        for topic, own in written.items()
+    }
+    found = {one.topic_id: one.word_nearness for one in index.rank(asked, None)}
+    assert found == pytest.approx(cosines, abs=2e-3)
 
 
 def test_the_condition_nearest_in_meaning_is_the_one_asked_about(tmp_path: Path) -> None:
