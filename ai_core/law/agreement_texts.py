@@ -49,7 +49,7 @@ def describe(path: tuple[str, ...]) -> AgreementText:
     head = path[0] if path else ""
     if head.lower().startswith(_BASE):
         title = head.partition(":")[2].strip()
-        return AgreementText(title, TextRank.BASE, _signed(title), None)
+        return AgreementText(title, TextRank.BASE, first_date(title), None)
     title = path[1] if len(path) > 1 else head
     place = _territory(title)
     if head.lower().startswith(_PAY):
@@ -58,11 +58,11 @@ def describe(path: tuple[str, ...]) -> AgreementText:
         rank = TextRank.ANNEX
     else:
         rank = TextRank.SIDE
-    return AgreementText(title, rank, _signed(title), place)
+    return AgreementText(title, rank, first_date(title), place)
 
 
-def _signed(title: str) -> date | None:
-    """Return the first date a title names, the day the text was signed."""
+def first_date(title: str) -> date | None:
+    """Return the first date that words name: of a text's title, the day it was signed."""
     found = _DATE.search(title)
     if found is None:
         return None

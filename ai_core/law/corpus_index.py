@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 
 from ai_core.law.agreements import AgreementFinder
+from ai_core.law.classifications import without_places
 from ai_core.law.corpus import Corpus
 from ai_core.law.records import (
     Agreement,
@@ -37,6 +38,8 @@ from ai_core.law.search.stems import without_references
 from shared.languages import answer_language
 
 _SPEAKS_OF_AN_AGREEMENT = (MatchBasis.IDCC, MatchBasis.NAME)
+_SAYS_WHERE_ONE_WORKS = (MatchBasis.TRADE, MatchBasis.CHOSEN)
+_CIVIL_SERVICE = "civil_service"
 _AGREEMENT_SHARE = 3
 _CHOSEN_WEIGHT, _NAMED_WEIGHT = 2, 4
 """A clause of the agreement that applies goes before an article as relevant (L2253-1 to L2253-3):
@@ -105,8 +108,8 @@ class CorpusIndex:
         if named.articles or named.missing or (match and match.basis in _SPEAKS_OF_AN_AGREEMENT):
             scope, neighbour = QuestionScope.LABOUR_LAW, None
         asked = self._reader.repaired(match.rest) if match and match.rest else repaired
-        if scope is QuestionScope.OUTSIDE and match and match.basis is MatchBasis.TRADE:
-            scope, neighbour = self._scopes.of(asked)  # a trade's name ("jardinerie") says nothing
+        if match and match.basis in _SAYS_WHERE_ONE_WORKS:
+            scope, neighbour = self._scope_at_work(match, asked, scope, neighbour)
         if foreign:
             asked = question
         text = _query(asked, named)
@@ -131,6 +134,27 @@ class CorpusIndex:
             neighbour=neighbour,
             confidence=confidence,
         )
+
+    def _scope_at_work(
+        self,
+        match: AgreementMatch,
+        asked: str,
+        scope: QuestionScope,
+        neighbour: str | None,
+    ) -> tuple[QuestionScope, str | None]:
+        """Return the scope of a question that tells where one works.
+
+        A trade's name ("jardinerie") says nothing of the subject. Steps of a grid ("échelon 3") are
+        those of the agreement there, not of the civil service; and who asks what agreements rule,
+        a minimum wage or notice, asks labour law.
+        """
+        if neighbour == _CIVIL_SERVICE:
+            return self._scopes.of(without_places(asked))
+        if scope is QuestionScope.OUTSIDE and match.basis is MatchBasis.TRADE:
+            if self._agreements.asks_of_agreements(match.rest):
+                return QuestionScope.LABOUR_LAW, None
+            return self._scopes.of(asked)
+        return scope, neighbour
 
     def _scope_of(self, question: str) -> tuple[QuestionScope, str | None]:
         """Return the scope of a question in another language, by its meaning and French words.
@@ -184,7 +208,7 @@ class CorpusIndex:
         if kind in (None, SourceKind.AGREEMENT):
             share = limit if kind else limit // _AGREEMENT_SHARE
             chosen = match is not None and match.basis is MatchBasis.CHOSEN
-            clauses = self._agreements.passages(match, share)
+            clauses = self._agreements.passages(match, share, day)
             agreed = _before_articles(clauses, _CHOSEN_WEIGHT if chosen else _NAMED_WEIGHT)
         if kind is SourceKind.AGREEMENT:
             return agreed

@@ -174,7 +174,7 @@ class Passage:
     `score` is its relevance: the chance (0 to 1) that it decides the question, comparable across
     kinds. `outdated` is true of a fiche that is older than the law it explains, and of a clause
     whose subject a later text of its agreement has. `bound` is set of an article that bounds what
-    the clauses found may say.
+    the clauses found may say; `pay_grid` of a grid of minimum pay in use, where that is asked for.
     """
 
     kind: SourceKind
@@ -194,6 +194,7 @@ class Passage:
     outdated: bool = False
     goes_on: bool = False
     bound: LegalBound | None = None
+    pay_grid: bool = False
 
 
 class QuestionScope(StrEnum):

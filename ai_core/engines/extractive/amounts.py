@@ -40,8 +40,8 @@ _BETWEEN = _pattern(
 )
 _UNDER = _pattern(r"(?:moins de|inferieure? a|avant|jusqu'a|au plus|n'excedant pas) {n} {u}")
 _OVER = _pattern(
-    r"(?:plus de|au moins|au-dela de|a partir de|a compter de|superieure?(?: ou egale?)? a"
-    r"|apres|minimum de|minimale? de|des) {n} {u}"
+    r"(?:plus de|au moins(?: egale? a)?|au-dela de|a partir de|a compter de"
+    r"|superieure?(?: ou egale?)? a|apres|minimum de|minimale? de|des) {n} {u}"
 )
 _OR_MORE = _pattern(
     r"{n} {u} (?:\w+ )?(?:et plus|ou plus|et au-dela|au moins|minimum|et davantage)"

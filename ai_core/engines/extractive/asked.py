@@ -6,8 +6,8 @@ from enum import StrEnum
 from itertools import pairwise
 
 from ai_core.engines.extractive.amounts import Told, told
-from ai_core.engines.extractive.labels import told_labels
 from ai_core.engines.extractive.words import fold, stem_list, stems_of
+from ai_core.law.classifications import Place, places_told
 from ai_core.law.search.everyday_words import EverydayWords
 from ai_core.law.search.stems import FrenchStemmer
 
@@ -101,7 +101,7 @@ class AskedQuestion:
     pairs: tuple[tuple[Term, Term], ...]
     kinds: tuple[Asked, ...]
     amounts: tuple[Told, ...]
-    labels: frozenset[str] = frozenset()
+    places: frozenset[Place] = frozenset()
 
     @classmethod
     def read(cls, question: str) -> "AskedQuestion":
@@ -122,7 +122,7 @@ class AskedQuestion:
             tuple(pairwise(telling)),
             kinds or (Asked.ANY,),
             told(folded),
-            told_labels(folded),
+            places_told(folded),
         )
 
     @property

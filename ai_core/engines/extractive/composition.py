@@ -13,7 +13,7 @@ from ai_core.engines.base import AnswerPart, Prompt
 from ai_core.engines.extractive.asked import AskedQuestion
 from ai_core.engines.extractive.deciding import Candidate, candidates, nothing_fits
 from ai_core.engines.extractive.excerpt import OMISSION, Quoted, excerpt, quoted_lines
-from ai_core.engines.extractive.tables import rows_of, told_rows
+from ai_core.engines.extractive.tables import ToldRows, rows_of, title_above, told_rows
 from ai_core.engines.extractive.units import Reading, Role, read
 from ai_core.law.records import Confidence, Passage, SourceKind
 from ai_core.law.titles import title_of
@@ -265,7 +265,8 @@ class Composition:
         passage = self._prompt.passages[n]
         clause = passage.kind is SourceKind.AGREEMENT or passage.bound is not None
         listed = unit.role is Role.ITEM or unit.introduces
-        if not clause or not listed or candidate.features["amount_fits"]:
+        picked = candidate.features["amount_fits"] or candidate.features["label_fits"]
+        if not clause or not listed or picked:
             return None
         introduced = [at for at in (*unit.needs, candidate.unit) if reading.units[at].introduces]
         if not introduced:
@@ -304,14 +305,23 @@ class Composition:
         reading = self._readings[n]
         rows = [at for at in group if reading.units[at].role is Role.ROW]
         titles = {reading.units[at].heading for at in rows} - {None}
+        told_with_rows = {title_above(reading, at) for at in rows}
         prose = [at for at in group if reading.units[at].role not in {Role.ROW, Role.HEADER}]
         prose += [at for at in titles if at is not None and at not in prose]
+        prose = [at for at in prose if at not in told_with_rows]
         quotes = [_marked(" ".join(reading.text[a:b].split())) for a, b in reading.runs(prose)]
-        told = f" {OMISSION} ".join(quotes)
+        told, depends = f" {OMISSION} ".join(quotes), ""
         if rows:
             table = told_rows(reading, max(rows), self._asked)
-            told = "\n".join(filter(None, (told, *(f"- {row}" for row in table))))
-        return f"{told} [{n + 1}]"
+            told = "\n".join(filter(None, (told, *(f"- {row}" for row in table.rows))))
+            depends = self._depends(table)
+        return f"{told} [{n + 1}]{depends}"
+
+    def _depends(self, table: ToldRows) -> str:
+        """Return what the row of a table depends on, where several are told."""
+        if not table.lacking or len(table.rows) < 2:
+            return ""
+        return f"\n\n{self._say('row_depends', heads=', '.join(map(str.lower, table.lacking)))}"
 
     # ------------------------------------------------------------------ conditions and steps
 

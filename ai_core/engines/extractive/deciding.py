@@ -15,6 +15,7 @@ from ai_core.engines.extractive.situations import Told, read_told, special, spok
 from ai_core.engines.extractive.unit_facts import UnitFacts, asides, facts_of, relatives
 from ai_core.engines.extractive.units import Reading, Role
 from ai_core.engines.extractive.words import fold, stems, stems_of
+from ai_core.law.classifications import fits
 from ai_core.law.records import Passage, SourceKind, TextRank
 from ai_core.law.titles import title_of
 
@@ -45,6 +46,7 @@ WEIGHTS: Mapping[str, float] = {
     "agreement_figure": 0.8,
     "label_fits": 3.0,
     "other_label": -1.5,
+    "of_pay_grid": 6.0,
     "other_relative": -1.5,
     "aside": -1.5,
     "category_not_told": -1.0,
@@ -144,10 +146,11 @@ def _of_passage(
     """
     clause = passage.kind is SourceKind.AGREEMENT
     of_others = unit.relatives if clause else _NOBODY
-    named = unit.labels if asked.labels else _NOBODY
+    placed = fits(asked.places, unit.places) if asked.places else 0
     return {
-        "label_fits": len(named & asked.labels) / (len(asked.labels) or 1),
-        "other_label": float(bool(named) and not named & asked.labels),
+        "label_fits": max(placed, 0) / (len(asked.places) or 1),
+        "other_label": float(placed < 0),
+        "of_pay_grid": float(passage.pay_grid and unit.gives_amount),
         "first": features["first"] * (not passage.start),
         "agreement_figure": float(clause and unit.states_figure),
         "aside": float(clause and bool(unit.asides and unit.asides - asides(asked.folded))),

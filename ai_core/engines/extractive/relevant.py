@@ -70,6 +70,8 @@ def clause_fit(question: str, told: str, passages: Sequence[Passage]) -> ClauseF
     covered = best.features["covered_with_context"]
     enough = _NEAR_COVERED if best.features["label_fits"] == 1 else _COVERED
     leads = not (best.features["category_not_told"] or clauses[best.passage].outdated)
+    if best.features["of_pay_grid"] and not best.features["other_label"]:
+        return ClauseFit.DECIDES
     if leads and score >= _DECIDING_SCORE and covered >= enough and _states(asked, best):
         return ClauseFit.DECIDES
     silent = score < _NEAR_SCORE or covered < _HARDLY_COVERED

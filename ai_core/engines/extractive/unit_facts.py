@@ -7,17 +7,18 @@ import re
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
-from ai_core.engines.extractive.labels import labels_in_cells, spoken_labels
 from ai_core.engines.extractive.signs import Signs, publics, signs
 from ai_core.engines.extractive.situations import special
+from ai_core.engines.extractive.tables import places_by_row
 from ai_core.engines.extractive.units import Reading, Role, has_quantity, read
-from ai_core.engines.extractive.words import fold
+from ai_core.law.classifications import Place, places_told
 
 TEXTS_REMEMBERED = 1_024
 _LONG_CHARS = 320
 _NOBODY: frozenset[str] = frozenset()
 _CAPTION = re.compile(r"\W*\([^()]{1,60}\)\W*")
 """Of a table: "(En euros.)" decides nothing by itself."""
+_AMOUNT = re.compile(r"\d[ \u202f\u00a0]?\d{3}\b|\d,\d|€")
 _RELATIVES = re.compile(
     r"\b(?:petits?-?\s?enfants?|beaux?-?\s?(?:freres?|peres?|parents?|fils)|grands?-?\s?(?:parents?"
     r"|peres?|meres?)|belles?-?\s?(?:soeurs?|meres?|filles?)|enfants?|fils|filles?|peres?|meres?"
@@ -67,12 +68,19 @@ class UnitFacts:
         return any(has_quantity(reading.words(one).lower()) for one in told)
 
     @cached_property
-    def labels(self) -> frozenset[str]:
+    def places(self) -> frozenset[Place]:
         """Return the places in a classification that the unit is for."""
         unit = self.reading.units[self.at]
         if unit.role is Role.ROW:
-            return labels_in_cells(fold(self.reading.words(self.at)).split("\t"))
-        return spoken_labels(unit.folded)
+            return places_by_row(self.reading.text).get(self.at, frozenset())
+        return places_told(unit.folded)
+
+    @cached_property
+    def gives_amount(self) -> bool:
+        """Whether the unit is a row of a table, or of a list, with an amount of money."""
+        unit = self.reading.units[self.at]
+        listed = unit.role is Role.ROW or bool(unit.role is not Role.HEADER and self.places)
+        return listed and _AMOUNT.search(self.reading.words(self.at)) is not None
 
     @cached_property
     def relatives(self) -> frozenset[str]:

@@ -15,7 +15,7 @@ from itertools import pairwise
 
 from ai_core.engines.extractive.words import fold, stems_of
 
-_TEXTS_REMEMBERED = 1_024
+TEXTS_REMEMBERED = 1_024
 _HEADING_CHARS = 90
 _CELL_CHARS = 200
 _SENTENCE_END = re.compile(
@@ -64,6 +64,8 @@ _QUANTITY = re.compile(
     r"|\b(?:un|une|deux|trois|quatre|cinq|six|sept|huit|neuf|dix|douze|quinze|vingt|trente)"
     r" (?:jours?|mois|ans?|annees?|semaines?|heures?)\b"
 )
+_QUOTED_NAME = re.compile(r"«\s?[^«».;:]{2,60}»\s*$")
+"""Ends the title of a table: "Salaires minimaux des « ETAM »"."""
 _ENDINGS = (".", ";", ":", ",", "!", "»", ")", "]", "…")
 
 
@@ -154,7 +156,7 @@ def has_quantity(words: str) -> bool:
     return _QUANTITY.search(words) is not None
 
 
-@lru_cache(_TEXTS_REMEMBERED)
+@lru_cache(TEXTS_REMEMBERED)
 def read(text: str) -> Reading:
     """Read a text; lines that only refer to other pages are no units of it."""
     return Reading(text, tuple(_Reader(text).units))
@@ -195,8 +197,6 @@ class _Reader:
         if introduction is None and self._is_heading(words, after):
             self._add(n, start, stop, Role.HEADING)
             self._heading = len(self.units) - 1
-            if not self._table or "\t" not in after:
-                self._table = []
             return
         self._table = []
         item = introduction is not None
@@ -230,6 +230,7 @@ class _Reader:
                 and last.role is not Role.HEADING
                 and (self._text[last.stop - 1] in ";," or self._text[last.stop - 1] not in ".!?»)")
             )
+            goes_on = goes_on or self._begins_like_the_last(words)
             if self._lists[-1].marker == marker and goes_on:
                 return self._lists[-1].introduction
             if self._lists[-1].marker is not None and marker is None and goes_on:
@@ -237,8 +238,18 @@ class _Reader:
             self._lists.pop()
         return None
 
+    def _begins_like_the_last(self, words: str) -> bool:
+        """Whether a line begins as the item before it: "Coefficient 155 : 12,41 €."."""
+        last = self.units[-1] if self.units else None
+        if last is None or last.role is not Role.ITEM or " : " not in words:
+            return False
+        return fold(words).split()[:1] == last.folded.split()[:1]
+
     def _is_heading(self, words: str, after: str) -> bool:
-        short = len(words) < _HEADING_CHARS and not words.rstrip().endswith(_ENDINGS)
+        ends = words.rstrip().endswith(_ENDINGS)
+        if ends and "\t" in after and _QUOTED_NAME.search(words):
+            ends = False
+        short = len(words) < _HEADING_CHARS and not ends
         named = words[marker.end() :] if (marker := _LETTERED.match(words)) else words
         if not short or not named.strip() or named.lstrip()[0].islower() or not after:
             return False
@@ -250,12 +261,8 @@ class _Reader:
         columns = self._text.count("\t", start, stop)
         last = len(self.units) - 1
         continues = self._table and (last == self._table[-1] or last == self._heading)
-        if (
-            continues
-            and last == self._heading
-            and not any(map(str.isdigit, self._text[start:stop]))
-        ):
-            continues = False
+        if continues and last == self._heading:
+            continues = any(map(str.isdigit, self._text[start:stop]))
         at = self._add(n, start, stop, Role.ROW if continues else Role.HEADER)
         unit = self.units[at]
         if not continues:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import date
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ai_core.law.agreement_categories import categories_of
 from ai_core.law.corpus import Corpus
@@ -20,6 +21,7 @@ from ai_core.law.records import AgreementMatch, LegalBound, Passage, TextRank
 from ai_core.law.search.agreement_index import FOLDER, LOCAL, RANK, AgreementIndex, Values
 from ai_core.law.search.agreement_rivals import FoundClause, RankedClause, ranked
 from ai_core.law.search.agreement_terms import AgreementTerms, Term
+from ai_core.law.search.pay_grids import MINIMUM_PAY, PayGrid, find_grids, grid_asked, with_grids
 from ai_core.law.search.stems import FrenchStemmer, fold
 
 OPEN_AGREEMENTS = 8
@@ -56,11 +58,13 @@ class AgreementSearch:
         self._stemmer = stemmer
         self._terms = AgreementTerms(stemmer)
         self._opened: OrderedDict[str, AgreementIndex] = OrderedDict()
+        self._grids: dict[str, tuple[PayGrid, ...]] = {}
 
-    def passages(self, match: AgreementMatch | None, limit: int) -> list[Passage]:
+    def passages(self, match: AgreementMatch | None, limit: int, day: date) -> list[Passage]:
         """Return the best passage of each clause of the agreement taken, best first, if any is.
 
-        What names the agreement is left out of the question, since every clause holds it.
+        What names the agreement is left out of the question, since every clause holds it. Of the
+        grids of pay, only those in use on `day` are found where they are asked about.
         """
         if match is None or match.agreement is None or limit < 1:
             return []
@@ -73,12 +77,20 @@ class AgreementSearch:
         scores = self._scores(opened, question, terms, shares)
         found = self._found(match.agreement.idcc, opened, scores, shares, limit + _RIVALS)
         passages: list[Passage] = []
-        clauses = ranked(found, terms, self._terms, question)[:limit]
+        clauses = ranked(found, terms, self._terms, question)
+        if grid_asked(terms, question):
+            grids = self._grids_of(match.agreement.idcc, opened)
+            clauses = with_grids(clauses, grids, question, match.words, self._terms, day)
+        clauses = clauses[:limit]
         since = self._terms.counts_since(question)
         for place, one in enumerate(clauses):
             parts = one.clause.parts[: _PARTS if place < _WHOLE_CLAUSES else 1]
             passages += [_scored(part, one, since) for part in parts]
         return passages
+
+    def asks_of_agreements(self, question: str) -> bool:
+        """Whether a question asks for something that agreements rule, beside its circumstances."""
+        return any(term.name and term.weight >= 1 for term in self._terms.of(question))
 
     def bounds_of(self, match: AgreementMatch | None) -> dict[str, LegalBound]:
         """Return the articles of the Code that bound what the agreement may say, by number."""
@@ -147,6 +159,23 @@ class AgreementSearch:
             elif categories:
                 scores[row] *= _UNTOLD_CATEGORY
 
+    def _grids_of(self, idcc: str, opened: AgreementIndex) -> tuple[PayGrid, ...]:
+        """Return the grids of pay of an agreement, read when they are first asked about."""
+        if idcc not in self._grids:
+            titled = opened.pay | self._terms_titled(opened, MINIMUM_PAY)
+            ids = dict.fromkeys(opened.clauses[row] for row in np.flatnonzero(titled).tolist())
+            held = self._corpus.passages_of_clauses(idcc, list(ids))
+            parts = (part for one in ids for part in held[one])
+            self._grids[idcc] = find_grids(parts, self._terms)
+        return self._grids[idcc]
+
+    def _terms_titled(self, opened: AgreementIndex, name: str) -> NDArray[np.bool_]:
+        """Return which passages stand under a title that bears one of a term's phrases."""
+        titled = np.zeros(len(opened.clauses), bool)
+        for phrase, _ in self._terms.named(name).phrases:
+            titled |= (opened.headings.of(phrase) > 0) | (opened.titles.of(phrase) > 0)
+        return titled
+
     def _open(self, idcc: str) -> AgreementIndex:
         """Open the index of an agreement, or make it when none was made ahead.
 
@@ -160,7 +189,8 @@ class AgreementSearch:
                 passages = self._corpus.agreement_passages(idcc)
                 self._opened[idcc] = AgreementIndex.build(passages, self._stemmer, self._terms)
             if len(self._opened) > OPEN_AGREEMENTS:
-                self._opened.popitem(last=False)
+                closed, _ = self._opened.popitem(last=False)
+                self._grids.pop(closed, None)
         self._opened.move_to_end(idcc)
         return self._opened[idcc]
 

@@ -76,6 +76,8 @@ class AgreementTerms:
         self.weak = {stem for phrase in self._phrases(table["weak"]["words"]) for stem in phrase}
         anywhere = frozenset(stemmer(" ".join(table["said_anywhere"]["words"])))
         self.said_anywhere = anywhere | self.weak
+        of_pay = frozenset(stemmer(" ".join(table["said_of_pay"]["words"])))
+        self.said_of_pay = self.said_anywhere | of_pay
         self._listed = [
             (self._phrases(entry["asked"]), self._term(name, entry))
             for name, entry in table.items()
@@ -109,6 +111,10 @@ class AgreementTerms:
             weight = _WEAK_WEIGHT if stem in self.weak else _OWN_WEIGHT
             terms.append(Term("", weight, (((stem,), 1.0),)))
         return terms
+
+    def named(self, name: str) -> Term:
+        """Return an entry of the table by its name. Raises StopIteration where it has none."""
+        return next(term for _, term in self._listed if term.name == name)
 
     def bounds_of(self, question: str) -> dict[str, LegalBound]:
         """Return the articles of the Code that bound what an agreement may say of what is asked."""

@@ -18,6 +18,7 @@ from ai_core.law.titles import title_of
 from ai_core.law.versions import CorpusVersions
 from shared.clock import StoppedClock
 
+TODAY = date(2026, 3, 20)
 BASE = "Texte de base : Convention collective nationale de la coiffure du 10 juillet 2006"
 SIDE = "Textes Attachés"
 PAY = "Textes Salaires"
@@ -199,7 +200,7 @@ class Ask:
         self._search = AgreementSearch(corpus, FrenchStemmer())
 
     def __call__(self, question: str, chosen: str | None = None) -> list[Passage]:
-        return self._search.passages(self._finder.find(question, chosen), 5)
+        return self._search.passages(self._finder.find(question, chosen), 5, TODAY)
 
     def bounds(self, question: str) -> dict[str, str]:
         found = self._search.bounds_of(self._finder.find(question, None))

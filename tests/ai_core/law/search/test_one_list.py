@@ -163,6 +163,21 @@ def test_an_agreement_chosen_does_not_make_a_question_labour_law(
     assert found.confidence is Confidence.NONE
 
 
+@pytest.mark.parametrize(
+    ("question", "scope"),
+    [
+        ("Serveur dans un restaurant, échelon 2, quel salaire minimum ?", QuestionScope.LABOUR_LAW),
+        ("hôtel restaurant : prime pour un serveur échelon 3 ?", QuestionScope.LABOUR_LAW),
+        ("Je suis fonctionnaire, échelon 3, quel salaire ?", QuestionScope.NEIGHBOUR),
+        ("serveur N2, quel taux horaire ?", QuestionScope.LABOUR_LAW),
+    ],
+)
+def test_steps_of_a_grid_are_of_the_agreement_where_one_works(
+    sample_dir: Path, question: str, scope: QuestionScope
+) -> None:
+    assert search(sample_dir, question).scope is scope
+
+
 def test_words_that_no_text_holds_lower_the_confidence(sample_dir: Path) -> None:
     plain = search(sample_dir, "Quelle est la durée de la période d'essai d'un cadre ?")
     strange = search(sample_dir, "Mon patron me doit-il un aquarium et une mandoline ?")
