@@ -4,6 +4,8 @@ import asyncio
 import json
 import re
 from collections.abc import Awaitable, Callable
+from copy import deepcopy
+from functools import cache
 from typing import Any
 
 import httpx2
@@ -14,6 +16,7 @@ from schemathesis import GenerationMode
 SENT = ("method", "url", "params", "json", "data")
 WRITTEN = "mots-d-une-personne"
 """Is in every text of a body that the document forbids: no log may hold it."""
+TIMEOUT_S = 60
 Send = Callable[[dict[str, Any], str], Awaitable[None]]
 """Sends a request, given as the client's own arguments; the label names the operation."""
 
@@ -24,10 +27,22 @@ async def explore(
     """Send some requests to every operation of a document, the same ones every time."""
     # Long texts take hypothesis seconds to make; other tests send them.
     shortened = re.sub(r'"maxLength": ?\d{4,}', '"maxLength":99', json.dumps(document))
-    schema = schemathesis.openapi.from_dict(json.loads(shortened))
-    loop = asyncio.get_running_loop()
+    made = await asyncio.to_thread(_requests, shortened, examples, forbidden=forbidden)
+    for request, label in made:
+        async with asyncio.timeout(TIMEOUT_S):
+            await send(deepcopy(request), label)
 
-    async def each(case: Any) -> None:
+
+@cache
+def _requests(
+    document: str, examples: int, *, forbidden: bool
+) -> tuple[tuple[dict[str, Any], str], ...]:
+    """Return requests and the operation of each. Whoever sends them under several keys waits for
+    hypothesis once.
+    """
+    found: list[tuple[dict[str, Any], str]] = []
+
+    def keep(case: Any) -> None:
         request = case.as_transport_kwargs(base_url="http://service")
         request = {name: request[name] for name in SENT if name in request}
         if isinstance(request.get("data"), bytes | str):
@@ -35,7 +50,7 @@ async def explore(
         if forbidden and "json" in request:
             request["json"] = _written(request["json"])
         request["url"] = request["url"].removeprefix("http://service")
-        await send(request, case.operation.label)
+        found.append((request, case.operation.label))
 
     def explore_operation(operation: Any, mode: GenerationMode) -> None:
         @settings(
@@ -48,16 +63,17 @@ async def explore(
         )
         @given(case=operation.as_strategy(generation_mode=mode))
         def run(case: Any) -> None:
-            asyncio.run_coroutine_threadsafe(each(case), loop).result(timeout=60)
+            keep(case)
 
         run()
 
     mode = GenerationMode.NEGATIVE if forbidden else GenerationMode.POSITIVE
-    for result in schema.get_all_operations():
+    for result in schemathesis.openapi.from_dict(json.loads(document)).get_all_operations():
         operation: Any = result.ok()  # type: ignore[union-attr]
         takes = operation.body or operation.query or operation.path_parameters or operation.headers
         if mode is GenerationMode.POSITIVE or takes:
-            await asyncio.to_thread(explore_operation, operation, mode)
+            explore_operation(operation, mode)
+    return tuple(found)
 
 
 def is_honest(response: httpx2.Response) -> bool:
