@@ -46,7 +46,7 @@ from ai_core.api.answer_log import AnswerLog
 from ai_core.api.connection_limits import ConnectionLimits
 from ai_core.api.cross_origin import CrossOrigin
 from ai_core.api.direct_routes import MAX_CONCURRENT, DirectRoutes
-from ai_core.api.mcp.server import open_mcp_server
+from ai_core.api.mcp.opening import open_mcp_server
 from ai_core.api.processing_line import ProcessingLine
 from ai_core.api.responder import Responder
 from ai_core.api.routes import DIRECT, ERROR_FORMATS, AppState, OpenState, create_api

@@ -35,7 +35,7 @@ from ai_core.api.console.routes import console_router
 from ai_core.api.dependencies import API
 from ai_core.api.mcp import endpoint as mcp_endpoint
 from ai_core.api.mcp import errors as mcp_errors
-from ai_core.api.mcp.server import McpServer
+from ai_core.api.mcp.opening import McpServer
 from ai_core.api.openai_errors import ERROR_FORMATS as OPENAI_ERROR_FORMATS
 from ai_core.api.openai_replies import EXAMPLES as OPENAI_EXAMPLES
 from ai_core.api.openai_replies import ErrorDocument

@@ -13,7 +13,7 @@ from ai_core.answering.prompts import CHARS_A_TOKEN
 from ai_core.answering.question import DEFAULT_NEW_TOKENS
 from ai_core.api.dependencies import gate_of
 from ai_core.api.direct_routes import DirectRoute, read_body
-from ai_core.api.mcp.server import McpServer
+from ai_core.api.mcp.opening import McpServer
 from ai_core.api.mcp.tools import Admission
 
 direct = APIRouter(route_class=DirectRoute, include_in_schema=False)

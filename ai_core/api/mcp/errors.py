@@ -1,17 +1,17 @@
-"""Errors of `/mcp`: as JSON-RPC error objects, and as results that a model can read."""
+"""Errors of `/mcp` as JSON-RPC error objects."""
 
 from http import HTTPStatus
-from math import ceil
 
 import orjson
-from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST, CallToolResult, TextContent
 from starlette.responses import Response
 
 from shared.errors import AppError
 from shared.languages import Language
 from shared.texts import Texts
-from shared.web.problems import DEFAULT_RETRY_AFTER_S, problem_response
+from shared.web.problems import problem_response
 
+INVALID_REQUEST, INVALID_PARAMS, INTERNAL_ERROR = -32600, -32602, -32603
+"""Codes of JSON-RPC 2.0 (5.1)."""
 REFUSED = -32000
 """A code that JSON-RPC 2.0 (5.1) leaves to servers: for keys, limits and what is not available."""
 
@@ -31,25 +31,6 @@ def error_document(error: AppError, texts: Texts, language: Language, request_id
         if name not in {"content-type", "content-length"}
     }
     return Response(body, error.status, headers, "application/json")
-
-
-def error_result(error: AppError, texts: Texts, language: Language) -> CallToolResult:
-    """Return the result of a tool that failed: a sentence, and the error's name and fields.
-
-    As the specification asks, what a model may mend by calling again is no protocol error.
-    """
-    facts = dict(error.facts)
-    told: dict[str, object] = {"code": error.code}
-    if error.retryable:
-        wait_s = max(1, ceil(error.retry_after_s or DEFAULT_RETRY_AFTER_S))
-        facts["retry_after_s"] = told["retry_after_s"] = wait_s
-    if error.faults:
-        told["errors"] = error.faults
-    sentence = f"{error.said_first} {texts.say(error.sentence, language, **facts)}".lstrip()
-    details = orjson.dumps(told).decode()
-    return CallToolResult(
-        content=[TextContent(text=sentence), TextContent(text=details)], is_error=True
-    )
 
 
 def _code(error: AppError) -> int:

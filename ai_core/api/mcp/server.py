@@ -6,8 +6,10 @@ The SDK's spans are left out: a request has ours, which hold no arguments.
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from math import ceil
 from typing import Any
 
+import orjson
 import structlog
 from mcp.server import Server, ServerRequestContext
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
@@ -24,14 +26,13 @@ from mcp_types import (
     ToolAnnotations,
 )
 from pydantic import ValidationError
-from starlette.types import Receive, Scope, Send
 
 from ai_core.answering.boilerplate import read_texts
-from ai_core.api.mcp.errors import error_result
 from ai_core.api.mcp.tools import TOOLS, LawTool, ToolCall
 from shared.errors import AppError
 from shared.languages import LANGUAGES, Language
-from shared.web.problems import InvalidFields
+from shared.texts import Texts
+from shared.web.problems import DEFAULT_RETRY_AFTER_S, InvalidFields
 
 log = structlog.get_logger()
 _TEXTS = read_texts()
@@ -48,20 +49,9 @@ _READS_ONLY = ToolAnnotations(
 )
 
 
-class McpServer:
-    """Answers the messages of `/mcp`; `open` runs it."""
-
-    def __init__(self, manager: StreamableHTTPSessionManager) -> None:
-        self._manager = manager
-
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, which ends with its client's connection."""
-        await self._manager.handle_request(scope, receive, send)
-
-
 @asynccontextmanager
-async def open_mcp_server() -> AsyncIterator[McpServer]:
-    """Open the server; requests under way end when it is closed."""
+async def running_manager() -> AsyncIterator[StreamableHTTPSessionManager]:
+    """Run the SDK's server; requests under way end when it is left."""
     server: Server[Any] = Server(
         "code-du-travail-neo",
         title="Code du travail",
@@ -74,7 +64,7 @@ async def open_mcp_server() -> AsyncIterator[McpServer]:
     server.middleware.clear()
     manager = StreamableHTTPSessionManager(server, stateless=True)
     async with manager.run():
-        yield McpServer(manager)
+        yield manager
 
 
 def _listed(tool: LawTool) -> Tool:
@@ -135,3 +125,22 @@ def _parsed(tool: LawTool, given: dict[str, Any]) -> Any:
 
 def _language(given: dict[str, Any]) -> Language | None:
     return next((one for one in LANGUAGES if one == given.get("language")), None)
+
+
+def error_result(error: AppError, texts: Texts, language: Language) -> CallToolResult:
+    """Return the result of a tool that failed: a sentence, and the error's name and fields.
+
+    As the specification asks, what a model may mend by calling again is no protocol error.
+    """
+    facts = dict(error.facts)
+    told: dict[str, object] = {"code": error.code}
+    if error.retryable:
+        wait_s = max(1, ceil(error.retry_after_s or DEFAULT_RETRY_AFTER_S))
+        facts["retry_after_s"] = told["retry_after_s"] = wait_s
+    if error.faults:
+        told["errors"] = error.faults
+    sentence = f"{error.said_first} {texts.say(error.sentence, language, **facts)}".lstrip()
+    details = orjson.dumps(told).decode()
+    return CallToolResult(
+        content=[TextContent(text=sentence), TextContent(text=details)], is_error=True
+    )
