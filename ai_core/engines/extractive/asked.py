@@ -1,9 +1,11 @@
 """What a question asks for: a duration, an amount, a yes or no, somebody, a procedure."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
+from operator import mul
 
 from ai_core.engines.extractive.amounts import Told, told
 from ai_core.engines.extractive.words import fold, stem_list, stems_of
@@ -93,12 +95,16 @@ class AskedQuestion:
     """A question as the extractive engine compares it: its terms, each with a weight.
 
     Terms that no passage holds are kept: what nothing found speaks of lowers every coverage. Words
-    that nearly every text of labour law has weigh less.
+    that nearly every text of labour law has weigh less. `words` are the stems of all terms and what
+    the law says instead, `weight` is the sum of the terms' `weights`; `pairs` count terms from 0.
     """
 
     folded: str
     terms: tuple[Term, ...]
-    pairs: tuple[tuple[Term, Term], ...]
+    weights: tuple[float, ...]
+    weight: float
+    words: frozenset[str]
+    pairs: tuple[tuple[int, int], ...]
     kinds: tuple[Asked, ...]
     amounts: tuple[Told, ...]
     places: frozenset[Place] = frozenset()
@@ -115,11 +121,14 @@ class AskedQuestion:
             Term(stem, _GENERAL_WEIGHT if stem in _GENERAL else 1.0, law.get(stem, frozenset()))
             for stem in dict.fromkeys(stem_list(folded))
         )
-        telling = [term for term in terms if term.weight == 1]
+        weights = tuple(term.weight for term in terms)
         return cls(
             folded,
             terms,
-            tuple(pairwise(telling)),
+            weights,
+            sum(weights),
+            frozenset(term.stem for term in terms).union(*(term.law for term in terms)),
+            tuple(pairwise(n for n, weight in enumerate(weights) if weight == 1)),
             kinds or (Asked.ANY,),
             told(folded),
             places_told(folded),
@@ -130,17 +139,40 @@ class AskedQuestion:
         """Whether a number, an amount or a date is asked for."""
         return bool(_FIGURE_KINDS & {*self.kinds})
 
+    def held(self, stems: frozenset[str]) -> "Held":
+        """Return how far stems cover the question."""
+        near = stems & self.words
+        return Held(self, [term.covered(near) for term in self.terms] if near else [])
+
     def coverage(self, stems: frozenset[str]) -> float:
         """Return the share (0 to 1) of the question's weight that stems cover."""
-        total = sum(term.weight for term in self.terms)
-        return sum(term.weight * term.covered(stems) for term in self.terms) / (total or 1.0)
-
-    def pairs_covered(self, stems: frozenset[str]) -> float:
-        """Return the share of neighbouring telling words that stand together among stems."""
-        held = sum(min(one.covered(stems), other.covered(stems)) for one, other in self.pairs)
-        return held / len(self.pairs) if self.pairs else 0.0
+        return self.held(stems).share
 
     def precision(self, stems: frozenset[str], few: int = _FEW_STEMS) -> float:
         """Return the share of stems that the question has; fewer than `few` count as `few`."""
-        held = sum(term.weight * term.covered(stems) for term in self.terms)
-        return min(1.0, held / max(few, len(stems)))
+        return self.held(stems).precision(len(stems), few)
+
+
+class Held:
+    """How far stems cover a question, term by term; no `covered` where they cover none."""
+
+    def __init__(self, asked: AskedQuestion, covered: Sequence[float]) -> None:
+        self._asked, self._covered = asked, covered
+        self._weight = sum(map(mul, asked.weights, covered), start=0.0)
+
+    @property
+    def share(self) -> float:
+        """The share (0 to 1) of the question's weight."""
+        return self._weight / (self._asked.weight or 1.0)
+
+    @property
+    def pairs(self) -> float:
+        """The share of neighbouring telling words that stand together."""
+        pairs, covered = self._asked.pairs, self._covered
+        if not (pairs and covered):
+            return 0.0
+        return sum([min(covered[one], covered[other]) for one, other in pairs]) / len(pairs)
+
+    def precision(self, stems: int, few: int = _FEW_STEMS) -> float:
+        """Return the share of so many stems; fewer than `few` count as `few`."""
+        return min(1.0, self._weight / max(few, stems))

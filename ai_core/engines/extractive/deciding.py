@@ -6,11 +6,12 @@ measures them on the half that was kept aside.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter, mul
 from typing import NamedTuple
 
 from ai_core.engines.extractive.amounts import bounds, fit, is_condition
 from ai_core.engines.extractive.asked import Asked, AskedQuestion
-from ai_core.engines.extractive.signs import publics
+from ai_core.engines.extractive.signs import Signs, publics
 from ai_core.engines.extractive.situations import Told, read_told, special, spoken
 from ai_core.engines.extractive.unit_facts import UnitFacts, asides, facts_of, relatives
 from ai_core.engines.extractive.units import Reading, Role
@@ -61,6 +62,8 @@ WEIGHTS: Mapping[str, float] = {
     "example": -1.5,
     "header": -3.0,
 }
+_WEIGHTS = tuple(WEIGHTS.values())
+_WEIGHED = itemgetter(*WEIGHTS)
 _NOBODY: frozenset[str] = frozenset()
 _NEARLY = 0.8
 """The general rule leaves the lead to a clause of the agreement told that is nearly as relevant,
@@ -102,14 +105,80 @@ def candidates(
 
     The situation is read from `told_in`, else from the question.
     """
-    told_publics, told = publics(asked.folded), read_told(fold(told_in) or asked.folded)
-    clause = max((one.score for one in passages if one.kind is SourceKind.AGREEMENT), default=0.0)
-    found: list[Candidate] = []
-    for n, passage in enumerate(passages):
+    judging = _Judging.of(asked, passages, told_in)
+    found = [
+        judging.candidate(around, one)
+        for around in map(judging.around, range(len(passages)))
+        for one in facts_of(around.passage.text)
+    ]
+    return sorted(found, key=lambda one: (-one.score, one.passage, one.unit))
+
+
+def other_situation_decides(asked: AskedQuestion, passages: Sequence[Passage]) -> bool:
+    """Whether `nothing_fits` of the candidates; no more of them are scored than decide it."""
+    judging = _Judging.of(asked, passages)
+    fitting: list[tuple[_Around, UnitFacts]] = []
+    other: list[tuple[_Around, UnitFacts]] = []
+    for around in map(judging.around, range(len(passages))):
+        for one in facts_of(around.passage.text):
+            contradicted = judging.told.contradicted((*one.levels, around.titles))
+            (other if contradicted else fitting).append((around, one))
+    if not other:
+        return False
+    least = max(judging.candidate(*one).score - OTHER_SITUATION for one in other) - _FAR_BELOW
+    return all(judging.candidate(*one).score < least for one in fitting)
+
+
+class _Around(NamedTuple):
+    """A passage, what its title and all titles above it say, and the features of all its units."""
+
+    n: int
+    passage: Passage
+    titles: str
+    title_stems: frozenset[str]
+    title_special: frozenset[str]
+    publics: frozenset[str]
+    features: Mapping[str, float]
+
+
+class _Judging(NamedTuple):
+    """What a question tells, worked out once for all units; `clause`: of the best clause found."""
+
+    asked: AskedQuestion
+    passages: Sequence[Passage]
+    told: Told
+    publics: frozenset[str]
+    relatives: frozenset[str]
+    asides: frozenset[str]
+    clause: float
+
+    @classmethod
+    def of(cls, asked: AskedQuestion, passages: Sequence[Passage], told_in: str = "") -> "_Judging":
+        clauses = (one.score for one in passages if one.kind is SourceKind.AGREEMENT)
+        return cls(
+            asked,
+            passages,
+            read_told(fold(told_in) or asked.folded),
+            publics(asked.folded),
+            relatives(asked.folded),
+            asides(asked.folded),
+            max(clauses, default=0.0),
+        )
+
+    def around(self, n: int) -> _Around:
+        passage = self.passages[n]
         own_title = title_of(passage)
         titles = f"{own_title} {' '.join(passage.section_path[-3:])}"
         title = stems(titles)
-        whole = {
+        parts = passage.section_path[1:] if passage.agreement_text else ()
+        own, every = fold(own_title), fold(" ".join((titles, *parts)))
+        features = self._of_all_units(passage, title)
+        shown = publics(own) | publics(every)
+        return _Around(n, passage, every, title, special(own), shown, features)
+
+    def _of_all_units(self, passage: Passage, title: frozenset[str]) -> dict[str, float]:
+        asked, told = self.asked, self.told
+        return {
             "covered_by_title": asked.coverage(title),
             "titled": _titled(asked, passage),
             "relevance": passage.score,
@@ -121,29 +190,28 @@ def candidates(
             "agreement_decides": float(
                 passage.kind is not SourceKind.AGREEMENT
                 and not told.special
-                and clause > _NEARLY * passage.score
+                and self.clause > _NEARLY * passage.score
             ),
         }
-        parts = passage.section_path[1:] if passage.agreement_text else ()
-        folded_titles = fold(" ".join((titles, *parts)))
-        around = _Titles(fold(own_title), folded_titles)
-        for one in facts_of(passage.text):
-            features = whole | _unit_features(asked, told_publics, one, title)
-            features |= _of_passage(asked, passage, one, features)
-            features |= _situation_features(told, told_publics, one, around)
-            score = sum(weight * features[name] for name, weight in WEIGHTS.items())
-            found.append(Candidate(n, one.at, features, score))
-    return sorted(found, key=lambda one: (-one.score, one.passage, one.unit))
+
+    def candidate(self, around: _Around, unit: UnitFacts) -> Candidate:
+        features = dict(around.features)
+        features |= _unit_features(self, unit, around.title_stems)
+        features |= _of_passage(self, around.passage, unit, features)
+        features |= _situation_features(self, unit, around)
+        score = sum(map(mul, _WEIGHTS, _WEIGHED(features)))
+        return Candidate(around.n, unit.at, features, score)
 
 
 def _of_passage(
-    asked: AskedQuestion, passage: Passage, unit: UnitFacts, features: Mapping[str, float]
+    judging: _Judging, passage: Passage, unit: UnitFacts, features: Mapping[str, float]
 ) -> dict[str, float]:
     """Return the features of a unit that its passage changes.
 
     The first words of a part of a clause are not those of the clause; what people ask a clause for
     is mostly a figure, whatever their words.
     """
+    asked = judging.asked
     clause = passage.kind is SourceKind.AGREEMENT
     of_others = unit.relatives if clause else _NOBODY
     placed = fits(asked.places, unit.places) if asked.places else 0
@@ -153,8 +221,8 @@ def _of_passage(
         "of_pay_grid": float(passage.pay_grid and unit.gives_amount),
         "first": features["first"] * (not passage.start),
         "agreement_figure": float(clause and unit.states_figure),
-        "aside": float(clause and bool(unit.asides and unit.asides - asides(asked.folded))),
-        "other_relative": float(bool(of_others) and not of_others & relatives(asked.folded)),
+        "aside": float(clause and bool(unit.asides and unit.asides - judging.asides)),
+        "other_relative": float(bool(of_others) and not of_others & judging.relatives),
     }
 
 
@@ -165,24 +233,23 @@ def _titled(asked: AskedQuestion, passage: Passage) -> float:
     return asked.precision(stems(passage.section_path[-1]), few=1)
 
 
-def _unit_features(
-    asked: AskedQuestion, told_publics: frozenset[str], one: UnitFacts, title: frozenset[str]
-) -> dict[str, float]:
-    reading, unit, shown = one.reading, one.reading.units[one.at], one.signs
-    around = title | one.stems_around
+def _unit_features(judging: _Judging, one: UnitFacts, title: frozenset[str]) -> dict[str, float]:
+    asked, reading, shown = judging.asked, one.reading, one.signs
+    unit = reading.units[one.at]
+    own, around = asked.held(unit.stems), asked.held(title | one.stems_around)
     fits = _fits(asked, reading, one.needed[-3:], unit.folded) if asked.amounts else 0
     return {
-        "covered": asked.coverage(unit.stems),
-        "covered_with_context": asked.coverage(around),
-        "pairs": asked.pairs_covered(around),
-        "precise": asked.precision(unit.stems),
-        "gives_what_is_asked": _gives(asked, shown.gives),
+        "covered": own.share,
+        "covered_with_context": around.share,
+        "pairs": around.pairs,
+        "precise": own.precision(len(unit.stems)),
+        "gives_what_is_asked": _gives(asked, shown),
         "amount_fits": float(fits > 0),
         "amount_excluded": float(fits < 0),
         "first": float(one.first),
         "begins_by_reserving": float(shown.reserves),
         "leaves_to_agreements": float(shown.leaves_to_agreements),
-        "special_public": float(bool(one.special_publics - told_publics)),
+        "special_public": float(bool(one.special_publics - judging.publics)),
         "case_law": float(shown.case_law),
         "long": one.length,
         "question": float(unit.folded.endswith("?")),
@@ -209,26 +276,17 @@ def _is_of_another_trade(asked: AskedQuestion, passage: Passage) -> bool:
     return bool(own) and not own & known
 
 
-class _Titles(NamedTuple):
-    """The folded title of a passage, and all titles above it."""
-
-    own: str
-    every: str
-
-
-def _situation_features(
-    told: Told, told_publics: frozenset[str], unit: UnitFacts, titles: _Titles
-) -> dict[str, float]:
+def _situation_features(judging: _Judging, unit: UnitFacts, around: _Around) -> dict[str, float]:
     """Return whether a unit is of the situation told, or of another one."""
-    levels = (*unit.levels, titles.every)
-    close = unit.special_close | special(titles.own)
-    near = unit.publics | publics(titles.own) | publics(titles.every)
-    named = told.special & (unit.special | special(titles.every)) if told.special else _NOBODY
+    told, levels = judging.told, (*unit.levels, around.titles)
+    close = unit.special_close | around.title_special
+    named = told.special and told.special & (unit.special | special(around.titles))
+    near = judging.publics and judging.publics & (unit.publics | around.publics)
     return {
         "other_situation": float(told.contradicted(levels)),
         "told_situation": told.named_by(levels),
         "told_special": float(bool(named)),
-        "told_public": float(bool(told_publics & near)),
+        "told_public": float(bool(near)),
         "special_not_told": float(bool(close) and not close & told.special),
     }
 
@@ -241,9 +299,10 @@ def _fits(asked: AskedQuestion, reading: Reading, needed: Sequence[int], words: 
     return fit(asked.amounts, bounds(words)) if is_condition(around) else 0
 
 
-def _gives(asked: AskedQuestion, gives: frozenset[Asked]) -> float:
+def _gives(asked: AskedQuestion, shown: Signs) -> float:
     """Return how far a unit gives what is asked, first of all the first kind asked for."""
     if asked.kinds == (Asked.ANY,):
         return 0.0
-    first = float(asked.kinds[0] in gives)
-    return first if len(asked.kinds) == 1 else 0.7 * first + 0.3 * bool(gives & {*asked.kinds[1:]})
+    first, *others = asked.kinds
+    given = float(shown.gives(first))
+    return 0.7 * given + 0.3 * any(map(shown.gives, others)) if others else given

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 from ai_core.engines.extractive.asked import Asked, AskedQuestion
-from ai_core.engines.extractive.deciding import Candidate, candidates, nothing_fits
+from ai_core.engines.extractive.deciding import Candidate, candidates, other_situation_decides
 from ai_core.engines.extractive.excerpt import Quoted, excerpt
 from ai_core.engines.extractive.situations import read_told
 from ai_core.engines.extractive.units import read
@@ -41,7 +41,7 @@ def fits_no_situation(question: str, passages: Sequence[Passage]) -> bool:
     """Whether the passages that would answer are of another situation than the question tells."""
     asked = AskedQuestion.read(question)
     told = read_told(asked.folded)
-    return bool(told.exclusive) and nothing_fits(candidates(asked, passages))
+    return bool(told.exclusive) and other_situation_decides(asked, passages)
 
 
 class ClauseFit(StrEnum):

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,8 +10,8 @@ from ai_core.engines.extractive.asked import Asked
 _SENTENCES_REMEMBERED = 8_192  # a few MiB
 _WORD = re.compile(r"[a-z0-9]+")
 _SUBJECT_CHARS = 150
-_BLANK = re.compile(" ")
 _KEY_CHARS = 3
+_BEGINNINGS = re.compile(rf" (?=(.{{{_KEY_CHARS}}}))")
 _NUMBERS = (
     "un|une|deux|trois|quatre|cinq|six|sept|huit|neuf|dix|onze|douze|treize|quatorze|quinze|seize"
     "|vingt|trente|quarante|soixante|demi|cents?|premier|moitie"
@@ -91,19 +90,27 @@ _PUBLICS = _read_words("publics.txt")
 _SIDES = _read_words("sides.txt")
 
 
-@dataclass(frozen=True, slots=True)
 class Signs:
-    """What a sentence shows.
+    """What a folded sentence shows.
 
-    `gives` holds the kinds of question it may answer; `publics` names the special publics it speaks
-    of.
+    `publics` names the special publics that its beginning, which tells who is meant, speaks of.
     """
 
-    gives: frozenset[Asked]
-    publics: frozenset[str]
-    reserves: bool
-    leaves_to_agreements: bool
-    case_law: bool
+    def __init__(self, folded: str) -> None:
+        self.publics = publics(folded[:_SUBJECT_CHARS])
+        self.reserves = _RESERVES.match(folded) is not None
+        self.leaves_to_agreements = _AGREEMENT_DECIDES.search(folded) is not None
+        self.case_law = _CASE_LAW.search(folded) is not None
+        self._folded = folded
+        self._gives: dict[Asked, bool] = {}
+
+    def gives(self, kind: Asked) -> bool:
+        """Whether it may answer a question of a kind; looked for once it is asked for."""
+        if kind not in self._gives:
+            pattern = _GIVES.get(kind)
+            what = _WHO_NOT_WHAT.sub(" ", self._folded) if pattern else ""
+            self._gives[kind] = pattern is not None and pattern.search(what) is not None
+        return self._gives[kind]
 
 
 @lru_cache(_SENTENCES_REMEMBERED)
@@ -120,10 +127,9 @@ def sides(folded: str) -> frozenset[str]:
 
 def _shown(table: WordTable, folded: str) -> frozenset[str]:
     words = f" {' '.join(_WORD.findall(folded))} "
-    beginnings = {words[hit.end() : hit.end() + _KEY_CHARS] for hit in _BLANK.finditer(words)}
     return frozenset(
         name
-        for beginning in beginnings & table.keys()
+        for beginning in table.keys() & _BEGINNINGS.findall(words)
         for start, name in table[beginning]
         if start in words
     )
@@ -131,12 +137,5 @@ def _shown(table: WordTable, folded: str) -> frozenset[str]:
 
 @lru_cache(_SENTENCES_REMEMBERED)
 def signs(folded: str) -> Signs:
-    """Return what a folded sentence shows; who is meant is told by its beginning."""
-    what = _WHO_NOT_WHAT.sub(" ", folded)
-    return Signs(
-        gives=frozenset(kind for kind, pattern in _GIVES.items() if pattern.search(what)),
-        publics=publics(folded[:_SUBJECT_CHARS]),
-        reserves=_RESERVES.match(folded) is not None,
-        leaves_to_agreements=_AGREEMENT_DECIDES.search(folded) is not None,
-        case_law=_CASE_LAW.search(folded) is not None,
-    )
+    """Return what a folded sentence shows, whatever is asked."""
+    return Signs(folded)

@@ -60,6 +60,14 @@ def _read(tables: Mapping[str, Any]) -> tuple[tuple[_Value, ...], Mapping[str, r
 
 _TABLES = tomllib.loads(_FILE.read_text(encoding="utf-8"))
 _VALUES, _SPECIAL = _read(_TABLES)
+_ANY_SPOKEN = _any_of(
+    words
+    for named in _TABLES["exclusive"].values()
+    for one in named.values()
+    for words in one["spoken"]
+)
+_ANY_SPECIAL = _any_of(words for named in _TABLES["special"].values() for words in named)
+"""Most sentences speak of none: one search instead of one for each."""
 _EMPLOYER_ASKS = _any_of(_TABLES["asker"]["employer"])
 
 
@@ -121,7 +129,7 @@ def spoken(folded: str) -> Situations:
     """Return the exclusive situations of which a folded text speaks."""
     words = _plain(folded)
     found: dict[Group, set[str]] = {}
-    for value in _VALUES:
+    for value in _VALUES if _ANY_SPOKEN.search(words) else ():
         if value.spoken.search(words):
             found.setdefault(value.group, set()).add(value.name)
     return {group: frozenset(values) for group, values in found.items()}
@@ -131,6 +139,8 @@ def spoken(folded: str) -> Situations:
 def special(folded: str) -> frozenset[str]:
     """Return the situations with rules of their own that a folded text names."""
     words = _plain(folded)
+    if not _ANY_SPECIAL.search(words):
+        return _NONE
     return frozenset(name for name, shown in _SPECIAL.items() if shown.search(words))
 
 

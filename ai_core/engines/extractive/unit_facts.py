@@ -44,21 +44,50 @@ class UnitFacts:
     """What unit `at` of a text shows.
 
     `needed` are the units that it cannot be understood without, and itself; `levels` its folded
-    words, then theirs, the nearest first, then its heading's. `stems_around` are those of all.
+    words, then theirs, the nearest first, then its heading's.
     """
 
     reading: Reading
     at: int
     needed: tuple[int, ...]
     levels: tuple[str, ...]
-    stems_around: frozenset[str]
-    signs: Signs
-    special_publics: frozenset[str]
-    publics: frozenset[str]
-    special: frozenset[str]
-    special_close: frozenset[str]
     first: bool
     length: float
+
+    @cached_property
+    def stems_around(self) -> frozenset[str]:
+        """Return the stems of all that `levels` holds."""
+        units, heading = self.reading.units, self.reading.units[self.at].heading
+        around = (*self.needed, *(() if heading is None else (heading,)))
+        return _NOBODY.union(*(units[other].stems for other in around))
+
+    @cached_property
+    def signs(self) -> Signs:
+        """Return what its words show."""
+        return signs(self.levels[0])
+
+    @cached_property
+    def special_publics(self) -> frozenset[str]:
+        """Return the special publics of which it speaks, or one of what it needs nearest to it."""
+        near = (self.reading.units[other].folded for other in self.needed[-3:])
+        return self.signs.publics.union(*(signs(folded).publics for folded in near))
+
+    @cached_property
+    def publics(self) -> frozenset[str]:
+        """Return the special publics of which all its levels speak."""
+        return _NOBODY.union(*map(publics, self.levels))
+
+    @cached_property
+    def special(self) -> frozenset[str]:
+        """Return the special situations that its levels name."""
+        return _NOBODY.union(*map(special, self.levels))
+
+    @cached_property
+    def special_close(self) -> frozenset[str]:
+        """Return the special situations that it names itself, or its heading."""
+        unit = self.reading.units[self.at]
+        heading = () if unit.heading is None else (self.reading.units[unit.heading].folded,)
+        return _NOBODY.union(*map(special, (unit.folded, *heading)))
 
     @cached_property
     def states_figure(self) -> bool:
@@ -114,22 +143,11 @@ def _facts(reading: Reading, at: int, titles_until: int) -> UnitFacts:
     needed = sorted(reading.with_needs([at])) if unit.needs else [at]
     others = [reading.units[other].folded for other in reversed(needed) if other != at]
     heading = () if unit.heading is None else (reading.units[unit.heading].folded,)
-    around = frozenset().union(*(reading.units[other].stems for other in needed))
-    if unit.heading is not None:
-        around |= reading.units[unit.heading].stems
-    levels = (unit.folded, *others, *heading)
-    shown = signs(unit.folded)
     return UnitFacts(
         reading,
         at,
         tuple(needed),
-        levels,
-        around,
-        shown,
-        shown.publics.union(*(signs(reading.units[n].folded).publics for n in needed[-3:])),
-        _NOBODY.union(*map(publics, levels)),
-        _NOBODY.union(*map(special, levels)),
-        _NOBODY.union(*map(special, (unit.folded, *heading))),
+        (unit.folded, *others, *heading),
         needed[0] <= titles_until,
         max(0.0, min(3.0, reading.length(needed) / _LONG_CHARS - 1)),
     )

@@ -19,9 +19,10 @@ TEXTS_REMEMBERED = 1_024
 _HEADING_CHARS = 90
 _CELL_CHARS = 200
 _SENTENCE_END = re.compile(
-    r"(?<![\s(][A-Z]\.)(?<!\bart\.)(?<!\bArt\.)(?<!\bal\.)(?<!\bn°)(?<!\bSoc\.)(?<!\bCass\.)"
-    r"(?<!\bex\.)(?<!\betc\.)(?<!\bcf\.)(?<=[.!?»])\s+(?=[A-ZÀ-Ý«])"
+    r"(?<=[.!?»])(?<![\s(][A-Z]\.)(?<!\bart\.)(?<!\bArt\.)(?<!\bal\.)(?<!\bn°)(?<!\bSoc\.)"
+    r"(?<!\bCass\.)(?<!\bex\.)(?<!\betc\.)(?<!\bcf\.)\s+(?=[A-ZÀ-Ý«])"
 )
+"""What few characters fulfil is looked at first: at the others nothing else is tried."""
 _MARKERS = (
     re.compile(r"\s*\d{1,2}\s?°(?:\s?(?:bis|ter|quater))?"),
     re.compile(r"\s*\d{1,2}[.)](?!\d)"),

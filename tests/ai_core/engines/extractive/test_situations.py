@@ -4,7 +4,11 @@ import pytest
 
 from ai_core.engines.base import AnswerPart
 from ai_core.engines.extractive.asked import AskedQuestion
-from ai_core.engines.extractive.deciding import candidates
+from ai_core.engines.extractive.deciding import (
+    candidates,
+    nothing_fits,
+    other_situation_decides,
+)
 from ai_core.engines.extractive.relevant import fits_no_situation
 from ai_core.engines.extractive.situations import read_told, special
 from ai_core.engines.extractive.words import fold
@@ -219,3 +223,16 @@ def test_the_situation_is_read_from_all_that_was_said() -> None:
 
     assert candidates(asked, [domestic])[0].fits
     assert not candidates(asked, [domestic], "Assistante maternelle, quel préavis ?")[0].fits
+
+
+def test_whether_another_situation_decides_is_told_as_by_all_scores() -> None:
+    """It scores few candidates, and must not judge otherwise for it."""
+    told = set()
+    for question, other in OTHER:
+        for fitting in ("", "Le contrat est écrit.", f"{question} Un mois.", "Le préavis est dû."):
+            passages = [article("L1", other), *([article("L2", fitting)] if fitting else ())]
+            asked = AskedQuestion.read(question)
+            whole = nothing_fits(candidates(asked, passages))
+            assert other_situation_decides(asked, passages) is whole, (question, fitting)
+            told.add((bool(fitting), whole))
+    assert {(False, True), (True, True), (True, False)} <= told
