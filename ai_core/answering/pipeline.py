@@ -301,7 +301,7 @@ class AnswerPipeline:
             for text in chain(calculated.open(reply), calculated.close(reply)):
                 yield text
             return
-        asking = calculated.open(reply)
+        asking = () if self._entries.complete(rule.answers) else calculated.open(reply)
         async with aclosing(self._write_entries(rule, request, evidence, reply, asking)) as events:
             async for event in events:
                 yield event
@@ -389,10 +389,10 @@ class AnswerPipeline:
         question, found = request.question, merged(evidence)
         self._take_agreement(question, found, reply)
         if reply.calculation is None and self._entries.complete(answered.answers):
-            reply.clarification = None  # an input of a calculation that is not needed
+            reply.clarification = reply.asked_otherwise = None  # for a calculation: not needed
         for sentence in self._said_first(question, found, None, silent=False):
             yield reply.add_paragraph(sentence, AnswerPart.SUMMARY)
-        unanswered = self._refused(answered.rest, question.language)
+        unanswered = self._refused(answered.rest, evidence, question.language)
         answered = answered.without([one for one, _ in unanswered])
         parts = self._entries.write(answered, request, evidence, reply)
         async with aclosing(parts) as written:
@@ -576,15 +576,28 @@ class AnswerPipeline:
         """
         if lines and all(one.found.confidence is Confidence.NONE for one in evidence):
             return self._abstentions.in_danger(lines, language), []
-        refused = self._refused(evidence, language)
+        refused = self._refused(evidence, evidence, language)
         if refused and len(refused) == len(evidence):
             return refused[0][1], []
         return None, refused
 
     def _refused(
-        self, evidence: Sequence[Evidence], language: Language
+        self, evidence: Sequence[Evidence], among: Sequence[Evidence], language: Language
     ) -> list[tuple[Evidence, Refusal]]:
-        judged = [(one, self._abstentions.judge(one.found, language)) for one in evidence]
+        """Return the questions that are refused, and why.
+
+        One beside questions of labour law is not of another matter for its own words alone.
+        """
+        of_labour_law = any(one.found.scope is QuestionScope.LABOUR_LAW for one in among)
+        judged = [
+            (
+                one,
+                self._abstentions.judge(
+                    _unclear(one.found) if of_labour_law else one.found, language
+                ),
+            )
+            for one in evidence
+        ]
         return [(one, refusal) for one, refusal in judged if refusal]
 
     def _unanswered(
@@ -638,6 +651,12 @@ class AnswerPipeline:
             await self._conversations.add(
                 conversation.id, conversation.owner, turns, new=conversation.new
             )
+
+
+def _unclear(found: SearchResult) -> SearchResult:
+    """Return what was found for a question that alone is of another matter, as of none."""
+    outside = found.scope is QuestionScope.OUTSIDE
+    return replace(found, scope=QuestionScope.UNCLEAR) if outside else found
 
 
 def _asks_for_advice(question: Question) -> bool:

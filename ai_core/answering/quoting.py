@@ -13,7 +13,7 @@ from ai_core.engines.base import AnswerPart, Engine, Prompt, Sampling, TextChunk
 from ai_core.law.records import Passage
 from shared.languages import Language
 
-_HEADING_CHARS = 140
+_HEADING_CHARS = 100
 _MARKUP = re.compile(r"[*_`#<>\[\]|\\]")
 _MARKER = re.compile(r"\[(\d{1,3})\]")
 _QUESTION = re.compile(r"[^.!?\n]*\?")
@@ -56,12 +56,15 @@ async def quote_in_turn(
 
 
 def heading_of(question: str) -> str:
-    """Return the last question of a text in its own words, on one line without markup."""
+    """Return the last question of a text in its own words, on one line without markup.
+
+    Of a long one its end, where it asks.
+    """
     asked = _QUESTION.findall(question)
     words = " ".join(_MARKUP.sub(" ", asked[-1] if asked else question).split())
     if len(words) <= _HEADING_CHARS:
         return words
-    return words[:_HEADING_CHARS].rpartition(" ")[0] + "…"
+    return "…" + words[-_HEADING_CHARS:].partition(" ")[2]
 
 
 def _order(part: AnswerPart | None) -> int:

@@ -26,6 +26,10 @@ OFFICIAL_HOSTS = (
     "cnil.fr",
     "defenseurdesdroits.fr",
     "3114.fr",
+    "moncompteformation.gouv.fr",
+    "mon-cep.org",
+    "vae.gouv.fr",
+    "gisti.org",
 )
 MARKDOWN_LINK = re.compile(r"!?\[([^\]\n]{0,300})\]\(\s*<?([^\s)>]{1,2000})[^)\n]{0,300}\)")
 ADDRESS = re.compile(
@@ -67,13 +71,14 @@ def is_official(url: str) -> bool:
 
 
 def without_addresses(text: str, replacement: str) -> str:
-    """Replace every URL and mail address that is not official."""
+    """Replace every URL and mail address that is not official; a host's bare name may be."""
 
     def replace(match: re.Match[str]) -> str:
         found = match[0]
         if match["url"] and not SCHEME.match(found):
             return found
-        return found if is_official(found) else replacement
+        official = is_official(found) or is_official(f"https://{found}")
+        return found if official else replacement
 
     return ADDRESS.sub(replace, MARKDOWN_LINK.sub(r"\1 \2", text))
 

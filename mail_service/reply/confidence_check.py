@@ -2,6 +2,8 @@
 
 Every article the answer names outside quotations must be among its verified citations; an answer
 without citations must abstain or ask for a clarification. References are checked, not reasoning.
+Knowledge entries were checked by people and are written by code: they may name an article of a
+code that is not held.
 """
 
 import re
@@ -23,6 +25,8 @@ def reason_for_review(reply: ChatReply) -> str | None:
         return None if reply.clarification else "no-source"
     if any(not is_official(citation.url) for citation in reply.citations):
         return "foreign-source"
+    if reply.entries:
+        return None
     cited = {_key(*match.groups()) for c in reply.citations for match in ARTICLE.finditer(c.number)}
     own_words = unquoted(reply.response, [citation.quote for citation in reply.citations])
     named = {_key(*match.groups()) for match in ARTICLE.finditer(own_words)}

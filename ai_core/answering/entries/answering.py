@@ -26,7 +26,12 @@ from ai_core.answering.question import Question
 from ai_core.answering.quoting import heading_of
 from ai_core.answering.reply import ReplyBuilder
 from ai_core.answering.request import ResolvedRequest
-from ai_core.answering.understanding.questions import QuestionAsked, questions_asked, speaks_of
+from ai_core.answering.understanding.questions import (
+    QuestionAsked,
+    questions_asked,
+    speaks_of,
+    title_of,
+)
 from ai_core.engines.base import AnswerPart, Engine, Prompt
 from ai_core.law.agreement_categories import categories_in
 from ai_core.law.records import Agreement, Confidence, Passage, SearchResult, SourceKind
@@ -87,7 +92,10 @@ class EntryAnswers:
         asked = questions_asked(request.question.text)
         for one in evidence:
             held = [each for each in asked if len(evidence) == 1 or each.sentence in one.asked.text]
-            choices = await self._choice.of(one, asker, held, apart=apart and bool(held))
+            title = title_of(one.asked.text) if len(evidence) == 1 else ""
+            choices = await self._choice.of(
+                one, asker, held, apart=apart and bool(held), title=title
+            )
             chosen = self._of_law_held(choices, one)
             added = await self._written(chosen, asker, answers)
             answers += added

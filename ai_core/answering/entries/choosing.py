@@ -34,6 +34,9 @@ _MOST_NEAR = 2
 """Where the nearest entry leads with a doubt, one second below it is right as often as the first
 (32 of 39 in a hundred) from this share of its probability on; below, it is wrong in 3 of 4."""
 
+_LETTER = 120
+"""Characters from which a message is a letter: a story with a question in it."""
+
 _SHARE_OF_TERMS = 0.3
 _SHARE_OF_ALL_THAT_IS_READ = 0.5
 """What the French terms count in the meaning of a question that no phrasing is in the language of:
@@ -86,12 +89,14 @@ class EntryChoice:
         asked: Sequence[QuestionAsked] = (),
         *,
         apart: bool = False,
+        title: str = "",
     ) -> list[ChosenEntry]:
         """Return the entry that answers a question, or the two that it may mean; none else.
 
         Where it holds several questions (`asked`), those that each of them means by itself, in
         their order. `apart`: it stands beside other questions of its message, so that its own
-        words count before what is searched for it. Raises CorpusMissing, QueueFull.
+        words count before what is searched for it. `title`: that of a letter, which is read where
+        the letter itself means none surely enough. Raises CorpusMissing, QueueFull.
         """
         in_use = await self._entries.current()
         named = one.found.exact or one.found.missing
@@ -104,7 +109,19 @@ class EntryChoice:
             if apart and sure:
                 return sure
         whole = await self._best(one.asked.query, one.found, in_use, asker)
+        long = len(one.asked.text) >= _LETTER
+        if not own and long and not _leads(whole):
+            own = await self._apart(asked, in_use, asker)
+        if title and not (_leads(own) or _leads(whole)):
+            titled = await self._searched(title, in_use, asker)
+            if _leads(titled) and await self._is_about(titled[0], one, in_use.index):
+                return _each_once([*titled, *(own or whole)])[:_MOST_NEAR]
         return _in_turn(own, whole) if whole or _leads(own) or _decides_nothing(one.found) else []
+
+    async def _is_about(self, choice: ChosenEntry, one: Evidence, index: PhrasingIndex) -> bool:
+        """Whether a whole letter may mean an entry too."""
+        matches = await self._matches(one.asked.query, index)
+        return any(match.topic_id == choice.entry.topic_id for match in matches)
 
     async def _apart(
         self, questions: Sequence[QuestionAsked], in_use: EntriesInUse, asker: Asker
@@ -112,7 +129,8 @@ class EntryChoice:
         """Return the entries that questions mean by themselves, each once."""
         own: dict[str, ChosenEntry] = {}
         for question in questions:
-            for choice in await self._meant(question, in_use, asker):
+            meant = await self._meant(question, in_use, asker)
+            for choice in meant if _leads(meant) else meant[:1]:
                 own.setdefault(choice.entry.topic_id, choice)
         return list(own.values())
 
@@ -283,6 +301,11 @@ def _chance(chosen: Sequence[ChosenEntry]) -> float:
     return chosen[0].chance if chosen else 0.0
 
 
+def _each_once(chosen: Sequence[ChosenEntry]) -> list[ChosenEntry]:
+    first = {choice.entry.topic_id: choice for choice in reversed(chosen)}
+    return [choice for choice in chosen if first[choice.entry.topic_id] is choice]
+
+
 def _leads(chosen: Sequence[ChosenEntry]) -> bool:
     return any(not choice.nearest for choice in chosen)
 
@@ -302,7 +325,8 @@ def _in_turn(own: Sequence[ChosenEntry], whole: Sequence[ChosenEntry]) -> list[C
     """
     leading = [choice for choice in own if not choice.nearest]
     if not leading:
-        return list(own[:_MOST_NEAR] if _chance(own) > _chance(whole) else whole)
+        surest = own if _chance(own) > _chance(whole) else whole
+        return _each_once([*surest[:1], *own, *whole] if own else whole)[:_MOST_NEAR]
     led = {choice.entry.topic_id for choice in leading}
     means = [choice for choice in whole if not choice.nearest]
     others = [choice for choice in means if choice.entry.topic_id not in led]

@@ -22,9 +22,28 @@ _ASKING = (
     r"|(?:wie|wann|wer|was|welche\w*|muss|darf|kann|bekomme|¿|cómo|cuánt\w+|quant\w+|como|cum|câ[tț]\w*)\b)"
 )
 _JOINED = re.compile(
-    rf",?\s+(?:et|and|ainsi que|et aussi|and also|und|y|e|și)\s+(?=(?:aussi |also )?{_ASKING})"
+    rf",?\s+(?:et|and|ainsi que|et aussi|and also|und|e|și)\s+(?=(?:aussi |also )?{_ASKING})"
+    r"|,?\s+y\s+(?=¿|c[oó]mo\b|cu[aá]nt\w+|qu[eé]\b|puedo\b|pueden?\b)"
     r"|[.,;]?\s+(?:et aussi|autre question|deuxi[eè]me question|seconde question|par ailleurs"
     r"|also|another question|second question)\s*[:,]?\s+",
+    re.IGNORECASE,
+)
+
+
+_LEAST_LETTER = 120
+_LONGEST_TITLE = 80
+_LONGEST_SENTENCE, _SHORTEST_CLAUSE, _SHORT_OF_LONG = 24, 7, 14
+"""Words of a sentence that is read whole, of a clause that says enough, of a longer one's end."""
+_THAI = re.compile(r"[\u0e00-\u0e7f]")
+_LONGEST_IN_THAI, _CLAUSES_IN_THAI = 60, 2
+"""Characters; Thai parts clauses, not words, by spaces."""
+_CLAUSE = re.compile(r"[,;:] | (?:et|mais|and|but|alors|donc) ")
+_ENDS_IN_THAI = re.compile(
+    r"(?:ไหม|มั้ย|หรือไม่|หรือเปล่า|อย่างไร|ยังไง|เท่าไร|เท่าไหร่)(?:ครับ|คะ|ค่ะ|นะ)*(?=\s|$)"
+)
+_BEGINS_UNMARKED = re.compile(
+    r"\b(?:est[- ]ce qu|combien |comment |puis[- ]je|peut[- ]on|ai[- ]je|dois[- ]je|que faire"
+    r"|quels? |quelles? |can i |do i |how (?:do|much|long|many) )",
     re.IGNORECASE,
 )
 
@@ -62,25 +81,44 @@ class QuestionAsked:
 
 def questions_asked(message: str) -> tuple[QuestionAsked, ...]:
     """Return each question of a message, whether or not they differ; at most three."""
-    pieces = _pieces(message[:_LONGEST_READ])[:MAX_QUESTIONS]
+    pieces = _pieces(_marked(message[:_LONGEST_READ]))[:MAX_QUESTIONS]
     story = _told_and_asked(pieces[0])[0] if pieces else ""
     asked: list[QuestionAsked] = []
     for number, piece in enumerate(pieces):
         sentence = _told_and_asked(piece)[1]
         follows = number > 0 and is_follow_up(sentence, pieces[number - 1])
         whole = piece if number == 0 else f"{story} {piece}".strip()
-        if follows:
-            aspects = " ".join(sorted(content_of(asked[-1].sentence).aspects))
-            whole = f"{story} {aspects} {piece}".strip()
         asked.append(QuestionAsked(sentence, piece, whole, follows))
     return tuple(asked)
+
+
+def title_of(message: str) -> str:
+    """Return the first paragraph of a longer message where it is short: a letter's subject."""
+    first, _, rest = message.partition("\n\n")
+    title = " ".join(first.split())
+    longer = len(rest) > len(title) > 0
+    return title if longer and len(title) <= _LONGEST_TITLE and "?" not in title else ""
+
+
+def _marked(text: str) -> str:
+    """Return a text with a mark after each question that Thai ends by a word, or nothing ends.
+
+    Without any mark, what begins as a question does in a long message is one.
+    """
+    text = _ENDS_IN_THAI.sub(r"\g<0>?", text)
+    if "?" in text or "？" in text or len(text) < _LEAST_LETTER:
+        return text
+    begins = _BEGINS_UNMARKED.search(text)
+    if begins is None:
+        return text
+    return f"{text[: begins.start()].rstrip(' .,;')}. {text[begins.start() :].rstrip()} ?"
 
 
 def speaks_of(said: str, question: str) -> bool:
     """Whether an answer has every telling word of a question, by its beginning."""
     telling = {word[:_BEGINNING] for word in telling_words(question)}
     plain = fold(said)
-    return bool(telling) and all(word in plain for word in telling)
+    return bool(telling) and all(re.search(rf"\b{word}", plain) for word in telling)
 
 
 def _told_and_asked(piece: str) -> tuple[str, str]:
@@ -89,7 +127,22 @@ def _told_and_asked(piece: str) -> tuple[str, str]:
     at = next(
         (n for n, one in enumerate(sentences) if "?" in one or "？" in one), len(sentences) - 1
     )
-    return " ".join(sentences[:at]), sentences[at]
+    told, asks = sentences[:at], sentences[at]
+    clause = _last_clause(asks)
+    return " ".join([*told, asks.removesuffix(clause).strip()]).strip(), clause
+
+
+def _last_clause(sentence: str) -> str:
+    """Return the end of a sentence that runs on, from its last comma or joining word."""
+    if _THAI.search(sentence) and len(sentence) > _LONGEST_IN_THAI:
+        return " ".join(sentence.split(" ")[-_CLAUSES_IN_THAI:])
+    if len(sentence.split()) <= _LONGEST_SENTENCE:
+        return sentence
+    starts = [found.end() for found in _CLAUSE.finditer(sentence)]
+    fitting = [at for at in starts if len(sentence[at:].split()) >= _SHORTEST_CLAUSE]
+    if fitting and len(sentence[fitting[-1] :].split()) <= _LONGEST_SENTENCE:
+        return sentence[fitting[-1] :]
+    return " ".join(sentence.split(" ")[-_SHORT_OF_LONG:])
 
 
 def _pieces(text: str) -> list[str]:

@@ -287,6 +287,36 @@ async def test_a_question_is_read_by_itself_where_the_subject_of_the_letter_hide
     assert [one["topic_id"] for one in reply["entries"]] == ["holidays", "resigning"]
 
 
+async def test_a_question_of_a_letter_is_not_of_another_matter_for_its_own_words_alone(
+    app: Any, library: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search = library.search
+
+    async def by_words(question: str, **options: Any) -> SearchResult:
+        found: SearchResult = await search(question, **options)
+        outside = replace(found, scope=QuestionScope.OUTSIDE, passages=())
+        return outside if "rubrique" in question else found
+
+    monkeypatch.setattr(library, "search", by_words)
+    reply = await ask(app, "Quel préavis de démission ? Ai-je droit à la rubrique rouge ?")
+
+    assert [one["topic_id"] for one in reply["entries"]] == ["resigning"]
+    assert "ne porte pas sur le droit du travail" not in reply["response"]
+    assert "**Ai-je droit à la rubrique rouge ?**" in reply["response"]
+
+
+async def test_the_title_of_a_letter_is_read_where_its_story_means_nothing_surely(
+    app: Any, library: Any
+) -> None:
+    library.found = SearchResult((), QuestionScope.LABOUR_LAW, confidence=Confidence.LOW)
+    story = "Il pleuvait et le chef a crié, puis la voiture est tombée en panne sur la route. " * 2
+    titled = await ask(app, f"Préavis de démission\n\n{story} Comment faire ?")
+    other = await ask(app, f"Au secours\n\n{story} Comment faire ?")
+
+    assert [one["topic_id"] for one in titled["entries"]] == ["resigning"]
+    assert other["entries"] == []
+
+
 @pytest.mark.parametrize(
     ("other", "said"),
     [

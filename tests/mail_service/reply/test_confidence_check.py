@@ -1,9 +1,11 @@
 """Which answers may be sent without review."""
 
+from datetime import date
+
 import pytest
 
 from mail_service.reply.confidence_check import reason_for_review, repeats_sender
-from shared.ai.contract import ChatReply, Clarification
+from shared.ai.contract import ChatReply, Clarification, EntryTaken
 from shared.ai.scripted import SOURCE
 from tests.mail_service.chat_replies import chat_reply
 
@@ -27,6 +29,21 @@ from tests.mail_service.chat_replies import chat_reply
                 "« Selon l'article L1234-1, deux mois. » [1]\n\n> Selon l'article L1234-1, un"
             ),
             "unverified-article",
+        ),
+        (
+            chat_reply(
+                "Ces règles sont dans un autre code (L911-7).",
+                entries=[
+                    EntryTaken(
+                        topic_id="health",
+                        question="Mutuelle ?",
+                        checked_on=date(2026, 12, 1),
+                        checked_by="code",
+                        calculator=None,
+                    )
+                ],
+            ),
+            None,
         ),
         (chat_reply("Un mois.", citations=[]), "no-source"),
         (

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ai_core.answering.understanding.questions import questions_asked, speaks_of
+from ai_core.answering.understanding.questions import questions_asked, speaks_of, title_of
 
 STORY = "On m'a remis mardi une convocation à un entretien."
 
@@ -37,12 +37,13 @@ def test_questions_that_one_sentence_joins_are_parted(message: str, sentences: l
         ("et l'essence ?", True),
         ("Puis-je l'en dispenser ?", False),
         ("Et la prime de panier ?", False),
+        ("Et pour un sauna ?", False),
     ],
 )
 def test_an_answer_that_has_the_words_of_a_follow_up_speaks_of_it(
     question: str, answered: bool
 ) -> None:
-    said = "Ces jours vous sont payés. L'essence est un frais : l'employeur la rembourse."
+    said = "Ces jours vous sont payés. Bassauna. L'essence est un frais : l'employeur la rembourse."
     assert speaks_of(said, question) == answered
 
 
@@ -54,10 +55,42 @@ def test_a_later_question_is_read_with_what_the_message_told_first() -> None:
     assert STORY in second.with_story
 
 
-def test_a_follow_up_is_read_with_what_was_asked_before_it() -> None:
+def test_a_follow_up_is_told_from_a_question_that_stands_alone() -> None:
     _, second = questions_asked(
         "Elle part lundi. Quel préavis doit-elle ? Puis-je l'en dispenser ?"
     )
 
     assert second.follows
-    assert "preavis" in second.with_story
+    assert second.with_story == "Elle part lundi. Puis-je l'en dispenser ?"
+
+
+@pytest.mark.parametrize(
+    ("message", "sentences"),
+    [
+        ("ได้งานมา 8 เดือน นายจ้างบอกลาไม่ได้ จริงไหมคะ แล้วเขาปฏิเสธได้ไหมคะ",
+         ["ได้งานมา 8 เดือน นายจ้างบอกลาไม่ได้ จริงไหมคะ?", "แล้วเขาปฏิเสธได้ไหมคะ?"]),
+        ("je tombe mardi du toit et ma main est cassé le patron dit pas declarer il donne argent "
+         "moi pas papier est ce que j'ai droit quelque chose et comment je fais",
+         ["est ce que j'ai droit quelque chose et comment je fais ?"]),
+        ("jsuis livreur le gérant me paye pas mes heures de nuit et il veut que je paye le scooter "
+         "cassé 400e il peut retirer sur mon salaire ?",
+         ["il veut que je paye le scooter cassé 400e il peut retirer sur mon salaire ?"]),
+        ("1) Y a-t-il une température minimale ?\n2) Qui pouvons-nous alerter ?",
+         ["Y a-t-il une température minimale ?", "Qui pouvons-nous alerter ?"]),
+    ],
+)  # fmt: skip
+def test_a_question_is_found_where_no_mark_ends_it(message: str, sentences: list[str]) -> None:
+    assert [one.sentence for one in questions_asked(message)] == sentences
+
+
+@pytest.mark.parametrize(
+    ("message", "title"),
+    [
+        ("Accident au travail\n\nMon patron ne veut pas déclarer.", "Accident au travail"),
+        ("Qui paie ?\n\nMon patron ne veut pas rembourser.", ""),
+        ("Mon patron ne veut pas déclarer mon accident.\n\nMerci", ""),
+        ("Mon patron ne veut pas déclarer mon accident.", ""),
+    ],
+)
+def test_the_subject_of_a_letter_is_its_title(message: str, title: str) -> None:
+    assert title_of(message) == title

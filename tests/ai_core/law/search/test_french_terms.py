@@ -93,3 +93,18 @@ def test_a_rule_of_clarifications_reads_every_language(
     found = Clarifications.read().choose(as_written(asked).with_terms, (), (), known)
     assert found is not None
     assert question in found.question
+
+
+@pytest.mark.parametrize(
+    ("asked", "term"),
+    [
+        ("¿Me tienen que pagar las horas extra?", "majorées"),
+        ("Bekomme ich die Überstunden bezahlt?", "majorées"),
+        ("O patrão não quer declarar o acidente", "déclarer"),
+        ("Patronul nu vrea să declare accidentul", "déclarer"),
+        ("Câte ore pe zi am voie să lucrez?", "maximale"),
+        ("¿Cuánto tiempo tengo para reclamar?", "prescription"),
+    ],
+)
+def test_what_is_asked_of_a_subject_is_named_too(asked: str, term: str) -> None:
+    assert term in french_terms(asked).split()
