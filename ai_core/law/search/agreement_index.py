@@ -165,10 +165,7 @@ class AgreementIndex:
                 saved["pay"],
                 tuple(_decoded(saved["territories"])),
                 saved["apart"],
-                tuple(
-                    frozenset(one for at, one in enumerate(_CATEGORIES) if bits >> at & 1)
-                    for bits in saved["categories"].tolist()
-                ),
+                _categories(saved["categories"].tolist()),
             )
 
     def save(self, path: Path) -> None:
@@ -191,6 +188,15 @@ class AgreementIndex:
             **self.titles.arrays("titles"),
             **self.texts.arrays("texts"),
         )
+
+
+def _categories(saved: Sequence[int]) -> tuple[frozenset[Category], ...]:
+    """Return the categories that the bits of each passage stand for; few sets differ."""
+    known = {
+        bits: frozenset(one for at, one in enumerate(_CATEGORIES) if bits >> at & 1)
+        for bits in set(saved)
+    }
+    return tuple(known[bits] for bits in saved)
 
 
 def _parts(passages: Sequence[Passage]) -> Ids:

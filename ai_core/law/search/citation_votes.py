@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 
 from ai_core.law.search.lexical import Scores
@@ -65,12 +66,12 @@ class CitationVotes:
         are skipped.
         """
         scores = np.where(self.citing, scores, 0)
-        nearest = np.argsort(-scores, kind="stable")[:sources]
+        nearest = best(scores, sources)
         nearest = nearest[scores[nearest] > 0]
         if not len(nearest):
             return np.zeros(self._votes.shape[1], np.float32)
         weights = (scores[nearest] / scores[nearest[0]]) ** power
-        votes = np.asarray(weights @ self._votes[nearest], np.float32).ravel()
+        votes = self._summed(nearest, weights)
         return np.asarray(votes / votes.max(), np.float32)
 
     def support(self, votes: Scores) -> Scores:
@@ -79,6 +80,27 @@ class CitationVotes:
 
     def tally(self, scores: Scores, *, sources: int, power: int) -> Scores:
         """Return each article's votes, as `vote` weighs them, but by the scores as they are."""
-        nearest = np.argsort(-scores, kind="stable")[:sources]
-        weights = np.maximum(scores[nearest], 0) ** power
-        return np.asarray(weights @ self._votes[nearest], np.float32).ravel()
+        nearest = best(scores, sources)
+        return self._summed(nearest, np.maximum(scores[nearest], 0) ** power)
+
+    def _summed(self, sources: NDArray[np.int64], weights: Scores) -> Scores:
+        """Return each article's votes from a few sources, each with its weight.
+
+        The rows are read as they lie: scipy takes longer to cut them out than to multiply them.
+        """
+        votes = np.zeros(self._votes.shape[1], np.float32)
+        starts, positions, own = self._votes.indptr, self._votes.indices, self._votes.data
+        for source, weight in zip(sources.tolist(), weights, strict=True):
+            row = slice(starts[source], starts[source + 1])
+            votes[positions[row]] += weight * own[row]
+        return votes
+
+
+def best(scores: Scores, limit: int) -> NDArray[np.int64]:
+    """Return the `limit` best positions, the best first; ties go to the first position."""
+    limit = min(limit, len(scores))
+    if limit <= 0:
+        return np.zeros(0, np.int64)
+    floor = np.partition(scores, len(scores) - limit)[len(scores) - limit]
+    positions = np.flatnonzero(scores >= floor)
+    return positions[np.argsort(-scores[positions], kind="stable")][:limit]

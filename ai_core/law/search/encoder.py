@@ -69,6 +69,7 @@ class QuestionVectors:
     def __init__(self, labour: Vectors, other: Vectors, answers: CitationVotes) -> None:
         self._labour, self._other, self._answers = labour, other, answers
         self._latest: OrderedDict[bytes, Vectors] = OrderedDict()
+        self._compared: tuple[Vectors, Vectors] | None = None
 
     @classmethod
     def build(
@@ -96,13 +97,19 @@ class QuestionVectors:
 
     def votes(self, question: str) -> Scores:
         """Return each article's votes from the everyday questions nearest to a question."""
-        near = np.asarray(self._labour @ self.embedded(question), np.float32)
+        near = self._cosines(self.embedded(question))
         return self._answers.tally(near, sources=_VOTERS, power=_POWER)
 
     def leaning(self, question: str) -> float:
         """Return how much nearer the nearest labour questions are than the nearest others."""
         vector = self.embedded(question)
-        return leaning(self._labour @ vector, self._other @ vector)
+        return leaning(self._cosines(vector), self._other @ vector)
+
+    def _cosines(self, vector: Vectors) -> Vectors:
+        """Return the cosines with the labour questions, once for the scope and the votes of one."""
+        if self._compared is None or self._compared[0] is not vector:
+            self._compared = (vector, np.asarray(self._labour @ vector, np.float32))
+        return self._compared[1]
 
     def embedded(self, question: str) -> Vectors:
         """Return the vector of a question, of length 1."""
@@ -119,4 +126,9 @@ class QuestionVectors:
 
 def leaning(labour: Vectors, other: Vectors) -> float:
     """Return the mean of the highest cosines with labour questions, less that with others."""
-    return float(np.sort(labour)[-_NEAREST:].mean() - np.sort(other)[-_NEAREST:].mean())
+    return _mean_of_highest(labour) - _mean_of_highest(other)
+
+
+def _mean_of_highest(cosines: Vectors) -> float:
+    first = max(0, len(cosines) - _NEAREST)
+    return float(np.sort(np.partition(cosines, first)[first:]).mean())

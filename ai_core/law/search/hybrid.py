@@ -16,7 +16,7 @@ from ai_core.law.records import Confidence, QuestionScope
 from ai_core.law.search import encoder, semantic
 from ai_core.law.search.article_metadata import ArticleMetadata
 from ai_core.law.search.candidates import Articles, Candidates, Fiches
-from ai_core.law.search.citation_votes import CitationVotes
+from ai_core.law.search.citation_votes import CitationVotes, best
 from ai_core.law.search.coverage import Coverage
 from ai_core.law.search.encoder import QuestionVectors
 from ai_core.law.search.lexical import LexicalIndex, Scores
@@ -241,9 +241,4 @@ def _relative(scores: Scores) -> Scores:
 
 def _best(scores: Scores, limit: int) -> NDArray[np.int64]:
     """Return the `limit` best positions with finite scores; ties go to the first in the corpus."""
-    limit = min(limit, int(np.isfinite(scores).sum()))
-    if limit <= 0:
-        return np.zeros(0, np.int64)
-    floor = np.partition(scores, len(scores) - limit)[len(scores) - limit]
-    positions = np.flatnonzero(scores >= floor)
-    return positions[np.argsort(-scores[positions], kind="stable")][:limit]
+    return best(scores, min(limit, int(np.isfinite(scores).sum())))
