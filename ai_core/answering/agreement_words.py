@@ -46,6 +46,10 @@ class AgreementWords:
             return self._texts.say("agreement_unknown", language, idcc=match.unknown_idcc)
         return None
 
+    def by_place(self, language: Language) -> str:
+        """Return the sentence that says that amounts are set region by region, and asks for it."""
+        return self._texts.say("agreement_by_place", language)
+
     def silent(self, agreement: Agreement, language: Language) -> str:
         """Return the sentence that says that no clause of an agreement answers."""
         return self._texts.say(

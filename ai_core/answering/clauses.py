@@ -5,9 +5,12 @@ from dataclasses import replace
 
 from ai_core.answering.evidence import Evidence
 from ai_core.answering.understanding.messages import Asked
-from ai_core.engines.extractive.relevant import ClauseFit, clause_fit
+from ai_core.engines.extractive.relevant import NEAR_SCORE, ClauseFit, clause_fit
 from ai_core.law.agreement_categories import categories_titled
 from ai_core.law.records import Confidence, MatchBasis, Passage, SearchResult, SourceKind
+
+_NEAR_SCORE_NAMED = 0.83
+"""The search raises the clauses of an agreement named in the question more than of one chosen."""
 
 
 def weighed(asked: Asked, found: SearchResult) -> Evidence:
@@ -20,7 +23,8 @@ def weighed(asked: Asked, found: SearchResult) -> Evidence:
     if match is None or match.agreement is None or found.exact:
         return Evidence(asked, found)
     question = match.rest or asked.with_terms
-    fit = clause_fit(question, asked.with_terms, found.passages)
+    near = NEAR_SCORE if match.basis is MatchBasis.CHOSEN else _NEAR_SCORE_NAMED
+    fit = clause_fit(question, asked.with_terms, found.passages, near)
     if fit is ClauseFit.DECIDES and found.confidence is Confidence.LOW:
         found = replace(found, confidence=Confidence.MEDIUM)
     if fit is ClauseFit.SILENT:

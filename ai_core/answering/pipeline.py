@@ -477,6 +477,8 @@ class AnswerPipeline:
         lacking = self._boilerplate.agreements.lacking(found.agreement_match, question.language)
         if lacking and not question.sampling.json_schema:
             yield lacking
+        if found.set_by_place and not question.sampling.json_schema:
+            yield self._boilerplate.agreements.by_place(question.language)
         if silent and found.agreement and not question.sampling.json_schema:
             yield self._boilerplate.agreements.silent(found.agreement, question.language)
         if missing and found.confidence in UNDECIDED:

@@ -45,7 +45,7 @@ _ANY_PLACE = re.compile(
     r"(?:\s+(?:d['’]emplois?\s+)?[\w.]{1,6})?",
     re.IGNORECASE,
 )
-_ALONE = re.compile(r"\b(?:[a-z]{2,4}\s?\d[a-z]?|[a-h]\d{1,2}|\d{1,2}[a-h])\b")
+_ALONE = re.compile(r"\b(?:[a-z]{2,4}\d[a-z]?|[a-h]\d{1,2}|\d{1,2}[a-h])\b")
 """A place told without the name of its kind: "agent AS1", "C6"; read only where rows have it."""
 _ROMAN = {"i": "1", "ii": "2", "iii": "3", "iv": "4", "v": "5", "vi": "6", "vii": "7", "viii": "8",
           "ix": "9", "x": "10"}  # fmt: skip

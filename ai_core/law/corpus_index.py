@@ -133,6 +133,7 @@ class CorpusIndex:
             agreement_match=match,
             neighbour=neighbour,
             confidence=confidence,
+            set_by_place=self._agreements.set_by_place(match),
         )
 
     def _scope_at_work(
@@ -150,11 +151,12 @@ class CorpusIndex:
         """
         if neighbour == _CIVIL_SERVICE:
             return self._scopes.of(without_places(asked))
-        if scope is QuestionScope.OUTSIDE and match.basis is MatchBasis.TRADE:
-            if self._agreements.asks_of_agreements(match.rest):
-                return QuestionScope.LABOUR_LAW, None
-            return self._scopes.of(asked)
-        return scope, neighbour
+        trade = match.basis is MatchBasis.TRADE
+        if scope is not QuestionScope.OUTSIDE:
+            return scope, neighbour
+        if self._agreements.asks_of_agreements(match.rest, told_by_trade=trade):
+            return QuestionScope.LABOUR_LAW, None
+        return self._scopes.of(asked) if trade else (scope, neighbour)
 
     def _scope_of(self, question: str) -> tuple[QuestionScope, str | None]:
         """Return the scope of a question in another language, by its meaning and French words.

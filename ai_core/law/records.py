@@ -222,6 +222,8 @@ class SearchResult:
     `missing` lists the numbers named in the question that no article in force has.
     `other_code` lists references to another code (they are never resolved to ours).
     `neighbour` names the neighbouring law when `scope` is NEIGHBOUR (an entry of texts/).
+    `set_by_place` tells that the agreement sets the amounts asked for region by region, and the
+    question names none.
     """
 
     passages: tuple[Passage, ...]
@@ -233,6 +235,7 @@ class SearchResult:
     agreement_match: AgreementMatch | None = None
     neighbour: str | None = None
     confidence: Confidence = Confidence.MEDIUM
+    set_by_place: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -231,7 +231,7 @@ class EntryAnswers:
         defers = self.sure(answers) and _defers(answers) and not apart
         key = "decides" if decides else "left_to" if defers else "says"
         said, sources = await self._agreed(answers, request, found, reply, f"agreement_{key}")
-        if not said and agreement_silent(evidence) and _depends(answers):
+        if not said and agreement_silent(evidence):
             said = self._silent(found.agreement, request.question.language)
         leads = bool(sources) and (decides or defers)
         law = self._after_agreement(found, request.question.language)

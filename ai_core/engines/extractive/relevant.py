@@ -13,7 +13,7 @@ from ai_core.law.records import Passage, SourceKind
 _DECIDING_SCORE = 0.85
 _COVERED = 0.56
 _NEAR_COVERED, _HARDLY_COVERED = 0.4, 0.06
-_NEAR_SCORE = 0.6
+NEAR_SCORE = 0.6
 _TITLED, _PARTLY = 0.6, 1 / 3
 _WELL_COVERED, _WHOLLY_COVERED = 0.65, 0.9
 _GIVES = 0.7
@@ -56,10 +56,13 @@ class ClauseFit(StrEnum):
     SILENT = "silent"
 
 
-def clause_fit(question: str, told: str, passages: Sequence[Passage]) -> ClauseFit:
+def clause_fit(
+    question: str, told: str, passages: Sequence[Passage], near_score: float = NEAR_SCORE
+) -> ClauseFit:
     """Judge the best sentence of the clauses found; `question` lacks the words that name them.
 
-    The limits were set on fifty questions of our own (docs/decisions/0157).
+    Clauses of which none scores `near_score` say nothing of the question. The limits were set on
+    fifty questions of our own (docs/decisions/0157).
     """
     clauses = [one for one in passages if one.kind is SourceKind.AGREEMENT]
     asked = AskedQuestion.read(question)
@@ -74,7 +77,7 @@ def clause_fit(question: str, told: str, passages: Sequence[Passage]) -> ClauseF
         return ClauseFit.DECIDES
     if leads and score >= _DECIDING_SCORE and covered >= enough and _states(asked, best):
         return ClauseFit.DECIDES
-    silent = score < _NEAR_SCORE or covered < _HARDLY_COVERED
+    silent = score < near_score or covered < _HARDLY_COVERED
     return ClauseFit.SILENT if silent else ClauseFit.NEAR
 
 

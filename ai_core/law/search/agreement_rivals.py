@@ -109,7 +109,7 @@ def _rank(passage: Passage) -> TextRank:
 def _replaces(
     newer: FoundClause, older: FoundClause, newer_exact: float, older_exact: float
 ) -> bool:
-    """Whether a clause is of a later national text on the subject of another one.
+    """Whether a clause is of a later text, of the same place, on the subject of another one.
 
     A base text that a later side agreement replaces in fact is still printed: there only the later
     one bears the subject's name. The day of some amendments is not known, so a clause of the base
@@ -135,7 +135,7 @@ def _later_text(newer: Passage, older: Passage) -> bool:
     if not (mine and theirs and newer.updated and older.updated):
         return False
     apart = newer.section_path[:2] != older.section_path[:2]
-    return apart and not (mine.territory or theirs.territory) and newer.updated > older.updated
+    return apart and mine.territory == theirs.territory and newer.updated > older.updated
 
 
 def _same_category(one: Passage, other: Passage) -> bool:

@@ -21,7 +21,14 @@ from ai_core.law.records import AgreementMatch, LegalBound, Passage, TextRank
 from ai_core.law.search.agreement_index import FOLDER, LOCAL, RANK, AgreementIndex, Values
 from ai_core.law.search.agreement_rivals import FoundClause, RankedClause, ranked
 from ai_core.law.search.agreement_terms import AgreementTerms, Term
-from ai_core.law.search.pay_grids import MINIMUM_PAY, PayGrid, find_grids, grid_asked, with_grids
+from ai_core.law.search.pay_grids import (
+    MINIMUM_PAY,
+    PayGrid,
+    find_grids,
+    grid_asked,
+    set_nationally,
+    with_grids,
+)
 from ai_core.law.search.stems import FrenchStemmer, fold
 
 OPEN_AGREEMENTS = 8
@@ -32,11 +39,21 @@ _HEADING, _TITLES, _TEXT = 1.0, 0.75, 0.5
 _UNSAID = 0.08
 """What a part of a clause loses that does not say what the heading of the clause does."""
 
-_PAY_TERMS = {"minimum_pay", "seniority_bonus", "meals", "travel", "working_clothes"}
+_ON_IT, _MANY_PLACES = 0.5, 5
+_PAY_TERMS = {
+    "small_travel",
+    "large_travel",
+    "minimum_pay",
+    "seniority_bonus",
+    "meals",
+    "travel",
+    "working_clothes",
+}
 """What texts on pay state the amounts of."""
 _APART = 0.82
 _OTHER_CATEGORY = 0.6
 _OWN_CATEGORY = 1.08
+_OWN_PLACE = 1.1
 _LEAST = 0.12
 _RARE, _LEAST_RARITY = 40, 0.1
 """One clause in so many holds a word that counts in full."""
@@ -48,6 +65,9 @@ _PART_SHARE = 0.35
 too: the figure often stands in another part than the words of the question."""
 _UNTOLD_CATEGORY = 0.92
 _NO_LONGER_COUNTS = 0.5
+
+
+_OF_AGREEMENTS = {"minimum_pay", "small_travel", "large_travel", "notice", "severance"}
 
 
 class AgreementSearch:
@@ -88,9 +108,36 @@ class AgreementSearch:
             passages += [_scored(part, one, since) for part in parts]
         return passages
 
-    def asks_of_agreements(self, question: str) -> bool:
-        """Whether a question asks for something that agreements rule, beside its circumstances."""
-        return any(term.name and term.weight >= 1 for term in self._terms.of(question))
+    def asks_of_agreements(self, question: str, *, told_by_trade: bool) -> bool:
+        """Whether a question asks for something that agreements rule, beside its circumstances.
+
+        Of who told no trade, only what nobody asks about in another sense ("mariage", "nuit").
+        """
+        names = {term.name for term in self._terms.of(question) if term.weight >= 1}
+        return bool(names - {""} if told_by_trade else names & _OF_AGREEMENTS)
+
+    def set_by_place(self, match: AgreementMatch | None) -> bool:
+        """Whether the amounts asked for are set place by place, and the question names none.
+
+        Many places have texts on pay of their own on it then, and the country has none.
+        """
+        if match is None or match.agreement is None:
+            return False
+        terms = self._terms.of(match.rest)
+        names = {term.name for term in terms} & _PAY_TERMS
+        opened = self._open(match.agreement.idcc)
+        if not names or (
+            MINIMUM_PAY in names and set_nationally(self._grids_of(match.agreement.idcc, opened))
+        ):
+            return False
+        lowered = fold(match.rest)
+        on_it = np.flatnonzero(opened.pay & (self._shares(opened, terms) >= _ON_IT)).tolist()
+        places = {opened.territories[row] for row in on_it}
+        return (
+            "" not in places
+            and len(places) >= _MANY_PLACES
+            and not any(place in lowered for place in places)
+        )
 
     def bounds_of(self, match: AgreementMatch | None) -> dict[str, LegalBound]:
         """Return the articles of the Code that bound what the agreement may say, by number."""
@@ -151,7 +198,7 @@ class AgreementSearch:
         lowered = fold(question)
         for row, territory in enumerate(opened.territories):
             if territory and territory in lowered:
-                scores[row] /= np.float32(LOCAL)
+                scores[row] *= np.float32(_OWN_PLACE / LOCAL)
         wanted = categories_of(question)
         for row, categories in enumerate(opened.categories):
             if categories and wanted:

@@ -23,6 +23,12 @@ _SENIORITY = re.compile(
     r"(?:ans?|années?|mois|semaines?|jours?)(?:\s+et\s+demie?)?(?:\s+d['’ ]?\s*ancienneté)?",
     re.IGNORECASE,
 )
+_HEADCOUNT = re.compile(
+    r"\b(?:(?:dans|chez)\s+)?(?:(?:une?|l['’])\s*)?(?:(?:petite|grande)\s+)?"
+    r"(?:entreprises?|boîtes?|sociétés?|équipes?)\s+de\s+(?:(?:moins|plus)\s+de\s+)?\d+\s*"
+    r"(?:salariés?|personnes|employés?|ouvriers?)?|\b\d+\s+salariés?\b",
+    re.IGNORECASE,
+)
 _OWN_WEIGHT = 0.6
 _WEAK_WEIGHT = 0.08
 _NEAR_SHARE = 0.6
@@ -89,8 +95,8 @@ class AgreementTerms:
         return self._stemmer(text)
 
     def of(self, question: str) -> list[Term]:
-        """Return what a question asks about; the asker's seniority is a fact, not a subject."""
-        stems = self._stemmer(_SENIORITY.sub(" ", question))
+        """Return what a question asks about; seniority and headcount are facts, no subjects."""
+        stems = self._stemmer(_HEADCOUNT.sub(" ", _SENIORITY.sub(" ", question)))
         held = set(stems)
         spoken_for: set[str] = set()
         terms: list[Term] = []

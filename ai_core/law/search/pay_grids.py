@@ -262,6 +262,13 @@ def with_grids(
     return sorted([*fitting, *others], key=lambda one: -one.score)
 
 
+def set_nationally(grids: Sequence[PayGrid]) -> bool:
+    """Whether the whole country has a grid that is not far older than those of places."""
+    days = [grid.since for grid in grids if grid.since]
+    national = [grid.since for grid in grids if grid.since and not grid.territory]
+    return bool(national) and (max(days) - max(national)).days <= _TOO_OLD_YEARS * 365
+
+
 def _worth(grid: PayGrid, wanted: frozenset[Category], newest: date) -> float:
     worth = 1.0
     if grid.categories:

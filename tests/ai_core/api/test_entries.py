@@ -436,8 +436,8 @@ async def test_of_clauses_for_several_categories_only_those_like_the_best_are_qu
             section_path=("Textes Attachés", title, "Préavis de démission"),
         )
         for n, title, text, score in (
-            (1, "Annexe IV : Employés", "La démission est notifiée au chef du personnel.", 0.7),
-            (2, "Annexe VI : Cadres", "La démission ouvre un préavis de trois mois.", 0.69),
+            (1, "Annexe IV : Employés", "La démission est notifiée au chef du personnel.", 0.95),
+            (2, "Annexe VI : Cadres", "La démission ouvre un préavis de trois mois.", 0.94),
         )
     ]
     library.planted = clauses
@@ -466,6 +466,34 @@ async def test_an_agreement_that_says_nothing_of_it_is_not_quoted(app: Any, libr
     said = reply["summary"]
     assert f"pas trouvé dans votre convention collective ({put.short_title})" in said
     assert put.url in said
+    assert "vestiaire" not in reply["response"]
+
+
+async def test_a_weak_clause_of_an_agreement_that_the_question_names_is_not_quoted(
+    app: Any, library: Any
+) -> None:
+    put = (await asyncio.to_thread(library.corpus.agreements))[0]
+    weak = clause_of(Wording("KALIARTI1", "7", "La démission est notifiée au chef."), put.idcc)
+    library.planted = [replace(weak, score=0.7)]
+    named = await ask(app, f"préavis de démission, IDCC {put.idcc} ?")
+
+    assert "notifiée au chef" not in named["response"]
+    assert f"pas trouvé dans votre convention collective ({put.short_title})" in named["summary"]
+    library.planted = [replace(weak, score=0.9)]
+    surer = await ask(app, f"et le préavis de démission, IDCC {put.idcc} ?")
+    assert "notifiée au chef" in surer["summary"]
+
+
+async def test_an_agreement_named_that_is_silent_is_said_so_whatever_the_entry(
+    app: Any, library: Any
+) -> None:
+    put = (await asyncio.to_thread(library.corpus.agreements))[0]
+    other = clause_of(Wording("KALIARTI1", "7", "Le vestiaire ferme à dix heures."), put.idcc)
+    library.planted = [replace(other, score=0.9)]
+    reply = await ask(app, f"combien de jours de congés payés par an, IDCC {put.idcc} ?")
+
+    assert [one["topic_id"] for one in reply["entries"]] == ["holidays"]
+    assert f"pas trouvé dans votre convention collective ({put.short_title})" in reply["summary"]
     assert "vestiaire" not in reply["response"]
 
 

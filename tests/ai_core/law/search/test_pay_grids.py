@@ -1,7 +1,8 @@
 """Which grids of minimum pay are in use, on texts written for these tests."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from ai_core.law.ingest.sample import Sample
 from ai_core.law.ingest.update import update_corpus
 from ai_core.law.records import Passage
 from ai_core.law.search.agreement_search import AgreementSearch
+from ai_core.law.search.agreement_terms import AgreementTerms
 from ai_core.law.search.stems import FrenchStemmer
 from ai_core.law.versions import CorpusVersions
 from shared.clock import StoppedClock
@@ -66,12 +68,13 @@ CLAUSES = [
 ]
 
 
-@pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> "Callable[..., list[Passage]]":
-    data_dir = tmp_path_factory.mktemp("grids")
+def search_of(
+    data_dir: Path, clauses: Sequence[tuple[str, str, str]]
+) -> tuple[AgreementFinder, AgreementSearch]:
+    """Return what recognises and searches an agreement of these clauses."""
     articles: list[dict[str, Any]] = [
         {"number": str(n), "path": path, "heading": heading, "text": text}
-        for n, (path, heading, text) in enumerate(CLAUSES, start=1)
+        for n, (path, heading, text) in enumerate(clauses, start=1)
     ]
     sample = Sample.read()
     sample.agreements = [
@@ -87,7 +90,12 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> "Callable[..., list[Passa
     noon = datetime(2026, 3, 20, 12, tzinfo=UTC)
     update = update_corpus(versions, StoppedClock(noon), folder=data_dir / "archives")
     corpus = Corpus(versions.folder(update.version))
-    finder, search = AgreementFinder(corpus.agreements()), AgreementSearch(corpus, FrenchStemmer())
+    return AgreementFinder(corpus.agreements()), AgreementSearch(corpus, FrenchStemmer())
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> "Callable[..., list[Passage]]":
+    finder, search = search_of(tmp_path_factory.mktemp("grids"), CLAUSES)
 
     def ask(question: str, day: date = DAY) -> list[Passage]:
         return search.passages(finder.find(question, "2596"), 6, day)
@@ -142,3 +150,44 @@ def test_a_grid_of_another_trade_or_classification_is_replaced_by_none(
 
 def test_other_questions_find_what_they_did(found: "Callable[..., list[Passage]]") -> None:
     assert not any(one.pay_grid for one in found("quelle classification pour mon emploi ?"))
+
+
+def test_amounts_set_by_place_are_told_to_be_so(tmp_path: Path) -> None:
+    regions = ("Bretagne", "Normandie", "Occitanie", "Alsace", "Corse")
+    local = [
+        (
+            f"{PAY} > {place} Accord du 4 mars 2025 relatif aux indemnités de petits déplacements",
+            "Petits déplacements",
+            f"Zone\tRepas\n1\t1{n},10 €\n2\t1{n},20 €\n3\t1{n},30 €",
+        )
+        for n, place in enumerate(regions)
+    ]
+    general = (f"{BASE} > Titre III", "Petits déplacements", "Ils sont fixés par région.")
+    finder, search = search_of(tmp_path, [general, *local])
+
+    def asked(question: str) -> bool:
+        return search.set_by_place(finder.find(question, "2596"))
+
+    assert asked("petits déplacements, combien pour un repas ?")
+    assert not asked("petits déplacements en Bretagne, combien pour un repas ?")
+    assert not asked("quel préavis de démission ?")
+    match = finder.find("petits déplacements en Bretagne, repas", "2596")
+    assert "10,10" not in search.passages(match, 3, DAY)[1].text
+    assert "10,10" in search.passages(match, 3, DAY)[0].text
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "petits déplacements dans une entreprise de 8 salariés",
+        "petits déplacements, boîte de 8 personnes",
+        "nous sommes 8 salariés : petits déplacements ?",
+    ],
+)
+def test_the_headcount_is_a_fact_and_no_subject(question: str) -> None:
+    terms = AgreementTerms(FrenchStemmer())
+
+    told = {phrase for term in terms.of(question) for phrase, _ in term.phrases}
+
+    assert {("petit", "deplac")} <= told
+    assert not {("entrepris",), ("salari",), ("boit",), ("person",)} & told
