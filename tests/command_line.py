@@ -11,7 +11,7 @@ import json
 import runpy
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 from unittest.mock import patch
@@ -40,7 +40,7 @@ def every_record() -> dict[str, Record]:
     """Return the record of every command, from the programs as they are now."""
     found = {}
     for command, program in PROGRAMS.items():
-        found[command] = record_of(inner(parser_of(program.module), program.words))
+        found[command] = record_of(inner(parser_of(program.module, program.words), program.words))
     found["bench"] = group("measure", "tests.bench", bench_names())
     found["demo"] = group("run a demo", "deploy.demos", DEMOS)
     return found
@@ -64,8 +64,11 @@ def docstring(module: str) -> str:
     return ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
 
 
-def parser_of(module: str) -> argparse.ArgumentParser:
-    """Return the parser that a program makes. Raises LookupError when it makes none."""
+def parser_of(module: str, words: Iterable[str] = ()) -> argparse.ArgumentParser:
+    """Return the parser that a program makes for the command that `words` name.
+
+    Raises LookupError when it makes none.
+    """
 
     def stop(self: argparse.ArgumentParser, *_given: Any, **_more: Any) -> NoReturn:
         raise Parsed(self)
@@ -73,7 +76,7 @@ def parser_of(module: str) -> argparse.ArgumentParser:
     with (
         patch.object(argparse.ArgumentParser, "parse_args", stop),
         patch.object(argparse.ArgumentParser, "parse_known_args", stop),
-        patch.object(sys, "argv", [module]),
+        patch.object(sys, "argv", [module, *words]),
         contextlib.redirect_stdout(io.StringIO()),
         warnings.catch_warnings(),
     ):
