@@ -197,6 +197,12 @@ def _script_of(text: str) -> Literal["th", "zh", "ar"] | None:
     return most if written and written >= least else None
 
 
+def plainly_ours(text: str) -> float:
+    """Return how many words of a text are French or English, and neither terms nor shared."""
+    lower = text[:_LONGEST_READ].lower().replace(_DOT_ABOVE, "")
+    return _plainly_ours([word.replace("’", "'") for word in _WORD.findall(lower)])
+
+
 def _plainly_ours(words: Sequence[str]) -> float:
     """Return how many words are French or English, and neither terms nor of another language."""
     french = [word for word in words if word in _FRENCH_WORDS and word not in _TERMS | _SHARED]

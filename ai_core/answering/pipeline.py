@@ -42,6 +42,7 @@ from ai_core.answering.suggestions import Suggestions
 from ai_core.answering.turns import kept_turn
 from ai_core.answering.understanding.clarifications import Clarifications
 from ai_core.answering.understanding.profiles import known_fields, with_agreement
+from ai_core.answering.unread_languages import ask_again, unread_language_of
 from ai_core.engines.base import AnswerPart, ChatMessage
 from ai_core.engines.extractive.relevant import fits_no_situation
 from ai_core.errors import DeadlineTooShort, ModelUnusable, UpstreamFailed
@@ -193,6 +194,9 @@ class AnswerPipeline:
         if greeting:
             reply.outcome = "courtesy"
             yield reply.add(greeting, AnswerPart.SUMMARY)
+        elif unread := _unread(request.question):
+            for text in self._ask_again_in(unread, request.question, reply):
+                yield text
         elif _asks_for_advice(request.question):
             for text in self._ask_what_about(request.question, reply):
                 yield text
@@ -448,6 +452,12 @@ class AnswerPipeline:
         yield reply.add_paragraph(reply.clarification.question, AnswerPart.SUMMARY)
         yield reply.add(self._abstentions.help_line(None, language), AnswerPart.HELP)
 
+    def _ask_again_in(self, unread: str, question: Question, reply: ReplyBuilder) -> Iterator[Text]:
+        """Yield that a language is not understood, in it too, and who to call."""
+        refusal = self._abstentions.nothing_found(question.language)
+        said = replace(refusal, sentence=ask_again(unread, question.language))
+        yield from self._refuse(question, reply, said, None, None)
+
     async def _known(self, question: Question, reply: ReplyBuilder) -> str | None:
         """Return what the conversation has told, to a message that asks for it."""
         words = self._boilerplate.profile
@@ -665,6 +675,12 @@ def _asks_for_advice(question: Question) -> bool:
     """Whether a conversation begins with a wish for advice that tells no matter."""
     begins = not (question.plain or question.history) and _lines_for(question) is None
     return begins and question.grounded and asks_for_advice(question.text)
+
+
+def _unread(question: Question) -> str | None:
+    """Return the language of a question that is not understood, if it is recognised."""
+    asked = question.grounded and not (question.plain or question.sampling.json_schema)
+    return unread_language_of(question.text) if asked and not _lines_for(question) else None
 
 
 def _lines_for(question: Question) -> HelpLines | None:

@@ -54,13 +54,16 @@ def read_first(
 
 
 def _read(kind: str, blocks: tuple[Block, ...]) -> tuple[Block, ...]:
-    """Return the blocks of a section: of the steps of several questions, the first of each."""
+    """Return the blocks of a section: of the steps of several questions, the first of each.
+
+    A step says what it is about, and its question stands above with the answer.
+    """
     if kind != "steps" or sum(block.kind == "paragraph" for block in blocks) < SEVERAL:
         return blocks
     return tuple(
         block
         for before, block in pairwise((None, *blocks))
-        if block and (block.kind != "item" or before is None or before.kind != "item")
+        if block and block.kind == "item" and (before is None or before.kind != "item")
     )
 
 

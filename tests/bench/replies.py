@@ -15,7 +15,7 @@ import re
 import statistics
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from email.message import EmailMessage
 from email.utils import parseaddr
@@ -94,6 +94,7 @@ async def answered(
     replies = {number: _reply(sink, number) for number in letters}
     if folder:
         await asyncio.to_thread(_write, folder, letters, replies, states)
+        await asyncio.to_thread(_write_pages, folder, sink, letters)
     return figures(replies, states)
 
 
@@ -184,6 +185,14 @@ def _write(
     for number, text in replies.items():
         shown = text or f"(no reply: {states.get(number)})\n\n{letters[number]['text']}"
         (folder / f"{number:02}.txt").write_text(shown, encoding="utf-8")
+
+
+def _write_pages(folder: Path, sink: RecordingRelay, numbers: Iterable[int]) -> None:
+    """Write the replies as a browser shows them."""
+    for number in numbers:
+        for one in sink.received:
+            if one.mail["In-Reply-To"] == _id(number):
+                (folder / f"{number:02}.html").write_text(one.text("html"), encoding="utf-8")
 
 
 async def _stop(worker: asyncio.Task[None], stopping: asyncio.Event) -> None:

@@ -91,7 +91,7 @@ class EntryAnswers:
         apart = len(evidence) > 1 and not request.question.history
         asked = questions_asked(request.question.text)
         for one in evidence:
-            held = [each for each in asked if len(evidence) == 1 or each.sentence in one.asked.text]
+            held = [each for each in asked if each.stands_in(one.asked.text)]
             title = title_of(one.asked.text) if len(evidence) == 1 else ""
             choices = await self._choice.of(
                 one, asker, held, apart=apart and bool(held), title=title
@@ -112,7 +112,7 @@ class EntryAnswers:
         rest: Sequence[Evidence],
     ) -> tuple[QuestionAsked, ...]:
         given = {answer.chosen.entry.topic_id for answer in answers}
-        others = [one for one in asked if not any(one.sentence in r.asked.text for r in rest)]
+        others = [one for one in asked if not any(one.stands_in(r.asked.text) for r in rest)]
         said = " ".join(text for answer in answers for _, text in answer.written.parts)
         return tuple(
             one

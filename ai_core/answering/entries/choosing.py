@@ -1,6 +1,6 @@
 """Chooses the entry that answers a question, or none: a wrong one is worse than none."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -116,7 +116,11 @@ class EntryChoice:
             titled = await self._searched(title, in_use, asker)
             if _leads(titled) and await self._is_about(titled[0], one, in_use.index):
                 return _each_once([*titled, *(own or whole)])[:_MOST_NEAR]
-        return _in_turn(own, whole) if whole or _leads(own) or _decides_nothing(one.found) else []
+        return (
+            _in_turn(own, whole, len(asked))
+            if whole or _leads(own) or _decides_nothing(one.found)
+            else []
+        )
 
     async def _is_about(self, choice: ChosenEntry, one: Evidence, index: PhrasingIndex) -> bool:
         """Whether a whole letter may mean an entry too."""
@@ -129,22 +133,34 @@ class EntryChoice:
         """Return the entries that questions mean by themselves, each once."""
         own: dict[str, ChosenEntry] = {}
         for question in questions:
-            meant = await self._meant(question, in_use, asker)
+            meant = await self._meant(question, in_use, asker, own)
             for choice in meant if _leads(meant) else meant[:1]:
                 own.setdefault(choice.entry.topic_id, choice)
         return list(own.values())
 
     async def _meant(
-        self, question: QuestionAsked, in_use: EntriesInUse, asker: Asker
+        self,
+        question: QuestionAsked,
+        in_use: EntriesInUse,
+        asker: Asker,
+        before: Container[str],
     ) -> list[ChosenEntry]:
         """Return the entries that a question means, in the reading of it that is the surest.
 
         It is read with what is told before it, by its sentence alone, and with what the message
-        told first; one that does not say what it is asked of, only so.
+        told first. One that does not say what it is asked of is read with all that was told first,
+        and where that means an entry given `before` or none, with the subjects told.
         """
+        if question.follows:
+            told = await self._searched(question.with_story, in_use, asker)
+            new = _leads(told) and told[0].entry.topic_id not in before
+            if new or not question.of_subject:
+                return told
+            named = await self._searched(question.of_subject, in_use, asker)
+            return named if _leads(named) else told
         readings = (question.alone, question.sentence, question.with_story)
         best: list[ChosenEntry] = []
-        for reading in dict.fromkeys(readings[2:] if question.follows else readings):
+        for reading in dict.fromkeys(readings):
             chosen = await self._searched(reading, in_use, asker)
             if _chance(chosen) > _chance(best):
                 best = chosen
@@ -318,10 +334,12 @@ def _sure(chosen: Sequence[ChosenEntry]) -> bool:
     return any(choice.confidence is Confidence.HIGH for choice in chosen)
 
 
-def _in_turn(own: Sequence[ChosenEntry], whole: Sequence[ChosenEntry]) -> list[ChosenEntry]:
+def _in_turn(
+    own: Sequence[ChosenEntry], whole: Sequence[ChosenEntry], questions: int
+) -> list[ChosenEntry]:
     """Return what single questions surely enough mean, else what their message means.
 
-    What the message means as a whole leads, where none of its questions means that.
+    What the message means as a whole leads, where some question means nothing by itself.
     """
     leading = [choice for choice in own if not choice.nearest]
     if not leading:
@@ -330,6 +348,7 @@ def _in_turn(own: Sequence[ChosenEntry], whole: Sequence[ChosenEntry]) -> list[C
     led = {choice.entry.topic_id for choice in leading}
     means = [choice for choice in whole if not choice.nearest]
     others = [choice for choice in means if choice.entry.topic_id not in led]
+    others = others if len(leading) < questions else []
     surer = {choice.entry.topic_id: choice for choice in means if _sure([choice])}
     return [*others, *(surer.get(one.entry.topic_id, one) for one in leading)][:MAX_QUESTIONS]
 

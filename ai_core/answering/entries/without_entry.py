@@ -10,6 +10,7 @@ from ai_core.answering.quoting import heading_of, quote_in_turn
 from ai_core.answering.reply import ReplyBuilder
 from ai_core.answering.request import ResolvedRequest
 from ai_core.answering.understanding.questions import QuestionAsked
+from ai_core.answering.understanding.subjects import content_of
 from ai_core.engines.base import AnswerPart, Engine, Sampling
 from ai_core.law.records import Confidence
 from shared.languages import Language
@@ -49,12 +50,13 @@ class QuestionsWithoutEntry:
     def _not_answered(
         self, open_ones: Sequence[str], unanswered: Sequence[QuestionAsked], language: Language
     ) -> Iterator[str]:
-        """Yield which questions have no answer; a follow-up may be answered by the one before."""
+        """Yield which questions have no answer; a vague one may be answered by what is said."""
         said = self._texts.say("not_answered", language)
-        for question in (*open_ones, *(one.sentence for one in unanswered if not one.follows)):
+        plain = [one.sentence for one in unanswered if not _is_vague(one)]
+        for question in (*open_ones, *plain):
             yield f"**{heading_of(question)}**\n\n{said}"
         for one in unanswered:
-            if one.follows:
+            if _is_vague(one):
                 question = heading_of(one.sentence)
                 yield self._texts.say("perhaps_not_answered", language, question=question)
 
@@ -74,3 +76,8 @@ class QuestionsWithoutEntry:
                     parts[chunk.part] = raised(shown, before)
         reply.citations = [*reply.citations, *check.citations()]
         return parts
+
+
+def _is_vague(question: QuestionAsked) -> bool:
+    """Whether a question does not say by itself what it is asked of."""
+    return question.follows or not content_of(question.sentence).subjects

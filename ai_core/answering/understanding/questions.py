@@ -70,25 +70,34 @@ class QuestionAsked:
     """One question of a message, in its own words and with what is told before all of them.
 
     `alone` has what is told between the question before and this one. `follows`: it does not say
-    by itself what it is asked of.
+    by itself what it is asked of; `of_subject` then has only the subjects that the story names.
     """
 
     sentence: str
     alone: str
     with_story: str
     follows: bool = False
+    of_subject: str = ""
+
+    def stands_in(self, text: str) -> bool:
+        """Whether a text has this question; its own mark and capital may be ours."""
+        return fold(self.sentence).rstrip(" ?.") in fold(text)
 
 
 def questions_asked(message: str) -> tuple[QuestionAsked, ...]:
     """Return each question of a message, whether or not they differ; at most three."""
     pieces = _pieces(_marked(message[:_LONGEST_READ]))[:MAX_QUESTIONS]
     story = _told_and_asked(pieces[0])[0] if pieces else ""
+    content = content_of(story)
+    subjects = sorted({word for _, word in content.subjects})
+    named = " ".join([*subjects, *sorted(content.aspects)]) if subjects else ""
     asked: list[QuestionAsked] = []
     for number, piece in enumerate(pieces):
         sentence = _told_and_asked(piece)[1]
         follows = number > 0 and is_follow_up(sentence, pieces[number - 1])
         whole = piece if number == 0 else f"{story} {piece}".strip()
-        asked.append(QuestionAsked(sentence, piece, whole, follows))
+        of_subject = f"{named} {sentence}" if follows and named else ""
+        asked.append(QuestionAsked(sentence, piece, whole, follows, of_subject))
     return tuple(asked)
 
 

@@ -320,7 +320,7 @@ async def test_the_title_of_a_letter_is_read_where_its_story_means_nothing_surel
 @pytest.mark.parametrize(
     ("other", "said"),
     [
-        ("Mon chef a-t-il trois jours rouges ?", "pas trouvé de réponse assez sûre"),
+        ("Mon chef a-t-il trois jours rouges ?", "« Mon chef a-t-il trois jours rouges ? »"),
         ("Et la maladie ?", "Si cela ne répond pas à « Et la maladie ? »"),
     ],
 )

@@ -61,7 +61,15 @@ def test_a_follow_up_is_told_from_a_question_that_stands_alone() -> None:
     )
 
     assert second.follows
+    assert second.of_subject == ""
     assert second.with_story == "Elle part lundi. Puis-je l'en dispenser ?"
+
+
+def test_a_follow_up_is_read_with_the_subjects_that_the_story_names() -> None:
+    story = "Mon patron parle de licenciement et me convoque à un entretien, mardi, au bureau."
+    _, second = questions_asked(f"{story} Le délai est-il bon ? Puis-je venir avec quelqu'un ?")
+
+    assert second.of_subject == "licenciement entretien Puis-je venir avec quelqu'un ?"
 
 
 @pytest.mark.parametrize(
