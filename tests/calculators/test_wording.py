@@ -186,3 +186,17 @@ def test_hours_are_a_sentence_and_not_the_short_form(language: str, said: str) -
 
     assert value == "2 h/jour pendant 2 mois max"
     assert plain(wording(language).value(value, "heures")) == said
+
+
+def test_what_is_not_due_at_the_end_of_a_cdd_says_what_unfitness_gives(
+    subtests: pytest.Subtests,
+) -> None:
+    for language in languages():
+        said = next(
+            found["not_due_fixed_term_or_temporary_contract"]
+            for found in texts(language).values()
+            if "not_due_fixed_term_or_temporary_contract" in found
+        )
+        with subtests.test(language):
+            assert "L1226-4-3" in said
+            assert "inaptitude" in said
