@@ -62,6 +62,10 @@ class Boilerplate:
         self.agreements = AgreementWords(texts)
         self.profile = ProfileWords(texts)
 
+    def say(self, key: str, language: Language, **facts: str) -> str:
+        """Return a sentence by its name."""
+        return self._texts.say(key, language, **facts)
+
     def small_talk_reply(
         self, text: str, language: Language, frame: FrameLanguage | None = None
     ) -> str | None:

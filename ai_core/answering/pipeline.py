@@ -23,6 +23,7 @@ from ai_core.answering.answer_line import AnswerLine
 from ai_core.answering.boilerplate import Boilerplate, Closing
 from ai_core.answering.cache import AnswerCache, CacheKey, parse_cached
 from ai_core.answering.calculation.answering import CalculatedAnswer, CalculatedAnswers
+from ai_core.answering.calculation.pay_compared import pay_compared, said
 from ai_core.answering.calculation.texts import calculation_texts
 from ai_core.answering.claims import AnswerClaims
 from ai_core.answering.clauses import agreement_silent, clauses_decide, weighed
@@ -325,7 +326,10 @@ class AnswerPipeline:
             evidence = await self._search(request)
             answered = await self._entries.of(request, evidence)
             elsewhere = self._decided_elsewhere(request.question, evidence)
-            if (elsewhere or clauses_decide(evidence)) and not self._entries.sure(answered.answers):
+            by_place = any(one.found.set_by_place for one in evidence)
+            if (elsewhere or by_place or clauses_decide(evidence)) and not self._entries.sure(
+                answered.answers
+            ):
                 answered = Answered()
             writing: Events = (
                 self._write_entries(answered, request, evidence, reply, details)
@@ -482,6 +486,11 @@ class AnswerPipeline:
 
         `silent`: nothing was found in the agreement that was named.
         """
+        compared = pay_compared(
+            question.text, question.search.profile, question.as_of or self._clock.today()
+        )
+        if compared and question.grounded and not question.sampling.json_schema:
+            yield said(compared, self._boilerplate.say, question.language)
         if question.search.unknown and found.passages:
             yield self._boilerplate.without_fact(question.language)
         lacking = self._boilerplate.agreements.lacking(found.agreement_match, question.language)

@@ -12,8 +12,10 @@ from ai_core.access.keys import Scope
 from ai_core.knowledge.confidence import MatchConfidence
 from ai_core.law.corpus import Corpus
 from ai_core.law.records import (
+    AgreementMatch,
     Confidence,
     LegalBound,
+    MatchBasis,
     QuestionScope,
     SearchResult,
     Wording,
@@ -446,6 +448,24 @@ async def test_of_clauses_for_several_categories_only_those_like_the_best_are_qu
 
     assert "trois mois" not in untold["summary"]
     assert "trois mois" in told["summary"]
+
+
+async def test_amounts_left_to_regions_are_told_to_be_so_before_any_unsure_entry(
+    app: Any, library: Any
+) -> None:
+    put = (await asyncio.to_thread(library.corpus.agreements))[0]
+    clause = clause_of(Wording("KALIARTI1", "7", "Le panier est fixé par région."), put.idcc)
+    library.found = SearchResult(
+        (replace(clause, score=0.9),),
+        QuestionScope.LABOUR_LAW,
+        agreement=put,
+        agreement_match=AgreementMatch(MatchBasis.IDCC, "panier", agreement=put),
+        set_by_place=True,
+    )
+    reply = await ask(app, "quitter un CDI, combien de préavis faire")
+
+    assert reply["entries"] == []
+    assert reply["summary"].startswith("Cette convention fait fixer ces montants région par région")
 
 
 async def test_a_likely_entry_is_told_before_the_doubt_about_it(app: Any) -> None:
