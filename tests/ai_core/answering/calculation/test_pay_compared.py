@@ -12,7 +12,7 @@ DAY = date(2026, 3, 20)
 
 
 def compared(question: str, pay_eur: float | None, **known: object) -> str | None:
-    profile = Profile(monthly_gross_pay_eur=pay_eur, **known)  # type: ignore[arg-type]
+    profile = Profile(monthly_gross_pay_eur=pay_eur, **known)
     found = pay_compared(question, profile, DAY)
     return " ".join(said(found, read_texts().say, "fr").split()) if found else None
 
