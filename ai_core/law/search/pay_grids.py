@@ -48,6 +48,8 @@ _NOT_OF_PAY = re.compile(
 _SAYS_NOTHING = re.compile(
     r"\W*(?:annexes?|article|bareme|grille)?\W*[\divx]{0,4}\W*(?:bis|ter)?\W*"
 )
+_OF_POINTS = re.compile(r"\bpoints?\b")
+"""The value of a point is stated in a sentence, in no grid."""
 _LETTERS = re.compile(r"[a-z]+")
 _OPENING_CHARS = 400
 _FROM = re.compile(
@@ -216,7 +218,10 @@ def _own_title(grid: PayGrid) -> str:
 def grid_asked(terms: Sequence[Term], question: str) -> bool:
     """Whether a question asks for the minimum pay of an agreement, and of nobody special."""
     names = {term.name for term in terms if term.name}
-    return MINIMUM_PAY in names <= _BESIDE_PAY and _NOT_OF_PAY.search(fold(question)) is None
+    folded = fold(question)
+    if _OF_POINTS.search(folded) or _NOT_OF_PAY.search(folded):
+        return False
+    return MINIMUM_PAY in names <= _BESIDE_PAY
 
 
 def with_grids(

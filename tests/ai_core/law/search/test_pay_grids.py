@@ -149,6 +149,7 @@ def test_a_grid_of_another_trade_or_classification_is_replaced_by_none(
 
 
 def test_other_questions_find_what_they_did(found: "Callable[..., list[Passage]]") -> None:
+    assert not any(one.pay_grid for one in found("quelle est la valeur du point ?"))
     assert not any(one.pay_grid for one in found("quelle classification pour mon emploi ?"))
 
 
