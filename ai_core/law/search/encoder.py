@@ -18,6 +18,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ai_core.law.search.accents import accented
 from ai_core.law.search.citation_votes import CitationVotes
 from ai_core.law.search.lexical import Scores
 
@@ -112,8 +113,8 @@ class QuestionVectors:
         return self._compared[1]
 
     def embedded(self, question: str) -> Vectors:
-        """Return the vector of a question, of length 1."""
-        text = question[:_LONGEST_CHARS]
+        """Return the vector of a question, of length 1; French without its accents gets them back."""
+        text = accented(question[:_LONGEST_CHARS])
         key = hashlib.blake2b(text.encode(), digest_size=16).digest()
         vector = self._latest.pop(key, None)
         if vector is None:

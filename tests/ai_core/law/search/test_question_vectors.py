@@ -48,3 +48,8 @@ def test_of_many_questions_the_latest_are_remembered(counting: CountingEncoder) 
     assert len(counting.texts) == 200
     asked.embedded("question 0")
     assert len(counting.texts) == 201
+
+
+def test_french_without_accents_is_embedded_with_them(counting: CountingEncoder) -> None:
+    vectors().embedded("conge paye refuse")
+    assert counting.texts == ["congé payé refuse"]
