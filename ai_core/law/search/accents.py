@@ -15,7 +15,7 @@ from shared.languages import answer_language
 
 _WORD = re.compile(r"[^\W\d_]+")
 _LEAST_SHARE = 0.8
-"""A word is spelt so where four in five of ours are: « licencie » and « licencié » stay as typed."""
+"""Four in five of ours are spelt so: « licencie » and « licencié » stay as they were typed."""
 _LEAST_LETTERS = 3
 
 
@@ -46,7 +46,5 @@ def _spellings() -> dict[str, str]:
         plain: spelt
         for plain, found in counted.items()
         for spelt, times in found.most_common(1)
-        if len(plain) >= _LEAST_LETTERS
-        and spelt != plain
-        and times >= _LEAST_SHARE * found.total()
+        if len(plain) >= _LEAST_LETTERS and spelt != plain and times >= _LEAST_SHARE * found.total()
     }

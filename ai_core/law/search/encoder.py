@@ -113,7 +113,7 @@ class QuestionVectors:
         return self._compared[1]
 
     def embedded(self, question: str) -> Vectors:
-        """Return the vector of a question, of length 1; French without its accents gets them back."""
+        """Return the vector of a question, of length 1; plain French gets its accents back."""
         text = accented(question[:_LONGEST_CHARS])
         key = hashlib.blake2b(text.encode(), digest_size=16).digest()
         vector = self._latest.pop(key, None)
