@@ -2,8 +2,7 @@
 
 Every article the answer names outside quotations must be among its verified citations; an answer
 without citations must abstain or ask for a clarification. References are checked, not reasoning.
-Knowledge entries were checked by people and are written by code: they may name an article of a
-code that is not held.
+An entry that code wrote may name an article of a code that is not held; a model may not.
 """
 
 import re
@@ -13,6 +12,7 @@ from shared.ai.contract import ChatReply
 
 ARTICLE = re.compile(r"\b([LRD])\s?[.*]{0,2}\s?(\d{3,4}(?:-\d+){1,3})\b", re.IGNORECASE)
 REPEATED_WORDS = 12
+WRITTEN_BY_CODE = "extractive"
 
 
 def reason_for_review(reply: ChatReply) -> str | None:
@@ -25,7 +25,7 @@ def reason_for_review(reply: ChatReply) -> str | None:
         return None if reply.clarification else "no-source"
     if any(not is_official(citation.url) for citation in reply.citations):
         return "foreign-source"
-    if reply.entries:
+    if reply.entries and reply.model == WRITTEN_BY_CODE:
         return None
     cited = {_key(*match.groups()) for c in reply.citations for match in ARTICLE.finditer(c.number)}
     own_words = unquoted(reply.response, [citation.quote for citation in reply.citations])

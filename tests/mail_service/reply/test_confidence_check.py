@@ -10,6 +10,16 @@ from shared.ai.scripted import SOURCE
 from tests.mail_service.chat_replies import chat_reply
 
 
+ANOTHER_CODE = "Ces règles sont dans un autre code (L911-7)."
+HEALTH = EntryTaken(
+    topic_id="health",
+    question="Mutuelle ?",
+    checked_on=date(2026, 12, 1),
+    checked_by="code",
+    calculator=None,
+)
+
+
 @pytest.mark.parametrize(
     ("reply", "reason"),
     [
@@ -30,21 +40,8 @@ from tests.mail_service.chat_replies import chat_reply
             ),
             "unverified-article",
         ),
-        (
-            chat_reply(
-                "Ces règles sont dans un autre code (L911-7).",
-                entries=[
-                    EntryTaken(
-                        topic_id="health",
-                        question="Mutuelle ?",
-                        checked_on=date(2026, 12, 1),
-                        checked_by="code",
-                        calculator=None,
-                    )
-                ],
-            ),
-            None,
-        ),
+        (chat_reply(ANOTHER_CODE, entries=[HEALTH]), None),
+        (chat_reply(ANOTHER_CODE, entries=[HEALTH], model="qwen"), "unverified-article"),
         (chat_reply("Un mois.", citations=[]), "no-source"),
         (
             chat_reply(
