@@ -23,7 +23,6 @@ from ai_core.answering.entries.writing import (
 from ai_core.answering.evidence import Evidence, least_sure, merged
 from ai_core.answering.missing_law import MissingLaws
 from ai_core.answering.question import Question
-from ai_core.answering.quoting import heading_of
 from ai_core.answering.reply import ReplyBuilder
 from ai_core.answering.request import ResolvedRequest
 from ai_core.answering.understanding.questions import (
@@ -368,7 +367,7 @@ def _texts(answers: Sequence[EntryAnswer], part: AnswerPart, *, titled: bool) ->
         for kind, text in answer.written.parts:
             if kind is part:
                 heading = titled and part is not AnswerPart.SOURCES
-                yield f"**{heading_of(answer.title)}**\n\n{text}" if heading else text
+                yield f"**{answer.title}**\n\n{text}" if heading else text
 
 
 def _depends(answers: Sequence[EntryAnswer]) -> bool:

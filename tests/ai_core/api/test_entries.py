@@ -1,6 +1,7 @@
 """Knowledge entries as callers meet them: answers, lists, and the law that withholds them."""
 
 import asyncio
+import re
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -371,6 +372,20 @@ async def test_what_a_calculation_lacks_is_asked_below_its_rule(
     assert first["response"].count(asked) == 1
     assert first["calculation"] is None
     assert rule not in then["summary"]
+
+
+async def test_the_question_of_an_entry_is_shown_whole(
+    running_app: Any, library: Any, tmp_path: Path
+) -> None:
+    asked = re.search(r'^\[question\]\nfr = "(.+)"', RESIGNING, re.MULTILINE)
+    assert asked
+    long = f"Je démissionne après des années {'de bons et loyaux services ' * 5}: {asked[1]}"
+    await asyncio.to_thread(put_entries, tmp_path, RESIGNING.replace(asked[1], long, 1), HOLIDAYS)
+    library.wordings_of = dict(LAW)
+    async with running_app() as app:
+        reply = await ask(app, "Quel préavis si je démissionne ?")
+
+    assert f"**{long}**" in reply["summary"]
 
 
 @pytest.mark.parametrize(
