@@ -9,7 +9,6 @@ from shared.ai.contract import ChatReply, Clarification, EntryTaken
 from shared.ai.scripted import SOURCE
 from tests.mail_service.chat_replies import chat_reply
 
-
 ANOTHER_CODE = "Ces règles sont dans un autre code (L911-7)."
 HEALTH = EntryTaken(
     topic_id="health",
