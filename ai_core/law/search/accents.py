@@ -29,7 +29,7 @@ def accented(text: str) -> str:
 
 
 def _spelt(word: str, spellings: dict[str, str]) -> str:
-    found = spellings.get(word.lower()) if word.isascii() else None
+    found = spellings.get(fold(word))
     if found is None:
         return word
     return found.upper() if word.isupper() else found.capitalize() if word[0].isupper() else found

@@ -15,6 +15,7 @@ from ai_core.law.search.accents import accented
         ("CONGE PAYE refuse", "CONGÉ PAYÉ refuse"),
         ("Preavis d'un employe", "Préavis d'un employé"),
         ("mon père est décédé", "mon père est décédé"),
+        ("mon pere est decedé", "mon père est décédé"),
     ],
 )
 def test_accents_are_put_back(typed: str, read: str) -> None:
