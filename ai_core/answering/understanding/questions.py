@@ -30,6 +30,9 @@ _JOINED = re.compile(
 )
 
 
+_RELATIVE = re.compile(r"\bqui\b", re.IGNORECASE)
+"""Twice in a sentence that does not begin with it: « un salarié qui ne vient plus et qui … »."""
+
 _LEAST_LETTER = 120
 _LONGEST_TITLE = 80
 _LONGEST_SENTENCE, _SHORTEST_CLAUSE, _SHORT_OF_LONG = 24, 7, 14
@@ -173,6 +176,8 @@ def _unjoined(question: str) -> list[str]:
     first, *rest = _JOINED.split(question, maxsplit=1)
     second = rest[0] if rest else ""
     if not second or content_of(first).empty or content_of(second).empty:
+        return [question]
+    if _RELATIVE.match(second) and _RELATIVE.search(first, 1):
         return [question]
     first = first.strip()
     return [first if first.endswith("?") else f"{first} ?", second[0].upper() + second[1:]]
