@@ -5,7 +5,7 @@ source that is not in force on the day of the question withholds the whole entry
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
@@ -112,15 +112,22 @@ class _Writing:
         other = [line for line in other if line not in asked]
         other.sort(key=lambda line: line not in nearest)
         steps = [line for lines in lines_for(entry.steps, profile) for line in lines]
-        summary = "\n\n".join(map(self._numbered, (entry.answer, *told)))
         parts = [
-            (AnswerPart.SUMMARY, summary),
+            (AnswerPart.SUMMARY, "\n\n".join(self._decided(told))),
             (AnswerPart.CONDITIONS, self._listed(other)),
             (AnswerPart.STEPS, self._listed(steps)),
         ]
         quoted, citations = self._quoted()
         kept = [(part, text) for part, text in (*parts, (AnswerPart.SOURCES, quoted)) if text]
         return WrittenEntry(tuple(kept), tuple(citations))
+
+    def _decided(self, told: list[Line]) -> Iterator[str]:
+        """Yield the answer and what is true of the asker; to an employer their own part first."""
+        own = [line for line in told if "employer" in line.when.role]
+        yield from map(self._numbered, own)
+        said = self._numbered(self.entry.answer)
+        yield self.texts.say("for_the_employee", self.asker.language, said=said) if own else said
+        yield from (self._numbered(line) for line in told if line not in own)
 
     def _listed(self, lines: Iterable[Line]) -> str:
         return "\n".join(f"- {self._numbered(line)}" for line in lines)

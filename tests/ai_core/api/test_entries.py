@@ -374,6 +374,31 @@ async def test_what_a_calculation_lacks_is_asked_below_its_rule(
     assert rule not in then["summary"]
 
 
+async def test_an_employer_reads_their_own_part_first(
+    running_app: Any, library: Any, tmp_path: Path
+) -> None:
+    own = """
+[[conditions]]
+fr = "Employeur : notez la date de la lettre [L1237-1]."
+en = "Employer: note the date of the letter [L1237-1]."
+when = { role = ["employer"] }
+
+[phrasings]"""
+    files = RESIGNING.replace("\n[phrasings]", own, 1), HOLIDAYS
+    await asyncio.to_thread(put_entries, tmp_path, *files)
+    library.wordings_of = dict(LAW)
+    async with running_app() as app:
+        employer = await ask(app, "Je suis l'employeur : quel préavis si mon salarié démissionne ?")
+        employee = await ask(app, "Quel préavis si je démissionne ?")
+
+    own_part, answer = "Employeur : notez la date", "Deux mois, que vous soyez"
+    assert employer["summary"].index(own_part) < employer["summary"].index(
+        f"Côté salarié : {answer}"
+    )
+    assert own_part not in employee["summary"]
+    assert "Côté salarié" not in employee["response"]
+
+
 async def test_the_question_of_an_entry_is_shown_whole(
     running_app: Any, library: Any, tmp_path: Path
 ) -> None:
