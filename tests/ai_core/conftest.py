@@ -20,6 +20,7 @@ from starlette.types import ASGIApp
 from ai_core import app as composition
 from ai_core.access.keys import KeyRing, Scope
 from ai_core.answering.suggestions import Suggestions
+from ai_core.answering.tables import read_tables
 from ai_core.api import widget
 from ai_core.api.routes import AppState, create_api
 from ai_core.app import assemble, create_app, open_state
@@ -228,7 +229,7 @@ def files_read_once() -> Iterator[None]:
         patch.setattr(WebFile, "of", cache(WebFile.of))
         patch.setattr(Suggestions, "read", cache(Suggestions.read))
         patch.setattr(widget, "WidgetPages", cache(widget.WidgetPages))
-        patch.setattr(composition, "read_tables", cache(composition.read_tables))
+        patch.setattr(composition, "read_tables", cache(read_tables))
         yield
 
 
