@@ -80,6 +80,7 @@ class Applies(_Part):
     sector: tuple[Sector, ...] = ("private",)
     contract: tuple[Contract, ...] = ()
     role: tuple[Role, ...] = ()
+    working_time: tuple[WorkingTime, ...] = ()
 
 
 class When(_Part):

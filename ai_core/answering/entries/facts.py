@@ -13,6 +13,7 @@ def contradicts(applies: Applies, profile: Profile) -> bool:
         (applies.sector, profile.sector),
         (applies.contract, profile.contract),
         (applies.role, profile.role),
+        (applies.working_time, profile.working_time),
     )
     return any(allowed and value is not None and value not in allowed for allowed, value in told)
 

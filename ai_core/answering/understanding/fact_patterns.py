@@ -55,7 +55,9 @@ NAMED_FACTS: tuple[NamedFact, ...] = (
     *_facts(
         "working_time",
         {
-            "part_time": r"temps partiel|mi-temps|mi temps|part.time",
+            "part_time": r"temps partiel|mi-temps|mi temps|part.time"
+            r"|contrats? (?:de |a )?(?:[1-9]|[12]\d|3[0-4]) ?h(?:eures?)?"
+            r"|(?:[1-9]|[12]\d|3[0-4]).hours? contract",
             "full_time": r"temps plein|temps complet|plein temps|full.time|3[59] ?h(?:eures)?",
             "forfait_jours": r"forfait(?:s)?(?:-| |en )*jours?|forfait annuel en jours",
         },

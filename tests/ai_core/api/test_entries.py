@@ -143,6 +143,20 @@ async def test_a_fact_that_contradicts_the_entry_rules_it_out(app: Any) -> None:
     assert reply["entries"] == []
 
 
+async def test_an_entry_for_full_time_does_not_answer_who_works_part_time(
+    running_app: Any, library: Any, tmp_path: Path
+) -> None:
+    full_time = RESIGNING.replace("[applies]\n", '[applies]\nworking_time = ["full_time"]\n')
+    await asyncio.to_thread(put_entries, tmp_path, full_time, HOLIDAYS)
+    library.wordings_of = dict(LAW)
+    async with running_app() as app:
+        part = await ask(app, "J'ai un contrat de 24h : quel préavis si je démissionne ?")
+        full = await ask(app, "J'ai un contrat de 35h : quel préavis si je démissionne ?")
+
+    assert part["entries"] == []
+    assert [one["topic_id"] for one in full["entries"]] == ["resigning"]
+
+
 async def test_the_same_entry_in_another_wording_of_the_law_is_withheld(
     app: Any, library: Any
 ) -> None:
