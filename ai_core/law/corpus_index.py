@@ -134,6 +134,8 @@ class CorpusIndex:
             neighbour=neighbour,
             confidence=confidence,
             set_by_place=self._agreements.set_by_place(match),
+            borderline=scope is QuestionScope.OUTSIDE
+            and self._scopes.borderline(repaired, foreign=foreign),
         )
 
     def _scope_at_work(

@@ -223,7 +223,8 @@ class SearchResult:
     `other_code` lists references to another code (they are never resolved to ours).
     `neighbour` names the neighbouring law when `scope` is NEIGHBOUR (an entry of texts/).
     `set_by_place` tells that the agreement sets the amounts asked for region by region, and the
-    question names none.
+    question names none. `borderline` tells that a question is OUTSIDE by so little that an entry it
+    surely matches may answer it.
     """
 
     passages: tuple[Passage, ...]
@@ -236,6 +237,7 @@ class SearchResult:
     neighbour: str | None = None
     confidence: Confidence = Confidence.MEDIUM
     set_by_place: bool = False
+    borderline: bool = False
 
 
 @dataclass(frozen=True, slots=True)

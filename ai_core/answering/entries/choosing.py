@@ -279,7 +279,8 @@ class EntryChoice:
         """Return the first match where it is sure enough, in use, and no fact told rules it out.
 
         Where the law found is doubtful too, the nearest entry is better than its passages; a second
-        one as likely stands beside it.
+        one as likely stands beside it. One barely of another matter is given an entry with a doubt,
+        and no nearest one.
         """
         matches = await self._matches(question, index)
         usable = [
@@ -292,12 +293,14 @@ class EntryChoice:
             return []
         entry = usable[0][1]
         variant = "encoder" if index.meaning_dimensions else "words"
-        labour = found.scope in (QuestionScope.LABOUR_LAW, QuestionScope.UNCLEAR)
+        inside = found.scope in (QuestionScope.LABOUR_LAW, QuestionScope.UNCLEAR)
+        labour = inside or found.borderline
         passages = cited(entry, found.passages)
         chance = self._confidence.of(matches, passages, variant, labour=labour)
         limits = self._confidence.thresholds(variant)
         if chance >= limits.leads:
-            sure = chance >= (_SURE_BY_TERMS if _terms_of(question) else limits.sure)
+            surely = _SURE_BY_TERMS if _terms_of(question) else limits.sure
+            sure = chance >= surely and not found.borderline
             confidence = Confidence.HIGH if sure else Confidence.LOW
             return [ChosenEntry(entry, confidence, chance=chance)]
         family = _family(matches, in_use.entries)
@@ -307,7 +310,7 @@ class EntryChoice:
             return [ChosenEntry(one, Confidence.LOW, chance=together) for one in kin]
         doubtful = _decides_nothing(found)
         near_from = _NEAR_BY_TERMS if _terms_of(question) else limits.near
-        if not (labour and doubtful and chance >= near_from):
+        if not (inside and doubtful and chance >= near_from):
             return []
         near = _likely(usable)
         return [ChosenEntry(one, Confidence.LOW, nearest=True, chance=chance) for one in near]

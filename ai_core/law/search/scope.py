@@ -10,6 +10,8 @@ no other evidence.
 
 With the encoder's vectors of our questions (`encoder`), how much nearer the nearest labour
 questions are than others is a fifth feature, and the only one for a question in another language.
+A question whose score is little below the threshold is left to an entry that it surely matches:
+short ones without a word of labour law ("portable interdit à l'atelier") have no other evidence.
 
 Not covered: other languages without the encoder, and questions that mix a labour question with
 another.
@@ -140,7 +142,7 @@ class ScopeClassifier:
             inside = self._vectors.leaning(question) >= self._fitted["foreign_threshold"]
             return (QuestionScope.LABOUR_LAW if inside else QuestionScope.OUTSIDE), None
         plain = fold(question)
-        stems = [stem for stem in self._stemmer(question) if stem not in self._small_talk]
+        stems = self._telling(question)
         marked = bool(self._workplace.search(plain))
         known = marked or any(stem in self._evidence.weights for stem in stems)
         if not known and len(stems) < 3:
@@ -152,6 +154,19 @@ class ScopeClassifier:
                     return QuestionScope.NEIGHBOUR, name
         inside = marked or score >= self._fitted["threshold"]
         return (QuestionScope.LABOUR_LAW if inside else QuestionScope.OUTSIDE), None
+
+    def borderline(self, question: str, *, foreign: bool = False) -> bool:
+        """Whether a question outside labour law is so by little; never without the encoder."""
+        if self._vectors is None:
+            return False
+        if foreign:
+            return self._vectors.leaning(question) >= float(self._fitted["foreign_borderline"])
+        score = self.score(self._telling(question), question)
+        return score >= float(self._fitted["borderline"])
+
+    def _telling(self, question: str) -> list[str]:
+        """Return the stems of a question without those of small talk."""
+        return [stem for stem in self._stemmer(question) if stem not in self._small_talk]
 
     def without_small_talk(self, question: str) -> str:
         """Return a question without greetings, thanks and requests for help."""

@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 from ai_core.answering.entries.choosing import EntryChoice
@@ -39,7 +40,9 @@ class Meanings:
         return text
 
 
-async def shown(matches: Sequence[Match], related: dict[str, list[str]]) -> list[tuple[str, str]]:
+async def shown(
+    matches: Sequence[Match], related: dict[str, list[str]], found: SearchResult = FOUND
+) -> list[tuple[str, str]]:
     entries = {
         match.topic_id: INVENTED.model_copy(
             update={"topic_id": match.topic_id, "related": related.get(match.topic_id, [])}
@@ -49,7 +52,7 @@ async def shown(matches: Sequence[Match], related: dict[str, list[str]]) -> list
     index = cast(PhrasingIndex, Ranking(matches))
     choice = EntryChoice(cast(Any, None), cast(Any, Meanings()), CONFIDENCE)
     in_use = EntriesInUse(entries)
-    chosen = await choice._matched("Combien ?", FOUND, in_use, index, Profile())
+    chosen = await choice._matched("Combien ?", found, in_use, index, Profile())
     return [(one.entry.topic_id, one.confidence.value) for one in chosen]
 
 
@@ -64,3 +67,23 @@ async def test_two_entries_of_different_subjects_are_not_shown_where_the_law_dec
 
 async def test_two_related_entries_alone_are_no_subject_that_was_chosen() -> None:
     assert await shown([DAY, WEEK], {"week": ["day"]}) == []
+
+
+BREAK = Match("break", 0.99, 0.74, 0.5)
+
+
+async def test_a_question_barely_outside_labour_law_is_given_its_entry_with_a_doubt() -> None:
+    outside = SearchResult((), QuestionScope.OUTSIDE, confidence=Confidence.NONE)
+    barely = replace(outside, borderline=True)
+    inside = replace(outside, scope=QuestionScope.LABOUR_LAW)
+    assert await shown([BREAK, PAY], {}, outside) == []
+    assert await shown([BREAK, PAY], {}, barely) == [("break", Confidence.LOW.value)]
+    assert await shown([BREAK, PAY], {}, inside) == [("break", Confidence.HIGH.value)]
+
+
+async def test_a_question_barely_outside_labour_law_is_given_no_nearest_entry() -> None:
+    near = Match("break", 0.6, 0.6, 0.3)
+    outside = SearchResult((), QuestionScope.OUTSIDE, confidence=Confidence.NONE, borderline=True)
+    inside = replace(outside, scope=QuestionScope.LABOUR_LAW, borderline=False)
+    assert await shown([near, PAY], {}, outside) == []
+    assert await shown([near, PAY], {}, inside) == [("break", Confidence.LOW.value)]

@@ -103,3 +103,22 @@ def test_the_encoder_is_taken_up_once_its_vectors_are_there(data_dir: Path, tmp_
     assert "L1237-1" in [passage.number for passage in before.passages]  # by its French words
     assert after.passages[0].score != before.passages[0].score
     assert without != with_
+
+
+@pytest.mark.parametrize(
+    ("question", "barely"),
+    [
+        ("j'ai droit à une chaise à la caisse ?", True),
+        ("on me demande d'être joignable le soir", True),
+        ("mon voisin a un chien qui aboie la nuit", False),
+        ("how to renew my passport", False),
+        ("How long is my notice?", False),
+    ],
+)
+def test_a_short_question_without_a_word_of_labour_law_is_barely_outside(
+    data_dir: Path, question: str, barely: bool
+) -> None:
+    found = search(data_dir, question)
+
+    assert found.borderline is barely
+    assert not (barely and found.scope is not QuestionScope.OUTSIDE)
