@@ -302,11 +302,15 @@ class AnswerPipeline:
         if calculated.asks_first:
             evidence, asked = await self._search(request), calculated.computed.asked
             rule = await self._entries.rule_of(request, evidence, asked.calculator)
+        elif calculated.works_out_nothing:
+            evidence, asked = await self._search(request), calculated.computed.asked
+            rule = await self._entries.instead_of(request, evidence, asked.calculator)
         if not rule.answers:
             for text in chain(calculated.open(reply), calculated.close(reply)):
                 yield text
             return
-        asking = () if self._entries.complete(rule.answers) else calculated.open(reply)
+        answered = calculated.works_out_nothing or self._entries.complete(rule.answers)
+        asking = () if answered else calculated.open(reply)
         async with aclosing(self._write_entries(rule, request, evidence, reply, asking)) as events:
             async for event in events:
                 yield event

@@ -76,6 +76,14 @@ class CalculatedAnswer:
         return self.written.reply is None and not self.computed.asked.replies
 
     @property
+    def works_out_nothing(self) -> bool:
+        """Whether the result is a rule alone: no measure was told, or the Code fixes nothing."""
+        computed = self.computed
+        if self.written.reply is None or computed.asked.replies:
+            return False
+        return computed.gives_nothing_without_agreement or not computed.told_something
+
+    @property
     def goes_on(self) -> bool:
         """Whether the message goes on with the calculation before it and asks nothing else."""
         return self.computed.asked.replied and not self.request.question.search.beside_case

@@ -7,6 +7,7 @@ from ai_core.answering.entries.choosing import ChosenEntry
 from ai_core.answering.entries.writing import WrittenEntry
 from ai_core.answering.evidence import Evidence
 from ai_core.answering.understanding.questions import QuestionAsked
+from ai_core.law.records import Confidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,12 @@ class Answered:
     answers: tuple[EntryAnswer, ...] = ()
     rest: tuple[Evidence, ...] = ()
     unanswered: tuple[QuestionAsked, ...] = ()
+
+    @property
+    def sure(self) -> bool:
+        """Whether there are entries, and each surely is the one that was asked for."""
+        high = (one.chosen.confidence is Confidence.HIGH for one in self.answers)
+        return bool(self.answers) and all(high)
 
     def without(self, refused: Sequence[Evidence]) -> "Answered":
         """Return it without questions that nothing answers."""

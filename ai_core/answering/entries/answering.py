@@ -127,14 +127,22 @@ class EntryAnswers:
         Raises CorpusMissing, QueueFull.
         """
         answered = await self.of(request, evidence)
-        sure = tuple(one for one in answered.answers if one.chosen.confidence is Confidence.HIGH)
-        if (sure and len(sure) == len(answered.answers)) or not _may_answer(request.question):
-            return Answered(sure)
-        asker = _asker_of(request)
-        query = request.question.search.query
+        if answered.sure:
+            return Answered(answered.answers)
+        if not _may_answer(request.question):
+            return Answered()
+        asker, query = _asker_of(request), request.question.search.query
         entry = await self._choice.rule_of(query, calculator, asker.profile)
         chosen = [ChosenEntry(entry, Confidence.MEDIUM)] if entry else []
-        return Answered(tuple(await self._written(chosen, asker, ())))
+        return Answered(tuple(await self._written(chosen, asker)))
+
+    async def instead_of(
+        self, request: ResolvedRequest, evidence: Sequence[Evidence], calculator: str
+    ) -> Answered:
+        """Return the entries that surely answer, and have not the rule of this calculator."""
+        answered = await self.of(request, evidence)
+        ruled = any(one.chosen.entry.calculator == calculator for one in answered.answers)
+        return Answered(answered.answers) if answered.sure and not ruled else Answered()
 
     def _of_law_held(self, chosen: Sequence[ChosenEntry], one: Evidence) -> list[ChosenEntry]:
         """Leave out the nearest entries where law outside the corpus decides a question.
@@ -153,7 +161,7 @@ class EntryAnswers:
         self,
         chosen: Sequence[ChosenEntry],
         asker: Asker,
-        before: Sequence[EntryAnswer],
+        before: Sequence[EntryAnswer] = (),
     ) -> list[EntryAnswer]:
         """Write the entries of a question that the answers before it do not give already."""
         answers: list[EntryAnswer] = []

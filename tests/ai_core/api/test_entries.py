@@ -606,3 +606,19 @@ async def test_without_a_clause_on_it_that_is_said_first_and_the_law_leads(
     assert reply["summary"].startswith("Je n'ai pas trouvé dans votre convention collective")
     assert "cinq jours" in reply["summary"]
     assert "vestiaire" not in reply["response"]
+
+
+@pytest.mark.parametrize("ruled", [False, True])
+async def test_a_sure_entry_stands_instead_of_a_calculation_that_works_out_nothing(
+    running_app: Any, library: Any, tmp_path: Path, *, ruled: bool
+) -> None:
+    """The Code fixes no notice: the result is no answer to who asks something narrower."""
+    line = 'category = "termination"\n'
+    told = f'{line}calculator = "resignation_notice"\n' if ruled else line
+    await asyncio.to_thread(put_entries, tmp_path, RESIGNING.replace(line, told), HOLIDAYS)
+    library.wordings_of = await asyncio.to_thread(quoted_law) | LAW
+    async with running_app() as app:
+        reply = await ask(app, "What notice do I give when I resign?")
+
+    led = [one["topic_id"] for one in reply["entries"]]
+    assert (led, bool(reply["calculation"])) == (([], True) if ruled else (["resigning"], False))

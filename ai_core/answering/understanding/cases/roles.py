@@ -39,6 +39,9 @@ _BOUND_SKIPPED = re.compile(r"(?:d'|de |of )$")
 _NET = re.compile(r"\bnets?\b|take.home|到手|税后|สุทธิ|หลังหัก")
 _GROSS = re.compile(r"\bbrute?s?\b|\bgross\b|税前|毛|ก่อนหัก")
 _NET_NEAR, _GROSS_NEAR = 25, 14
+_AT_RATE = re.compile(r"^(?!.*\btotal).*(?:^|\s)(?:a|at) (?:€ ?)?$", re.DOTALL)
+"""Before a pay by the month ("un CDD de 8 mois à 1 900 brut"), which nothing calls a total."""
+
 _PAID_NOW = re.compile(
     r"\b(?:je (?:gagne|touche|suis paye[es]*)|payee?s?|i earn|i'm paid|i am paid"
     r"|salaire mensuel)\b[^,;]{0,15}$"
@@ -224,7 +227,12 @@ def _money(measure: Measure, role: str, before: str, after: str, asked: str | No
     says_pay = bool(role or gross or net or _PAY_BEFORE.search(before))
     if not says_pay and not _is_bare_pay(measure, asked):
         return
-    told = _Sum(measure.value, role == "monthly", net and not gross, gross, says_pay)
+    monthly = role == "monthly" or (
+        asked == "end_of_contract_bonus"
+        and measure.value < _LEAST_YEARLY_EUR
+        and bool(_AT_RATE.search(before))
+    )
+    told = _Sum(measure.value, monthly, net and not gross, gross, says_pay)
     if asked == "end_of_contract_bonus" and not told.monthly:
         if not told.net and not _PAID_NOW.search(before):
             yield "gross_total", told.value, says_pay

@@ -248,7 +248,8 @@ NAMED = (
             r"|seasonal|grape harvest",
             "CDD d'usage": r"(?:cdd|contrats?) d'usage|cddu|(?:cdd|contrats?) d'extra",
             "Contrat d'un jeune pendant ses vacances scolaires ou universitaires": r"jobs? d'ete"
-            r"|jobs? etudiants? (?:d'ete|pendant les vacances)|summer jobs?|student holiday jobs?",
+            r"|(?:jobs?|contrats?|cdd) (?:d')?etudiante?s? (?:d'ete|pendant (?:l|m|s)es vacances)"
+            r"|summer jobs?|student holiday jobs?",
             "Contrat aidé, de formation ou de recherche": r"contrats? (?:aides?"
             r"|d'apprentissage|de professionnalisation|unique d'insertion|pec)"
             r"|(?:en )?alternance|apprenticeships?",
