@@ -15,12 +15,17 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from threading import Lock
 
 from ai_core.calculators.records import Factor, Term
 
 LONGEST_FORMULA = 400
 SALARY, SENIORITY, LEGAL_AMOUNT = "S", "A", "C"
 LETTERS = frozenset((SALARY, SENIORITY, LEGAL_AMOUNT))
+
+_ONE_PARSER = Lock()
+"""Python 3.11 counts the depth of its syntax trees for all threads together: while one is built, a
+finalizer may let another thread build one, and SystemError follows (CPython's issue 106905)."""
 
 Numbers = Mapping[str, Fraction]
 
@@ -66,7 +71,8 @@ def read_formula(text: str, names: Collection[str] = LETTERS) -> Formula:
     if len(text) > LONGEST_FORMULA:
         raise ValueError(f"a formula has at most {LONGEST_FORMULA} characters")
     try:
-        tree = ast.parse(text.strip(), mode="eval").body
+        with _ONE_PARSER:
+            tree = ast.parse(text.strip(), mode="eval").body
     except SyntaxError as problem:
         raise ValueError(f"{text!r} cannot be read near character {problem.offset}") from None
     used: dict[str, None] = {}

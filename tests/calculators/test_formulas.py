@@ -1,5 +1,9 @@
 """Formulas of rule files: exact, and nothing but arithmetic."""
 
+import gc
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 
 import pytest
@@ -49,3 +53,33 @@ def test_the_terms_of_a_sum_are_its_steps() -> None:
 def test_anything_else_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         read_formula(text)
+
+
+class _Slow:
+    """Garbage whose end lets other threads run."""
+
+    def __init__(self) -> None:
+        self.own = self
+
+    def __del__(self) -> None:
+        time.sleep(0.0001)
+
+
+def test_formulas_are_read_by_many_threads_at_once() -> None:
+    text = "+".join(f"({n}*S+min(A,{n}))" for n in range(12))
+
+    def read(_: int) -> int:
+        for _ in range(8):
+            _Slow()
+            read_formula(text)
+        return 8
+
+    before, interval = gc.get_threshold(), sys.getswitchinterval()
+    gc.set_threshold(50)
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(6) as threads:
+            assert sum(threads.map(read, range(6))) == 48
+    finally:
+        gc.set_threshold(*before)
+        sys.setswitchinterval(interval)
